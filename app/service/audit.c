@@ -4,24 +4,33 @@
  * `sending` is empty, the two buffers are exchanged. The events of `sending` are sent in batches of
  * 512 at most, one batch at a time. A batch is one pipeline, with a command for each bucket (the
  * events of one shard and mode). Another pipeline comes before it when pseudonyms (random names
- * that records have instead of students' ids) must be read first. Events that Redis refuses stay in
- * `sending` for the next batch. */
+ * that records have instead of students' ids) must be read first.
+ *
+ * Each event of `sending` is sent once. Those that Redis does not confirm are moved to the queue
+ * `waiting`, from where they return to `sending` after a pause, so that they hold up no other
+ * event. The queue has bounds, in total and for each shard; what exceeds them, or was refused too
+ * often, is written to the log. */
 #include "app/service/audit.h"
 
 #include <stdlib.h>
 
 #include "app/base/json_write.h"
 #include "app/service/audit_buffer.h"
+#include "app/service/audit_unstored.h"
 #include "app/service/engine.h"
 #include "app/store/keys.h"
 
 enum {
     AUDIT_BATCH_MAX = 512,                    /* largest number of events in one batch */
     AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* from this number of events on, no delay */
-    AUDIT_ARENA_FIRST = 16384,                /* size of the arena's first block in bytes */
-    AUDIT_ARENA_CAP = 8 << 20,                /* largest size of the arena in bytes */
+    AUDIT_WAITING_MAX = 2048,                 /* most events that wait to be sent again */
+    AUDIT_SHARD_MAX = 256,                    /* most of them that are of one shard */
+    AUDIT_REFUSALS_MAX = 20,   /* refusals by Redis after which an event is written to the log */
+    AUDIT_ARENA_FIRST = 16384, /* size of the arena's first block in bytes */
+    AUDIT_ARENA_CAP = 8 << 20, /* largest size of the arena in bytes */
 };
-static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
+static const int64_t AUDIT_RETRY_US = 200000;  /* pause after a batch that failed as a whole */
+static const int64_t AUDIT_REPEAT_US = 500000; /* pause before an event is sent again */
 
 /* What the process waits for: nothing, or the replies with pseudonyms, or those to records. */
 enum audit_stage { AUDIT_IDLE, AUDIT_AWAITS_PSEUDONYMS, AUDIT_AWAITS_ITEMS };
@@ -37,19 +46,28 @@ struct audit_group {
     size_t first, n;
 };
 
+/* Events to be sent again, a first-in, first-out queue in a ring. All have the same pause, so the
+ * oldest one is due first. */
+struct audit_waiting {
+    struct audit_buffer_entry *v; /* ring with room for AUDIT_WAITING_MAX events */
+    size_t first, n;              /* index of the oldest event; number of events */
+    uint16_t of_shard[SHARDS];    /* number of events of each shard */
+};
+
 struct audit {
     struct audit_buffer collecting, sending;
+    struct audit_waiting waiting;
+    struct audit_unstored unstored;
     int64_t first_us; /* time when the oldest event of `collecting` was added */
     int64_t tick_us;  /* time of the latest call of audit_tick */
     int64_t retry_us; /* earliest time of the next batch; 0: no batch has failed yet */
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
-    size_t reserved;  /* number of events that `collecting` must keep room for */
     enum audit_stage stage;
     struct arena *arena; /* memory of the current batch */
     struct pipeline pipeline;
     uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into `sending`, sorted by bucket */
     uint16_t buckets[AUDIT_BUFFER_MAX]; /* bucket number of each event of `sending` */
-    size_t sent;       /* number of events in Redis: those of order[0 .. sent - 1] */
+    size_t sent;       /* number of events whose batch has ended: those of order[0 .. sent - 1] */
     size_t batch_size; /* number of events in the batch: they begin at order[sent] */
     /* reads the actor's pseudonym, for each event of the batch; NULL: the event needs none */
     struct command *pseudonym_cmds[AUDIT_BATCH_MAX];
@@ -65,7 +83,9 @@ struct audit *audit_new(void)
     if (!audit)
         return NULL;
     audit->arena = arena_new(AUDIT_ARENA_FIRST, AUDIT_ARENA_CAP);
-    if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) && audit->arena)
+    audit->waiting.v = calloc(AUDIT_WAITING_MAX, sizeof(*audit->waiting.v));
+    if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) &&
+        audit->waiting.v && audit->arena)
         return audit;
     audit_free(audit);
     return NULL;
@@ -78,48 +98,34 @@ void audit_free(struct audit *audit)
         return;
     audit_buffer_release(&audit->collecting);
     audit_buffer_release(&audit->sending);
+    free(audit->waiting.v);
     arena_free(audit->arena);
     free(audit);
 }
 
 /* ---- collecting ---- */
 
-size_t audit_room(const struct audit *audit)
-{
-    return audit ? AUDIT_BUFFER_MAX - audit->collecting.n - audit->reserved : 0;
-}
-
-/* With audit NULL, as in programs that record nothing, the reservation always succeeds. */
-bool audit_reserve(struct audit *audit)
-{
-    if (audit && audit_room(audit) == 0)
-        return false;
-    if (audit)
-        audit->reserved++;
-    return true;
-}
-
-void audit_unreserve(struct audit *audit)
-{
-    if (audit)
-        audit->reserved--;
-}
-
 /* Takes the time of the latest audit_tick as the time of adding, because an event only has the time
  * of day. An event that is not aggregated is urgent: it is sent in the same loop iteration. */
-void audit_event_add(struct audit *audit, const struct audit_event *event)
+void audit_event_add(struct engine *engine, const struct audit_event *event)
 {
-    if (!audit || audit->collecting.n == AUDIT_BUFFER_MAX)
+    struct audit *audit = engine->audit;
+    struct audit_buffer_entry entry;
+
+    if (!audit)
         return;
     if (audit->collecting.n == 0)
         audit->first_us = audit->tick_us;
     audit->has_urgent = audit->has_urgent || event->mode != AUDIT_AGGREGATED;
-    audit_buffer_add(&audit->collecting, event);
+    if (audit_buffer_add(&audit->collecting, event))
+        return;
+    audit_entry_fill(&entry, event);
+    audit_unstored_log(engine, &audit->unstored, &entry, "no_room");
 }
 
 size_t audit_pending(const struct audit *audit)
 {
-    return audit ? audit->collecting.n + (audit->sending.n - audit->sent) : 0;
+    return audit ? audit->collecting.n + (audit->sending.n - audit->sent) + audit->waiting.n : 0;
 }
 
 /* ---- buckets ---- */
@@ -164,6 +170,54 @@ static void audit_sort_by_bucket(struct audit *audit)
 static const struct audit_buffer_entry *audit_event_at(const struct audit *audit, size_t i)
 {
     return &audit->sending.v[audit->order[i]];
+}
+
+/* ---- events to be sent again ---- */
+
+/* Removes the oldest event. The result is valid until the next event is added. */
+static const struct audit_buffer_entry *waiting_pop(struct audit_waiting *waiting)
+{
+    const struct audit_buffer_entry *event = &waiting->v[waiting->first];
+
+    waiting->first = (waiting->first + 1) % AUDIT_WAITING_MAX;
+    waiting->n--;
+    waiting->of_shard[audit_bucket(event) / 2]--;
+    return event;
+}
+
+/* Redis has not confirmed the event: it waits to be sent again, unless Redis has refused it too
+ * often or too many events of its shard wait. When there is no room, the oldest event makes some.
+ */
+static void audit_repeat_later(struct engine *engine, const struct audit_buffer_entry *event,
+                               bool refused, int64_t now_us)
+{
+    struct audit *audit = engine->audit;
+    struct audit_waiting *waiting = &audit->waiting;
+    uint16_t *of_shard = &waiting->of_shard[audit_bucket(event) / 2];
+    int refusals = event->refusals + refused;
+    struct audit_buffer_entry *added;
+
+    if (refusals >= AUDIT_REFUSALS_MAX || *of_shard >= AUDIT_SHARD_MAX) {
+        audit_unstored_log(engine, &audit->unstored, event, refused ? "refused" : "no_room");
+        return;
+    }
+    if (waiting->n == AUDIT_WAITING_MAX)
+        audit_unstored_log(engine, &audit->unstored, waiting_pop(waiting), "no_room");
+    added = &waiting->v[(waiting->first + waiting->n++) % AUDIT_WAITING_MAX];
+    *added = *event;
+    added->refusals = refusals;
+    added->due_us = now_us + AUDIT_REPEAT_US;
+    (*of_shard)++;
+}
+
+/* Moves the events that are due to `sending`, as far as it has room. */
+static void audit_repeat_due(struct audit *audit, int64_t now_us)
+{
+    struct audit_waiting *waiting = &audit->waiting;
+
+    while (waiting->n > 0 && waiting->v[waiting->first].due_us <= now_us &&
+           audit->sending.n < AUDIT_BUFFER_MAX)
+        audit->sending.v[audit->sending.n++] = *waiting_pop(waiting);
 }
 
 /* ---- a batch ---- */
@@ -244,24 +298,31 @@ static size_t audit_group_length(const struct audit *audit, size_t first, size_t
     return n;
 }
 
-/* Queues the command that adds the records of order[first .. first + n - 1]. When one of them
- * cannot be made, the pipeline is marked as failed, so that the whole batch is sent again later. */
-static void audit_queue_group(struct audit *audit, size_t first, size_t n)
+/* Queues the command that adds the records of order[first .. first + n - 1]. An event whose record
+ * cannot be made, because its pseudonym could not be read, is left out and waits to be sent again;
+ * the order is compacted to the others. */
+static void audit_queue_group(struct engine *engine, size_t first, size_t n, int64_t now_us)
 {
+    struct audit *audit = engine->audit;
     struct audit_item *items = arena_array(audit->arena, n, sizeof(*items));
+    size_t made = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (!items || !audit_make_item(audit->arena, audit_event_at(audit, first + i),
-                                       audit->pseudonym_cmds[first + i - audit->sent], &items[i])) {
-            audit->pipeline.failed = true;
-            return;
-        }
+        const struct audit_buffer_entry *event = audit_event_at(audit, first + i);
+        const struct command *pseudonym_cmd = audit->pseudonym_cmds[first + i - audit->sent];
+
+        if (items && audit_make_item(audit->arena, event, pseudonym_cmd, &items[made]))
+            audit->order[first + made++] = audit->order[first + i];
+        else
+            audit_repeat_later(engine, event, /* refused */ true, now_us);
     }
+    if (made == 0)
+        return;
     audit->groups[audit->group_count++] = (struct audit_group){
         .command =
-            audit_cmd_items(&audit->pipeline, audit->buckets[audit->order[first]] / 2, items, n),
+            audit_cmd_items(&audit->pipeline, audit->buckets[audit->order[first]] / 2, items, made),
         .first = first,
-        .n = n};
+        .n = made};
 }
 
 /* Sends the records of the batch: one command for each group of events with the same bucket. The
@@ -277,7 +338,7 @@ static void audit_send_items(struct engine *engine, int64_t now_us)
     audit->stage = AUDIT_AWAITS_ITEMS;
     for (size_t first = audit->sent, n; first < end; first += n) {
         n = audit_group_length(audit, first, end);
-        audit_queue_group(audit, first, n);
+        audit_queue_group(engine, first, n, now_us);
     }
     store_submit(engine->store, &audit->pipeline, now_us);
 }
@@ -309,46 +370,66 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Splits the batch by the replies to its commands: the events that Redis has confirmed count as
- * sent, and those of refused commands are moved to order[sent], where the next batch begins.
- * Returns the number of refused events. */
-static size_t audit_keep_failed(struct audit *audit)
+/* The replies to the records of a batch have arrived, or some of them: events that Redis has not
+ * confirmed wait to be sent again. Without a reply Redis may have recorded them: these get a second
+ * record, because none may be lost. A reply counts even if the pipeline failed afterwards. Returns
+ * the number of events that Redis has confirmed. */
+static size_t audit_count_confirmed(struct engine *engine, int64_t now_us)
 {
-    uint16_t failed[AUDIT_BATCH_MAX];
-    size_t failed_count = 0;
+    const struct audit *audit = engine->audit;
+    bool failed[AUDIT_ITEMS_MAX];
+    size_t confirmed = 0;
 
     for (size_t g = 0; g < audit->group_count; g++) {
         const struct audit_group *group = &audit->groups[g];
-        struct problem ignored = {.code = PROBLEM_NONE}; /* the events are simply sent again */
+        bool refused = group->command && group->command->reply;
 
-        if (audit_parse_items(group->command, &ignored))
-            continue;
-        memcpy(failed + failed_count, audit->order + group->first, group->n * sizeof(*failed));
-        failed_count += group->n;
+        audit_parse_items(group->command, group->n, failed);
+        for (size_t i = 0; i < group->n; i++) {
+            if (failed[i])
+                audit_repeat_later(engine, audit_event_at(audit, group->first + i), refused,
+                                   now_us);
+            else
+                confirmed++;
+        }
     }
-    audit->sent += audit->batch_size - failed_count;
-    if (failed_count > 0)
-        memcpy(audit->order + audit->sent, failed, failed_count * sizeof(*failed));
-    return failed_count;
+    return confirmed;
 }
 
-/* Ends the batch, with the replies to its records or after a pipeline that failed. After a failed
- * pipeline none of its events counts as sent, although Redis may have got some: these get a second
- * record, because none may be lost. */
+/* Ends the batch, with the replies to its records or after a pipeline that failed. Without the
+ * pseudonyms no record was sent: all events of the batch wait. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    size_t sent_before = audit->sent;
+    size_t confirmed = 0;
 
+    if (audit->stage == AUDIT_AWAITS_ITEMS)
+        confirmed = audit_count_confirmed(engine, now_us);
+    for (size_t i = 0; audit->stage == AUDIT_AWAITS_PSEUDONYMS && i < audit->batch_size; i++)
+        audit_repeat_later(engine, audit_event_at(audit, audit->sent + i), /* refused */ false,
+                           now_us);
     audit->stage = AUDIT_IDLE;
-    if (audit->pipeline.status != PIPELINE_COMPLETE || audit_keep_failed(audit) > 0)
+    if (audit->pipeline.status != PIPELINE_COMPLETE)
         audit->retry_us = now_us + AUDIT_RETRY_US;
-    if (audit->sent > sent_before)
-        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - sent_before);
+    if (confirmed > 0)
+        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, confirmed);
+    audit->sent += audit->batch_size;
     if (audit->sent == audit->sending.n) {
         audit_buffer_clear(&audit->sending);
         audit->sent = 0;
     }
+}
+
+void audit_log_pending(struct engine *engine)
+{
+    struct audit *audit = engine->audit;
+
+    while (audit && audit->waiting.n > 0)
+        audit_unstored_log(engine, &audit->unstored, waiting_pop(&audit->waiting), "shutdown");
+    for (size_t i = audit ? audit->sent : SIZE_MAX; audit && i < audit->sending.n; i++)
+        audit_unstored_log(engine, &audit->unstored, audit_event_at(audit, i), "shutdown");
+    for (size_t i = 0; audit && i < audit->collecting.n; i++)
+        audit_unstored_log(engine, &audit->unstored, &audit->collecting.v[i], "shutdown");
 }
 
 /* ---- every loop iteration ---- */
@@ -358,23 +439,31 @@ static void audit_end_batch(struct engine *engine, int64_t now_us)
 static int64_t audit_due_us(const struct engine *engine)
 {
     const struct audit *audit = engine->audit;
-    bool is_urgent = audit->sending.n > 0 || audit->has_urgent ||
-                     audit->collecting.n >= AUDIT_CROWDED || engine->draining;
-    int64_t delayed_us = audit->first_us + AUDIT_MAX_DELAY_US;
+    const struct audit_waiting *waiting = &audit->waiting;
+    bool is_urgent = audit->has_urgent || audit->collecting.n >= AUDIT_CROWDED || engine->draining;
+    int64_t due_us = INT64_MAX;
 
-    if (audit_pending(audit) == 0 || audit->stage != AUDIT_IDLE)
+    if (audit->stage != AUDIT_IDLE)
         return INT64_MAX;
-    return is_urgent || delayed_us < audit->retry_us ? audit->retry_us : delayed_us;
+    if (audit->collecting.n > 0)
+        due_us = is_urgent ? 0 : audit->first_us + AUDIT_MAX_DELAY_US;
+    if (waiting->n > 0 && waiting->v[waiting->first].due_us < due_us)
+        due_us = waiting->v[waiting->first].due_us;
+    if (audit->sending.n > 0)
+        due_us = 0;
+    return due_us > audit->retry_us ? due_us : audit->retry_us;
 }
 
-/* Makes the collected events those to send. `sending` must be empty; it collects from now on. */
-static void audit_exchange_buffers(struct audit *audit)
+/* Makes the collected events, and those that are to be sent again, the ones to send. `sending` must
+ * be empty; it collects from now on. */
+static void audit_exchange_buffers(struct audit *audit, int64_t now_us)
 {
     struct audit_buffer empty = audit->sending;
 
     audit->sending = audit->collecting;
     audit->collecting = empty;
     audit->has_urgent = false;
+    audit_repeat_due(audit, now_us);
     audit_sort_by_bucket(audit);
 }
 
@@ -390,12 +479,12 @@ void audit_tick(struct engine *engine, int64_t now_us)
     if (now_us < audit_due_us(engine))
         return;
     if (audit->sending.n == 0)
-        audit_exchange_buffers(audit);
+        audit_exchange_buffers(audit, now_us);
     audit_start_batch(engine, now_us);
 }
 
 /* The replies are either the pseudonyms, after which the records can be sent, or those to the
- * records. Every failure ends the batch: its events stay in `sending` and are sent again. */
+ * records. Every failure ends the batch: its events are sent again later. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;

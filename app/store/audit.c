@@ -198,12 +198,20 @@ struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
                : audit_cmd_records(pipeline, shard, items, count, argv);
 }
 
-/* Both scripts reply a number, which has no meaning: only a failure is of interest. */
-bool audit_parse_items(const struct command *command, struct problem *p)
+/* Both scripts reply the numbers of the items that they have not recorded. An error, or no reply,
+ * means all items. */
+void audit_parse_items(const struct command *command, size_t count, bool *ret_failed)
 {
-    int64_t result;
+    bool known = command && reply_array(command->reply, count, &(size_t){0}) == REPLY_OK;
+    int64_t item;
 
-    return reply_expect_int(command->reply, &result, p);
+    for (size_t i = 0; i < count; i++)
+        ret_failed[i] = !known;
+    for (size_t i = 0; known && i < count; i++) {
+        if (reply_int(reply_at(command->reply, i), &item) == REPLY_OK && item >= 0 &&
+            (size_t)item < count)
+            ret_failed[item] = true;
+    }
 }
 
 /* The caller needs the pseudonym before it makes a record whose actor is a student other than the

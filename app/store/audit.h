@@ -78,8 +78,9 @@ enum { AUDIT_ITEMS_MAX = 128 };
  * none is. */
 struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
                                 const struct audit_item *items, size_t count);
-/* Parses the reply to audit_cmd_items. Returns false, with the reason in *p, on failure. */
-bool audit_parse_items(const struct command *command, struct problem *p);
+/* Parses the reply to audit_cmd_items. ret_failed[i] is set to true if Redis has not recorded item
+ * i, or if it is unknown because there is no reply. */
+void audit_parse_items(const struct command *command, size_t count, bool *ret_failed);
 /* Gets a student's pseudonym; makes one if there is none. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
 /* Gets a student's pseudonym if there is one. */

@@ -234,12 +234,25 @@ CASES = [
     Case("consent_change", "withdraws_only_what_was_granted", 0, CONSENT_KEYS, ["kind", "k", "0", "1", "9", "x", "e"], after={("DBSIZE",): 0}),
     Case("consent_change", "refuses_the_erased", -1, CONSENT_KEYS, ["kind", "k", "1", "0", "9", "x", "e"], [("SET", "tombstone", "x")], {("DBSIZE",): 1}),
     Case("consent_change", "forgets_the_201st", "201 0 9 x", CONSENT_KEYS, ["kind", "k", "0", "0", "9", "x", "e"], [("HSET", "consents", "kind", "".join(f"{i} {i % 2 or 1} 8 x\n" for i in range(1, 201)))], {("HSTRLEN", "consents", "kind"): sum(len(f"{i} 1 8 x\n") for i in range(2, 202))}),
-    Case("audit_items", "records", 1, ["audit", "reads", *STUDENT], ["seed", "n", "3", "7", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "reads"): 0}),
+    Case("audit_items", "records", [], ["audit", "reads", *STUDENT], ["seed", "n", "3", "7", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "reads"): 0}),
     Case(
-        "audit_items", "counts_the_second_refusal", 1, ["audit", "reads", *STUDENT], ["seed", *["x", "3", "7", *REFUSAL] * 2],
+        "audit_items", "counts_the_second_refusal", [], ["audit", "reads", *STUDENT], ["seed", *["x", "3", "7", *REFUSAL] * 2],
         after={("FIELDS", "audit"): [stored_record(REFUSAL, "")], ("HGETALL", "reads"): {"\n7\nbob\nteacher\nread\nmastery\n0\n{}": "1 r2"}, ("EXISTS", "pseudonym"): 0},
     ),
-    Case("audit_count_reads", "counts", 1, ["reads", *STUDENT], ["seed", *["2", "3", "r1", "field", "2", "4", "r9", "field"]], [("SET", "pseudonym", "p")], {("HGETALL", "reads"): {"p\nfield": "7 r1"}}),
+    Case(
+        "audit_items", "records_all_but_an_item_of_a_student_with_a_key_of_another_type", [0],
+        ["audit", "reads", *STUDENT, "other", "tombstone2", "profile2"], ["seed", "n", "3", "7", *RECORD, "x", "6", "7", *REFUSAL],
+        [("RPUSH", "pseudonym", "x"), ("SET", "other", "p")], {("FIELDS", "audit"): [stored_record(REFUSAL, "p")], ("HLEN", "reads"): 1},
+    ),
+    Case(
+        "audit_items", "reports_all_items_beside_a_log_of_another_type", [0, 1], ["audit", "reads", *STUDENT],
+        ["seed", "n", "3", "7", *RECORD, "x", "3", "7", *REFUSAL], [("RPUSH", "audit", "x"), ("SET", "pseudonym", "p")], {("EXISTS", "reads"): 0},
+    ),
+    Case(
+        "audit_count_reads", "counts_all_but_one_of_a_student_with_a_key_of_another_type", [0],
+        ["reads", *STUDENT], ["seed", "2", "3", "r1", "field", "0", "4", "r9", "field"], [("RPUSH", "pseudonym", "x")], {("HGETALL", "reads"): {"\nfield": "4 r9"}},
+    ),
+    Case("audit_count_reads", "counts", [], ["reads", *STUDENT], ["seed", *["2", "3", "r1", "field", "2", "4", "r9", "field"]], [("SET", "pseudonym", "p")], {("HGETALL", "reads"): {"p\nfield": "7 r1"}}),
     Case("audit_pseudonym", "makes_one", NEW, STUDENT, ["seed"], [PROFILE], {("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1}),
     Case("audit_pseudonym", "makes_one_that_expires_for_the_unknown", NEW, STUDENT, ["seed"], after={("TTL", "pseudonym"): 34560000}),
     Case("audit_pseudonym", "stores_none_of_the_erased", NEW, STUDENT, ["seed"], [("SET", "tombstone", "x")], {("EXISTS", "pseudonym"): 0}),

@@ -6,9 +6,9 @@
 -- ARGV[1]  seed for pseudonyms
 -- ARGV[2...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
 --          refused), count, first request's id, the field of the hash without the pseudonym
--- Returns  1
+-- Returns  the number, from 0, of each read that was not counted, as in audit_items.lua
 -- include lib/audit_record.lua
-for i = 2, #ARGV, 4 do
+local function count_read(i)
   local index, pseudonym = tonumber(ARGV[i]), ''
   if index ~= 0 then
     pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')
@@ -21,4 +21,8 @@ for i = 2, #ARGV, 4 do
   end
   redis.call('HSET', KEYS[1], field, count .. ' ' .. request)
 end
-return 1
+local failed = {}
+for i = 2, #ARGV, 4 do
+  if not pcall(count_read, i) then failed[#failed + 1] = (i - 2) / 4 end
+end
+return failed

@@ -7,9 +7,10 @@
 -- ARGV[1]  seed for pseudonyms
 -- ARGV[2...]  per item: mode ('n' record, 'x' refusal), index in KEYS of its student's keys (0: no
 --          student), minute, the 8 texts of the record
--- Returns  1
+-- Returns  the number, from 0, of each item that was not recorded, because Redis is full or a key of
+--          its student has another type: such an item holds up no other
 -- include lib/audit_record.lua
-for i = 2, #ARGV, 11 do
+local function add_item(i)
   local index, first, pseudonym = tonumber(ARGV[i + 1]), i + 3, ''
   if index > 0 then
     pseudonym = audit_pseudonym(index, ARGV[1], ARGV[first + 4] == '0' and 'x' or 'r')
@@ -29,4 +30,8 @@ for i = 2, #ARGV, 11 do
     if field then redis.call('HSET', KEYS[2], field, '0 ' .. ARGV[first + 5]) end
   end
 end
-return 1
+local failed = {}
+for i = 2, #ARGV, 11 do
+  if not pcall(add_item, i) then failed[#failed + 1] = (i - 2) / 11 end
+end
+return failed
