@@ -128,7 +128,7 @@ static bool file_has_group(gid_t group)
     return group == getegid();
 }
 
-/* True when nobody but this user, root, and a group of this process can write to the file: the
+/* True when only this user, root, and a group of this process can write to the file: the
  * mapped file is believed without further checks. In a folder where all may make files, such as
  * /dev/shm, another user may have made it first. */
 static bool file_is_trusted(int fd, const char *path, char ret_error[200])

@@ -121,8 +121,8 @@ enum reply_error reply_error_of(const redisReply *reply)
     return REPLY_BUG;
 }
 
-/* A wrong password or address of Redis is a mistake of the operator, not of the client, so the client
- * gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
+/* A wrong password or address of Redis is a mistake of the operator, not of the client, so the
+ * client gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {
