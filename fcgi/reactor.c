@@ -433,6 +433,7 @@ int reactor_run(struct engine *engine, int listener)
     while (!reactor_drained(&r))
         ev_run(r.loop, reactor_iterate(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);
     signal_watch_stop(&r.signals);
+    audit_log_pending(engine);
     reactor_release(&r);
     return EXIT_SUCCESS;
 }

@@ -233,6 +233,34 @@ static void load_secret(struct loader *l, const struct row *row)
         set_text(l, row->name, row->member, value);
 }
 
+/* Refuses a value that begins and ends with the same quote. systemd and shells remove such quotes
+ * from an env file, docker --env-file keeps them: a secret would have two more characters. The
+ * message does not show the value. */
+static void check_quotes(struct loader *l, const char *name)
+{
+    struct str value = str_of(variable(l, name));
+
+    if (value.n >= 2 && (value.p[0] == '"' || value.p[0] == '\'') &&
+        value.p[value.n - 1] == value.p[0])
+        config_fail(
+            l, name,
+            "the value begins and ends with %c, which would be part of it; remove the quotes "
+            "(docker --env-file keeps them)",
+            value.p[0]);
+}
+
+/* Checks the quotes of one setting: of its variable and, for a secret, of NAME_FILE. */
+static void check_row_quotes(struct loader *l, const struct row *row)
+{
+    char file_variable[80];
+
+    check_quotes(l, row->name);
+    if (row->kind != KIND_SECRET)
+        return;
+    (void)snprintf(file_variable, sizeof(file_variable), "%s_FILE", row->name);
+    check_quotes(l, file_variable);
+}
+
 /* Loads one setting in the way of its kind. Errors are counted in l->errors. */
 static void load_row(struct loader *l, const struct row *row)
 {
@@ -328,8 +356,10 @@ int config_load(struct config *config, config_source *source, FILE *errors)
     struct loader l = {.config = config, .source = source, .out = errors};
 
     *config = (struct config){0};
-    for (size_t i = 0; i < ROWS; i++)
+    for (size_t i = 0; i < ROWS; i++) {
+        check_row_quotes(&l, &rows[i]);
         load_row(&l, &rows[i]);
+    }
     if (!l.out_of_memory)
         check_rows_together(&l);
     return l.errors;

@@ -284,24 +284,28 @@ static enum ctl_exit audit_list_newest(struct audit_run *r)
     return CTL_DONE;
 }
 
-/* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). `verify`
- * uses the caller's arena for copies that must outlive a reset of r.arena. engine_close and
- * arena_free accept what was never opened. */
+/* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). The caller's
+ * arena has what is too large for the stack, and copies that must outlive a reset of r->arena.
+ * engine_close and arena_free accept what was never opened. */
 static enum ctl_exit audit_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
-    struct audit_run r = {.command = command, .settings = settings};
+    struct audit_run *r = arena_zalloc(arena, sizeof(*r));
     enum ctl_exit status = CTL_FAILED;
 
-    if (r.settings->anchor && r.settings->action != VERIFY)
+    if (!r)
+        return CTL_FAILED;
+    r->command = command;
+    r->settings = settings;
+    if (r->settings->anchor && r->settings->action != VERIFY)
         return subcommand_usage_error(command, "--anchor is for verify");
-    r.arena = arena_new(1 << 16, 256 << 20);
-    if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL /* router */,
-                               r.settings->action == VERIFY ? ENGINE_SEALING : 0))
-        status = r.settings->action == VERIFY ? audit_verify_with_anchors(&r, arena)
-                                              : audit_list_newest(&r);
-    engine_close(&r.engine);
-    arena_free(r.arena);
+    r->arena = arena_new(1 << 16, 256 << 20);
+    if (r->arena && engine_open(&r->engine, "mastery-ctl audit", NULL /* router */,
+                                r->settings->action == VERIFY ? ENGINE_SEALING : 0))
+        status = r->settings->action == VERIFY ? audit_verify_with_anchors(r, arena)
+                                               : audit_list_newest(r);
+    engine_close(&r->engine);
+    arena_free(r->arena);
     return status;
 }
 

@@ -248,6 +248,18 @@ struct jw *log_begin(struct log *log, enum log_level level, const char *event)
     return &log->writer;
 }
 
+void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE])
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    if (log->head_length == 0 || log->line.failed)
+        return;
+    digest_hmac((struct str){(const char *)log->key, log->key_length}, buf_view(&log->line),
+                digest);
+    hex_print(digest, sizeof(digest), ret_mac);
+    jw_text(&log->writer, "mac", ret_mac);
+}
+
 void log_end(struct log *log)
 {
     if (log->head_length == 0)

@@ -21,7 +21,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 struct log;
 
-enum { LOG_HASH_SIZE = 17 }; /* bytes of a log_hash: 16 digits and NUL */
+/* Bytes of a log_hash (16 digits and NUL) and of the text of a MAC (64 digits and NUL). */
+enum { LOG_HASH_SIZE = 17, LOG_MAC_SIZE = 65 };
 
 /* Opens a log that writes to fd. It never closes fd, and does not set O_NONBLOCK on it, because
  * other processes may share it. Several processes may log to the same pipe without mixing their
@@ -37,6 +38,10 @@ bool log_enabled(const struct log *log, enum log_level level);
  * written without escaping. A line of more than PIPE_BUF bytes loses its fields and gets
  * "cut":true. */
 struct jw *log_begin(struct log *log, enum log_level level, const char *event);
+/* Adds the last field of a line, "mac": the HMAC-SHA-256, with the key of log_hash, of the line's
+ * bytes before the comma of this field. ret_mac gets its digits; it stays as it is when the line is
+ * dropped. */
+void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE]);
 void log_end(struct log *log);
 void log_flush(struct log *log);
 uint64_t log_dropped(const struct log *log); /* number of lines dropped since log_open */

@@ -44,12 +44,15 @@ enum metric_service { METRIC_SERVICE_REDIS, METRIC_SERVICE_DAPR, METRIC_SERVICES
 enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN };
 
 /* Opens the shared file at path. A new file (mode 0660) is made when there is none, or when the
- * file has another layout because it was made for other counters or endpoints. The last endpoint
+ * file has another layout because it was made for other counters or endpoints. A file that others
+ * than this user, root and this process's groups could have written is refused. The last endpoint
  * counts the requests of unknown paths. The texts of the endpoints are not copied and must live
  * longer than the metrics. Returns NULL on failure, with one line of
  * explanation in ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
+/* Checks whether metrics_open could open or make the file at path; changes nothing. */
+bool metrics_check(const char *path, char ret_error[200]);
 void metrics_close(struct metrics *m); /* releases the slot; NULL is allowed */
 
 /* Counts a request with its HTTP status and duration; endpoint is an index into the endpoints. */

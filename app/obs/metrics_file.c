@@ -110,10 +110,41 @@ static bool file_lock(int fd)
  * (fs.protected_regular), even when this process's group may write to it. */
 static int open_or_create(const char *path)
 {
-    const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+    const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     const int fd = open(path, flags);
 
     return fd >= 0 || errno != ENOENT ? fd : open(path, flags | O_CREAT, 0660);
+}
+
+/* True when the calling process has the group, as its own or as a supplementary one. */
+static bool file_has_group(gid_t group)
+{
+    gid_t groups[256];
+    const int n = getgroups((int)(sizeof(groups) / sizeof(groups[0])), groups);
+
+    for (int i = 0; i < n; i++)
+        if (groups[i] == group)
+            return true;
+    return group == getegid();
+}
+
+/* True when only this user, root, and a group of this process can write to the file: the
+ * mapped file is believed without further checks. In a folder where all may make files, such as
+ * /dev/shm, another user may have made it first. */
+static bool file_is_trusted(int fd, const char *path, char ret_error[200])
+{
+    struct stat about;
+
+    if (fstat(fd, &about) != 0)
+        return file_fail(ret_error, "open", path);
+    if (S_ISREG(about.st_mode) && (about.st_mode & S_IRWXO) == 0 &&
+        (about.st_uid == geteuid() || about.st_uid == 0 || file_has_group(about.st_gid)))
+        return true;
+    (void)snprintf(ret_error, 200,
+                   "METRICS_FILE %.60s: is not a file of this user or group alone; "
+                   "remove it, or set METRICS_FILE to another path",
+                   path);
+    return false;
 }
 
 /* Opens the file at path, or creates an empty one, locks it and returns its descriptor; -1 with
@@ -127,8 +158,8 @@ static int open_locked(const char *path, char ret_error[200])
             file_fail(ret_error, "open", path);
             return -1;
         }
-        if (!file_lock(fd)) {
-            file_fail(ret_error, "lock", path);
+        if (!file_is_trusted(fd, path, ret_error) ||
+            (!file_lock(fd) && !file_fail(ret_error, "lock", path))) {
             (void)close(fd);
             return -1;
         }
@@ -169,6 +200,25 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
     if (m->fd != locked)
         (void)close(locked);
     return mapped;
+}
+
+bool metrics_check(const char *path, char ret_error[200])
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    const int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool good;
+
+    if (fd < 0 && errno != ENOENT)
+        return file_fail(ret_error, "open", path);
+    if (fd >= 0) {
+        good = file_is_trusted(fd, path, ret_error);
+        (void)close(fd);
+        return good;
+    }
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 2,
+                   slash ? path : "./");
+    return access(folder, W_OK | X_OK) == 0 || file_fail(ret_error, "make", path);
 }
 
 /* Unmaps and closes what metrics_map has opened. header and fd are reset, so that a second call

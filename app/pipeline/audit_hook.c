@@ -218,32 +218,30 @@ static struct str hook_digest(struct exchange *x, struct str_list students)
 
 /* ---- the events ---- */
 
-/* Adds one event for each student, or one event for all of them, by completing *event for each. The
- * audit log always has room for one event, which audit_hook_reserve reserved before the request was
- * processed; audit_room says how many more fit. A group is recorded in each of the events. */
+/* Adds one event for each student, or one event for all of them, by completing *event for each. A
+ * group is recorded in each of the events. */
 static void hook_add_events(struct exchange *x, struct audit_event *event,
                             const struct hook_subjects *subjects)
 {
-    struct audit *audit = x->engine->audit;
     struct str_list students;
 
     event->resource_name = subjects->group;
     event->student = subjects->student;
     if (subjects->list_count == 0) {
-        audit_event_add(audit, event);
+        audit_event_add(x->engine, event);
         return;
     }
     students = hook_distinct(x, subjects);
-    if (students.n == 0 || students.n > HOOK_EVENTS_MAX || students.n > 1 + audit_room(audit)) {
+    if (students.n == 0 || students.n > HOOK_EVENTS_MAX) {
         event->student = STR("");
         if (students.n > 0)
             event->subjects = hook_digest(x, students);
-        audit_event_add(audit, event);
+        audit_event_add(x->engine, event);
         return;
     }
     for (size_t i = 0; i < students.n; i++) {
         event->student = students.v[i];
-        audit_event_add(audit, event);
+        audit_event_add(x->engine, event);
     }
 }
 
@@ -290,27 +288,16 @@ static void hook_record_response(struct exchange *x)
     hook_record(x, modes[kind], status, &subjects);
 }
 
-bool audit_hook_reserve(struct exchange *x)
-{
-    x->audit_reserved = audit_reserve(x->engine->audit);
-    if (x->audit_reserved || x->route->access == ACCESS_OPEN)
-        return true;
-    problem_unavailable(&x->problem, 1);
-    return false;
-}
-
 /* audit_denied has the students whose data a response with 200 withheld; their denials are then the
- * only events of the request. audit_reserved is false when the request ended before room was
- * reserved, or when there was no room. */
+ * only events of the request. */
 void audit_hook_record(struct exchange *x)
 {
     struct hook_subjects denied = {.lists = {x->audit_denied}, .list_count = 1};
 
-    if (!x->audit_reserved)
+    if (!x->route)
         return;
     if (x->audit_denied.n > 0)
         hook_record(x, AUDIT_DENIED, 403, &denied);
     else
         hook_record_response(x);
-    audit_unreserve(x->engine->audit);
 }

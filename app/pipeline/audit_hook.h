@@ -20,12 +20,8 @@
 
 #include "app/pipeline/exchange.h"
 
-/* A step before the handler: reserves room for one event in the audit log. Returns false with 503
- * in x->problem when there is no room, because no access may happen unrecorded. A route without
- * access control (ACCESS_OPEN) goes on without room: true. */
-bool audit_hook_reserve(struct exchange *x);
-/* Adds the events of an exchange whose response is complete, whether or not the client received it,
- * and gives the reserved room back. Does nothing when no room was reserved. */
+/* Adds the events of an exchange whose response is complete, whether or not the client received it.
+ * Does nothing without a route. */
 void audit_hook_record(struct exchange *x);
 
 #endif

@@ -119,10 +119,10 @@ static bool dispatch_admit(struct exchange *x)
  * errors a client sees: an unknown path before a missing token, a missing token before errors of
  * the body. */
 static bool (*const dispatch_steps[])(struct exchange *x) = {
-    dispatch_identify,       dispatch_find_route,       dispatch_admit,
-    audit_hook_reserve,      authenticate_by_header,    authorize_role,
-    exchange_read_body,      authenticate_by_body,      exchange_read_input,
-    authorize_queue_subject, idempotency_queue_acquire,
+    dispatch_identify,         dispatch_find_route, dispatch_admit,
+    authenticate_by_header,    authorize_role,      exchange_read_body,
+    authenticate_by_body,      exchange_read_input, authorize_queue_subject,
+    idempotency_queue_acquire,
 };
 
 /* Runs the steps before the handler. Returns false when one of them has ended the exchange. */

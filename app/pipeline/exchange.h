@@ -65,7 +65,6 @@ struct exchange {
     struct str_list audit_subjects; /* students that neither the path nor the input names */
     struct str_list audit_denied;   /* students whose data were withheld from a response with 200 */
     bool unjournaled;               /* the request changed nothing, so it has no journal entry */
-    bool audit_reserved;            /* the audit log has reserved room for one event */
 
     struct str request_id; /* also the correlation_id of responses, logs and events */
     struct trace trace;    /* W3C Trace Context of the request */

@@ -38,9 +38,10 @@ void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
     ev_io_start(loop, &w->io);
 }
 
+/* A watch of zeros was never started: its descriptor 0 is not its own. */
 void signal_watch_stop(struct signal_watch *w)
 {
-    if (w->fd < 0)
+    if (!w->loop || w->fd < 0)
         return;
     ev_io_stop(w->loop, &w->io);
     (void)close(w->fd);

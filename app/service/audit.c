@@ -4,8 +4,13 @@
  * `sending` is empty, the two buffers are exchanged. The events of `sending` are sent in batches of
  * 512 at most, one batch at a time. A batch is one pipeline, with a command for each bucket (the
  * events of one shard and mode). Another pipeline comes before it when pseudonyms (random names
- * that records have instead of students' ids) must be read first. Events that Redis refuses stay in
- * `sending` for the next batch. */
+ * that records have instead of students' ids) must be read first. When replies are lost, a third
+ * one queries the outcome of the commands, before anything else is sent.
+ *
+ * Each event of `sending` is sent once. Those that Redis has not recorded are moved to the queue
+ * `waiting`, from where they return to `sending` after a pause, so that they hold up no other
+ * event. The queue has bounds, in total and for each shard; what exceeds them, or was refused too
+ * often, is written to the log. */
 #include "app/service/audit.h"
 
 #include <stdlib.h>
@@ -13,6 +18,7 @@
 #include "app/base/ids.h"
 #include "app/base/json_write.h"
 #include "app/service/audit_buffer.h"
+#include "app/service/audit_unstored.h"
 #include "app/service/engine.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
@@ -20,15 +26,19 @@
 enum {
     AUDIT_BATCH_MAX = 512,                    /* largest number of events in one batch */
     AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* from this number of events on, no delay */
-    AUDIT_SENDER_BYTES = 8,                   /* random bytes of the id of this process */
-    AUDIT_ARENA_FIRST = 16384,                /* size of the arena's first block in bytes */
-    AUDIT_ARENA_CAP = 8 << 20,                /* largest size of the arena in bytes */
+    AUDIT_WAITING_MAX = 2048,                 /* most events that wait to be sent again */
+    AUDIT_SHARD_MAX = 256,                    /* most of them that are of one shard */
+    AUDIT_REFUSALS_MAX = 20,   /* refusals by Redis after which an event is written to the log */
+    AUDIT_SENDER_BYTES = 8,    /* random bytes of the id of this process */
+    AUDIT_ARENA_FIRST = 16384, /* size of the arena's first block in bytes */
+    AUDIT_ARENA_CAP = 8 << 20, /* largest size of the arena in bytes */
 };
-static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
+static const int64_t AUDIT_RETRY_US = 200000;  /* pause after a batch that failed as a whole */
+static const int64_t AUDIT_REPEAT_US = 500000; /* pause before an event is sent again */
 
 /* What the process waits for: nothing, or the replies with pseudonyms, or those to records. When
- * the latter are lost, it waits for the time to query what has been recorded, then for the reply.
- */
+ * some of the latter are lost, it waits for the time to query what has been recorded, then for the
+ * replies to the queries. */
 enum audit_stage {
     AUDIT_IDLE,
     AUDIT_AWAITS_PSEUDONYMS,
@@ -42,31 +52,37 @@ enum audit_stage {
  */
 enum { AUDIT_BUCKETS = 2 * SHARDS };
 
-/* The events of the batch that one command sends: audit.order[first .. first + n - 1]. */
+/* The events of the batch that one command sends: audit.order[first .. first + n - 1]. A batch has
+ * one group of a bucket at most. */
 struct audit_group {
-    struct command *command;
-    /* Queries whether it has run, after its reply was lost; groups of one shard share it. */
-    struct command *fence_cmd;
-    int64_t number; /* number of the command (struct audit_send) */
-    bool refused;   /* its reply is an error */
+    struct command *command; /* records the events, or queries whether they are recorded */
     size_t first, n;
+};
+
+/* Events to be sent again, a first-in, first-out queue in a ring. All have the same pause, so the
+ * oldest one is due first. */
+struct audit_waiting {
+    struct audit_buffer_entry *v; /* ring with room for AUDIT_WAITING_MAX events */
+    size_t first, n;              /* index of the oldest event; number of events */
+    uint16_t of_shard[SHARDS];    /* number of events of each shard */
 };
 
 struct audit {
     struct audit_buffer collecting, sending;
+    struct audit_waiting waiting;
+    struct audit_unstored unstored;
     int64_t first_us; /* time when the oldest event of `collecting` was added */
     int64_t tick_us;  /* time of the latest call of audit_tick */
     int64_t retry_us; /* earliest time of the next batch; 0: no batch has failed yet */
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
-    size_t reserved;  /* number of events that `collecting` must keep room for */
     enum audit_stage stage;
     char sender[AUDIT_SENDER_BYTES * 2 + 1]; /* random id of this process */
-    int64_t number;                          /* of the latest command */
+    int64_t number;                          /* of the commands of the batch (struct audit_send) */
     struct arena *arena;                     /* memory of the current batch */
     struct pipeline pipeline;
     uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into `sending`, sorted by bucket */
     uint16_t buckets[AUDIT_BUFFER_MAX]; /* bucket number of each event of `sending` */
-    size_t sent;       /* number of events in Redis: those of order[0 .. sent - 1] */
+    size_t sent;       /* number of events whose batch has ended: those of order[0 .. sent - 1] */
     size_t batch_size; /* number of events in the batch: they begin at order[sent] */
     /* reads the actor's pseudonym, for each event of the batch; NULL: the event needs none */
     struct command *pseudonym_cmds[AUDIT_BATCH_MAX];
@@ -85,7 +101,9 @@ struct audit *audit_new(void)
     random_bytes(id, sizeof(id));
     hex_print(id, sizeof(id), audit->sender);
     audit->arena = arena_new(AUDIT_ARENA_FIRST, AUDIT_ARENA_CAP);
-    if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) && audit->arena)
+    audit->waiting.v = calloc(AUDIT_WAITING_MAX, sizeof(*audit->waiting.v));
+    if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) &&
+        audit->waiting.v && audit->arena)
         return audit;
     audit_free(audit);
     return NULL;
@@ -98,48 +116,34 @@ void audit_free(struct audit *audit)
         return;
     audit_buffer_release(&audit->collecting);
     audit_buffer_release(&audit->sending);
+    free(audit->waiting.v);
     arena_free(audit->arena);
     free(audit);
 }
 
 /* ---- collecting ---- */
 
-size_t audit_room(const struct audit *audit)
-{
-    return audit ? AUDIT_BUFFER_MAX - audit->collecting.n - audit->reserved : 0;
-}
-
-/* With audit NULL, as in programs that record nothing, the reservation always succeeds. */
-bool audit_reserve(struct audit *audit)
-{
-    if (audit && audit_room(audit) == 0)
-        return false;
-    if (audit)
-        audit->reserved++;
-    return true;
-}
-
-void audit_unreserve(struct audit *audit)
-{
-    if (audit)
-        audit->reserved--;
-}
-
 /* Takes the time of the latest audit_tick as the time of adding, because an event only has the time
  * of day. An event that is not aggregated is urgent: it is sent in the same loop iteration. */
-void audit_event_add(struct audit *audit, const struct audit_event *event)
+void audit_event_add(struct engine *engine, const struct audit_event *event)
 {
-    if (!audit || audit->collecting.n == AUDIT_BUFFER_MAX)
+    struct audit *audit = engine->audit;
+    struct audit_buffer_entry entry;
+
+    if (!audit)
         return;
     if (audit->collecting.n == 0)
         audit->first_us = audit->tick_us;
     audit->has_urgent = audit->has_urgent || event->mode != AUDIT_AGGREGATED;
-    audit_buffer_add(&audit->collecting, event);
+    if (audit_buffer_add(&audit->collecting, event))
+        return;
+    audit_entry_fill(&entry, event);
+    audit_unstored_log(engine, &audit->unstored, &entry, "no_room");
 }
 
 size_t audit_pending(const struct audit *audit)
 {
-    return audit ? audit->collecting.n + (audit->sending.n - audit->sent) : 0;
+    return audit ? audit->collecting.n + (audit->sending.n - audit->sent) + audit->waiting.n : 0;
 }
 
 /* ---- buckets ---- */
@@ -184,6 +188,54 @@ static void audit_sort_by_bucket(struct audit *audit)
 static const struct audit_buffer_entry *audit_event_at(const struct audit *audit, size_t i)
 {
     return &audit->sending.v[audit->order[i]];
+}
+
+/* ---- events to be sent again ---- */
+
+/* Removes the oldest event. The result is valid until the next event is added. */
+static const struct audit_buffer_entry *waiting_pop(struct audit_waiting *waiting)
+{
+    const struct audit_buffer_entry *event = &waiting->v[waiting->first];
+
+    waiting->first = (waiting->first + 1) % AUDIT_WAITING_MAX;
+    waiting->n--;
+    waiting->of_shard[audit_bucket(event) / 2]--;
+    return event;
+}
+
+/* Redis has not recorded the event: it waits to be sent again, unless Redis has refused it too
+ * often or too many events of its shard wait. When there is no room, the oldest event makes some.
+ */
+static void audit_repeat_later(struct engine *engine, const struct audit_buffer_entry *event,
+                               bool refused, int64_t now_us)
+{
+    struct audit *audit = engine->audit;
+    struct audit_waiting *waiting = &audit->waiting;
+    uint16_t *of_shard = &waiting->of_shard[audit_bucket(event) / 2];
+    int refusals = event->refusals + refused;
+    struct audit_buffer_entry *added;
+
+    if (refusals >= AUDIT_REFUSALS_MAX || *of_shard >= AUDIT_SHARD_MAX) {
+        audit_unstored_log(engine, &audit->unstored, event, refused ? "refused" : "no_room");
+        return;
+    }
+    if (waiting->n == AUDIT_WAITING_MAX)
+        audit_unstored_log(engine, &audit->unstored, waiting_pop(waiting), "no_room");
+    added = &waiting->v[(waiting->first + waiting->n++) % AUDIT_WAITING_MAX];
+    *added = *event;
+    added->refusals = refusals;
+    added->due_us = now_us + AUDIT_REPEAT_US;
+    (*of_shard)++;
+}
+
+/* Moves the events that are due to `sending`, as far as it has room. */
+static void audit_repeat_due(struct audit *audit, int64_t now_us)
+{
+    struct audit_waiting *waiting = &audit->waiting;
+
+    while (waiting->n > 0 && waiting->v[waiting->first].due_us <= now_us &&
+           audit->sending.n < AUDIT_BUFFER_MAX)
+        audit->sending.v[audit->sending.n++] = *waiting_pop(waiting);
 }
 
 /* ---- a batch ---- */
@@ -252,48 +304,67 @@ static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry
     return actor.p && ret->record.resource.p && ret->record.details.p;
 }
 
-/* Returns how many events, from order[first] on and before order[end], go into one command. They
- * have the same bucket, and are AUDIT_ITEMS_MAX at most. */
+/* Returns how many events, from order[first] on and before order[end], have the same bucket. */
 static size_t audit_group_length(const struct audit *audit, size_t first, size_t end)
 {
     size_t n = 1;
 
-    while (first + n < end && n < AUDIT_ITEMS_MAX &&
+    while (first + n < end &&
            audit->buckets[audit->order[first + n]] == audit->buckets[audit->order[first]])
         n++;
     return n;
 }
 
-/* Returns the shard of a group. All its events have the same bucket. */
-static unsigned audit_group_shard(const struct audit *audit, const struct audit_group *group)
+/* Returns the length of the batch that begins at order[sent]. It ends before a bucket would need a
+ * second command, so that the outcome of each command can be queried. */
+static size_t audit_batch_length(const struct audit *audit)
 {
-    return audit->buckets[audit->order[group->first]] / 2;
+    size_t end = audit->sending.n, n, length = 0;
+
+    do {
+        n = audit_group_length(audit, audit->sent + length, end);
+        length += n < AUDIT_ITEMS_MAX ? n : AUDIT_ITEMS_MAX;
+    } while (n <= AUDIT_ITEMS_MAX && length < AUDIT_BATCH_MAX && audit->sent + length < end);
+    return length < AUDIT_BATCH_MAX ? length : AUDIT_BATCH_MAX;
 }
 
-/* The identity of the next command of this process. */
-static struct audit_send audit_next_send(struct audit *audit)
+/* Identifies the command of a group, all of whose events have the same bucket. */
+static struct audit_send audit_group_send(const struct audit *audit,
+                                          const struct audit_group *group)
 {
-    return (struct audit_send){.sender = str_of(audit->sender), .number = ++audit->number};
+    unsigned bucket = audit->buckets[audit->order[group->first]];
+
+    return (struct audit_send){.sender = str_of(audit->sender),
+                               .number = audit->number,
+                               .shard = bucket / 2,
+                               .aggregated = bucket % 2 == 1};
 }
 
-/* Queues the command that adds the records of order[first .. first + n - 1]. When one of them
- * cannot be made, the pipeline is marked as failed, so that the whole batch is sent again later. */
-static void audit_queue_group(struct audit *audit, size_t first, size_t n)
+/* Queues the command that adds the records of order[first .. first + n - 1]. An event whose record
+ * cannot be made, because its pseudonym could not be read, is left out and waits to be sent again;
+ * the order is compacted to the others. */
+static void audit_queue_group(struct engine *engine, size_t first, size_t n, int64_t now_us)
 {
+    struct audit *audit = engine->audit;
     struct audit_item *items = arena_array(audit->arena, n, sizeof(*items));
     struct audit_group *group = &audit->groups[audit->group_count];
-    struct audit_send send = audit_next_send(audit);
+    struct audit_send send;
+    size_t made = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (!items || !audit_make_item(audit->arena, audit_event_at(audit, first + i),
-                                       audit->pseudonym_cmds[first + i - audit->sent], &items[i])) {
-            audit->pipeline.failed = true;
-            return;
-        }
+        const struct audit_buffer_entry *event = audit_event_at(audit, first + i);
+        const struct command *pseudonym_cmd = audit->pseudonym_cmds[first + i - audit->sent];
+
+        if (items && audit_make_item(audit->arena, event, pseudonym_cmd, &items[made]))
+            audit->order[first + made++] = audit->order[first + i];
+        else
+            audit_repeat_later(engine, event, /* refused */ true, now_us);
     }
-    *group = (struct audit_group){.number = send.number, .first = first, .n = n};
-    group->command =
-        audit_cmd_items(&audit->pipeline, audit_group_shard(audit, group), &send, items, n);
+    if (made == 0)
+        return;
+    *group = (struct audit_group){.first = first, .n = made};
+    send = audit_group_send(audit, group);
+    group->command = audit_cmd_items(&audit->pipeline, &send, items, made);
     audit->group_count++;
 }
 
@@ -307,10 +378,11 @@ static void audit_send_items(struct engine *engine, int64_t now_us)
 
     pipeline_clear(&audit->pipeline);
     audit->group_count = 0;
+    audit->number++;
     audit->stage = AUDIT_AWAITS_ITEMS;
     for (size_t first = audit->sent, n; first < end; first += n) {
         n = audit_group_length(audit, first, end);
-        audit_queue_group(audit, first, n);
+        audit_queue_group(engine, first, n, now_us);
     }
     store_submit(engine->store, &audit->pipeline, now_us);
 }
@@ -321,9 +393,8 @@ static void audit_send_items(struct engine *engine, int64_t now_us)
 static void audit_start_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    size_t unsent = audit->sending.n - audit->sent;
 
-    audit->batch_size = unsent < AUDIT_BATCH_MAX ? unsent : AUDIT_BATCH_MAX;
+    audit->batch_size = audit_batch_length(audit);
     arena_reset(audit->arena);
     pipeline_init(&audit->pipeline, audit->arena, NULL);
     for (size_t i = 0; i < audit->batch_size; i++) {
@@ -342,105 +413,122 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* True if Redis has recorded the events of the group: by the reply to its command or, when that was
- * lost, by the number of the latest command that has run in its shard. */
-static bool audit_is_recorded(const struct audit *audit, const struct audit_group *group)
+/* True if Redis has said which events of the batch it has recorded. A reply can be missing even if
+ * the pipeline is complete, for lack of memory. An error is an answer to the command that records,
+ * but not to the query for its outcome. Nothing was sent without the pseudonyms or without memory
+ * for the commands. */
+static bool audit_outcome_is_known(const struct audit *audit)
 {
-    struct problem ignored = {.code = PROBLEM_NONE}; /* the events are simply sent again */
-    int64_t number;
+    bool queried = audit->stage == AUDIT_AWAITS_FENCES;
 
-    if (audit->stage == AUDIT_AWAITS_FENCES)
-        return !group->refused && audit_parse_fence(group->fence_cmd, &number, &ignored) &&
-               group->number <= number;
-    return audit_parse_items(group->command, &ignored);
-}
-
-/* Splits the batch by the replies: the events that Redis has confirmed count as sent, and those of
- * refused commands are moved to order[sent], where the next batch begins. Returns the number of
- * refused events. */
-static size_t audit_keep_failed(struct audit *audit)
-{
-    uint16_t failed[AUDIT_BATCH_MAX];
-    size_t failed_count = 0;
-
+    if (!queried && (audit->stage == AUDIT_AWAITS_PSEUDONYMS || audit->pipeline.failed))
+        return true;
     for (size_t g = 0; g < audit->group_count; g++) {
-        const struct audit_group *group = &audit->groups[g];
-        if (audit_is_recorded(audit, group))
-            continue;
-        memcpy(failed + failed_count, audit->order + group->first, group->n * sizeof(*failed));
-        failed_count += group->n;
+        const struct command *command = audit->groups[g].command;
+
+        if (!command || !command->reply ||
+            (queried && reply_error_of(command->reply) != REPLY_NO_ERROR))
+            return false;
     }
-    audit->sent += audit->batch_size - failed_count;
-    if (failed_count > 0)
-        memcpy(audit->order + audit->sent, failed, failed_count * sizeof(*failed));
-    return failed_count;
+    return true;
 }
 
-/* Queries which commands of the batch have run, and forbids the others, which may still be on their
- * way: only then may their events be sent again. Groups are sorted by shard, and each shard has one
- * query. */
+/* Queries the outcome of the commands of the batch, and forbids those that have not run, which may
+ * still be on their way: only then may their events be sent again. */
 static void audit_send_fences(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    struct audit_send send = audit_next_send(audit);
-    struct command *fence_cmd = NULL;
 
     arena_reset(audit->arena);
     pipeline_init(&audit->pipeline, audit->arena, NULL);
     for (size_t g = 0; g < audit->group_count; g++) {
-        struct audit_group *group = &audit->groups[g];
-        unsigned shard = audit_group_shard(audit, group);
+        struct audit_send send = audit_group_send(audit, &audit->groups[g]);
 
-        if (!fence_cmd || shard != audit_group_shard(audit, group - 1))
-            fence_cmd = audit_cmd_fence(&audit->pipeline, shard, &send);
-        group->fence_cmd = fence_cmd;
+        audit->groups[g].command = audit_cmd_fence(&audit->pipeline, &send);
     }
     audit->stage = AUDIT_AWAITS_FENCES;
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Replies to the records are lost, so that Redis may have recorded them. Replies that are there and
- * are errors have said that it has not. */
-static void audit_become_uncertain(struct audit *audit, int64_t now_us)
+/* The outcome of the commands of a batch is known: events that Redis has not recorded wait to be
+ * sent again. Refusals count only if the command itself has replied them. Returns the number of
+ * events that Redis has recorded. */
+static size_t audit_count_recorded(struct engine *engine, int64_t now_us)
 {
-    for (size_t g = 0; audit->stage == AUDIT_AWAITS_ITEMS && g < audit->group_count; g++)
-        audit->groups[g].refused =
-            reply_error_of(audit->groups[g].command->reply) != REPLY_NO_ERROR;
-    audit->stage = AUDIT_UNCERTAIN;
-    audit->retry_us = now_us + AUDIT_RETRY_US;
+    const struct audit *audit = engine->audit;
+    bool failed[AUDIT_ITEMS_MAX];
+    bool refused = audit->stage == AUDIT_AWAITS_ITEMS && !audit->pipeline.failed;
+    size_t recorded = 0;
+
+    for (size_t g = 0; g < audit->group_count; g++) {
+        const struct audit_group *group = &audit->groups[g];
+
+        audit_parse_items(group->command, group->n, failed);
+        for (size_t i = 0; i < group->n; i++) {
+            if (failed[i])
+                audit_repeat_later(engine, audit_event_at(audit, group->first + i), refused,
+                                   now_us);
+            else
+                recorded++;
+        }
+    }
+    return recorded;
 }
 
-/* True if no record of the batch was sent: a pseudonym or memory is missing. */
-static bool audit_has_sent_nothing(const struct audit *audit)
-{
-    return audit->stage == AUDIT_AWAITS_PSEUDONYMS ||
-           (audit->stage == AUDIT_AWAITS_ITEMS && audit->pipeline.failed);
-}
-
-/* Ends the batch when it is known which of its events are recorded. */
+/* Ends the batch when its outcome is known. Without the pseudonyms no record was sent: all events
+ * of the batch wait. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    size_t sent_before = audit->sent;
+    size_t recorded = 0;
 
-    if (audit_has_sent_nothing(audit) || audit_keep_failed(audit) > 0)
-        audit->retry_us = now_us + AUDIT_RETRY_US;
+    if (audit->stage != AUDIT_AWAITS_PSEUDONYMS)
+        recorded = audit_count_recorded(engine, now_us);
+    for (size_t i = 0; audit->stage == AUDIT_AWAITS_PSEUDONYMS && i < audit->batch_size; i++)
+        audit_repeat_later(engine, audit_event_at(audit, audit->sent + i), /* refused */ false,
+                           now_us);
     audit->stage = AUDIT_IDLE;
-    if (audit->sent > sent_before)
-        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - sent_before);
+    if (audit->pipeline.status != PIPELINE_COMPLETE)
+        audit->retry_us = now_us + AUDIT_RETRY_US;
+    if (recorded > 0)
+        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, recorded);
+    audit->sent += audit->batch_size;
     if (audit->sent == audit->sending.n) {
         audit_buffer_clear(&audit->sending);
         audit->sent = 0;
     }
 }
 
-/* True if Redis has replied to every command of the pipeline, and to no fence with an error. */
-static bool audit_replies_are_complete(const struct audit *audit)
-{
-    struct problem ignored = {.code = PROBLEM_NONE};
+/* ---- the end of the process ---- */
 
-    return audit->stage == AUDIT_AWAITS_FENCES ? pipeline_check_replies(&audit->pipeline, &ignored)
-                                               : audit->pipeline.status == PIPELINE_COMPLETE;
+/* Writes the events order[first .. first + n - 1] to the log. */
+static void audit_log_events(struct engine *engine, size_t first, size_t n, const char *reason)
+{
+    struct audit *audit = engine->audit;
+
+    for (size_t i = first; i < first + n; i++)
+        audit_unstored_log(engine, &audit->unstored, audit_event_at(audit, i), reason);
+}
+
+/* Redis may have recorded the events of a batch whose outcome is unknown, so their reason is
+ * another one. */
+void audit_log_pending(struct engine *engine)
+{
+    struct audit *audit = engine->audit;
+    bool uncertain;
+    size_t unsent;
+
+    if (!audit)
+        return;
+    uncertain = audit->stage >= AUDIT_AWAITS_ITEMS;
+    unsent = audit->sent + (uncertain ? audit->batch_size : 0);
+    while (audit->waiting.n > 0)
+        audit_unstored_log(engine, &audit->unstored, waiting_pop(&audit->waiting), "shutdown");
+    for (size_t g = 0; uncertain && g < audit->group_count; g++)
+        audit_log_events(engine, audit->groups[g].first, audit->groups[g].n, "uncertain");
+    audit_log_events(engine, unsent, audit->sending.n - unsent, "shutdown");
+    for (size_t i = 0; i < audit->collecting.n; i++)
+        audit_unstored_log(engine, &audit->unstored, &audit->collecting.v[i], "shutdown");
 }
 
 /* ---- every loop iteration ---- */
@@ -450,25 +538,33 @@ static bool audit_replies_are_complete(const struct audit *audit)
 static int64_t audit_due_us(const struct engine *engine)
 {
     const struct audit *audit = engine->audit;
-    bool is_urgent = audit->sending.n > 0 || audit->has_urgent ||
-                     audit->collecting.n >= AUDIT_CROWDED || engine->draining;
-    int64_t delayed_us = audit->first_us + AUDIT_MAX_DELAY_US;
+    const struct audit_waiting *waiting = &audit->waiting;
+    bool is_urgent = audit->has_urgent || audit->collecting.n >= AUDIT_CROWDED || engine->draining;
+    int64_t due_us = INT64_MAX;
 
     if (audit->stage == AUDIT_UNCERTAIN)
         return audit->retry_us;
-    if (audit_pending(audit) == 0 || audit->stage != AUDIT_IDLE)
+    if (audit->stage != AUDIT_IDLE)
         return INT64_MAX;
-    return is_urgent || delayed_us < audit->retry_us ? audit->retry_us : delayed_us;
+    if (audit->collecting.n > 0)
+        due_us = is_urgent ? 0 : audit->first_us + AUDIT_MAX_DELAY_US;
+    if (waiting->n > 0 && waiting->v[waiting->first].due_us < due_us)
+        due_us = waiting->v[waiting->first].due_us;
+    if (audit->sending.n > 0)
+        due_us = 0;
+    return due_us > audit->retry_us ? due_us : audit->retry_us;
 }
 
-/* Makes the collected events those to send. `sending` must be empty; it collects from now on. */
-static void audit_exchange_buffers(struct audit *audit)
+/* Makes the collected events, and those that are to be sent again, the ones to send. `sending` must
+ * be empty; it collects from now on. */
+static void audit_exchange_buffers(struct audit *audit, int64_t now_us)
 {
     struct audit_buffer empty = audit->sending;
 
     audit->sending = audit->collecting;
     audit->collecting = empty;
     audit->has_urgent = false;
+    audit_repeat_due(audit, now_us);
     audit_sort_by_bucket(audit);
 }
 
@@ -488,25 +584,27 @@ void audit_tick(struct engine *engine, int64_t now_us)
         return;
     }
     if (audit->sending.n == 0)
-        audit_exchange_buffers(audit);
+        audit_exchange_buffers(audit, now_us);
     audit_start_batch(engine, now_us);
 }
 
 /* The replies are the pseudonyms, after which the records can be sent, or those to the records, or
- * to the query what has been recorded. When replies of the latter two are lost, the query is sent
- * after a pause: events are sent again only if they are not recorded. */
+ * to the query for their outcome. When replies of the latter two are lost, the query is sent after
+ * a pause. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;
 
     if (!audit || completed != &audit->pipeline)
         return false;
-    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS && audit_replies_are_complete(audit))
+    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS && audit->pipeline.status == PIPELINE_COMPLETE) {
         audit_send_items(engine, now_us);
-    else if (audit_has_sent_nothing(audit) || audit_replies_are_complete(audit))
+    } else if (audit_outcome_is_known(audit)) {
         audit_end_batch(engine, now_us);
-    else
-        audit_become_uncertain(audit, now_us);
+    } else {
+        audit->stage = AUDIT_UNCERTAIN;
+        audit->retry_us = now_us + AUDIT_RETRY_US;
+    }
     return true;
 }
 

@@ -6,10 +6,11 @@
  * events are sent after AUDIT_MAX_DELAY_US at the latest, all other events in the same loop
  * iteration. A process that is killed loses the events that it has not sent yet.
  *
- * A running process drops no event. Events that Redis refuses are sent again. After a lost reply
- * the process first queries what Redis has recorded, so that nothing is recorded twice. While there
- * is no room for another event, requests that would need one are refused, because no access may go
- * without a record. */
+ * A running process drops no event, and refuses no request for lack of room. After a lost reply the
+ * process first queries what Redis has recorded, so that nothing is recorded twice. An event that
+ * Redis refuses is sent again after a pause, and waits apart from the others, which are not held
+ * up. An event that Redis has refused too often, or for which there is no room, becomes a line of
+ * the process's log (audit_unstored.h). */
 #ifndef SERVICE_AUDIT_H
 #define SERVICE_AUDIT_H
 
@@ -43,14 +44,8 @@ struct audit_event {
 struct audit *audit_new(void);        /* NULL when out of memory */
 void audit_free(struct audit *audit); /* takes NULL */
 
-/* Reserves room for one event until audit_unreserve. False when there is no room left. */
-bool audit_reserve(struct audit *audit);
-void audit_unreserve(struct audit *audit);
-/* Returns how many more events could be added without a reservation. */
-size_t audit_room(const struct audit *audit);
-/* Adds an event. Call it once between audit_reserve and audit_unreserve; for further events first
- * check audit_room. Does nothing when audit is NULL. */
-void audit_event_add(struct audit *audit, const struct audit_event *event);
+/* Adds an event. Does nothing when engine->audit is NULL. */
+void audit_event_add(struct engine *engine, const struct audit_event *event);
 
 /* Sends the events that are due. Call it once a loop iteration, before store_flush. */
 void audit_tick(struct engine *engine, int64_t now_us);
@@ -62,5 +57,7 @@ bool audit_on_replies(struct engine *engine, const struct pipeline *completed, i
 int64_t audit_wait_us(const struct engine *engine, int64_t now_us);
 /* Returns the number of events that Redis has not confirmed yet. */
 size_t audit_pending(const struct audit *audit);
+/* Writes the events that Redis has not confirmed to the log, at the end of the process. */
+void audit_log_pending(struct engine *engine);
 
 #endif

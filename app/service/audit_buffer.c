@@ -79,12 +79,11 @@ static unsigned char audit_copy_text(char *field, size_t size, struct str s)
     return (unsigned char)n;
 }
 
-/* Adds a new entry, with the count 1, at the end of the array. The first four texts live as long as
- * the process, so only their addresses are copied. The hash table is left to the caller. */
-static void audit_buffer_append(struct audit_buffer *buffer, const struct audit_event *event)
+/* The first four texts live as long as the process, so only their addresses are copied. */
+void audit_entry_fill(struct audit_buffer_entry *entry, const struct audit_event *event)
 {
-    struct audit_buffer_entry *entry = &buffer->v[buffer->n++];
-
+    entry->due_us = 0;
+    entry->refusals = 0;
     entry->action = event->action;
     entry->resource_type = event->resource_type;
     entry->route = event->route;
@@ -104,24 +103,34 @@ static void audit_buffer_append(struct audit_buffer *buffer, const struct audit_
         audit_copy_text(entry->correlation, sizeof(entry->correlation), event->correlation_id);
 }
 
+/* Adds a new entry at the end of the array. The hash table is left to the caller. False: the buffer
+ * is full. */
+static bool audit_buffer_append(struct audit_buffer *buffer, const struct audit_event *event)
+{
+    if (buffer->n == AUDIT_BUFFER_MAX)
+        return false;
+    audit_entry_fill(&buffer->v[buffer->n++], event);
+    return true;
+}
+
 /* Searches the hash table by linear probing. A slot has the entry's index plus 1; 0 is empty. */
-void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event)
+bool audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event)
 {
     uint32_t slot;
 
-    if (event->mode == AUDIT_IMMEDIATE) {
-        audit_buffer_append(buffer, event);
-        return;
-    }
+    if (event->mode == AUDIT_IMMEDIATE)
+        return audit_buffer_append(buffer, event);
     for (slot = audit_hash_event(event) % AUDIT_SLOTS; buffer->slots[slot] != 0;
          slot = (slot + 1) % AUDIT_SLOTS) {
         struct audit_buffer_entry *entry = &buffer->v[buffer->slots[slot] - 1];
 
         if (audit_entry_equals(entry, event)) {
             entry->count++;
-            return;
+            return true;
         }
     }
-    audit_buffer_append(buffer, event);
+    if (!audit_buffer_append(buffer, event))
+        return false;
     buffer->slots[slot] = (uint32_t)buffer->n;
+    return true;
 }

@@ -19,6 +19,8 @@ struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
     int64_t minute; /* time of the event in minutes since the epoch */
     int64_t count;  /* number of equal events that this entry counts */
+    int64_t due_us; /* monotonic; when to send it again after a failure (audit.c) */
+    int refusals;   /* how many times Redis has refused it (audit.c) */
     enum audit_mode mode;
     enum role role;
     int status;
@@ -41,8 +43,10 @@ struct audit_buffer {
 bool audit_buffer_init(struct audit_buffer *buffer);
 void audit_buffer_release(struct audit_buffer *buffer);
 void audit_buffer_clear(struct audit_buffer *buffer);
-/* Adds 1 to the count of an equal entry if there is one, else appends a new entry. The buffer must
- * not be full. */
-void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event);
+/* Adds 1 to the count of an equal entry if there is one, else appends a new entry. False: the
+ * buffer is full and has no equal entry. */
+bool audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event);
+/* Fills an entry with a copy of the event and the count 1. */
+void audit_entry_fill(struct audit_buffer_entry *entry, const struct audit_event *event);
 
 #endif

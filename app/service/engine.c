@@ -71,6 +71,12 @@ static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_
     return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    return metrics_check(engine->config.metrics_file, ret_error);
+}
+
 /* Opens the metrics file with an endpoint for each route. One more endpoint, "other", counts the
  * requests that match no route. */
 static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
@@ -156,22 +162,25 @@ static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERRO
     return true;
 }
 
+typedef bool open_step(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
+
 /* The parts of a process in the order of opening. A part is opened when the program requests its
- * subsystem; a part with subsystem 0 is always opened. */
+ * subsystem; a part with subsystem 0 is always opened. `check` takes its place when the settings
+ * are only checked. */
 static const struct {
     unsigned subsystem;
-    bool (*open)(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
+    open_step *open, *check; /* check NULL: nothing that the settings could make wrong */
 } open_steps[] = {
-    {0, engine_open_store},
-    {ENGINE_TOKENS, engine_open_tokens},
-    {ENGINE_SEALING, engine_open_audit_keys},
-    {ENGINE_METRICS, engine_open_metrics},
-    {ENGINE_SERVING, engine_open_catalogue},
-    {ENGINE_SERVING, engine_open_audit},
-    {ENGINE_SERVING, engine_open_readiness},
-    {ENGINE_SERVING, engine_open_replicas},
-    {ENGINE_SERVING, engine_open_stale_cache},
-    {ENGINE_METRICS, engine_open_schema},
+    {0, engine_open_store, engine_open_store},
+    {ENGINE_TOKENS, engine_open_tokens, engine_open_tokens},
+    {ENGINE_SEALING, engine_open_audit_keys, engine_open_audit_keys},
+    {ENGINE_METRICS, engine_open_metrics, engine_check_metrics},
+    {ENGINE_SERVING, engine_open_catalogue, engine_open_catalogue},
+    {ENGINE_SERVING, engine_open_audit, NULL},
+    {ENGINE_SERVING, engine_open_readiness, NULL},
+    {ENGINE_SERVING, engine_open_replicas, NULL},
+    {ENGINE_SERVING, engine_open_stale_cache, NULL},
+    {ENGINE_METRICS, engine_open_schema, NULL},
 };
 
 /* Prints nothing when config_load fails, because it has printed its own errors. The first part that
@@ -191,8 +200,10 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     engine->log = log_open(STDERR_FILENO, program, engine->config.log_level);
     good = engine->log != NULL;
     for (size_t i = 0; good && i < sizeof(open_steps) / sizeof(open_steps[0]); i++) {
-        if (open_steps[i].subsystem == 0 || (open_steps[i].subsystem & subsystems) != 0)
-            good = open_steps[i].open(engine, error);
+        open_step *step = subsystems & ENGINE_CHECK ? open_steps[i].check : open_steps[i].open;
+
+        if (step && (open_steps[i].subsystem == 0 || (open_steps[i].subsystem & subsystems) != 0))
+            good = step(engine, error);
     }
     if (!good)
         (void)fprintf(stderr, "%s: %s\n", program, error);

@@ -59,6 +59,9 @@ enum engine_subsystem {
     ENGINE_TOKENS = 2,  /* verifies tokens */
     ENGINE_SERVING = 4, /* catalogue, audit records, stale cache, waiting for replicas */
     ENGINE_SEALING = 8, /* keys for sealing the audit log */
+    /* only checks the settings: nothing is written, neither the metrics file nor Redis, to which
+     * no connection is made */
+    ENGINE_CHECK = 16,
 };
 
 /* Loads the configuration from the environment, and opens log (standard error), store and the

@@ -108,17 +108,22 @@ static int audit_put_students(struct arena *arena, const struct audit_item *item
     return n;
 }
 
+/* The sender's mark, from which the scripts know whether a command has run. */
+static struct str audit_mark(struct arena *arena, const struct audit_send *send)
+{
+    return key_audit_mark(arena, send->shard, send->sender, send->aggregated);
+}
+
 /* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
-static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned shard,
-                                         const struct audit_send *send,
+static struct command *audit_cmd_records(struct pipeline *pipeline, const struct audit_send *send,
                                          const struct audit_item *items, size_t count,
                                          struct str *argv)
 {
     int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
-    argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
-    argv[2] = key_audit_mark(pipeline->arena, shard, send->sender);
+    argv[0] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT);
+    argv[1] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT_READS);
+    argv[2] = audit_mark(pipeline->arena, send);
     keys = audit_put_students(pipeline->arena, items, count, 3, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
@@ -156,15 +161,14 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
 
 /* Builds the call of audit_count_reads.lua, which only counts the items. The sign of a student's
  * index says whether the read succeeded: negative means refused. */
-static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard,
-                                       const struct audit_send *send,
+static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct audit_send *send,
                                        const struct audit_item *items, size_t count,
                                        struct str *argv)
 {
     int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
-    argv[1] = key_audit_mark(pipeline->arena, shard, send->sender);
+    argv[0] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT_READS);
+    argv[1] = audit_mark(pipeline->arena, send);
     keys = audit_put_students(pipeline->arena, items, count, 2, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
@@ -179,12 +183,10 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard
     return pipeline_add_script(pipeline, &script_audit_count_reads, keys, argc, argv);
 }
 
-/* Calls audit_count_reads.lua for reads, which are only counted, else audit_items.lua. The first
- * item decides, because a caller never mixes reads with other items. argv has room for either call.
- */
-struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
-                                const struct audit_send *send, const struct audit_item *items,
-                                size_t count)
+/* Calls audit_count_reads.lua for reads, which are only counted, else audit_items.lua. argv has
+ * room for either call. */
+struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_send *send,
+                                const struct audit_item *items, size_t count)
 {
     size_t argc_max = 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
@@ -192,35 +194,31 @@ struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
     if (!argv || count == 0 ||
         count > AUDIT_ITEMS_MAX) /* a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_audit_items, 0, 0, NULL);
-    return items[0].mode == AUDIT_AGGREGATED
-               ? audit_cmd_reads(pipeline, shard, send, items, count, argv)
-               : audit_cmd_records(pipeline, shard, send, items, count, argv);
+    return send->aggregated ? audit_cmd_reads(pipeline, send, items, count, argv)
+                            : audit_cmd_records(pipeline, send, items, count, argv);
 }
 
-/* Both scripts reply 1 when the items are recorded. The reply 0 comes when commands of a pipeline
- * overtook each other, because Redis did not know a script. */
-bool audit_parse_items(const struct command *command, struct problem *p)
+/* Both scripts, and the fence for them, reply the numbers of the items that are not recorded. An
+ * error, no reply, or 0, the reply of a command that has not run, means all items. */
+void audit_parse_items(const struct command *command, size_t count, bool *ret_failed)
 {
-    int64_t result;
+    bool known = command && reply_array(command->reply, count, &(size_t){0}) == REPLY_OK;
+    int64_t item;
 
-    if (!reply_expect_int(command->reply, &result, p))
-        return false;
-    if (result != 1)
-        problem_unavailable(p, 1);
-    return result == 1;
+    for (size_t i = 0; i < count; i++)
+        ret_failed[i] = !known;
+    for (size_t i = 0; known && i < count; i++) {
+        if (reply_int(reply_at(command->reply, i), &item) == REPLY_OK && item >= 0 &&
+            (size_t)item < count)
+            ret_failed[item] = true;
+    }
 }
 
-struct command *audit_cmd_fence(struct pipeline *pipeline, unsigned shard,
-                                const struct audit_send *send)
+struct command *audit_cmd_fence(struct pipeline *pipeline, const struct audit_send *send)
 {
     return pipeline_add_script(pipeline, &script_audit_fence, 1, 2,
-                               (struct str[]){key_audit_mark(pipeline->arena, shard, send->sender),
+                               (struct str[]){audit_mark(pipeline->arena, send),
                                               command_int(pipeline->arena, send->number)});
-}
-
-bool audit_parse_fence(const struct command *command, int64_t *ret_number, struct problem *p)
-{
-    return reply_expect_int(command->reply, ret_number, p);
 }
 
 /* The caller needs the pseudonym before it makes a record whose actor is a student other than the

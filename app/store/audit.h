@@ -73,26 +73,24 @@ struct audit_item {
 enum { AUDIT_ITEMS_MAX = 128 };
 
 /* Identifies a command that records items, so that it cannot run twice, nor after its sender has
- * given it up. The numbers of a sender grow with each of its commands. */
+ * given it up. A sender has one command at a time for a shard and value of `aggregated`, and sends
+ * the next one, with a greater number, when it knows the outcome of the one before. */
 struct audit_send {
     struct str sender; /* random id of the process */
     int64_t number;    /* from 1 */
+    unsigned shard;
+    bool aggregated; /* all items are AUDIT_AGGREGATED, or none is */
 };
 
-/* Records `count` <= AUDIT_ITEMS_MAX items of the shard. Either all items are AUDIT_AGGREGATED or
- * none is. */
-struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
-                                const struct audit_send *send, const struct audit_item *items,
-                                size_t count);
-/* Parses the reply to audit_cmd_items. Returns false, with the reason in *p, when the items were
- * not recorded. */
-bool audit_parse_items(const struct command *command, struct problem *p);
-/* For a sender whose commands got no reply: queries which of them have run, and forbids the
- * sender's commands up to send->number in the shard, some of which may still be on their way. */
-struct command *audit_cmd_fence(struct pipeline *pipeline, unsigned shard,
-                                const struct audit_send *send);
-/* Parses the reply to audit_cmd_fence. *ret_number: of the latest command that has run; 0: none. */
-bool audit_parse_fence(const struct command *command, int64_t *ret_number, struct problem *p);
+/* Records `count` <= AUDIT_ITEMS_MAX items of the shard. */
+struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_send *send,
+                                const struct audit_item *items, size_t count);
+/* Parses the reply to audit_cmd_items or audit_cmd_fence. ret_failed[i] is set to true if Redis has
+ * not recorded item i; for all items if the reply is an error or there is none. */
+void audit_parse_items(const struct command *command, size_t count, bool *ret_failed);
+/* For a sender whose command got no reply: replies what the command has replied. A command that has
+ * not run is forbidden, because it may still be on its way, and none of its items is recorded. */
+struct command *audit_cmd_fence(struct pipeline *pipeline, const struct audit_send *send);
 /* Gets a student's pseudonym; makes one if there is none. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
 /* Gets a student's pseudonym if there is one. */

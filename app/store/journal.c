@@ -113,7 +113,19 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
 }
 
 bool journal_parse_processed(const struct command *command, int64_t *ret_processed,
-                             struct problem *p)
+                             bool *ret_unusable, struct problem *p)
 {
-    return reply_expect_int(command->reply, ret_processed, p);
+    int64_t entry;
+    size_t n;
+
+    memset(ret_unusable, 0, JOURNAL_ENTRIES_MAX * sizeof(*ret_unusable));
+    if (!reply_expect_array(command->reply, 1 + JOURNAL_ENTRIES_MAX, &n, p) ||
+        !reply_expect_int(reply_at(command->reply, 0), ret_processed, p))
+        return false;
+    for (size_t i = 1; i < n; i++) {
+        if (reply_int(reply_at(command->reply, i), &entry) == REPLY_OK && entry >= 0 &&
+            entry < JOURNAL_ENTRIES_MAX)
+            ret_unusable[entry] = true;
+    }
+    return true;
 }

@@ -55,8 +55,10 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms);
 /* Parses the reply to journal_cmd_process. *ret_processed: how many of the entries still existed,
- * or LEASE_LOST if `holder` does not hold the lease any more. Returns false on failure. */
+ * or LEASE_LOST if `holder` does not hold the lease any more. ret_unusable has room for
+ * JOURNAL_ENTRIES_MAX: true for each entry that was left in the journal because a record of its
+ * student has another type in Redis. Returns false on failure. */
 bool journal_parse_processed(const struct command *command, int64_t *ret_processed,
-                             struct problem *p);
+                             bool *ret_unusable, struct problem *p);
 
 #endif

@@ -231,9 +231,10 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }
 
-struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender)
+struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender, bool aggregated)
 {
-    return arena_printf(arena, "{%02x}:audit:from:%.*s", shard, STR_ARG(sender));
+    return arena_printf(arena, "{%02x}:audit:%sfrom:%.*s", shard, aggregated ? "reads:" : "",
+                        STR_ARG(sender));
 }
 
 /* The value of a hexadecimal digit, which keys have in lower case only. -1: no such digit. */

@@ -97,8 +97,9 @@ enum shard_key {
     SHARD_KEYS
 };
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
-/* {ss}:audit:from:SENDER: which of the commands of a sender have run (audit.h) */
-struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender);
+/* {ss}:audit:from:SENDER, or {ss}:audit:reads:from:SENDER for aggregated events: the outcome of a
+ * sender's latest command (struct audit_send) */
+struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender, bool aggregated);
 /* Gets the shard from the hash tag of a key: 0x2b from {2b}:journal. False: the key has no such
  * tag. */
 bool key_parse_hash_tag(struct str key, unsigned *ret_shard);

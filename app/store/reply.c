@@ -93,6 +93,11 @@ static const struct {
     {STR_INIT("UNBLOCKED"), REPLY_WRITES_REFUSED},
     {STR_INIT("NOAUTH"), REPLY_NOT_AUTHENTICATED},
     {STR_INIT("WRONGPASS"), REPLY_NOT_AUTHENTICATED},
+    {STR_INIT("DENIED"), REPLY_NOT_AUTHENTICATED}, /* protected mode */
+    {STR_INIT("NOPERM"), REPLY_MISCONFIGURED},     /* an ACL forbids the command or the key */
+    {STR_INIT("MOVED"), REPLY_MISCONFIGURED},      /* a cluster: another node has the slot */
+    {STR_INIT("ASK"), REPLY_MISCONFIGURED},        /* a cluster: the slot is being moved */
+    {STR_INIT("CROSSSLOT"), REPLY_MISCONFIGURED},  /* a cluster: keys of several slots */
     {STR_INIT("NOSCRIPT"), REPLY_NO_SCRIPT},
 };
 
@@ -116,8 +121,8 @@ enum reply_error reply_error_of(const redisReply *reply)
     return REPLY_BUG;
 }
 
-/* A wrong password for Redis is a mistake of the operator, not of the client, so the client gets
- * SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
+/* A wrong password or address of Redis is a mistake of the operator, not of the client, so the
+ * client gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {
@@ -128,6 +133,7 @@ void reply_problem(const redisReply *reply, struct problem *p)
     case REPLY_WRONG_SERVER:
     case REPLY_STORE_UNAVAILABLE:
     case REPLY_WRITES_REFUSED:
+    case REPLY_MISCONFIGURED:
     case REPLY_NOT_AUTHENTICATED: problem_unavailable(p, 1); return;
     case REPLY_NO_ERROR:
     case REPLY_NO_SCRIPT:

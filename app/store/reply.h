@@ -31,7 +31,21 @@ bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, 
  * reply. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p);
 
-/* Classes of error replies, which Redis identifies by a code at the start of the text. */
+/* Classes of error replies, which Redis identifies by a code at the start of the text. What follows
+ * from each:
+ *
+ * | class                   | client gets           | may be repeated | connection |
+ * | ----------------------- | --------------------- | --------------- | ---------- |
+ * | REPLY_WRONG_SERVER      | 503, Retry-After      | by the store    | ends       |
+ * | REPLY_STORE_UNAVAILABLE | 503, Retry-After      | yes             | stays      |
+ * | REPLY_WRITES_REFUSED    | 503, Retry-After      | yes             | stays      |
+ * | REPLY_NOT_AUTHENTICATED | 503, Retry-After      | yes             | ends       |
+ * | REPLY_MISCONFIGURED     | 503, Retry-After      | once corrected  | stays      |
+ * | REPLY_NO_SCRIPT         | 500; is sent as EVAL  | by the link     | stays      |
+ * | REPLY_BUG               | 500                   | no              | stays      |
+ *
+ * Nothing was changed by a command with an error reply, except by a script of which a part was
+ * executed. */
 enum reply_error {
     REPLY_NO_ERROR,
     /* READONLY, MASTERDOWN, LOADING: this server must not be used; the address of Redis may lead to
@@ -39,7 +53,8 @@ enum reply_error {
     REPLY_WRONG_SERVER,
     REPLY_STORE_UNAVAILABLE, /* BUSY, CLUSTERDOWN: Redis refuses all commands for now */
     REPLY_WRITES_REFUSED,    /* OOM, MISCONF, ...: Redis refuses writes for now */
-    REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS: the connection cannot be used */
+    REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS, DENIED: the connection cannot be used */
+    REPLY_MISCONFIGURED,     /* MOVED, NOPERM, ...: an operator has to correct Redis or REDIS_URL */
     REPLY_NO_SCRIPT,         /* NOSCRIPT: Redis does not know the script of EVALSHA */
     REPLY_BUG,               /* any other error, which only a bug can cause */
 };

@@ -11,53 +11,73 @@
 #include "app/base/clock.h"
 #include "app/store/audit.h"
 #include "app/store/audit_seal.h"
-#include "app/store/journal.h"
 #include "app/store/lease.h"
+#include "app/store/reply.h"
 
 enum { READS_MAX = 1000 }; /* most counters accepted in one HSCAN reply; Redis returns about 100 */
 
 static const int64_t AGGREGATION_INTERVAL_US = 5000000;
 static const int64_t RETENTION_INTERVAL_US = INT64_C(86400) * 1000000;
-static const int64_t FIRST_RUN_US = 3000000; /* after the start of the process */
+/* Pause after a step that failed: Redis was unavailable, or a key of the shard has another type. */
+static const int64_t RETRY_INTERVAL_US = 5000000;
 /* Time after the end of a minute before its counters become records. A process sends its counters
  * every second; the other four seconds are for a process that had to wait for Redis. */
 static const int64_t MINUTE_GRACE_MS = 5000;
 
 /* ---- a scan ---- */
 
-/* Moves the scan to the start of the next shard that this worker holds, and makes the next step due
- * at once. After the last shard the scan ends, and a new scan is due after interval_us. */
-static void audit_scan_advance(struct audit_maintenance *audit, struct audit_scan *scan,
-                               int64_t interval_us)
+/* Makes the next step of the shard due after us microseconds. It starts at the beginning of the
+ * shard, unless the caller sets the cursor afterwards. */
+static void audit_scan_schedule(struct audit_scan *scan, int64_t us)
 {
-    do
-        scan->shard++;
-    while (scan->shard < SHARDS && !shards_lease_held(audit->shards, scan->shard));
+    scan->next_us[scan->shard] = scan->schedule.worker->now_us + us;
     memcpy(scan->cursor, "0", sizeof("0"));
-    scan->active = scan->shard < SHARDS;
-    periodic_schedule(&scan->schedule, scan->active ? 0 : interval_us);
 }
 
-/* Ends a step that failed; the scan repeats the step after WORKER_RETRY_US. Repeating is safe: a
- * script that has already aggregated a counter or deleted a seal does not find it again. */
+/* Ends a step that failed; the shard is scanned again after a pause, and other shards meanwhile.
+ * Repeating is safe: a script that has already aggregated a counter or deleted a seal does not find
+ * it again. */
 static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
 {
-    periodic_schedule(&scan->schedule, WORKER_RETRY_US);
+    audit_scan_schedule(scan, RETRY_INTERVAL_US);
     periodic_end(&scan->schedule, task);
 }
 
-/* Starts the next step of the scan and returns its task. Returns NULL if no step can start now:
- * none is due, the worker is draining, this worker holds no shard, or there is no memory. */
-static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struct audit_scan *scan,
-                                          int64_t interval_us)
+/* Returns when the shard's next step is due: at once if this worker has obtained the lease since
+ * the latest step. INT64_MAX: this worker does not hold the lease. */
+static int64_t audit_scan_due_us(const struct audit_maintenance *audit,
+                                 const struct audit_scan *scan, unsigned shard)
 {
-    if (worker_draining(audit->worker) || !periodic_due(&scan->schedule))
+    if (!shards_lease_held(audit->shards, shard))
+        return INT64_MAX;
+    return audit->shards->v[shard].lease_begin_us > scan->scanned_us[shard] ? 0
+                                                                            : scan->next_us[shard];
+}
+
+/* Starts the next step of the scan and returns its task. Returns NULL if no step can start now:
+ * none is due, one is running, the worker is draining, or there is no memory. The shard of the
+ * latest step comes first, because its scan may not be complete. */
+static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struct audit_scan *scan)
+{
+    const struct worker_context *w = audit->worker;
+
+    if (worker_draining(w) || !periodic_due(&scan->schedule))
         return NULL;
-    if (!scan->active) {
-        scan->shard = UINT32_MAX; /* unsigned overflow: advancing by 1 makes it 0 */
-        audit_scan_advance(audit, scan, interval_us);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        unsigned shard = (scan->shard + i) % SHARDS;
+        int64_t due_us = audit_scan_due_us(audit, scan, shard);
+
+        if (due_us > w->now_us) {
+            worker_wake_at(audit->worker, due_us);
+            continue;
+        }
+        if (shard != scan->shard)
+            memcpy(scan->cursor, "0", sizeof("0"));
+        scan->shard = shard;
+        scan->scanned_us[shard] = w->now_us;
+        return periodic_begin(&scan->schedule, shard, audit);
     }
-    return scan->active ? periodic_begin(&scan->schedule, scan->shard, audit) : NULL;
+    return NULL;
 }
 
 /* ---- aggregation ---- */
@@ -76,7 +96,7 @@ static struct str audit_details_with_minute(struct arena *arena,
 }
 
 /* The counters of one step were aggregated. HSCAN has returned the cursor "0" if they were the last
- * counters of the shard: then, or if the lease was lost, the scan goes to the next shard. */
+ * counters of the shard: its next scan is then due after the interval. */
 static void audit_on_aggregated(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -85,14 +105,14 @@ static void audit_on_aggregated(struct task *task)
     const struct command *command = task->data; /* NULL: no minute was over, nothing was sent */
     int64_t count = 0;
 
-    if (task_failed(task) || (command && !journal_parse_processed(command, &count, &p))) {
+    if (task_failed(task) || (command && !reply_expect_int(command->reply, &count, &p))) {
         audit_scan_retry_later(scan, task);
         return;
     }
     if (count == LEASE_LOST)
         shards_lease_lost(audit->shards, scan->shard);
-    if (count == LEASE_LOST || str_equal(str_of(scan->cursor), STR("0")))
-        audit_scan_advance(audit, scan, AGGREGATION_INTERVAL_US);
+    if (str_equal(str_of(scan->cursor), STR("0")))
+        audit_scan_schedule(scan, AGGREGATION_INTERVAL_US);
     periodic_end(&scan->schedule, task);
 }
 
@@ -147,7 +167,7 @@ static void audit_on_reads(struct task *task)
 static void audit_tick_aggregation(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->aggregation;
-    struct task *task = audit_scan_begin_step(audit, scan, AGGREGATION_INTERVAL_US);
+    struct task *task = audit_scan_begin_step(audit, scan);
 
     if (!task)
         return;
@@ -164,13 +184,17 @@ static void audit_on_trimmed(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
     struct audit_scan *scan = &audit->retention;
+    struct problem p = {.code = PROBLEM_NONE};
+    const struct command *command = task->data;
+    int64_t count = 0;
 
-    if (task_failed(task)) {
+    if (task_failed(task) || (command && !reply_expect_int(command->reply, &count, &p)) ||
+        count == LEASE_LOST) {
         audit_scan_retry_later(scan, task);
         return;
     }
     if (!task->data) /* nothing more to delete in this shard */
-        audit_scan_advance(audit, scan, RETENTION_INTERVAL_US);
+        audit_scan_schedule(scan, RETENTION_INTERVAL_US);
     periodic_end(&scan->schedule, task);
 }
 
@@ -221,7 +245,7 @@ static void audit_on_seals(struct task *task)
 static void audit_tick_retention(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->retention;
-    struct task *task = audit_scan_begin_step(audit, scan, RETENTION_INTERVAL_US);
+    struct task *task = audit_scan_begin_step(audit, scan);
 
     if (!task)
         return;
@@ -229,15 +253,15 @@ static void audit_tick_retention(struct audit_maintenance *audit)
     task_submit(task, audit_on_seals);
 }
 
-/* No scan is active at first; both begin FIRST_RUN_US after the start of the worker. */
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards)
 {
     memset(audit, 0, sizeof(*audit));
     audit->worker = w;
     audit->shards = shards;
-    periodic_init(&audit->aggregation.schedule, w, FIRST_RUN_US);
-    periodic_init(&audit->retention.schedule, w, FIRST_RUN_US);
+    memcpy(audit->aggregation.cursor, "0", sizeof("0"));
+    periodic_init(&audit->aggregation.schedule, w, 0);
+    periodic_init(&audit->retention.schedule, w, 0);
 }
 
 /* Called in every loop iteration: starts the steps that are due. */

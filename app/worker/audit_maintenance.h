@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Two scans over the audit logs of the shards (groups of keys) whose leases this worker holds; each
- * scan processes one shard after the other. Aggregation: counters of reads and of denied requests
- * become audit records when the minute that they count is over. Retention: audit records older than
- * AUDIT_DAYS are deleted together with their seals (a seal is the HMAC link that closes a group of
- * records), and a group is deleted as a whole or not at all. */
+ * scan processes one shard after the other. A shard is due when this worker has obtained its lease,
+ * and then again after the interval of the scan; a shard that fails delays no other. Aggregation:
+ * counters of reads and of denied requests become audit records when the minute that they count is
+ * over. Retention: audit records older than AUDIT_DAYS are deleted together with their seals (a
+ * seal is the HMAC link that closes a group of records), and a group is deleted as a whole or not
+ * at all. */
 #ifndef WORKER_AUDIT_MAINTENANCE_H
 #define WORKER_AUDIT_MAINTENANCE_H
 
@@ -12,10 +14,13 @@
 
 /* The progress of one of the two scans over the held shards. */
 struct audit_scan {
-    struct periodic schedule; /* when the next step of the scan runs */
-    unsigned shard;           /* number of the shard that the scan is processing */
-    char cursor[24]; /* cursor of the next HSCAN; "0": start of the shard; unused by retention */
-    bool active;     /* true from the first shard of a scan to its last, false between two scans */
+    struct periodic schedule; /* ensures one step at a time */
+    unsigned shard;           /* number of the shard of the latest step */
+    char cursor[24];          /* cursor of the next HSCAN of the shard; "0": its start; unused by
+                                 retention */
+    /* monotonic; next step of each shard, unless its lease began after scanned_us */
+    int64_t next_us[SHARDS];
+    int64_t scanned_us[SHARDS]; /* monotonic; start of the latest step of each shard; 0: none */
 };
 
 struct audit_maintenance {

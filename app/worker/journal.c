@@ -102,16 +102,40 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
         journal->lag_max_ms = batch->lag_ms;
 }
 
+static void journal_process(struct task *task);
+
+/* Gives each entry that the script has left in the journal a reason to become a dead letter.
+ * Returns whether there is one; journal_process then continues with it, and the script that follows
+ * only removes it. */
+static bool journal_set_unusable(struct journal_batch *batch, const bool *unusable)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->reasons[i] = NULL;
+        if (!unusable[i])
+            continue;
+        batch->reasons[i] = "of a student one of whose records has another type in Redis";
+        batch->effects[i] =
+            (struct journal_effects){.id = batch->records[i].id, .student_event = STR("")};
+        found = true;
+    }
+    batch->next = batch->message_count = batch->unreadable_count = 0;
+    return found;
+}
+
 /* The reply of the script that has removed the entries and written their effects. */
 static void journal_on_processed(struct task *task)
 {
     struct journal *journal = task->owner;
     struct shard *shard = &journal->shards->v[task->shard];
-    const struct journal_batch *batch = task->data;
+    struct journal_batch *batch = task->data;
     struct problem p = {.code = PROBLEM_NONE};
+    bool unusable[JOURNAL_ENTRIES_MAX];
     int64_t processed;
 
-    if (task_failed(task) || !journal_parse_processed(batch->process_cmd, &processed, &p)) {
+    if (task_failed(task) ||
+        !journal_parse_processed(batch->process_cmd, &processed, unusable, &p)) {
         journal_retry_later(task);
         return;
     }
@@ -124,11 +148,13 @@ static void journal_on_processed(struct task *task)
         /* as many entries as one read can return: the journal may have more */
         if (batch->count == JOURNAL_ENTRIES_MAX)
             shard->journal_pending = true;
+        if (journal_set_unusable(batch, unusable)) {
+            journal_process(task);
+            return;
+        }
     }
     journal_end(task);
 }
-
-static void journal_process(struct task *task);
 
 /* The dead letter of entry batch->next is stored, or its entry was erased meanwhile: continues with
  * the next entry. DEAD_LETTER_FAILED: the shard is processed again later. */
@@ -180,6 +206,26 @@ static void journal_process(struct task *task)
     task_submit(task, journal_on_processed);
 }
 
+/* The key of a shard's journal has another type in Redis, or its reply cannot be read. Logs it when
+ * it is new. journal_wait.c then leaves the shard out, and the shard is read again with each sweep.
+ */
+static void journal_set_shard_unusable(struct task *task)
+{
+    struct journal *journal = task->owner;
+    struct shard *shard = &journal->shards->v[task->shard];
+    struct jw *jw;
+
+    if (!shard->journal_unusable) {
+        jw = log_begin(task->worker->engine->log, LOG_ERROR, "journal.unusable");
+        jw_int(jw, "shard", task->shard);
+        jw_text(jw, "reason", "the key of the journal has another type in Redis than stream");
+        jw_text(jw, "consequence", "changes of this shard are not published or audited");
+        log_end(task->worker->engine->log);
+    }
+    shard->journal_unusable = true;
+    journal_end(task);
+}
+
 /* The entries of a shard were read: computes their effects. journal_last_id (from where
  * journal_wait.c waits for new entries) advances even if processing fails later, because
  * journal_pending is set again in that case. */
@@ -189,10 +235,16 @@ static void journal_on_read(struct task *task)
     struct journal_batch *batch = task->data;
     struct problem p = {.code = PROBLEM_NONE};
 
-    if (task_failed(task) || !journal_parse(batch->read_cmd, batch->records, &batch->count, &p)) {
+    if (!task_failed(task) && !journal_parse(batch->read_cmd, batch->records, &batch->count, &p) &&
+        p.code == PROBLEM_INTERNAL_ERROR) {
+        journal_set_shard_unusable(task);
+        return;
+    }
+    if (task_failed(task) || p.code != PROBLEM_NONE) {
         journal_retry_later(task);
         return;
     }
+    journal->shards->v[task->shard].journal_unusable = false;
     if (batch->count == 0 || !shards_lease_held(journal->shards, task->shard)) {
         journal_end(task);
         return;

@@ -35,7 +35,8 @@ void journal_wait_close(struct journal_wait *wait)
 }
 
 /* Sends XREAD COUNT 1 BLOCK ... STREAMS key... id...: it returns at most one entry of each journal,
- * after the last id that journal.c has read there. Nothing is sent while this worker holds no
+ * after the last id that journal.c has read there. A journal whose key has another type would
+ * make the whole command fail, and is left out. Nothing is sent while this worker holds no
  * lease. */
 static void journal_wait_send(struct journal_wait *wait)
 {
@@ -46,7 +47,7 @@ static void journal_wait_send(struct journal_wait *wait)
     arena_reset(wait->arena);
     pipeline_init(&wait->pipeline, wait->arena, NULL);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (shards_lease_held(wait->shards, shard))
+        if (shards_lease_held(wait->shards, shard) && !wait->shards->v[shard].journal_unusable)
             held[n++] = shard;
     }
     if (n == 0)

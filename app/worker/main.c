@@ -10,14 +10,15 @@
 #include "app/runtime/process.h"
 #include "app/worker/loop.h"
 
-/* Opens the engine and runs the worker; only_check: opens and closes the engine. Returns the exit
- * status. */
+/* Opens the engine and runs the worker; only_check: checks the configuration and writes nothing.
+ * Returns the exit status. */
 static int worker_main(const struct router *router, bool only_check)
 {
     struct engine engine;
+    unsigned subsystems = ENGINE_METRICS | ENGINE_SEALING | (only_check ? ENGINE_CHECK : 0);
     int status = EXIT_SUCCESS;
 
-    if (!engine_open(&engine, "mastery-worker", router, ENGINE_METRICS | ENGINE_SEALING))
+    if (!engine_open(&engine, "mastery-worker", router, subsystems))
         status = process_fail_slowly(PROCESS_WRONG_CONFIG);
     else if (!only_check && worker_run(&engine) != EXIT_SUCCESS)
         status = process_fail_slowly(PROCESS_FAILED);

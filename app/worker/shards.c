@@ -30,8 +30,10 @@ void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
 
     if (s->lease_end_us == 0)
         shards->held_count++;
-    if (!shards_lease_held(shards, shard))
+    if (!shards_lease_held(shards, shard)) {
         s->journal_pending = s->outbox_pending = true;
+        s->lease_begin_us = shards->worker->now_us;
+    }
     s->lease_end_us = end_us;
 }
 

@@ -13,10 +13,12 @@
 struct shard {
     /* monotonic; end of the lease, a little earlier than in Redis; 0: not held */
     int64_t lease_end_us;
+    int64_t lease_begin_us; /* monotonic; when this worker obtained the lease it holds, or held */
     char journal_last_id[STREAM_ID_SIZE]; /* id of the last journal entry that was read */
     bool journal_pending;                 /* true: the journal may have entries */
     bool journal_busy;                    /* true: a task processes the journal */
-    bool outbox_pending;                  /* true: the outbox may have events to publish */
+    bool journal_unusable; /* true: the journal's key has another type in Redis (journal.c) */
+    bool outbox_pending;   /* true: the outbox may have events to publish */
     /* true: an event is being published, or was published and has to be removed */
     bool outbox_busy;
 };

@@ -152,7 +152,7 @@ CASES = [
     Case("unfinished_oldest", "finds", "batch b", ["list"], ["5000"], [("ZADD", "list", 2, "cohort c1", 1, "batch b")]),
     Case("unfinished_oldest", "leaves_young_ones", None, ["list"], ["5000"], [("ZADD", "list", f"{FAR}000", "batch b")]),
     Case(
-        "journal_process", "writes_the_effects_of_entries", 1, ["lease", "journal", "outbox", "audit", "events", *STUDENT],
+        "journal_process", "writes_the_effects_of_entries", [1], ["lease", "journal", "outbox", "audit", "events", *STUDENT],
         ["me", "1", "5000", "seed", "1-0", "5", "event", *RECORD, "1", "message", "trace", "9-0", "5", "", *RECORD, "0"],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
         {
@@ -161,7 +161,14 @@ CASES = [
             ("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1,
         },
     ),
-    Case("journal_process", "needs_the_lease", -1, ["lease", "journal", "outbox", "audit"], ["me", "1", "5000", "seed"], [("SET", "lease", "you")]),
+    Case("journal_process", "needs_the_lease", [-1], ["lease", "journal", "outbox", "audit"], ["me", "1", "5000", "seed"], [("SET", "lease", "you")]),
+    Case(
+        "journal_process", "leaves_an_entry_alone_whose_student_has_a_key_of_another_type", [1, 0],
+        ["lease", "journal", "outbox", "audit", "events", *STUDENT, "others", "name", "tombstone2", "profile2"],
+        ["me", "1", "5000", "seed", "1-0", "5", "event", *RECORD, "1", "message", "trace", "2-0", "9", "event", *RECORD, "0"],
+        [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y"), ("RPUSH", "events", "x")],
+        {("FIELDS", "journal"): [{"e": "x"}], ("XLEN", "outbox"): 0, ("XLEN", "others"): 1, ("XLEN", "audit"): 1},
+    ),
     Case("outbox_remove", "removes", 1, ["lease", "outbox"], ["me", "1-0"], [LEASE, ("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 0}),
     Case("outbox_remove", "needs_the_lease", -1, ["lease", "outbox"], ["me", "1-0"], [("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 1}),
     Case(
@@ -184,6 +191,15 @@ CASES = [
         "queue_requeue_due", "moves_what_is_due", 1, [*LEVELS, "later"], ["10", "32"],
         [("ZADD", "later", 10, "1 kind 3 9-0 the body", 11, "0 kind 1 8-0 b")],
         {("FIELDS", "normal"): [{"k": "kind", "b": "the body", "t": "3"}], ("ZCARD", "later"): 1, ("EXISTS", "high"): 0},
+    ),
+    Case(
+        "queue_requeue_due", "makes_a_job_of_what_is_none_and_puts_off_what_cannot_be_written", 2, [*LEVELS, "later"], ["10", "32"],
+        [("ZADD", "later", 1, "no job", 2, "0 kind 1 8-0 b"), ("RPUSH", "high", "x")],
+        {("FIELDS", "low"): [{"k": "?", "b": "no job", "t": "0"}], ("ZSCORE", "later", "0 kind 1 8-0 b"): 60010.0},
+    ),
+    Case(
+        "queue_read", "reads_past_a_stream_of_another_type", [[2, "1-0", JOB_FIELDS, 1]],
+        LEVELS, ["workers", "w1", "3", "1", "1", "1"], [("RPUSH", "high", "x"), ("XADD", "low", "1-0", *JOB_FIELDS)],
     ),
     Case(
         "queue_remove_consumer", "removes_one_without_jobs", 1, LEVELS, ["workers", "w2"],
@@ -241,19 +257,40 @@ CASES = [
     Case("consent_change", "lifts_none_in_progress", -1, CONSENT_KEYS, ["data_processing", "p", "1", "0", "9", "x", "e"], [("SET", "tombstone", "erasing")], {("DBSIZE",): 1}),
     Case("consent_change", "lifts_none_by_refusing", -1, CONSENT_KEYS, ["data_processing", "p", "0", "0", "9", "x", "e"], [("SET", "tombstone", "erased")], {("DBSIZE",): 1}),
     Case("consent_change", "forgets_the_201st", "201 0 9 x", CONSENT_KEYS, ["kind", "k", "0", "0", "9", "x", "e"], [("HSET", "consents", "kind", "".join(f"{i} {i % 2 or 1} 8 x\n" for i in range(1, 201)))], {("HSTRLEN", "consents", "kind"): sum(len(f"{i} 1 8 x\n") for i in range(2, 202))}),
-    Case("audit_items", "records", 1, ["audit", "reads", "mark", *STUDENT], ["seed", "1", "n", "4", "7", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "reads"): 0}),
+    Case("audit_items", "records", [], ["audit", "reads", "mark", *STUDENT], ["seed", "1", "n", "4", "7", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "reads"): 0, ("GET", "mark"): "1"}),
     Case(
-        "audit_items", "counts_the_second_refusal", 1, ["audit", "reads", "mark", *STUDENT], ["seed", "1", *["x", "4", "7", *REFUSAL] * 2],
+        "audit_items", "counts_the_second_refusal", [], ["audit", "reads", "mark", *STUDENT], ["seed", "1", *["x", "4", "7", *REFUSAL] * 2],
         after={("FIELDS", "audit"): [stored_record(REFUSAL, "")], ("HGETALL", "reads"): {"\n7\nbob\nteacher\nread\nmastery\n0\n{}": "1 r2"}, ("EXISTS", "pseudonym"): 0},
     ),
-    Case("audit_count_reads", "counts", 1, ["reads", "mark", *STUDENT], ["seed", "1", *["3", "3", "r1", "field", "3", "4", "r9", "field"]], [("SET", "pseudonym", "p")], {("HGETALL", "reads"): {"p\nfield": "7 r1"}}),
-    Case("audit_items", "runs_once", 0, ["audit", "reads", "mark", *STUDENT], ["seed", "7", "n", "4", "7", *RECORD], [("SET", "mark", "7")], {("EXISTS", "audit"): 0, ("GET", "mark"): "7", ("TTL", "mark"): 86400}),
-    Case("audit_items", "is_forbidden_below_the_floor", 0, ["audit", "reads", "mark", *STUDENT], ["seed", "8", "n", "4", "7", *RECORD], [("SET", "mark", "7 9")], {("EXISTS", "audit"): 0, ("GET", "mark"): "7 9"}),
-    Case("audit_items", "runs_above_the_floor", 1, ["audit", "reads", "mark", *STUDENT], ["seed", "10", "n", "4", "7", *RECORD], [("SET", "mark", "7 9")], {("XLEN", "audit"): 1, ("GET", "mark"): "10", ("TTL", "mark"): 86400}),
-    Case("audit_count_reads", "runs_once", 0, ["reads", "mark", *STUDENT], ["seed", "9", "3", "3", "r1", "field"], [("SET", "mark", "10")], {("EXISTS", "reads"): 0, ("GET", "mark"): "10"}),
-    Case("audit_fence", "says_what_has_run_and_forbids_the_rest", 7, ["mark"], ["9"], [("SET", "mark", "7")], {("GET", "mark"): "7 9", ("TTL", "mark"): 86400}),
-    Case("audit_fence", "keeps_what_has_run", 7, ["mark"], ["12"], [("SET", "mark", "7 9")], {("GET", "mark"): "7 12"}),
-    Case("audit_fence", "knows_no_command", 0, ["mark"], ["9"], after={("GET", "mark"): "0 9"}),
+    Case(
+        "audit_items", "records_all_but_an_item_of_a_student_with_a_key_of_another_type", [0],
+        ["audit", "reads", "mark", *STUDENT, "other", "tombstone2", "profile2"], ["seed", "1", "n", "4", "7", *RECORD, "x", "7", "7", *REFUSAL],
+        [("RPUSH", "pseudonym", "x"), ("SET", "other", "p")],
+        {("FIELDS", "audit"): [stored_record(REFUSAL, "p")], ("HLEN", "reads"): 1, ("GET", "mark"): "1 0", ("TTL", "mark"): 86400},
+    ),
+    Case(
+        "audit_items", "reports_all_items_beside_a_log_of_another_type", [0, 1], ["audit", "reads", "mark", *STUDENT],
+        ["seed", "1", "n", "4", "7", *RECORD, "x", "4", "7", *REFUSAL], [("RPUSH", "audit", "x"), ("SET", "pseudonym", "p")],
+        {("EXISTS", "reads"): 0, ("GET", "mark"): "1 0 1"},
+    ),
+    Case(
+        "audit_count_reads", "counts_all_but_one_of_a_student_with_a_key_of_another_type", [0],
+        ["reads", "mark", *STUDENT], ["seed", "1", "3", "3", "r1", "field", "0", "4", "r9", "field"], [("RPUSH", "pseudonym", "x")], {("HGETALL", "reads"): {"\nfield": "4 r9"}},
+    ),
+    Case("audit_count_reads", "counts", [], ["reads", "mark", *STUDENT], ["seed", "1", *["3", "3", "r1", "field", "3", "4", "r9", "field"]], [("SET", "pseudonym", "p")], {("HGETALL", "reads"): {"p\nfield": "7 r1"}}),
+    Case("audit_items", "runs_once", [], ["audit", "reads", "mark", *STUDENT], ["seed", "7", "n", "4", "7", *RECORD], [("SET", "mark", "7")], {("EXISTS", "audit"): 0, ("GET", "mark"): "7", ("TTL", "mark"): 86400}),
+    Case("audit_items", "repeats_its_reply", [0, 12], ["audit", "reads", "mark", *STUDENT], ["seed", "7", "n", "4", "7", *RECORD], [("SET", "mark", "7 0 12")], {("EXISTS", "audit"): 0, ("GET", "mark"): "7 0 12", ("TTL", "mark"): 86400}),
+    Case("audit_items", "is_forbidden_after_the_fence", 0, ["audit", "reads", "mark", *STUDENT], ["seed", "9", "n", "4", "7", *RECORD], [("SET", "mark", "9 -")], {("EXISTS", "audit"): 0, ("GET", "mark"): "9 -"}),
+    Case("audit_items", "is_forbidden_after_a_later_one", 0, ["audit", "reads", "mark", *STUDENT], ["seed", "9", "n", "4", "7", *RECORD], [("SET", "mark", "10 0")], {("EXISTS", "audit"): 0, ("GET", "mark"): "10 0"}),
+    Case("audit_items", "runs_after_the_fence_of_an_earlier_one", [], ["audit", "reads", "mark", *STUDENT], ["seed", "10", "n", "4", "7", *RECORD], [("SET", "mark", "9 -")], {("XLEN", "audit"): 1, ("GET", "mark"): "10", ("TTL", "mark"): 86400}),
+    Case("audit_count_reads", "runs_once", [], ["reads", "mark", *STUDENT], ["seed", "9", "3", "3", "r1", "field"], [("SET", "mark", "9")], {("EXISTS", "reads"): 0, ("GET", "mark"): "9"}),
+    Case("audit_fence", "forbids_what_has_not_run", 0, ["mark"], ["9"], [("SET", "mark", "7 0 3")], {("GET", "mark"): "9 -", ("TTL", "mark"): 86400}),
+    Case("audit_fence", "forbids_the_first_command", 0, ["mark"], ["1"], after={("GET", "mark"): "1 -"}),
+    Case("audit_fence", "repeats_the_reply_of_what_has_run", [], ["mark"], ["7"], [("SET", "mark", "7")], {("GET", "mark"): "7", ("TTL", "mark"): 86400}),
+    Case("audit_fence", "says_which_items_failed", [0, 12], ["mark"], ["7"], [("SET", "mark", "7 0 12")], {("GET", "mark"): "7 0 12"}),
+    Case("audit_fence", "repeats_that_it_has_forbidden", 0, ["mark"], ["9"], [("SET", "mark", "9 -")], {("GET", "mark"): "9 -"}),
+    Case("audit_fence", "forbids_nothing_when_it_is_late", 0, ["mark"], ["7"], [("SET", "mark", "9 4")], {("GET", "mark"): "9 4"}),
+    Case("audit_fence", "works_when_redis_is_full", 0, ["mark"], ["9"], [("CONFIG", "SET", "maxmemory", 1)], {("CONFIG", "SET", "maxmemory", 0): "OK", ("GET", "mark"): "9 -"}),
     Case("audit_pseudonym", "makes_one", NEW, STUDENT, ["seed"], [PROFILE], {("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1}),
     Case("audit_pseudonym", "makes_one_that_expires_for_the_unknown", NEW, STUDENT, ["seed"], after={("TTL", "pseudonym"): 34560000}),
     Case("audit_pseudonym", "stores_none_of_the_erased", NEW, STUDENT, ["seed"], [("SET", "tombstone", "x")], {("EXISTS", "pseudonym"): 0}),
@@ -346,6 +383,7 @@ def reply_to(store, command):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_script_does(store, case):
     store.flushall()
+    store.config_set("maxmemory", 0)
     for command in case.before:
         store.execute_command(*command)
     reply = store.eval(text_of(case.script), len(case.keys), *case.keys, *case.argv)

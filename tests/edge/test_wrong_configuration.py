@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from harness.binaries import ROOT, bin_dir, sanitizer_options
@@ -22,6 +23,9 @@ WRONG = {
     "bad address": ({"REDIS_URL": "http://redis"}, ["REDIS_URL: "]),
     "address with TLS": ({"REDIS_URL": "rediss://redis"}, ["REDIS_URL: TLS to Redis"]),
     "unwritable metrics": ({"METRICS_FILE": "/nowhere/metrics"}, ["/nowhere/metrics"]),
+    "quotes around a secret": ({"JWT_SECRET": f'"{SECRET}"'}, ['JWT_SECRET: .*begins and ends with ".*remove the quotes']),
+    "quotes around a file": ({"AUDIT_KEY_FILE": "'/nowhere'"}, ["AUDIT_KEY_FILE: .*No such", "AUDIT_KEY_FILE: .*begins and ends with '"]),
+    "quotes around a text": ({"METRICS_FILE": '"/tmp/m"'}, ['METRICS_FILE: .*remove the quotes']),
     "several at once": (
         {"JWT_SECRET": "short", "REDIS_URL": "redis", "LOG_LEVEL": "loud", "DRAIN_TIMEOUT_S": "0"},
         ["DRAIN_TIMEOUT_S", "JWT_SECRET", "LOG_LEVEL", "REDIS_URL"],
@@ -85,6 +89,41 @@ def test_a_process_of_the_pool_says_the_same(settings, tmp_path):
 @pytest.mark.parametrize("program", ["mastery-fcgi", "mastery-worker"])
 def test_check_of_good_settings_says_nothing_and_ends(settings, program):
     assert run([str(bin_dir() / program), "--check"], settings)[:2] == (0, [])
+
+
+@pytest.mark.parametrize("program", ["mastery-fcgi", "mastery-worker"])
+def test_check_writes_nothing(settings, redis_server, program):
+    redis = redis_server.client()
+    before = redis.info("stats")["total_connections_received"]
+    settings = {**settings, "REDIS_URL": redis_server.url}
+    assert run([str(bin_dir() / program), "--check"], settings)[:2] == (0, [])
+    assert not Path(settings["METRICS_FILE"]).exists() and not redis.keys("*")
+    # the connections of this test: the one before the check, and perhaps another one after it
+    assert redis.info("stats")["total_connections_received"] - before <= 1
+
+
+def may_be_written_by_others(path):
+    path.chmod(0o666)
+
+
+def is_of_another_user(path):
+    os.chown(path, 65534, 65534)
+
+
+@pytest.mark.parametrize("arguments", [["--check"], []], ids=["check", "start"])
+@pytest.mark.parametrize("program", ["mastery-fcgi", "mastery-worker"])
+@pytest.mark.parametrize("change", [may_be_written_by_others, is_of_another_user])
+def test_a_metrics_file_of_others_is_not_trusted(settings, tmp_path, program, change, arguments):
+    path = Path(settings["METRICS_FILE"])
+    path.touch(0o660)
+    if change is is_of_another_user and os.getuid() != 0:
+        pytest.skip("only root may give a file to another user")
+    change(path)
+    settings = {**settings, "FCGI_LISTEN": str(tmp_path / "socket")}
+    status, lines, _ = run([str(bin_dir() / program), *arguments], settings)
+    assert (status, len(lines)) == (WRONG_CONFIG, 1), lines
+    assert ": METRICS_FILE " in lines[0] and "remove it" in lines[0], lines
+    assert path.stat().st_size == 0, "the file was written to"
 
 
 @pytest.mark.parametrize("path", ["/nowhere/socket", "/proc/socket", "/tmp/" + "x" * 108])

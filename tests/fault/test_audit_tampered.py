@@ -344,33 +344,40 @@ def test_a_worker_that_was_overtaken_learns_what_is_there(log, start_worker):
     log.verify()
 
 
-def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server):
-    pool = start_pool()
-    redis, student = redis_server.client(), fresh_id()
-    key, now = log_key(student), int(time.time() * 1000)
+def add_sealed_records(pool, start_worker, redis, students, days):
+    """A record of each age in the shards of the students, each under a seal of its own."""
+    now = int(time.time() * 1000)
     fields = dict(zip("artowscdn", ("root", "admin", "read", "mastery", "", "1", "c", "{}", "1")))
-    for days in (500, 402, 401, 399, 1):
-        redis.xadd(key, fields, id=f"{now - days * 86400000}-0")
+    for age in days:
+        for student in students:
+            redis.xadd(log_key(student), fields, id=f"{now - age * 86400000}-0")
         worker = start_worker(pool, AUDIT_DAYS=36500)
         wait_sealed(redis)
         worker.kill()
-        redis.delete(f"{{{shard_of(student)}}}:lease")
-    worker = None
-
-    def are_trimmed():
-        """A worker trims the shards that it has three seconds after its start; it may have come too
-        late to this one."""
-        nonlocal worker
-        if worker:
-            worker.kill()
         redis.delete("workers", *redis.scan_iter("*:lease"))
-        worker = start_worker(pool)
-        end = time.monotonic() + 10
-        while redis.xlen(key) != 2 and time.monotonic() < end:
-            time.sleep(0.1)
-        return redis.xlen(key) == 2
 
-    wait_for(are_trimmed, "the old ones are gone")
+
+def test_a_shard_that_is_leased_later_is_trimmed_at_once(start_pool, start_worker, redis_server):
+    """Another worker holds the lease until this one has trimmed the shards that it holds."""
+    pool, redis = start_pool(), redis_server.client()
+    student = fresh_id()
+    other = next(name for name in iter(fresh_id, None) if shard_of(name) != shard_of(student))
+    add_sealed_records(pool, start_worker, redis, (student, other), (500, 1))
+    redis.set(f"{{{shard_of(student)}}}:lease", "another worker")
+    start_worker(pool)
+    wait_for(lambda: redis.xlen(log_key(other)) == 1, "the shard that is held is trimmed")
+    assert redis.xlen(log_key(student)) == 2
+    redis.delete(f"{{{shard_of(student)}}}:lease")
+    wait_for(lambda: redis.xlen(log_key(student)) == 1, "the shard that is leased later is trimmed")
+
+
+def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server):
+    pool = start_pool()
+    redis, student = redis_server.client(), fresh_id()
+    key = log_key(student)
+    add_sealed_records(pool, start_worker, redis, (student,), (500, 402, 401, 399, 1))
+    worker = start_worker(pool)
+    wait_for(lambda: redis.xlen(key) == 2, "the old ones are gone")
     wait_for(lambda: redis.xlen(f"{key}:seals") == 2, "their seals too")
     result = ctl_audit(pool, "verify")
     assert result.returncode == DONE, result

@@ -21,6 +21,11 @@ AWAY = [
     "CLUSTERDOWN The cluster is down",
     "TRYAGAIN Multiple keys request during rehashing of slot",
     "NOAUTH Authentication required.",
+    "DENIED Redis is running in protected mode",
+    "NOPERM this user has no permissions to run the 'get' command",
+    "MOVED 3999 127.0.0.1:6381",
+    "ASK 3999 127.0.0.1:6381",
+    "CROSSSLOT Keys in request don't hash to the same slot",
 ]
 ODD = {
     "a status": b"+OK\r\n",
@@ -39,7 +44,6 @@ ODD = {
     "a wrong type": b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
     "an unknown error": b"-ODD something nobody has heard of\r\n",
     "an error of a script": b"-ERR user_script:1: Script attempted to access a global\r\n",
-    "moved": b"-MOVED 3999 127.0.0.1:6381\r\n",
     "never any script": b"-NOSCRIPT No matching script. Please use EVAL.\r\n",
 }
 BROKEN = {

@@ -146,11 +146,12 @@ static void parse_journal(const struct command *command, struct arena *arena)
 {
     struct journal_record records[JOURNAL_ENTRIES_MAX];
     struct problem p = {0}, q = {0};
+    bool unusable[JOURNAL_ENTRIES_MAX];
     int64_t turned;
     size_t n = 0;
 
     (void)arena;
-    (void)parsed_or_problem(journal_parse_processed(command, &turned, &q), &q);
+    (void)parsed_or_problem(journal_parse_processed(command, &turned, unusable, &q), &q);
     if (!parsed_or_problem(journal_parse(command, records, &n, &p), &p))
         return;
     require(n <= JOURNAL_ENTRIES_MAX);

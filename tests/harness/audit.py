@@ -2,6 +2,7 @@
 """The audit log as it lies in Redis, and an independent check of its seals."""
 import hashlib
 import hmac
+import json
 
 from harness.ctl import run_ctl
 from harness.store import student_key, tagged
@@ -94,3 +95,33 @@ def seal_head(key, shard, fields):
 def ctl_audit(pool, *arguments, **settings):
     """mastery-ctl audit with the settings of the pool and these."""
     return run_ctl({**pool.environment, **settings}, "audit", *arguments)
+
+
+def unstored(log_text, key):
+    """The events that are in the log of a process because Redis did not accept them. Their chain is
+    checked: each line has the number and the MAC that it must have after the one before it."""
+    found, chains = [], {}
+    for line in log_text.splitlines():
+        if '"event":"audit.unstored"' not in line:
+            continue
+        signed, _, tail = line.rpartition(',"mac":"')
+        value = json.loads(line)
+        number, previous = chains.get(value["pid"], (0, ""))
+        expected = hmac.new(key.encode(), signed.encode(), hashlib.sha256).hexdigest()
+        assert tail == expected + '"}', line
+        assert (value["number"], value["previous"]) == (number + 1, previous), line
+        chains[value["pid"]] = value["number"], value["mac"]
+        found.append(value)
+    return found
+
+
+def recorded(redis, but=None):
+    """How many events are in Redis, as records or counts, of all shards but one."""
+    total = 0
+    for key in redis.scan_iter("{??}:audit", count=1000, _type="stream"):
+        if key[1:3] != but:
+            total += sum(int(fields["n"]) for _, fields in redis.xrange(key))
+    for key in redis.scan_iter("{??}:audit:reads", count=1000, _type="hash"):
+        if key[1:3] != but:
+            total += sum(int(value.split()[0]) for value in redis.hvals(key))
+    return total

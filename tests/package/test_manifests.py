@@ -520,6 +520,20 @@ def test_callers_through_dapr_are_listed(items):
     assert inbound["retry"] in items["Resiliency", ENGINE]["spec"]["policies"]["retries"]
 
 
+def test_no_event_is_lost_however_long_the_engine_asks_for_another_delivery():
+    """When an inbound policy ends, Dapr acknowledges the event."""
+    documents = kustomize.read(K8S / "components/dapr/dapr.yaml")
+    [resiliency] = [item for item in documents if item["kind"] == "Resiliency"]
+    pubsubs = [i["metadata"]["name"] for i in documents if i["kind"] == "Component" and "pubsub" in i["spec"]["type"]]
+    assert pubsubs and ENGINE in resiliency["scopes"]
+    for pubsub in pubsubs:
+        inbound = resiliency["spec"]["targets"]["components"][pubsub]["inbound"]
+        policy = resiliency["spec"]["policies"]["retries"][inbound["retry"]]
+        assert policy["maxRetries"] == -1, "the policy ends"
+        assert policy["policy"] == "exponential" and policy["maxInterval"] == "30s"
+        assert "circuitBreaker" not in inbound, "an open circuit ends the delivery"
+
+
 def test_subscription_is_the_one_that_the_engine_announces():
     [item] = kustomize.read(K8S / "components/dapr-subscription/subscription.yaml")
     data = kustomize.read(K8S / "base/configmap.yaml")[0]["data"]

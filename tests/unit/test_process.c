@@ -4,6 +4,7 @@
 
 #include <CUnit/CUnit.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -12,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "app/runtime/signal_watch.h"
 
 void process_tests(void);
 
@@ -119,10 +122,22 @@ static void calls_of_the_engine_are_allowed(void)
     CU_ASSERT_EQUAL(run_hardened(use_needed_calls), 0);
 }
 
+/* A watch of zeros has the descriptor 0, which belongs to the listener or to standard input. */
+static void stopping_a_watch_that_was_never_started_closes_nothing(void)
+{
+    struct signal_watch watch = {.loop = NULL};
+    int flags = fcntl(0, F_GETFD);
+
+    signal_watch_stop(&watch);
+    CU_ASSERT_EQUAL(fcntl(0, F_GETFD), flags);
+}
+
 static const struct {
     const char *name;
     void (*test)(void);
 } tests[] = {
+    {"stopping a watch that was never started closes nothing",
+     stopping_a_watch_that_was_never_started_closes_nothing},
     {"memory is not shown", memory_is_not_shown},
     {"files are not accessible to others", files_are_not_accessible_to_others},
     {"calls of intruders are refused", calls_of_intruders_are_refused},

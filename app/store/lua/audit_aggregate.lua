@@ -10,6 +10,7 @@
 -- Returns  how many records were added; -1 the lease is not the holder's
 -- include lib/audit_record.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+redis.call('XLEN', KEYS[3]) -- an audit log of another type is an error before any count is deleted
 local added = 0
 for i = 2, #ARGV, 11 do
   local field, value, pseudonym = ARGV[i], ARGV[i + 1], ARGV[i + 2]

@@ -8,11 +8,10 @@
 -- ARGV[2]  number of this command of the sender
 -- ARGV[3...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
 --          refused), count, first request's id, the field of the hash without the pseudonym
--- Returns  1; 0 nothing was done, because this command or a later one has run
+-- Returns  audit_outcome: the number, from 0, of each read that was not counted
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
-if not audit_is_new(KEYS[2], ARGV[2]) then return 0 end
-for i = 3, #ARGV, 4 do
+local function count_read(i)
   local index, pseudonym = tonumber(ARGV[i]), ''
   if index ~= 0 then
     pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')
@@ -25,4 +24,4 @@ for i = 3, #ARGV, 4 do
   end
   redis.call('HSET', KEYS[1], field, count .. ' ' .. request)
 end
-return 1
+return audit_once(KEYS[2], ARGV[2], count_read, 3, 4)

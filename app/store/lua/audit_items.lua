@@ -9,11 +9,10 @@
 -- ARGV[2]  number of this command of the sender
 -- ARGV[3...]  per item: mode ('n' record, 'x' refusal), index in KEYS of its student's keys (0: no
 --          student), minute, the 8 texts of the record
--- Returns  1; 0 nothing was done, because this command or a later one has run
+-- Returns  audit_outcome: the number, from 0, of each item that was not recorded
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
-if not audit_is_new(KEYS[3], ARGV[2]) then return 0 end
-for i = 3, #ARGV, 11 do
+local function add_item(i)
   local index, first, pseudonym = tonumber(ARGV[i + 1]), i + 3, ''
   if index > 0 then
     pseudonym = audit_pseudonym(index, ARGV[1], ARGV[first + 4] == '0' and 'x' or 'r')
@@ -33,4 +32,4 @@ for i = 3, #ARGV, 11 do
     if field then redis.call('HSET', KEYS[2], field, '0 ' .. ARGV[first + 5]) end
   end
 end
-return 1
+return audit_once(KEYS[3], ARGV[2], add_item, 3, 11)

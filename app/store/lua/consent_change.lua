@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Records a decision on consent. Repeating the latest decision adds none. The tombstone matters
 -- only for a student without a state: erasing deletes the profile. A consent to data processing
--- deletes it, when the erasure is complete.
+-- deletes it, when the erasure is complete. The journal comes before the other writes, as in
+-- student_change.lua: all or nothing.
 -- KEYS[1]  profile
 -- KEYS[2]  tombstone
 -- KEYS[3]  consents: per kind a text with a line 'VERSION GRANTED AT_MS ACTOR' per decision
@@ -30,10 +31,10 @@ local version = last and tonumber(last:match('^%d+')) + 1 or 1
 local line = table.concat({('%d'):format(version), granted, ARGV[5], ARGV[6]}, ' ')
 local _, count = text:gsub('\n', '')
 if count >= 200 then text = text:gsub('^[^\n]*\n', '', 1) end
+redis.call('XADD', KEYS[4], '*', 'e', ARGV[7])
 redis.call('HSET', KEYS[3], kind, text .. line .. '\n')
 local letters = (redis.call('HGET', KEYS[1], 'c') or ''):gsub(letter, '')
 if granted == '0' then letters = letters .. letter end
 if letters == '' then redis.call('HDEL', KEYS[1], 'c')
 else redis.call('HSET', KEYS[1], 'c', letters) end
-redis.call('XADD', KEYS[4], '*', 'e', ARGV[7])
 return line

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Processes journal entries: deletes each and writes its effects. An entry is deleted first: this
 -- shows that no other run has processed it, and a script that has freed memory may write even if
--- Redis is full (hazards R2).
+-- Redis is full (hazards R2). What was written before an error stays written, so the types of all
+-- keys are known before an entry is deleted: a shard whose outbox or audit log has another type is
+-- an error before any change, and an entry whose student has such a key is left alone.
 -- KEYS[1]  lease
 -- KEYS[2]  journal
 -- KEYS[3]  outbox
@@ -14,14 +16,23 @@
 -- ARGV[5...]  per entry: id, index in KEYS of its student's keys (0: none, only delete), event for
 --          the student's stream ('': none), the 8 texts of the audit record, number of messages,
 --          event and traceparent of each message
--- Returns  how many entries were processed; -1 the lease is not the holder's
+-- Returns  how many entries were processed (-1: the lease is not the holder's), then the number, from
+--          0, of each entry that was left alone
 -- include lib/audit_record.lua
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local processed, at = 0, 5
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end
+redis.call('XLEN', KEYS[3])
+redis.call('XLEN', KEYS[4])
+local function is_usable(index)
+  local events, pseudonym = redis.call('TYPE', KEYS[index]).ok, redis.call('TYPE', KEYS[index + 1]).ok
+  return (events == 'stream' or events == 'none') and (pseudonym == 'string' or pseudonym == 'none')
+end
+local reply, at, number = {0}, 5, 0
 while ARGV[at] do
   local index, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 11])
-  if redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then
-    processed = processed + 1
+  if index > 0 and not is_usable(index) then
+    reply[#reply + 1] = number
+  elseif redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then
+    reply[1] = reply[1] + 1
     if index > 0 then
       audit_add(KEYS[4], at + 3, audit_pseudonym(index + 1, ARGV[4], 'w'))
     end
@@ -33,6 +44,6 @@ while ARGV[at] do
       redis.call('XADD', KEYS[3], '*', 'e', ARGV[i], 't', ARGV[i + 1])
     end
   end
-  at = at + 12 + 2 * messages
+  at, number = at + 12 + 2 * messages, number + 1
 end
-return processed
+return reply

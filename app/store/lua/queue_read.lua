@@ -10,6 +10,7 @@
 -- ARGV[4...6]  share of each priority
 -- Returns  a list of {priority from 0, id, fields, deliveries}
 local jobs, room = {}, tonumber(ARGV[3])
+-- A stream of another type is an error of its own priority only.
 local function read_group(level, count)
   return redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', count,
                      'STREAMS', KEYS[level], '>')
@@ -18,7 +19,7 @@ local function read_jobs(level, count)
   if count <= 0 then return end
   local streams = read_group(level, count)
   if streams and streams.err then
-    redis.call('XGROUP', 'CREATE', KEYS[level], ARGV[1], '0', 'MKSTREAM')
+    redis.pcall('XGROUP', 'CREATE', KEYS[level], ARGV[1], '0', 'MKSTREAM')
     streams = read_group(level, count)
   end
   for _, entry in ipairs(streams and streams[1] and streams[1][2] or {}) do

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Writes a student's new state, if the stored one is still the one that the caller has read. The
 -- tombstone matters only for a student without a state: erasing deletes the profile. The event's
--- mark is looked up first, so that a repeated event is found even if the state is outdated.
+-- mark is looked up first, so that a repeated event is found even if the state is outdated. The types
+-- of profile and marks are known from reading them, and SET replaces any type; so the journal, the
+-- only key that may have another type when writing begins, is written first: all or nothing.
 -- KEYS[1]  profile
 -- KEYS[2]  tombstone
 -- KEYS[3]  journal
@@ -24,10 +26,10 @@ local mark = has_event and redis.call('HGET', KEYS[4], ARGV[5])
 if mark then return {mark} end
 if state ~= ARGV[1] then return state end
 if state == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('XADD', KEYS[3], '*', 'e', ARGV[4])
 if has_event then redis.call('HSET', KEYS[4], ARGV[5], ARGV[6]) end
 redis.call('HSET', KEYS[1], 'm', ARGV[3], 's', ARGV[2])
 for i = 1, #KEYS - 4 do
   redis.call('SET', KEYS[4 + i], ARGV[5 + 2 * i], 'EXAT', ARGV[6 + 2 * i])
 end
-redis.call('XADD', KEYS[3], '*', 'e', ARGV[4])
 return 1

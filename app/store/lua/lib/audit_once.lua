@@ -1,12 +1,32 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Makes each command of a sender run once, however often and however late it arrives. The sender's
--- mark in the shard, a key that expires a day after its last command, is 'NUMBER' of the latest
--- command that ran, or 'NUMBER FLOOR' when audit_fence has forbidden all numbers up to FLOOR.
---   audit_is_new(mark, number)    marks the command as run and returns true; false if it must not run
+-- Makes each command of a sender run once, however often and however late it arrives. A sender sends
+-- its next command with the same mark when it knows the outcome of the one before. The mark is a key
+-- that expires after a day. Its text is the number of the latest command, then the number, from 0,
+-- of each item that was not recorded, or '-' when audit_fence has forbidden the command.
+--   audit_number(text)            the command's number in the text of a mark; 0: there is no mark
+--   audit_outcome(text, number)   the reply of the command with the number: the numbers of the items
+--       that it has not recorded, because Redis is full or a key of the student has another type;
+--       the integer 0: it has not run, and will not
+--   audit_once(mark, number, add, first, size)   calls add(i) for each item, which begins at ARGV[i],
+--       i from first on in steps of size; an item for which it fails holds up no other
 local AUDIT_MARK_S = 86400
-local function audit_is_new(mark, number)
-  local last = redis.call('SET', mark, number, 'EX', AUDIT_MARK_S, 'GET')
-  if not last or tonumber(last:match('%d+$')) < tonumber(number) then return true end
-  redis.call('SET', mark, last, 'EX', AUDIT_MARK_S)
-  return false
+local function audit_number(text)
+  return tonumber((text or ''):match('^%d+')) or 0
+end
+local function audit_outcome(text, number)
+  local failed = {}
+  if audit_number(text) ~= tonumber(number) or text:sub(-1) == '-' then return 0 end
+  for item in text:gmatch(' (%d+)') do failed[#failed + 1] = tonumber(item) end
+  return failed
+end
+local function audit_once(mark, number, add, first, size)
+  local text = redis.call('SET', mark, number, 'EX', AUDIT_MARK_S, 'GET')
+  if audit_number(text) < tonumber(number) then
+    text = number
+    for i = first, #ARGV, size do
+      if not pcall(add, i) then text = text .. ' ' .. (i - first) / size end
+    end
+  end
+  if text ~= number then redis.call('SET', mark, text, 'EX', AUDIT_MARK_S) end
+  return audit_outcome(text, number)
 end

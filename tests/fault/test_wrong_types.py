@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key of Redis has another type than the engine writes, as after a mistake of an operator: only what
+that key holds is affected. Other students, other shards and other jobs notice nothing (hazards X6)."""
+import json
+import re
+import time
+
+import pytest
+from harness.binaries import ROOT
+from harness.engine import fresh_id
+from harness.events import event
+from harness.sidecar import Sidecar
+from harness.store import dead_letters, neighbour, shard_of, student_key, tagged
+from harness.wait import wait_for
+
+FIRST_SHARD = "00"  # the scans of the worker begin here
+SHARD_KINDS = ["journal", "outbox", "lease", "audit", "audit:seals", "audit:reads"]
+SHARED_KEYS = [
+    "audit:heads", "batches", "cohorts", "erasures", "erasures:rewrite", "workers", "queue:{dead}",
+    "queue:{batch}:high", "queue:{batch}:normal", "queue:{batch}:later",
+]
+STUDENT_ROW = re.compile(r'^ *X\((\w+), "\w+", "([^"]*)", KEY_(\w+),', re.M)
+STUDENT_KINDS = {
+    name: suffix + (time.strftime("%Y%m%d", time.gmtime()) if family == "DAILY" else "")
+    for name, suffix, family in STUDENT_ROW.findall((ROOT / "app/store/keys.h").read_text())
+}
+
+
+def spoil(store, key):
+    """Makes the key a list, which no record of the engine is."""
+    store.delete(key)
+    store.rpush(key, "not a record of the engine")
+
+
+def student_of_shard(shard):
+    while True:
+        found = fresh_id()
+        if shard_of(found) == shard:
+            return found
+
+
+def stranger_to(shard):
+    while True:
+        found = fresh_id()
+        if shard_of(found) != shard:
+            return found
+
+
+def ingest(pool, student):
+    body = event("exercise.completed", student)
+    token = pool.token("root", "admin")
+    return pool.request("POST", "/api/v1/mastery/ingest", json=body, token=token)
+
+
+def queue_event(store, student):
+    """A job of the low priority that counts one event."""
+    body = json.dumps(event("exercise.completed", student))
+    store.xadd("queue:{batch}:low", {"k": "event", "b": body, "t": "0"})
+
+
+def assert_is_served(pool, store, sidecar, student):
+    """Everything that the worker and the routes do for a student is done."""
+    assert pool.calculate(student).status == 200
+    assert pool.query(student).status == 200
+    queue_event(store, student)
+    wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
+    wait_for(lambda: len(sidecar.events(student)) >= 2, "both changes are published")
+    wait_for(lambda: is_counted(store, student), "the read is counted")
+    make_minutes_old(store, student)
+    wait_for(lambda: len(actions(store, student)) == 3, "the read is recorded")
+    assert sorted(actions(store, student)) == ["calculated", "event", "read"]
+    wait_for(lambda: seals_cover(store, student), "sealed")
+
+
+def actions(store, student):
+    """What the audit records about the student say."""
+    pseudonym = store.get(student_key(student, ":pseudonym"))
+    entries = store.xrange(tagged(student, "audit"))
+    return [fields["t"] for _, fields in entries if fields["w"] == pseudonym]
+
+
+def is_counted(store, student):
+    pseudonym = store.get(student_key(student, ":pseudonym"))
+    fields = store.hkeys(tagged(student, "audit:reads"))
+    return any(pseudonym and field.startswith(pseudonym) for field in fields)
+
+
+def make_minutes_old(store, student):
+    key = tagged(student, "audit:reads")
+    for field, value in store.hgetall(key).items():
+        whom, minute, rest = field.split("\n", 2)
+        store.hdel(key, field)
+        store.hset(key, f"{whom}\n{int(minute) - 5}\n{rest}", value)
+
+
+def seals_cover(store, student):
+    key = tagged(student, "audit")
+    [last] = store.xrevrange(key, count=1)
+    latest = store.xrevrange(f"{key}:seals", count=1)
+    return latest and latest[0][1]["l"] == last[0]
+
+
+def shared_and_shard_keys():
+    return [f"{{{FIRST_SHARD}}}:{kind}" for kind in SHARD_KINDS] + SHARED_KEYS
+
+
+@pytest.mark.parametrize("key", shared_and_shard_keys())
+def test_a_spoilt_key_of_a_shard_or_of_all_stops_no_stranger(start_pool, start_worker, store, key):
+    pool = start_pool()
+    spoil(store, key)
+    with Sidecar() as sidecar:
+        worker = start_worker(pool, sidecar)
+        assert_is_served(pool, store, sidecar, stranger_to(FIRST_SHARD))
+        assert worker.alive()
+    assert store.type(key) == "list", "the engine has removed what is not its own"
+
+
+def test_a_spoilt_journal_does_not_end_the_waiting_for_the_others(start_pool, start_worker, store):
+    """The blocking read of all journals leaves the spoilt one out."""
+    pool = start_pool()
+    spoil(store, f"{{{FIRST_SHARD}}}:journal")
+    start_worker(pool)
+
+    def xread():
+        stats = store.info("commandstats").get("cmdstat_xread", {"calls": 0, "failed_calls": 0})
+        return stats["calls"], stats["failed_calls"]
+
+    def succeeds():
+        calls, failed = xread()
+        wait_for(lambda: xread()[0] > calls, "another read")
+        return xread()[1] == failed
+
+    wait_for(succeeds, "a read of journals that succeeds")
+
+
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
+def test_a_spoilt_key_of_a_student_stops_no_neighbour(start_pool, start_worker, store, kind):
+    """The neighbour's records are in the same streams, and were written after the student's."""
+    pool, student = start_pool(), fresh_id()
+    other = neighbour(student)
+    assert pool.calculate(student).status == 200
+    assert ingest(pool, student).status in (200, 201, 202)
+    spoil(store, student_key(student, STUDENT_KINDS[kind]))
+    pool.query(student)
+    with Sidecar() as sidecar:
+        assert pool.calculate(other).status == 200
+        start_worker(pool, sidecar)
+        wait_for(lambda: sidecar.events(other), "published")
+        wait_for(lambda: store.xlen(tagged(student, "journal")) == 0, "no entry is left")
+        assert pool.query(other).status == 200
+        wait_for(lambda: is_counted(store, other), "the neighbour's read is counted")
+        assert actions(store, other) == ["calculated"]
+
+
+@pytest.mark.parametrize("kind", ["EVENTS", "PSEUDONYM"])
+def test_a_change_whose_record_cannot_be_written_becomes_a_dead_letter(
+    start_pool, start_worker, store, kind
+):
+    pool, student = start_pool(), fresh_id()
+    other = neighbour(student)
+    assert ingest(pool, student).status in (200, 201, 202)
+    assert ingest(pool, other).status in (200, 201, 202)
+    spoil(store, student_key(student, STUDENT_KINDS[kind]))
+    worker = start_worker(pool)
+    wait_for(lambda: store.xlen(tagged(student, "journal")) == 0, "no entry is left")
+    [letter] = dead_letters(store)
+    assert letter["source"] == tagged(student, "journal") and student in json.dumps(letter)
+    assert "another type" in letter["reason"], letter
+    assert len(store.xrange(student_key(other, ":events"))) == 1
+    wait_for(lambda: worker.lines("journal.unreadable"), "logged")
+
+
+@pytest.mark.parametrize("kind", ["PROFILE", "MARKS", "DAYS"])
+def test_no_half_of_a_change_is_written_beside_a_spoilt_journal(start_pool, store, kind):
+    pool, student = start_pool(), fresh_id()
+    spoil(store, tagged(student, "journal"))
+    assert ingest(pool, student).status == 500
+    assert not store.exists(student_key(student, STUDENT_KINDS[kind]))
+
+
+def test_a_job_to_retry_that_cannot_be_read_becomes_a_dead_letter(start_pool, start_worker, store):
+    """The jobs to be tried again after it are not held up."""
+    pool, student = start_pool(), fresh_id()
+    store.zadd("queue:{batch}:later", {"no job": 0, "7 event 0 1-1 {}": 0})
+    job = f"0 event 0 1-1 {json.dumps(event('exercise.completed', student))}"
+    store.zadd("queue:{batch}:later", {job: 1})
+    start_worker(pool)
+    wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
+    wait_for(lambda: len(dead_letters(store)) == 2, "the others are dead letters")
+    assert store.zcard("queue:{batch}:later") == 0
