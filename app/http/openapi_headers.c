@@ -47,7 +47,7 @@ static const struct header headers[] = {
         "409 with Retry-After while the first request is in progress, 409 without it for another "
         "body with the same key. /process: used by intents that calculate from components or "
         "submit a batch"),
-    REQUEST(ROUTE_XAPI, "X-Experience-API-Version", RULE_TEXT, .required = true,
+    REQUEST(ROUTE_XAPI_VERSIONED, "X-Experience-API-Version", RULE_TEXT, .required = true,
         .description = "1.0 or 1.0.x"),
 
     RESPONSE(0, ON(0), "X-Request-ID", RULE_TEXT, .required = true,

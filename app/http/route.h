@@ -64,9 +64,11 @@ enum route_flag {
     ROUTE_CACHED = 1 << 17,        /* responses have the header X-Cache */
     ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
-    ROUTE_XAPI = 1 << 20,          /* headers X-Experience-API-... in request and response */
+    ROUTE_XAPI = 1 << 20,          /* responses have the headers X-Experience-API-... */
     /* for probes and scrapes: served however long the request has waited (QUEUE_TIMEOUT_MS) */
     ROUTE_SERVED_LATE = 1 << 21,
+    /* for the OpenAPI document again: requests must have the header X-Experience-API-Version */
+    ROUTE_XAPI_VERSIONED = 1 << 22,
 };
 
 struct route {

@@ -273,6 +273,12 @@ static const struct rule info_response[] = RULES(
     FIELD(JSON, "endpoints", "All paths"),
     FIELD(TEXT, "docs", "Where the documentation is"));
 
+static const struct rule openapi_response[] = RULES(
+    FIELD(TEXT, "openapi", "Version of OpenAPI"),
+    FIELD(JSON, "info", "Title, version of the interface, description and licence"),
+    FIELD(JSON, "paths", "The operations of each path"),
+    FIELD(JSON, "components", "What several operations share"));
+
 static const struct rule health_response[] = RULES(
     FIELD(ENUM, "status", "Always healthy: a process that responds is", .choices = health_states),
     FIELD(TIME, "timestamp", "Now"),
@@ -378,7 +384,7 @@ static const struct route routes[] = {
      .response = reset_response, .summary = "Sets all counters to zero"},
     {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50,
      .access = ACCESS_OPEN, .handler = ops_openapi, .status = 200,
-     .response_type = "application/json", .summary = "This document"},
+     .response = openapi_response, .summary = "This document"},
     {.name = "docs", .method = GET, .pattern = "/docs", .aliases = {"/redoc"},
      .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_STATIC_PAGE, .handler = ops_docs,
      .status = 200, .response_type = "text/html",

@@ -432,7 +432,7 @@ static const struct rule about[] = RULES(
     .finalize = statements_add_headers
 #define STATEMENTS_FLAGS                                                                           \
     (ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_CONFLICT | ROUTE_XAPI |             \
-     ROUTE_BIG_BODY)
+     ROUTE_XAPI_VERSIONED | ROUTE_BIG_BODY)
 
 static const struct route routes[] = {
     {.name = "xapi-statements", .method = POST, STATEMENTS, .rules = statement, .status = 200,
@@ -443,7 +443,7 @@ static const struct route routes[] = {
      .summary = "Records one xAPI statement as a learning event"},
     {.name = "xapi-about", .method = GET, .pattern = "/api/v1/xapi/about",
      .aliases = {"/xapi/about"}, .limit_per_minute = 100, .access = ACCESS_OPEN,
-     .handler = xapi_about, .finalize = statements_add_headers, .status = 200,
+     .flags = ROUTE_XAPI, .handler = xapi_about, .finalize = statements_add_headers, .status = 200,
      .response = about, .summary = "Says which versions of xAPI are supported"},
 };
 /* clang-format on */

@@ -18,7 +18,7 @@ INGEST = "/api/v1/mastery/ingest"
 NEXT_WEEK = "/api/v1/predictions/next-week"
 PROCESS = "/api/v1/process"
 QUERY = "/api/v1/mastery/query"
-STATEMENTS = "/api/v1/xapi/statements"
+STATEMENTS, ABOUT = "/api/v1/xapi/statements", "/api/v1/xapi/about"
 ROSTER = {"name": "x", "teacher_ids": [], "student_ids": []}
 
 
@@ -242,6 +242,11 @@ def test_answers_without_the_store_are_as_described(start_engine, ask, student):
     store.start()
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", ABOUT, "/xapi/about"])
+def test_what_clients_ask_first_is_as_described(ask, path):
+    ask(200, "GET", path)
+
+
 # Requests
 
 
@@ -262,6 +267,7 @@ def test_a_key_is_taken(document, path):
 
 def test_a_version_is_taken(document):
     assert taken(document, STATEMENTS) == {**EVERYWHERE, "X-Experience-API-Version": True}
+    assert taken(document, ABOUT, "get") == EVERYWHERE
 
 
 @pytest.mark.parametrize("path", [QUERY, NEXT_WEEK, PROCESS + "/path"])

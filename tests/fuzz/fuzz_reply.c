@@ -129,7 +129,7 @@ static void parse_idempotency(const struct command *command, struct arena *arena
     struct problem p = {0};
 
     (void)arena;
-    if (!parsed_or_problem(idempotency_parse_acquire(command, &record, &p), &p))
+    if (!parsed_or_problem(idempotency_parse_acquire(command, STR("owner"), &record, &p), &p))
         return;
     require(record.state != IDEMPOTENCY_DONE || (record.status >= 200 && record.status <= 299));
     touch(record.body);
