@@ -72,7 +72,7 @@ static const struct route flagged[] = {
     {.name = "compared", .method = POST, .pattern = "/compared", .status = 200, .flags = ROUTE_INSUFFICIENT_DATA},
     {.name = "cached", .method = POST, .pattern = "/cached", .status = 200, .flags = ROUTE_CACHED},
     {.name = "stale", .method = POST, .pattern = "/stale", .status = 200, .flags = ROUTE_CACHED | ROUTE_STALE},
-    {.name = "xapi", .method = POST, .pattern = "/xapi", .status = 200, .flags = ROUTE_XAPI},
+    {.name = "xapi", .method = POST, .pattern = "/xapi", .status = 200, .flags = ROUTE_XAPI | ROUTE_XAPI_VERSIONED},
 };
 /* clang-format on */
 static const struct route_table tables[] = {{"learning", learning, COUNT(learning)},

@@ -23,15 +23,13 @@ local last = text:match('([^\n]+)\n$')
 if ARGV[4] == '1' and not ('\n' .. text):match('\n%d+ 1 ') then return 0 end
 if last and last:match('^%d+ ([01])') == granted then return last end
 local tombstone = redis.call('HEXISTS', KEYS[1], 's') == 0 and redis.call('GET', KEYS[2])
-if tombstone then
-  if letter ~= 'p' or granted == '0' or tombstone == 'erasing' then return -1 end
-  redis.call('DEL', KEYS[2])
-end
+if tombstone and (letter ~= 'p' or granted == '0' or tombstone == 'erasing') then return -1 end
 local version = last and tonumber(last:match('^%d+')) + 1 or 1
 local line = table.concat({('%d'):format(version), granted, ARGV[5], ARGV[6]}, ' ')
 local _, count = text:gsub('\n', '')
 if count >= 200 then text = text:gsub('^[^\n]*\n', '', 1) end
 redis.call('XADD', KEYS[4], '*', 'e', ARGV[7])
+if tombstone then redis.call('DEL', KEYS[2]) end
 redis.call('HSET', KEYS[3], kind, text .. line .. '\n')
 local letters = (redis.call('HGET', KEYS[1], 'c') or ''):gsub(letter, '')
 if granted == '0' then letters = letters .. letter end
