@@ -276,12 +276,19 @@ def test_configured_origins_may_ask_and_no_others(start_engine):
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
+def two(client, header, *values):
+    """The response to a request with the header twice."""
+    lines = "".join(f"{header}: {value}\r\n" for value in values)
+    return client.raw(f"GET /health HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+
+
 def test_hsts_comes_with_tls_at_a_trusted_proxy(start_engine):
     engine = start_engine(TRUSTED_PROXIES="127.0.0.1")
     secure = engine.client().get("/health", headers={"X-Forwarded-Proto": "https"})
     assert re.match(r"max-age=\d{7,}", secure.headers["Strict-Transport-Security"])
     plain = engine.client().get("/health", headers={"X-Forwarded-Proto": "http"})
     assert "Strict-Transport-Security" not in plain.headers
+    assert "Strict-Transport-Security" not in two(engine.client(), "X-Forwarded-Proto", "http", "https").headers
 
 
 def test_trusted_proxy_tells_the_clients_address(start_engine):
@@ -294,4 +301,5 @@ def test_trusted_proxy_tells_the_clients_address(start_engine):
     limit.exhaust(lambda: health("198.51.100.7"))
     assert health("198.51.100.8").status == 200
     limit.exhaust(lambda: health("198.51.100.8, 198.51.100.7"))
+    limit.exhaust(lambda: two(client, "X-Forwarded-For", "198.51.100.8", "198.51.100.7"))
     limit.assert_exhausted()
