@@ -159,11 +159,6 @@ void metrics_set_breaker(struct metrics *m, enum metric_service service, enum br
 
 /* --- Reading --- */
 
-static size_t slots_used(const struct metrics *m)
-{
-    return (size_t)atomic_load(&m->header->slots_used);
-}
-
 void metrics_add_erasure(struct metrics *m)
 {
     if (m)
@@ -179,7 +174,7 @@ uint64_t metrics_erasures(const struct metrics *m)
  * to 0 remains. */
 void metrics_reset(struct metrics *m)
 {
-    for (size_t i = 0; i < slots_used(m); i++)
+    for (size_t i = 0; i < metrics_slots_used(m); i++)
         for (size_t cell = 0; cell < m->cell_count; cell++)
             atomic_store_explicit(&metrics_slot(m, i)->cells[cell], 0, memory_order_relaxed);
     atomic_store(&m->header->counting_since_ms, clock_wall_ms());
@@ -239,7 +234,7 @@ void metrics_sum(struct metrics *m, struct metrics_live *ret)
 {
     *ret = (struct metrics_live){.processes = 0};
     memset(m->totals, 0, m->cell_count * sizeof(*m->totals));
-    for (size_t i = 0; i < slots_used(m); i++) {
+    for (size_t i = 0; i < metrics_slots_used(m); i++) {
         const struct slot *slot = metrics_slot(m, i);
         for (size_t cell = 0; cell < m->cell_count; cell++)
             m->totals[cell] += slot_read_cell(slot, cell);
@@ -255,7 +250,7 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
     uint64_t total = 0;
 
     assert(endpoint < m->endpoint_count);
-    for (size_t i = 0; i < slots_used(m); i++)
+    for (size_t i = 0; i < metrics_slots_used(m); i++)
         for (size_t status = 0; status < STATUSES; status++)
             total += slot_read_cell(metrics_slot(m, i), metrics_endpoint_cell(endpoint) + status);
     return total;

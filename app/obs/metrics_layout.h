@@ -105,6 +105,14 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
     return (struct slot *)(void *)(first + index * m->stride);
 }
 
+/* Returns how many slots may have been owned; never more than there are, whatever the file says. */
+static inline size_t metrics_slots_used(const struct metrics *m)
+{
+    const unsigned long long used = atomic_load(&m->header->slots_used);
+
+    return used < SLOTS ? (size_t)used : SLOTS;
+}
+
 /* metrics_layout.c */
 void metrics_labels_parse(struct str text, struct label_set *ret);
 /* Returns the position of the value among the values of a counter's first (label 0) or second

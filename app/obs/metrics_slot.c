@@ -97,10 +97,10 @@ enum { REPLACEMENT_WAIT_MS = 10000 }; /* longest wait for the process that repla
 /* Returns how many of the running processes accept connections. */
 static long long count_serving(const struct metrics *m)
 {
-    const size_t used = atomic_load(&m->header->slots_used);
+    const size_t used = metrics_slots_used(m);
     long long serving = 0;
 
-    for (size_t i = 0; i < used && i < SLOTS; i++)
+    for (size_t i = 0; i < used; i++)
         if (metrics_slot_live(m, i))
             serving += atomic_load(&metrics_slot(m, i)->gauges[GAUGE_SERVING]);
     return serving;

@@ -570,6 +570,26 @@ static void a_damaged_file_is_made_anew(void)
     metrics_file_remove(&file);
 }
 
+/* The file is shared: whatever is written into it, no process reads beyond its end. */
+static void a_number_of_slots_beyond_the_file_is_not_believed(void)
+{
+    enum { SLOTS_USED_AT = 32 }; /* struct metrics_header in metrics_layout.h */
+    static const uint64_t used = UINT64_C(1) << 40;
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
+    int fd = open(file.path, O_RDWR | O_CLOEXEC);
+
+    metrics_observe_request(m, HEALTH, 200, 1);
+    CU_ASSERT_EQUAL(pwrite(fd, &used, sizeof(used), SLOTS_USED_AT), sizeof(used));
+    CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 1);
+    CU_ASSERT_TRUE(metrics_take_turn(m, 1));
+    metrics_reset(m);
+    CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 0);
+    CU_ASSERT_EQUAL(close(fd), 0);
+    metrics_close(m);
+    metrics_file_remove(&file);
+}
+
 static void a_path_that_cannot_be_is_an_error_that_names_it(void)
 {
     char error[200] = "";
@@ -815,6 +835,8 @@ void metrics_tests(void)
     CU_add_test(suite, "counters outlive all processes", counters_outlive_all_processes);
     CU_add_test(suite, "another layout makes the file anew", another_layout_makes_the_file_anew);
     CU_add_test(suite, "a damaged file is made anew", a_damaged_file_is_made_anew);
+    CU_add_test(suite, "a number of slots beyond the file is not believed",
+                a_number_of_slots_beyond_the_file_is_not_believed);
     CU_add_test(suite, "a path that cannot be is an error that names it",
                 a_path_that_cannot_be_is_an_error_that_names_it);
     CU_add_test(suite, "a link in its place is not followed", a_link_in_its_place_is_not_followed);
