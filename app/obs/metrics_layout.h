@@ -105,7 +105,8 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
     return (struct slot *)(void *)(first + index * m->stride);
 }
 
-/* Returns how many slots may have been owned; never more than there are, whatever the file says. */
+/* Returns how many slots may have been owned. The number in the file may be wrong, so it is limited
+ * to the slots that there are. */
 static inline size_t metrics_slots_used(const struct metrics *m)
 {
     const unsigned long long used = atomic_load(&m->header->slots_used);

@@ -319,7 +319,8 @@ static void export_write_letters(struct export_read *r, struct problem *p)
         if (!dead_letter_parse_find(r->cmd, ids, &n, p) || n == 0)
             return;
         export_keep_ids(r, ids, n);
-        (void)snprintf(r->cursor, sizeof(r->cursor), "%s", r->ids[r->id_count - 1]);
+        (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", (int)sizeof(r->cursor) - 1,
+                       r->ids[r->id_count - 1]);
         return;
     }
     for (size_t i = 0; i < r->id_count && p->code == PROBLEM_NONE; i++, command = command->next) {
