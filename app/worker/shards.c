@@ -7,7 +7,8 @@
 
 void shards_init(struct shards *shards, const struct worker_context *worker)
 {
-    *shards = (struct shards){.worker = worker};
+    memset(shards, 0, sizeof(*shards)); /* a struct literal would need 16 KiB of stack */
+    shards->worker = worker;
     /* the id "0-0" is before all ids of a stream */
     for (unsigned shard = 0; shard < SHARDS; shard++)
         memcpy(shards->v[shard].journal_last_id, "0-0", sizeof("0-0"));

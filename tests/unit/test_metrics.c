@@ -582,7 +582,7 @@ static void a_number_of_slots_beyond_the_file_is_not_believed(void)
     metrics_observe_request(m, HEALTH, 200, 1);
     CU_ASSERT_EQUAL(pwrite(fd, &used, sizeof(used), SLOTS_USED_AT), sizeof(used));
     CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 1);
-    CU_ASSERT_TRUE(metrics_take_turn(m, 1));
+    CU_ASSERT_TRUE(metrics_take_permit(m, 1));
     metrics_reset(m);
     CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 0);
     CU_ASSERT_EQUAL(close(fd), 0);
