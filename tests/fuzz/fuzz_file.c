@@ -147,7 +147,7 @@ static void fuzz_metrics(struct str changes, const char *path)
         metrics_observe_request(m, 0, 200, 5);
         metrics_print(m, &out, changes.n % 2, "1", "c");
         metrics_summarize(m, &summary);
-        (void)metrics_take_turn(m, 1);
+        (void)metrics_take_permit(m, 1);
     }
     metrics_close(m);
     arena_free(arena);
