@@ -676,13 +676,14 @@ static void every_label_combination_has_a_cell_of_its_own(void)
     static const char *const types[] = {
         "exercise.completed", "quiz.completed",   "lesson.viewed", "content.rated",
         "milestone.reached",  "quality.assessed", "unknown"};
-    static const char *const statuses[] = {"accepted", "duplicate", "rejected", "failed"};
+    static const char *const statuses[] = {"accepted", "duplicate", "rejected", "failed",
+                                           "ignored"};
     const struct metrics_file file = metrics_file_make();
     struct metrics *m = open_metrics(&file);
     uint64_t total = 0;
 
     for (size_t i = 0; i < 7; i++)
-        for (size_t j = 0; j < 4; j++)
+        for (size_t j = 0; j < 5; j++)
             metrics_add(m, METRIC_EVENTS, types[i], statuses[j], UINT64_C(1) << total++);
     metrics_add(m, METRIC_SPANS, NULL, NULL, 1000);
     char *text = print(m, false);

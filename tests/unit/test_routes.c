@@ -12,8 +12,16 @@ void routes_tests(void);
 /* Personal routes whose rules mark no subject: their handlers find it (audit_subjects), delegate to
  * a route that has one, or serve a list about nobody in particular. */
 static const char *const without_subject[] = {
-    "recommendations-feedback", "xapi-statements", "dapr-events", "process",    "process-mastery",
-    "process-prediction",       "process-path",    "cohort-list", "audit-logs",
+    "recommendations-feedback",
+    "xapi-statements",
+    "xapi-put-statement",
+    "dapr-events",
+    "process",
+    "process-mastery",
+    "process-prediction",
+    "process-path",
+    "cohort-list",
+    "audit-logs",
 };
 
 static bool is_listed(const char *name)
