@@ -147,7 +147,7 @@ static void statements_read_put_id(struct exchange *x, const struct query_parame
     else if (!id.p)
         (void)json_object_object_add(statement, "id",
                                      json_object_new_string_len(q->value.p, (int)q->value.n));
-    else if (id.n != q->value.n || strncasecmp(id.p, q->value.p, id.n) != 0)
+    else if (!str_equal_nocase(id, q->value))
         problem_field(&x->problem, x->arena, STR("id"), "must be the statementId of the query");
 }
 

@@ -92,7 +92,7 @@ def erasure_is_there(engine):
 
 def check_statuses(engine, found):
     """404 only where a route is not there, refusals where the machine is busy; nothing else."""
-    expected = {"200", "201", "202", "409", "429", "503"} | (set() if erasure_is_there(engine) else {"404"})
+    expected = {"200", "201", "202", "204", "409", "429", "503"} | (set() if erasure_is_there(engine) else {"404"})
     assert set(found["statuses"]) <= expected
 
 

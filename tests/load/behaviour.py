@@ -139,7 +139,11 @@ class Student(Person):
             },
             "result": {"score": {"scaled": score()}},
         }
-        self.post("/api/v1/xapi/statements", statement, {"X-Experience-API-Version": "1.0.3"})
+        version = {"X-Experience-API-Version": "1.0.3"}
+        self.get("/api/v1/xapi/about")
+        self.post("/api/v1/xapi/statements", statement, version)
+        path = f"/api/v1/xapi/statements?statementId={uuid.uuid4()}"
+        self.call("PUT /api/v1/xapi/statements", "PUT", path, statement, version)
 
     def history(self):
         self.get("/api/v1/mastery/history/{student_id}", f"/api/v1/mastery/history/{self.name}?days=14")
