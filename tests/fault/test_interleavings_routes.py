@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import json
-import os
 import re
 import threading
 import uuid
@@ -16,7 +15,7 @@ from harness.audit import records
 from harness.contract import HALVES, ROWS
 from harness.engine import fresh_id
 from harness.events import event
-from harness.interleavings import Commands, plain, remove_all, snapshot
+from harness.interleavings import Commands, assert_equal, plain, remove_all, snapshot
 from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
 from harness.store import shard_of
@@ -308,16 +307,6 @@ def count(site, route):
 
     stage = wait_for(once, "a request that nothing disturbs")
     return list(site.commands.trace), stage.state()
-
-
-def assert_equal(found, expected, what):
-    """Says where the first lines that differ do so."""
-    missing, more = ([line for line in one if line not in other] for one, other in ((expected, found), (found, expected)))
-    differ = [f"{what}:"]
-    for a, b in itertools.zip_longest(missing, more, fillvalue=""):
-        at = len(os.path.commonprefix([a, b]))
-        differ += [f"at {at} of {(a or b)[:60]}:", f"- {a[max(at - 40, 0) : at + 200]}", f"+ {b[max(at - 40, 0) : at + 200]}"]
-    assert found == expected, "\n".join(differ)
 
 
 def assert_point(site, route, way, at, trace, expected):
