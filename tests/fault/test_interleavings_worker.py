@@ -129,7 +129,8 @@ class Job:
 
 def new_stage(site):
     student = fresh_id()
-    return SimpleNamespace(commands=site.commands, student=student, shard=shard_of(student), names={student: "STUDENT"})
+    names = {student: "STUDENT"}
+    return SimpleNamespace(commands=site.commands, student=student, shard=shard_of(student), names=names)
 
 
 def size(redis, key):
@@ -172,8 +173,8 @@ def records_of_changes(site, stage):
 
 def letters(site, stage):
     """A dead letter may be there twice, when the worker dies before it has removed what the letter is about."""
-    found = {plain(f"{letter['source']} {json.dumps(letter['event'])}", stage.names) for letter in dead_letters(site.texts)}
-    return sorted(found)
+    texts = [f"{letter['source']} {json.dumps(letter['event'])}" for letter in dead_letters(site.texts)]
+    return sorted({plain(text, stage.names) for text in texts})
 
 
 # Jobs of the queue
@@ -350,10 +351,23 @@ def old_seal_is_gone(site, stage):
 
 OLD = has(":events", ":marks", "queue:{{dead}}", "{student}", names=("SCAN", "student_trim_marks"))
 JOBS = [
-    Job("journal", make_changes, has("{{{shard}}}:journal", once=("journal_process",)), is_empty("{shard}:journal", "{shard}:outbox"), "journal_process", records_of_changes),
-    Job("journal: a broken entry", make_broken_entry, has("{{{shard}}}:journal", "queue:{{dead}}", once=("journal_process",)), is_empty("{shard}:journal"), "journal_process"),
-    Job("outbox", make_changes, has("{{{shard}}}:outbox"), is_empty("{shard}:journal", "{shard}:outbox"), "outbox_remove", published),
-    Job("outbox: a refused event", refuse_events, has("{{{shard}}}:outbox", "queue:{{dead}}"), is_empty("{shard}:journal", "{shard}:outbox"), "outbox_remove"),
+    Job(
+        "journal", make_changes, has("{{{shard}}}:journal", once=("journal_process",)),
+        is_empty("{shard}:journal", "{shard}:outbox"), "journal_process", records_of_changes,
+    ),
+    Job(
+        "journal: a broken entry", make_broken_entry,
+        has("{{{shard}}}:journal", "queue:{{dead}}", once=("journal_process",)),
+        is_empty("{shard}:journal"), "journal_process",
+    ),
+    Job(
+        "outbox", make_changes, has("{{{shard}}}:outbox"), is_empty("{shard}:journal", "{shard}:outbox"),
+        "outbox_remove", published,
+    ),
+    Job(
+        "outbox: a refused event", refuse_events, has("{{{shard}}}:outbox", "queue:{{dead}}"),
+        is_empty("{shard}:journal", "{shard}:outbox"), "outbox_remove",
+    ),
     Job("batch", submit, A_JOB, batch_is_done, "queue_finish", results),
     Job("event", queue_event, A_JOB, NO_JOBS, "queue_finish"),
     Job("event: one that waits", wait_for_event, WAITING, NO_JOBS, "queue_finish"),
@@ -361,11 +375,23 @@ JOBS = [
     Job("event: a broken one", queue_broken, has("queue:{{"), NO_JOBS, "queue_finish"),
     Job("callback", queue_callback, A_JOB, NO_JOBS, "queue_finish", calls),
     Job("retention", age_everything, OLD, events_are_young, "student_trim_marks", next_pass=True),
-    Job("audit_maintenance: counts", count_reads, has("{{{shard}}}:audit:reads"), is_empty("{shard}:audit:reads"), "audit_aggregate", reads_of_all),
-    Job("audit_maintenance: retention", seal_old_records, has("{{{shard}}}:audit:seals"), old_seal_is_gone, "audit_seal_trim", seals_are_intact, AUDIT_DAYS=1),
+    Job(
+        "audit_maintenance: counts", count_reads, has("{{{shard}}}:audit:reads"),
+        is_empty("{shard}:audit:reads"), "audit_aggregate", reads_of_all,
+    ),
+    Job(
+        "audit_maintenance: retention", seal_old_records, has("{{{shard}}}:audit:seals"), old_seal_is_gone,
+        "audit_seal_trim", seals_are_intact, AUDIT_DAYS=1,
+    ),
     Job("seals", make_record, has("{{{shard}}}:audit", "audit:heads"), is_sealed, "HSET", seals_are_intact),
-    Job("erasures", begin_erasure, has("{student}", "erasures", "batches", "queue:{{dead}}"), erasure_is_done, "ZREM"),
-    Job("unfinished: a cohort", cut_roster, has("unfinished", "{student}:", "cohort", "teacher"), is_finished, "ZREM", STORE_ROUND_TIMEOUT_MS=1000),
+    Job(
+        "erasures", begin_erasure, has("{student}", "erasures", "batches", "queue:{{dead}}"),
+        erasure_is_done, "ZREM",
+    ),
+    Job(
+        "unfinished: a cohort", cut_roster, has("unfinished", "{student}:", "cohort", "teacher"),
+        is_finished, "ZREM", STORE_ROUND_TIMEOUT_MS=1000,
+    ),
     Job("unfinished: a batch", cut_batch, has("unfinished", "batch:{{"), cut_batch_is_done, "ZREM", results),
 ]
 # Ticks of the loop that do no job of their own: of the process, without commands, or driven by the kinds above.

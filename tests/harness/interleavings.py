@@ -135,7 +135,8 @@ VARYING = re.compile(
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)"
     r"|(?P<uuid>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"|(?P<entry>\b[0-9a-f]{2}-\d{10,}-\d+)"
-    r"|(?P<hex>(?<![0-9A-Za-z])[0-9a-f]{16,}(?![0-9A-Za-z]))|(?P<number>\b\d{10,}(-\d+)?\b)|(?P<shard>(?<=\{)[0-9a-f]{2}(?=\}))"
+    r"|(?P<hex>(?<![0-9A-Za-z])[0-9a-f]{16,}(?![0-9A-Za-z]))|(?P<number>\b\d{10,}(-\d+)?\b)"
+    r"|(?P<shard>(?<=\{)[0-9a-f]{2}(?=\}))"
 )
 
 
@@ -198,9 +199,11 @@ def remove_all(redis):
 
 def assert_equal(found, expected, what):
     """Says where the first lines that differ do so."""
-    missing, more = ([line for line in one if line not in other] for one, other in ((expected, found), (found, expected)))
+    missing = [line for line in expected if line not in found]
+    more = [line for line in found if line not in expected]
     differ = [f"{what}:"]
     for a, b in itertools.zip_longest(missing, more, fillvalue=""):
         at = len(os.path.commonprefix([a, b]))
-        differ += [f"at {at} of {(a or b)[:60]}:", f"- {a[max(at - 40, 0) : at + 200]}", f"+ {b[max(at - 40, 0) : at + 200]}"]
+        part = slice(max(at - 40, 0), at + 200)
+        differ += [f"at {at} of {(a or b)[:60]}:", f"- {a[part]}", f"+ {b[part]}"]
     assert found == expected, "\n".join(differ)
