@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import json
-import os
 import re
 import threading
 import uuid
@@ -16,7 +15,7 @@ from harness.audit import records
 from harness.contract import HALVES, ROWS
 from harness.engine import fresh_id
 from harness.events import event
-from harness.interleavings import Commands, plain, remove_all, snapshot
+from harness.interleavings import Commands, assert_equal, plain, remove_all, snapshot
 from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
 from harness.store import shard_of
@@ -34,6 +33,7 @@ WAYS = {
     "stop": "hold",  # held until its client has given up; then the client repeats
     "late": "hold",  # held until the client has succeeded with another process
     "reorder": "hold",  # held while another process gets the same request; then it goes on
+    "overtaken": "hold",  # held until another request about the same has succeeded; its client gives up
 }
 V1 = "/api/v1/"
 
@@ -47,12 +47,15 @@ class Route:
     Idempotency-Key. again: the client sends its request once more in the end, since what is kept beside the
     effect (a response for its key, a prediction) may be lost after a success. audited: the process that
     responds makes a record of it. query: instead of the row's. without: a part of the key names of what
-    differs."""
+    differs. overtaken_by: makes a request whose effect must stay as it is when commands of this one arrive
+    after it."""
 
-    def __init__(self, method, path, index=0, key=False, audited=False, query=None, prepare=None, again=False, without=()):
-        self.row, self.key, self.audited, self.prepare = rows_of(method, path)[index], key, audited, prepare
-        self.query = self.row.query if query is None else query
-        self.again, self.without = again or key, without
+    def __init__(self, method, path, index=0, key=False, audited=False, **options):
+        self.row, self.key, self.audited = rows_of(method, path)[index], key, audited
+        self.query = options.get("query", self.row.query)
+        self.prepare, self.overtaken_by = options.get("prepare"), options.get("overtaken_by")
+        self.again, self.without = options.get("again", key), options.get("without", ())
+        self.ways = [way for way in WAYS if way != ("late" if self.overtaken_by else "overtaken")]
         self.name = f"{method} {path}" + (f" {index}" if index else "") + (" with a key" if key else "")
 
 
@@ -73,6 +76,11 @@ def give_consent(stage):
     stage.send_other("POST", f"{V1}compliance/consent/{stage.student}", body)
 
 
+def other_roster(stage):
+    body = {"name": "y", "teacher_ids": [stage.third], "student_ids": [stage.mate]}
+    return {"method": "PUT", "target": f"{V1}cohorts/{stage.cohort}", "json": body, "token": stage.site.token}
+
+
 ROUTES = [
     Route("POST", V1 + "mastery/calculate", key=True),
     Route("POST", V1 + "mastery/ingest"),
@@ -86,8 +94,8 @@ ROUTES = [
     Route("POST", V1 + "recommendations/feedback", audited=True),
     Route("POST", V1 + "batch/mastery", key=True, audited=True, without=(b"unfinished",)),
     Route("DELETE", V1 + "batch/mastery/{batch_id}", audited=True),
-    Route("PUT", V1 + "cohorts/{cohort_id}", audited=True),
-    Route("DELETE", V1 + "cohorts/{spare_cohort_id}", audited=True),
+    Route("PUT", V1 + "cohorts/{cohort_id}", audited=True, overtaken_by=other_roster),
+    Route("DELETE", V1 + "cohorts/{spare_cohort_id}", audited=True, overtaken_by=other_roster),
     Route("DELETE", V1 + "compliance/student/{student_id}", query="", prepare=fill, audited=True),
     Route("POST", V1 + "compliance/consent/{student_id}"),
     Route("POST", V1 + "compliance/consent/{student_id}/withdraw", prepare=give_consent),
@@ -151,7 +159,7 @@ class Stage:
         self.student, self.mate = fresh_id("s"), fresh_id("m")
         while shard_of(self.mate) == shard_of(self.student):  # each journal is one student's
             self.mate = fresh_id("m")
-        self.teacher, self.replaced = fresh_id("t"), fresh_id("u")
+        self.teacher, self.replaced, self.third = fresh_id("t"), fresh_id("u"), fresh_id("v")
         for student in (self.student, self.mate):
             assert site.steady.calculate(student).status == 200
         if route.prepare:
@@ -162,7 +170,9 @@ class Stage:
     def names(self):
         made = {"cohort": "COHORT", "batch": "BATCH"}
         made = {self.__dict__[name]: word for name, word in made.items() if name in self.__dict__}
-        return {self.student: "STUDENT", self.mate: "MATE", self.teacher: "TEACHER", self.replaced: "REPLACED", **made, **SYNONYMS}
+        people = {self.student: "STUDENT", self.mate: "MATE"}
+        people |= {self.teacher: "TEACHER", self.replaced: "REPLACED", self.third: "THIRD"}
+        return {**people, **made, **SYNONYMS}
 
     def make_options(self):
         """Of the request, which is the same however often it is sent."""
@@ -236,6 +246,17 @@ class Stage:
 
         wait_for(once, "the request has succeeded")
 
+    def overtake(self):
+        """The other request, repeated while its client is told to wait for the lease of this one."""
+        request = self.route.overtaken_by(self)
+
+        def once():
+            response = self.site.steady.request(**request)
+            assert response.status in (200, 201, 409), response
+            return response.status != 409
+
+        wait_for(once, "the other request")
+
     def state(self):
         """What the API and the store say of it."""
         site = self.site
@@ -252,7 +273,8 @@ class Stage:
         student = self.student
         api = [get(f"{V1}mastery/history/{student}"), get(f"{V1}compliance/export/{student}")]
         api += [get(f"{V1}compliance/consent/status/{student}")]
-        api += [get(f"{V1}mastery/statistics/{student}", user, "teacher")[:3] for user in (self.teacher, self.replaced)]
+        rights = itertools.product((self.teacher, self.replaced, self.third), (student, self.mate))
+        api += [get(f"{V1}mastery/statistics/{who}", user, "teacher")[:3] for user, who in rights]
         if "cohort" in self.__dict__:
             api.append(get(f"{V1}cohorts/{self.cohort}"))
         return api + snapshot(site.redis, self.names, self.route.without)
@@ -288,6 +310,13 @@ def drive(stage, way):
         stage.repeat(site.steady, held=True)
     if way == "stop":
         first()
+    if way == "overtaken" and reached:
+        first()
+        stage.overtake()
+        site.commands.release()
+        site.is_back()
+        site.redis.delete("unfinished")  # what its client gives up is left to the worker
+        return True
     other = stage.send(site.steady) if way == "reorder" and reached else None
     site.commands.release()
     for response, pool in ((first(), site.disturbed), (other, site.steady)):
@@ -298,7 +327,8 @@ def drive(stage, way):
 
 
 def count(site, route):
-    """How many commands an undisturbed request has, and the state after it."""
+    """The commands of an undisturbed request, the state after it, and that after the request that is to
+    overtake it."""
 
     def once():
         stage = new_stage(site, route)
@@ -307,17 +337,10 @@ def count(site, route):
         return stage.succeeded(stage.send(site.disturbed)) and stage
 
     stage = wait_for(once, "a request that nothing disturbs")
-    return list(site.commands.trace), stage.state()
-
-
-def assert_equal(found, expected, what):
-    """Says where the first lines that differ do so."""
-    missing, more = ([line for line in one if line not in other] for one, other in ((expected, found), (found, expected)))
-    differ = [f"{what}:"]
-    for a, b in itertools.zip_longest(missing, more, fillvalue=""):
-        at = len(os.path.commonprefix([a, b]))
-        differ += [f"at {at} of {(a or b)[:60]}:", f"- {a[max(at - 40, 0) : at + 200]}", f"+ {b[max(at - 40, 0) : at + 200]}"]
-    assert found == expected, "\n".join(differ)
+    trace, state = list(site.commands.trace), stage.state()
+    if route.overtaken_by:
+        stage.overtake()
+    return trace, state, stage.state()
 
 
 def assert_point(site, route, way, at, trace, expected):
@@ -355,14 +378,15 @@ def assert_recorded_once(site, responses):
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_each_command_of_a_route(route, record_property):
     with Site() as site:
-        trace, expected = count(site, route)
+        trace, expected, overtaken = count(site, route)
         responses = []
         assert trace
-        for way, at in itertools.product(WAYS, range(1, len(trace) + 1)):
-            responses += assert_point(site, route, way, at, trace, expected)
+        for way, at in itertools.product(route.ways, range(1, len(trace) + 1)):
+            state = overtaken if way == "overtaken" else expected
+            responses += assert_point(site, route, way, at, trace, state)
         if route.audited:
             assert_recorded_once(site, responses)
-        record_property("interleavings", (route.name, len(trace), len(WAYS)))
+        record_property("interleavings", (route.name, len(trace), len(route.ways)))
 
 
 def test_every_route_that_writes_is_driven():

@@ -15,11 +15,14 @@ have a second effect.
 """
 import functools
 import hashlib
+import itertools
+import os
 import re
 import subprocess
 import threading
 
 from harness.binaries import ROOT
+from harness.wait import LIMIT_S
 
 # Commands of the process rather than of the operation: handshake, heartbeat and probe of a connection, the
 # worker's heartbeat, and the audit log, to which a process sends its records after the response.
@@ -73,6 +76,7 @@ class Commands:
     def __init__(self, stand_in, belongs=is_of_a_request):
         self.belongs, self.lock, self.released = belongs, threading.Lock(), threading.Event()
         self.reached = threading.Event()  # the action has been taken, or is being taken
+        self.executed = threading.Event()  # so has the command that was held back
         self.aim(None, None)
         stand_in.stepper = self
 
@@ -80,12 +84,14 @@ class Commands:
         """Counts from one again, and takes the action at that command."""
         with self.lock:
             self.at, self.action, self.trace = at, action, []
-        self.reached.clear()
-        self.released.clear()
+        for event in (self.reached, self.released, self.executed):
+            event.clear()
 
     def release(self):
-        """Lets the command go on that is held back."""
+        """Lets the command go on that is held back, if there is one, and waits until Redis has executed it."""
         self.released.set()
+        if self.action == "hold" and self.reached.is_set():
+            assert self.executed.wait(LIMIT_S)
 
     def wants(self, command):
         words = arguments(command)
@@ -118,7 +124,9 @@ class Commands:
     def hold(self, _, execute):
         self.reached.set()
         self.released.wait()
-        return execute()
+        reply = execute()
+        self.executed.set()
+        return reply
 
 
 # What differs between two runs that did the same: ids, tokens, times, the shard of an id.
@@ -126,7 +134,9 @@ VARYING = re.compile(
     r"(?P<float>\d+\.\d{3,}(e-?\d+)?\b)(?!Z)"
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)"
     r"|(?P<uuid>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    r"|(?P<hex>(?<![0-9A-Za-z])[0-9a-f]{16,}(?![0-9A-Za-z]))|(?P<number>\b\d{10,}(-\d+)?\b)|(?P<shard>(?<=\{)[0-9a-f]{2}(?=\}))"
+    r"|(?P<entry>\b[0-9a-f]{2}-\d{10,}-\d+)"
+    r"|(?P<hex>(?<![0-9A-Za-z])[0-9a-f]{16,}(?![0-9A-Za-z]))|(?P<number>\b\d{10,}(-\d+)?\b)"
+    r"|(?P<shard>(?<=\{)[0-9a-f]{2}(?=\}))"
 )
 
 
@@ -137,8 +147,8 @@ def plain(text, names):
 
     def word_of(match):
         if match.lastgroup == "float" or match["float"]:
-            return f"{float(match['float']):.5g}"
-        return next(kind for kind in ("time", "uuid", "hex", "number", "shard") if match[kind]).upper()
+            return f"{float(match['float']):.3g}"  # evidence decays from second to second
+        return next(kind for kind in ("time", "uuid", "entry", "hex", "number", "shard") if match[kind]).upper()
 
     return VARYING.sub(word_of, text)
 
@@ -185,3 +195,15 @@ def remove_all(redis):
     for key in redis.scan_iter(count=1000):
         if not ASIDE_KEY.fullmatch(key):
             redis.delete(key)
+
+
+def assert_equal(found, expected, what):
+    """Says where the first lines that differ do so."""
+    missing = [line for line in expected if line not in found]
+    more = [line for line in found if line not in expected]
+    differ = [f"{what}:"]
+    for a, b in itertools.zip_longest(missing, more, fillvalue=""):
+        at = len(os.path.commonprefix([a, b]))
+        part = slice(max(at - 40, 0), at + 200)
+        differ += [f"at {at} of {(a or b)[:60]}:", f"- {a[part]}", f"+ {b[part]}"]
+    assert found == expected, "\n".join(differ)
