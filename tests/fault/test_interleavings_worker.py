@@ -23,7 +23,14 @@ from harness.pool import Pool
 from harness.receiver import Receiver
 from harness.redis_server import RedisServer, RedisStandIn
 from harness.sidecar import Sidecar
-from harness.store import dead_letters, is_turned_and_published, shard_of, tagged
+from harness.store import (
+    dead_letters,
+    is_turned_and_published,
+    put_dead_letter,
+    put_event_job,
+    shard_of,
+    tagged,
+)
 from harness.wait import wait_for
 from harness.worker import Worker
 
@@ -42,7 +49,7 @@ SITES = 4  # points at the same time, each with a Redis and a worker of its own:
 # Those of the journal and of the retention have rows of their own.
 POLLS = {"XREAD", "XTRIM", "journal_process", "queue_read", "queue_claim", "queue_requeue_due", "queue_renew"}
 # Kept for the process, not for what it has done, or looked at otherwise.
-VOLATILE = (b":lease", b"schema", b"audit:heads", b":audit", b":pseudonym", b"workers", b"queue:{dead}")
+VOLATILE = (b":lease", b"schema", b"audit:heads", b":audit", b":pseudonym", b"workers", b"queue:{dead}", b"erasures:epoch")
 
 
 class Site:
@@ -180,9 +187,9 @@ def letters(site, stage):
 # Jobs of the queue
 
 QUEUES = [f"queue:{{batch}}:{name}" for name in ("high", "normal", "low", "later")]
-A_JOB = has("queue:{{batch}}", "batch:", "student:{student}")
-WAITING = has("queue:{{batch}}", "student:{student}", once=("queue_requeue_due", "queue_read"))
-LEFT = has("queue:{{batch}}", "student:{student}", once=("queue_claim",))
+A_JOB = has("queue:{{batch}}", "queue:{{dead}}", "batch:", "student:{student}")
+WAITING = has("queue:{{batch}}", "queue:{{dead}}", "student:{student}", once=("queue_requeue_due", "queue_read"))
+LEFT = has("queue:{{batch}}", "queue:{{dead}}", "student:{student}", once=("queue_claim",))
 NO_JOBS = is_empty(*QUEUES)
 
 
@@ -203,13 +210,14 @@ def results(site, stage):
 
 def queue_event(site, stage):
     make_changes(site, stage)
-    site.texts.xadd(QUEUES[0], {"k": "event", "b": json.dumps(event(student=stage.student)), "t": "0"})
+    put_event_job(site.texts, event(student=stage.student))
 
 
 def wait_for_event(site, stage):
     """It has failed once, and its time has come."""
     make_changes(site, stage)
-    site.texts.zadd(QUEUES[3], {f"0 event 1 1-1 {json.dumps(event(student=stage.student))}": 1})
+    letter = put_dead_letter(site.texts, event(student=stage.student))
+    site.texts.zadd(QUEUES[3], {f"0 event 1 1-1 {letter}": 1})
 
 
 def leave_event(site, stage):
@@ -230,7 +238,7 @@ def queue_callback(site, stage):
 
 def queue_broken(site, stage):
     make_changes(site, stage)
-    site.texts.xadd(QUEUES[0], {"k": "event", "b": "no event", "t": "0"})
+    put_event_job(site.texts, "no event")
 
 
 def calls(site, _):

@@ -2,15 +2,14 @@
 """A key of Redis has another type than the engine writes, as after a mistake of an operator: only what
 that key holds is affected. Other students, other shards and other jobs notice nothing (hazards X6)."""
 import json
-import re
 import time
 
 import pytest
-from harness.binaries import ROOT
 from harness.engine import fresh_id
 from harness.events import event
+from harness.keys import STUDENT_KEYS
 from harness.sidecar import Sidecar
-from harness.store import dead_letters, neighbour, shard_of, student_key, tagged
+from harness.store import dead_letters, neighbour, put_dead_letter, put_event_job, shard_of, student_key, tagged
 from harness.wait import wait_for
 
 FIRST_SHARD = "00"  # the scans of the worker begin here
@@ -19,10 +18,9 @@ SHARED_KEYS = [
     "audit:heads", "batches", "cohorts", "erasures", "erasures:rewrite", "workers", "queue:{dead}",
     "queue:{batch}:high", "queue:{batch}:normal", "queue:{batch}:later",
 ]
-STUDENT_ROW = re.compile(r'^ *X\((\w+), "\w+", "([^"]*)", KEY_(\w+),', re.M)
 STUDENT_KINDS = {
-    name: suffix + (time.strftime("%Y%m%d", time.gmtime()) if family == "DAILY" else "")
-    for name, suffix, family in STUDENT_ROW.findall((ROOT / "app/store/keys.h").read_text())
+    row.id: row.suffix + (time.strftime("%Y%m%d", time.gmtime()) if row.family == "KEY_DAILY" else "")
+    for row in STUDENT_KEYS
 }
 
 
@@ -52,17 +50,11 @@ def ingest(pool, student):
     return pool.request("POST", "/api/v1/mastery/ingest", json=body, token=token)
 
 
-def queue_event(store, student):
-    """A job of the low priority that counts one event."""
-    body = json.dumps(event("exercise.completed", student))
-    store.xadd("queue:{batch}:low", {"k": "event", "b": body, "t": "0"})
-
-
 def assert_is_served(pool, store, sidecar, student):
-    """Everything that the worker and the routes do for a student is done."""
+    """Everything that the worker and the routes do for a student is done. An event of the student is in
+    the queue."""
     assert pool.calculate(student).status == 200
     assert pool.query(student).status == 200
-    queue_event(store, student)
     wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
     wait_for(lambda: len(sidecar.events(student)) >= 2, "both changes are published")
     wait_for(lambda: is_counted(store, student), "the read is counted")
@@ -106,11 +98,12 @@ def shared_and_shard_keys():
 
 @pytest.mark.parametrize("key", shared_and_shard_keys())
 def test_a_spoilt_key_of_a_shard_or_of_all_stops_no_stranger(start_pool, start_worker, store, key):
-    pool = start_pool()
+    pool, stranger = start_pool(), stranger_to(FIRST_SHARD)
+    put_event_job(store, event("exercise.completed", stranger), "low")
     spoil(store, key)
     with Sidecar() as sidecar:
         worker = start_worker(pool, sidecar)
-        assert_is_served(pool, store, sidecar, stranger_to(FIRST_SHARD))
+        assert_is_served(pool, store, sidecar, stranger)
         assert worker.alive()
     assert store.type(key) == "list", "the engine has removed what is not its own"
 
@@ -182,8 +175,8 @@ def test_a_job_to_retry_that_cannot_be_read_becomes_a_dead_letter(start_pool, st
     """The jobs to be tried again after it are not held up."""
     pool, student = start_pool(), fresh_id()
     store.zadd("queue:{batch}:later", {"no job": 0, "7 event 0 1-1 {}": 0})
-    job = f"0 event 0 1-1 {json.dumps(event('exercise.completed', student))}"
-    store.zadd("queue:{batch}:later", {job: 1})
+    letter = put_dead_letter(store, event("exercise.completed", student))
+    store.zadd("queue:{batch}:later", {f"0 event 0 1-1 {letter}": 1})
     start_worker(pool)
     wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
     wait_for(lambda: len(dead_letters(store)) == 2, "the others are dead letters")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of keys in Redis (app/store/keys.h), and what tests read there directly."""
+"""Names of keys in Redis (app/store/keys.def), and what tests read there directly."""
 import hashlib
 import json
 import re
