@@ -127,10 +127,12 @@ static const struct rule student_in_path[] = RULES(PATH_STUDENT(student_input));
 static const struct rule exported[] = RULES(
     FIELD(JSON, "activity", "As in statistics", .nullable = true),
     FIELD(JSON, "audit_logs", "Who has accessed these data"),
+    FIELD(JSON, "batches", "The batches the student is in, with the student's results"),
     FIELD(IDS, "cohorts", "The cohorts the student is in"),
     FIELD(JSON, "consent_records", "All decisions, by type, oldest first"),
     FIELD(OBJECT, "current_mastery", "The present score", .nullable = true,
           .fields = shape_mastery_result),
+    FIELD(JSON, "dead_letters", "The events about the student that were given up"),
     FIELD(JSON, "events", "The learning events of the last 90 days"),
     FIELD(JSON, "learning_path", "The latest learning path", .nullable = true),
     FIELD(OBJECTS, "mastery_history", "The last 90 days, oldest first",

@@ -208,8 +208,8 @@ def test_a_refusal_does_not_tell_who_exists(stage, row):
 # The audit log is written behind the answer, for every request; scripts are seen by their call.
 BEHIND = re.compile(r":audit\b|:pseudonym\b")
 # The heartbeats of the process, once a second: is Redis a master, does it take writes, which workers
-# are there, and what time is it?
-HEARTBEAT = {"ROLE", "CLIENT", "SETRANGE schema 0 ", "HGETALL workers", "TIME"}
+# are there, was a student erased, and what time is it?
+HEARTBEAT = {"ROLE", "CLIENT", "SETRANGE schema 0 ", "HGETALL workers", "GET erasures:epoch", "TIME"}
 
 
 class Commands:

@@ -96,7 +96,9 @@ ROUTES = [
     Route("DELETE", V1 + "batch/mastery/{batch_id}", audited=True),
     Route("PUT", V1 + "cohorts/{cohort_id}", audited=True, overtaken_by=other_roster),
     Route("DELETE", V1 + "cohorts/{spare_cohort_id}", audited=True, overtaken_by=other_roster),
-    Route("DELETE", V1 + "compliance/student/{student_id}", query="", prepare=fill, audited=True),
+    Route(
+        "DELETE", V1 + "compliance/student/{student_id}", query="", prepare=fill, audited=True, without=(b"erasures:epoch",),
+    ),
     Route("POST", V1 + "compliance/consent/{student_id}"),
     Route("POST", V1 + "compliance/consent/{student_id}/withdraw", prepare=give_consent),
     Route("POST", V1 + "process", 0, key=True),

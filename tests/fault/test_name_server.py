@@ -6,7 +6,7 @@ from harness.engine import fresh_id
 from harness.names import NAME, Names
 from harness.pool import SECRET
 from harness.ports import free_port
-from harness.redis_server import SHORT_TIMEOUTS, RedisServer
+from harness.redis_server import RedisServer
 from harness.wait import assert_typical, wait_for
 
 TRIES = 20
@@ -41,7 +41,7 @@ def assert_quick(pool, ready):
 
 def test_first_start_with_a_silent_name_server(start_pool, tcp_redis, names):
     names.answer("hang")
-    pool = start_pool(tcp_redis.named_url, **SHORT_TIMEOUTS, **names.environment)
+    pool = start_pool(tcp_redis.named_url, STORE_CONNECT_TIMEOUT_MS=200, **names.environment)
     assert_quick(pool, 503)
     assert pool.calculate(fresh_id()).status == 503
     names.answer("127.0.0.1")
