@@ -45,7 +45,8 @@ static void batch_register_students(struct pipeline *pipeline, struct str id, in
 static void batch_queue_jobs(struct pipeline *pipeline, struct str id, enum queue_priority priority,
                              int64_t n)
 {
-    for (int64_t from = 0; from < BATCH_LANES * BATCH_CHUNK && from < n; from += BATCH_CHUNK)
+    for (int64_t from = 0; from < (int64_t)BATCH_LANES * BATCH_CHUNK && from < n;
+         from += BATCH_CHUNK)
         queue_cmd_add(pipeline, priority, STR("batch"), batch_job_body(pipeline->arena, id, from));
 }
 
