@@ -12,7 +12,7 @@ static const int64_t INTERVAL_US = 5000000; /* between two runs */
 /* Erasures that started less than this time ago are left alone: the process that started them may
  * still be working on them. */
 static const int64_t MIN_AGE_MS = 60000;
-/* Between two rewrites: Redis serves nobody while it forks, longer the more memory it has, and a
+/* Between two rewrites: Redis is blocked while it forks, longer the more memory it has, and a
  * rewrite writes all data. */
 static const int64_t REWRITE_INTERVAL_US = INT64_C(3600) * 1000000;
 

@@ -55,8 +55,9 @@ def script(name):
 
 
 def dead_letters(redis):
+    """Those that are there; one may be removed while they are read."""
     ids = [one for one, _ in redis.xrange(DEAD_LETTERS)]
-    return [json.loads(text) for text in redis.hmget(DEAD_LETTER_KEYS[1], ids)] if ids else []
+    return [json.loads(text) for text in redis.hmget(DEAD_LETTER_KEYS[1], ids) if text] if ids else []
 
 
 def put_dead_letter(redis, event, source="dapr", reason="r"):
