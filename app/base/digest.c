@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -15,6 +16,8 @@
 #include <openssl/sha.h>
 
 #include "app/base/last_message.h"
+
+enum { DIGEST_BLOCK_SIZE = 64 }; /* of SHA-256 */
 
 /* The bytes of s as OpenSSL wants them, never NULL. */
 static const unsigned char *bytes_of(struct str s)
@@ -64,6 +67,42 @@ void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]
         return;
     last_message(STR("OpenSSL cannot compute HMAC-SHA-256\n"));
     abort();
+}
+
+/* Begins a SHA-256 with a block of the key, each byte combined with `pad` (RFC 2104). */
+static void digest_begin_keyed(struct digest *d, const unsigned char key[DIGEST_BLOCK_SIZE],
+                               unsigned char pad)
+{
+    unsigned char block[DIGEST_BLOCK_SIZE];
+
+    for (size_t i = 0; i < sizeof(block); i++)
+        block[i] = key[i] ^ pad;
+    digest_init(d);
+    digest_update(d, (struct str){(const char *)block, sizeof(block)});
+    OPENSSL_cleanse(block, sizeof(block));
+}
+
+void digest_key_init(struct digest_key *key, struct str bytes)
+{
+    unsigned char block[DIGEST_BLOCK_SIZE] = {0};
+
+    if (bytes.n > sizeof(block))
+        digest_sha256(bytes, block);
+    else
+        memcpy(block, bytes_of(bytes), bytes.n);
+    digest_begin_keyed(&key->inner, block, 0x36);
+    digest_begin_keyed(&key->outer, block, 0x5c);
+    OPENSSL_cleanse(block, sizeof(block));
+}
+
+void digest_keyed(const struct digest_key *key, struct str data, unsigned char ret[DIGEST_SIZE])
+{
+    struct digest inner = key->inner, outer = key->outer;
+
+    digest_update(&inner, data);
+    digest_final(&inner, ret);
+    digest_update(&outer, (struct str){(const char *)ret, DIGEST_SIZE});
+    digest_final(&outer, ret);
 }
 
 /* Compares the SHA-256 digests of both texts. These have one length, so the time does not depend

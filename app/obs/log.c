@@ -28,7 +28,6 @@ enum {
     /* Extra bytes after the buffer: before it writes a text, the JSON writer reserves room for the
      * case that each byte must be escaped, far more than a finished line may have. */
     LINE_ROOM = 32 * 1024,
-    KEY_MAX = 64,      /* bytes; HMAC-SHA-256 itself replaces a longer key by its digest */
     MIDDLE_SIZE = 128, /* bytes of struct log.middle */
 };
 
@@ -46,15 +45,6 @@ enum { LEVELS = sizeof(level_names) / sizeof(level_names[0]) };
 /* What kind of file the log's descriptor is; a terminal or other device counts as a pipe. */
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET };
 
-/* One cached result of log_hash; the cache saves time because the same ids are logged many
- * times. */
-enum { CACHED_HASHES = 512, CACHED_ID_MAX = 64 };
-struct cached_hash {
-    size_t n; /* length of id in bytes; 0: the entry is unused */
-    char id[CACHED_ID_MAX];
-    char text[LOG_HASH_SIZE]; /* the id's log_hash */
-};
-
 struct log {
     int fd; /* own descriptor of the sink, closed by log_close */
     enum sink sink;
@@ -65,12 +55,10 @@ struct log {
     size_t middle_length;
     int64_t time_ms; /* time that time_text shows, since the epoch; INT64_MIN: none yet */
     char time_text[TIME_TEXT_SIZE];
-    unsigned char key[KEY_MAX]; /* HMAC key of log_hash */
-    size_t key_length;
-    struct cached_hash hashes[CACHED_HASHES]; /* cache; log_hash_slot chooses an id's entry */
-    uint64_t dropped;                         /* lines dropped since log_open */
-    uint64_t unreported;                      /* lines dropped since the last line log.dropped */
-    struct arena *empty_arena;                /* gives no memory, so that `line` cannot grow */
+    struct digest_key key;     /* HMAC key of log_hash */
+    uint64_t dropped;          /* lines dropped since log_open */
+    uint64_t unreported;       /* lines dropped since the last line log.dropped */
+    struct arena *empty_arena; /* gives no memory, so that `line` cannot grow */
     struct buf line;
     struct jw writer;   /* JSON writer for the fields; writes to `line` */
     size_t head_length; /* length of the head of the line being built; 0: there is no such line */
@@ -124,6 +112,7 @@ static enum log_level level_of(const char *name)
 struct log *log_open(int fd, const char *program, const char *min_level)
 {
     struct log *log = malloc(sizeof(*log));
+    unsigned char key[DIGEST_SIZE];
 
     if (!log)
         return NULL;
@@ -141,8 +130,9 @@ struct log *log_open(int fd, const char *program, const char *min_level)
                  (int)getpid());
     log->middle_length = (size_t)length;
     log->time_ms = INT64_MIN;
-    log->key_length = DIGEST_SIZE;
-    random_bytes(log->key, log->key_length);
+    random_bytes(key, sizeof(key));
+    log_set_key(log, (struct str){(const char *)key, sizeof(key)});
+    explicit_bzero(key, sizeof(key));
     return log;
 }
 
@@ -155,7 +145,7 @@ void log_close(struct log *log)
     log_flush(log);
     (void)close(log->fd);
     arena_free(log->empty_arena);
-    explicit_bzero(log->key, sizeof(log->key));
+    explicit_bzero(&log->key, sizeof(log->key));
     free(log);
 }
 
@@ -254,8 +244,7 @@ void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE])
 
     if (log->head_length == 0 || log->line.failed)
         return;
-    digest_hmac((struct str){(const char *)log->key, log->key_length}, buf_view(&log->line),
-                digest);
+    digest_keyed(&log->key, buf_view(&log->line), digest);
     hex_print(digest, sizeof(digest), ret_mac);
     jw_text(&log->writer, "mac", ret_mac);
 }
@@ -353,48 +342,15 @@ void log_flush(struct log *log)
 
 /* --- Ids --- */
 
-/* The cache is emptied, because its texts were made with the previous key. */
 void log_set_key(struct log *log, struct str key)
 {
-    explicit_bzero(log->key, sizeof(log->key));
-    memset(log->hashes, 0, sizeof(log->hashes));
-    if (key.n > KEY_MAX) {
-        digest_sha256(key, log->key);
-        log->key_length = DIGEST_SIZE;
-    } else {
-        if (key.n > 0)
-            memcpy(log->key, key.p, key.n);
-        log->key_length = key.n;
-    }
+    digest_key_init(&log->key, key);
 }
 
-/* Returns the only entry of the cache that may hold the id. An id replaces another one that has the
- * same entry. */
-static struct cached_hash *log_hash_slot(struct log *log, struct str id)
+void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE])
 {
-    unsigned hash = 5381;
-
-    for (size_t i = 0; i < id.n; i++)
-        hash = hash * 33 + (unsigned char)id.p[i];
-    return &log->hashes[hash % CACHED_HASHES];
-}
-
-/* Uses the cached text when the id is in its cache entry. Otherwise computes the text and, unless
- * the id is too long, stores it in the entry. */
-void log_hash(struct log *log, struct str id, char ret_text[LOG_HASH_SIZE])
-{
-    struct cached_hash *cached = log_hash_slot(log, id);
     unsigned char digest[DIGEST_SIZE];
 
-    if (id.n > 0 && str_equal(id, (struct str){cached->id, cached->n})) {
-        memcpy(ret_text, cached->text, LOG_HASH_SIZE);
-        return;
-    }
-    digest_hmac((struct str){(const char *)log->key, log->key_length}, id, digest);
+    digest_keyed(&log->key, id, digest);
     hex_print(digest, (LOG_HASH_SIZE - 1) / 2, ret_text);
-    if (id.n > CACHED_ID_MAX)
-        return;
-    cached->n = id.n;
-    memcpy(cached->id, id.p, id.n);
-    memcpy(cached->text, ret_text, LOG_HASH_SIZE);
 }

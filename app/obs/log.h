@@ -50,6 +50,6 @@ uint64_t log_dropped(const struct log *log); /* number of lines dropped since lo
  * id's HMAC-SHA-256. log_set_key sets the key of the HMAC. Before its first call the key is random,
  * so that each process makes other hashes of the same id. */
 void log_set_key(struct log *log, struct str key);
-void log_hash(struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
+void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
 
 #endif

@@ -17,6 +17,7 @@
 #include "app/service/catalogue.h"
 #include "app/service/readiness.h"
 #include "app/store/clock_skew.h"
+#include "app/store/keys.h"
 
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
@@ -27,18 +28,21 @@ bool engine_has_log_key(const struct engine *engine)
     return (config->log_key && *config->log_key) || (config->jwt_secret && *config->jwt_secret);
 }
 
-/* The key is LOG_KEY if this is set. Else it is derived from the secret that signs tokens, so that
- * all processes have the same key. Without either it is random, and the same id then has different
- * hashes in the log lines of two processes. */
-void engine_set_log_key(struct engine *engine)
+/* The key of the log is LOG_KEY if this is set. Else it is derived from the secret that signs
+ * tokens, so that all processes have the same key. Without either it is random, and the same id
+ * then has different hashes in the log lines of two processes. The names of tombstones must stay
+ * the same for 90 days, so without LOG_KEY they are made with a constant. */
+void engine_set_hash_keys(struct engine *engine)
 {
     const struct config *config = &engine->config;
     unsigned char key[DIGEST_SIZE];
 
     if (config->log_key && *config->log_key) {
+        keys_set_hash_key(str_of(config->log_key));
         log_set_key(engine->log, str_of(config->log_key));
         return;
     }
+    keys_set_hash_key(STR("no LOG_KEY"));
     if (config->jwt_secret && *config->jwt_secret)
         digest_hmac(str_of(config->jwt_secret), STR("mastery-engine log key"), key);
     else
@@ -56,7 +60,7 @@ static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR
     engine->inflight = inflight_new();
     engine->store = engine->inflight ? store_new(&engine->config, ret_error) : NULL;
     if (engine->store)
-        engine_set_log_key(engine);
+        engine_set_hash_keys(engine);
     return engine->store != NULL;
 }
 

@@ -76,8 +76,9 @@ void engine_close(struct engine *engine);
 /* True when the hashes that replace ids in the log are made with a configured key, so that an id
  * has the same hash in all processes. */
 bool engine_has_log_key(const struct engine *engine);
-/* Sets the key of the hashes that replace ids in the log. Call again when secrets have changed. */
-void engine_set_log_key(struct engine *engine);
+/* Sets the keys of the hashes that replace ids in the log and in the names of tombstones. Call
+ * again when secrets have changed. */
+void engine_set_hash_keys(struct engine *engine);
 /* Clears the stale cache if a student was erased since it was last cleared, as far as this process
  * knows. Returns the number of such changes: a response may be cached only if it is the same as
  * before the response's data were requested. */

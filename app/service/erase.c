@@ -49,7 +49,7 @@ void erase_release(struct erase *e)
 
 /* Queues the end of an erasure: marks the tombstone as complete and removes the erasure from the
  * register of unfinished ones. Then removes the traces of old commands in Redis: clears the slow
- * log, and starts a rewrite of the append-only file. Queues nothing when the pass only counts. */
+ * log, and requests a rewrite of the append-only file. Queues nothing when the pass only counts. */
 static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
 {
     if (erase_only_counts(e))
@@ -57,23 +57,18 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
     erasure_cmd_finish(pipeline, e->student, e->engine->config.erased_tombstone_s);
     erasure_cmd_change_epoch(pipeline);
     erasure_cmd_unregister(pipeline, e->student);
-    erasure_cmd_purge_traces(pipeline, &e->phase_cmd);
+    erasure_cmd_purge_traces(pipeline);
 }
 
-/* Reads the replies to erase_queue_finish, and logs the erasure. If a rewrite of the append-only
- * file was running already, its result may have the student's data. Another rewrite is then
- * requested, which a worker starts later. This function is called again with the reply to the
- * request (entry_cmd_count > 0), and then has nothing more to do. */
+/* Reads the replies to erase_queue_finish, and logs the erasure. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
     int64_t finished = 0;
     struct jw *w;
 
-    if (e->entry_cmd_count > 0) {
-        e->entry_cmd_count = 0;
-        return;
-    }
+    (void)pipeline;
     if (reply_int(e->first_replied_cmd->reply, &finished) != REPLY_OK || finished <= 0) {
         reply_problem(e->first_replied_cmd->reply, p);
         return;
@@ -85,10 +80,6 @@ static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struc
     jw_text(w, "student", hash);
     jw_text(w, "key", key);
     log_end(e->engine->log);
-    if (!erasure_parse_aof_rewrite(e->phase_cmd)) {
-        erasure_cmd_request_aof_rewrite(pipeline);
-        e->entry_cmd_count = pipeline->count;
-    }
 }
 
 static const struct erase_phase erase_finish_phase = {erase_queue_finish, erase_parse_finish};
@@ -124,13 +115,11 @@ static void erase_swap_arenas(struct erase *e, struct pipeline *pipeline)
 }
 
 /* True for commands that may fail without leaving data of the student behind. ZADD registers the
- * erasure and SET requests a rewrite; both fail when Redis has no memory left. BGREWRITEAOF fails
- * when a rewrite is running already. SLOWLOG fails when the Redis user may not clear the slow log.
- */
+ * erasure and SET requests a rewrite; both fail when Redis has no memory left. SLOWLOG fails
+ * when the Redis user may not clear the slow log. */
 static bool erase_may_fail(const struct command *command)
 {
-    static const struct str names[] = {STR_INIT("ZADD"), STR_INIT("SET"), STR_INIT("BGREWRITEAOF"),
-                                       STR_INIT("SLOWLOG")};
+    static const struct str names[] = {STR_INIT("ZADD"), STR_INIT("SET"), STR_INIT("SLOWLOG")};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!command->script && str_equal(command->argv[0], names[i]))

@@ -83,10 +83,8 @@ static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
     state->next_check_us = now_us + engine->config.key_poll_ms * INT64_C(1000);
     if (changed) {
         state->generation++;
-        if (engine->config.log_key ||
-            engine->config
-                .jwt_secret) /* the key of this process is random without both, and is kept */
-            engine_set_log_key(engine);
+        if (engine_has_log_key(engine)) /* otherwise the random one of this process is kept */
+            engine_set_hash_keys(engine);
         metrics_add(engine->metrics, METRIC_KEYS, "changed", NULL, 1);
     }
     if (refused)

@@ -288,28 +288,28 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-void erasure_cmd_purge_traces(struct pipeline *pipeline, struct command **ret_rewrite)
+/* Each request is a unique text, so that clearing one does not clear another that was made while
+ * the rewrite was running. That rewrite may have missed the deletions before the other request. */
+void erasure_cmd_purge_traces(struct pipeline *pipeline)
 {
+    char request[UUID_TEXT_SIZE];
+
+    uuid_make(request);
     (void)pipeline_add(pipeline, COMMAND_WRITE, 2, (struct str[]){STR("SLOWLOG"), STR("RESET")});
-    *ret_rewrite = pipeline_add(pipeline, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
+    (void)pipeline_add(
+        pipeline, COMMAND_WRITE, 3,
+        (struct str[]){STR("SET"), key_aof_rewrite, arena_printf(pipeline->arena, "%s", request)});
+}
+
+struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline)
+{
+    return pipeline_add(pipeline, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
 }
 
 /* BGREWRITEAOF replies an error while another rewrite is running. */
 bool erasure_parse_aof_rewrite(const struct command *command)
 {
     return reply_status(command->reply) == REPLY_OK;
-}
-
-/* Each request is a unique text, so that clearing one does not clear another that was made while
- * the rewrite was running. That rewrite may have missed the deletions before the other request. */
-void erasure_cmd_request_aof_rewrite(struct pipeline *pipeline)
-{
-    char request[UUID_TEXT_SIZE];
-
-    uuid_make(request);
-    (void)pipeline_add(
-        pipeline, COMMAND_WRITE, 3,
-        (struct str[]){STR("SET"), key_aof_rewrite, arena_printf(pipeline->arena, "%s", request)});
 }
 
 struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline)

@@ -121,15 +121,14 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-/* Clears the slow log of Redis, which shows arguments of commands, and starts a rewrite of the AOF
- * (append-only file), which has all past writes. */
-void erasure_cmd_purge_traces(struct pipeline *pipeline, struct command **ret_rewrite);
+/* Clears the slow log of Redis, which shows arguments of commands, and requests a rewrite of the
+ * AOF (append-only file), which has all past writes, from the workers. The request stays in Redis
+ * until a rewrite was started after it. */
+void erasure_cmd_purge_traces(struct pipeline *pipeline);
+struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline);
 /* Returns whether a rewrite was started. False means that another one is running, which may have
  * begun before the deletions. */
 bool erasure_parse_aof_rewrite(const struct command *command);
-/* Requests a rewrite of the AOF from the workers. The request stays in Redis until a rewrite was
- * started after it. */
-void erasure_cmd_request_aof_rewrite(struct pipeline *pipeline);
 struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_aof_request. Returns false if there is no request.
  * *ret_request identifies the request. */

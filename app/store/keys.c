@@ -5,6 +5,8 @@
  * hexadecimal digits of a shard. */
 #include "app/store/keys.h"
 
+#include <assert.h>
+
 #include "app/base/clock.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
@@ -55,15 +57,37 @@ unsigned key_shard(struct str student)
 
 static const char key_hex_digits[] = "0123456789abcdef";
 
-/* Builds the key {ss}:student:ID followed by the suffix of the kind. */
+static struct digest_key hash_key;
+static bool hash_key_is_set; /* without it all tombstones would have one name */
+
+/* The key is derived, so that a hash in the log, which LOG_KEY makes too, is not one in a name. */
+void keys_set_hash_key(struct str key)
+{
+    unsigned char derived[DIGEST_SIZE];
+
+    digest_hmac(key, STR("mastery-engine key names"), derived);
+    digest_key_init(&hash_key, (struct str){(const char *)derived, sizeof(derived)});
+    explicit_bzero(derived, sizeof(derived));
+    hash_key_is_set = true;
+}
+
+/* Builds the key {ss}:student:ID, or {ss}:student:HASH, followed by the suffix of the kind. */
 static struct str key_build(struct arena *arena, unsigned shard, struct str student,
                             const struct student_kind *kind)
 {
     static const struct str middle = STR_INIT("}:student:");
-    size_t suffix_n = strlen(kind->suffix);
-    size_t n = 3 + middle.n + student.n + suffix_n;
-    char *key = arena_alloc(arena, n + 1), *p = key;
+    unsigned char hash[DIGEST_SIZE];
+    char text[DIGEST_HEX_SIZE], *key, *p;
+    size_t suffix_n = strlen(kind->suffix), n;
 
+    if (kind->family == KEY_HASHED) {
+        assert(hash_key_is_set);
+        digest_keyed(&hash_key, student, hash);
+        hex_print(hash, DIGEST_SIZE / 2, text);
+        student = str_of(text);
+    }
+    n = 3 + middle.n + student.n + suffix_n;
+    p = key = arena_alloc(arena, n + 1);
     if (!key)
         return (struct str){0};
     *p++ = '{';

@@ -13,8 +13,9 @@
 
 enum { SHARDS = 256 };
 
-/* Whether a kind of record has one key, or one key per day (the suffix ends with YYYYMMDD). */
-enum key_family { KEY_SINGLE, KEY_DAILY };
+/* Whether a kind of record has one key, one key per day (the suffix ends with YYYYMMDD), or one key
+ * with a keyed hash of the id instead of the id. */
+enum key_family { KEY_SINGLE, KEY_DAILY, KEY_HASHED };
 enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM };
 /* keys.def describes both */
 enum key_erase { ERASE_WITH_SHARD, ERASE_AT_END, ERASE_NEVER };
@@ -51,6 +52,10 @@ enum shared_key {
     SHARED_KEY_COUNT
 };
 
+/* Sets the key of the hash in names of the family KEY_HASHED, for the whole process. Every process
+ * that uses one Redis must have the same one. */
+void keys_set_hash_key(struct str key);
+
 unsigned key_shard(struct str student); /* 0 to 255; computes a SHA-256 */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
 /* As key_student, for a caller that knows the shard of the student already, which saves a SHA-256.
@@ -61,7 +66,8 @@ struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str 
 bool key_parse_profile(struct str key, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
-/* Gets the student and the kind of record from such a key. False: the key of another record. */
+/* Gets the student and the kind of record from such a key; of the family KEY_HASHED, the hash
+ * instead of the student. False: the key of another record. */
 bool key_parse_student(struct str key, struct str *ret_student, enum student_key *ret_kind);
 /* The keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days since
  * 1970-01-01). ret_keys has room for count keys. False: out of memory. */

@@ -12,6 +12,9 @@ static const int64_t INTERVAL_US = 5000000; /* between two runs */
 /* Erasures that started less than this time ago are left alone: the process that started them may
  * still be working on them. */
 static const int64_t MIN_AGE_MS = 60000;
+/* Between two rewrites: Redis is blocked while it forks, longer the more memory it has, and a
+ * rewrite writes all data. */
+static const int64_t REWRITE_INTERVAL_US = INT64_C(3600) * 1000000;
 
 /* Ends a run and its task; the next run is due after delay_us. */
 static void erasures_end(struct task *task, int64_t delay_us)
@@ -35,30 +38,32 @@ static void erasures_on_request_cleared(struct task *task)
  * tries again. */
 static void erasures_on_rewrite_started(struct task *task)
 {
-    const struct erasures *erasures = task->owner;
+    struct erasures *erasures = task->owner;
 
     if (task_failed(task) || !erasure_parse_aof_rewrite(erasures->cmd)) {
         erasures_end(task, INTERVAL_US);
         return;
     }
+    erasures->rewrite_due_us = task->worker->now_us + REWRITE_INTERVAL_US;
     pipeline_clear(&task->pipeline);
     erasure_cmd_clear_aof_request(&task->pipeline, erasures->rewrite_request);
     task_submit(task, erasures_on_request_cleared);
 }
 
-/* The last part of a run: starts the AOF rewrite if one was requested, otherwise ends the run. If
- * every erasure of this run succeeded, the list may contain more erasures than one run reads
- * (ERASURES_UNFINISHED_MAX), and the next run starts at once. */
+/* The last part of a run: starts the AOF rewrite if one was requested and this process has started
+ * none within REWRITE_INTERVAL_US, otherwise ends the run. If every erasure of this run succeeded,
+ * the list may contain more erasures than one run reads (ERASURES_UNFINISHED_MAX), and the next run
+ * starts at once. */
 static void erasures_start_rewrite(struct task *task)
 {
     struct erasures *erasures = task->owner;
 
-    if (!erasures->rewrite_request.p) {
+    if (!erasures->rewrite_request.p || task->worker->now_us < erasures->rewrite_due_us) {
         erasures_end(task, erasures->count > 0 && !erasures->any_failed ? 0 : INTERVAL_US);
         return;
     }
     pipeline_clear(&task->pipeline);
-    erasure_cmd_purge_traces(&task->pipeline, &erasures->cmd);
+    erasures->cmd = erasure_cmd_rewrite_aof(&task->pipeline);
     task_submit(task, erasures_on_rewrite_started);
 }
 

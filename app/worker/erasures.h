@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Completes erasures (removals of all data of a student) whose process ended or failed in the
  * middle. One erasure runs at a time, in the worker that holds the lease of shard 0. Also makes
- * Redis rewrite its append-only file (AOF), which still contains erased data, if the rewrite could
- * not be started together with the erasure. */
+ * Redis rewrite its append-only file (AOF), which still contains erased data: within seconds, but
+ * at most once an hour. */
 #ifndef WORKER_ERASURES_H
 #define WORKER_ERASURES_H
 
@@ -21,6 +21,7 @@ struct erasures {
     bool any_failed;            /* true: the erasure of a student of this run was not completed */
     struct str rewrite_request; /* id of the request for an AOF rewrite, in the memory of the task;
                                    p NULL: no request */
+    int64_t rewrite_due_us;     /* monotonic time before which no AOF rewrite is started */
     struct command *unfinished_cmd; /* reads the unfinished erasures */
     struct command *cmd; /* reads the request for an AOF rewrite, later starts the rewrite */
 };

@@ -14,7 +14,7 @@ from harness.expect import assert_invalid, assert_ok, assert_problem, assert_tim
 from harness.model import scores
 from harness.pool import PoolClient
 from harness.prometheus import Scrape
-from harness.store import dead_letters, raw, script
+from harness.store import dead_letters, raw, script, tombstone
 from harness.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -521,7 +521,7 @@ def test_student_that_is_erased_is_left_out(pool, alone, store, start_worker, ot
     alone.client.pool.calculate(gone)
     [key] = store.keys(f"{{*}}:student:{gone}")
     store.delete(key)
-    store.set(f"{key}:erased", "1")
+    store.set(tombstone(gone), "1")
     start_worker(pool)
     status = alone.wait(batch)
     assert (status["total_students"], status["failed_count"]) == (others, 0)

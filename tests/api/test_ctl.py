@@ -17,6 +17,7 @@ import pytest
 from harness.ctl import run_ctl
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
+from harness.store import tombstone
 from harness.wait import LIMIT_S
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
@@ -559,8 +560,7 @@ def test_history_goes_on_behind_what_is_there(redis_server):
 
 
 def test_an_erased_student_gets_no_new_data(redis_server):
-    shard = hashlib.sha256(b"gone").hexdigest()[:2]
-    redis_server.client().set(f"{{{shard}}}:student:gone:erased", "1")
+    redis_server.client().set(tombstone("gone"), "1")
     result = seeded(redis_server, "--student", "gone,here", "--days", 2)
     assert result.returncode == FAILED and "gone: is erased" in result.stderr
     assert results(redis_server) == {}

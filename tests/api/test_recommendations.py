@@ -14,7 +14,7 @@ import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
-from harness.store import shard_of
+from harness.store import shard_of, tombstone
 from harness.wait import LIMIT_S
 from harness.recommendation_model import (
     AREAS,
@@ -349,7 +349,7 @@ def test_all_that_is_kept_expires_within_90_days(engine, admin, store):
 
 
 def test_nothing_is_kept_of_an_erased_student(admin, store, student):
-    store.set(f"{shard(student)}:student:{student}:erased", "1")
+    store.set(tombstone(student), "1")
     response = adaptive(admin, student)
     assert response["count"] == 2
     assert store.keys(f"{shard(student)}:student:{student}:recom*") == []

@@ -18,7 +18,7 @@ from harness.events import event
 from harness.interleavings import Commands, assert_equal, plain, remove_all, snapshot
 from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
-from harness.store import shard_of
+from harness.store import shard_of, tombstone
 from harness.wait import wait_for
 
 SECRET = "a token of the sidecar's own, long"
@@ -172,7 +172,7 @@ class Stage:
     def names(self):
         made = {"cohort": "COHORT", "batch": "BATCH"}
         made = {self.__dict__[name]: word for name, word in made.items() if name in self.__dict__}
-        people = {self.student: "STUDENT", self.mate: "MATE"}
+        people = {self.student: "STUDENT", self.mate: "MATE", tombstone(self.student): "TOMBSTONE"}
         people |= {self.teacher: "TEACHER", self.replaced: "REPLACED", self.third: "THIRD"}
         return {**people, **made, **SYNONYMS}
 

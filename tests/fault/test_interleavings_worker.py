@@ -30,6 +30,7 @@ from harness.store import (
     put_event_job,
     shard_of,
     tagged,
+    tombstone,
 )
 from harness.wait import wait_for
 from harness.worker import Worker
@@ -136,7 +137,7 @@ class Job:
 
 def new_stage(site):
     student = fresh_id()
-    names = {student: "STUDENT"}
+    names = {student: "STUDENT", tombstone(student): "TOMBSTONE"}
     return SimpleNamespace(commands=site.commands, student=student, shard=shard_of(student), names=names)
 
 
@@ -250,7 +251,7 @@ def calls(site, _):
 
 def begin_erasure(site, stage):
     make_changes(site, stage)
-    site.texts.set(tagged(stage.student, f"student:{stage.student}:erased"), "erasing")
+    site.texts.set(tombstone(stage.student), "erasing")
     site.texts.zadd("erasures", {stage.student: 1})
 
 

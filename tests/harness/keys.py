@@ -29,7 +29,7 @@ class StudentKey:
 
     @property
     def pattern(self):
-        return "{ss}:student:ID" + self.suffix + ("YYYYMMDD" if self.family == "KEY_DAILY" else "")
+        return ("{ss}:student:HASH" if self.family == "KEY_HASHED" else "{ss}:student:ID") + self.suffix + ("YYYYMMDD" if self.family == "KEY_DAILY" else "")
 
 
 STUDENT_KEYS = [StudentKey(*row[:-1], int(row[-1])) for row in rows("STUDENT_KEY")]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names of keys in Redis (app/store/keys.def), and what tests read there directly."""
 import hashlib
+import hmac
 import json
 import re
 import subprocess
@@ -27,6 +28,12 @@ def student_key(student, suffix=""):
     return tagged(student, f"student:{student}{suffix}")
 
 
+def tombstone(student, log_key="no LOG_KEY"):
+    """The key of the mark that the student was erased."""
+    key = hmac.digest(log_key.encode(), b"mastery-engine key names", "sha256")
+    return tagged(student, f"student:{hmac.digest(key, student.encode(), 'sha256')[:16].hex()}:erased")
+
+
 def neighbour(student):
     """Another student of the same shard, whose events are in the same journal and outbox."""
     while True:
@@ -48,8 +55,9 @@ def script(name):
 
 
 def dead_letters(redis):
+    """Those that are there; one may be removed while they are read."""
     ids = [one for one, _ in redis.xrange(DEAD_LETTERS)]
-    return [json.loads(text) for text in redis.hmget(DEAD_LETTER_KEYS[1], ids)] if ids else []
+    return [json.loads(text) for text in redis.hmget(DEAD_LETTER_KEYS[1], ids) if text] if ids else []
 
 
 def put_dead_letter(redis, event, source="dapr", reason="r"):

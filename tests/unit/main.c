@@ -6,6 +6,8 @@
 
 #include <CUnit/Basic.h>
 
+#include "app/store/keys.h"
+
 #define TESTS_OF(name) void name##_tests(void);
 #include "tests/unit/tests.def"
 #undef TESTS_OF
@@ -71,6 +73,7 @@ int main(int argc, char **argv)
 {
     if (argc != 1 && (argc != 3 || strcmp(argv[1], "-k") != 0))
         return usage(argv[0]);
+    keys_set_hash_key(STR("a key of the tests"));
     if (CU_initialize_registry() != CUE_SUCCESS)
         return EXIT_FAILURE;
 

@@ -33,12 +33,16 @@ static void sha256_gives_the_digests_of_fips_180(void)
 
 static void hmac_is(struct str key, struct str data, const char *expected)
 {
-    unsigned char digest[DIGEST_SIZE];
+    unsigned char digest[DIGEST_SIZE], again[DIGEST_SIZE];
+    struct digest_key prepared;
     char text[DIGEST_HEX_SIZE];
 
     digest_hmac(key, data, digest);
     hex_print(digest, DIGEST_SIZE, text);
     CU_ASSERT_STRING_EQUAL(text, expected);
+    digest_key_init(&prepared, key);
+    digest_keyed(&prepared, data, again);
+    CU_ASSERT_EQUAL(memcmp(again, digest, sizeof(digest)), 0);
 }
 
 /* The cases 1 to 4 and 6. */

@@ -3,7 +3,11 @@
 
 #include <CUnit/CUnit.h>
 
+#include <stdio.h>
+
 #include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
 
 void keys_tests(void);
 
@@ -39,9 +43,24 @@ static void all_keys_of_a_student_carry_the_tag_of_the_shard(void)
 
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
-    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_ERASED), "{ba}:student:abc:erased"));
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:marks"));
     CU_ASSERT_TRUE(key_is(key_journal(arena, s), "{ba}:journal"));
+}
+
+/* The name is half of the HMAC of the id, with a key that is derived from the one that is set. */
+static void the_key_of_a_tombstone_has_a_keyed_hash_instead_of_the_id(void)
+{
+    unsigned char derived[DIGEST_SIZE], hash[DIGEST_SIZE];
+    char text[DIGEST_HEX_SIZE], expected[128];
+
+    digest_hmac(STR("key"), STR("mastery-engine key names"), derived);
+    digest_hmac((struct str){(const char *)derived, sizeof(derived)}, STR("abc"), hash);
+    hex_print(hash, DIGEST_SIZE / 2, text);
+    (void)snprintf(expected, sizeof(expected), "{ba}:student:%s:erased", text);
+    keys_set_hash_key(STR("key"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, STR("abc"), STUDENT_KEY_ERASED), expected));
+    keys_set_hash_key(STR("another"));
+    CU_ASSERT_FALSE(key_is(key_student(arena, STR("abc"), STUDENT_KEY_ERASED), expected));
 }
 
 static void each_day_has_a_key_across_the_end_of_a_month(void)
@@ -157,6 +176,8 @@ void keys_tests(void)
                 the_shard_is_the_first_byte_of_sha_256_of_the_id);
     CU_add_test(suite, "all keys of a student carry the tag of the shard",
                 all_keys_of_a_student_carry_the_tag_of_the_shard);
+    CU_add_test(suite, "the key of a tombstone has a keyed hash instead of the id",
+                the_key_of_a_tombstone_has_a_keyed_hash_instead_of_the_id);
     CU_add_test(suite, "days have a key each, over the end of a month",
                 each_day_has_a_key_across_the_end_of_a_month);
     CU_add_test(suite, "what was recommended on a day has a key",
