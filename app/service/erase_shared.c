@@ -6,9 +6,11 @@
 #include <stdio.h>
 
 #include "app/service/erase_internal.h"
+#include "app/service/letter_names.h"
 #include "app/store/batch.h"
 #include "app/store/dead_letter.h"
 #include "app/store/reply.h"
+#include "app/store/stream.h"
 
 enum {
     ERASE_LIST_PAGE = 200,         /* cohorts or batches in one page */
@@ -118,9 +120,40 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- dead letters ---- */
 
+enum { ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS }; /* values of e->offset in this phase */
+
+/* First the letters of version 0.1.0, which are in no index: an entry of the stream has the text,
+ * which no entry of a later version has. Then those in the index. */
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
-    e->phase_cmd = dead_letter_cmd_find(pipeline, e->student, str_of(e->cursor));
+    struct str cursor = str_of(e->cursor);
+
+    e->phase_cmd = e->offset == ERASE_OLD_LETTERS
+                       ? erasure_cmd_search(pipeline, key_dead_letters, cursor, STR("\"event\":"))
+                       : dead_letter_cmd_find(pipeline, e->student, cursor);
+}
+
+/* Counts the old letters that mention the student in a part of the stream, and queues their removal
+ * unless the pass only counts. */
+static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
+{
+    struct erasure_part part;
+    struct str text;
+
+    if (!erasure_parse_search(e->phase_cmd, pipeline->arena, &part, p))
+        return;
+    for (size_t i = 0; i < part.n; i++) {
+        if (stream_field(&part.entries[i], STR("e"), &text) != REPLY_OK ||
+            !letter_mentions(text, e->student, pipeline->arena))
+            continue;
+        e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS]++;
+        if (!erase_only_counts(e))
+            (void)dead_letter_cmd_remove(pipeline, &part.entries[i].id, 1);
+    }
+    e->has_more = true;
+    e->offset = part.has_more ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
+    (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
+                   part.last.p);
 }
 
 /* Counts the letters of a page of the index, and queues their removal unless the pass only counts.
@@ -130,6 +163,10 @@ static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline,
     struct str ids[DEAD_LETTERS_PAGE];
     size_t n;
 
+    if (e->offset == ERASE_OLD_LETTERS) {
+        erase_parse_old_letters(e, pipeline, p);
+        return;
+    }
     if (!dead_letter_parse_find(e->phase_cmd, ids, &n, p) || n == 0)
         return;
     e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS] += (int64_t)n;

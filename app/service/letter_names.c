@@ -164,3 +164,12 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
     letter_names_find(&names, payload, STR(""), arena);
     return names_has(names.students, names.student_count, student);
 }
+
+bool letter_mentions(struct str payload, struct str student, struct arena *arena)
+{
+    struct letter_names names = {.known = false};
+
+    letter_names_find(&names, payload, STR(""), arena);
+    return names_has(names.names.v, names.names.n, student) ||
+           (!names.known && memmem(payload.p, payload.n, student.p, student.n));
+}

@@ -30,5 +30,8 @@ void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);
 /* True when a member of the payload names the student: the letter is about the student. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena);
+/* True when any text in the payload is the student's id, or a payload that cannot be read has it
+ * somewhere. */
+bool letter_mentions(struct str payload, struct str student, struct arena *arena);
 
 #endif

@@ -316,6 +316,25 @@ def test_a_number_beyond_64_bits_in_a_dead_letter_is_a_student_too(own_engine, r
     assert erase(root, number)["deleted"]["dead_letters"] == 1
 
 
+def put_letter_of_version_0_1_0(store, event):
+    """In no index: the text is in the entry."""
+    letter = {"reason": "r", "source": "dapr", "event": event, "at": "2026-01-01T00:00:00.000Z"}
+    store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+
+
+def test_dead_letters_of_version_0_1_0_are_found(own_engine, root):
+    store, student, other = own_engine.redis(), fresh_id(), fresh_id()
+    for name in (student, other):
+        for number, event in enumerate([*envelopes(name).values(), f"{{cut {name}"]):
+            put_letter_of_version_0_1_0(store, event | {"x": "x" * 60_000} if number == 0 else event)
+    count = len(envelopes(student)) + 1
+    assert erase(root, student, "?dry_run=true")["deleted"]["dead_letters"] == count
+    assert store.xlen("queue:{dead}") == 2 * count
+    assert erase(root, student)["deleted"]["dead_letters"] == count
+    assert not mentioning(own_engine.redis(decode=False), student)
+    assert store.xlen("queue:{dead}") == count
+
+
 def test_who_is_in_a_dead_letter_alone_is_erased_too(own_engine, root):
     store, student = own_engine.redis(), fresh_id()
     send_from_dapr(own_engine, {"student_id": student})

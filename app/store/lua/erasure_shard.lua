@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Erases all that the student's shard has of a student and sets the tombstone. An entry of journal
 -- or outbox belongs to the student if it says so as JSON, or if it is no JSON and has the id in
--- quotes.
+-- quotes. UNLINK frees the memory of a large record in another thread.
 -- KEYS[1]  tombstone
 -- KEYS[2]  journal
 -- KEYS[3]  outbox
@@ -27,7 +27,7 @@ local tombstone, counts, first = redis.call('GET', KEYS[1]), {}, 6
 for group = 16, #ARGV do
   local count, last = 0, first + tonumber(ARGV[group]) - 1
   for i = first, last do
-    count = count + redis.call(dry_run and 'EXISTS' or 'DEL', KEYS[i])
+    count = count + redis.call(dry_run and 'EXISTS' or 'UNLINK', KEYS[i])
   end
   first = last + 1
   counts[#counts + 1] = count
