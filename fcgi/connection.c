@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 enum {
-    BODY_MAX = 4 << 20,        /* longest accepted request body in bytes */
+    BODY_MAX = 4 << 20, /* longest accepted request body in bytes */
+    SIDECAR_BODY_MAX =
+        32 << 20,              /* the same on the sidecar's listener, as in nginx's configuration */
     RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
     FCGI_HEADER_SIZE = 8, /* this and the following constants: FastCGI specification, section 8 */
     FCGI_VERSION = 1,
@@ -171,17 +173,17 @@ static bool connection_read_body(struct connection *c, struct arena *arena, size
     return FCGX_GetStr(&extra, 1, in) == 0 && FCGX_GetError(in) == 0;
 }
 
-/* Reads the body whose length the client has announced (empty: no body). A body longer than
- * BODY_MAX is not read: the request is marked (too_large, status 413), and the connection is closed
- * after the response, since the unread body is still on it. Returns false if the body cannot be
- * read. */
+/* Reads the body whose length the client has announced (empty: no body). A body longer than the
+ * listener's limit is not read: the request is marked (too_large, status 413), and the connection
+ * is closed after the response, since the unread body is still on it. Returns false if the body
+ * cannot be read. */
 static bool connection_accept_body(struct connection *c, struct arena *arena, struct str length)
 {
     int64_t n = 0;
 
     if (length.n > 0 && !str_to_int64(length, 0, INT64_MAX, &n))
         return false;
-    if (n <= BODY_MAX)
+    if (n <= (c->exchange.request.sidecar ? SIDECAR_BODY_MAX : BODY_MAX))
         return connection_read_body(c, arena, (size_t)n);
     c->exchange.request.too_large = true;
     c->request.keepConnection = 0;

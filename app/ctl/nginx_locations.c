@@ -334,7 +334,9 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
     if (section == NGINX_SIDECAR && all_flags & ROUTE_SIDECAR_TRUSTED)
         (void)fputs("    set $limit_exempt $http_dapr_api_token;\n", out);
     print_limits(out, path, section == NGINX_SIDECAR ? "sidecar" : "public");
-    if (any_flags & ROUTE_BIG_BODY)
+    if (any_flags & ROUTE_DELIVERY)
+        (void)fputs("    include delivery.conf;\n", out);
+    else if (any_flags & ROUTE_BIG_BODY)
         (void)fputs("    client_max_body_size 4m;\n", out);
     if (any_flags & ROUTE_NETWORK_ALLOWLIST)
         (void)fputs("    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n", out);

@@ -69,6 +69,10 @@ enum route_flag {
     ROUTE_SERVED_LATE = 1 << 21,
     /* for the OpenAPI document again: requests must have the header X-Experience-API-Version */
     ROUTE_XAPI_VERSIONED = 1 << 22,
+    /* Dapr's sidecar delivers events here. It repeats what gets an error for ever, so the handler
+     * accepts a body of any size that nginx passes on, and nginx drops what is larger (hazards
+     * Y1). */
+    ROUTE_DELIVERY = 1 << 23,
 };
 
 struct route {

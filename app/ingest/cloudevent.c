@@ -361,6 +361,38 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
     return p->code == PROBLEM_NONE;
 }
 
+/* Parses the envelope. A raw payload that Dapr has put into an envelope may be a CloudEvent itself;
+ * then *ret is that CloudEvent. */
+static bool cloudevent_parse_innermost(struct json_object *envelope, struct arena *arena,
+                                       struct cloudevent *ret, struct problem *p)
+{
+    if (!cloudevent_parse(envelope, arena, ret, p))
+        return false;
+    if (ret->made_by_dapr && json_object_object_get_ex(ret->data, "specversion", NULL))
+        return cloudevent_parse(ret->data, arena, ret, p);
+    return true;
+}
+
+/* An object without the attributes specversion and type, which no body of POST .../ingest has, is
+ * such a body. */
+bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
+                              struct event_input *ret, struct problem *p)
+{
+    struct cloudevent event = {.data = NULL};
+    bool valid;
+
+    *ret = (struct event_input){0};
+    if (json_object_is_type(json, json_type_object) &&
+        !json_object_object_get_ex(json, "specversion", NULL) &&
+        !json_object_object_get_ex(json, "type", NULL))
+        return cloudevent_bare_to_event(json, now_ms, arena, ret, p);
+    valid = cloudevent_parse_innermost(json, arena, &event, p) &&
+            cloudevent_to_event(&event, now_ms, arena, ret, p);
+    if (!ret->has_student)
+        ret->student = event.subject;
+    return valid;
+}
+
 /* Returns p->message instead of the field errors when p has none, or when out of memory. */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
 {

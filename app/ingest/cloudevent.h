@@ -51,6 +51,13 @@ struct json_object *cloudevent_decode_base64(struct json_object *base64, struct 
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 
+/* Converts an event in any of the forms in which publishers and Dapr send one in JSON: a
+ * CloudEvent; one around a raw payload, which is a body of POST .../ingest or a CloudEvent; or such
+ * a body without a CloudEvent around it. False with field errors in p; then ret->student is the
+ * student as far as known. */
+bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
+                              struct event_input *ret, struct problem *p);
+
 /* Returns all field errors of p in one line: "specversion: must be 1.0; data.score: is
  * required". */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena);

@@ -10,6 +10,14 @@
 /* Largest bodies in bytes: of most routes, and of routes with ROUTE_BIG_BODY. */
 enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
 
+/* The largest body of the route in bytes. */
+static size_t exchange_body_max(const struct route *route)
+{
+    if (route->flags & ROUTE_DELIVERY)
+        return SIZE_MAX;
+    return route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
+}
+
 void *exchange_new_state(struct exchange *x, size_t size)
 {
     x->state = arena_zalloc(x->arena, size);
@@ -76,10 +84,9 @@ size_t exchange_json_values_max(const struct exchange *x)
 bool exchange_read_body(struct exchange *x)
 {
     const struct route *route = x->route;
-    size_t bytes_max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
     bool parsed_here = route_has_body(route) && !(route->flags & ROUTE_RAW_BODY);
 
-    if (x->request.too_large || x->request.body.n > bytes_max)
+    if (x->request.too_large || x->request.body.n > exchange_body_max(route))
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
     else if (x->request.body.n > 0 && parsed_here) {
         if (http_media_type_is(x->request.content_type, STR("application/json")))

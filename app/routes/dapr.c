@@ -20,6 +20,10 @@
 #define EVENTS_PATH "/dapr/events"
 #define BULK_TYPE   "com.dapr.event.sent.bulk"
 
+/* The longest event and the longest BULK that are parsed, in bytes. A longer one is dropped. Memory
+ * for several copies of a BULK is below the cap of an arena. */
+enum { EVENT_MAX = LETTER_PARSED_MAX, BULK_MAX = 12 << 20 };
+
 /* ---- read by the sidecar at its start ---- */
 
 /* Lists the subscriptions, which the sidecar reads at its start. No token is required, because
@@ -100,6 +104,7 @@ struct delivery {
 /* State of a request: all its events, in the order of the request. */
 struct events {
     enum form form;
+    bool unreadable_bulk; /* the one event is a BULK whose entries cannot be read */
     struct delivery *v;
     size_t n;
     struct event_batch batch; /* the valid events, which are to be recorded */
@@ -129,61 +134,37 @@ static void delivery_drop(struct exchange *x, struct delivery *d, struct str stu
     d->outcome = DROP;
 }
 
-/* Adds the event to those to record. They are in an array that events_allocate made large enough.
- */
-static void delivery_accept(struct events *e, struct delivery *d, const struct event_input *in)
-{
-    d->item = &e->batch.items[e->batch.n++];
-    d->item->input = *in;
-}
-
-/* Adds one CloudEvent, either to the events to record or as a dead letter. p is the result of
- * parsing it: its code is PROBLEM_NONE if the event is valid. */
+/* Adds one event, either to the events to record or as a dead letter. p is the result of converting
+ * it to *in: its code is PROBLEM_NONE if the event is valid. text: kept in the dead letter. */
 static void delivery_add(struct exchange *x, struct events *e, struct delivery *d,
-                         const struct cloudevent *event, struct problem *p)
+                         const struct event_input *in, struct str text, const struct problem *p)
 {
-    struct event_input in = {0};
-
-    if (p->code == PROBLEM_NONE && cloudevent_to_event(event, x->now_ms, x->arena, &in, p)) {
-        delivery_accept(e, d, &in);
+    if (p->code == PROBLEM_NONE) {
+        d->item = &e->batch.items[e->batch.n++]; /* events_allocate made room for all */
+        d->item->input = *in;
         return;
     }
-    event_metrics_add(x->engine, &in, EVENT_REJECTED);
-    delivery_drop(x, d, in.has_student ? in.student : event->subject, p);
+    event_metrics_add(x->engine, in, EVENT_REJECTED);
+    delivery_drop(x, d, in->student, p);
+    d->text = text;
 }
 
-/* Parses one CloudEvent in JSON and adds it. If it becomes a dead letter, its JSON is kept. */
-static void delivery_add_envelope(struct exchange *x, struct events *e, struct delivery *d,
-                                  struct json_object *envelope)
+/* Adds an event in JSON, in any of the forms in which publishers and Dapr send one. The raw payload
+ * of a BULK entry is a string, base64 of the event. */
+static void delivery_add_json(struct exchange *x, struct events *e, struct delivery *d,
+                              struct json_object *json)
 {
-    struct cloudevent event = {.data = NULL};
-    struct problem p = {0};
-
-    /* a failure is in p.code, which delivery_add evaluates */
-    (void)cloudevent_parse(envelope, x->arena, &event, &p);
-    delivery_add(x, e, d, &event, &p);
-    if (d->reason.p)
-        d->text = json_text(envelope, x->arena);
-}
-
-/* Adds a raw payload of a BULK entry: base64 of a CloudEvent or, without specversion, of a body of
- * /mastery/ingest. */
-static void delivery_add_raw(struct exchange *x, struct events *e, struct delivery *d,
-                             struct json_object *base64)
-{
-    struct problem p = {0};
+    struct json_object *event = json;
     struct event_input in = {0};
-    struct json_object *body = cloudevent_decode_base64(base64, x->arena, &p);
+    struct problem p = {0};
 
-    if (json_object_object_get_ex(body, "specversion", NULL)) {
-        delivery_add_envelope(x, e, d, body);
-    } else if (body && cloudevent_bare_to_event(body, x->now_ms, x->arena, &in, &p)) {
-        delivery_accept(e, d, &in);
-    } else {
-        event_metrics_add(x->engine, &in, EVENT_REJECTED);
-        delivery_drop(x, d, in.student, &p);
-        d->text = json_text(body ? body : base64, x->arena);
-    }
+    if (json_object_is_type(json, json_type_string))
+        event = cloudevent_decode_base64(json, x->arena, &p);
+    /* a failure is in p.code, which delivery_add evaluates */
+    if (p.code == PROBLEM_NONE)
+        (void)cloudevent_json_to_event(event, x->now_ms, x->arena, &in, &p);
+    delivery_add(x, e, d, &in,
+                 p.code == PROBLEM_NONE ? STR("") : json_text(event ? event : json, x->arena), &p);
 }
 
 /* Allocates room for n events. Returns false with x->problem set when out of memory. */
@@ -217,10 +198,7 @@ static void events_parse_bulk(struct exchange *x, struct events *e, struct json_
         e->n++;
         d->entry = str_of(json_object_get_string(id));
         (void)json_object_object_get_ex(entry, "event", &event);
-        if (json_object_is_type(event, json_type_string))
-            delivery_add_raw(x, e, d, event);
-        else
-            delivery_add_envelope(x, e, d, event);
+        delivery_add_json(x, e, d, event);
     }
 }
 
@@ -232,7 +210,7 @@ static void events_parse_batch(struct exchange *x, struct events *e, struct json
     if (!events_allocate(x, e, BATCH, n))
         return;
     for (e->n = 0; e->n < n; e->n++)
-        delivery_add_envelope(x, e, &e->v[e->n], json_object_array_get_idx(list, e->n));
+        delivery_add_json(x, e, &e->v[e->n], json_object_array_get_idx(list, e->n));
 }
 
 /* Parses a request in the binary mode of CloudEvents: one event, whose attributes are in ce-
@@ -241,16 +219,18 @@ static void events_parse_binary(struct exchange *x, struct events *e,
                                 const struct cloudevent_headers *headers)
 {
     struct cloudevent event = {.data = NULL};
+    struct event_input in = {0};
     struct problem p = {0};
 
     if (!events_allocate(x, e, SINGLE, 1))
         return;
     e->n = 1;
-    /* a failure is in p.code, which delivery_add evaluates */
-    (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p);
-    delivery_add(x, e, &e->v[0], &event, &p);
-    if (e->v[0].reason.p)
-        e->v[0].text = event.data ? json_text(event.data, x->arena) : x->request.body;
+    if (cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p))
+        (void)cloudevent_to_event(&event, x->now_ms, x->arena, &in, &p);
+    if (in.student.n == 0)
+        in.student = event.subject; /* names the student of a dead letter */
+    delivery_add(x, e, &e->v[0], &in,
+                 event.data ? json_text(event.data, x->arena) : x->request.body, &p);
 }
 
 /* Returns whether the body is a BULK in Dapr's form, and sets *ret_entries to its list. */
@@ -265,27 +245,38 @@ static bool events_are_bulk(struct json_object *body, struct json_object **ret_e
            strcmp(json_object_get_string(type), BULK_TYPE) == 0;
 }
 
+/* Makes the whole body one dead letter. The entries of a BULK cannot get a status each then, and
+ * Dapr would deliver it again. */
+static void events_drop_body(struct exchange *x, struct events *e, const struct problem *p)
+{
+    const struct event_input unknown = {0};
+    struct str body = x->request.body;
+
+    if (!events_allocate(x, e, SINGLE, 1))
+        return;
+    e->n = 1;
+    e->unreadable_bulk =
+        http_media_type_is(x->request.content_type, STR("application/json")) && body.n > 0 &&
+        memmem(body.p, body.n, STR("\"" BULK_TYPE "\"").p, STR("\"" BULK_TYPE "\"").n);
+    delivery_add(x, e, &e->v[0], &unknown, body, p);
+}
+
 /* Parses a JSON body in any of the three forms. A list is accepted only if may_be_list, which the
- * content type application/cloudevents-batch+json sets. A body that is no JSON becomes one dead
- * letter. */
+ * content type application/cloudevents-batch+json sets. */
 static void events_parse_json(struct exchange *x, struct events *e, bool may_be_list)
 {
     struct problem p = {0};
     struct json_object *body = json_parse(x->request.body, x->arena, &p), *entries;
 
-    if (may_be_list && json_object_is_type(body, json_type_array)) {
+    if (p.code != PROBLEM_NONE) {
+        events_drop_body(x, e, &p);
+    } else if (may_be_list && json_object_is_type(body, json_type_array)) {
         events_parse_batch(x, e, body);
     } else if (events_are_bulk(body, &entries)) {
         events_parse_bulk(x, e, entries);
     } else if (events_allocate(x, e, SINGLE, 1)) {
         e->n = 1;
-        if (p.code == PROBLEM_NONE) {
-            delivery_add_envelope(x, e, &e->v[0], body);
-        } else {
-            e->v[0].text = x->request.body;
-            event_metrics_add(x->engine, NULL, EVENT_REJECTED);
-            delivery_drop(x, &e->v[0], STR(""), &p);
-        }
+        delivery_add_json(x, e, &e->v[0], body);
     }
 }
 
@@ -298,10 +289,15 @@ static void events_parse(struct exchange *x, struct events *e)
         r->ce_subject, r->ce_time,   r->ce_datacontenttype};
     bool structured = http_media_type_is(r->content_type, STR("application/cloudevents+json"));
     bool batch = http_media_type_is(r->content_type, STR("application/cloudevents-batch+json"));
+    bool json = http_media_type_is(r->content_type, STR("application/json"));
+    struct problem too_large = {0};
 
-    if (!structured && !batch && cloudevent_is_binary(&headers))
+    if (r->body.n > (json ? BULK_MAX : EVENT_MAX)) {
+        problem_set(&too_large, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
+        events_drop_body(x, e, &too_large);
+    } else if (!structured && !batch && cloudevent_is_binary(&headers))
         events_parse_binary(x, e, &headers);
-    else if (structured || batch || http_media_type_is(r->content_type, STR("application/json")))
+    else if (structured || batch || json)
         events_parse_json(x, e, batch);
     else
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
@@ -409,7 +405,9 @@ static void events_respond(struct exchange *x, const struct events *e)
         if (e->v[i].outcome < lowest)
             lowest = e->v[i].outcome;
     }
-    http_response_json(&x->response, 200, &w);
+    /* 404 makes Dapr drop the whole BULK; any other status without those of its entries repeats it
+     */
+    http_response_json(&x->response, e->unreadable_bulk ? 404 : 200, &w);
     if (e->form == BULK) {
         jw_array(&w, "statuses");
         for (size_t i = 0; i < e->n; i++) {
@@ -515,7 +513,7 @@ static const struct route routes[] = {
      .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED, .handler = dapr_config, .status = 200,
      .response = no_fields, .summary = "Dapr's configuration of this app: empty"},
     {.name = "dapr-events", .method = POST, .pattern = EVENTS_PATH, .access = ACCESS_HANDLER,
-     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY |
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_DELIVERY | ROUTE_RAW_BODY |
               ROUTE_JOURNALED | ROUTE_PERSONAL, .rules = envelope, .handler = dapr_events,
      .status = 200, .response = events_response, .body_type = "application/cloudevents+json",
      .summary = "Receives learning events from Dapr, as CloudEvents"},

@@ -9,7 +9,8 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 
-enum { NESTED_TEXTS_MAX = 3 }; /* JSON in a text in JSON ... */
+enum { NESTED_TEXTS_MAX = 3 };     /* JSON in a text in JSON ... */
+enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of an id whose every character is written as \uXXXX */
 
 struct search {
     struct letter_names *found;
@@ -18,12 +19,12 @@ struct search {
 };
 
 /* True for the members whose value is the id of a student. */
-static bool names_is_student_member(const char *member)
+static bool names_is_student_member(struct str member)
 {
     static const char *const members[] = {"student_id", "student_ids", "subject", "user_id"};
 
-    for (size_t i = 0; member && i < sizeof(members) / sizeof(members[0]); i++) {
-        if (strcmp(member, members[i]) == 0)
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (str_equal(member, str_of(members[i])))
             return true;
     }
     return false;
@@ -75,7 +76,7 @@ static void names_search_text(struct search *s, struct str text, bool must_be_js
 
 /* Searches a value of the member; for the elements of an array it is the array's member. The
  * recursion is limited, as json_parse refuses what is nested more than 32 levels deep. */
-static void names_search(struct search *s, const char *member, struct json_object *value)
+static void names_search(struct search *s, struct str member, struct json_object *value)
 {
     bool is_student = names_is_student_member(member);
 
@@ -92,7 +93,8 @@ static void names_search(struct search *s, const char *member, struct json_objec
         for (struct json_object_iterator at = json_object_iter_begin(value),
                                          end = json_object_iter_end(value);
              !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-            names_search(s, json_object_iter_peek_name(&at), json_object_iter_peek_value(&at));
+            names_search(s, str_of(json_object_iter_peek_name(&at)),
+                         json_object_iter_peek_value(&at));
         break;
     case json_type_int:
     case json_type_double:
@@ -127,8 +129,65 @@ static void names_search_text(struct search *s, struct str text, bool must_be_js
     if (must_be_json)
         s->found->is_json = true;
     s->nested++;
-    names_search(s, NULL, json);
+    names_search(s, STR(""), json);
     s->nested--;
+}
+
+/* ---- payloads too long to be parsed ---- */
+
+/* Returns the text after the quote at position `from`; *ret_end: of its closing quote, or the
+ * payload's length. */
+static struct str names_cut_text(struct str payload, size_t from, size_t *ret_end)
+{
+    size_t end = from + 1;
+
+    while (end < payload.n && payload.p[end] != '"')
+        end += payload.p[end] == '\\' ? 2 : 1;
+    *ret_end = end < payload.n ? end : payload.n;
+    return (struct str){payload.p + from + 1, *ret_end - from - 1};
+}
+
+/* Adds a text of a payload that is not parsed. An escaped id, or JSON in the text, cannot be read
+ * and may name anybody. */
+static void names_add_unparsed(struct search *s, struct str member, struct str text)
+{
+    bool is_escaped = memchr(text.p, '\\', text.n);
+    bool is_nested = text.n > 0 && strchr("{[\\", text.p[0]);
+
+    if (is_escaped && (text.n <= ESCAPED_ID_MAX || is_nested)) {
+        s->found->known = false;
+        return;
+    }
+    names_add(s, text, names_is_student_member(member));
+    names_search_text(s, text, false);
+}
+
+/* Searches the part of the payload that a dead letter keeps: all texts that begin in it. */
+static void names_search_head(struct search *s, struct str payload)
+{
+    struct str member = STR("");
+
+    for (size_t i = 0, end; i < DEAD_LETTER_BYTES_MAX && i < payload.n; i++) {
+        struct str text;
+
+        if (payload.p[i] != '"')
+            continue;
+        text = names_cut_text(payload, i, &end);
+        i = end;
+        while (end + 1 < payload.n && strchr(" \t\r\n", payload.p[end + 1]))
+            end++;
+        if (end + 1 >= payload.n || payload.p[end + 1] != ':') {
+            names_add_unparsed(s, member, text);
+            continue;
+        }
+        member = text;
+        i = end + 1;
+        /* an id may also be a number, which is not searched for */
+        while (i + 1 < payload.n && strchr(" \t\r\n[", payload.p[i + 1]))
+            i++;
+        if (names_is_student_member(member) && i + 1 < payload.n && payload.p[i + 1] != '"')
+            s->found->known = false;
+    }
 }
 
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
@@ -143,7 +202,10 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
         return;
     }
     names_add(&s, student, true);
-    names_search_text(&s, payload, true);
+    if (payload.n <= LETTER_PARSED_MAX)
+        names_search_text(&s, payload, true);
+    else
+        names_search_head(&s, payload);
     ret->known = ret->known && ret->student_count > 0;
 }
 

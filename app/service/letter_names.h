@@ -6,7 +6,9 @@
 
 #include "app/store/dead_letter.h"
 
-enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4 };
+/* LETTER_PARSED_MAX: bytes. Of a longer payload only the first DEAD_LETTER_BYTES_MAX bytes are
+ * searched, and kept. */
+enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4, LETTER_PARSED_MAX = 4 << 20 };
 
 struct letter_names {
     /* All texts in the payload that may be ids, also inside JSON that is a text or base64 */

@@ -28,17 +28,9 @@ static bool event_job_parse(struct job *job, struct str text, int64_t now_ms,
 {
     struct arena *arena = job->task->arena;
     struct problem *p = &job->problem;
-    struct json_object *body = json_parse(text, arena, p), *version = NULL;
-    struct cloudevent event;
+    struct json_object *body = json_parse(text, arena, p);
 
-    if (p->code != PROBLEM_NONE)
-        return false;
-    /* every CloudEvent has "specversion"; a bare event (one without that envelope) has not */
-    if (!json_object_is_type(body, json_type_object) ||
-        !json_object_object_get_ex(body, "specversion", &version))
-        return cloudevent_bare_to_event(body, now_ms, arena, ret_input, p);
-    return cloudevent_parse(body, arena, &event, p) &&
-           cloudevent_to_event(&event, now_ms, arena, ret_input, p);
+    return p->code == PROBLEM_NONE && cloudevent_json_to_event(body, now_ms, arena, ret_input, p);
 }
 
 /* The first step: reads the letter. STEP_DONE with job->problem set is a failure. */
