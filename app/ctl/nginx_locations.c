@@ -297,12 +297,18 @@ static bool limit_is_repeated(struct claims path, size_t index)
 }
 
 /* Prints an include line for each limit that a method of the path has. Each included file counts
- * only requests whose $limit_class is its own limit. */
-static void print_limits(FILE *out, struct claims path, const char *server)
+ * only requests whose $limit_class is its own limit. Probes and scrapes on the sidecar's server,
+ * which is reached from this host only, have no limit: refused probes would end the sidecar's
+ * subscriptions (hazards Y6). */
+static void print_limits(FILE *out, struct claims path, enum nginx_section section)
 {
+    const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
+
     for (size_t i = 0; i < path.n; i++) {
         int limit = route_limit(path.v[i].route);
 
+        if (section == NGINX_SIDECAR && path.v[i].route->flags & ROUTE_SERVED_LATE)
+            continue;
         if (limit > 0 && !limit_is_repeated(path, i))
             (void)fprintf(out, "    include limit-%s-%d.conf;\n", server, limit);
     }
@@ -333,7 +339,7 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
     print_bucket(out, path);
     if (section == NGINX_SIDECAR && all_flags & ROUTE_SIDECAR_TRUSTED)
         (void)fputs("    set $limit_exempt $http_dapr_api_token;\n", out);
-    print_limits(out, path, section == NGINX_SIDECAR ? "sidecar" : "public");
+    print_limits(out, path, section);
     if (any_flags & ROUTE_DELIVERY)
         (void)fputs("    include delivery.conf;\n", out);
     else if (any_flags & ROUTE_BIG_BODY)

@@ -46,6 +46,7 @@ static enum step dapr_subscribe(struct exchange *x)
         jw_object(&w, "bulkSubscribe");
         jw_bool(&w, "enabled", true);
         jw_int(&w, "maxMessagesCount", config->dapr_bulk_messages);
+        jw_int(&w, "maxAwaitDurationMs", config->dapr_bulk_wait_ms);
         jw_object_end(&w);
     }
     jw_object_end(&w);

@@ -101,7 +101,7 @@ def test_subscription_is_as_configured_and_there_without_the_store(start_engine)
         "topic": "lessons",
         "route": "/dapr/events",
         "deadLetterTopic": "lessons.dead",
-        "bulkSubscribe": {"enabled": True, "maxMessagesCount": 50},
+        "bulkSubscribe": {"enabled": True, "maxMessagesCount": 50, "maxAwaitDurationMs": 20},
     }
 
 

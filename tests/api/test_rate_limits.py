@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Limits a minute: a burst of the whole limit, refilled evenly, told by Retry-After."""
+import contextlib
 import itertools
 import time
 
 import pytest
+from harness.client import Client
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import RateLimit, until_refused
@@ -178,6 +180,15 @@ def test_sidecar_listener_keeps_the_limit_of_the_token(limited):
     limit, method, path, _ = calls(limited, "statistics")
     headers = {"dapr-api-token": limited.values["APP_API_TOKEN"]}
     exhaust(limit, client, method, path, token=token, headers=headers)
+
+
+def test_clients_of_the_public_port_do_not_use_up_the_sidecars_limits(limited, address):
+    """Its health probe, which has no token, has none (hazards Y6)."""
+    exhaust(50, limited.client(source=address), "GET", "/health")
+    exhaust(50, limited.client(source=address), "GET", "/openapi.json")
+    with contextlib.closing(Client(limited.dapr_url, source=address)) as sidecar:
+        assert {sidecar.get("/health").status for _ in range(120)} == {200}
+        assert_ok(sidecar.get("/openapi.json"))
 
 
 def test_sidecars_port_exempts_the_sidecars_token_alone(limited):

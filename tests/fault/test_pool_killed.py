@@ -211,6 +211,35 @@ def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
     assert set(load.results) == {200}
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {
+            "DAPR_PUBSUB": "kafka",
+            "DAPR_TOPIC_EVENTS": "lessons",
+            "DAPR_TOPIC_DEAD": "lessons/dead",
+            "DAPR_BULK_MESSAGES": 50,
+            "DAPR_BULK_WAIT_MS": 30,
+        },
+    ],
+    ids=["defaults", "own"],
+)
+def test_sidecar_learns_the_subscriptions_while_the_pool_is_gone(start_engine, settings):
+    """It asks once (hazards Y10)."""
+    engine = start_engine(POOL_SIZE=1, **settings)
+    client = engine.sidecar()
+    served = client.get("/dapr/subscribe")
+    processes = [engine.pool_pid, *children(engine.pool_pid)]
+    for pid in processes:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(map(alive, processes)), "pool gone")
+    alone = client.get("/dapr/subscribe")
+    assert served.status == alone.status == 200 and alone.json == served.json
+    assert alone.headers["Content-Type"] == "application/json"
+    assert client.post("/dapr/events", {}).status == 502
+
+
 def test_pool_that_is_gone_is_502_in_the_contracts_form(start_engine):
     engine = start_engine()
     processes = [engine.pool_pid, *children(engine.pool_pid)]
