@@ -189,3 +189,21 @@ def test_bulk_that_cannot_be_read_is_dropped(engine, deliver, entries):
     response = deliver(bulk(*entries), "application/json")
     assert response.status == 404 and json.loads(response.body) == {"status": "DROP"}
     assert len(dead_letters(engine.redis())) == before + 1
+
+
+def test_deliveries_as_the_sidecar_makes_them_count(engine, admin, student):
+    sidecar = Sidecar(app=engine.dapr_url, app_token=engine.values["APP_API_TOKEN"])
+    assert sidecar.probe() == 200
+    bodies = [event(kind, student) for kind in ("quiz.completed", "lesson.viewed", "exercise.completed")]
+    model = Student()
+    for body in bodies:
+        model.ingest(body)
+    envelopes = [sidecar.envelope(body, expiration="2099-01-01T00:00:00Z") for body in bodies]
+    assert sidecar.deliver(envelopes[0], metadata={"ttlInSeconds": "9"}) == "SUCCESS"
+    assert sidecar.deliver_bulk([envelopes[1], sidecar.envelope({}), base64_of(bodies[2])]) == [
+        "SUCCESS",
+        "DROP",
+        "SUCCESS",
+    ]
+    assert sidecar.deliver_by_policy(envelopes * 10) == ["SUCCESS"] * 30
+    assert_agrees(admin, student, model)

@@ -9,6 +9,7 @@ and may change at any time.
 
     python3 -m harness.sidecar PORT FILE      as a process of its own that can be stopped and killed
 """
+import concurrent.futures
 import http.server
 import json
 import socket
@@ -205,28 +206,43 @@ class Sidecar:
     def route_of(subscription):
         return (subscription.get("routes") or {}).get("default") or subscription.get("route")
 
-    def envelope(self, data, topic, pubsub="pubsub", **attributes):
-        """A CloudEvent as the sidecar delivers one, with its own extensions."""
+    def probe(self):
+        """The health check of the app, the only call without the token."""
+        client = Client(self._app)
+        try:
+            return client.get("/health").status
+        finally:
+            client.close()
+
+    def envelope(self, data, topic="learning.events", pubsub="pubsub", app_id="publisher", **attributes):
+        """What the sidecar makes of data that were published without a CloudEvent around them."""
+        trace = f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00"
         event = {
-            "specversion": "1.0",
-            "id": str(uuid.uuid4()),
-            "source": "test",
-            "type": "com.dapr.event.sent",
-            "datacontenttype": "application/json",
-            "topic": topic,
-            "pubsubname": pubsub,
             "data": data,
+            "datacontenttype": "application/json" if isinstance(data, dict) else "text/plain",
+            "id": str(uuid.uuid4()),
+            "pubsubname": pubsub,
+            "source": app_id,
+            "specversion": "1.0",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "topic": topic,
+            "traceid": trace,
+            "traceparent": trace,
+            "tracestate": "",
+            "type": "com.dapr.event.sent",
             **attributes,
         }
         return {name: value for name, value in event.items() if value is not None}
 
-    def deliver(self, event, route="/dapr/events"):
-        """Delivers one event; what a sidecar makes of the response: SUCCESS, RETRY or DROP."""
+    def deliver(self, event, route="/dapr/events", metadata=None):
+        """Delivers one event; what a sidecar makes of the response: SUCCESS, RETRY or DROP.
+
+        The event may be bare, as one is that was published raw. The publisher's metadata are headers."""
         response = self.call_app(
             "POST",
             route,
-            body=json.dumps(event),
-            headers={"Content-Type": "application/cloudevents+json"},
+            body=event if isinstance(event, (bytes, str)) else json.dumps(event),
+            headers={**(metadata or {}), "Content-Type": "application/cloudevents+json"},
         )
         if response.status == 404:
             return "DROP"
@@ -238,31 +254,46 @@ class Sidecar:
             return "SUCCESS"
         return status if status in ("SUCCESS", "DROP") else "RETRY"
 
-    def deliver_bulk(self, events, topic, route="/dapr/events", pubsub="pubsub"):
-        """Delivers many; by entryId what a sidecar makes of it: what is not named is retried."""
+    def deliver_by_policy(self, events, at_once=10):
+        """Delivers each until it is not to be retried, several at the same time; the last outcomes."""
+
+        def deliver(event):
+            while (outcome := self.deliver(event)) == "RETRY":
+                time.sleep(0.05)  # the policy's
+            return outcome
+
+        with concurrent.futures.ThreadPoolExecutor(at_once) as threads:
+            return list(threads.map(deliver, events))
+
+    def deliver_bulk(self, events, topic="learning.events", route="/dapr/events", pubsub="pubsub"):
+        """Delivers many; what a sidecar makes of each: what is not named is retried."""
+        ids = [str(uuid.uuid4()) for _ in events]
         entries = [
-            {"entryId": str(i), "event": event, "contentType": "application/cloudevents+json"}
-            for i, event in enumerate(events)
+            {
+                "entryId": name,
+                "event": event,
+                "metadata": {"redisStreamId": f"{i}-0"},
+                "contentType": "application/cloudevents+json",
+            }
+            for i, (name, event) in enumerate(zip(ids, events))
         ]
         body = {
             "id": str(uuid.uuid4()),
             "type": "com.dapr.event.sent.bulk",
             "topic": topic,
             "pubsubname": pubsub,
-            "metadata": {},
+            "metadata": {"pubsubName": pubsub},
             "entries": entries,
         }
         response = self.call_app(
             "POST", route, body=json.dumps(body), headers={"Content-Type": "application/json"}
         )
-        outcome = dict.fromkeys((entry["entryId"] for entry in entries), "RETRY")
         if response.status == 404:
-            return dict.fromkeys(outcome, "DROP")
-        if 200 <= response.status < 300:
-            for status in response.json.get("statuses", []):
-                if status["status"] in ("SUCCESS", "DROP"):
-                    outcome[status["entryId"]] = status["status"]
-        return outcome
+            return ["DROP"] * len(ids)
+        if not 200 <= response.status < 300:
+            return ["RETRY"] * len(ids)
+        named = {row["entryId"]: row["status"] for row in response.json.get("statuses", [])}
+        return [named.get(name) if named.get(name) in ("SUCCESS", "DROP") else "RETRY" for name in ids]
 
     def invoke(self, method, path, body=None, headers=None, caller="some-app"):
         """…/v1.0/invoke/mastery-engine/method/<path> of another app, as it arrives here."""
