@@ -232,7 +232,7 @@ static void openapi_write_names(const struct entry *entry, struct jw *w)
         jw_text(w, "operationId", text);
         (void)snprintf(text, sizeof text, "Alias of %s", route->pattern);
         jw_text(w, "description", text);
-        jw_bool(w, "deprecated", false);
+        jw_bool(w, "deprecated", false); /* clients may go on using it */
     }
     if (route->summary)
         jw_text(w, "summary", route->summary);

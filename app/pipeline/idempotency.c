@@ -178,8 +178,10 @@ bool idempotency_on_replies(struct exchange *x)
     return false;
 }
 
-/* True when the request ends with an error of the server after its handler may have written: the
- * change may have been made. Other errors are refusals, before which nothing was written. */
+/* True when the change may have been made although the request does not end with success. The first
+ * round trip acquires the key and reads, so only a later one can write; and an error below 500 is a
+ * refusal, before which nothing was written. PROBLEM_NONE: the response itself could not be made.
+ */
 static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&

@@ -353,9 +353,10 @@ static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erase
     return true;
 }
 
-/* Moves a letter to its next stage. A letter about an erased student is not stored; one whose
- * student was erased between the two looks is removed again, because the erasure may have searched
- * the dead letters before. If Redis fails, the event must not be lost, so its outcome is RETRY. */
+/* Moves a dead letter to its next stage. Whether its student is erased is read before the letter is
+ * stored, and with that command again: if the student was erased in between, the letter is removed,
+ * because the erasure may have searched the dead letters before. If Redis fails, the event must not
+ * be lost, so its outcome is RETRY. */
 static void letter_advance(struct exchange *x, struct delivery *d)
 {
     struct str id = STR("");

@@ -120,8 +120,8 @@ void link_record_error(struct link *link, const char *why)
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
 }
 
-/* Records the reason `why` for link_error(), which is not that the server is the wrong one, and
- * returns event. */
+/* Records the reason `why` for link_error() and returns event. The reason is another one than that
+ * the server is the wrong one, for which there is link_fail_server. */
 static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
 {
     link_record_error(link, why);
@@ -352,8 +352,8 @@ static bool link_role_is_master(const redisReply *reply)
     return reply_text(reply_at(reply, 0), &role) == REPLY_OK && str_equal(role, STR("master"));
 }
 
-/* Checks the reply to one of the link's own commands. LINK_BROKEN: an error that may be temporary.
- */
+/* Checks the reply to one of the commands that the link itself sends (AUTH, ROLE, ...). Returns
+ * LINK_READY if it is good. LINK_BROKEN: an error that may be temporary. */
 static enum link_event link_check_control_reply(struct link *link, const redisReply *reply)
 {
     if (!reply)
