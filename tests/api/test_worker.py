@@ -604,7 +604,7 @@ def test_worker_drains(pool, store, stand_in_sidecar, start_worker, number):
         assert worker.drain(number) == 0
     assert not store.keys("*:lease") and not store.exists("workers")
     assert not store.xpending("queue:{batch}:normal", "workers")["pending"]
-    assert dependencies(pool)["worker"] == "unavailable"
+    wait_for(lambda: dependencies(pool)["worker"] == "unavailable", "seen in /ready")
     published = [item["id"] for item in stand_in_sidecar.events()]
     assert len(published) == len(set(published)), "a drained worker leaves nothing half done"
     start_worker(pool, stand_in_sidecar)
