@@ -7,6 +7,8 @@
 
 #include "app/base/base64.h"
 #include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
 #include "app/base/json_write.h"
 #include "app/base/percent.h"
 #include "app/base/utf8.h"
@@ -17,8 +19,10 @@
 /* The type that Dapr gives to an event whose publisher sent no envelope. */
 #define DAPR_WRAPPED_TYPE "com.dapr.event.sent"
 
-/* Roughly the longest text of cloudevent_error_line, in bytes. */
-enum { CLOUDEVENT_ERROR_LINE_MAX = 1000 };
+enum {
+    ERROR_LINE_MAX = 1000, /* roughly the longest text of cloudevent_error_line, in bytes */
+    IDENTITY_BYTES = 24,   /* bytes of the digest in an event id of cloudevent_make_id */
+};
 
 /* Adds a field error to p. Always returns false, so that callers can `return` it. */
 static bool cloudevent_fail(struct problem *p, struct arena *arena, const char *field,
@@ -196,8 +200,6 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
         return cloudevent_fail(p, arena, "data_base64", "must not be present together with data");
     if (!data && !base64)
         return cloudevent_fail(p, arena, "data", "is required");
-    /* Dapr makes an envelope with data_base64 when a raw payload's content type is not JSON */
-    ret->made_by_dapr = ret->made_by_dapr || base64;
     ret->data =
         data ? cloudevent_read_data(data, arena, p) : cloudevent_decode_base64(base64, arena, p);
     return p->code == PROBLEM_NONE;
@@ -308,6 +310,25 @@ static void cloudevent_add_field(struct json_object *body, struct json_object *p
             body, name, json_object_new_string_len(from_envelope.p, (int)from_envelope.n));
 }
 
+/* Returns the event id of an event whose data have none. It is made of source and id together,
+ * because an id is unique only within its source (CloudEvents, spec.md, "id"), and by a digest,
+ * because both may be any text. Neither has a line break, so it separates them. The result's p is
+ * NULL when out of memory. */
+static struct str cloudevent_make_id(const struct cloudevent *event, struct arena *arena)
+{
+    unsigned char bytes[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest;
+
+    digest_init(&digest);
+    digest_update(&digest, event->source);
+    digest_update(&digest, STR("\n"));
+    digest_update(&digest, event->id);
+    digest_final(&digest, bytes);
+    hex_print(bytes, IDENTITY_BYTES, hex);
+    return arena_printf(arena, "ce-%s", hex);
+}
+
 /* Builds the body that a client of POST .../ingest would have sent; NULL when out of memory. Id and
  * time of an envelope made by Dapr are not used: Dapr makes new ones at each delivery, so the
  * payload must have its own. */
@@ -315,11 +336,12 @@ static struct json_object *cloudevent_make_body(const struct cloudevent *event, 
 {
     const struct str none = {0};
     bool is_own_envelope = !event->made_by_dapr;
+    struct str id = is_own_envelope ? cloudevent_make_id(event, arena) : none;
     struct json_object *body = json_value_new_object(arena), *data = event->data, *inner;
 
-    if (!body)
+    if (!body || (is_own_envelope && !id.p))
         return NULL;
-    cloudevent_add_field(body, event->data, "event_id", is_own_envelope ? event->id : none);
+    cloudevent_add_field(body, event->data, "event_id", id);
     cloudevent_add_field(body, event->data, "event_type",
                          cloudevent_is_event_type(event->type) ? event->type : none);
     cloudevent_add_field(body, event->data, "student_id", event->subject);
@@ -369,8 +391,7 @@ struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
     buf_init(&out, arena);
     if (!p->fields)
         buf_text(&out, p->message);
-    for (const struct field_error *e = p->fields; e && out.n < CLOUDEVENT_ERROR_LINE_MAX;
-         e = e->next) {
+    for (const struct field_error *e = p->fields; e && out.n < ERROR_LINE_MAX; e = e->next) {
         if (out.n > 0)
             buf_text(&out, "; ");
         buf_str(&out, e->field);

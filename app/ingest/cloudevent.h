@@ -39,8 +39,10 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
 /* Converts a CloudEvent to a learning event that has passed all checks. The CloudEvent's data is
  * either a whole body of POST .../ingest, or only the member `data` of such a body. Fields that the
- * data lacks are read from the envelope: type, id, subject (the student), time, source. When both
- * have a field, that of the data counts. student_id is required. False with field errors in p. */
+ * data lacks are read from the envelope: type, subject (the student), time, source. When both have
+ * a field, that of the data counts. An event whose data have no event_id is identified by source
+ * and id together: its event id is "ce-" and a digest of both. student_id is required. False with
+ * field errors in p. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p);
 /* Parses the JSON object whose base64 the JSON string holds; NULL with a field error in p. */

@@ -104,6 +104,8 @@ static void headers_are_decoded_once(void)
     "\"timestamp\":\"2026-01-31T10:00:00Z\",\"data\":" LESSON "}"
 #define OWN                                                                                        \
     "\"specversion\":\"1.0\",\"id\":\"own-id-01\",\"source\":\"/lms\",\"type\":\"lesson.viewed\""
+/* "ce-" and the first 24 bytes of: printf '/lms\nown-id-01' | sha256sum */
+#define OWN_EVENT_ID "ce-ba2b7dab4827ddf7ab951c674aea8e0b21816dbe586b0196"
 #define DAPR                                                                                       \
     "\"specversion\":\"1.0\",\"id\":\"dapr-id-1\",\"source\":\"lms\",\"type\":\"com.dapr.event."   \
     "sent\""
@@ -121,9 +123,10 @@ static const struct row {
     const char *event_id; /* NULL: refused with reason */
     const char *reason;
 } rows[] = {
-    {"{" OWN ",\"subject\":\"s_1\",\"time\":\"2026-01-31T10:00:00Z\",\"data\":" LESSON "}", "own-id-01", NULL},
+    {"{" OWN ",\"subject\":\"s_1\",\"time\":\"2026-01-31T10:00:00Z\",\"data\":" LESSON "}", OWN_EVENT_ID, NULL},
     {"{" OWN ",\"subject\":null,\"time\":\"2026-01-31T10:00:00Z\",\"data\":{\"student_id\":\"s_1\",\"lesson_id\":\"l\","
-     "\"duration_seconds\":60,\"completion_percentage\":50}}", "own-id-01", NULL},
+     "\"duration_seconds\":60,\"completion_percentage\":50}}", OWN_EVENT_ID, NULL},
+    {"{" OWN ",\"subject\":\"s_1\",\"time\":\"2026-01-31T10:00:00Z\",\"data_base64\":\"eyJsZXNzb25faWQiOiJsIiwiZHVyYXRpb25fc2Vjb25kcyI6NjAsImNvbXBsZXRpb25fcGVyY2VudGFnZSI6NTB9\"}", OWN_EVENT_ID, NULL},
     {"{" OWN ",\"subject\":\"other\",\"data\":" BODY "}", "body-id-1", NULL},
     {"{" DAPR ",\"data\":" BODY "}", "body-id-1", NULL},
     {"{" DAPR ",\"datacontenttype\":\"text/plain\",\"data\":" BODY_TEXT "}", "body-id-1", NULL},
