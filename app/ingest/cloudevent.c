@@ -241,20 +241,56 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena)
     return decoded;
 }
 
-/* A header that is absent has length 0. */
+struct cloudevent_headers cloudevent_headers_of(const struct http_request *request)
+{
+    return (struct cloudevent_headers){.id = request->ce_id,
+                                       .source = request->ce_source,
+                                       .specversion = request->ce_specversion,
+                                       .type = request->ce_type,
+                                       .subject = request->ce_subject,
+                                       .time = request->ce_time,
+                                       .datacontenttype = request->ce_datacontenttype};
+}
+
+/* A header that is absent has length 0. One of the four is enough, so that the error about an event
+ * without another of them names that one. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers)
 {
-    return headers->id.n > 0 && headers->source.n > 0 && headers->specversion.n > 0 &&
+    return headers->id.n > 0 || headers->source.n > 0 || headers->specversion.n > 0 ||
            headers->type.n > 0;
 }
 
-/* Decodes the header of one attribute into *ret. An absent header (value.n 0) is no error here;
- * one that cannot be decoded, or is empty when decoded, is a field error in p. */
-static void cloudevent_read_header(struct str value, const char *name, struct str *ret,
-                                   struct arena *arena, struct problem *p)
+/* The two content types of CloudEvents come first: a structured event may have ce- headers too. */
+enum cloudevent_form cloudevent_form_of(struct str content_type,
+                                        const struct cloudevent_headers *headers)
 {
-    if (value.n == 0)
+    if (http_media_type_is(content_type, STR("application/cloudevents+json")))
+        return CLOUDEVENT_STRUCTURED;
+    if (http_media_type_is(content_type, STR("application/cloudevents-batch+json")))
+        return CLOUDEVENT_BATCH;
+    if (cloudevent_is_binary(headers))
+        return CLOUDEVENT_BINARY;
+    return http_media_type_is(content_type, STR("application/json")) ? CLOUDEVENT_STRUCTURED
+                                                                     : CLOUDEVENT_NO_FORM;
+}
+
+/* Decodes the header of the attribute `name` into its member of *all. A header that cannot be
+ * decoded, is empty when decoded, or is required and absent (value.n 0) is a field error in p. */
+static void cloudevent_read_header(struct str value, const char *name,
+                                   struct cloudevent_attributes *all, struct arena *arena,
+                                   struct problem *p)
+{
+    size_t i = 0;
+    struct str *ret;
+
+    while (strcmp(attribute_table[i].name, name) != 0)
+        i++;
+    if (value.n == 0) {
+        if (attribute_table[i].required)
+            (void)cloudevent_fail(p, arena, name, "is required");
         return;
+    }
+    ret = cloudevent_attribute(all, i);
     *ret = cloudevent_decode_header(value, arena);
     if (!ret->p || ret->n == 0)
         (void)cloudevent_fail(p, arena, name, "is not properly encoded");
@@ -267,12 +303,12 @@ bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct st
 {
     struct cloudevent_attributes all = {0};
 
-    cloudevent_read_header(headers->id, "id", &all.id, arena, p);
-    cloudevent_read_header(headers->source, "source", &all.source, arena, p);
-    cloudevent_read_header(headers->specversion, "specversion", &all.specversion, arena, p);
-    cloudevent_read_header(headers->type, "type", &all.type, arena, p);
-    cloudevent_read_header(headers->subject, "subject", &all.subject, arena, p);
-    cloudevent_read_header(headers->time, "time", &all.time, arena, p);
+    cloudevent_read_header(headers->id, "id", &all, arena, p);
+    cloudevent_read_header(headers->source, "source", &all, arena, p);
+    cloudevent_read_header(headers->specversion, "specversion", &all, arena, p);
+    cloudevent_read_header(headers->type, "type", &all, arena, p);
+    cloudevent_read_header(headers->subject, "subject", &all, arena, p);
+    cloudevent_read_header(headers->time, "time", &all, arena, p);
     if (headers->datacontenttype.n > 0)
         (void)cloudevent_fail(p, arena, "datacontenttype",
                               "must not be present in binary mode, where Content-Type replaces it");
@@ -361,7 +397,7 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
 {
     *ret = (struct event_input){0};
     (void)validate_object(event_rules, body, STR(""), arena, ret, p);
-    if (!ret->has_student)
+    if (!ret->has_student && !problem_has_field(p, STR("student_id")))
         (void)cloudevent_fail(p, arena, "student_id", "is required");
     return event_input_finish(ret, now_ms, arena, p);
 }

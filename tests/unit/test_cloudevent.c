@@ -213,8 +213,29 @@ static void binary_mode_takes_attributes_from_headers(void)
                   STR("source: is not properly encoded; datacontenttype: must not be present in "
                       "binary mode, where Content-Type replaces it; data: must be a JSON "
                       "object")));
+    headers = (struct cloudevent_headers){.type = STR("lesson.viewed")};
+    CU_ASSERT_TRUE(cloudevent_is_binary(&headers));
+    p = (struct problem){0};
+    CU_ASSERT_FALSE(cloudevent_parse_binary(&headers, STR("{}"), arena, &event, &p));
+    CU_ASSERT_TRUE(
+        str_equal(cloudevent_error_line(&p, arena),
+                  STR("id: is required; source: is required; specversion: is required")));
     headers.type = STR("");
     CU_ASSERT_FALSE(cloudevent_is_binary(&headers));
+}
+
+static void form_follows_from_content_type_and_headers(void)
+{
+    const struct cloudevent_headers none = {.id = STR("")}, some = {.source = STR("/lms")};
+
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/cloudevents+json; charset=utf-8"), &some),
+                    CLOUDEVENT_STRUCTURED);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/cloudevents-batch+json"), &some),
+                    CLOUDEVENT_BATCH);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/json"), &some), CLOUDEVENT_BINARY);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("text/plain"), &some), CLOUDEVENT_BINARY);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/json"), &none), CLOUDEVENT_STRUCTURED);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("text/plain"), &none), CLOUDEVENT_NO_FORM);
 }
 
 static void bare_bodies_need_all_of_their_fields(void)
@@ -239,5 +260,6 @@ void cloudevent_tests(void)
     CU_ADD_TEST(suite, envelopes_give_events_or_field_errors);
     CU_ADD_TEST(suite, types_that_differ_are_refused);
     CU_ADD_TEST(suite, binary_mode_takes_attributes_from_headers);
+    CU_ADD_TEST(suite, form_follows_from_content_type_and_headers);
     CU_ADD_TEST(suite, bare_bodies_need_all_of_their_fields);
 }
