@@ -57,7 +57,7 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
-/* The SHA-256, in hex, of what the request asks for: of its body and, where attributes of an event
+/* The SHA-256, in hex, of what the client wants: of the body and, where attributes of an event
  * may be in ce- headers, of those that are present. The number of a header and a line break tell it
  * from its neighbours. The text's p is NULL when out of memory. */
 static struct str idempotency_digest_request(const struct exchange *x)

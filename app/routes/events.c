@@ -287,9 +287,9 @@ static struct str webhook_allowed_origin(const char *allowed, struct str origin)
     return found;
 }
 
-/* Handler of OPTIONS: the handshake by which a sender of webhooks asks whether this address expects
- * its events (CloudEvents, http-webhook.md, section 4). Without the two headers, the response of
- * every OPTIONS is no consent. The handshake gives no access: events need a token. */
+/* Handler of OPTIONS: the handshake by which a sender of webhooks learns whether this address
+ * expects its events (CloudEvents, http-webhook.md, section 4). Without the two headers, the
+ * response of every OPTIONS is no consent. The handshake gives no access: events need a token. */
 static enum step events_handshake(struct exchange *x)
 {
     struct str origin = x->request.webhook_origin, allowed = STR("");

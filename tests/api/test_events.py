@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""POST /api/v1/events: CloudEvents of publishers without Dapr; and what makes an event the same one
-again, here as on /dapr/events (docs/events.md, CloudEvents)."""
+"""POST /api/v1/events: CloudEvents of publishers without Dapr (docs/events.md, CloudEvents); and what
+makes an event the same one again, here and on /dapr/events."""
 import json
 
 import pytest
