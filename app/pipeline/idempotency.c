@@ -57,9 +57,10 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
-/* The SHA-256, in hex, of what the client wants: of the body and, where attributes of an event
- * may be in ce- headers, of those that are present. The number of a header and a line break tell it
- * from its neighbours. The text's p is NULL when out of memory. */
+/* The SHA-256, in hex, of what the client wants: of the body and, where attributes of an event may
+ * be in ce- headers, of those that are present. Each header follows its number and ends with a line
+ * break, so that no two sets of headers have the same digest. The text's p is NULL when out of
+ * memory. */
 static struct str idempotency_digest_request(const struct exchange *x)
 {
     static const struct str numbers = STR_INIT("1234567"), line_break = STR_INIT("\n");

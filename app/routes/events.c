@@ -30,7 +30,7 @@ struct student_check {
 /* State of a request between its steps. */
 struct publication {
     struct event_batch batch;     /* the events, in the order of the request */
-    struct str_list students;     /* about whom they are, each once */
+    struct str_list students;     /* the students of the events, each once */
     struct student_check *checks; /* one for each of the students */
     struct write_access access;
     bool checked; /* the first round trip has been evaluated */
@@ -54,7 +54,7 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
 }
 
 /* Adds one parsed event. faults: of its parsing; PROBLEM_NONE as the code: none. A student may
- * leave out whom the event is about, as on ingest. */
+ * leave out the own id, as on ingest. */
 static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
                             struct problem *faults, const size_t *place)
 {
