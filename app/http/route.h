@@ -69,6 +69,10 @@ enum route_flag {
     ROUTE_SERVED_LATE = 1 << 21,
     /* for the OpenAPI document again: requests must have the header X-Experience-API-Version */
     ROUTE_XAPI_VERSIONED = 1 << 22,
+    ROUTE_WEBHOOK = 1 << 23, /* grants or denies the webhook handshake of CloudEvents */
+    /* accepts CloudEvents in three forms, one of them with attributes in ce- headers, which an
+     * Idempotency-Key then covers like the body */
+    ROUTE_CLOUDEVENTS = 1 << 24,
 };
 
 struct route {

@@ -292,19 +292,14 @@ static void events_parse_json(struct exchange *x, struct events *e, bool may_be_
 /* Chooses the parser by content type and headers. An unknown content type sets x->problem. */
 static void events_parse(struct exchange *x, struct events *e)
 {
-    const struct http_request *r = &x->request;
-    const struct cloudevent_headers headers = {
-        r->ce_id,      r->ce_source, r->ce_specversion,    r->ce_type,
-        r->ce_subject, r->ce_time,   r->ce_datacontenttype};
-    bool structured = http_media_type_is(r->content_type, STR("application/cloudevents+json"));
-    bool batch = http_media_type_is(r->content_type, STR("application/cloudevents-batch+json"));
+    const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);
 
-    if (!structured && !batch && cloudevent_is_binary(&headers))
-        events_parse_binary(x, e, &headers);
-    else if (structured || batch || http_media_type_is(r->content_type, STR("application/json")))
-        events_parse_json(x, e, batch);
-    else
-        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    switch (cloudevent_form_of(x->request.content_type, &headers)) {
+    case CLOUDEVENT_STRUCTURED: events_parse_json(x, e, /* may_be_list */ false); break;
+    case CLOUDEVENT_BATCH: events_parse_json(x, e, /* may_be_list */ true); break;
+    case CLOUDEVENT_BINARY: events_parse_binary(x, e, &headers); break;
+    case CLOUDEVENT_NO_FORM: problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    }
 }
 
 /* ---- events: recording and response ---- */
