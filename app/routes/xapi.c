@@ -285,9 +285,9 @@ static bool statements_check(struct exchange *x, struct statements *s)
  * the statement is ignored. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
 {
-    bool erased = item->problem.code == PROBLEM_NOT_FOUND;
-
-    if (item->problem.code != PROBLEM_NONE && !erased && x->problem.code == PROBLEM_NONE)
+    if (item->record.is_erased)
+        return;
+    if (item->problem.code != PROBLEM_NONE && x->problem.code == PROBLEM_NONE)
         x->problem = item->problem;
     else if (item->record.duplicate && !xapi_marks_equal(item->record.previous_mark, item->mark))
         statements_fail_conflict(x);
