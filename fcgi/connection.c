@@ -88,6 +88,7 @@ static const struct {
     {STR_INIT("HTTP_DAPR_API_TOKEN"),           REQUEST(api_token), true},
     {STR_INIT("HTTP_ACCEPT"),                   REQUEST(accept), false},
     {STR_INIT("HTTP_X_EXPERIENCE_API_VERSION"), REQUEST(xapi_version), true},
+    {STR_INIT("HTTP_WEBHOOK_REQUEST_ORIGIN"),   REQUEST(webhook_origin), true},
     {STR_INIT("HTTP_CE_ID"),                    REQUEST(ce_id), true},
     {STR_INIT("HTTP_CE_SOURCE"),                REQUEST(ce_source), true},
     {STR_INIT("HTTP_CE_SPECVERSION"),           REQUEST(ce_specversion), true},

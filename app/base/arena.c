@@ -125,8 +125,8 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-/* Makes a new block with room for at least `room` bytes the current one. The free rest of the old
- * block stays unused until the next reset. False when malloc fails. */
+/* Allocates a block with room for at least `room` bytes, which becomes the current one. The free
+ * rest of the old block stays unused until the next reset. False when malloc fails. */
 static bool arena_add_block(struct arena *arena, size_t room)
 {
     size_t size = room > arena->first_block ? room : arena->first_block;

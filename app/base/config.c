@@ -332,6 +332,27 @@ static void check_callbacks(struct loader *l)
                     "is shorter than %d bytes", HMAC_SECRET_MIN);
 }
 
+/* Each of WEBHOOK_ORIGINS is * or a DNS name. It is sent in a response header, where a character of
+ * another kind could end the header. */
+static void check_webhook_origins(struct loader *l)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+    struct str rest = str_of(l->config->webhook_origins);
+
+    while (rest.n > 0) {
+        struct str word = str_trim(str_cut(&rest, ','));
+        size_t n = 0;
+
+        while (n < word.n && strchr(allowed, word.p[n]))
+            n++;
+        if (word.n == 0 || (n < word.n && !str_equal(word, STR("*"))))
+            config_fail(l, "WEBHOOK_ORIGINS",
+                        "\"%.*s\" is neither * nor a DNS name like events.example.org",
+                        STR_ARG(word));
+    }
+}
+
 /* Checks that concern several settings, or that the type of a single row cannot express. */
 static void check_rows_together(struct loader *l)
 {
@@ -342,6 +363,7 @@ static void check_rows_together(struct loader *l)
         check_key_lines(l, l->config->audit_key_file ? "AUDIT_KEY_FILE" : "AUDIT_KEY",
                         l->config->audit_key);
     check_callbacks(l);
+    check_webhook_origins(l);
 }
 
 const char *config_environment(const char *name)

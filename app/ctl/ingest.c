@@ -92,8 +92,9 @@ static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
     return until;
 }
 
-/* Writes the position to a new file and renames it to FILE.done, so that FILE.done is always
- * complete. Standard input has no position. */
+/* Writes the position, which is an offset in bytes and the number of lines before it, to a new file
+ * and renames it to FILE.done, so that FILE.done is always complete. Standard input has no
+ * position. */
 static void upload_save_position(struct upload *s)
 {
     char path[4096];

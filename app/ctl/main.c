@@ -29,6 +29,7 @@ static const struct subcommand *const subcommands[] = {
     &log_hash_subcommand,
     &config_subcommand,
     &nginx_locations_subcommand,
+    &dapr_operations_subcommand,
 };
 /* clang-format on */
 

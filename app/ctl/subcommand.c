@@ -42,7 +42,8 @@ bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, str
     return false;
 }
 
-/* The replies are ignored: if there is none, the next command finds Redis away as well. */
+/* Any command makes the store connect, and the handshake of a connection measures the clock. The
+ * reply is ignored: if there is none, the next command finds Redis away as well. */
 int64_t subcommand_now_ms(struct engine *engine)
 {
     int64_t unused_ms;

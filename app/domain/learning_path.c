@@ -17,7 +17,7 @@ static const double expected_gain = 0.5;
 /* The simulated learner after the steps that have been chosen so far. */
 struct progress {
     const struct catalogue *catalogue;
-    struct learner learner;   /* expected values after those steps */
+    struct learner learner;   /* predicted values after the steps of the path */
     bool done[CATALOGUE_MAX]; /* done[i]: item i of the catalogue is a step of the path */
 };
 

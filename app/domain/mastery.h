@@ -60,7 +60,7 @@ struct mastery_state {
     uint32_t active_days; /* bit i: there was an event on day - i */
     struct evidence evidence[EVIDENCE_COMPONENTS];
     bool stated; /* `calculate` was the last change of the components; ends with the next event */
-    bool own_weights;              /* the last statement came with weights */
+    bool own_weights;              /* the last `calculate` had weights of its own */
     double components[COMPONENTS]; /* stated components, exactly as sent; undefined unless stated */
     double weights[COMPONENTS];    /* stated or default weights; undefined unless stated */
     int64_t stated_at_ms;  /* time of the last `calculate` until this day; INT64_MIN: never */

@@ -74,8 +74,8 @@ bool hedges_g(const struct moments *a, const struct moments *b, double *ret);
  * (equal - 1) / 2) / (n - 1), where `below` values are smaller and `equal` values are equal to it;
  * 50 when n is 1. */
 double percentile_rank(const double *sorted, size_t n, double value);
-/* Returns 1 + the number of higher values. Rank 1 is the best, and equal values have the same rank.
- */
+/* Returns 1 + the number of values above `value`, which need not be one of them. sorted: ascending.
+ * Rank 1 is the best, and equal values have the same rank. */
 size_t rank_of(const double *sorted, size_t n, double value);
 
 /* Compares one value of two students; a difference of up to 1e-9 counts as equal. */

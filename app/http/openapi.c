@@ -96,24 +96,54 @@ static void openapi_write_parameters(const struct entry *entry, struct jw *w)
     jw_array_end(w);
 }
 
+/* Writes the members of a schema: of an object by the rules, or of a list of such objects. */
+static void openapi_write_objects(const struct rule *rules, bool many, struct jw *w)
+{
+    if (many) {
+        jw_text(w, "type", "array");
+        jw_object(w, "items");
+    }
+    jw_text(w, "type", "object");
+    schema_write_fields(rules, SCHEMA_REQUEST, w);
+    if (many)
+        jw_object_end(w);
+}
+
 /* Writes the schema of the body of a route with ROUTE_RAW_BODY: an object by the rules, or a list
- * of such objects. The loop runs once for each of the two. */
+ * of such objects. */
 static void openapi_write_one_or_many(const struct rule *rules, struct jw *w)
 {
     jw_array(w, "anyOf");
     for (int many = 0; many <= 1; many++) {
         jw_object(w, NULL);
-        if (many) {
-            jw_text(w, "type", "array");
-            jw_object(w, "items");
-        }
-        jw_text(w, "type", "object");
-        schema_write_fields(rules, SCHEMA_REQUEST, w);
-        if (many)
-            jw_object_end(w);
+        openapi_write_objects(rules, many, w);
         jw_object_end(w);
     }
     jw_array_end(w);
+}
+
+/* Writes the three forms of a body with CloudEvents: one event, a batch, and the data of an event
+ * whose attributes are in headers. */
+static void openapi_write_cloudevents(const struct rule *rules, struct jw *w)
+{
+    static const char *const types[] = {"application/cloudevents+json",
+                                        "application/cloudevents-batch+json", "application/json"};
+    enum { ONE, BATCH, BINARY, FORMS };
+
+    jw_object(w, "content");
+    for (int form = ONE; form < FORMS; form++) {
+        jw_object(w, types[form]);
+        jw_object(w, "schema");
+        if (form == BINARY) {
+            jw_text(w, "type", "object");
+            jw_text(w, "description", "The data alone, with the attributes in ce- headers");
+        } else {
+            openapi_write_objects(rules, form == BATCH, w);
+        }
+        jw_object_end(w);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
 }
 
 /* Writes the request body, if the route has rules for one. A body is required when at least one of
@@ -127,6 +157,11 @@ static void openapi_write_body(const struct route *route, struct jw *w)
         required |= rule->source == IN_BODY && rule->required;
     jw_object(w, "requestBody");
     jw_bool(w, "required", required);
+    if (route->flags & ROUTE_CLOUDEVENTS) {
+        openapi_write_cloudevents(route->rules, w);
+        jw_object_end(w);
+        return;
+    }
     schema_begin_content(route->body_type ? route->body_type : "application/json", w);
     if (route->flags & ROUTE_RAW_BODY) {
         openapi_write_one_or_many(route->rules, w);
@@ -232,7 +267,7 @@ static void openapi_write_names(const struct entry *entry, struct jw *w)
         jw_text(w, "operationId", text);
         (void)snprintf(text, sizeof text, "Alias of %s", route->pattern);
         jw_text(w, "description", text);
-        jw_bool(w, "deprecated", false);
+        jw_bool(w, "deprecated", false); /* clients may go on using it */
     }
     if (route->summary)
         jw_text(w, "summary", route->summary);

@@ -32,6 +32,9 @@ static const char *const replayed_values[] = {"true", NULL};
 #define RESPONSE(flags, statuses, name_, type_, ...) \
     {OF_RESPONSE, flags, statuses, {.name = name_, .type = type_, __VA_ARGS__}, NULL}
 #define ON(...) {__VA_ARGS__}
+#define CE(header, attribute) \
+    REQUEST(ROUTE_CLOUDEVENTS, header, RULE_TEXT, .description = \
+        "Binary mode: the attribute " attribute " of the event, percent-encoded")
 
 static const struct header headers[] = {
     REQUEST(0, "X-Request-ID", RULE_TEXT, .description =
@@ -49,6 +52,10 @@ static const struct header headers[] = {
         "submit a batch"),
     REQUEST(ROUTE_XAPI_VERSIONED, "X-Experience-API-Version", RULE_TEXT, .required = true,
         .description = "1.0 or 1.0.x"),
+    CE("ce-id", "id"), CE("ce-source", "source"), CE("ce-specversion", "specversion"),
+    CE("ce-type", "type"), CE("ce-subject", "subject"), CE("ce-time", "time"),
+    REQUEST(ROUTE_WEBHOOK, "WebHook-Request-Origin", RULE_TEXT, .description =
+        "DNS name of the sender that asks whether its events are expected"),
 
     RESPONSE(0, ON(0), "X-Request-ID", RULE_TEXT, .required = true,
         .description = "That of the request, or a new UUID"),
@@ -69,6 +76,10 @@ static const struct header headers[] = {
         .description = "The supported version"),
     RESPONSE(ROUTE_XAPI, ON(0), "X-Experience-API-Consistent-Through", RULE_TIME,
         .required = true, .description = "All that was stored before this time can be queried"),
+    RESPONSE(ROUTE_WEBHOOK, ON(204), "WebHook-Allowed-Origin", RULE_TEXT, .description =
+        "The sender whose events are expected, or *; absent: they are not"),
+    RESPONSE(ROUTE_WEBHOOK, ON(204), "WebHook-Allowed-Rate", RULE_INT, .min = 1,
+        .max = (double)INFINITY, .description = "Requests a minute that are accepted"),
     RESPONSE(0, ON(401, 403), "WWW-Authenticate", RULE_TEXT, .description =
         "The Bearer challenge: with error=\"invalid_token\" (401) when credentials were sent and "
         "refused, with error=\"insufficient_scope\" on 403"),

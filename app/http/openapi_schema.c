@@ -82,7 +82,8 @@ static void schema_write_map(const struct rule *rule, enum schema_side side, str
     jw_object_end(w);
 }
 
-/* Writes the elements of a list of numbers; min and max are bounds of each number. */
+/* Writes the schema of the elements of a list of numbers. min and max of the rule are the bounds of
+ * each number, not of the length of the list. */
 static void schema_write_numbers(const struct rule *rule, struct jw *w)
 {
     jw_object(w, "items");

@@ -69,10 +69,14 @@ enum route_flag {
     ROUTE_SERVED_LATE = 1 << 21,
     /* for the OpenAPI document again: requests must have the header X-Experience-API-Version */
     ROUTE_XAPI_VERSIONED = 1 << 22,
+    ROUTE_WEBHOOK = 1 << 23, /* grants or denies the webhook handshake of CloudEvents */
+    /* accepts CloudEvents in three forms, one of them with attributes in ce- headers, which an
+     * Idempotency-Key then covers like the body */
+    ROUTE_CLOUDEVENTS = 1 << 24,
     /* Dapr's sidecar delivers events here. It repeats what gets an error for ever, so the handler
      * accepts a body of any size that nginx passes on, and nginx drops what is larger (hazards
      * Y1). */
-    ROUTE_DELIVERY = 1 << 23,
+    ROUTE_DELIVERY = 1 << 25,
 };
 
 struct route {

@@ -7,6 +7,8 @@
 
 #include "app/base/base64.h"
 #include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
 #include "app/base/json_write.h"
 #include "app/base/percent.h"
 #include "app/base/utf8.h"
@@ -17,8 +19,10 @@
 /* The type that Dapr gives to an event whose publisher sent no envelope. */
 #define DAPR_WRAPPED_TYPE "com.dapr.event.sent"
 
-/* Roughly the longest text of cloudevent_error_line, in bytes. */
-enum { CLOUDEVENT_ERROR_LINE_MAX = 1000 };
+enum {
+    ERROR_LINE_MAX = 1000, /* roughly the longest text of cloudevent_error_line, in bytes */
+    IDENTITY_BYTES = 24,   /* bytes of the digest in an event id of cloudevent_make_id */
+};
 
 /* Adds a field error to p. Always returns false, so that callers can `return` it. */
 static bool cloudevent_fail(struct problem *p, struct arena *arena, const char *field,
@@ -196,8 +200,6 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
         return cloudevent_fail(p, arena, "data_base64", "must not be present together with data");
     if (!data && !base64)
         return cloudevent_fail(p, arena, "data", "is required");
-    /* Dapr makes an envelope with data_base64 when a raw payload's content type is not JSON */
-    ret->made_by_dapr = ret->made_by_dapr || base64;
     ret->data =
         data ? cloudevent_read_data(data, arena, p) : cloudevent_decode_base64(base64, arena, p);
     return p->code == PROBLEM_NONE;
@@ -239,20 +241,56 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena)
     return decoded;
 }
 
-/* A header that is absent has length 0. */
+struct cloudevent_headers cloudevent_headers_of(const struct http_request *request)
+{
+    return (struct cloudevent_headers){.id = request->ce_id,
+                                       .source = request->ce_source,
+                                       .specversion = request->ce_specversion,
+                                       .type = request->ce_type,
+                                       .subject = request->ce_subject,
+                                       .time = request->ce_time,
+                                       .datacontenttype = request->ce_datacontenttype};
+}
+
+/* A header that is absent has length 0. One of the four is enough, so that the error about an event
+ * without another of them names that one. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers)
 {
-    return headers->id.n > 0 && headers->source.n > 0 && headers->specversion.n > 0 &&
+    return headers->id.n > 0 || headers->source.n > 0 || headers->specversion.n > 0 ||
            headers->type.n > 0;
 }
 
-/* Decodes the header of one attribute into *ret. An absent header (value.n 0) is no error here;
- * one that cannot be decoded, or is empty when decoded, is a field error in p. */
-static void cloudevent_read_header(struct str value, const char *name, struct str *ret,
-                                   struct arena *arena, struct problem *p)
+/* The two content types of CloudEvents come first: a structured event may have ce- headers too. */
+enum cloudevent_form cloudevent_form_of(struct str content_type,
+                                        const struct cloudevent_headers *headers)
 {
-    if (value.n == 0)
+    if (http_media_type_is(content_type, STR("application/cloudevents+json")))
+        return CLOUDEVENT_STRUCTURED;
+    if (http_media_type_is(content_type, STR("application/cloudevents-batch+json")))
+        return CLOUDEVENT_BATCH;
+    if (cloudevent_is_binary(headers))
+        return CLOUDEVENT_BINARY;
+    return http_media_type_is(content_type, STR("application/json")) ? CLOUDEVENT_STRUCTURED
+                                                                     : CLOUDEVENT_NO_FORM;
+}
+
+/* Decodes the header of the attribute `name` into its member of *all. A header that cannot be
+ * decoded, is empty when decoded, or is required and absent (value.n 0) is a field error in p. */
+static void cloudevent_read_header(struct str value, const char *name,
+                                   struct cloudevent_attributes *all, struct arena *arena,
+                                   struct problem *p)
+{
+    size_t i = 0;
+    struct str *ret;
+
+    while (strcmp(attribute_table[i].name, name) != 0)
+        i++;
+    if (value.n == 0) {
+        if (attribute_table[i].required)
+            (void)cloudevent_fail(p, arena, name, "is required");
         return;
+    }
+    ret = cloudevent_attribute(all, i);
     *ret = cloudevent_decode_header(value, arena);
     if (!ret->p || ret->n == 0)
         (void)cloudevent_fail(p, arena, name, "is not properly encoded");
@@ -265,12 +303,12 @@ bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct st
 {
     struct cloudevent_attributes all = {0};
 
-    cloudevent_read_header(headers->id, "id", &all.id, arena, p);
-    cloudevent_read_header(headers->source, "source", &all.source, arena, p);
-    cloudevent_read_header(headers->specversion, "specversion", &all.specversion, arena, p);
-    cloudevent_read_header(headers->type, "type", &all.type, arena, p);
-    cloudevent_read_header(headers->subject, "subject", &all.subject, arena, p);
-    cloudevent_read_header(headers->time, "time", &all.time, arena, p);
+    cloudevent_read_header(headers->id, "id", &all, arena, p);
+    cloudevent_read_header(headers->source, "source", &all, arena, p);
+    cloudevent_read_header(headers->specversion, "specversion", &all, arena, p);
+    cloudevent_read_header(headers->type, "type", &all, arena, p);
+    cloudevent_read_header(headers->subject, "subject", &all, arena, p);
+    cloudevent_read_header(headers->time, "time", &all, arena, p);
     if (headers->datacontenttype.n > 0)
         (void)cloudevent_fail(p, arena, "datacontenttype",
                               "must not be present in binary mode, where Content-Type replaces it");
@@ -308,6 +346,25 @@ static void cloudevent_add_field(struct json_object *body, struct json_object *p
             body, name, json_object_new_string_len(from_envelope.p, (int)from_envelope.n));
 }
 
+/* Returns the event id of an event whose data have none. It is made of source and id together,
+ * because an id is unique only within its source (CloudEvents, spec.md, "id"), and by a digest,
+ * because both may be any text. Neither has a line break, so it separates them. The result's p is
+ * NULL when out of memory. */
+static struct str cloudevent_make_id(const struct cloudevent *event, struct arena *arena)
+{
+    unsigned char bytes[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest;
+
+    digest_init(&digest);
+    digest_update(&digest, event->source);
+    digest_update(&digest, STR("\n"));
+    digest_update(&digest, event->id);
+    digest_final(&digest, bytes);
+    hex_print(bytes, IDENTITY_BYTES, hex);
+    return arena_printf(arena, "ce-%s", hex);
+}
+
 /* Builds the body that a client of POST .../ingest would have sent; NULL when out of memory. Id and
  * time of an envelope made by Dapr are not used: Dapr makes new ones at each delivery, so the
  * payload must have its own. */
@@ -315,11 +372,12 @@ static struct json_object *cloudevent_make_body(const struct cloudevent *event, 
 {
     const struct str none = {0};
     bool is_own_envelope = !event->made_by_dapr;
+    struct str id = is_own_envelope ? cloudevent_make_id(event, arena) : none;
     struct json_object *body = json_value_new_object(arena), *data = event->data, *inner;
 
-    if (!body)
+    if (!body || (is_own_envelope && !id.p))
         return NULL;
-    cloudevent_add_field(body, event->data, "event_id", is_own_envelope ? event->id : none);
+    cloudevent_add_field(body, event->data, "event_id", id);
     cloudevent_add_field(body, event->data, "event_type",
                          cloudevent_is_event_type(event->type) ? event->type : none);
     cloudevent_add_field(body, event->data, "student_id", event->subject);
@@ -339,7 +397,7 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
 {
     *ret = (struct event_input){0};
     (void)validate_object(event_rules, body, STR(""), arena, ret, p);
-    if (!ret->has_student)
+    if (!ret->has_student && !problem_has_field(p, STR("student_id")))
         (void)cloudevent_fail(p, arena, "student_id", "is required");
     return event_input_finish(ret, now_ms, arena, p);
 }
@@ -401,8 +459,7 @@ struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
     buf_init(&out, arena);
     if (!p->fields)
         buf_text(&out, p->message);
-    for (const struct field_error *e = p->fields; e && out.n < CLOUDEVENT_ERROR_LINE_MAX;
-         e = e->next) {
+    for (const struct field_error *e = p->fields; e && out.n < ERROR_LINE_MAX; e = e->next) {
         if (out.n > 0)
             buf_text(&out, "; ");
         buf_str(&out, e->field);

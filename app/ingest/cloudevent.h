@@ -4,6 +4,7 @@
 #ifndef INGEST_CLOUDEVENT_H
 #define INGEST_CLOUDEVENT_H
 
+#include "app/http/request.h"
 #include "app/ingest/event_input.h"
 
 /* A parsed CloudEvent. Its texts point into the JSON or the headers that were parsed, or into the
@@ -27,9 +28,20 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 struct cloudevent_headers {
     struct str id, source, specversion, type, subject, time, datacontenttype;
 };
-/* True when the headers of the four required attributes (id, source, specversion, type) are
- * present. */
+struct cloudevent_headers cloudevent_headers_of(const struct http_request *request);
+/* True when a header of the four required attributes (id, source, specversion, type) is present. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers);
+
+/* The forms of a request with CloudEvents (HTTP protocol binding, section 3). */
+enum cloudevent_form {
+    CLOUDEVENT_NO_FORM,    /* neither a content type of CloudEvents or JSON, nor ce- headers */
+    CLOUDEVENT_STRUCTURED, /* one event in JSON, also as application/json */
+    CLOUDEVENT_BATCH,      /* a list of events in JSON */
+    CLOUDEVENT_BINARY,     /* one event, its attributes in headers */
+};
+enum cloudevent_form cloudevent_form_of(struct str content_type,
+                                        const struct cloudevent_headers *headers);
+
 /* Parses a CloudEvent in binary mode. False with field errors in p. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p);
@@ -39,8 +51,10 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
 /* Converts a CloudEvent to a learning event that has passed all checks. The CloudEvent's data is
  * either a whole body of POST .../ingest, or only the member `data` of such a body. Fields that the
- * data lacks are read from the envelope: type, id, subject (the student), time, source. When both
- * have a field, that of the data counts. student_id is required. False with field errors in p. */
+ * data lacks are read from the envelope: type, subject (the student), time, source. When both have
+ * a field, that of the data counts. An event whose data have no event_id is identified by source
+ * and id together: its event id is "ce-" and a digest of both. student_id is required. False with
+ * field errors in p. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p);
 /* Parses the JSON object whose base64 the JSON string holds; NULL with a field error in p. */

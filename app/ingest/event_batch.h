@@ -28,8 +28,8 @@ struct event_batch_item {
     struct event_input input; /* event that passed event_input_finish, with its student */
     struct str mark; /* mark of a counted event: text stored under its id (struct record) */
     /* set by event_batch_step when the item is done */
-    struct problem problem; /* PROBLEM_NONE: recorded, or a duplicate; NOT_FOUND: the student is
-                             * erased; FORBIDDEN: consent to data processing is withdrawn;
+    struct problem problem; /* PROBLEM_NONE: recorded, or a duplicate; FORBIDDEN: the student is
+                             * erased (record.is_erased), or has withdrawn consent;
                              * SERVICE_UNAVAILABLE: the client may send the event again */
     struct record record;   /* operation that records the event, with its results */
     /* used by event_batch_step alone; zeroed by the caller */

@@ -114,7 +114,7 @@ static bool is_replaced(struct metrics_header *header, long long serving, int64_
     if (serving >= atomic_load(&header->permit_serving))
         return true;
     if (atomic_compare_exchange_strong(&header->permit_short_since_ms, &since, now_ms))
-        since = now_ms; /* this process is the first to notice */
+        since = now_ms; /* this process is the first to notice that one is missing */
     return now_ms < since || now_ms - since >= REPLACEMENT_WAIT_MS;
 }
 

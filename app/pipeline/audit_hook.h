@@ -20,8 +20,8 @@
 
 #include "app/pipeline/exchange.h"
 
-/* Adds the events of an exchange whose response is complete, whether or not the client received it.
- * Does nothing without a route. */
+/* Adds the audit events of an exchange whose response is complete, whether or not the client
+ * received it, to the queue of the audit log. Does nothing for a request that matched no route. */
 void audit_hook_record(struct exchange *x);
 
 #endif

@@ -23,13 +23,14 @@ enum {
 };
 
 struct idempotency {
-    struct command *acquire;      /* the command that acquires the key's record */
-    struct command *registration; /* lists the record for an erasure; NULL: about no student */
+    struct command *acquire;        /* the command that acquires the key's record */
+    struct command **registrations; /* list the record for erasures, one for each student */
+    size_t registration_count;
     struct command *save; /* stores the response; NULL: the request has no success to store */
     struct str key;       /* Redis key of that record */
     struct str marker;    /* id that the change stores when it is made; empty until acquired */
     struct str
-        digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
+        digest; /* of idempotency_digest_request; the same key with another one is a conflict */
     struct str owner; /* random token of this request, in hex */
     bool is_owner; /* whether this request owns the key, or may own it, and must still end that */
 };
@@ -54,6 +55,35 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     digest_sha256(text, digest);
     hex_print(digest, DIGEST_SIZE, hex);
     return arena_copy(arena, str_of(hex));
+}
+
+/* The SHA-256, in hex, of what the client wants: of the body and, where attributes of an event may
+ * be in ce- headers, of those that are present. Each header follows its number and ends with a line
+ * break, so that no two sets of headers have the same digest. The text's p is NULL when out of
+ * memory. */
+static struct str idempotency_digest_request(const struct exchange *x)
+{
+    static const struct str numbers = STR_INIT("1234567"), line_break = STR_INIT("\n");
+    const struct http_request *r = &x->request;
+    const struct str attributes[] = {r->ce_id,      r->ce_source, r->ce_specversion,    r->ce_type,
+                                     r->ce_subject, r->ce_time,   r->ce_datacontenttype};
+    bool has_attributes = x->route->flags & ROUTE_CLOUDEVENTS;
+    unsigned char bytes[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest;
+
+    digest_init(&digest);
+    for (size_t i = 0; has_attributes && i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+        if (attributes[i].n == 0)
+            continue;
+        digest_update(&digest, (struct str){numbers.p + i, 1});
+        digest_update(&digest, attributes[i]);
+        digest_update(&digest, line_break);
+    }
+    digest_update(&digest, r->body);
+    digest_final(&digest, bytes);
+    hex_print(bytes, sizeof(bytes), hex);
+    return arena_copy(x->arena, str_of(hex));
 }
 
 /* A random token, in hex. Redis compares it, so that a request whose time of ownership is over
@@ -82,7 +112,7 @@ static struct idempotency *idempotency_new(struct exchange *x)
     if (!i || !route_and_key.p)
         return NULL;
     hash = idempotency_digest(x->arena, route_and_key);
-    i->digest = idempotency_digest(x->arena, x->request.body);
+    i->digest = idempotency_digest_request(x);
     i->owner = idempotency_new_owner(x->arena);
     i->key = idempotency_key(x->arena, role_names[x->caller.role], x->caller.user, hash);
     return hash.p && i->digest.p && i->owner.p && i->key.p ? i : NULL;
@@ -93,6 +123,7 @@ static struct idempotency *idempotency_new(struct exchange *x)
  * x->problem set, for an invalid key or when out of memory. */
 bool idempotency_queue_acquire(struct exchange *x)
 {
+    struct str subject = exchange_subject(x);
     struct idempotency *i;
     int64_t running_ms;
 
@@ -110,9 +141,25 @@ bool idempotency_queue_acquire(struct exchange *x)
     }
     running_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
     i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
-    if (exchange_subject(x).n > 0) /* so that the student's erasure deletes this record too */
-        i->registration = idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
-    return true;
+    if (subject.n > 0)
+        idempotency_queue_students(x, &(struct str_list){&subject, 1});
+    return x->problem.code == PROBLEM_NONE;
+}
+
+void idempotency_queue_students(struct exchange *x, const struct str_list *students)
+{
+    struct idempotency *i = x->idempotency;
+
+    if (!i || students->n == 0)
+        return;
+    i->registrations = arena_array(x->arena, students->n, sizeof(struct command *));
+    if (!i->registrations) {
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return;
+    }
+    for (i->registration_count = 0; i->registration_count < students->n; i->registration_count++)
+        i->registrations[i->registration_count] =
+            idempotency_cmd_register(&x->pipeline, students->v[i->registration_count], i->key);
 }
 
 static const char location[] = "Location";
@@ -159,8 +206,10 @@ bool idempotency_on_replies(struct exchange *x)
     if (!idempotency_parse_acquire(i->acquire, i->owner, &record, &x->problem))
         return false;
     i->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
-    if (i->registration && !reply_expect_int(i->registration->reply, &unused_listed, &x->problem))
-        return false;
+    for (size_t k = 0; k < i->registration_count; k++) {
+        if (!reply_expect_int(i->registrations[k]->reply, &unused_listed, &x->problem))
+            return false;
+    }
     if (i->is_owner) {
         i->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
         if (!i->marker.p) /* without it a repetition would make the change again */
@@ -178,8 +227,10 @@ bool idempotency_on_replies(struct exchange *x)
     return false;
 }
 
-/* True when the request ends with an error of the server after its handler may have written: the
- * change may have been made. Other errors are refusals, before which nothing was written. */
+/* True when the change may have been made although the request does not end with success. The first
+ * round trip acquires the key and reads, so only a later one can write; and an error below 500 is a
+ * refusal, before which nothing was written. PROBLEM_NONE: the response itself could not be made.
+ */
 static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&

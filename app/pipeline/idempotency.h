@@ -22,6 +22,10 @@
  * true, without the header or on a route without ROUTE_IDEMPOTENT. Returns false with x->problem.
  */
 bool idempotency_queue_acquire(struct exchange *x);
+/* For a handler that has parsed the students of the request itself; to be called in its first step.
+ * Lists the record of the key for each of them, so that the erasure of a student deletes it. Does
+ * nothing without a key. Sets x->problem when out of memory. */
+void idempotency_queue_students(struct exchange *x, const struct str_list *students);
 /* To be called after each round trip. Returns true when the handler may run; false when x->problem
  * is set or x->response holds a complete replayed response. */
 bool idempotency_on_replies(struct exchange *x);

@@ -126,9 +126,10 @@ static bool submit_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are a digest
- * of the marker in the key's record instead. So a repeated request, whose first response got lost,
- * finds the batch that it created. The p of the id is NULL when out of memory. */
+/* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are instead a
+ * digest of the marker, a random text that the first request with the key has stored and that each
+ * repetition reads. So a repeated request, whose first response got lost, finds the batch that it
+ * created. The p of the id is NULL when out of memory. */
 static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };

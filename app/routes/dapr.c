@@ -284,24 +284,21 @@ static void events_parse_json(struct exchange *x, struct events *e, bool may_be_
 /* Chooses the parser by content type and headers. An unknown content type sets x->problem. */
 static void events_parse(struct exchange *x, struct events *e)
 {
-    const struct http_request *r = &x->request;
-    const struct cloudevent_headers headers = {
-        r->ce_id,      r->ce_source, r->ce_specversion,    r->ce_type,
-        r->ce_subject, r->ce_time,   r->ce_datacontenttype};
-    bool structured = http_media_type_is(r->content_type, STR("application/cloudevents+json"));
-    bool batch = http_media_type_is(r->content_type, STR("application/cloudevents-batch+json"));
-    bool json = http_media_type_is(r->content_type, STR("application/json"));
+    const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);
+    bool may_be_bulk = http_media_type_is(x->request.content_type, STR("application/json"));
     struct problem too_large = {0};
 
-    if (r->body.n > (json ? BULK_MAX : EVENT_MAX)) {
+    if (x->request.body.n > (may_be_bulk ? BULK_MAX : EVENT_MAX)) {
         problem_set(&too_large, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
         events_drop_body(x, e, &too_large);
-    } else if (!structured && !batch && cloudevent_is_binary(&headers))
-        events_parse_binary(x, e, &headers);
-    else if (structured || batch || json)
-        events_parse_json(x, e, batch);
-    else
-        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+        return;
+    }
+    switch (cloudevent_form_of(x->request.content_type, &headers)) {
+    case CLOUDEVENT_STRUCTURED: events_parse_json(x, e, /* may_be_list */ false); break;
+    case CLOUDEVENT_BATCH: events_parse_json(x, e, /* may_be_list */ true); break;
+    case CLOUDEVENT_BINARY: events_parse_binary(x, e, &headers); break;
+    case CLOUDEVENT_NO_FORM: problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    }
 }
 
 /* ---- events: recording and response ---- */
@@ -350,9 +347,10 @@ static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erase
     return true;
 }
 
-/* Moves a letter to its next stage. A letter about an erased student is not stored; one whose
- * student was erased between the two looks is removed again, because the erasure may have searched
- * the dead letters before. If Redis fails, the event must not be lost, so its outcome is RETRY. */
+/* Moves a dead letter to its next stage. Whether its student is erased is read before the letter is
+ * stored, and with that command again: if the student was erased in between, the letter is removed,
+ * because the erasure may have searched the dead letters before. If Redis fails, the event must not
+ * be lost, so its outcome is RETRY. */
 static void letter_advance(struct exchange *x, struct delivery *d)
 {
     struct str id = STR("");

@@ -73,7 +73,8 @@ static enum step ops_ready(struct exchange *x)
 {
     static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
                                                         [DAPR_HEALTHY] = "healthy",
-                                                        [DAPR_UNAVAILABLE] = "unavailable"};
+                                                        [DAPR_UNAVAILABLE] = "unavailable",
+                                                        [DAPR_UNHEALTHY] = "unhealthy"};
     struct readiness_state state = readiness_get(x->engine, clock_monotonic_us());
     int64_t ahead_ms = 0;
     bool ready = !state.problem && !x->engine->draining;
@@ -262,7 +263,8 @@ static enum step ops_docs(struct exchange *x)
 static const char *const breaker_states[] = {"closed", "open", "half_open", NULL};
 static const char *const ready_states[] = {"ready", "not_ready", NULL};
 static const char *const health_states[] = {"healthy", NULL};
-static const char *const dependency_states[] = {"healthy", "unavailable", "not_configured", NULL};
+static const char *const dependency_states[] = {"healthy", "unavailable", "unhealthy",
+                                                "not_configured", NULL};
 
 static const struct rule info_response[] = RULES(
     FIELD(TEXT, "name", "mastery-engine"),

@@ -6,7 +6,6 @@
  * student is erased (a tombstone in Redis), and the mark, a digest of the statement that is
  * already stored under its id. Nothing is written before every statement has passed. */
 #include "app/ingest/xapi.h"
-#include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
@@ -18,7 +17,7 @@
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
-#include "app/store/cohort.h"
+#include "app/routes/write_access.h"
 #include "app/store/erasure.h"
 #include "app/store/student.h"
 
@@ -28,17 +27,17 @@ struct entry {
     struct command *mark;            /* reads the digest of the statement stored under this id */
     struct command *consent;         /* reads the consents of the student */
     struct command *tombstone;       /* reads whether the student is erased */
-    struct command *student_cohorts; /* reads the student's cohorts; NULL unless a teacher calls */
+    struct command *student_cohorts; /* of write_access_queue */
 };
 
 /* State of a request between its steps. */
 struct statements {
     struct entry *v; /* the n statements of the request, in its order */
     size_t n;
-    bool is_list;                    /* true: the body is a list; false: it is one statement */
-    struct command *teacher_cohorts; /* reads the caller's cohorts; NULL unless a teacher calls */
-    struct event_batch batch;        /* the statements to record: those that are not stored yet */
-    bool checked;                    /* the first round trip has been evaluated */
+    bool is_list; /* true: the body is a list; false: it is one statement */
+    struct write_access access;
+    struct event_batch batch; /* the statements to record: those that are not stored yet */
+    bool checked;             /* the first round trip has been evaluated */
 };
 
 /* ---- parsing ---- */
@@ -190,30 +189,13 @@ static struct json_object *statements_parse_body(struct exchange *x)
 
 /* ---- rights, consent and known ids ---- */
 
-/* Decides whether the caller may write about the student of the statement. Sets x->problem if not;
- * for a teacher, queues the cohorts on which the decision depends. */
-static void entry_queue_access(struct exchange *x, struct statements *s, struct entry *e)
-{
-    switch (access_decide(ACCESS_WRITE_STUDENT, &x->caller, e->event.input.student)) {
-    case VERDICT_YES: break;
-    case VERDICT_NO:
-    case VERDICT_IF_MEMBER:
-    case VERDICT_IF_OWN_COHORT: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); break;
-    case VERDICT_IF_OWN_STUDENT:
-        e->student_cohorts = cohort_cmd_of_student(&x->pipeline, e->event.input.student);
-        if (!s->teacher_cohorts)
-            s->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
-        break;
-    }
-}
-
 /* Queues everything that decides whether the statements may be recorded, in one round trip. */
 static void statements_queue(struct exchange *x, struct statements *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         struct entry *e = &s->v[i];
 
-        entry_queue_access(x, s, e);
+        e->student_cohorts = write_access_queue(x, &s->access, e->event.input.student);
         if (e->event.ignored)
             continue;
         e->consent = student_cmd_consent(&x->pipeline, e->event.input.student);
@@ -233,21 +215,6 @@ static struct statements *statements_begin(struct exchange *x)
     if (x->problem.code == PROBLEM_NONE)
         statements_queue(x, s);
     return x->problem.code == PROBLEM_NONE ? s : NULL;
-}
-
-/* Checks the access of a teacher to the student of every statement, when the cohorts have been
- * read. Sets x->problem if one is denied. */
-static void statements_check_access(struct exchange *x, const struct statements *s)
-{
-    for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++) {
-        bool granted = true;
-
-        if (s->v[i].student_cohorts &&
-            cohort_parse_teaches(s->v[i].student_cohorts, s->teacher_cohorts, &granted,
-                                 &x->problem) &&
-            !granted)
-            problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
-    }
 }
 
 /* Sets the problem "conflict" (status 409): the id belongs to a different stored statement. */
@@ -297,7 +264,8 @@ static void entry_check(struct exchange *x, struct statements *s, struct entry *
  * fails. */
 static bool statements_check(struct exchange *x, struct statements *s)
 {
-    statements_check_access(x, s);
+    for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++)
+        write_access_check(x, &s->access, s->v[i].student_cohorts);
     for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++)
         entry_check(x, s, &s->v[i]);
     s->batch.now_ms = x->now_ms;
@@ -317,9 +285,9 @@ static bool statements_check(struct exchange *x, struct statements *s)
  * the statement is ignored. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
 {
-    bool erased = item->problem.code == PROBLEM_NOT_FOUND;
-
-    if (item->problem.code != PROBLEM_NONE && !erased && x->problem.code == PROBLEM_NONE)
+    if (item->record.is_erased)
+        return;
+    if (item->problem.code != PROBLEM_NONE && x->problem.code == PROBLEM_NONE)
         x->problem = item->problem;
     else if (item->record.duplicate && !xapi_marks_equal(item->record.previous_mark, item->mark))
         statements_fail_conflict(x);

@@ -24,8 +24,8 @@ void process_set_signals(void)
     for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++)
         (void)sigaddset(&set, blocked[i]);
     (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGUSR2, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE */
+    (void)signal(SIGUSR2, SIG_IGN); /* has no meaning here, and would end the process */
 }
 
 /* Only root can read /proc/PID/mem of a process that is not dumpable, or attach to it by ptrace. */

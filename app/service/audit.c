@@ -52,8 +52,8 @@ enum audit_stage {
  */
 enum { AUDIT_BUCKETS = 2 * SHARDS };
 
-/* The events of the batch that one command sends: audit.order[first .. first + n - 1]. A batch has
- * one group of a bucket at most. */
+/* Those events of the batch that are sent by one command, all of the same bucket:
+ * audit.order[first .. first + n - 1]. For each bucket a batch has at most one group. */
 struct audit_group {
     struct command *command; /* records the events, or queries whether they are recorded */
     size_t first, n;

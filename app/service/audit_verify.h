@@ -41,7 +41,7 @@ struct audit_check {
     uint64_t seals, records; /* numbers of those that were checked and found intact */
     struct audit_link link;  /* the latest seal that was checked; seal_number 0: none yet */
     /* internal to the implementation: callers do not use them */
-    char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal before that of `link` */
+    char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal that precedes `link` in the chain */
 };
 
 /* The audit_check functions return false when they find a fault; call none of them after that.

@@ -97,6 +97,15 @@ static const char *callback_url_refusal(const struct config *config,
     return NULL;
 }
 
+/* Whether there are exactly two slashes before the host: libcurl also accepts one or three. */
+static bool callback_has_two_slashes(const char *text, const char *scheme)
+{
+    size_t n = scheme ? strlen(scheme) : 0;
+
+    return n > 0 && strncasecmp(text, scheme, n) == 0 && strncmp(text + n, "://", 3) == 0 &&
+           text[n + 3] != '/';
+}
+
 /* Copies the URL because libcurl needs a NUL at its end. Without memory for the copy the URL is
  * refused as well ("is not a URL"). */
 const char *callback_refusal(const struct config *config, struct str url)
@@ -106,7 +115,8 @@ const char *callback_refusal(const struct config *config, struct str url)
     struct callback_url parsed;
 
     if (text && callback_parse_url(text, &parsed)) {
-        reason = callback_url_refusal(config, &parsed);
+        if (callback_has_two_slashes(text, parsed.scheme))
+            reason = callback_url_refusal(config, &parsed);
         callback_release_url(&parsed);
     }
     free(text);

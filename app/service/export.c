@@ -101,9 +101,10 @@ static void export_close_section(struct export *e)
     e->section_index++;
 }
 
-/* Writes the replies to the last step's commands, then queues the commands of the next step: for
- * the same section while this has another page, else for the next section. A reader that queues no
- * commands has no values, so its section stays empty and the next one follows. */
+/* Writes the data of the last step's replies to the export, then queues the commands of the next
+ * step: for the same section while this has another page, else for the next section. Each section
+ * has a reader, which queues its commands; when it queues none, there are no data, so the section
+ * stays empty and the next one follows. */
 static void export_advance(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
     struct export_read *r = &e->read;

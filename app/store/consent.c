@@ -6,7 +6,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* Builds KEYS (the first four) and ARGV of consent_change.lua. */
+/* Builds KEYS (the first four) and ARGV of consent_change.lua. The name of the consent is its field
+ * in the consent record; its letter is in the profile while the consent is withdrawn. */
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change)
 {
     struct arena *arena = pipeline->arena;

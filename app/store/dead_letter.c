@@ -183,7 +183,8 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
     return true;
 }
 
-/* A letter of another form exists, too, with its other members empty. */
+/* A text that cannot be parsed as a letter is one all the same, so that it can be listed and
+ * removed: the members of *ret that it does not give stay empty. */
 bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
                            struct dead_letter *ret, struct problem *p)
 {

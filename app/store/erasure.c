@@ -73,6 +73,9 @@ struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
         (struct str[]){stream, from, text, command_int(arena, SEARCH_BYTES)});
 }
 
+/* The reply is a list: the entries that were found, the id of the last entry that was examined, and
+ * 1 if there are more. reply_problem also serves when out of memory: it makes an internal error of
+ * a reply that is none. */
 bool erasure_parse_search(const struct command *command, struct arena *arena,
                           struct erasure_part *ret, struct problem *p)
 {
@@ -187,6 +190,8 @@ struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                        command_int(pipeline->arena, offset + count - 1)});
 }
 
+/* The indexes of the student's records elsewhere (ERASE_AT_END) go last: the phases before this one
+ * find these records by them. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s)
 {
     struct str argv[STUDENT_KEY_COUNT + 2];

@@ -52,7 +52,9 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
 /* Stores the response. The reply is 1; 0: not stored. */
 struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                                      const struct idempotency_record *record);
-/* Gives the key free, also for another body. Only when no change was made. */
+/* For a request that has made no change: deletes the record, so that the key may be used with
+ * another body. A record that was taken over from an earlier request, whose change may have been
+ * made, is kept as by idempotency_cmd_end. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
 /* For a change that may have been made: a repetition with the same body continues at once, under
  * the same id of the change. */

@@ -66,7 +66,7 @@ static int journal_put_student(struct pipeline *pipeline, struct str student, st
 }
 
 /* Puts the arguments of one entry into args, and returns their number. student_index: the index in
- * KEYS of the student's keys, or 0. */
+ * KEYS, from 1, of the first of the student's keys; 0: the entry concerns no student. */
 static int journal_put_entry(struct pipeline *pipeline, const struct journal_effects *effects,
                              int student_index, struct str *args)
 {

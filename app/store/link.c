@@ -27,6 +27,8 @@
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
     LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once */
+    LINK_TEXT_MAX =
+        32 << 20, /* bytes of one text in a reply; this program stores far smaller ones */
     /* A script call begins with EVALSHA, digest and number of keys. */
     LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
     CONTROL_ARENA_SIZE = 16384,  /* bytes of the first block of control_arena */
@@ -112,11 +114,17 @@ void link_allow_blocking(struct link *link, int ms)
     link->block_ms = ms;
 }
 
-/* Records the reason `why` for link_error() and returns event. Copies the text, because
- * link_close() frees the memory that it may be in. */
-static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
+/* Copies the text, because link_close() frees the memory that it may be in. */
+void link_record_error(struct link *link, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
+}
+
+/* Records the reason `why` for link_error() and returns event. The reason is another one than that
+ * the server is the wrong one, for which there is link_fail_server. */
+static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
+{
+    link_record_error(link, why);
     link->wrong_server = false;
     return event;
 }
@@ -344,8 +352,8 @@ static bool link_role_is_master(const redisReply *reply)
     return reply_text(reply_at(reply, 0), &role) == REPLY_OK && str_equal(role, STR("master"));
 }
 
-/* Checks the reply to one of the link's own commands. LINK_BROKEN: an error that may be temporary.
- */
+/* Checks the reply to one of the commands that the link itself sends (AUTH, ROLE, ...). Returns
+ * LINK_READY if it is good. LINK_BROKEN: an error that may be temporary. */
 static enum link_event link_check_control_reply(struct link *link, const redisReply *reply)
 {
     if (!reply)
@@ -486,7 +494,8 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
  * used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE when
  * the socket has no bytes, or an event that ends the connection. The slices are small because
  * hiredis moves the rest of its buffer to the front after each reply: for many replies in one
- * large piece that would cost the square of its size. */
+ * large piece that would cost the square of its size. What the parser has not processed is one text
+ * that is not complete, of any size that its header claims (hazards H7). */
 static enum link_event link_feed(struct link *link)
 {
     size_t slice;
@@ -509,6 +518,9 @@ static enum link_event link_feed(struct link *link)
     slice = link->read_n - link->fed_n;
     if (slice > LINK_FEED_SIZE)
         slice = LINK_FEED_SIZE;
+    if (link->context->reader->len - link->context->reader->pos > LINK_TEXT_MAX)
+        return link_fail(link, LINK_UNUSABLE,
+                         "a text in a reply is larger than any of this program");
     if (redisReaderFeed(link->context->reader, link->read_buffer + link->fed_n, slice) != REDIS_OK)
         return link_fail(link, LINK_UNUSABLE, "out of memory for a reply");
     link->fed_n += slice;

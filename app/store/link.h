@@ -104,6 +104,8 @@ bool link_wants_write(const struct link *link);    /* the write buffer is not em
 size_t link_sent_count(const struct link *link);   /* number of commands without a reply */
 /* Why the latest connection failed or ended; "" before. */
 const char *link_error(const struct link *link);
+/* Records a reason that leaves the connection open. */
+void link_record_error(struct link *link, const char *why);
 /* The same if it was because of the server's role, or because it is loading its data; else NULL.
  * The text names no host or user. */
 const char *link_wrong_server_error(const struct link *link);

@@ -298,13 +298,17 @@ static void store_release_reply(void *reply)
  * although the connection works. Any other reply ends a series of failures, unless it shows that
  * the server is the wrong one, which counts when the connection is closed. */
 static void store_count_reply(struct store *store, const struct command *command,
-                              enum reply_error error, int64_t now_us)
+                              const redisReply *reply, int64_t now_us)
 {
+    enum reply_error error = reply_error_of(reply);
+
     (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
-    if (error == REPLY_STORE_UNAVAILABLE)
+    if (error == REPLY_STORE_UNAVAILABLE) {
+        link_record_error(store->link, reply->str);
         breaker_failure(&store->breaker, now_us, /* at_once */ false);
-    else if (store->breaker.state == BREAKER_CLOSED && error != REPLY_WRONG_SERVER)
+    } else if (store->breaker.state == BREAKER_CLOSED && error != REPLY_WRONG_SERVER) {
         store->breaker.failures = 0;
+    }
 }
 
 /* Whether the server has refused every write of a pipeline whose replies have all arrived: it has
@@ -339,7 +343,7 @@ static void store_accept_reply(struct store *store, struct command *command, red
 {
     struct pipeline *pipeline = command->pipeline;
 
-    store_count_reply(store, command, reply_error_of(reply), now_us);
+    store_count_reply(store, command, reply, now_us);
     if (arena_defer(pipeline->arena, store_release_reply, reply))
         command->reply = reply;
     if (++pipeline->reply_count < pipeline->count)
@@ -482,6 +486,7 @@ static void store_check_time_limits(struct store *store, int64_t now_us)
     if (link_check_time_limit(store->link, now_us) == LINK_TIMED_OUT) {
         store_disconnect(store, now_us, LINK_TIMED_OUT);
     } else if (store_time_to_stall_us(store, now_us) <= 0) {
+        link_record_error(store->link, "Redis does not reply");
         breaker_failure(&store->breaker, now_us, /* at_once */ true);
         store_probe(store, now_us);
     }

@@ -80,7 +80,8 @@ bool student_parse_days(const struct command *command, struct mastery_state *ret
 enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
 /* A change of a student, which Redis makes as a whole or not at all: profile, snapshots, journal
- * entry (from which the worker derives further updates) and mark of the event. It is made only if
+ * entry (from which the worker derives further updates) and mark of the event, by which the same
+ * event is recognised when it is repeated. It is made only if
  * the packed state in Redis still equals `expected` and the student is not erased. */
 struct student_change {
     struct str student;

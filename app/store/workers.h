@@ -9,8 +9,15 @@
 
 enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 }; /* most workers; expiry of the hash */
 
-/* State of the Dapr sidecar as a worker sees it, for dependencies.dapr of /ready. */
-enum dapr_state { DAPR_NOT_CONFIGURED, DAPR_HEALTHY, DAPR_UNAVAILABLE, DAPR_STATES };
+/* State of the Dapr sidecar as a worker sees it, for dependencies.dapr of /ready; a later one is
+ * worse. */
+enum dapr_state {
+    DAPR_NOT_CONFIGURED,
+    DAPR_HEALTHY,
+    DAPR_UNAVAILABLE, /* the sidecar or the broker does not accept events at present */
+    DAPR_UNHEALTHY,   /* the sidecar refuses all events until a configuration is corrected */
+    DAPR_STATES
+};
 
 struct worker_heartbeat {
     struct str id;

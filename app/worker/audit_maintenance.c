@@ -142,7 +142,8 @@ static bool audit_aggregate(struct task *task, struct audit_counted_read *reads,
     return true;
 }
 
-/* The reply to HSCAN: stores the cursor for the next step, and aggregates the counters. */
+/* The reply to HSCAN: stores the cursor for the next step, and aggregates the counters. Counters
+ * that could not be aggregated stay in the hash until the next scan of the shard. */
 static void audit_on_reads(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;

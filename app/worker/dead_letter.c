@@ -44,7 +44,8 @@ static struct command *dead_letter_queue_add(struct pipeline *pipeline,
     return dead_letter_cmd_add(pipeline, &letter, now_ms);
 }
 
-/* The reply to the removal of the dead letter, whose entry an erasure has removed. */
+/* The reply to the removal of the dead letter. It was added for an entry of a stream that an
+ * erasure of the student has removed meanwhile, so the letter must not stay either. */
 static void dead_letter_on_removed(struct task *task)
 {
     dead_letter_end(task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);

@@ -11,14 +11,7 @@
 #include "app/store/lease.h"
 #include "app/worker/dead_letter.h"
 
-enum {
-    /* attempts before an event that the broker does not accept becomes a dead letter */
-    ATTEMPTS_MAX = 5,
-    BACKOFFS_MAX = 4, /* how many times the pause after a failure grows */
-};
-
-/* constant pause while the sidecar is unavailable */
-static const int64_t UNAVAILABLE_PAUSE_US = 1000000;
+enum { BACKOFFS_MAX = 3 }; /* how many times the pause after a failure grows */
 
 /* ---- the end of an attempt ---- */
 
@@ -83,7 +76,6 @@ static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
     jw_int(jw, "shard", shard);
     jw_bool(jw, "readable", s->entry.message.event.p != NULL);
     jw_int(jw, "status", s->http_status);
-    jw_int(jw, "tries", s->failed_attempts);
     jw_text(jw, "consequence", "kept as a dead letter");
     log_end(log);
 }
@@ -158,33 +150,27 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
 
     if (result->recovered)
         outbox_resume_all(outbox);
-    if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_UNREACHABLE)
-        outbox_count(outbox, "failed");
-    if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_REFUSED)
-        s->failed_attempts++;
-    if (result->outcome == PUBLISH_REFUSED ||
-        (result->outcome == PUBLISH_FAILED && s->failed_attempts >= ATTEMPTS_MAX)) {
-        s->http_status = result->status;
-        outbox_put_dead_letter(outbox, shard,
-                               arena_printf(s->task->arena, "publish: %ld after %d tries: %s",
-                                            result->status, s->failed_attempts, result->excerpt));
-        return;
-    }
     switch (result->outcome) {
     case PUBLISH_OK:
         outbox_count(outbox, "published");
         outbox_entry_done(s);
         break;
-    case PUBLISH_FAILED: outbox_back_off(outbox, shard); break;
-    case PUBLISH_MISCONFIGURED: /* an operator has to act: a long pause at once */
-        s->backoffs = BACKOFFS_MAX - 1;
+    case PUBLISH_REFUSED:
+        s->http_status = result->status;
+        outbox_put_dead_letter(
+            outbox, shard,
+            arena_printf(s->task->arena, "publish: %ld: %s", result->status, result->excerpt));
+        return;
+    case PUBLISH_AWAY:
+        outbox_count(outbox, "failed");
+        s->waits_for_sidecar = true;
         outbox_back_off(outbox, shard);
         break;
-    case PUBLISH_UNREACHABLE: /* a constant pause: the circuit breaker limits the attempts */
-        s->waits_for_sidecar = true;
-        outbox_pause(outbox, shard, UNAVAILABLE_PAUSE_US);
+    case PUBLISH_MISCONFIGURED: /* an operator has to act: the longest pause at once */
+        outbox_count(outbox, "failed");
+        s->backoffs = BACKOFFS_MAX;
+        outbox_back_off(outbox, shard);
         break;
-    case PUBLISH_REFUSED: /* became a dead letter above */
     case PUBLISH_CANCELLED: break;
     }
     outbox_end_attempt(outbox, shard);
@@ -204,7 +190,7 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
 
     if (!str_equal(str_of(s->tried_id), s->entry.id)) {
         (void)snprintf(s->tried_id, sizeof(s->tried_id), "%.*s", STR_ARG(s->entry.id));
-        s->failed_attempts = s->backoffs = 0;
+        s->backoffs = 0;
         s->http_status = 0;
     }
     if (!s->entry.message.event.p) {
@@ -277,6 +263,7 @@ static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
     }
     outbox->shards->v[shard].outbox_pending = false;
     outbox->shards->v[shard].outbox_busy = true;
+    s->waits_for_sidecar = false;
     s->erasures_seen = metrics_erasures(w->engine->metrics);
     s->remove_cmd = done.n > 0 ? outbox_cmd_remove(&s->task->pipeline, shard, w->id, done) : NULL;
     s->read_cmd = outbox_cmd_next(&s->task->pipeline, shard, done);
@@ -285,7 +272,8 @@ static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 }
 
 /* Starts an attempt for the shard if none is running, this worker holds its lease, and an entry is
- * to be removed or published. A draining worker only removes entries that are done. */
+ * to be removed or published. A draining worker only removes entries that are done. The pause after
+ * a failure ends early for the probes of a circuit that is open. */
 static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -296,10 +284,18 @@ static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
     if (!must_remove &&
         (!outbox->shards->v[shard].outbox_pending || worker_draining(outbox->worker)))
         return;
-    if (outbox->worker->now_us < s->next_run_us)
+    if (outbox->worker->now_us < s->next_run_us &&
+        !(s->waits_for_sidecar && sidecar_limits_attempts(outbox->sidecar)))
         worker_wake_at(outbox->worker, s->next_run_us);
     else if (must_remove || sidecar_can_publish(outbox->sidecar, outbox->reading))
         outbox_begin_attempt(outbox, shard);
+}
+
+/* Returns true if the shard is this worker's and has, or may have, events to publish. */
+static bool outbox_has_events(const struct outbox *outbox, unsigned shard)
+{
+    return shards_lease_held(outbox->shards, shard) &&
+           (outbox->v[shard].task || outbox->shards->v[shard].outbox_pending);
 }
 
 /* Starts the attempts that are due. Each call begins with another shard, so that the limit of the
@@ -310,6 +306,9 @@ void outbox_tick(struct outbox *outbox)
 
     if (!worker_publishes(outbox->worker))
         return;
-    for (unsigned i = 0; i < SHARDS; i++)
+    outbox->sidecar->events_wait = false;
+    for (unsigned i = 0; i < SHARDS; i++) {
         outbox_tick_shard(outbox, (first + i) % SHARDS);
+        outbox->sidecar->events_wait |= outbox_has_events(outbox, i);
+    }
 }

@@ -24,10 +24,9 @@ struct outbox_shard {
     char tried_id[STREAM_ID_SIZE];  /* id of the entry of the last attempt */
     char remove_id[STREAM_ID_SIZE]; /* id of the entry to remove from Redis; empty: none */
     int64_t next_run_us;            /* monotonic; earliest start of the next attempt */
-    int failed_attempts;            /* failed attempts of this worker to publish tried_id */
     int backoffs;                   /* pauses in succession, each longer than the one before */
     long http_status;               /* HTTP status of the last response to tried_id; 0: none */
-    bool waits_for_sidecar;         /* true: next_run_us is the pause for an unavailable sidecar */
+    bool waits_for_sidecar;         /* true: the last attempt ended with PUBLISH_AWAY */
 };
 
 struct outbox {

@@ -5,12 +5,14 @@
  * passed to the owner of the publication (outbox.c), which decides what happens to the event. */
 #include "app/worker/sidecar.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/obs/trace.h"
 
-enum { FAILURES_TO_OPEN = 5 }; /* failures in succession that open the circuit */
+enum { FAILURES_TO_OPEN = 3 }; /* failures in succession that open the circuit */
 
 /* time from opening the circuit to the probe that tests the sidecar */
 static const int64_t OPEN_US = 1000000;
@@ -18,79 +20,111 @@ static const int64_t HEALTH_INTERVAL_US = 5000000; /* between two health checks 
 
 /* ---- results ---- */
 
-/* Returns what the result of an HTTP call means for the event. A status that is not in the table,
- * for example 500, means that the broker did not accept the event. */
-static enum publish_outcome sidecar_outcome(const struct http_call *call)
-{
-    static const struct {
-        long from, to; /* first and last HTTP status of the row */
-        enum publish_outcome outcome;
-    } table[] = {
-        {200, 299, PUBLISH_OK},
-        {400, 401, PUBLISH_MISCONFIGURED}, /* 400: no pub/sub component at all; 401: wrong token */
-        {403, 403, PUBLISH_REFUSED},       /* this app may not publish to the topic */
-        {404, 404, PUBLISH_MISCONFIGURED}, /* no pub/sub component of that name */
-    };
+static const char cure_component[] =
+    "set DAPR_PUBSUB to a pub/sub component that the sidecar has loaded and whose scopes name this "
+    "app, and DAPR_TOPIC_UPDATES to a topic";
 
-    if (call->result == CURLE_ABORTED_BY_CALLBACK)
-        return PUBLISH_CANCELLED;
-    if (call->result != CURLE_OK)
-        return PUBLISH_UNREACHABLE;
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        if (call->status >= table[i].from && call->status <= table[i].to)
-            return table[i].outcome;
-    }
-    return PUBLISH_FAILED;
+/* What the response to a publish means; the first row that fits holds. Only a refusal says
+ * something about the event: every other error of the sidecar, above all 500 while the broker is
+ * away, would be the same for any event (hazards Y3). */
+static const struct verdict {
+    long from, to;          /* first and last HTTP status of the row; 0: there was no response */
+    const char *error_code; /* Dapr's error code, in quotes, that the body contains; NULL: any */
+    enum publish_outcome outcome;
+    const char *reason; /* label of METRIC_OUTBOX_FAILURES; NULL: not a failure */
+    const char *cure;   /* what the operator can do */
+} verdicts[] = {
+    {0, 0, NULL, PUBLISH_AWAY, "unreachable",
+     "start the sidecar, or correct DAPR_HTTP_ENDPOINT or DAPR_HTTP_PORT"},
+    {200, 299, NULL, PUBLISH_OK, NULL, NULL},
+    {400, 400, NULL, PUBLISH_MISCONFIGURED, "component", cure_component},
+    {401, 401, NULL, PUBLISH_MISCONFIGURED, "token",
+     "set DAPR_API_TOKEN to the token that the sidecar requires"},
+    {403, 403, NULL, PUBLISH_REFUSED, "forbidden", NULL},
+    {404, 404, NULL, PUBLISH_MISCONFIGURED, "component", cure_component},
+    {413, 413, NULL, PUBLISH_REFUSED, "too_large", NULL},
+    {500, 500, "\"ERR_PUBSUB_CLOUD_EVENTS_SER\"", PUBLISH_REFUSED, "event", NULL},
+    {1, LONG_MAX, NULL, PUBLISH_AWAY, "broker",
+     "look at the message broker, and at the sidecar's log"},
+};
+
+static const struct verdict *const verdict_unreachable = &verdicts[0];
+
+/* Returns the row of the result of an HTTP call. */
+static const struct verdict *sidecar_verdict(const struct http_call *call)
+{
+    long status = call->result == CURLE_OK ? call->status : 0;
+    const struct verdict *v = verdicts;
+
+    /* the last row fits every status but 0 */
+    while (status < v->from || status > v->to ||
+           (v->error_code && !strstr(call->excerpt, v->error_code)))
+        v++;
+    return v;
 }
 
-/* Reports a changed state of the circuit breaker in metrics and log. While the sidecar is
- * unavailable, the states open and half-open alternate; the log has only one line for all of that
- * time. */
+/* Writes one log line when the trouble begins, becomes another one, or ends. While the sidecar or
+ * the broker is away, timeouts and errors alternate: they count as the same trouble. Failures that
+ * have not opened the circuit yet are not reported. */
+static void sidecar_report_trouble(struct sidecar *sidecar)
+{
+    struct log *log = sidecar->worker->engine->log;
+    const struct verdict *now = sidecar->trouble, *before = sidecar->reported_trouble;
+    bool away = now && now->outcome == PUBLISH_AWAY;
+    struct jw *jw;
+
+    if (now == before || (away && before && before->outcome == PUBLISH_AWAY) ||
+        (away && sidecar->breaker.state == BREAKER_CLOSED))
+        return;
+    sidecar->reported_trouble = now;
+    if (!now) {
+        (void)log_begin(log, LOG_INFO, "dapr.back");
+        log_end(log);
+        return;
+    }
+    jw = away ? log_begin(log, LOG_WARNING, "dapr.away")
+              : log_begin(log, LOG_ERROR, "dapr.misconfigured");
+    jw_text(jw, "reason", now->reason);
+    jw_text(jw, "cure", now->cure);
+    jw_text(jw, "consequence", "events are kept");
+    log_end(log);
+}
+
+/* Reports a changed state of the circuit breaker in the metrics. */
 static void sidecar_report_breaker(struct sidecar *sidecar)
 {
-    const struct engine *engine = sidecar->worker->engine;
     const struct breaker *breaker = &sidecar->breaker;
-    struct jw *jw;
 
     if (sidecar->reported_state == breaker->state)
         return;
-    metrics_set_breaker(engine->metrics, METRIC_SERVICE_DAPR, (enum breaker_gauge)breaker->state,
-                        breaker->failures, breaker->opened_at_ms);
-    if (sidecar->reported_state == BREAKER_CLOSED) {
-        jw = log_begin(engine->log, LOG_WARNING, "dapr.away");
-        jw_int(jw, "failures", (int64_t)breaker->failures);
-        jw_text(jw, "consequence", "events are kept");
-        log_end(engine->log);
-    } else if (breaker->state == BREAKER_CLOSED) {
-        (void)log_begin(engine->log, LOG_INFO, "dapr.back");
-        log_end(engine->log);
-    }
+    metrics_set_breaker(sidecar->worker->engine->metrics, METRIC_SERVICE_DAPR,
+                        (enum breaker_gauge)breaker->state, breaker->failures,
+                        breaker->opened_at_ms);
     sidecar->reported_state = breaker->state;
 }
 
-/* Records the outcome in the circuit breaker. Every response except a failure of the broker shows
- * that the sidecar is available, and closes the circuit. A misconfigured sidecar is available but
- * not healthy. */
-static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome outcome)
+/* Records the result of an attempt to publish in the circuit breaker. Every response except those
+ * of PUBLISH_AWAY shows that the sidecar is available, and closes the circuit. */
+static void sidecar_record_verdict(struct sidecar *sidecar, const struct verdict *verdict)
 {
-    int64_t now_us = sidecar->worker->now_us;
+    sidecar->last_contact_us = sidecar->worker->now_us;
+    if (verdict->reason)
+        metrics_add(sidecar->worker->engine->metrics, METRIC_OUTBOX_FAILURES, verdict->reason, NULL,
+                    1);
+    if (verdict->outcome == PUBLISH_AWAY)
+        breaker_failure(&sidecar->breaker, sidecar->worker->now_us, /* at_once */ false);
+    else
+        breaker_success(&sidecar->breaker);
+    sidecar->trouble = verdict->cure ? verdict : NULL;
+}
 
-    sidecar->last_contact_us = now_us;
-    switch (outcome) {
-    case PUBLISH_OK:
-    case PUBLISH_REFUSED:
-    case PUBLISH_MISCONFIGURED: breaker_success(&sidecar->breaker); break;
-    case PUBLISH_FAILED:
-    case PUBLISH_UNREACHABLE:
-        breaker_failure(&sidecar->breaker, now_us, /* at_once */ false);
-        break;
-    case PUBLISH_CANCELLED:
-        /* a cancelled probe has tested nothing: the circuit opens again, until another probe */
-        if (sidecar->breaker.state == BREAKER_HALF_OPEN)
-            breaker_failure(&sidecar->breaker, now_us, /* at_once */ false);
-        return;
-    }
-    sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
+/* An attempt was cancelled. A cancelled probe has tested nothing: the circuit opens again, until
+ * another probe. */
+static void sidecar_record_cancelled(struct sidecar *sidecar)
+{
+    sidecar->last_contact_us = sidecar->worker->now_us;
+    if (sidecar->breaker.state == BREAKER_HALF_OPEN)
+        breaker_failure(&sidecar->breaker, sidecar->worker->now_us, /* at_once */ false);
 }
 
 /* Closed circuit: up to PUBLISHERS events at a time. Open or half-open circuit: one event as the
@@ -113,30 +147,39 @@ bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
     return false;
 }
 
+bool sidecar_limits_attempts(const struct sidecar *sidecar)
+{
+    return sidecar->breaker.state != BREAKER_CLOSED;
+}
+
 /* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))
         return DAPR_NOT_CONFIGURED;
-    return sidecar->healthy ? DAPR_HEALTHY : DAPR_UNAVAILABLE;
+    if (!sidecar->trouble)
+        return DAPR_HEALTHY;
+    return sidecar->trouble->outcome == PUBLISH_AWAY ? DAPR_UNAVAILABLE : DAPR_UNHEALTHY;
 }
 
 /* ---- health ---- */
 
-/* The health check is over. */
+/* The health check is over. The sidecar passes it while the broker is away, and it needs neither
+ * token nor component: as long as events wait, only publishing them shows that a trouble is over.
+ * Without an event (an erasure may have removed it, or another worker has its shard now) there is
+ * no other sign. */
 static void sidecar_on_health(struct http_call *call)
 {
     struct sidecar *sidecar = call->owner;
-    bool healthy = call->result == CURLE_OK && call->status / 100 == 2;
 
     sidecar->checking_health = false;
     sidecar->last_contact_us = sidecar->worker->now_us;
-    /* If the circuit is half-open without a running probe, an erasure has removed the event that
-     * was to be the probe. There may be no other event that could be the probe, so this response
-     * closes the circuit instead. */
-    if (healthy && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
+    if (call->result != CURLE_OK || call->status / 100 != 2) {
+        sidecar->trouble = verdict_unreachable;
+    } else if (!sidecar->events_wait) {
         breaker_success(&sidecar->breaker);
-    sidecar->healthy = healthy && sidecar->breaker.state == BREAKER_CLOSED;
+        sidecar->trouble = NULL;
+    }
 }
 
 /* Sends a health check if the last contact is HEALTH_INTERVAL_US ago. It is needed because the
@@ -168,17 +211,24 @@ static void sidecar_check_health(struct sidecar *sidecar)
 static void sidecar_on_response(struct http_call *call)
 {
     struct publisher *p = call->owner;
-    const struct breaker *breaker = &p->sidecar->breaker;
-    bool was_closed = breaker->state == BREAKER_CLOSED;
+    struct sidecar *sidecar = p->sidecar;
+    bool was_closed = sidecar->breaker.state == BREAKER_CLOSED;
     struct publish_result result = {
-        .outcome = sidecar_outcome(call), .status = call->status, .excerpt = call->excerpt};
+        .outcome = PUBLISH_CANCELLED, .status = call->status, .excerpt = call->excerpt};
 
     p->busy = false;
-    p->sidecar->publishing--;
+    sidecar->publishing--;
     curl_slist_free_all(p->headers);
     p->headers = NULL;
-    sidecar_record_outcome(p->sidecar, result.outcome);
-    result.recovered = !was_closed && breaker->state == BREAKER_CLOSED;
+    if (call->result == CURLE_ABORTED_BY_CALLBACK) {
+        sidecar_record_cancelled(sidecar);
+    } else {
+        const struct verdict *verdict = sidecar_verdict(call);
+
+        sidecar_record_verdict(sidecar, verdict);
+        result.outcome = verdict->outcome;
+    }
+    result.recovered = !was_closed && sidecar->breaker.state == BREAKER_CLOSED;
     p->publication.on_result(p->publication.owner, p->publication.shard, &result);
 }
 
@@ -282,6 +332,7 @@ bool sidecar_open(struct sidecar *sidecar)
     char *base;
 
     breaker_init(&sidecar->breaker, FAILURES_TO_OPEN, OPEN_US);
+    sidecar->trouble = verdict_unreachable; /* until the first response */
     if (!worker_publishes(sidecar->worker))
         return true;
     base = sidecar_base_url(config);
@@ -312,6 +363,7 @@ void sidecar_tick(struct sidecar *sidecar)
     if (!worker_publishes(sidecar->worker))
         return;
     sidecar_report_breaker(sidecar);
+    sidecar_report_trouble(sidecar);
     if (!worker_draining(sidecar->worker))
         sidecar_check_health(sidecar);
 }

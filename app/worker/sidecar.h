@@ -13,14 +13,13 @@
 
 enum { PUBLISHERS = 32 }; /* most events that are being published at the same time */
 
-/* What the response of the sidecar means for the event; sidecar.c has the table of HTTP
- * statuses. */
+/* What the response of the sidecar means for the event. */
 enum publish_outcome {
     PUBLISH_OK,            /* the broker has the event */
-    PUBLISH_REFUSED,       /* the sidecar will never accept the event */
+    PUBLISH_REFUSED,       /* the sidecar will never accept this event; it may accept others */
     PUBLISH_MISCONFIGURED, /* an operator has to change the configuration of the sidecar or ours */
-    PUBLISH_FAILED,        /* the broker did not accept the event; it may the next time */
-    PUBLISH_UNREACHABLE,   /* there was no response */
+    PUBLISH_AWAY,          /* the sidecar or the broker is not available; nothing is wrong with the
+                              event */
     PUBLISH_CANCELLED,     /* may_send returned false; nothing was sent */
 };
 
@@ -30,6 +29,8 @@ struct publish_result {
     long status;         /* HTTP status of the response; 0: no response */
     const char *excerpt; /* start of the response body; valid until on_result returns */
 };
+
+struct verdict; /* a row of the table of responses in sidecar.c */
 
 /* One event to publish. message must live until on_result is called. */
 struct publication {
@@ -58,12 +59,15 @@ struct sidecar {
     struct publisher publishers[PUBLISHERS];
     size_t publishing; /* number of busy publishers */
     struct breaker breaker;
-    enum breaker_state reported_state; /* state of the breaker in the latest metrics and log line */
-    char *url, *health_url;            /* owned; for events, for health checks; NULL: no Dapr */
-    struct http_call health;           /* request for the health of the sidecar */
-    bool checking_health;              /* true: this request is running */
-    bool healthy;                      /* true: the last response was a success or a refusal */
-    int64_t last_contact_us;           /* monotonic; last response or health request; 0: none */
+    enum breaker_state reported_state; /* state of the breaker in the latest metrics */
+    /* What the latest response says against the sidecar, and what the latest line of the log said;
+     * NULL: nothing. */
+    const struct verdict *trouble, *reported_trouble;
+    bool events_wait;        /* set by outbox.c: this worker has events to publish */
+    char *url, *health_url;  /* owned; for events, for health checks; NULL: no Dapr */
+    struct http_call health; /* request for the health of the sidecar */
+    bool checking_health;    /* true: this request is running */
+    int64_t last_contact_us; /* monotonic; last response or health request; 0: none */
 };
 
 /* Builds the URLs. Returns false when out of memory. sidecar_close must be called in any case. */
@@ -75,6 +79,9 @@ enum dapr_state sidecar_state(const struct sidecar *sidecar);
  * being read from Redis and will be published next. If the circuit is open, the worker wakes when
  * its probe (one request that tests the sidecar) is due. */
 bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to);
+/* Returns true while the circuit is not closed: then sidecar_can_publish alone decides when an
+ * event is tried again. */
+bool sidecar_limits_attempts(const struct sidecar *sidecar);
 /* Starts to publish an event; sidecar_can_publish must have returned true. Returns false without
  * memory; on_result is not called in that case. */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication);

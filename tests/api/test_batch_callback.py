@@ -221,6 +221,8 @@ def test_batch_without_a_callback_calls_nobody(start, start_worker, receiver, st
 
 REFUSED = [
     "http://hooks.example/ended",
+    "https:/hooks.example/ended",
+    "https:///hooks.example/ended",
     "https://hooks.example:8443/ended",
     "https://hooks.example:80/",
     "https://hooks.example.evil/",

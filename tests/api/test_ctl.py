@@ -23,7 +23,7 @@ from harness.wait import LIMIT_S
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
     "token", "health", "verify", "schema", "seed", "ingest", "dead", "batch", "audit", "export", "erase",
-    "log-hash", "report", "backtest", "config", "nginx-locations",
+    "log-hash", "report", "backtest", "config", "nginx-locations", "dapr-operations",
 ]
 HEADER = "student_id,date,completion,quiz,quality,consistency"
 DONE, FAILED, USAGE, AWAY = range(4)
@@ -344,6 +344,16 @@ def test_each_part_of_the_locations_can_be_printed(part):
     assert ("map " if part == "maps" else "location ") in succeed(
         "nginx-locations", part, JWT_SECRET=None
     )
+
+
+# --- dapr-operations -----------------------------------------------------------------------------
+
+
+def test_operations_for_callers_through_dapr_are_the_paths_of_the_service_invocation():
+    lines = succeed("dapr-operations", JWT_SECRET=None).splitlines()
+    names = [line.split(": ")[1] for line in lines if line.startswith("- name: ")]
+    assert "/process" in names and "/api/v1/process/health" in names and len(names) == len(set(names))
+    assert all("process" in name for name in names)
 
 
 # --- seed: made-up history -----------------------------------------------------------------------

@@ -154,6 +154,7 @@ WAYS = {
         dataschema=None,
     ),
 }
+WITHOUT_EVENT_ID = ("own envelope", "extensions and nulls")  # source and id identify the event
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -280,7 +281,8 @@ def test_twice_is_success_twice_and_counts_once(admin, sidecar, student, way):
     model.ingest(body)
     for _ in range(3):
         assert sidecar.status(WAYS[way](body)) == "SUCCESS"
-    assert sidecar.statuses(WAYS[way](body), wrapped(body), wrapped(body)) == ["SUCCESS"] * 3
+    again = WAYS[way](body) if way in WITHOUT_EVENT_ID else wrapped(body)
+    assert sidecar.statuses(WAYS[way](body), again, again) == ["SUCCESS"] * 3
     assert_agrees(admin, student, model)
 
 
@@ -288,7 +290,7 @@ def test_by_http_and_by_dapr_is_still_once(admin, sidecar, student):
     body, model = event("quiz.completed", student), Student()
     model.ingest(body)
     assert_ok(admin.post("/api/v1/mastery/ingest", body), 202)
-    assert sidecar.status(own(body)) == "SUCCESS"
+    assert sidecar.status(own(body, data=body)) == "SUCCESS"
     assert_agrees(admin, student, model)
 
 

@@ -259,8 +259,14 @@ def pod(restarts=0, ready=True, phase="Running"):
     }
 
 
+def resiliency(policy, component="pubsub", scopes=("mastery-engine",)):
+    targets = {"components": {component: {"inbound": {"retry": "delivery"}}}}
+    return {"spec": {"policies": {"retries": {"delivery": policy}}, "targets": targets}, "scopes": list(scopes)}
+
+
 def cluster_objects(**pod_changes):
     redis = {"type": "state.redis", "metadata": [{"name": "redisHost", "value": "redis:6379"}]}
+    broker = {"type": "pubsub.redis", "metadata": []}
     return {
         "namespace": {"metadata": {"name": "learnflow"}, "status": {"phase": "Active"}},
         "configmap": {"data": {"REDIS_URL": "redis://redis:6379", "ENVIRONMENT": "production"}},
@@ -277,7 +283,13 @@ def cluster_objects(**pod_changes):
         },
         "service": {"spec": {"type": "ClusterIP", "clusterIP": "10.0.0.7", "ports": [{"name": "http", "port": 8005}]}},
         "pods": {"items": [pod(**pod_changes)]},
-        "components.dapr.io": {"items": [{"metadata": {"name": "statestore"}, "spec": redis}]},
+        "components.dapr.io": {
+            "items": [
+                {"metadata": {"name": "statestore"}, "spec": redis},
+                {"metadata": {"name": "pubsub"}, "spec": broker},
+            ]
+        },
+        "resiliencies.dapr.io": {"items": [resiliency({"policy": "constant", "duration": "5s", "maxRetries": -1})]},
         "hpa": {
             "spec": {
                 "scaleTargetRef": {"kind": "Deployment", "name": "mastery-engine"},
@@ -347,6 +359,26 @@ def test_boxes_of_a_broken_cluster_fail(limited, kubectl):
     bad += "kubernetes.scaling kubernetes.cpu kubernetes.pdb-available dapr.running dapr.errors health.start"
     assert_all(boxes, bad.split(), "failed")
     assert_all(boxes, ["kubernetes.namespace", "kubernetes.deployment", "kubernetes.memory"], "ticked")
+
+
+ENDLESS = {"policy": "constant", "maxRetries": -1}
+POLICIES_THAT_LOSE = {
+    "none": [],
+    "a number of retries": [resiliency({"policy": "constant", "maxRetries": 20})],
+    "exponential, ends after 15 minutes": [resiliency({"policy": "exponential", "maxRetries": -1})],
+    "of another component": [resiliency(ENDLESS, component="other")],
+    "of another app": [resiliency(ENDLESS, scopes=["other"])],
+    "not defined": [{"spec": {"targets": resiliency(ENDLESS)["spec"]["targets"]}, "scopes": ["mastery-engine"]}],
+}
+
+
+@pytest.mark.parametrize("items", POLICIES_THAT_LOSE.values(), ids=POLICIES_THAT_LOSE)
+def test_a_subscription_without_an_endless_policy_fails(limited, kubectl, items):
+    """Dapr acknowledges, and so loses, an event when its inbound policy ends (hazards Y2)."""
+    objects = cluster_objects()
+    objects["resiliencies.dapr.io"]["items"] = items
+    boxes, output, _ = verified(limited, only=["config.dapr"], PATH=kubectl(objects))
+    assert_all(boxes, ["config.dapr"], "failed")
 
 
 # ---- what tests and load tests have left ----

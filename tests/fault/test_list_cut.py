@@ -5,7 +5,7 @@ import itertools
 import threading
 
 import pytest
-from harness.cloudevents import bulk, wrapped
+from harness.cloudevents import BATCH, bulk, own, wrapped
 from harness.engine import fresh_id
 from harness.events import event
 from harness.store import student_key
@@ -37,6 +37,11 @@ def statements_with_a_key(student):
     return path, body, {**headers, "Idempotency-Key": f"key of {student}"}
 
 
+def batch_of_cloudevents(student):
+    events = [own(event("quiz.completed", student)) for _ in range(COUNT)]
+    return "/api/v1/events", events, {}, {"CONTENT_TYPE": BATCH}
+
+
 def bulk_of_the_sidecar(student):
     events = [wrapped(event("quiz.completed", student)) for _ in range(COUNT)]
     return "/dapr/events", bulk(*events), {"dapr-api-token": SECRET}
@@ -64,12 +69,15 @@ class Cut:
         return self.reaches
 
 
+MAKERS = [statements, statements_with_a_key, batch_of_cloudevents, bulk_of_the_sidecar]
+
+
 def succeeded(response):
-    return response.status == 200 and "RETRY" not in response.text
+    return response.status in (200, 202) and "RETRY" not in response.text
 
 
 @pytest.mark.parametrize("reaches", [True, False], ids=["reaches Redis", "is lost"])
-@pytest.mark.parametrize("make", [statements, statements_with_a_key, bulk_of_the_sidecar])
+@pytest.mark.parametrize("make", MAKERS)
 def test_a_list_that_was_cut_off_counts_once_when_it_is_sent_again(
     start_pool, stand_in, store, make, reaches
 ):
@@ -77,12 +85,11 @@ def test_a_list_that_was_cut_off_counts_once_when_it_is_sent_again(
     admin = pool.token("root", "admin")
     for at in itertools.count(1):
         student = fresh_id()
-        path, body, headers = make(student)
+        path, body, headers, *parameters = make(student)
+        parameters = {"MASTERY_LISTENER": "sidecar", **dict(*parameters)}
 
         def send():
-            return pool.request(
-                "POST", path, json=body, headers=headers, token=admin, MASTERY_LISTENER="sidecar"
-            )
+            return pool.request("POST", path, json=body, headers=headers, token=admin, **parameters)
 
         wait_for(lambda: pool.request("GET", "/ready").status == 200, "the store back")
         cut = Cut(stand_in, student, at, reaches)

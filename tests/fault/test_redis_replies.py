@@ -5,6 +5,8 @@ Faults 5 and 11 of the hazards, and the table of R1.
 """
 import time
 
+import json
+
 import pytest
 from harness.engine import fresh_id
 from harness.redis_server import DEFAULT_TIMEOUTS, RedisStandIn
@@ -79,6 +81,12 @@ def calls(pool, student):
     ]
 
 
+def reason_of_absence(pool):
+    """What the log says when the circuit breaker has opened."""
+    lines = map(json.loads, pool.log_path.read_text().splitlines())
+    return next((line["reason"] for line in lines if line["event"] == "store.away"), None)
+
+
 def wait_until_served(pool, student):
     wait_for(lambda: pool.calculate(student).status == 200, "service back")
 
@@ -102,6 +110,7 @@ def test_error_of_a_store_that_is_away_is_503(pool, stand_in, text):
         assert text.split()[0] not in response.text and "edis" not in response.text
         assert response.seconds < within(1.2)
     assert pool.request("GET", "/health").status == 200
+    assert reason_of_absence(pool) != ""
     assert_served_again(pool, stand_in, student)
     assert pool.pids() == pids
 
@@ -132,6 +141,17 @@ def test_what_is_no_reply_at_all_harms_nobody(pool, stand_in, reply):
         assert response.status in (500, 503) or reply.startswith(b"+OK"), response
         assert response.seconds < within(1.2)
     assert pool.pids() == pids, "a process ended"
+    assert_served_again(pool, stand_in, student)
+
+
+def test_a_text_that_does_not_end_takes_little_memory(start_pool, stand_in):
+    """The process ends the connection; it does not collect the text until its time is over (hazards H7)."""
+    pool, student = start_pool(stand_in.url, STORE_BREAKER_OPEN_MS=50), fresh_id()
+    wait_until_served(pool, student)
+    stand_in.say(b"$300000000\r\n" + b"x" * 60_000_000)
+
+    assert pool.query(student).status == 503
+    assert "larger than any" in wait_for(lambda: reason_of_absence(pool), "logged")
     assert_served_again(pool, stand_in, student)
 
 

@@ -90,6 +90,7 @@ def test_pause_beyond_the_deadline_is_503_in_time_and_keeps_the_connection(pool,
             assert ready.status == 503 and time.monotonic() - began < within(0.2)
         wait_served(load)
         assert connections(redis_server) == before
+    assert '"reason":"Redis does not reply"' in pool.log_path.read_text()
     assert not load.errors, load.errors[:3]
     assert {status for pair, _ in load.results for status in pair} <= {200, 503}
     assert max(seconds for _, seconds in load.results) < within(1)

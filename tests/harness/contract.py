@@ -134,6 +134,22 @@ ROWS = [
     row("POST", _V1 + "mastery/ingest", "student data", lambda s: event(student=s.student), (202,)),
     row("POST", _XAPI_STATEMENTS, "student data", _statement, headers=_XAPI_VERSION),
     row(
+        "POST",
+        _V1 + "events",
+        "student data",
+        lambda s: cloudevents.own(event(student=s.student)),
+        (202,),
+        headers={"Content-Type": cloudevents.STRUCTURED},
+    ),
+    row(
+        "POST",
+        _V1 + "events",
+        "student data",
+        lambda s: [cloudevents.own(event(student=s.student)) for _ in range(3)],
+        (202,),
+        headers={"Content-Type": cloudevents.BATCH},
+    ),
+    row(
         "PUT",
         _XAPI_STATEMENTS,
         "student data",

@@ -21,13 +21,27 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from harness.client import Client
 
-# The response to a publish, by mode: status and body, as the Dapr documentation lists them.
+def error(code, message):
+    """The body of an error, in the order of keys that the sidecar writes."""
+    return json.dumps({"errorCode": code, "message": message}, separators=(",", ":")).encode()
+
+
+# The response to a publish, by mode: status and body, as pkg/api/errors/pubsub.go and
+# pkg/api/http/middlewares.go of Dapr 1.18 have them. While the broker is away, the sidecar is
+# "broken" and reports itself as healthy all the same.
 RESPONSES = {
     "ok": (204, b""),
-    "forbidden": (403, b'{"errorCode":"ERR_PUBSUB_FORBIDDEN","message":"topic is not allowed"}'),
-    "not_found": (404, b'{"errorCode":"ERR_PUBSUB_NOT_FOUND","message":"pubsub is not found"}'),
-    "not_configured": (400, b'{"errorCode":"ERR_PUBSUB_NOT_CONFIGURED","message":"no pubsub"}'),
-    "broken": (500, b'{"errorCode":"ERR_PUBSUB_PUBLISH_MESSAGE","message":"broker failed"}'),
+    "forbidden": (403, error("ERR_PUBSUB_FORBIDDEN", "topic t is not allowed for app id a")),
+    "wrong_token": (401, b"invalid api token\n"),
+    "not_found": (404, error("ERR_PUBSUB_NOT_FOUND", "pubsub p not found")),
+    "topic_empty": (404, error("ERR_TOPIC_EMPTY", "topic is empty in pubsub p")),
+    "not_configured": (400, error("ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured")),
+    "broken": (500, error("ERR_PUBSUB_PUBLISH_MESSAGE", "error when publishing to topic t")),
+    "outbox_broken": (500, error("ERR_PUBLISH_OUTBOX", "error while publishing outbox message")),
+    "overloaded": (429, b""),
+    "bad_gateway": (502, b"<html>a proxy says this</html>"),
+    "no_cloudevent": (500, error("ERR_PUBSUB_CLOUD_EVENTS_SER", "cannot create cloudevent")),
+    "too_large": (413, b""),
     "odd": (200, b"<html>not what a sidecar says</html>"),
 }
 HOP_BY_HOP = {"connection", "host", "content-length", "transfer-encoding", "keep-alive", "upgrade"}
@@ -48,6 +62,19 @@ class Published:
     def event(self):
         return json.loads(self.body)
 
+    @property
+    def stored(self):
+        """The event as the broker gets it: the sidecar overwrites some of its attributes."""
+        trace = self.headers.get("traceparent", "")
+        return {
+            **self.event,
+            "pubsubname": self.pubsub,
+            "topic": self.topic,
+            "traceid": trace,
+            "traceparent": trace,
+            "tracestate": self.headers.get("tracestate", ""),
+        }
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -56,6 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         sidecar = self.server.sidecar
         if urlsplit(self.path).path in ("/v1.0/healthz", "/v1.0/healthz/outbound"):
+            sidecar.health_checks += 1
             self.respond(204 if sidecar.healthy else 500, b"")
         else:
             self.respond(404, b"")
@@ -112,7 +140,7 @@ class Sidecar:
     def __init__(self, port=0, api_token=None, app=None, app_token=None):
         self.api_token, self.healthy = api_token, True
         self.mode, self.mode_of = "ok", None
-        self.published, self.attempts, self.refused = [], [], 0
+        self.published, self.attempts, self.refused, self.health_checks = [], [], 0, 0
         self._app, self._app_token = app, app_token
         self._lock, self._released = threading.Lock(), threading.Event()
         self._server = Server(("127.0.0.1", port), Handler)
@@ -142,11 +170,11 @@ class Sidecar:
         if self.api_token and item.headers.get("dapr-api-token") != self.api_token:
             with self._lock:
                 self.refused += 1
-            return 401, b""
+            return RESPONSES["wrong_token"]
         try:
             event = item.event
         except ValueError:
-            return 500, b'{"errorCode":"ERR_PUBSUB_CLOUD_EVENTS_SER","message":"no JSON"}'
+            return RESPONSES["no_cloudevent"]
         mode = (self.mode_of and self.mode_of(event)) or self.mode
         with self._lock:
             self.attempts.append(item)
@@ -171,7 +199,7 @@ class Sidecar:
     def events(self, student=None, type_=None):
         """What was published, in order."""
         with self._lock:
-            events = [item.event for item in self.published]
+            events = [item.stored for item in self.published]
         return [
             event
             for event in events

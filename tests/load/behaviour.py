@@ -129,6 +129,12 @@ class Student(Person):
         event = {"event_id": uuid.uuid4().hex, "event_type": kind, "timestamp": now_text(), "data": data}
         self.post("/api/v1/mastery/ingest", self.body(**event))
 
+    def cloudevents(self):
+        lesson = {"lesson_id": "l1", "duration_seconds": 240, "completion_percentage": 50}
+        one = {"specversion": "1.0", "source": "/load", "type": "lesson.viewed", "subject": self.name, "data": lesson}
+        batch = [{**one, "id": uuid.uuid4().hex, "time": now_text()} for _ in range(random.randint(1, 5))]
+        self.post("/api/v1/events", batch, {"Content-Type": "application/cloudevents-batch+json"})
+
     def statement(self):
         statement = {
             "actor": {"account": {"homePage": "https://learn.example.org", "name": self.name}},
@@ -214,7 +220,7 @@ class Student(Person):
 
     def tasks(self):
         return [
-            (12, self.query), (2, self.calculate), (24, self.ingest), (12, self.statement), (5, self.history),
+            (12, self.query), (2, self.calculate), (22, self.ingest), (3, self.cloudevents), (11, self.statement), (5, self.history),
             (2.5, self.statistics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
             (2, self.accuracy), (1, self.prediction_config), (4, self.adaptive), (2, self.learning_path),
             (6, self.compact), (3, self.feedback), (3, self.recommendation_history), (1, self.recommendation_config),

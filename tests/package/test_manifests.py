@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from harness.binaries import ROOT, bin_dir, sanitizer_options
+from harness.contract import ROWS
 from harness.wait import LIMIT_S
 
 sys.path.insert(0, str(ROOT / "scripts/lib"))
@@ -94,7 +95,7 @@ def test_each_file_of_a_kustomization_is_there_and_used():
             assert (path.parent / patch["path"]).is_file(), f"{path}: {patch}"
             used.add((path.parent / patch["path"]).resolve())
     files = {path.resolve() for path in K8S.rglob("*.yaml") if path.name != "kustomization.yaml"}
-    assert files - used == {(K8S / "examples/secrets.yaml").resolve()}
+    assert files - used == {path.resolve() for path in (K8S / "examples").iterdir()}
 
 
 def test_a_patch_that_finds_nothing_is_told():
@@ -511,32 +512,81 @@ def test_callers_through_dapr_are_listed(items):
     if ("Configuration", ENGINE) not in items:
         return
     control = items["Configuration", ENGINE]["spec"]["accessControl"]
-    assert control["defaultAction"] == "deny"
+    assert control["defaultAction"] == "deny" and control["policies"]
     for policy in control["policies"]:
         assert policy["defaultAction"] == "deny"
-        for operation in policy["operations"]:
-            assert operation["name"].startswith("/api/v1/process")
-    inbound = items["Resiliency", ENGINE]["spec"]["targets"]["components"]["pubsub"]["inbound"]
-    assert inbound["retry"] in items["Resiliency", ENGINE]["spec"]["policies"]["retries"]
+
+
+def operations_of_routes():
+    command = [bin_dir() / "mastery-ctl", "dapr-operations"]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True, env=sanitizer_options()).stdout
+    return yaml.safe_load(output)
+
+
+def allowed(policy, method, path):
+    """As Dapr 1.18 decides (pkg/config/acl_trie.go, pkg/acl/acl.go): the shortest operation that the path
+    begins with, whole segments compared, decides; a method that it lacks gets the default action."""
+    actions = {operation["name"].lower(): operation for operation in policy["operations"]}
+    parts = path.lower().split("/")
+    for end in range(2, len(parts) + 1):
+        found = actions.get("/".join(parts[:end]))
+        if found:
+            return method in found["httpVerb"] and found["action"] == "allow"
+    return policy["defaultAction"] == "allow"
+
+
+def test_callers_through_dapr_may_use_each_path_of_the_service_invocation_and_no_other():
+    """A path or method that the policy lacks is 403 at the caller (hazards Y11)."""
+    [configuration] = dapr_items("Configuration")
+    for policy in configuration["spec"]["accessControl"]["policies"]:
+        for row in ROWS:
+            for path in row.paths:
+                invocation = re.match(r"(/api/v1)?/process\b", path) is not None
+                assert allowed(policy, row.method, path) == invocation, (row.method, path)
+        wanted = "replace them by the output of mastery-ctl dapr-operations"
+        assert policy["operations"] == operations_of_routes(), wanted
+
+
+def dapr_items(kind, path="components/dapr/dapr.yaml"):
+    return [item for item in kustomize.read(K8S / path) if item["kind"] == kind]
 
 
 def test_no_event_is_lost_however_long_the_engine_asks_for_another_delivery():
-    """When an inbound policy ends, Dapr acknowledges the event."""
-    documents = kustomize.read(K8S / "components/dapr/dapr.yaml")
-    [resiliency] = [item for item in documents if item["kind"] == "Resiliency"]
-    pubsubs = [i["metadata"]["name"] for i in documents if i["kind"] == "Component" and "pubsub" in i["spec"]["type"]]
+    """When an inbound policy ends, Dapr acknowledges the event (hazards Y2)."""
+    [resiliency] = dapr_items("Resiliency")
+    pubsubs = [i["metadata"]["name"] for i in dapr_items("Component") if "pubsub" in i["spec"]["type"]]
     assert pubsubs and ENGINE in resiliency["scopes"]
     for pubsub in pubsubs:
         inbound = resiliency["spec"]["targets"]["components"][pubsub]["inbound"]
         policy = resiliency["spec"]["policies"]["retries"][inbound["retry"]]
         assert policy["maxRetries"] == -1, "the policy ends"
-        assert policy["policy"] == "exponential" and policy["maxInterval"] == "30s"
+        assert policy["policy"] == "constant", "Dapr ends an exponential one after 15 minutes, -1 or not"
         assert "circuitBreaker" not in inbound, "an open circuit ends the delivery"
 
 
+def test_an_overlay_with_a_subscription_has_the_policy_for_it(items):
+    """The engine's sidecar subscribes to the component DAPR_PUBSUB wherever it is enabled."""
+    notes = items["Deployment", ENGINE]["spec"]["template"]["metadata"]["annotations"]
+    if notes["dapr.io/enabled"] != "true":
+        return
+    pubsub = items["ConfigMap", f"{ENGINE}-config"]["data"]["DAPR_PUBSUB"]
+    resiliency = items["Resiliency", ENGINE]
+    assert "retry" in resiliency["spec"]["targets"]["components"][pubsub]["inbound"]
+    assert ENGINE in resiliency["scopes"]
+
+
+def test_policy_for_calls_of_the_engine_is_the_callers():
+    """A sidecar applies targets.apps to what its own app calls: the engine's has no use for it, and a
+    timeout shorter than nginx's (12 s) would hide the engine's 504 (hazards Y8)."""
+    for item in dapr_items("Resiliency"):
+        assert "apps" not in item["spec"]["targets"]
+    [example] = dapr_items("Resiliency", "examples/dapr-caller.yaml")
+    assert not {ENGINE, WORKER} & set(example["scopes"])
+    timeout = example["spec"]["targets"]["apps"][ENGINE]["timeout"]
+    assert int(example["spec"]["policies"]["timeouts"][timeout].removesuffix("s")) > 12
+
+
 def test_subscription_is_the_one_that_the_engine_announces():
-    [item] = kustomize.read(K8S / "components/dapr-subscription/subscription.yaml")
-    data = kustomize.read(K8S / "base/configmap.yaml")[0]["data"]
-    assert item["spec"]["topic"] == data["DAPR_TOPIC_EVENTS"]
-    assert item["spec"]["pubsubname"] == data["DAPR_PUBSUB"]
-    assert item["spec"]["routes"]["default"] == "/dapr/events"
+    """Dapr uses one subscription of an app for a topic: a manifest beside it has no effect (hazards Y7)."""
+    kinds = {item["kind"] for path in K8S.rglob("*.yaml") for item in kustomize.read(path)}
+    assert "Configuration" in kinds and "Subscription" not in kinds

@@ -104,6 +104,8 @@ static void headers_are_decoded_once(void)
     "\"timestamp\":\"2026-01-31T10:00:00Z\",\"data\":" LESSON "}"
 #define OWN                                                                                        \
     "\"specversion\":\"1.0\",\"id\":\"own-id-01\",\"source\":\"/lms\",\"type\":\"lesson.viewed\""
+/* "ce-" and the first 24 bytes of: printf '/lms\nown-id-01' | sha256sum */
+#define OWN_EVENT_ID "ce-ba2b7dab4827ddf7ab951c674aea8e0b21816dbe586b0196"
 #define DAPR                                                                                       \
     "\"specversion\":\"1.0\",\"id\":\"dapr-id-1\",\"source\":\"lms\",\"type\":\"com.dapr.event."   \
     "sent\""
@@ -121,9 +123,10 @@ static const struct row {
     const char *event_id; /* NULL: refused with reason */
     const char *reason;
 } rows[] = {
-    {"{" OWN ",\"subject\":\"s_1\",\"time\":\"2026-01-31T10:00:00Z\",\"data\":" LESSON "}", "own-id-01", NULL},
+    {"{" OWN ",\"subject\":\"s_1\",\"time\":\"2026-01-31T10:00:00Z\",\"data\":" LESSON "}", OWN_EVENT_ID, NULL},
     {"{" OWN ",\"subject\":null,\"time\":\"2026-01-31T10:00:00Z\",\"data\":{\"student_id\":\"s_1\",\"lesson_id\":\"l\","
-     "\"duration_seconds\":60,\"completion_percentage\":50}}", "own-id-01", NULL},
+     "\"duration_seconds\":60,\"completion_percentage\":50}}", OWN_EVENT_ID, NULL},
+    {"{" OWN ",\"subject\":\"s_1\",\"time\":\"2026-01-31T10:00:00Z\",\"data_base64\":\"eyJsZXNzb25faWQiOiJsIiwiZHVyYXRpb25fc2Vjb25kcyI6NjAsImNvbXBsZXRpb25fcGVyY2VudGFnZSI6NTB9\"}", OWN_EVENT_ID, NULL},
     {"{" OWN ",\"subject\":\"other\",\"data\":" BODY "}", "body-id-1", NULL},
     {"{" DAPR ",\"data\":" BODY "}", "body-id-1", NULL},
     {"{" DAPR ",\"datacontenttype\":\"text/plain\",\"data\":" BODY_TEXT "}", "body-id-1", NULL},
@@ -210,8 +213,29 @@ static void binary_mode_takes_attributes_from_headers(void)
                   STR("source: is not properly encoded; datacontenttype: must not be present in "
                       "binary mode, where Content-Type replaces it; data: must be a JSON "
                       "object")));
+    headers = (struct cloudevent_headers){.type = STR("lesson.viewed")};
+    CU_ASSERT_TRUE(cloudevent_is_binary(&headers));
+    p = (struct problem){0};
+    CU_ASSERT_FALSE(cloudevent_parse_binary(&headers, STR("{}"), arena, &event, &p));
+    CU_ASSERT_TRUE(
+        str_equal(cloudevent_error_line(&p, arena),
+                  STR("id: is required; source: is required; specversion: is required")));
     headers.type = STR("");
     CU_ASSERT_FALSE(cloudevent_is_binary(&headers));
+}
+
+static void form_follows_from_content_type_and_headers(void)
+{
+    const struct cloudevent_headers none = {.id = STR("")}, some = {.source = STR("/lms")};
+
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/cloudevents+json; charset=utf-8"), &some),
+                    CLOUDEVENT_STRUCTURED);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/cloudevents-batch+json"), &some),
+                    CLOUDEVENT_BATCH);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/json"), &some), CLOUDEVENT_BINARY);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("text/plain"), &some), CLOUDEVENT_BINARY);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("application/json"), &none), CLOUDEVENT_STRUCTURED);
+    CU_ASSERT_EQUAL(cloudevent_form_of(STR("text/plain"), &none), CLOUDEVENT_NO_FORM);
 }
 
 static void bare_bodies_need_all_of_their_fields(void)
@@ -236,5 +260,6 @@ void cloudevent_tests(void)
     CU_ADD_TEST(suite, envelopes_give_events_or_field_errors);
     CU_ADD_TEST(suite, types_that_differ_are_refused);
     CU_ADD_TEST(suite, binary_mode_takes_attributes_from_headers);
+    CU_ADD_TEST(suite, form_follows_from_content_type_and_headers);
     CU_ADD_TEST(suite, bare_bodies_need_all_of_their_fields);
 }

@@ -120,6 +120,13 @@ static void wrong_values_are_named_with_what_is_permitted(void)
          "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE\n"},
         {"JWT_ALGORITHM", "ES256",
          "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM ES256 needs JWT_PUBLIC_KEY_FILE\n"},
+        {"WEBHOOK_ORIGINS", "https://a.example",
+         "WEBHOOK_ORIGINS: \"https://a.example\" is neither * nor a DNS name like "
+         "events.example.org\n"},
+        {"WEBHOOK_ORIGINS", "a.example,,b.example",
+         "WEBHOOK_ORIGINS: \"\" is neither * nor a DNS name like events.example.org\n"},
+        {"WEBHOOK_ORIGINS", "a.example, **",
+         "WEBHOOK_ORIGINS: \"**\" is neither * nor a DNS name like events.example.org\n"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

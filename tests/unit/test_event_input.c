@@ -211,12 +211,12 @@ static void stored_text_has_the_student_and_the_data_as_sent(void)
                    "\"completion_percentage\":1e1,\"own\":[true]}}",
                    &in, &p));
     text = event_input_json(&in, STR("s_1"), arena);
-    CU_ASSERT_STRING_EQUAL(
-        text.p,
-        "{\"event_id\":\"12345678\",\"event_type\":\"lesson.viewed\",\"student_id\":\"s_1\","
-        "\"timestamp\":\"2026-01-31T10:00:00.000Z\",\"source\":\"a/b\","
-        "\"data\":{\"lesson_id\":\"l\",\"duration_seconds\":1.50,"
-        "\"completion_percentage\":1e1,\"own\":[true]}}");
+    CU_ASSERT_TRUE(str_equal(
+        text,
+        STR("{\"event_id\":\"12345678\",\"event_type\":\"lesson.viewed\",\"student_id\":\"s_1\","
+            "\"timestamp\":\"2026-01-31T10:00:00.000Z\",\"source\":\"a/b\","
+            "\"data\":{\"lesson_id\":\"l\",\"duration_seconds\":1.50,"
+            "\"completion_percentage\":1e1,\"own\":[true]}}")));
 }
 
 void event_input_tests(void)

@@ -16,6 +16,7 @@ static const char *const without_subject[] = {
     "xapi-statements",
     "xapi-put-statement",
     "dapr-events",
+    "events",
     "process",
     "process-mastery",
     "process-prediction",

@@ -222,21 +222,50 @@ def config_resources(v):
     return f"k8s/deployment.yaml: limits of its containers: {seen}"
 
 
+def first(texts):
+    return next(iter(texts), "")
+
+
+def policy_is_endless(item, pubsub):
+    """Whether a Resiliency delivers the events of a component to the engine without end. Dapr (1.17 and later)
+    acknowledges an event when its policy ends, and ends an exponential one after 15 minutes."""
+    spec = item["spec"]
+    retry = spec.get("targets", {}).get("components", {}).get(pubsub, {}).get("inbound", {}).get("retry")
+    policy = spec.get("policies", {}).get("retries", {}).get(retry, {"maxRetries": 0})
+    endless = policy.get("policy", "constant") == "constant" and int(policy.get("maxRetries", -1)) < 0
+    return endless and "mastery-engine" in item.get("scopes", ["mastery-engine"])
+
+
+def delivery_of_cluster(v):
+    """Each pub/sub component, to which the engine may subscribe, needs an endless policy of delivery."""
+    components = v.cluster.get("components.dapr.io")[1]["items"]
+    source, found = v.cluster.get("resiliencies.dapr.io")
+    pubsubs = [c["metadata"]["name"] for c in components if c["spec"]["type"].startswith("pubsub.")]
+    losing = [p for p in pubsubs if not any(policy_is_endless(item, p) for item in found["items"])]
+    judge(not losing, f"{source}: no endless inbound policy (constant, maxRetries -1) for {' '.join(losing)}")
+    return f"{source}: events are delivered without end"
+
+
+def delivery_of_manifests(v):
+    text = manifest(v, "dapr")
+    name = first(re.findall(r"inbound:\n(?: {10,}.*\n)*? *retry: (\w+)", text))
+    policy = first(re.findall(rf"(?m)^      {name}:\n((?: {{8}}.*\n)+)", text)) if name else ""
+    judge("policy: constant" in policy and "maxRetries: -1" in policy, "k8s/dapr.yaml: the inbound policy ends, or there is none")
+    return "k8s/dapr.yaml: events are delivered without end"
+
+
 def config_dapr(v):
     wanted = {"dapr.io/enabled": "true", "dapr.io/app-id": "mastery-engine"}
     if v.cluster:
         source, found = v.cluster.get("deployment", "mastery-engine")
         annotations = found["spec"]["template"]["metadata"]["annotations"]
         seen = ", ".join(f"{name}={value}" for name, value in annotations.items() if name.startswith("dapr.io/"))
-        return judge(wanted.items() <= annotations.items(), f"{source}: {seen}")
+        judge(wanted.items() <= annotations.items(), f"{source}: {seen}")
+        return f"{source}: {seen}; {delivery_of_cluster(v)}"
     text = manifest(v, "deployment")
     good = 'dapr.io/enabled: "true"' in text and re.search("(?m)dapr.io/app-id: mastery-engine$", text)
     judge(good, "k8s/deployment.yaml does not enable Dapr for the app-id mastery-engine")
-    return f"k8s/deployment.yaml: {text.count('dapr.io/')} annotations, enabled, app-id mastery-engine"
-
-
-def first(texts):
-    return next(iter(texts), "")
+    return f"k8s/deployment.yaml: {text.count('dapr.io/')} annotations, enabled, app-id mastery-engine; {delivery_of_manifests(v)}"
 
 
 def redis_of_cluster(v):

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl dapr-operations: prints, from the route table, the operations that Dapr's access
+ * control must allow to an app that calls the engine through its sidecar: the service invocation,
+ * with all its aliases. A path or method that the policy lacks is refused by the sidecar (hazards
+ * Y11). It reads no settings.
+ *
+ * Dapr (pkg/config/acl_trie.go) takes the shortest operation that the path begins with, whole
+ * segments compared, and refuses a method that this operation lacks. An operation therefore has the
+ * methods of all paths below it too. */
+#include "app/ctl/subcommand.h"
+
+#include <stdio.h>
+
+#include "app/routes/routes.h"
+
+enum { PATHS_OF_A_ROUTE = 1 + sizeof(((struct route *)0)->aliases) / sizeof(const char *) };
+
+/* Returns the main path (i is 0) or an alias of the route; NULL: it has no such alias. */
+static const char *route_path(const struct route *route, size_t i)
+{
+    return i == 0 ? route->pattern : route->aliases[i - 1];
+}
+
+/* Returns true if the path is the operation, or below it. */
+static bool operation_covers(const char *operation, const char *path)
+{
+    size_t n = strlen(operation);
+
+    return path && strncmp(path, operation, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+/* Returns true if a path that the operation covers has the method. */
+static bool operation_has_method(const char *operation, enum http_method method)
+{
+    for (size_t i = 0; i < process_routes.n; i++) {
+        const struct route *route = &process_routes.v[i];
+
+        for (size_t k = 0; route->method == method && k < PATHS_OF_A_ROUTE; k++) {
+            if (operation_covers(operation, route_path(route, k)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void operation_print(const char *operation)
+{
+    const char *separator = "";
+
+    (void)printf("- name: %s\n  httpVerb: [", operation);
+    for (int method = 0; method < HTTP_METHODS; method++) {
+        if (!operation_has_method(operation, (enum http_method)method))
+            continue;
+        (void)printf("%s%s", separator, http_method_name((enum http_method)method));
+        separator = ", ";
+    }
+    (void)puts("]\n  action: allow");
+}
+
+static enum ctl_exit dapr_operations_run(const struct subcommand *command, const void *settings,
+                                         struct arena *arena)
+{
+    (void)command;
+    (void)settings;
+    (void)arena;
+    for (size_t i = 0; i < process_routes.n; i++) {
+        const struct route *route = &process_routes.v[i];
+
+        for (size_t k = 0; k < PATHS_OF_A_ROUTE && route_path(route, k); k++)
+            operation_print(route_path(route, k));
+    }
+    return fflush(stdout) == 0 && !ferror(stdout) ? CTL_DONE : CTL_FAILED;
+}
+
+static const struct option_rule dapr_operations_options[] = {{0}};
+
+const struct subcommand dapr_operations_subcommand = {
+    .name = "dapr-operations",
+    .summary = "Prints the operations of Dapr's access control that follow from the routes",
+    .description =
+        "Reads no settings. The list belongs into a policy of spec.accessControl of the engine's\n"
+        "Configuration, for each app that may call the engine through Dapr.\n",
+    .options = dapr_operations_options,
+    .run = dapr_operations_run,
+};

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* /api/v1/events: records learning events that publishers without Dapr send as CloudEvents 1.0, one
+ * or a batch (docs/events.md, CloudEvents). How a CloudEvent becomes a learning event is in
+ * ingest/cloudevent.c, shared with /dapr/events.
+ *
+ * All events of a request are recorded, or none: a malformed one, a missing right, an erased
+ * student or a withdrawn consent refuses the request before anything is written. The first round
+ * trip reads what decides that, together with the first states of students, which only reads too.
+ * A request that ended with 503 may have recorded some of its events; sent again, each counts once,
+ * because each has an id of its own (struct cloudevent). */
+#include "app/http/json.h"
+#include "app/ingest/cloudevent.h"
+#include "app/ingest/event_batch.h"
+#include "app/pipeline/exchange.h"
+#include "app/pipeline/idempotency.h"
+#include "app/pipeline/respond.h"
+#include "app/routes/routes.h"
+#include "app/routes/shapes.h"
+#include "app/routes/write_access.h"
+#include "app/store/erasure.h"
+
+enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
+
+/* What decides whether the request may write about one of its students. */
+struct student_check {
+    struct command *cohorts;             /* of write_access_queue */
+    struct command *consent, *tombstone; /* NULL for a single event, whose record checks both */
+};
+
+/* State of a request between its steps. */
+struct publication {
+    struct event_batch batch;     /* the events, in the order of the request */
+    struct str_list students;     /* the students of the events, each once */
+    struct student_check *checks; /* one for each of the students */
+    struct write_access access;
+    bool checked; /* the first round trip has been evaluated */
+};
+
+/* ---- parsing ---- */
+
+/* Adds the faults of one event to x->problem. place: its place in a batch, which begins the names
+ * of the fields; NULL for a single event. */
+static void publication_add_faults(struct exchange *x, const struct problem *faults,
+                                   const size_t *place)
+{
+    for (const struct field_error *e = faults->fields; e; e = e->next) {
+        struct str field = e->field;
+
+        if (place)
+            field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(e->field));
+        problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(e->message));
+    }
+    problem_set(&x->problem, faults->code, NULL); /* a fault without fields: keeps an earlier one */
+}
+
+/* Adds one parsed event. faults: of its parsing; PROBLEM_NONE as the code: none. A student may
+ * leave out the own id, as on ingest. */
+static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
+                            struct problem *faults, const size_t *place)
+{
+    struct event_input *in = &s->batch.items[s->batch.n].input;
+
+    if (event->subject.n == 0 && x->caller.role == ROLE_STUDENT)
+        event->subject = x->caller.user;
+    if (faults->code == PROBLEM_NONE &&
+        cloudevent_to_event(event, x->now_ms, x->arena, in, faults)) {
+        s->batch.n++;
+        return;
+    }
+    event_metrics_add(x->engine, in, EVENT_REJECTED);
+    publication_add_faults(x, faults, place);
+    *in = (struct event_input){0};
+}
+
+/* Allocates room for n events. Returns false with x->problem set when there are too many, or when
+ * out of memory. */
+static bool publication_allocate(struct exchange *x, struct publication *s, size_t n)
+{
+    if (n > EVENTS_MAX) {
+        problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE,
+                    "A batch has at most %d events: send the rest in further requests", EVENTS_MAX);
+        return false;
+    }
+    s->batch.items = arena_array(x->arena, n + 1, sizeof(*s->batch.items));
+    if (!s->batch.items)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    return s->batch.items;
+}
+
+/* Parses one event in JSON and adds it. place: as in publication_add_faults. */
+static void publication_parse_envelope(struct exchange *x, struct publication *s,
+                                       struct json_object *envelope, const size_t *place)
+{
+    struct cloudevent event = {.data = NULL};
+    struct problem faults = {0};
+
+    /* a failure is in faults.code, which publication_add evaluates */
+    (void)cloudevent_parse(envelope, x->arena, &event, &faults);
+    publication_add(x, s, &event, &faults, place);
+}
+
+/* Parses the body of a structured request, one event, or of a batch, a list of them. */
+static void publication_parse_json(struct exchange *x, struct publication *s, bool is_batch)
+{
+    struct json_object *body =
+        json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena, &x->problem);
+    size_t n =
+        is_batch && json_object_is_type(body, json_type_array) ? json_object_array_length(body) : 1;
+
+    if (x->problem.code != PROBLEM_NONE)
+        return;
+    if (is_batch && !json_object_is_type(body, json_type_array)) {
+        problem_field(&x->problem, x->arena, STR("body"), "must be a list of events");
+        return;
+    }
+    if (!publication_allocate(x, s, n))
+        return;
+    if (!is_batch)
+        publication_parse_envelope(x, s, body, NULL);
+    for (size_t i = 0; is_batch && i < n; i++)
+        publication_parse_envelope(x, s, json_object_array_get_idx(body, i), &i);
+}
+
+/* Parses a request in binary mode: one event, whose attributes are in headers. */
+static void publication_parse_binary(struct exchange *x, struct publication *s,
+                                     const struct cloudevent_headers *headers)
+{
+    struct cloudevent event = {.data = NULL};
+    struct problem faults = {0};
+
+    if (!publication_allocate(x, s, 1))
+        return;
+    (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &faults);
+    publication_add(x, s, &event, &faults, NULL);
+}
+
+/* Parses the events in the form that the headers name. Sets x->problem if any is malformed. */
+static void publication_parse(struct exchange *x, struct publication *s)
+{
+    const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);
+
+    switch (cloudevent_form_of(x->request.content_type, &headers)) {
+    case CLOUDEVENT_STRUCTURED: publication_parse_json(x, s, /* is_batch */ false); break;
+    case CLOUDEVENT_BATCH: publication_parse_json(x, s, /* is_batch */ true); break;
+    case CLOUDEVENT_BINARY: publication_parse_binary(x, s, &headers); break;
+    case CLOUDEVENT_NO_FORM:
+        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                    "Send application/cloudevents+json, application/cloudevents-batch+json, or the "
+                    "attributes in ce- headers");
+    }
+}
+
+/* ---- rights and consent ---- */
+
+/* Lists the students of all events, each once. Returns false with x->problem set when out of
+ * memory. */
+static bool publication_list_students(struct exchange *x, struct publication *s)
+{
+    struct str *all = arena_array(x->arena, s->batch.n + 1, sizeof(*all));
+
+    s->checks = arena_array(x->arena, s->batch.n + 1, sizeof(*s->checks));
+    if (!all || !s->checks) {
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < s->batch.n; i++)
+        all[i] = s->batch.items[i].input.student;
+    str_sort(all, s->batch.n);
+    s->students.v = all;
+    for (size_t i = 0; i < s->batch.n; i++) {
+        if (i == 0 || !str_equal(all[i], all[s->students.n - 1]))
+            all[s->students.n++] = all[i];
+    }
+    return true;
+}
+
+/* Queues what decides about the students, in the round trip that also reads their first states. A
+ * single event needs no reading of consent and tombstone: the script that records it checks both.
+ */
+static void publication_queue(struct exchange *x, struct publication *s)
+{
+    for (size_t i = 0; i < s->students.n; i++) {
+        struct student_check *check = &s->checks[i];
+
+        check->cohorts = write_access_queue(x, &s->access, s->students.v[i]);
+        if (s->batch.n == 1)
+            continue;
+        check->consent = student_cmd_consent(&x->pipeline, s->students.v[i]);
+        check->tombstone = erasure_cmd_tombstone(&x->pipeline, s->students.v[i]);
+    }
+    idempotency_queue_students(x, &s->students);
+}
+
+/* Parses the request and queues the first round trip. Returns NULL with x->problem set. */
+static struct publication *publication_begin(struct exchange *x)
+{
+    struct publication *s = exchange_new_state(x, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->batch.now_ms = x->now_ms;
+    s->batch.actor = x->caller.user;
+    s->batch.actor_role = role_names[x->caller.role];
+    s->batch.correlation_id = x->request_id;
+    s->batch.traceparent = exchange_traceparent(x);
+    publication_parse(x, s);
+    if (x->problem.code == PROBLEM_NONE && publication_list_students(x, s))
+        publication_queue(x, s);
+    x->audit_subjects = s->students;
+    return x->problem.code == PROBLEM_NONE ? s : NULL;
+}
+
+/* Evaluates what was read about the students of a batch, before anything is written. Returns false
+ * with x->problem set if the request may not write about one of them. */
+static bool publication_check(struct exchange *x, struct publication *s)
+{
+    s->checked = true;
+    for (size_t i = 0; i < s->students.n; i++)
+        write_access_check(x, &s->access, s->checks[i].cohorts);
+    for (size_t i = 0; i < s->students.n && x->problem.code == PROBLEM_NONE; i++) {
+        const struct student_check *check = &s->checks[i];
+        bool erased = false;
+
+        if (!check->tombstone || !erasure_parse_tombstone(check->tombstone, &erased, &x->problem))
+            continue;
+        if (erased)
+            problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
+        else if (student_has_withdrawn(check->consent, CONSENT_DATA_PROCESSING))
+            problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
+    }
+    for (size_t i = 0; i < s->batch.n && x->problem.code == PROBLEM_FORBIDDEN; i++)
+        event_metrics_add(x->engine, &s->batch.items[i].input, EVENT_REJECTED);
+    return x->problem.code == PROBLEM_NONE;
+}
+
+/* ---- handlers ---- */
+
+/* Writes the response with the ids under which the events are recorded, in the order of the
+ * request. */
+static void publication_respond(struct exchange *x, const struct publication *s)
+{
+    struct jw w;
+
+    http_response_json(&x->response, x->route->status, &w);
+    jw_text(&w, "status", "accepted");
+    jw_array(&w, "event_ids");
+    for (size_t i = 0; i < s->batch.n; i++)
+        jw_str(&w, NULL, s->batch.items[i].input.event_id);
+    jw_array_end(&w);
+    exchange_json_end(x, &w);
+}
+
+/* Handler of POST. An event that was recorded before is accepted and changes nothing. */
+static enum step events_publish(struct exchange *x)
+{
+    struct publication *s = x->state;
+
+    if (!s)
+        s = publication_begin(x);
+    else if (!s->checked && !publication_check(x, s))
+        return STEP_DONE;
+    if (!s)
+        return STEP_DONE;
+    if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
+        return STEP_MORE;
+    for (size_t i = 0; i < s->batch.n && x->problem.code == PROBLEM_NONE; i++)
+        x->problem = s->batch.items[i].problem; /* why the event was not recorded, if so */
+    if (x->problem.code == PROBLEM_NONE)
+        publication_respond(x, s);
+    return STEP_DONE;
+}
+
+/* Returns the value of WebHook-Allowed-Origin for a publisher: its origin if it is in `allowed`, a
+ * list separated by commas; an asterisk if that is in the list; empty: it is not allowed. */
+static struct str webhook_allowed_origin(const char *allowed, struct str origin)
+{
+    struct str rest = str_of(allowed), found = STR("");
+
+    while (rest.n > 0) {
+        struct str word = str_trim(str_cut(&rest, ','));
+
+        if (str_equal(word, STR("*")))
+            return word;
+        if (word.n > 0 && str_equal_nocase(word, origin))
+            found = origin;
+    }
+    return found;
+}
+
+/* Handler of OPTIONS: the handshake by which a sender of webhooks learns whether this address
+ * expects its events (CloudEvents, http-webhook.md, section 4). Without the two headers, the
+ * response of every OPTIONS is no consent. The handshake gives no access: events need a token. */
+static enum step events_handshake(struct exchange *x)
+{
+    struct str origin = x->request.webhook_origin, allowed = STR("");
+
+    respond_allowed_methods(x);
+    if (origin.n > 0)
+        allowed = webhook_allowed_origin(x->engine->config.webhook_origins, origin);
+    if (allowed.n == 0)
+        return STEP_DONE;
+    (void)http_response_header(&x->response, "WebHook-Allowed-Origin", allowed);
+    (void)http_response_header(&x->response, "WebHook-Allowed-Rate",
+                               arena_printf(x->arena, "%d", x->route->limit_per_minute));
+    return STEP_DONE;
+}
+
+/* ---- tables ---- */
+
+/* clang-format off */
+/* Fields for the OpenAPI document only: the handler parses the body itself. */
+static const struct rule envelope[] = RULES(
+    FIELD(TEXT, "specversion", "1.0"),
+    FIELD(TEXT, "id", "With source it identifies the event, unless data has an event_id"),
+    FIELD(TEXT, "source", "Where the event comes from"),
+    FIELD(TEXT, "type", "An event_type of ingest, or any other around the body of ingest"),
+    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true),
+    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true),
+    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true),
+    OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true));
+
+static const char *const statuses[] = {"accepted", NULL};
+
+static const struct rule publish_response[] = RULES(
+    FIELD(ENUM, "status", "Stored, now or before", .choices = statuses),
+    FIELD(JSON, "event_ids", "List of the ids under which the events are recorded, in their order"),
+    SHAPE_CORRELATION);
+
+#define EVENTS                                                                                     \
+    .pattern = "/api/v1/events", .bucket = "events", .limit_per_minute = EVENTS_PER_MINUTE
+
+static const struct route routes[] = {
+    {.name = "events", .method = POST, EVENTS, .access = ACCESS_HANDLER,
+     .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_IDEMPOTENT |
+              ROUTE_BIG_BODY | ROUTE_CLOUDEVENTS,
+     .rules = envelope, .handler = events_publish,
+     .status = 202, .response = publish_response,
+     .summary = "Records learning events that come as CloudEvents, one or a batch of up to 1000"},
+    {.name = "events-handshake", .method = OPTIONS, EVENTS, .access = ACCESS_OPEN,
+     .flags = ROUTE_WEBHOOK, .handler = events_handshake, .status = 204,
+     .summary = "Webhook handshake: says whether events of an origin are expected"},
+};
+/* clang-format on */
+
+const struct route_table events_routes = {"events", routes, sizeof(routes) / sizeof(routes[0])};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The right to write about the students of a list that the handler itself has parsed
+ * (ACCESS_HANDLER). Routes with one student in the path or in the rules do not need it: their right
+ * is checked before the handler runs (app/pipeline/authorize.h). */
+#ifndef ROUTES_WRITE_ACCESS_H
+#define ROUTES_WRITE_ACCESS_H
+
+#include "app/pipeline/exchange.h"
+
+/* The cohorts on which a teacher's right depends. */
+struct write_access {
+    struct command *teacher_cohorts; /* of the caller, read once; NULL: not needed yet */
+};
+
+/* Decides whether the caller may write about the student. Sets x->problem if not. For a teacher,
+ * queues the cohorts on which the decision depends, and returns the command that reads the
+ * student's, for write_access_check; NULL for other callers. */
+struct command *write_access_queue(struct exchange *x, struct write_access *access,
+                                   struct str student);
+/* Decides with the replies. Does nothing if student_cohorts is NULL. Sets x->problem if the teacher
+ * does not teach the student, or if Redis has failed. */
+void write_access_check(struct exchange *x, const struct write_access *access,
+                        const struct command *student_cohorts);
+
+#endif
