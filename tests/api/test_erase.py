@@ -269,6 +269,19 @@ def test_the_audit_record_is_what_is_left(own_engine, root):
     assert record["t"] == "erased" and record["r"] == "admin" and record["s"] == "1"
 
 
+def rewrites(store):
+    return store.info("commandstats").get("cmdstat_bgrewriteaof", {"calls": 0})["calls"]
+
+
+def rewrite(store):
+    """Whether a rewrite has ended that began after this call; a worker may have begun another one before."""
+    if store.info("persistence")["aof_rewrite_in_progress"]:
+        return False
+    store.bgrewriteaof()
+    wait_for(lambda: store.info("persistence")["aof_rewrite_in_progress"] == 0, "the rewrite's end")
+    return True
+
+
 def test_the_file_of_commands_and_the_log_hold_no_id(own_engine, root):
     store, student = own_engine.redis(), fresh_id("ab")
     fill(own_engine, root, student)
@@ -276,10 +289,8 @@ def test_the_file_of_commands_and_the_log_hold_no_id(own_engine, root):
     root.get(f"/nowhere/{student}")
     store.slowlog_reset()
     erase(root, student)
-    idle = lambda: store.info("persistence")["aof_rewrite_in_progress"] == 0
-    wait_for(lambda: idle() and not store.exists("erasures:rewrite"), "file rewritten")
-    store.bgrewriteaof()
-    wait_for(idle, "file rewritten again")
+    assert store.exists("erasures:rewrite") or rewrites(store) > 0, "a worker rewrites the file within the hour"
+    wait_for(lambda: rewrite(store), "file rewritten")
     files = [path for path in own_engine.state_dir.rglob("*") if path.is_file()]
     found = {path.name: path.read_bytes().count(student.encode()) for path in files}
     found = {name: count for name, count in found.items() if count}

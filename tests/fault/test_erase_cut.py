@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 from harness.engine import fresh_id
@@ -295,12 +296,19 @@ def fill_dead_letters(store, students):
     pipe.execute()
 
 
-MARKS = 1_000_000  # to delete them takes Redis longer than the bound below
+MARKS = 1_000_000  # to delete them at once takes Redis about 0.8 s
 
 
-def test_many_are_erased_among_many_dead_letters_while_load_goes_on(start_pool, store):
+def main_thread_s(redis_server):
+    """The processor time that Redis' main thread has used, whatever else the machine does."""
+    pid = redis_server.process.pid
+    fields = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_many_are_erased_among_many_dead_letters_while_load_goes_on(start_pool, store, redis_server):
     """Hazards X11: with 10 000 letters an erasure failed for ever, or held Redis for seconds. The
-    longest command is under 20 ms on a quiet machine; ten times that is not what a busy one adds."""
+    longest command is under 20 ms on a quiet machine; a busy one may add a second."""
     pool, other = start_pool(size=2), fresh_id()
     students = [fresh_id() for _ in range(ERASED_AMONG_LETTERS)]
     wait_for(lambda: pool.calculate(other).status == 200, "the store in reach")
@@ -312,13 +320,16 @@ def test_many_are_erased_among_many_dead_letters_while_load_goes_on(start_pool, 
                    mapping={f"evt-{number:036}": "20400 " for number in range(first, first + 5000)})  # fmt: skip
     store.config_set("latency-monitor-threshold", 1)
     store.execute_command("LATENCY", "RESET")
+    before = main_thread_s(redis_server)
+    assert erase(pool, students[0]).json["deleted"]["dead_letters"] == 1
+    assert main_thread_s(redis_server) - before < 0.4, "large records are freed by another thread"
     with Load(1, lambda *_: pool.query(other).status) as load:
-        for student in students:
+        for student in students[1:]:
             assert erase(pool, student).json["deleted"]["dead_letters"] == 1
     assert set(load.results) == {200}
     assert store.xlen("queue:{dead}") == LETTERS - len(students)
     longest = {event.decode() if isinstance(event, bytes) else event: ms for event, _, _, ms in store.execute_command("LATENCY", "LATEST")}
-    assert max(longest.get("command", 0), longest.get("fast-command", 0)) < 200, longest
+    assert max(longest.get("command", 0), longest.get("fast-command", 0)) < 1500, longest
     assert not [key for key in store.scan_iter("*", count=10_000) if any(student in key for student in students[:20])]
     assert store.exists(*map(tombstone, students[:20])) == 20
     assert not any(student.encode() in raw(store, DEAD_LETTER_KEYS[2]) for student in students)

@@ -87,6 +87,7 @@ ROUTES = [
     Route("POST", V1 + "mastery/ingest", key=True),
     Route("POST", V1 + "xapi/statements", key=True),
     Route("PUT", V1 + "xapi/statements"),
+    Route("POST", V1 + "events"),
     Route("POST", V1 + "events", 1),
     Route("POST", V1 + "events", 1, key=True),
     Route("POST", V1 + "predictions/next-week", again=True),

@@ -48,7 +48,9 @@ def test_request_that_has_waited_too_long_is_refused_before_any_work(start_pool,
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
 def test_probes_and_scrapes_are_served_however_late(start_pool, path):
-    assert start_pool(QUEUE_TIMEOUT_MS=1000).request("GET", path, **passed(30)).status == 200
+    pool = start_pool(QUEUE_TIMEOUT_MS=1000)
+    wait_for(lambda: pool.request("GET", "/ready").status == 200, "the store in reach")
+    assert pool.request("GET", path, **passed(30)).status == 200
 
 
 @pytest.mark.parametrize(
