@@ -274,23 +274,20 @@ enum cloudevent_form cloudevent_form_of(struct str content_type,
                                                                      : CLOUDEVENT_NO_FORM;
 }
 
-/* Decodes the header of the attribute `name` into its member of *all. A header that cannot be
- * decoded, is empty when decoded, or is required and absent (value.n 0) is a field error in p. */
-static void cloudevent_read_header(struct str value, const char *name,
-                                   struct cloudevent_attributes *all, struct arena *arena,
-                                   struct problem *p)
+/* Decodes the header of the attribute of row i of attribute_table into its member of *all. A header
+ * that cannot be decoded, is empty when decoded, or is required and absent (value.n 0) is a field
+ * error in p. */
+static void cloudevent_read_header(struct str value, size_t i, struct cloudevent_attributes *all,
+                                   struct arena *arena, struct problem *p)
 {
-    size_t i = 0;
-    struct str *ret;
+    const char *name = attribute_table[i].name;
+    struct str *ret = cloudevent_attribute(all, i);
 
-    while (strcmp(attribute_table[i].name, name) != 0)
-        i++;
     if (value.n == 0) {
         if (attribute_table[i].required)
             (void)cloudevent_fail(p, arena, name, "is required");
         return;
     }
-    ret = cloudevent_attribute(all, i);
     *ret = cloudevent_decode_header(value, arena);
     if (!ret->p || ret->n == 0)
         (void)cloudevent_fail(p, arena, name, "is not properly encoded");
@@ -301,14 +298,13 @@ static void cloudevent_read_header(struct str value, const char *name,
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
+    /* in the order of attribute_table */
+    const struct str values[] = {headers->id,   headers->source,  headers->specversion,
+                                 headers->type, headers->subject, headers->time};
     struct cloudevent_attributes all = {0};
 
-    cloudevent_read_header(headers->id, "id", &all, arena, p);
-    cloudevent_read_header(headers->source, "source", &all, arena, p);
-    cloudevent_read_header(headers->specversion, "specversion", &all, arena, p);
-    cloudevent_read_header(headers->type, "type", &all, arena, p);
-    cloudevent_read_header(headers->subject, "subject", &all, arena, p);
-    cloudevent_read_header(headers->time, "time", &all, arena, p);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        cloudevent_read_header(values[i], i, &all, arena, p);
     if (headers->datacontenttype.n > 0)
         (void)cloudevent_fail(p, arena, "datacontenttype",
                               "must not be present in binary mode, where Content-Type replaces it");

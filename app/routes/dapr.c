@@ -10,8 +10,8 @@
  * tombstones again; remove the letters about students who were erased meanwhile; respond. */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
-#include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
+#include "app/routes/event_request.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/letter_names.h"
@@ -422,19 +422,14 @@ static void events_respond(struct exchange *x, const struct events *e)
     jw_object_end(&w);
 }
 
-/* Parses the request. Returns NULL with x->problem set if the
- * request as a whole fails. */
+/* Parses the request. Returns NULL with x->problem set if the request as a whole fails. */
 static struct events *events_begin(struct exchange *x)
 {
     struct events *e = exchange_new_state(x, sizeof(*e));
 
     if (!e)
         return NULL;
-    e->batch.now_ms = x->now_ms;
-    e->batch.actor = x->caller.user;
-    e->batch.actor_role = role_names[x->caller.role];
-    e->batch.correlation_id = x->request_id;
-    e->batch.traceparent = exchange_traceparent(x);
+    event_request_begin(x, &e->batch);
     events_parse(x, e);
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }

@@ -10,10 +10,10 @@
  * because each has an id of its own (struct cloudevent). */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
-#include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 #include "app/pipeline/idempotency.h"
 #include "app/pipeline/respond.h"
+#include "app/routes/event_request.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/routes/write_access.h"
@@ -198,11 +198,7 @@ static struct publication *publication_begin(struct exchange *x)
 
     if (!s)
         return NULL;
-    s->batch.now_ms = x->now_ms;
-    s->batch.actor = x->caller.user;
-    s->batch.actor_role = role_names[x->caller.role];
-    s->batch.correlation_id = x->request_id;
-    s->batch.traceparent = exchange_traceparent(x);
+    event_request_begin(x, &s->batch);
     publication_parse(x, s);
     if (x->problem.code == PROBLEM_NONE && publication_list_students(x, s))
         publication_queue(x, s);

@@ -12,9 +12,9 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/query.h"
-#include "app/ingest/event_batch.h"
 #include "app/ingest/xapi_text.h"
 #include "app/pipeline/exchange.h"
+#include "app/routes/event_request.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/routes/write_access.h"
@@ -268,11 +268,7 @@ static bool statements_check(struct exchange *x, struct statements *s)
         write_access_check(x, &s->access, s->v[i].student_cohorts);
     for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++)
         entry_check(x, s, &s->v[i]);
-    s->batch.now_ms = x->now_ms;
-    s->batch.actor = x->caller.user;
-    s->batch.actor_role = role_names[x->caller.role];
-    s->batch.correlation_id = x->request_id;
-    s->batch.traceparent = exchange_traceparent(x);
+    event_request_begin(x, &s->batch);
     s->checked = true;
     pipeline_clear(&x->pipeline);
     return x->problem.code == PROBLEM_NONE;
