@@ -227,11 +227,26 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
     return names_has(names.students, names.student_count, student);
 }
 
+/* Whether the text has the id anywhere, but not as a part of a longer id. */
+static bool text_has_id(struct str text, struct str id)
+{
+    const char *end = text.p + text.n, *p = text.p;
+
+    while (p && (p = memmem(p, (size_t)(end - p), id.p, id.n))) {
+        bool begins = p == text.p || !id_valid((struct str){p - 1, 1});
+
+        if (begins && (p + id.n == end || !id_valid((struct str){p + id.n, 1})))
+            return true;
+        p++;
+    }
+    return false;
+}
+
 bool letter_mentions(struct str payload, struct str student, struct arena *arena)
 {
     struct letter_names names = {.known = false};
 
     letter_names_find(&names, payload, STR(""), arena);
     return names_has(names.names.v, names.names.n, student) ||
-           (!names.known && memmem(payload.p, payload.n, student.p, student.n));
+           (!names.known && text_has_id(payload, student));
 }
