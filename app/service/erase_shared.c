@@ -120,17 +120,24 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- dead letters ---- */
 
-enum { ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS }; /* values of e->offset in this phase */
+/* Values of e->offset in this phase. First the letters of version 0.1.0, if there are any: they are
+ * in no index, and their entry of the stream has the text, which no entry of a later version has.
+ * Then those in the index. */
+enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
-/* First the letters of version 0.1.0, which are in no index: an entry of the stream has the text,
- * which no entry of a later version has. Then those in the index. */
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
     struct str cursor = str_of(e->cursor);
 
-    e->phase_cmd = e->offset == ERASE_OLD_LETTERS
-                       ? erasure_cmd_search(pipeline, key_dead_letters, cursor, STR("\"event\":"))
-                       : dead_letter_cmd_find(pipeline, e->student, cursor);
+    switch (e->offset) {
+    case ERASE_COUNT_LETTERS: e->phase_cmd = dead_letter_cmd_count(pipeline); break;
+    case ERASE_OLD_LETTERS:
+        e->phase_cmd = erasure_cmd_search(pipeline, key_dead_letters, cursor, STR("\"event\":"));
+        break;
+    case ERASE_INDEXED_LETTERS:
+        e->phase_cmd = dead_letter_cmd_find(pipeline, e->student, cursor);
+        break;
+    }
 }
 
 /* Counts the old letters that mention the student in a part of the stream, and queues their removal
@@ -158,15 +165,12 @@ static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, 
 
 /* Counts the letters of a page of the index, and queues their removal unless the pass only counts.
  */
-static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_indexed_letters(struct erase *e, struct pipeline *pipeline,
+                                        struct problem *p)
 {
     struct str ids[DEAD_LETTERS_PAGE];
     size_t n;
 
-    if (e->offset == ERASE_OLD_LETTERS) {
-        erase_parse_old_letters(e, pipeline, p);
-        return;
-    }
     if (!dead_letter_parse_find(e->phase_cmd, ids, &n, p) || n == 0)
         return;
     e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS] += (int64_t)n;
@@ -174,6 +178,22 @@ static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline,
         (void)dead_letter_cmd_remove(pipeline, ids, n);
     e->has_more = n == DEAD_LETTERS_PAGE;
     (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(ids[n - 1]));
+}
+
+static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
+{
+    bool has_old;
+
+    switch (e->offset) {
+    case ERASE_COUNT_LETTERS:
+        if (!dead_letter_parse_has_old(e->phase_cmd, &has_old, p))
+            return;
+        e->offset = has_old ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
+        e->has_more = true;
+        break;
+    case ERASE_OLD_LETTERS: erase_parse_old_letters(e, pipeline, p); break;
+    case ERASE_INDEXED_LETTERS: erase_parse_indexed_letters(e, pipeline, p); break;
+    }
 }
 
 const struct erase_phase erase_dead_letters_phase = {erase_queue_dead_letters,

@@ -225,6 +225,29 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 
 /* ---- by student ---- */
 
+/* The second command follows the first one in the pipeline. */
+struct command *dead_letter_cmd_count(struct pipeline *pipeline)
+{
+    struct command *letters =
+        pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key_dead_letters});
+
+    (void)pipeline_add(pipeline, COMMAND_READ, 2,
+                       (struct str[]){STR("HLEN"), key_dead_letter_texts});
+    return letters;
+}
+
+/* Each later letter has two fields, its text and its names (lua/lib/dead_letter.lua). */
+bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p)
+{
+    int64_t letters, fields;
+
+    if (!reply_expect_int(command->reply, &letters, p) ||
+        !reply_expect_int(command->next->reply, &fields, p))
+        return false;
+    *ret_has_old = 2 * letters > fields;
+    return true;
+}
+
 /* BYLEX ranges over the members "NAME ID" in their order: "!" is the character after the space. */
 struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
                                      struct str previous)

@@ -61,6 +61,12 @@ struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct s
  * their number. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms);
 
+/* Reads the numbers of entries and of fields that show whether there are letters of version 0.1.0,
+ * whose text is in the stream and which no index has. */
+struct command *dead_letter_cmd_count(struct pipeline *pipeline);
+/* command: the result of dead_letter_cmd_count. */
+bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p);
+
 /* Reads ids of letters with the student's id among their names, at most DEAD_LETTERS_PAGE, those
  * after the id `previous`; "" means from the first. */
 struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
