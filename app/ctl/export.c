@@ -43,7 +43,7 @@ static enum ctl_exit export_print(const struct subcommand *command, struct engin
 
 /* Prepares the export of all kinds of the student's data and prints it. Replies and text have an
  * arena each, because the export resets the first after each page of replies while the second has
- * the text that is not printed yet. The arena of the caller is not used. */
+ * the text that is not printed yet. */
 static enum ctl_exit export_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
@@ -57,11 +57,11 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
                        .exported_by = STR("mastery-ctl"),
                        .kinds = student_kinds,
                        .kind_count = STUDENT_KEY_COUNT,
+                       .arena = arena,
                        .reply_arena = reply_arena,
                        .out = &out};
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena;
     buf_init(&out, text_arena);
     if (reply_arena && text_arena &&
         engine_open(&engine, "mastery-ctl export", NULL /* router */, ENGINE_SERVING)) {

@@ -39,6 +39,7 @@ static struct export *export_begin(struct exchange *x)
     e->kinds = student_kinds;
     e->kind_count = STUDENT_KEY_COUNT;
     e->out = &x->response.body;
+    e->arena = x->arena;
     e->reply_arena = reply_arena;
     pipeline_init(&x->pipeline, reply_arena, x);
     x->response.status = 200;

@@ -71,6 +71,7 @@ static void export_start(struct export *e, struct problem *p)
     e->read = (struct export_read){.engine = e->engine,
                                    .student = e->student,
                                    .now_ms = e->now_ms,
+                                   .arena = e->arena,
                                    .writer = {.out = e->out, .arena = e->reply_arena}};
     digest_init(&e->digest);
     export_write_head(e);

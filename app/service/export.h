@@ -4,7 +4,7 @@
  * of store/keys.h, and sections that are derived from several kinds. `data` is in the canonical
  * form of RFC 8785; the document's last member is the SHA-256 of the bytes of `data`. Sections are
  * read and written page by page, so that the memory needed does not grow with the number of
- * records. */
+ * records; only the ids of events that the worker has not processed yet are kept. */
 #ifndef SERVICE_EXPORT_H
 #define SERVICE_EXPORT_H
 
@@ -22,7 +22,8 @@ struct export
     int64_t now_ms;
     const struct student_kind *kinds; /* the table student_kinds; a test may pass another one */
     size_t kind_count;                /* number of rows of `kinds` */
-    struct buf *out; /* gets the document; the caller may send and empty it between the steps */
+    struct buf *out;     /* gets the document; the caller may send and empty it between the steps */
+    struct arena *arena; /* memory that lives as long as the export */
     struct arena *reply_arena; /* memory of one step's commands and values; reset by each step */
     /* internal to the implementation: callers do not use them */
     struct export_read read;

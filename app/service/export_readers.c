@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
+#include "app/base/str_list.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/service/audit_entry.h"
@@ -102,6 +103,41 @@ static void export_write_activity(struct export_read *r, struct problem *p)
 
 /* ---- events, predictions ---- */
 
+/* Keeps the id of an event that has been written from the journal. */
+static void export_keep_event_id(struct export_read *r, struct str id, struct problem *p)
+{
+    struct str_list *ids = &r->journal_events;
+    size_t capacity = r->journal_events_capacity;
+    struct str copy = arena_copy(r->arena, id);
+
+    if (ids->n == capacity) {
+        struct str *grown = arena_array(r->arena, 2 * capacity + 8, sizeof(*grown));
+
+        if (grown && ids->n > 0)
+            memcpy(grown, ids->v, ids->n * sizeof(*grown));
+        r->journal_events_capacity = grown ? 2 * capacity + 8 : 0;
+        *ids = (struct str_list){grown, grown ? ids->n : 0};
+    }
+    if (copy.p && ids->v)
+        ids->v[ids->n++] = copy;
+    else
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+}
+
+/* Whether the event has been written from the journal already. */
+static bool export_event_was_written(struct export_read *r, struct str event)
+{
+    struct problem unreadable = {.code = PROBLEM_NONE};
+    struct json_object *json;
+    struct str id;
+
+    if (r->journal_events.n == 0 || !event.p)
+        return false;
+    json = json_parse(event, r->writer.arena, &unreadable);
+    id = json_value_member_text(json, "event_id");
+    return id.p && str_list_contains(&r->journal_events, id);
+}
+
 /* Writes a learning event, which is stored as JSON text in the field "e" of its stream entry. */
 static void export_write_event(struct export_read *r, const struct stream_entry *entry,
                                struct problem *p)
@@ -109,11 +145,13 @@ static void export_write_event(struct export_read *r, const struct stream_entry 
     struct str event = {0};
 
     (void)stream_field(entry, STR("e"), &event); /* without the field, event.p stays NULL */
-    export_put_json(&r->writer, event, p);
+    if (!export_event_was_written(r, event))
+        export_put_json(&r->writer, event, p);
 }
 
-/* Events that the worker has not moved from the journal to the student's stream yet come first: so
- * an event that it moves meanwhile is there twice, rather than not at all. */
+/* Events that the worker has not moved from the journal to the student's stream yet come first,
+ * because the other order would miss an event that it moves meanwhile. Such an event is read in
+ * both places, and written once (hazards X28). */
 static void export_queue_events(struct export_read *r, struct pipeline *pipeline)
 {
     if (r->second_place)
@@ -135,8 +173,12 @@ static void export_write_journal_entry(struct export_read *r, const struct strea
         return;
     json = json_parse(text, r->writer.arena, &unreadable);
     event = json_value_member(json, "event");
-    if (event)
-        export_put_json(&r->writer, str_of(json_object_to_json_string(event)), p);
+    if (!event)
+        return;
+    export_put_json(&r->writer, str_of(json_object_to_json_string(event)), p);
+    text = json_value_member_text(event, "event_id");
+    if (text.p && p->code == PROBLEM_NONE)
+        export_keep_event_id(r, text, p);
 }
 
 static void export_write_events(struct export_read *r, struct problem *p)
@@ -153,6 +195,8 @@ static void export_write_events(struct export_read *r, struct problem *p)
         export_write_journal_entry(r, &part.entries[i], p);
     r->has_more = true;
     r->second_place = !part.has_more;
+    if (r->second_place)
+        str_list_sort(&r->journal_events);
     (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
                    part.last.p);
 }

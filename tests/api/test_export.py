@@ -14,7 +14,8 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
 from harness.keys import EXPORTED
-from harness.store import put_dead_letter, student_key
+from harness.redis_server import RedisStandIn
+from harness.store import put_dead_letter, student_key, tagged
 from harness.wait import wait_for
 
 EXPORT = "/api/v1/compliance/export"
@@ -158,6 +159,33 @@ def test_what_waits_or_was_given_up_is_in_it(start_pool, redis_server):
     letters = body["data"]["dead_letters"]
     assert [one["event"]["number"] for one in letters] == list(range(150)), "and not that of somebody else"
     assert set(letters[0]) == {"reason", "source", "at", "event"}
+
+
+def test_event_that_the_worker_moves_meanwhile_is_exported_once(start_pool, start_worker, redis_server):
+    """The worker moves it from the journal, which has been read, to the student's events, read next."""
+    store, student = redis_server.client(), fresh_id()
+    with RedisStandIn(redis_server.path) as between:
+        pool = start_pool(between.url, STORE_ROUND_TIMEOUT_MS=5000)
+        token = pool.token("root", "admin")
+
+        def send(difficulty):
+            body = event("quiz.completed", student, difficulty=difficulty)
+            assert pool.request("POST", "/api/v1/mastery/ingest", json=body, token=token).status == 202
+            return body["event_id"]
+
+        def work_before_the_events_are_read(command):
+            if b"XRANGE" in command and student_key(student, ":events").encode() in command:
+                between.watch = None
+                start_worker(pool, REDIS_URL=redis_server.url)
+                wait_for(lambda: store.xlen(tagged(student, "journal")) == 0, "journal processed")
+            return True
+
+        sent = [send(difficulty) for difficulty in ("easy", "medium", "hard") for _ in range(5)]
+        between.watch = work_before_the_events_are_read
+        response = pool.request("GET", f"{EXPORT}/{student}", token=token)
+        assert between.watch is None and response.status == 200, response
+        assert [one["event_id"] for one in response.json["data"]["events"]] == sent
+        assert_hash(response.json)
 
 
 def test_the_hash_can_be_computed_again(admin, learner):

@@ -63,6 +63,7 @@ static const char *run_export(const struct student_kind *kinds, size_t n, struct
                        .now_ms = NOW,
                        .kinds = kinds,
                        .kind_count = n,
+                       .arena = arena,
                        .reply_arena = page};
     struct pipeline pipeline;
     struct buf out;
