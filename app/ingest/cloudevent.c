@@ -417,7 +417,7 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
 
 /* Parses the envelope. A raw payload that Dapr has put into an envelope may be a CloudEvent itself;
  * then *ret is that CloudEvent. */
-static bool cloudevent_parse_innermost(struct json_object *envelope, struct arena *arena,
+static bool cloudevent_parse_unwrapped(struct json_object *envelope, struct arena *arena,
                                        struct cloudevent *ret, struct problem *p)
 {
     if (!cloudevent_parse(envelope, arena, ret, p))
@@ -440,7 +440,7 @@ bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct a
         !json_object_object_get_ex(json, "specversion", NULL) &&
         !json_object_object_get_ex(json, "type", NULL))
         return cloudevent_bare_to_event(json, now_ms, arena, ret, p);
-    valid = cloudevent_parse_innermost(json, arena, &event, p) &&
+    valid = cloudevent_parse_unwrapped(json, arena, &event, p) &&
             cloudevent_to_event(&event, now_ms, arena, ret, p);
     if (!ret->has_student)
         ret->student = event.subject;

@@ -59,8 +59,8 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
 
 /* The SHA-256, in hex, of what the client wants: of the body and, where attributes of an event may
  * be in ce- headers, of those that are present. Each header follows its number and ends with a line
- * break, so that no two sets of headers have the same digest. The text's p is NULL when out of
- * memory. */
+ * break, which none contains, and an empty line precedes the body: so no two requests that differ
+ * are digested as the same bytes. The text's p is NULL when out of memory. */
 static struct str idempotency_digest_request(const struct exchange *x)
 {
     static const struct str numbers = STR_INIT("1234567"), line_break = STR_INIT("\n");
@@ -80,6 +80,8 @@ static struct str idempotency_digest_request(const struct exchange *x)
         digest_update(&digest, attributes[i]);
         digest_update(&digest, line_break);
     }
+    if (has_attributes)
+        digest_update(&digest, line_break);
     digest_update(&digest, r->body);
     digest_final(&digest, bytes);
     hex_print(bytes, sizeof(bytes), hex);

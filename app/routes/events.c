@@ -206,8 +206,9 @@ static struct publication *publication_begin(struct exchange *x)
     return x->problem.code == PROBLEM_NONE ? s : NULL;
 }
 
-/* Evaluates what was read about the students of a batch, before anything is written. Returns false
- * with x->problem set if the request may not write about one of them. */
+/* Evaluates what was read about the students, before anything is written. Tombstone and consent
+ * were read for a batch only (publication_queue). Returns false with x->problem set if the request
+ * may not write about one of the students; its events are then counted as rejected. */
 static bool publication_check(struct exchange *x, struct publication *s)
 {
     s->checked = true;

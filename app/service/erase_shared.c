@@ -140,8 +140,9 @@ static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
     }
 }
 
-/* Counts the old letters that mention the student in a part of the stream, and queues their removal
- * unless the pass only counts. */
+/* Counts the letters of version 0.1.0 that mention the student in a part of the stream, and queues
+ * their removal unless the pass only counts. There is always more to read: the next part, or then
+ * the letters in the index. */
 static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct erasure_part part;

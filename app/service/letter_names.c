@@ -162,30 +162,40 @@ static void names_add_unparsed(struct search *s, struct str member, struct str t
     names_search_text(s, text, false);
 }
 
-/* Searches the part of the payload that a dead letter keeps: all texts that begin in it. */
+/* Returns the first position from `from` whose character is none of those in set. */
+static size_t names_skip(struct str payload, size_t from, struct str set)
+{
+    while (from < payload.n && memchr(set.p, payload.p[from], set.n))
+        from++;
+    return from;
+}
+
+/* Searches the part of the payload that a dead letter keeps, without parsing it: the whole is too
+ * long. A text before a colon is the name of a member, and every other text is a value of the
+ * latest member. Not all names are known (`known` is false) if the member of a student has anything
+ * but a text, such as a number. */
 static void names_search_head(struct search *s, struct str payload)
 {
+    static const struct str space = STR_INIT(" \t\r\n"), before_value = STR_INIT(" \t\r\n[");
     struct str member = STR("");
 
     for (size_t i = 0, end; i < DEAD_LETTER_BYTES_MAX && i < payload.n; i++) {
         struct str text;
+        size_t next;
 
         if (payload.p[i] != '"')
             continue;
         text = names_cut_text(payload, i, &end);
-        i = end;
-        while (end + 1 < payload.n && strchr(" \t\r\n", payload.p[end + 1]))
-            end++;
-        if (end + 1 >= payload.n || payload.p[end + 1] != ':') {
+        next = names_skip(payload, end + 1, space);
+        i = next - 1; /* the loop goes on at `next` */
+        if (next >= payload.n || payload.p[next] != ':') {
             names_add_unparsed(s, member, text);
             continue;
         }
         member = text;
-        i = end + 1;
-        /* an id may also be a number, which is not searched for */
-        while (i + 1 < payload.n && strchr(" \t\r\n[", payload.p[i + 1]))
-            i++;
-        if (names_is_student_member(member) && i + 1 < payload.n && payload.p[i + 1] != '"')
+        next = names_skip(payload, next + 1, before_value);
+        i = next - 1;
+        if (names_is_student_member(member) && next < payload.n && payload.p[next] != '"')
             s->found->known = false;
     }
 }

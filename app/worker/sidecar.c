@@ -64,8 +64,8 @@ static const struct verdict *sidecar_verdict(const struct http_call *call)
 }
 
 /* Writes one log line when the trouble begins, becomes another one, or ends. While the sidecar or
- * the broker is away, timeouts and errors alternate: they count as the same trouble. Failures that
- * have not opened the circuit yet are not reported. */
+ * the broker is away, timeouts and errors alternate: they count as the same trouble, which is
+ * reported only when it has opened the circuit. A wrong configuration is reported at once. */
 static void sidecar_report_trouble(struct sidecar *sidecar)
 {
     struct log *log = sidecar->worker->engine->log;
@@ -164,10 +164,10 @@ enum dapr_state sidecar_state(const struct sidecar *sidecar)
 
 /* ---- health ---- */
 
-/* The health check is over. The sidecar passes it while the broker is away, and it needs neither
- * token nor component: as long as events wait, only publishing them shows that a trouble is over.
- * Without an event (an erasure may have removed it, or another worker has its shard now) there is
- * no other sign. */
+/* The health check is over. That it was passed does not prove that publishing works: broker, token
+ * and component are not tested. So it ends a trouble only if no event waits, since publishing
+ * cannot show it then. (An erasure may have removed the event, or another worker has its shard
+ * now.) */
 static void sidecar_on_health(struct http_call *call)
 {
     struct sidecar *sidecar = call->owner;
