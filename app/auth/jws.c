@@ -1,32 +1,138 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Wraps the library libjwt 1.10 so that two of its weaknesses cannot be used (hazards W1
- * and W2): a key always has bytes, and the algorithm is always the configured one. */
+/* The signature algorithms of RFC 7518, section 3, and RFC 8037, as calls of OpenSSL. */
 #include "app/auth/jws.h"
 
 #include <limits.h>
 
 #include <jwt.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 
-/* True only when libjwt accepts the signature and the token names the configured algorithm. Without
- * key bytes libjwt would verify no signature, so such a key is refused first. */
-bool jws_verify(const char *token, const char *algorithm, const struct token_key *key)
+#include "app/base/digest.h"
+
+/* Bytes of r and of s in a signature of ES256. */
+enum { ES256_HALF = 32 };
+
+/* The algorithms with public keys. */
+static const struct jws_algorithm {
+    const char *name;
+    int key_type;           /* as EVP_PKEY_get_base_id gives it */
+    const char *other_type; /* what is wrong with a key of another type */
+    bool is_pss;            /* RSA signatures with the padding PSS */
+    bool has_digest;        /* SHA-256 of the signed part is signed; else the signed part itself */
+} algorithms[] = {
+    {"RS256", EVP_PKEY_RSA, "not an RSA key, as RS256 needs", false, true},
+    {"PS256", EVP_PKEY_RSA, "not an RSA key, as PS256 needs", true, true},
+    {"ES256", EVP_PKEY_EC, "not a key on P-256, as ES256 needs", false, true},
+    {"EdDSA", EVP_PKEY_ED25519, "not a key on Ed25519, as EdDSA needs", false, false},
+};
+
+static const struct jws_algorithm *algorithm_of(const char *name)
 {
-    /* libjwt gets the length as an int; W1: with length 0 it accepts any token. */
-    if (key->n == 0 || key->n > INT_MAX)
+    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+        if (strcmp(algorithms[i].name, name) == 0)
+            return &algorithms[i];
+    return NULL;
+}
+
+const char *jws_key_error(const EVP_PKEY *key, const char *algorithm)
+{
+    const struct jws_algorithm *a = algorithm_of(algorithm);
+    char curve[32] = "";
+    if (!a)
+        return "not for this algorithm";
+    if (EVP_PKEY_get_base_id(key) != a->key_type)
+        return a->other_type;
+    if (a->key_type == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
+        return "an RSA key below 2048 bits";
+    if (a->key_type == EVP_PKEY_EC &&
+        (EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) != 1 ||
+         strcmp(curve, "prime256v1") != 0))
+        return a->other_type;
+    return NULL;
+}
+
+/* Whether the signature is the HMAC-SHA-256 of the signed part, compared in constant time. */
+static bool hmac_verify(struct str signed_part, struct str signature, const struct token_key *key)
+{
+    unsigned char mac[DIGEST_SIZE];
+    /* An empty secret would let everybody sign. */
+    if (key->n == 0 || signature.n != sizeof(mac))
         return false;
-    jwt_t *jwt = NULL;
-    bool valid = jwt_decode(&jwt, token, key->p, (int)key->n) == 0;
-    /* libjwt lets the token choose among all algorithms that the key's bytes can be used for (W2).
-     */
-    valid = valid && jwt_get_alg(jwt) == jwt_str_alg(algorithm) && jwt_get_alg(jwt) != JWT_ALG_NONE;
-    jwt_free(jwt);
-    ERR_clear_error(); /* libjwt leaves errors in OpenSSL's queue, which later code would report */
+    digest_hmac((struct str){(const char *)key->p, key->n}, signed_part, mac);
+    return CRYPTO_memcmp(mac, signature.p, sizeof(mac)) == 0;
+}
+
+/* Converts a signature of ES256, r and s of 32 bytes each (RFC 7518, section 3.4), to the DER form
+ * that OpenSSL reads. The caller frees *ret_der with OPENSSL_free. Returns its length; 0 or less on
+ * failure. */
+static int ecdsa_to_der(struct str signature, unsigned char **ret_der)
+{
+    const unsigned char *bytes = (const unsigned char *)signature.p;
+    if (signature.n != 2 * ES256_HALF)
+        return 0;
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(bytes, ES256_HALF, NULL);
+    BIGNUM *s = BN_bin2bn(bytes + ES256_HALF, ES256_HALF, NULL);
+    int n = 0;
+    if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
+        n = i2d_ECDSA_SIG(pair, ret_der);
+    } else {
+        BN_free(r);
+        BN_free(s);
+    }
+    ECDSA_SIG_free(pair);
+    return n;
+}
+
+/* Verifies by OpenSSL. signature: in the form that OpenSSL reads. */
+static bool public_verify(const struct jws_algorithm *a, EVP_PKEY *key, struct str signed_part,
+                          const unsigned char *signature, size_t n)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *key_context = NULL; /* belongs to context */
+    bool valid =
+        context && EVP_DigestVerifyInit(context, &key_context, a->has_digest ? EVP_sha256() : NULL,
+                                        NULL, key) == 1;
+    if (valid && a->is_pss)
+        valid = EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) == 1;
+    valid = valid && EVP_DigestVerify(context, signature, n, (const unsigned char *)signed_part.p,
+                                      signed_part.n) == 1;
+    EVP_MD_CTX_free(context);
+    return valid;
+}
+
+/* The algorithm is the caller's, never the token's, and a public key that does not suit it verifies
+ * nothing. OpenSSL's queue of errors is cleared, because later code would report what is left. */
+bool jws_verify(struct str signed_part, struct str signature, const char *algorithm,
+                const struct token_key *key)
+{
+    const struct jws_algorithm *a = algorithm_of(algorithm);
+    unsigned char *der = NULL;
+    bool valid;
+    if (!a || !key->public_key)
+        return !a && !key->public_key && strcmp(algorithm, "HS256") == 0 &&
+               hmac_verify(signed_part, signature, key);
+    if (jws_key_error(key->public_key, algorithm))
+        return false;
+    if (a->key_type == EVP_PKEY_EC) {
+        int n = ecdsa_to_der(signature, &der);
+        valid = n > 0 && public_verify(a, key->public_key, signed_part, der, (size_t)n);
+        OPENSSL_free(der);
+    } else {
+        valid = public_verify(a, key->public_key, signed_part, (const unsigned char *)signature.p,
+                              signature.n);
+    }
+    ERR_clear_error();
     return valid;
 }
 
 /* Builds a JWT with these claims in libjwt, and encodes it signed by HS256. token stays NULL when
- * libjwt refuses the claims or the key. An empty secret is refused, as in jws_verify. */
+ * libjwt refuses the claims or the key, and for an empty secret, which libjwt would take (hazards
+ * W1). */
 char *jws_sign(const char *claims, const struct token_key *secret)
 {
     jwt_t *jwt = NULL;

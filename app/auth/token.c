@@ -86,7 +86,7 @@ static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t
             tokens_drop_retired(tokens, 0);
         tokens->retired_until_us[tokens->retired.n] = now_us + grace_us;
         tokens->retired.v[tokens->retired.n++] = old->v[i];
-        old->v[i] = (struct token_key){NULL, 0};
+        old->v[i] = (struct token_key){0};
     }
     for (size_t i = tokens->retired.n; i-- > 0;) /* backwards, because removing moves later keys */
         if (token_keys_contain(&tokens->keys, &tokens->retired.v[i]))
@@ -156,67 +156,101 @@ static struct json_object *token_parse_section(struct str section, struct arena 
     return text.p ? json_parse(text, scratch, &ignored) : NULL;
 }
 
-/* Whether the header of a token names the configured algorithm and demands nothing else. `typ` may
- * be absent, or JWT in upper or lower case. libjwt 1.10 refuses other values (hazards W5);
- * the check here gives the same result with other versions of libjwt. */
-static bool token_header_valid(struct json_object *header, const char *algorithm)
+/* Whether `typ` is absent, or one of the types of such tokens (RFC 7519, section 5.1; RFC 9068,
+ * section 2.1). */
+static bool token_type_valid(struct json_object *header)
 {
+    static const char *const types[] = {"JWT", "application/jwt", "at+jwt", "application/at+jwt"};
     struct json_object *typ;
-    if (!json_object_is_type(header, json_type_object))
-        return false;
-    if (!str_equal(token_string_member(header, "alg"), str_of(algorithm)))
-        return false;
-    if (json_object_object_get_ex(header, "crit", NULL))
-        return false; /* crit lists extensions that the engine does not have (RFC 7515, 4.1.11) */
-    return !json_object_object_get_ex(header, "typ", &typ) ||
-           str_equal_nocase(token_string_member(header, "typ"), STR("JWT"));
-}
-
-/* True when one of the keys verifies the signature of the token. */
-static bool token_signed_by_any(const struct token_keys *keys, const char *token,
-                                const char *algorithm)
-{
-    for (size_t i = 0; i < keys->n; i++)
-        if (jws_verify(token, algorithm, &keys->v[i]))
+    struct str type;
+    if (!json_object_object_get_ex(header, "typ", &typ))
+        return true;
+    type = json_str(typ);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (type.p && str_equal_nocase(type, str_of(types[i])))
             return true;
     return false;
 }
 
-/* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
- * payload, which is still encoded, in *ret_payload. libjwt must not get bytes that are not
- * base64url (hazards W4). Therefore payload and signature are decoded first, only to see
- * whether that succeeds; the decoded bytes are not used. */
-static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload)
+/* Whether the header of a token names the configured algorithm and demands nothing else. Sets the
+ * reason in *p when it does not. */
+static bool token_header_valid(struct json_object *header, const char *algorithm, struct problem *p)
 {
-    const char *algorithm = tokens->config->jwt_algorithm;
-    struct str header, signature;
-    if (!token_split(token, &header, ret_payload, &signature))
+    struct str alg;
+    if (!json_object_is_type(header, json_type_object)) {
+        problem_reason(p, "the header of the token is not JSON in base64url");
         return false;
-    if (!base64url_decode(signature, tokens->scratch).p ||
-        !base64url_decode(*ret_payload, tokens->scratch).p)
-        return false;
-    if (!token_header_valid(token_parse_section(header, tokens->scratch), algorithm))
-        return false;
-    struct str text = arena_copy(tokens->scratch, token);
-    return text.p && (token_signed_by_any(&tokens->keys, text.p, algorithm) ||
-                      token_signed_by_any(&tokens->retired, text.p, algorithm));
+    }
+    alg = token_string_member(header, "alg");
+    if (!str_equal(alg, str_of(algorithm)))
+        problem_reason(p, "the token's algorithm is %.*s, and JWT_ALGORITHM is %s", STR_ARG(alg),
+                       algorithm);
+    else if (json_object_object_get_ex(header, "crit", NULL))
+        /* crit lists extensions that the engine does not have (RFC 7515, section 4.1.11) */
+        problem_reason(p, "the token has the header crit");
+    else if (!token_type_valid(header))
+        problem_reason(p, "the token has another type (typ)");
+    else
+        return true;
+    return false;
 }
 
-/* Verifies a token that is not in the cache. Returns NULL and stores its user and role in *ret when
- * it is valid; else returns the reason as a message for the client. The message does not say which
- * check of the signature failed, because that would only help an attacker. */
-static const char *token_error(struct tokens *tokens, struct str token, int64_t now_ms,
-                               struct principal *ret, int64_t *ret_expires_ms)
+/* True when one of the keys verifies the signature. kid: name of the key in the token's header, if
+ * it has one; a key with another name is not tried. */
+static bool token_signed_by_any(const struct token_keys *keys, struct str kid,
+                                struct str signed_part, struct str signature, const char *algorithm)
+{
+    for (size_t i = 0; i < keys->n; i++) {
+        const struct token_key *key = &keys->v[i];
+        bool other = kid.p && key->kid && !str_equal(kid, str_of(key->kid));
+        if (!other && jws_verify(signed_part, signature, algorithm, key))
+            return true;
+    }
+    return false;
+}
+
+/* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
+ * payload, which is still encoded, in *ret_payload. */
+static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
+                                  struct problem *p)
+{
+    const char *algorithm = tokens->config->jwt_algorithm;
+    struct str header_text, signature, signed_part, kid;
+    struct json_object *header;
+    problem_reason(p, "the token is not of the form header.payload.signature in base64url");
+    if (!token_split(token, &header_text, ret_payload, &signature))
+        return false;
+    signed_part = (struct str){token.p, token.n - signature.n - 1};
+    signature = base64url_decode(signature, tokens->scratch);
+    header = token_parse_section(header_text, tokens->scratch);
+    if (!signature.p || !token_header_valid(header, algorithm, p))
+        return false;
+    kid = token_string_member(header, "kid");
+    problem_reason(p, "no key verifies the signature; the token's kid is %.*s",
+                   kid.p ? (int)kid.n : 6, kid.p ? kid.p : "absent");
+    return token_signed_by_any(&tokens->keys, kid, signed_part, signature, algorithm) ||
+           token_signed_by_any(&tokens->retired, kid, signed_part, signature, algorithm);
+}
+
+/* Verifies a token that is not in the cache, and stores its user and role in *ret when it is valid.
+ * The message of the problem does not say which check of the signature failed, because that would
+ * only help an attacker. */
+static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
+                        struct principal *ret, int64_t *ret_expires_ms, struct problem *p)
 {
     struct str payload;
-    if (!token_signature_valid(tokens, token, &payload))
-        return "The token is not valid";
-    return token_claims_error(token_parse_section(payload, tokens->scratch), tokens->config, now_ms,
-                              ret, ret_expires_ms);
+    if (!token_signature_valid(tokens, token, &payload, p))
+        return token_refuse(p, "The token is not valid");
+    p->reason[0] = '\0';
+    if (token_claims_valid(token_parse_section(payload, tokens->scratch), tokens->config, now_ms,
+                           ret, ret_expires_ms, p))
+        return true;
+    p->has_credentials = true;
+    return false;
 }
 
 /* Looks the token up in the cache by its digest, and otherwise makes all checks and adds it to the
- * cache. The reset of the scratch memory does not affect the error, which is a string literal. */
+ * cache. The problem has a copy of all that its message needs of the scratch memory. */
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
                    struct problem *p)
 {
@@ -227,12 +261,11 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
     digest_sha256(token, digest);
     if (token_cache_find(tokens->cache, digest, tokens->generation, now_ms, ret))
         return true;
-    const char *error = token_error(tokens, token, now_ms, ret, &expires_ms);
+    bool valid = token_check(tokens, token, now_ms, ret, &expires_ms, p);
     arena_reset(tokens->scratch);
-    if (error)
-        return token_refuse(p, error);
-    token_cache_add(tokens->cache, digest, tokens->generation, now_ms, expires_ms, ret);
-    return true;
+    if (valid)
+        token_cache_add(tokens->cache, digest, tokens->generation, now_ms, expires_ms, ret);
+    return valid;
 }
 
 /* Takes the token from a header "Bearer TOKEN" and verifies it. The scheme Bearer may be in upper

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Verifies JSON Web Tokens (RFC 7519, 7515, 8725) with the configured keys and the configured
- * algorithm; the algorithm that a token names must be the same. Adds checks to those of the library
- * libjwt (hazards W1 to W7). A verified token is cached by its SHA-256. It leaves the
- * cache after TOKEN_CACHE_S, at its expiry (exp), or when the keys change. */
+ * algorithm; the algorithm that a token names must be the same (hazards W1 to W7). A verified token
+ * is cached by its SHA-256. It leaves the cache after TOKEN_CACHE_S, at its expiry (exp), or when
+ * the keys change. */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
 
@@ -14,14 +14,14 @@ struct tokens;
 
 enum {
     TOKEN_MAX = 8192,           /* most bytes of a token */
-    TOKEN_KEYS_MAX = 4,         /* most keys at the same time */
+    TOKEN_KEYS_MAX = 64,        /* most keys at the same time */
     TOKEN_CACHE_S = 60,         /* longest time that a verified token is cached, in seconds */
     TOKEN_CACHE_ENTRIES = 4096, /* most tokens in the cache */
 };
 
-/* Loads and checks the keys (HS256: each secret has 32 bytes or more; RS256: RSA of 2048 bits or
- * more; ES256: P-256). Returns NULL on failure, with one line in ret_error. config must outlive the
- * struct tokens. */
+/* Loads and checks the keys (HS256: each secret has 32 bytes or more; RS256, PS256: RSA of
+ * 2048 bits or more; ES256: P-256; EdDSA: Ed25519), and the settings about claims. Returns NULL on
+ * failure, with one line in ret_error. config must outlive the struct tokens. */
 struct tokens *tokens_new(const struct config *config, char ret_error[200]);
 void tokens_free(struct tokens *tokens); /* wipes the keys */
 /* Reads the key files again. On any error the old keys stay and false is returned. Keys that are no

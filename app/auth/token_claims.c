@@ -5,6 +5,9 @@
  * future. exp is compared exactly. */
 #include "app/auth/token_claims.h"
 
+#include <json-c/json_pointer.h>
+
+#include "app/auth/role_map.h"
 #include "app/http/json.h"
 
 struct claims_check {
@@ -35,14 +38,31 @@ static bool claim_time_ms(const struct claims_check *r, const char *name, double
     return true;
 }
 
-/* The role with this name; ROLE_NONE for a name that is no user's role. */
-static enum role role_of(struct str name)
+/* The claim that a setting names: a member of the claims, or, when the setting begins with a slash,
+ * the value at a JSON Pointer (RFC 6901). NULL when it is absent. */
+static struct json_object *claim_of(const struct claims_check *r, const char *setting)
 {
-    /* ROLE_SERVICE comes after the last role of the loop: no token gives the sidecar's role. */
-    for (enum role role = ROLE_STUDENT; role <= ROLE_ADMIN; role++)
-        if (str_equal(name, str_of(role_names[role])))
-            return role;
-    return ROLE_NONE;
+    struct json_object *value = NULL;
+    if (setting[0] != '/')
+        return json_object_object_get(r->claims, setting);
+    return json_pointer_get(r->claims, setting, &value) == 0 ? value : NULL;
+}
+
+/* The role that the claim JWT_ROLE_CLAIM gives: a text, or a list of which the highest role counts.
+ * Words that mean no role here are skipped, because providers list other ones, too. */
+static enum role role_of(const struct claims_check *r)
+{
+    struct json_object *value = claim_of(r, r->config->jwt_role_claim);
+    const char *map = r->config->jwt_role_map;
+    enum role highest = ROLE_NONE;
+    if (!json_object_is_type(value, json_type_array))
+        return json_str(value).p ? role_map_find(map, json_str(value)) : ROLE_NONE;
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
+        struct str word = json_str(json_object_array_get_idx(value, i));
+        enum role role = word.p ? role_map_find(map, word) : ROLE_NONE;
+        highest = role > highest ? role : highest;
+    }
+    return highest;
 }
 
 static bool is_object(const struct claims_check *r)
@@ -50,16 +70,22 @@ static bool is_object(const struct claims_check *r)
     return json_object_is_type(r->claims, json_type_object);
 }
 
-/* Whether sub is a text in the form of a user id (id_valid). */
+/* The text of the claim JWT_SUBJECT_CLAIM; its p is NULL when the claim is absent or no text. */
+static struct str subject_of(const struct claims_check *r)
+{
+    return json_str(claim_of(r, r->config->jwt_subject_claim));
+}
+
+/* Whether the subject is a text in the form of a user id (id_valid). */
 static bool has_user(const struct claims_check *r)
 {
-    struct str sub = token_string_member(r->claims, "sub");
-    return sub.p && id_valid(sub);
+    struct str subject = subject_of(r);
+    return subject.p && id_valid(subject);
 }
 
 static bool has_role(const struct claims_check *r)
 {
-    return role_of(token_string_member(r->claims, "role")) != ROLE_NONE;
+    return role_of(r) != ROLE_NONE;
 }
 
 static bool has_expiry(const struct claims_check *r)
@@ -92,10 +118,14 @@ static bool is_not_in_future(const struct claims_check *r, const char *name)
     return claim_time_ms(r, name, &time_ms) && time_ms <= r->now_ms + r->config->jwt_leeway_s * 1e3;
 }
 
-/* Whether nbf (not before) and iat (issued at) are absent or not in the future. */
-static bool is_valid_already(const struct claims_check *r)
+static bool is_begun(const struct claims_check *r)
 {
-    return is_not_in_future(r, "nbf") && is_not_in_future(r, "iat");
+    return is_not_in_future(r, "nbf");
+}
+
+static bool is_issued(const struct claims_check *r)
+{
+    return is_not_in_future(r, "iat");
 }
 
 /* Whether the token is from the configured issuer; true when no issuer is configured. */
@@ -134,37 +164,85 @@ static bool audience_matches(const struct claims_check *r)
     return str_equal(json_str(aud), expected);
 }
 
-/* Each check with the message for a client whose token fails it. Later checks rely on earlier ones:
- * is_object comes first, because the others read members of the object. */
-static const struct {
+/* Each check with the claim that it reads, and the message for a client whose token fails it.
+ * setting: offset in struct config of the name of the claim; 0: `claim` is the name. Later checks
+ * rely on earlier ones: is_object comes first, because the others read members of the object. */
+static const struct check {
     bool (*passes)(const struct claims_check *r);
-    const char *error;
+    const char *error, *claim;
+    size_t setting;
 } checks[] = {
-    {is_object, "The token is not valid"},
-    {has_user, "The token names no user (sub)"},
-    {has_role, "The token names no role that is known here (role)"},
-    {has_expiry, "The token does not say when it ends (exp)"},
-    {is_not_expired, "The token has expired"},
-    {expires_in_time, "The token ends too far in the future (exp)"},
-    {is_valid_already, "The token is not valid yet (nbf, iat)"},
-    {issuer_matches, "The token is from another issuer (iss)"},
-    {audience_matches, "The token is for another audience (aud)"},
+    {is_object, "The token is not valid", NULL, 0},
+    {has_user, "The token names no user", NULL, offsetof(struct config, jwt_subject_claim)},
+    {has_role, "The token names no role that is known here", NULL,
+     offsetof(struct config, jwt_role_claim)},
+    {has_expiry, "The token does not say when it ends", "exp", 0},
+    {is_not_expired, "The token has expired", "exp", 0},
+    {expires_in_time, "The token ends too far in the future", "exp", 0},
+    {is_begun, "The token is not valid yet", "nbf", 0},
+    {is_issued, "The token is not valid yet", "iat", 0},
+    {issuer_matches, "The token is from another issuer", "iss", 0},
+    {audience_matches, "The token is for another audience", "aud", 0},
 };
 
-/* Makes the checks in the order of the table. The first one that fails gives the message that is
- * returned. When all pass, reads user, role and expiry from the claims, and returns NULL. */
-const char *token_claims_error(struct json_object *claims, const struct config *config,
-                               int64_t now_ms, struct principal *ret, int64_t *ret_expires_ms)
+/* Whether two texts differ by one slash at the end, as issuers in settings often do. */
+static bool differs_by_slash(struct str a, struct str b)
+{
+    struct str longer = a.n > b.n ? a : b, shorter = a.n > b.n ? b : a;
+    return longer.p && longer.n == shorter.n + 1 && longer.p[longer.n - 1] == '/' &&
+           str_starts_with(longer, shorter);
+}
+
+/* Sets the reason for the log: the claim and its value. The subject is personal data, so of it only
+ * the form is logged. */
+static void claims_explain(const struct claims_check *r, const struct check *check,
+                           const char *claim, struct problem *p)
+{
+    struct json_object *value = claim_of(r, claim);
+    struct str issuer = str_of(r->config->jwt_issuer);
+    if (!value)
+        problem_reason(p, "the token has no claim %s", claim);
+    else if (check->passes == has_user)
+        problem_reason(p, "the claim %s is no id of at most %d characters", claim, ID_MAX);
+    else
+        problem_reason(p, "the claim %s is %s%s", claim,
+                       json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
+                       check->passes == issuer_matches && differs_by_slash(json_str(value), issuer)
+                           ? ", which differs from JWT_ISSUER by the slash at the end"
+                           : "");
+}
+
+/* Makes the checks in the order of the table; the first one that fails sets the problem. */
+static bool claims_pass(const struct claims_check *r, struct problem *p)
+{
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        const struct check *check = &checks[i];
+        const char *claim = check->claim;
+        if (check->passes(r))
+            continue;
+        if (check->setting)
+            memcpy(&claim, (const char *)r->config + check->setting, sizeof(claim));
+        if (claim) {
+            problem_set(p, PROBLEM_AUTH_ERROR, "%s (%s)", check->error, claim);
+            claims_explain(r, check, claim, p);
+        } else {
+            problem_set(p, PROBLEM_AUTH_ERROR, "%s", check->error);
+        }
+        return false;
+    }
+    return true;
+}
+
+bool token_claims_valid(struct json_object *claims, const struct config *config, int64_t now_ms,
+                        struct principal *ret, int64_t *ret_expires_ms, struct problem *p)
 {
     const struct claims_check r = {claims, config, (double)now_ms};
-    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-        if (!checks[i].passes(&r))
-            return checks[i].error;
     double exp_ms = 0;
+    if (!claims_pass(&r, p))
+        return false;
     /* The checks have found that exp is present and small enough for int64_t. */
     (void)claim_time_ms(&r, "exp", &exp_ms);
     *ret_expires_ms = (int64_t)exp_ms;
-    principal_set(ret, role_of(token_string_member(claims, "role")),
-                  token_string_member(claims, "sub"));
-    return NULL;
+    principal_set(ret, role_of(&r), subject_of(&r));
+    return true;
 }

@@ -8,12 +8,14 @@
 
 #include "app/auth/principal.h"
 #include "app/base/config.h"
+#include "app/base/problem.h"
 
-/* Checks the claims. When they are valid, returns NULL and stores user and role in *ret, and exp in
- * whole milliseconds in *ret_expires_ms. Else returns the reason as a message for the client and
- * stores nothing. claims: any JSON value of json_parse (without duplicate keys); NULL for null. */
-const char *token_claims_error(struct json_object *claims, const struct config *config,
-                               int64_t now_ms, struct principal *ret, int64_t *ret_expires_ms);
+/* Checks the claims. When they are valid, returns true and stores user and role in *ret, and exp in
+ * whole milliseconds in *ret_expires_ms. Else sets an AUTH_ERROR, whose message names the claim,
+ * and stores nothing. claims: any JSON value of json_parse (without duplicate keys); NULL for null.
+ */
+bool token_claims_valid(struct json_object *claims, const struct config *config, int64_t now_ms,
+                        struct principal *ret, int64_t *ret_expires_ms, struct problem *p);
 
 /* The text of the object's member with this name; p is NULL when it is missing or not a string. */
 struct str token_string_member(struct json_object *object, const char *name);

@@ -3,15 +3,19 @@
 #ifndef AUTH_TOKEN_KEYS_H
 #define AUTH_TOKEN_KEYS_H
 
+#include <openssl/evp.h>
+
 #include "app/auth/token.h"
 
 /* Smallest keys that are accepted: bytes of a secret, bits of an RSA key. */
 enum { SECRET_BYTES_MIN = 32, RSA_BITS_MIN = 2048 };
 
-/* One key: the bytes of a secret (HS256), or the PEM text of one public key (RS256, ES256). */
+/* One key: a secret (HS256), or a public key. */
 struct token_key {
-    unsigned char *p; /* n bytes, wiped before they are freed */
+    unsigned char *p; /* n bytes: the secret, or the public key in DER form */
     size_t n;
+    EVP_PKEY *public_key; /* NULL: a secret */
+    char *kid;            /* its name in a JWK Set; NULL: it has none */
 };
 
 struct token_keys {
@@ -30,6 +34,15 @@ enum key_source {
  * unchanged. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200]);
+/* For loading keys: appends a copy of a secret. Returns false with a message in ret_error. */
+bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_error[200]);
+/* For loading keys: appends a public key, which then belongs to the set, or is freed on failure.
+ * kid: p is NULL when the key has no name. Returns false with a message in ret_error. */
+bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct str kid,
+                           char ret_error[200]);
+/* For loading keys: writes the message. Always returns false, which the callers return, too. */
+bool token_keys_fail(char ret_error[200], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Wipes and frees all keys. */
 void token_keys_release(struct token_keys *keys);
 /* Wipes, frees and removes the key at index i; later keys move up by one. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads, checks, replaces and prints the settings. Every function walks over the rows of
+/* Loads, checks and replaces the settings. Every function walks over the rows of
  * config.def (one row per setting); only the check_... functions, for rules that concern several
  * settings, name single settings. So adding a setting means adding a row.
  *
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/base/config_row.h"
 #include "app/base/number.h"
 #include "app/base/redis_url.h"
 
@@ -22,21 +23,7 @@
 
 enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 }; /* bytes */
 
-enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
-
-/* One setting: a row of config.def, with the place of its value in struct config. */
-struct row {
-    const char *name;
-    size_t member, file, past; /* offsets in struct config; file and past only for a KIND_SECRET */
-    const char *default_text;  /* default of a KIND_TEXT or KIND_CHOICE */
-    const char *choices;       /* allowed values of a KIND_CHOICE, separated by | */
-    const char *description;
-    enum kind kind;
-    int default_int, min, max;                     /* default and range of a KIND_INT */
-    double default_number, number_min, number_max; /* default and range of a KIND_NUMBER */
-};
-
-static const struct row rows[] = {
+const struct config_row config_rows[] = {
 /* clang-format off */
 #define ROW(kind_, name_, member_, description_) \
     .name = #name_, .kind = (kind_), .member = offsetof(struct config, member_), \
@@ -65,11 +52,11 @@ static const struct row rows[] = {
     /* clang-format on */
 };
 
-enum { ROWS = sizeof(rows) / sizeof(*rows) };
+const size_t config_row_count = sizeof(config_rows) / sizeof(*config_rows);
 
 /* The address of the member of config at this offset. The offset comes from offsetof, so the
- * address is aligned for the type of the member. The two functions ending in _at are for writing,
- * those ending in _of for reading. */
+ * address is aligned for the type of the member. These two functions are for writing, config_member
+ * and config_text for reading. */
 static void *member_at(struct config *config, size_t offset)
 {
     return (char *)config + offset;
@@ -78,16 +65,6 @@ static void *member_at(struct config *config, size_t offset)
 static const char **text_at(struct config *config, size_t offset)
 {
     return member_at(config, offset);
-}
-
-static const void *member_of(const struct config *config, size_t offset)
-{
-    return (const char *)config + offset;
-}
-
-static const char *text_of(const struct config *config, size_t offset)
-{
-    return *(const char *const *)member_of(config, offset);
 }
 
 /* What one run of config_load works on. */
@@ -133,7 +110,7 @@ static void set_text(struct loader *l, const char *name, size_t offset, struct s
     *text_at(l->config, offset) = copy;
 }
 
-static void load_text(struct loader *l, const struct row *row)
+static void load_text(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
 
@@ -152,7 +129,7 @@ static bool is_choice(struct str choices, struct str value)
 /* Stores the value of a KIND_CHOICE. An invalid choice is reported and stored all the same, so that
  * no member is NULL: the checks of config_load may still read it. After an error the caller does
  * not use config. */
-static void load_choice(struct loader *l, const struct row *row)
+static void load_choice(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
 
@@ -162,7 +139,7 @@ static void load_choice(struct loader *l, const struct row *row)
 }
 
 /* Stores the value of a KIND_INT. After an error, which is counted, the member has the default. */
-static void load_int(struct loader *l, const struct row *row)
+static void load_int(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
     int64_t number = row->default_int;
@@ -175,7 +152,7 @@ static void load_int(struct loader *l, const struct row *row)
 
 /* Stores the value of a KIND_NUMBER. A number out of range is stored too; its error is counted, and
  * the caller does not use config after an error. */
-static void load_number(struct loader *l, const struct row *row)
+static void load_number(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
     double number = row->default_number;
@@ -200,7 +177,7 @@ static struct str trim_end(struct str s)
 }
 
 /* Reads the secret from the file at path. name: the variable NAME_FILE, for error messages. */
-static void load_secret_file(struct loader *l, const struct row *row, const char *name,
+static void load_secret_file(struct loader *l, const struct config_row *row, const char *name,
                              const char *path)
 {
     char *secret = config_read_secret_file(path);
@@ -217,7 +194,7 @@ static void load_secret_file(struct loader *l, const struct row *row, const char
 
 /* Loads a secret from the file that NAME_FILE names, or else from the variable NAME. A secret of
  * nothing but white space counts as not set. */
-static void load_secret(struct loader *l, const struct row *row)
+static void load_secret(struct loader *l, const struct config_row *row)
 {
     char file_variable[80];
     const char *path;
@@ -250,7 +227,7 @@ static void check_quotes(struct loader *l, const char *name)
 }
 
 /* Checks the quotes of one setting: of its variable and, for a secret, of NAME_FILE. */
-static void check_row_quotes(struct loader *l, const struct row *row)
+static void check_row_quotes(struct loader *l, const struct config_row *row)
 {
     char file_variable[80];
 
@@ -262,7 +239,7 @@ static void check_row_quotes(struct loader *l, const struct row *row)
 }
 
 /* Loads one setting in the way of its kind. Errors are counted in l->errors. */
-static void load_row(struct loader *l, const struct row *row)
+static void load_row(struct loader *l, const struct config_row *row)
 {
     switch (row->kind) {
     case KIND_TEXT: load_text(l, row); break;
@@ -308,14 +285,45 @@ static void check_hmac_keys(struct loader *l)
         check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
 
-/* Reports a missing JWT_PUBLIC_KEY_FILE, which only RS256 and ES256 need. */
+/* Reports a missing JWT_PUBLIC_KEY_FILE, which all algorithms but HS256 need. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;
 
-    if (is_choice(STR("RS256|ES256"), str_of(c->jwt_algorithm)) && !*c->jwt_public_key_file)
+    if (is_choice(STR("RS256|PS256|ES256|EdDSA"), str_of(c->jwt_algorithm)) &&
+        !*c->jwt_public_key_file)
         config_fail(l, "JWT_PUBLIC_KEY_FILE", "JWT_ALGORITHM %s needs JWT_PUBLIC_KEY_FILE",
                     c->jwt_algorithm);
+}
+
+/* Checks the name of a claim. In a JSON Pointer a tilde is a part of ~0 or ~1 (RFC 6901, section
+ * 3). */
+static void check_claim(struct loader *l, const char *name, const char *claim)
+{
+    for (const char *p = claim; claim[0] == '/' && (p = strchr(p, '~')); p++)
+        if (p[1] != '0' && p[1] != '1') {
+            config_fail(l, name, "in a JSON Pointer a name has ~0 for ~, and ~1 for /");
+            return;
+        }
+}
+
+/* Each entry of JWT_ROLE_MAP is a word and the role of a user (auth/role_map.h). */
+static void check_role_map(struct loader *l)
+{
+    struct str rest = str_trim(str_of(l->config->jwt_role_map));
+
+    while (rest.n > 0) {
+        struct str entry = str_trim(str_cut(&rest, ','));
+        const char *equals = memrchr(entry.p, '=', entry.n);
+        size_t word_n = equals ? (size_t)(equals - entry.p) : 0;
+        struct str role = {equals ? equals + 1 : entry.p, equals ? entry.n - word_n - 1 : 0};
+
+        if (str_trim((struct str){entry.p, word_n}).n == 0 ||
+            !is_choice(STR("student|teacher|admin"), str_trim(role)))
+            config_fail(l, "JWT_ROLE_MAP",
+                        "\"%.*s\" is not of the form word=student, word=teacher or word=admin",
+                        STR_ARG(entry));
+    }
 }
 
 /* With CALLBACK_HOSTS, a CALLBACK_SECRET is required: the receiver of an unsigned callback could
@@ -359,6 +367,9 @@ static void check_rows_together(struct loader *l)
     check_redis_url(l);
     check_hmac_keys(l);
     check_public_keys(l);
+    check_claim(l, "JWT_SUBJECT_CLAIM", l->config->jwt_subject_claim);
+    check_claim(l, "JWT_ROLE_CLAIM", l->config->jwt_role_claim);
+    check_role_map(l);
     if (l->config->audit_key)
         check_key_lines(l, l->config->audit_key_file ? "AUDIT_KEY_FILE" : "AUDIT_KEY",
                         l->config->audit_key);
@@ -378,9 +389,9 @@ int config_load(struct config *config, config_source *source, FILE *errors)
     struct loader l = {.config = config, .source = source, .out = errors};
 
     *config = (struct config){0};
-    for (size_t i = 0; i < ROWS; i++) {
-        check_row_quotes(&l, &rows[i]);
-        load_row(&l, &rows[i]);
+    for (size_t i = 0; i < config_row_count; i++) {
+        check_row_quotes(&l, &config_rows[i]);
+        load_row(&l, &config_rows[i]);
     }
     if (!l.out_of_memory)
         check_rows_together(&l);
@@ -416,17 +427,17 @@ bool config_replace_secrets(struct config *config, struct config *fresh, int64_t
 {
     bool changed = false;
 
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < config_row_count; i++) {
         const char **old, **new;
 
-        if (rows[i].kind != KIND_SECRET)
+        if (config_rows[i].kind != KIND_SECRET)
             continue;
-        old = text_at(config, rows[i].member);
-        new = text_at(fresh, rows[i].member);
+        old = text_at(config, config_rows[i].member);
+        new = text_at(fresh, config_rows[i].member);
         if (same_text(*old, *new))
             continue;
-        wipe_and_free(past_at(config, rows[i].past)->text);
-        *past_at(config, rows[i].past) = (struct past_secret){*old, past_until_us};
+        wipe_and_free(past_at(config, config_rows[i].past)->text);
+        *past_at(config, config_rows[i].past) = (struct past_secret){*old, past_until_us};
         *old = *new;
         *new = NULL; /* config owns the text now */
         changed = true;
@@ -437,12 +448,12 @@ bool config_replace_secrets(struct config *config, struct config *fresh, int64_t
 /* Wipes each replaced secret whose grace period is over. */
 void config_wipe_old_secrets(struct config *config, int64_t now_us)
 {
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < config_row_count; i++) {
         struct past_secret *old_secret;
 
-        if (rows[i].kind != KIND_SECRET)
+        if (config_rows[i].kind != KIND_SECRET)
             continue;
-        old_secret = past_at(config, rows[i].past);
+        old_secret = past_at(config, config_rows[i].past);
         if (!old_secret->text || now_us < old_secret->until_us)
             continue;
         wipe_and_free(old_secret->text);
@@ -455,12 +466,12 @@ void config_release(struct config *config)
 {
     if (!config)
         return;
-    for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].kind != KIND_INT && rows[i].kind != KIND_NUMBER)
-            wipe_and_free(text_of(config, rows[i].member));
-        if (rows[i].kind == KIND_SECRET) {
-            wipe_and_free(text_of(config, rows[i].file));
-            wipe_and_free(past_at(config, rows[i].past)->text);
+    for (size_t i = 0; i < config_row_count; i++) {
+        if (config_rows[i].kind != KIND_INT && config_rows[i].kind != KIND_NUMBER)
+            wipe_and_free(config_text(config, config_rows[i].member));
+        if (config_rows[i].kind == KIND_SECRET) {
+            wipe_and_free(config_text(config, config_rows[i].file));
+            wipe_and_free(past_at(config, config_rows[i].past)->text);
         }
     }
     *config = (struct config){0};
@@ -521,96 +532,4 @@ char *config_read_secret_file(const char *path)
     free(bytes);
     errno = error;
     return NULL;
-}
-
-/* Prints a line NAME=value for each setting. A secret is shown as (set) or (not set). */
-void config_print(const struct config *config, FILE *out)
-{
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct row *row = &rows[i];
-        if (row->kind == KIND_INT) {
-            (void)fprintf(out, "%s=%d\n", row->name, *(const int *)member_of(config, row->member));
-            continue;
-        }
-        if (row->kind == KIND_NUMBER) {
-            char number[NUMBER_TEXT_MAX];
-
-            number_print(*(const double *)member_of(config, row->member), number);
-            (void)fprintf(out, "%s=%s\n", row->name, number);
-            continue;
-        }
-        const char *text = text_of(config, row->member);
-        bool is_set = text && *text;
-        if (row->kind == KIND_SECRET)
-            text = is_set ? "(set)" : "(not set)";
-        (void)fprintf(out, "%s=%s\n", row->name, text ? text : "");
-    }
-}
-
-/* Prints a description as a table cell. A | in it is escaped, because | separates the columns of a
- * Markdown table. */
-static void print_description(FILE *out, const char *text)
-{
-    (void)fputs(" ", out);
-    for (; *text; text++)
-        (void)fprintf(out, "%s%c", *text == '|' ? "\\" : "", *text);
-    (void)fputs(" |", out);
-}
-
-/* Prints the choices (separated by | in the row) as a table cell: `a`, `b`. */
-static void print_choices(FILE *out, struct str choices)
-{
-    (void)fputs(" ", out);
-    while (choices.n > 0) {
-        struct str choice = str_cut(&choices, '|');
-        (void)fprintf(out, "`%.*s`%s", STR_ARG(choice), choices.n > 0 ? ", " : "");
-    }
-    (void)fputs(" |", out);
-}
-
-/* Prints the range of a KIND_NUMBER. */
-static void print_range(FILE *out, const struct row *row)
-{
-    char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
-
-    number_print(row->number_min, least);
-    number_print(row->number_max, most);
-    (void)fprintf(out, " %s to %s |", least, most);
-}
-
-/* Prints the default value, or "not set" for a secret and for an empty text. */
-static void print_default(FILE *out, const struct row *row)
-{
-    char number[NUMBER_TEXT_MAX];
-
-    number_print(row->default_number, number);
-    if (row->kind == KIND_INT)
-        (void)fprintf(out, " `%d` |", row->default_int);
-    else if (row->kind == KIND_NUMBER || (row->default_text && *row->default_text))
-        (void)fprintf(out, " `%s` |", row->kind == KIND_NUMBER ? number : row->default_text);
-    else
-        (void)fputs(" not set |", out);
-}
-
-/* Prints one row of the Markdown table: name, allowed values, default, description. */
-static void config_print_row(FILE *out, const struct row *row)
-{
-    (void)fprintf(out, "| `%s` |", row->name);
-    switch (row->kind) {
-    case KIND_TEXT: (void)fputs(" text |", out); break;
-    case KIND_SECRET: (void)fprintf(out, " secret, or its file in `%s_FILE` |", row->name); break;
-    case KIND_INT: (void)fprintf(out, " %d to %d |", row->min, row->max); break;
-    case KIND_NUMBER: print_range(out, row); break;
-    case KIND_CHOICE: print_choices(out, str_of(row->choices)); break;
-    }
-    print_default(out, row);
-    print_description(out, row->description);
-    (void)fputc('\n', out);
-}
-
-void config_print_markdown(FILE *out)
-{
-    (void)fputs("| Variable | Value | Default | Meaning |\n| --- | --- | --- | --- |\n", out);
-    for (size_t i = 0; i < ROWS; i++)
-        config_print_row(out, &rows[i]);
 }

@@ -37,6 +37,15 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
 
 /* Appends the error at the end of the list, so that clients see the errors in the order of the
  * checks. When out of memory the error is counted but not stored. */
+void problem_reason(struct problem *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(p->reason, sizeof(p->reason), format, args);
+    va_end(args);
+}
+
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...)
 {

@@ -29,6 +29,7 @@ struct problem {
     bool has_offset;        /* `offset` is set, which only INVALID_JSON has */
     size_t offset;          /* byte of the body where the JSON is wrong */
     bool has_credentials;   /* for AUTH_ERROR: the request had credentials, which were refused */
+    char reason[160];       /* for the log alone: why credentials were refused; may be empty */
     /* List of field errors, and the pointer at its end to which the next error is written; both
      * NULL while the list is empty. */
     struct field_error *fields, **fields_end;
@@ -39,6 +40,9 @@ struct problem {
  * NULL: the default message of the code. */
 void problem_set(struct problem *p, enum problem_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Sets the reason for the log, without personal data; a longer one is cut. */
+void problem_reason(struct problem *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Adds an error of one field. Makes p a VALIDATION_ERROR, unless it holds another problem already.
  */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,

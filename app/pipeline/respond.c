@@ -102,6 +102,8 @@ static void respond_log(const struct exchange *x, int64_t duration_us)
     }
     if (x->problem.code != PROBLEM_NONE)
         jw_text(w, "error_code", problem_name(x->problem.code));
+    if (x->problem.reason[0])
+        jw_text(w, "reason", x->problem.reason);
     log_end(log);
 }
 

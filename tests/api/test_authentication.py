@@ -115,7 +115,7 @@ BAD_CLAIMS = {
     "role service": {"role": "service"},
     "role none": {"role": "none"},
     "role empty": {"role": ""},
-    "role a list": {"role": ["admin"]},
+    "role a list of others": {"role": ["Admin", "root"]},
     "role a number": {"role": 3},
     "not yet": {"nbf": int(time.time()) + 86400},
     "nbf a text": {"nbf": "0"},

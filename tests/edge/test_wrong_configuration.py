@@ -26,6 +26,11 @@ WRONG = {
     "quotes around a secret": ({"JWT_SECRET": f'"{SECRET}"'}, ['JWT_SECRET: .*begins and ends with ".*remove the quotes']),
     "quotes around a file": ({"AUDIT_KEY_FILE": "'/nowhere'"}, ["AUDIT_KEY_FILE: .*No such", "AUDIT_KEY_FILE: .*begins and ends with '"]),
     "quotes around a text": ({"METRICS_FILE": '"/tmp/m"'}, ['METRICS_FILE: .*remove the quotes']),
+    "claim by a bad pointer": ({"JWT_ROLE_CLAIM": "/a~b"}, ["JWT_ROLE_CLAIM: in a JSON Pointer "]),
+    "roles that are none": (
+        {"JWT_ROLE_MAP": "a=student, b=service,=admin,,c"},
+        [f'JWT_ROLE_MAP: "{entry}" is not of the form' for entry in ("", "=admin", "b=service", "c")],
+    ),
     "several at once": (
         {"JWT_SECRET": "short", "REDIS_URL": "redis", "LOG_LEVEL": "loud", "DRAIN_TIMEOUT_S": "0"},
         ["DRAIN_TIMEOUT_S", "JWT_SECRET", "LOG_LEVEL", "REDIS_URL"],

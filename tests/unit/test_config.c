@@ -115,7 +115,7 @@ static void wrong_values_are_named_with_what_is_permitted(void)
          "PREDICTION_INTERVAL: \"nan\" is not a number from 0.5 to 0.999\n"},
         {"PREDICTION_INTERVAL", "0.9x",
          "PREDICTION_INTERVAL: \"0.9x\" is not a number from 0.5 to 0.999\n"},
-        {"JWT_ALGORITHM", "none", "JWT_ALGORITHM: \"none\" is not one of HS256|RS256|ES256\n"},
+        {"JWT_ALGORITHM", "none", "JWT_ALGORITHM: \"none\" is not one of HS256|RS256|PS256|ES256|EdDSA\n"},
         {"JWT_ALGORITHM", "RS256",
          "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE\n"},
         {"JWT_ALGORITHM", "ES256",

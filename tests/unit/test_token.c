@@ -53,7 +53,7 @@ static const struct claims_case claims_cases[] = {
     {"{\"sub\":\"student_001\",\"role\":\"Admin\"" EXP "}", false, "", ""},
     {"{\"sub\":\"student_001\",\"role\":\"\"" EXP "}", false, "", ""},
     {"{\"sub\":\"student_001\",\"role\":\"admin \"" EXP "}", false, "", ""},
-    {"{\"sub\":\"student_001\",\"role\":[\"admin\"]" EXP "}", false, "", ""},
+    {"{\"sub\":\"student_001\",\"role\":[\"admin\"]" EXP "}", true, "", ""},
     {"{\"sub\":\"student_001\",\"role\":3" EXP "}", false, "", ""},
     {"{\"sub\":\"student_001\",\"role\":\"student\",\"role\":\"admin\"" EXP "}", false, "", ""},
     /* exp */
@@ -130,7 +130,7 @@ static const struct claims_case claims_cases[] = {
     {"{" WHO EXP ",\"x\":\"\xff\"}", false, "", ""},
     {"{" WHO EXP ",\"x\":\"\\ud800\"}", false, "", ""},
     {"\xef\xbb\xbf{" WHO EXP "}", false, "", ""},
-    {"{" WHO EXP ",\"x\":99999999999999999999}", false, "", ""}, /* libjwt's parser: no 64 bits */
+    {"{" WHO EXP ",\"x\":99999999999999999999}", true, "", ""},
 };
 /* clang-format on */
 
@@ -176,7 +176,8 @@ static const struct header_case header_cases[] = {
     {"{\"alg\":\"HS256\",\"typ\":\"JWT\"}", true},
     {"{\"typ\":\"jwt\",\r\n \"alg\":\"HS256\"}", true},
     {"{\"alg\":\"HS256\",\"kid\":\"7\",\"cty\":\"x\"}", true},
-    {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", false},
+    {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", true},
+    {"{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}", false},
     {"{\"alg\":\"HS256\",\"typ\":null}", false},
     {"{\"alg\":\"HS256\",\"typ\":7}", false},
     {"{\"alg\":\"HS256\",\"crit\":[]}", false},
@@ -397,7 +398,7 @@ static void memory_never_outlives_exp(void)
     expect(accepts(tokens, token, NOW_MS), "verified");
     expect(accepts(tokens, token, NOW_MS + 10499), "until exp");
     expect(!accepts(tokens, token, NOW_MS + 10500), "not at exp");
-    CU_ASSERT_STRING_EQUAL(last.message, "The token has expired");
+    CU_ASSERT_STRING_EQUAL(last.message, "The token has expired (exp)");
     free(token);
     tokens_free(tokens);
 }

@@ -51,6 +51,13 @@ static const char rfc_a3[] =
 static const char rfc_a3_x[] = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
 static const char rfc_a3_y[] = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 
+/* ---- RFC 8037, appendix A ---- */
+
+static const char rfc_8037[] = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+                               "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhV"
+                               "sPt9g7sVvpAr_MuM0KAg";
+static const char rfc_8037_x[] = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
 static struct arena *vectors; /* decoded parts of the vectors */
 
 static struct str decoded(const char *text)
@@ -96,34 +103,47 @@ static EVP_PKEY *rfc_ec_key(void)
     return key_from("EC", build);
 }
 
-/* Checks that jws_verify accepts the token, but no other token or algorithm. Frees the key. */
-static void check_signature(const char *token, const char *algorithm, char *key, size_t n)
+static bool verifies(const char *token, const char *algorithm, const struct token_key *key)
 {
-    struct token_key token_key = {(unsigned char *)key, n}, none = {(unsigned char *)key, 0};
-    CU_ASSERT_TRUE(jws_verify(token, algorithm, &token_key));
-    CU_ASSERT_FALSE(jws_verify(token, algorithm, &none));
-    CU_ASSERT_FALSE(jws_verify(token, "none", &token_key));
-    CU_ASSERT_FALSE(jws_verify(token, "", &token_key));
-    const char *const all[][2] = {{"HS256", rfc_a1}, {"RS256", rfc_a2}, {"ES256", rfc_a3}};
-    for (size_t i = 0; i < COUNT(all); i++) {
-        bool same = strcmp(all[i][0], algorithm) == 0;
-        CU_ASSERT_EQUAL(jws_verify(token, all[i][0], &token_key), same);
-        CU_ASSERT_EQUAL(jws_verify(all[i][1], algorithm, &token_key), same);
-    }
-    free(key);
+    const char *dot = strrchr(token, '.');
+    struct str signed_part = {token, (size_t)(dot - token)}, signature = decoded(dot + 1);
+    return jws_verify(signed_part, signature, algorithm, key);
 }
 
-static void signatures_of_rfc_7515_are_good(void)
+/* Checks that jws_verify accepts the token, but no other token or algorithm. */
+static void check_signature(const char *token, const char *algorithm, const struct token_key *key)
+{
+    struct token_key none = {.n = 0};
+    CU_ASSERT_TRUE(verifies(token, algorithm, key));
+    CU_ASSERT_FALSE(verifies(token, algorithm, &none));
+    CU_ASSERT_FALSE(verifies(token, "none", key));
+    CU_ASSERT_FALSE(verifies(token, "", key));
+    const char *const all[][2] = {
+        {"HS256", rfc_a1}, {"RS256", rfc_a2}, {"ES256", rfc_a3}, {"EdDSA", rfc_8037}};
+    for (size_t i = 0; i < COUNT(all); i++) {
+        bool same = strcmp(all[i][0], algorithm) == 0;
+        CU_ASSERT_EQUAL(verifies(token, all[i][0], key), same);
+        CU_ASSERT_EQUAL(verifies(all[i][1], algorithm, key), same);
+    }
+    CU_ASSERT_FALSE(verifies(token, "PS256", key));
+}
+
+static void signatures_of_the_rfcs_are_good(void)
 {
     vectors = arena_new(4096, 65536);
-    EVP_PKEY *rsa = rfc_rsa_key(), *ec = rfc_ec_key();
-    struct str secret = decoded(rfc_a1_key);
-    char *rsa_pem = forge_public_pem(rsa), *ec_pem = forge_public_pem(ec);
-    check_signature(rfc_a1, "HS256", strndup(secret.p, secret.n), secret.n);
-    check_signature(rfc_a2, "RS256", rsa_pem, strlen(rsa_pem));
-    check_signature(rfc_a3, "ES256", ec_pem, strlen(ec_pem));
-    EVP_PKEY_free(rsa);
-    EVP_PKEY_free(ec);
+    struct str secret = decoded(rfc_a1_key), ed25519 = decoded(rfc_8037_x);
+    struct token_key hs256 = {(unsigned char *)(uintptr_t)secret.p, secret.n, NULL, NULL};
+    struct token_key rs256 = {.public_key = rfc_rsa_key()}, es256 = {.public_key = rfc_ec_key()};
+    struct token_key eddsa = {
+        .public_key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+                                                  (const unsigned char *)ed25519.p, ed25519.n)};
+    check_signature(rfc_a1, "HS256", &hs256);
+    check_signature(rfc_a2, "RS256", &rs256);
+    check_signature(rfc_a3, "ES256", &es256);
+    check_signature(rfc_8037, "EdDSA", &eddsa);
+    EVP_PKEY_free(rs256.public_key);
+    EVP_PKEY_free(es256.public_key);
+    EVP_PKEY_free(eddsa.public_key);
     arena_free(vectors);
 }
 
@@ -276,10 +296,6 @@ static void weak_and_odd_secrets_stop_the_start(void)
         {"secret-text-of-thirty-one-bytes", "line 1 has 31 bytes, not 32"},
         {"   secret-text-of-thirty-one-bytes   ", "line 1 has 31 bytes, not 32"},
         {"the first secret of thirty-two b\n\nsecret-text", "line 3 has 11 bytes"},
-        {"0123456789abcdef0123456789abcdef\n1123456789abcdef0123456789abcdef\n"
-         "2123456789abcdef0123456789abcdef\n3123456789abcdef0123456789abcdef\n"
-         "4123456789abcdef0123456789abcdef\n",
-         "more than 4"},
         {"-----BEGIN PUBLIC KEY-----\n"
          "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAofgWCuLjybRlzo0tZWJj\n"
          "-----END PUBLIC KEY-----\n",
@@ -289,6 +305,17 @@ static void weak_and_odd_secrets_stop_the_start(void)
         struct config config = hs256_config(cases[i].secrets);
         expect_no_keys(&config, cases[i].error);
     }
+}
+
+static void more_secrets_than_there_may_be_stop_the_start(void)
+{
+    char secrets[(TOKEN_KEYS_MAX + 1) * 40] = "";
+    for (size_t i = 0; i <= TOKEN_KEYS_MAX; i++)
+        (void)snprintf(secrets + strlen(secrets), 40, "%032zu\n", i);
+    struct config config = hs256_config(secrets);
+    expect_no_keys(&config, "JWT_SECRET: more than 64 keys");
+    secrets[TOKEN_KEYS_MAX * 33] = '\0';
+    tokens_free(tokens_of(&config));
 }
 
 static void four_secrets_verify(void)
@@ -321,7 +348,7 @@ static void public_key_files_are_checked(void)
     write_keys("", "");
     expect_no_keys(&rs256, "JWT_PUBLIC_KEY_FILE: cannot read");
     write_keys("hello\n", "");
-    expect_no_keys(&rs256, "no PEM public key");
+    expect_no_keys(&rs256, "holds no public key for RS256");
     write_keys("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "");
     expect_no_keys(&rs256, "key 1 is damaged");
     char *pem = forge_public_pem(p256);
@@ -346,7 +373,7 @@ static void private_keys_are_not_taken_for_public_ones(void)
     PEM_write_PUBKEY(out, key);
     PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
     fclose(out);
-    expect_no_keys(&config, "PRIVATE KEY; only PUBLIC KEY");
+    expect_no_keys(&config, "PRIVATE KEY; only PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE");
     EVP_PKEY_free(key);
 }
 
@@ -433,7 +460,7 @@ static void of_many_retired_secrets_the_latest_verify(void)
     struct tokens *tokens = tokens_of(&config);
     char *made[TOKEN_KEYS_MAX + 2];
     for (size_t i = 0; i < COUNT(made); i++) {
-        secret[sizeof(secret) - 2] = (char)('0' + i);
+        (void)snprintf(secret, sizeof(secret), "a secret with a number in it: %4zu", i);
         made[i] = forge_hmac(header_hs256, str_of(good_claims), EVP_sha256(), str_of(secret));
         write_keys(secret, "");
         CU_ASSERT_TRUE(tokens_reload(tokens, (int64_t)i, error));
@@ -502,11 +529,12 @@ static const struct {
     const char *name;
     void (*test)(void);
 } tests[] = {
-    {"signatures of RFC 7515 are good", signatures_of_rfc_7515_are_good},
+    {"signatures of the RFCs are good", signatures_of_the_rfcs_are_good},
     {"tokens of RFC 7515 are refused for their claims", tokens_of_rfc_7515_are_refused_for_their_claims},
     {"RS256 takes its key and nothing else", rs256_takes_its_key_and_nothing_else},
     {"ES256 takes its key and nothing else", es256_takes_its_key_and_nothing_else},
     {"weak and odd secrets stop the start", weak_and_odd_secrets_stop_the_start},
+    {"more secrets than there may be stop the start", more_secrets_than_there_may_be_stop_the_start},
     {"four secrets verify", four_secrets_verify},
     {"public key files are checked", public_key_files_are_checked},
     {"private keys are not taken for public ones", private_keys_are_not_taken_for_public_ones},

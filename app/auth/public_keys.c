@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One function for each form of a key file, and for each type of PEM block and of JWK. */
+#include "app/auth/public_keys.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "app/auth/jws.h"
+#include "app/base/base64.h"
+#include "app/http/json.h"
+
+/* Bytes of a coordinate on P-256, and memory for a JWK Set: at first, and at most. */
+enum { P256_COORDINATE = 32, SCRATCH_FIRST = 16 << 10, SCRATCH_CAP = 4 << 20 };
+
+/* What the functions here need. */
+struct key_reader {
+    const char *algorithm;
+    struct token_keys *keys;
+    struct arena *scratch;
+    char *error; /* 200 bytes */
+};
+
+/* Writes an error about the key that is next in the file. Returns false. */
+static bool reader_refuse(const struct key_reader *r, const char *why)
+{
+    return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: key %zu is %s", r->keys->n + 1, why);
+}
+
+/* Adds the key if it suits the algorithm, and frees it otherwise. key: NULL when it could not be
+ * read. */
+static bool reader_add(const struct key_reader *r, EVP_PKEY *key, struct str kid)
+{
+    const char *error = key ? jws_key_error(key, r->algorithm) : "damaged";
+
+    if (!error)
+        return token_keys_add_public(r->keys, key, kid, r->error);
+    EVP_PKEY_free(key);
+    return reader_refuse(r, error);
+}
+
+/* ---- DER and PEM ---- */
+
+/* The key of a certificate; NULL when these bytes are no certificate. */
+static EVP_PKEY *key_of_certificate(const unsigned char *der, size_t n)
+{
+    const unsigned char *p = der;
+    X509 *certificate = d2i_X509(NULL, &p, (long)n);
+    EVP_PKEY *key = certificate && p == der + n ? X509_get_pubkey(certificate) : NULL;
+
+    X509_free(certificate);
+    return key;
+}
+
+static EVP_PKEY *key_of_public(const unsigned char *der, size_t n)
+{
+    return d2i_PUBKEY(NULL, &der, (long)n);
+}
+
+/* The key of the form RSAPublicKey (PKCS #1). */
+static EVP_PKEY *key_of_pkcs1(const unsigned char *der, size_t n)
+{
+    return d2i_PublicKey(EVP_PKEY_RSA, NULL, &der, (long)n);
+}
+
+/* Adds the key of one PEM block. name: type of the block; der: its decoded bytes. Private keys are
+ * refused: the engine only verifies tokens, and a private key should not be on its host. */
+static bool reader_add_block(const struct key_reader *r, const char *name, const unsigned char *der,
+                             size_t n)
+{
+    static const struct {
+        const char *name;
+        EVP_PKEY *(*read)(const unsigned char *der, size_t n);
+    } blocks[] = {
+        {PEM_STRING_PUBLIC, key_of_public},
+        {PEM_STRING_RSA_PUBLIC, key_of_pkcs1},
+        {PEM_STRING_X509, key_of_certificate},
+    };
+
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        if (strcmp(blocks[i].name, name) == 0)
+            return reader_add(r, blocks[i].read(der, n), (struct str){0});
+    return token_keys_fail(r->error,
+                           "JWT_PUBLIC_KEY_FILE: holds a %s; only PUBLIC KEY, RSA PUBLIC KEY and "
+                           "CERTIFICATE may be there",
+                           name);
+}
+
+/* Whether the latest failure of PEM_read_bio was the end of the file. The other possible reason is
+ * a damaged block, which has another error. */
+static bool pem_at_end(void)
+{
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+/* Adds the keys of all PEM blocks. OpenSSL's queue of errors is cleared before, so that pem_at_end
+ * sees the latest error. */
+static bool reader_add_pem(const struct key_reader *r, struct str text)
+{
+    BIO *in = BIO_new_mem_buf(text.p, (int)text.n); /* the file is at most 64 KiB */
+    char *name, *header;
+    unsigned char *der;
+    long n;
+    bool good = true;
+
+    if (!in)
+        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+    ERR_clear_error();
+    while (good && PEM_read_bio(in, &name, &header, &der, &n) == 1) {
+        good = reader_add_block(r, name, der, (size_t)n);
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(der, (size_t)n); /* wiped, because it may be a private key */
+    }
+    if (good && !pem_at_end())
+        good = reader_refuse(r, "damaged");
+    BIO_free(in);
+    return good;
+}
+
+/* The text with a line break for each \n that is written as two characters. */
+static struct str reader_unescape(const struct key_reader *r, struct str text)
+{
+    struct str copy = arena_copy(r->scratch, text);
+    char *to = (char *)(uintptr_t)copy.p;
+
+    for (size_t i = 0; copy.p && i < text.n; i++) {
+        bool is_escape = text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == 'n';
+        *to++ = is_escape ? '\n' : text.p[i];
+        i += is_escape;
+    }
+    return copy.p ? (struct str){copy.p, (size_t)(to - copy.p)} : text;
+}
+
+/* Adds the key of a file that has nothing but base64, as Keycloak shows keys. */
+static bool reader_add_base64(const struct key_reader *r, struct str text)
+{
+    struct str copy = arena_copy(r->scratch, text), der;
+    char *to = (char *)(uintptr_t)copy.p;
+    EVP_PKEY *key;
+
+    for (size_t i = 0; copy.p && i < text.n; i++)
+        if (!memchr(" \t\r\n", text.p[i], 4))
+            *to++ = text.p[i];
+    der = copy.p ? base64_decode((struct str){copy.p, (size_t)(to - copy.p)}, r->scratch) : copy;
+    if (!der.p || der.n == 0)
+        return true; /* not base64: the caller says that the file holds no key */
+    key = key_of_public((const unsigned char *)der.p, der.n);
+    if (!key)
+        key = key_of_certificate((const unsigned char *)der.p, der.n);
+    return reader_add(r, key, (struct str){0});
+}
+
+/* ---- JWK Set ---- */
+
+/* The decoded bytes of a member; their p is NULL when it is absent or not base64url. */
+static struct str jwk_bytes(const struct key_reader *r, struct json_object *jwk, const char *name)
+{
+    struct str text = json_str(json_object_object_get(jwk, name));
+
+    return text.p ? base64url_decode(text, r->scratch) : (struct str){0};
+}
+
+/* Makes a key of OpenSSL from its parameters, and frees the builder. */
+static EVP_PKEY *key_of_parameters(const char *type, OSSL_PARAM_BLD *builder)
+{
+    OSSL_PARAM *parameters = builder ? OSSL_PARAM_BLD_to_param(builder) : NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    EVP_PKEY *key = NULL;
+
+    if (parameters && context && EVP_PKEY_fromdata_init(context) == 1)
+        (void)EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(parameters);
+    OSSL_PARAM_BLD_free(builder);
+    return key;
+}
+
+/* kty RSA (RFC 7518, section 6.3.1). */
+static EVP_PKEY *key_of_rsa_jwk(const struct key_reader *r, struct json_object *jwk)
+{
+    struct str n = jwk_bytes(r, jwk, "n"), e = jwk_bytes(r, jwk, "e");
+    OSSL_PARAM_BLD *builder = n.p && e.p ? OSSL_PARAM_BLD_new() : NULL;
+    BIGNUM *modulus = NULL, *exponent = NULL;
+    EVP_PKEY *key = NULL;
+
+    if (builder) {
+        modulus = BN_bin2bn((const unsigned char *)n.p, (int)n.n, NULL);
+        exponent = BN_bin2bn((const unsigned char *)e.p, (int)e.n, NULL);
+        (void)OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus);
+        (void)OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent);
+        key = key_of_parameters("RSA", builder);
+    }
+    BN_free(modulus);
+    BN_free(exponent);
+    return key;
+}
+
+/* kty EC (RFC 7518, section 6.2.1), on the curve P-256 alone. */
+static EVP_PKEY *key_of_ec_jwk(const struct key_reader *r, struct json_object *jwk)
+{
+    struct str x = jwk_bytes(r, jwk, "x"), y = jwk_bytes(r, jwk, "y");
+    unsigned char point[1 + 2 * P256_COORDINATE] = {POINT_CONVERSION_UNCOMPRESSED};
+    OSSL_PARAM_BLD *builder;
+
+    if (!str_equal(json_str(json_object_object_get(jwk, "crv")), STR("P-256")) ||
+        x.n != P256_COORDINATE || y.n != P256_COORDINATE)
+        return NULL;
+    memcpy(point + 1, x.p, P256_COORDINATE);
+    memcpy(point + 1 + P256_COORDINATE, y.p, P256_COORDINATE);
+    builder = OSSL_PARAM_BLD_new();
+    if (!builder)
+        return NULL;
+    (void)OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0);
+    (void)OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
+    return key_of_parameters("EC", builder);
+}
+
+/* kty OKP (RFC 8037, section 2), on the curve Ed25519 alone. */
+static EVP_PKEY *key_of_okp_jwk(const struct key_reader *r, struct json_object *jwk)
+{
+    struct str x = jwk_bytes(r, jwk, "x");
+
+    if (!x.p || !str_equal(json_str(json_object_object_get(jwk, "crv")), STR("Ed25519")))
+        return NULL;
+    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)x.p, x.n);
+}
+
+/* The key of a JWK; NULL when it is of another type or damaged. */
+static EVP_PKEY *key_of_jwk(const struct key_reader *r, struct json_object *jwk)
+{
+    static const struct {
+        const char *name;
+        EVP_PKEY *(*read)(const struct key_reader *r, struct json_object *jwk);
+    } types[] = {{"RSA", key_of_rsa_jwk}, {"EC", key_of_ec_jwk}, {"OKP", key_of_okp_jwk}};
+    struct str type = json_str(json_object_object_get(jwk, "kty"));
+
+    for (size_t i = 0; type.p && i < sizeof(types) / sizeof(types[0]); i++)
+        if (str_equal(type, str_of(types[i].name)))
+            return types[i].read(r, jwk);
+    return NULL;
+}
+
+/* Whether the member is absent or has this text. */
+static bool jwk_permits(struct json_object *jwk, const char *name, const char *text)
+{
+    struct json_object *value = json_object_object_get(jwk, name);
+
+    return !value || str_equal(json_str(value), str_of(text));
+}
+
+/* Adds the key of a JWK. One that is for another purpose or algorithm, or of a type that is not
+ * known here, is skipped (RFC 7517, section 5). */
+static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
+{
+    struct str kid = json_str(json_object_object_get(jwk, "kid"));
+    EVP_PKEY *key;
+
+    if (!json_object_is_type(jwk, json_type_object) || !jwk_permits(jwk, "use", "sig") ||
+        !jwk_permits(jwk, "alg", r->algorithm))
+        return true;
+    key = key_of_jwk(r, jwk);
+    if (key && !jws_key_error(key, r->algorithm))
+        return token_keys_add_public(r->keys, key, kid, r->error);
+    EVP_PKEY_free(key);
+    return true;
+}
+
+static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct json_object *set = json_parse(text, r->scratch, &p), *keys = NULL;
+    bool good = true;
+
+    if (p.code != PROBLEM_NONE)
+        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: begins like a JWK Set, but is no "
+                                         "valid JSON");
+    if (!json_object_object_get_ex(set, "keys", &keys) ||
+        !json_object_is_type(keys, json_type_array))
+        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: this JSON has no list `keys`, as a "
+                                         "JWK Set has");
+    for (size_t i = 0; good && i < json_object_array_length(keys); i++)
+        good = reader_add_jwk(r, json_object_array_get_idx(keys, i));
+    return good;
+}
+
+/* ---- all forms ---- */
+
+/* Adds the keys of a text in the form that its beginning shows. */
+static bool reader_add_text(const struct key_reader *r, struct str text)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+    if (str_starts_with(text, str_of(byte_order_mark)))
+        text = (struct str){text.p + 3, text.n - 3};
+    text = str_trim(text);
+    if (text.n > 0 && text.p[0] == '{')
+        return reader_add_jwk_set(r, text);
+    if (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11))
+        return reader_add_pem(r, reader_unescape(r, text));
+    return reader_add_base64(r, text);
+}
+
+/* OpenSSL's queue of errors is cleared, because later code would report what is left in it. */
+bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
+                       char ret_error[200])
+{
+    struct key_reader r = {algorithm, ret, arena_new(SCRATCH_FIRST, SCRATCH_CAP), ret_error};
+    bool good;
+
+    if (!r.scratch)
+        return token_keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+    good = reader_add_text(&r, text);
+    if (good && ret->n == 0)
+        good = token_keys_fail(ret_error,
+                               "JWT_PUBLIC_KEY_FILE: holds no public key for %s; it takes PEM, a "
+                               "certificate, the base64 of one, or a JWK Set",
+                               algorithm);
+    arena_free(r.scratch);
+    ERR_clear_error();
+    return good;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads public keys in the forms in which identity providers show them: PEM (public keys, PKCS #1
+ * keys, certificates; also with the two characters \n instead of line breaks, as environment
+ * variables hold it), the base64 of a key or certificate without PEM lines, and a JWK Set (RFC
+ * 7517). */
+#ifndef AUTH_PUBLIC_KEYS_H
+#define AUTH_PUBLIC_KEYS_H
+
+#include "app/auth/token_keys.h"
+
+/* Adds the keys of the text to *ret. Each must suit the algorithm; of a JWK Set, which often has
+ * keys for several purposes, only those that suit it are added. The dates of a certificate are not
+ * checked: its key counts as long as the file has it. Returns false, with a line that names
+ * JWT_PUBLIC_KEY_FILE, when a key is bad or there is none. */
+bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
+                       char ret_error[200]);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loads the keys that verify tokens: secrets for HS256, or public keys (public_keys.c). They
+ * come from settings (environment variables) or from files that settings name. Each error message
+ * names the variable. One bad key makes all keys invalid, because without it some tokens would be
+ * refused later, which is hard to explain. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "app/auth/public_keys.h"
+#include "app/auth/token_keys.h"
+
+/* Adds the secrets of a text with one secret a line; empty lines are skipped. */
+static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
+{
+    /* A public key is known to everybody, so as a secret it would let everybody sign tokens. */
+    if (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11))
+        return token_keys_fail(ret_error, "JWT_SECRET: this is a PEM file, not a secret for HS256; "
+                                          "set JWT_ALGORITHM and JWT_PUBLIC_KEY_FILE");
+    for (int line = 1; text.n > 0; line++) {
+        struct str secret = str_trim(str_cut(&text, '\n'));
+        if (secret.n == 0)
+            continue;
+        if (secret.n < SECRET_BYTES_MIN)
+            return token_keys_fail(ret_error,
+                                   "JWT_SECRET: the secret in line %d has %zu bytes, not %d", line,
+                                   secret.n, SECRET_BYTES_MIN);
+        if (!token_keys_add_secret(ret, secret, ret_error))
+            return false;
+    }
+    return ret->n > 0 ||
+           token_keys_fail(ret_error, "JWT_SECRET: not set, and JWT_ALGORITHM is HS256");
+}
+
+/* Reads a key file. The caller frees the text. Returns NULL with a message on failure. */
+static char *keys_read_file(const char *path, const char *variable, char ret_error[200])
+{
+    char *text = config_read_secret_file(path);
+    if (!text)
+        (void)token_keys_fail(ret_error, "%s: cannot read %s: %s", variable, path,
+                              errno == ENODATA ? "it is empty" : strerror(errno));
+    return text;
+}
+
+/* Loads the secrets of HS256. The text of a file is wiped before it is freed. */
+static bool keys_load_secrets(const struct config *config, enum key_source source,
+                              struct token_keys *ret, char ret_error[200])
+{
+    if (source == KEYS_FROM_CONFIG || !config->jwt_secret_file)
+        return keys_parse_secrets(str_of(config->jwt_secret), ret, ret_error);
+    char *text = keys_read_file(config->jwt_secret_file, "JWT_SECRET_FILE", ret_error);
+    if (!text)
+        return false;
+    bool good = keys_parse_secrets(str_of(text), ret, ret_error);
+    explicit_bzero(text, strlen(text));
+    free(text);
+    return good;
+}
+
+/* Loads the public keys from their file. keys_read_file or public_keys_parse has written the
+ * message when this returns false. A public key is no secret and is not wiped. */
+static bool keys_load_public(const struct config *config, struct token_keys *ret,
+                             char ret_error[200])
+{
+    const char *path = config->jwt_public_key_file;
+    if (str_of(path).n == 0)
+        return token_keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: not set, and JWT_ALGORITHM is %s",
+                               config->jwt_algorithm);
+    char *text = keys_read_file(path, "JWT_PUBLIC_KEY_FILE", ret_error);
+    bool good = text && public_keys_parse(str_of(text), config->jwt_algorithm, ret, ret_error);
+    free(text);
+    return good;
+}
+
+/* Loads into a set of its own, so that *ret is unchanged on failure. The keys that were read before
+ * the bad one are then wiped. */
+bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
+                     char ret_error[200])
+{
+    struct token_keys keys = {.n = 0};
+    bool good = strcmp(config->jwt_algorithm, "HS256") == 0
+                    ? keys_load_secrets(config, source, &keys, ret_error)
+                    : keys_load_public(config, &keys, ret_error);
+    if (good)
+        *ret = keys;
+    else
+        token_keys_release(&keys);
+    return good;
+}
