@@ -7,7 +7,7 @@
 #include "app/service/explain.h"
 
 /* Fills *ret from the JSON text of a stored event. Returns false, with *ret undefined, when it is
- * no JSON or breaks a rule for events: an earlier version, or somebody else, has written it. */
+ * no JSON or breaks a rule for events, as an entry of an earlier version may. */
 bool stored_event_read(struct str text, struct arena *arena, struct explain_event *ret);
 
 #endif
