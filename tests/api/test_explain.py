@@ -237,6 +237,38 @@ def test_event_that_the_worker_moves_meanwhile_counts_once(start_pool, start_wor
         assert len(set(ids(parts(found)["quiz"]))) == 8
 
 
+@pytest.mark.parametrize("change", ["event", "statement"])
+def test_change_while_the_events_are_read(start_pool, redis_server, change):
+    """The state is never older than what was read: it explains the score of its own time."""
+    with RedisStandIn(redis_server.path) as between:
+        pool, direct = start_pool(between.url, STORE_ROUND_TIMEOUT_MS=5000), start_pool()
+        token = pool.token("root", "admin")
+        send = lambda *args, **more: direct.request(*args, token=token, **more)
+        learner = Learner(send)
+
+        def change_before_the_events_are_read(command):
+            if b"XRANGE" in command and student_key(learner.name, ":events").encode() in command:
+                between.watch = None
+                if change == "event":
+                    learner.send(event("quiz.completed", difficulty=None))
+                else:
+                    learner.state(scores(0.5))
+            return True
+
+        learner.send(*(event("quiz.completed", difficulty=None) for _ in range(3)))
+        before = learner.check()
+        between.watch = change_before_the_events_are_read
+        response = pool.request("GET", f"{EXPLAIN}/{learner.name}", token=token)
+        assert response.status == 200 and between.watch is None, response
+        quiz, query = parts(response.json)["quiz"], learner.explain()
+        assert response.json["mastery_score"] == query["mastery_score"]
+        if change == "event":
+            assert set(ids(quiz)) == set(ids(parts(before)["quiz"]))
+            assert quiz["other_share"] == pytest.approx(0.25, abs=1e-6)
+        else:
+            assert ids(quiz) == [None] and quiz["other_share"] == 0
+
+
 def processed(engine, learner):
     """Waits until the worker has moved the learner's events to the stream; its key."""
     key = student_key(learner.name, ":events")
