@@ -8,7 +8,9 @@ from harness.engine import fresh_id
 from harness.events import GOOD, event, now_ms, random_events
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
 from harness.explain_model import assert_explained
-from harness.model import COMPONENTS, DAY_MS, EVIDENT, Student, day_of, day_text, scores, to_ms, to_text
+from harness.model import (
+    COMPONENTS, DAY_MS, EVIDENT, HALF_LIFE_MS, Student, day_of, day_text, scores, to_ms, to_text,
+)  # fmt: skip
 from harness.redis_server import RedisStandIn
 from harness.store import student_key, tagged
 from harness.wait import wait_for
@@ -158,6 +160,17 @@ def test_what_if_is_what_the_event_then_does(admin, learner):
     query = assert_ok(admin.post("/api/v1/mastery/query", {"student_id": learner.name}))
     assert query["mastery_score"] == pytest.approx(quiz["mastery_score"], abs=1e-5)
     assert quiz["change"] < 0
+
+
+def test_fading_counts_from_today(learner):
+    """Active on each of the days 3 to 12 days ago: in a week four of them are in the window."""
+    now = now_ms()
+    learner.send(*(event("quiz.completed", at_ms=now - ago * DAY_MS) for ago in range(3, 13)))
+    found = learner.check()
+    assert parts(found)["consistency"]["value"] == 1
+    assert found["fading"][0]["mastery_score"] == pytest.approx(0.75 * 0.8 + 0.25 * 0.4, abs=1e-9)
+    change = [one["change"] for one in found["what_if"] if one["event_type"] == "content.rated"]
+    assert change == [0], "a further active day does not raise a consistency of 1"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -312,7 +325,8 @@ def test_log_of_many_pages(engine, learner):
     quiz = parts(learner.explain())["quiz"]
     assert ids(quiz) == [body["event_id"] for body in sent[:10]]
     shares = [one["share"] for one in quiz["observations"]]
-    assert shares == pytest.approx([1 / 1234] * 10, rel=1e-2)
+    weights = [2 ** (-n * 1000 / HALF_LIFE_MS) for n in range(1234)]
+    assert shares == pytest.approx([weight / sum(weights) for weight in weights[:10]], abs=1e-11)
     assert sum(shares) + quiz["other_share"] == pytest.approx(1, abs=1e-9)
 
 
