@@ -9,30 +9,25 @@
 #include "app/ctl/subcommand.h"
 #include "app/ingest/stored_event.h"
 
-enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20 }; /* bytes of the arena for one page of events */
-
-/* The pipeline begins in `arena` and goes on in the page arena (service/explain.h). */
+/* The pipeline begins in `arena` and goes on in memory of explain_step. */
 bool report_explain(struct engine *engine, struct arena *arena, const char *student,
                     struct explanation *ret, struct problem *p)
 {
     struct explain e = {.student = str_of(student),
                         .now_ms = subcommand_now_ms(engine),
                         .read_event = stored_event_read,
-                        .arena = arena,
-                        .page_arena = arena_new(PAGE_FIRST, PAGE_CAP)};
+                        .arena = arena};
     struct pipeline pipeline;
 
-    if (!e.page_arena) {
+    if (!explain_init(&e))
         problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
-        return false;
-    }
     pipeline_init(&pipeline, arena, NULL /* owner */);
-    while (explain_step(&e, &pipeline, p) == STEP_MORE) {
+    while (p->code == PROBLEM_NONE && explain_step(&e, &pipeline, p) == STEP_MORE) {
         if (!subcommand_round_trip(engine, &pipeline, p))
             break;
     }
     *ret = e.explanation;
-    arena_free(e.page_arena);
+    explain_release(&e);
     return p->code == PROBLEM_NONE;
 }
 

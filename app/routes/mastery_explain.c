@@ -7,13 +7,10 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 
-/* Bytes of the arena that holds one page of the event log: its first size and its limit. */
-enum { EXPLAIN_ARENA_FIRST = 64 << 10, EXPLAIN_ARENA_CAP = 16 << 20 };
-
-/* Callback of arena_defer: frees the arena of the pages when the request has ended. */
-static void explain_release_arena(void *arena)
+/* Callback of arena_defer: releases what the reading holds when the request has ended. */
+static void explain_on_reset(void *explain)
 {
-    arena_free(arena);
+    explain_release(explain);
 }
 
 /* Starts an explanation. Returns NULL when out of memory. */
@@ -21,16 +18,14 @@ static struct explain *explain_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;
     struct explain *e = exchange_new_state(x, sizeof(*e));
-    struct arena *page_arena = arena_new(EXPLAIN_ARENA_FIRST, EXPLAIN_ARENA_CAP);
 
-    if (!page_arena || !arena_defer(x->arena, explain_release_arena, page_arena) || !e)
+    if (!e || !arena_defer(x->arena, explain_on_reset, e))
         return NULL;
     e->student = in->student;
     e->now_ms = x->now_ms;
     e->read_event = stored_event_read;
     e->arena = x->arena;
-    e->page_arena = page_arena;
-    return e;
+    return explain_init(e) ? e : NULL;
 }
 
 static void explain_write_observation(struct jw *w, const struct explained_observation *o)

@@ -4,6 +4,22 @@
 
 #include "app/store/student.h"
 
+/* Bytes of the two arenas: first size and limit. One event is at most 1 MiB of JSON. */
+enum { PAGE_FIRST = 64 << 10, EVENT_FIRST = 16 << 10, ARENA_CAP = 16 << 20 };
+
+bool explain_init(struct explain *e)
+{
+    e->page_arena = arena_new(PAGE_FIRST, ARENA_CAP);
+    e->event_arena = arena_new(EVENT_FIRST, ARENA_CAP);
+    return e->page_arena && e->event_arena;
+}
+
+void explain_release(struct explain *e)
+{
+    arena_free(e->page_arena);
+    arena_free(e->event_arena);
+}
+
 /* Adds an event of the log to the explanation. */
 static void explain_add_logged(void *explain, const struct logged_event *logged, struct problem *p)
 {
@@ -11,7 +27,8 @@ static void explain_add_logged(void *explain, const struct logged_event *logged,
     struct explain_event event;
 
     (void)p; /* an event that cannot be read is no problem */
-    if (logged->text.p && e->read_event(logged->text, e->page_arena, &event))
+    arena_reset(e->event_arena);
+    if (logged->text.p && e->read_event(logged->text, e->event_arena, &event))
         explanation_add_event(&e->explanation, &event.event, event.type, event.id,
                               logged->recorded_at_ms);
 }

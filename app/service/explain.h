@@ -24,21 +24,26 @@ struct explain {
     struct str student;
     int64_t now_ms;
     explain_event_reader *read_event;
-    struct arena *arena;      /* lives as long as the reading */
-    struct arena *page_arena; /* memory of one page, reset by each step */
+    struct arena *arena; /* lives as long as the reading */
     /* out, when done without a problem */
     struct explanation explanation;
     /* internal to the implementation: callers do not use them */
     struct event_log log;
     struct command *state_cmd;
-    bool in_log; /* a page of the log was queued */
+    bool in_log;               /* a page of the log was queued */
+    struct arena *page_arena;  /* memory of one page, reset by each step */
+    struct arena *event_arena; /* memory for reading one event, reset for each */
 };
 
-/* Call with the fields under "internal" zeroed; again after each round trip until STEP_DONE. The
- * first call queues the read of the state in the pipeline as it is, together with what the caller
- * has queued; after it the pipeline uses page_arena. Problems: NOT_FOUND for a student without
- * data, SERVICE_UNAVAILABLE, INTERNAL_ERROR. An entry of the log that is no valid event is left
- * out: its weight is in other_share. */
+/* Allocates what the reading needs. Call with the fields under "internal" zeroed. False when out of
+ * memory. The caller calls explain_release in any case. */
+bool explain_init(struct explain *e);
+void explain_release(struct explain *e);
+/* Call after explain_init, and again after each round trip until STEP_DONE. The first call queues
+ * the read of the state in the pipeline as it is, together with what the caller has queued; after
+ * it the pipeline uses page_arena. Problems: NOT_FOUND for a student without data,
+ * SERVICE_UNAVAILABLE, INTERNAL_ERROR. An entry of the log that is no valid event is left out: its
+ * weight is in other_share. */
 enum step explain_step(struct explain *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

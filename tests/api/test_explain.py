@@ -313,6 +313,14 @@ def test_entry_that_is_no_event_is_left_out(engine, learner, entry):
     learner.check()
 
 
+def test_large_events_count(engine, learner):
+    """24 events of 900 kB each, with data of their own that the model does not know."""
+    learner.send(*(event("quiz.completed", filler=["x"] * 1000, text="y" * 880_000) for _ in range(24)))
+    learner.check()
+    processed(engine, learner)
+    learner.check()
+
+
 def test_log_of_many_pages(engine, learner):
     """More than the state knows of, as if the state had lost some: the shares still sum to 1."""
     learner.send(event("exercise.completed"))
