@@ -7,6 +7,7 @@
 
 #include "app/base/clock.h"
 #include "app/ctl/histories.h"
+#include "app/ctl/report_explain.h"
 #include "app/ctl/report_plot.h"
 #include "app/ctl/subcommand.h"
 #include "app/service/predict.h"
@@ -227,7 +228,11 @@ static enum ctl_exit report_draw_and_print(struct report_run *r)
     struct problem p = {.code = PROBLEM_NONE};
     struct group *g = NULL;
     struct forecast forecast;
-    bool read = r->settings->cohort ? report_read_cohort(r, &g, &p) : report_read_student(r, &p);
+    struct explanation explanation;
+    bool read = r->settings->cohort ? report_read_cohort(r, &g, &p)
+                                    : report_read_student(r, &p) &&
+                                          report_explain(&r->engine, r->arena, r->settings->student,
+                                                         &explanation, &p);
 
     if (!read)
         return subcommand_fail(r->command, &r->engine, &p);
@@ -236,6 +241,8 @@ static enum ctl_exit report_draw_and_print(struct report_run *r)
     if (!report_draw(r->command, r->settings->output, &r->report))
         return CTL_FAILED;
     report_print_summary(r, g);
+    if (!g)
+        report_print_explanation(&explanation);
     return CTL_DONE;
 }
 
@@ -292,7 +299,8 @@ const struct subcommand report_subcommand = {
     .description =
         "\nThe chart shows the daily scores of the last 90 days over the four levels, the\n"
         "prediction with its interval, and the components. Needs gnuplot. Students who have\n"
-        "withdrawn consent to analytics are left out.\n",
+        "withdrawn consent to analytics are left out. For a student, the summary explains\n"
+        "the score.\n",
     .options = report_options,
     .default_settings = &report_defaults,
     .settings_size = sizeof(struct report_settings),

@@ -61,7 +61,9 @@ struct mastery_state {
     struct evidence evidence[EVIDENCE_COMPONENTS];
     bool stated; /* `calculate` was the last change of the components; ends with the next event */
     bool own_weights;              /* the last `calculate` had weights of its own */
-    double components[COMPONENTS]; /* stated components, exactly as sent; undefined unless stated */
+    /* Components of the last `calculate`, exactly as sent; they stay when an event has ended
+     * `stated`. Undefined while stated_at_ms says never. */
+    double components[COMPONENTS];
     double weights[COMPONENTS];    /* stated or default weights; undefined unless stated */
     int64_t stated_at_ms;  /* time of the last `calculate` until this day; INT64_MIN: never */
     int64_t last_event_ms; /* time of the latest event; INT64_MIN: no event */

@@ -71,7 +71,7 @@ static void export_start(struct export *e, struct problem *p)
     e->read = (struct export_read){.engine = e->engine,
                                    .student = e->student,
                                    .now_ms = e->now_ms,
-                                   .arena = e->arena,
+                                   .events = {.student = e->student, .arena = e->arena},
                                    .writer = {.out = e->out, .arena = e->reply_arena}};
     digest_init(&e->digest);
     export_write_head(e);
@@ -88,7 +88,6 @@ static void export_open_section(struct export *e)
     export_section_begin(&e->read.writer, section->name, section->reader->is_list);
     e->read.kind = section->kind;
     e->read.cursor[0] = '\0';
-    e->read.second_place = false;
     e->read.id_count = 0;
     e->read.offset = 0;
     e->in_section = true;

@@ -7,6 +7,7 @@
 #define SERVICE_EXPORT_READER_H
 
 #include "app/service/engine.h"
+#include "app/service/event_log.h"
 #include "app/service/export_writer.h"
 #include "app/store/keys.h"
 #include "app/store/stream.h"
@@ -23,16 +24,12 @@ struct export_read {
     struct str student;
     int64_t now_ms;
     const struct student_kind *kind; /* kind of the section's records; NULL: derived from others */
-    struct arena *arena;             /* lives as long as the export */
     struct export_writer writer;
     struct command *cmd;             /* the reader's command in the last step; NULL: none queued */
     struct command *second_cmd;      /* another command of the reader in the last step, or NULL */
     char cursor[STREAM_ID_SIZE + 1]; /* id of the last entry that was read; empty: none yet */
     bool has_more;                   /* write_replies sets it when another step is needed */
-    bool second_place;               /* events: the journal has been read, the stream follows */
-    /* events: the ids of those from the journal; sorted once second_place is set */
-    struct str_list journal_events;
-    size_t journal_events_capacity; /* number of texts for which journal_events has room */
+    struct event_log events;         /* events: how far they have been read */
     /* For records that an index names: ids of the page to read; 0: the next page of the index is to
      * be read, after the entry `cursor` or the first `offset`. */
     char ids[EXPORT_IDS][EXPORT_ID_SIZE];

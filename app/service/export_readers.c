@@ -6,12 +6,8 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/base/str_list.h"
-#include "app/http/json.h"
-#include "app/http/json_value.h"
 #include "app/service/audit_entry.h"
 #include "app/service/export_reader.h"
-#include "app/service/json_mentions.h"
 #include "app/service/letter_names.h"
 #include "app/service/mastery_json.h"
 #include "app/service/recommend_json.h"
@@ -103,102 +99,23 @@ static void export_write_activity(struct export_read *r, struct problem *p)
 
 /* ---- events, predictions ---- */
 
-/* Keeps the id of an event that has been written from the journal. */
-static void export_keep_event_id(struct export_read *r, struct str id, struct problem *p)
-{
-    struct str_list *ids = &r->journal_events;
-    size_t capacity = r->journal_events_capacity;
-    struct str copy = arena_copy(r->arena, id);
-
-    if (ids->n == capacity) {
-        struct str *grown = arena_array(r->arena, 2 * capacity + 8, sizeof(*grown));
-
-        if (grown && ids->n > 0)
-            memcpy(grown, ids->v, ids->n * sizeof(*grown));
-        r->journal_events_capacity = grown ? 2 * capacity + 8 : 0;
-        *ids = (struct str_list){grown, grown ? ids->n : 0};
-    }
-    if (copy.p && ids->v)
-        ids->v[ids->n++] = copy;
-    else
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-}
-
-/* Whether the event has been written from the journal already. */
-static bool export_event_was_written(struct export_read *r, struct str event)
-{
-    struct problem unreadable = {.code = PROBLEM_NONE};
-    struct json_object *json;
-    struct str id;
-
-    if (r->journal_events.n == 0 || !event.p)
-        return false;
-    json = json_parse(event, r->writer.arena, &unreadable);
-    id = json_value_member_text(json, "event_id");
-    return id.p && str_list_contains(&r->journal_events, id);
-}
-
-/* Writes a learning event, which is stored as JSON text in the field "e" of its stream entry. */
-static void export_write_event(struct export_read *r, const struct stream_entry *entry,
-                               struct problem *p)
-{
-    struct str event = {0};
-
-    (void)stream_field(entry, STR("e"), &event); /* without the field, event.p stays NULL */
-    if (!export_event_was_written(r, event))
-        export_put_json(&r->writer, event, p);
-}
-
-/* Events that the worker has not moved from the journal to the student's stream yet come first,
- * because the other order would miss an event that it moves meanwhile. Such an event is read in
- * both places, and written once (hazards X28). */
 static void export_queue_events(struct export_read *r, struct pipeline *pipeline)
 {
-    if (r->second_place)
-        export_queue_page(r, pipeline);
-    else
-        r->cmd = erasure_cmd_search(pipeline, key_journal(pipeline->arena, r->student),
-                                    str_of(r->cursor), r->student);
+    event_log_queue(&r->events, pipeline);
 }
 
-/* Writes the event of a journal entry; entries about other changes have none. */
-static void export_write_journal_entry(struct export_read *r, const struct stream_entry *entry,
-                                       struct problem *p)
+/* Writes a learning event, which is stored as JSON text. */
+static void export_write_event(void *export_read, const struct logged_event *event,
+                               struct problem *p)
 {
-    struct problem unreadable = {.code = PROBLEM_NONE};
-    struct json_object *json, *event;
-    struct str text;
+    struct export_read *r = export_read;
 
-    if (stream_field(entry, STR("e"), &text) != REPLY_OK || !entry_belongs_to(text, r->student))
-        return;
-    json = json_parse(text, r->writer.arena, &unreadable);
-    event = json_value_member(json, "event");
-    if (!event)
-        return;
-    export_put_json(&r->writer, str_of(json_object_to_json_string(event)), p);
-    text = json_value_member_text(event, "event_id");
-    if (text.p && p->code == PROBLEM_NONE)
-        export_keep_event_id(r, text, p);
+    export_put_json(&r->writer, event->text, p);
 }
 
 static void export_write_events(struct export_read *r, struct problem *p)
 {
-    struct erasure_part part;
-
-    if (r->second_place) {
-        export_write_page(r, export_write_event, p);
-        return;
-    }
-    if (!erasure_parse_search(r->cmd, r->writer.arena, &part, p))
-        return;
-    for (size_t i = 0; i < part.n && p->code == PROBLEM_NONE; i++)
-        export_write_journal_entry(r, &part.entries[i], p);
-    r->has_more = true;
-    r->second_place = !part.has_more;
-    if (r->second_place)
-        str_list_sort(&r->journal_events);
-    (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
-                   part.last.p);
+    r->has_more = event_log_parse(&r->events, r->writer.arena, export_write_event, r, p);
 }
 
 /* Writes a stored prediction: the score predicted for a day, its interval, and the intervention

@@ -106,6 +106,51 @@ def test_chart_of_a_cohort(school, tmp_path):
         assert word in seen, word
 
 
+def reasons(text):
+    """The lines of the section that explains the score, by their first word."""
+    section = text.partition("why this score:\n")[2]
+    return {line.split()[0]: line.strip() for line in section.splitlines()}
+
+
+def test_why_the_score_is_what_it_is(school, tmp_path):
+    """Two quizzes of yesterday, one of 5 questions and one of 20, and nothing else."""
+    student, yesterday = fresh_id(), today() - timedelta(days=1)
+    for number, (score, total) in enumerate([(0.8, 5), (0.6, 20)]):
+        event = {
+            "event_id": f"event-{number}-{student}",
+            "event_type": "quiz.completed",
+            "student_id": student,
+            "timestamp": f"{yesterday}T12:00:00Z",
+            "data": {
+                **dict(quiz_id="q", score=score, questions_total=total, questions_correct=round(score * total)),
+                "time_spent_seconds": 9,
+            },
+        }
+        assert_ok(school.admin().post("/api/v1/mastery/ingest", event), 202)
+    found = reasons(report(school, student, "--output", tmp_path / "x.svg").stdout)
+    assert found == {
+        "quiz": f"quiz 0.64 * 0.75 = 0.48; of it 80 % quiz.completed of {yesterday} with 0.60",
+        "consistency": "consistency 0.10 * 0.25 = 0.03; active days: 1",
+        "without": "without further events: 0.51 in 7 days, 0.64 in 14 days, 0.64 in 28 days",
+        "next": "next level: proficient, 0.10 more",
+        "largest": found["largest"],
+    }
+    assert found["largest"].startswith("largest gain: a hard exercise today")
+
+
+def test_stated_score_rests_on_the_statement(school, tmp_path):
+    student, days = next(iter(school.histories.items()))
+    found = reasons(report(school, student, "--output", tmp_path / "x.svg").stdout)
+    for name, weight in zip(COMPONENTS, (0.4, 0.3, 0.2, 0.1)):
+        assert found[name].endswith(f"; of it 100 % calculated of {max(days)} with {days[max(days)]:.2f}")
+        assert f" * {weight:.2f} = " in found[name]
+
+
+def test_cohort_has_no_reasons(school, tmp_path):
+    result = report(school, "--cohort", school.cohort, "--output", tmp_path / "x.svg")
+    assert "why this score" not in result.stdout
+
+
 def test_whoever_has_withdrawn_consent_is_left_out(school, tmp_path):
     admin, path = school.admin(), tmp_path / "chart.svg"
     student = fresh_id()

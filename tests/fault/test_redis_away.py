@@ -58,6 +58,7 @@ def student_calls(engine, student):
         "calculate": lambda: engine.calculate(student, by=admin),
         "history": lambda: admin.get(f"/api/v1/mastery/history/{student}"),
         "statistics": lambda: admin.get(f"/api/v1/mastery/statistics/{student}"),
+        "explain": lambda: admin.get(f"/api/v1/mastery/explain/{student}"),
         "cohort": lambda: admin.get("/api/v1/cohorts/some"),
         "cohorts": lambda: admin.get("/api/v1/cohorts"),
         "put": lambda: admin.put(

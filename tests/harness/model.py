@@ -106,7 +106,7 @@ class Student:
         components["consistency"] = stated["consistency"] if is_stated else min(1, len(active) / 10)
         evidence["consistency"] = 5 if is_stated else len(active)
         known = {name: weight for name, weight in WEIGHTS.items() if evidence[name] > 0}
-        weights = {name: known.get(name, 0) / sum(known.values()) for name in COMPONENTS}
+        weights = {name: known.get(name, 0) / (sum(known.values()) or 1) for name in COMPONENTS}
         return {
             "mastery_score": min(1, sum(components[name] * weights[name] for name in COMPONENTS)),
             "components": components,

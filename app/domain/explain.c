@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every number here is made by the functions that make the score itself (domain/mastery,
+ * domain/events), applied to copies of the student's state. */
+#include "app/domain/explain.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "app/base/clock.h"
+#include "app/base/number.h"
+
+const int explain_fading_days[EXPLAIN_FADINGS] = {7, 14, 28};
+const char explain_statement_name[] = "calculated";
+
+void explanation_init(struct explanation *e, int64_t now_ms)
+{
+    memset(e, 0, sizeof(*e));
+    e->now_ms = now_ms;
+    mastery_state_init(&e->state);
+}
+
+/* ---- observations ---- */
+
+static void explanation_clear_observations(struct explanation *e)
+{
+    for (int i = 0; i < COMPONENTS; i++) {
+        e->components[i].observation_count = 0;
+        e->components[i].seen_weight = 0;
+    }
+}
+
+void explanation_set_state(struct explanation *e, const struct mastery_state *state)
+{
+    if (state->stated_at_ms != e->state.stated_at_ms || state->stated)
+        explanation_clear_observations(e);
+    e->state = *state;
+}
+
+/* Returns the weight that an observation of weight w, made at at_ms, has at the time of the
+ * explanation. One of a later time (an event dated ahead) weighs more than w by the same formula,
+ * so that the proportions of all weights are those in the evidence. */
+static double explain_weight_now(const struct explanation *e, double w, int64_t at_ms)
+{
+    return w * exp2(((double)at_ms - (double)e->now_ms) / (double)EVIDENCE_HALF_LIFE_MS);
+}
+
+/* Whether observation a is listed before b: the larger weight first, then the newer one, then by
+ * id, so that the order does not depend on that of the calls. */
+static bool explain_precedes(const struct explained_observation *a,
+                             const struct explained_observation *b)
+{
+    if (a->weight < b->weight || a->weight > b->weight)
+        return a->weight > b->weight;
+    if (a->at_ms != b->at_ms)
+        return a->at_ms > b->at_ms;
+    return strcmp(a->event_id, b->event_id) < 0;
+}
+
+/* Inserts the observation at its place, unless EXPLAIN_OBSERVATIONS others precede it. The last one
+ * falls out of a full list. */
+static void explain_keep(struct explained_component *c,
+                         const struct explained_observation *observation)
+{
+    int at = c->observation_count;
+
+    c->seen_weight += observation->weight;
+    while (at > 0 && explain_precedes(observation, &c->observations[at - 1]))
+        at--;
+    if (at == EXPLAIN_OBSERVATIONS)
+        return;
+    if (c->observation_count < EXPLAIN_OBSERVATIONS)
+        c->observation_count++;
+    memmove(&c->observations[at + 1], &c->observations[at],
+            (size_t)(c->observation_count - 1 - at) * sizeof(*observation));
+    c->observations[at] = *observation;
+}
+
+/* While the components are stated, the statement has replaced all observations. An event recorded
+ * before the statement has no part in the evidence, even if it is dated after it. */
+void explanation_add_event(struct explanation *e, const struct learning_event *event,
+                           enum event_type type, const char *id, int64_t recorded_at_ms)
+{
+    if (e->state.stated || event->at_ms < e->state.stated_at_ms ||
+        (recorded_at_ms != 0 && recorded_at_ms < e->state.stated_at_ms))
+        return;
+    for (int i = 0; i < event->observation_count; i++) {
+        const struct observation *o = &event->observations[i];
+        struct explained_observation kept = {.type = type,
+                                             .at_ms = event->at_ms,
+                                             .value = o->x,
+                                             .weight =
+                                                 explain_weight_now(e, o->weight, event->at_ms)};
+
+        strncpy(kept.event_id, id, sizeof(kept.event_id) - 1);
+        explain_keep(&e->components[o->component], &kept);
+    }
+}
+
+/* Adds the last statement as an observation. It lasts in the evidence after later events have ended
+ * its effect, with its decayed weight. Consistency has no such evidence: the statement counts as
+ * long as it is in effect. */
+static void explain_add_statement(struct explanation *e)
+{
+    const struct mastery_state *s = &e->state;
+
+    if (s->stated_at_ms == INT64_MIN)
+        return;
+    for (int i = 0; i < COMPONENTS; i++) {
+        struct explained_observation statement = {
+            .type = EVENT_TYPES,
+            .at_ms = s->stated_at_ms,
+            .value = s->components[i],
+            .weight = i == CONSISTENCY ? STATED_WEIGHT
+                                       : explain_weight_now(e, STATED_WEIGHT, s->stated_at_ms)};
+
+        if (i != CONSISTENCY || s->stated)
+            explain_keep(&e->components[i], &statement);
+    }
+}
+
+/* Computes the shares, and rounds the weights. The weight of all evidence is that in the state,
+ * which also has events that are no longer stored. It is never less than that of the observations,
+ * except for rounding, and for events dated ahead that a statement has replaced unnoticed (their
+ * recording came after it). Evidence dated ahead is not decayed to the past, nor are its
+ * observations: their weights are those at its time. */
+static void explain_share(struct explained_component *c, const struct evidence *evidence,
+                          int64_t now_ms)
+{
+    double ahead_ms = evidence ? fmax(0, (double)evidence->at_ms - (double)now_ms) : 0;
+    double decay = exp2(-ahead_ms / (double)EVIDENCE_HALF_LIFE_MS), listed = 0;
+    double total = evidence ? evidence_weight_at(evidence, now_ms) : STATED_WEIGHT;
+
+    total = fmax(total, c->seen_weight * decay);
+    for (int i = 0; i < c->observation_count; i++) {
+        struct explained_observation *o = &c->observations[i];
+
+        o->share = number_round12(o->weight * decay / total);
+        o->weight = number_round12(o->weight * decay);
+        listed += o->share;
+    }
+    c->other_share = fmax(0, number_round12(1 - listed));
+}
+
+/* ---- the score now, later, and after one more event ---- */
+
+/* The sum of the contributions is the score. When the stated weights sum to more than 1 and the
+ * score was limited to 1, the contributions are scaled to it. */
+static void explain_score(struct explanation *e)
+{
+    struct mastery_result result;
+    double scale;
+
+    mastery_of_state(&e->state, e->now_ms, &result);
+    scale = result.weighted_sum > result.score ? result.score / result.weighted_sum : 1;
+    e->score = result.score;
+    e->level = result.level;
+    e->missing =
+        result.level == MASTER ? 0 : number_round12(level_floors[result.level + 1] - result.score);
+    for (int i = 0; i < COMPONENTS; i++) {
+        struct explained_component *c = &e->components[i];
+
+        c->value = result.components[i];
+        c->weight = result.weights[i];
+        c->contribution = number_round12(result.breakdown[i] * scale);
+        c->evidence = result.evidence[i];
+        explain_share(c, i == CONSISTENCY ? NULL : &e->state.evidence[i], e->now_ms);
+    }
+}
+
+/* Days without an event change consistency alone: the evidence loses weight, and its mean stays. */
+static void explain_fading(struct explanation *e)
+{
+    for (int i = 0; i < EXPLAIN_FADINGS; i++) {
+        struct mastery_state later = e->state;
+
+        mastery_state_limit_times(&later, e->now_ms);
+        mastery_state_advance(&later, day_of_ms(e->now_ms) + explain_fading_days[i]);
+        e->fading[i] = mastery_score_of_state(&later);
+    }
+}
+
+/* Applies each event to a copy of the state, as service/record does with a real one. */
+static void explain_what_if(struct explanation *e)
+{
+    const int64_t now = e->now_ms;
+    const struct quiz_completed all_right = {
+        .score = 1, .questions_total = 10, .questions_correct = 10};
+    const struct quiz_completed none_right = {.questions_total = 10};
+    const struct exercise_completed hard = {
+        .difficulty = HARD, .completion_rate = 1, .correctness = 1};
+    const struct lesson_viewed whole = {.completion_percentage = 100};
+    const struct quality_assessed full = {
+        .code_quality_score = 1, .correctness_score = 1, .efficiency_score = 1};
+    const struct {
+        enum event_type type;
+        const char *assumption;
+        struct learning_event event;
+    } cases[EXPLAIN_WHAT_IFS] = {
+        {QUIZ_COMPLETED, "a quiz of 10 questions today, all answers right",
+         event_of_quiz(&all_right, now)},
+        {QUIZ_COMPLETED, "a quiz of 10 questions today, no answer right",
+         event_of_quiz(&none_right, now)},
+        {EXERCISE_COMPLETED, "a hard exercise today, done completely and correctly without hints",
+         event_of_exercise(&hard, now)},
+        {LESSON_VIEWED, "a lesson viewed to its end today", event_of_lesson(&whole, now)},
+        {QUALITY_ASSESSED, "a submission assessed today with full marks",
+         event_of_quality(&full, now)},
+        {CONTENT_RATED, "a day of activity only: content rated today", event_of_activity(now)},
+    };
+
+    for (int i = 0; i < EXPLAIN_WHAT_IFS; i++) {
+        struct mastery_state after = e->state;
+
+        mastery_state_limit_times(&after, now);
+        mastery_state_apply(&after, &cases[i].event);
+        e->what_if[i] = (struct explained_what_if){.type = cases[i].type,
+                                                   .assumption = cases[i].assumption,
+                                                   .score = mastery_score_of_state(&after)};
+        e->what_if[i].change = number_round12(e->what_if[i].score - e->score);
+    }
+}
+
+void explanation_finish(struct explanation *e)
+{
+    explain_add_statement(e);
+    explain_score(e);
+    explain_fading(e);
+    explain_what_if(e);
+}

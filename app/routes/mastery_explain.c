@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* /api/v1/mastery/explain: why a student's score is what it is. It reads the student's whole event
+ * log, which may take many round trips, so it is a heavy request (ROUTE_HEAVY), like an export.
+ * service/explain.c decides what is read, domain/explain.c computes. */
+#include "app/ingest/stored_event.h"
+#include "app/pipeline/exchange.h"
+#include "app/routes/routes.h"
+#include "app/routes/shapes.h"
+
+/* Callback of arena_defer: releases what the reading holds when the request has ended. */
+static void explain_on_reset(void *explain)
+{
+    explain_release(explain);
+}
+
+/* Starts an explanation. Returns NULL when out of memory. */
+static struct explain *explain_begin(struct exchange *x)
+{
+    const struct student_input *in = x->input;
+    struct explain *e = exchange_new_state(x, sizeof(*e));
+
+    if (!e || !arena_defer(x->arena, explain_on_reset, e))
+        return NULL;
+    e->student = in->student;
+    e->now_ms = x->now_ms;
+    e->read_event = stored_event_read;
+    e->arena = x->arena;
+    return explain_init(e) ? e : NULL;
+}
+
+static void explain_write_observation(struct jw *w, const struct explained_observation *o)
+{
+    bool is_statement = o->type == EVENT_TYPES;
+
+    jw_object(w, NULL);
+    jw_text(w, "event_id", is_statement ? NULL : o->event_id);
+    jw_text(w, "event_type", is_statement ? explain_statement_name : event_type_names[o->type]);
+    jw_time(w, "timestamp", o->at_ms);
+    jw_number(w, "value", o->value);
+    jw_number(w, "weight_now", o->weight);
+    jw_number(w, "share", o->share);
+    jw_object_end(w);
+}
+
+static void explain_write_component(struct jw *w, const char *name,
+                                    const struct explained_component *c)
+{
+    jw_object(w, NULL);
+    jw_text(w, "component", name);
+    jw_number(w, "value", c->value);
+    jw_number(w, "weight", c->weight);
+    jw_number(w, "contribution", c->contribution);
+    jw_number(w, "evidence", c->evidence);
+    jw_array(w, "observations");
+    for (int i = 0; i < c->observation_count; i++)
+        explain_write_observation(w, &c->observations[i]);
+    jw_array_end(w);
+    jw_number(w, "other_share", c->other_share);
+    jw_object_end(w);
+}
+
+/* Writes the next level and what is missing to it; null for the highest level. */
+static void explain_write_next_level(struct jw *w, const struct explanation *e)
+{
+    if (e->level == MASTER) {
+        jw_null(w, "next_level");
+        return;
+    }
+    jw_object(w, "next_level");
+    jw_text(w, "level", level_names[e->level + 1]);
+    jw_number(w, "missing", e->missing);
+    jw_object_end(w);
+}
+
+/* Writes the scores of the days ahead without an event, and those after one more event. */
+static void explain_write_changes(struct jw *w, const struct explanation *e)
+{
+    jw_array(w, "fading");
+    for (int i = 0; i < EXPLAIN_FADINGS; i++) {
+        jw_object(w, NULL);
+        jw_int(w, "days", explain_fading_days[i]);
+        jw_number(w, "mastery_score", e->fading[i]);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    explain_write_next_level(w, e);
+    jw_array(w, "what_if");
+    for (int i = 0; i < EXPLAIN_WHAT_IFS; i++) {
+        const struct explained_what_if *what_if = &e->what_if[i];
+
+        jw_object(w, NULL);
+        jw_text(w, "event_type", event_type_names[what_if->type]);
+        jw_text(w, "assumption", what_if->assumption);
+        jw_number(w, "mastery_score", what_if->score);
+        jw_number(w, "change", what_if->change);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Handler of the explanation: one call for each round trip, then the response. */
+static enum step mastery_explain(struct exchange *x)
+{
+    const struct student_input *in = x->input;
+    struct explain *e = x->state ? x->state : explain_begin(x);
+    const struct explanation *result;
+    struct jw w;
+
+    if (!e)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    if (explain_step(e, &x->pipeline, &x->problem) == STEP_MORE)
+        return STEP_MORE;
+    if (x->problem.code != PROBLEM_NONE)
+        return STEP_DONE;
+    result = &e->explanation;
+    exchange_json_begin(x, 200, &w);
+    jw_str(&w, "student_id", in->student);
+    jw_number(&w, "mastery_score", result->score);
+    jw_text(&w, "level", level_names[result->level]);
+    jw_time(&w, "calculated_at", result->now_ms);
+    jw_array(&w, "components");
+    for (int i = 0; i < COMPONENTS; i++)
+        explain_write_component(&w, component_names[i], &result->components[i]);
+    jw_array_end(&w);
+    explain_write_changes(&w, result);
+    exchange_json_end(x, &w);
+    return STEP_DONE;
+}
+
+/* ---- tables ---- */
+
+/* clang-format off */
+static const struct rule explain_rules[] = RULES(PATH_STUDENT(student_input));
+
+/* The types of events that are observations, and the name of a statement. */
+static const char *const observation_types[] = {
+    "exercise.completed", "quiz.completed", "lesson.viewed", "quality.assessed",
+    explain_statement_name, NULL};
+
+static const struct rule explained_observation[] = RULES(
+    FIELD(TEXT, "event_id", "The event; null for a statement", .nullable = true),
+    FIELD(ENUM, "event_type", "Its type; calculated: the values that POST calculate stated last",
+          .choices = observation_types),
+    FIELD(TIME, "timestamp", "When it happened"),
+    FIELD(NUMBER, "value", "The observed value", .max = 1),
+    FIELD(NUMBER, "weight_now", "Its weight, halved every 14 days since timestamp"),
+    FIELD(NUMBER, "share", "weight_now as a share of the component's evidence", .max = 1));
+
+static const struct rule explained_component[] = RULES(
+    FIELD(ENUM, "component", "Which of the four", .choices = component_names),
+    FIELD(NUMBER, "value", "The component, 0 without evidence", .max = 1),
+    FIELD(NUMBER, "weight", "With which it counts", .max = 1.001),
+    FIELD(NUMBER, "contribution", "value times weight; the sum over the components is the score",
+          .max = 1),
+    FIELD(NUMBER, "evidence", "Decayed weight of all observations; for consistency the active days "
+          "of the last 14, or 5 when stated"),
+    FIELD(OBJECTS, "observations", "The ten with the largest shares, largest first; none for "
+          "consistency, which comes from active days", .fields = explained_observation),
+    FIELD(NUMBER, "other_share", "Share of what is not listed: 1 less the shares above",
+          .max = 1));
+
+static const struct rule explained_fading[] = RULES(
+    FIELD(INT, "days", "7, 14 or 28 days from today"),
+    SHAPE_SCORE("mastery_score", "The score as computed then if nothing happens until then"));
+
+static const struct rule explained_next_level[] = RULES(
+    FIELD(ENUM, "level", "The next level", .choices = shape_levels),
+    SHAPE_SCORE("missing", "Its floor less the score"));
+
+static const struct rule explained_what_if[] = RULES(
+    FIELD(ENUM, "event_type", "Type of the event that is assumed", .choices = event_type_names),
+    FIELD(TEXT, "assumption", "The event in words"),
+    SHAPE_SCORE("mastery_score", "The score after it"),
+    FIELD(NUMBER, "change", "That score less the present one", .min = -1, .max = 1));
+
+static const struct rule explain_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    SHAPE_SCORE("mastery_score", "The score"),
+    FIELD(ENUM, "level", "Level of the score", .choices = shape_levels),
+    FIELD(TIME, "calculated_at", "Time of this explanation, to which all weights are decayed"),
+    FIELD(OBJECTS, "components", "What the score is made of", .fields = explained_component),
+    FIELD(OBJECTS, "fading", "The score later, without any event", .fields = explained_fading),
+    FIELD(OBJECT, "next_level", "null for a master", .nullable = true,
+          .fields = explained_next_level),
+    FIELD(OBJECTS, "what_if", "The score after one more event", .fields = explained_what_if),
+    SHAPE_CORRELATION);
+
+static const struct route routes[] = {
+    {.name = "mastery-explain", .method = GET, .pattern = "/api/v1/mastery/explain/{student_id}",
+     .limit_per_minute = 10, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_HEAVY,
+     .rules = explain_rules, .input_size = sizeof(struct student_input),
+     .handler = mastery_explain, .status = 200, .response = explain_response,
+     .summary = "Why a student's score is what it is, how it fades, and what would change it"},
+};
+/* clang-format on */
+
+const struct route_table mastery_explain_routes = {"mastery", routes,
+                                                   sizeof(routes) / sizeof(routes[0])};

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pages of the student's events: parts of the journal, which the events of other students are in
+ * too, then pages of the student's stream. */
+#include "app/service/event_log.h"
+
+#include <stdio.h>
+
+#include "app/http/json.h"
+#include "app/http/json_value.h"
+#include "app/service/json_mentions.h"
+#include "app/store/erasure.h"
+#include "app/store/keys.h"
+
+/* Who gets the events of a page, and the memory for parsing them. */
+struct event_log_page {
+    struct event_log *log;
+    struct arena *scratch;
+    event_log_visitor *visit;
+    void *context;
+};
+
+void event_log_queue(struct event_log *log, struct pipeline *pipeline)
+{
+    struct arena *arena = pipeline->arena;
+
+    if (log->in_stream) /* "(" makes XRANGE begin after the cursor, which has been read already */
+        log->cmd =
+            stream_cmd_range(pipeline, key_student(arena, log->student, STUDENT_KEY_EVENTS),
+                             arena_printf(arena, "%s%s", *log->cursor ? "(" : "-", log->cursor),
+                             STR("+"), EVENT_LOG_PAGE);
+    else
+        log->cmd = erasure_cmd_search(pipeline, key_journal(arena, log->student),
+                                      str_of(log->cursor), log->student);
+}
+
+/* Keeps the id of an event from the journal. */
+static void event_log_keep_id(struct event_log *log, struct str id, struct problem *p)
+{
+    struct str_list *ids = &log->journal_ids;
+    size_t capacity = log->journal_ids_capacity;
+    struct str copy = arena_copy(log->arena, id);
+
+    if (ids->n == capacity) {
+        struct str *grown = arena_array(log->arena, 2 * capacity + 8, sizeof(*grown));
+
+        if (grown && ids->n > 0)
+            memcpy(grown, ids->v, ids->n * sizeof(*grown));
+        log->journal_ids_capacity = grown ? 2 * capacity + 8 : 0;
+        *ids = (struct str_list){grown, grown ? ids->n : 0};
+    }
+    if (copy.p && ids->v)
+        ids->v[ids->n++] = copy;
+    else
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+}
+
+/* Visits the event of a journal entry; entries about other changes have none. */
+static void event_log_visit_journal(const struct event_log_page *page,
+                                    const struct stream_entry *entry, struct problem *p)
+{
+    struct problem unreadable = {.code = PROBLEM_NONE};
+    struct json_object *json, *event;
+    struct logged_event logged;
+    struct str text;
+
+    if (stream_field(entry, STR("e"), &text) != REPLY_OK ||
+        !entry_belongs_to(text, page->log->student))
+        return;
+    json = json_parse(text, page->scratch, &unreadable);
+    event = json_value_member(json, "event");
+    if (!event)
+        return;
+    logged = (struct logged_event){.text = str_of(json_object_to_json_string(event)),
+                                   .recorded_at_ms =
+                                       json_object_get_int64(json_value_member(json, "at"))};
+    page->visit(page->context, &logged, p);
+    text = json_value_member_text(event, "event_id");
+    if (text.p && p->code == PROBLEM_NONE)
+        event_log_keep_id(page->log, text, p);
+}
+
+/* Whether the event was read from the journal already. */
+static bool event_log_was_visited(const struct event_log_page *page, struct str event)
+{
+    struct problem unreadable = {.code = PROBLEM_NONE};
+    struct json_object *json;
+    struct str id;
+
+    if (page->log->journal_ids.n == 0 || !event.p)
+        return false;
+    json = json_parse(event, page->scratch, &unreadable);
+    id = json_value_member_text(json, "event_id");
+    return id.p && str_list_contains(&page->log->journal_ids, id);
+}
+
+/* Visits an event of the stream: JSON text in the field "e" of its entry. */
+static void event_log_visit_stream(const struct event_log_page *page,
+                                   const struct stream_entry *entry, struct problem *p)
+{
+    struct logged_event logged = {0};
+
+    (void)stream_field(entry, STR("e"), &logged.text); /* without the field, text.p stays NULL */
+    (void)stream_id_time(entry->id, &logged.recorded_at_ms);
+    if (!event_log_was_visited(page, logged.text))
+        page->visit(page->context, &logged, p);
+}
+
+/* Reads a part of the journal. The stream follows after the last one, from its start. */
+static bool event_log_parse_journal(const struct event_log_page *page, struct problem *p)
+{
+    struct event_log *log = page->log;
+    struct erasure_part part;
+
+    if (!erasure_parse_search(log->cmd, page->scratch, &part, p))
+        return false;
+    for (size_t i = 0; i < part.n && p->code == PROBLEM_NONE; i++)
+        event_log_visit_journal(page, &part.entries[i], p);
+    log->in_stream = !part.has_more;
+    if (log->in_stream)
+        str_list_sort(&log->journal_ids);
+    (void)snprintf(log->cursor, sizeof(log->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
+                   part.last.p);
+    return p->code == PROBLEM_NONE;
+}
+
+/* Reads a page of the stream. A full page means that there may be another one. */
+static bool event_log_parse_stream(const struct event_log_page *page, struct problem *p)
+{
+    struct event_log *log = page->log;
+    struct stream_entry entries[EVENT_LOG_PAGE];
+    size_t n = 0;
+
+    if (stream_parse(log->cmd->reply, EVENT_LOG_PAGE, entries, &n) != REPLY_OK)
+        reply_problem(log->cmd->reply, p);
+    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++)
+        event_log_visit_stream(page, &entries[i], p);
+    if (n < EVENT_LOG_PAGE || p->code != PROBLEM_NONE)
+        return false;
+    (void)snprintf(log->cursor, sizeof(log->cursor), "%.*s", STR_ARG(entries[n - 1].id));
+    return true;
+}
+
+bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
+                     void *context, struct problem *p)
+{
+    const struct event_log_page page = {log, scratch, visit, context};
+
+    return log->in_stream ? event_log_parse_stream(&page, p) : event_log_parse_journal(&page, p);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads a student's event log: all learning events that are stored about the student, each once.
+ * First come the events that the worker has not moved from the journal (changes not yet processed)
+ * to the student's stream of events yet, then those in the stream, which has HISTORY_DAYS days. The
+ * other order would miss an event that the worker moves meanwhile. In this order such an event is
+ * found in both places, and the second one is left out (hazards X28).
+ *
+ * One step reads one page, so that the memory needed does not grow with the number of events; only
+ * the ids of events from the journal are kept. */
+#ifndef SERVICE_EVENT_LOG_H
+#define SERVICE_EVENT_LOG_H
+
+#include "app/base/problem.h"
+#include "app/base/str_list.h"
+#include "app/store/pipeline.h"
+#include "app/store/stream.h"
+
+enum { EVENT_LOG_PAGE = 500 }; /* most entries of the stream that one step reads */
+
+/* An event of the log. */
+struct logged_event {
+    /* The event as JSON, as event_input_json wrote it; not checked, p is NULL when the entry of the
+     * stream has none. Valid during the call that it is passed to. */
+    struct str text;
+    /* When the engine received the event; for one in the stream, when the worker processed it: a
+     * little later. 0: unknown. Milliseconds since the epoch. */
+    int64_t recorded_at_ms;
+};
+typedef void event_log_visitor(void *context, const struct logged_event *event, struct problem *p);
+
+/* State of the reading. */
+struct event_log {
+    /* in */
+    struct str student;
+    struct arena *arena; /* lives as long as the reading */
+    /* internal to the implementation: callers do not use them */
+    struct command *cmd;         /* reads the current page */
+    char cursor[STREAM_ID_SIZE]; /* id of the last entry that was read; empty: none yet */
+    bool in_stream;              /* the journal has been read, the stream follows */
+    struct str_list journal_ids; /* ids of the events from the journal; sorted once in_stream */
+    size_t journal_ids_capacity; /* number of texts for which journal_ids has room */
+};
+
+/* Queues the command that reads the next page. */
+void event_log_queue(struct event_log *log, struct pipeline *pipeline);
+/* Calls `visit` for each event of the page until one sets a problem. scratch: memory for one page.
+ * Returns whether another page follows; false with a problem, too: SERVICE_UNAVAILABLE,
+ * INTERNAL_ERROR, or one of the visitor. */
+bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
+                     void *context, struct problem *p);
+
+#endif
