@@ -19,15 +19,16 @@ struct event_log_page {
     void *context;
 };
 
+/* The stream is searched, too, though each of its events is the student's, because a search is
+ * bounded by bytes: an event may have 1 MiB. The empty text is found in every entry. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline)
 {
     struct arena *arena = pipeline->arena;
 
-    if (log->in_stream) /* "(" makes XRANGE begin after the cursor, which has been read already */
+    if (log->in_stream)
         log->cmd =
-            stream_cmd_range(pipeline, key_student(arena, log->student, STUDENT_KEY_EVENTS),
-                             arena_printf(arena, "%s%s", *log->cursor ? "(" : "-", log->cursor),
-                             STR("+"), EVENT_LOG_PAGE);
+            erasure_cmd_search(pipeline, key_student(arena, log->student, STUDENT_KEY_EVENTS),
+                               str_of(log->cursor), STR(""));
     else
         log->cmd = erasure_cmd_search(pipeline, key_journal(arena, log->student),
                                       str_of(log->cursor), log->student);
@@ -105,45 +106,26 @@ static void event_log_visit_stream(const struct event_log_page *page,
         page->visit(page->context, &logged, p);
 }
 
-/* Reads a part of the journal. The stream follows after the last one, from its start. */
-static bool event_log_parse_journal(const struct event_log_page *page, struct problem *p)
-{
-    struct event_log *log = page->log;
-    struct erasure_part part;
-
-    if (!erasure_parse_search(log->cmd, page->scratch, &part, p))
-        return false;
-    for (size_t i = 0; i < part.n && p->code == PROBLEM_NONE; i++)
-        event_log_visit_journal(page, &part.entries[i], p);
-    log->in_stream = !part.has_more;
-    if (log->in_stream)
-        str_list_sort(&log->journal_ids);
-    (void)snprintf(log->cursor, sizeof(log->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
-                   part.last.p);
-    return p->code == PROBLEM_NONE;
-}
-
-/* Reads a page of the stream. A full page means that there may be another one. */
-static bool event_log_parse_stream(const struct event_log_page *page, struct problem *p)
-{
-    struct event_log *log = page->log;
-    struct stream_entry entries[EVENT_LOG_PAGE];
-    size_t n = 0;
-
-    if (stream_parse(log->cmd->reply, EVENT_LOG_PAGE, entries, &n) != REPLY_OK)
-        reply_problem(log->cmd->reply, p);
-    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++)
-        event_log_visit_stream(page, &entries[i], p);
-    if (n < EVENT_LOG_PAGE || p->code != PROBLEM_NONE)
-        return false;
-    (void)snprintf(log->cursor, sizeof(log->cursor), "%.*s", STR_ARG(entries[n - 1].id));
-    return true;
-}
-
+/* The stream follows after the last part of the journal, from its start. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p)
 {
     const struct event_log_page page = {log, scratch, visit, context};
+    bool was_in_stream = log->in_stream;
+    struct erasure_part part;
 
-    return log->in_stream ? event_log_parse_stream(&page, p) : event_log_parse_journal(&page, p);
+    if (!erasure_parse_search(log->cmd, scratch, &part, p))
+        return false;
+    for (size_t i = 0; i < part.n && p->code == PROBLEM_NONE; i++) {
+        if (was_in_stream)
+            event_log_visit_stream(&page, &part.entries[i], p);
+        else
+            event_log_visit_journal(&page, &part.entries[i], p);
+    }
+    log->in_stream = was_in_stream || !part.has_more;
+    if (log->in_stream && !was_in_stream)
+        str_list_sort(&log->journal_ids);
+    (void)snprintf(log->cursor, sizeof(log->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
+                   part.last.p);
+    return p->code == PROBLEM_NONE && (part.has_more || !was_in_stream);
 }

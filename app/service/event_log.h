@@ -5,8 +5,8 @@
  * other order would miss an event that the worker moves meanwhile. In this order such an event is
  * found in both places, and the second one is left out (hazards X28).
  *
- * One step reads one page, so that the memory needed does not grow with the number of events; only
- * the ids of events from the journal are kept. */
+ * One step reads one page, which is bounded by bytes, so that the memory needed does not grow with
+ * the number of events; only the ids of events from the journal are kept. */
 #ifndef SERVICE_EVENT_LOG_H
 #define SERVICE_EVENT_LOG_H
 
@@ -14,8 +14,6 @@
 #include "app/base/str_list.h"
 #include "app/store/pipeline.h"
 #include "app/store/stream.h"
-
-enum { EVENT_LOG_PAGE = 500 }; /* most entries of the stream that one step reads */
 
 /* An event of the log. */
 struct logged_event {

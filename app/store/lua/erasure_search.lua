@@ -3,7 +3,7 @@
 -- nothing else meanwhile.
 -- KEYS[1]  the stream
 -- ARGV[1]  where the part begins, as for XRANGE
--- ARGV[2]  the text
+-- ARGV[2]  the text; '': all entries are found
 -- ARGV[3]  how many bytes to read; an entry takes time of its own, as much as 200 bytes
 -- Returns  {the entries as from XRANGE; the last id that was read, '': there is none; 1 there may be
 --          more, 0 this is the end of the stream}
