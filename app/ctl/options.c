@@ -126,8 +126,7 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
 {
     if (id_valid(id))
         return true;
-    return option_error(r, "--%s: \"%.*s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -", rule->name,
-                        STR_ARG(id), ID_MAX);
+    return option_error(r, "--%s: \"%.*s\" is not an id: " ID_FORM, rule->name, STR_ARG(id));
 }
 
 /* Appends the ids of one --name A,B to the ids of earlier occurrences of the option. The list is

@@ -43,7 +43,7 @@ static struct str xapi_student(const struct xapi_reader *r)
 
     if (!id_valid(name))
         xapi_refuse(r, "actor", name.p ? "account.name" : "account",
-                    name.p ? "must be a student id: 1 to 64 characters of A-Z a-z 0-9 _ -"
+                    name.p ? "must be a student id: " ID_FORM
                            : "is required: its name is the student id");
     return name;
 }

@@ -237,15 +237,17 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
     return names_has(names.students, names.student_count, student);
 }
 
-/* Whether the text has the id anywhere, but not as a part of a longer id. */
+/* Whether the text has the id anywhere, but not as a part of a longer word: "ann" is in
+ * "mailto:ann@example.org", whoever that is, but not in "anna". In a text that is not understood, a
+ * dot or a colon beside an id may be punctuation as well as a part of another id. */
 static bool text_has_id(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
 
     while (p && (p = memmem(p, (size_t)(end - p), id.p, id.n))) {
-        bool begins = p == text.p || !id_valid((struct str){p - 1, 1});
+        bool begins = p == text.p || !id_is_word_char(p[-1]);
 
-        if (begins && (p + id.n == end || !id_valid((struct str){p + id.n, 1})))
+        if (begins && (p + id.n == end || !id_is_word_char(p[id.n])))
             return true;
         p++;
     }

@@ -123,7 +123,7 @@ def test_version():
         (["seed", "--student", "a,,b"], '"" is not an id'),
         (["seed", "--student", "a,"], '"" is not an id'),
         (["seed", "--student", "a,b", "--student", "a"], "student a is given twice"),
-        (["seed", "--students", "2", "--prefix", "a.b"], "--prefix makes no valid ids"),
+        (["seed", "--students", "2", "--prefix", ".b"], "--prefix makes no valid ids"),
         (["seed", "--students", "10001"], "from 1 to 10000"),
     ],
 )
@@ -496,7 +496,7 @@ BAD_LINES = [
     (f"a,{day(1)},0.5,0.5,0.5,0.5,", "7 fields instead of 6"),
     (",,,,,", 'student_id: "" is not an id'),
     (f"a b,{day(1)},0,0,0,0", 'student_id: "a b"'),
-    (f"{'a' * 65},{day(1)},0,0,0,0", "student_id: "),
+    (f"{'a' * 129},{day(1)},0,0,0,0", "student_id: "),
     (f'"a",{day(1)},0,0,0,0', "student_id: "),
     ("a,yesterday,0,0,0,0", 'date: "yesterday" is not a date'),
     ("a,2026-02-30,0,0,0,0", "is not a date"),
