@@ -74,6 +74,15 @@ static struct str names_of_number(const struct search *s, struct json_object *nu
 
 static void names_search_text(struct search *s, struct str text, bool must_be_json);
 
+/* Adds a text, and what is in it. The id of a student may be base64 of random bytes, which may
+ * begin like JSON; it is not searched. */
+static void names_add_value(struct search *s, struct str text, bool is_student)
+{
+    names_add(s, text, is_student);
+    if (!is_student || !id_valid(text))
+        names_search_text(s, text, false);
+}
+
 /* Searches a value of the member; for the elements of an array it is the array's member. The
  * recursion is limited, as json_parse refuses what is nested more than 32 levels deep. */
 static void names_search(struct search *s, struct str member, struct json_object *value)
@@ -81,10 +90,7 @@ static void names_search(struct search *s, struct str member, struct json_object
     bool is_student = names_is_student_member(member);
 
     switch (json_object_get_type(value)) {
-    case json_type_string:
-        names_add(s, json_value_text(value), is_student);
-        names_search_text(s, json_value_text(value), false);
-        break;
+    case json_type_string: names_add_value(s, json_value_text(value), is_student); break;
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(value); i++)
             names_search(s, member, json_object_array_get_idx(value, i));
@@ -158,8 +164,7 @@ static void names_add_unparsed(struct search *s, struct str member, struct str t
         s->found->known = false;
         return;
     }
-    names_add(s, text, names_is_student_member(member));
-    names_search_text(s, text, false);
+    names_add_value(s, text, names_is_student_member(member));
 }
 
 /* Returns the first position from `from` whose character is none of those in set. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ids as identity providers make them (field case C33), by every route, and ids that are refused."""
 import base64
+import json
 import os
 import re
 import time
@@ -154,6 +155,33 @@ def test_export_and_erasure_find_all_and_no_more(engine, admin, make):
     assert_problem(engine.calculate(student), 403)
     assert export(admin, alike)["events"]
     assert assert_ok(admin.get(f"/api/v1/cohorts/{cohort}"))["student_ids"] == [alike]
+
+
+def base64_that_begins_like_json():
+    while "/" in (text := base64.b64encode(b'"' + os.urandom(30)).decode()):
+        pass
+    return text
+
+
+@pytest.mark.parametrize("make", [*MAKERS.values(), base64_that_begins_like_json], ids=[*MAKERS, "base64 like JSON"])
+def test_dead_letters_of_the_student_are_found(engine, admin, make):
+    student, store = make(), engine.redis(decode=False)
+    headers = {"dapr-api-token": engine.values["APP_API_TOKEN"], "Content-Type": "application/cloudevents+json"}
+    envelope = {"specversion": "1.0", "id": "x", "source": "tests", "type": "t"}
+    bad = event("content.rated", student, rating=9)
+    for sent in (
+        {**envelope, "data": bad},
+        {**envelope, "subject": student, "data": {}},
+        {**envelope, "data_base64": base64.b64encode(json.dumps(bad).encode()).decode()},
+        {**envelope, "subject": student[:-1], "data": {}},
+    ):
+        response = engine.sidecar().request("POST", "/dapr/events", body=json.dumps(sent), headers=headers)
+        assert assert_ok(response) == {"status": "DROP"}
+    letters = export(admin, student)["dead_letters"]
+    assert len(letters) == 3 and all(letter["event"] for letter in letters)
+    erased = assert_ok(admin.delete(f"/api/v1/compliance/student/{student}"))["deleted"]
+    assert erased["dead_letters"] == 3
+    assert not mentioning(store, student) and mentioning(store, student[:-1])
 
 
 @pytest.mark.parametrize("suffix", [":events", ":consent", f":day:{time.strftime('%Y%m%d')}", ":day:", ":"])
