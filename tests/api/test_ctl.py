@@ -121,6 +121,7 @@ def test_version():
         (["seed", "--student", "a", "--to", "-0.1"], "not a number from 0 to 1"),
         (["seed", "--student", "a", "--noise", "nan"], "not a number from 0 to 1"),
         (["seed", "--student", "a,,b"], '"" is not an id'),
+        (["token", "--user", "a" * 129, "--role", "admin"], "a...\" is not an id: 1 to 128 of A-Z a-z 0-9 . _ ~ @ : | + = -, the first a letter, a digit, _ or -"),
         (["seed", "--student", "a,"], '"" is not an id'),
         (["seed", "--student", "a,b", "--student", "a"], "student a is given twice"),
         (["seed", "--students", "2", "--prefix", ".b"], "--prefix makes no valid ids"),
