@@ -243,8 +243,8 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
 }
 
 /* Whether the text has the id anywhere, but not as a part of a longer word: "ann" is in
- * "mailto:ann@example.org", whoever that is, but not in "anna". In a text that is not understood, a
- * dot or a colon beside an id may be punctuation as well as a part of another id. */
+ * "mailto:ann@example.org", but not in "anna". In a text that cannot be parsed, a dot or a colon
+ * next to an id may be punctuation or a part of a longer id: it is better to find too much. */
 static bool text_has_id(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
