@@ -201,7 +201,7 @@ struct row {
     const char *errors;
 };
 
-#define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A64         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_ERROR    "must be " ID_FORM
 #define WHOLE_ERROR "must be a whole number between 1 and 90"
 #define TEXT_ERROR  "must be a text of between 2 and 5 characters"
