@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/base/percent.h"
+
 enum {
     BODY_MAX = 4 << 20, /* longest accepted request body in bytes */
     SIDECAR_BODY_MAX =
@@ -128,18 +130,41 @@ static void connection_store_parameter(struct parameters *parameters, const char
     }
 }
 
-/* Sets path and query of the request. The path is the normalized one, by which nginx has applied
- * its limits and access rules. If the client has sent another form of the path, the request is
- * marked (noncanonical) and refused later: two forms of one address could pass a check that only
- * one of them should pass (hazards N10). */
+/* Whether the normalized path is the one that was sent, in which only characters that ids have and
+ * that clients like to encode may be percent-encoded. */
+static bool path_is_same(struct str sent, struct str normalized)
+{
+    static const struct str may_be_encoded = STR_INIT("@:|+=~");
+    char decoded[3];
+    size_t i = 0, n;
+
+    for (size_t k = 0; k < normalized.n; k++) {
+        if (i < sent.n && sent.p[i] == normalized.p[k]) {
+            i++;
+            continue;
+        }
+        if (i + 3 > sent.n || sent.p[i] != '%' ||
+            !percent_decode((struct str){sent.p + i, 3}, false, decoded, &n) ||
+            decoded[0] != normalized.p[k] ||
+            !memchr(may_be_encoded.p, decoded[0], may_be_encoded.n))
+            return false;
+        i += 3;
+    }
+    return i == sent.n;
+}
+
+/* Sets path and query of the request. nginx has applied its limits and access rules by the
+ * normalized path. If the client has sent another path, the request has that one, is marked
+ * (noncanonical) and refused later: two forms of one address could pass a check that only one of
+ * them should pass (hazards N10). */
 static void connection_set_path(struct parameters *parameters)
 {
     struct http_request *r = &parameters->request;
     struct str query = parameters->uri, path = str_cut(&query, '?');
 
     r->query = query;
-    r->path = parameters->normalized_uri;
-    r->noncanonical = !str_equal(path, r->path);
+    r->noncanonical = !path_is_same(path, parameters->normalized_uri);
+    r->path = r->noncanonical ? path : parameters->normalized_uri;
 }
 
 /* Returns the milliseconds of a text like "1764435000.123", as nginx writes a time; 0 if it has

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks and makes ids. Ids are compared, stored and used in Redis keys unchanged, so their
- * characters are restricted. Random bytes come from getrandom only. */
+/* Checks and makes ids. Ids are compared and stored unchanged, in lists whose separators are spaces
+ * or line feeds, and in Redis keys (store/keys.c), so their characters are restricted. Random bytes
+ * come from getrandom only. */
 #include "app/base/ids.h"
 
 #include <errno.h>
@@ -9,31 +10,33 @@
 
 #include "app/base/last_message.h"
 
-static bool is_id_char(char c)
+bool id_is_word_char(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-';
 }
 
-/* Whether s has 1 to max characters, all of A-Z a-z 0-9 _ -, and the dot if dot_allowed. */
-static bool id_has_form(struct str s, size_t max, bool dot_allowed)
+/* Whether s has 1 to max characters, all of A-Z a-z 0-9 _ - and those in `others`. */
+static bool id_has_form(struct str s, size_t max, struct str others)
 {
     if (s.n < 1 || s.n > max)
         return false;
     for (size_t i = 0; i < s.n; i++)
-        if (!is_id_char(s.p[i]) && !(dot_allowed && s.p[i] == '.'))
+        if (!id_is_word_char(s.p[i]) && !memchr(others.p, s.p[i], others.n))
             return false;
     return true;
 }
 
+/* The first character is restricted so that no id is a path of dots, begins like a formula in a
+ * spreadsheet with = + or @, or is AUDIT_ACTOR_SELF. */
 bool id_valid(struct str s)
 {
-    return id_has_form(s, ID_MAX, /* dot_allowed */ false);
+    return id_has_form(s, ID_MAX, STR(".~@:|+=")) && id_is_word_char(s.p[0]);
 }
 
 bool request_id_valid(struct str s)
 {
-    return id_has_form(s, REQUEST_ID_MAX, /* dot_allowed */ true);
+    return id_has_form(s, REQUEST_ID_MAX, STR("."));
 }
 
 /* Fills n bytes from the kernel's random generator. A signal may interrupt getrandom, which is

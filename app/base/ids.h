@@ -5,9 +5,15 @@
 
 #include "app/base/str.h"
 
-enum { ID_MAX = 64, REQUEST_ID_MAX = 128, UUID_TEXT_SIZE = 37 }; /* bytes; 37 with the NUL */
+enum { ID_MAX = 128, REQUEST_ID_MAX = 128, UUID_TEXT_SIZE = 37 }; /* bytes; 37 with the NUL */
 
-bool id_valid(struct str s);         /* 1..64 of A-Z a-z 0-9 _ - : students, cohorts, users */
+/* The form of the ids of students, cohorts, topics and users: for messages, and as the regular
+ * expression of JSON Schema. */
+#define ID_FORM    "1 to 128 of A-Z a-z 0-9 . _ ~ @ : | + = -, the first a letter, a digit, _ or -"
+#define ID_PATTERN "^[A-Za-z0-9_-][A-Za-z0-9._~@:|+=-]{0,127}$"
+
+bool id_valid(struct str s);         /* whether the text has that form */
+bool id_is_word_char(char c);        /* A-Z a-z 0-9 _ -, with which an id may begin */
 bool request_id_valid(struct str s); /* 1..128 of A-Z a-z 0-9 . _ - */
 
 /* Fills ret with n random bytes of the kernel (getrandom), of which a buffer is kept in the

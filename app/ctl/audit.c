@@ -249,6 +249,7 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
 static void audit_print_line(const struct audit_list_item *found)
 {
     const struct audit_entry *e = &found->entry;
+    struct str actor = audit_actor_shown(e->v[AUDIT_ACTOR]);
     char time[TIME_TEXT_SIZE];
     int64_t at_ms = 0;
 
@@ -256,7 +257,7 @@ static void audit_print_line(const struct audit_list_item *found)
     time_print(at_ms, time);
     (void)printf("%02x-%.*s  %s  %s  %.*s (%.*s)  %.*s  %.*s  %.*s  x%.*s  %.*s\n", found->shard,
                  STR_ARG(e->id), time, str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? "done" : "FAILED",
-                 STR_ARG(e->v[AUDIT_ACTOR]), STR_ARG(e->v[AUDIT_ROLE]), STR_ARG(e->v[AUDIT_ACTION]),
+                 STR_ARG(actor), STR_ARG(e->v[AUDIT_ROLE]), STR_ARG(e->v[AUDIT_ACTION]),
                  STR_ARG(e->v[AUDIT_RESOURCE]), STR_ARG(e->v[AUDIT_SUBJECT]),
                  STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
 }

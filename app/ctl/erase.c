@@ -103,11 +103,11 @@ static enum ctl_exit replay_student(struct erase_run *r, struct str student)
 
 /* Gets the student that an element of a page names: a key of a student (a tombstone names one who
  * is erased already), or a member "NAME ID" of the index of dead letters. */
-static bool replay_parse(struct str element, struct str *ret_student)
+static bool replay_parse(struct str element, struct arena *arena, struct str *ret_student)
 {
     enum student_key kind;
 
-    if (key_parse_student(element, ret_student, &kind))
+    if (key_parse_student(element, arena, ret_student, &kind))
         return kind != STUDENT_KEY_ERASED;
     *ret_student = str_cut(&element, ' ');
     return id_valid(*ret_student);
@@ -151,7 +151,7 @@ static enum ctl_exit replay_place(struct erase_run *r, bool letters)
         (void)snprintf(cursor, sizeof(cursor), "%.*s", STR_ARG(next));
         for (size_t i = 0; i < n && status == CTL_DONE; i++) {
             if (reply_text(reply_at(reply_at(command->reply, 1), i), &element) == REPLY_OK &&
-                replay_parse(element, &student))
+                replay_parse(element, arena, &student))
                 status = replay_student(r, student);
         }
     } while (status == CTL_DONE && strcmp(cursor, "0") != 0);

@@ -121,13 +121,17 @@ static bool option_parse_share(struct reader *r, const struct option_rule *rule,
     return true;
 }
 
-/* True when the id is valid; else false with the error text written. */
+/* True when the id is valid; else false with the error text written. The error has room for the
+ * beginning of a long id only. */
 static bool check_id(struct reader *r, const struct option_rule *rule, struct str id)
 {
+    enum { SHOWN_MAX = 40 };
+
     if (id_valid(id))
         return true;
-    return option_error(r, "--%s: \"%.*s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -", rule->name,
-                        STR_ARG(id), ID_MAX);
+    return option_error(r, "--%s: \"%.*s%s\" is not an id: " ID_FORM, rule->name,
+                        id.n > SHOWN_MAX ? SHOWN_MAX : (int)id.n, id.p,
+                        id.n > SHOWN_MAX ? "..." : "");
 }
 
 /* Appends the ids of one --name A,B to the ids of earlier occurrences of the option. The list is

@@ -127,9 +127,8 @@ static bool csv_parse_line(struct csv_reader *r, struct str line, struct csv_row
         return csv_report_bad(r, r->line, "%zu fields instead of %d: %.*s", n, FIELDS,
                               STR_ARG(header));
     if (!id_valid(fields[0]))
-        return csv_report_bad(r, r->line,
-                              "student_id: \"%s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -",
-                              csv_printable(fields[0], text), ID_MAX);
+        return csv_report_bad(r, r->line, "student_id: \"%s\" is not an id: " ID_FORM,
+                              csv_printable(fields[0], text));
     if (!csv_parse_day(r, fields[1], &ret->day.day))
         return false;
     for (int i = 0; i < COMPONENTS; i++) {

@@ -34,8 +34,7 @@ static bool curve_name_students(const struct seed_curve *curve, struct arena *ar
         if (!id.p)
             return curve_error(ret_error, "out of memory");
         if (!id_valid(id))
-            return curve_error(ret_error,
-                               "--prefix makes no valid ids: 1 to 64 of A-Z a-z 0-9 _ -");
+            return curve_error(ret_error, "--prefix makes no valid ids: " ID_FORM);
         plan->students[plan->n++].id = id;
     }
     return true;

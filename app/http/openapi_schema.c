@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "app/base/ids.h"
 #include "app/http/field.h"
 
 /* Writes the bounds of a rule under the keywords low and high. An infinite bound limits nothing and
@@ -47,7 +48,7 @@ static void schema_write_enum(const struct rule *rule, bool nullable, struct jw 
 
 static void schema_write_id(struct jw *w)
 {
-    jw_text(w, "pattern", "^[A-Za-z0-9_-]{1,64}$");
+    jw_text(w, "pattern", ID_PATTERN);
 }
 
 /* Writes the elements of a list: strings for RULE_IDS and RULE_ENUM_SET, objects for RULE_OBJECTS.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One HTTP request as nginx passed it on. All texts are in the arena (the memory of the request).
- * All texts come from the client and are not to be trusted. nginx has normalised `path` and has
- * selected rate limit and access by it. A text that the request does not have is empty, with p
+ * All texts come from the client and are not to be trusted. nginx has selected rate limit and
+ * access by the normalised path. A text that the request does not have is empty, with p
  * NULL. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
@@ -12,7 +12,7 @@ enum http_method { GET, HEAD, POST, PUT, DELETE, OPTIONS, OTHER_METHOD, HTTP_MET
 
 struct http_request {
     enum http_method method;
-    struct str path;  /* path without query, normalised; empty: it did not begin with a slash */
+    struct str path;  /* without query; normalised, or as sent if it is noncanonical */
     struct str query; /* the part after '?', still encoded */
     struct str content_type;
     struct str authorization;
@@ -27,7 +27,8 @@ struct http_request {
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
     int64_t passed_ms;     /* when nginx passed the request on, since the epoch; 0: not known */
-    bool noncanonical;     /* the client sent `path` encoded, with dots or with double slashes */
+    bool noncanonical;     /* nginx normalised dots, double slashes or encoded characters, other
+                            * than those of ids that may be encoded (@ : | + = ~) */
     bool sidecar;          /* the request came by the listening socket of Dapr's sidecar */
     bool too_large;        /* the body was not read, because it is longer than any route allows */
     bool duplicate_header; /* the client sent a header twice that may occur once */

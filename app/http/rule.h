@@ -13,7 +13,7 @@
 /* Each comment begins with the C type of the member that the value is stored in. */
 enum rule_type {
     RULE_END = 0,
-    RULE_ID,       /* struct str: 1..64 of A-Z a-z 0-9 _ - */
+    RULE_ID,       /* struct str: valid by id_valid */
     RULE_TEXT,     /* struct str: min..max code points, none of them U+0000; no <script */
     RULE_ENUM,     /* int: position in choices */
     RULE_BOOL,     /* bool */

@@ -87,7 +87,7 @@ static void parse_id(const struct binding *binding, const struct rule *rule,
 {
     (void)rule;
     if (value->kind != TEXT || !id_valid(value->text)) {
-        field_fail(binding, field, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+        field_fail(binding, field, "must be " ID_FORM);
         return;
     }
     memcpy(ret, &value->text, sizeof value->text);

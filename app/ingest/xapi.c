@@ -34,18 +34,23 @@ static bool xapi_has_failed(const struct xapi_reader *r)
     return problem->field_count > r->errors_before || problem->code == PROBLEM_INTERNAL_ERROR;
 }
 
-/* Returns the student's id, which is actor.account.name. Adds a field error when that is absent or
- * no valid id; name.p is NULL when it is absent. */
+/* Returns the student's id, which is actor.account.name or the mail address in actor.mbox. Adds a
+ * field error when that is absent or no valid id; the p of the result is NULL when it is absent. */
 static struct str xapi_student(const struct xapi_reader *r)
 {
+    static const struct str scheme = STR_INIT("mailto:");
     struct json_object *actor = json_value_member(r->statement, "actor");
-    struct str name = json_value_member_text(json_value_member(actor, "account"), "name");
+    struct str id = json_value_member_text(json_value_member(actor, "account"), "name");
+    struct str mbox = json_value_member_text(actor, "mbox");
+    const char *field = id.p ? "account.name" : mbox.p ? "mbox" : "account";
 
-    if (!id_valid(name))
-        xapi_refuse(r, "actor", name.p ? "account.name" : "account",
-                    name.p ? "must be a student id: 1 to 64 characters of A-Z a-z 0-9 _ -"
-                           : "is required: its name is the student id");
-    return name;
+    if (!id.p && str_starts_with(mbox, scheme))
+        id = (struct str){mbox.p + scheme.n, mbox.n - scheme.n};
+    if (!id_valid(id))
+        xapi_refuse(r, "actor", field,
+                    id.p ? "must have a student id: " ID_FORM
+                         : "is required (or mbox): its name is the student id");
+    return id;
 }
 
 /* Returns the statement's timestamp in ms since the epoch. A statement without one counts as of

@@ -72,10 +72,10 @@ static bool dispatch_has_invalid_id(const struct route_match *match)
  *
  * nginx selects limits and access by a normalised path. A path that the client sent in another form
  * (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx and the
- * engine could understand it as two different paths (hazards N10). The exception is a path
- * whose parameter is an invalid id: it keeps its route and gets the usual error of an invalid id
- * later. Every path parameter has a RULE_ID (tests/unit/test_routes.c), so exchange_read_input
- * refuses all such requests. */
+ * engine could understand it as two different paths (hazards N10). The exception is a path that has
+ * a route as it was sent, and a parameter that is no valid id, such as "%41": it keeps its route
+ * and gets the usual error of an invalid id later. Every path parameter has a RULE_ID
+ * (tests/unit/test_routes.c), so exchange_read_input refuses all such requests. */
 static bool dispatch_find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,

@@ -76,7 +76,7 @@ static bool logs_check(struct exchange *x)
 /* clang-format off */
 static const struct rule logs_rules[] = RULES(
     QUERY(ID, "user_id", logs, user,
-          "Who acted: only records of this user; for a student, give the pseudonym"),
+          "Who acted: only records of this user, a student or anybody else"),
     QUERY(ID, "resource_type", logs, resource_type,
           "mastery, predictions, cohorts, ...: the part of resource before the slash"),
     QUERY(INT, "limit", logs, limit, "How many to show", .min = 1, .max = LOGS_MAX,

@@ -367,7 +367,7 @@ static enum step xapi_about(struct exchange *x)
 static const struct rule statement[] = RULES(
     OPTIONAL(TEXT, "id", "UUID; when absent, one made of the request and the place in it. The same "
              "statement again changes nothing"),
-    FIELD(JSON, "actor", "An Agent whose account.name is the student id"),
+    FIELD(JSON, "actor", "An Agent whose account.name, or address in mbox, is the student id"),
     FIELD(JSON, "verb", "completed, passed, failed, mastered, attempted, experienced, viewed, "
           "answered and scored become events; other verbs are accepted and ignored"),
     FIELD(JSON, "object", "An Activity"),

@@ -283,7 +283,9 @@ static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry
     } else if (event->role == ROLE_STUDENT) {
         if (!pseudonym_cmd || !audit_parse_pseudonym(pseudonym_cmd, &pseudonym, &p))
             return false;
-        actor = arena_printf(arena, "student:%.*s", STR_ARG(pseudonym));
+        actor = arena_printf(arena, AUDIT_ACTOR_STUDENT "%.*s", STR_ARG(pseudonym));
+    } else {
+        actor = audit_actor_of_id(arena, actor);
     }
     *ret = (struct audit_item){
         .record = {.actor = actor,

@@ -5,7 +5,7 @@
 
 #include "app/http/json.h"
 
-static const struct str student_prefix = STR_INIT("student:");
+static const struct str student_prefix = STR_INIT(AUDIT_ACTOR_STUDENT);
 
 /* A student who acts is stored as "student:PSEUDONYM", a student concerned as the pseudonym alone.
  * An empty pseudonym matches no record: the student has none, so no record is about this student.
@@ -81,7 +81,7 @@ void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned s
         w->out->failed = true;
     jw_object(w, NULL);
     jw_str(w, "id", id);
-    jw_str(w, "user_id", entry->v[AUDIT_ACTOR]);
+    jw_str(w, "user_id", audit_actor_shown(entry->v[AUDIT_ACTOR]));
     jw_str(w, "action", entry->v[AUDIT_ACTION]);
     audit_write_resource(w, entry);
     jw_time(w, "timestamp", at_ms);

@@ -88,8 +88,10 @@ static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipe
     }
     list->last = list->from;
     pipeline_clear(pipeline);
-    if (list->user.n > 0)
+    if (list->user.n > 0) {
         list->pseudonym_cmd = audit_cmd_get_pseudonym(pipeline, list->user);
+        list->user_actor = audit_actor_of_id(pipeline->arena, list->user);
+    }
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         list->count_cmds[shard] = audit_cmd_count(pipeline, shard);
         audit_list_queue_shard(list, shard, pipeline);
@@ -125,7 +127,7 @@ static bool audit_list_read_first_replies(struct audit_list *list, struct arena 
         return false;
     list->pseudonym_cmd = NULL;
     if (pseudonym.n > 0)
-        list->pseudonym_actor = arena_printf(arena, "student:%.*s", STR_ARG(pseudonym));
+        list->pseudonym_actor = arena_printf(arena, AUDIT_ACTOR_STUDENT "%.*s", STR_ARG(pseudonym));
     return true;
 }
 
@@ -168,7 +170,7 @@ static bool audit_list_matches(const struct audit_list *list, const struct audit
 
     if (list->resource_type.n > 0 && !str_equal(str_cut(&resource, '/'), list->resource_type))
         return false;
-    return list->user.n == 0 || str_equal(actor, list->user) ||
+    return list->user.n == 0 || str_equal(actor, list->user_actor) ||
            (list->pseudonym_actor.n > 0 && str_equal(actor, list->pseudonym_actor));
 }
 

@@ -53,8 +53,9 @@ struct audit_list {
     /* internal to the implementation: callers do not use them */
     struct command *pseudonym_cmd;      /* reads the pseudonym of `user`; NULL: not in progress */
     struct command *count_cmds[SHARDS]; /* read the lengths of the logs; [0] NULL: done */
-    /* actor as records name the student `user`: "student:" and the pseudonym; empty: no student */
-    struct str pseudonym_actor;
+    /* actor as records name `user`: as a student, "student:" and the pseudonym (empty: no student),
+     * and as anybody else */
+    struct str pseudonym_actor, user_actor;
     struct audit_list_shard shards[SHARDS];
     size_t scanned;   /* number of records examined so far */
     size_t page_size; /* number of records that a step reads from one shard */

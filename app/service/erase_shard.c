@@ -126,11 +126,11 @@ static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
         .token = str_of(e->token),
         .dry_run = erase_only_counts(e),
         .today = day_of_ms(e->now_ms),
-        .record = {
-            e->actor, e->role, STR("erased"), {0}, STR("1"), e->correlation_id, {0}, STR("1")}};
+        .record = {{0}, e->role, STR("erased"), {0}, STR("1"), e->correlation_id, {0}, STR("1")}};
 
     erase_hash(e->engine, e->student, hash);
     erase_key_id(e->engine, key);
+    shard.record[0] = audit_actor_of_id(pipeline->arena, e->actor);
     shard.record[3] = arena_printf(pipeline->arena, "student/%s", hash);
     shard.record[6] = arena_printf(pipeline->arena, "{\"key\":\"%s\"}", key);
     for (size_t i = 0; i < 2; i++) {

@@ -156,11 +156,12 @@ typedef void journal_detail_writer(struct jw *w, const struct journal_entry *e);
 /* Returns the actor for the audit record, which never has a student's id. Students can only change
  * their own data, so a student is recorded as "self". If an entry names another student as its
  * actor all the same, the actor is the role alone. */
-static struct str journal_actor(const struct journal_entry *e)
+static struct str journal_actor(const struct journal_entry *e, struct arena *arena)
 {
     if (str_equal(e->actor, e->student))
         return AUDIT_ACTOR_SELF;
-    return str_equal(e->actor_role, STR("student")) ? STR("student:") : e->actor;
+    return str_equal(e->actor_role, STR("student")) ? STR(AUDIT_ACTOR_STUDENT)
+                                                    : audit_actor_of_id(arena, e->actor);
 }
 
 static void journal_score_details(struct jw *w, const struct journal_entry *e)
@@ -189,7 +190,7 @@ static bool journal_make_audit(const struct journal_context *c, const char *reso
     jw_time(&w, "at", e->at_ms);
     write_details(&w, e);
     jw_object_end(&w);
-    c->effects->audit = (struct audit_record){.actor = journal_actor(e),
+    c->effects->audit = (struct audit_record){.actor = journal_actor(e, c->arena),
                                               .role = e->actor_role,
                                               .action = e->kind,
                                               .resource = str_of(resource),

@@ -74,6 +74,15 @@ static struct str names_of_number(const struct search *s, struct json_object *nu
 
 static void names_search_text(struct search *s, struct str text, bool must_be_json);
 
+/* Adds a text, and what is in it. The id of a student may be base64 of random bytes, which may
+ * begin like JSON; it is not searched. */
+static void names_add_value(struct search *s, struct str text, bool is_student)
+{
+    names_add(s, text, is_student);
+    if (!is_student || !id_valid(text))
+        names_search_text(s, text, false);
+}
+
 /* Searches a value of the member; for the elements of an array it is the array's member. The
  * recursion is limited, as json_parse refuses what is nested more than 32 levels deep. */
 static void names_search(struct search *s, struct str member, struct json_object *value)
@@ -81,10 +90,7 @@ static void names_search(struct search *s, struct str member, struct json_object
     bool is_student = names_is_student_member(member);
 
     switch (json_object_get_type(value)) {
-    case json_type_string:
-        names_add(s, json_value_text(value), is_student);
-        names_search_text(s, json_value_text(value), false);
-        break;
+    case json_type_string: names_add_value(s, json_value_text(value), is_student); break;
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(value); i++)
             names_search(s, member, json_object_array_get_idx(value, i));
@@ -158,8 +164,7 @@ static void names_add_unparsed(struct search *s, struct str member, struct str t
         s->found->known = false;
         return;
     }
-    names_add(s, text, names_is_student_member(member));
-    names_search_text(s, text, false);
+    names_add_value(s, text, names_is_student_member(member));
 }
 
 /* Returns the first position from `from` whose character is none of those in set. */
@@ -237,15 +242,17 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
     return names_has(names.students, names.student_count, student);
 }
 
-/* Whether the text has the id anywhere, but not as a part of a longer id. */
+/* Whether the text has the id anywhere, but not as a part of a longer word: "ann" is in
+ * "mailto:ann@example.org", but not in "anna". In a text that cannot be parsed, a dot or a colon
+ * next to an id may be punctuation or a part of a longer id: it is better to find too much. */
 static bool text_has_id(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
 
     while (p && (p = memmem(p, (size_t)(end - p), id.p, id.n))) {
-        bool begins = p == text.p || !id_valid((struct str){p - 1, 1});
+        bool begins = p == text.p || !id_is_word_char(p[-1]);
 
-        if (begins && (p + id.n == end || !id_valid((struct str){p + id.n, 1})))
+        if (begins && (p + id.n == end || !id_is_word_char(p[id.n])))
             return true;
         p++;
     }

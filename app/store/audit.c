@@ -40,6 +40,19 @@ static struct str audit_one_line(struct arena *arena, struct str s)
     return (struct str){copy, s.n};
 }
 
+struct str audit_actor_of_id(struct arena *arena, struct str id)
+{
+    return str_starts_with(id, STR(AUDIT_ACTOR_STUDENT)) ? arena_printf(arena, "=%.*s", STR_ARG(id))
+                                                         : id;
+}
+
+struct str audit_actor_shown(struct str actor)
+{
+    size_t skipped = str_starts_with(actor, STR("=" AUDIT_ACTOR_STUDENT)) ? 1 : 0;
+
+    return (struct str){actor.p + skipped, actor.n - skipped};
+}
+
 /* The texts are in the order of enum audit_field without AUDIT_SUBJECT, which the script adds. */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])

@@ -20,7 +20,8 @@
 
 /* The fields of an audit record, in their order in the stream. Each has a name of one letter. */
 enum audit_field {
-    AUDIT_ACTOR,       /* a: id of a teacher, admin or service; student:PSEUDONYM; or empty */
+    AUDIT_ACTOR,       /* a: of a teacher, admin or service, as by audit_actor_of_id;
+                        * student:PSEUDONYM; or empty */
     AUDIT_ROLE,        /* r: student, teacher, admin, service, none */
     AUDIT_ACTION,      /* t: read, calculated, exported, ... */
     AUDIT_RESOURCE,    /* o: type, such as mastery, or TYPE/NAME, such as cohort/c1 */
@@ -42,7 +43,13 @@ struct audit_record {
     int64_t count;             /* number of requests that the record counts; 0 counts as 1 */
 };
 
-#define AUDIT_ACTOR_SELF STR("=")
+#define AUDIT_ACTOR_SELF    STR("=")
+#define AUDIT_ACTOR_STUDENT "student:" /* before the pseudonym of a student who acts */
+/* The actor with an id that is not a student's: the id itself, or "=ID" for an id that begins like
+ * a student. No id begins with "=". Its p is NULL when out of memory. */
+struct str audit_actor_of_id(struct arena *arena, struct str id);
+/* The text by which clients see the actor of a record: the id, or student:PSEUDONYM. */
+struct str audit_actor_shown(struct str actor);
 
 /* For Lua scripts that append a record themselves (lua/lib/audit_record.lua): AUDIT_ARGS texts of
  * the record, AUDIT_STUDENT_KEYS keys of its student, and a seed, from which the script makes a

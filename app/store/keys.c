@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes key names. Those of students are built by copying bytes, because a request needs several
  * and printf takes ten times as long; all others are built by printf. An id contains no brace,
- * colon or space, so two different ids never make the same key. {ss} is the hash tag with the two
- * hexadecimal digits of a shard. */
+ * space or slash. In other keys an id is between braces. In those of students it ends at a colon:
+ * there each colon of the id itself is written as a slash, so that the events of "a" and the
+ * profile of "a:events" have different keys. {ss} is the hash tag with the two hexadecimal digits
+ * of a shard. */
 #include "app/store/keys.h"
 
 #include <assert.h>
@@ -71,6 +73,17 @@ void keys_set_hash_key(struct str key)
     hash_key_is_set = true;
 }
 
+/* Writes the id, with `replacement` for each character c, and returns the end of what is written.
+ */
+static char *key_put_id(char *to, struct str id, char c, char replacement)
+{
+    char *end = mempcpy(to, id.p, id.n);
+
+    while ((to = memchr(to, c, (size_t)(end - to))))
+        *to++ = replacement;
+    return end;
+}
+
 /* Builds the key {ss}:student:ID, or {ss}:student:HASH, followed by the suffix of the kind. */
 static struct str key_build(struct arena *arena, unsigned shard, struct str student,
                             const struct student_kind *kind)
@@ -94,7 +107,7 @@ static struct str key_build(struct arena *arena, unsigned shard, struct str stud
     *p++ = key_hex_digits[shard >> 4];
     *p++ = key_hex_digits[shard & 15];
     p = mempcpy(p, middle.p, middle.n);
-    p = mempcpy(p, student.p, student.n);
+    p = key_put_id(p, student, ':', '/');
     p = mempcpy(p, kind->suffix, suffix_n);
     *p = '\0';
     return (struct str){key, n};
@@ -186,11 +199,13 @@ static bool key_has_suffix(struct str text, const struct student_kind *kind, siz
 }
 
 /* The suffix of a profile is empty, so every key ends with it: the kind with the longest suffix
- * counts. */
-bool key_parse_student(struct str key, struct str *ret_student, enum student_key *ret_kind)
+ * counts. A colon that is left belongs to no known suffix. */
+bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
+                       enum student_key *ret_kind)
 {
     struct str id;
     size_t best = SIZE_MAX, n;
+    char *copy;
 
     if (!key_after_student(key, &id))
         return false;
@@ -200,17 +215,21 @@ bool key_parse_student(struct str key, struct str *ret_student, enum student_key
         best = n;
         *ret_kind = (enum student_key)kind;
     }
-    if (best == SIZE_MAX)
+    if (best == SIZE_MAX || memchr(id.p, ':', best))
         return false;
-    *ret_student = (struct str){id.p, best};
+    copy = arena_alloc(arena, best);
+    if (!copy)
+        return false;
+    (void)key_put_id(copy, (struct str){id.p, best}, '/', ':');
+    *ret_student = (struct str){copy, best};
     return id_valid(*ret_student);
 }
 
-bool key_parse_profile(struct str key, struct str *ret_student)
+bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student)
 {
     enum student_key kind;
 
-    return key_parse_student(key, ret_student, &kind) && kind == STUDENT_KEY_PROFILE;
+    return key_parse_student(key, arena, ret_student, &kind) && kind == STUDENT_KEY_PROFILE;
 }
 
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,

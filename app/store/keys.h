@@ -62,13 +62,15 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
  */
 struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
                                 enum student_key key);
-/* Gets the id of the student from the key of a profile. False: it is the key of another record. */
-bool key_parse_profile(struct str key, struct str *ret_student);
+/* Gets the id of the student from the key of a profile. False: it is the key of another record, or
+ * out of memory. */
+bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
 /* Gets the student and the kind of record from such a key; of the family KEY_HASHED, the hash
- * instead of the student. False: the key of another record. */
-bool key_parse_student(struct str key, struct str *ret_student, enum student_key *ret_kind);
+ * instead of the student. False: the key of another record, or out of memory. */
+bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
+                       enum student_key *ret_kind);
 /* The keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days since
  * 1970-01-01). ret_keys has room for count keys. False: out of memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,

@@ -33,7 +33,7 @@ bool students_parse_page(const struct command *command, struct arena *arena, str
     ret_students->v = arena_array(arena, key_count + 1, sizeof(*ret_students->v));
     for (size_t i = 0; ret_students->v && i < key_count; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK &&
-            key_parse_profile(key, &ret_students->v[ret_students->n]))
+            key_parse_profile(key, arena, &ret_students->v[ret_students->n]))
             ret_students->n++;
     }
     if (!ret_students->v)

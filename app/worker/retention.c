@@ -65,7 +65,7 @@ static void retention_queue_page(struct pipeline *pipeline, struct str key, stru
     enum student_key kind;
     int32_t oldest;
 
-    if (!key_parse_student(key, &student, &kind))
+    if (!key_parse_student(key, pipeline->arena, &student, &kind))
         return;
     oldest = day_of_ms(now_ms) - student_kinds[kind].days;
     switch (student_kinds[kind].retention) {

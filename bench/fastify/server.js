@@ -216,7 +216,7 @@ const share = { type: 'number', minimum: 0, maximum: 1 };
 const shares = {
     type: 'object', required: COMPONENTS, properties: Object.fromEntries(COMPONENTS.map((name) => [name, share])),
 };
-const studentId = { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' };
+const studentId = { type: 'string', pattern: '^[A-Za-z0-9_-][A-Za-z0-9._~@:|+=-]{0,127}$' };
 const queryBody = {
     type: 'object', required: ['student_id'],
     properties: {

@@ -151,8 +151,8 @@ end
 
 local function check_student(errors, body)
     local student = body.student_id
-    if type(student) ~= "string" or not ngx.re.find(student, "^[A-Za-z0-9_-]{1,64}$", "jo") then
-        errors[#errors + 1] = { field = "student_id", message = "must be 1 to 64 of A-Z a-z 0-9 _ -" }
+    if type(student) ~= "string" or not ngx.re.find(student, "^[A-Za-z0-9_-][A-Za-z0-9._~@:|+=-]{0,127}$", "jo") then
+        errors[#errors + 1] = { field = "student_id", message = "must be 1 to 128 of A-Z a-z 0-9 . _ ~ @ : | + = -, the first a letter, a digit, _ or -" }
     end
 end
 

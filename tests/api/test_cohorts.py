@@ -229,7 +229,7 @@ def test_name_is_kept_as_sent_and_escaped(admin, cohort, name):
     assert cohort_of(assert_ok(admin.get(path_of(cohort))))["name"] == name
 
 
-@pytest.mark.parametrize("bad", ["a.b", "x" * 65, "a~b"])
+@pytest.mark.parametrize("bad", [".b", "x" * 129, "~b"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_cohort_id_must_be_an_id(admin, method, bad):
     json = {"json": roster()} if method == "PUT" else {}

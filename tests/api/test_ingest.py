@@ -323,7 +323,7 @@ ENVELOPE = {
         "with\u007fdelete",
     ],
     "event_type": [None, 5, [], "", "quiz", "QUIZ.COMPLETED", "quiz.completed "],
-    "student_id": [5, [], "", "a b", "x" * 65, "a:b", "../x", "é"],
+    "student_id": [5, [], "", "a b", "x" * 129, ":b", "../x", "é"],
     "timestamp": [None, 5, [], "", "now", "2026-02-30T00:00:00Z", "2026-01-01", 1767225600],
     "source": [5, [], "x" * 257, "<script>", "</Script>"],
     "data": [None, 5, [], "{}", True],

@@ -327,6 +327,17 @@ def test_time_without_a_zone_is_utc(admin, student):
     accepted(admin, sent)
 
 
+def test_an_actor_may_have_a_mail_address_instead_of_an_account(admin):
+    """Its address is the id."""
+    student, other = f"{fresh_id()}@example.org", fresh_id()
+    sent = statement(student)
+    sent["actor"] = {"mbox": f"mailto:{student}"}
+    accepted(admin, sent)
+    accepted(admin, {**statement(other), "timestamp": sent["timestamp"]})
+    scores = [assert_ok(admin.post("/api/v1/mastery/query", {"student_id": one}))["mastery_score"] for one in (student, other)]
+    assert scores[0] == scores[1]
+
+
 def test_everything_the_standard_knows_is_let_in(admin, student):
     """A statement with all that may stand in one."""
     person = {"objectType": "Agent", "name": "A Person", "mbox": "mailto:a.person@example.org"}
@@ -486,7 +497,8 @@ ACCOUNT = ("actor", "account")
 SCORE = ("result", "score")
 REFUSED = [
     ("actor.account.name", changed((*ACCOUNT, "name"), "a b")),
-    ("actor.account", changed(("actor",), {"mbox": "mailto:a@example.org"})),
+    ("actor.account", changed(("actor",), {"mbox_sha1sum": "0" * 40})),
+    ("actor.mbox", changed(("actor",), {"mbox": "mailto:ann's@example.org"})),
     ("object.id", changed(("object", "id"), "https://e.org/" + "x" * 250)),
     ("timestamp", changed(("timestamp",), to_text(now_ms() - 91 * DAY_MS))),
     ("timestamp", changed(("timestamp",), to_text(now_ms() + 48 * 3600000))),

@@ -336,7 +336,7 @@ def test_one_that_cannot_be_completed_does_not_block_the_others(pool, store, sta
     student, broken = fresh_id(), fresh_id()
     calculate(pool, student)
     store.hset(tagged(broken, f"student:{broken}:recommended"), "not", "a text")
-    store.zadd("erasures", {"no id!": 0, "": 1, "x" * 65: 2, broken: 3, student: 4})
+    store.zadd("erasures", {"no id!": 0, "": 1, "x" * 129: 2, broken: 3, student: 4})
     worker = start_worker(pool)
     wait_for(lambda: store.zrange("erasures", 0, -1) == [broken], "all but that one")
     assert store.zscore("erasures", broken) > 3, "behind the others"

@@ -63,7 +63,7 @@ ODD_HEADERS = [
 ]  # fmt: skip
 ODD_PARTS = [
     "%2e%2e", "..", ".", "%00", "%2F", "a%2Fb", "%", "%zz", "%C3%A4", "ä", "a b", "a;b", "a@b", "a%40b", "a%3ab", "%41", "%ff",
-    "a" * 64, "a" * 65, "a" * 129, "a" * 3000, "a" * 12000, "-", "_", "~a", "+", "null", "{student_id}", "*", "a%0d%0aX: y", "%7a%71%78",
+    "a%3Ab", "a%7cb", "a%2Bb", "a+b=", "%40a", "a%252e", "a" * 128, "a" * 129, "a" * 3000, "a" * 12000, "-", "_", "~a", "+", "null", "{student_id}", "*", "a%0d%0aX: y", "%7a%71%78",
 ]  # fmt: skip
 ODD_QUERIES = [
     "&", "&&=&", "=", "days", "days=", "days=7&days=8", "days=%37", "days=+7", "days=7%00", "limit=1e1", "x=y", "%64ays=7", "days=7#x", "?",

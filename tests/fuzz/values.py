@@ -2,7 +2,7 @@
 """JSON values with one place changed, and JSON texts that json.dumps cannot write."""
 import json
 
-ID_MAX, DEPTH_MAX = 64, 32
+ID_MAX, DEPTH_MAX = 128, 32
 
 
 class Raw(str):
@@ -14,7 +14,7 @@ class Pairs(list):
 
 
 TEXTS = [
-    "", " ", "a", "-", "_", ".", "..", "../../etc/passwd", "%00", "a b", "a/b", "a\r\nX-Odd: 1",
+    "", " ", "a", "-", "_", ".", "..", "../../etc/passwd", "%00", "a b", "a/b", "a:b", "@a", "auth0|a", "a+b@example.org", "QQ==", "a\r\nX-Odd: 1",
     "a" * ID_MAX, "a" * (ID_MAX + 1), "a" * 1001, "ä" * 600, "\U0001d4b3" * 65, "e\u0301" * 64,
     "\u0000", "\u202e", "\ud800", "\udc00\ud800", "\ufeff", "\ufdd0", "<script>alert(1)</script>",
     "null", "NaN", "0", "1", "1e999", "{{7*7}}", "${jndi:x}", "' OR 1=1 --", "*", "\\", '"',

@@ -24,8 +24,8 @@ def tagged(student, rest):
 
 
 def student_key(student, suffix=""):
-    """A key of the student's own."""
-    return tagged(student, f"student:{student}{suffix}")
+    """A key of the student's own, in which each colon of the id is a slash."""
+    return tagged(student, f"student:{student.replace(':', '/')}{suffix}")
 
 
 def tombstone(student, log_key="no LOG_KEY"):
@@ -63,7 +63,7 @@ def dead_letters(redis):
 def put_dead_letter(redis, event, source="dapr", reason="r"):
     """As the engine does it, with every text that could be an id as a name. Returns the letter's id."""
     letter = {"reason": reason, "source": source, "event": event, "at": "2026-01-01T00:00:00.000Z"}
-    names = set(re.findall(r"(?<=[\"\\])[A-Za-z0-9_-]{1,64}(?=[\"\\])", json.dumps(event)))
+    names = set(re.findall(r"(?<=[\"\\])[A-Za-z0-9_-][A-Za-z0-9._~@:|+=-]{0,127}(?=[\"\\])", json.dumps(event)))
     return redis.eval(script("dead_letter_add"), 3, *DEAD_LETTER_KEYS, source, json.dumps(letter), 10000, *names)
 
 

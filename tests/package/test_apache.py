@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from harness.client import Client
 from harness.engine import ROOT, fresh_id
-from harness.expect import UUID, assert_common_headers, assert_ok, assert_problem
+from harness.expect import UUID, assert_common_headers, assert_invalid, assert_ok, assert_problem
 from harness.process import alive, children
 from harness.wait import LIMIT_S, wait_for, within
 
@@ -157,6 +157,17 @@ def test_requests_reach_the_engine_and_its_answers_the_client(admin):
     asked = assert_ok(admin.post("/api/v1/mastery/query", {"student_id": student}))
     assert asked["data"]["components"]["quiz"] == 0.9
     assert_ok(admin.get(f"/api/v1/mastery/history/{student}?days=7"))
+
+
+@pytest.mark.parametrize("mark", list("@:|+=~"))
+def test_an_id_may_have_its_marks_encoded(admin, mark):
+    """As behind nginx; a letter may not be."""
+    student = fresh_id() + mark + "x"
+    assert_ok(admin.post("/api/v1/mastery/calculate", {"student_id": student, "components": SCORES}))
+    for spelling in (student, student.replace(mark, f"%{ord(mark):02X}"), student.replace(mark, f"%{ord(mark):02x}")):
+        found = assert_ok(admin.get(f"/api/v1/mastery/history/{spelling}"))
+        assert (found["student_id"], found["history_count"]) == (student, 1)
+    assert_invalid(admin.get(f"/api/v1/mastery/history/{student[:-1]}%78"), "student_id")
 
 
 def test_without_a_token_nothing_is_told(client):

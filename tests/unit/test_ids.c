@@ -7,7 +7,7 @@
 
 void ids_tests(void);
 
-static void ids_have_64_characters_at_most(void)
+static void ids_have_128_characters_at_most(void)
 {
     char text[ID_MAX + 1];
 
@@ -40,8 +40,11 @@ static void every_byte_is_judged(void)
 
     for (int c = 0; c < 256; c++) {
         const char text[] = {'a', (char)c, 'a'};
-        struct str s = {text, sizeof(text)};
-        CU_ASSERT_EQUAL(id_valid(s), among(c, letters));
+        struct str s = {text, sizeof(text)}, first = {text + 1, 2}, last = {text, 2};
+        CU_ASSERT_EQUAL(id_is_word_char((char)c), among(c, letters));
+        CU_ASSERT_EQUAL(id_valid(s), among(c, letters) || among(c, ".~@:|+="));
+        CU_ASSERT_EQUAL(id_valid(last), id_valid(s));
+        CU_ASSERT_EQUAL(id_valid(first), among(c, letters));
         CU_ASSERT_EQUAL(request_id_valid(s), among(c, letters) || c == '.');
     }
 }
@@ -111,7 +114,7 @@ void ids_tests(void)
 {
     CU_pSuite suite = CU_add_suite("ids", NULL, NULL);
 
-    CU_ADD_TEST(suite, ids_have_64_characters_at_most);
+    CU_ADD_TEST(suite, ids_have_128_characters_at_most);
     CU_ADD_TEST(suite, request_ids_have_128_characters_at_most);
     CU_ADD_TEST(suite, every_byte_is_judged);
     CU_ADD_TEST(suite, random_bytes_of_any_size_are_filled_and_new);

@@ -109,6 +109,7 @@ static void the_key_of_a_profile_contains_the_student(void)
                                          "{00}:journal",
                                          "{00}:student:",
                                          "{00}:student:abc:cohorts",
+                                         "{00}:student:abc:of-a-later-version",
                                          "{00}:student:a b",
                                          "{0x}:student:abc",
                                          "{00}student:abc",
@@ -116,10 +117,78 @@ static void the_key_of_a_profile_contains_the_student(void)
     struct str student = {0};
 
     CU_ASSERT_TRUE(
-        key_parse_profile(key_student(arena, STR("abc"), STUDENT_KEY_PROFILE), &student));
+        key_parse_profile(key_student(arena, STR("abc"), STUDENT_KEY_PROFILE), arena, &student));
     CU_ASSERT_TRUE(str_equal(student, STR("abc")));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        CU_ASSERT_FALSE(key_parse_profile(str_of(others[i]), &student));
+        CU_ASSERT_FALSE(key_parse_profile(str_of(others[i]), arena, &student));
+}
+
+/* Ids that resemble keys, or parts of keys. */
+static const struct str alike[] = {
+    STR_INIT("a"),
+    STR_INIT("a:"),
+    STR_INIT("a::"),
+    STR_INIT("a:events"),
+    STR_INIT("a:day:"),
+    STR_INIT("a:day:20280228"),
+    STR_INIT("a:day:2028022820280228"),
+    STR_INIT("a:recommended"),
+    STR_INIT("a:recommendations:20280228"),
+    STR_INIT("a:erased"),
+    STR_INIT("a:events:events"),
+    STR_INIT("student:a"),
+    STR_INIT("student:a:events"),
+    STR_INIT("events"),
+    STR_INIT("a.events"),
+    STR_INIT("a|events"),
+    STR_INIT("a~events"),
+    STR_INIT("a=@+~|.:"),
+};
+enum { ALIKE = sizeof(alike) / sizeof(alike[0]) };
+
+/* A key for a student and a kind of record; of a kind with a key for each day, of one day. */
+static struct str key_of(struct str student, size_t kind)
+{
+    struct str key = {0};
+    int32_t day;
+
+    if (student_kinds[kind].family != KEY_DAILY)
+        return key_of_kind(arena, student, &student_kinds[kind]);
+    (void)(day_parse(STR("2028-02-28"), &day) &&
+           key_days_of_kind(arena, student, &student_kinds[kind], day, 1, &key));
+    return key;
+}
+
+/* Compares what follows the tag, because two ids may be in one shard. */
+static void no_two_records_have_one_key(void)
+{
+    enum { KEYS = ALIKE * STUDENT_KEY_COUNT };
+    static struct str keys[KEYS];
+
+    keys_set_hash_key(STR("key"));
+    for (size_t i = 0; i < KEYS; i++) {
+        keys[i] = key_of(alike[i / STUDENT_KEY_COUNT], i % STUDENT_KEY_COUNT);
+        CU_ASSERT_TRUE_FATAL(keys[i].n > 4);
+        (void)str_cut(&keys[i], '}');
+        for (size_t k = 0; k < i; k++)
+            CU_ASSERT_FALSE(str_equal(keys[i], keys[k]));
+    }
+    arena_reset(arena);
+}
+
+static void a_key_says_whose_it_is_and_of_which_kind(void)
+{
+    for (size_t i = 0; i < ALIKE * STUDENT_KEY_COUNT; i++) {
+        struct str id = alike[i / STUDENT_KEY_COUNT], student = {0};
+        enum student_key kind, expected = (enum student_key)(i % STUDENT_KEY_COUNT);
+
+        CU_ASSERT_TRUE(key_parse_student(key_of(id, expected), arena, &student, &kind));
+        CU_ASSERT_EQUAL(kind, expected);
+        if (student_kinds[expected].family != KEY_HASHED)
+            CU_ASSERT_TRUE(str_equal(student, id));
+    }
+    CU_ASSERT_TRUE(key_is(key_of(STR("a:b"), STUDENT_KEY_EVENTS), "{67}:student:a/b:events"));
+    arena_reset(arena);
 }
 
 /* Across the ends of all months, also in a leap year. */
@@ -185,6 +254,9 @@ void keys_tests(void)
     CU_add_test(suite, "a key of a shard says which shard it is", the_shard_is_parsed_from_a_key);
     CU_add_test(suite, "a profile's key says whose it is",
                 the_key_of_a_profile_contains_the_student);
+    CU_add_test(suite, "no two records have one key", no_two_records_have_one_key);
+    CU_add_test(suite, "a key says whose it is and of which kind",
+                a_key_says_whose_it_is_and_of_which_kind);
     CU_add_test(suite, "days follow each other", many_days_have_the_keys_of_single_days);
     CU_add_test(suite, "a batch is of one slot", the_keys_of_a_batch_are_in_one_slot);
     CU_add_test(suite, "cohorts and teachers have tags of their own",

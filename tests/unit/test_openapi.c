@@ -4,6 +4,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "app/base/ids.h"
 #include "app/http/json.h"
 #include "app/http/openapi.h"
 
@@ -222,7 +223,7 @@ static void rules_become_schemas(void)
     static const struct expected rows[] = {
         {HISTORY "parameters|0",
          "{\"name\":\"student_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
-         "\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,64}$\",\"description\":\"Whose\"}}"},
+         "\"string\",\"pattern\":\"" ID_PATTERN "\",\"description\":\"Whose\"}}"},
         {HISTORY "parameters|1",
          "{\"name\":\"days\",\"in\":\"query\",\"required\":false,\"schema\":{\"type\":\"integer\","
          "\"minimum\":1,\"maximum\":90,\"default\":7,\"description\":\"Window\"}}"},
@@ -232,7 +233,7 @@ static void rules_become_schemas(void)
         {BODY "required", "[\"student_ids\"]"},
         {BODY "properties|student_ids",
          "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"uniqueItems\":true,\"items\":{"
-         "\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,64}$\"}}"},
+         "\"type\":\"string\",\"pattern\":\"" ID_PATTERN "\"}}"},
         {BODY "properties|priority|default", "\"normal\""},
         {BODY "properties|nothing",
          "{\"type\":[\"string\",\"null\"],\"enum\":[\"low\",\"normal\",\"high\",null]}"},

@@ -227,7 +227,8 @@ static const struct refused {
     {STATEMENT("passed", OBJECT("assessment"), RESULT("\"score\":{\"scaled\":2,\"raw\":9,\"min\":5,\"max\":1},\"success\":1,\"duration\":\"P\"")),
      "result.score.scaled result.score.min result.score.raw result.success result.duration"},
     {STATEMENT("passed", OBJECT("assessment"), RESULT("\"extensions\":{\"bad\":null}")), "result.extensions"},
-    {"{" ID ",\"actor\":{\"mbox\":\"mailto:a@b\"}," VERB("passed") "," OBJECT("assessment") "}", "actor.account"},
+    {"{" ID ",\"actor\":{\"openid\":\"u:x\"}," VERB("passed") "," OBJECT("assessment") "}", "actor.account"},
+    {"{" ID ",\"actor\":{\"mbox\":\"mailto:a!b@c\"}," VERB("passed") "," OBJECT("assessment") "}", "actor.mbox"},
     {"{" ID ",\"actor\":{\"mbox\":\"mailto:a@b\",\"openid\":\"u:x\"}," VERB("passed") "," OBJECT("assessment") "}", "actor"},
     {"{" ID "," ACTOR "," VERB("passed") "," OBJECT("assessment") ",\"timestamp\":\"2025-01-01T00:00:00\"}", "timestamp"},
 };
