@@ -203,7 +203,7 @@ static void claims_explain(const struct claims_check *r, const struct check *che
     if (!value)
         problem_reason(p, "the token has no claim %s", claim);
     else if (check->passes == has_user)
-        problem_reason(p, "the claim %s is no id of at most %d characters", claim, ID_MAX);
+        problem_reason(p, "the claim %s is no id (" ID_FORM ")", claim);
     else
         problem_reason(p, "the claim %s is %s%s", claim,
                        json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
