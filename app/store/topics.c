@@ -4,10 +4,12 @@
  * evidence, three little-endian doubles. lua/lib/topics.lua reads and writes the same form. */
 #include "app/store/topics.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <math.h>
 
 #include "app/base/buf.h"
+#include "app/base/ids.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
@@ -34,7 +36,8 @@ static double topics_get_double(const char *p)
     return value;
 }
 
-/* An id has at most 128 bytes (app/base/ids.h), so its length fits a byte. */
+static_assert(ID_MAX <= UINT8_MAX, "the length of an id is one byte");
+
 struct str topics_pack(struct arena *arena, const struct topic *topics, size_t n)
 {
     struct buf out;
