@@ -237,6 +237,26 @@ def test_cloudevents_name_topics(admin, student):
     assert [row["topic_id"] for row in topics(admin, student)] == ["loops"]
 
 
+def test_xapi_statements_name_topics_by_their_context(admin, student):
+    statement = {
+        "actor": {"account": {"homePage": "https://lms.example", "name": student}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
+        "object": {"id": "https://lms.example/questions/7"},
+        "result": {"success": True},
+        "context": {
+            "contextActivities": {
+                "parent": [{"id": "https://lms.example/topics/fractions"}],
+                "grouping": {"id": "https://lms.example/topics/fractions"},
+                "category": [{"id": "https://w3id.org/xapi/cmi5/context/categories/cmi5"}],
+            }
+        },
+    }
+    headers = {"X-Experience-API-Version": "1.0.3"}
+    assert admin.post("/api/v1/xapi/statements", statement, headers=headers).status == 200
+    [topic] = topics(admin, student)
+    assert (topic["topic_id"], topic["mastery"], topic["evidence"]) == ("fractions", 1, pytest.approx(1, rel=1e-4))
+
+
 # Recommendations
 
 
