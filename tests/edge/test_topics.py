@@ -170,6 +170,7 @@ MALFORMED = {
     "a_length_beyond_the_end": b"\1\xff" + GOOD[2:],
     "nan": packed(("loops", QUIZ, math.nan, 1, NOW)),
     "infinite": packed(("loops", QUIZ, 0.5, math.inf, NOW)),
+    "enormous": packed(("loops", QUIZ, 0.5, 1e12, NOW)),
     "no_weight": packed(("loops", QUIZ, 0, 0, NOW)),
     "negative": packed(("loops", QUIZ, -0.5, 1, NOW)),
     "more_than_its_weight": packed(("loops", QUIZ, 1.1, 1, NOW)),

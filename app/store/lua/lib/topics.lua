@@ -13,7 +13,7 @@
 -- compares the two.
 local TOPICS_MAX, TOPIC_FIXED_SIZE, HALF_LIFE_MS = 256, 26, 14 * 86400000
 local function topic_is_valid(t)
-  return t.sum >= 0 and t.weight > 0 and t.weight < math.huge and t.sum <= t.weight * (1 + 1e-9)
+  return t.sum >= 0 and t.weight > 0 and t.weight < 1e12 and t.sum <= t.weight * (1 + 1e-9)
     and math.abs(t.at) < 2 ^ 53 and t.at == math.floor(t.at)
 end
 local function topics_unpack(packed)
