@@ -21,7 +21,7 @@ static bool node_is_ready(const struct topic_node *node, const uint16_t *places)
 static size_t graph_find_cycle(const struct topic_graph *graph, const uint16_t *places,
                                struct str ret_cycle[TOPIC_NODES_MAX])
 {
-    uint16_t path[TOPIC_NODES_MAX], position[TOPIC_NODES_MAX];
+    uint16_t path[TOPIC_NODES_MAX] = {0}, position[TOPIC_NODES_MAX];
     size_t node = 0, n = 0, first;
 
     memset(position, 0xff, sizeof(position)); /* no node is in the path */

@@ -13,6 +13,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* Whole numbers below 2^53 are exact in a double. */
+static const double exact_limit = 9007199254740992;
 /* Bytes of a topic without its id. */
 enum { TOPIC_FIXED_SIZE = 1 + 1 + 3 * 8 };
 
@@ -72,7 +74,7 @@ static bool topics_get(struct str *rest, struct topic *ret)
     weight = topics_get_double(numbers + 8);
     at_ms = topics_get_double(numbers + 16);
     if (!(sum >= 0 && weight > 0 && weight < 1e12 && sum <= weight * (1 + 1e-9) &&
-          fabs(at_ms) < 0x1p53 && at_ms == floor(at_ms)))
+          fabs(at_ms) < exact_limit && at_ms == floor(at_ms)))
         return false;
     *ret = (struct topic){.id = {rest->p + 1, id_size},
                           .components = (unsigned char)rest->p[1 + id_size],

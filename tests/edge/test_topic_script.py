@@ -189,6 +189,13 @@ def test_a_malformed_field_costs_the_topics_and_not_the_event(store, text, field
     assert stored(store) == {"strings": (QUIZ, 0.5, 1, NOW)}
 
 
+def test_of_several_topics_each_malformed_one_costs_all(store, text):
+    """Also when the event does not name it: it would make the whole field unreadable for ever."""
+    store.hset("profile", mapping={"s": "1", "t": packed(("a", QUIZ, 0.5, 1, NOW), ("b", QUIZ, 2, 1, NOW), ("c", QUIZ, 0.5, 1, NOW))})
+    change(store, text, ("a", QUIZ, 0.5, 1, NOW), ("new", QUIZ, 0.5, 1, NOW))
+    assert stored(store) == {"a": (QUIZ, 0.5, 1, NOW), "new": (QUIZ, 0.5, 1, NOW)}
+
+
 def test_a_time_of_a_wrong_clock_counts_as_now(store, text):
     """Otherwise no event would move the topic until that time has come."""
     store.hset("profile", mapping={"s": "1", "t": packed(("loops", QUIZ, 1, 1, NOW + 90 * DAY_MS), ("next", QUIZ, 1, 1, NOW + AHEAD))})
