@@ -8,6 +8,7 @@ static const struct route_table *const areas[] = {
     &ops_routes,
     &mastery_routes,
     &mastery_explain_routes,
+    &mastery_topics_routes,
     &ingest_routes,
     &events_routes,
     &xapi_routes,

@@ -23,6 +23,7 @@ ROUTES = {
     "/api/v1/mastery/history/someone": {"GET"},
     "/api/v1/mastery/statistics/someone": {"GET"},
     "/api/v1/mastery/explain/someone": {"GET"},
+    "/api/v1/mastery/topics/someone": {"GET"},
     "/api/v1/cohorts": {"GET"},
     "/api/v1/cohorts/some": {"GET", "PUT", "DELETE"},
 }

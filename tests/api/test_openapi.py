@@ -25,6 +25,7 @@ CONTRACT = {
     "/api/v1/mastery/history/{student_id}": {"get"},
     "/api/v1/mastery/statistics/{student_id}": {"get"},
     "/api/v1/mastery/explain/{student_id}": {"get"},
+    "/api/v1/mastery/topics/{student_id}": {"get"},
     "/api/v1/predictions/next-week": {"post"},
     "/api/v1/predictions/trajectory": {"post"},
     "/api/v1/predictions/next-week/intervention": {"post"},

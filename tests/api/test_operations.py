@@ -17,6 +17,7 @@ ENDPOINTS = [
     "/api/v1/mastery/history/{student_id}",
     "/api/v1/mastery/statistics/{student_id}",
     "/api/v1/mastery/explain/{student_id}",
+    "/api/v1/mastery/topics/{student_id}",
     "/api/v1/cohorts",
     "/api/v1/cohorts/{cohort_id}",
 ]
