@@ -538,8 +538,8 @@ static const struct rule calibration_fields[] = RULES(
 static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECT, "config", "The values in use", .fields = config_fields),
-    FIELD(OBJECT, "calibration", "How the predictions about the last days came out, of all students; "
-          "null until the worker has counted them", .nullable = true,
+    FIELD(OBJECT, "calibration", "How the predictions of all students about the last days came "
+          "out; null until the worker has counted them", .nullable = true,
           .fields = calibration_fields),
     SHAPE_CORRELATION);
 

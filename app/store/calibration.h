@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The counts of predictions that came true (struct calibration) in Redis: one text, which the worker
- * writes once a day. */
+/* The counts of predictions that came true (struct calibration) in Redis: one text, which the
+ * worker writes once a day. */
 #ifndef STORE_CALIBRATION_H
 #define STORE_CALIBRATION_H
 

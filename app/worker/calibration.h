@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Compares the predictions of all students with the scores that came true, when a worker starts and
  * once a day, in the worker that holds the lease of shard 0. The result is in Redis, for
- * /api/v1/predictions/config, and in two gauges. Each pass counts anew, so that one that is repeated
- * counts nothing twice. Students who have withdrawn consent to analytics are left out. */
+ * /api/v1/predictions/config, and in two gauges. Each pass counts anew, so that one that is
+ * repeated counts nothing twice. Students who have withdrawn consent to analytics are left out. */
 #ifndef WORKER_CALIBRATION_H
 #define WORKER_CALIBRATION_H
 
