@@ -197,18 +197,23 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* Selects the predictions that were made on a day from `first` to `today`, or that are about a day
  * in this time. Predictions on condition of an intervention are only counted, in *ret_conditional:
- * whether the intervention took place is not known, so they cannot be verified. ret has room for
- * n predictions. Returns the number of selected predictions. */
-static size_t accuracy_select(const struct prediction_record *records, size_t n, int32_t first,
-                              int32_t today, struct stored_prediction *ret, size_t *ret_conditional)
+ * whether the intervention took place is not known, so they cannot be verified. model: the name of
+ * the only model whose predictions are selected; NULL: all. ret has room for n predictions. Returns
+ * the number of selected predictions. */
+static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
+                              int32_t first, int32_t today, struct stored_prediction *ret,
+                              size_t *ret_conditional)
 {
     size_t selected_count = 0;
 
     *ret_conditional = 0;
     for (size_t i = 0; i < n; i++) {
         const struct prediction_record *r = &records[i];
+        struct str name_and_version = r->model;
 
         if (day_of_ms(r->made_at_ms) < first && (r->target_day < first || r->target_day > today))
+            continue;
+        if (model && !str_equal(str_cut(&name_and_version, '/'), str_of(model)))
             continue;
         if (r->intervention.n > 0)
             (*ret_conditional)++;
@@ -219,17 +224,22 @@ static size_t accuracy_select(const struct prediction_record *records, size_t n,
     return selected_count;
 }
 
+/* The accuracy of all predictions, and of those of each model. */
+struct accuracies {
+    struct accuracy all, of_model[PREDICTION_MODELS];
+};
+
 /* Compares the stored predictions of the last days, as many as the request says, with the scores
  * that the student had on the predicted days. Returns false with x->problem set on an error. */
 static bool accuracy_measure(struct exchange *x, const struct history_state *s,
-                             struct accuracy *ret)
+                             struct accuracies *ret)
 {
     const struct days_input *in = x->input;
     int32_t today = day_of_ms(x->now_ms), first = today - (int32_t)in->days + 1;
     struct prediction_record *records;
     struct stored_prediction *selected;
     struct history history;
-    size_t n, conditional;
+    size_t n, selected_count, conditional;
 
     if (!history_parse_consented(x, s, &history) ||
         !prediction_parse_list(s->predictions, x->arena, &records, &n, &x->problem))
@@ -239,10 +249,25 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    n = accuracy_select(records, n, first, today, selected, &conditional);
-    accuracy_of(selected, n, history.days, history.n, today, ret);
-    ret->total_predictions += conditional; /* counted, but never verified */
+    for (int model = 0; model <= PREDICTION_MODELS; model++) { /* the last one: all */
+        struct accuracy *a = model < PREDICTION_MODELS ? &ret->of_model[model] : &ret->all;
+
+        selected_count = accuracy_select(records, n, prediction_model_names[model], first, today,
+                                         selected, &conditional);
+        accuracy_of(selected, selected_count, history.days, history.n, today, a);
+        a->total_predictions += conditional; /* counted, but never verified */
+    }
     return true;
+}
+
+/* Writes the members of one accuracy. The caller begins and ends the object. */
+static void accuracy_write(struct jw *w, const struct accuracy *a)
+{
+    jw_int(w, "total_predictions", (int64_t)a->total_predictions);
+    jw_int(w, "verified_predictions", (int64_t)a->verified_predictions);
+    jw_number(w, "average_error", a->average_error);
+    jw_number(w, "within_variance_rate", a->within_variance_rate);
+    jw_number(w, "recent_accuracy", a->recent_accuracy);
 }
 
 /* Handler of accuracy: reads state, daily scores and stored predictions in one round trip, then
@@ -251,7 +276,7 @@ static enum step predict_accuracy(struct exchange *x)
 {
     const struct days_input *in = x->input;
     struct history_state *s = x->state;
-    struct accuracy a;
+    struct accuracies a;
     struct jw w;
 
     if (!s) {
@@ -267,12 +292,18 @@ static enum step predict_accuracy(struct exchange *x)
     jw_str(&w, "student_id", in->student);
     jw_int(&w, "lookback_days", in->days);
     jw_object(&w, "metrics");
-    jw_int(&w, "total_predictions", (int64_t)a.total_predictions);
-    jw_int(&w, "verified_predictions", (int64_t)a.verified_predictions);
-    jw_number(&w, "average_error", a.average_error);
-    jw_number(&w, "within_variance_rate", a.within_variance_rate);
-    jw_number(&w, "recent_accuracy", a.recent_accuracy);
+    accuracy_write(&w, &a.all);
     jw_object_end(&w);
+    jw_array(&w, "models");
+    for (int i = 0; i < PREDICTION_MODELS; i++) {
+        if (a.of_model[i].total_predictions == 0)
+            continue;
+        jw_object(&w, NULL);
+        jw_text(&w, "model", prediction_model_names[i]);
+        accuracy_write(&w, &a.of_model[i]);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
     exchange_json_end(x, &w);
     return STEP_DONE;
@@ -472,22 +503,29 @@ static const struct rule trajectory_response[] = RULES(
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
 /* All figures are 0 until the day of a prediction has passed and it can be verified. */
-static const struct rule accuracy_metrics[] = RULES(
-    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "
-          "on condition of an intervention included"),
-    FIELD(INT, "verified_predictions",
-          "Those without a condition whose day has come: the following are computed from these"),
-    SHAPE_SCORE("average_error",
-          "Mean distance between what was predicted and what came true; 0 without any"),
-    SHAPE_SCORE("within_variance_rate",
-          "Share of true scores inside the predicted interval; 0 without any"),
-    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any"));
+#define ACCURACY_FIELDS                                                                            \
+    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "  \
+          "on condition of an intervention included"),                                             \
+    FIELD(INT, "verified_predictions",                                                             \
+          "Those without a condition whose day has come: the following are computed from these"),  \
+    SHAPE_SCORE("average_error",                                                                   \
+          "Mean distance between what was predicted and what came true; 0 without any"),           \
+    SHAPE_SCORE("within_variance_rate",                                                            \
+          "Share of true scores inside the predicted interval; 0 without any"),                    \
+    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any")
+
+static const struct rule accuracy_metrics[] = RULES(ACCURACY_FIELDS);
+static const struct rule accuracy_model[] = RULES(
+    FIELD(ENUM, "model", "The model that made them", .choices = prediction_model_names),
+    ACCURACY_FIELDS);
 
 static const struct rule accuracy_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     FIELD(INT, "lookback_days", "As requested"),
     FIELD(OBJECT, "metrics", "How the predictions compare with what came true",
           .fields = accuracy_metrics),
+    FIELD(OBJECTS, "models", "The same by model, of those that made any",
+          .fields = accuracy_model),
     FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
 /* One factor for each intervention, in the order of intervention_names. */
