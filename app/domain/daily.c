@@ -14,8 +14,10 @@ void daily_of_state(const struct mastery_state *s, struct daily *ret)
     *ret = (struct daily){.day = s->day,
                           .score = mastery_score_of_state(s),
                           .known = mastery_known_components(s),
-                          .samples = s->samples};
+                          .samples = s->samples,
+                          .active_days = s->active_days};
     mastery_components_of_state(s, ret->components);
+    ret->consistency_weight = mastery_consistency_weight(s);
 }
 
 /* Returns whether the student had evidence (at least one observation) of the component on that day.
@@ -40,6 +42,13 @@ size_t daily_component(const struct daily *days, size_t n, enum component compon
         if (daily_knows(&days[i], (int)component))
             ret[count++] = days[i].components[component];
     return count;
+}
+
+const struct daily *daily_last_until(const struct daily *days, size_t n, int32_t day)
+{
+    while (n > 0 && days[n - 1].day > day)
+        n--;
+    return n > 0 ? &days[n - 1] : NULL;
 }
 
 /* Returns the Monday of the week of a day. Day 0, 1970-01-01, was a Thursday, three days after a

@@ -15,6 +15,9 @@ struct daily {
     double components[COMPONENTS]; /* value of each component, in [0,1]; 0: no evidence */
     uint32_t known;                /* set of the components with evidence: bit i is component i */
     uint32_t samples;              /* number of events and statements of the day or period */
+    /* The following two are 0 for a mean of days or students. */
+    uint32_t active_days;      /* bit i: there was an event on day - i */
+    double consistency_weight; /* weight with which consistency is in the score */
 };
 
 /* Converts the student's state at the end of a day to the values of that day. */
@@ -25,6 +28,9 @@ size_t daily_scores(const struct daily *days, size_t n, double *ret);
 /* Copies the values of one component to ret, only for the days with evidence of it (observations of
  * that component). Returns how many were copied. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret);
+
+/* Returns the last of n days that is not after `day`; NULL when all are later. */
+const struct daily *daily_last_until(const struct daily *days, size_t n, int32_t day);
 
 enum aggregation { DAILY, WEEKLY, MONTHLY, AGGREGATIONS };
 extern const char *const aggregation_names[AGGREGATIONS + 1]; /* ends with NULL */

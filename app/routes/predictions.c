@@ -4,11 +4,13 @@
  * to analytics no route here says anything about a student. An intervention is a help for the
  * student, such as tutoring, whose expected gain the model knows. */
 #include "app/base/clock.h"
+#include "app/base/number.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/predict.h"
 #include "app/service/statistics_json.h"
+#include "app/store/calibration.h"
 #include "app/store/prediction.h"
 
 /* Numbers of days: largest and default distance of a prediction, default length of a trajectory,
@@ -22,11 +24,14 @@ struct day_input {
     struct str student;
     int64_t days;     /* number of days from today to the predicted day */
     int intervention; /* index in intervention_names; the intervention route only */
+    int model;        /* index in prediction_model_names; next-week only */
+    bool has_model;
 };
 
-/* Predicts the score of one day. intervention is an index in intervention_names, or
- * NO_INTERVENTION. A prediction made earlier is reused while the student's state has not changed;
- * the members of its response were stored with it and are copied. */
+/* Predicts the score of one day, by the configured model unless the request names one. intervention
+ * is an index in intervention_names, or NO_INTERVENTION. A prediction made earlier is reused while
+ * the student's state has not changed; the members of its response were stored with it and are
+ * copied. */
 static enum step predict_day(struct exchange *x, int intervention)
 {
     const struct day_input *in = x->input;
@@ -38,6 +43,8 @@ static enum step predict_day(struct exchange *x, int intervention)
         if (!p)
             return STEP_DONE;
         p->student = in->student;
+        p->model =
+            in->has_model ? (enum prediction_model)in->model : predict_model(&x->engine->config);
         p->days_ahead = (int)in->days;
         p->intervention = intervention;
         p->now_ms = x->now_ms;
@@ -171,14 +178,14 @@ static enum step predict_trajectory(struct exchange *x)
         return history_queue(x, in->student) ? STEP_MORE : STEP_DONE;
     if (!history_parse_consented(x, x->state, &history))
         return STEP_DONE;
-    predict_fit(&x->engine->config, &history, &forecast);
+    predict_fit(&x->engine->config, predict_model(&x->engine->config), &history, today, &forecast);
     for (int i = 0; i < in->days; i++)
         forecast_at(&forecast, today + i + 1, /* factor: no intervention */ 0, &points[i]);
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
     trajectory_write_points(&w, points, (int)in->days, today);
     trajectory_write_interventions(&w, points, (int)in->days, today);
-    jw_text(&w, "overall_trend", forecast.trend);
+    jw_text(&w, "overall_trend", points[in->days - 1].trend);
     jw_object(&w, "metadata");
     predict_write_model(&w, &forecast);
     jw_object_end(&w);
@@ -190,18 +197,23 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* Selects the predictions that were made on a day from `first` to `today`, or that are about a day
  * in this time. Predictions on condition of an intervention are only counted, in *ret_conditional:
- * whether the intervention took place is not known, so they cannot be verified. ret has room for
- * n predictions. Returns the number of selected predictions. */
-static size_t accuracy_select(const struct prediction_record *records, size_t n, int32_t first,
-                              int32_t today, struct stored_prediction *ret, size_t *ret_conditional)
+ * whether the intervention took place is not known, so they cannot be verified. model: the name of
+ * the only model whose predictions are selected; NULL: all. ret has room for n predictions. Returns
+ * the number of selected predictions. */
+static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
+                              int32_t first, int32_t today, struct stored_prediction *ret,
+                              size_t *ret_conditional)
 {
     size_t selected_count = 0;
 
     *ret_conditional = 0;
     for (size_t i = 0; i < n; i++) {
         const struct prediction_record *r = &records[i];
+        struct str name_and_version = r->model;
 
         if (day_of_ms(r->made_at_ms) < first && (r->target_day < first || r->target_day > today))
+            continue;
+        if (model && !str_equal(str_cut(&name_and_version, '/'), str_of(model)))
             continue;
         if (r->intervention.n > 0)
             (*ret_conditional)++;
@@ -212,17 +224,22 @@ static size_t accuracy_select(const struct prediction_record *records, size_t n,
     return selected_count;
 }
 
+/* The accuracy of all predictions, and of those of each model. */
+struct accuracies {
+    struct accuracy all, of_model[PREDICTION_MODELS];
+};
+
 /* Compares the stored predictions of the last days, as many as the request says, with the scores
  * that the student had on the predicted days. Returns false with x->problem set on an error. */
 static bool accuracy_measure(struct exchange *x, const struct history_state *s,
-                             struct accuracy *ret)
+                             struct accuracies *ret)
 {
     const struct days_input *in = x->input;
     int32_t today = day_of_ms(x->now_ms), first = today - (int32_t)in->days + 1;
     struct prediction_record *records;
     struct stored_prediction *selected;
     struct history history;
-    size_t n, conditional;
+    size_t n, selected_count, conditional;
 
     if (!history_parse_consented(x, s, &history) ||
         !prediction_parse_list(s->predictions, x->arena, &records, &n, &x->problem))
@@ -232,10 +249,25 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    n = accuracy_select(records, n, first, today, selected, &conditional);
-    accuracy_of(selected, n, history.days, history.n, today, ret);
-    ret->total_predictions += conditional; /* counted, but never verified */
+    for (int model = 0; model <= PREDICTION_MODELS; model++) { /* the last one: all */
+        struct accuracy *a = model < PREDICTION_MODELS ? &ret->of_model[model] : &ret->all;
+
+        selected_count = accuracy_select(records, n, prediction_model_names[model], first, today,
+                                         selected, &conditional);
+        accuracy_of(selected, selected_count, history.days, history.n, today, a);
+        a->total_predictions += conditional; /* counted, but never verified */
+    }
     return true;
+}
+
+/* Writes the members of one accuracy. The caller begins and ends the object. */
+static void accuracy_write(struct jw *w, const struct accuracy *a)
+{
+    jw_int(w, "total_predictions", (int64_t)a->total_predictions);
+    jw_int(w, "verified_predictions", (int64_t)a->verified_predictions);
+    jw_number(w, "average_error", a->average_error);
+    jw_number(w, "within_variance_rate", a->within_variance_rate);
+    jw_number(w, "recent_accuracy", a->recent_accuracy);
 }
 
 /* Handler of accuracy: reads state, daily scores and stored predictions in one round trip, then
@@ -244,14 +276,14 @@ static enum step predict_accuracy(struct exchange *x)
 {
     const struct days_input *in = x->input;
     struct history_state *s = x->state;
-    struct accuracy a;
+    struct accuracies a;
     struct jw w;
 
     if (!s) {
         s = history_queue(x, in->student);
         if (!s)
             return STEP_DONE;
-        s->predictions = prediction_cmd_list(&x->pipeline, in->student);
+        s->predictions = prediction_cmd_list(&x->pipeline, in->student, PREDICTIONS_READ_MAX);
         return STEP_MORE;
     }
     if (!accuracy_measure(x, s, &a))
@@ -260,12 +292,18 @@ static enum step predict_accuracy(struct exchange *x)
     jw_str(&w, "student_id", in->student);
     jw_int(&w, "lookback_days", in->days);
     jw_object(&w, "metrics");
-    jw_int(&w, "total_predictions", (int64_t)a.total_predictions);
-    jw_int(&w, "verified_predictions", (int64_t)a.verified_predictions);
-    jw_number(&w, "average_error", a.average_error);
-    jw_number(&w, "within_variance_rate", a.within_variance_rate);
-    jw_number(&w, "recent_accuracy", a.recent_accuracy);
+    accuracy_write(&w, &a.all);
     jw_object_end(&w);
+    jw_array(&w, "models");
+    for (int i = 0; i < PREDICTION_MODELS; i++) {
+        if (a.of_model[i].total_predictions == 0)
+            continue;
+        jw_object(&w, NULL);
+        jw_text(&w, "model", prediction_model_names[i]);
+        accuracy_write(&w, &a.of_model[i]);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
     exchange_json_end(x, &w);
     return STEP_DONE;
@@ -273,22 +311,72 @@ static enum step predict_accuracy(struct exchange *x)
 
 /* ---- config ---- */
 
+static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
+    [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
+
+/* Writes how the predictions about the last days came out, by model and horizon; those without a
+ * verified prediction are left out. null until the worker has counted, or without Redis. */
+static void config_write_calibration(struct jw *w, const struct command *command)
+{
+    struct calibration calibration;
+    int32_t today;
+
+    if (!calibration_parse(command, &calibration, &today)) {
+        jw_null(w, "calibration");
+        return;
+    }
+    jw_object(w, "calibration");
+    jw_day(w, "until", today - 1);
+    jw_int(w, "days", CALIBRATION_DAYS);
+    jw_array(w, "models");
+    for (int i = 0; i < PREDICTION_MODELS * CALIBRATION_HORIZONS; i++) {
+        int model = i / CALIBRATION_HORIZONS, horizon = i % CALIBRATION_HORIZONS;
+        const struct calibration_count *count = &calibration.counts[model][horizon];
+
+        if (count->verified == 0)
+            continue;
+        jw_object(w, NULL);
+        jw_text(w, "model", prediction_model_names[model]);
+        jw_text(w, "horizon", calibration_horizons[horizon]);
+        jw_int(w, "verified_predictions", count->verified);
+        jw_number(w, "coverage", number_round12((double)count->covered / (double)count->verified));
+        jw_number(w, "average_error", number_round12(count->errors / (double)count->verified));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
 /* Handler of config: shows the model's constants and the settings of this installation, for
- * clients that show or check them. */
+ * clients that show or check them, and how the predictions have come out. */
 static enum step predict_config(struct exchange *x)
 {
     const struct config *c = &x->engine->config;
+    struct command **load = x->state;
     struct jw w;
 
+    if (!load) {
+        load = exchange_new_state(x, sizeof(*load));
+        if (!load)
+            return STEP_DONE;
+        *load = calibration_cmd_load(&x->pipeline);
+        return STEP_MORE;
+    }
     exchange_json_begin(x, 200, &w);
     jw_object(&w, "config");
     jw_text(&w, "model", c->prediction_model);
+    jw_array(&w, "models");
+    for (int i = 0; i < PREDICTION_MODELS; i++)
+        jw_text(&w, NULL, prediction_model_names[i]);
+    jw_array_end(&w);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
     jw_int(&w, "history_days", HISTORY_DAYS);
     jw_int(&w, "minimum_days", PREDICTION_MIN_DAYS);
     jw_int(&w, "evidence_half_life_days", EVIDENCE_HALF_LIFE_MS / DAY_MS);
     jw_number(&w, "interval_level", c->prediction_interval);
     jw_number(&w, "trend_slope", PREDICTION_TREND_SLOPE);
+    jw_number(&w, "trend_change", PREDICTION_TREND_CHANGE);
+    jw_number(&w, "trend_probability", PREDICTION_TREND_PROBABILITY);
     jw_number(&w, "intervention_threshold", PREDICTION_INTERVENTION_BELOW);
     jw_object(&w, "intervention_factors");
     for (int i = 0; i < INTERVENTIONS; i++)
@@ -302,6 +390,7 @@ static enum step predict_config(struct exchange *x)
     jw_int(&w, "max_timeframe_days", TIMEFRAME_MAX);
     jw_int(&w, "cache_ttl_seconds", PREDICTION_CACHE_TTL_S);
     jw_object_end(&w);
+    config_write_calibration(&w, *load);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -313,7 +402,10 @@ static enum step predict_config(struct exchange *x)
     BODY(INT, "timeframe_days", day_input, days, "How many days ahead", .min = 1,                  \
          .max = TIMEFRAME_MAX, .default_value = TIMEFRAME_PRESET)
 
-static const struct rule next_week_rules[] = RULES(BODY_STUDENT(day_input), TIMEFRAME);
+static const struct rule next_week_rules[] = RULES(
+    BODY_STUDENT(day_input), TIMEFRAME,
+    BODY(ENUM, "model", day_input, model, "By which model; absent: the configured one",
+         .choices = prediction_model_names, .present = offsetof(struct day_input, has_model)));
 
 /* Input of intervention: as for next-week, with the name of the intervention. */
 static const struct rule intervention_rules[] = RULES(
@@ -334,15 +426,17 @@ static const struct rule accuracy_rules[] = RULES(
           "Predictions made in the last so many UTC days, or about one of them", .min = 1,
           .max = 30, .default_value = LOOKBACK_PRESET));
 
-/* How the prediction was made. slope and intercept are those of the fitted line, in score a day. */
+/* How the prediction was made. For every model slope, intercept and R^2 are those of the line of
+ * least squares, in score a day. */
 #define MODEL_FIELDS                                                                               \
-    FIELD(TEXT, "model", "Name of the model"),                                                     \
+    FIELD(ENUM, "model", "Name of the model", .choices = prediction_model_names),                  \
     FIELD(TEXT, "model_version", "Its version"),                                                   \
     FIELD(INT, "historical_days", "Days with a score that went in"),                               \
     FIELD(DAY, "day_zero", "The first of them, where the intercept is taken"),                     \
-    FIELD(NUMBER, "slope", "Of the line, a day"),                                                  \
+    FIELD(NUMBER, "slope", "Of the line of least squares, a day"),                                 \
     FIELD(NUMBER, "intercept", "The line's value on day_zero"),                                    \
-    SHAPE_SCORE("r_squared", "Share of the variance that the line explains; 0 when there is none"),\
+    FIELD(NUMBER, "r_squared", "Share of the variance that the line explains; 0 when there is "    \
+          "none, null with fewer than 3 days", .max = 1, .nullable = true),                        \
     SHAPE_SCORE("latest_score", "The score of the last day"),                                      \
     OPTIONAL(TEXT, "warning", "insufficient_history: fewer than 3 days with a score")
 
@@ -365,16 +459,19 @@ static const struct rule intervention_metadata[] = RULES(
 #define CONFIDENCE_FIELD                                                                           \
     SHAPE_SCORE("confidence", "Probability that the score to come is of that level")
 
+#define TREND_TEXT                                                                                 \
+    "Whether the score changes by over 0.01, in a direction that has a probability of at least "   \
+    "0.6; of least_squares: by slope a day, over 0.002, under -0.002, or between"
+
 #define PREDICTION_FIELDS(metadata_fields)                                                         \
     SHAPE_SUCCESS, SHAPE_STUDENT,                                                                  \
-    SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1"),                 \
+    SHAPE_SCORE("predicted_score", "What the model predicts for that day"),                        \
     CONFIDENCE_FIELD, INTERVAL_FIELD,                                                              \
-    FIELD(ENUM, "trend", "By slope a day: over 0.002, under -0.002, or between",                   \
-          .choices = shape_trends),                                                                \
+    FIELD(ENUM, "trend", TREND_TEXT, .choices = shape_trends),                                     \
     FIELD(BOOL, "intervention_needed", "The predicted score is under 0.5"),                        \
     FIELD(INT, "timeframe_days", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),           \
     FIELD(ENUM, "predicted_level", "Level of the predicted score", .choices = shape_levels),       \
-    FIELD(OBJECT, "components_projection", "Each component by a line of its own",                  \
+    FIELD(OBJECT, "components_projection", "Each component, by the same model",                    \
           .fields = shape_components),                                                             \
     FIELD(TIME, "timestamp", "When it was predicted"),                                             \
     FIELD(OBJECT, "metadata", "About the model", .fields = metadata_fields),                       \
@@ -387,7 +484,7 @@ static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(inter
 #define AHEAD_FIELDS                                                                               \
     FIELD(INT, "days_from_now", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),            \
     FIELD(DAY, "date", "UTC day"),                                                                 \
-    SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1")
+    SHAPE_SCORE("predicted_score", "What the model predicts for that day")
 
 /* One day of a trajectory, with its predicted score. */
 static const struct rule trajectory_point[] = RULES(
@@ -402,27 +499,33 @@ static const struct rule trajectory_response[] = RULES(
     FIELD(NUMBERS, "confidence_over_time", "The confidences alone", .max = 1),
     FIELD(OBJECTS, "intervention_points", "The days with a predicted score under 0.5",
           .fields = intervention_point),
-    FIELD(ENUM, "overall_trend", "By slope a day: over 0.002, under -0.002, or between",
-          .choices = shape_trends),
+    FIELD(ENUM, "overall_trend", "Of the last day. " TREND_TEXT, .choices = shape_trends),
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
 /* All figures are 0 until the day of a prediction has passed and it can be verified. */
-static const struct rule accuracy_metrics[] = RULES(
-    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "
-          "on condition of an intervention included"),
-    FIELD(INT, "verified_predictions",
-          "Those without a condition whose day has come: the following are computed from these"),
-    SHAPE_SCORE("average_error",
-          "Mean distance between what was predicted and what came true; 0 without any"),
-    SHAPE_SCORE("within_variance_rate",
-          "Share of true scores inside the predicted interval; 0 without any"),
-    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any"));
+#define ACCURACY_FIELDS                                                                            \
+    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "  \
+          "on condition of an intervention included"),                                             \
+    FIELD(INT, "verified_predictions",                                                             \
+          "Those without a condition whose day has come: the following are computed from these"),  \
+    SHAPE_SCORE("average_error",                                                                   \
+          "Mean distance between what was predicted and what came true; 0 without any"),           \
+    SHAPE_SCORE("within_variance_rate",                                                            \
+          "Share of true scores inside the predicted interval; 0 without any"),                    \
+    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any")
+
+static const struct rule accuracy_metrics[] = RULES(ACCURACY_FIELDS);
+static const struct rule accuracy_model[] = RULES(
+    FIELD(ENUM, "model", "The model that made them", .choices = prediction_model_names),
+    ACCURACY_FIELDS);
 
 static const struct rule accuracy_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     FIELD(INT, "lookback_days", "As requested"),
     FIELD(OBJECT, "metrics", "How the predictions compare with what came true",
           .fields = accuracy_metrics),
+    FIELD(OBJECTS, "models", "The same by model, of those that made any",
+          .fields = accuracy_model),
     FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
 /* One factor for each intervention, in the order of intervention_names. */
@@ -433,13 +536,19 @@ static const struct rule factors[] = RULES(
 
 /* Constants of the model; docs/mastery-model.md, Prediction, explains each. */
 static const struct rule config_fields[] = RULES(
-    FIELD(TEXT, "model", "Name of the model"),
-    FIELD(TEXT, "model_version", "Its version"),
+    FIELD(ENUM, "model", "The model that is used unless a request names another",
+          .choices = prediction_model_names),
+    FIELD(ENUM_SET, "models", "The models that a request can name",
+          .choices = prediction_model_names),
+    FIELD(TEXT, "model_version", "Version of the models"),
     FIELD(INT, "history_days", "Days that a prediction looks back"),
     FIELD(INT, "minimum_days", "Fewer days with a score than this give a warning and no slope"),
     FIELD(INT, "evidence_half_life_days", "Days after which an observation weighs half"),
     SHAPE_SCORE("interval_level", "Probability that an interval covers the score to come"),
-    FIELD(NUMBER, "trend_slope", "Slope a day beyond which a trend is more than stable"),
+    FIELD(NUMBER, "trend_slope",
+          "Of least_squares: slope a day beyond which a trend is more than stable"),
+    SHAPE_SCORE("trend_change", "Of the other models: predicted change that is more than stable"),
+    SHAPE_SCORE("trend_probability", "Least probability of a change in that direction"),
     SHAPE_SCORE("intervention_threshold", "Predicted score under which an intervention is needed"),
     FIELD(OBJECT, "intervention_factors",
           "Share of what is lacking that each intervention is expected to make up for",
@@ -450,9 +559,27 @@ static const struct rule config_fields[] = RULES(
     FIELD(INT, "cache_ttl_seconds",
           "How long a prediction is reused while nothing has changed"));
 
+static const struct rule calibration_model[] = RULES(
+    FIELD(ENUM, "model", "The model", .choices = prediction_model_names),
+    FIELD(ENUM, "horizon", "How many days ahead", .choices = calibration_horizons),
+    FIELD(INT, "verified_predictions", "Predictions whose day has come"),
+    SHAPE_SCORE("coverage", "Share of true scores inside the interval: near interval_level if the "
+                "intervals are honest"),
+    SHAPE_SCORE("average_error", "Mean distance between predicted and true score"));
+
+static const struct rule calibration_fields[] = RULES(
+    FIELD(DAY, "until", "The last of the days"),
+    FIELD(INT, "days", "How many days"),
+    FIELD(OBJECTS, "models", "By model and horizon, where there is any",
+          .fields = calibration_model));
+
 static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
-    FIELD(OBJECT, "config", "The values in use", .fields = config_fields), SHAPE_CORRELATION);
+    FIELD(OBJECT, "config", "The values in use", .fields = config_fields),
+    FIELD(OBJECT, "calibration", "How the predictions of all students about the last days came "
+          "out; null until the worker has counted them", .nullable = true,
+          .fields = calibration_fields),
+    SHAPE_CORRELATION);
 
 /* Each route has an alias, its older path under /api/v1/analytics. */
 #define PREDICTIONS(path)                                                                          \
