@@ -155,7 +155,7 @@ static void calibration_on_scanned(struct task *task)
     step->n = 0;
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK &&
-            key_parse_student(key, &student, &kind) && kind == STUDENT_KEY_PREDICTIONS)
+            key_parse_student(key, task->arena, &student, &kind) && kind == STUDENT_KEY_PREDICTIONS)
             step->students[step->n++] = (struct calibration_student){
                 prediction_cmd_list(&task->pipeline, student, CALIBRATION_READ_MAX),
                 history_cmd(&task->pipeline, student, today),
