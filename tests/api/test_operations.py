@@ -18,6 +18,7 @@ ENDPOINTS = [
     "/api/v1/mastery/statistics/{student_id}",
     "/api/v1/cohorts",
     "/api/v1/cohorts/{cohort_id}",
+    "/api/v1/cohorts/{cohort_id}/overview",
 ]
 
 
