@@ -180,6 +180,13 @@ static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS
         mastery_scale_weights(mastery_known_components(s), ret);
 }
 
+double mastery_consistency_weight(const struct mastery_state *s)
+{
+    double weights[COMPONENTS];
+    mastery_weights(s, weights);
+    return weights[CONSISTENCY];
+}
+
 /* Returns the sum of components[i] * weights[i], rounded to 12 decimals. It may exceed 1, because
  * the sum of the weights may, by WEIGHTS_SUM_TOLERANCE. */
 static double mastery_weighted_sum(const double components[COMPONENTS],

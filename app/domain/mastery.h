@@ -114,6 +114,8 @@ double mastery_score_of_state(const struct mastery_state *s);
 uint32_t mastery_known_components(const struct mastery_state *s);
 /* Computes only the components of mastery_of_state. */
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS]);
+/* Returns only the weight of consistency of mastery_of_state. */
+double mastery_consistency_weight(const struct mastery_state *s);
 /* The default weights, scaled to sum to 1 over the components in the set `known`; exactly the
  * default weights when it holds all four. */
 void mastery_scale_weights(uint32_t known, double ret[COMPONENTS]);
