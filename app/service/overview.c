@@ -55,9 +55,9 @@ static void overview_predict(const struct overview *o, struct overview_member *m
     struct forecast forecast;
     struct prediction prediction;
 
-    predict_fit(o->config, history, &forecast);
+    predict_fit(o->config, predict_model(o->config), history, today, &forecast);
     forecast_at(&forecast, today + ATTENTION_DAYS, /* no intervention */ 0, &prediction);
-    m->trend = forecast.trend;
+    m->trend = prediction.trend;
     m->predicted_score = m->facts.predicted_score = prediction.score;
     m->interval = prediction.interval;
 }
