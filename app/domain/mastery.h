@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/base/str.h"
+
 enum component { COMPLETION, QUIZ, QUALITY, CONSISTENCY, COMPONENTS };
 /* The number of components with evidence: the first three. Consistency comes from active days. */
 enum { EVIDENCE_COMPONENTS = CONSISTENCY };
@@ -53,6 +55,8 @@ void evidence_add(struct evidence *e, double x, double w, int64_t at_ms);
 /* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before e->at_ms.
  */
 double evidence_weight_at(const struct evidence *e, int64_t now_ms);
+/* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after e->at_ms. */
+struct evidence evidence_at(const struct evidence *e, int64_t now_ms);
 
 /* A student's state at the end of one UTC day. day is INT32_MIN in a state without any data. */
 struct mastery_state {
@@ -153,6 +157,9 @@ struct learning_event {
     struct observation observations[EVIDENCE_COMPONENTS]; /* the first observation_count are set */
     int observation_count;
     bool is_exercise, is_quiz; /* the event is counted as one of these */
+    /* Ids of the topics of an exercise or a quiz, each once, at most EVENT_TOPICS_MAX
+     * (domain/topics.h); not part of the state. */
+    struct str_list topics;
 };
 
 /* Applies an event to the student's state of the event's day or of a later day; a state of an

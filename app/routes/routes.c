@@ -7,6 +7,7 @@ static const struct route_table *const areas[] = {
     /* clang-format off */
     &ops_routes,
     &mastery_routes,
+    &mastery_topics_routes,
     &ingest_routes,
     &events_routes,
     &xapi_routes,

@@ -8,6 +8,7 @@
 
 extern const struct route_table ops_routes;
 extern const struct route_table mastery_routes;
+extern const struct route_table mastery_topics_routes;
 extern const struct route_table ingest_routes;
 extern const struct route_table events_routes;
 extern const struct route_table recommendation_routes;

@@ -24,6 +24,7 @@ CONTRACT = {
     "/api/v1/mastery/calculate": {"post"},
     "/api/v1/mastery/history/{student_id}": {"get"},
     "/api/v1/mastery/statistics/{student_id}": {"get"},
+    "/api/v1/mastery/topics/{student_id}": {"get"},
     "/api/v1/predictions/next-week": {"post"},
     "/api/v1/predictions/trajectory": {"post"},
     "/api/v1/predictions/next-week/intervention": {"post"},

@@ -161,6 +161,7 @@ ROWS = [
     row("GET", [_V1 + "xapi/about", "/xapi/about"], "open"),
     row("GET", _V1 + "mastery/history/{student_id}", "student data", query="?days=7"),
     row("GET", _V1 + "mastery/statistics/{student_id}", "student data"),
+    row("GET", _V1 + "mastery/topics/{student_id}", "student data", query="?limit=3"),
     row("POST", _predictions("next-week"), "student data", _student()),
     row("POST", _predictions("trajectory"), "student data", _student()),
     row(

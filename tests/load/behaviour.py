@@ -157,6 +157,9 @@ class Student(Person):
     def statistics(self):
         self.get("/api/v1/mastery/statistics/{student_id}", f"/api/v1/mastery/statistics/{self.name}")
 
+    def topics(self):
+        self.get("/api/v1/mastery/topics/{student_id}", f"/api/v1/mastery/topics/{self.name}?limit=20")
+
     def next_week(self):
         self.post("/api/v1/predictions/next-week", self.body())
 
@@ -221,7 +224,7 @@ class Student(Person):
     def tasks(self):
         return [
             (12, self.query), (2, self.calculate), (22, self.ingest), (3, self.cloudevents), (11, self.statement), (5, self.history),
-            (2.5, self.statistics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
+            (2.5, self.statistics), (3, self.topics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
             (2, self.accuracy), (1, self.prediction_config), (4, self.adaptive), (2, self.learning_path),
             (6, self.compact), (3, self.feedback), (3, self.recommendation_history), (1, self.recommendation_config),
             (6, self.mastery_history), (5, self.comprehensive), (1, self.analytics_config), (1.5, self.consents),
