@@ -15,7 +15,8 @@
 enum {
     OVERVIEW_PAGE_MAX = 200,
     OVERVIEW_ARENA_FIRST = 64 << 10,
-    OVERVIEW_ARENA_CAP = 16 << 20,
+    OVERVIEW_ARENA_CAP = 64 << 20,
+    OVERVIEW_TOPICS = 20, /* most topics of the cohort in the response */
 };
 
 struct overview_input {
@@ -114,6 +115,33 @@ static void overview_write_attention(struct jw *w, const struct overview_member 
     jw_object_end(w);
 }
 
+/* Writes the weakest topics of a member; of one without data there are none. */
+static void overview_write_weakest(struct jw *w, const struct overview_member *m)
+{
+    jw_array(w, "weakest_topics");
+    for (size_t i = 0; i < m->weakest_count; i++) {
+        jw_object(w, NULL);
+        jw_str(w, "topic_id", m->weakest[i].id);
+        jw_number(w, "mastery", m->weakest[i].mastery);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Writes the weakest topics of the cohort. */
+static void overview_write_topics(struct jw *w, const struct topic_means *topics)
+{
+    jw_array(w, "topics");
+    for (size_t i = 0; i < topics->n && i < OVERVIEW_TOPICS; i++) {
+        jw_object(w, NULL);
+        jw_str(w, "topic_id", topics->places[i].id);
+        jw_number(w, "mean", topic_mean_value(&topics->places[i]));
+        jw_int(w, "students", (int64_t)topics->places[i].students);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 /* Writes the figures of a member with data. */
 static void overview_write_figures(struct jw *w, const struct overview_member *m)
 {
@@ -151,6 +179,7 @@ static void overview_write_member(struct jw *w, const struct overview_member *m)
         else
             overview_write_no_figures(w);
         overview_write_attention(w, m);
+        overview_write_weakest(w, m);
     }
     jw_object_end(w);
 }
@@ -192,6 +221,7 @@ static enum step overview_respond(struct exchange *x, struct overview_state *s)
     overview_write_levels(&w, o);
     overview_write_summary(&w, o, scores);
     overview_write_page(x, &w, o);
+    overview_write_topics(&w, &o->topics);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -242,6 +272,15 @@ static const char *const overview_level_names[] = {"novice", "developing", "prof
                                                    "none", NULL};
 static const char *const overview_consents[] = {"withdrawn", NULL};
 
+static const struct rule student_topic[] = RULES(
+    FIELD(ID, "topic_id", "The topic, as events name it"),
+    SHAPE_SCORE("mastery", "As in mastery/topics"));
+
+static const struct rule cohort_topic[] = RULES(
+    FIELD(ID, "topic_id", "The topic, as events name it"),
+    SHAPE_SCORE("mean", "Of the mastery of the students who have the topic"),
+    FIELD(INT, "students", "How many have it"));
+
 static const struct rule overview_student[] = RULES(
     SHAPE_STUDENT,
     OPTIONAL(ENUM, "consent", "There when consent to analytics is withdrawn; then nothing else is",
@@ -261,7 +300,9 @@ static const struct rule overview_student[] = RULES(
     OPTIONAL(TIME, "last_active", "Time of the latest event or statement; null without data",
              .nullable = true),
     OPTIONAL(OBJECT, "attention", "How much the student needs a teacher's attention",
-             .fields = attention_fields));
+             .fields = attention_fields),
+    OPTIONAL(OBJECTS, "weakest_topics", "The student's three weakest topics, the weakest first",
+             .fields = student_topic));
 
 static const struct rule overview_response[] = RULES(
     SHAPE_SUCCESS,
@@ -271,6 +312,8 @@ static const struct rule overview_response[] = RULES(
     FIELD(OBJECT, "levels", "How many students have each level", .fields = overview_levels),
     FIELD(OBJECT, "summary", "Of the present scores", .fields = shape_summary),
     FIELD(OBJECTS, "students", "The page, in the order requested", .fields = overview_student),
+    FIELD(OBJECTS, "topics", "The cohort's 20 weakest topics, the weakest first",
+          .fields = cohort_topic),
     SHAPE_CORRELATION);
 
 static const struct route routes[] = {

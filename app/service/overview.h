@@ -12,8 +12,18 @@
 #include "app/domain/prediction.h"
 #include "app/http/route.h"
 #include "app/service/engine.h"
+#include "app/service/topic_means.h"
 
-enum { OVERVIEW_BATCH = 200 }; /* members whose states and snapshots one pipeline reads */
+enum {
+    OVERVIEW_BATCH = 200, /* members whose states and snapshots one pipeline reads */
+    OVERVIEW_WEAKEST = 3, /* most topics that are kept of a member */
+};
+
+/* A topic of a member. */
+struct overview_topic {
+    struct str id;
+    double mastery; /* in [0,1] */
+};
 
 /* In the order in which the sorts list them; sorting by id alone lists them together. */
 enum overview_kind {
@@ -32,7 +42,9 @@ struct overview_member {
     struct interval interval; /* of predicted_score */
     int64_t last_active_ms;   /* time of the latest event or statement (`calculate`) */
     struct attention_facts facts;
-    double need; /* for attention */
+    double need;                                     /* for attention */
+    struct overview_topic weakest[OVERVIEW_WEAKEST]; /* the weakest topic first */
+    size_t weakest_count;
     size_t rank; /* 1: needs attention most; no two members have the same */
 };
 
@@ -42,11 +54,13 @@ struct overview {
     int64_t now_ms;
     struct arena *reply_arena; /* memory of one pipeline; each step resets it */
     /* out, when done without a problem */
-    struct overview_member *members; /* the n students of the cohort; ids in the roster's order */
+    struct overview_member *members; /* the n students of the cohort, by rank */
     size_t n;
+    struct topic_means topics; /* of the members with data, ranked: the weakest first */
     /* internal to the implementation: callers do not use them */
-    struct command *commands[OVERVIEW_BATCH][2]; /* read state and snapshots of a member */
-    size_t first, next; /* members[first] to members[next - 1] are in the pipeline */
+    struct command
+        *commands[OVERVIEW_BATCH][2]; /* read a member's state with topics, and snapshots */
+    size_t first, next;               /* members[first] to members[next - 1] are in the pipeline */
 };
 
 /* Allocates the members for these ids, whose texts must live as long as the overview. False, with a

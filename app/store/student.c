@@ -104,7 +104,7 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     enum reply_result result = REPLY_ERROR;
 
     mastery_state_init(ret);
-    if (reply_array(command->reply, 2, &fields) == REPLY_OK && fields == 2)
+    if (reply_array(command->reply, 3, &fields) == REPLY_OK && fields >= 2)
         result = reply_text(reply_at(command->reply, 0), &packed);
     if (result == REPLY_ERROR)
         reply_problem(command->reply, p);

@@ -3,9 +3,11 @@
 import contextlib
 import itertools
 import math
+import random
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from harness import events
 from harness.audit import counts, pseudonym
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem
@@ -13,6 +15,7 @@ from harness.histories import Histories, assert_sound
 from harness.model import assert_close
 from harness.statistics_model import level_of, summary
 from harness.store import student_key
+from harness.topic_model import Topics
 from harness.wait import wait_for
 
 NEXT_WEEK = "/api/v1/predictions/next-week"
@@ -258,6 +261,60 @@ def test_empty_cohort(admin):
     body = overview(admin, make_cohort(admin, []))
     assert (body["total"], body["students"], body["summary"]["count"]) == (0, [], 0)
     assert not any(body["levels"].values())
+
+
+# Topics
+
+
+def send_quizzes(admin, student, rng, names):
+    """Quizzes about some of the topics; the model of the student's topics."""
+    model = Topics()
+    for _ in range(rng.randrange(1, 6)):
+        at_ms = events.now_ms() - rng.randrange(60 * 86400_000)
+        chosen = rng.sample(names, rng.randrange(1, 4))
+        score = round(rng.random(), 3)
+        body = events.event(
+            "quiz.completed", student, at_ms, score=score, topic_ids=chosen, questions_total=10, questions_correct=round(10 * score)
+        )
+        assert_ok(admin.post("/api/v1/mastery/ingest", body), 202)
+        model.ingest(body)
+    return model.values()
+
+
+def weakest(values):
+    """Topics with their values, the weakest first; values that differ by rounding alone are equal."""
+    return sorted(values.items(), key=lambda item: (round(item[1], 9), item[0]))
+
+
+def test_topics_are_those_of_the_students_with_consent(admin):
+    rng, names = random.Random(16), [f"topic-{i:02}" for i in range(25)]
+    students = [fresh_id() for _ in range(12)]
+    by_student = {student: send_quizzes(admin, student, rng, names) for student in students}
+    hidden = by_student.pop(students[0])
+    assert hidden
+    withdraw_analytics(admin, students[0])
+    body = overview(admin, make_cohort(admin, [*students, fresh_id()]))
+    for shown in body["students"]:
+        expected = weakest(by_student.get(shown["student_id"], {}))[:3]
+        found = [(topic["topic_id"], topic["mastery"]) for topic in shown.get("weakest_topics", [])]
+        assert [name for name, _ in found] == [name for name, _ in expected]
+        assert [value for _, value in found] == pytest.approx([value for _, value in expected], abs=1e-9)
+    values = {}
+    for topics in by_student.values():
+        for name, value in topics.items():
+            values.setdefault(name, []).append(value)
+    expected = weakest({name: sum(v) / len(v) for name, v in values.items()})[:20]
+    assert len(expected) == 20, "more topics than are shown"
+    assert [topic["topic_id"] for topic in body["topics"]] == [name for name, _ in expected]
+    for topic, (name, mean) in zip(body["topics"], expected, strict=True):
+        assert topic["mean"] == pytest.approx(mean, abs=1e-9)
+        assert topic["students"] == len(values[name])
+
+
+def test_without_topics_the_lists_are_empty(admin, school):
+    body = overview(admin, school.cohort)
+    assert body["topics"] == []
+    assert all(student["weakest_topics"] == [] for student in body["students"] if "consent" not in student)
 
 
 # Rights and refusals
