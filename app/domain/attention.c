@@ -5,7 +5,6 @@
 #include "app/domain/attention.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "app/base/number.h"
 #include "app/domain/prediction.h"
@@ -53,8 +52,8 @@ static double attention_shown(const struct attention_rule *rule, double value)
     return rule->below ? floor(number_round12(value * scale)) / scale : value;
 }
 
-size_t attention_reasons(const struct attention_facts *facts,
-                         char ret[ATTENTION_REASONS][ATTENTION_REASON_SIZE])
+size_t attention_reasons(const struct attention_facts *facts, struct arena *arena,
+                         struct str ret[ATTENTION_REASONS])
 {
     const double values[ATTENTION_REASONS] = {[ATTENTION_LOW] = facts->predicted_score,
                                               [ATTENTION_FALL] = attention_fall(facts),
@@ -65,8 +64,8 @@ size_t attention_reasons(const struct attention_facts *facts,
         const struct attention_rule *rule = &attention_rules[i];
 
         if (rule->below ? values[i] < rule->limit : values[i] >= rule->limit)
-            (void)snprintf(ret[n++], ATTENTION_REASON_SIZE, "%s%.*f%s", rule->before,
-                           rule->decimals, attention_shown(rule, values[i]), rule->after);
+            ret[n++] = arena_printf(arena, "%s%.*f%s", rule->before, rule->decimals,
+                                    attention_shown(rule, values[i]), rule->after);
     }
     return n;
 }

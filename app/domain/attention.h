@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "app/base/arena.h"
+
 enum { ATTENTION_DAYS = 7 }; /* a week: how far the change looks back and the prediction ahead */
 
 /* What is known of one student. */
@@ -28,13 +30,13 @@ enum attention_reason {
     ATTENTION_INACTIVE, /* there was no activity for days */
     ATTENTION_REASONS
 };
-enum { ATTENTION_REASON_SIZE = 80 }; /* bytes of a reason as text, with its NUL */
 /* The reason why a student without any data may need attention. */
 extern const char attention_no_activity[];
 
-/* Writes the reasons that apply, as texts for a teacher, in the order of enum attention_reason.
- * Returns their number; 0: nothing about the student stands out. */
-size_t attention_reasons(const struct attention_facts *facts,
-                         char ret[ATTENTION_REASONS][ATTENTION_REASON_SIZE]);
+/* Makes texts for a teacher of the reasons that apply, in the order of enum attention_reason.
+ * Returns their number; 0: nothing about the student is remarkable. The p of a text is NULL when
+ * out of memory. */
+size_t attention_reasons(const struct attention_facts *facts, struct arena *arena,
+                         struct str ret[ATTENTION_REASONS]);
 
 #endif

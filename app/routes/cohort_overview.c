@@ -99,16 +99,17 @@ static void overview_write_summary(struct jw *w, const struct overview *o, doubl
 }
 
 /* Writes the rank of a member and the reasons for it. */
-static void overview_write_attention(struct jw *w, const struct overview_member *m)
+static void overview_write_attention(struct exchange *x, struct jw *w,
+                                     const struct overview_member *m)
 {
-    char reasons[ATTENTION_REASONS][ATTENTION_REASON_SIZE];
-    size_t n = m->kind == OVERVIEW_KNOWN ? attention_reasons(&m->facts, reasons) : 0;
+    struct str reasons[ATTENTION_REASONS];
+    size_t n = m->kind == OVERVIEW_KNOWN ? attention_reasons(&m->facts, x->arena, reasons) : 0;
 
     jw_object(w, "attention");
     jw_int(w, "rank", (int64_t)m->rank);
     jw_array(w, "reasons");
     for (size_t i = 0; i < n; i++)
-        jw_text(w, NULL, reasons[i]);
+        jw_str(w, NULL, reasons[i]);
     if (m->kind == OVERVIEW_NO_DATA)
         jw_text(w, NULL, attention_no_activity);
     jw_array_end(w);
@@ -167,7 +168,7 @@ static void overview_write_no_figures(struct jw *w)
 }
 
 /* Writes one student. Of one who has withdrawn consent to analytics nothing but that is shown. */
-static void overview_write_member(struct jw *w, const struct overview_member *m)
+static void overview_write_member(struct exchange *x, struct jw *w, const struct overview_member *m)
 {
     jw_object(w, NULL);
     jw_str(w, "student_id", m->id);
@@ -178,7 +179,7 @@ static void overview_write_member(struct jw *w, const struct overview_member *m)
             overview_write_figures(w, m);
         else
             overview_write_no_figures(w);
-        overview_write_attention(w, m);
+        overview_write_attention(x, w, m);
         overview_write_weakest(w, m);
     }
     jw_object_end(w);
@@ -195,7 +196,7 @@ static void overview_write_page(struct exchange *x, struct jw *w, const struct o
     x->audit_subjects.v = arena_array(x->arena, n, sizeof(*x->audit_subjects.v));
     jw_array(w, "students");
     for (size_t i = first; i < first + n; i++) {
-        overview_write_member(w, &o->members[i]);
+        overview_write_member(x, w, &o->members[i]);
         if (x->audit_subjects.v)
             x->audit_subjects.v[x->audit_subjects.n++] = o->members[i].id;
     }
@@ -291,7 +292,8 @@ static const struct rule overview_student[] = RULES(
              .choices = overview_level_names),
     OPTIONAL(ENUM, "trend", "As in predictions/next-week; null without data", .nullable = true,
              .choices = shape_trends),
-    OPTIONAL(NUMBER, "change_7_days", "Change of the score in 7 days; null without an earlier score",
+    OPTIONAL(NUMBER, "change_7_days",
+             "Change of the score in 7 days; null without an earlier score",
              .nullable = true, .min = -1, .max = 1),
     OPTIONAL(NUMBER, "predicted_score", "As in predictions/next-week; null without data",
              .nullable = true, .max = 1),

@@ -50,8 +50,8 @@ bool student_parse_profile(const struct command *command, struct student_profile
 
 /* Reads the state without the result, which is a fifth of the bytes. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
-/* Parses the reply to student_cmd_state or student_cmd_topics (topics.h). *ret is the initial mastery state if the student has none.
- */
+/* Parses the reply to student_cmd_state or student_cmd_topics (topics.h). *ret is the initial
+ * mastery state if the student has none. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
 

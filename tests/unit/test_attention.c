@@ -41,11 +41,13 @@ static void reasons_apply_from_their_limits_on(void)
          {"a score of 0.00 is predicted for next week, below 0.5",
           "the score fell by 1.00 in 7 days", "has not been active for 12 days"}}};
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char reasons[ATTENTION_REASONS][ATTENTION_REASON_SIZE];
-        size_t n = attention_reasons(&rows[i].facts, reasons);
+        struct arena *arena = arena_new(1024, 4096);
+        struct str reasons[ATTENTION_REASONS];
+        size_t n = attention_reasons(&rows[i].facts, arena, reasons);
         CU_ASSERT_EQUAL_FATAL(n, rows[i].n);
         for (size_t k = 0; k < n; k++)
-            CU_ASSERT_STRING_EQUAL(reasons[k], rows[i].reasons[k]);
+            CU_ASSERT(str_equal(reasons[k], str_of(rows[i].reasons[k])));
+        arena_free(arena);
     }
 }
 
