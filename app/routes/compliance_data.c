@@ -139,7 +139,8 @@ static const struct rule exported[] = RULES(
     FIELD(OBJECTS, "mastery_history", "The last 90 days, oldest first",
           .fields = shape_history_day),
     FIELD(JSON, "predictions", "The predictions that were made"),
-    FIELD(JSON, "recommendations", "The recommendations, with the feedback"));
+    FIELD(JSON, "recommendations", "The recommendations, with the feedback"),
+    FIELD(JSON, "topics", "As in topics, all of them, with the evidence as of last_event_at"));
 
 static const struct rule export_response[] = RULES(
     FIELD(TEXT, "export_version", "1.0"),

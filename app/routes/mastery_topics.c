@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/mastery/topics: a student's mastery by topic. domain/topics.c has the formulas,
  * store/topics.c reads what the events have left. */
-#include "app/base/number.h"
 #include "app/domain/topics.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/mastery_json.h"
 #include "app/store/topics.h"
 
 struct topics_input {
@@ -17,17 +17,6 @@ struct topics_input {
 struct topics_state {
     struct command *command; /* reads the topics */
 };
-
-static void topics_write(struct jw *w, const struct topic *topic, int64_t now_ms)
-{
-    jw_object(w, NULL);
-    jw_str(w, "topic_id", topic->id);
-    jw_number(w, "mastery", topic->mastery);
-    jw_text(w, "level", level_names[mastery_level(topic->mastery)]);
-    jw_number(w, "evidence", number_round12(evidence_weight_at(&topic->evidence, now_ms)));
-    jw_time(w, "last_event_at", topic->evidence.at_ms);
-    jw_object_end(w);
-}
 
 /* Handler of topics: one round trip, then the weakest topics. A student whose events name no topic
  * has an empty list; one without any data is 404. */
@@ -57,7 +46,7 @@ static enum step mastery_topics(struct exchange *x)
     jw_int(&w, "count", (int64_t)n);
     jw_array(&w, "topics");
     for (size_t i = 0; i < n; i++)
-        topics_write(&w, &topics.v[i], x->now_ms);
+        mastery_write_topic(&w, &topics.v[i], x->now_ms);
     jw_array_end(&w);
     exchange_json_end(x, &w);
     return STEP_DONE;

@@ -22,8 +22,9 @@
 #include "app/store/prediction.h"
 #include "app/store/recommendation.h"
 #include "app/store/student.h"
+#include "app/store/topics.h"
 
-/* ---- profile, days, activity ---- */
+/* ---- profile, days, activity, topics ---- */
 
 static void export_queue_profile(struct export_read *r, struct pipeline *pipeline)
 {
@@ -99,6 +100,27 @@ static void export_write_activity(struct export_read *r, struct problem *p)
     mastery_write_activity(export_value_begin(&r->writer), NULL, &current, days, n,
                            day_of_ms(r->now_ms));
     export_value_end(&r->writer, p);
+}
+
+static void export_queue_topics(struct export_read *r, struct pipeline *pipeline)
+{
+    r->cmd = student_cmd_topics(pipeline, r->student);
+}
+
+/* Writes the topics as the response of mastery/topics has them, but the evidence as it is stored,
+ * as of last_event_at: two exports of the same data are equal. */
+static void export_write_topics(struct export_read *r, struct problem *p)
+{
+    struct student_topics topics;
+
+    if (!student_parse_topics(r->cmd, &topics, p))
+        return;
+    topics_rank(topics.v, topics.n, r->now_ms);
+    for (size_t i = 0; i < topics.n && p->code == PROBLEM_NONE; i++) {
+        mastery_write_topic(export_value_begin(&r->writer), &topics.v[i],
+                            topics.v[i].evidence.at_ms);
+        export_value_end(&r->writer, p);
+    }
 }
 
 /* ---- events, predictions ---- */
@@ -501,6 +523,7 @@ const struct export_reader *export_reader_of(const struct student_kind *kind)
     return export_reader_by_type(kind);
 }
 
+static const struct export_reader topics_reader = {true, export_queue_topics, export_write_topics};
 static const struct export_reader activity_reader = {false, export_queue_activity,
                                                      export_write_activity};
 static const struct export_reader audit_reader = {true, export_queue_audit, export_write_audit};
@@ -511,5 +534,6 @@ const struct export_section export_derived[] = {
     {"activity", &activity_reader, NULL},
     {"audit_logs", &audit_reader, NULL},
     {"dead_letters", &letters_reader, NULL},
+    {"topics", &topics_reader, NULL},
 };
 const size_t export_derived_count = sizeof(export_derived) / sizeof(export_derived[0]);

@@ -2,6 +2,7 @@
 /* Writes mastery as JSON. The member names are part of the API and of stored records. */
 #include "app/service/mastery_json.h"
 
+#include "app/base/number.h"
 #include "app/domain/trend.h"
 
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS])
@@ -53,6 +54,19 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
     jw_int(w, "days_active", (int64_t)n);
     jw_int(w, "current_streak", streaks.current);
     jw_int(w, "max_streak", streaks.longest);
+    jw_object_end(w);
+}
+
+void mastery_write_topic(struct jw *w, const struct topic *topic, int64_t evidence_at_ms)
+{
+    double weight = evidence_weight_at(&topic->evidence, evidence_at_ms);
+
+    jw_object(w, NULL);
+    jw_str(w, "topic_id", topic->id);
+    jw_number(w, "mastery", topic->mastery);
+    jw_text(w, "level", level_names[mastery_level(topic->mastery)]);
+    jw_number(w, "evidence", number_round12(weight));
+    jw_time(w, "last_event_at", topic->evidence.at_ms);
     jw_object_end(w);
 }
 

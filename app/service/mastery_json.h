@@ -5,6 +5,7 @@
 
 #include "app/base/json_write.h"
 #include "app/domain/mastery.h"
+#include "app/domain/topics.h"
 
 /* {"completion":…,"quiz":…,"quality":…,"consistency":…} */
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS]);
@@ -14,6 +15,9 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day);
  * closing states of the n days in the history, oldest first. key: NULL in an array. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today);
+/* Writes a ranked topic as an element of an array. evidence_at_ms: the time to which its evidence
+ * decays. */
+void mastery_write_topic(struct jw *w, const struct topic *topic, int64_t evidence_at_ms);
 /* Returns the MasteryResult as JSON text; its p is NULL when out of memory. with_components: with
  * the components and how the score is made of them. */
 struct str mastery_result_json(struct arena *arena, struct str student,

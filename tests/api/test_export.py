@@ -19,7 +19,7 @@ from harness.store import put_dead_letter, student_key, tagged
 from harness.wait import wait_for
 
 EXPORT = "/api/v1/compliance/export"
-SECTIONS = sorted(EXPORTED | {"activity", "audit_logs"})
+SECTIONS = sorted(EXPORTED | {"activity", "audit_logs", "topics"})
 
 
 def number(value):
@@ -105,6 +105,9 @@ def test_everything_is_in_it(admin, learner):
     assert data["mastery_history"] == history["history"]
     statistics = assert_ok(admin.get(f"/api/v1/mastery/statistics/{student}"))
     assert data["activity"] == statistics["statistics"]["activity"]
+    topics = assert_ok(admin.get(f"/api/v1/mastery/topics/{student}"))["topics"]
+    assert [topic.pop("evidence") for topic in topics] == [pytest.approx(1.2, rel=1e-4)]
+    assert data["topics"] == [{**topic, "evidence": 1.2} for topic in topics]
     by_kind = {one["event_type"]: one for one in data["events"]}
     assert set(by_kind) == {"quiz.completed", "content.rated"}
     assert by_kind["content.rated"]["data"]["comment"] == COMMENT, "as it was sent"
