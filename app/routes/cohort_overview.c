@@ -54,6 +54,7 @@ static bool overview_begin(struct exchange *x, struct overview_state *s)
         return false;
     }
     o->config = &x->engine->config;
+    o->cache = x->engine->overview_cache;
     o->now_ms = x->now_ms;
     o->reply_arena = arena_new(OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP);
     if (!o->reply_arena || !arena_defer(x->arena, overview_release_arena, o->reply_arena)) {
@@ -148,10 +149,10 @@ static void overview_write_figures(struct jw *w, const struct overview_member *m
 {
     jw_number(w, "mastery_score", m->score);
     jw_text(w, "level", level_names[m->level]);
-    jw_text(w, "trend", m->trend);
-    statistics_write_or_null(w, "change_7_days", m->facts.has_change, m->facts.change);
-    jw_number(w, "predicted_score", m->predicted_score);
-    statistics_write_interval(w, "interval", &m->interval);
+    jw_text(w, "trend", m->outlook.trend);
+    statistics_write_or_null(w, "change_7_days", m->outlook.has_change, m->outlook.change);
+    jw_number(w, "predicted_score", m->outlook.predicted_score);
+    statistics_write_interval(w, "interval", &m->outlook.interval);
     jw_time(w, "last_active", m->last_active_ms);
 }
 

@@ -45,9 +45,8 @@ static void overview_find_change(struct overview_member *m, const struct history
 
     for (size_t i = 1; i < history->n && history->days[i].day <= today - ATTENTION_DAYS; i++)
         base = &history->days[i];
-    m->facts.has_change = base->day <= today - ATTENTION_DAYS || base->day < state_day;
-    if (m->facts.has_change)
-        m->facts.change = number_round12(m->score - base->score);
+    m->outlook.has_change = base->day <= today - ATTENTION_DAYS || base->day < state_day;
+    m->outlook.change = m->outlook.has_change ? number_round12(m->score - base->score) : 0;
 }
 
 /* Predicts the score in ATTENTION_DAYS days, as predictions/next-week does. */
@@ -59,9 +58,42 @@ static void overview_predict(const struct overview *o, struct overview_member *m
 
     predict_fit(o->config, predict_model(o->config), history, today, &forecast);
     forecast_at(&forecast, today + ATTENTION_DAYS, /* no intervention */ 0, &prediction);
-    m->trend = prediction.trend;
-    m->predicted_score = m->facts.predicted_score = prediction.score;
-    m->interval = prediction.interval;
+    m->outlook.trend = prediction.trend;
+    m->outlook.predicted_score = prediction.score;
+    m->outlook.interval = prediction.interval;
+}
+
+/* Sets the outlook from the snapshots and adds it to the cache. False with a problem. */
+static bool overview_parse_days(const struct overview *o, struct overview_member *m,
+                                const struct overview_read *read, const struct mastery_state *state,
+                                struct problem *p)
+{
+    int32_t today = day_of_ms(o->now_ms);
+    struct history history;
+
+    if (!history_parse_nonempty(read->days, state, &history, p))
+        return false;
+    overview_find_change(m, &history, state->day, today);
+    overview_predict(o, m, &history, today);
+    overview_cache_add(o->cache, m->id, student_stamp(read->topics), today, &m->outlook);
+    return true;
+}
+
+/* Sets what the member's need for attention depends on. */
+static void overview_find_need(const struct overview *o, struct overview_member *m,
+                               const struct mastery_state *state)
+{
+    int32_t inactive;
+
+    m->last_active_ms =
+        state->last_event_ms > state->stated_at_ms ? state->last_event_ms : state->stated_at_ms;
+    inactive = day_of_ms(o->now_ms) - day_of_ms(m->last_active_ms);
+    m->facts = (struct attention_facts){
+        .predicted_score = m->outlook.predicted_score,
+        .has_change = m->outlook.has_change,
+        .change = m->outlook.change,
+        .days_inactive = inactive > 0 ? inactive : 0}; /* events may be an hour ahead */
+    m->need = attention_need(&m->facts);
 }
 
 /* Adds the member's topics to those of the cohort and keeps the weakest ones. False with a problem.
@@ -89,34 +121,42 @@ static bool overview_parse_topics(struct overview *o, struct overview_member *m,
     return !o->topics.failed;
 }
 
-/* Fills a member from the replies about it. False with a problem. */
+/* Fills a member from the replies about it. Without the reply about snapshots, the outlook is that
+ * of the cache, which overview_queue_member has set. False with a problem. */
 static bool overview_parse_member(struct overview *o, struct overview_member *m,
-                                  struct command *const commands[2], struct problem *p)
+                                  const struct overview_read *read, struct problem *p)
 {
-    int32_t today = day_of_ms(o->now_ms), inactive;
     struct mastery_state state;
-    struct history history;
 
-    if (!student_parse_state(commands[0], &state, p))
+    if (!student_parse_state(read->topics, &state, p))
         return false;
-    m->kind = student_has_withdrawn(commands[0], CONSENT_ANALYTICS) ? OVERVIEW_WITHDRAWN
-              : mastery_state_empty(&state)                         ? OVERVIEW_NO_DATA
-                                                                    : OVERVIEW_KNOWN;
+    m->kind = student_has_withdrawn(read->topics, CONSENT_ANALYTICS) ? OVERVIEW_WITHDRAWN
+              : mastery_state_empty(&state)                          ? OVERVIEW_NO_DATA
+                                                                     : OVERVIEW_KNOWN;
     if (m->kind != OVERVIEW_KNOWN)
         return true;
-    if (!history_parse_nonempty(commands[1], &state, &history, p) ||
-        !overview_parse_topics(o, m, commands[0], p))
-        return false;
     m->score = mastery_score_of_state(&state);
     m->level = mastery_level(m->score);
-    m->last_active_ms =
-        state.last_event_ms > state.stated_at_ms ? state.last_event_ms : state.stated_at_ms;
-    inactive = today - day_of_ms(m->last_active_ms);
-    m->facts.days_inactive = inactive > 0 ? inactive : 0; /* events may be an hour ahead */
-    overview_find_change(m, &history, state.day, today);
-    overview_predict(o, m, &history, today);
-    m->need = attention_need(&m->facts);
+    if ((read->days && !overview_parse_days(o, m, read, &state, p)) ||
+        !overview_parse_topics(o, m, read->topics, p))
+        return false;
+    overview_find_need(o, m, &state);
     return true;
+}
+
+/* Fills a member from the replies to either kind of commands. False with a problem. */
+static bool overview_parse_replies(struct overview *o, struct overview_member *m,
+                                   const struct overview_read *read, struct problem *p)
+{
+    struct command topics, days;
+    struct overview_read parts = {.topics = &topics};
+
+    if (!read->changed)
+        return overview_parse_member(o, m, read, p);
+    if (!student_parse_changed(read->changed, &topics, &days, p))
+        return false;
+    parts.days = days.reply ? &days : NULL;
+    return overview_parse_member(o, m, &parts, p);
 }
 
 /* ---- order ---- */
@@ -163,7 +203,8 @@ static int overview_by_mastery(const void *a, const void *b)
  * their letters. */
 static int overview_trend_order(const struct overview_member *m)
 {
-    return strcmp(m->trend, "declining") == 0 ? -1 : strcmp(m->trend, "improving") == 0;
+    return strcmp(m->outlook.trend, "declining") == 0 ? -1
+                                                      : strcmp(m->outlook.trend, "improving") == 0;
 }
 
 /* A missing change counts as none. */
@@ -200,25 +241,40 @@ static void overview_rank(struct overview *o)
 
 /* ---- the steps ---- */
 
+/* Queues the reads of one member. A member of whom the cache has an outlook gets it at once; its
+ * snapshots are read only if its state has changed since. */
+static void overview_queue_member(const struct overview *o, struct overview_member *m,
+                                  struct pipeline *pipeline, struct overview_read *ret)
+{
+    int32_t today = day_of_ms(o->now_ms), first = today - HISTORY_DAYS + 1;
+    const struct overview_entry *entry = overview_cache_find(o->cache, m->id, today);
+    struct str stamp;
+
+    *ret = (struct overview_read){0};
+    if (!entry) {
+        ret->topics = student_cmd_topics(pipeline, m->id);
+        ret->days = student_cmd_days(pipeline, m->id, first, HISTORY_DAYS);
+        return;
+    }
+    m->outlook = entry->outlook;
+    stamp =
+        arena_copy(pipeline->arena, (struct str){(const char *)entry->stamp, sizeof(entry->stamp)});
+    ret->changed = student_cmd_changed(pipeline, m->id, stamp, first, HISTORY_DAYS);
+}
+
 /* Queues the reads for the next batch of members. */
 static void overview_queue(struct overview *o, struct pipeline *pipeline)
 {
-    int32_t today = day_of_ms(o->now_ms);
-
     o->first = o->next;
-    for (; o->next < o->n && o->next - o->first < OVERVIEW_BATCH; o->next++) {
-        struct command **commands = o->commands[o->next - o->first];
-
-        commands[0] = student_cmd_topics(pipeline, o->members[o->next].id);
-        commands[1] = history_cmd(pipeline, o->members[o->next].id, today);
-    }
+    for (; o->next < o->n && o->next - o->first < OVERVIEW_BATCH; o->next++)
+        overview_queue_member(o, &o->members[o->next], pipeline, &o->reads[o->next - o->first]);
 }
 
 /* The replies to a batch are parsed, then their memory is released for the next batch. */
 enum step overview_step(struct overview *o, struct pipeline *pipeline, struct problem *p)
 {
     for (size_t i = o->first; i < o->next; i++) {
-        if (!overview_parse_member(o, &o->members[i], o->commands[i - o->first], p))
+        if (!overview_parse_replies(o, &o->members[i], &o->reads[i - o->first], p))
             return STEP_DONE;
     }
     pipeline_clear(pipeline);

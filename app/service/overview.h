@@ -12,6 +12,7 @@
 #include "app/domain/prediction.h"
 #include "app/http/route.h"
 #include "app/service/engine.h"
+#include "app/service/overview_cache.h"
 #include "app/service/topic_means.h"
 
 enum {
@@ -37,10 +38,8 @@ struct overview_member {
     enum overview_kind kind;
     double score; /* the present score, in [0,1] */
     enum level level;
-    const char *trend; /* of the prediction; static text */
-    double predicted_score;
-    struct interval interval; /* of predicted_score */
-    int64_t last_active_ms;   /* time of the latest event or statement (`calculate`) */
+    struct overview_outlook outlook;
+    int64_t last_active_ms; /* time of the latest event or statement (`calculate`) */
     struct attention_facts facts;
     double need;                                     /* for attention */
     struct overview_topic weakest[OVERVIEW_WEAKEST]; /* the weakest topic first */
@@ -51,6 +50,7 @@ struct overview_member {
 struct overview {
     /* in */
     const struct config *config;
+    struct overview_cache *cache; /* NULL: none */
     int64_t now_ms;
     struct arena *reply_arena; /* memory of one pipeline; each step resets it */
     /* out, when done without a problem */
@@ -58,9 +58,12 @@ struct overview {
     size_t n;
     struct topic_means topics; /* of the members with data, ranked: the weakest first */
     /* internal to the implementation: callers do not use them */
-    struct command
-        *commands[OVERVIEW_BATCH][2]; /* read a member's state with topics, and snapshots */
-    size_t first, next;               /* members[first] to members[next - 1] are in the pipeline */
+    struct overview_read {
+        struct command *topics, *days; /* read a member's state with topics, and snapshots */
+        struct command
+            *changed; /* instead of these two, when the cache has an entry of the member */
+    } reads[OVERVIEW_BATCH];
+    size_t first, next; /* members[first] to members[next - 1] are in the pipeline */
 };
 
 /* Allocates the members for these ids, whose texts must live as long as the overview. False, with a

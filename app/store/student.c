@@ -135,6 +135,44 @@ struct command *student_cmd_days(struct pipeline *pipeline, struct str student, 
     return student_cmd_mget(pipeline, student, first, count, key_student_days);
 }
 
+struct str student_stamp(const struct command *command)
+{
+    struct str packed;
+
+    if (reply_text(reply_at(command->reply, 0), &packed) != REPLY_OK || packed.n < STATE_STAMP_SIZE)
+        return (struct str){0};
+    return (struct str){packed.p + packed.n - STATE_STAMP_SIZE, STATE_STAMP_SIZE};
+}
+
+struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
+                                    int32_t first, int count)
+{
+    struct str argv[1 + STUDENT_DAYS_MAX + 1];
+
+    argv[0] = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
+    if (!key_student_days(pipeline->arena, student, first, count, argv + 1))
+        pipeline->failed = true;
+    argv[1 + count] = stamp;
+    return pipeline_add_read_script(pipeline, &script_student_read_changed, 1 + count, 2 + count,
+                                    argv);
+}
+
+bool student_parse_changed(const struct command *command, struct command *ret_topics,
+                           struct command *ret_days, struct problem *p)
+{
+    size_t n;
+
+    if (reply_array(command->reply, 2, &n) != REPLY_OK || n != 2) {
+        reply_problem(command->reply, p);
+        return false;
+    }
+    *ret_topics = *ret_days = *command;
+    ret_topics->reply = command->reply->element[0];
+    ret_days->reply =
+        command->reply->element[1]->type == REDIS_REPLY_NIL ? NULL : command->reply->element[1];
+    return true;
+}
+
 struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
                                      int count)
 {
