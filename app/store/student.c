@@ -144,17 +144,29 @@ struct str student_stamp(const struct command *command)
     return (struct str){packed.p + packed.n - STATE_STAMP_SIZE, STATE_STAMP_SIZE};
 }
 
+/* The digits of the days are the ends of the snapshots' keys. */
 struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
                                     int32_t first, int count)
 {
-    struct str argv[1 + STUDENT_DAYS_MAX + 1];
+    enum { DIGITS = 8 };
+    struct str profile = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
+    struct str keys[STUDENT_DAYS_MAX];
+    char *days = arena_alloc(pipeline->arena, (size_t)count * DIGITS);
 
-    argv[0] = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
-    if (!key_student_days(pipeline->arena, student, first, count, argv + 1))
+    if (!days || !key_student_days(pipeline->arena, student, first, count, keys)) {
         pipeline->failed = true;
-    argv[1 + count] = stamp;
-    return pipeline_add_read_script(pipeline, &script_student_read_changed, 1 + count, 2 + count,
-                                    argv);
+        days = NULL;
+        count = 0;
+        keys[0] = (struct str){0};
+    }
+    for (int i = 0; i < count; i++)
+        memcpy(days + i * DIGITS, keys[i].p + keys[i].n - DIGITS, DIGITS);
+    return pipeline_add_read_script(
+        pipeline, &script_student_read_changed, 1, 4,
+        (struct str[]){profile,
+                       stamp,
+                       {keys[0].p, keys[0].n - (count > 0 ? DIGITS : 0)},
+                       {days, (size_t)count * DIGITS}});
 }
 
 bool student_parse_changed(const struct command *command, struct command *ret_topics,

@@ -420,6 +420,74 @@ def test_class_of_200_is_read_in_one_pipeline_after_the_roster(pool_admin, stand
     assert [name for name, _ in seen[1:] if name in ("HMGET", "MGET")] == ["HMGET", "MGET"] * 200
 
 
+def large(request):
+    """The overview of the cohort that put_cohort has made, by student."""
+    response = request("GET", "/api/v1/cohorts/large/overview")
+    assert response.status == 200, response
+    return {student["student_id"]: student for student in response.json["students"]}
+
+
+def next_week(request, student):
+    response = request("POST", NEXT_WEEK, json={"student_id": student})
+    assert response.status == 200, response
+    return {name: response.json[name] for name in ("trend", "predicted_score", "interval")}
+
+
+def test_snapshots_are_read_again_only_of_students_whose_state_has_changed(pool, redis_server):
+    """Snapshots that were removed show which ones are read: an outlook from them alone would be another."""
+    _, request = with_admin(pool)
+    redis, students = redis_server.client(), [fresh_id() for _ in range(3)]
+    for student, age in itertools.product(students, (20, 10, 3)):
+        event = events.event("quiz.completed", student, events.now_ms() - age * 86400_000, score=age / 20)
+        assert request("POST", "/api/v1/mastery/ingest", json=event).status == 202
+    put_cohort(request, students)
+    first = large(request)
+    assert large(request) == first
+    same, changed, withdrawn = students
+    for student in (same, changed):
+        [*days] = redis.keys(student_key(student, ":day:*"))
+        redis.delete(*sorted(days)[:-1])
+    assert large(request) == first
+    assert pool.calculate(changed, (0.1,) * 4).status == 200
+    consent = f"/api/v1/compliance/consent/{withdrawn}"
+    body = {"consent_type": "analytics", "granted": True}
+    assert request("POST", consent, json=body).status == 200
+    assert request("POST", f"{consent}/withdraw", json={"consent_type": "analytics"}).status == 200
+    second = large(request)
+    assert second[same] == {**first[same], "attention": second[same]["attention"]}
+    assert second[withdrawn] == {"student_id": withdrawn, "consent": "withdrawn"}
+    assert second[changed]["mastery_score"] == pytest.approx(0.1)
+    expected = next_week(request, changed)
+    assert {name: second[changed][name] for name in expected} == expected
+
+
+def test_student_who_was_erased_and_is_new_again_has_a_new_outlook(pool, redis_server):
+    """With the same revision as the state that the process knows."""
+    _, request = with_admin(pool)
+    [student] = students = [fresh_id()]
+    assert pool.calculate(student, (0.9,) * 4).status == 200
+    put_cohort(request, students)
+    large(request)
+    redis = redis_server.client()
+    redis.delete(*redis.keys(student_key(student, "*")))
+    assert large(request)[student]["level"] == "none"
+    assert pool.calculate(student, (0.2,) * 4).status == 200
+    found = large(request)[student]
+    assert (found["mastery_score"], found["predicted_score"]) == (pytest.approx(0.2), pytest.approx(0.2))
+
+
+def test_corrupt_snapshot_of_a_changed_student_is_500(pool, redis_server):
+    _, request = with_admin(pool)
+    [student] = students = [fresh_id()]
+    assert pool.calculate(student).status == 200
+    put_cohort(request, students)
+    large(request)
+    assert pool.calculate(student, (0.2,) * 4).status == 200
+    [day] = redis_server.client().keys(student_key(student, ":day:*"))
+    redis_server.client().set(day, "x")
+    assert request("GET", "/api/v1/cohorts/large/overview").status == 500
+
+
 def test_cohort_of_10_000(pool, redis_server):
     pool, request = with_admin(pool)
     students = store_members(pool, redis_server.client(decode=False), 10_000)
