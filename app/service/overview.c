@@ -241,7 +241,7 @@ static void overview_rank(struct overview *o)
 
 /* ---- the steps ---- */
 
-/* Queues the reads of one member. A member of whom the cache has an outlook gets it at once; its
+/* Queues the reads of one member. A member with an outlook in the cache gets it at once; its
  * snapshots are read only if its state has changed since. */
 static void overview_queue_member(const struct overview *o, struct overview_member *m,
                                   struct pipeline *pipeline, struct overview_read *ret)
