@@ -13,6 +13,7 @@
 #include "app/base/str.h"
 #include "app/domain/events.h"
 #include "app/domain/mastery.h"
+#include "app/domain/topic_order.h"
 
 /* What an item of the catalogue lets the student do. */
 enum action {
@@ -70,7 +71,8 @@ struct catalogue {
     /* Sentences that explain a recommendation, by enum reason, with the placeholders {area},
      * {score} and {threshold}. */
     struct str reasons[REASONS];
-    int version; /* version of the catalogue file */
+    struct topic_graph topics; /* prerequisites among topics, sorted */
+    int version;               /* version of the catalogue file */
 };
 
 /* Checks the rules of struct content and struct catalogue. Returns NULL when they hold, else a
@@ -133,6 +135,8 @@ struct recommendation {
     double confidence; /* (1 + W + U) / (2 + W + n), rounded. W is the weight of the component's
                           evidence, n the number of feedbacks on this action in this component, U
                           the sum of their usefulness (docs/mastery-model.md, equation 15) */
+    struct str topic;  /* the topic of the component to work on; empty: none is known. Choosing an
+                          item needs no topic: service/recommend.c sets it afterwards */
 };
 
 /* Recommends items for the components with gaps, ordered by gap * weight. Each of these components

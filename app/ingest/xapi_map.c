@@ -6,7 +6,9 @@
  * result or context whose key is an IRI of the publisher's choice. */
 #include <math.h>
 
+#include "app/base/ids.h"
 #include "app/base/number.h"
+#include "app/domain/topics.h"
 #include "app/http/json_value.h"
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
@@ -151,6 +153,78 @@ static void xapi_add_difficulty(struct xapi_reader *r, const char *default_name)
         xapi_add_text(r, "difficulty", str_of(default_name));
 }
 
+/* ---- topics ---- */
+
+/* Returns the last segment of the IRI's path, without query and fragment; empty when the path is
+ * empty or ends with a slash. */
+static struct str xapi_last_segment(struct str iri)
+{
+    struct str path = iri, segment = {0};
+
+    path = str_cut(&path, '#');
+    path = str_cut(&path, '?');
+    (void)str_cut(&path, ':');
+    if (str_starts_with(path, STR("//"))) { /* host and port are no segment of the path */
+        path = (struct str){path.p + 2, path.n - 2};
+        (void)str_cut(&path, '/');
+    } else if (!memchr(path.p, '/', path.n)) {
+        return segment; /* a URN */
+    }
+    for (size_t i = path.n; i > 0 && path.p[i - 1] != '/'; i--)
+        segment = (struct str){path.p + i - 1, path.n - i + 1};
+    return segment;
+}
+
+/* Whether the IRI is that of a profile, such as the category by which cmi5 marks its statements:
+ * it is in the publishers' registries and says nothing about the material. */
+static bool xapi_is_of_profile(struct str iri)
+{
+    return str_starts_with(iri, STR("https://w3id.org/xapi/")) ||
+           str_starts_with(iri, STR("http://id.tincanapi.com/"));
+}
+
+/* Adds the activity's topic to the list, if its IRI ends with the id of one that is not in the list
+ * yet, and the list has room. */
+static void xapi_add_topic(struct json_object *list, struct json_object *activity)
+{
+    struct str iri = json_value_member_text(activity, "id"), id;
+    size_t n = json_object_array_length(list);
+
+    if (!iri.p || n == EVENT_TOPICS_MAX || xapi_is_of_profile(iri))
+        return;
+    id = xapi_last_segment(iri);
+    if (!id_valid(id))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (str_equal(json_value_text(json_object_array_get_idx(list, i)), id))
+            return;
+    (void)json_object_array_add(list, json_object_new_string_len(id.p, (int)id.n));
+}
+
+/* Adds the topics to the event's data: the activities that the context names as parent, grouping
+ * or category, in this order. Each of the three is an activity or a list of activities. */
+static void xapi_add_topics(struct xapi_reader *r)
+{
+    static const char *const names[] = {"parent", "grouping", "category"};
+    struct json_object *activities = json_value_member(r->context, "contextActivities");
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; list && i < sizeof(names) / sizeof(names[0]); i++) {
+        struct json_object *value = json_value_member(activities, names[i]);
+
+        if (!json_object_is_type(value, json_type_array)) {
+            xapi_add_topic(list, value);
+            continue;
+        }
+        for (size_t k = 0; k < json_object_array_length(value); k++)
+            xapi_add_topic(list, json_object_array_get_idx(value, k));
+    }
+    if (list && json_object_array_length(list) > 0)
+        (void)json_object_object_add(r->data, "topic_ids", list);
+    else
+        (void)json_object_put(list);
+}
+
 /* ---- quizzes ---- */
 
 /* Sets *ret to the result's score as a share of the points, 0 to 1: score.scaled, where a negative
@@ -195,6 +269,7 @@ static int xapi_add_quiz(struct xapi_reader *r, double score)
     xapi_add_number(r, "questions_correct", floor(correct));
     xapi_add_duration(r, "time_spent_seconds");
     xapi_add_difficulty(r, NULL);
+    xapi_add_topics(r);
     return QUIZ_COMPLETED;
 }
 
@@ -292,6 +367,7 @@ static int xapi_map_response(struct xapi_reader *r)
     xapi_add_number(r, "correctness", correctness);
     xapi_add_count(r, "hints_used", OWN_EXTENSION("hints_used"));
     xapi_add_count(r, "retries", OWN_EXTENSION("retries"));
+    xapi_add_topics(r);
     return EXERCISE_COMPLETED;
 }
 

@@ -112,7 +112,7 @@ static enum step recommend_compact(struct exchange *x)
     for (size_t i = 0; i < r->n; i++) {
         jw_object(&w, NULL);
         jw_text(&w, "action", action_names[r->v[i].content->action]);
-        jw_text(&w, "area", component_names[r->v[i].content->component]);
+        recommend_write_area(&w, &r->v[i]);
         jw_text(&w, "priority", priority_names[r->v[i].priority]);
         jw_object_end(&w);
     }
@@ -448,7 +448,8 @@ static const struct rule history_rules[] = RULES(
 
 /* Fields that a recommendation has both in full and in short. */
 #define ACTION FIELD(ENUM, "action", "What to do", .choices = action_names)
-#define AREA   FIELD(ENUM, "area", "The component that it is for", .choices = component_names)
+#define AREA                                                                                       \
+    FIELD(TEXT, "area", "The component that it is for; with topics quiz:TOPIC or quality:TOPIC")
 #define PRIORITY                                                                                   \
     FIELD(ENUM, "priority", "high: a gap of 0.2 or more; medium: of 0.1 or more; low",             \
           .choices = priority_names)
@@ -530,7 +531,8 @@ static const struct rule feedback_fields[] = RULES(
 static const struct rule record_fields[] = RULES(
     RECOMMENDATION_ID,
     FIELD(TIME, "recommended_at", "When it was first recommended on its day"),
-    ACTION, AREA, PRIORITY,
+    ACTION,
+    FIELD(ENUM, "area", "The component that it was for", .choices = component_names), PRIORITY,
     FIELD(TEXT, "description", "Its text; null when the item has left the catalogue",
           .nullable = true),
     ESTIMATES,

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "app/base/buf.h"
+#include "app/base/ids.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
@@ -31,6 +33,7 @@ struct catalogue_document {
     int64_t version;
     struct str reasons[REASONS];
     struct rule_objects items, starters; /* arrays of struct catalogue_entry */
+    struct json_object *prerequisites;   /* object of lists of topics; NULL: absent */
 };
 
 #define ENTRY(member) .required = true, .offset = offsetof(struct catalogue_entry, member)
@@ -71,6 +74,9 @@ static const struct rule document_rules[] = {
     {.name = "reasons", .type = RULE_OBJECT, .fields = reason_rules, DOCUMENT(reasons)},
     {.name = "items", ENTRIES_UP_TO(CATALOGUE_MAX), DOCUMENT(items)},
     {.name = "starters", ENTRIES_UP_TO(RECOMMENDATIONS_MAX), DOCUMENT(starters)},
+    {.name = "prerequisites",
+     .type = RULE_JSON,
+     .offset = offsetof(struct catalogue_document, prerequisites)},
     {0},
 };
 
@@ -271,6 +277,107 @@ static bool catalogue_read_reasons(const struct catalogue_loader *loader,
     return true;
 }
 
+/* ---- prerequisites among topics ---- */
+
+/* Finds the topic in the graph, or adds it. Returns its index; TOPIC_NODES_MAX: the graph is full.
+ */
+static size_t catalogue_topic(struct topic_graph *graph, struct str id)
+{
+    size_t i = 0;
+
+    while (i < graph->n && !str_equal(graph->nodes[i].id, id))
+        i++;
+    if (i == graph->n && i < TOPIC_NODES_MAX)
+        graph->nodes[graph->n++] = (struct topic_node){.id = id};
+    return i;
+}
+
+/* Adds element i of the list of the prerequisites of the topic `node`, whose id is `name`. */
+static bool catalogue_read_need(const struct catalogue_loader *loader, struct topic_graph *graph,
+                                size_t node, const char *name, struct json_object *list, size_t i)
+{
+    struct str id = json_value_text(json_object_array_get_idx(list, i));
+    struct topic_node *topic = &graph->nodes[node];
+    size_t need;
+
+    if (!id.p || !id_valid(id))
+        return catalogue_fail(loader, "prerequisites.%s[%zu] must be the id of a topic", name, i);
+    need = catalogue_topic(graph, id);
+    if (need == TOPIC_NODES_MAX)
+        return catalogue_fail(loader, "prerequisites has more than %d topics", TOPIC_NODES_MAX);
+    for (size_t k = 0; k < topic->need_count; k++)
+        if (topic->needs[k] == need)
+            return catalogue_fail(loader, "prerequisites.%s[%zu] must not be in the list twice",
+                                  name, i);
+    topic->needs[topic->need_count++] = (uint16_t)need;
+    return true;
+}
+
+/* Adds the topic `name` with the list of its prerequisites. */
+static bool catalogue_read_topic(const struct catalogue_loader *loader, struct topic_graph *graph,
+                                 const char *name, struct json_object *list)
+{
+    bool is_list = json_object_is_type(list, json_type_array);
+    size_t n = is_list ? json_object_array_length(list) : 0, node;
+
+    if (!id_valid(str_of(name)))
+        return catalogue_fail(loader, "prerequisites.%.100s is not the id of a topic", name);
+    if (!is_list || n > PREREQUISITES_MAX)
+        return catalogue_fail(loader, "prerequisites.%s must be a list of at most %d topics", name,
+                              PREREQUISITES_MAX);
+    node = catalogue_topic(graph, str_of(name));
+    if (node == TOPIC_NODES_MAX)
+        return catalogue_fail(loader, "prerequisites has more than %d topics", TOPIC_NODES_MAX);
+    graph->nodes[node].needs = arena_array(loader->arena, n + 1, sizeof(uint16_t));
+    if (!graph->nodes[node].needs)
+        return catalogue_no_memory(loader);
+    for (size_t i = 0; i < n; i++)
+        if (!catalogue_read_need(loader, graph, node, name, list, i))
+            return false;
+    return true;
+}
+
+/* Writes the error message about a cycle, "a needs b needs a", cut when it is too long. Returns
+ * false. */
+static bool catalogue_fail_cycle(const struct catalogue_loader *loader, const struct str *cycle,
+                                 size_t n)
+{
+    struct buf text;
+
+    buf_init(&text, loader->arena);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "%.*s needs ", STR_ARG(cycle[i]));
+    buf_str(&text, cycle[0]);
+    return text.failed ? catalogue_no_memory(loader)
+                       : catalogue_fail(loader, "prerequisites has a cycle: %.*s",
+                                        STR_ARG(buf_view(&text)));
+}
+
+/* Reads the member "prerequisites" and sorts its topics. Without the member there are none. */
+static bool catalogue_read_topics(const struct catalogue_loader *loader, struct json_object *json,
+                                  struct topic_graph *ret)
+{
+    struct str *cycle = arena_array(loader->arena, TOPIC_NODES_MAX, sizeof(*cycle));
+    size_t n;
+
+    if (!json)
+        return true;
+    if (!json_object_is_type(json, json_type_object))
+        return catalogue_fail(loader, "prerequisites must be an object");
+    ret->nodes = arena_array(loader->arena, TOPIC_NODES_MAX, sizeof(*ret->nodes));
+    if (!ret->nodes || !cycle)
+        return catalogue_no_memory(loader);
+    for (struct json_object_iterator i = json_object_iter_begin(json),
+                                     end = json_object_iter_end(json);
+         !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+        if (!catalogue_read_topic(loader, ret, json_object_iter_peek_name(&i),
+                                  json_object_iter_peek_value(&i)))
+            return false;
+    }
+    n = topic_graph_sort(ret, cycle);
+    return n == 0 || catalogue_fail_cycle(loader, cycle, n);
+}
+
 /* ---- the document ---- */
 
 /* Writes the error message for a problem of the parser or of a rule: the first field that is wrong,
@@ -312,7 +419,7 @@ static bool catalogue_read_document(struct catalogue_loader *loader, struct str 
     if (ret->items)
         ret->starters = catalogue_read_list(loader, "starters", &document.starters, ret);
     ret->starter_count = document.starters.n;
-    return ret->starters != NULL;
+    return ret->starters && catalogue_read_topics(loader, document.prerequisites, &ret->topics);
 }
 
 /* clang-tidy does not see that ret_error is written through struct catalogue_loader */

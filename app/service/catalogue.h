@@ -8,7 +8,8 @@
  *                                                         {threshold} in them are filled in
  *  "items": [{"id", "component", "action", "difficulty", "minutes", "description",
  *             "resources": [texts], "prerequisites": [ids of earlier items]}, …],
- *  "starters": [the same, with prerequisites empty]} */
+ *  "starters": [the same, with prerequisites empty],
+ *  "prerequisites": {topic: [topics], …}}                 optional; topics as events name them */
 #ifndef SERVICE_CATALOGUE_H
 #define SERVICE_CATALOGUE_H
 

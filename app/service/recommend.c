@@ -11,6 +11,7 @@
 #include "app/base/ids.h"
 #include "app/service/catalogue.h"
 #include "app/service/recommend_json.h"
+#include "app/store/topics.h"
 
 static_assert((int)PATH_STEPS_MAX <= (int)RECOMMENDATIONS_MAX, "one array of numbers serves both");
 
@@ -34,6 +35,28 @@ static void recommend_choose(struct recommend *r, const struct catalogue *catalo
     } else {
         r->n = recommend(catalogue, &r->learner, &r->filter, r->chosen);
         r->v = r->chosen;
+    }
+}
+
+/* Names the topic of each chosen item for a quiz or for quality, the components in which topics are
+ * observed. Items name the component's weakest topic; the steps of a path go through its topics in
+ * the order of their prerequisites, and through them again when there are more steps. */
+static void recommend_name_topics(struct recommend *r, const struct topic_graph *graph,
+                                  const struct topic *ranked, size_t n)
+{
+    static const enum component components[] = {QUIZ, QUALITY};
+    static const struct topic_graph no_graph = {0};
+    bool is_path = r->kind == RECOMMEND_PATH;
+    struct recommendation *v = is_path ? r->path.steps : r->chosen;
+    struct str ids[TOPIC_ORDER_MAX];
+
+    for (size_t c = 0; c < sizeof(components) / sizeof(components[0]); c++) {
+        size_t next = 0,
+               count = topic_order(is_path ? graph : &no_graph, ranked, n, components[c], ids);
+
+        for (size_t i = 0; i < r->n && count > 0; i++)
+            if (v[i].content->component == components[c])
+                v[i].topic = ids[is_path ? next++ % count : 0];
     }
 }
 
@@ -227,8 +250,10 @@ static enum step recommend_after_reads(struct recommend *r, const struct engine 
                                        struct pipeline *pipeline, struct problem *p)
 {
     struct student_profile profile;
+    struct student_topics topics;
 
     if (!student_parse_profile(r->profile_cmd, &profile, p) ||
+        !student_parse_topics(r->topics_cmd, &topics, p) ||
         !recommendation_parse(r->read_cmd, pipeline->arena, day_of_ms(r->now_ms),
                               RECOMMENDATIONS_MAX, &r->today, p))
         return STEP_DONE;
@@ -237,7 +262,9 @@ static enum step recommend_after_reads(struct recommend *r, const struct engine 
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
         return STEP_DONE;
     }
+    topics_rank(topics.v, topics.n, r->now_ms);
     recommend_choose(r, engine->catalogue);
+    recommend_name_topics(r, &engine->catalogue->topics, topics.v, topics.n);
     return r->kind == RECOMMEND_PREVIEW ? STEP_DONE : recommend_save(r, engine, pipeline, p);
 }
 
@@ -251,6 +278,7 @@ enum step recommend_step(struct recommend *r, const struct engine *engine,
     if (r->profile_cmd)
         return recommend_after_reads(r, engine, pipeline, p);
     r->profile_cmd = student_cmd_profile(pipeline, r->student);
+    r->topics_cmd = student_cmd_topics(pipeline, r->student);
     r->read_cmd = recommendation_cmd_get(pipeline, r->student, day_of_ms(r->now_ms),
                                          r->kind == RECOMMEND_PATH);
     return STEP_MORE;

@@ -39,7 +39,7 @@ struct recommend {
     char path_id[PATH_ID_SIZE];
     struct recommendations today;
     /* internal to the implementation: callers do not use them */
-    struct command *profile_cmd, *read_cmd, *write_cmd;
+    struct command *profile_cmd, *topics_cmd, *read_cmd, *write_cmd;
     int attempts;
 };
 

@@ -59,6 +59,22 @@ static void recommend_write_id(struct jw *w, struct str token, int32_t day, int 
     jw_text(w, "recommendation_id", id);
 }
 
+void recommend_write_area(struct jw *w, const struct recommendation *item)
+{
+    struct buf text;
+
+    buf_init(&text, w->out->arena);
+    buf_text(&text, component_names[item->content->component]);
+    if (item->topic.n > 0) {
+        buf_char(&text, ':');
+        buf_str(&text, item->topic);
+    }
+    if (text.failed)
+        w->out->failed = true;
+    else
+        jw_str(w, "area", buf_view(&text));
+}
+
 /* Writes the i-th chosen item as an element of an array. */
 static void recommend_write_item(struct jw *w, const struct recommend *r, size_t i,
                                  const struct catalogue *catalogue)
@@ -69,7 +85,7 @@ static void recommend_write_item(struct jw *w, const struct recommend *r, size_t
     jw_object(w, NULL);
     recommend_write_id(w, r->today.token, r->today.day, r->numbers[i]);
     jw_text(w, "action", action_names[content->action]);
-    jw_text(w, "area", component_names[content->component]);
+    recommend_write_area(w, item);
     jw_text(w, "priority", priority_names[item->priority]);
     recommend_write_description(w, catalogue, item->reason, item->score, content);
     jw_int(w, "estimated_time", content->minutes);

@@ -23,4 +23,7 @@ void recommend_write_record(struct jw *w, struct str token,
                             const struct recommendation_record *record,
                             const struct catalogue *catalogue);
 
+/* Writes the member "area": the component, and after a colon the topic if one is known. */
+void recommend_write_area(struct jw *w, const struct recommendation *item);
+
 #endif

@@ -13,6 +13,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* Whole numbers below 2^53 are exact in a double. */
+static const double exact_limit = 9007199254740992;
 /* Bytes of a topic without its id. */
 enum { TOPIC_FIXED_SIZE = 1 + 1 + 3 * 8 };
 
@@ -57,7 +59,8 @@ struct str topics_pack(struct arena *arena, const struct topic *topics, size_t n
 
 /* Reads the topic at the start of *rest and removes it from there. False when *rest is too short,
  * or for values that no evidence can have: the sum is the weight times a mean in [0,1], up to
- * rounding, and the time a whole number that a double holds exactly. */
+ * rounding, no number of events makes a weight of 1e12, and the time a whole number that a double
+ * holds exactly. */
 static bool topics_get(struct str *rest, struct topic *ret)
 {
     size_t id_size = rest->n > 0 ? (unsigned char)rest->p[0] : 0;
@@ -70,8 +73,8 @@ static bool topics_get(struct str *rest, struct topic *ret)
     sum = topics_get_double(numbers);
     weight = topics_get_double(numbers + 8);
     at_ms = topics_get_double(numbers + 16);
-    if (!(sum >= 0 && weight > 0 && isfinite(weight) && sum <= weight * (1 + 1e-9) &&
-          fabs(at_ms) < 0x1p53 && at_ms == floor(at_ms)))
+    if (!(sum >= 0 && weight > 0 && weight < 1e12 && sum <= weight * (1 + 1e-9) &&
+          fabs(at_ms) < exact_limit && at_ms == floor(at_ms)))
         return false;
     *ret = (struct topic){.id = {rest->p + 1, id_size},
                           .components = (unsigned char)rest->p[1 + id_size],

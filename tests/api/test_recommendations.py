@@ -968,6 +968,7 @@ def start_with(path):
         (lambda text: text[:-10], "is not valid JSON"),
         (lambda text: text.replace('"minutes": 20', '"minutes": 0', 1), "items[0].minutes"),
         (lambda text: text.replace('"completion-assess"', '"quiz-assess"'), "items[9].id"),
+        (lambda text: text.replace('"conditions"]', '"functions"]', 1), "cycle: loops needs functions needs loops"),
     ],
 )
 def test_a_bad_catalogue_stops_the_start_with_one_line(tmp_path, spoil, place):

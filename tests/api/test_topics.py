@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GET /api/v1/mastery/topics/{student_id}: what the topic_ids of exercises and quizzes leave."""
+import json
+import os
 import random
+import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import events
+from harness.binaries import ROOT, bin_dir
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.model import DAY_MS, to_ms
@@ -231,3 +235,101 @@ def test_cloudevents_name_topics(admin, student):
     response = admin.post("/api/v1/events", envelope, headers={"Content-Type": "application/cloudevents+json"})
     assert response.status == 202, response
     assert [row["topic_id"] for row in topics(admin, student)] == ["loops"]
+
+
+def test_xapi_statements_name_topics_by_their_context(admin, student):
+    statement = {
+        "actor": {"account": {"homePage": "https://lms.example", "name": student}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
+        "object": {"id": "https://lms.example/questions/7"},
+        "result": {"success": True},
+        "context": {
+            "contextActivities": {
+                "parent": [{"id": "https://lms.example/topics/fractions"}],
+                "grouping": {"id": "https://lms.example/topics/fractions"},
+                "category": [{"id": "https://w3id.org/xapi/cmi5/context/categories/cmi5"}],
+            }
+        },
+    }
+    headers = {"X-Experience-API-Version": "1.0.3"}
+    assert admin.post("/api/v1/xapi/statements", statement, headers=headers).status == 200
+    [topic] = topics(admin, student)
+    assert (topic["topic_id"], topic["mastery"], topic["evidence"]) == ("fractions", 1, pytest.approx(1, rel=1e-4))
+
+
+# Recommendations
+
+
+def areas(client, path, student, **options):
+    response = assert_ok(client.post(f"/api/v1/recommendations/{path}", {"student_id": student, **options}))
+    entries = response["skills" if path == "compact" else "recommendations"]
+    return [entry["area"] for entry in entries]
+
+
+@pytest.fixture
+def practised(engine, admin, student):
+    """A student with gaps everywhere, whose quizzes are of two topics and exercises of a third."""
+    engine.calculate(student, (0.3,) * 4)
+    send(admin, quiz(student, ["algebra", "fractions"], 0.4))
+    send(admin, quiz(student, ["fractions"], 0.1))
+    exercise = {"correctness": 0.2, "hints_used": 0, "retries": 0, "topic_ids": ["geometry"]}
+    send(admin, events.event("exercise.completed", student, **exercise))
+    return student
+
+
+@pytest.mark.parametrize("path", ["adaptive", "compact"])
+def test_area_names_the_weakest_topic_of_the_component(admin, practised, path):
+    found = areas(admin, path, practised, limit=20)
+    assert set(found) == {"completion", "quiz:fractions", "quality:geometry", "consistency"}
+
+
+def test_component_filter_is_about_components(admin, practised):
+    assert set(areas(admin, "adaptive", practised, component_filter=["quiz"])) == {"quiz:fractions"}
+    response = admin.post("/api/v1/recommendations/adaptive", {"student_id": practised, "component_filter": ["quiz:fractions"]})
+    assert_invalid(response, "component_filter[0]")
+
+
+def test_history_shows_the_component(admin, practised):
+    areas(admin, "adaptive", practised, component_filter=["quiz"])
+    shown = assert_ok(admin.get(f"/api/v1/recommendations/{practised}/history"))["recommendations"]
+    assert {entry["area"] for entry in shown} == {"quiz"}
+
+
+def test_the_intent_and_the_export_have_the_topics_of_the_path(admin, practised):
+    request = {"intent": "generate_path", "payload": {"student_id": practised}}
+    path = assert_ok(admin.post("/api/v1/process", request))["data"]["recommendations"]
+    named = {step["area"] for step in path}
+    assert named & {"quiz:fractions", "quality:geometry"}
+    data = assert_ok(admin.get(f"/api/v1/compliance/export/{practised}"))["data"]
+    assert [step["area"] for step in data["learning_path"]["recommendations"]] == [step["area"] for step in path]
+
+
+def catalogue_with(tmp_path, prerequisites):
+    """A file whose items are all for quizzes."""
+    document = json.loads((ROOT / "conf/recommendations.json").read_text())
+    document["items"] = [item for item in document["items"] if item["component"] == "quiz"]
+    document["prerequisites"] = prerequisites
+    path = tmp_path / "recommendations.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_path_goes_through_topics_in_the_order_of_their_prerequisites(start_engine, tmp_path):
+    needs = {"powers": ["fractions", "numbers"], "fractions": ["sums"], "roots": ["powers"]}
+    engine = start_engine(RECOMMENDATIONS_FILE=catalogue_with(tmp_path, needs))
+    admin, student = engine.admin(), fresh_id()
+    engine.calculate(student, (0.3,) * 4, by=admin)
+    for topic, score in {"powers": 0.1, "loops": 0.2, "fractions": 0.5, "sums": 1}.items():
+        for _ in range(8):
+            send(admin, quiz(student, [topic], score))
+    found = areas(admin, "learning-path", student, target_level="master")
+    order = ["quiz:numbers", "quiz:fractions", "quiz:powers", "quiz:loops"]
+    assert len(found) > 2 and found == [order[n % 4] for n in range(len(found))]
+
+
+def test_ctl_checks_the_prerequisites(tmp_path):
+    bad = catalogue_with(tmp_path, {"a": ["b"], "b": ["a"]})
+    environment = {**os.environ, "JWT_SECRET": "x" * 40, "RECOMMENDATIONS_FILE": str(bad)}
+    result = subprocess.run([bin_dir() / "mastery-ctl", "config"], env=environment, capture_output=True, text=True)
+    assert result.returncode != 0 and result.stdout == ""
+    assert f"RECOMMENDATIONS_FILE: {bad}: prerequisites has a cycle: a needs b needs a" in result.stderr

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/base/clock.h"
 #include "app/base/config.h"
 #include "app/store/cohort.h"
 #include "app/store/dead_letter.h"
@@ -20,6 +21,7 @@
 #include "app/store/store.h"
 #include "app/store/student.h"
 #include "app/store/students.h"
+#include "app/store/topics.h"
 #include "app/store/workers.h"
 #include "tests/unit/fake_redis.h"
 
@@ -295,6 +297,27 @@ static void parse_profile(const struct command *command, struct arena *arena)
     touch(profile.result_json);
 }
 
+static struct command *queue_topics(struct pipeline *pipeline)
+{
+    return student_cmd_topics(pipeline, STR("s"));
+}
+
+static void parse_topics(const struct command *command, struct arena *arena)
+{
+    struct student_topics topics, again;
+    struct problem p = {0};
+
+    if (!parsed_or_problem(student_parse_topics(command, &topics, &p), &p))
+        return;
+    topics_rank(topics.v, topics.n, TODAY * DAY_MS);
+    for (size_t i = 0; i < topics.n; i++) {
+        require(topics.v[i].mastery >= 0 && topics.v[i].mastery <= 1);
+        touch(topics.v[i].id);
+    }
+    require(topics_unpack(topics_pack(arena, topics.v, topics.n), arena, &again.v, &again.n) &&
+            again.n == topics.n);
+}
+
 static struct command *queue_days(struct pipeline *pipeline)
 {
     return student_cmd_days(pipeline, STR("s"), TODAY - 3, 4);
@@ -363,6 +386,7 @@ static const struct {
     {queue_days, parse_days},
     {queue_students, parse_students},
     {workers_cmd_get, parse_workers},
+    {queue_topics, parse_topics},
 };
 enum { READERS = sizeof(readers) / sizeof(readers[0]) };
 

@@ -87,6 +87,8 @@ static void items_and_starters_are_found_by_id(void)
 }
 
 /* clang-format off */
+#define TOPICS(json) "{\"version\"", "{\"prerequisites\": " json ", \"version\""
+
 static const struct {
     const char *from, *to, *error;
 } faults[] = {
@@ -119,6 +121,18 @@ static const struct {
     {"\"No {area}.\"", "\"No {\"", "reasons.unknown has a {"},
     {"\"No {area}.\"", "\"{{area}\"", "reasons.unknown has a {"},
     {"\"gap\": ", "\"gab\": ", "reasons.gap is required"},
+    {TOPICS("null"), "prerequisites must not be null"},
+    {TOPICS("[]"), "prerequisites must be an object"},
+    {TOPICS("{\"a b\": []}"), "prerequisites.a b is not the id of a topic"},
+    {TOPICS("{\"x\": \"y\"}"), "prerequisites.x must be a list of at most 20 topics"},
+    {TOPICS("{\"x\": [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\",\"m\",\"n\","
+            "\"o\",\"p\",\"q\",\"r\",\"s\",\"t\",\"u\"]}"), "prerequisites.x must be a list of at most 20 topics"},
+    {TOPICS("{\"x\": [\"y\", 5]}"), "prerequisites.x[1] must be the id of a topic"},
+    {TOPICS("{\"x\": [\"y\", \"\"]}"), "prerequisites.x[1] must be the id of a topic"},
+    {TOPICS("{\"x\": [\"y\", \"y\"]}"), "prerequisites.x[1] must not be in the list twice"},
+    {TOPICS("{\"x\": [\"x\"]}"), "prerequisites has a cycle: x needs x"},
+    {TOPICS("{\"w\": [\"x\"], \"x\": [\"v\", \"y\"], \"y\": [\"z\"], \"z\": [\"x\"]}"),
+     "prerequisites has a cycle: x needs y needs z needs x"},
 };
 /* clang-format on */
 
@@ -136,6 +150,41 @@ static void errors_name_the_place_of_the_fault(void)
             CU_FAIL("another error was expected");
         }
     }
+}
+
+static void prerequisites_of_topics_are_sorted(void)
+{
+    char error[CATALOGUE_ERROR_SIZE] = "";
+    struct str text;
+
+    new_arena();
+    text = changed_file(TOPICS("{\"x\": [\"y\", \"z\"], \"y\": [\"z\"]}"));
+    const struct catalogue *c = catalogue_parse(text, arena, error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_EQUAL_FATAL(c->topics.n, 3);
+    CU_ASSERT(str_equal(c->topics.nodes[0].id, STR("z")));
+    CU_ASSERT(str_equal(c->topics.nodes[1].id, STR("y")));
+    CU_ASSERT(str_equal(c->topics.nodes[2].id, STR("x")));
+    CU_ASSERT_EQUAL(c->topics.nodes[2].need_count, 2);
+}
+
+static void prerequisites_have_256_topics_at_most(void)
+{
+    char error[CATALOGUE_ERROR_SIZE] = "";
+
+    for (int n = 256; n <= 257; n++) {
+        struct buf json;
+
+        new_arena();
+        buf_init(&json, arena);
+        for (int i = 0; i < n; i++)
+            buf_printf(&json, "%s\"t%d\": []", i ? ", " : "", i);
+        buf_char(&json, '\0');
+        struct str text = changed_file(
+            "{\"version\"", arena_printf(arena, "{\"prerequisites\": {%s}, \"version\"", json.p).p);
+        CU_ASSERT_EQUAL(catalogue_parse(text, arena, error) != NULL, n == 256);
+    }
+    CU_ASSERT_STRING_EQUAL(error, "prerequisites has more than 256 topics");
 }
 
 static void texts_that_are_no_document_are_refused(void)
@@ -255,6 +304,8 @@ void catalogue_tests(void)
     TEST(a_good_file_is_loaded);
     TEST(items_and_starters_are_found_by_id);
     TEST(errors_name_the_place_of_the_fault);
+    TEST(prerequisites_of_topics_are_sorted);
+    TEST(prerequisites_have_256_topics_at_most);
     TEST(texts_that_are_no_document_are_refused);
     TEST(a_catalogue_has_256_items_at_most);
     TEST(without_memory_loading_fails_with_a_message);

@@ -277,6 +277,52 @@ static void statements_become_the_events_of_the_table(void)
     }
 }
 
+/* The topic ids of the event that a statement with these context activities becomes, as JSON. */
+static const char *topics_of(const char *activities)
+{
+    struct problem p = {0};
+    struct xapi_event event;
+    struct json_object *ids;
+    struct str json = arena_printf(arena,
+                                   "{" ID "," ACTOR
+                                   "," VERB("passed") "," UNTYPED "," TIME
+                                                      ",\"context\":{\"contextActivities\":{%s}}}",
+                                   activities);
+
+    CU_ASSERT_TRUE_FATAL(read_statement(json.p, &event, &p));
+    ids = json_object_object_get(event.input.data, "topic_ids");
+    CU_ASSERT_EQUAL(event.input.event.topics.n, ids ? json_object_array_length(ids) : 0);
+    return ids ? json_object_to_json_string_ext(ids, 0) : "";
+}
+
+static void context_activities_name_topics(void)
+{
+    static const struct {
+        const char *activities, *topics;
+    } rows[] = {
+        {"", ""},
+        {"\"parent\":{\"id\":\"https://l.example/topics/loops\"}", "[\"loops\"]"},
+        {"\"category\":[{\"id\":\"https://l.example/b\"}],\"parent\":[{\"id\":\"http://x/y/"
+         "a?q=1#f\"},"
+         "{\"id\":\"http://z/a\"}],\"grouping\":{\"id\":\"http://x/a\"}",
+         "[\"a\",\"b\"]"},
+        {"\"other\":{\"id\":\"http://x/a\"}", ""},
+        {"\"parent\":[{\"id\":\"http://l.example\"},{\"id\":\"http://l.example/"
+         "\"},{\"id\":\"urn:isbn:12\"},"
+         "{\"id\":\"http://x/a/\"},{\"id\":\"http://x/a%20b\"}]",
+         ""},
+        {"\"category\":{\"id\":\"https://w3id.org/xapi/cmi5/context/categories/cmi5\"}", ""},
+    };
+    char many[4000] = "\"grouping\":[{\"id\":\"http://x/t\"}";
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CU_ASSERT_STRING_EQUAL(topics_of(rows[i].activities), rows[i].topics);
+    for (int i = 0; i < 30; i++)
+        (void)snprintf(many + strlen(many), sizeof(many) - strlen(many),
+                       ",{\"id\":\"http://x/t%d\"}", i);
+    CU_ASSERT_PTR_NOT_NULL(strstr(topics_of(strcat(many, "]")), "\"t18\"]")); /* 20 of 31 */
+}
+
 static void refused_statements_have_their_field_errors(void)
 {
     for (size_t i = 0; i < COUNT(refused); i++) {
@@ -407,6 +453,7 @@ void xapi_tests(void)
     CU_ADD_TEST(suite, statements_become_the_events_of_the_table);
     CU_ADD_TEST(suite, other_statements_are_ignored);
     CU_ADD_TEST(suite, one_context_activity_equals_the_list_of_it);
+    CU_ADD_TEST(suite, context_activities_name_topics);
     CU_ADD_TEST(suite, refused_statements_have_their_field_errors);
     CU_ADD_TEST(suite, marks_are_equal_for_equal_statements_only);
     CU_ADD_TEST(suite, a_statement_without_an_id_gets_one_of_its_request);

@@ -9,49 +9,66 @@
 --       guess at what it meant would be shown as mastery.
 -- This is evidence_add of app/domain/mastery.c once more, because it has to be computed here: the
 -- writes of one process follow each other without waiting for replies (app/store/inflight.h), so the
--- caller does not know the topics that the write before this one leaves. tests/edge/test_topics.py
+-- caller does not know the topics that the write before this one leaves. tests/edge/test_topic_script.py
 -- compares the two.
+-- Topics that the event does not name are copied as they are: unpacking and packing 256 of them anew
+-- would take Redis twice as long.
 local TOPICS_MAX, TOPIC_FIXED_SIZE, HALF_LIFE_MS = 256, 26, 14 * 86400000
-local function topic_is_valid(t)
-  return t.sum >= 0 and t.weight > 0 and t.weight < math.huge and t.sum <= t.weight * (1 + 1e-9)
-    and math.abs(t.at) < 2 ^ 53 and t.at == math.floor(t.at)
+local TOPIC_FORMAT = '<Bc0Bddd'
+local function topic_is_valid(sum, weight, at)
+  return sum >= 0 and weight > 0 and weight < 1e12 and sum <= weight * (1 + 1e-9)
+    and at > -2 ^ 53 and at < 2 ^ 53 and at % 1 == 0
 end
-local function topics_unpack(packed)
-  local topics, at = {}, 2
-  if packed:byte(1) ~= 1 then return {} end
-  while at <= #packed do
-    local size, t = packed:byte(at), {}
-    if size == 0 or at + TOPIC_FIXED_SIZE + size - 1 > #packed then return {} end
-    t.id, t.components, t.sum, t.weight, t.at, at = struct.unpack('<Bc0Bddd', packed, at)
-    if not topic_is_valid(t) then return {} end
-    topics[#topics + 1] = t
+-- Calls found(record, id, components, sum, weight, at) for each topic. False: the form is wrong.
+local function topics_scan(packed, found)
+  local position = 2
+  if packed:byte(1) ~= 1 then return false end
+  while position <= #packed do
+    local size, from = packed:byte(position), position
+    if size == 0 or from + TOPIC_FIXED_SIZE + size - 1 > #packed then return false end
+    local id, components, sum, weight, at
+    id, components, sum, weight, at, position = struct.unpack(TOPIC_FORMAT, packed, from)
+    if not topic_is_valid(sum, weight, at) then return false end
+    found(packed:sub(from, position - 1), id, components, sum, weight, at)
   end
-  return topics
+  return true
 end
-local function topic_add(t, o)
-  local old, new = t, o
-  if o.at < t.at then old, new = o, t end
-  local decay = 2 ^ ((old.at - new.at) / HALF_LIFE_MS)
-  t.sum, t.weight, t.at = new.sum + old.sum * decay, new.weight + old.weight * decay, new.at
-  t.components = bit.bor(t.components, o.components)
-end
-local function topic_is_later(a, b)
-  if a.at ~= b.at then return a.at > b.at end
-  return a.id < b.id
+local function topics_keep_latest(topics)
+  table.sort(topics.order, function(a, b)
+    if topics.at[a] ~= topics.at[b] then return topics.at[a] > topics.at[b] end
+    return topics.id[a] < topics.id[b]
+  end)
+  local kept = {}
+  for i = 1, TOPICS_MAX do kept[i] = topics.record[topics.order[i]] end
+  return kept
 end
 local function topics_merge(stored, added, now, latest)
-  local topics, by_id, packed = topics_unpack(stored or ''), {}, {'\1'}
-  for _, t in ipairs(topics) do
-    if t.at > latest then t.at = now end
-    by_id[t.id] = t
+  local observed, topics = {}, {record = {}, id = {}, at = {}, order = {}}
+  local function put(record, id, at)
+    local n = #topics.record + 1
+    topics.record[n], topics.id[n], topics.at[n], topics.order[n] = record, id, at, n
   end
-  for _, o in ipairs(topics_unpack(added)) do
-    if by_id[o.id] then topic_add(by_id[o.id], o) else topics[#topics + 1] = o end
+  topics_scan(added, function(record, id, components, sum, weight, at)
+    observed[#observed + 1], observed[id] = id, {record, components, sum, weight, at}
+  end)
+  local is_valid = stored and topics_scan(stored, function(record, id, components, sum, weight, at)
+    local o = observed[id]
+    if at > latest then at = now end
+    if o then
+      local _, o_components, o_sum, o_weight, o_at = unpack(o)
+      local newest = math.max(at, o_at)
+      local decay, o_decay = 2 ^ ((at - newest) / HALF_LIFE_MS), 2 ^ ((o_at - newest) / HALF_LIFE_MS)
+      at, observed[id] = newest, false
+      record = struct.pack(TOPIC_FORMAT, #id, id, bit.bor(components, o_components),
+                           sum * decay + o_sum * o_decay, weight * decay + o_weight * o_decay, at)
+    end
+    put(record, id, at)
+  end)
+  if stored and not is_valid then return topics_merge(false, added, now, latest) end
+  for _, id in ipairs(observed) do
+    if observed[id] then put(observed[id][1], id, observed[id][5]) end
   end
-  if #topics > TOPICS_MAX then table.sort(topics, topic_is_later) end
-  for i = 1, math.min(#topics, TOPICS_MAX) do
-    local t = topics[i]
-    packed[i + 1] = struct.pack('<Bc0Bddd', #t.id, t.id, t.components, t.sum, t.weight, t.at)
-  end
-  return table.concat(packed)
+  local records = topics.record
+  if #records > TOPICS_MAX then records = topics_keep_latest(topics) end
+  return '\1' .. table.concat(records)
 end

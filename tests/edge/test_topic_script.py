@@ -170,6 +170,7 @@ MALFORMED = {
     "a_length_beyond_the_end": b"\1\xff" + GOOD[2:],
     "nan": packed(("loops", QUIZ, math.nan, 1, NOW)),
     "infinite": packed(("loops", QUIZ, 0.5, math.inf, NOW)),
+    "enormous": packed(("loops", QUIZ, 0.5, 1e12, NOW)),
     "no_weight": packed(("loops", QUIZ, 0, 0, NOW)),
     "negative": packed(("loops", QUIZ, -0.5, 1, NOW)),
     "more_than_its_weight": packed(("loops", QUIZ, 1.1, 1, NOW)),
@@ -186,6 +187,13 @@ def test_a_malformed_field_costs_the_topics_and_not_the_event(store, text, field
     assert change(store, text, ("strings", QUIZ, 0.5, 1, NOW)) == 1
     assert store.hget("profile", "s") == b"2" and store.xlen("journal") == 1
     assert stored(store) == {"strings": (QUIZ, 0.5, 1, NOW)}
+
+
+def test_of_several_topics_each_malformed_one_costs_all(store, text):
+    """Also when the event does not name it: it would make the whole field unreadable for ever."""
+    store.hset("profile", mapping={"s": "1", "t": packed(("a", QUIZ, 0.5, 1, NOW), ("b", QUIZ, 2, 1, NOW), ("c", QUIZ, 0.5, 1, NOW))})
+    change(store, text, ("a", QUIZ, 0.5, 1, NOW), ("new", QUIZ, 0.5, 1, NOW))
+    assert stored(store) == {"a": (QUIZ, 0.5, 1, NOW), "new": (QUIZ, 0.5, 1, NOW)}
 
 
 def test_a_time_of_a_wrong_clock_counts_as_now(store, text):

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The order in which a student should work on topics: the weakest first, but the prerequisites of a
+ * topic before the topic. The prerequisites come from the catalogue (service/catalogue.c). */
+#ifndef DOMAIN_TOPIC_ORDER_H
+#define DOMAIN_TOPIC_ORDER_H
+
+#include "app/domain/topics.h"
+
+enum { TOPIC_NODES_MAX = 256 }; /* topics of a graph */
+
+/* A topic that has prerequisites, or is one. */
+struct topic_node {
+    struct str id;
+    uint16_t *needs; /* indexes of its prerequisites in the graph */
+    size_t need_count;
+};
+
+/* After topic_graph_sort the indexes of a topic's prerequisites are smaller than its own. */
+struct topic_graph {
+    struct topic_node *nodes;
+    size_t n; /* at most TOPIC_NODES_MAX */
+};
+
+/* Sorts the topics so that prerequisites come first. Returns 0, or when that is not possible the
+ * number of topics in a cycle, whose ids are in ret_cycle: each needs the next one, and the last
+ * one the first one. The graph is not usable then. */
+size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NODES_MAX]);
+
+/* Room for the result of topic_order. */
+enum { TOPIC_ORDER_MAX = STUDENT_TOPICS_MAX + TOPIC_NODES_MAX };
+/* Puts the ids of topics to work on into ret, in their order, and returns their number: those of
+ * the n ranked topics that were observed in the component, each after its prerequisites. A
+ * prerequisite is in the list also when nothing is known about it, or only from another component.
+ * Topics at the level master are left out, and do not hold up what needs them, unless the student
+ * is at that level in all topics of the component. */
+size_t topic_order(const struct topic_graph *graph, const struct topic *ranked, size_t n,
+                   enum component component, struct str ret[TOPIC_ORDER_MAX]);
+
+#endif
