@@ -4,11 +4,13 @@
  * to analytics no route here says anything about a student. An intervention is a help for the
  * student, such as tutoring, whose expected gain the model knows. */
 #include "app/base/clock.h"
+#include "app/base/number.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/predict.h"
 #include "app/service/statistics_json.h"
+#include "app/store/calibration.h"
 #include "app/store/prediction.h"
 
 /* Numbers of days: largest and default distance of a prediction, default length of a trajectory,
@@ -195,18 +197,23 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* Selects the predictions that were made on a day from `first` to `today`, or that are about a day
  * in this time. Predictions on condition of an intervention are only counted, in *ret_conditional:
- * whether the intervention took place is not known, so they cannot be verified. ret has room for
- * n predictions. Returns the number of selected predictions. */
-static size_t accuracy_select(const struct prediction_record *records, size_t n, int32_t first,
-                              int32_t today, struct stored_prediction *ret, size_t *ret_conditional)
+ * whether the intervention took place is not known, so they cannot be verified. model: the name of
+ * the only model whose predictions are selected; NULL: all. ret has room for n predictions. Returns
+ * the number of selected predictions. */
+static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
+                              int32_t first, int32_t today, struct stored_prediction *ret,
+                              size_t *ret_conditional)
 {
     size_t selected_count = 0;
 
     *ret_conditional = 0;
     for (size_t i = 0; i < n; i++) {
         const struct prediction_record *r = &records[i];
+        struct str name_and_version = r->model;
 
         if (day_of_ms(r->made_at_ms) < first && (r->target_day < first || r->target_day > today))
+            continue;
+        if (model && !str_equal(str_cut(&name_and_version, '/'), str_of(model)))
             continue;
         if (r->intervention.n > 0)
             (*ret_conditional)++;
@@ -217,17 +224,22 @@ static size_t accuracy_select(const struct prediction_record *records, size_t n,
     return selected_count;
 }
 
+/* The accuracy of all predictions, and of those of each model. */
+struct accuracies {
+    struct accuracy all, of_model[PREDICTION_MODELS];
+};
+
 /* Compares the stored predictions of the last days, as many as the request says, with the scores
  * that the student had on the predicted days. Returns false with x->problem set on an error. */
 static bool accuracy_measure(struct exchange *x, const struct history_state *s,
-                             struct accuracy *ret)
+                             struct accuracies *ret)
 {
     const struct days_input *in = x->input;
     int32_t today = day_of_ms(x->now_ms), first = today - (int32_t)in->days + 1;
     struct prediction_record *records;
     struct stored_prediction *selected;
     struct history history;
-    size_t n, conditional;
+    size_t n, selected_count, conditional;
 
     if (!history_parse_consented(x, s, &history) ||
         !prediction_parse_list(s->predictions, x->arena, &records, &n, &x->problem))
@@ -237,10 +249,25 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    n = accuracy_select(records, n, first, today, selected, &conditional);
-    accuracy_of(selected, n, history.days, history.n, today, ret);
-    ret->total_predictions += conditional; /* counted, but never verified */
+    for (int model = 0; model <= PREDICTION_MODELS; model++) { /* the last one: all */
+        struct accuracy *a = model < PREDICTION_MODELS ? &ret->of_model[model] : &ret->all;
+
+        selected_count = accuracy_select(records, n, prediction_model_names[model], first, today,
+                                         selected, &conditional);
+        accuracy_of(selected, selected_count, history.days, history.n, today, a);
+        a->total_predictions += conditional; /* counted, but never verified */
+    }
     return true;
+}
+
+/* Writes the members of one accuracy. The caller begins and ends the object. */
+static void accuracy_write(struct jw *w, const struct accuracy *a)
+{
+    jw_int(w, "total_predictions", (int64_t)a->total_predictions);
+    jw_int(w, "verified_predictions", (int64_t)a->verified_predictions);
+    jw_number(w, "average_error", a->average_error);
+    jw_number(w, "within_variance_rate", a->within_variance_rate);
+    jw_number(w, "recent_accuracy", a->recent_accuracy);
 }
 
 /* Handler of accuracy: reads state, daily scores and stored predictions in one round trip, then
@@ -249,14 +276,14 @@ static enum step predict_accuracy(struct exchange *x)
 {
     const struct days_input *in = x->input;
     struct history_state *s = x->state;
-    struct accuracy a;
+    struct accuracies a;
     struct jw w;
 
     if (!s) {
         s = history_queue(x, in->student);
         if (!s)
             return STEP_DONE;
-        s->predictions = prediction_cmd_list(&x->pipeline, in->student);
+        s->predictions = prediction_cmd_list(&x->pipeline, in->student, PREDICTIONS_READ_MAX);
         return STEP_MORE;
     }
     if (!accuracy_measure(x, s, &a))
@@ -265,12 +292,18 @@ static enum step predict_accuracy(struct exchange *x)
     jw_str(&w, "student_id", in->student);
     jw_int(&w, "lookback_days", in->days);
     jw_object(&w, "metrics");
-    jw_int(&w, "total_predictions", (int64_t)a.total_predictions);
-    jw_int(&w, "verified_predictions", (int64_t)a.verified_predictions);
-    jw_number(&w, "average_error", a.average_error);
-    jw_number(&w, "within_variance_rate", a.within_variance_rate);
-    jw_number(&w, "recent_accuracy", a.recent_accuracy);
+    accuracy_write(&w, &a.all);
     jw_object_end(&w);
+    jw_array(&w, "models");
+    for (int i = 0; i < PREDICTION_MODELS; i++) {
+        if (a.of_model[i].total_predictions == 0)
+            continue;
+        jw_object(&w, NULL);
+        jw_text(&w, "model", prediction_model_names[i]);
+        accuracy_write(&w, &a.of_model[i]);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
     exchange_json_end(x, &w);
     return STEP_DONE;
@@ -278,13 +311,57 @@ static enum step predict_accuracy(struct exchange *x)
 
 /* ---- config ---- */
 
+static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
+    [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
+
+/* Writes how the predictions about the last days came out, by model and horizon; those without a
+ * verified prediction are left out. null until the worker has counted, or without Redis. */
+static void config_write_calibration(struct jw *w, const struct command *command)
+{
+    struct calibration calibration;
+    int32_t today;
+
+    if (!calibration_parse(command, &calibration, &today)) {
+        jw_null(w, "calibration");
+        return;
+    }
+    jw_object(w, "calibration");
+    jw_day(w, "until", today - 1);
+    jw_int(w, "days", CALIBRATION_DAYS);
+    jw_array(w, "models");
+    for (int i = 0; i < PREDICTION_MODELS * CALIBRATION_HORIZONS; i++) {
+        int model = i / CALIBRATION_HORIZONS, horizon = i % CALIBRATION_HORIZONS;
+        const struct calibration_count *count = &calibration.counts[model][horizon];
+
+        if (count->verified == 0)
+            continue;
+        jw_object(w, NULL);
+        jw_text(w, "model", prediction_model_names[model]);
+        jw_text(w, "horizon", calibration_horizons[horizon]);
+        jw_int(w, "verified_predictions", count->verified);
+        jw_number(w, "coverage", number_round12((double)count->covered / (double)count->verified));
+        jw_number(w, "average_error", number_round12(count->errors / (double)count->verified));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
 /* Handler of config: shows the model's constants and the settings of this installation, for
- * clients that show or check them. */
+ * clients that show or check them, and how the predictions have come out. */
 static enum step predict_config(struct exchange *x)
 {
     const struct config *c = &x->engine->config;
+    struct command **load = x->state;
     struct jw w;
 
+    if (!load) {
+        load = exchange_new_state(x, sizeof(*load));
+        if (!load)
+            return STEP_DONE;
+        *load = calibration_cmd_load(&x->pipeline);
+        return STEP_MORE;
+    }
     exchange_json_begin(x, 200, &w);
     jw_object(&w, "config");
     jw_text(&w, "model", c->prediction_model);
@@ -313,6 +390,7 @@ static enum step predict_config(struct exchange *x)
     jw_int(&w, "max_timeframe_days", TIMEFRAME_MAX);
     jw_int(&w, "cache_ttl_seconds", PREDICTION_CACHE_TTL_S);
     jw_object_end(&w);
+    config_write_calibration(&w, *load);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -425,22 +503,29 @@ static const struct rule trajectory_response[] = RULES(
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
 /* All figures are 0 until the day of a prediction has passed and it can be verified. */
-static const struct rule accuracy_metrics[] = RULES(
-    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "
-          "on condition of an intervention included"),
-    FIELD(INT, "verified_predictions",
-          "Those without a condition whose day has come: the following are computed from these"),
-    SHAPE_SCORE("average_error",
-          "Mean distance between what was predicted and what came true; 0 without any"),
-    SHAPE_SCORE("within_variance_rate",
-          "Share of true scores inside the predicted interval; 0 without any"),
-    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any"));
+#define ACCURACY_FIELDS                                                                            \
+    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "  \
+          "on condition of an intervention included"),                                             \
+    FIELD(INT, "verified_predictions",                                                             \
+          "Those without a condition whose day has come: the following are computed from these"),  \
+    SHAPE_SCORE("average_error",                                                                   \
+          "Mean distance between what was predicted and what came true; 0 without any"),           \
+    SHAPE_SCORE("within_variance_rate",                                                            \
+          "Share of true scores inside the predicted interval; 0 without any"),                    \
+    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any")
+
+static const struct rule accuracy_metrics[] = RULES(ACCURACY_FIELDS);
+static const struct rule accuracy_model[] = RULES(
+    FIELD(ENUM, "model", "The model that made them", .choices = prediction_model_names),
+    ACCURACY_FIELDS);
 
 static const struct rule accuracy_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     FIELD(INT, "lookback_days", "As requested"),
     FIELD(OBJECT, "metrics", "How the predictions compare with what came true",
           .fields = accuracy_metrics),
+    FIELD(OBJECTS, "models", "The same by model, of those that made any",
+          .fields = accuracy_model),
     FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
 /* One factor for each intervention, in the order of intervention_names. */
@@ -474,9 +559,27 @@ static const struct rule config_fields[] = RULES(
     FIELD(INT, "cache_ttl_seconds",
           "How long a prediction is reused while nothing has changed"));
 
+static const struct rule calibration_model[] = RULES(
+    FIELD(ENUM, "model", "The model", .choices = prediction_model_names),
+    FIELD(ENUM, "horizon", "How many days ahead", .choices = calibration_horizons),
+    FIELD(INT, "verified_predictions", "Predictions whose day has come"),
+    SHAPE_SCORE("coverage", "Share of true scores inside the interval: near interval_level if the "
+                "intervals are honest"),
+    SHAPE_SCORE("average_error", "Mean distance between predicted and true score"));
+
+static const struct rule calibration_fields[] = RULES(
+    FIELD(DAY, "until", "The last of the days"),
+    FIELD(INT, "days", "How many days"),
+    FIELD(OBJECTS, "models", "By model and horizon, where there is any",
+          .fields = calibration_model));
+
 static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
-    FIELD(OBJECT, "config", "The values in use", .fields = config_fields), SHAPE_CORRELATION);
+    FIELD(OBJECT, "config", "The values in use", .fields = config_fields),
+    FIELD(OBJECT, "calibration", "How the predictions of all students about the last days came "
+          "out; null until the worker has counted them", .nullable = true,
+          .fields = calibration_fields),
+    SHAPE_CORRELATION);
 
 /* Each route has an alias, its older path under /api/v1/analytics. */
 #define PREDICTIONS(path)                                                                          \

@@ -245,7 +245,8 @@ def test_every_field_of_the_contract_is_there(admin, histories):
     assert len(body["trajectory"]) == 14
     body = accuracy(admin, student)
     assert set(body) == {
-        "success", "student_id", "lookback_days", "metrics", "model_version", "correlation_id",
+        "success", "student_id", "lookback_days", "metrics", "models", "model_version",
+        "correlation_id",
     }  # fmt: skip
     assert body["lookback_days"] == 7
 
@@ -429,6 +430,24 @@ def test_accuracy_compares_with_what_came_true(admin, judged):
         "average_error": near((0.05 + 0.2 + 0.05) / 3),
         "within_variance_rate": near(2 / 3),
         "recent_accuracy": near(1 - (0.05 + 0.2 + 0.05) / 3),
+    }
+
+
+def test_accuracy_is_shown_by_model(engine, admin, judged):
+    keep(engine, judged, 9, 5, 0.6, 0.5, 0.7, model="last_value/1")  # 0.5: on the edge
+    keep(engine, judged, 9, 5, 0.6, 0.5, 0.7, model="ordinary_least_squares/1.0.0")
+    body = accuracy(admin, judged, "?days=7")
+    models = {found.pop("model"): found for found in body["models"]}
+    assert list(models) == ["projection", "last_value"]
+    assert body["metrics"]["total_predictions"] == 7
+    assert models["projection"]["total_predictions"] == 5
+    assert models["projection"]["within_variance_rate"] == near(2 / 3)
+    assert models["last_value"] == {
+        "total_predictions": 1,
+        "verified_predictions": 1,
+        "average_error": near(0.1),
+        "within_variance_rate": 1,
+        "recent_accuracy": near(0.9),
     }
 
 

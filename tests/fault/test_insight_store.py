@@ -53,6 +53,13 @@ def test_without_a_store_it_is_503(start_engine):
         assert_problem(ask(teacher, *request), 503, "SERVICE_UNAVAILABLE")
 
 
+def test_without_a_store_the_settings_are_shown(start_engine):
+    engine = start_engine(POOL_SIZE=1)
+    RedisProcess(engine).kill()
+    body = assert_ok(engine.admin().get(f"{PREDICTIONS}/config"))
+    assert body["config"]["model"] == "projection" and body["calibration"] is None
+
+
 def test_a_full_store_still_predicts(start_engine):
     engine = start_engine(POOL_SIZE=1)
     student = fresh_id()

@@ -2,6 +2,7 @@
 /* Whether intervals and confidences of predictions hold, on simulated learners whose true scores
  * are known: a straight line with normal noise, on some of the days. The same seed gives the same
  * learners. */
+#include "app/domain/events.h"
 #include "app/domain/prediction.h"
 
 #include <math.h>
@@ -101,10 +102,76 @@ static void confidence_is_how_often_the_level_comes_true(void)
     }
 }
 
+/* A student of constant ability who is active at a constant rate: each active day a quiz and an
+ * exercise. Returns the number of days with a score among the first `length` days. */
+static size_t simulate_events(struct daily *days, int length, gsl_rng *rng)
+{
+    double ability = gsl_ran_flat(rng, 0.4, 0.9), rate = gsl_ran_flat(rng, 0.15, 0.6);
+    struct mastery_state state;
+    size_t n = 0;
+
+    mastery_state_init(&state);
+    for (int day = 0; day < length; day++) {
+        int64_t at_ms = (ORIGIN + day) * INT64_C(86400000);
+        double quiz = fmin(1, fmax(0, ability + gsl_ran_gaussian(rng, 0.25)));
+        double correctness = fmin(1, fmax(0, ability + gsl_ran_gaussian(rng, 0.25)));
+        struct learning_event events[] = {
+            event_of_quiz(&(struct quiz_completed){.score = quiz, .questions_total = 10}, at_ms),
+            event_of_exercise(&(struct exercise_completed){.difficulty = MEDIUM,
+                                                           .completion_rate = 1,
+                                                           .correctness = correctness},
+                              at_ms)};
+
+        if (gsl_rng_uniform(rng) > rate)
+            continue;
+        for (int i = 0; i < 2; i++)
+            mastery_state_apply(&state, &events[i]);
+        daily_of_state(&state, &days[n++]);
+    }
+    return n;
+}
+
+/* Returns the share of true scores inside the interval of projection, of students who go on. */
+static double projection_coverage(int today, int ahead)
+{
+    gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
+    int predicted = 0, covered = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rng);
+    gsl_rng_set(rng, SEED);
+    while (predicted < LEARNERS / 2) {
+        static struct daily days[HISTORY_DAYS];
+        size_t n = simulate_events(days, today + ahead + 1, rng), known = n;
+        struct forecast forecast;
+        struct prediction p;
+
+        while (known > 0 && days[known - 1].day > ORIGIN + today)
+            known--;
+        if (known < PREDICTION_MIN_DAYS || known == n)
+            continue;
+        forecast_fit(PROJECTION, days, known, ORIGIN + today, &forecast);
+        forecast_at(&forecast, ORIGIN + today + ahead, 0, &p);
+        covered += days[n - 1].score >= p.interval.lower && days[n - 1].score <= p.interval.upper;
+        predicted++;
+    }
+    gsl_rng_free(rng);
+    return (double)covered / predicted;
+}
+
+/* The usual error counts for much, so these students, who are calmer than most, are inside more
+ * often than in nine of ten cases. */
+static void projection_covers_students_who_go_on(void)
+{
+    CU_ASSERT(projection_coverage(55, 7) > 0.87);
+    CU_ASSERT(projection_coverage(20, 7) > 0.87);
+    CU_ASSERT(projection_coverage(55, 28) > 0.87);
+}
+
 void calibration_tests(void)
 {
     CU_pSuite suite = CU_add_suite("calibration", NULL, NULL);
 
     CU_ADD_TEST(suite, intervals_of_90_percent_cover_87_to_93);
+    CU_ADD_TEST(suite, projection_covers_students_who_go_on);
     CU_ADD_TEST(suite, confidence_is_how_often_the_level_comes_true);
 }
