@@ -14,6 +14,7 @@ static const struct route_table *const areas[] = {
     &xapi_routes,
     &recommendation_routes,
     &cohort_routes,
+    &cohort_overview_routes,
     &audit_routes,
     &prediction_routes,
     &analytics_routes,

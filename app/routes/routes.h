@@ -14,6 +14,7 @@ extern const struct route_table ingest_routes;
 extern const struct route_table events_routes;
 extern const struct route_table recommendation_routes;
 extern const struct route_table cohort_routes;
+extern const struct route_table cohort_overview_routes;
 extern const struct route_table audit_routes;
 extern const struct route_table prediction_routes;
 extern const struct route_table analytics_routes;

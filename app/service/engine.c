@@ -15,6 +15,7 @@
 #include "app/http/router.h"
 #include "app/service/audit.h"
 #include "app/service/catalogue.h"
+#include "app/service/overview_cache.h"
 #include "app/service/readiness.h"
 #include "app/store/clock_skew.h"
 #include "app/store/keys.h"
@@ -155,6 +156,15 @@ static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE
     return engine->stale_cache != NULL;
 }
 
+/* Makes the cache of results from histories. */
+static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    engine->overview_cache = overview_cache_new();
+    if (!engine->overview_cache)
+        (void)snprintf(ret_error, ENGINE_ERROR_SIZE, "out of memory");
+    return engine->overview_cache != NULL;
+}
+
 /* Lets the store write the schema number (the number of the format of all records) when it
  * connects. It does not wait for that: the store sends no write before the handshake has shown that
  * no later version has written to this Redis, and Redis or its name server may be away. */
@@ -184,6 +194,7 @@ static const struct {
     {ENGINE_SERVING, engine_open_readiness, NULL},
     {ENGINE_SERVING, engine_open_replicas, NULL},
     {ENGINE_SERVING, engine_open_stale_cache, NULL},
+    {ENGINE_SERVING, engine_open_overview_cache, NULL},
     {ENGINE_METRICS, engine_open_schema, NULL},
 };
 
@@ -222,6 +233,7 @@ void engine_close(struct engine *engine)
     replicas_free(engine->replicas);
     inflight_free(engine->inflight);
     stale_cache_free(engine->stale_cache);
+    overview_cache_free(engine->overview_cache);
     audit_free(engine->audit);
     readiness_free(engine->readiness);
     audit_keys_release(&engine->audit_keys);
@@ -294,7 +306,7 @@ static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, 
 }
 
 /* The whole stale cache (responses to use while Redis is unavailable) is cleared, because it is not
- * known which of its responses are about the erased students. */
+ * known which of its responses are about the erased students; likewise the cache of overviews. */
 uint64_t engine_apply_erasures(struct engine *engine)
 {
     uint64_t pool = metrics_erasures(engine->metrics);
@@ -305,6 +317,7 @@ uint64_t engine_apply_erasures(struct engine *engine)
     engine->erasures.epoch_seen = engine->erasures.epoch;
     if (engine->stale_cache)
         stale_cache_clear(engine->stale_cache);
+    overview_cache_clear(engine->overview_cache);
     return ++engine->erasures.generation;
 }
 

@@ -18,6 +18,7 @@
 
 struct audit;
 struct catalogue;
+struct overview_cache;
 struct readiness;
 struct router;
 
@@ -27,17 +28,18 @@ struct engine {
     struct store *store;
     struct replicas
         *replicas; /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
-    struct inflight *inflight;         /* this process's writes that Redis has not confirmed yet */
-    struct metrics *metrics;           /* shared metrics file; NULL without ENGINE_METRICS */
-    struct tokens *tokens;             /* verifies tokens; NULL without ENGINE_TOKENS */
-    struct audit_keys audit_keys;      /* keys for seals; empty without ENGINE_SEALING */
-    struct audit *audit;               /* audit events to send; NULL: the program records none */
-    struct readiness *readiness;       /* state for /ready; NULL without ENGINE_SERVING */
-    struct stale_cache *stale_cache;   /* responses for when Redis is unavailable; NULL: none */
-    const struct catalogue *catalogue; /* items to recommend; NULL without ENGINE_SERVING */
-    const struct router *router;       /* NULL in programs that serve no requests */
-    struct arena *process_arena;       /* memory of the catalogue */
-    struct secrets_state secrets;      /* when the secrets are read again, and their state */
+    struct inflight *inflight;       /* this process's writes that Redis has not confirmed yet */
+    struct metrics *metrics;         /* shared metrics file; NULL without ENGINE_METRICS */
+    struct tokens *tokens;           /* verifies tokens; NULL without ENGINE_TOKENS */
+    struct audit_keys audit_keys;    /* keys for seals; empty without ENGINE_SEALING */
+    struct audit *audit;             /* audit events to send; NULL: the program records none */
+    struct readiness *readiness;     /* state for /ready; NULL without ENGINE_SERVING */
+    struct stale_cache *stale_cache; /* responses for when Redis is unavailable; NULL: none */
+    struct overview_cache *overview_cache; /* results from histories; NULL without ENGINE_SERVING */
+    const struct catalogue *catalogue;     /* items to recommend; NULL without ENGINE_SERVING */
+    const struct router *router;           /* NULL in programs that serve no requests */
+    struct arena *process_arena;           /* memory of the catalogue */
+    struct secrets_state secrets;          /* when the secrets are read again, and their state */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */
     /* values that engine_report has last reported to log and metrics */

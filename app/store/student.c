@@ -104,7 +104,7 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     enum reply_result result = REPLY_ERROR;
 
     mastery_state_init(ret);
-    if (reply_array(command->reply, 2, &fields) == REPLY_OK && fields == 2)
+    if (reply_array(command->reply, 3, &fields) == REPLY_OK && fields >= 2)
         result = reply_text(reply_at(command->reply, 0), &packed);
     if (result == REPLY_ERROR)
         reply_problem(command->reply, p);
@@ -133,6 +133,56 @@ struct command *student_cmd_days(struct pipeline *pipeline, struct str student, 
                                  int count)
 {
     return student_cmd_mget(pipeline, student, first, count, key_student_days);
+}
+
+struct str student_stamp(const struct command *command)
+{
+    struct str packed;
+
+    if (reply_text(reply_at(command->reply, 0), &packed) != REPLY_OK || packed.n < STATE_STAMP_SIZE)
+        return (struct str){0};
+    return (struct str){packed.p + packed.n - STATE_STAMP_SIZE, STATE_STAMP_SIZE};
+}
+
+/* The digits of the days are the ends of the snapshots' keys. */
+struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
+                                    int32_t first, int count)
+{
+    enum { DIGITS = 8 };
+    struct str profile = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
+    struct str keys[STUDENT_DAYS_MAX];
+    char *days = arena_alloc(pipeline->arena, (size_t)count * DIGITS);
+
+    if (!days || !key_student_days(pipeline->arena, student, first, count, keys)) {
+        pipeline->failed = true;
+        days = NULL;
+        count = 0;
+        keys[0] = (struct str){0};
+    }
+    for (int i = 0; i < count; i++)
+        memcpy(days + i * DIGITS, keys[i].p + keys[i].n - DIGITS, DIGITS);
+    return pipeline_add_read_script(
+        pipeline, &script_student_read_changed, 1, 4,
+        (struct str[]){profile,
+                       stamp,
+                       {keys[0].p, keys[0].n - (count > 0 ? DIGITS : 0)},
+                       {days, (size_t)count * DIGITS}});
+}
+
+bool student_parse_changed(const struct command *command, struct command *ret_topics,
+                           struct command *ret_days, struct problem *p)
+{
+    size_t n;
+
+    if (reply_array(command->reply, 2, &n) != REPLY_OK || n != 2) {
+        reply_problem(command->reply, p);
+        return false;
+    }
+    *ret_topics = *ret_days = *command;
+    ret_topics->reply = command->reply->element[0];
+    ret_days->reply =
+        command->reply->element[1]->type == REDIS_REPLY_NIL ? NULL : command->reply->element[1];
+    return true;
 }
 
 struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,

@@ -50,8 +50,8 @@ bool student_parse_profile(const struct command *command, struct student_profile
 
 /* Reads the state without the result, which is a fifth of the bytes. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
-/* Parses the reply to student_cmd_state. *ret is the initial mastery state if the student has none.
- */
+/* Parses the reply to student_cmd_state or student_cmd_topics (topics.h). *ret is the initial
+ * mastery state if the student has none. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
 
@@ -62,6 +62,20 @@ enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
  */
 struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
                                  int count);
+/* The last bytes of a packed state: the time when it was written, the counters of the day, and the
+ * revision. No two states of a student have the same. */
+enum { STATE_STAMP_SIZE = 8 + 3 * 4 + 8 };
+/* Returns the stamp of the state in the reply to student_cmd_state or student_cmd_topics; empty
+ * when there is none. It points into the reply. */
+struct str student_stamp(const struct command *command);
+/* Reads the same as student_cmd_topics, and the snapshots as student_cmd_days does unless the state
+ * has this stamp. The text `stamp` must live until the reply. */
+struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
+                                    int32_t first, int count);
+/* Splits the reply into that of student_cmd_topics and that of student_cmd_days, as far as they are
+ * there. *ret_days is without a reply when the state has the stamp. False with a problem. */
+bool student_parse_changed(const struct command *command, struct command *ret_topics,
+                           struct command *ret_days, struct problem *p);
 /* Reads the openings of these days. The opening of a day is the state with which it began, and is
  * stored when the day before it has no snapshot. A late event of a day between the two needs it
  * when the older one of them has expired. */

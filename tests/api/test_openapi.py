@@ -42,6 +42,7 @@ CONTRACT = {
     "/api/v1/batch/mastery/{batch_id}/results": {"get"},
     "/api/v1/cohorts": {"get"},
     "/api/v1/cohorts/{cohort_id}": {"get", "put", "delete"},
+    "/api/v1/cohorts/{cohort_id}/overview": {"get"},
     "/api/v1/compliance/consent/{student_id}": {"post"},
     "/api/v1/compliance/consent/{student_id}/withdraw": {"post"},
     "/api/v1/compliance/consent/status/{student_id}": {"get"},

@@ -20,6 +20,7 @@ ENDPOINTS = [
     "/api/v1/mastery/topics/{student_id}",
     "/api/v1/cohorts",
     "/api/v1/cohorts/{cohort_id}",
+    "/api/v1/cohorts/{cohort_id}/overview",
 ]
 
 

@@ -127,6 +127,20 @@ CASES = [
     Case("student_change", "refuses_the_erased", 0, CHANGE_KEYS, CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *CHANGE_KEYS): 1}),
     Case("student_change", "refuses_without_consent", -1, CHANGE_KEYS, CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),
     Case(
+        "student_read_changed", "reads_the_snapshots_of_another_state", [["state", "topics", None], ["1", None]],
+        ["profile"], ["stamp", "day:", "2026010120260102"],
+        [("HSET", "profile", "s", "state", "t", "topics"), ("SET", "day:20260101", "1")],
+    ),
+    Case(
+        "student_read_changed", "reads_no_snapshots_of_a_known_state", [["a state", None, "a"], None],
+        ["profile"], ["state", "day:", "20260101"],
+        [("HSET", "profile", "s", "a state", "c", "a"), ("SET", "day:20260101", "1")],
+    ),
+    Case(
+        "student_read_changed", "reads_nothing_of_an_unknown_student", [[None, None, None], [None]],
+        ["profile"], ["stamp", "day:", "20260101"],
+    ),
+    Case(
         "student_trim_marks", "removes_old_days", "0", ["marks"], ["0", "500", "20000"],
         [("HSET", "marks", "a", "19999 x", "b", "20000 ", "c", "what")], {("HKEYS", "marks"): ["b"]},
     ),

@@ -249,6 +249,7 @@ ROWS = [
     row("DELETE", _V1 + "batch/mastery/{batch_id}", "admin", status=(202, 409)),
     row("GET", _V1 + "cohorts", "list cohorts"),
     row("GET", _COHORT, "read a cohort"),
+    row("GET", _COHORT + "/overview", "read a cohort", query="?sort=mastery"),
     row("PUT", _COHORT, "admin", lambda s: s.roster),
     row("DELETE", _V1 + "cohorts/{spare_cohort_id}", "admin", status=(200, 404)),
     row(

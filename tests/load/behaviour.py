@@ -277,13 +277,17 @@ class Teacher(Person):
     def my_class(self):
         self.get("/api/v1/cohorts/{cohort_id}", f"/api/v1/cohorts/{self.cohort}")
 
+    def overview(self):
+        self.get("/api/v1/cohorts/{cohort_id}/overview", f"/api/v1/cohorts/{self.cohort}/overview")
+
     def classes(self):
         self.get("/api/v1/cohorts")
 
     def tasks(self):
         return [
             (28, self.query), (6, self.history), (16, self.mastery_history), (16, self.comprehensive),
-            (6, self.next_week), (12, self.compare_students), (8, self.compare), (4, self.my_class), (4, self.classes),
+            (6, self.next_week), (12, self.compare_students), (8, self.compare), (4, self.my_class), (4, self.overview),
+            (4, self.classes),
         ]  # fmt: skip
 
 
