@@ -3,6 +3,7 @@
 -- All requests are built before wrk starts its clock, and cycle through the students. "next-week cold"
 -- has a different request for each timeframe, because the engine caches the prediction of each.
 local TIMEFRAMES = 30 -- as in bench/insight
+local CLASS = 30 -- students of a cohort; as in bench/insight
 
 local requests, last, count = {}, 0, 0
 
@@ -36,6 +37,10 @@ local operations = {
         return string.format('{"cohort_a_student_ids":[%s],"cohort_b_student_ids":[%s]}',
             cohort(i, 100, students), cohort(i + 100, 100, students))
     end },
+    -- a GET: the function builds the end of the path
+    overview = { "cohorts/class-", 1, function(i, _, students)
+        return i % math.floor(students / CLASS) .. "/overview"
+    end, true },
 }
 
 function init(args)
@@ -48,7 +53,9 @@ function init(args)
     for n = 0, operation[2] - 1 do
         for i = 0, students - 1 do
             count = count + 1
-            requests[count] = wrk.format("POST", "/api/v1/" .. operation[1], headers, operation[3](i, n, students))
+            local path, text = "/api/v1/" .. operation[1], operation[3](i, n, students)
+            requests[count] = operation[4] and wrk.format("GET", path .. text, headers)
+                or wrk.format("POST", path, headers, text)
         end
     end
 end

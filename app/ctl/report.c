@@ -179,7 +179,9 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
  * means. */
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
-    predict_fit(&r->engine.config, &r->report.history, ret);
+    const struct config *config = &r->engine.config;
+
+    predict_fit(config, predict_model(config), &r->report.history, r->today, ret);
     r->report.days_ahead = (int)r->settings->days;
     for (int i = 0; i < r->report.days_ahead; i++)
         forecast_at(ret, r->today + 1 + i, 0, &r->report.predictions[i]);
@@ -192,6 +194,7 @@ static void report_format_title(struct report_run *r, const struct group *g,
 {
     const struct history *h = &r->report.history;
     double score = h->days[h->n - 1].score;
+    const char *trend = r->report.predictions[r->report.days_ahead - 1].trend;
     char subject[TITLE_SIZE / 2];
 
     if (g)
@@ -201,7 +204,7 @@ static void report_format_title(struct report_run *r, const struct group *g,
         (void)snprintf(subject, sizeof(subject), "%s: %.2f, %s", r->settings->student, score,
                        level_names[mastery_level(score)]);
     (void)snprintf(r->title, sizeof(r->title), "%s; %s", subject,
-                   f->insufficient ? "too few days to predict" : f->trend);
+                   f->insufficient ? "too few days to predict" : trend);
     r->report.title = r->title;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Fits a line through a student's daily scores whose residuals are correlated in time. rho is the
  * correlation of the residuals of two successive days. The line is fitted once for each rho of a
- * fixed grid, and the fits are averaged by their marginal likelihoods. ar1_trend.h describes the
- * model and cites the sources.
+ * fixed grid and each prior of the slope, and the fits are averaged by their marginal likelihoods.
+ * ar1_trend.h describes the model and cites the sources.
  *
  * The innovation of a day is its value minus rho^gap times the value of the day before, where gap
  * is the number of days between the two. Innovations are independent and, once scaled, have equal
@@ -25,6 +25,9 @@ static double rho_prior(size_t i)
 
     return to - from;
 }
+
+const double ar1_trend_slope_sds[AR1_TREND_SLOPE_SDS] = {.0005, .005};
+const double ar1_trend_slope_sd_priors[AR1_TREND_SLOPE_SDS] = {.9, .1};
 
 /* Lower limit of the residual variance, so that scores exactly on a line have a finite likelihood.
  */
@@ -91,88 +94,74 @@ static struct solution ar1_solve(const struct sums *s, double prior)
     return r;
 }
 
-/* Fits the line for rhos[i] into m->v[i], all but its weight. *ret_log_likelihood becomes the log
- * marginal likelihood of rhos[i], up to a constant that is the same for every rho. The equations
- * are solved twice: without a prior, only to get the variance that scales the prior of the slope,
- * and with that prior. */
-static void ar1_fit_rho(struct ar1_trend *m, size_t i, const double *x, const double *y,
-                        double *ret_log_likelihood)
+/* Fits the line to the sums for `rho`, with the standard deviation slope_sd of the slope, into
+ * m->v[i], all but its weight. Returns the log marginal likelihood, up to a constant that is the
+ * same for every fit. The equations are solved twice: without a prior, only to get the variance
+ * that scales the prior of the slope, and with that prior. */
+static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
+                           double slope_sd, double last_y)
 {
-    double rho = rhos[i], df = (double)m->n - 2;
-    struct sums sums = sums_of(x, y, m->n, rho);
-    double free_variance = fmax(variance_min, ar1_solve(&sums, 0 /* no prior */).squares / df);
-    double prior = free_variance / (AR1_TREND_SLOPE_SD * AR1_TREND_SLOPE_SD);
-    struct solution fit = ar1_solve(&sums, prior);
+    double df = (double)m->n - 2;
+    double free_variance = fmax(variance_min, ar1_solve(sums, 0 /* no prior */).squares / df);
+    double prior = free_variance / (slope_sd * slope_sd);
+    struct solution fit = ar1_solve(sums, prior);
 
     m->v[i].rho = rho;
     m->v[i].level = fit.level;
     m->v[i].slope = fit.slope;
-    m->v[i].last_residual = y[m->n - 1] - fit.level;
+    m->v[i].last_residual = last_y - fit.level;
     m->v[i].variance = fmax(variance_min, fit.squares / df);
     for (int k = 0; k < 3; k++)
         m->v[i].inverse[k] = fit.inverse[k];
-    *ret_log_likelihood =
-        -0.5 * (df * log(m->v[i].variance) + sums.log_scale + log(fit.determinant / prior));
+    return -0.5 * (df * log(m->v[i].variance) + sums->log_scale + log(fit.determinant / prior));
 }
 
-/* Fits the line once for each rho of the grid, then sets the weight of each fit: prior of rho times
- * marginal likelihood, divided by the sum of these products, so that the weights sum to 1. */
+/* Fits the line once for each element of the grid, then sets the weight of each fit: its prior
+ * times its marginal likelihood, divided by the sum of these products, so that the weights sum
+ * to 1. */
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret)
 {
-    double likelihoods[AR1_TREND_RHOS], best = -HUGE_VAL, sum = 0;
+    double likelihoods[AR1_TREND_FITS], best = -HUGE_VAL, sum = 0;
     struct ar1_trend m = {.n = n};
+    struct sums sums;
 
     if (n < 3)
         return false;
     m.last_x = x[n - 1];
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
-        ar1_fit_rho(&m, i, x, y, &likelihoods[i]);
+    for (size_t i = 0; i < AR1_TREND_FITS; i++) {
+        size_t rho = i / AR1_TREND_SLOPE_SDS, sd = i % AR1_TREND_SLOPE_SDS;
+        if (sd == 0)
+            sums = sums_of(x, y, n, rhos[rho]);
+        m.v[i].weight = rho_prior(rho) * ar1_trend_slope_sd_priors[sd];
+        likelihoods[i] = ar1_fit_line(&m, i, &sums, rhos[rho], ar1_trend_slope_sds[sd], y[n - 1]);
         best = fmax(best, likelihoods[i]);
     }
     /* Likelihoods are divided by the largest one, because exp of a log likelihood may overflow. */
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++)
-        sum += m.v[i].weight = rho_prior(i) * exp(likelihoods[i] - best);
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++)
+    for (size_t i = 0; i < AR1_TREND_FITS; i++)
+        sum += m.v[i].weight *= exp(likelihoods[i] - best);
+    for (size_t i = 0; i < AR1_TREND_FITS; i++)
         m.v[i].weight /= sum;
     *ret = m;
     return true;
 }
 
-double ar1_trend_slope(const struct ar1_trend *m)
-{
-    double slope = 0;
-
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++)
-        slope += m->v[i].weight * m->v[i].slope;
-    return slope;
-}
-
-double ar1_trend_level(const struct ar1_trend *m, double x)
-{
-    double level = 0;
-
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++)
-        level += m->v[i].weight * (m->v[i].level + m->v[i].slope * (x - m->last_x));
-    return level;
-}
-
-/* The prediction is a mixture: for each rho a prediction with a centre and a variance of its own,
- * weighted by the posterior probability of that rho. One loop adds the centres, the other the
+/* The prediction is a mixture: for each fit a prediction with a centre and a variance of its own,
+ * weighted by the posterior probability of that fit. One loop adds the centres, the other the
  * variances. */
 void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error)
 {
-    double t = x - m->last_x, centres[AR1_TREND_RHOS], centre = 0, variance = 0;
+    double t = x - m->last_x, centres[AR1_TREND_FITS], centre = 0, variance = 0;
 
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
+    for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         double correlation = pow(m->v[i].rho, t);
 
         centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
         centre += m->v[i].weight * centres[i];
     }
-    /* The variance of a mixture is the weighted mean of the variances for each rho plus the
-     * variance of their centres. The variance for one rho has two parts, both in units of
+    /* The variance of a mixture is the weighted mean of the variances of each fit plus the
+     * variance of their centres. The variance of one fit has two parts, both in units of
      * m->v[i].variance: of_u for the residual u on day x, of_line for the estimated line. */
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
+    for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;
         double of_line = p * p * inverse[0] + 2 * p * t * inverse[1] + t * t * inverse[2];

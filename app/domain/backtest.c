@@ -9,7 +9,8 @@
 #include "app/domain/prediction.h"
 #include "app/domain/trend.h"
 
-_Static_assert((int)BACKTEST_MODELS == (int)PREDICTION_MODELS, "every model is tested");
+static const enum prediction_model backtest_models[BACKTEST_MODELS] = {
+    [BACKTEST_LEAST_SQUARES] = LEAST_SQUARES, [BACKTEST_AR1] = AR1_TREND};
 
 /* What a method predicts for a day: a score, and the probability that the true score has the same
  * mastery level (novice to master) as that score. */
@@ -43,7 +44,7 @@ static void backtest_add_day(struct backtest *sum, const struct daily *days, siz
         struct forecast forecast;
         struct prediction p;
 
-        forecast_fit((enum prediction_model)model, days, n, &forecast);
+        forecast_fit(backtest_models[model], days, n, days[n - 1].day, &forecast);
         forecast.interval_level = interval_level;
         forecast_at(&forecast, target, 0 /* no intervention */, &p);
         sum->covered[model] += truth >= p.interval.lower && truth <= p.interval.upper;

@@ -14,8 +14,10 @@ void daily_of_state(const struct mastery_state *s, struct daily *ret)
     *ret = (struct daily){.day = s->day,
                           .score = mastery_score_of_state(s),
                           .known = mastery_known_components(s),
-                          .samples = s->samples};
+                          .samples = s->samples,
+                          .active_days = s->active_days};
     mastery_components_of_state(s, ret->components);
+    ret->consistency_weight = mastery_consistency_weight(s);
 }
 
 /* Returns whether the student had evidence (at least one observation) of the component on that day.

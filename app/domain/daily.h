@@ -15,6 +15,9 @@ struct daily {
     double components[COMPONENTS]; /* value of each component, in [0,1]; 0: no evidence */
     uint32_t known;                /* set of the components with evidence: bit i is component i */
     uint32_t samples;              /* number of events and statements of the day or period */
+    /* The following two are 0 for a mean of days or students. */
+    uint32_t active_days;      /* bit i: there was an event on day - i */
+    double consistency_weight; /* weight with which consistency is in the score */
 };
 
 /* Converts the student's state at the end of a day to the values of that day. */

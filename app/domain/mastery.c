@@ -50,11 +50,19 @@ void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
 }
 
 /* Evidence that lies in the future (e->at_ms after now_ms) is not decayed. */
+struct evidence evidence_at(const struct evidence *e, int64_t now_ms)
+{
+    double decay;
+
+    if (e->weight <= 0 || now_ms <= e->at_ms)
+        return *e;
+    decay = evidence_decay(e->at_ms, now_ms);
+    return (struct evidence){.sum = e->sum * decay, .weight = e->weight * decay, .at_ms = now_ms};
+}
+
 double evidence_weight_at(const struct evidence *e, int64_t now_ms)
 {
-    if (e->weight <= 0 || now_ms <= e->at_ms)
-        return e->weight;
-    return e->weight * evidence_decay(e->at_ms, now_ms);
+    return evidence_at(e, now_ms).weight;
 }
 
 void mastery_state_init(struct mastery_state *s)
@@ -178,6 +186,13 @@ static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS
         memcpy(ret, s->weights, sizeof s->weights);
     else
         mastery_scale_weights(mastery_known_components(s), ret);
+}
+
+double mastery_consistency_weight(const struct mastery_state *s)
+{
+    double weights[COMPONENTS];
+    mastery_weights(s, weights);
+    return weights[CONSISTENCY];
 }
 
 /* Returns the sum of components[i] * weights[i], rounded to 12 decimals. It may exceed 1, because

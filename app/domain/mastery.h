@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/base/str.h"
+
 enum component { COMPLETION, QUIZ, QUALITY, CONSISTENCY, COMPONENTS };
 /* The number of components with evidence: the first three. Consistency comes from active days. */
 enum { EVIDENCE_COMPONENTS = CONSISTENCY };
@@ -53,6 +55,8 @@ void evidence_add(struct evidence *e, double x, double w, int64_t at_ms);
 /* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before e->at_ms.
  */
 double evidence_weight_at(const struct evidence *e, int64_t now_ms);
+/* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after e->at_ms. */
+struct evidence evidence_at(const struct evidence *e, int64_t now_ms);
 
 /* A student's state at the end of one UTC day. day is INT32_MIN in a state without any data. */
 struct mastery_state {
@@ -114,6 +118,8 @@ double mastery_score_of_state(const struct mastery_state *s);
 uint32_t mastery_known_components(const struct mastery_state *s);
 /* Computes only the components of mastery_of_state. */
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS]);
+/* Returns only the weight of consistency of mastery_of_state. */
+double mastery_consistency_weight(const struct mastery_state *s);
 /* The default weights, scaled to sum to 1 over the components in the set `known`; exactly the
  * default weights when it holds all four. */
 void mastery_scale_weights(uint32_t known, double ret[COMPONENTS]);
@@ -151,6 +157,9 @@ struct learning_event {
     struct observation observations[EVIDENCE_COMPONENTS]; /* the first observation_count are set */
     int observation_count;
     bool is_exercise, is_quiz; /* the event is counted as one of these */
+    /* Ids of the topics of an exercise or a quiz, each once, at most EVENT_TOPICS_MAX
+     * (domain/topics.h); not part of the state. */
+    struct str_list topics;
 };
 
 /* Applies an event to the student's state of the event's day or of a later day; a state of an

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predicts scores from a line through the daily scores, by one of two models: ordinary least
- * squares (struct line, in this file) or a line with correlated residuals (ar1_trend.c). Both
- * models give a centre and a standard error for a future day (struct distribution). Interval, level
- * and confidence of a prediction follow from these two.
+/* Predicts scores by one of four models: ordinary least squares (struct line, in this file), a line
+ * with correlated residuals (ar1_trend.c), and two without a line (projection.c). Each gives a
+ * centre and a standard error for a future day (struct distribution). Interval, level, confidence
+ * and trend of a prediction follow from these two.
  *
  * Intermediate values may lie outside [0,1] and are not rounded. Scores are limited to [0,1] and
  * rounded only at the end. */
@@ -13,9 +13,13 @@
 #include <gsl/gsl_cdf.h>
 
 #include "app/base/number.h"
+#include "app/domain/projection.h"
 
 const char *const prediction_model_names[PREDICTION_MODELS + 1] = {
-    [LEAST_SQUARES] = "ordinary_least_squares", [AR1_TREND] = "trend_with_memory"};
+    [PROJECTION] = "projection",
+    [LEAST_SQUARES] = "least_squares",
+    [AR1_TREND] = "trend_with_memory",
+    [LAST_VALUE] = "last_value"};
 const char *const intervention_names[INTERVENTIONS + 1] = {
     [TUTORING] = "tutoring", [PRACTICE_SESSIONS] = "practice", [GUIDED_REVIEW] = "review"};
 const double intervention_factors[INTERVENTIONS] = {
@@ -23,9 +27,11 @@ const double intervention_factors[INTERVENTIONS] = {
 
 /* The largest confidence of a prediction from too few days. */
 static const double insufficient_confidence_max = 0.3;
-/* A standard error below this limit is a rounding error and counts as 0, because scores are rounded
- * to 12 decimals. */
-static const double error_min = 1e-12;
+/* No prediction is certain: a larger confidence is rounding. */
+static const double confidence_max = 1 - 1e-12;
+/* Smallest standard deviation of a new score about a line of least squares: a few scores may lie on
+ * a line by chance. */
+static const double residual_min = 0.02;
 
 /* Sums over n points of (x - x_mean)^2, (y - y_mean)^2 and (x - x_mean) * (y - y_mean). */
 struct spread {
@@ -89,14 +95,6 @@ double line_error_at(const struct line *l, double x)
     return l->residual * sqrt(1 + 1 / (double)l->n + from_mean * from_mean / l->sxx);
 }
 
-/* Names the trend of a line by its slope, in score a day. */
-static const char *trend_of_slope(double slope)
-{
-    if (slope > PREDICTION_TREND_SLOPE)
-        return "improving";
-    return slope < -PREDICTION_TREND_SLOPE ? "declining" : "stable";
-}
-
 /* The daily values of the score or of one component, to which a line is fitted. */
 struct series {
     double x[HISTORY_DAYS], y[HISTORY_DAYS]; /* x: days since the first day used; y: the value */
@@ -116,19 +114,20 @@ static bool series_fit(const struct series *s, struct line *ret)
     return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
 }
 
-/* Returns a pointer to the last HISTORY_DAYS days of the *n days, and sets *n to their number. */
-static const struct daily *last_days(const struct daily *days, size_t *n)
+/* Returns the first of the *n days that is among the last HISTORY_DAYS days up to today, or the
+ * last one of all, and sets *n to the number of days from there on. */
+static const struct daily *recent_days(const struct daily *days, size_t *n, int32_t today)
 {
-    size_t dropped = *n > HISTORY_DAYS ? *n - HISTORY_DAYS : 0;
-    *n -= dropped;
-    return days + dropped;
+    for (; *n > 1 && days->day <= (int64_t)today - HISTORY_DAYS; --*n)
+        days++;
+    return days;
 }
 
-/* Sets line, slope, intercept and R^2 of the forecast by least squares. With too few days it only
- * sets f->insufficient. */
-static void forecast_fit_line(const struct series *s, struct forecast *f)
+/* Sets the members that describe the line of least squares. */
+static void forecast_set_line(const struct series *s, struct forecast *f)
 {
     f->insufficient = !series_fit(s, &f->line);
+    f->intercept = f->latest_score;
     if (f->insufficient)
         return;
     f->slope = number_round12(f->line.slope);
@@ -136,80 +135,63 @@ static void forecast_fit_line(const struct series *s, struct forecast *f)
     f->r_squared = number_round12(f->line.r_squared);
 }
 
-/* Returns R^2 of the line without the predicted residual, by the same formula as for least squares,
- * so that the two models can be compared. Returns 0 when all scores are equal. */
-static double ar1_r_squared(const struct ar1_trend *m, const struct series *s)
-{
-    struct moments of_y = moments_of(s->y, s->n);
-    double squares = 0;
-    if (of_y.variance <= 0)
-        return 0;
-    for (size_t i = 0; i < s->n; i++) {
-        double d = s->y[i] - ar1_trend_level(m, s->x[i]);
-        squares += d * d;
-    }
-    return number_clamp(1 - squares / (of_y.variance * (double)(s->n - 1)), 0, 1);
-}
-
-/* Sets ar1, slope, intercept and R^2 of the forecast by AR1_TREND. With too few days it only sets
- * f->insufficient. */
-static void forecast_fit_ar1(const struct series *s, struct forecast *f)
-{
-    f->insufficient = s->n < PREDICTION_MIN_DAYS || !ar1_trend_fit(s->x, s->y, s->n, &f->ar1);
-    if (f->insufficient)
-        return;
-    f->slope = number_round12(ar1_trend_slope(&f->ar1));
-    f->intercept = number_round12(ar1_trend_level(&f->ar1, 0));
-    f->r_squared = number_round12(ar1_r_squared(&f->ar1, s));
-}
-
-/* Sets the members that do not depend on the model, then lets the model set the others. A model
- * that finds too few days sets only `insufficient`: slope and R^2 stay 0, and the intercept stays
- * the latest score. */
-void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
+void forecast_fit(enum prediction_model model, const struct daily *days, size_t n, int32_t today,
                   struct forecast *ret)
 {
-    days = last_days(days, &n);
     struct series scores = {.n = 0};
+    if (days[n - 1].day > today)
+        today = days[n - 1].day;
+    days = recent_days(days, &n, today);
     for (size_t i = 0; i < n; i++)
         series_add(&scores, days, &days[i], days[i].score);
     *ret = (struct forecast){.model = model,
+                             .history = days,
                              .days = n,
+                             .today = today,
                              .day_zero = days[0].day,
                              .latest_score = days[n - 1].score,
                              .interval_level = PREDICTION_LEVEL};
-    ret->intercept = ret->latest_score; /* stays when there are too few days for a line */
+    forecast_set_line(&scores, ret);
     if (model == AR1_TREND)
-        forecast_fit_ar1(&scores, ret);
-    else
-        forecast_fit_line(&scores, ret);
-    ret->trend = trend_of_slope(ret->slope);
+        (void)ar1_trend_fit(scores.x, scores.y, n, &ret->ar1); /* false: insufficient, too */
 }
 
-/* The predictive distribution of a future score: centre + error * T, where T has Student's t
- * distribution with df degrees of freedom, or the normal one when df is 0. With error 0 the score
- * is certain. */
-struct distribution {
-    double centre, error, df;
-};
-
-/* Returns the predictive distribution for a day. With too few days it is normal about the latest
- * score and so wide that any score in [0,1] is plausible. */
-static struct distribution distribution_at(const struct forecast *f, int32_t day)
+/* Returns the number of days from today to `day`, at least 1. */
+static int days_ahead(const struct forecast *f, int32_t day)
 {
-    if (f->insufficient) /* sqrt(1/12) is the standard deviation of the uniform distribution on
-                            [0,1] */
-        return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
+    return day > f->today ? day - f->today : 1;
+}
+
+/* The distribution that a line predicts, of either kind. */
+static struct distribution line_distribution_at(const struct forecast *f, int32_t day)
+{
     double x = (double)day - f->day_zero;
     struct distribution distribution = {.df = (double)f->days - 2};
+    struct line line = f->line;
     if (f->model == AR1_TREND) {
-        ar1_trend_at(&f->ar1, x, &distribution.centre, &distribution.error);
+        ar1_trend_at(&f->ar1, fmax(x, f->ar1.last_x + 1), &distribution.centre,
+                     &distribution.error);
         return distribution;
     }
-    distribution.centre = line_at(&f->line, x);
-    distribution.error = line_error_at(&f->line, x);
-    if (distribution.error < error_min)
-        distribution.error = 0;
+    line.residual = fmax(line.residual, residual_min);
+    distribution.centre = line_at(&line, x);
+    distribution.error = line_error_at(&line, x);
+    return distribution;
+}
+
+/* Returns the predictive distribution for a day. */
+static struct distribution distribution_at(const struct forecast *f, int32_t day)
+{
+    bool has_line = f->model == LEAST_SQUARES || f->model == AR1_TREND;
+    struct distribution distribution;
+    if (has_line && f->insufficient) /* sqrt(1/12): of the uniform distribution on [0,1] */
+        return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
+    if (has_line)
+        return line_distribution_at(f, day);
+    if (f->model == PROJECTION && !f->insufficient)
+        projection_at(f->history, f->days, f->today, days_ahead(f, day), &distribution);
+    else
+        last_value_at(f->history, f->days, f->today, days_ahead(f, day), &distribution);
     return distribution;
 }
 
@@ -221,14 +203,9 @@ static double distribution_margin(const struct distribution *d, double level)
     return d->error * (d->df > 0 ? gsl_cdf_tdist_Pinv(p, d->df) : gsl_cdf_ugaussian_Pinv(p));
 }
 
-/* Returns the probability of from <= score < to; either limit may be infinite. A certain score
- * (error 0) has probability 1 or 0. */
+/* Returns the probability of from <= score < to; either limit may be infinite. */
 static double distribution_between(const struct distribution *d, double from, double to)
 {
-    if (d->error <= 0) {
-        double centre = number_round12(d->centre);
-        return centre >= from && centre < to;
-    }
     double low = (from - d->centre) / d->error, high = (to - d->centre) / d->error;
     if (d->df > 0)
         return gsl_cdf_tdist_P(high, d->df) - gsl_cdf_tdist_P(low, d->df);
@@ -263,19 +240,47 @@ static double level_probability(const struct distribution *d, enum level level, 
     return number_clamp(distribution_between(d, from, to), 0, 1);
 }
 
-/* The interval is computed before the intervention and its two ends are raised like the score. */
+/* Returns the two ends of the interval, raised by the intervention like the score. Limited to
+ * [0,1], they may meet, when a line leaves that range or the intervention closes the whole gap. */
+static struct interval interval_about(const struct distribution *d, double level, double factor,
+                                      double score)
+{
+    const double half = PREDICTION_WIDTH_MIN / 2;
+    double margin = distribution_margin(d, level);
+    double lower = fmin(with_intervention(d->centre - margin, factor), score - half);
+    double upper = fmax(with_intervention(d->centre + margin, factor), score + half);
+    return (struct interval){number_round12(number_clamp(lower, 0, 1 - PREDICTION_WIDTH_MIN)),
+                             number_round12(number_clamp(upper, PREDICTION_WIDTH_MIN, 1)), level};
+}
+
+/* Names the trend by the slope of the line, in score a day, or by the predicted change. Both are
+ * rounded, because 0.51 - 0.5 is a little more than 0.01 in binary. */
+static const char *trend_of(const struct forecast *f, const struct distribution *d)
+{
+    double change = number_round12(number_clamp(d->centre, 0, 1) - f->latest_score);
+    double limit = PREDICTION_TREND_CHANGE, rise = 1, fall = 1;
+    if (f->model == LEAST_SQUARES) {
+        change = f->slope;
+        limit = PREDICTION_TREND_SLOPE;
+    } else {
+        rise = distribution_between(d, f->latest_score, HUGE_VAL);
+        fall = 1 - rise;
+    }
+    if (change > limit && rise >= PREDICTION_TREND_PROBABILITY)
+        return "improving";
+    return change < -limit && fall >= PREDICTION_TREND_PROBABILITY ? "declining" : "stable";
+}
+
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret)
 {
     struct distribution distribution = distribution_at(f, day);
-    double margin = distribution_margin(&distribution, f->interval_level);
     double score = with_intervention(distribution.centre, factor);
+    double most = f->insufficient ? insufficient_confidence_max : confidence_max;
     *ret = (struct prediction){.day = day, .score = score, .level = mastery_level(score)};
-    ret->interval = (struct interval){with_intervention(distribution.centre - margin, factor),
-                                      with_intervention(distribution.centre + margin, factor),
-                                      f->interval_level};
-    ret->confidence = number_round12(level_probability(&distribution, ret->level, factor));
-    if (f->insufficient)
-        ret->confidence = fmin(ret->confidence, insufficient_confidence_max);
+    ret->interval = interval_about(&distribution, f->interval_level, factor, score);
+    ret->confidence =
+        fmin(number_round12(level_probability(&distribution, ret->level, factor)), most);
+    ret->trend = trend_of(f, &distribution);
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
@@ -295,24 +300,25 @@ static double series_at(enum prediction_model model, const struct series *s, dou
 
 /* Predicts one component from the days on which it has evidence; 0 when there are none. series_at
  * handles too few days. forecast_components (prediction.h) describes the arguments. */
-static double component_at(enum prediction_model model, const struct daily *days, size_t n,
-                           int component, int32_t day, double factor)
+static double component_at(const struct forecast *f, int component, int32_t day, double factor)
 {
     struct series values = {.n = 0};
-    for (size_t i = 0; i < n; i++)
-        if (days[i].known >> component & 1) /* there is evidence of the component on that day */
-            series_add(&values, days, &days[i], days[i].components[component]);
+    for (size_t i = 0; i < f->days; i++)
+        if (f->history[i].known >> component & 1) /* there is evidence of it on that day */
+            series_add(&values, f->history, &f->history[i], f->history[i].components[component]);
     if (values.n == 0)
         return 0;
-    return with_intervention(series_at(model, &values, (double)day - days[0].day), factor);
+    return with_intervention(series_at(f->model, &values, (double)day - f->day_zero), factor);
 }
 
-void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
-                         int32_t day, double factor, double ret[COMPONENTS])
+void forecast_components(const struct forecast *f, int32_t day, double factor,
+                         double ret[COMPONENTS])
 {
-    days = last_days(days, &n);
     for (int c = 0; c < COMPONENTS; c++)
-        ret[c] = component_at(model, days, n, c, day, factor);
+        ret[c] = component_at(f, c, day, factor);
+    if (f->model == PROJECTION && !f->insufficient && projection_has_activity(f->history, f->days))
+        ret[CONSISTENCY] = with_intervention(
+            projection_consistency(f->history, f->days, f->today, days_ahead(f, day)), factor);
 }
 
 /* Returns the last of the days that is not after `day`; NULL when all are later. */

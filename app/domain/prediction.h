@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predicts a student's score by a straight line through the daily scores.
+/* Predicts a student's score from the daily scores, by one of four models. "projection" counts
+ * active days forward (projection.h), "last_value" says that the score stays, "least_squares" draws
+ * a line and "trend_with_memory" a line with correlated residuals (ar1_trend.h).
  *
- * A prediction is the value of the line on a day, limited to [0,1]. It comes with the interval that
- * contains a new observation with a given probability. All results are finite and rounded to 12
- * decimals, except those in struct line. Formulas of least squares: Draper and Smith, "Applied
- * Regression Analysis", sections 1.2 to 1.4 and 3.1 (docs/mastery-model.md, Prediction). */
+ * A prediction is a score in [0,1] with the interval that contains the true score with a given
+ * probability. An interval is never narrower than PREDICTION_WIDTH_MIN, and no confidence is 1. All
+ * results are finite and rounded to 12 decimals, except those in struct line. Formulas of least
+ * squares: Draper and Smith, "Applied Regression Analysis", sections 1.2 to 1.4 and 3.1
+ * (docs/mastery-model.md, Prediction). */
 #ifndef DOMAIN_PREDICTION_H
 #define DOMAIN_PREDICTION_H
 
@@ -16,14 +19,17 @@
 #include "app/domain/daily.h"
 #include "app/domain/statistics.h"
 
-#define PREDICTION_MODEL_VERSION      "1.0.0"
+#define PREDICTION_MODEL_VERSION      "2.0.0"
 #define PREDICTION_LEVEL              0.9   /* probability of the interval, unless requested */
+#define PREDICTION_WIDTH_MIN          0.01  /* smallest distance of the ends of an interval */
 #define PREDICTION_TREND_SLOPE        0.002 /* in score a day; a flatter line is "stable" */
+#define PREDICTION_TREND_CHANGE       0.01  /* of the score; a smaller one is "stable" */
+#define PREDICTION_TREND_PROBABILITY  0.6   /* of a change in that direction; less is "stable" */
 #define PREDICTION_INTERVENTION_BELOW 0.5   /* students with a lower predicted score need help */
-enum { PREDICTION_MIN_DAYS = 3 };           /* fewest daily scores for a line */
+enum { PREDICTION_MIN_DAYS = 3 };           /* fewest daily scores for anything but the latest */
 
 /* The models; mastery-ctl backtest compares their errors on stored histories. */
-enum prediction_model { LEAST_SQUARES, AR1_TREND, PREDICTION_MODELS };
+enum prediction_model { PROJECTION, LEAST_SQUARES, AR1_TREND, LAST_VALUE, PREDICTION_MODELS };
 extern const char *const prediction_model_names[PREDICTION_MODELS + 1]; /* ends with NULL */
 
 /* A line y = y_mean + slope * (x - x_mean), fitted to n points. It is centred, so that large x
@@ -43,48 +49,60 @@ double line_at(const struct line *l, double x); /* value of the line at x */
  * sxx). */
 double line_error_at(const struct line *l, double x);
 
-/* A model that is fitted to the daily scores of one student. */
+/* A model that is fitted to the daily scores of one student. It points to them: they must live as
+ * long. Whatever the model, slope, intercept and r_squared describe the line of least squares. */
 struct forecast {
     enum prediction_model model;
-    struct ar1_trend ar1; /* fit by AR1_TREND; n is 0 while insufficient or for LEAST_SQUARES */
-    struct line line;     /* fit by LEAST_SQUARES, x: days since day_zero; n is 0 likewise */
+    const struct daily *history; /* the days used: those of the last HISTORY_DAYS days */
+    size_t days;                 /* number of days used, at least 1 */
+    int32_t today;               /* in days since 1970-01-01, not before the last day used */
     bool insufficient; /* fewer than PREDICTION_MIN_DAYS days: predicts the latest score, slope 0 */
-    size_t days;       /* number of daily scores used, at most HISTORY_DAYS */
-    int32_t day_zero;  /* first day used, in days since 1970-01-01 */
+    struct ar1_trend ar1;  /* fitted for AR1_TREND, unless insufficient; else n is 0 */
+    struct line line;      /* x: days since day_zero; n is 0 while insufficient */
+    int32_t day_zero;      /* first day used, in days since 1970-01-01 */
     double latest_score;   /* score of the last day used */
-    double slope;          /* change of the score a day */
-    double intercept;      /* value of the line on day_zero */
-    double r_squared;      /* share of the variance of the scores that the line explains */
+    double slope;          /* change of the line a day; 0 while insufficient */
+    double intercept;      /* value of the line on day_zero; the latest score while insufficient */
+    double r_squared;      /* share of the variance that the line explains; 0 while insufficient */
     double interval_level; /* probability of the intervals, in (0,1); by default PREDICTION_LEVEL */
-    const char *trend;     /* "improving", "declining" or "stable", by the slope */
 };
-/* Fits the model to n >= 1 days, which are in order of time; uses the last HISTORY_DAYS of them. */
-void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
+/* Fits the model to n >= 1 days, which are in order of time. Uses those of the last HISTORY_DAYS
+ * days up to today, or only the last one when all are older. today: days since 1970-01-01; when the
+ * last day is later (an event may be dated an hour ahead), that day counts as today. */
+void forecast_fit(enum prediction_model model, const struct daily *days, size_t n, int32_t today,
                   struct forecast *ret);
 
 /* A predicted score. */
 struct prediction {
-    int32_t day;              /* the predicted day, in days since 1970-01-01 */
-    double score;             /* the predicted score, in [0,1] */
-    struct interval interval; /* ends within [0,1] */
-    double confidence;        /* probability that the true score will have `level` */
+    int32_t day;  /* the predicted day, in days since 1970-01-01 */
+    double score; /* the predicted score, in [0,1] */
+    struct interval
+        interval;      /* contains the score; ends within [0,1], PREDICTION_WIDTH_MIN apart */
+    double confidence; /* probability that the true score will have `level`, below 1 */
     enum level level;
+    const char *trend;        /* "improving", "declining" or "stable", without the intervention */
     bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */
 };
 /* Predicts the score of a day. factor: the effect of an intervention, in [0,1]; 0 means no
  * intervention. The intervention raises a score y to y + factor * (1 - y), and the ends of the
- * interval likewise.
+ * interval likewise. The line of LEAST_SQUARES has a value on any day; for the other
+ * models a day up to today is like tomorrow.
  *
- * An insufficient forecast has no spread of its own. It uses a normal distribution with standard
- * deviation 1/sqrt(12), that of the uniform distribution on [0,1], and a confidence of at most 0.3.
- */
+ * The trend is that of the slope for LEAST_SQUARES. For the other models the score rises or falls
+ * when it changes by more than PREDICTION_TREND_CHANGE, in a direction that has the probability
+ * PREDICTION_TREND_PROBABILITY or more.
+ *
+ * An insufficient forecast predicts the latest score with a confidence of at most 0.3, by
+ * LAST_VALUE or, as lines have no spread of their own then, by a normal distribution with standard
+ * deviation 1/sqrt(12), that of the uniform distribution on [0,1]. */
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret);
 
-/* Predicts each component by a line of its own through the days with evidence of it, within [0,1].
- * With fewer than PREDICTION_MIN_DAYS such days the prediction is the latest value, without any it
- * is 0. factor: as in forecast_at. */
-void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
-                         int32_t day, double factor, double ret[COMPONENTS]);
+/* Predicts each component by the same model, within [0,1]: PROJECTION counts consistency forward,
+ * the lines go through the days with evidence of the component. Otherwise, and for a line with
+ * fewer than PREDICTION_MIN_DAYS such days, the prediction is the latest value; without any it is
+ * 0. factor: as in forecast_at. */
+void forecast_components(const struct forecast *f, int32_t day, double factor,
+                         double ret[COMPONENTS]);
 
 /* Help for a student, such as a tutor; raises a predicted score by its factor (forecast_at). */
 enum intervention { TUTORING, PRACTICE_SESSIONS, GUIDED_REVIEW, INTERVENTIONS };

@@ -7,9 +7,10 @@
 
 #include "app/base/clock.h"
 #include "app/base/json_write.h"
+#include "app/domain/topics.h"
 #include "app/http/validate.h"
 
-enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, TOPICS_MAX = 50, COUNT_MAX = 1000000 };
+enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, COUNT_MAX = 1000000 };
 /* Upper limits of the numbers in an event's data. No real event has more; larger values would only
  * distort sums. */
 #define SECONDS_MAX 1e9
@@ -69,7 +70,7 @@ struct quality_data {
     {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = SECONDS_MAX}
 #define TOPICS(data) \
     {FIELD("topic_ids", RULE_IDS, data, topics, "Topics it belongs to"), \
-     OPTIONAL, .max = TOPICS_MAX}
+     OPTIONAL, .max = EVENT_TOPICS_MAX}
 
 static const struct rule exercise_rules[] = {
     REFERENCE("exercise_id", exercise_data, id, "The exercise"),
@@ -187,11 +188,13 @@ static void event_input_convert(struct event_input *in, union event_data *data)
     case EXERCISE_COMPLETED:
         data->exercise.e.difficulty = (enum difficulty)data->exercise.difficulty;
         in->event = event_of_exercise(&data->exercise.e, in->at_ms);
+        in->event.topics = data->exercise.topics;
         in->warnings = warnings_of_exercise(&data->exercise.e);
         break;
     case QUIZ_COMPLETED:
         data->quiz.q.difficulty = (enum difficulty)data->quiz.difficulty;
         in->event = event_of_quiz(&data->quiz.q, in->at_ms);
+        in->event.topics = data->quiz.topics;
         in->warnings = warnings_of_quiz(&data->quiz.q);
         break;
     case LESSON_VIEWED: in->event = event_of_lesson(&data->lesson.l, in->at_ms); break;

@@ -171,14 +171,14 @@ static enum step predict_trajectory(struct exchange *x)
         return history_queue(x, in->student) ? STEP_MORE : STEP_DONE;
     if (!history_parse_consented(x, x->state, &history))
         return STEP_DONE;
-    predict_fit(&x->engine->config, &history, &forecast);
+    predict_fit(&x->engine->config, predict_model(&x->engine->config), &history, today, &forecast);
     for (int i = 0; i < in->days; i++)
         forecast_at(&forecast, today + i + 1, /* factor: no intervention */ 0, &points[i]);
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
     trajectory_write_points(&w, points, (int)in->days, today);
     trajectory_write_interventions(&w, points, (int)in->days, today);
-    jw_text(&w, "overall_trend", forecast.trend);
+    jw_text(&w, "overall_trend", points[in->days - 1].trend);
     jw_object(&w, "metadata");
     predict_write_model(&w, &forecast);
     jw_object_end(&w);

@@ -7,11 +7,13 @@ static const struct route_table *const areas[] = {
     /* clang-format off */
     &ops_routes,
     &mastery_routes,
+    &mastery_topics_routes,
     &ingest_routes,
     &events_routes,
     &xapi_routes,
     &recommendation_routes,
     &cohort_routes,
+    &cohort_overview_routes,
     &audit_routes,
     &prediction_routes,
     &analytics_routes,

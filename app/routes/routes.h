@@ -8,10 +8,12 @@
 
 extern const struct route_table ops_routes;
 extern const struct route_table mastery_routes;
+extern const struct route_table mastery_topics_routes;
 extern const struct route_table ingest_routes;
 extern const struct route_table events_routes;
 extern const struct route_table recommendation_routes;
 extern const struct route_table cohort_routes;
+extern const struct route_table cohort_overview_routes;
 extern const struct route_table audit_routes;
 extern const struct route_table prediction_routes;
 extern const struct route_table analytics_routes;

@@ -32,9 +32,10 @@ enum prediction_model predict_model(const struct config *config)
     return (enum prediction_model)model;
 }
 
-void predict_fit(const struct config *config, const struct history *history, struct forecast *ret)
+void predict_fit(const struct config *config, enum prediction_model model,
+                 const struct history *history, int32_t today, struct forecast *ret)
 {
-    forecast_fit(predict_model(config), history->days, history->n, ret);
+    forecast_fit(model, history->days, history->n, today, ret);
     ret->interval_level = config->prediction_interval;
 }
 
@@ -174,7 +175,6 @@ static void predict_write_impact(struct jw *w, const struct predict *p,
  * time when the prediction was made; a cached prediction keeps it. */
 static void predict_write_members(struct jw *w, const struct predict *p,
                                   const struct prediction *prediction,
-                                  const struct forecast *forecast,
                                   const double components[COMPONENTS])
 {
     jw_bool(w, "success", true);
@@ -182,7 +182,7 @@ static void predict_write_members(struct jw *w, const struct predict *p,
     jw_number(w, "predicted_score", prediction->score);
     jw_number(w, "confidence", prediction->confidence);
     statistics_write_interval(w, "interval", &prediction->interval);
-    jw_text(w, "trend", forecast->trend);
+    jw_text(w, "trend", prediction->trend);
     jw_bool(w, "intervention_needed", prediction->intervention_needed);
     jw_int(w, "timeframe_days", p->days_ahead);
     jw_text(w, "predicted_level", level_names[prediction->level]);
@@ -197,17 +197,17 @@ static struct str predict_make(const struct predict *p, const struct config *con
                                struct prediction *ret)
 {
     double factor = predict_factor(config, p->intervention), components[COMPONENTS];
-    int32_t day = day_of_ms(p->now_ms) + p->days_ahead;
+    int32_t today = day_of_ms(p->now_ms), day = today + p->days_ahead;
     struct forecast forecast;
     struct buf out;
     struct jw w = {.out = &out};
 
     buf_init(&out, arena);
     (void)buf_reserve(&out, 1024);
-    predict_fit(config, history, &forecast);
+    predict_fit(config, predict_model(config), history, today, &forecast);
     forecast_at(&forecast, day, factor, ret);
-    forecast_components(forecast.model, history->days, history->n, day, factor, components);
-    predict_write_members(&w, p, ret, &forecast, components);
+    forecast_components(&forecast, day, factor, components);
+    predict_write_members(&w, p, ret, components);
     jw_object(&w, "metadata");
     predict_write_model(&w, &forecast);
     if (p->intervention != NO_INTERVENTION)

@@ -18,8 +18,10 @@ enum { NO_INTERVENTION = INTERVENTIONS };
 double predict_factor(const struct config *config, int intervention);
 /* Returns the configured model. */
 enum prediction_model predict_model(const struct config *config);
-/* Fits the configured model to the history, for intervals of the configured level. */
-void predict_fit(const struct config *config, const struct history *history, struct forecast *ret);
+/* Fits the model to the history, for intervals of the configured level. The forecast points to the
+ * history. today: in days since 1970-01-01. */
+void predict_fit(const struct config *config, enum prediction_model model,
+                 const struct history *history, int32_t today, struct forecast *ret);
 /* Writes those members of `metadata` that every prediction has. The caller begins and ends the
  * object. */
 void predict_write_model(struct jw *w, const struct forecast *forecast);

@@ -76,9 +76,15 @@ static bool record_queue_write(struct record *r, struct engine *engine, struct p
                                     .days = days,
                                     .day_count = day_count,
                                     .base = base && !mastery_state_empty(base) ? base : NULL};
+    struct topic topics[EVENT_TOPICS_MAX];
     struct mastery_state *current = &days[day_count - 1];
     struct str new_packed = {0};
 
+    if (r->kind == RECORD_EVENT) { /* nothing else says anything about topics */
+        change.topics = topics;
+        change.topic_count = topics_of_event(&r->event, topics);
+        change.now_ms = r->now_ms;
+    }
     current->revision++;
     current->updated_at_ms = r->now_ms;
     r->state = *current;

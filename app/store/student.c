@@ -9,6 +9,7 @@
 #include "app/base/clock.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
+#include "app/store/topics.h"
 
 /* Reads the fields m, s and c of the profile. c must be the last field of the reply:
  * student_has_withdrawn relies on it. */
@@ -103,7 +104,7 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     enum reply_result result = REPLY_ERROR;
 
     mastery_state_init(ret);
-    if (reply_array(command->reply, 2, &fields) == REPLY_OK && fields == 2)
+    if (reply_array(command->reply, 3, &fields) == REPLY_OK && fields >= 2)
         result = reply_text(reply_at(command->reply, 0), &packed);
     if (result == REPLY_ERROR)
         reply_problem(command->reply, p);
@@ -226,18 +227,31 @@ static void student_put_days(struct day_writer *w, const struct student_change *
     }
 }
 
+/* Adds the three arguments of an event with topics. */
+static void student_put_topics(struct day_writer *w, const struct student_change *change)
+{
+    struct arena *arena = w->pipeline->arena;
+
+    if (change->topic_count == 0)
+        return;
+    *w->arg++ = topics_pack(arena, change->topics, change->topic_count);
+    *w->arg++ = command_int(arena, change->now_ms);
+    *w->arg++ = command_int(arena, change->now_ms + STATE_AHEAD_MAX_MS);
+}
+
 /* Queues the script student_change. Its keys are profile, tombstone (key that exists once the
  * student's erasure has begun), journal, marks, and one per snapshot and opening. Its arguments are
  * expected state, new state, result, journal entry, event id, mark, and two per snapshot and
- * opening. The arguments are made apart, because they follow keys whose number is not known yet. */
+ * opening, and three for topics. The arguments are made apart, because they follow keys whose
+ * number is not known yet. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
-    enum { FIXED_KEYS = 4, FIXED_ARGS = 6 };
+    enum { FIXED_KEYS = 4, FIXED_ARGS = 6, TOPIC_ARGS = 3, FIXED = FIXED_ARGS + TOPIC_ARGS };
     struct arena *arena = pipeline->arena;
     size_t records_max = 2 * change->day_count; /* snapshots and openings */
-    struct str *argv = arena_array(arena, FIXED_KEYS + FIXED_ARGS + 3 * records_max, sizeof(*argv));
-    struct str *args = arena_array(arena, FIXED_ARGS + 2 * records_max, sizeof(*args));
+    struct str *argv = arena_array(arena, FIXED_KEYS + FIXED + 3 * records_max, sizeof(*argv));
+    struct str *args = arena_array(arena, FIXED + 2 * records_max, sizeof(*args));
     struct day_writer w = {.pipeline = pipeline, .student = change->student};
 
     if (!argv || !args) /* a command without arguments marks the pipeline as failed */
@@ -256,6 +270,7 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
     w.key = argv + FIXED_KEYS;
     w.arg = args + FIXED_ARGS;
     student_put_days(&w, change, *ret_packed);
+    student_put_topics(&w, change);
     memcpy(w.key, args, (size_t)(w.arg - args) * sizeof(*args));
     return pipeline_add_script(pipeline, &script_student_change, (int)(w.key - argv),
                                (int)(w.key - argv + (w.arg - args)), argv);

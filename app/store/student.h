@@ -10,6 +10,7 @@
 #include "app/base/problem.h"
 #include "app/domain/consent.h"
 #include "app/domain/mastery.h"
+#include "app/domain/topics.h"
 #include "app/store/pipeline.h"
 #include "app/store/reply.h"
 
@@ -49,7 +50,7 @@ bool student_parse_profile(const struct command *command, struct student_profile
 
 /* Reads the state without the result, which is a fifth of the bytes. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
-/* Parses the reply to student_cmd_state. *ret is the initial mastery state if the student has none.
+/* Parses the reply to student_cmd_state or student_cmd_topics (topics.h). *ret is the initial mastery state if the student has none.
  */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
@@ -100,6 +101,10 @@ struct student_change {
     /* Text of the mark: stored with event_id, returned when the event is repeated; may be empty. */
     struct str mark;
     int32_t event_day; /* UTC day of the event (days since 1970-01-01) */
+    /* The event's observations of topics, which the script adds to the stored topics. */
+    const struct topic *topics;
+    size_t topic_count;
+    int64_t now_ms; /* used only with topics */
 };
 
 /* Queues the change. *ret_packed: the packed state that it will leave. */

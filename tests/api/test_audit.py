@@ -159,6 +159,7 @@ def test_each_personal_read_route_is_counted(school, student):
     paths = {
         "mastery-history": ("GET", f"/api/v1/mastery/history/{student}", None),
         "mastery-statistics": ("GET", f"/api/v1/mastery/statistics/{student}", None),
+        "mastery-topics": ("GET", f"/api/v1/mastery/topics/{student}", None),
         "prediction-next-week": ("POST", "/api/v1/predictions/next-week", {"student_id": student}),
         "recommendations-adaptive": ("POST", "/api/v1/recommendations/adaptive", {"student_id": student}),
         "analytics-comprehensive": (

@@ -423,6 +423,7 @@ def test_the_backtest_leaves_him_out(engine, admin):
 def test_his_own_history_stays_readable(admin, without_analytics):
     assert_ok(admin.get(f"/api/v1/mastery/history/{without_analytics}"))
     assert_ok(admin.get(f"/api/v1/mastery/statistics/{without_analytics}"))
+    assert_ok(admin.get(f"/api/v1/mastery/topics/{without_analytics}"))
 
 
 def test_rights_come_before_consent(as_user, without_analytics):

@@ -22,6 +22,7 @@ ROUTES = {
     CALCULATE: {"POST"},
     "/api/v1/mastery/history/someone": {"GET"},
     "/api/v1/mastery/statistics/someone": {"GET"},
+    "/api/v1/mastery/topics/someone": {"GET"},
     "/api/v1/cohorts": {"GET"},
     "/api/v1/cohorts/some": {"GET", "PUT", "DELETE"},
 }

@@ -263,7 +263,7 @@ SHARE = ["0.5", True, [], {}, -0.001, 1.001, 1e300]
 SECONDS = ["1", False, [], {}, -1, 1e10]
 COUNT = ["1", True, [], {}, -1, 1.5, 10**7, 10**30]
 WORD = ["", "Easy", "other", 1, None, [], {}]
-TOPICS = ["loops", 1, {}, [1], ["a b"], ["a", "a"], [str(i) for i in range(51)]]
+TOPICS = ["loops", 1, {}, [1], ["a b"], ["a", "a"], [str(i) for i in range(21)]]
 # field: (bad values, required)
 BAD = {
     "exercise.completed": {

@@ -16,8 +16,10 @@ ENDPOINTS = [
     "/api/v1/mastery/calculate",
     "/api/v1/mastery/history/{student_id}",
     "/api/v1/mastery/statistics/{student_id}",
+    "/api/v1/mastery/topics/{student_id}",
     "/api/v1/cohorts",
     "/api/v1/cohorts/{cohort_id}",
+    "/api/v1/cohorts/{cohort_id}/overview",
 ]
 
 

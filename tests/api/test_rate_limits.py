@@ -38,6 +38,7 @@ def calls(engine, endpoint):
         "statistics": (10, "GET", f"/api/v1/mastery/statistics/{student}", None),
         "reset metrics": (10, "POST", "/metrics/reset", None),
         "history": (20, "GET", f"/api/v1/mastery/history/{student}", None),
+        "topics": (20, "GET", f"/api/v1/mastery/topics/{student}", None),
         "cohorts": (20, "GET", "/api/v1/cohorts", None),
         "calculate": (30, "POST", "/api/v1/mastery/calculate", body),
         "query": (50, "POST", "/api/v1/mastery/query", body),
@@ -72,7 +73,7 @@ def test_quick_health_requests_meet_the_limit(limited, address):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["statistics", "reset metrics", "history", "cohorts", "calculate", "query"]
+    "endpoint", ["statistics", "reset metrics", "history", "topics", "cohorts", "calculate", "query"]
 )
 def test_one_request_over_the_limit_is_the_one_refused(limited, address, endpoint):
     limit, *request = calls(limited, endpoint)

@@ -46,6 +46,7 @@ class Stage:
             ),
             "history": ("GET", f"/api/v1/mastery/history/{student}", None),
             "statistics": ("GET", f"/api/v1/mastery/statistics/{student}", None),
+            "topics": ("GET", f"/api/v1/mastery/topics/{student}", None),
             "read cohort": ("GET", f"/api/v1/cohorts/{cohort}", None),
             "list cohorts": ("GET", "/api/v1/cohorts", None),
             "write cohort": ("PUT", f"/api/v1/cohorts/{cohort}", self.own_roster),
@@ -65,7 +66,7 @@ def stage(engine):
     return Stage(engine)
 
 
-STUDENT_ENDPOINTS = ["query", "calculate", "history", "statistics"]
+STUDENT_ENDPOINTS = ["query", "calculate", "history", "statistics", "topics"]
 COHORT_WRITES = ["write cohort", "delete cohort", "reset metrics"]
 EVERY_ENDPOINT = [*STUDENT_ENDPOINTS, "read cohort", "list cohorts", *COHORT_WRITES]
 
@@ -147,7 +148,7 @@ def without_ids_of_the_request(response):
 @pytest.mark.parametrize("caller", ["student", "teacher"])
 def test_refusal_does_not_tell_whether_a_student_exists(stage, caller):
     token, client = stage.token(caller), stage.engine.client()
-    for path in ("/api/v1/mastery/history/{}", "/api/v1/mastery/statistics/{}"):
+    for path in ("/api/v1/mastery/history/{}", "/api/v1/mastery/statistics/{}", "/api/v1/mastery/topics/{}"):
         existing, missing = (
             client.get(path.format(who), token=token) for who in (stage.other, fresh_id())
         )

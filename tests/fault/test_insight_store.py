@@ -46,7 +46,8 @@ def test_without_a_store_it_is_503(start_engine):
     students, cohort = [fresh_id(), fresh_id()], fresh_id("c")
     store = RedisProcess(engine)
     store.kill()
-    for request in requests(students, cohort):
+    overview = ("GET", f"/api/v1/cohorts/{cohort}/overview", None)
+    for request in [*requests(students, cohort), overview]:
         assert_problem(ask(engine.admin(), *request), 503, "SERVICE_UNAVAILABLE")
         teacher = engine.client(fresh_id("t"), "teacher")
         assert_problem(ask(teacher, *request), 503, "SERVICE_UNAVAILABLE")

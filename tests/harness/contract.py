@@ -161,6 +161,7 @@ ROWS = [
     row("GET", [_V1 + "xapi/about", "/xapi/about"], "open"),
     row("GET", _V1 + "mastery/history/{student_id}", "student data", query="?days=7"),
     row("GET", _V1 + "mastery/statistics/{student_id}", "student data"),
+    row("GET", _V1 + "mastery/topics/{student_id}", "student data", query="?limit=3"),
     row("POST", _predictions("next-week"), "student data", _student()),
     row("POST", _predictions("trajectory"), "student data", _student()),
     row(
@@ -247,6 +248,7 @@ ROWS = [
     row("DELETE", _V1 + "batch/mastery/{batch_id}", "admin", status=(202, 409)),
     row("GET", _V1 + "cohorts", "list cohorts"),
     row("GET", _COHORT, "read a cohort"),
+    row("GET", _COHORT + "/overview", "read a cohort", query="?sort=mastery"),
     row("PUT", _COHORT, "admin", lambda s: s.roster),
     row("DELETE", _V1 + "cohorts/{spare_cohort_id}", "admin", status=(200, 404)),
     row(

@@ -157,6 +157,9 @@ class Student(Person):
     def statistics(self):
         self.get("/api/v1/mastery/statistics/{student_id}", f"/api/v1/mastery/statistics/{self.name}")
 
+    def topics(self):
+        self.get("/api/v1/mastery/topics/{student_id}", f"/api/v1/mastery/topics/{self.name}?limit=20")
+
     def next_week(self):
         self.post("/api/v1/predictions/next-week", self.body())
 
@@ -221,7 +224,7 @@ class Student(Person):
     def tasks(self):
         return [
             (12, self.query), (2, self.calculate), (22, self.ingest), (3, self.cloudevents), (11, self.statement), (5, self.history),
-            (2.5, self.statistics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
+            (2.5, self.statistics), (3, self.topics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
             (2, self.accuracy), (1, self.prediction_config), (4, self.adaptive), (2, self.learning_path),
             (6, self.compact), (3, self.feedback), (3, self.recommendation_history), (1, self.recommendation_config),
             (6, self.mastery_history), (5, self.comprehensive), (1, self.analytics_config), (1.5, self.consents),
@@ -271,13 +274,17 @@ class Teacher(Person):
     def my_class(self):
         self.get("/api/v1/cohorts/{cohort_id}", f"/api/v1/cohorts/{self.cohort}")
 
+    def overview(self):
+        self.get("/api/v1/cohorts/{cohort_id}/overview", f"/api/v1/cohorts/{self.cohort}/overview")
+
     def classes(self):
         self.get("/api/v1/cohorts")
 
     def tasks(self):
         return [
             (28, self.query), (6, self.history), (16, self.mastery_history), (16, self.comprehensive),
-            (6, self.next_week), (12, self.compare_students), (8, self.compare), (4, self.my_class), (4, self.classes),
+            (6, self.next_week), (12, self.compare_students), (8, self.compare), (4, self.my_class), (4, self.overview),
+            (4, self.classes),
         ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ static double mean_rho(const struct ar1_trend *m)
 {
     double rho = 0;
 
-    for (size_t i = 0; i < AR1_TREND_RHOS; i++)
+    for (size_t i = 0; i < AR1_TREND_FITS; i++)
         rho += m->v[i].weight * m->v[i].rho;
     return rho;
 }
@@ -74,8 +74,10 @@ static void intervals_of_90_percent_cover_87_to_93(void)
         double x[DAYS + AHEAD], y[DAYS + AHEAD], centre, error;
         struct ar1_trend m;
 
-        simulate(rng, gsl_ran_flat(rng, 0.3, 0.97), gsl_ran_gaussian(rng, AR1_TREND_SLOPE_SD),
-                 DAYS + AHEAD, x, y);
+        double slope_sd = ar1_trend_slope_sds[gsl_rng_uniform(rng) > ar1_trend_slope_sd_priors[0]];
+
+        simulate(rng, gsl_ran_flat(rng, 0.3, 0.97), gsl_ran_gaussian(rng, slope_sd), DAYS + AHEAD,
+                 x, y);
         CU_ASSERT_TRUE(ar1_trend_fit(x, y, DAYS, &m));
         ar1_trend_at(&m, x[DAYS + AHEAD - 1], &centre, &error);
         covered += fabs(y[DAYS + AHEAD - 1] - centre) <= 1.6715527 * error; /* t(0.95, 58) */
@@ -97,8 +99,6 @@ static void an_exact_line_goes_on(void)
     ar1_trend_at(&m, DAYS + 9, &centre, &error);
     CU_ASSERT_DOUBLE_EQUAL(centre, 0.2 + 0.004 * (DAYS + 9), 1e-5);
     CU_ASSERT(error < 1e-3);
-    CU_ASSERT_DOUBLE_EQUAL(ar1_trend_slope(&m), 0.004, 1e-6);
-    CU_ASSERT_DOUBLE_EQUAL(ar1_trend_level(&m, 0), 0.2, 1e-5);
 }
 
 static void equal_scores_stay(void)
@@ -124,7 +124,7 @@ static void weights_sum_to_one_and_all_is_finite(void)
             struct ar1_trend m;
 
             CU_ASSERT_TRUE(ar1_trend_fit(x[k], y[i], 4, &m));
-            for (size_t r = 0; r < AR1_TREND_RHOS; r++)
+            for (size_t r = 0; r < AR1_TREND_FITS; r++)
                 sum += m.v[r].weight;
             CU_ASSERT_DOUBLE_EQUAL(sum, 1, 1e-12);
             ar1_trend_at(&m, x[k][3] + 30, &centre, &error);

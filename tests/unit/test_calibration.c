@@ -27,14 +27,14 @@ static double score_on(const struct learner *l, int day, gsl_rng *rng)
 }
 
 /* The line stays between 0.2 and 0.8 and the noise small, so that no score leaves [0,1], where the
- * model is valid. */
+ * model is valid. The noise is above the floor of 0.02, below which intervals are too wide. */
 static void simulate_learner(struct learner *l, gsl_rng *rng)
 {
     double share_of_days = gsl_ran_flat(rng, 0.1, 1);
 
     *l = (struct learner){.start = gsl_ran_flat(rng, 0.35, 0.65),
                           .slope = gsl_ran_flat(rng, -0.001, 0.001),
-                          .noise = gsl_ran_flat(rng, 0.005, 0.04)};
+                          .noise = gsl_ran_flat(rng, 0.025, 0.05)};
     for (int day = 0; day < HISTORY_DAYS; day++) {
         if (gsl_rng_uniform(rng) < share_of_days)
             l->days[l->n++] = (struct daily){.day = ORIGIN + day, .score = score_on(l, day, rng)};
@@ -65,7 +65,7 @@ static struct outcome measure_outcome(int days_ahead)
         simulate_learner(&l, rng);
         if (l.n < PREDICTION_MIN_DAYS)
             continue;
-        forecast_fit(LEAST_SQUARES, l.days, l.n, &forecast);
+        forecast_fit(LEAST_SQUARES, l.days, l.n, ORIGIN + HISTORY_DAYS - 1, &forecast);
         forecast_at(&forecast, ORIGIN + HISTORY_DAYS - 1 + days_ahead, 0, &p);
         double truth = score_on(&l, HISTORY_DAYS - 1 + days_ahead, rng);
         double hit = mastery_level(truth) == p.level;

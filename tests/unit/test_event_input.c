@@ -105,6 +105,27 @@ static const struct bad {
 };
 /* clang-format on */
 
+static void exercises_and_quizzes_have_their_topics(void)
+{
+    static const char *const json[] = {
+        HEAD("exercise.completed") "\"exercise_id\":\"e\",\"difficulty\":\"hard\","
+                                   "\"time_spent_seconds\":60,\"completion_rate\":1,"
+                                   "\"correctness\":1,\"topic_ids\":[\"a\",\"b\"]" TAIL,
+        HEAD("quiz.completed") "\"quiz_id\":\"q\",\"score\":1,\"questions_total\":5,"
+                               "\"questions_correct\":5,\"time_spent_seconds\":9,"
+                               "\"topic_ids\":[\"a\",\"b\"]" TAIL,
+    };
+
+    for (size_t i = 0; i < COUNT(json); i++) {
+        struct problem p = {0};
+        struct event_input in;
+
+        CU_ASSERT_TRUE_FATAL(read_event(json[i], &in, &p));
+        CU_ASSERT_EQUAL_FATAL(in.event.topics.n, 2);
+        CU_ASSERT_TRUE(str_equal(in.event.topics.v[1], STR("b")));
+    }
+}
+
 static void each_type_gives_its_observations_and_warnings(void)
 {
     for (size_t i = 0; i < COUNT(good); i++) {
@@ -224,6 +245,7 @@ void event_input_tests(void)
     CU_pSuite suite = CU_add_suite("event_input", open_arena, close_arena);
 
     CU_ADD_TEST(suite, each_type_gives_its_observations_and_warnings);
+    CU_ADD_TEST(suite, exercises_and_quizzes_have_their_topics);
     CU_ADD_TEST(suite, exactly_the_wrong_fields_are_reported);
     CU_ADD_TEST(suite, events_from_90_days_ago_to_an_hour_ahead_are_accepted);
     CU_ADD_TEST(suite, event_ids_are_8_to_64_visible_ascii_characters);

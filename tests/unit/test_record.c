@@ -114,6 +114,7 @@ static void run_mget(const struct command *command, struct buf *out)
 static void run_change(const struct command *command, struct buf *out)
 {
     const struct str *keys = command->argv, *args = command->argv + command->key_count;
+    const int snapshots_end = 6 + 2 * (command->key_count - 4);
     bool has_id = args[4].n > 0;
     struct str marker = arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[4]));
     const struct str *mark = has_id ? store_find(marker) : NULL;
@@ -134,6 +135,10 @@ static void run_change(const struct command *command, struct buf *out)
             store_set(marker, args[5]);
         store_set(hash_field(keys[0], "m"), args[2]);
         store_set(hash_field(keys[0], "s"), args[1]);
+        if (command->argc > command->key_count + snapshots_end) /* the observations, not the sum */
+            store_set(hash_field(keys[0], "t"),
+                      arena_printf(arena, "%.*s%zu ", STR_ARG(store_get(hash_field(keys[0], "t"))),
+                                   args[snapshots_end].n));
         for (int i = 0; i < command->key_count - 4; i++) {
             int64_t expires_s = 0;
 
@@ -315,6 +320,21 @@ static void an_outdated_write_is_computed_from_the_new_state(void)
     CU_ASSERT_EQUAL(stored_state().quizzes, 2);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
     CU_ASSERT_DOUBLE_EQUAL(stored_state().evidence[QUIZ].sum, 1, 1e-12);
+}
+
+static void topics_are_written_once_with_their_event_only(void)
+{
+    struct job *job = new_event("e1", NOON, 1), *late = new_event("e2", NOON - 3 * DAY_MS, 1);
+    struct str ids[] = {STR("loops"), STR("x")};
+
+    job->record.event.topics = (struct str_list){ids, 2};
+    late->record.event.topics = (struct str_list){ids, 1};
+    (void)job_finish(new_statement(0.5));
+    CU_ASSERT_EQUAL(store_get(profile_field("t")).n, 0);
+    (void)job_finish(job);
+    (void)job_finish(late);
+    (void)job_finish(new_event("e3", NOON, 1));
+    CU_ASSERT_TRUE(str_equal(store_get(profile_field("t")), STR("59 32 ")));
 }
 
 static void after_too_many_attempts_the_client_must_retry(void)
@@ -788,6 +808,7 @@ void record_tests(void)
     TEST(a_first_statement_is_stored_with_its_day);
     TEST(a_second_builds_on_the_first);
     TEST(an_outdated_write_is_computed_from_the_new_state);
+    TEST(topics_are_written_once_with_their_event_only);
     TEST(after_too_many_attempts_the_client_must_retry);
     TEST(writes_of_one_process_build_on_each_other);
     TEST(a_write_built_on_a_lost_one_is_computed_again);

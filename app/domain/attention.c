@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The weights were chosen on public records of 600 learners: at mid-course they
+ * order those who failed before those who passed as well as any other weights that were tried
+ * (docs/mastery-model.md, Attention). */
+#include "app/domain/attention.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "app/base/number.h"
+#include "app/domain/prediction.h"
+
+/* Inactivity adds this much when it has lasted inactive_full_days or longer, less before. */
+static const double inactive_weight = 0.1, inactive_full_days = 14;
+
+const char attention_no_activity[] = "no activity yet";
+
+/* How far the score fell; 0 when it rose, or when there is no earlier score. */
+static double attention_fall(const struct attention_facts *facts)
+{
+    return facts->has_change ? fmax(0, -facts->change) : 0;
+}
+
+double attention_need(const struct attention_facts *facts)
+{
+    double inactive = fmin(1, facts->days_inactive / inactive_full_days);
+
+    return number_round12(1 - facts->predicted_score + attention_fall(facts) +
+                          inactive_weight * inactive);
+}
+
+/* A reason: which values are one, and the text on either side of the value. */
+struct attention_rule {
+    bool below;   /* the reason applies below the limit; false: from the limit on */
+    double limit; /* in units of the value */
+    int decimals; /* of the value in the text */
+    const char *before, *after;
+};
+
+static const struct attention_rule attention_rules[ATTENTION_REASONS] = {
+    [ATTENTION_LOW] = {true, PREDICTION_INTERVENTION_BELOW, 2, "a score of ",
+                       " is predicted for next week, below 0.5"},
+    [ATTENTION_FALL] = {false, 0.05, 2, "the score fell by ", " in 7 days"},
+    [ATTENTION_INACTIVE] = {false, ATTENTION_DAYS, 0, "has not been active for ", " days"},
+};
+
+/* Returns the value to print. One that must be below the limit is rounded down, so that 0.4999 is
+ * not said to be "0.50, below 0.5". */
+static double attention_shown(const struct attention_rule *rule, double value)
+{
+    double scale = pow(10, rule->decimals);
+
+    return rule->below ? floor(number_round12(value * scale)) / scale : value;
+}
+
+size_t attention_reasons(const struct attention_facts *facts,
+                         char ret[ATTENTION_REASONS][ATTENTION_REASON_SIZE])
+{
+    const double values[ATTENTION_REASONS] = {[ATTENTION_LOW] = facts->predicted_score,
+                                              [ATTENTION_FALL] = attention_fall(facts),
+                                              [ATTENTION_INACTIVE] = facts->days_inactive};
+    size_t n = 0;
+
+    for (size_t i = 0; i < ATTENTION_REASONS; i++) {
+        const struct attention_rule *rule = &attention_rules[i];
+
+        if (rule->below ? values[i] < rule->limit : values[i] >= rule->limit)
+            (void)snprintf(ret[n++], ATTENTION_REASON_SIZE, "%s%.*f%s", rule->before,
+                           rule->decimals, attention_shown(rule, values[i]), rule->after);
+    }
+    return n;
+}

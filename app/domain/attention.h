@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which students of a class need a teacher's attention first, and why (docs/mastery-model.md,
+ * Attention). Pure functions; a student without any data has no facts and is not passed here. */
+#ifndef DOMAIN_ATTENTION_H
+#define DOMAIN_ATTENTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { ATTENTION_DAYS = 7 }; /* a week: how far the change looks back and the prediction ahead */
+
+/* What is known of one student. */
+struct attention_facts {
+    double predicted_score; /* in ATTENTION_DAYS days, in [0,1] */
+    bool has_change;        /* false: the student has no score before the present one */
+    double change;          /* of the score in the last ATTENTION_DAYS days; only with has_change */
+    int days_inactive;      /* whole UTC days since the last activity, >= 0; 0: active today */
+};
+
+/* Returns the need for attention, >= 0, in units of score, rounded to 12 decimals: what the
+ * predicted score lacks to 1, plus the fall of the last days, plus at most 0.1 for inactivity. The
+ * student with the largest value needs attention most. */
+double attention_need(const struct attention_facts *facts);
+
+enum attention_reason {
+    ATTENTION_LOW,      /* a low score is predicted */
+    ATTENTION_FALL,     /* the score fell */
+    ATTENTION_INACTIVE, /* there was no activity for days */
+    ATTENTION_REASONS
+};
+enum { ATTENTION_REASON_SIZE = 80 }; /* bytes of a reason as text, with its NUL */
+/* The reason why a student without any data may need attention. */
+extern const char attention_no_activity[];
+
+/* Writes the reasons that apply, as texts for a teacher, in the order of enum attention_reason.
+ * Returns their number; 0: nothing about the student stands out. */
+size_t attention_reasons(const struct attention_facts *facts,
+                         char ret[ATTENTION_REASONS][ATTENTION_REASON_SIZE]);
+
+#endif

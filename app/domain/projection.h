@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Predicts a student's score by counting consistency forward. A score is a mean of evidence, which
+ * stays what it is until the next event, plus a count of active days, which can be foretold: the
+ * student goes on to be active at the rate of the last four weeks. How far such predictions are off
+ * is learned from the student's own past, beginning from what is usual.
+ *
+ * docs/mastery-model.md, Prediction, has the formulas and names their symbols. In all functions:
+ * days are n >= 1 days in order of time, none after `today` (in days since 1970-01-01); ahead >= 1
+ * is the number of days from today to the predicted one. Results are finite, not rounded, and may
+ * lie outside [0,1]. */
+#ifndef DOMAIN_PROJECTION_H
+#define DOMAIN_PROJECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/domain/daily.h"
+
+/* The distribution of a future score: centre + error * T, where T has Student's t distribution with
+ * df degrees of freedom, or the normal one when df is 0. */
+struct distribution {
+    double centre, error, df; /* error > 0 */
+};
+
+/* Returns the consistency that is expected on the last active day up to the predicted one. */
+double projection_consistency(const struct daily *days, size_t n, int32_t today, int ahead);
+/* Returns whether the days know of an event. A history fed by `calculate` alone has none, and its
+ * consistency is whatever was stated: projection_at then predicts the last value. */
+bool projection_has_activity(const struct daily *days, size_t n);
+
+/* Predicts by the model "projection". */
+void projection_at(const struct daily *days, size_t n, int32_t today, int ahead,
+                   struct distribution *ret);
+/* Predicts that the score stays, with an interval by the same formula as projection_at. */
+void last_value_at(const struct daily *days, size_t n, int32_t today, int ahead,
+                   struct distribution *ret);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Mastery by topic: exercises and quizzes name the topics that they belong to, and each topic has
+ * evidence of its own, of the same kind as the components of mastery (domain/mastery.h). What is
+ * shown leans on the student's mean over all topics while a topic has little evidence of its own
+ * (docs/mastery-model.md, Topics). Pure functions: no clock, no I/O. */
+#ifndef DOMAIN_TOPICS_H
+#define DOMAIN_TOPICS_H
+
+#include "app/base/str.h"
+#include "app/domain/mastery.h"
+
+enum {
+    EVENT_TOPICS_MAX = 20,    /* topics of one event */
+    STUDENT_TOPICS_MAX = 256, /* topics of one student; the least recently seen one falls out */
+};
+/* The weight of the student's mean in the mastery of a topic. */
+#define TOPIC_PRIOR_WEIGHT 2.0
+
+struct topic {
+    struct str id;
+    uint32_t components; /* where it was observed: bits 1 << QUIZ and 1 << QUALITY (exercises) */
+    struct evidence evidence; /* weight > 0 */
+    double mastery;           /* in [0,1], rounded to 12 decimals; set by topics_rank */
+};
+
+/* Makes the observation that an event gives each of its topics: of an exercise the quality, of a
+ * quiz the score, with its weight. Returns their number: 0 for an event of another type. The ids
+ * point into the event. */
+size_t topics_of_event(const struct learning_event *event, struct topic ret[EVENT_TOPICS_MAX]);
+
+/* Sets the mastery of each topic of a student and sorts them: the weakest first, of equal ones the
+ * one whose id is first in byte order. Times that are more than STATE_AHEAD_MAX_MS after now_ms are
+ * replaced by now_ms, as mastery_state_limit_times does. */
+void topics_rank(struct topic *topics, size_t n, int64_t now_ms);
+
+#endif

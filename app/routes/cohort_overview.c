@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* /api/v1/cohorts/{cohort_id}/overview: the members of a cohort a page at a time, in the order in
+ * which they need a teacher's attention or in another one, with figures of the whole cohort. All
+ * members are read for any page, since rank and figures depend on all of them (service/overview.h).
+ */
+#include "app/pipeline/exchange.h"
+#include "app/routes/routes.h"
+#include "app/routes/shapes.h"
+#include "app/service/overview.h"
+#include "app/service/statistics_json.h"
+#include "app/store/cohort.h"
+
+/* OVERVIEW_PAGE_MAX: most students in one page. The others: bytes of the arena that holds the
+ * commands and replies of one pipeline, its first size and its limit. */
+enum {
+    OVERVIEW_PAGE_MAX = 200,
+    OVERVIEW_ARENA_FIRST = 64 << 10,
+    OVERVIEW_ARENA_CAP = 64 << 20,
+    OVERVIEW_TOPICS = 20, /* most topics of the cohort in the response */
+};
+
+struct overview_input {
+    struct str cohort;
+    int64_t offset, limit; /* students to skip, and most students on the page */
+    int sort;              /* enum overview_sort */
+};
+
+struct overview_state {
+    struct command *cohort_cmd; /* reads the cohort's record */
+    struct cohort cohort;       /* exists once the reply was parsed */
+    struct overview overview;
+};
+
+/* ---- reading ---- */
+
+/* Callback of arena_defer: frees the arena of the replies when the request has ended. */
+static void overview_release_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+/* Parses the cohort and prepares the reading of its members. Their replies go into an arena of
+ * their own, which each step empties; the cohort stays in the arena of the request. False with
+ * x->problem. */
+static bool overview_begin(struct exchange *x, struct overview_state *s)
+{
+    const struct overview_input *in = x->input;
+    struct overview *o = &s->overview;
+
+    if (!cohort_parse(s->cohort_cmd, x->arena, in->cohort, &s->cohort, &x->problem))
+        return false;
+    if (!s->cohort.exists) {
+        problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
+        return false;
+    }
+    o->config = &x->engine->config;
+    o->now_ms = x->now_ms;
+    o->reply_arena = arena_new(OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP);
+    if (!o->reply_arena || !arena_defer(x->arena, overview_release_arena, o->reply_arena)) {
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    pipeline_init(&x->pipeline, o->reply_arena, x);
+    return overview_fill(o, s->cohort.students, x->arena, &x->problem);
+}
+
+/* ---- the response ---- */
+
+/* Writes how many members have each level. "none" counts those without data. */
+static void overview_write_levels(struct jw *w, const struct overview *o)
+{
+    int64_t counts[LEVELS] = {0}, none = 0;
+
+    for (size_t i = 0; i < o->n; i++) {
+        if (o->members[i].kind == OVERVIEW_KNOWN)
+            counts[o->members[i].level]++;
+        none += o->members[i].kind == OVERVIEW_NO_DATA;
+    }
+    jw_object(w, "levels");
+    for (int level = 0; level < LEVELS; level++)
+        jw_int(w, level_names[level], counts[level]);
+    jw_int(w, "none", none);
+    jw_object_end(w);
+}
+
+/* Writes the summary of the members' scores. scores is scratch memory with room for all members. */
+static void overview_write_summary(struct jw *w, const struct overview *o, double *scores)
+{
+    struct summary summary;
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->n; i++) {
+        if (o->members[i].kind == OVERVIEW_KNOWN)
+            scores[n++] = o->members[i].score;
+    }
+    sort_values(scores, n);
+    summary_of_sorted(scores, n, &summary);
+    statistics_write_summary(w, "summary", &summary);
+}
+
+/* Writes the rank of a member and the reasons for it. */
+static void overview_write_attention(struct jw *w, const struct overview_member *m)
+{
+    char reasons[ATTENTION_REASONS][ATTENTION_REASON_SIZE];
+    size_t n = m->kind == OVERVIEW_KNOWN ? attention_reasons(&m->facts, reasons) : 0;
+
+    jw_object(w, "attention");
+    jw_int(w, "rank", (int64_t)m->rank);
+    jw_array(w, "reasons");
+    for (size_t i = 0; i < n; i++)
+        jw_text(w, NULL, reasons[i]);
+    if (m->kind == OVERVIEW_NO_DATA)
+        jw_text(w, NULL, attention_no_activity);
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+/* Writes the weakest topics of a member; of one without data there are none. */
+static void overview_write_weakest(struct jw *w, const struct overview_member *m)
+{
+    jw_array(w, "weakest_topics");
+    for (size_t i = 0; i < m->weakest_count; i++) {
+        jw_object(w, NULL);
+        jw_str(w, "topic_id", m->weakest[i].id);
+        jw_number(w, "mastery", m->weakest[i].mastery);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Writes the weakest topics of the cohort. */
+static void overview_write_topics(struct jw *w, const struct topic_means *topics)
+{
+    jw_array(w, "topics");
+    for (size_t i = 0; i < topics->n && i < OVERVIEW_TOPICS; i++) {
+        jw_object(w, NULL);
+        jw_str(w, "topic_id", topics->places[i].id);
+        jw_number(w, "mean", topic_mean_value(&topics->places[i]));
+        jw_int(w, "students", (int64_t)topics->places[i].students);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Writes the figures of a member with data. */
+static void overview_write_figures(struct jw *w, const struct overview_member *m)
+{
+    jw_number(w, "mastery_score", m->score);
+    jw_text(w, "level", level_names[m->level]);
+    jw_text(w, "trend", m->trend);
+    statistics_write_or_null(w, "change_7_days", m->facts.has_change, m->facts.change);
+    jw_number(w, "predicted_score", m->predicted_score);
+    statistics_write_interval(w, "interval", &m->interval);
+    jw_time(w, "last_active", m->last_active_ms);
+}
+
+/* Writes the members of overview_write_figures for a student without data. */
+static void overview_write_no_figures(struct jw *w)
+{
+    static const char *const unknown[] = {"trend",    "change_7_days", "predicted_score",
+                                          "interval", "last_active",   NULL};
+
+    jw_null(w, "mastery_score");
+    jw_text(w, "level", "none");
+    for (const char *const *name = unknown; *name; name++)
+        jw_null(w, *name);
+}
+
+/* Writes one student. Of one who has withdrawn consent to analytics nothing but that is shown. */
+static void overview_write_member(struct jw *w, const struct overview_member *m)
+{
+    jw_object(w, NULL);
+    jw_str(w, "student_id", m->id);
+    if (m->kind == OVERVIEW_WITHDRAWN) {
+        jw_text(w, "consent", "withdrawn");
+    } else {
+        if (m->kind == OVERVIEW_KNOWN)
+            overview_write_figures(w, m);
+        else
+            overview_write_no_figures(w);
+        overview_write_attention(w, m);
+        overview_write_weakest(w, m);
+    }
+    jw_object_end(w);
+}
+
+/* Writes one page of the sorted members. The audit log names its students: their data are shown. */
+static void overview_write_page(struct exchange *x, struct jw *w, const struct overview *o)
+{
+    const struct overview_input *in = x->input;
+    size_t first = (size_t)in->offset < o->n ? (size_t)in->offset : o->n;
+    size_t n = o->n - first < (size_t)in->limit ? o->n - first : (size_t)in->limit;
+
+    /* when out of memory for the list, the audit record names no students */
+    x->audit_subjects.v = arena_array(x->arena, n, sizeof(*x->audit_subjects.v));
+    jw_array(w, "students");
+    for (size_t i = first; i < first + n; i++) {
+        overview_write_member(w, &o->members[i]);
+        if (x->audit_subjects.v)
+            x->audit_subjects.v[x->audit_subjects.n++] = o->members[i].id;
+    }
+    jw_array_end(w);
+}
+
+/* Sorts the members as requested and writes the response. */
+static enum step overview_respond(struct exchange *x, struct overview_state *s)
+{
+    const struct overview_input *in = x->input;
+    struct overview *o = &s->overview;
+    double *scores = arena_array(x->arena, o->n + 1, sizeof(*scores));
+    struct jw w;
+
+    if (!scores)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    overview_order(o, (enum overview_sort)in->sort);
+    exchange_json_begin(x, 200, &w);
+    jw_str(&w, "cohort_id", in->cohort);
+    jw_str(&w, "name", s->cohort.name);
+    jw_int(&w, "total", (int64_t)o->n);
+    jw_int(&w, "offset", in->offset);
+    overview_write_levels(&w, o);
+    overview_write_summary(&w, o, scores);
+    overview_write_page(x, &w, o);
+    overview_write_topics(&w, &o->topics);
+    exchange_json_end(x, &w);
+    return STEP_DONE;
+}
+
+/* Handler of cohort-overview. Its steps: read the cohort; read its members, over as many round
+ * trips as needed; respond. */
+static enum step cohort_overview(struct exchange *x)
+{
+    const struct overview_input *in = x->input;
+    struct overview_state *s = x->state;
+
+    if (!s) {
+        s = exchange_new_state(x, sizeof(*s));
+        if (!s)
+            return STEP_DONE;
+        s->cohort_cmd = cohort_cmd_get(&x->pipeline, in->cohort);
+        return STEP_MORE;
+    }
+    if (!s->cohort.exists && !overview_begin(x, s))
+        return STEP_DONE;
+    if (overview_step(&s->overview, &x->pipeline, &x->problem) == STEP_MORE)
+        return STEP_MORE;
+    return x->problem.code == PROBLEM_NONE ? overview_respond(x, s) : STEP_DONE;
+}
+
+/* ---- tables ---- */
+
+/* clang-format off */
+static const struct rule overview_rules[] = RULES(
+    PATH_ID("cohort_id", overview_input, cohort, SUBJECT_GROUP, "The cohort"),
+    QUERY(INT, "offset", overview_input, offset, "How many students to skip", .max = 1000000),
+    QUERY(INT, "limit", overview_input, limit, "How many students to show", .min = 1,
+          .max = OVERVIEW_PAGE_MAX, .default_value = 50),
+    QUERY(ENUM, "sort", overview_input, sort,
+          "Their order: who needs attention most, lowest score, declining trend, or id first",
+          .choices = overview_sort_names, .default_value = OVERVIEW_BY_ATTENTION));
+
+#define STUDENTS_OF(level) FIELD(INT, level, "Students of this level")
+static const struct rule overview_levels[] = RULES(
+    STUDENTS_OF("novice"), STUDENTS_OF("developing"), STUDENTS_OF("proficient"),
+    STUDENTS_OF("master"), FIELD(INT, "none", "Students without data"));
+
+static const struct rule attention_fields[] = RULES(
+    FIELD(INT, "rank", "1: needs attention most"),
+    FIELD(JSON, "reasons", "Why: texts for a teacher; may be empty"));
+
+static const char *const overview_level_names[] = {"novice", "developing", "proficient", "master",
+                                                   "none", NULL};
+static const char *const overview_consents[] = {"withdrawn", NULL};
+
+static const struct rule student_topic[] = RULES(
+    FIELD(ID, "topic_id", "The topic, as events name it"),
+    SHAPE_SCORE("mastery", "As in mastery/topics"));
+
+static const struct rule cohort_topic[] = RULES(
+    FIELD(ID, "topic_id", "The topic, as events name it"),
+    SHAPE_SCORE("mean", "Of the mastery of the students who have the topic"),
+    FIELD(INT, "students", "How many have it"));
+
+static const struct rule overview_student[] = RULES(
+    SHAPE_STUDENT,
+    OPTIONAL(ENUM, "consent", "There when consent to analytics is withdrawn; then nothing else is",
+             .choices = overview_consents),
+    OPTIONAL(NUMBER, "mastery_score", "The present score; null without data", .nullable = true,
+             .max = 1),
+    OPTIONAL(ENUM, "level", "Level of that score; none without data",
+             .choices = overview_level_names),
+    OPTIONAL(ENUM, "trend", "As in predictions/next-week; null without data", .nullable = true,
+             .choices = shape_trends),
+    OPTIONAL(NUMBER, "change_7_days", "Change of the score in 7 days; null without an earlier score",
+             .nullable = true, .min = -1, .max = 1),
+    OPTIONAL(NUMBER, "predicted_score", "As in predictions/next-week; null without data",
+             .nullable = true, .max = 1),
+    OPTIONAL(OBJECT, "interval", "Of predicted_score; null without data", .nullable = true,
+             .fields = shape_interval),
+    OPTIONAL(TIME, "last_active", "Time of the latest event or statement; null without data",
+             .nullable = true),
+    OPTIONAL(OBJECT, "attention", "How much the student needs a teacher's attention",
+             .fields = attention_fields),
+    OPTIONAL(OBJECTS, "weakest_topics", "The student's three weakest topics, the weakest first",
+             .fields = student_topic));
+
+static const struct rule overview_response[] = RULES(
+    SHAPE_SUCCESS,
+    FIELD(ID, "cohort_id", "The cohort"), FIELD(TEXT, "name", "Its name"),
+    FIELD(INT, "total", "How many students are in it"),
+    FIELD(INT, "offset", "As requested"),
+    FIELD(OBJECT, "levels", "How many students have each level", .fields = overview_levels),
+    FIELD(OBJECT, "summary", "Of the present scores", .fields = shape_summary),
+    FIELD(OBJECTS, "students", "The page, in the order requested", .fields = overview_student),
+    FIELD(OBJECTS, "topics", "The cohort's 20 weakest topics, the weakest first",
+          .fields = cohort_topic),
+    SHAPE_CORRELATION);
+
+static const struct route routes[] = {
+    {.name = "cohort-overview", .method = GET, .pattern = "/api/v1/cohorts/{cohort_id}/overview",
+     .limit_per_minute = 20, .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL | ROUTE_HEAVY,
+     .rules = overview_rules, .input_size = sizeof(struct overview_input),
+     .handler = cohort_overview, .status = 200, .response = overview_response,
+     .summary = "A cohort's students, those who need attention first"},
+};
+/* clang-format on */
+
+const struct route_table cohort_overview_routes = {"cohorts", routes,
+                                                   sizeof(routes) / sizeof(routes[0])};

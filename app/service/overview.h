@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The overview of a cohort: for each member what a teacher wants to see, and the order in which the
+ * members need attention (domain/attention.h).
+ *
+ * Members are read OVERVIEW_BATCH at a time, so that a cohort of that size takes one pipeline after
+ * the one with its record, and one of any size has a bounded number of replies in memory. Of each
+ * member only struct overview_member is kept. */
+#ifndef SERVICE_OVERVIEW_H
+#define SERVICE_OVERVIEW_H
+
+#include "app/domain/attention.h"
+#include "app/domain/prediction.h"
+#include "app/http/route.h"
+#include "app/service/engine.h"
+#include "app/service/topic_means.h"
+
+enum {
+    OVERVIEW_BATCH = 200, /* members whose states and snapshots one pipeline reads */
+    OVERVIEW_WEAKEST = 3, /* most topics that are kept of a member */
+};
+
+/* A topic of a member. */
+struct overview_topic {
+    struct str id;
+    double mastery; /* in [0,1] */
+};
+
+/* In the order in which the sorts list them; sorting by id alone lists them together. */
+enum overview_kind {
+    OVERVIEW_KNOWN,     /* the student has data; all members below are set */
+    OVERVIEW_NO_DATA,   /* there is no data about the student; of the following only rank is set */
+    OVERVIEW_WITHDRAWN, /* consent to analytics is withdrawn; none of the following is set */
+};
+
+struct overview_member {
+    struct str id;
+    enum overview_kind kind;
+    double score; /* the present score, in [0,1] */
+    enum level level;
+    const char *trend; /* of the prediction; static text */
+    double predicted_score;
+    struct interval interval; /* of predicted_score */
+    int64_t last_active_ms;   /* time of the latest event or statement (`calculate`) */
+    struct attention_facts facts;
+    double need;                                     /* for attention */
+    struct overview_topic weakest[OVERVIEW_WEAKEST]; /* the weakest topic first */
+    size_t weakest_count;
+    size_t rank; /* 1: needs attention most; no two members have the same */
+};
+
+struct overview {
+    /* in */
+    const struct config *config;
+    int64_t now_ms;
+    struct arena *reply_arena; /* memory of one pipeline; each step resets it */
+    /* out, when done without a problem */
+    struct overview_member *members; /* the n students of the cohort, by rank */
+    size_t n;
+    struct topic_means topics; /* of the members with data, ranked: the weakest first */
+    /* internal to the implementation: callers do not use them */
+    struct command
+        *commands[OVERVIEW_BATCH][2]; /* read a member's state with topics, and snapshots */
+    size_t first, next;               /* members[first] to members[next - 1] are in the pipeline */
+};
+
+/* Allocates the members for these ids, whose texts must live as long as the overview. False, with a
+ * problem, when out of memory. */
+bool overview_fill(struct overview *o, struct str_list students, struct arena *arena,
+                   struct problem *p);
+/* Call after overview_fill, then again after each pipeline until STEP_DONE, which is returned after
+ * a problem, too. The pipeline must use reply_arena, and nothing else may use it. */
+enum step overview_step(struct overview *o, struct pipeline *pipeline, struct problem *p);
+
+enum overview_sort {
+    OVERVIEW_BY_ATTENTION, /* by rank */
+    OVERVIEW_BY_MASTERY,   /* lowest score first */
+    OVERVIEW_BY_TREND,     /* declining, stable, improving; of each the largest fall first */
+    OVERVIEW_BY_ID,        /* by the bytes of the ids */
+    OVERVIEW_SORTS
+};
+extern const char *const overview_sort_names[OVERVIEW_SORTS + 1]; /* ends with NULL */
+
+/* Sorts the members. Those without data come after those with data, and after them those who have
+ * withdrawn consent, except by id. Equal ones are in the order of their ids. */
+void overview_order(struct overview *o, enum overview_sort sort);
+
+#endif
