@@ -50,7 +50,7 @@ double line_at(const struct line *l, double x); /* value of the line at x */
 double line_error_at(const struct line *l, double x);
 
 /* A model that is fitted to the daily scores of one student. It points to them: they must live as
- * long. Whatever the model, slope, intercept and r_squared describe the line of least squares. */
+ * long. For every model slope, intercept and r_squared describe the line of least squares. */
 struct forecast {
     enum prediction_model model;
     const struct daily *history; /* the days used: those of the last HISTORY_DAYS days */

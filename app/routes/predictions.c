@@ -22,11 +22,14 @@ struct day_input {
     struct str student;
     int64_t days;     /* number of days from today to the predicted day */
     int intervention; /* index in intervention_names; the intervention route only */
+    int model;        /* index in prediction_model_names; next-week only */
+    bool has_model;
 };
 
-/* Predicts the score of one day. intervention is an index in intervention_names, or
- * NO_INTERVENTION. A prediction made earlier is reused while the student's state has not changed;
- * the members of its response were stored with it and are copied. */
+/* Predicts the score of one day, by the configured model unless the request names one. intervention
+ * is an index in intervention_names, or NO_INTERVENTION. A prediction made earlier is reused while
+ * the student's state has not changed; the members of its response were stored with it and are
+ * copied. */
 static enum step predict_day(struct exchange *x, int intervention)
 {
     const struct day_input *in = x->input;
@@ -38,6 +41,8 @@ static enum step predict_day(struct exchange *x, int intervention)
         if (!p)
             return STEP_DONE;
         p->student = in->student;
+        p->model =
+            in->has_model ? (enum prediction_model)in->model : predict_model(&x->engine->config);
         p->days_ahead = (int)in->days;
         p->intervention = intervention;
         p->now_ms = x->now_ms;
@@ -283,12 +288,18 @@ static enum step predict_config(struct exchange *x)
     exchange_json_begin(x, 200, &w);
     jw_object(&w, "config");
     jw_text(&w, "model", c->prediction_model);
+    jw_array(&w, "models");
+    for (int i = 0; i < PREDICTION_MODELS; i++)
+        jw_text(&w, NULL, prediction_model_names[i]);
+    jw_array_end(&w);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
     jw_int(&w, "history_days", HISTORY_DAYS);
     jw_int(&w, "minimum_days", PREDICTION_MIN_DAYS);
     jw_int(&w, "evidence_half_life_days", EVIDENCE_HALF_LIFE_MS / DAY_MS);
     jw_number(&w, "interval_level", c->prediction_interval);
     jw_number(&w, "trend_slope", PREDICTION_TREND_SLOPE);
+    jw_number(&w, "trend_change", PREDICTION_TREND_CHANGE);
+    jw_number(&w, "trend_probability", PREDICTION_TREND_PROBABILITY);
     jw_number(&w, "intervention_threshold", PREDICTION_INTERVENTION_BELOW);
     jw_object(&w, "intervention_factors");
     for (int i = 0; i < INTERVENTIONS; i++)
@@ -313,7 +324,10 @@ static enum step predict_config(struct exchange *x)
     BODY(INT, "timeframe_days", day_input, days, "How many days ahead", .min = 1,                  \
          .max = TIMEFRAME_MAX, .default_value = TIMEFRAME_PRESET)
 
-static const struct rule next_week_rules[] = RULES(BODY_STUDENT(day_input), TIMEFRAME);
+static const struct rule next_week_rules[] = RULES(
+    BODY_STUDENT(day_input), TIMEFRAME,
+    BODY(ENUM, "model", day_input, model, "By which model; absent: the configured one",
+         .choices = prediction_model_names, .present = offsetof(struct day_input, has_model)));
 
 /* Input of intervention: as for next-week, with the name of the intervention. */
 static const struct rule intervention_rules[] = RULES(
@@ -334,15 +348,17 @@ static const struct rule accuracy_rules[] = RULES(
           "Predictions made in the last so many UTC days, or about one of them", .min = 1,
           .max = 30, .default_value = LOOKBACK_PRESET));
 
-/* How the prediction was made. slope and intercept are those of the fitted line, in score a day. */
+/* How the prediction was made. For every model slope, intercept and R^2 are those of the line of
+ * least squares, in score a day. */
 #define MODEL_FIELDS                                                                               \
-    FIELD(TEXT, "model", "Name of the model"),                                                     \
+    FIELD(ENUM, "model", "Name of the model", .choices = prediction_model_names),                  \
     FIELD(TEXT, "model_version", "Its version"),                                                   \
     FIELD(INT, "historical_days", "Days with a score that went in"),                               \
     FIELD(DAY, "day_zero", "The first of them, where the intercept is taken"),                     \
-    FIELD(NUMBER, "slope", "Of the line, a day"),                                                  \
+    FIELD(NUMBER, "slope", "Of the line of least squares, a day"),                                 \
     FIELD(NUMBER, "intercept", "The line's value on day_zero"),                                    \
-    SHAPE_SCORE("r_squared", "Share of the variance that the line explains; 0 when there is none"),\
+    FIELD(NUMBER, "r_squared", "Share of the variance that the line explains; 0 when there is "    \
+          "none, null with fewer than 3 days", .max = 1, .nullable = true),                        \
     SHAPE_SCORE("latest_score", "The score of the last day"),                                      \
     OPTIONAL(TEXT, "warning", "insufficient_history: fewer than 3 days with a score")
 
@@ -365,16 +381,19 @@ static const struct rule intervention_metadata[] = RULES(
 #define CONFIDENCE_FIELD                                                                           \
     SHAPE_SCORE("confidence", "Probability that the score to come is of that level")
 
+#define TREND_TEXT                                                                                 \
+    "Whether the score changes by over 0.01, in a direction that has a probability of at least "   \
+    "0.6; of least_squares: by slope a day, over 0.002, under -0.002, or between"
+
 #define PREDICTION_FIELDS(metadata_fields)                                                         \
     SHAPE_SUCCESS, SHAPE_STUDENT,                                                                  \
-    SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1"),                 \
+    SHAPE_SCORE("predicted_score", "What the model predicts for that day"),                        \
     CONFIDENCE_FIELD, INTERVAL_FIELD,                                                              \
-    FIELD(ENUM, "trend", "By slope a day: over 0.002, under -0.002, or between",                   \
-          .choices = shape_trends),                                                                \
+    FIELD(ENUM, "trend", TREND_TEXT, .choices = shape_trends),                                     \
     FIELD(BOOL, "intervention_needed", "The predicted score is under 0.5"),                        \
     FIELD(INT, "timeframe_days", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),           \
     FIELD(ENUM, "predicted_level", "Level of the predicted score", .choices = shape_levels),       \
-    FIELD(OBJECT, "components_projection", "Each component by a line of its own",                  \
+    FIELD(OBJECT, "components_projection", "Each component, by the same model",                    \
           .fields = shape_components),                                                             \
     FIELD(TIME, "timestamp", "When it was predicted"),                                             \
     FIELD(OBJECT, "metadata", "About the model", .fields = metadata_fields),                       \
@@ -387,7 +406,7 @@ static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(inter
 #define AHEAD_FIELDS                                                                               \
     FIELD(INT, "days_from_now", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),            \
     FIELD(DAY, "date", "UTC day"),                                                                 \
-    SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1")
+    SHAPE_SCORE("predicted_score", "What the model predicts for that day")
 
 /* One day of a trajectory, with its predicted score. */
 static const struct rule trajectory_point[] = RULES(
@@ -402,8 +421,7 @@ static const struct rule trajectory_response[] = RULES(
     FIELD(NUMBERS, "confidence_over_time", "The confidences alone", .max = 1),
     FIELD(OBJECTS, "intervention_points", "The days with a predicted score under 0.5",
           .fields = intervention_point),
-    FIELD(ENUM, "overall_trend", "By slope a day: over 0.002, under -0.002, or between",
-          .choices = shape_trends),
+    FIELD(ENUM, "overall_trend", "Of the last day. " TREND_TEXT, .choices = shape_trends),
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
 /* All figures are 0 until the day of a prediction has passed and it can be verified. */
@@ -433,13 +451,19 @@ static const struct rule factors[] = RULES(
 
 /* Constants of the model; docs/mastery-model.md, Prediction, explains each. */
 static const struct rule config_fields[] = RULES(
-    FIELD(TEXT, "model", "Name of the model"),
-    FIELD(TEXT, "model_version", "Its version"),
+    FIELD(ENUM, "model", "The model that is used unless a request names another",
+          .choices = prediction_model_names),
+    FIELD(ENUM_SET, "models", "The models that a request can name",
+          .choices = prediction_model_names),
+    FIELD(TEXT, "model_version", "Version of the models"),
     FIELD(INT, "history_days", "Days that a prediction looks back"),
     FIELD(INT, "minimum_days", "Fewer days with a score than this give a warning and no slope"),
     FIELD(INT, "evidence_half_life_days", "Days after which an observation weighs half"),
     SHAPE_SCORE("interval_level", "Probability that an interval covers the score to come"),
-    FIELD(NUMBER, "trend_slope", "Slope a day beyond which a trend is more than stable"),
+    FIELD(NUMBER, "trend_slope",
+          "Of least_squares: slope a day beyond which a trend is more than stable"),
+    SHAPE_SCORE("trend_change", "Of the other models: predicted change that is more than stable"),
+    SHAPE_SCORE("trend_probability", "Least probability of a change in that direction"),
     SHAPE_SCORE("intervention_threshold", "Predicted score under which an intervention is needed"),
     FIELD(OBJECT, "intervention_factors",
           "Share of what is lacking that each intervention is expected to make up for",

@@ -373,6 +373,7 @@ static const struct rule mastery_rules[] = RULES(
 static const struct rule prediction_rules[] = RULES(
     FOR_TARGET("student_id", "The student; required"),
     FOR_TARGET("timeframe_days", "As for predictions/next-week"),
+    FOR_TARGET("model", "As for predictions/next-week"),
     SECURITY_CONTEXT);
 
 static const struct rule path_rules[] = RULES(

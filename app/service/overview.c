@@ -9,7 +9,6 @@
 #include "app/base/number.h"
 #include "app/service/history.h"
 #include "app/service/predict.h"
-#include "app/store/topics.h"
 
 const char *const overview_sort_names[OVERVIEW_SORTS + 1] = {[OVERVIEW_BY_ATTENTION] = "attention",
                                                              [OVERVIEW_BY_MASTERY] = "mastery",
@@ -22,7 +21,6 @@ bool overview_fill(struct overview *o, struct str_list students, struct arena *a
                    struct problem *p)
 {
     o->n = students.n;
-    o->topics.arena = arena;
     o->members = arena_array(arena, o->n + 1, sizeof(*o->members));
     if (!o->members) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -64,33 +62,8 @@ static void overview_predict(const struct overview *o, struct overview_member *m
     m->interval = prediction.interval;
 }
 
-/* Adds the member's topics to those of the cohort and keeps the weakest ones. False with a problem.
- */
-static bool overview_parse_topics(struct overview *o, struct overview_member *m,
-                                  const struct command *command, struct problem *p)
-{
-    struct student_topics topics;
-
-    if (!student_parse_topics(command, &topics, p))
-        return false;
-    topics_rank(topics.v, topics.n, o->now_ms);
-    for (size_t i = 0; i < topics.n; i++) {
-        struct str id = topic_means_add(&o->topics, topics.v[i].id, topics.v[i].mastery);
-
-        if (i >= OVERVIEW_WEAKEST)
-            continue;
-        if (!id.p) /* the cohort has too many topics */
-            id = arena_copy(o->topics.arena, topics.v[i].id);
-        o->topics.failed = o->topics.failed || !id.p;
-        m->weakest[m->weakest_count++] = (struct overview_topic){id, topics.v[i].mastery};
-    }
-    if (o->topics.failed)
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-    return !o->topics.failed;
-}
-
 /* Fills a member from the replies about it. False with a problem. */
-static bool overview_parse_member(struct overview *o, struct overview_member *m,
+static bool overview_parse_member(const struct overview *o, struct overview_member *m,
                                   struct command *const commands[2], struct problem *p)
 {
     int32_t today = day_of_ms(o->now_ms), inactive;
@@ -104,8 +77,7 @@ static bool overview_parse_member(struct overview *o, struct overview_member *m,
                                                                     : OVERVIEW_KNOWN;
     if (m->kind != OVERVIEW_KNOWN)
         return true;
-    if (!history_parse_nonempty(commands[1], &state, &history, p) ||
-        !overview_parse_topics(o, m, commands[0], p))
+    if (!history_parse_nonempty(commands[1], &state, &history, p))
         return false;
     m->score = mastery_score_of_state(&state);
     m->level = mastery_level(m->score);
@@ -209,7 +181,7 @@ static void overview_queue(struct overview *o, struct pipeline *pipeline)
     for (; o->next < o->n && o->next - o->first < OVERVIEW_BATCH; o->next++) {
         struct command **commands = o->commands[o->next - o->first];
 
-        commands[0] = student_cmd_topics(pipeline, o->members[o->next].id);
+        commands[0] = student_cmd_state(pipeline, o->members[o->next].id);
         commands[1] = history_cmd(pipeline, o->members[o->next].id, today);
     }
 }
@@ -227,6 +199,5 @@ enum step overview_step(struct overview *o, struct pipeline *pipeline, struct pr
     if (pipeline->count > 0)
         return STEP_MORE;
     overview_rank(o);
-    topic_means_rank(&o->topics);
     return STEP_DONE;
 }

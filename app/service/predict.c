@@ -39,9 +39,9 @@ void predict_fit(const struct config *config, enum prediction_model model,
     ret->interval_level = config->prediction_interval;
 }
 
-/* Writes the name of the model and the line that it fitted to the history: slope and intercept,
- * with x in days since day_zero, the first day used. "warning" is left out when the history is long
- * enough for a line. */
+/* Writes the name of the model and the line of least squares through the history: slope and
+ * intercept, with x in days since day_zero, the first day used. "warning" is left out when the
+ * history is long enough for a prediction. */
 void predict_write_model(struct jw *w, const struct forecast *forecast)
 {
     jw_text(w, "model", prediction_model_names[forecast->model]);
@@ -50,7 +50,10 @@ void predict_write_model(struct jw *w, const struct forecast *forecast)
     jw_day(w, "day_zero", forecast->day_zero);
     jw_number(w, "slope", forecast->slope);
     jw_number(w, "intercept", forecast->intercept);
-    jw_number(w, "r_squared", forecast->r_squared);
+    if (forecast->insufficient)
+        jw_null(w, "r_squared");
+    else
+        jw_number(w, "r_squared", forecast->r_squared);
     jw_number(w, "latest_score", forecast->latest_score);
     if (forecast->insufficient)
         jw_text(w, "warning", "insufficient_history");
@@ -58,14 +61,16 @@ void predict_write_model(struct jw *w, const struct forecast *forecast)
 
 /* ---- the cached prediction ---- */
 
-/* Returns the name of the cache entry for the requested days ahead and intervention, such as "30"
- * or "30:tutoring". Its p is NULL when out of memory. */
+/* Returns the name of the cache entry for the requested days ahead, model and intervention, such as
+ * "30:projection" or "30:projection:tutoring". Its p is NULL when out of memory. */
 static struct str predict_cache_key(const struct predict *p, struct arena *arena)
 {
     struct buf name;
 
     buf_init(&name, arena);
     buf_int(&name, p->days_ahead);
+    buf_char(&name, ':');
+    buf_text(&name, prediction_model_names[p->model]);
     if (p->intervention != NO_INTERVENTION) {
         buf_char(&name, ':');
         buf_text(&name, intervention_names[p->intervention]);
@@ -90,7 +95,7 @@ static struct str predict_stamp(const struct predict *p, const struct config *co
     struct buf stamp;
 
     buf_init(&stamp, arena);
-    buf_text(&stamp, config->prediction_model);
+    buf_text(&stamp, prediction_model_names[p->model]);
     buf_text(&stamp, "/" PREDICTION_MODEL_VERSION " ");
     buf_int(&stamp, (int64_t)p->current.revision);
     buf_char(&stamp, ' ');
@@ -204,7 +209,7 @@ static struct str predict_make(const struct predict *p, const struct config *con
 
     buf_init(&out, arena);
     (void)buf_reserve(&out, 1024);
-    predict_fit(config, predict_model(config), history, today, &forecast);
+    predict_fit(config, p->model, history, today, &forecast);
     forecast_at(&forecast, day, factor, ret);
     forecast_components(&forecast, day, factor, components);
     predict_write_members(&w, p, ret, components);
@@ -226,7 +231,7 @@ static enum step predict_make_and_save(struct predict *p, const struct config *c
     struct prediction_record record = {.made_at_ms = p->now_ms,
                                        .model = arena_printf(pipeline->arena,
                                                              "%s/" PREDICTION_MODEL_VERSION,
-                                                             config->prediction_model)};
+                                                             prediction_model_names[p->model])};
 
     if (!history_parse_nonempty(p->days_cmd, &p->current, &history, problem))
         return STEP_DONE;

@@ -16,7 +16,7 @@ enum { NO_INTERVENTION = INTERVENTIONS };
 /* Returns the configured factor of an intervention (enum intervention): the share of the difference
  * between score and 1 that it closes. It is 0 for NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention);
-/* Returns the configured model. */
+/* Returns the configured model, by which a prediction is made unless another one is requested. */
 enum prediction_model predict_model(const struct config *config);
 /* Fits the model to the history, for intervals of the configured level. The forecast points to the
  * history. today: in days since 1970-01-01. */
@@ -29,6 +29,7 @@ void predict_write_model(struct jw *w, const struct forecast *forecast);
 struct predict {
     /* in */
     struct str student;
+    enum prediction_model model;
     int days_ahead;
     int intervention; /* enum intervention, or NO_INTERVENTION */
     int64_t now_ms;

@@ -11,7 +11,8 @@ from harness.engine import Engine, fresh_id
 from harness.expect import assert_ok
 from harness.histories import today
 from harness.model import COMPONENTS
-from harness.statistics_model import Forecast, score_of
+from harness.prediction_model import LastValue
+from harness.statistics_model import score_of
 from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
 LEVELS = ("novice", "developing", "proficient", "master")
@@ -52,7 +53,7 @@ def numbers_of(text):
 
 
 def assert_told(text, days, ahead):
-    expected = Forecast(days).at(today() + timedelta(days=ahead))
+    expected = LastValue(days, today()).at(today() + timedelta(days=ahead))
     values = [expected["predicted_score"], expected["lower"], expected["upper"]]
     assert numbers_of(text) == pytest.approx([len(days), ahead, *values], abs=0.006)
 

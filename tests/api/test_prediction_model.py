@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PREDICTION_MODEL=trend_with_memory: the second model, held against an independent one."""
+"""PREDICTION_MODEL=trend_with_memory, another model, held against an independent one."""
 from datetime import timedelta
 
 import pytest
@@ -49,9 +49,8 @@ def test_predictions_are_the_model_s(remembering, histories, shape, ahead):
     assert metadata["intercept"] == near(forecast.intercept)
     assert metadata["r_squared"] == pytest.approx(forecast.r_squared, abs=1e-6)
     assert metadata["latest_score"] == near(forecast.values[-1])
-    for name in COMPONENTS:
-        projection = MemoryForecast(histories.component(shape, name))
-        value = projection.lifted(projection.outlook(day)[0], 0)
+    components = {name: histories.component(shape, name) for name in COMPONENTS}
+    for name, value in forecast.components(components, day).items():
         assert body["components_projection"][name] == near(value)
     assert_sound(body)
 
@@ -66,4 +65,4 @@ def test_every_endpoint_uses_it(remembering, histories):
     for point in body["trajectory"]:
         day = histories.today + timedelta(days=point["days_from_now"])
         assert point["predicted_score"] == near(forecast.at(day)["predicted_score"])
-    assert body["overall_trend"] == forecast.trend()
+    assert body["overall_trend"] == forecast.trend(histories.today + timedelta(days=14))

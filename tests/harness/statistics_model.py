@@ -124,7 +124,9 @@ def aggregate(days, aggregation):
 
 
 class Forecast:
-    """Least squares by the design matrix, days as they come from the calendar."""
+    """least_squares, by the design matrix, days as they come from the calendar."""
+
+    name = "least_squares"
 
     def __init__(self, days, interval_level=0.9):
         self.dates = sorted(days)
@@ -144,14 +146,14 @@ class Forecast:
             self.slope = self.coefficients[1]
             self.intercept = self.coefficients[0] - self.slope * self.centre
         else:
-            self.slope, self.r_squared, self.intercept = 0.0, 0.0, self.values[-1]
+            self.slope, self.r_squared, self.intercept = 0.0, None, self.values[-1]
 
     def outlook(self, day):
         """Centre, standard error and distribution of a new score."""
         if not self.sufficient:
             return self.values[-1], np.sqrt(1 / 12), stats.norm(), stats.norm.ppf
         row = np.array([1, (day - self.dates[0]).days - self.centre])
-        error = self.sigma * np.sqrt(1 + row @ self.inverse @ row)
+        error = max(0.02, self.sigma) * np.sqrt(1 + row @ self.inverse @ row)
         df = self.n - 2
         return row @ self.coefficients, error, stats.t(df), lambda p: t_quantile(p, df)
 
@@ -168,8 +170,8 @@ class Forecast:
         level = level_of(score)
         return {
             "predicted_score": score,
-            "lower": self.lifted(centre - margin, factor),
-            "upper": self.lifted(centre + margin, factor),
+            "lower": max(0, min(self.lifted(centre - margin, factor), score - 0.005, 0.99)),
+            "upper": min(1, max(self.lifted(centre + margin, factor), score + 0.005, 0.01)),
             "level": level,
             "confidence": self.confidence(day, level, factor),
         }
@@ -177,8 +179,6 @@ class Forecast:
     def confidence(self, day, level, factor):
         """P(the lifted score falls in the level), the distribution's ends being the levels' own."""
         centre, error, distribution, _ = self.outlook(day)
-        if error < 1e-12:
-            return 1.0
         above = FLOORS[level]
         upper = LEVELS[LEVELS.index(level) + 1] if level != "master" else None
 
@@ -190,23 +190,38 @@ class Forecast:
         high = 1.0 if upper is None else below(FLOORS[upper])
         return min(high - low, 1.0 if self.sufficient else 0.3)
 
-    def trend(self):
-        return (
-            "improving"
-            if round(self.slope, 12) > 0.002
-            else "declining" if round(self.slope, 12) < -0.002 else "stable"
-        )
+    def trend(self, day):
+        slope = round(self.slope, 12)
+        return "improving" if slope > 0.002 else "declining" if slope < -0.002 else "stable"
+
+    def components(self, histories, day, factor=0.0):
+        """{component: value}, each from a history {date: value} of its own."""
+        return {name: project(type(self), days, day, factor) for name, days in histories.items()}
 
 
-def project(days, day, factor=0.0):
+def project(model, days, day, factor=0.0):
     """A component by a line of its own, or its latest value."""
-    forecast = Forecast(days)
+    forecast = model(days)
     return forecast.lifted(forecast.outlook(day)[0], factor)
 
 
-class MemoryForecast(Forecast):
-    """PREDICTION_MODEL=trend_with_memory, by whole covariance matrices."""
+class LevelForecast(Forecast):
+    """What the models that are not least_squares have in common; the line stays that of it."""
 
+    def trend(self, day):
+        centre, error, distribution, _ = self.outlook(day)
+        change = round(float(np.clip(centre, 0, 1)) - self.values[-1], 12)
+        rise = 1 - distribution.cdf((self.values[-1] - centre) / error)
+        if change > 0.01 and rise >= 0.6:
+            return "improving"
+        return "declining" if change < -0.01 and rise <= 0.4 else "stable"
+
+
+class MemoryForecast(LevelForecast):
+    """trend_with_memory, by whole covariance matrices."""
+
+    name = "trend_with_memory"
+    SLOPES = {0.0005: 0.9, 0.005: 0.1}
     RHOS = (0, 0.3, 0.5, 0.65, 0.75, 0.82, 0.88, 0.92, 0.95, 0.97, 0.98, 0.99, 0.995)
 
     def __init__(self, days, interval_level=0.9):
@@ -214,21 +229,15 @@ class MemoryForecast(Forecast):
         if not self.sufficient:
             return
         x = np.array([(d - self.dates[-1]).days for d in self.dates], float)
-        fits = [self.fit(x, rho) for rho in self.RHOS]
+        fits = [self.fit(x, rho, sd) for sd in self.SLOPES for rho in self.RHOS]
         evidence = np.array([fit["evidence"] for fit in fits])
         middles = (np.array(self.RHOS[:-1]) + np.array(self.RHOS[1:])) / 2
         widths = np.diff(np.concatenate([[0], middles, [1]]))
-        weights = widths * np.exp(evidence - evidence.max())
+        prior = np.outer(list(self.SLOPES.values()), widths).ravel()
+        weights = prior * np.exp(evidence - evidence.max())
         self.fits = list(zip(weights / weights.sum(), fits))
-        self.slope = sum(w * fit["line"][1] for w, fit in self.fits)
-        self.intercept = sum(w * (fit["line"] @ [1, x[0]]) for w, fit in self.fits)
-        level = sum(w * fit["line"][0] for w, fit in self.fits)
-        residuals = self.values - level - self.slope * x
-        total = np.sum((self.values - self.values.mean()) ** 2)
-        explained = 0.0 if constant(self.values) else 1 - residuals @ residuals / total
-        self.r_squared = min(1.0, max(0.0, explained))
 
-    def fit(self, x, rho):
+    def fit(self, x, rho, sd):
         gaps = np.abs(x[:, None] - x[None, :])
         correlation = np.power(float(rho), gaps)
         design, df = np.column_stack([np.ones(self.n), x]), self.n - 2
@@ -242,7 +251,7 @@ class MemoryForecast(Forecast):
             squares = off @ np.linalg.solve(correlation, off) + prior * line[1] ** 2
             return line, ridge, max(1e-8, squares / df)
 
-        prior = solve(0)[2] / 0.005**2
+        prior = solve(0)[2] / sd**2
         line, ridge, variance = solve(prior)
         determinants = np.linalg.slogdet(correlation)[1] + np.linalg.slogdet(ridge)[1]
         return {
