@@ -284,6 +284,16 @@ def test_who_failed_is_ranked_at_mid_course(learners, oulad):
     assert ranking["attention"]["lower"] > 0.7
 
 
+def test_the_default_model_holds_on_real_learners(oulad):
+    """The lines that docs/mastery-model.md promises (How predictions are judged)."""
+    assert oulad["learners"] == 600
+    for ahead, most in ((7, 1.0), (28, 1.03)):
+        ours = found(oulad, ahead, "projection")
+        assert ours["mae"] <= most * found(oulad, ahead, "last_value")["mae"]
+        assert ours["mae"] <= 0.8 * found(oulad, ahead, "least_squares")["mae"]
+        assert 0.88 <= ours["coverage"] <= 0.93
+
+
 def test_a_trend_that_is_told_comes_true(oulad):
     for ahead in (7, 28):
         ours = found(oulad, ahead, "projection")
