@@ -362,31 +362,109 @@ static void recent_accuracy_is_of_the_last_ten(void)
     CU_ASSERT_EQUAL(a.within_variance_rate, .5);
 }
 
+/* Random, nothing but 0 and 1, constant, a step, a line: with gaps and without, with activity and
+ * without. */
+static size_t make_history(struct daily *days, int round, uint32_t *seed)
+{
+    enum { RANDOM, EXTREME, CONSTANT, STEP, LINE, KINDS };
+    int32_t day = 19000;
+    size_t n = 1 + (size_t)round % HISTORY_DAYS;
+    for (size_t i = 0; i < n; i++) {
+        *seed = *seed * 1664525U + 1013904223U;
+        double random = (*seed >> 8 & 1023) / 1023.;
+        const double scores[KINDS] = {random, *seed >> 31, .7, i < n / 2, (double)i / (double)n};
+        day += round % 2 ? 1 : 1 + (int32_t)(*seed >> (round % 3 ? 30 : 27));
+        days[i] = (struct daily){.day = day,
+                                 .score = scores[round % KINDS],
+                                 .components = {random, .5, 1, random},
+                                 .known = *seed >> 16 & 15,
+                                 .consistency_weight = round % 4 ? .1 : 1,
+                                 .active_days = round % 7 ? *seed | 1 : 0};
+    }
+    return n;
+}
+
 static void any_history_gives_finite_answers(void)
 {
     uint32_t seed = 7;
     for (int round = 0; round < 2000; round++) {
         struct daily days[HISTORY_DAYS];
-        struct forecast f;
-        size_t n = 0;
-        int32_t day = 19000;
-        for (int i = 0; i < 1 + round % HISTORY_DAYS; i++) {
-            seed = seed * 1664525U + 1013904223U;
-            day += 1 + (int32_t)(seed >> 30);
-            days[n++] = (struct daily){.day = day,
-                                       .score = round % 3 ? (seed >> 8 & 1023) / 1023. : seed >> 31,
-                                       .components = {(seed >> 9 & 1023) / 1023., .5, 1, 0},
-                                       .known = seed >> 16 & 15};
+        size_t n = make_history(days, round, &seed);
+        int32_t today = days[n - 1].day + round % 11 * 4; /* also long after the last day */
+        for (int model = 0; model < PREDICTION_MODELS; model++) {
+            double projected[COMPONENTS];
+            struct forecast f;
+            forecast_fit((enum prediction_model)model, days, n, today, &f);
+            CU_ASSERT(isfinite(f.slope) && isfinite(f.intercept));
+            CU_ASSERT(f.r_squared >= 0 && f.r_squared <= 1);
+            predict(&f, today + 1 + round % 30, round % 7 / 6.);
+            forecast_components(&f, today + 7, 0, projected);
+            for (int c = 0; c < COMPONENTS; c++)
+                CU_ASSERT(projected[c] >= 0 && projected[c] <= 1);
         }
-        fit(days, n, &f);
-        CU_ASSERT(isfinite(f.slope) && isfinite(f.intercept));
-        CU_ASSERT(f.r_squared >= 0 && f.r_squared <= 1);
-        predict(&f, day + 1 + round % 30, round % 7 / 7.);
-        double projected[COMPONENTS];
-        forecast_components(&f, day + 7, 0, projected);
-        for (int c = 0; c < COMPONENTS; c++)
-            CU_ASSERT(projected[c] >= 0 && projected[c] <= 1);
     }
+}
+
+static void three_rising_days_promise_nothing(void)
+{
+    static const int32_t at[] = {0, 1, 2};
+    static const double scores[] = {.4, .425, .45};
+    for (int model = 0; model < PREDICTION_MODELS; model++) {
+        struct daily days[3];
+        struct forecast f;
+        forecast_fit((enum prediction_model)model, days, make_days(days, at, scores, 3), 2, &f);
+        for (int ahead = 1; ahead <= 30; ahead++) {
+            struct prediction p = predict(&f, 2 + ahead, 0);
+            CU_ASSERT(p.interval.upper - p.interval.lower > .03);
+            CU_ASSERT(p.confidence < .99);
+        }
+    }
+}
+
+/* Seven days ahead a student active on each of six days has a higher consistency, one who was
+ * active on each of the last fourteen and idle for a week since a lower one. */
+static void a_trend_is_a_change_that_is_probable(void)
+{
+    static const struct {
+        size_t n;
+        int idle;
+        double weight; /* of consistency */
+        const char *trend;
+    } rows[] = {{6, 0, .1, "improving"}, {6, 0, .01, "stable"}, {14, 13, .1, "declining"},
+                {14, 0, .1, "stable"},   {6, 0, 0, "stable"},   {2, 0, .1, "stable"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct daily days[14];
+        struct forecast f;
+        for (size_t d = 0; d < rows[i].n; d++)
+            days[d] = (struct daily){.day = (int32_t)d,
+                                     .score = .5,
+                                     .components = {[CONSISTENCY] = fmin(1, (double)(d + 1) / 10)},
+                                     .known = 15,
+                                     .consistency_weight = rows[i].weight,
+                                     .active_days = (UINT32_C(2) << d) - 1};
+        int32_t today = (int32_t)rows[i].n - 1 + rows[i].idle;
+        forecast_fit(PROJECTION, days, rows[i].n, today, &f);
+        CU_ASSERT_STRING_EQUAL(predict(&f, today + 7, 0).trend, rows[i].trend);
+        CU_ASSERT_STRING_EQUAL(predict(&f, today + 7, .5).trend, rows[i].trend);
+        forecast_fit(LAST_VALUE, days, rows[i].n, today, &f);
+        CU_ASSERT_STRING_EQUAL(predict(&f, today + 7, 0).trend, "stable");
+    }
+}
+
+/* An event may be dated an hour ahead, on the next day; older days than the history are left out.
+ */
+static void today_is_not_before_the_last_day(void)
+{
+    struct daily days[3] = {
+        {.day = 0, .score = .9}, {.day = 95, .score = .5}, {.day = 96, .score = .4}};
+    struct forecast f;
+    forecast_fit(PROJECTION, days, 3, 95, &f);
+    CU_ASSERT_EQUAL(f.today, 96);
+    CU_ASSERT_EQUAL(f.days, 2);
+    CU_ASSERT_EQUAL(predict(&f, 96, 0).score, .4);
+    forecast_fit(PROJECTION, days, 3, 1000, &f);
+    CU_ASSERT_EQUAL(f.days, 1);
+    CU_ASSERT_EQUAL(predict(&f, 1007, 0).score, .4);
 }
 
 void prediction_tests(void)
@@ -406,4 +484,7 @@ void prediction_tests(void)
     CU_ADD_TEST(suite, accuracy_compares_with_the_scores_that_came_true);
     CU_ADD_TEST(suite, recent_accuracy_is_of_the_last_ten);
     CU_ADD_TEST(suite, any_history_gives_finite_answers);
+    CU_ADD_TEST(suite, three_rising_days_promise_nothing);
+    CU_ADD_TEST(suite, a_trend_is_a_change_that_is_probable);
+    CU_ADD_TEST(suite, today_is_not_before_the_last_day);
 }
