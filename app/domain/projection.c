@@ -132,15 +132,17 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
 }
 
 /* The error is a mean of the usual one and of the student's own, each counted by its number. The
- * errors of neighbouring days are nearly the same: at most one is counted for each half-life of
- * evidence (docs/mastery-model.md, How predictions are judged). */
+ * span of an error overlaps with those of 2 * ahead - 1 days, itself included, so at most one is
+ * counted for so many days, or for each half-life of evidence if that is shorter
+ * (docs/mastery-model.md, How predictions are judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {
     double half_life_days = (double)(EVIDENCE_HALF_LIFE_MS / DAY_MS);
     double usual = usual_error * sqrt(1 - exp2(-2 * ahead / half_life_days));
     struct own_errors own = own_errors_of(centre, days, n, today, ahead);
-    double count = fmin((double)own.n, ((double)today - days[0].day + 1) / half_life_days);
+    double apart_days = fmin(2 * ahead - 1, half_life_days);
+    double count = fmin((double)own.n, ((double)today - days[0].day + 1) / apart_days);
     double mean_square = own.n > 0 ? own.squares / (double)own.n : 0;
 
     if (n == 1)

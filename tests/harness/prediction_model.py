@@ -39,7 +39,8 @@ class LastValue(LevelForecast):
     def outlook(self, day):
         today, ahead = self.today.toordinal(), (day - self.today).days
         errors = self.own_errors(ahead)
-        count = min(len(errors), (today - self.numbers[0] + 1) / HALF_LIFE)
+        apart = min(2 * ahead - 1, HALF_LIFE)  # overlapping spans are not independent
+        count = min(len(errors), (today - self.numbers[0] + 1) / apart)
         usual = USUAL_ERROR * np.sqrt(1 - 2 ** (-2 * ahead / 14)) * (2 if self.n == 1 else 1)
         own = np.mean(errors**2) if len(errors) else 0
         df = USUAL_COUNT + count
