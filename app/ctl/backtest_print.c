@@ -38,7 +38,7 @@ static const struct table trends_table = {
                                        {0}},
     .decimals = 3};
 
-enum { COLUMN_WIDTH = 17 };
+enum { COLUMN_WIDTH = 18 };
 
 /* Prints a figure right-aligned, or a dash when it does not exist. */
 static void print_value(const struct measured *m, int decimals)
