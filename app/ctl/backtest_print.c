@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Prints the results of mastery-ctl backtest. Each figure has its interval: in the tables under it,
- * in JSON beside it. */
+ * in JSON together with it. */
 #include "app/ctl/backtest_print.h"
 
 #include <stdio.h>

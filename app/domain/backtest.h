@@ -29,9 +29,10 @@ enum backtest_figure {
     FIGURE_RMSE,            /* root of the mean of its square */
     FIGURE_COVERAGE,        /* share of true scores inside the predicted interval */
     FIGURE_WIDTH,           /* mean width of the interval */
-    FIGURE_BRIER,           /* mean of (p - hit)^2, p the predicted probability of a score below
-                             * PREDICTION_INTERVENTION_BELOW, hit 1 if the true one is, else 0 (Brier,
-                             * "Verification of forecasts expressed in terms of probability", 1950) */
+    FIGURE_BRIER,           /* mean of (p - hit)^2: p is the predicted probability of a score below
+                             * PREDICTION_INTERVENTION_BELOW, hit is 1 if the true one is, else 0
+                             * (Brier, "Verification of forecasts expressed in terms of
+                             * probability", 1950) */
     FIGURE_SKILL,           /* 1 - MAE / MAE of "the score stays as it is" */
     FIGURE_RISES,           /* share of predictions after which the score rose */
     FIGURE_FALLS,           /* share after which it fell */
