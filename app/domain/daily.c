@@ -44,6 +44,13 @@ size_t daily_component(const struct daily *days, size_t n, enum component compon
     return count;
 }
 
+const struct daily *daily_last_until(const struct daily *days, size_t n, int32_t day)
+{
+    while (n > 0 && days[n - 1].day > day)
+        n--;
+    return n > 0 ? &days[n - 1] : NULL;
+}
+
 /* Returns the Monday of the week of a day. Day 0, 1970-01-01, was a Thursday, three days after a
  * Monday; hence the 3. */
 static int32_t monday_of(int32_t day)

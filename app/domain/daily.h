@@ -29,6 +29,9 @@ size_t daily_scores(const struct daily *days, size_t n, double *ret);
  * that component). Returns how many were copied. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret);
 
+/* Returns the last of n days that is not after `day`; NULL when all are later. */
+const struct daily *daily_last_until(const struct daily *days, size_t n, int32_t day);
+
 enum aggregation { DAILY, WEEKLY, MONTHLY, AGGREGATIONS };
 extern const char *const aggregation_names[AGGREGATIONS + 1]; /* ends with NULL */
 

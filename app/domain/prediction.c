@@ -327,14 +327,6 @@ void forecast_components(const struct forecast *f, int32_t day, double factor,
             projection_consistency(f->history, f->days, f->today, days_ahead(f, day)), factor);
 }
 
-/* Returns the last of the days that is not after `day`; NULL when all are later. */
-static const struct daily *last_day_until(const struct daily *days, size_t n, int32_t day)
-{
-    while (n > 0 && days[n - 1].day > day)
-        n--;
-    return n > 0 ? &days[n - 1] : NULL;
-}
-
 /* A prediction is verified when its day has come and the history has a true score for it. The other
  * predictions count only in total_predictions. */
 void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
@@ -346,7 +338,7 @@ void accuracy_of(const struct stored_prediction *predictions, size_t n, const st
     for (size_t i = n; i-- > 0;) { /* newest first, so that the first RECENT_PREDICTIONS verified
                                       ones are the most recent */
         const struct stored_prediction *p = &predictions[i];
-        const struct daily *true_day = last_day_until(days, day_count, p->day);
+        const struct daily *true_day = daily_last_until(days, day_count, p->day);
         if (p->day > today || !true_day)
             continue;
         double error = fabs(p->score - true_day->score);

@@ -22,7 +22,7 @@ static const double usual_error = 0.0424, usual_count = 4;
 /* Returns the number of active days after `after`, up to the last day of the history. */
 static int active_days_after(const struct daily *last, int32_t after)
 {
-    int64_t count = (int64_t)last->day - after; /* days that are asked about */
+    int64_t count = (int64_t)last->day - after; /* of the days that are counted */
 
     if (count <= 0)
         return 0;

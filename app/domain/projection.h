@@ -26,7 +26,7 @@ struct distribution {
 /* Returns the consistency that is expected on the last active day up to the predicted one. */
 double projection_consistency(const struct daily *days, size_t n, int32_t today, int ahead);
 /* Returns whether the days know of an event. A history fed by `calculate` alone has none, and its
- * consistency is whatever was stated: projection_at then predicts the last value. */
+ * consistency is the stated one: projection_at then predicts the last value. */
 bool projection_has_activity(const struct daily *days, size_t n);
 
 /* Predicts by the model "projection". */

@@ -29,10 +29,12 @@ enum metric {
 
 enum metric_gauge {
     GAUGE_ACTIVE_REQUESTS,
-    GAUGE_STORE_CONNECTIONS, /* open connections to Redis */
-    GAUGE_STORE_IN_USE,      /* connections to Redis that wait for replies */
-    GAUGE_SERVING,           /* 1: the process accepts connections of the web server */
-    GAUGE_KEYS_REFUSED,      /* 1: the process keeps old secrets because the new ones are invalid */
+    GAUGE_STORE_CONNECTIONS,    /* open connections to Redis */
+    GAUGE_STORE_IN_USE,         /* connections to Redis that wait for replies */
+    GAUGE_SERVING,              /* 1: the process accepts connections of the web server */
+    GAUGE_PREDICTIONS_VERIFIED, /* predictions of the configured model that lately came true */
+    GAUGE_PREDICTIONS_COVERED,  /* those with the true score inside the interval */
+    GAUGE_KEYS_REFUSED, /* 1: the process keeps old secrets because the new ones are invalid */
     /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
      * the others the sum. */
     GAUGE_JOURNAL_LAG_MS, /* delay of the worker in processing changes */

@@ -264,6 +264,11 @@ static void print_gauges(const struct printer *p, const struct metrics_live *liv
         [GAUGE_STORE_IN_USE] = {"store_connections_in_use",
                                 "Connections to Redis that wait for replies"},
         [GAUGE_SERVING] = {"processes_serving", "Processes that accept connections"},
+        [GAUGE_PREDICTIONS_VERIFIED] = {"predictions_verified",
+                                        "Predictions of the configured "
+                                        "model about one of the last 28 days"},
+        [GAUGE_PREDICTIONS_COVERED] = {"predictions_covered", "Those of predictions_verified whose "
+                                                              "interval contains the true score"},
         [GAUGE_KEYS_REFUSED] = {"keys_refused", "Processes that keep old secrets because the files "
                                                 "hold what cannot be taken"},
     };

@@ -4,11 +4,13 @@
  * to analytics no route here says anything about a student. An intervention is a help for the
  * student, such as tutoring, whose expected gain the model knows. */
 #include "app/base/clock.h"
+#include "app/base/number.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/predict.h"
 #include "app/service/statistics_json.h"
+#include "app/store/calibration.h"
 #include "app/store/prediction.h"
 
 /* Numbers of days: largest and default distance of a prediction, default length of a trajectory,
@@ -256,7 +258,7 @@ static enum step predict_accuracy(struct exchange *x)
         s = history_queue(x, in->student);
         if (!s)
             return STEP_DONE;
-        s->predictions = prediction_cmd_list(&x->pipeline, in->student);
+        s->predictions = prediction_cmd_list(&x->pipeline, in->student, PREDICTIONS_READ_MAX);
         return STEP_MORE;
     }
     if (!accuracy_measure(x, s, &a))
@@ -278,13 +280,57 @@ static enum step predict_accuracy(struct exchange *x)
 
 /* ---- config ---- */
 
+static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
+    [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
+
+/* Writes how the predictions about the last days came out, by model and horizon; those without a
+ * verified prediction are left out. null until the worker has counted, or without Redis. */
+static void config_write_calibration(struct jw *w, const struct command *command)
+{
+    struct calibration calibration;
+    int32_t today;
+
+    if (!calibration_parse(command, &calibration, &today)) {
+        jw_null(w, "calibration");
+        return;
+    }
+    jw_object(w, "calibration");
+    jw_day(w, "until", today - 1);
+    jw_int(w, "days", CALIBRATION_DAYS);
+    jw_array(w, "models");
+    for (int i = 0; i < PREDICTION_MODELS * CALIBRATION_HORIZONS; i++) {
+        int model = i / CALIBRATION_HORIZONS, horizon = i % CALIBRATION_HORIZONS;
+        const struct calibration_count *count = &calibration.counts[model][horizon];
+
+        if (count->verified == 0)
+            continue;
+        jw_object(w, NULL);
+        jw_text(w, "model", prediction_model_names[model]);
+        jw_text(w, "horizon", calibration_horizons[horizon]);
+        jw_int(w, "verified_predictions", count->verified);
+        jw_number(w, "coverage", number_round12((double)count->covered / (double)count->verified));
+        jw_number(w, "average_error", number_round12(count->errors / (double)count->verified));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
 /* Handler of config: shows the model's constants and the settings of this installation, for
- * clients that show or check them. */
+ * clients that show or check them, and how the predictions have come out. */
 static enum step predict_config(struct exchange *x)
 {
     const struct config *c = &x->engine->config;
+    struct command **load = x->state;
     struct jw w;
 
+    if (!load) {
+        load = exchange_new_state(x, sizeof(*load));
+        if (!load)
+            return STEP_DONE;
+        *load = calibration_cmd_load(&x->pipeline);
+        return STEP_MORE;
+    }
     exchange_json_begin(x, 200, &w);
     jw_object(&w, "config");
     jw_text(&w, "model", c->prediction_model);
@@ -313,6 +359,7 @@ static enum step predict_config(struct exchange *x)
     jw_int(&w, "max_timeframe_days", TIMEFRAME_MAX);
     jw_int(&w, "cache_ttl_seconds", PREDICTION_CACHE_TTL_S);
     jw_object_end(&w);
+    config_write_calibration(&w, *load);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -474,9 +521,27 @@ static const struct rule config_fields[] = RULES(
     FIELD(INT, "cache_ttl_seconds",
           "How long a prediction is reused while nothing has changed"));
 
+static const struct rule calibration_model[] = RULES(
+    FIELD(ENUM, "model", "The model", .choices = prediction_model_names),
+    FIELD(ENUM, "horizon", "How many days ahead", .choices = calibration_horizons),
+    FIELD(INT, "verified_predictions", "Predictions whose day has come"),
+    SHAPE_SCORE("coverage", "Share of true scores inside the interval: near interval_level if the "
+                "intervals are honest"),
+    SHAPE_SCORE("average_error", "Mean distance between predicted and true score"));
+
+static const struct rule calibration_fields[] = RULES(
+    FIELD(DAY, "until", "The last of the days"),
+    FIELD(INT, "days", "How many days"),
+    FIELD(OBJECTS, "models", "By model and horizon, where there is any",
+          .fields = calibration_model));
+
 static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
-    FIELD(OBJECT, "config", "The values in use", .fields = config_fields), SHAPE_CORRELATION);
+    FIELD(OBJECT, "config", "The values in use", .fields = config_fields),
+    FIELD(OBJECT, "calibration", "How the predictions of all students about the last days came "
+          "out; null until the worker has counted them", .nullable = true,
+          .fields = calibration_fields),
+    SHAPE_CORRELATION);
 
 /* Each route has an alias, its older path under /api/v1/analytics. */
 #define PREDICTIONS(path)                                                                          \

@@ -21,6 +21,7 @@ const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
 const struct str key_batches = STR_INIT("batches");
 const struct str key_replicated = STR_INIT("replicated");
+const struct str key_calibration = STR_INIT("calibration");
 const struct str key_schema = STR_INIT("schema");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");

@@ -141,6 +141,7 @@ extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, b
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs to retry */
 extern const struct str key_batches;     /* batches: sorted set of all batch ids, by time */
 extern const struct str key_replicated;  /* replicated: written before each WAIT (replicas.h) */
+extern const struct str key_calibration; /* calibration: see calibration.h */
 extern const struct str key_schema;      /* schema: see schema.h */
 extern const struct str key_workers;     /* workers: hash of the workers' heartbeats */
 

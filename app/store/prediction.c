@@ -115,11 +115,11 @@ bool prediction_parse_save(const struct command *command, struct problem *p)
 
 /* ---- reading ---- */
 
-struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student)
+struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student, int count)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PREDICTIONS);
 
-    return stream_cmd_newest(pipeline, key, STR("+"), PREDICTIONS_READ_MAX);
+    return stream_cmd_newest(pipeline, key, STR("+"), count);
 }
 
 /* Parses a number in [0,1]. Returns false, with *ret untouched, for any other text. */

@@ -48,8 +48,8 @@ bool prediction_parse_save(const struct command *command, struct problem *p);
  * form. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret);
 
-/* Reads the newest PREDICTIONS_READ_MAX records of the student. */
-struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student);
+/* Reads the newest `count` records of the student, at most PREDICTIONS_READ_MAX. */
+struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student, int count);
 /* Parses the reply to prediction_cmd_list into an array in the arena, oldest first. Texts point
  * into the reply. An entry of another form is an INTERNAL_ERROR. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,

@@ -15,6 +15,7 @@
 #include "app/store/queue.h"
 #include "app/store/store_watch.h"
 #include "app/worker/audit_maintenance.h"
+#include "app/worker/calibration.h"
 #include "app/worker/erasures.h"
 #include "app/worker/job_kinds.h"
 #include "app/worker/journal_wait.h"
@@ -51,6 +52,7 @@ struct worker {
     struct sidecar sidecar;
     struct jobs jobs;
     struct retention retention;
+    struct calibration_pass calibration;
     struct audit_maintenance audit;
     struct seals seals;
     struct erasures erasures;
@@ -92,6 +94,7 @@ static bool worker_open_subsystems(struct worker *w)
     w->jobs.kinds = job_kinds;
     w->jobs.kind_count = JOB_KINDS;
     retention_init(&w->retention, context, shards);
+    calibration_init(&w->calibration, context, shards);
     audit_maintenance_init(&w->audit, context, shards);
     seals_init(&w->seals, context, shards);
     erasures_init(&w->erasures, context, shards);
@@ -114,6 +117,7 @@ static void worker_tick_subsystems(struct worker *w)
     sidecar_tick(&w->sidecar);
     jobs_tick(&w->jobs);
     retention_tick(&w->retention);
+    calibration_tick(&w->calibration);
     audit_maintenance_tick(&w->audit);
     seals_tick(&w->seals);
     erasures_tick(&w->erasures);

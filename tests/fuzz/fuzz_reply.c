@@ -191,7 +191,7 @@ static void parse_outbox(const struct command *command, struct arena *arena)
 
 static struct command *queue_predictions(struct pipeline *pipeline)
 {
-    return prediction_cmd_list(pipeline, STR("s"));
+    return prediction_cmd_list(pipeline, STR("s"), PREDICTIONS_READ_MAX);
 }
 
 static void parse_predictions(const struct command *command, struct arena *arena)

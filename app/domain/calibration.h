@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Counts how predictions came out, for all students together, by model and by how many days ahead
+ * they were made. An honest interval of 90 % contains nine of ten true scores. */
+#ifndef DOMAIN_CALIBRATION_H
+#define DOMAIN_CALIBRATION_H
+
+#include "app/domain/prediction.h"
+
+/* Predictions for a week ahead, which is the default, and all others. */
+enum calibration_horizon { CALIBRATION_WEEK, CALIBRATION_OTHER, CALIBRATION_HORIZONS };
+enum {
+    CALIBRATION_WEEK_DAYS = 7,
+    CALIBRATION_DAYS = 28 /* predictions about so many days until yesterday are counted */
+};
+
+struct calibration_count {
+    int64_t verified; /* predictions whose day has come */
+    int64_t covered;  /* those with the true score inside the interval */
+    double errors;    /* sum of |predicted - true score| */
+};
+struct calibration {
+    struct calibration_count counts[PREDICTION_MODELS][CALIBRATION_HORIZONS];
+};
+
+/* Counts a prediction that was made days_ahead days before its day, if this day is among the last
+ * CALIBRATION_DAYS days before today and has a true score: that of the last of the n days up to
+ * it. */
+void calibration_add(struct calibration *c, enum prediction_model model, int days_ahead,
+                     const struct stored_prediction *prediction, const struct daily *days, size_t n,
+                     int32_t today);
+/* Returns the counts of one model, for all horizons. */
+struct calibration_count calibration_of_model(const struct calibration *c,
+                                              enum prediction_model model);
+
+#endif

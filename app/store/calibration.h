@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The counts of predictions that came true (struct calibration) in Redis: one text, which the
+ * worker writes once a day. */
+#ifndef STORE_CALIBRATION_H
+#define STORE_CALIBRATION_H
+
+#include "app/domain/calibration.h"
+#include "app/store/pipeline.h"
+
+/* Stores the counts that are complete up to the day before `today`, for three days. */
+struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
+                                     int32_t today);
+struct command *calibration_cmd_load(struct pipeline *pipeline);
+/* Parses the reply to calibration_cmd_load. False, with *ret and *ret_today untouched, when there
+ * are no counts of PREDICTION_MODEL_VERSION, or Redis did not reply. */
+bool calibration_parse(const struct command *command, struct calibration *ret, int32_t *ret_today);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A pass scans all keys for streams of predictions, and reads with each stream the student's
+ * history and consents. It consists of small steps with pauses, so that requests are not delayed.
+ */
+#include "app/worker/calibration.h"
+
+#include <stdio.h>
+
+#include "app/base/clock.h"
+#include "app/service/history.h"
+#include "app/service/predict.h"
+#include "app/store/calibration.h"
+#include "app/store/prediction.h"
+
+/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted.
+ * Newest predictions of one student that are read. */
+enum { CALIBRATION_SCAN_COUNT = 200, CALIBRATION_KEYS_MAX = 10000, CALIBRATION_READ_MAX = 200 };
+
+static const int64_t CALIBRATION_FIRST_US = 3000000; /* after the start of the process */
+static const int64_t CALIBRATION_STEP_US = 50000;    /* pause between two steps */
+static const int64_t CALIBRATION_PASS_US = INT64_C(86400) * 1000000;
+
+/* The commands that read one student. */
+struct calibration_student {
+    struct command *predictions, *days, *consents;
+};
+
+/* The students of one step, in task->data. */
+struct calibration_step {
+    struct calibration_student *students;
+    size_t n;
+};
+
+/* Begins the next pass after delay_us. */
+static void calibration_restart(struct calibration_pass *pass, int64_t delay_us)
+{
+    memcpy(pass->cursor, "0", sizeof("0"));
+    pass->counts = (struct calibration){0};
+    periodic_schedule(&pass->schedule, delay_us);
+}
+
+/* Ends a step without a reply: the pass begins anew. */
+static void calibration_fail(struct task *task)
+{
+    struct calibration_pass *pass = task->owner;
+
+    calibration_restart(pass, WORKER_RETRY_US);
+    periodic_end(&pass->schedule, task);
+}
+
+/* Sets the gauges to the counts of the configured model. */
+static void calibration_publish(struct calibration_pass *pass, const struct calibration *c)
+{
+    const struct engine *engine = pass->worker->engine;
+    struct calibration_count count = calibration_of_model(c, predict_model(&engine->config));
+
+    metrics_gauge_set(engine->metrics, GAUGE_PREDICTIONS_VERIFIED, count.verified);
+    metrics_gauge_set(engine->metrics, GAUGE_PREDICTIONS_COVERED, count.covered);
+    pass->published = true;
+}
+
+/* Finds the model of "name/version"; false for another version, whose errors say nothing about this
+ * one. */
+static bool calibration_model(struct str text, enum prediction_model *ret)
+{
+    struct str name = str_cut(&text, '/');
+
+    for (int i = 0; i < PREDICTION_MODELS && str_equal(text, STR(PREDICTION_MODEL_VERSION)); i++) {
+        if (str_equal(name, str_of(prediction_model_names[i]))) {
+            *ret = (enum prediction_model)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts the predictions of one student. One that cannot be read is left out: the endpoint for the
+ * accuracy of this student reports it. */
+static void calibration_add_student(struct calibration_pass *pass, struct task *task,
+                                    const struct calibration_student *student)
+{
+    struct problem problem = {0};
+    struct prediction_record *records;
+    struct history history;
+    enum prediction_model model;
+    size_t n;
+
+    if (student_has_withdrawn(student->consents, CONSENT_ANALYTICS) ||
+        !history_parse(student->days, &history, &problem) ||
+        !prediction_parse_list(student->predictions, task->arena, &records, &n, &problem))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const struct prediction_record *r = &records[i];
+
+        if (r->intervention.n == 0 && calibration_model(r->model, &model))
+            calibration_add(
+                &pass->counts, model, r->target_day - day_of_ms(r->made_at_ms),
+                &(struct stored_prediction){r->target_day, r->score, r->lower, r->upper},
+                history.days, history.n, day_of_ms(task->worker->now_ms));
+    }
+}
+
+/* The counts are stored, or not: they are in the gauges anyway. The next pass is in a day. */
+static void calibration_on_saved(struct task *task)
+{
+    struct calibration_pass *pass = task->owner;
+
+    calibration_restart(pass, CALIBRATION_PASS_US);
+    periodic_end(&pass->schedule, task);
+}
+
+/* The replies for the students of a step. After the last step the counts are stored. */
+static void calibration_on_read(struct task *task)
+{
+    struct calibration_pass *pass = task->owner;
+    const struct calibration_step *step = task->data;
+
+    if (task_failed(task)) {
+        calibration_fail(task);
+        return;
+    }
+    for (size_t i = 0; i < step->n; i++)
+        calibration_add_student(pass, task, &step->students[i]);
+    if (strcmp(pass->cursor, "0") != 0) {
+        periodic_schedule(&pass->schedule, CALIBRATION_STEP_US);
+        periodic_end(&pass->schedule, task);
+        return;
+    }
+    calibration_publish(pass, &pass->counts);
+    pipeline_clear(&task->pipeline);
+    (void)calibration_cmd_save(&task->pipeline, &pass->counts, day_of_ms(task->worker->now_ms));
+    task_submit(task, calibration_on_saved);
+}
+
+/* The reply of SCAN: queues the reads of the students whose predictions it names. */
+static void calibration_on_scanned(struct task *task)
+{
+    struct calibration_pass *pass = task->owner;
+    const redisReply *reply = ((struct command *)task->data)->reply, *keys = reply_at(reply, 1);
+    struct calibration_step *step = arena_array(task->arena, 1, sizeof(*step));
+    int32_t today = day_of_ms(task->worker->now_ms);
+    struct str cursor, key, student;
+    enum student_key kind;
+    size_t n;
+
+    if (task_failed(task) || !step || reply_text(reply_at(reply, 0), &cursor) != REPLY_OK ||
+        cursor.n >= sizeof(pass->cursor) ||
+        reply_array(keys, CALIBRATION_KEYS_MAX, &n) != REPLY_OK ||
+        !(step->students = arena_array(task->arena, n + 1, sizeof(*step->students)))) {
+        calibration_fail(task);
+        return;
+    }
+    (void)snprintf(pass->cursor, sizeof(pass->cursor), "%.*s", STR_ARG(cursor));
+    pipeline_clear(&task->pipeline);
+    step->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (reply_text(reply_at(keys, i), &key) == REPLY_OK &&
+            key_parse_student(key, &student, &kind) && kind == STUDENT_KEY_PREDICTIONS)
+            step->students[step->n++] = (struct calibration_student){
+                prediction_cmd_list(&task->pipeline, student, CALIBRATION_READ_MAX),
+                history_cmd(&task->pipeline, student, today),
+                student_cmd_consent(&task->pipeline, student)};
+    }
+    task->data = step;
+    if (step->n > 0)
+        task_submit(task, calibration_on_read);
+    else
+        calibration_on_read(task);
+}
+
+void calibration_init(struct calibration_pass *pass, struct worker_context *w,
+                      const struct shards *shards)
+{
+    *pass = (struct calibration_pass){.worker = w, .shards = shards};
+    periodic_init(&pass->schedule, w, CALIBRATION_FIRST_US);
+    memcpy(pass->cursor, "0", sizeof("0"));
+}
+
+/* Sends the next SCAN if one is due. Without the lease the gauges are those of another worker. */
+void calibration_tick(struct calibration_pass *pass)
+{
+    struct task *task;
+
+    if (!shards_lease_held(pass->shards, 0)) {
+        if (pass->published)
+            calibration_publish(pass, &(struct calibration){0});
+        pass->published = false;
+        return;
+    }
+    if (worker_draining(pass->worker))
+        return;
+    task = periodic_begin(&pass->schedule, 0, pass);
+    if (!task)
+        return;
+    const struct str argv[] = {
+        STR("SCAN"),  arena_copy(task->arena, str_of(pass->cursor)),
+        STR("MATCH"), key_pattern_students,
+        STR("COUNT"), arena_printf(task->arena, "%d", CALIBRATION_SCAN_COUNT),
+        STR("TYPE"),  STR("stream")};
+    task->data = pipeline_add(&task->pipeline, COMMAND_READ, sizeof(argv) / sizeof(argv[0]), argv);
+    task_submit(task, calibration_on_scanned);
+}
