@@ -123,7 +123,7 @@ static void results_check_learners(struct csv_reader *r, const struct result_row
     }
 }
 
-/* The event that a row stands for, at noon of its day. No figure of the backtest depends on the
+/* The event of a row, at noon of its day. No figure of the backtest depends on the
  * date of day 0. */
 static struct learning_event results_event(const struct result_row *row)
 {
