@@ -1,60 +1,82 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl backtest: measures how good predictions would have been on the stored histories
- * (daily scores of students). A horizon is a number of days from the last known score to the
- * predicted one. Histories are read in chunks of students, one round trip each. app/domain/backtest
- * adds up their errors, so that only sums stay in memory. Students who have withdrawn consent to
- * analytics are left out. */
+/* mastery-ctl backtest: measures how good predictions would have been on histories (daily scores of
+ * students). The histories are those in Redis, read in chunks of students with one round trip each,
+ * or those of a CSV file, which needs no server. app/domain/backtest adds up their errors, so that
+ * only sums stay in memory. Students who have withdrawn consent to analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/backtest_print.h"
+#include "app/ctl/csv.h"
 #include "app/ctl/histories.h"
-#include "app/ctl/plot.h"
 #include "app/ctl/subcommand.h"
-#include "app/domain/backtest.h"
-#include "app/domain/prediction.h"
 #include "app/store/students.h"
 
-/* HEIGHT: of the chart, in pixels */
-enum { HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
-
-/* The horizons, in days. */
-static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
-static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
-                                                               "ordinary_least_squares",
-                                                           [BACKTEST_AR1] = "trend_with_memory",
-                                                           [BACKTEST_LAST_VALUE] = "the last value",
-                                                           [BACKTEST_MEAN] = "the mean"};
-enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* horizons[WEEK] is 7 */ };
+enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
 
 struct backtest_settings {
     struct str_list students; /* ids; empty: not given */
     const char *cohort;       /* id; NULL: not given */
+    const char *csv;          /* path of the CSV file, "-": standard input; NULL: not given */
     const char *plot;         /* path of the chart, "-" for text; NULL: no chart */
+    int model;                /* enum prediction_model: the model of the chart and the ranking */
+    bool json;
 };
+
+static const struct backtest_settings backtest_defaults = {.model = PROJECTION};
 
 /* Settings, connections and results of one run of mastery-ctl backtest; an argument of nearly all
  * functions here. */
 struct backtest_run {
     const struct subcommand *command;
     const struct backtest_settings *settings;
-    struct engine engine;
-    struct arena *page_arena;       /* ids of one page of students */
-    struct arena *chunk_arena;      /* replies for one chunk of students */
-    struct backtest sums[HORIZONS]; /* sums of errors for each horizon */
-    size_t students;                /* number of histories long enough for a prediction */
+    struct arena *arena;       /* lives until the program ends */
+    struct engine engine;      /* without --csv only */
+    struct arena *page_arena;  /* ids of one page of students */
+    struct arena *chunk_arena; /* replies for one chunk of students */
+    int32_t end;               /* last day of the records */
+    struct backtest_report report;
 };
 
-/* ---- reading ---- */
+static enum ctl_exit backtest_fail(const struct backtest_run *r, const char *why)
+{
+    subcommand_error(r->command, "%s", why);
+    return CTL_FAILED;
+}
+
+/* ---- results ---- */
+
+/* Prints the results, and draws them if --plot is given. */
+static enum ctl_exit backtest_show(struct backtest_run *r)
+{
+    const struct backtest_settings *s = r->settings;
+
+    if (backtest_learners(r->report.backtest) == 0)
+        return backtest_fail(r, "no history is long enough: none has activity in a week after its "
+                                "first one");
+    if (!(s->json ? backtest_print_json : backtest_print_text)(&r->report, r->arena))
+        return backtest_fail(r, "out of memory");
+    return !s->plot || backtest_plot(r->command, s->plot, &r->report) ? CTL_DONE : CTL_FAILED;
+}
+
+/* Prepares the sums. interval_level: the probability of the predicted intervals. False when out of
+ * memory. */
+static bool backtest_begin(struct backtest_run *r, double interval_level)
+{
+    r->report = (struct backtest_report){.backtest = backtest_new(interval_level),
+                                         .model = (enum prediction_model)r->settings->model,
+                                         .interval_level = interval_level};
+    return r->report.backtest;
+}
+
+/* ---- histories in Redis ---- */
 
 /* Adds all predictions of one history to the sums. */
 static void backtest_add_history(void *context, const struct history *h)
 {
     struct backtest_run *r = context;
-    double interval_level = r->engine.config.prediction_interval;
 
-    for (int i = 0; i < HORIZONS; i++)
-        backtest_add(&r->sums[i], h->days, h->n, horizons[i], interval_level);
-    r->students += h->n > PREDICTION_MIN_DAYS;
+    backtest_add(r->report.backtest, h->days, h->n, r->end);
 }
 
 /* Adds the histories of these students to the sums. False with a problem in p when Redis fails. The
@@ -64,8 +86,7 @@ static bool backtest_add_students(struct backtest_run *r, struct str_list studen
 {
     size_t withdrawn = 0;
 
-    return histories_read(&r->engine, r->chunk_arena, students,
-                          day_of_ms(subcommand_now_ms(&r->engine)), backtest_add_history, r,
+    return histories_read(&r->engine, r->chunk_arena, students, r->end, backtest_add_history, r,
                           &withdrawn, p);
 }
 
@@ -95,99 +116,6 @@ static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
     return true;
 }
 
-/* ---- showing ---- */
-
-/* Prints the two header lines of the table. interval_level is the share of true scores that the
- * models' prediction intervals should cover; "covered" below it is the share that they did. */
-static void backtest_print_header(double interval_level)
-{
-    (void)printf("%26scovered (%4.1f%%)           mean error                    Brier score\n"
-                 "days ahead  predictions    lsq   memory      lsq  memory    last    mean"
-                 "    lsq  memory   last   mean\n",
-                 "", interval_level * 100);
-}
-
-/* Prints the row of one horizon: coverage of the two models, then mean error and Brier score of all
- * four methods. */
-static void backtest_print_row(int days_ahead, const struct backtest *b)
-{
-    (void)printf("%10d  %11zu ", days_ahead, b->n);
-    for (int m = 0; m < BACKTEST_MODELS; m++)
-        (void)printf("  %5.1f%%", backtest_coverage(b, (enum backtest_method)m) * 100);
-    (void)printf(" ");
-    for (int m = 0; m < BACKTEST_METHODS; m++)
-        (void)printf("  %.4f", backtest_mean_error(b, (enum backtest_method)m));
-    for (int m = 0; m < BACKTEST_METHODS; m++)
-        (void)printf("  %.3f", backtest_brier(b, (enum backtest_method)m));
-    (void)putchar('\n');
-}
-
-static void backtest_print_table(const struct backtest_run *r)
-{
-    backtest_print_header(r->engine.config.prediction_interval);
-    for (int i = 0; i < HORIZONS; i++)
-        backtest_print_row(horizons[i], &r->sums[i]);
-}
-
-/* Prints which method has the smallest mean error at the horizon of seven days, by which teachers
- * plan. */
-static void backtest_print_best(const struct backtest_run *r)
-{
-    const struct backtest *b = &r->sums[WEEK];
-    enum backtest_method best = BACKTEST_LEAST_SQUARES;
-
-    for (int m = 1; m < BACKTEST_METHODS; m++) {
-        if (backtest_mean_error(b, (enum backtest_method)m) < backtest_mean_error(b, best))
-            best = (enum backtest_method)m;
-    }
-    (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, method_names[best]);
-}
-
-/* Writes the mean error of one method at each horizon as gnuplot's inline data, which end with
- * "e". */
-static void backtest_plot_data(FILE *out, const struct backtest_run *r, enum backtest_method method)
-{
-    for (int i = 0; i < HORIZONS; i++) {
-        if (r->sums[i].n > 0)
-            (void)fprintf(out, "%d %.6f\n", horizons[i], backtest_mean_error(&r->sums[i], method));
-    }
-    (void)fputs("e\n", out);
-}
-
-/* Draws the mean error of each method over the horizons. False when gnuplot fails. */
-static bool backtest_plot(const struct backtest_run *r)
-{
-    struct plot plot;
-
-    if (!plot_begin(r->command, r->settings->plot, HEIGHT, &plot))
-        return false;
-    (void)fputs("set title 'Mean error of predictions'\nset xlabel 'days ahead'\n"
-                "set ylabel 'mean |predicted - true|'\nset yrange [0:*]\n"
-                "set key left top noenhanced\nset grid\nplot ",
-                plot.out);
-    for (int m = 0; m < BACKTEST_METHODS; m++)
-        (void)fprintf(plot.out, "%s'-' with linespoints title '%s'", m > 0 ? ", " : "",
-                      method_names[m]);
-    (void)fputc('\n', plot.out);
-    for (int m = 0; m < BACKTEST_METHODS; m++)
-        backtest_plot_data(plot.out, r, (enum backtest_method)m);
-    return plot_end(r->command, &plot);
-}
-
-/* Prints the results, and draws them if --plot is given. */
-static enum ctl_exit backtest_report(const struct backtest_run *r)
-{
-    if (r->sums[0].n == 0) {
-        subcommand_error(r->command, "no history is long enough: it takes four days with a score");
-        return CTL_FAILED;
-    }
-    backtest_print_table(r);
-    backtest_print_best(r);
-    return !r->settings->plot || backtest_plot(r) ? CTL_DONE : CTL_FAILED;
-}
-
-/* ---- all of it ---- */
-
 /* Reads the histories of the given students, of the given cohort, or of all students, and prints
  * the results. */
 static enum ctl_exit backtest_students(struct backtest_run *r)
@@ -197,6 +125,9 @@ static enum ctl_exit backtest_students(struct backtest_run *r)
     struct cohort cohort;
     bool read;
 
+    if (!backtest_begin(r, r->engine.config.prediction_interval))
+        return backtest_fail(r, "out of memory");
+    r->end = day_of_ms(subcommand_now_ms(&r->engine));
     if (s->students.n > 0)
         read = backtest_add_students(r, s->students, &p);
     else if (s->cohort)
@@ -204,60 +135,116 @@ static enum ctl_exit backtest_students(struct backtest_run *r)
                backtest_add_students(r, cohort.students, &p);
     else
         read = backtest_add_everyone(r, &p);
-    return read ? backtest_report(r) : subcommand_fail(r->command, &r->engine, &p);
+    return read ? backtest_show(r) : subcommand_fail(r->command, &r->engine, &p);
 }
 
-/* The options are checked before Redis is contacted. The arena of the caller is not used, because
- * this run needs two that can be reset. engine_close and arena_free accept what was never
- * opened. */
-static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
-                                  struct arena *arena)
+/* Connects to Redis and measures the stored histories. engine_close and arena_free accept what was
+ * never opened. */
+static enum ctl_exit backtest_stored(struct backtest_run *r)
 {
-    struct backtest_run r = {.command = command, .settings = settings};
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena;
-    if (r.settings->cohort && r.settings->students.n > 0)
-        return subcommand_usage_error(command, "--cohort and --student exclude each other");
-    r.page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    r.chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (r.page_arena && r.chunk_arena &&
-        engine_open(&r.engine, "mastery-ctl backtest", NULL /* router */, 0 /* subsystems */))
-        status = backtest_students(&r);
-    engine_close(&r.engine);
-    arena_free(r.chunk_arena);
-    arena_free(r.page_arena);
+    r->page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    if (r->page_arena && r->chunk_arena &&
+        engine_open(&r->engine, "mastery-ctl backtest", NULL /* router */, 0 /* subsystems */))
+        status = backtest_students(r);
+    engine_close(&r->engine);
+    arena_free(r->chunk_arena);
+    arena_free(r->page_arena);
     return status;
 }
 
+/* ---- a CSV file ---- */
+
+/* Measures the histories that follow from the results in the CSV file. Nothing is measured when a
+ * line of it is invalid. */
+static enum ctl_exit backtest_csv(struct backtest_run *r)
+{
+    const char *path = r->settings->csv;
+    struct results results;
+    struct buf text;
+    int error;
+    long bad;
+
+    buf_init(&text, r->arena);
+    error = csv_read_file(path, &text);
+    if (error != 0) {
+        subcommand_error(r->command, "%s: %s", csv_file_name(path), strerror(error));
+        return CTL_FAILED;
+    }
+    bad = results_csv_parse(buf_view(&text), csv_file_name(path), r->arena, stderr, &results);
+    if (bad > 0) {
+        subcommand_error(r->command, "%ld bad line%s: nothing is measured", bad,
+                         bad == 1 ? "" : "s");
+        return CTL_FAILED;
+    }
+    if (bad < 0 || !backtest_begin(r, PREDICTION_LEVEL))
+        return backtest_fail(r, "out of memory");
+    for (size_t i = 0; i < results.n; i++)
+        backtest_add(r->report.backtest, results.learners[i].days, results.learners[i].n,
+                     results.last_day);
+    r->report.results = &results;
+    return backtest_show(r);
+}
+
+/* ---- all of it ---- */
+
+/* The options are checked before anything is read. */
+static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
+                                  struct arena *arena)
+{
+    struct backtest_run r = {.command = command, .settings = settings, .arena = arena};
+    enum ctl_exit status;
+
+    if ((r.settings->cohort != NULL) + (r.settings->students.n > 0) + (r.settings->csv != NULL) > 1)
+        return subcommand_usage_error(command, "--cohort, --student and --csv exclude each other");
+    status = r.settings->csv ? backtest_csv(&r) : backtest_stored(&r);
+    backtest_free(r.report.backtest);
+    return status;
+}
+
+#define SETTING(member) .offset = offsetof(struct backtest_settings, member)
 /* clang-format off */
 static const struct option_rule backtest_options[] = {
-    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS,
-     .offset = offsetof(struct backtest_settings, students),
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, SETTING(students),
      .description = "only these students; may be repeated (default: all)"},
-    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
-     .offset = offsetof(struct backtest_settings, cohort),
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, SETTING(cohort),
      .description = "only the students of this cohort"},
-    {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT,
-     .offset = offsetof(struct backtest_settings, plot),
-     .description = "draw the mean errors with gnuplot: a .png or .svg file, - for text"},
+    {.name = "csv", .value_name = "FILE", .type = OPTION_TEXT, SETTING(csv),
+     .description = "replay the results in this file instead; - for standard input"},
+    {.name = "model", .value_name = "MODEL", .type = OPTION_CHOICE,
+     .choices = prediction_model_names, SETTING(model),
+     .description = "model of the plot and of the ranking (projection)"},
+    {.name = "json", .type = OPTION_FLAG, SETTING(json),
+     .description = "print the results as JSON"},
+    {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT, SETTING(plot),
+     .description = "draw predictions against truths: a .png or .svg file, - for text"},
     {0},
 };
 /* clang-format on */
 
 const struct subcommand backtest_subcommand = {
     .name = "backtest",
-    .summary = "Measures how good predictions would have been on the stored histories",
+    .summary = "Measures how good predictions would have been on past histories",
     .description =
-        "\nFor every day of every history, predicts from the days up to it what the score is N\n"
-        "days later, and compares the prediction with the score on that day.\n\n"
-        "covered      share of true scores inside the predicted interval; an honest interval\n"
-        "             gives the share in brackets\n"
-        "Brier score  mean square of the probability given to the predicted level, less\n"
-        "             whether it came true: 0 is perfect, 0.25 is tossing a coin\n"
-        "lsq, memory  PREDICTION_MODEL=ordinary_least_squares and trend_with_memory\n"
-        "last, mean   saying that the score stays, or returns to its mean\n",
+        "\nAt the end of each seventh day of every history, predicts from the days up to it the\n"
+        "score 7, 14 and 28 days later, by each model, and compares it with the score that the\n"
+        "student had then. Only predictions after which the student was active are counted.\n"
+        "Under each figure is its 95% interval, by a bootstrap over students.\n\n"
+        "MAE, RMSE    mean error; root of the mean square of the errors\n"
+        "coverage     share of true scores inside the predicted interval; an honest interval\n"
+        "             gives its level\n"
+        "width        mean width of the interval\n"
+        "Brier        mean square of the probability given to a score below 0.5, less whether\n"
+        "             the score was below: 0 is perfect, 0.25 is tossing a coin\n"
+        "skill        1 - MAE / MAE of saying that the score stays\n\n"
+        "FILE has results of courses, one a line, with the columns\n"
+        "  learner,module,final_result,day,assessment,type,weight,score\n"
+        "as in the Open University Learning Analytics Dataset; type is CMA or TMA, score 0 to\n"
+        "100. With it, no server is needed.\n",
     .options = backtest_options,
+    .default_settings = &backtest_defaults,
     .settings_size = sizeof(struct backtest_settings),
     .run = backtest_run,
 };

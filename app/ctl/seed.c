@@ -4,17 +4,17 @@
  * which is complete and checked before the first write. */
 #include "app/ctl/subcommand.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "app/base/buf.h"
 #include "app/base/clock.h"
+#include "app/ctl/csv.h"
 #include "app/ctl/seed_csv.h"
 #include "app/ctl/seed_curve.h"
 #include "app/ctl/terminal.h"
 
-enum { STUDENTS_MAX = 10000, READ_SIZE = 65536 };
+enum { STUDENTS_MAX = 10000 };
 
 struct seed_settings {
     struct seed_curve curve; /* settings of generated history */
@@ -69,38 +69,6 @@ static const char *seed_usage_error(const struct seed_settings *s)
     return NULL;
 }
 
-/* Reads the whole file into the buffer. False with errno; EFBIG when the file has more than
- * SEED_CSV_MAX bytes. */
-static bool seed_read_all(FILE *in, struct buf *out)
-{
-    while (!feof(in) && !ferror(in) && out->n <= SEED_CSV_MAX) {
-        if (!buf_reserve(out, READ_SIZE)) {
-            errno = ENOMEM;
-            return false;
-        }
-        out->n += fread(out->p + out->n, 1, READ_SIZE, in);
-    }
-    if (out->n > SEED_CSV_MAX)
-        errno = EFBIG;
-    return !ferror(in) && out->n <= SEED_CSV_MAX;
-}
-
-/* Opens the CSV file, or uses standard input for "-", and reads all of it. False with a line on
- * standard error. Standard input is not closed. */
-static bool seed_read_file(struct seeding *s, struct buf *out)
-{
-    const char *path = s->settings->file;
-    bool is_stdin = strcmp(path, "-") == 0, good;
-    FILE *in = is_stdin ? stdin : fopen(path, "re");
-
-    good = in && seed_read_all(in, out);
-    if (!good)
-        subcommand_error(s->command, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
-    if (in && !is_stdin)
-        (void)fclose(in); /* was only read */
-    return good;
-}
-
 /* Makes the plan of the CSV file. Invalid lines end the run before anything is written, unless
  * --keep-going is given: they are then skipped. Returns CTL_DONE when the plan may be written. */
 static enum ctl_exit seed_plan_file(struct seeding *s)
@@ -108,12 +76,16 @@ static enum ctl_exit seed_plan_file(struct seeding *s)
     const char *path = s->settings->file;
     struct buf text;
     long bad;
+    int error;
 
     buf_init(&text, s->arena);
-    if (!seed_read_file(s, &text))
+    error = csv_read_file(path, &text);
+    if (error != 0) {
+        subcommand_error(s->command, "%s: %s", csv_file_name(path), strerror(error));
         return CTL_FAILED;
-    bad = seed_csv_parse(buf_view(&text), strcmp(path, "-") == 0 ? "standard input" : path,
-                         day_of_ms(s->now_ms), s->arena, stderr, &s->plan);
+    }
+    bad = seed_csv_parse(buf_view(&text), csv_file_name(path), day_of_ms(s->now_ms), s->arena,
+                         stderr, &s->plan);
     if (bad < 0) {
         subcommand_error(s->command, "out of memory");
         return CTL_FAILED;

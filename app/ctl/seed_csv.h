@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses history for mastery-ctl seed from CSV. Each line is
- * student_id,date,completion,quiz,quality,consistency; the order of the lines does not matter.
- * Lines end with LF or CRLF. A byte order mark, and a first line with exactly these names, are
- * allowed. Quotes, spaces and empty lines are errors. */
+/* Parses history for mastery-ctl seed from CSV (csv.h). Each line is
+ * student_id,date,completion,quiz,quality,consistency; the order of the lines does not matter. */
 #ifndef CTL_SEED_CSV_H
 #define CTL_SEED_CSV_H
 
 #include <stdio.h>
 
 #include "app/ctl/seed_plan.h"
-
-enum { SEED_CSV_MAX = 16 << 20 }; /* largest text, in bytes */
 
 /* Makes a plan in *ret of the valid lines of the text; it points into the text. For each invalid
  * line "NAME:LINE: REASON" is written to `errors`. A second line for the same student and day is

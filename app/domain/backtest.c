@@ -1,101 +1,272 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replays the histories of students. Each day in turn is treated as today: each method predicts a
- * later day, and the score that the history has for that later day is the true one. The errors are
- * summed in struct backtest. */
+/* Replays histories of learners. The errors are sums, of each learner first; then those of the
+ * learner are added to the total and, with random weights, to the resamples of the bootstrap. */
 #include "app/domain/backtest.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "app/domain/prediction.h"
-#include "app/domain/trend.h"
+#include "app/base/number.h"
 
-static const enum prediction_model backtest_models[BACKTEST_MODELS] = {
-    [BACKTEST_LEAST_SQUARES] = LEAST_SQUARES, [BACKTEST_AR1] = AR1_TREND};
+const int backtest_horizons[BACKTEST_HORIZONS] = {7, 14, 28};
 
-/* What a method predicts for a day: a score, and the probability that the true score has the same
- * mastery level (novice to master) as that score. */
-struct method_result {
-    double score, confidence;
+const char *const backtest_figure_names[BACKTEST_FIGURES] = {
+    [FIGURE_MAE] = "mae",
+    [FIGURE_RMSE] = "rmse",
+    [FIGURE_COVERAGE] = "coverage",
+    [FIGURE_WIDTH] = "width",
+    [FIGURE_BRIER] = "brier_below_half",
+    [FIGURE_SKILL] = "skill",
+    [FIGURE_RISES] = "rises",
+    [FIGURE_FALLS] = "falls",
+    [FIGURE_IMPROVING] = "improving",
+    [FIGURE_IMPROVING_RIGHT] = "improving_right",
+    [FIGURE_DECLINING] = "declining",
+    [FIGURE_DECLINING_RIGHT] = "declining_right",
 };
 
-/* Adds the errors of one prediction to the sums. method: the method that made it; result: what it
- * predicted; truth: the true score of that day. hit is 1 if both scores have the same mastery
- * level, else 0. */
-static void backtest_judge(struct backtest *sum, enum backtest_method method,
-                           struct method_result result, double truth)
-{
-    double hit = mastery_level(truth) == mastery_level(result.score);
+/* The sums over predictions, from which the figures are computed. */
+enum backtest_sum {
+    SUM_N,
+    SUM_ABSOLUTE,      /* of |predicted - true score| */
+    SUM_SQUARED,       /* of its square */
+    SUM_ABSOLUTE_LAST, /* of |last - true score| */
+    SUM_COVERED,
+    SUM_WIDTH,
+    SUM_BRIER,
+    SUM_ROSE,
+    SUM_FELL,
+    SUM_IMPROVING,
+    SUM_IMPROVING_ROSE,
+    SUM_DECLINING,
+    SUM_DECLINING_FELL,
+    SUMS
+};
 
-    sum->absolute[method] += fabs(result.score - truth);
-    sum->brier[method] += (result.confidence - hit) * (result.confidence - hit);
+/* How a figure is computed from the sums: share of numerator in denominator. */
+static const struct {
+    enum backtest_sum numerator, denominator;
+} figures[BACKTEST_FIGURES] = {
+    [FIGURE_MAE] = {SUM_ABSOLUTE, SUM_N},
+    [FIGURE_RMSE] = {SUM_SQUARED, SUM_N},               /* the root is taken afterwards */
+    [FIGURE_SKILL] = {SUM_ABSOLUTE, SUM_ABSOLUTE_LAST}, /* subtracted from 1 afterwards */
+    [FIGURE_COVERAGE] = {SUM_COVERED, SUM_N},
+    [FIGURE_WIDTH] = {SUM_WIDTH, SUM_N},
+    [FIGURE_BRIER] = {SUM_BRIER, SUM_N},
+    [FIGURE_RISES] = {SUM_ROSE, SUM_N},
+    [FIGURE_FALLS] = {SUM_FELL, SUM_N},
+    [FIGURE_IMPROVING] = {SUM_IMPROVING, SUM_N},
+    [FIGURE_IMPROVING_RIGHT] = {SUM_IMPROVING_ROSE, SUM_IMPROVING},
+    [FIGURE_DECLINING] = {SUM_DECLINING, SUM_N},
+    [FIGURE_DECLINING_RIGHT] = {SUM_DECLINING_FELL, SUM_DECLINING},
+};
+
+struct backtest_sums {
+    double v[BACKTEST_HORIZONS][PREDICTION_MODELS][SUMS];
+};
+
+/* Counts for the pictures. */
+struct backtest_picture {
+    struct backtest_bin bins[BACKTEST_BINS];
+    uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* by predicted, then by true score */
+};
+
+struct backtest {
+    double interval_level;
+    size_t learners;
+    struct bootstrap *bootstrap;
+    struct backtest_sums learner; /* of the learner whose history is being added */
+    struct backtest_sums total;
+    struct backtest_sums resamples[BOOTSTRAP_RESAMPLES];
+    struct backtest_picture pictures[BACKTEST_HORIZONS][PREDICTION_MODELS];
+};
+
+struct backtest *backtest_new(double interval_level)
+{
+    struct backtest *b = calloc(1, sizeof(*b));
+
+    if (!b)
+        return NULL;
+    b->interval_level = interval_level;
+    b->bootstrap = bootstrap_new();
+    if (b->bootstrap)
+        return b;
+    backtest_free(b);
+    return NULL;
 }
 
-/* Lets each method predict the score of the day `target` from the first n days, and adds the errors
- * to the sums. truth: the true score of that day. The two baselines (last value, mean) give no
- * probabilities: the level of the score that they predict counts as predicted with probability 1.
- */
-static void backtest_add_day(struct backtest *sum, const struct daily *days, size_t n,
-                             int32_t target, double interval_level, double truth)
+void backtest_free(struct backtest *b)
 {
-    double scores[HISTORY_DAYS];
+    if (!b)
+        return;
+    bootstrap_free(b->bootstrap);
+    free(b);
+}
 
-    sum->n++;
-    for (int model = 0; model < BACKTEST_MODELS; model++) {
-        struct forecast forecast;
-        struct prediction p;
+/* ---- adding ---- */
 
-        forecast_fit(backtest_models[model], days, n, days[n - 1].day, &forecast);
-        forecast.interval_level = interval_level;
-        forecast_at(&forecast, target, 0 /* no intervention */, &p);
-        sum->covered[model] += truth >= p.interval.lower && truth <= p.interval.upper;
-        backtest_judge(sum, (enum backtest_method)model,
-                       (struct method_result){p.score, p.confidence}, truth);
+/* Returns the class, of `classes` equal ones that divide [0,1], that a value belongs to. */
+static int backtest_class(double value, int classes)
+{
+    int class = (int)(value * classes);
+
+    return class < classes ? class : classes - 1;
+}
+
+/* Adds the outcome of one prediction to the counts of the pictures. */
+static void backtest_picture_add(struct backtest_picture *picture, double predicted, double below,
+                                 double truth)
+{
+    struct backtest_bin *bin = &picture->bins[backtest_class(below, BACKTEST_BINS)];
+
+    bin->n++;
+    bin->sum += below;
+    bin->hits += truth < PREDICTION_INTERVENTION_BELOW;
+    picture
+        ->cells[backtest_class(predicted, BACKTEST_CELLS)][backtest_class(truth, BACKTEST_CELLS)]++;
+}
+
+/* Lets a fitted model predict the score of a day, and adds the errors to the learner's sums. last:
+ * the score of the day of the prediction; truth: the true score of the predicted day. */
+static void backtest_judge(struct backtest *b, int horizon, const struct forecast *f, int32_t day,
+                           double last, double truth)
+{
+    double *sums = b->learner.v[horizon][f->model];
+    double change = number_round12(truth - last), below, hit;
+    bool improving, declining;
+    struct prediction p;
+
+    forecast_at(f, day, 0 /* no intervention */, &p);
+    improving = strcmp(p.trend, "improving") == 0;
+    declining = strcmp(p.trend, "declining") == 0;
+    below = forecast_below(f, day, PREDICTION_INTERVENTION_BELOW);
+    hit = truth < PREDICTION_INTERVENTION_BELOW;
+    sums[SUM_N]++;
+    sums[SUM_ABSOLUTE] += fabs(p.score - truth);
+    sums[SUM_SQUARED] += (p.score - truth) * (p.score - truth);
+    sums[SUM_ABSOLUTE_LAST] += fabs(last - truth);
+    sums[SUM_COVERED] += truth >= p.interval.lower && truth <= p.interval.upper;
+    sums[SUM_WIDTH] += p.interval.upper - p.interval.lower;
+    sums[SUM_BRIER] += (below - hit) * (below - hit);
+    sums[SUM_ROSE] += change > 0;
+    sums[SUM_FELL] += change < 0;
+    sums[SUM_IMPROVING] += improving;
+    sums[SUM_IMPROVING_ROSE] += improving && change > 0;
+    sums[SUM_DECLINING] += declining;
+    sums[SUM_DECLINING_FELL] += declining && change < 0;
+    backtest_picture_add(&b->pictures[horizon][f->model], p.score, below, truth);
+}
+
+/* Makes and judges the predictions of one day, from the first known_n of n days. */
+static void backtest_add_day(struct backtest *b, const struct daily *days, size_t known_n, size_t n,
+                             int32_t today, int32_t end)
+{
+    struct forecast forecasts[PREDICTION_MODELS];
+    size_t last = known_n - 1;
+    double last_score = days[last].score;
+
+    for (int m = 0; m < PREDICTION_MODELS; m++) {
+        forecast_fit((enum prediction_model)m, days, known_n, today, &forecasts[m]);
+        forecasts[m].interval_level = b->interval_level;
     }
-    backtest_judge(sum, BACKTEST_LAST_VALUE, (struct method_result){days[n - 1].score, 1}, truth);
-    (void)daily_scores(days, n, scores);
-    backtest_judge(sum, BACKTEST_MEAN, (struct method_result){mean_of_scores(scores, n), 1}, truth);
-}
+    for (int h = 0; h < BACKTEST_HORIZONS; h++) {
+        int32_t day = today + backtest_horizons[h];
 
-/* Uses at most the last HISTORY_DAYS days, as predictions do. `known` is the number of days that a
- * prediction is made from; it grows until the predicted day `target` is after the last day of the
- * history. */
-void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
-                  double interval_level)
-{
-    size_t dropped = n > HISTORY_DAYS ? n - HISTORY_DAYS : 0;
-    size_t last = 0; /* index of the last day that is not after `target` */
-
-    days += dropped;
-    n -= dropped;
-    for (size_t known = PREDICTION_MIN_DAYS; known < n; known++) {
-        int32_t target = days[known - 1].day + days_ahead;
-
-        if (target > days[n - 1].day)
-            break;
-        /* `target` grows with `known`, so `last` only moves forward. */
-        while (last + 1 < n && days[last + 1].day <= target)
+        while (last + 1 < n && days[last + 1].day <= day)
             last++;
-        backtest_add_day(sum, days, known, target, interval_level, days[last].score);
+        for (int m = 0; m < PREDICTION_MODELS && day <= end && days[last].day > today; m++)
+            backtest_judge(b, h, &forecasts[m], day, last_score, days[last].score);
     }
 }
 
-/* Returns sum / n; 0 when n is 0. */
-static double mean_of_sum(double sum, size_t n)
+/* Adds the learner's sums, with a weight, to other sums. */
+static void backtest_sums_add(struct backtest_sums *to, const struct backtest_sums *from,
+                              double weight)
 {
-    return n > 0 ? sum / (double)n : 0;
+    double *out = &to->v[0][0][0];
+    const double *in = &from->v[0][0][0];
+
+    for (size_t i = 0; i < sizeof(*to) / sizeof(*out); i++)
+        out[i] += weight * in[i];
 }
 
-double backtest_coverage(const struct backtest *b, enum backtest_method model)
+/* Adds the sums of the learner to the total and to the resamples, unless nothing was judged. */
+static void backtest_close_learner(struct backtest *b)
 {
-    return mean_of_sum((double)b->covered[model], b->n);
+    double n = 0;
+
+    for (int h = 0; h < BACKTEST_HORIZONS; h++)
+        n += b->learner.v[h][0][SUM_N];
+    if (n <= 0)
+        return;
+    b->learners++;
+    backtest_sums_add(&b->total, &b->learner, 1);
+    for (int i = 0; i < BOOTSTRAP_RESAMPLES; i++)
+        backtest_sums_add(&b->resamples[i], &b->learner, bootstrap_weight(b->bootstrap));
+    b->learner = (struct backtest_sums){0};
 }
 
-double backtest_mean_error(const struct backtest *b, enum backtest_method method)
+void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_t end)
 {
-    return mean_of_sum(b->absolute[method], b->n);
+    size_t known = 0; /* number of days until the day of the prediction */
+
+    while (n > 0 && days[n - 1].day > end)
+        n--;
+    if (n == 0)
+        return;
+    for (int32_t today = days[0].day + BACKTEST_STEP_DAYS - 1; today < days[n - 1].day;
+         today += BACKTEST_STEP_DAYS) {
+        while (known < n && days[known].day <= today)
+            known++;
+        backtest_add_day(b, days, known, n, today, end);
+    }
+    backtest_close_learner(b);
 }
 
-double backtest_brier(const struct backtest *b, enum backtest_method method)
+/* ---- results ---- */
+
+size_t backtest_learners(const struct backtest *b)
 {
-    return mean_of_sum(b->brier[method], b->n);
+    return b->learners;
+}
+
+size_t backtest_predictions(const struct backtest *b, int horizon)
+{
+    return (size_t)b->total.v[horizon][0][SUM_N];
+}
+
+/* Computes a figure; NaN when it does not exist. */
+static double backtest_figure_of(const double sums[SUMS], enum backtest_figure figure)
+{
+    double denominator = sums[figures[figure].denominator], share;
+
+    if (denominator <= 0)
+        return (double)NAN;
+    share = sums[figures[figure].numerator] / denominator;
+    if (figure == FIGURE_RMSE)
+        return sqrt(share);
+    return figure == FIGURE_SKILL ? 1 - share : share;
+}
+
+struct measured backtest_measure(const struct backtest *b, int horizon, enum prediction_model model,
+                                 enum backtest_figure figure)
+{
+    double resamples[BOOTSTRAP_RESAMPLES];
+
+    for (int i = 0; i < BOOTSTRAP_RESAMPLES; i++)
+        resamples[i] = backtest_figure_of(b->resamples[i].v[horizon][model], figure);
+    return bootstrap_measure(backtest_figure_of(b->total.v[horizon][model], figure), resamples);
+}
+
+const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
+                                         enum prediction_model model)
+{
+    return b->pictures[horizon][model].bins;
+}
+
+size_t backtest_cell(const struct backtest *b, int horizon, enum prediction_model model,
+                     int predicted, int truth)
+{
+    return b->pictures[horizon][model].cells[predicted][truth];
 }

@@ -1,48 +1,76 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Measures how good predictions would have been. For every day of a history, the score some days
- * later is predicted from the days up to it and compared with the true one (as in accuracy_of: the
- * last score at or before that later day). Two baselines without a trend are measured together with
- * the models. Pure. */
+/* Measures how good predictions would have been: histories are replayed, and each model predicts
+ * from what was known then what came afterwards (docs/mastery-model.md, How predictions are
+ * judged).
+ *
+ * Predictions are made at the close of every seventh day since a learner's first day. One is judged
+ * when its day is in the records and the learner was active between: without activity the score
+ * stays, and there is nothing to predict. The truth is the score of the last day at or before the
+ * predicted one.
+ *
+ * Figures have bootstrap intervals over learners, because the predictions for one learner are not
+ * independent. Only sums stay in memory. Pure. */
 #ifndef DOMAIN_BACKTEST_H
 #define DOMAIN_BACKTEST_H
 
+#include "app/domain/bootstrap.h"
 #include "app/domain/daily.h"
+#include "app/domain/prediction.h"
 
-enum backtest_method {
-    BACKTEST_LEAST_SQUARES,
-    BACKTEST_AR1,        /* AR1_TREND */
-    BACKTEST_LAST_VALUE, /* baseline: the score does not change */
-    BACKTEST_MEAN,       /* baseline: the mean of all days so far */
-    BACKTEST_METHODS,
-    BACKTEST_MODELS = BACKTEST_LAST_VALUE /* number of models; they come first */
+/* STEP_DAYS: days between two predictions for a learner. BINS: classes of the predicted probability
+ * of a score below PREDICTION_INTERVENTION_BELOW. CELLS: classes of a score, for the picture of
+ * predictions against truths. */
+enum { BACKTEST_HORIZONS = 3, BACKTEST_STEP_DAYS = 7, BACKTEST_BINS = 10, BACKTEST_CELLS = 25 };
+extern const int backtest_horizons[BACKTEST_HORIZONS]; /* in days: 7, 14, 28 */
+
+/* What is measured for a model and a horizon. */
+enum backtest_figure {
+    FIGURE_MAE,             /* mean of |predicted - true score| */
+    FIGURE_RMSE,            /* root of the mean of its square */
+    FIGURE_COVERAGE,        /* share of true scores inside the predicted interval */
+    FIGURE_WIDTH,           /* mean width of the interval */
+    FIGURE_BRIER,           /* mean of (p - hit)^2: p is the predicted probability of a score below
+                             * PREDICTION_INTERVENTION_BELOW, hit is 1 if the true one is, else 0
+                             * (Brier, "Verification of forecasts expressed in terms of
+                             * probability", 1950) */
+    FIGURE_SKILL,           /* 1 - MAE / MAE of "the score stays as it is" */
+    FIGURE_RISES,           /* share of predictions after which the score rose */
+    FIGURE_FALLS,           /* share after which it fell */
+    FIGURE_IMPROVING,       /* share of predictions with the trend "improving" */
+    FIGURE_IMPROVING_RIGHT, /* share of these after which the score rose */
+    FIGURE_DECLINING,       /* share of predictions with the trend "declining" */
+    FIGURE_DECLINING_RIGHT, /* share of these after which the score fell */
+    BACKTEST_FIGURES
+};
+extern const char *const backtest_figure_names[BACKTEST_FIGURES];
+
+/* A class of predictions by their probability of a score below PREDICTION_INTERVENTION_BELOW. */
+struct backtest_bin {
+    size_t n, hits; /* number of predictions; of these with a true score below */
+    double sum;     /* sum of the predicted probabilities */
 };
 
-/* Sums over the predictions of any number of histories; the caller initialises all members with
- * zeros. */
-struct backtest {
-    size_t n;                          /* number of predictions by each method */
-    size_t covered[BACKTEST_MODELS];   /* number of true scores inside the predicted interval */
-    double absolute[BACKTEST_METHODS]; /* sum of |predicted score - true score| */
-    /* Sum of (p - hit)^2, where p is the predicted probability of the predicted level, and hit is 1
-     * if that level was the true one, else 0 (Brier, "Verification of forecasts expressed in terms
-     * of probability", 1950). The baselines predict their level with probability 1. */
-    double brier[BACKTEST_METHODS];
-};
+struct backtest; /* the sums over any number of histories */
+/* interval_level: the probability of the predicted intervals, in (0,1). NULL when out of memory. */
+struct backtest *backtest_new(double interval_level);
+void backtest_free(struct backtest *b);
 
-/* Predicts days of one history of n days, which are in order of time, and adds the errors to *sum.
- * Each prediction is for the day that is days_ahead >= 1 days after the last day it is made from.
- * One is made wherever it has at least PREDICTION_MIN_DAYS days to start from and the predicted day
- * is not after the end of the history. interval_level: the probability of the predicted intervals,
- * in (0,1). */
-void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
-                  double interval_level);
+/* Adds the predictions for one learner's history of n days, which are in order of time. end: the
+ * last day of the records; days after it are not used. */
+void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_t end);
 
-/* Means over the predictions of one model or method; each returns 0 when there are none. */
-double backtest_coverage(const struct backtest *b,
-                         enum backtest_method model); /* share of true scores in the interval */
-/* mean of |predicted score - true score| */
-double backtest_mean_error(const struct backtest *b, enum backtest_method method);
-/* mean of struct backtest.brier */
-double backtest_brier(const struct backtest *b, enum backtest_method method);
+/* Number of learners with a prediction that was judged. */
+size_t backtest_learners(const struct backtest *b);
+/* Number of predictions that were judged; the same for each model. */
+size_t backtest_predictions(const struct backtest *b, int horizon);
+struct measured backtest_measure(const struct backtest *b, int horizon, enum prediction_model model,
+                                 enum backtest_figure figure);
+/* The BACKTEST_BINS classes of equal width, from probability 0 to 1. */
+const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
+                                         enum prediction_model model);
+/* Number of predictions with the predicted and the true score in these classes, which divide [0,1]
+ * into BACKTEST_CELLS equal parts. */
+size_t backtest_cell(const struct backtest *b, int horizon, enum prediction_model model,
+                     int predicted, int truth);
 
 #endif

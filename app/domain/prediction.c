@@ -284,6 +284,12 @@ void forecast_at(const struct forecast *f, int32_t day, double factor, struct pr
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
+double forecast_below(const struct forecast *f, int32_t day, double limit)
+{
+    struct distribution distribution = distribution_at(f, day);
+    return number_clamp(distribution_between(&distribution, -HUGE_VAL, limit), 0, 1);
+}
+
 /* Returns the value that the model predicts at x, or the latest value when the series is too short
  * for a fit. Requires at least one value. */
 static double series_at(enum prediction_model model, const struct series *s, double x)

@@ -97,6 +97,10 @@ struct prediction {
  * deviation 1/sqrt(12), that of the uniform distribution on [0,1]. */
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret);
 
+/* Returns the probability that the score of a day will be below a limit, without an intervention.
+ */
+double forecast_below(const struct forecast *f, int32_t day, double limit);
+
 /* Predicts each component by the same model, within [0,1]: PROJECTION counts consistency forward,
  * the lines go through the days with evidence of the component. Otherwise, and for a line with
  * fewer than PREDICTION_MIN_DAYS such days, the prediction is the latest value; without any it is

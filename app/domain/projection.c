@@ -108,39 +108,45 @@ struct own_errors {
     double squares; /* sum of the squared errors */
 };
 
-/* Predicts from each day of the history the score that many days later, where that day has come,
- * and compares with the score at its close. */
+/* Predicts on each day of the history the score that many days later, where that day has come, and
+ * compares with the score at its close. Spans without activity are left out: their score stays, and
+ * their small errors would make the interval too narrow for spans in which something happens. */
 static struct own_errors own_errors_of(centre_function *centre, const struct daily *days, size_t n,
                                        int32_t today, int ahead)
 {
     struct own_errors errors = {0};
-    size_t truth = 0; /* the last day that is not after the predicted one; it only moves on */
+    size_t known = 0, then = 0; /* numbers of days up to the origin, and up to the predicted day */
 
-    for (size_t i = 0; i < n && days[i].day + ahead <= today; i++) {
-        while (truth + 1 < n && days[truth + 1].day <= days[i].day + ahead)
-            truth++;
-        double error = centre(days, i + 1, days[i].day, ahead) - days[truth].score;
+    for (int32_t origin = days[0].day; origin + ahead <= today; origin++) {
+        while (known < n && days[known].day <= origin)
+            known++;
+        while (then < n && days[then].day <= origin + ahead)
+            then++;
+        if (then == known)
+            continue;
+        double error = centre(days, known, origin, ahead) - days[then - 1].score;
         errors.squares += error * error;
         errors.n++;
     }
     return errors;
 }
 
-/* The error is a mean of the usual one and of the student's own, each counted by its number. Errors
- * of overlapping spans are not independent: at most one is counted for each `ahead` days. */
+/* The error is a mean of the usual one and of the student's own, each counted by its number. The
+ * span of an error overlaps with those of 2 * ahead - 1 days, itself included, so at most one is
+ * counted for so many days, or for each half-life of evidence if that is shorter
+ * (docs/mastery-model.md, How predictions are judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {
     double half_life_days = (double)(EVIDENCE_HALF_LIFE_MS / DAY_MS);
     double usual = usual_error * sqrt(1 - exp2(-2 * ahead / half_life_days));
-    struct own_errors own;
-    double count, mean_square;
+    struct own_errors own = own_errors_of(centre, days, n, today, ahead);
+    double apart_days = fmin(2 * ahead - 1, half_life_days);
+    double count = fmin((double)own.n, ((double)today - days[0].day + 1) / apart_days);
+    double mean_square = own.n > 0 ? own.squares / (double)own.n : 0;
 
     if (n == 1)
         usual *= 2;
-    own = own_errors_of(centre, days, n, today, ahead);
-    count = fmin((double)own.n, ((double)today - days[0].day + 1) / ahead);
-    mean_square = own.n > 0 ? own.squares / (double)own.n : 0;
     ret->df = usual_count + count;
     ret->error = sqrt((usual_count * usual * usual + count * mean_square) / ret->df);
     ret->centre = centre(days, n, today, ahead);

@@ -8,6 +8,7 @@ from scipy import stats
 CONSISTENCY = COMPONENTS.index("consistency")
 USUAL_ERROR, USUAL_COUNT = 0.0424, 4
 PRIOR_DAYS, PRIOR_RATE, RATE_WINDOW, WINDOW = 7, 0.2, 28, 14
+HALF_LIFE = 14
 
 
 class LastValue(LevelForecast):
@@ -29,14 +30,17 @@ class LastValue(LevelForecast):
         return self.values[self.closing(number)]
 
     def own_errors(self, ahead):
-        origins = [number for number in self.numbers if number + ahead <= self.today.toordinal()]
+        """From each day after which something happened until the predicted day, which has come."""
+        past = range(self.numbers[0], self.today.toordinal() - ahead + 1)
+        origins = [o for o in past if self.closing(o + ahead) > self.closing(o)]
         truths = np.array([self.values[self.closing(o + ahead)] for o in origins])
         return truths - np.array([self.expected(o, ahead) for o in origins])
 
     def outlook(self, day):
         today, ahead = self.today.toordinal(), (day - self.today).days
         errors = self.own_errors(ahead)
-        count = min(len(errors), (today - self.numbers[0] + 1) / ahead)
+        apart = min(2 * ahead - 1, HALF_LIFE)  # overlapping spans are not independent
+        count = min(len(errors), (today - self.numbers[0] + 1) / apart)
         usual = USUAL_ERROR * np.sqrt(1 - 2 ** (-2 * ahead / 14)) * (2 if self.n == 1 else 1)
         own = np.mean(errors**2) if len(errors) else 0
         df = USUAL_COUNT + count

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Draws the chart of mastery-ctl backtest with gnuplot: for a week and for four weeks ahead, above
+ * the predicted against the true scores, below the reliability of the predicted probabilities. */
+#include "app/ctl/backtest_print.h"
+
+#include <math.h>
+
+/* HEIGHT: of the chart, in pixels. */
+enum { HEIGHT = 900, DRAWN = 2 };
+static const int drawn_horizons[DRAWN] = {0, BACKTEST_HORIZONS - 1};
+
+/* Returns the middle of a class. */
+static double cell_middle(int i)
+{
+    return (i + 0.5) / BACKTEST_CELLS;
+}
+
+/* Draws a circle for each pair of classes with predictions, whose area is their number. */
+static void plot_scores(FILE *out, const struct backtest_report *r, int horizon)
+{
+    (void)fprintf(out,
+                  "set title '%d days ahead'\nset xlabel 'predicted score'\n"
+                  "set ylabel 'true score'\n"
+                  "plot '-' with points pointtype 7 pointsize variable title 'predictions', x with "
+                  "lines dashtype 2 notitle\n",
+                  backtest_horizons[horizon]);
+    for (int p = 0; p < BACKTEST_CELLS; p++) {
+        for (int t = 0; t < BACKTEST_CELLS; t++) {
+            size_t n = backtest_cell(r->backtest, horizon, r->model, p, t);
+            double share = (double)n / (double)backtest_predictions(r->backtest, horizon);
+
+            if (n > 0)
+                (void)fprintf(out, "%.4f %.4f %.4f\n", cell_middle(p), cell_middle(t),
+                              8 * sqrt(share));
+        }
+    }
+    (void)fputs("e\n", out);
+}
+
+/* Draws for each class of probabilities their mean and the share of scores that were below, with
+ * its 95 % interval (Wilson 1927). */
+static void plot_reliability(FILE *out, const struct backtest_report *r, int horizon)
+{
+    const struct backtest_bin *bins = backtest_bins(r->backtest, horizon, r->model);
+    const double z = 1.96;
+
+    (void)fprintf(out,
+                  "set title '%d days ahead: reliability'\n"
+                  "set xlabel 'predicted probability of a score below %g'\n"
+                  "set ylabel 'share of scores below'\n"
+                  "plot '-' with yerrorbars pointtype 7 title 'observed', "
+                  "x with lines dashtype 2 notitle\n",
+                  backtest_horizons[horizon], PREDICTION_INTERVENTION_BELOW);
+    for (int i = 0; i < BACKTEST_BINS; i++) {
+        double n = (double)bins[i].n, share = n > 0 ? (double)bins[i].hits / n : 0;
+        double middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+        double half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+
+        if (n > 0)
+            (void)fprintf(out, "%.4f %.4f %.4f %.4f\n", bins[i].sum / n, share, middle - half,
+                          middle + half);
+    }
+    (void)fputs("e\n", out);
+}
+
+bool backtest_plot(const struct subcommand *command, const char *path,
+                   const struct backtest_report *r)
+{
+    struct plot plot;
+
+    if (!plot_begin(command, path, HEIGHT, &plot))
+        return false;
+    (void)fprintf(plot.out,
+                  "set multiplot layout 2,%d title '%s' noenhanced\nset xrange [0:1]\n"
+                  "set yrange [0:1]\nset size square\nset grid\nset key left top\n"
+                  "set style fill solid 0.5 noborder\n",
+                  DRAWN, prediction_model_names[r->model]);
+    for (int i = 0; i < DRAWN; i++)
+        plot_scores(plot.out, r, drawn_horizons[i]);
+    for (int i = 0; i < DRAWN; i++)
+        plot_reliability(plot.out, r, drawn_horizons[i]);
+    (void)fputs("unset multiplot\n", plot.out);
+    return plot_end(command, &plot);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Prints the results of mastery-ctl backtest. Each figure has its interval: in the tables under it,
+ * in JSON together with it. */
+#include "app/ctl/backtest_print.h"
+
+#include <stdio.h>
+
+#include "app/base/json_write.h"
+#include "app/ctl/backtest_rank.h"
+
+/* A table of models by horizons: a column for each figure. */
+struct table {
+    const char *title;
+    const struct column {
+        const char *head;
+        enum backtest_figure figure;
+    } * columns; /* the last one has no head */
+    int decimals;
+};
+
+static const struct table errors_table = {.columns =
+                                              (const struct column[]){{"MAE", FIGURE_MAE},
+                                                                      {"RMSE", FIGURE_RMSE},
+                                                                      {"coverage", FIGURE_COVERAGE},
+                                                                      {"width", FIGURE_WIDTH},
+                                                                      {"Brier < 0.5", FIGURE_BRIER},
+                                                                      {"skill", FIGURE_SKILL},
+                                                                      {0}},
+                                          .decimals = 4};
+static const struct table trends_table = {
+    .title = "Shares of all predictions, and how often a trend came true",
+    .columns = (const struct column[]){{"rises", FIGURE_RISES},
+                                       {"falls", FIGURE_FALLS},
+                                       {"improving", FIGURE_IMPROVING},
+                                       {"then a rise", FIGURE_IMPROVING_RIGHT},
+                                       {"declining", FIGURE_DECLINING},
+                                       {"then a fall", FIGURE_DECLINING_RIGHT},
+                                       {0}},
+    .decimals = 3};
+
+enum { COLUMN_WIDTH = 18 };
+
+/* Prints a figure right-aligned, or a dash when it does not exist. */
+static void print_value(const struct measured *m, int decimals)
+{
+    if (m->exists)
+        (void)printf("%*.*f", COLUMN_WIDTH, decimals, m->value);
+    else
+        (void)printf("%*s", COLUMN_WIDTH, "-");
+}
+
+/* Prints the interval of a figure, such as [0.0271 0.0290]. */
+static void print_interval(const struct measured *m, int decimals)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof(text), "[%.*f %.*f]", decimals, m->interval.lower, decimals,
+                   m->interval.upper);
+    (void)printf("%*s", COLUMN_WIDTH, m->exists ? text : "");
+}
+
+/* Prints the two lines of a horizon and a model: the figures, and their intervals. */
+static void print_row(const struct backtest *b, const struct table *table, int horizon,
+                      enum prediction_model model)
+{
+    struct measured m;
+
+    (void)printf("%4d  %-22s%8zu", backtest_horizons[horizon], prediction_model_names[model],
+                 backtest_predictions(b, horizon));
+    for (const struct column *c = table->columns; c->head; c++) {
+        m = backtest_measure(b, horizon, model, c->figure);
+        print_value(&m, table->decimals);
+    }
+    (void)printf("\n%36s", "");
+    for (const struct column *c = table->columns; c->head; c++) {
+        m = backtest_measure(b, horizon, model, c->figure);
+        print_interval(&m, table->decimals);
+    }
+    (void)putchar('\n');
+}
+
+static void print_table(const struct backtest *b, const struct table *table)
+{
+    if (table->title)
+        (void)printf("\n%s\n", table->title);
+    (void)printf("days  %-22s%8s", "model", "n");
+    for (const struct column *c = table->columns; c->head; c++)
+        (void)printf("%*s", COLUMN_WIDTH, c->head);
+    (void)putchar('\n');
+    for (int h = 0; h < BACKTEST_HORIZONS; h++) {
+        for (int m = 0; m < PREDICTION_MODELS; m++)
+            print_row(b, table, h, (enum prediction_model)m);
+    }
+}
+
+/* Prints how the learners who failed were ranked at mid-course. */
+static void print_ranking(const struct rank_report *ranking)
+{
+    (void)printf("\nRanking of the %zu of %zu learners who failed or withdrew, at mid-course\n"
+                 "%-22s%*s\n",
+                 ranking->failed, ranking->learners, "by", COLUMN_WIDTH, "AUC");
+    for (int i = 0; i < RANKINGS; i++) {
+        (void)printf("%-22s", rank_by_names[i]);
+        print_value(&ranking->auc[i], 3);
+        print_interval(&ranking->auc[i], 3);
+        (void)putchar('\n');
+    }
+}
+
+bool backtest_print_text(const struct backtest_report *r, struct arena *arena)
+{
+    struct rank_report ranking;
+
+    if (r->results && !rank_results(r->results, r->model, arena, &ranking))
+        return false;
+    (void)printf("%zu students; intervals of %.1f%%\n\n", backtest_learners(r->backtest),
+                 r->interval_level * 100);
+    print_table(r->backtest, &errors_table);
+    print_table(r->backtest, &trends_table);
+    if (r->results)
+        print_ranking(&ranking);
+    return true;
+}
+
+/* ---- JSON ---- */
+
+/* Writes {"value":...,"lower":...,"upper":...}, or null when the figure does not exist. */
+static void write_measured(struct jw *w, const char *name, struct measured m)
+{
+    if (!m.exists) {
+        jw_null(w, name);
+        return;
+    }
+    jw_object(w, name);
+    jw_number(w, "value", m.value);
+    jw_number(w, "lower", m.interval.lower);
+    jw_number(w, "upper", m.interval.upper);
+    jw_object_end(w);
+}
+
+/* Writes all figures of a horizon and a model, and the classes of its probabilities. */
+static void write_result(struct jw *w, const struct backtest *b, int horizon,
+                         enum prediction_model model)
+{
+    const struct backtest_bin *bins = backtest_bins(b, horizon, model);
+
+    jw_object(w, NULL);
+    jw_int(w, "days_ahead", backtest_horizons[horizon]);
+    jw_text(w, "model", prediction_model_names[model]);
+    jw_int(w, "predictions", (int64_t)backtest_predictions(b, horizon));
+    for (int f = 0; f < BACKTEST_FIGURES; f++)
+        write_measured(w, backtest_figure_names[f],
+                       backtest_measure(b, horizon, model, (enum backtest_figure)f));
+    jw_array(w, "reliability");
+    for (int i = 0; i < BACKTEST_BINS; i++) {
+        jw_object(w, NULL);
+        jw_int(w, "predictions", (int64_t)bins[i].n);
+        jw_int(w, "below_half", (int64_t)bins[i].hits);
+        jw_number(w, "probability_sum", bins[i].sum);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+static void write_ranking(struct jw *w, const struct rank_report *ranking)
+{
+    jw_object(w, "ranking");
+    jw_int(w, "learners", (int64_t)ranking->learners);
+    jw_int(w, "failed", (int64_t)ranking->failed);
+    for (int i = 0; i < RANKINGS; i++)
+        write_measured(w, rank_by_names[i], ranking->auc[i]);
+    jw_object_end(w);
+}
+
+bool backtest_print_json(const struct backtest_report *r, struct arena *arena)
+{
+    struct rank_report ranking;
+    struct buf out;
+    struct jw w = {.out = &out};
+
+    if (r->results && !rank_results(r->results, r->model, arena, &ranking))
+        return false;
+    buf_init(&out, arena);
+    jw_object(&w, NULL);
+    jw_int(&w, "learners", (int64_t)backtest_learners(r->backtest));
+    jw_number(&w, "interval_level", r->interval_level);
+    jw_array(&w, "results");
+    for (int h = 0; h < BACKTEST_HORIZONS; h++) {
+        for (int m = 0; m < PREDICTION_MODELS; m++)
+            write_result(&w, r->backtest, h, (enum prediction_model)m);
+    }
+    jw_array_end(&w);
+    if (r->results)
+        write_ranking(&w, &ranking);
+    jw_object_end(&w);
+    if (!out.failed)
+        (void)printf("%.*s\n", STR_ARG(buf_view(&out)));
+    return !out.failed;
+}

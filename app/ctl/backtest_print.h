@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Shows the results of mastery-ctl backtest: as tables, as JSON, and as a chart. */
+#ifndef CTL_BACKTEST_PRINT_H
+#define CTL_BACKTEST_PRINT_H
+
+#include "app/ctl/plot.h"
+#include "app/ctl/results_csv.h"
+#include "app/domain/backtest.h"
+
+struct backtest_report {
+    struct backtest *backtest;
+    const struct results *results; /* with final results of learners; NULL: they are unknown */
+    enum prediction_model model;   /* of the chart and the ranking */
+    double interval_level;
+};
+
+/* Print the results on standard output. False when out of memory. */
+bool backtest_print_text(const struct backtest_report *r, struct arena *arena);
+bool backtest_print_json(const struct backtest_report *r, struct arena *arena);
+
+/* Draws, for the model, predicted against true scores and the reliability of the predicted
+ * probabilities. False with a line on standard error. */
+bool backtest_plot(const struct subcommand *command, const char *path,
+                   const struct backtest_report *r);
+
+#endif

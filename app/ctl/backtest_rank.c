@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Computes what a teacher would have seen at mid-course, and compares it with the final results. */
+#include "app/ctl/backtest_rank.h"
+
+#include "app/domain/attention.h"
+
+const char *const rank_by_names[RANKINGS] = {[RANK_BY_ATTENTION] = "attention",
+                                             [RANK_BY_PREDICTED] = "low_predicted_score",
+                                             [RANK_BY_CHANGE] = "fall_in_a_week",
+                                             [RANK_BY_INACTIVE] = "days_inactive"};
+
+/* The modules of the results. */
+struct rank_module {
+    struct str name;
+    int32_t first, last; /* days of the results */
+};
+
+/* Extends the module of a learner, or adds it to the *n modules. Returns its index. */
+static size_t rank_add_module(struct rank_module *modules, size_t *n,
+                              const struct results_learner *learner)
+{
+    int32_t first = learner->days[0].day, last = learner->days[learner->n - 1].day;
+    size_t i = 0;
+
+    while (i < *n && !str_equal(modules[i].name, learner->module))
+        i++;
+    if (i == *n)
+        modules[(*n)++] = (struct rank_module){learner->module, first, last};
+    if (first < modules[i].first)
+        modules[i].first = first;
+    if (last > modules[i].last)
+        modules[i].last = last;
+    return i;
+}
+
+/* Computes the values of a learner at the close of the day `today` from n known days. */
+static void rank_values(enum prediction_model model, const struct daily *known, size_t n,
+                        int32_t today, double ret[RANKINGS])
+{
+    const struct daily *last = &known[n - 1];
+    struct attention_facts facts = {.days_inactive = today - last->day};
+    struct forecast forecast;
+    struct prediction p;
+    size_t before_n = n;
+
+    while (before_n > 0 && known[before_n - 1].day > today - ATTENTION_DAYS)
+        before_n--;
+    facts.has_change = before_n > 0;
+    facts.change = before_n > 0 ? last->score - known[before_n - 1].score : 0;
+    forecast_fit(model, known, n, today, &forecast);
+    forecast_at(&forecast, today + ATTENTION_DAYS, 0 /* no intervention */, &p);
+    facts.predicted_score = p.score;
+    ret[RANK_BY_ATTENTION] = attention_need(&facts);
+    ret[RANK_BY_PREDICTED] = -p.score;
+    ret[RANK_BY_CHANGE] = -facts.change;
+    ret[RANK_BY_INACTIVE] = facts.days_inactive;
+}
+
+/* Adds a learner of a module to the rankings, unless there is no result by mid-course. */
+static void rank_add(struct ranked *rankings[RANKINGS], const struct results_learner *learner,
+                     int group, int32_t middle, enum prediction_model model,
+                     struct rank_report *report)
+{
+    bool failed = learner->final_result == RESULT_FAIL || learner->final_result == RESULT_WITHDRAWN;
+    double values[RANKINGS];
+    size_t n = learner->n;
+
+    while (n > 0 && learner->days[n - 1].day > middle)
+        n--;
+    if (n == 0)
+        return;
+    rank_values(model, learner->days, n, middle, values);
+    for (int i = 0; i < RANKINGS; i++)
+        rankings[i][report->learners] = (struct ranked){group, values[i], failed};
+    report->learners++;
+    report->failed += failed;
+}
+
+bool rank_results(const struct results *results, enum prediction_model model, struct arena *arena,
+                  struct rank_report *ret)
+{
+    struct rank_module *modules = arena_array(arena, results->n, sizeof(*modules));
+    size_t *module_of = arena_array(arena, results->n, sizeof(*module_of)), modules_n = 0;
+    struct ranked *rankings[RANKINGS];
+    bool good = modules && module_of;
+
+    *ret = (struct rank_report){0};
+    for (int i = 0; i < RANKINGS; i++) {
+        rankings[i] = arena_array(arena, results->n, sizeof(*rankings[i]));
+        good = good && rankings[i];
+    }
+    for (size_t i = 0; good && i < results->n; i++)
+        module_of[i] = rank_add_module(modules, &modules_n, &results->learners[i]);
+    for (size_t i = 0; good && i < results->n; i++) {
+        const struct rank_module *module = &modules[module_of[i]];
+
+        rank_add(rankings, &results->learners[i], (int)module_of[i],
+                 module->first + (module->last - module->first) / 2, model, ret);
+    }
+    for (int i = 0; good && i < RANKINGS; i++)
+        good = ranking_auc(rankings[i], ret->learners, &ret->auc[i]);
+    return good;
+}

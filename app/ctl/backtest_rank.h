@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How well the engine's numbers at mid-course rank the learners who later fail or withdraw before
+ * the others of their module. */
+#ifndef CTL_BACKTEST_RANK_H
+#define CTL_BACKTEST_RANK_H
+
+#include "app/ctl/results_csv.h"
+#include "app/domain/prediction.h"
+#include "app/domain/ranking.h"
+
+/* By which the learners are ranked; what makes attention urgent ranks first. */
+enum rank_by { RANK_BY_ATTENTION, RANK_BY_PREDICTED, RANK_BY_CHANGE, RANK_BY_INACTIVE, RANKINGS };
+extern const char *const rank_by_names[RANKINGS];
+
+struct rank_report {
+    size_t learners, failed; /* with a result by mid-course; of these who failed or withdrew */
+    struct measured auc[RANKINGS]; /* ranking_auc */
+};
+
+/* Ranks the learners at the close of the day half-way between the first and the last day of results
+ * of their module, by the predictions of the model. False when out of memory. */
+bool rank_results(const struct results *results, enum prediction_model model, struct arena *arena,
+                  struct rank_report *ret);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Random weights for resamples of learners, and intervals from the resamples. */
+#include "app/domain/bootstrap.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include <gsl/gsl_rng.h>
+
+enum { SEED = 20130205, TABLE = 10 };
+
+/* cumulative[k]: probability of at most k under the Poisson distribution with mean 1. */
+struct bootstrap {
+    gsl_rng *rng;
+    double cumulative[TABLE];
+};
+
+struct bootstrap *bootstrap_new(void)
+{
+    struct bootstrap *b = malloc(sizeof(*b));
+    double p = exp(-1), sum = 0;
+
+    if (!b)
+        return NULL;
+    b->rng = gsl_rng_alloc(gsl_rng_mt19937);
+    if (!b->rng) {
+        free(b);
+        return NULL;
+    }
+    gsl_rng_set(b->rng, SEED);
+    for (int k = 0; k < TABLE; k++) {
+        sum += p;
+        p /= k + 1;
+        b->cumulative[k] = sum;
+    }
+    return b;
+}
+
+void bootstrap_free(struct bootstrap *b)
+{
+    if (!b)
+        return;
+    gsl_rng_free(b->rng);
+    free(b);
+}
+
+/* Inverts the distribution function. A weight above TABLE has a probability of 1e-8 and is cut. */
+double bootstrap_weight(struct bootstrap *b)
+{
+    double u = gsl_rng_uniform(b->rng);
+    int k = 0;
+
+    while (k < TABLE && u >= b->cumulative[k])
+        k++;
+    return k;
+}
+
+struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES])
+{
+    const double tail = 100 * (1 - BOOTSTRAP_LEVEL) / 2;
+    size_t n = 0;
+
+    for (int i = 0; i < BOOTSTRAP_RESAMPLES; i++) {
+        if (!isnan(resamples[i]))
+            resamples[n++] = resamples[i];
+    }
+    if (isnan(value))
+        return (struct measured){.exists = false};
+    sort_values(resamples, n);
+    return (struct measured){.exists = true,
+                             .value = value,
+                             .interval = {percentile_of_sorted(resamples, n, tail),
+                                          percentile_of_sorted(resamples, n, 100 - tail),
+                                          BOOTSTRAP_LEVEL}};
+}

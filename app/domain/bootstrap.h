@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The Poisson bootstrap: how much a figure that is computed from many learners would vary had there
+ * been other learners. Each learner counts K times in each resample, where K has the Poisson
+ * distribution with mean 1. As the number of learners need not be known before, only sums stay in
+ * memory (Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson
+ * frequencies", 2006). The random numbers are seeded: the same learners in the same order give the
+ * same intervals. */
+#ifndef DOMAIN_BOOTSTRAP_H
+#define DOMAIN_BOOTSTRAP_H
+
+#include <stdbool.h>
+
+#include "app/domain/statistics.h"
+
+enum { BOOTSTRAP_RESAMPLES = 1000 };
+#define BOOTSTRAP_LEVEL 0.95 /* probability of the intervals of figures */
+
+/* A figure with the interval of its resamples. exists is false when the figure is 0/0, as a mean
+ * over nothing is; the other members are then 0. */
+struct measured {
+    bool exists;
+    double value;
+    struct interval interval;
+};
+
+struct bootstrap;                      /* the random numbers */
+struct bootstrap *bootstrap_new(void); /* NULL when out of memory */
+void bootstrap_free(struct bootstrap *b);
+/* How often the current learner counts in the next resample. */
+double bootstrap_weight(struct bootstrap *b);
+/* Makes a figure of its value and its values in the resamples, which are sorted; NaN means that the
+ * figure does not exist there. The interval is that of the percentiles. */
+struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES]);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Computes the area under the ROC curve in one pass over the sorted learners, once for all of them
+ * and once for each resample of the bootstrap. */
+#include "app/domain/ranking.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Compares two learners for qsort: by group, then by value. */
+static int ranked_compare(const void *a, const void *b)
+{
+    const struct ranked *left = a, *right = b;
+
+    if (left->group != right->group)
+        return left->group < right->group ? -1 : 1;
+    return (left->value > right->value) - (left->value < right->value);
+}
+
+/* The sums of weights while the learners are passed in the order of ranked_compare. */
+struct ranking_sums {
+    double passed;            /* learners of the group with lower values, who did not fail */
+    double tied, tied_failed; /* learners with the same value: who did not, and who did fail */
+    double group_failed;      /* of the group, who failed */
+    double concordant, pairs; /* results over the groups that are complete */
+};
+
+/* Ends a run of equal values: its pairs with lower values count 1, those among each other half. */
+static void ranking_close_tie(struct ranking_sums *s)
+{
+    s->concordant += s->tied_failed * (s->passed + s->tied / 2);
+    s->passed += s->tied;
+    s->group_failed += s->tied_failed;
+    s->tied = s->tied_failed = 0;
+}
+
+/* Ends a group: afterwards learners are compared with those of the next group. */
+static void ranking_close_group(struct ranking_sums *s)
+{
+    ranking_close_tie(s);
+    s->pairs += s->group_failed * s->passed;
+    s->passed = s->group_failed = 0;
+}
+
+/* Returns the area under the curve when learner i counts weights[i] times; NaN without pairs. */
+static double ranking_weighted_auc(const struct ranked *learners, size_t n, const double *weights)
+{
+    struct ranking_sums s = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && learners[i - 1].group != learners[i].group)
+            ranking_close_group(&s);
+        else if (i > 0 && learners[i - 1].value < learners[i].value)
+            ranking_close_tie(&s);
+        *(learners[i].failed ? &s.tied_failed : &s.tied) += weights[i];
+    }
+    ranking_close_group(&s);
+    return s.pairs > 0 ? s.concordant / s.pairs : (double)NAN;
+}
+
+bool ranking_auc(struct ranked *learners, size_t n, struct measured *ret)
+{
+    struct bootstrap *bootstrap = bootstrap_new();
+    double *weights = malloc((n + 1) * sizeof(*weights)), resamples[BOOTSTRAP_RESAMPLES], value;
+    bool good = bootstrap && weights;
+
+    if (good) {
+        qsort(learners, n, sizeof(*learners), ranked_compare);
+        for (size_t i = 0; i < n; i++)
+            weights[i] = 1;
+        value = ranking_weighted_auc(learners, n, weights);
+        for (int r = 0; r < BOOTSTRAP_RESAMPLES; r++) {
+            for (size_t i = 0; i < n; i++)
+                weights[i] = bootstrap_weight(bootstrap);
+            resamples[r] = ranking_weighted_auc(learners, n, weights);
+        }
+        *ret = bootstrap_measure(value, resamples);
+    }
+    free(weights);
+    bootstrap_free(bootstrap);
+    return good;
+}
