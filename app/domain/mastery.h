@@ -64,18 +64,18 @@ struct mastery_state {
     uint32_t active_days; /* bit i: there was an event on day - i */
     struct evidence evidence[EVIDENCE_COMPONENTS];
     bool stated; /* `calculate` was the last change of the components; ends with the next event */
-    bool own_weights;              /* the last `calculate` had weights of its own */
+    bool own_weights; /* the last `calculate` had weights of its own */
     /* Components of the last `calculate`, exactly as sent; they stay when an event has ended
      * `stated`. Undefined while stated_at_ms says never. */
     double components[COMPONENTS];
-    double weights[COMPONENTS];    /* stated or default weights; undefined unless stated */
-    int64_t stated_at_ms;  /* time of the last `calculate` until this day; INT64_MIN: never */
-    int64_t last_event_ms; /* time of the latest event; INT64_MIN: no event */
-    int64_t updated_at_ms; /* time at which the state was written; the model does not use it */
-    uint32_t samples;      /* number of events and statements of this day */
-    uint32_t exercises;    /* number of exercise.completed events of this day */
-    uint32_t quizzes;      /* number of quiz.completed events of this day */
-    uint64_t revision;     /* grows with every write for the student, so no two states are equal */
+    double weights[COMPONENTS]; /* stated or default weights; undefined unless stated */
+    int64_t stated_at_ms;       /* time of the last `calculate` until this day; INT64_MIN: never */
+    int64_t last_event_ms;      /* time of the latest event; INT64_MIN: no event */
+    int64_t updated_at_ms;      /* time at which the state was written; the model does not use it */
+    uint32_t samples;           /* number of events and statements of this day */
+    uint32_t exercises;         /* number of exercise.completed events of this day */
+    uint32_t quizzes;           /* number of quiz.completed events of this day */
+    uint64_t revision; /* grows with every write for the student, so no two states are equal */
 };
 
 /* Makes an empty student's state: no event, no statement. */

@@ -111,23 +111,31 @@ enum priority priority_of_gap(double gap)
     return gap >= gap_medium ? PRIORITY_MEDIUM : PRIORITY_LOW;
 }
 
-/* Urgency is gap * weight. Components of equal urgency keep the order of enum component. */
+/* Whether component a comes before b: the larger gap first, of equal ones the larger weight. */
+static bool area_precedes(const struct learner *l, enum component a, enum component b)
+{
+    double gap_a = gap_of(l, (int)a), gap_b = gap_of(l, (int)b);
+
+    if (gap_a < gap_b || gap_a > gap_b)
+        return gap_a > gap_b;
+    return l->weights[a] > l->weights[b];
+}
+
+/* Components of equal gap and weight keep the order of enum component. */
 size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
 {
-    double urgencies[COMPONENTS] = {0};
     size_t n = 0;
+
     for (enum component c = COMPLETION; c < COMPONENTS; c++) {
-        double gap = gap_of(l, (int)c), urgency = gap * l->weights[c];
-        if (gap <= 0)
+        size_t i = n;
+
+        if (gap_of(l, (int)c) <= 0)
             continue;
-        /* Stable insertion sort of at most 4 components, the most urgent first. */
-        size_t i = n++;
-        for (; i > 0 && urgencies[i - 1] < urgency; i--) {
-            urgencies[i] = urgencies[i - 1];
+        /* Stable insertion sort of at most 4 components. */
+        for (; i > 0 && area_precedes(l, c, ret[i - 1]); i--)
             ret[i] = ret[i - 1];
-        }
-        urgencies[i] = urgency;
         ret[i] = c;
+        n++;
     }
     return n;
 }
@@ -235,7 +243,7 @@ static bool filter_accepts(const struct recommendation_filter *filter, enum comp
     return !filter->has_priority || filter->priority == priority_of_gap(gap);
 }
 
-/* Makes an area for each component that has a gap and that the filter accepts, the most urgent
+/* Makes an area for each component that has a gap and that the filter accepts, the largest gap
  * first. Returns their number. A component without evidence is assessed first, except consistency,
  * for which there is no assessment. */
 static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,

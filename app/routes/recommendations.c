@@ -462,7 +462,7 @@ static const struct rule history_rules[] = RULES(
 #define RECOMMENDATION_ID                                                                          \
     FIELD(ID, "recommendation_id", "Names it in feedback; the same all day long")
 #define PRIORITY_AREAS                                                                             \
-    FIELD(ENUM_SET, "priority_areas", "Components below their thresholds, the most urgent first",  \
+    FIELD(ENUM_SET, "priority_areas", "Components below their thresholds, the largest gap first",  \
           .choices = component_names)
 
 /* One recommendation in full. */

@@ -74,9 +74,10 @@ class Learner:
         return min(1.0, rounded(sum(self.value(area) * used[area] for area in self.known)))
 
     def urgent(self):
-        """Areas with a gap by gap times weight; equal ones in the order of the table."""
+        """Areas with a gap, the largest first; of equal ones the one with the larger weight; then in the order
+        of the table."""
         gaps = [area for area in AREAS if self.gap(area) > 0]
-        return sorted(gaps, key=lambda area: -self.gap(area) * self.weights[area])
+        return sorted(gaps, key=lambda area: (-self.gap(area), -self.weights[area]))
 
     def confidence(self, item):
         heard = [u for a, c, u in self.feedback if (a, c) == (item["action"], item["component"])]
