@@ -18,15 +18,15 @@ enum { ES256_HALF = 32 };
 /* The algorithms with public keys. */
 static const struct jws_algorithm {
     const char *name;
-    int key_type;           /* as EVP_PKEY_get_base_id gives it */
     const char *other_type; /* what is wrong with a key of another type */
+    int key_type;           /* as EVP_PKEY_get_base_id gives it */
     bool is_pss;            /* RSA signatures with the padding PSS */
     bool has_digest;        /* SHA-256 of the signed part is signed; else the signed part itself */
 } algorithms[] = {
-    {"RS256", EVP_PKEY_RSA, "not an RSA key, as RS256 needs", false, true},
-    {"PS256", EVP_PKEY_RSA, "not an RSA key, as PS256 needs", true, true},
-    {"ES256", EVP_PKEY_EC, "not a key on P-256, as ES256 needs", false, true},
-    {"EdDSA", EVP_PKEY_ED25519, "not a key on Ed25519, as EdDSA needs", false, false},
+    {"RS256", "not an RSA key, as RS256 needs", EVP_PKEY_RSA, false, true},
+    {"PS256", "not an RSA key, as PS256 needs", EVP_PKEY_RSA, true, true},
+    {"ES256", "not a key on P-256, as ES256 needs", EVP_PKEY_EC, false, true},
+    {"EdDSA", "not a key on Ed25519, as EdDSA needs", EVP_PKEY_ED25519, false, false},
 };
 
 static const struct jws_algorithm *algorithm_of(const char *name)
@@ -71,7 +71,7 @@ static bool hmac_verify(struct str signed_part, struct str signature, const stru
 static int ecdsa_to_der(struct str signature, unsigned char **ret_der)
 {
     const unsigned char *bytes = (const unsigned char *)signature.p;
-    if (signature.n != 2 * ES256_HALF)
+    if (signature.n != (size_t)2 * ES256_HALF)
         return 0;
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(bytes, ES256_HALF, NULL);

@@ -10,6 +10,7 @@
 
 #include "app/auth/jws.h"
 #include "app/base/base64.h"
+#include "app/base/buf.h"
 #include "app/http/json.h"
 
 /* Bytes of a coordinate on P-256, and memory for a JWK Set: at first, and at most. */
@@ -123,28 +124,34 @@ static bool reader_add_pem(const struct key_reader *r, struct str text)
 /* The text with a line break for each \n that is written as two characters. */
 static struct str reader_unescape(const struct key_reader *r, struct str text)
 {
-    struct str copy = arena_copy(r->scratch, text);
-    char *to = (char *)(uintptr_t)copy.p;
+    struct buf out;
 
-    for (size_t i = 0; copy.p && i < text.n; i++) {
-        bool is_escape = text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == 'n';
-        *to++ = is_escape ? '\n' : text.p[i];
-        i += is_escape;
+    buf_init(&out, r->scratch);
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == 'n') {
+            buf_char(&out, '\n');
+            i++;
+        } else {
+            buf_char(&out, text.p[i]);
+        }
     }
-    return copy.p ? (struct str){copy.p, (size_t)(to - copy.p)} : text;
+    return out.failed ? text : buf_view(&out);
 }
 
 /* Adds the key of a file that has nothing but base64, as Keycloak shows keys. */
 static bool reader_add_base64(const struct key_reader *r, struct str text)
 {
-    struct str copy = arena_copy(r->scratch, text), der;
-    char *to = (char *)(uintptr_t)copy.p;
+    struct buf out;
+    struct str der;
     EVP_PKEY *key;
 
-    for (size_t i = 0; copy.p && i < text.n; i++)
+    buf_init(&out, r->scratch);
+    for (size_t i = 0; i < text.n; i++)
         if (!memchr(" \t\r\n", text.p[i], 4))
-            *to++ = text.p[i];
-    der = copy.p ? base64_decode((struct str){copy.p, (size_t)(to - copy.p)}, r->scratch) : copy;
+            buf_char(&out, text.p[i]);
+    if (out.failed)
+        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+    der = base64_decode(buf_view(&out), r->scratch);
     if (!der.p || der.n == 0)
         return true; /* not base64: the caller says that the file holds no key */
     key = key_of_public((const unsigned char *)der.p, der.n);

@@ -34,6 +34,7 @@ struct backtest_run {
     struct engine engine;      /* without --csv only */
     struct arena *page_arena;  /* ids of one page of students */
     struct arena *chunk_arena; /* replies for one chunk of students */
+    struct results results;    /* with --csv only */
     int32_t end;               /* last day of the records */
     struct backtest_report report;
 };
@@ -162,7 +163,7 @@ static enum ctl_exit backtest_stored(struct backtest_run *r)
 static enum ctl_exit backtest_csv(struct backtest_run *r)
 {
     const char *path = r->settings->csv;
-    struct results results;
+    struct results *results = &r->results;
     struct buf text;
     int error;
     long bad;
@@ -173,7 +174,7 @@ static enum ctl_exit backtest_csv(struct backtest_run *r)
         subcommand_error(r->command, "%s: %s", csv_file_name(path), strerror(error));
         return CTL_FAILED;
     }
-    bad = results_csv_parse(buf_view(&text), csv_file_name(path), r->arena, stderr, &results);
+    bad = results_csv_parse(buf_view(&text), csv_file_name(path), r->arena, stderr, results);
     if (bad > 0) {
         subcommand_error(r->command, "%ld bad line%s: nothing is measured", bad,
                          bad == 1 ? "" : "s");
@@ -181,10 +182,10 @@ static enum ctl_exit backtest_csv(struct backtest_run *r)
     }
     if (bad < 0 || !backtest_begin(r, PREDICTION_LEVEL))
         return backtest_fail(r, "out of memory");
-    for (size_t i = 0; i < results.n; i++)
-        backtest_add(r->report.backtest, results.learners[i].days, results.learners[i].n,
-                     results.last_day);
-    r->report.results = &results;
+    for (size_t i = 0; i < results->n; i++)
+        backtest_add(r->report.backtest, results->learners[i].days, results->learners[i].n,
+                     results->last_day);
+    r->report.results = results;
     return backtest_show(r);
 }
 

@@ -138,7 +138,7 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {
-    double half_life_days = (double)(EVIDENCE_HALF_LIFE_MS / DAY_MS);
+    double half_life_days = (double)EVIDENCE_HALF_LIFE_MS / (double)DAY_MS;
     double usual = usual_error * sqrt(1 - exp2(-2 * ahead / half_life_days));
     struct own_errors own = own_errors_of(centre, days, n, today, ahead);
     double apart_days = fmin(2 * ahead - 1, half_life_days);

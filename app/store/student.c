@@ -160,7 +160,7 @@ struct command *student_cmd_changed(struct pipeline *pipeline, struct str studen
         keys[0] = (struct str){0};
     }
     for (int i = 0; i < count; i++)
-        memcpy(days + i * DIGITS, keys[i].p + keys[i].n - DIGITS, DIGITS);
+        memcpy(days + (ptrdiff_t)i * DIGITS, keys[i].p + keys[i].n - DIGITS, DIGITS);
     return pipeline_add_read_script(
         pipeline, &script_student_read_changed, 1, 4,
         (struct str[]){profile,

@@ -100,16 +100,36 @@ static void calibration_add_student(struct calibration_pass *pass, struct task *
     }
 }
 
-/* The counts are stored, or not: they are in the gauges anyway. The next pass is in a day. */
+/* The counts are stored: the next pass is in a day. */
 static void calibration_on_saved(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
 
+    if (task_failed(task)) {
+        calibration_fail(task);
+        return;
+    }
     calibration_restart(pass, CALIBRATION_PASS_US);
     periodic_end(&pass->schedule, task);
 }
 
-/* The replies for the students of a step. After the last step the counts are stored. */
+/* Ends a step. After the last one the counts are stored. */
+static void calibration_end_step(struct task *task)
+{
+    struct calibration_pass *pass = task->owner;
+
+    if (strcmp(pass->cursor, "0") != 0) {
+        periodic_schedule(&pass->schedule, CALIBRATION_STEP_US);
+        periodic_end(&pass->schedule, task);
+        return;
+    }
+    calibration_publish(pass, &pass->counts);
+    pipeline_clear(&task->pipeline);
+    (void)calibration_cmd_save(&task->pipeline, &pass->counts, day_of_ms(task->worker->now_ms));
+    task_submit(task, calibration_on_saved);
+}
+
+/* The replies for the students of a step. */
 static void calibration_on_read(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -121,15 +141,7 @@ static void calibration_on_read(struct task *task)
     }
     for (size_t i = 0; i < step->n; i++)
         calibration_add_student(pass, task, &step->students[i]);
-    if (strcmp(pass->cursor, "0") != 0) {
-        periodic_schedule(&pass->schedule, CALIBRATION_STEP_US);
-        periodic_end(&pass->schedule, task);
-        return;
-    }
-    calibration_publish(pass, &pass->counts);
-    pipeline_clear(&task->pipeline);
-    (void)calibration_cmd_save(&task->pipeline, &pass->counts, day_of_ms(task->worker->now_ms));
-    task_submit(task, calibration_on_saved);
+    calibration_end_step(task);
 }
 
 /* The reply of SCAN: queues the reads of the students whose predictions it names. */
@@ -165,7 +177,7 @@ static void calibration_on_scanned(struct task *task)
     if (step->n > 0)
         task_submit(task, calibration_on_read);
     else
-        calibration_on_read(task);
+        calibration_end_step(task);
 }
 
 void calibration_init(struct calibration_pass *pass, struct worker_context *w,

@@ -54,6 +54,8 @@ def counted(pool, store):
     keep(store, two, 40, 33, 0, 0.1)  # long ago
     keep(store, two, 9, 2, 0, 0.1, intervention="tutoring")  # on a condition
     keep(store, withdrawn, 9, 2, 0, 0.1)
+    for _ in range(500):  # many pages of SCAN have no predictions
+        store.xadd(student_key(fresh_id(), ":events"), {"e": "{}"})
     consent = f"/api/v1/compliance/consent/{withdrawn}"
     as_admin(pool, "POST", consent, json={"consent_type": "analytics", "granted": True})
     as_admin(pool, "POST", f"{consent}/withdraw", json={"consent_type": "analytics"})

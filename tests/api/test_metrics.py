@@ -92,7 +92,7 @@ def test_requests_are_counted_by_method_pattern_and_status(engine, admin, studen
     before = scrape(engine)
     for _ in range(3):
         assert_ok(admin.get(f"/api/v1/mastery/history/{student}"))
-    admin.get("/api/v1/mastery/history/not.an.id")
+    admin.get("/api/v1/mastery/history/.not-an-id")
     after = scrape(engine)
     assert requests(after, "GET", HISTORY, 200) - requests(before, "GET", HISTORY, 200) == 3
     assert requests(after, "GET", HISTORY, 400) - requests(before, "GET", HISTORY, 400) == 1

@@ -353,7 +353,9 @@ CASES = [
         "erasure_search", "finds_and_says_where_it_ends", [[["2-0", ["e", "to ann"]]], "3-0", 0], ["stream"], ["(1-0", "ann", "1000"],
         [("XADD", "stream", f"{n}-0", "e", text) for n, text in ((1, "ann"), (2, "to ann"), (3, "bob"))],
     ),
-    Case("erasure_search", "stops_after_enough_bytes", [[], "10-0", 1], ["stream"], ["-", "ann", "50"], [("XADD", "stream", f"{n}-0", "e", "other text") for n in range(1, 30)]),
+    Case("erasure_search", "stops_after_enough_bytes", [[], "1-0", 1], ["stream"], ["-", "ann", "50"], [("XADD", "stream", f"{n}-0", "e", "other text") for n in range(1, 30)]),
+    Case("erasure_search", "finds_each_entry_by_no_text", [[["1-0", ["e", "x" * 50]]], "1-0", 1], ["stream"], ["-", "", "50"], [("XADD", "stream", f"{n}-0", "e", "x" * 50) for n in range(1, 30)]),
+    Case("erasure_search", "counts_what_it_finds", [[["1-0", ["e", "x" * 500]], ["2-0", ["e", "x" * 500]]], "2-0", 1], ["stream"], ["-", "", "1000"], [("XADD", "stream", f"{n}-0", "e", "x" * 500) for n in range(1, 30)]),
     Case("erasure_search", "of_no_stream", [[], "", 0], ["stream"], ["-", "ann", "50"]),
     Case(
         "dead_letter_add", "adds", lambda reply: "-" in reply, LETTER_KEYS, ["dapr", "text", "3", "ann", "bob"],

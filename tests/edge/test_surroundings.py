@@ -112,7 +112,7 @@ def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
         assert pool.pids() == [pid]
     wait_for(lambda: pid not in pool.pids(), "gone when its last connection has closed")
     wait_for(pool.serves, "replaced")
-    assert pool.request("GET", "/ready").status == 200
+    wait_for(lambda: pool.request("GET", "/ready").status == 200, "the new process ready")
 
 
 def test_leaving_process_takes_no_new_connections(start_pool):

@@ -310,6 +310,16 @@ def events_are_young(site, stage):
     return nothing_is_old(site, stage) and all(int(one[:13]) > (time.time() - 90 * 86400) * 1000 for one in ids)
 
 
+def let_prediction_come_true(site, stage):
+    """A prediction about yesterday, and a score of the day before it."""
+    now = int(time.time() * 1000)
+    yesterday = time.strftime("%Y-%m-%d", time.gmtime(now / 1000 - 86400))
+    site.request("POST", "mastery/ingest", event(student=stage.student, at_ms=now - 2 * DAY_MS))
+    made = {"made_at": now - 8 * DAY_MS, "target_day": yesterday, "model": "projection/2.0.0"}
+    predicted = {**made, "predicted": 0.5, "lower": 0, "upper": 1}
+    site.texts.xadd(tagged(stage.student, f"student:{stage.student}:predictions"), predicted)
+
+
 def make_record(site, stage, at_ms=None):
     fields = dict.fromkeys(audit.FIELDS, "") | {"a": "root", "t": "cohort-put", "s": "1", "d": "{}", "n": "1"}
     site.texts.xadd(tagged(stage.student, "audit"), fields, id=f"{at_ms}-0" if at_ms else "*")
@@ -391,6 +401,11 @@ JOBS = [
     Job(
         "audit_maintenance: retention", seal_old_records, has("{{{shard}}}:audit:seals"), old_seal_is_gone,
         "audit_seal_trim", seals_are_intact, AUDIT_DAYS=1,
+    ),
+    Job(
+        "calibration", let_prediction_come_true,
+        has("{student}:predictions", "calibration", names=("XREVRANGE", "SET")),
+        lambda site, _: site.texts.exists("calibration"), "SET",
     ),
     Job("seals", make_record, has("{{{shard}}}:audit", "audit:heads"), is_sealed, "HSET", seals_are_intact),
     Job(

@@ -112,7 +112,7 @@ def test_open_and_refused_requests_do_not_need_the_store(broken, stop):
     assert_problem(client.get("/api/v1/mastery/history/someone"), 401)
     student = broken.client(fresh_id(), "student")
     assert_problem(student.get("/api/v1/mastery/history/someone"), 403)
-    assert_problem(student.get("/api/v1/mastery/history/not.an.id"), 400)
+    assert_problem(student.get("/api/v1/mastery/history/.not-an-id"), 400)
 
 
 @pytest.mark.parametrize("stop", STOPS)

@@ -34,8 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         errors = fopen("/dev/null", "we");
     if (!arena || !errors || size > 16384)
         return 0;
-    if (results_csv_parse((struct str){(const char *)data, size}, "fuzz", arena, errors,
-                          &results) < 0)
+    if (results_csv_parse((struct str){(const char *)data, size}, "fuzz", arena, errors, &results) <
+        0)
         abort();
     for (size_t i = 0; i < results.n; i++) {
         check_learner(&results.learners[i], results.last_day);

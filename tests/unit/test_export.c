@@ -113,8 +113,8 @@ static void the_hash_is_that_of_the_bytes_of_data(void)
 {
     const struct student_kind motto = {"motto", ":motto",         KEY_SINGLE,    TYPE_STRING,
                                        "motto", ERASE_WITH_SHARD, RETAIN_ALWAYS, 0};
-    static const char data[] =
-        "{\"activity\":null,\"audit_logs\":[],\"dead_letters\":[],\"motto\":\"only\",\"topics\":[]}";
+    static const char data[] = "{\"activity\":null,\"audit_logs\":[],\"dead_letters\":[],\"motto\":"
+                               "\"only\",\"topics\":[]}";
     unsigned char sha[DIGEST_SIZE];
     char expected[200], hex[DIGEST_HEX_SIZE];
     struct problem p;
