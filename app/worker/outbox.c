@@ -244,6 +244,8 @@ static void outbox_on_read(struct task *task)
     }
     if (has_entry)
         outbox->shards->v[shard].outbox_pending = true;
+    else
+        s->backoffs = 0;
     outbox_end_attempt(outbox, shard);
 }
 
@@ -291,11 +293,12 @@ static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
         outbox_begin_attempt(outbox, shard);
 }
 
-/* Returns true if the shard is this worker's and has, or may have, events to publish. */
-static bool outbox_has_events(const struct outbox *outbox, unsigned shard)
+/* Returns true if the shard is this worker's and has an event whose last attempt failed. Shards
+ * that are only marked to be looked at do not count: the sweep marks all of them again and again.
+ */
+static bool outbox_has_failed(const struct outbox *outbox, unsigned shard)
 {
-    return shards_lease_held(outbox->shards, shard) &&
-           (outbox->v[shard].task || outbox->shards->v[shard].outbox_pending);
+    return shards_lease_held(outbox->shards, shard) && outbox->v[shard].backoffs > 0;
 }
 
 /* Starts the attempts that are due. Each call begins with another shard, so that the limit of the
@@ -309,6 +312,6 @@ void outbox_tick(struct outbox *outbox)
     outbox->sidecar->events_wait = false;
     for (unsigned i = 0; i < SHARDS; i++) {
         outbox_tick_shard(outbox, (first + i) % SHARDS);
-        outbox->sidecar->events_wait |= outbox_has_events(outbox, i);
+        outbox->sidecar->events_wait |= outbox_has_failed(outbox, i);
     }
 }

@@ -63,7 +63,7 @@ struct sidecar {
     /* What the latest response says against the sidecar, and what the latest line of the log said;
      * NULL: nothing. */
     const struct verdict *trouble, *reported_trouble;
-    bool events_wait;        /* set by outbox.c: this worker has events to publish */
+    bool events_wait;        /* set by outbox.c: it has events whose last attempt failed */
     char *url, *health_url;  /* owned; for events, for health checks; NULL: no Dapr */
     struct http_call health; /* request for the health of the sidecar */
     bool checking_health;    /* true: this request is running */
