@@ -50,7 +50,7 @@ SITES = 4  # points at the same time, each with a Redis and a worker of its own:
 # Those of the journal and of the retention have rows of their own.
 POLLS = {"XREAD", "XTRIM", "journal_process", "queue_read", "queue_claim", "queue_requeue_due", "queue_renew"}
 # Kept for the process, not for what it has done, or looked at otherwise.
-VOLATILE = (b":lease", b"schema", b"audit:heads", b":audit", b":pseudonym", b"workers", b"queue:{dead}", b"erasures:epoch")
+VOLATILE = (b":lease", b"schema", b"audit:heads", b":audit", b":pseudonym", b"workers", b"queue:{dead}", b"erasures:epoch", b"calibration")
 
 
 class Site:
@@ -405,7 +405,7 @@ JOBS = [
     Job(
         "calibration", let_prediction_come_true,
         has("{student}:predictions", "calibration", names=("XREVRANGE", "SET")),
-        lambda site, _: site.texts.exists("calibration"), "SET",
+        lambda site, _: site.texts.exists("calibration"), "SET", lambda site, _: [site.texts.get("calibration")],
     ),
     Job("seals", make_record, has("{{{shard}}}:audit", "audit:heads"), is_sealed, "HSET", seals_are_intact),
     Job(
