@@ -7,7 +7,7 @@
 
 #include <json-c/json_pointer.h>
 
-#include "app/auth/role_map.h"
+#include "app/base/role_map.h"
 #include "app/http/json.h"
 
 struct claims_check {
@@ -48,18 +48,42 @@ static struct json_object *claim_of(const struct claims_check *r, const char *se
     return json_pointer_get(r->claims, setting, &value) == 0 ? value : NULL;
 }
 
+/* The role of a user with this name. No token gives the sidecar's role, ROLE_SERVICE. */
+static enum role role_named(struct str name)
+{
+    for (enum role role = ROLE_STUDENT; role <= ROLE_ADMIN; role++)
+        if (str_equal(name, str_of(role_names[role])))
+            return role;
+    return ROLE_NONE;
+}
+
+/* The role that a word of the provider means; ROLE_NONE: none. With an empty JWT_ROLE_MAP the words
+ * are the names of the roles. Otherwise only words of the map count: at some providers users choose
+ * the names of their groups, and a group called admin must not make them administrators. The map is
+ * parsed for each look-up: this happens once for a token, which is cached afterwards. */
+static enum role role_meant(const struct claims_check *r, struct str word)
+{
+    struct str list = str_trim(str_of(r->config->jwt_role_map));
+    struct role_map_entry entry;
+    if (list.n == 0)
+        return role_named(word);
+    while (role_map_next(&list, &entry))
+        if (str_equal(entry.word, word))
+            return role_named(entry.role);
+    return ROLE_NONE;
+}
+
 /* The role that the claim JWT_ROLE_CLAIM gives: a text, or a list of which the highest role counts.
  * Words that mean no role here are skipped, because providers list other ones, too. */
 static enum role role_of(const struct claims_check *r)
 {
     struct json_object *value = claim_of(r, r->config->jwt_role_claim);
-    const char *map = r->config->jwt_role_map;
     enum role highest = ROLE_NONE;
     if (!json_object_is_type(value, json_type_array))
-        return json_str(value).p ? role_map_find(map, json_str(value)) : ROLE_NONE;
+        return json_str(value).p ? role_meant(r, json_str(value)) : ROLE_NONE;
     for (size_t i = 0; i < json_object_array_length(value); i++) {
         struct str word = json_str(json_object_array_get_idx(value, i));
-        enum role role = word.p ? role_map_find(map, word) : ROLE_NONE;
+        enum role role = word.p ? role_meant(r, word) : ROLE_NONE;
         highest = role > highest ? role : highest;
     }
     return highest;

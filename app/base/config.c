@@ -15,6 +15,7 @@
 #include "app/base/config_row.h"
 #include "app/base/number.h"
 #include "app/base/redis_url.h"
+#include "app/base/role_map.h"
 
 /* Set by configure: the folder into which make install puts recommendations.json. */
 #ifndef PKGDATADIR
@@ -307,23 +308,17 @@ static void check_claim(struct loader *l, const char *name, const char *claim)
         }
 }
 
-/* Each entry of JWT_ROLE_MAP is a word and the role of a user (auth/role_map.h). */
+/* Each entry of JWT_ROLE_MAP is a word and the role of a user. */
 static void check_role_map(struct loader *l)
 {
-    struct str rest = str_trim(str_of(l->config->jwt_role_map));
+    struct str list = str_of(l->config->jwt_role_map);
+    struct role_map_entry entry;
 
-    while (rest.n > 0) {
-        struct str entry = str_trim(str_cut(&rest, ','));
-        const char *equals = memrchr(entry.p, '=', entry.n);
-        size_t word_n = equals ? (size_t)(equals - entry.p) : 0;
-        struct str role = {equals ? equals + 1 : entry.p, equals ? entry.n - word_n - 1 : 0};
-
-        if (str_trim((struct str){entry.p, word_n}).n == 0 ||
-            !is_choice(STR("student|teacher|admin"), str_trim(role)))
+    while (role_map_next(&list, &entry))
+        if (entry.word.n == 0 || !is_choice(STR("student|teacher|admin"), entry.role))
             config_fail(l, "JWT_ROLE_MAP",
                         "\"%.*s\" is not of the form word=student, word=teacher or word=admin",
-                        STR_ARG(entry));
-    }
+                        STR_ARG(entry.text));
 }
 
 /* With CALLBACK_HOSTS, a CALLBACK_SECRET is required: the receiver of an unsigned callback could

@@ -26,6 +26,22 @@ void *exchange_new_state(struct exchange *x, size_t size)
     return x->state;
 }
 
+/* Callback of arena_defer: frees an arena when the request has ended. */
+static void exchange_release_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+struct arena *exchange_new_arena(struct exchange *x, size_t first_block, size_t cap)
+{
+    struct arena *arena = arena_new(first_block, cap);
+
+    if (arena && arena_defer(x->arena, exchange_release_arena, arena))
+        return arena;
+    problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    return NULL;
+}
+
 /* ---- subject ---- */
 
 /* The kind of subject that an access right depends on: a student, a cohort, or none. The switch has

@@ -94,6 +94,9 @@ static inline enum step exchange_fail_with(struct exchange *x, enum problem_code
 /* Allocates zeroed memory that a handler keeps between its steps, and stores it in x->state.
  * Returns NULL, with x->problem set, when out of memory. */
 void *exchange_new_state(struct exchange *x, size_t size);
+/* As arena_new: an arena for a handler that releases memory between its steps, such as replies. It
+ * is freed when the request has ended. Returns NULL, with x->problem set, when out of memory. */
+struct arena *exchange_new_arena(struct exchange *x, size_t first_block, size_t cap);
 
 /* The member of the input that holds the id of the student or cohort on which the access depends.
  * NULL when the access depends on neither. The id in it may be empty. */

@@ -33,12 +33,6 @@ struct overview_state {
 
 /* ---- reading ---- */
 
-/* Callback of arena_defer: frees the arena of the replies when the request has ended. */
-static void overview_release_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 /* Parses the cohort and prepares the reading of its members. Their replies go into an arena of
  * their own, which each step empties; the cohort stays in the arena of the request. False with
  * x->problem. */
@@ -56,11 +50,9 @@ static bool overview_begin(struct exchange *x, struct overview_state *s)
     o->config = &x->engine->config;
     o->cache = x->engine->overview_cache;
     o->now_ms = x->now_ms;
-    o->reply_arena = arena_new(OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP);
-    if (!o->reply_arena || !arena_defer(x->arena, overview_release_arena, o->reply_arena)) {
-        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    o->reply_arena = exchange_new_arena(x, OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP);
+    if (!o->reply_arena)
         return false;
-    }
     pipeline_init(&x->pipeline, o->reply_arena, x);
     return overview_fill(o, s->cohort.students, x->arena, &x->problem);
 }

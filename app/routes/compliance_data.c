@@ -15,12 +15,6 @@ enum { EXPORT_ARENA_FIRST = 64 << 10, EXPORT_ARENA_CAP = 16 << 20 };
 
 /* ---- export ---- */
 
-/* Callback of arena_defer: frees the arena of the replies when the request has ended. */
-static void export_release_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 /* Starts an export. Replies from Redis go into an arena of their own, which each step of the
  * export empties, so that an export of any size needs the memory of one round trip. Returns NULL
  * when out of memory. */
@@ -28,9 +22,9 @@ static struct export *export_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;
     struct export *e = exchange_new_state(x, sizeof(*e));
-    struct arena *reply_arena = arena_new(EXPORT_ARENA_FIRST, EXPORT_ARENA_CAP);
+    struct arena *reply_arena = exchange_new_arena(x, EXPORT_ARENA_FIRST, EXPORT_ARENA_CAP);
 
-    if (!reply_arena || !arena_defer(x->arena, export_release_arena, reply_arena) || !e)
+    if (!reply_arena || !e)
         return NULL;
     e->engine = x->engine;
     e->student = in->student;
