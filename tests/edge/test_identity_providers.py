@@ -47,7 +47,12 @@ def certificate(key, encoding=PEM):
 
 
 def jwk(algorithm, key, **members):
-    return {**json.loads(algorithm.to_jwk(key.public_key())), "key_ops": ["verify"], **members}
+    made = json.loads(algorithm.to_jwk(key.public_key()))
+    if made["kty"] == "EC":  # this library leaves out leading zeros, which RFC 7518 section 6.2.1.2 requires
+        numbers = key.public_key().public_numbers()
+        for name, number in (("x", numbers.x), ("y", numbers.y)):
+            made[name] = base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
+    return {**made, "key_ops": ["verify"], **members}
 
 
 def key_set(*keys):
