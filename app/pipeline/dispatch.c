@@ -109,7 +109,7 @@ static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
  * Both times are of the clock of this host; a wait of more than an hour is a clock that was set. */
 static bool dispatch_admit(struct exchange *x)
 {
-    const int64_t waited_ms = x->now_ms - x->request.passed_ms, hour_ms = INT64_C(3600) * 1000;
+    const int64_t waited_ms = x->wall_ms - x->request.passed_ms, hour_ms = INT64_C(3600) * 1000;
 
     return x->request.passed_ms == 0 || waited_ms > hour_ms || dispatch_check_wait(x, waited_ms);
 }

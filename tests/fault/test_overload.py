@@ -67,6 +67,15 @@ def test_clock_that_was_set_refuses_nothing(start_pool):
         assert ask(pool, **passed(seconds)).status == 401
 
 
+@pytest.mark.parametrize("ahead_s", [-60, 60])
+def test_wait_is_by_the_clock_of_this_host_not_by_that_of_redis(start_pool, clock_ahead, ahead_s):
+    """nginx writes this host's time; a host whose clock is wrong neither refuses nor admits all."""
+    pool = start_pool(QUEUE_TIMEOUT_MS=1000, **clock_ahead(ahead_s))
+    wait_for(lambda: pool.request("GET", "/ready").status == 200, "Redis' clock measured")
+    assert ask(pool, **passed(5 - ahead_s)).status == 503
+    assert ask(pool, **passed(-30 - ahead_s)).status == 401
+
+
 def test_limit_of_the_wait_can_be_set(start_pool):
     assert ask(start_pool(QUEUE_TIMEOUT_MS=0), **passed(60)).status == 401
     assert ask(start_pool(QUEUE_TIMEOUT_MS=10000), **passed(5)).status == 401
