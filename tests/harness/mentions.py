@@ -3,38 +3,45 @@
 import base64
 import binascii
 import contextlib
+import functools
 import gzip
 import re
 import zlib
+
+
+CHUNK = 500  # keys read in one round trip
+
+READ = {  # the command that reads a key of the type, and the texts in its reply
+    b"string": ("get", lambda value: [value or b""]),
+    b"hash": ("hgetall", lambda fields: [text for pair in fields.items() for text in pair]),
+    b"set": ("smembers", list),
+    b"zset": ("zrange", list),
+    b"stream": ("xrange", lambda entries: [text for _, fields in entries for pair in fields.items() for text in pair]),
+}
+ARGUMENTS = {"zrange": (0, -1)}
+
+
+def in_one_round_trip(store, calls):
+    pipeline = store.pipeline(transaction=False)
+    for name, *arguments in calls:
+        getattr(pipeline, name)(*arguments)
+    return pipeline.execute()
 
 
 def pieces(store):
     """(key, bytes) of all that is in Redis: names of keys, fields, values, members, entries; and
     what Redis would write to a file, which may hold more than it shows."""
     store.config_set("rdbcompression", "no")
-    for key in store.scan_iter("*", count=1000):
-        kind = store.type(key)
-        yield key, key
-        yield key, store.dump(key) or b""
-        if kind == b"string":
-            yield key, store.get(key) or b""
-        elif kind == b"hash":
-            for name, value in store.hgetall(key).items():
-                yield key, name
-                yield key, value
-        elif kind == b"set":
-            for member in store.smembers(key):
-                yield key, member
-        elif kind == b"zset":
-            for member in store.zrange(key, 0, -1):
-                yield key, member
-        elif kind == b"stream":
-            for _, fields in store.xrange(key):
-                for name, value in fields.items():
-                    yield key, name
-                    yield key, value
-        elif kind != b"none":  # deleted since the scan, such as counts that have been folded
-            raise AssertionError(f"{key} is a {kind}")
+    keys = list(store.scan_iter("*", count=CHUNK))
+    for at in range(0, len(keys), CHUNK):
+        chunk = keys[at : at + CHUNK]
+        kinds = in_one_round_trip(store, [("type", key) for key in chunk])
+        # b"none": deleted since the scan, such as counts that have been folded
+        known = [(key, *READ[kind]) for key, kind in zip(chunk, kinds) if kind != b"none"]
+        replies = in_one_round_trip(store, [(name, key, *ARGUMENTS.get(name, ())) for key, name, _ in known])
+        dumps = in_one_round_trip(store, [("dump", key) for key, _, _ in known])
+        for (key, _, texts), reply, dump in zip(known, replies, dumps):
+            yield from ((key, text) for text in (key, dump or b"", *texts(reply)))
 
 
 def is_word(text, word):
@@ -49,9 +56,10 @@ def is_word(text, word):
     return False
 
 
+@functools.lru_cache(maxsize=100_000)
 def decoded(text):
     """The text, and what base64 and compression in it hide, however often they were used."""
-    yield text
+    texts = [text]
     for found in re.findall(rb"[A-Za-z0-9+/_-]{16,}={0,2}", text):
         for start in range(4):  # a text before it may have letters of base64 at its end
             part = found[start:]
@@ -59,11 +67,12 @@ def decoded(text):
                 with contextlib.suppress(binascii.Error, ValueError):
                     plain = base64.b64decode(part[: len(part) // 4 * 4], altchars)
                     if b'"' in plain or plain[:2] == b"\x1f\x8b":
-                        yield from decoded(plain)
+                        texts += decoded(plain)
     for magic, unpack in ((b"\x1f\x8b", gzip.decompress), (b"x\x9c", zlib.decompress)):
         if magic in text:
             with contextlib.suppress(OSError, EOFError, zlib.error):
-                yield from decoded(unpack(text[text.index(magic) :]))
+                texts += decoded(unpack(text[text.index(magic) :]))
+    return texts
 
 
 def mentioning(store, student):
