@@ -19,7 +19,8 @@ enum { TREND_DAYS = 7 }; /* days of the trend in the response of calculate */
  * snapshot. */
 struct window {
     struct command *command; /* command that reads the snapshots */
-    struct mastery_state days[HISTORY_DAYS];
+    int day_count;           /* number of days to read: room in `days` */
+    struct mastery_state *days;
     size_t n; /* number of snapshots in days, after window_parse */
 };
 
@@ -28,12 +29,18 @@ struct window {
 static void window_queue(struct window *w, struct exchange *x, struct str student, int32_t last,
                          int days)
 {
+    w->day_count = days;
     w->command = student_cmd_days(&x->pipeline, student, last - days + 1, days);
 }
 
 /* Takes the snapshots out of the reply. Returns false with x->problem set if it is an error. */
 static bool window_parse(struct window *w, struct exchange *x)
 {
+    w->days = arena_alloc(x->arena, (size_t)w->day_count * sizeof(*w->days));
+    if (!w->days) {
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
     return student_parse_days(w->command, w->days, &w->n, &x->problem);
 }
 
@@ -314,7 +321,7 @@ static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)
         w->days[w->n - 1] = *state;
-    else if (w->n < HISTORY_DAYS)
+    else if (w->n < (size_t)w->day_count)
         w->days[w->n++] = *state;
 }
 

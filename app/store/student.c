@@ -209,9 +209,9 @@ enum reply_result student_parse_day(const struct command *command, size_t i,
 bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
                         size_t *ret_count, struct problem *p)
 {
-    size_t days, count = 0;
+    size_t room = (size_t)command->argc - 1, days, count = 0;
 
-    if (!reply_expect_array(command->reply, STUDENT_DAYS_MAX, &days, p))
+    if (!reply_expect_array(command->reply, room, &days, p))
         return false;
     for (size_t i = 0; i < days; i++) {
         enum reply_result result = student_parse_day(command, i, &ret_days[count]);
