@@ -9,29 +9,12 @@ from harness.engine import RedisProcess, fresh_id
 from harness.events import event, now_ms
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.model import DAY_MS, Student, assert_agrees, to_text
+from harness.statements import ACTIVITIES, PATH, VERBS, VERSION, statement
 
-PATH = "/api/v1/xapi/statements"
-VERSION = {"X-Experience-API-Version": "1.0.3"}
-VERBS = "http://adlnet.gov/expapi/verbs/"
-ACTIVITIES = "http://adlnet.gov/expapi/activities/"
 OURS = "https://learn.example.org/xapi/extensions/"
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 VENDOR = "http://vendor.example.org/ext/"
 VIDEO_PROGRESS = "https://w3id.org/xapi/video/extensions/progress"
-
-
-def statement(student, verb="passed", activity="assessment", at_ms=None, **more):
-    made = {
-        "id": str(uuid.uuid4()),
-        "actor": {"account": {"homePage": "https://lms.example.org", "name": student}},
-        "verb": {"id": verb if "://" in verb else VERBS + verb, "display": {"en-US": verb}},
-        "object": {"id": "https://lms.example.org/activities/1"},
-        "timestamp": to_text(now_ms() if at_ms is None else at_ms),
-        **more,
-    }
-    if activity:
-        made["object"]["definition"] = {"type": ACTIVITIES + activity}
-    return made
 
 
 def send(client, body, **headers):
