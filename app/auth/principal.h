@@ -9,7 +9,8 @@ enum role { ROLE_NONE, ROLE_STUDENT, ROLE_TEACHER, ROLE_ADMIN, ROLE_SERVICE, ROL
 extern const char *const role_names[ROLES]; /* by enum role: "student", "teacher", ... */
 
 struct principal {
-    enum role role; /* ROLE_NONE: not authenticated; ROLE_SERVICE: the sidecar's token alone */
+    enum role role; /* ROLE_NONE: not authenticated; ROLE_SERVICE: the sidecar's token alone, or a
+                     * learning tool by HTTP Basic */
     char user_id[ID_MAX + 1];
     struct str user; /* user_id with its length; points into this struct */
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/base/config_row.h"
+#include "app/base/credentials.h"
 #include "app/base/number.h"
 #include "app/base/redis_url.h"
 #include "app/base/role_map.h"
@@ -335,6 +336,23 @@ static void check_callbacks(struct loader *l)
                     "is shorter than %d bytes", HMAC_SECRET_MIN);
 }
 
+/* Each line of XAPI_CREDENTIALS is key:hash:note. The message does not show the line. */
+static void check_xapi_credentials(struct loader *l)
+{
+    const struct config *c = l->config;
+    const char *name = c->xapi_credentials_file ? "XAPI_CREDENTIALS_FILE" : "XAPI_CREDENTIALS";
+    struct str text = str_of(c->xapi_credentials);
+    struct credential credential = {.line = 0};
+
+    while (credentials_next(&text, &credential)) {
+        const char *fault = credential_fault(&credential);
+
+        if (fault)
+            config_fail(l, name, "line %d is not of the form key:hash:note: %s", credential.line,
+                        fault);
+    }
+}
+
 /* Each of WEBHOOK_ORIGINS is * or a DNS name. It is sent in a response header, where a character of
  * another kind could end the header. */
 static void check_webhook_origins(struct loader *l)
@@ -369,6 +387,7 @@ static void check_rows_together(struct loader *l)
         check_key_lines(l, l->config->audit_key_file ? "AUDIT_KEY_FILE" : "AUDIT_KEY",
                         l->config->audit_key);
     check_callbacks(l);
+    check_xapi_credentials(l);
     check_webhook_origins(l);
 }
 

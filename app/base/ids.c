@@ -122,5 +122,5 @@ void uuid_make(char ret_text[UUID_TEXT_SIZE])
 
 void uuid_of_digest(const unsigned char digest[16], char ret_text[UUID_TEXT_SIZE])
 {
-    uuid_print(digest, 8, ret_text);
+    uuid_print(digest, 5, ret_text);
 }

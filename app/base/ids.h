@@ -23,8 +23,9 @@ bool request_id_valid(struct str s); /* 1..128 of A-Z a-z 0-9 . _ - */
 void random_bytes(void *ret, size_t n);
 /* A random UUID of version 4, lower case, NUL-terminated. */
 void uuid_make(char ret_text[UUID_TEXT_SIZE]);
-/* The UUID of version 8 (RFC 9562) that is made of the first 16 bytes of a digest: equal digests
- * give equal UUIDs. Lower case, NUL-terminated. */
+/* The UUID that is made of the first 16 bytes of a digest: equal digests give equal UUIDs. Lower
+ * case, NUL-terminated. It says that it is of version 5, made of a name; version 8 (RFC 9562) would
+ * be truer, but clients that know the versions of RFC 4122, 1 to 5, refuse it. */
 void uuid_of_digest(const unsigned char digest[16], char ret_text[UUID_TEXT_SIZE]);
 /* Writes 2n hexadecimal digits and a NUL. */
 void hex_print(const unsigned char *bytes, size_t n, char *ret_text);

@@ -4,6 +4,8 @@
  * into the caller's pipeline and sent in one round trip. */
 #include "app/ingest/event_batch.h"
 
+#include "app/base/clock.h"
+
 /* Counts the event by type and status. An accepted event also counts as one calculation of mastery.
  */
 void event_metrics_add(struct engine *engine, const struct event_input *in,
@@ -62,6 +64,7 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         .event_id = item->input.event_id,
         .event_json = event_input_json(&item->input, item->input.student, pipeline->arena),
         .mark = item->mark,
+        .follows = item->record.follows,
         .now_ms = batch->now_ms,
         .actor = batch->actor,
         .actor_role = batch->actor_role,
@@ -77,17 +80,30 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         event_batch_finish_item(item, engine);
 }
 
-/* Returns whether an earlier item of the same student is not done yet, because events of one
- * student are recorded in the order in which they were sent. Compares at most
- * EVENT_BATCH_PARALLEL_MAX items. */
-static bool event_batch_must_wait(const struct event_batch *batch, size_t i)
+/* Returns whether the item may run while the earlier one of the same student does: their writes are
+ * then sent together, in their order. Not when the earlier one is of a later day, because the item
+ * then corrects a past day, for which it needs the student for itself. */
+static bool event_batch_may_follow(const struct event_batch_item *earlier,
+                                   const struct event_batch_item *item)
 {
-    for (size_t k = batch->done_count; k < i; k++) {
-        const struct event_batch_item *earlier = &batch->items[k];
+    return earlier->stage == EVENT_BATCH_RUNNING && record_may_be_followed(&earlier->record) &&
+           day_of_ms(earlier->input.event.at_ms) <= day_of_ms(item->input.event.at_ms);
+}
 
-        if (earlier->stage != EVENT_BATCH_DONE &&
-            str_equal(earlier->input.student, batch->items[i].input.student))
+/* Returns whether the item must wait for an earlier one of the same student, because events of one
+ * student are recorded in the order in which they were sent. Sets item->record.follows when it has
+ * one that it need not wait for. Compares at most EVENT_BATCH_PARALLEL_MAX items. */
+static bool event_batch_must_wait(const struct event_batch *batch, struct event_batch_item *item)
+{
+    item->record.follows = false;
+    for (const struct event_batch_item *earlier = &batch->items[batch->done_count]; earlier < item;
+         earlier++) {
+        if (earlier->stage == EVENT_BATCH_DONE ||
+            !str_equal(earlier->input.student, item->input.student))
+            continue;
+        if (!event_batch_may_follow(earlier, item))
             return true;
+        item->record.follows = true;
     }
     return false;
 }
@@ -101,13 +117,15 @@ static size_t event_batch_window_end(const struct event_batch *batch)
     return end < batch->n ? end : batch->n;
 }
 
-/* Starts every waiting item of the window whose student has no earlier unfinished item. */
+/* Starts every waiting item of the window that need not wait for an earlier one of its student. */
 static void event_batch_start_waiting(struct event_batch *batch, struct engine *engine,
                                       struct pipeline *pipeline)
 {
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
-        if (batch->items[i].stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, i))
-            event_batch_start_item(batch, &batch->items[i], engine, pipeline);
+        struct event_batch_item *item = &batch->items[i];
+
+        if (item->stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, item))
+            event_batch_start_item(batch, item, engine, pipeline);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Records several learning events of one request. Each event is recorded by its own struct record
  * (app/service/record.h) with the same effects as if it were the only one of the request. Events of
- * one student are recorded one after the other, events of different students concurrently. */
+ * different students are recorded concurrently, those of one student in their order: one after the
+ * other, or, when their days do not descend, in one round trip. */
 #ifndef INGEST_EVENT_BATCH_H
 #define INGEST_EVENT_BATCH_H
 

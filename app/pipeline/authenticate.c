@@ -5,6 +5,7 @@
  * passes on, also to requests of callers that it does not know (hazards W11). */
 #include "app/pipeline/authenticate.h"
 
+#include "app/auth/basic.h"
 #include "app/base/digest.h"
 
 /* Whether the token is the expected secret. expected: NULL when no such secret is configured, then
@@ -34,11 +35,24 @@ static bool authenticate_is_uncounted(const struct exchange *x)
            x->request.api_token.n > 0;
 }
 
+/* Identifies a learning tool by HTTP Basic. Returns false with x->problem set when the credentials
+ * are not in XAPI_CREDENTIALS. The log says so, and not whether the key or the secret is wrong. */
+static bool authenticate_by_basic(struct exchange *x)
+{
+    if (!basic_verify(&x->engine->config, x->request.authorization, x->arena, &x->caller)) {
+        problem_set(&x->problem, PROBLEM_AUTH_ERROR, NULL);
+        problem_reason(&x->problem, "key and secret of HTTP Basic are not in XAPI_CREDENTIALS");
+        return false;
+    }
+    x->authority = AUTHORITY_CREDENTIALS;
+    return true;
+}
+
 /* Tries the credentials in order: none needed, the sidecar's token, a token that will be read from
- * the body later, a user's token. On a route with ROUTE_SIDECAR_ONLY the Authorization header is
- * ignored, because no user's token opens such a route. A request that no rate limit counts must be
- * the sidecar's; with any other dapr-api-token it is refused, even with a user's token (hazards
- * X19). */
+ * the body later, a learning tool's key and secret, a user's token. On a route with
+ * ROUTE_SIDECAR_ONLY the Authorization header is ignored, because no user's token opens such a
+ * route. A request that no rate limit counts must be the sidecar's; with any other dapr-api-token
+ * it is refused, even with a user's token (hazards X19). */
 bool authenticate_by_header(struct exchange *x)
 {
     bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY, is_sidecar;
@@ -59,6 +73,8 @@ bool authenticate_by_header(struct exchange *x)
     }
     if (header.n == 0 && x->route->flags & ROUTE_TOKEN_IN_BODY)
         return true;
+    if (x->route->flags & ROUTE_XAPI && basic_is_scheme(header))
+        return authenticate_by_basic(x);
     if (!tokens_verify_header(x->engine->tokens, header, x->wall_ms, &x->caller, &x->problem))
         return false;
     x->authority = AUTHORITY_TOKEN;

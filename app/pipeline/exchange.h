@@ -27,8 +27,9 @@ struct idempotency;
 enum exchange_authority {
     AUTHORITY_NONE,  /* no proof: an open route, or a token that is in the body, not read yet */
     AUTHORITY_TOKEN, /* a user's token in the Authorization header */
-    AUTHORITY_BODY_TOKEN, /* a user's token in the body (ROUTE_TOKEN_IN_BODY) */
-    AUTHORITY_SIDECAR,    /* the sidecar's token alone; the caller's role is ROLE_SERVICE */
+    AUTHORITY_BODY_TOKEN,  /* a user's token in the body (ROUTE_TOKEN_IN_BODY) */
+    AUTHORITY_SIDECAR,     /* the sidecar's token alone; the caller's role is ROLE_SERVICE */
+    AUTHORITY_CREDENTIALS, /* a learning tool's key and secret (HTTP Basic); ROLE_SERVICE too */
 };
 
 struct exchange {

@@ -342,7 +342,8 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
-/* Does the next step, which the commands show. First call: queues the read of the profile. After
+/* Does the next step, which the commands show. First call: queues the read of the profile, or
+ * computes the change from the state that the write before it in the list will leave. After
  * reads: checks consent to analytics, then computes and writes the change, or shows what is stored
  * if it was recorded before. After a write: evaluates its outcome. days_cmd is set to NULL when the
  * days that were read are not needed after all, so that a refused write does not read them again.
@@ -351,9 +352,12 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
                                 struct problem *p)
 {
     struct student_profile profile;
+    struct str latest;
 
     if (r->write_cmd)
         return record_after_write(r, engine, pipeline, p);
+    if (!r->profile_cmd && r->follows && inflight_latest(engine->inflight, r->student, &latest))
+        return record_compute(r, engine, pipeline, latest, p);
     if (!r->profile_cmd) {
         r->profile_cmd = student_cmd_profile(pipeline, r->student);
         return STEP_MORE;
@@ -382,4 +386,9 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
     if (step == STEP_DONE)
         inflight_unlock(engine->inflight, r->student, r);
     return step;
+}
+
+bool record_may_be_followed(const struct record *r)
+{
+    return r->write_cmd && !r->days_cmd;
 }

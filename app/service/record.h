@@ -31,6 +31,9 @@ struct record {
     struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
     struct str mark;       /* text stored with event_id, for a later request with that id to see */
     bool is_analytics;     /* the change is refused when consent to analytics is withdrawn */
+    /* A list's later event: the first call may build on a write of the student that this process
+     * has in flight, and queue its own write at once. For callers whose access has been decided. */
+    bool follows;
     int64_t now_ms;
     struct str actor; /* who makes the change, for the journal */
     const char *actor_role;
@@ -61,5 +64,9 @@ struct record {
  * or other writes of the student always came first. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
+
+/* Whether the change has queued or sent the write of the student's latest state, so that a change
+ * of the same or a later day may follow it (r->follows) without waiting for the reply. */
+bool record_may_be_followed(const struct record *r);
 
 #endif

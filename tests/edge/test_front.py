@@ -81,6 +81,8 @@ def assert_let_in(response, origin=ORIGIN):
     exposed = headers["Access-Control-Expose-Headers"]
     for name in ("X-Request-ID", "X-Trace-ID", "X-Cache", "Retry-After", "Location", "WWW-Authenticate"):
         assert name in exposed
+    for name in ("X-Experience-API-Version", "X-Experience-API-Consistent-Through"):
+        assert name in exposed, "a page with an xAPI client could not read it"
     assert "Access-Control-Allow-Credentials" not in headers
     assert_common_headers(response)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fuzzes CloudEvents in both modes: the bytes as a structured envelope, and, cut at newlines, as
- * the headers and the body of a binary event. */
+/* Fuzzes CloudEvents in all forms: the bytes as a structured envelope or a batch of them, and, cut
+ * at newlines, as the headers and the body of a binary event, and as a content type. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -33,16 +33,34 @@ static void check_event(const struct cloudevent *event, struct problem *p, struc
     }
 }
 
+static void fuzz_envelope(struct json_object *envelope, struct arena *arena)
+{
+    struct problem p = {0};
+    struct cloudevent event = {.data = NULL};
+    struct event_input in;
+
+    (void)cloudevent_parse(envelope, arena, &event, &p);
+    check_event(&event, &p, arena);
+    p = (struct problem){0};
+    if (cloudevent_json_to_event(envelope, now_ms, arena, &in, &p)) /* as the sidecar delivers it */
+        fuzz_require(p.code == PROBLEM_NONE && in.student.n > 0);
+    else
+        fuzz_require(p.code != PROBLEM_NONE);
+}
+
+/* A list is a batch: each of its elements is an envelope, whatever it is. */
 static void fuzz_structured(struct str text, struct arena *arena)
 {
     struct problem p = {0};
-    struct cloudevent event;
-    struct json_object *envelope = json_parse(text, arena, &p);
+    struct json_object *json = json_parse(text, arena, &p);
+    bool is_batch = json_object_is_type(json, json_type_array);
 
     if (p.code != PROBLEM_NONE)
         return;
-    (void)cloudevent_parse(envelope, arena, &event, &p);
-    check_event(&event, &p, arena);
+    if (!is_batch)
+        fuzz_envelope(json, arena);
+    for (size_t i = 0; is_batch && i < json_object_array_length(json); i++)
+        fuzz_envelope(json_object_array_get_idx(json, i), arena);
 }
 
 static void fuzz_binary(struct str text, struct arena *arena)
@@ -58,6 +76,7 @@ static void fuzz_binary(struct str text, struct arena *arena)
     headers.subject = str_cut(&text, '\n');
     headers.time = str_cut(&text, '\n');
     headers.datacontenttype = str_cut(&text, '\n');
+    (void)cloudevent_form_of(headers.datacontenttype, &headers);
     if (!cloudevent_is_binary(&headers))
         return;
     (void)cloudevent_parse_binary(&headers, text, arena, &event, &p);

@@ -23,7 +23,7 @@ static const struct row rows[] = {
     {ACCESS_ANY,           "nnn", "yyy",  "yyy",  "yyy", "yyy"},
     {ACCESS_ADMIN,         "nnn", "nnn",  "nnn",  "yyy", "nnn"},
     {ACCESS_READ_STUDENT,  "nnn", "ynn",  "ttn",  "yyy", "nnn"},
-    {ACCESS_WRITE_STUDENT, "nnn", "ynn",  "ttn",  "yyy", "nnn"},
+    {ACCESS_WRITE_STUDENT, "nnn", "ynn",  "ttn",  "yyy", "yyy"},
     {ACCESS_EXPORT,        "nnn", "ynn",  "nnn",  "yyy", "nnn"},
     {ACCESS_READ_COHORT,   "nnn", "nnn",  "ccy",  "yyy", "nnn"},
     {ACCESS_COMPARE_COHORT, "nnn", "mmn", "ccy",  "yyy", "nnn"},

@@ -255,6 +255,33 @@ static void callbacks_need_a_secret_of_32_bytes(void)
     done();
 }
 
+#define HASH "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
+
+static void credentials_are_lines_of_key_hash_and_note(void)
+{
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {"# tools\n\n a|b@c:" HASH ":note: with a colon\r\nkey:" HASH "\n", ""},
+        {"key", "line 1 is not of the form key:hash:note: the hash of the secret has not 64"},
+        {"\nkey:" HASH "0:", "line 2 is not of the form key:hash:note: the hash of the secret"},
+        {"key:x" HASH ":", "line 1 is not of the form key:hash:note: the hash of the secret"},
+        {"key:g123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef:", "line 1 is not"},
+        {":" HASH ":", "line 1 is not of the form key:hash:note: the key has not 1 to 64 of"},
+        {"a b:" HASH ":", "line 1 is not of the form key:hash:note: the key has not 1 to 64 of"},
+        {"key:" HASH ":\n" HASH "x:" HASH ":", "line 2 is not of the form"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int n = load(VARIABLES("JWT_SECRET", SECRET_A, "XAPI_CREDENTIALS", rows[i].text));
+
+        CU_ASSERT_EQUAL(n, *rows[i].error ? 1 : 0);
+        CU_ASSERT_TRUE(*rows[i].error ? strstr(errors, rows[i].error) != NULL : !*errors);
+        CU_ASSERT_PTR_NULL(strstr(errors, "abcdef")); /* no part of a hash */
+        done();
+    }
+}
+
 static void public_key_algorithms_need_no_secret(void)
 {
     CU_ASSERT_EQUAL(load(VARIABLES("JWT_ALGORITHM", "RS256", "JWT_PUBLIC_KEY_FILE", "/k.pem")), 0);
@@ -424,6 +451,7 @@ void config_tests(void)
     CU_ADD_TEST(suite, other_addresses_are_refused_with_their_reason);
     CU_ADD_TEST(suite, secrets_of_hs256_have_32_bytes_or_more);
     CU_ADD_TEST(suite, callbacks_need_a_secret_of_32_bytes);
+    CU_ADD_TEST(suite, credentials_are_lines_of_key_hash_and_note);
     CU_ADD_TEST(suite, public_key_algorithms_need_no_secret);
     CU_ADD_TEST(suite, files_of_secrets_win_over_variables);
     CU_ADD_TEST(suite, short_secrets_name_their_file_and_not_themselves);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/credentials.h"
+
+#include "app/base/digest.h"
+#include "app/base/ids.h"
+
+bool credentials_next(struct str *text, struct credential *ret)
+{
+    while (text->n > 0) {
+        struct str line = str_trim(str_cut(text, '\n'));
+
+        ret->line++;
+        if (line.n == 0 || line.p[0] == '#')
+            continue;
+        ret->key = str_cut(&line, ':');
+        ret->hash = str_cut(&line, ':');
+        return true;
+    }
+    return false;
+}
+
+/* The key becomes part of a user id, so it has the characters of one. */
+const char *credential_fault(const struct credential *credential)
+{
+    struct str hash = credential->hash;
+
+    if (!id_valid(credential->key) || credential->key.n > CREDENTIAL_KEY_MAX)
+        return "the key has not 1 to 64 of A-Z a-z 0-9 . _ ~ @ | + = -";
+    if (hash.n != DIGEST_HEX_SIZE - 1)
+        return "the hash of the secret has not 64 hexadecimal digits (SHA-256)";
+    for (size_t i = 0; i < hash.n; i++)
+        if (!memchr("0123456789abcdefABCDEF", hash.p[i], 22))
+            return "the hash of the secret has not 64 hexadecimal digits (SHA-256)";
+    return NULL;
+}
