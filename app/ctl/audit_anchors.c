@@ -4,9 +4,9 @@
 #include "app/ctl/audit_anchors.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "app/ctl/lines.h"
 #include "app/http/json.h"
 #include "app/store/keys.h"
 
@@ -72,35 +72,34 @@ static int anchor_compare(const void *a, const void *b)
 
 /* Adds the anchor of each line that has one. False with errno when reading fails or memory is
  * exhausted. */
-static bool anchors_read_lines(struct anchors *anchors, FILE *file, struct arena *arena)
+static bool anchors_read_lines(struct anchors *anchors, struct line_reader *reader,
+                               struct arena *arena)
 {
-    char *line = NULL;
+    char *memory = NULL;
     size_t size = 0;
-    ssize_t n;
+    struct str line;
     struct anchor anchor;
     bool ok = true;
 
-    while (ok && (n = getline(&line, &size, file)) > 0) {
+    while (ok && lines_next(reader, &memory, &size, &line)) {
         arena_reset(arena);
-        if (anchor_parse(str_trim((struct str){line, (size_t)n}), arena, &anchor))
+        if (anchor_parse(line, arena, &anchor))
             ok = anchors_add(anchors, &anchor);
     }
-    free(line);
-    return ok && !ferror(file);
+    free(memory);
+    return ok && !ferror(reader->in);
 }
 
 /* Sorts also after a failure, which does no harm. errno is saved, because fclose and free may
- * change it before the caller prints the reason. Standard input is not closed. */
+ * change it before the caller prints the reason. */
 bool anchors_load(struct anchors *anchors, const char *path)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    struct line_reader reader;
     struct arena *arena = arena_new(1 << 14, 1 << 20);
-    bool ok = file && arena && anchors_read_lines(anchors, file, arena);
+    bool ok = lines_open(&reader, path) && arena && anchors_read_lines(anchors, &reader, arena);
     int error = errno;
 
-    if (file && !is_stdin)
-        (void)fclose(file);
+    lines_close(&reader);
     arena_free(arena);
     if (anchors->n > 0)
         qsort(anchors->v, anchors->n, sizeof(*anchors->v), anchor_compare);

@@ -176,8 +176,7 @@ static enum ctl_exit backtest_csv(struct backtest_run *r)
     }
     bad = results_csv_parse(buf_view(&text), csv_file_name(path), r->arena, stderr, results);
     if (bad > 0) {
-        subcommand_error(r->command, "%ld bad line%s: nothing is measured", bad,
-                         bad == 1 ? "" : "s");
+        subcommand_error(r->command, "%ld error%s: nothing is measured", bad, bad == 1 ? "" : "s");
         return CTL_FAILED;
     }
     if (bad < 0 || !backtest_begin(r, PREDICTION_LEVEL))

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Splits CSV into fields, and reports what is wrong in them. The callers know what the columns
- * mean. */
+/* Splits CSV into records and fields, and reports what is wrong in them. The callers know what the
+ * columns mean. */
 #include "app/ctl/csv.h"
 
 #include <errno.h>
 #include <stdarg.h>
 
 #include "app/base/ids.h"
+#include "app/ctl/lines.h"
 
 enum { READ_SIZE = 65536 };
 
@@ -43,17 +44,26 @@ const char *csv_file_name(const char *path)
 
 /* ---- errors ---- */
 
-bool csv_report_bad(struct csv_reader *r, size_t line, const char *format, ...)
+bool csv_error(struct csv_reader *r, size_t line, const char *format, ...)
 {
     va_list args;
 
-    r->bad_lines++;
-    (void)fprintf(r->errors, "%s:%zu: ", r->name, line);
+    if (r->errors++ >= CSV_ERRORS_MAX)
+        return false;
+    (void)fprintf(r->out, "%s:%zu: ", r->name, line);
     va_start(args, format);
-    (void)vfprintf(r->errors, format, args);
+    (void)vfprintf(r->out, format, args);
     va_end(args);
-    (void)fputc('\n', r->errors);
+    (void)fputc('\n', r->out);
     return false;
+}
+
+long csv_end(struct csv_reader *r)
+{
+    if (r->errors > CSV_ERRORS_MAX)
+        (void)fprintf(r->out, "%s: %ld further errors are not shown\n", r->name,
+                      r->errors - CSV_ERRORS_MAX);
+    return r->errors;
 }
 
 const char *csv_printable(struct str field, char text[CSV_SHOWN_SIZE])
@@ -66,19 +76,269 @@ const char *csv_printable(struct str field, char text[CSV_SHOWN_SIZE])
     return text;
 }
 
+/* ---- records ---- */
+
+static void csv_skip(struct csv_reader *r, size_t n)
+{
+    r->text = (struct str){r->text.p + n, r->text.n - n};
+}
+
+/* True when the text goes on with a line break; *ret_n is its length. */
+static bool csv_at_line_end(struct str text, size_t *ret_n)
+{
+    if (text.n == 0 || (text.p[0] != '\n' && text.p[0] != '\r'))
+        return false;
+    *ret_n = text.p[0] == '\r' && text.n > 1 && text.p[1] == '\n' ? 2 : 1;
+    return true;
+}
+
+/* Cuts a field without quotes, trimmed. The text is then at a separator, a line break or its end.
+ */
+static struct str csv_cut_plain(struct csv_reader *r)
+{
+    struct str field = r->text;
+    size_t n = 0;
+
+    while (n < field.n && field.p[n] != r->separator && field.p[n] != '\n' && field.p[n] != '\r')
+        n++;
+    csv_skip(r, n);
+    return str_trim((struct str){field.p, n});
+}
+
+/* Returns the text between quotes with each doubled quote as one; the p is NULL when memory is
+ * exhausted. */
+static struct str csv_undouble(struct csv_reader *r, struct str quoted)
+{
+    char *copy = arena_alloc(r->arena, quoted.n);
+    size_t n = 0;
+
+    for (size_t i = 0; copy && i < quoted.n; i++) {
+        copy[n++] = quoted.p[i];
+        i += quoted.p[i] == '"';
+    }
+    return (struct str){copy, n};
+}
+
+/* Cuts a field at whose opening quote the text is. False after an error. */
+static bool csv_cut_quoted(struct csv_reader *r, struct str *ret)
+{
+    const struct str text = r->text;
+    size_t i = 1, n = 0, doubled = 0;
+
+    for (; i < text.n; i += n) {
+        n = 1;
+        if (text.p[i] == '"' && (i + 1 == text.n || text.p[i + 1] != '"'))
+            break;
+        if (csv_at_line_end((struct str){text.p + i, text.n - i}, &n))
+            r->next_line++;
+        else if (text.p[i] == '"')
+            doubled += n++;
+    }
+    csv_skip(r, i < text.n ? i + 1 : text.n);
+    if (i >= text.n)
+        return csv_error(r, r->line, "a quotation mark is opened and not closed");
+    *ret = (struct str){text.p + 1, i - 1};
+    if (doubled > 0)
+        *ret = csv_undouble(r, *ret);
+    if (!ret->p)
+        return csv_error(r, r->line, "out of memory");
+    *ret = str_trim(*ret);
+    if (csv_cut_plain(r).n > 0)
+        return csv_error(r, r->line, "there is text after a closing quotation mark");
+    return true;
+}
+
+/* Cuts the next field. False after an error. */
+static bool csv_cut_field(struct csv_reader *r, struct str *ret)
+{
+    while (r->text.n > 0 && r->text.p[0] == ' ')
+        csv_skip(r, 1);
+    if (r->text.n > 0 && r->text.p[0] == '"')
+        return csv_cut_quoted(r, ret);
+    *ret = csv_cut_plain(r);
+    return true;
+}
+
+/* Cuts the next record. Returns the number of its fields, 0 when all are empty or after an error.
+ */
+static size_t csv_cut_record(struct csv_reader *r)
+{
+    size_t n = 0, end = 0;
+    bool good = true, empty = true;
+
+    r->line = r->next_line++;
+    for (;;) {
+        struct str field = STR("");
+
+        good = csv_cut_field(r, &field) && good;
+        empty = empty && field.n == 0;
+        if (n < CSV_COLUMNS_MAX)
+            r->fields[n] = field;
+        n++;
+        if (r->text.n == 0 || csv_at_line_end(r->text, &end))
+            break;
+        csv_skip(r, 1);
+    }
+    csv_skip(r, end);
+    if (n > CSV_COLUMNS_MAX)
+        good = csv_error(r, r->line, "%zu fields; at most %d are read", n, CSV_COLUMNS_MAX);
+    return good && !empty ? n : 0;
+}
+
+size_t csv_next_record(struct csv_reader *r)
+{
+    size_t n = 0;
+
+    while (n == 0 && r->text.n > 0)
+        n = csv_cut_record(r);
+    return n;
+}
+
+/* Returns the separator that occurs most often in the first record, outside of quotes; a comma when
+ * none does. */
+static char csv_find_separator(struct str text)
+{
+    static const char separators[] = ",;\t";
+    size_t counts[sizeof(separators) - 1] = {0}, best = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < text.n && (quoted || (text.p[i] != '\n' && text.p[i] != '\r')); i++) {
+        const char *found = memchr(separators, text.p[i], sizeof(separators) - 1);
+
+        if (text.p[i] == '"')
+            quoted = !quoted;
+        else if (found && !quoted)
+            counts[found - separators]++;
+    }
+    for (size_t i = 1; i < sizeof(counts) / sizeof(counts[0]); i++)
+        best = counts[i] > counts[best] ? i : best;
+    return separators[best];
+}
+
+bool csv_begin(struct csv_reader *r, struct str text, const char *name, struct arena *arena,
+               FILE *errors)
+{
+    *r = (struct csv_reader){.text = text_without_mark(text),
+                             .name = name,
+                             .arena = arena,
+                             .out = errors,
+                             .next_line = 1,
+                             .fields = arena_array(arena, CSV_COLUMNS_MAX, sizeof(struct str))};
+    if (!r->fields)
+        return false;
+    if (r->text.n > 0 && memchr(r->text.p, '\0', r->text.n)) {
+        (void)csv_error(r, 1, "the file is no text in UTF-8: save it as \"CSV UTF-8\"");
+        r->text.n = 0;
+    }
+    r->separator = csv_find_separator(r->text);
+    if (r->text.n > 4 && str_starts_with(r->text, STR("sep="))) {
+        r->separator = r->text.p[4];
+        csv_skip(r, 5);
+        (void)csv_cut_plain(r);
+        (void)csv_cut_record(r); /* the rest of this line is empty */
+    }
+    return true;
+}
+
+/* ---- files with a fixed list of columns ---- */
+
+/* Returns the number of the record's fields that are the column's name; *ret_place is the place of
+ * the first. */
+static size_t csv_find_column(const struct csv_reader *r, size_t n, const char *name,
+                              size_t *ret_place)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (str_equal_nocase(r->fields[i], str_of(name)) && found++ == 0)
+            *ret_place = i;
+    }
+    return found;
+}
+
+/* Takes the first record, of n fields, as header if it is one. *ret_is_header says whether it is.
+ * False after an error. */
+static bool csv_take_header(struct csv_reader *r, size_t n, bool *ret_is_header)
+{
+    size_t columns = 0, counts[CSV_NAMED_MAX] = {0}, known = 0;
+
+    for (; columns < CSV_NAMED_MAX && r->column_names[columns]; columns++) {
+        r->places[columns] = columns;
+        counts[columns] = csv_find_column(r, n, r->column_names[columns], &r->places[columns]);
+        known += counts[columns] > 0;
+    }
+    *ret_is_header = known > 1;
+    r->width = *ret_is_header ? n : columns;
+    for (size_t i = 0; i < columns; i++) {
+        if (*ret_is_header && counts[i] == 0)
+            (void)csv_error(r, r->line, "%s: the header does not have this column",
+                            r->column_names[i]);
+        else if (counts[i] > 1)
+            (void)csv_error(r, r->line, "%s: the header has this column twice", r->column_names[i]);
+        else if (!*ret_is_header)
+            r->places[i] = i;
+    }
+    return r->errors == 0;
+}
+
+bool csv_next_row(struct csv_reader *r, struct str ret_fields[CSV_NAMED_MAX])
+{
+    size_t n;
+
+    while ((n = csv_next_record(r)) > 0) {
+        bool is_header = false;
+
+        if (r->width == 0 && !csv_take_header(r, n, &is_header))
+            return false;
+        if (is_header)
+            continue;
+        if (n != r->width) {
+            (void)csv_error(r, r->line, "%zu fields instead of %zu", n, r->width);
+            continue;
+        }
+        for (size_t i = 0; i < CSV_NAMED_MAX && r->column_names[i]; i++)
+            ret_fields[i] = r->fields[r->places[i]];
+        return true;
+    }
+    return false;
+}
+
 /* ---- fields ---- */
+
+/* A comma before exactly three digits may be a separator of thousands, unless semicolons or tabs
+ * separate the fields, as they do where the decimal sign is a comma. */
+bool csv_to_double(const struct csv_reader *r, struct str field, double *ret, bool *ret_ambiguous)
+{
+    const char *comma = field.n > 0 ? memchr(field.p, ',', field.n) : NULL;
+    char text[CSV_SHOWN_SIZE];
+    size_t whole;
+
+    *ret_ambiguous = false;
+    if (!comma)
+        return str_to_double(field, ret);
+    whole = (size_t)(comma - field.p);
+    if (field.n > CSV_SHOWN_MAX)
+        return false;
+    memcpy(text, field.p, field.n);
+    text[whole] = '.';
+    *ret_ambiguous = r->separator == ',' && field.n - whole == 4 && whole > 0 &&
+                     !str_equal((struct str){field.p, whole}, STR("0"));
+    return !*ret_ambiguous && str_to_double((struct str){text, field.n}, ret);
+}
 
 bool csv_parse_number(struct csv_reader *r, const char *column, struct str field, double min,
                       double max, double *ret)
 {
     char text[CSV_SHOWN_SIZE];
+    bool ambiguous;
     double value;
 
-    if (!str_to_double(field, &value) || value < min || value > max)
-        return csv_report_bad(r, r->line, "%s: \"%s\" is not a number from %g to %g", column,
-                              csv_printable(field, text), min, max);
-    *ret = value;
-    return true;
+    if (csv_to_double(r, field, &value, &ambiguous) && value >= min && value <= max) {
+        *ret = value;
+        return true;
+    }
+    return csv_error(r, r->line, "%s: \"%s\" is not a number from %g to %g", column,
+                     csv_printable(field, text), min, max);
 }
 
 bool csv_parse_id(struct csv_reader *r, const char *column, struct str field, struct str *ret)
@@ -86,61 +346,8 @@ bool csv_parse_id(struct csv_reader *r, const char *column, struct str field, st
     char text[CSV_SHOWN_SIZE];
 
     if (!id_valid(field))
-        return csv_report_bad(r, r->line, "%s: \"%s\" is not an id: " ID_FORM, column,
-                              csv_printable(field, text));
+        return csv_error(r, r->line, "%s: \"%s\" is not an id: " ID_FORM, column,
+                         csv_printable(field, text));
     *ret = field;
-    return true;
-}
-
-/* Splits a line at its commas. Returns the number of fields; those after the first `room` are
- * counted but not stored. */
-static size_t csv_split(struct str line, struct str *fields, size_t room)
-{
-    size_t n = 0;
-    const char *comma;
-
-    do {
-        comma = line.n > 0 ? memchr(line.p, ',', line.n) : NULL;
-        if (n < room)
-            fields[n] = (struct str){line.p, comma ? (size_t)(comma - line.p) : line.n};
-        if (comma)
-            line = (struct str){comma + 1, line.n - (size_t)(comma - line.p) - 1};
-        n++;
-    } while (comma);
-    return n;
-}
-
-/* Cuts the next line, without its end, from the text. False at the end of the text. */
-static bool csv_cut_line(struct csv_reader *r, struct str *ret)
-{
-    if (r->text.n == 0)
-        return false;
-    r->line++;
-    *ret = str_cut(&r->text, '\n');
-    if (ret->n > 0 && ret->p[ret->n - 1] == '\r')
-        ret->n--;
-    return true;
-}
-
-/* A byte order mark and the names of the columns are skipped in the first line. */
-bool csv_next_line(struct csv_reader *r, struct str ret_fields[CSV_COLUMNS_MAX], bool *ret_valid)
-{
-    static const struct str byte_order_mark = STR_INIT("\xEF\xBB\xBF");
-    struct str line;
-    size_t n;
-
-    if (r->line == 0 && str_starts_with(r->text, byte_order_mark))
-        r->text = (struct str){r->text.p + byte_order_mark.n, r->text.n - byte_order_mark.n};
-    if (!csv_cut_line(r, &line))
-        return false;
-    if (r->line == 1 && str_equal(line, r->header) && !csv_cut_line(r, &line))
-        return false;
-    n = csv_split(line, ret_fields, r->columns);
-    *ret_valid = line.n > 0 && n == r->columns;
-    if (line.n == 0)
-        (void)csv_report_bad(r, r->line, "the line is empty");
-    else if (n != r->columns)
-        (void)csv_report_bad(r, r->line, "%zu fields instead of %zu: %.*s", n, r->columns,
-                             STR_ARG(r->header));
     return true;
 }

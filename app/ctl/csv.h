@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads CSV files for mastery-ctl. A file has a fixed list of columns. Its lines end with LF or
- * CRLF. A byte order mark, and a first line with exactly the names of the columns, are allowed.
- * Quotes, spaces and empty lines are errors. An error names the file and the line; reading goes on
- * after it, so that one run shows all errors. */
+/* Reads CSV files as spreadsheets and learning platforms write them (RFC 4180 and its variants):
+ * fields separated by commas, semicolons or tabs, found by the first line; quoted fields with
+ * doubled quotes and line breaks; lines that end with LF, CRLF or CR; a byte order mark; Excel's
+ * first line "sep=;"; spaces around fields; decimal commas; lines without content, which are
+ * skipped. An error names the file, the line and mostly the column; reading goes on after it, so
+ * that one run shows all errors, up to CSV_ERRORS_MAX. */
 #ifndef CTL_CSV_H
 #define CTL_CSV_H
 
@@ -10,11 +12,14 @@
 
 #include "app/base/buf.h"
 
-/* FILE_MAX: largest file, in bytes. COLUMNS_MAX: most columns of a file. SHOWN_MAX: bytes of a
- * field that an error shows. */
+/* FILE_MAX: largest file, in bytes. COLUMNS_MAX: most fields of a line. NAMED_MAX: most columns of
+ * a fixed list. ERRORS_MAX: errors that are shown. SHOWN_MAX: bytes of a field that an error shows.
+ */
 enum {
     CSV_FILE_MAX = 16 << 20,
-    CSV_COLUMNS_MAX = 8,
+    CSV_COLUMNS_MAX = 2048,
+    CSV_NAMED_MAX = 8,
+    CSV_ERRORS_MAX = 100,
     CSV_SHOWN_MAX = 40,
     CSV_SHOWN_SIZE = CSV_SHOWN_MAX + 4
 };
@@ -26,28 +31,45 @@ int csv_read_file(const char *path, struct buf *ret_text);
 const char *csv_file_name(const char *path);
 
 struct csv_reader {
-    /* set by the caller */
-    struct str text;   /* what is left to read */
-    struct str header; /* names of the columns, separated by commas */
-    const char *name;  /* name of the file, for errors */
-    FILE *errors;      /* stream that errors are written to */
-    size_t columns;    /* number of names in header, at most CSV_COLUMNS_MAX */
-    /* set by the functions below; zeroed by the caller */
-    size_t line;    /* number of the line that is being parsed, from 1 */
-    long bad_lines; /* number of errors; a caller reports one for each line */
+    struct str text;     /* what is left to read */
+    const char *name;    /* name of the file, for errors */
+    struct arena *arena; /* memory of unquoted fields */
+    FILE *out;           /* stream that errors are written to */
+    char separator;
+    size_t line, next_line; /* line where the last record began, and the one after it, from 1 */
+    long errors;
+    struct str *fields;              /* of the last record, with room for CSV_COLUMNS_MAX */
+    size_t places[CSV_NAMED_MAX];    /* of csv_next_row: place in a record of each named column */
+    size_t width;                    /* of csv_next_row: fields of a record; 0: not known yet */
+    const char *const *column_names; /* of csv_next_row: columns, NULL after the last */
 };
 
-/* Splits the next line into its fields, which point into the text. False at the end of the text.
- * *ret_valid is false when the line does not have the right number of fields, which is reported. */
-bool csv_next_line(struct csv_reader *r, struct str ret_fields[CSV_COLUMNS_MAX], bool *ret_valid);
+/* Begins to read a text. Fields point into it or into the arena. An encoding that is not readable
+ * (UTF-16) is an error, and no record follows. False when memory is exhausted. */
+bool csv_begin(struct csv_reader *r, struct str text, const char *name, struct arena *arena,
+               FILE *errors);
+/* Reads the next record that is not empty, into r->fields. Returns the number of fields, trimmed;
+ * 0 at the end. Records that cannot be split are reported and skipped. */
+size_t csv_next_record(struct csv_reader *r);
+/* Reads the next record of a file with the columns r->column_names, which the caller has set: the
+ * fields in the order of this list. If the first record has at least two of the names, in any case,
+ * it is the header: the columns may then have any order, and further columns are ignored. False at
+ * the end, and after a header that lacks a column. Records with a wrong number of fields are
+ * reported and skipped. */
+bool csv_next_row(struct csv_reader *r, struct str ret_fields[CSV_NAMED_MAX]);
+/* Returns the number of errors, after a line about those that are not shown. */
+long csv_end(struct csv_reader *r);
 
-/* Writes an error about a line and counts it. Always returns false, so that a parser can `return`
+/* Counts an error about a line, and shows it. Always returns false, so that a parser can `return`
  * it. */
-bool csv_report_bad(struct csv_reader *r, size_t line, const char *format, ...)
+bool csv_error(struct csv_reader *r, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Copies the start of a field to `text` for an error, with ? in place of all but printable ASCII,
  * and "..." at the end when the field is longer. Returns text. */
 const char *csv_printable(struct str field, char text[CSV_SHOWN_SIZE]);
+/* Parses a number, whose decimal sign may be a comma. False when it is none. *ret_ambiguous: the
+ * number is none because its comma may be a separator of thousands, as in 1,000. */
+bool csv_to_double(const struct csv_reader *r, struct str field, double *ret, bool *ret_ambiguous);
 /* Parses a number from min to max. False after an error that names the column. */
 bool csv_parse_number(struct csv_reader *r, const char *column, struct str field, double min,
                       double max, double *ret);

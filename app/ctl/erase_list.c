@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/lines.h"
 
 enum { HASH_N = LOG_HASH_SIZE - 1 };
 
@@ -101,23 +102,22 @@ static void list_sort(struct erase_list *list)
 bool erase_list_load(struct erase_list *list, const char *path, int64_t since_ms,
                      const char *key_id)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    struct line_reader reader;
     struct erased erased;
-    char *line = NULL;
+    struct str line;
+    char *memory = NULL;
     size_t size = 0;
-    bool ok = file != NULL;
+    bool ok = lines_open(&reader, path);
     int error;
 
-    while (ok && getline(&line, &size, file) > 0) {
-        if (list_parse(list, line, since_ms, key_id, &erased))
+    while (ok && lines_next(&reader, &memory, &size, &line)) {
+        if (list_parse(list, line.p, since_ms, key_id, &erased))
             ok = list_add(list, &erased);
     }
     error = errno;
-    ok = ok && !ferror(file);
-    if (file && !is_stdin)
-        (void)fclose(file);
-    free(line);
+    ok = ok && !ferror(reader.in);
+    lines_close(&reader);
+    free(memory);
     list_sort(list);
     errno = error;
     return ok;

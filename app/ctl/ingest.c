@@ -1,517 +1,125 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl ingest: sends a file of learning events to a running engine. The file has one event,
- * a JSON object, per line; each line is one request, and several requests run at the same time. The
- * file FILE.done has the position (offset in bytes, number of lines) up to which all lines have
- * their final response, from which --resume continues. A line that is sent twice does no harm,
- * because the engine counts an event id once. libcurl's "easy" handle is one request, its "multi"
- * handle all of them. */
-#include <curl/curl.h>
+/* mastery-ctl ingest: sends a file of learning events to a running engine (upload.h), or only
+ * checks them. The file FILE.done has the position (offset in bytes, number of lines) up to which
+ * all lines have their final response, from which --resume continues. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "app/base/buf.h"
 #include "app/base/clock.h"
-#include "app/ctl/subcommand.h"
-#include "app/ctl/terminal.h"
+#include "app/ctl/upload.h"
 #include "app/http/json.h"
-
-enum {
-    PARALLEL_MAX = 64,    /* requests at the same time */
-    RESPONSE_MAX = 16384, /* bytes of a response that are kept */
-    TRIES = 8,            /* requests for one line that gets no response, or 5xx */
-    RETRY_MS = 250,       /* pause before the second request; the pause then doubles */
-    RETRY_MAX_MS = 15000, /* longest pause between two requests for a line */
-    TIMEOUT_S = 30,       /* longest time of one request */
-};
-static const int64_t SAVE_US = 1000000; /* time between two writes of FILE.done */
+#include "app/http/validate.h"
+#include "app/ingest/event_input.h"
 
 struct ingest_settings {
-    const char *file, *url, *token;
-    bool resume;
-    int64_t parallel;
+    struct upload_settings upload;
+    const char *file;
+    bool resume, dry_run;
 };
 
-struct upload;
+/* ---- --dry-run ---- */
 
-/* A slot for one line of the file and its request. */
-struct upload_line {
-    struct upload *upload;
-    CURL *easy;                  /* libcurl's handle of the request */
-    char *text;                  /* the line, allocated by getline */
-    size_t n, capacity;          /* length of the line; size of the allocation */
-    int64_t number;              /* number of the line in the file, from 1 */
-    off_t offset;                /* start of the line in the file, in bytes */
-    int tries;                   /* requests that had no response, or 5xx */
-    int64_t not_before_us;       /* monotonic time before which the line is not sent again */
-    bool is_used;                /* true: the slot has a line without a final response */
-    bool in_flight;              /* true: its request is running */
-    char response[RESPONSE_MAX]; /* start of the response's body */
-    size_t response_n;           /* length of that start in bytes */
-};
-
-/* Everything about one run of mastery-ctl ingest: the file, the requests and the counts. */
-struct upload {
-    const struct subcommand *command;
-    const struct ingest_settings *settings;
-    struct arena *arena; /* JSON of one response */
-    FILE *in;
-    bool is_stdin, is_at_end;
-    off_t offset;          /* end of the last line that was read, in bytes */
-    off_t size;            /* size of the file */
-    int64_t number;        /* number of the last line that was read */
-    char *url, *done_path; /* URL of the route; path of FILE.done */
-    struct curl_slist *headers;
-    CURLM *multi;
-    struct upload_line lines[PARALLEL_MAX];
-    int64_t pause_until_us;     /* monotonic time before which no request starts (after 429) */
-    int64_t saved_us;           /* monotonic time when FILE.done was last written */
-    int64_t accepted, rejected; /* numbers of lines */
-    bool aborted;               /* true: no more requests are started */
-};
-
-/* ---- the position in the file ---- */
-
-/* Returns the offset before which every line has its final response: the start of the first line
- * that has none yet, or the end of the last line read. *ret_number is the number of lines before
- * it. */
-static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
+/* Checks one line as the route does. False after a line on standard error with all its errors. */
+static bool ingest_check_line(struct str line, int64_t number, int64_t now_ms, struct arena *arena)
 {
-    off_t until = s->offset;
+    struct problem p = {.code = PROBLEM_NONE};
+    struct event_input in = {0};
+    struct json_object *json = json_parse(line, arena, &p);
 
-    *ret_number = s->number;
-    for (int i = 0; i < PARALLEL_MAX; i++) {
-        if (s->lines[i].is_used && s->lines[i].offset < until) {
-            until = s->lines[i].offset;
-            *ret_number = s->lines[i].number - 1;
-        }
+    if (p.code == PROBLEM_NONE) {
+        (void)validate_object(event_rules, json, STR(""), arena, &in, &p);
+        (void)event_input_finish(&in, now_ms, arena, &p);
     }
-    return until;
-}
-
-/* Writes the position, which is an offset in bytes and the number of lines before it, to a new file
- * and renames it to FILE.done, so that FILE.done is always complete. Standard input has no
- * position. */
-static void upload_save_position(struct upload *s)
-{
-    char path[4096];
-    int64_t number;
-    off_t until = upload_done_until(s, &number);
-    FILE *out;
-
-    if (s->is_stdin || snprintf(path, sizeof(path), "%s.new", s->done_path) >= (int)sizeof(path))
-        return;
-    out = fopen(path, "we");
-    if (!out)
-        return; /* no error: the next run starts earlier and sends some events again */
-    (void)fprintf(out, "%" PRId64 " %" PRId64 "\n", (int64_t)until, number);
-    if (fclose(out) == 0)
-        (void)rename(path, s->done_path);
-}
-
-/* Moves to the position in FILE.done; without such a file the upload begins at the start. False
- * when its content is not a position in this file. */
-static bool upload_load_position(struct upload *s)
-{
-    char text[64] = "";
-    struct str rest;
-    int64_t offset, number;
-    FILE *in = fopen(s->done_path, "re");
-
-    if (!in)
-        return errno == ENOENT; /* nothing has been done */
-    if (!fgets(text, sizeof(text), in))
-        text[0] = '\0';
-    (void)fclose(in);
-    rest = str_trim(str_of(text));
-    if (!str_to_int64(str_cut(&rest, ' '), 0, s->size, &offset) ||
-        !str_to_int64(rest, 0, INT64_MAX, &number) || fseeko(s->in, offset, SEEK_SET) != 0)
-        return false;
-    s->offset = offset;
-    s->number = number;
-    return true;
-}
-
-/* Draws the progress bar, and saves the position once a second. Standard input has neither. */
-static void upload_show_progress(struct upload *s)
-{
-    int64_t now_us = clock_monotonic_us(), number;
-    off_t until;
-
-    if (s->is_stdin)
-        return;
-    until = upload_done_until(s, &number);
-    progress_update((size_t)until, (size_t)s->size, "bytes");
-    if (now_us - s->saved_us < SAVE_US)
-        return;
-    s->saved_us = now_us;
-    upload_save_position(s);
-}
-
-/* ---- responses ---- */
-
-/* Returns the member of that name; NULL when there is none, or `object` is no object. */
-static struct json_object *json_member(struct json_object *object, const char *name)
-{
-    struct json_object *found = NULL;
-
-    if (json_object_is_type(object, json_type_object))
-        (void)json_object_object_get_ex(object, name, &found);
-    return found;
-}
-
-/* Prints a text of the response on standard error, with ? in place of all but printable ASCII,
- * because control characters from a server must not reach the terminal. */
-static void print_printable(struct json_object *text)
-{
-    const char *p = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
-
-    for (; *p; p++)
-        (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stderr);
-}
-
-/* Prints why a line was rejected: its number, the HTTP status and, from the response's body, the
- * code and each wrong field, or the message when no field is named. */
-static void upload_report_rejected(struct upload *s, const struct upload_line *upload_line,
-                                   long status)
-{
-    struct problem not_json = {.code = PROBLEM_NONE};
-    struct json_object *body, *error, *fields;
-
-    arena_reset(s->arena);
-    body = json_parse((struct str){upload_line->response, upload_line->response_n}, s->arena,
-                      &not_json);
-    error = json_member(body, "error");
-    fields = json_member(json_member(error, "details"), "errors");
-    progress_clear();
-    (void)fprintf(stderr, "line %" PRId64 ": %ld ", upload_line->number, status);
-    print_printable(json_member(error, "code"));
-    if (!json_object_is_type(fields, json_type_array)) {
-        (void)fputc(' ', stderr);
-        print_printable(json_member(error, "message"));
-    }
-    for (size_t i = 0; fields && json_object_is_type(fields, json_type_array) &&
-                       i < json_object_array_length(fields);
-         i++) {
-        (void)fputs(i > 0 ? "; " : " ", stderr);
-        print_printable(json_member(json_object_array_get_idx(fields, i), "field"));
-        (void)fputs(": ", stderr);
-        print_printable(json_member(json_object_array_get_idx(fields, i), "message"));
-    }
+    if (p.code == PROBLEM_NONE)
+        return true;
+    (void)fprintf(stderr, "line %" PRId64 ": %s", number, problem_name(p.code));
+    if (!p.fields)
+        (void)fprintf(stderr, " %s", p.message);
+    for (const struct field_error *e = p.fields; e; e = e->next)
+        (void)fprintf(stderr, "%s %.*s: %.*s", e == p.fields ? "" : ";", STR_ARG(e->field),
+                      STR_ARG(e->message));
     (void)fputc('\n', stderr);
-}
-
-/* Returns the time in the response's header Retry-After, at least one second, in microseconds. */
-static int64_t retry_after_us(const struct upload_line *upload_line)
-{
-    curl_off_t seconds = 0;
-
-    (void)curl_easy_getinfo(upload_line->easy, CURLINFO_RETRY_AFTER, &seconds);
-    return (seconds > 0 ? seconds : 1) * INT64_C(1000000);
-}
-
-/* Sets the time when the line is sent again; the pause doubles after each try, up to RETRY_MAX_MS.
- * After TRIES tries the whole upload is aborted, because an engine that cannot be reached would
- * fail every line. */
-static void upload_retry_line(struct upload *s, struct upload_line *upload_line, const char *why)
-{
-    int64_t ms = RETRY_MS;
-
-    for (int i = 0; i < upload_line->tries && ms < RETRY_MAX_MS; i++)
-        ms *= 2;
-    if (++upload_line->tries >= TRIES) {
-        progress_clear();
-        subcommand_error(s->command, "line %" PRId64 ": %s", upload_line->number, why);
-        s->aborted = true;
-        return;
-    }
-    upload_line->not_before_us = clock_monotonic_us() + ms * 1000;
-}
-
-/* Decides what follows from a response. 202: the line is accepted. 429: all lines pause. 5xx or no
- * response: the line is sent again later. 401: the upload is aborted. Any other status: this line
- * is rejected. A line that is accepted or rejected frees its slot. */
-static void upload_on_response(struct upload *s, struct upload_line *upload_line, CURLcode failure)
-{
-    long status = 0;
-
-    (void)curl_easy_getinfo(upload_line->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (failure != CURLE_OK) {
-        upload_retry_line(s, upload_line, curl_easy_strerror(failure));
-    } else if (status == 429) { /* the rate limit counts all lines together */
-        s->pause_until_us = clock_monotonic_us() + retry_after_us(upload_line);
-    } else if (status >= 500) {
-        upload_retry_line(s, upload_line, "the engine keeps failing (5xx)");
-    } else if (status == 401) { /* every other line would be refused too */
-        upload_report_rejected(s, upload_line, status);
-        s->aborted = true;
-    } else {
-        upload_line->is_used = false;
-        if (status == 202)
-            s->accepted++;
-        else
-            s->rejected++;
-        if (status != 202)
-            upload_report_rejected(s, upload_line, status);
-    }
-}
-
-/* ---- sending ---- */
-
-/* Keeps the start of a response's body. libcurl calls it for each piece of size * count bytes;
- * bytes that do not fit are dropped. Always returns the whole length, so that libcurl goes on. */
-static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
-{
-    struct upload_line *upload_line = own;
-    size_t n = size * count, kept = sizeof(upload_line->response) - upload_line->response_n;
-
-    if (kept > n)
-        kept = n;
-    memcpy(upload_line->response + upload_line->response_n, bytes, kept);
-    upload_line->response_n += kept;
-    return n;
-}
-
-/* Starts the request of a line. Proxies that the environment names are not used. */
-static void upload_send_line(struct upload *s, struct upload_line *upload_line)
-{
-    CURL *easy = upload_line->easy;
-
-    curl_easy_reset(easy);
-    upload_line->response_n = 0;
-    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, upload_line);
-    (void)curl_easy_setopt(easy, CURLOPT_URL, s->url);
-    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, s->headers);
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)upload_line->n);
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, upload_line->text);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, upload_on_body);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, upload_line);
-    upload_line->in_flight = curl_multi_add_handle(s->multi, easy) == CURLM_OK;
-    if (!upload_line->in_flight)
-        s->aborted = true;
-}
-
-/* Reads the next line that is not empty. False at the end of the file and when reading fails; the
- * latter aborts the upload. */
-static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
-{
-    while (!s->is_at_end) {
-        ssize_t n = getline(&upload_line->text, &upload_line->capacity, s->in);
-
-        if (n < 0) {
-            s->is_at_end = true;
-            if (ferror(s->in)) {
-                subcommand_error(s->command, "%s: %s", s->settings->file, strerror(errno));
-                s->aborted = true;
-            }
-            return false;
-        }
-        upload_line->offset = s->offset;
-        upload_line->number = ++s->number;
-        s->offset += n;
-        upload_line->n = (size_t)n;
-        if (str_trim((struct str){upload_line->text, upload_line->n}).n > 0)
-            return true;
-    }
     return false;
 }
 
-/* Fills each free slot with the next line, and starts the request of each line that is not running
- * and whose pause is over. */
-static void upload_start_lines(struct upload *s)
+/* Checks all lines that are not empty, and prints how many are valid. */
+static enum ctl_exit ingest_check(const struct subcommand *command, struct line_reader *lines,
+                                  const char *name)
 {
-    int64_t now_us = clock_monotonic_us();
+    struct arena *arena = arena_new(1 << 16, 16 << 20);
+    int64_t valid = 0, invalid = 0, now_ms = clock_wall_ms();
+    char *memory = NULL;
+    size_t size = 0;
+    struct str line;
+    bool failed;
 
-    for (int64_t i = 0; i < s->settings->parallel && now_us >= s->pause_until_us && !s->aborted;
-         i++) {
-        struct upload_line *upload_line = &s->lines[i];
-
-        if (!upload_line->is_used) {
-            upload_line->is_used = upload_read_line(s, upload_line);
-            upload_line->tries = 0;
-            upload_line->not_before_us = 0;
-        }
-        if (upload_line->is_used && !upload_line->in_flight && now_us >= upload_line->not_before_us)
-            upload_send_line(s, upload_line);
-    }
-}
-
-/* Removes each finished request from libcurl and processes its response. */
-static void upload_process_finished(struct upload *s)
-{
-    const CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(s->multi, &left))) {
-        struct upload_line *upload_line = NULL;
-        CURLcode result = message->data.result;
-
-        if (message->msg != CURLMSG_DONE)
+    while (arena && lines_next(lines, &memory, &size, &line)) {
+        arena_reset(arena);
+        if (line.n == 0)
             continue;
-        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &upload_line);
-        (void)curl_multi_remove_handle(s->multi, upload_line->easy);
-        upload_line->in_flight = false;
-        upload_on_response(s, upload_line, result);
+        if (ingest_check_line(line, lines->number, now_ms, arena))
+            valid++;
+        else
+            invalid++;
     }
+    failed = !arena || ferror(lines->in);
+    if (failed)
+        subcommand_error(command, "%s: %s", name, strerror(errno));
+    free(memory);
+    arena_free(arena);
+    (void)printf("%" PRId64 " valid, %" PRId64 " invalid; nothing was sent\n", valid, invalid);
+    return failed || invalid > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* True when a request is running or, with in_flight_only false, a line has no final response. */
-static bool upload_has_lines(const struct upload *s, bool in_flight_only)
+/* ---- the upload ---- */
+
+/* Sends the lines of an open file, with --resume from its position. */
+static enum ctl_exit ingest_send(const struct subcommand *command,
+                                 const struct ingest_settings *settings, struct line_reader *lines,
+                                 struct arena *arena)
 {
-    for (int i = 0; i < PARALLEL_MAX; i++) {
-        if (in_flight_only ? s->lines[i].in_flight : s->lines[i].is_used)
-            return true;
-    }
-    return false;
-}
-
-/* Sends until the file is read and every line has its final response. An aborted upload only waits
- * for the requests that are running. */
-static void upload_send_all(struct upload *s)
-{
-    int running;
-
-    do {
-        upload_start_lines(s);
-        (void)curl_multi_perform(s->multi, &running);
-        upload_process_finished(s);
-        upload_show_progress(s);
-        (void)curl_multi_poll(s->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
-    } while (s->aborted ? upload_has_lines(s, true /* in flight only */)
-                        : upload_has_lines(s, false /* also lines that wait */) || !s->is_at_end);
-}
-
-/* ---- start and finish ---- */
-
-/* Opens the file and, with --resume, moves to its position. False with a line on standard error. */
-static bool upload_open_file(struct upload *s)
-{
+    struct upload_input input = {.lines = lines, .name = settings->file};
     struct stat about;
 
-    s->is_stdin = strcmp(s->settings->file, "-") == 0;
-    s->in = s->is_stdin ? stdin : fopen(s->settings->file, "re");
-    if (!s->in || (!s->is_stdin && fstat(fileno(s->in), &about) != 0)) {
-        subcommand_error(s->command, "%s: %s", s->settings->file, strerror(errno));
-        return false;
+    if (!lines->is_stdin) {
+        input.position_path = arena_printf(arena, "%s.done", settings->file).p;
+        if (!input.position_path || fstat(fileno(lines->in), &about) != 0) {
+            subcommand_error(command, "%s: %s", settings->file, strerror(errno));
+            return CTL_FAILED;
+        }
+        input.size = about.st_size;
     }
-    if (s->is_stdin)
-        return true;
-    s->size = about.st_size;
-    if (!s->settings->resume || upload_load_position(s))
-        return true;
-    subcommand_error(s->command,
-                     "%s is not a position in this file: delete it, or run without --resume",
-                     s->done_path);
-    return false;
-}
-
-/* Prepares URL, headers and handles. False when memory is exhausted; upload_release then frees what
- * was allocated. */
-static bool upload_init(struct upload *s)
-{
-    const char *token = s->settings->token ? s->settings->token : getenv("MASTERY_TOKEN");
-    struct str base = str_of(s->settings->url);
-    char *header = NULL;
-
-    while (base.n > 0 && base.p[base.n - 1] == '/')
-        base.n--;
-    if (asprintf(&s->url, "%.*s/api/v1/mastery/ingest", STR_ARG(base)) < 0 ||
-        asprintf(&s->done_path, "%s.done", s->settings->file) < 0 ||
-        asprintf(&header, "Authorization: Bearer %s", token ? token : "") < 0)
-        return false;
-    s->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (s->headers) /* if this fails, the engine responds 401 and the upload is aborted */
-        (void)curl_slist_append(s->headers, header);
-    free(header);
-    s->arena = arena_new(1 << 16, 16 << 20);
-    s->multi = curl_multi_init();
-    for (int i = 0; i < PARALLEL_MAX; i++) {
-        s->lines[i].upload = s;
-        s->lines[i].easy = i < s->settings->parallel ? curl_easy_init() : NULL;
-        if (i < s->settings->parallel && !s->lines[i].easy)
-            return false;
-    }
-    return s->headers && s->arena && s->multi;
-}
-
-/* Frees what upload_init and upload_open_file allocated. After a failure some handles are still
- * NULL, which all these functions accept. */
-static void upload_release(struct upload *s)
-{
-    for (int i = 0; i < PARALLEL_MAX; i++) {
-        curl_easy_cleanup(s->lines[i].easy);
-        free(s->lines[i].text);
-    }
-    (void)curl_multi_cleanup(s->multi);
-    curl_slist_free_all(s->headers);
-    if (s->in && !s->is_stdin)
-        (void)fclose(s->in); /* was only read */
-    arena_free(s->arena);
-    free(s->url);
-    free(s->done_path);
-}
-
-/* Prints the summary. FILE.done is saved when the upload was aborted, and removed when it is
- * complete. Returns CTL_UNAVAILABLE for an aborted upload, CTL_FAILED when a line was rejected. */
-static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
-{
-    progress_clear();
-    if (s->aborted)
-        upload_save_position(s);
-    else if (!s->is_stdin)
-        (void)unlink(s->done_path); /* nothing is left to resume */
-    (void)printf("%" PRId64 " accepted, %" PRId64 " rejected, %.1f s%s\n", s->accepted, s->rejected,
-                 (double)took_us / 1e6,
-                 s->aborted && !s->is_stdin ? "; not finished: continue with --resume" : "");
-    if (s->aborted)
-        return CTL_UNAVAILABLE;
-    return s->rejected > 0 ? CTL_FAILED : CTL_DONE;
-}
-
-/* Runs the steps of one upload in order: allocate, open the file, send all lines, print the
- * summary. Returns the exit status. The caller calls upload_release in any case. */
-static enum ctl_exit upload_run(struct upload *s)
-{
-    int64_t began_us = clock_monotonic_us();
-
-    if (!upload_init(s)) {
-        subcommand_error(s->command, "out of memory");
+    if (settings->resume && !upload_load_position(&input)) {
+        subcommand_error(command,
+                         "%s is not a position in this file: delete it, or run without --resume",
+                         input.position_path);
         return CTL_FAILED;
     }
-    if (!upload_open_file(s))
-        return CTL_FAILED;
-    upload_send_all(s);
-    return upload_finish(s, clock_monotonic_us() - began_us);
+    return upload_run(command, &settings->upload, &input, arena);
 }
 
-/* Checks the options, initialises libcurl and runs the upload. struct upload is in the arena,
- * because it is too big for the stack (PARALLEL_MAX responses); it is NULL when out of memory. */
-static enum ctl_exit ingest_run(const struct subcommand *command, const void *settings,
+/* Checks the options, opens the file, and checks or sends its lines. */
+static enum ctl_exit ingest_run(const struct subcommand *command, const void *own,
                                 struct arena *arena)
 {
-    struct upload *s = arena_zalloc(arena, sizeof(*s));
-    const struct ingest_settings *upload_settings = settings;
-    enum ctl_exit status = CTL_FAILED;
+    const struct ingest_settings *settings = own;
+    struct line_reader lines;
+    enum ctl_exit status;
 
-    if (subcommand_check_url(command, upload_settings->url) != CTL_DONE)
+    if (subcommand_check_url(command, settings->upload.url) != CTL_DONE)
         return CTL_USAGE;
-    if (upload_settings->resume && strcmp(upload_settings->file, "-") == 0)
+    if (settings->resume && strcmp(settings->file, "-") == 0)
         return subcommand_usage_error(command, "standard input cannot be resumed");
-    if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        subcommand_error(command, "out of memory");
+    if (!lines_open(&lines, settings->file)) {
+        subcommand_error(command, "%s: %s", settings->file, strerror(errno));
         return CTL_FAILED;
     }
-    s->command = command;
-    s->settings = settings;
-    status = upload_run(s);
-    upload_release(s);
-    curl_global_cleanup();
+    status = settings->dry_run ? ingest_check(command, &lines, settings->file)
+                               : ingest_send(command, settings, &lines, arena);
+    lines_close(&lines);
     return status;
 }
 
@@ -521,22 +129,25 @@ static const struct option_rule ingest_options[] = {
      .offset = offsetof(struct ingest_settings, file),
      .description = "learning events, one JSON object a line; - for standard input"},
     {.name = "url", .value_name = "URL", .type = OPTION_TEXT,
-     .offset = offsetof(struct ingest_settings, url),
+     .offset = offsetof(struct ingest_settings, upload.url),
      .description = "address of the engine (http://127.0.0.1:8005)"},
     {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT,
-     .offset = offsetof(struct ingest_settings, token),
+     .offset = offsetof(struct ingest_settings, upload.token),
      .description = "a token that may send these events; better in MASTERY_TOKEN"},
     {.name = "resume", .type = OPTION_FLAG, .offset = offsetof(struct ingest_settings, resume),
      .description = "continue where the last run stopped, as FILE.done says"},
-    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1, .max = PARALLEL_MAX,
-     .offset = offsetof(struct ingest_settings, parallel),
+    {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct ingest_settings, dry_run),
+     .description = "check the lines and send nothing"},
+    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1,
+     .max = UPLOAD_PARALLEL_MAX,
+     .offset = offsetof(struct ingest_settings, upload.parallel),
      .description = "requests at a time (16)"},
     {0},
 };
 /* clang-format on */
 
-static const struct ingest_settings ingest_defaults = {.url = "http://127.0.0.1:8005",
-                                                       .parallel = 16};
+static const struct ingest_settings ingest_defaults = {
+    .upload = {.url = "http://127.0.0.1:8005", .parallel = 16}};
 
 const struct subcommand ingest_subcommand = {
     .name = "ingest",
@@ -544,8 +155,9 @@ const struct subcommand ingest_subcommand = {
     .description =
         "\nReports rejected lines with their numbers and continues. On 429, and when the engine\n"
         "cannot be reached, it waits and tries again; if that does not help it stops, and\n"
-        "FILE.done has the position. An event that is sent twice counts once. Reads no settings\n"
-        "but MASTERY_TOKEN.\n",
+        "FILE.done has the position. An event that is sent twice counts once. With --dry-run it\n"
+        "needs no engine: each line is checked as the engine would, except for rights and for\n"
+        "the student. Reads no settings but MASTERY_TOKEN.\n",
     .options = ingest_options,
     .default_settings = &ingest_defaults,
     .settings_size = sizeof(struct ingest_settings),

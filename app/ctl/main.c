@@ -19,6 +19,7 @@ static const struct subcommand *const subcommands[] = {
     &schema_subcommand,
     &seed_subcommand,
     &ingest_subcommand,
+    &import_subcommand,
     &dead_letter_subcommand,
     &audit_subcommand,
     &batch_subcommand,

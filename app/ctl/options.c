@@ -134,31 +134,36 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
                         id.n > SHOWN_MAX ? "..." : "");
 }
 
-/* Appends the ids of one --name A,B to the ids of earlier occurrences of the option. The list is
- * copied to a new array, because an arena cannot grow the old one. The array has room for one id
- * more than the value has commas; the loop ends when it is full. */
-static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
+/* Appends a text to the list of earlier occurrences of the option. The list is copied to a new
+ * array, because an arena cannot grow the old one. */
+static bool option_append_text(struct reader *r, const struct option_rule *rule, struct str text)
 {
     struct str_list *list = option_target(r, rule);
-    struct str rest = str_of(value);
-    size_t capacity = list->n + 1;
-    struct str *ids;
+    struct str *texts = arena_array(r->arena, list->n + 1, sizeof(*texts));
 
-    for (size_t i = 0; i < rest.n; i++)
-        capacity += rest.p[i] == ',';
-    ids = arena_array(r->arena, capacity, sizeof(*ids));
-    if (!ids)
+    if (!texts)
         return option_error(r, "out of memory");
     if (list->n > 0)
-        memcpy(ids, list->v, list->n * sizeof(*ids));
-    list->v = ids;
-    do {
+        memcpy(texts, list->v, list->n * sizeof(*texts));
+    texts[list->n++] = text;
+    list->v = texts;
+    return true;
+}
+
+/* Appends the ids of one --name A,B, of which there is one more than commas. */
+static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
+{
+    struct str rest = str_of(value);
+    size_t n = 1;
+
+    for (size_t i = 0; i < rest.n; i++)
+        n += rest.p[i] == ',';
+    while (n-- > 0) {
         struct str id = str_cut(&rest, ',');
 
-        if (!check_id(r, rule, id))
+        if (!check_id(r, rule, id) || !option_append_text(r, rule, id))
             return false;
-        list->v[list->n++] = id;
-    } while (list->n < capacity);
+    }
     return true;
 }
 
@@ -179,14 +184,16 @@ static bool option_parse_value(struct reader *r, const struct option_rule *rule,
     case OPTION_INT: return option_parse_int(r, rule, value);
     case OPTION_SHARE: return option_parse_share(r, rule, value);
     case OPTION_IDS: return option_parse_ids(r, rule, value);
+    case OPTION_TEXTS: return option_append_text(r, rule, str_of(value));
     }
     return false;
 }
 
-/* True when the option was given before. Always false for a list of ids, which may be repeated. */
+/* True when the option was given before. Always false for a list, which may be repeated. */
 static bool option_is_set(const struct reader *r, const struct option_rule *rule)
 {
-    return rule->type != OPTION_IDS && r->seen & UINT32_C(1) << (rule - r->rules);
+    return rule->type != OPTION_IDS && rule->type != OPTION_TEXTS &&
+           r->seen & UINT32_C(1) << (rule - r->rules);
 }
 
 /* Returns the row of the option; NULL when there is none. name is without dashes and =VALUE. */

@@ -18,6 +18,7 @@ enum option_type {
     OPTION_CHOICE,  /* int: index of the value in the row's choices */
     OPTION_ID,      /* const char *, a valid id */
     OPTION_IDS,     /* struct str_list of valid ids; separated by commas, repeated, or both */
+    OPTION_TEXTS,   /* struct str_list of any texts; the option is repeated */
     OPTION_OPERAND, /* an argument without dashes: const char *, or int when the row has choices;
                        the first operand is for the first such row, the next for the next */
 };

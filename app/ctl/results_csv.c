@@ -25,8 +25,14 @@ enum results_column {
     SCORE,
     COLUMNS
 };
-static const struct str header =
-    STR_INIT("learner,module,final_result,day,assessment,type,weight,score");
+static const char *const column_names[COLUMNS + 1] = {[LEARNER] = "learner",
+                                                      [MODULE] = "module",
+                                                      [FINAL_RESULT] = "final_result",
+                                                      [DAY] = "day",
+                                                      [ASSESSMENT] = "assessment",
+                                                      [TYPE] = "type",
+                                                      [WEIGHT] = "weight",
+                                                      [SCORE] = "score"};
 
 static const char *const final_results[FINAL_RESULTS + 1] = {[RESULT_DISTINCTION] = "Distinction",
                                                              [RESULT_PASS] = "Pass",
@@ -44,20 +50,21 @@ struct result_row {
     double score; /* in [0,1] */
 };
 
-/* Parses one of the choices. names: the choices, for an error. False after an error. */
+/* Parses one of the choices, in any case. names: the choices, for an error. False after an error.
+ */
 static bool results_parse_choice(struct csv_reader *r, const char *column, struct str field,
                                  const char *const *choices, const char *names, int *ret)
 {
     char text[CSV_SHOWN_SIZE];
 
     for (int i = 0; choices[i]; i++) {
-        if (str_equal(field, str_of(choices[i]))) {
+        if (str_equal_nocase(field, str_of(choices[i]))) {
             *ret = i;
             return true;
         }
     }
-    return csv_report_bad(r, r->line, "%s: \"%s\" is not one of %s", column,
-                          csv_printable(field, text), names);
+    return csv_error(r, r->line, "%s: \"%s\" is not one of %s", column, csv_printable(field, text),
+                     names);
 }
 
 /* Parses a day, a whole number. False after an error. */
@@ -67,31 +74,31 @@ static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *r
     int64_t day;
 
     if (!str_to_int64(field, -DAY_MAX, DAY_MAX, &day))
-        return csv_report_bad(r, r->line, "day: \"%s\" is not a whole number from %d to %d",
-                              csv_printable(field, text), -DAY_MAX, DAY_MAX);
+        return csv_error(r, r->line, "day: \"%s\" is not a whole number from %d to %d",
+                         csv_printable(field, text), -DAY_MAX, DAY_MAX);
     *ret = (int32_t)day;
     return true;
 }
 
-/* Parses the fields of a line into a row. False after an error; only the line's first error is
- * reported. */
+/* Parses the fields of a line into a row. False after an error for each wrong field. */
 static bool results_parse_row(struct csv_reader *r, const struct str fields[COLUMNS],
                               struct result_row *ret)
 {
-    double percent, unused_weight;
+    double percent = 0, unused_weight;
+    bool valid = csv_parse_id(r, "learner", fields[LEARNER], &ret->learner);
 
-    if (!csv_parse_id(r, "learner", fields[LEARNER], &ret->learner) ||
-        !csv_parse_id(r, "module", fields[MODULE], &ret->module) ||
-        !results_parse_choice(r, "final_result", fields[FINAL_RESULT], final_results,
-                              "Distinction, Pass, Fail, Withdrawn", &ret->final_result) ||
-        !results_parse_day(r, fields[DAY], &ret->day) ||
-        !results_parse_choice(r, "type", fields[TYPE], result_types, "CMA, TMA", &ret->type) ||
-        !csv_parse_number(r, "weight", fields[WEIGHT], 0, 100, &unused_weight) ||
-        !csv_parse_number(r, "score", fields[SCORE], 0, 100, &percent))
-        return false;
+    valid = csv_parse_id(r, "module", fields[MODULE], &ret->module) && valid;
+    valid = results_parse_choice(r, "final_result", fields[FINAL_RESULT], final_results,
+                                 "Distinction, Pass, Fail, Withdrawn", &ret->final_result) &&
+            valid;
+    valid = results_parse_day(r, fields[DAY], &ret->day) && valid;
+    valid = results_parse_choice(r, "type", fields[TYPE], result_types, "CMA, TMA", &ret->type) &&
+            valid;
+    valid = csv_parse_number(r, "weight", fields[WEIGHT], 0, 100, &unused_weight) && valid;
+    valid = csv_parse_number(r, "score", fields[SCORE], 0, 100, &percent) && valid;
     ret->score = percent / 100;
     ret->line = r->line;
-    return true;
+    return valid;
 }
 
 /* Compares two rows for qsort: by learner, then day, then number of the line. */
@@ -115,11 +122,11 @@ static void results_check_learners(struct csv_reader *r, const struct result_row
         if (!str_equal(before->learner, row->learner))
             continue;
         if (!str_equal(before->module, row->module))
-            (void)csv_report_bad(r, row->line, "module: differs from the learner's in line %zu",
-                                 before->line);
+            (void)csv_error(r, row->line, "module: differs from the learner's in line %zu",
+                            before->line);
         else if (before->final_result != row->final_result)
-            (void)csv_report_bad(
-                r, row->line, "final_result: differs from the learner's in line %zu", before->line);
+            (void)csv_error(r, row->line, "final_result: differs from the learner's in line %zu",
+                            before->line);
     }
 }
 
@@ -187,20 +194,19 @@ static bool results_of_rows(const struct result_row *rows, size_t n, struct aren
 long results_csv_parse(struct str text, const char *name, struct arena *arena, FILE *errors,
                        struct results *ret)
 {
-    struct csv_reader r = {
-        .text = text, .header = header, .name = name, .errors = errors, .columns = COLUMNS};
+    struct csv_reader r;
     struct result_row *rows = arena_array(arena, text.n / LINE_MIN + 1, sizeof(*rows));
-    struct str fields[CSV_COLUMNS_MAX];
+    struct str fields[CSV_NAMED_MAX];
     size_t n = 0;
-    bool valid;
 
-    if (!rows)
+    if (!rows || !csv_begin(&r, text, name, arena, errors))
         return -1;
-    while (csv_next_line(&r, fields, &valid))
-        n += valid && results_parse_row(&r, fields, &rows[n]);
+    r.column_names = column_names;
+    while (csv_next_row(&r, fields))
+        n += results_parse_row(&r, fields, &rows[n]);
     qsort(rows, n, sizeof(*rows), result_row_compare);
     results_check_learners(&r, rows, n);
-    if (r.bad_lines == 0 && !results_of_rows(rows, n, arena, ret))
+    if (r.errors == 0 && !results_of_rows(rows, n, arena, ret))
         return -1;
-    return r.bad_lines;
+    return csv_end(&r);
 }

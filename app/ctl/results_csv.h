@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parses the results of learners in courses for mastery-ctl backtest from CSV (csv.h), and replays
- * them through the model of mastery. Each line is
- * learner,module,final_result,day,assessment,type,weight,score: the columns of the Open University
- * Learning Analytics Dataset (Kuzilek, Hlosta and Zdrahal 2017). The order of the lines does not
- * matter. Days are relative to the beginning of the course. Of a type CMA (marked by computer) a
- * result is a quiz of ten questions with this score; of a type TMA (marked by a tutor) it is a
- * complete medium exercise with this score as its correctness. The columns assessment and weight
- * are not used. */
+ * them through the model of mastery. Its columns are
+ * learner, module, final_result, day, assessment, type, weight and score: those of the Open
+ * University Learning Analytics Dataset (Kuzilek, Hlosta and Zdrahal 2017). The order of the lines
+ * does not matter. Days are relative to the beginning of the course. Of a type CMA (marked by
+ * computer) a result is a quiz of ten questions with this score; of a type TMA (marked by a tutor)
+ * it is a complete medium exercise with this score as its correctness. The columns assessment and
+ * weight are not used. */
 #ifndef CTL_RESULTS_CSV_H
 #define CTL_RESULTS_CSV_H
 
@@ -30,9 +30,9 @@ struct results {
     int32_t last_day; /* of all results */
 };
 
-/* Parses the text; *ret points into it. For each invalid line "NAME:LINE: COLUMN: REASON" is
- * written to `errors`. Returns the number of invalid lines, or -1 when memory is exhausted. *ret is
- * filled only when all lines are valid. */
+/* Parses the text; *ret points into it. For each error "NAME:LINE: COLUMN: REASON" is
+ * written to `errors`. Returns the number of errors, or -1 when memory is exhausted. *ret is
+ * filled only when there is none. */
 long results_csv_parse(struct str text, const char *name, struct arena *arena, FILE *errors,
                        struct results *ret);
 

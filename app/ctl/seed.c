@@ -20,6 +20,7 @@ struct seed_settings {
     struct seed_curve curve; /* settings of generated history */
     const char *file;        /* path of the CSV file; "-": standard input; NULL: generate */
     bool keep_going;         /* true: skip what cannot be written and write the rest */
+    bool dry_run;            /* true: only make the plan */
 };
 
 static const struct seed_settings seed_defaults = {
@@ -64,7 +65,8 @@ static const char *seed_usage_error(const struct seed_settings *s)
     if (!s->file && !curve_has_students(&s->curve))
         return "--student, --students or a FILE is required";
     if (s->file && (curve_has_students(&s->curve) || curve_has_shape(&s->curve)))
-        return "with a FILE only --keep-going is allowed: the file has all students, days and "
+        return "with a FILE only --keep-going and --dry-run are allowed: the file has all "
+               "students, days and "
                "values";
     return NULL;
 }
@@ -95,7 +97,7 @@ static enum ctl_exit seed_plan_file(struct seeding *s)
     s->has_bad_lines = true;
     if (s->settings->keep_going)
         return CTL_DONE;
-    subcommand_error(s->command, "%ld bad line%s: nothing is written (--keep-going loads the rest)",
+    subcommand_error(s->command, "%ld error%s: nothing is written (--keep-going loads the rest)",
                      bad, bad == 1 ? "" : "s");
     return CTL_FAILED;
 }
@@ -172,6 +174,18 @@ static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
     return CTL_FAILED;
 }
 
+/* Prints how many students and days would be written. */
+static enum ctl_exit seed_show_plan(const struct seeding *s)
+{
+    size_t days = 0;
+
+    for (size_t i = 0; i < s->plan.n; i++)
+        days += s->plan.students[i].n;
+    (void)printf("%zu student%s, %zu day%s; nothing was written\n", s->plan.n,
+                 s->plan.n == 1 ? "" : "s", days, days == 1 ? "" : "s");
+    return s->has_bad_lines ? CTL_FAILED : CTL_DONE;
+}
+
 /* Checks the options, makes the whole plan, and connects to Redis only when the plan may be
  * written. Returns the exit status. The engine is closed also when it could not be opened. */
 static enum ctl_exit seed_command_run(const struct subcommand *command, const void *settings,
@@ -188,6 +202,8 @@ static enum ctl_exit seed_command_run(const struct subcommand *command, const vo
     status = seed_plan_all(&s);
     if (status != CTL_DONE)
         return status;
+    if (s.settings->dry_run)
+        return seed_show_plan(&s);
     status = engine_open(&engine, "mastery-ctl seed", NULL /* router */, 0 /* subsystems */)
                  ? seed_write_plan(&s, &engine)
                  : CTL_FAILED;
@@ -221,6 +237,8 @@ static const struct option_rule seed_options[] = {
      .description = "seed of the noise (1)"},
     {.name = "keep-going", .type = OPTION_FLAG, SETTING(keep_going),
      .description = "skip what cannot be loaded and load the rest"},
+    {.name = "dry-run", .type = OPTION_FLAG, SETTING(dry_run),
+     .description = "check the file or the options, and write nothing"},
     {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, SETTING(file),
      .description = "CSV file to load instead; - for standard input"},
     {0},

@@ -12,7 +12,8 @@
  * text limits the number of rows. FIELDS: fields of a line. */
 enum { LINE_MIN = 20, FIELDS = 2 + COMPONENTS };
 
-static const struct str header = STR_INIT("student_id,date,completion,quiz,quality,consistency");
+static const char *const column_names[] = {"student_id", "date",        "completion", "quiz",
+                                           "quality",    "consistency", NULL};
 
 /* A valid line. */
 struct csv_row {
@@ -36,45 +37,40 @@ static bool csv_parse_day(struct seed_reader *r, struct str field, int32_t *ret)
     int32_t day;
 
     if (!day_parse(field, &day))
-        return csv_report_bad(&r->csv, r->csv.line, "date: \"%s\" is not a date like 2026-01-31",
-                              csv_printable(field, text));
+        return csv_error(&r->csv, r->csv.line, "date: \"%s\" is not a date like 2026-01-31",
+                         csv_printable(field, text));
     if (day > r->today)
-        return csv_report_bad(&r->csv, r->csv.line, "date: %s is in the future",
-                              csv_printable(field, text));
+        return csv_error(&r->csv, r->csv.line, "date: %s is in the future",
+                         csv_printable(field, text));
     if (day <= r->today - HISTORY_DAYS)
-        return csv_report_bad(&r->csv, r->csv.line, "date: %s is more than %d days ago",
-                              csv_printable(field, text), HISTORY_DAYS - 1);
+        return csv_error(&r->csv, r->csv.line, "date: %s is more than %d days ago",
+                         csv_printable(field, text), HISTORY_DAYS - 1);
     *ret = day;
     return true;
 }
 
-/* Parses the fields of one line into a row. False after an error; only the line's first error is
- * reported. */
+/* Parses the fields of one line into a row. False after an error for each wrong field. */
 static bool csv_parse_row(struct seed_reader *r, const struct str fields[FIELDS],
                           struct csv_row *ret)
 {
-    if (!csv_parse_id(&r->csv, "student_id", fields[0], &ret->student) ||
-        !csv_parse_day(r, fields[1], &ret->day.day))
-        return false;
-    for (int i = 0; i < COMPONENTS; i++) {
-        if (!csv_parse_number(&r->csv, component_names[i], fields[2 + i], 0, 1,
-                              &ret->day.components[i]))
-            return false;
-    }
+    bool valid = csv_parse_id(&r->csv, "student_id", fields[0], &ret->student);
+
+    valid = csv_parse_day(r, fields[1], &ret->day.day) && valid;
+    for (int i = 0; i < COMPONENTS; i++)
+        valid = csv_parse_number(&r->csv, component_names[i], fields[2 + i], 0, 1,
+                                 &ret->day.components[i]) &&
+                valid;
     ret->line = r->csv.line;
-    return true;
+    return valid;
 }
 
 /* Parses all lines; the valid ones become rows. */
 static void csv_parse_rows(struct seed_reader *r)
 {
-    struct str fields[CSV_COLUMNS_MAX];
-    bool valid;
+    struct str fields[CSV_NAMED_MAX];
 
-    while (csv_next_line(&r->csv, fields, &valid)) {
-        if (valid && csv_parse_row(r, fields, &r->rows[r->n]))
-            r->n++;
-    }
+    while (csv_next_row(&r->csv, fields))
+        r->n += csv_parse_row(r, fields, &r->rows[r->n]);
 }
 
 /* Compares two rows for qsort: by student, then day, then number of the line. */
@@ -106,8 +102,8 @@ static void csv_sort_rows(struct seed_reader *r)
     qsort(rows, r->n, sizeof(*rows), row_compare);
     for (size_t i = 0; i < r->n; i++) {
         if (unique > 0 && row_same_day(&rows[unique - 1], &rows[i]))
-            (void)csv_report_bad(&r->csv, rows[i].line, "the same student and date are in line %zu",
-                                 rows[unique - 1].line);
+            (void)csv_error(&r->csv, rows[i].line, "the same student and date are in line %zu",
+                            rows[unique - 1].line);
         else
             rows[unique++] = rows[i];
     }
@@ -140,18 +136,17 @@ static bool csv_rows_to_plan(const struct seed_reader *r, struct arena *arena,
 long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
                     FILE *errors, struct seed_plan *ret)
 {
-    struct seed_reader r = {
-        .csv = {.text = text, .header = header, .name = name, .errors = errors, .columns = FIELDS},
-        .today = today};
+    struct seed_reader r = {.today = today};
     struct seed_plan plan;
 
     r.rows = arena_array(arena, text.n / LINE_MIN + 1, sizeof(*r.rows));
-    if (!r.rows)
+    if (!r.rows || !csv_begin(&r.csv, text, name, arena, errors))
         return -1;
+    r.csv.column_names = column_names;
     csv_parse_rows(&r);
     csv_sort_rows(&r);
     if (!csv_rows_to_plan(&r, arena, &plan))
         return -1;
     *ret = plan;
-    return r.csv.bad_lines;
+    return csv_end(&r.csv);
 }

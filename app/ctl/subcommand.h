@@ -38,6 +38,7 @@ extern const struct subcommand config_subcommand;
 extern const struct subcommand nginx_locations_subcommand;
 extern const struct subcommand dapr_operations_subcommand;
 extern const struct subcommand ingest_subcommand;
+extern const struct subcommand import_subcommand;
 extern const struct subcommand dead_letter_subcommand;
 extern const struct subcommand audit_subcommand;
 extern const struct subcommand batch_subcommand;

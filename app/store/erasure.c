@@ -308,10 +308,15 @@ void erasure_cmd_purge_traces(struct pipeline *pipeline)
 
 struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline)
 {
-    return pipeline_add(pipeline, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
+    struct command *command =
+        pipeline_add(pipeline, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
+
+    if (command)
+        command->usual_error = "ERR Background append only file rewriting already";
+    return command;
 }
 
-/* BGREWRITEAOF replies an error while another rewrite is running. */
+/* BGREWRITEAOF replies usual_error while another rewrite is running. */
 bool erasure_parse_aof_rewrite(const struct command *command)
 {
     return reply_status(command->reply) == REPLY_OK;

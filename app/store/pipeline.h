@@ -28,8 +28,9 @@ struct command {
     int key_count; /* number of keys at the start of argv; for scripts only */
     int argc;      /* number of texts in argv */
     const struct str *argv;
-    redisReply *reply;    /* released with the pipeline's arena; NULL until it has arrived */
-    struct command *next; /* next command of the same pipeline */
+    const char *usual_error; /* start of an error reply that is no failure; NULL: there is none */
+    redisReply *reply;       /* released with the pipeline's arena; NULL until it has arrived */
+    struct command *next;    /* next command of the same pipeline */
     struct pipeline *pipeline;
 };
 

@@ -294,13 +294,21 @@ static void store_release_reply(void *reply)
     freeReplyObject(reply);
 }
 
+/* Whether the reply is an error that the command's caller expects in normal operation. */
+static bool store_error_is_usual(const struct command *command, const redisReply *reply)
+{
+    return command->usual_error && reply->type == REDIS_REPLY_ERROR &&
+           str_starts_with((struct str){reply->str, reply->len}, str_of(command->usual_error));
+}
+
 /* Counts a reply by its outcome. An error such as BUSY counts as a failure for the breaker,
  * although the connection works. Any other reply ends a series of failures, unless it shows that
  * the server is the wrong one, which counts when the connection is closed. */
 static void store_count_reply(struct store *store, const struct command *command,
                               const redisReply *reply, int64_t now_us)
 {
-    enum reply_error error = reply_error_of(reply);
+    enum reply_error error =
+        store_error_is_usual(command, reply) ? REPLY_NO_ERROR : reply_error_of(reply);
 
     (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
     if (error == REPLY_STORE_UNAVAILABLE) {

@@ -95,6 +95,28 @@ static void batch_set_follow_up(struct job *job, struct str kind, struct str bat
     job->follow_up.body = batch_job_body(job->task->arena, batch, from);
 }
 
+/* Counts and logs a failure that the engine has to answer for: `of` is job or student. student: its
+ * id, NULL for a job. */
+static void batch_report_fault(struct worker_context *w, const struct job *job, struct str batch,
+                               const char *of, const struct str *student,
+                               const struct problem *problem)
+{
+    struct log *log = w->engine->log;
+    struct jw *jw = log_begin(log, LOG_ERROR, "batch.fault");
+    char hash[LOG_HASH_SIZE];
+
+    metrics_add(w->engine->metrics, METRIC_BATCH_FAULTS, of, NULL, 1);
+    jw_text(jw, "of", of);
+    jw_str(jw, "batch", batch);
+    if (student) {
+        log_hash(log, *student, hash);
+        jw_text(jw, "student", hash);
+    }
+    jw_text(jw, "reason", problem->message);
+    jw_int(jw, "attempts", job->queued.attempts);
+    log_end(log);
+}
+
 /* Called when the dead letter of the job is stored: first to queue the command that marks the whole
  * batch as failed, then with its reply (dead_letter_cmd is set). Results that are already stored
  * remain. */
@@ -110,8 +132,10 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
         job->dead_letter_cmd =
             batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
     } else if (batch_parse_fail(job->dead_letter_cmd, &changed, &callback_due, &p)) {
-        if (changed)
+        if (changed) {
             metrics_add(w->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
+            batch_report_fault(w, job, body.batch, "job", NULL, &job->problem);
+        }
         if (callback_due)
             batch_set_follow_up(job, STR("callback"), body.batch, 0);
     }
@@ -140,6 +164,8 @@ static void batch_end_unit(struct worker_context *w, struct job *job, struct bat
         b->removed_some = true;
         return;
     }
+    if (problem_status(u->problem.code) >= 500)
+        batch_report_fault(w, job, b->body.batch, "student", &u->item.student, &u->problem);
     if (success && !u->record.duplicate)
         metrics_add(w->engine->metrics, METRIC_CALCULATIONS, kind, NULL, 1);
     b->results[b->result_count++] = (struct batch_result){

@@ -14,7 +14,7 @@ from harness.expect import assert_invalid, assert_ok, assert_problem, assert_tim
 from harness.model import scores
 from harness.pool import PoolClient
 from harness.prometheus import Scrape
-from harness.store import dead_letters, raw, script, tombstone
+from harness.store import dead_letters, raw, script, tagged, tombstone
 from harness.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -450,6 +450,7 @@ def test_batch_is_counted(pool, alone, start_worker):
     failed = alone.submit({"student_ids": fresh_ids(1)})
     alone.wait(failed)
     wait_for(lambda: count("batch_jobs_total", status="failed") == 1, "counted")
+    assert count("batch_faults_total", of="job") + count("batch_faults_total", of="student") == 0, "asked for nobody"
     assert count("batch_jobs_total", status="completed") >= 1
     assert count("batch_jobs_total", status="processing") >= 2
     assert count("batch_processing_duration_seconds_count", priority="low") == 1
@@ -489,10 +490,27 @@ def test_changes_by_a_batch_are_published_as_others_are(
 def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
     batch = alone.submit(stating(fresh_ids(3)))
     store.hset(f"batch:{{{batch}}}:items", next(iter(store.hgetall(f"batch:{{{batch}}}:items"))), "x")
-    start_worker(pool)
+    worker = start_worker(pool)
     assert alone.wait(batch)["status"] == "failed"
     [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert letter["source"] == "queue:batch" and letter["event"] == {"batch": batch, "from": 0}
+    [line] = wait_for(lambda: worker.lines("batch.fault"), "in the log")
+    assert (line["of"], line["batch"], line["level"]) == ("job", batch, "error") and line["reason"]
+    assert Scrape(pool.request("GET", "/metrics").text).value("batch_faults_total", of="job") == 1
+
+
+def test_damaged_record_of_one_student_is_a_fault_of_the_engine(pool, alone, store, start_worker):
+    damaged, whole = fresh_ids(2)
+    for student in (damaged, whole):
+        assert pool.calculate(student).status == 200
+    store.hset(tagged(damaged, f"student:{damaged}"), "s", "damaged")
+    batch = alone.submit({"student_ids": [damaged, whole]})
+    worker = start_worker(pool)
+    assert alone.wait(batch)["status"] == "completed"
+    [line] = wait_for(lambda: worker.lines("batch.fault"), "in the log")
+    assert (line["of"], line["batch"]) == ("student", batch)
+    assert damaged not in json.dumps(line) and len(line["student"]) == 16
+    assert Scrape(pool.request("GET", "/metrics").text).value("batch_faults_total", of="student") == 1
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from harness.wait import LIMIT_S
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
-    "token", "health", "verify", "schema", "seed", "ingest", "dead", "batch", "audit", "export", "erase",
+    "token", "health", "verify", "schema", "seed", "ingest", "import", "dead", "batch", "audit", "export", "erase",
     "log-hash", "report", "backtest", "config", "nginx-locations", "dapr-operations",
 ]
 HEADER = "student_id,date,completion,quiz,quality,consistency"
@@ -113,8 +113,8 @@ def test_version():
         (["nginx-locations"], "PART is required"),
         (["nginx-locations", "all"], "not one of maps, public, sidecar"),
         (["seed"], "--student, --students or a FILE is required"),
-        (["seed", "--student", "a", "-"], "with a FILE only --keep-going is allowed"),
-        (["seed", "--days", "3", "-"], "with a FILE only --keep-going is allowed"),
+        (["seed", "--student", "a", "-"], "with a FILE only --keep-going and --dry-run are allowed"),
+        (["seed", "--days", "3", "-"], "with a FILE only --keep-going and --dry-run are allowed"),
         (["seed", "--student", "a", "--days", "91"], "from 1 to 90"),
         (["seed", "--student", "a", "--days", "0"], "from 1 to 90"),
         (["seed", "--student", "a", "--from", "1.1"], "not a number from 0 to 1"),
@@ -468,21 +468,60 @@ def test_seed_reads_a_table_in_any_order(engine):
         assert found == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a,{today},0,1,0.25,1e-1",
-        "a,{today},0,1,0.25,0.1\n",
-        "a,{today},0,1,0.25,0.1\r\n",
-        HEADER + "\r\na,{today},0,1,0.25,0.1\r\n",
-        "\ufeff" + HEADER + "\na,{today},0,1,0.25,0.1\n",
-    ],
-)
+SEMICOLONS = HEADER.replace(",", ";")
+QUOTED = ",".join(f'"{name}"' for name in HEADER.split(","))
+AS_PEOPLE_HAVE_THEM = {
+    "no header": "a,{today},0,1,0.25,1e-1",
+    "plain": "a,{today},0,1,0.25,0.1\n",
+    "CRLF": HEADER + "\r\na,{today},0,1,0.25,0.1\r\n",
+    "CR": HEADER + "\ra,{today},0,1,0.25,0.1\r",
+    "byte order mark": "\ufeff" + HEADER + "\na,{today},0,1,0.25,0.1\n",
+    "byte order mark before quotes": "\ufeff" + QUOTED + "\na,{today},0,1,0.25,0.1\n",
+    "C22 quoted": QUOTED + '\r\n"a","{today}","0","1","0.25","0.1"\r\n',
+    "C22 semicolons and decimal commas": SEMICOLONS + "\r\na;{today};0;1;0,25;0,1\r\n",
+    "semicolons without a header": "a;{today};0;1;0,25;0,1",
+    "three decimals": SEMICOLONS + "\r\na;{today};0,000;1,000;0,250;0,100\r\n",
+    "quoted decimal commas": HEADER + '\na,{today},0,1,"0,25","0,1"\n',
+    "tabs": HEADER.replace(",", "\t") + "\na\t{today}\t0\t1\t0,25\t0,1\n",
+    "Excel's separator line": "sep=;\r\n" + SEMICOLONS + "\r\na;{today};0;1;0,25;0,1\r\n",
+    "C22 header case": "Student_ID,DATE,Completion,Quiz,Quality,Consistency\r\na,{today},0,1,0.25,0.1\r\n",
+    "spaces": "student_id, date, completion , quiz,quality,consistency\na , {today}, 0, 1, 0.25, \"0.1\" \n",
+    "C22 blank last line": HEADER + "\na,{today},0,1,0.25,0.1\n\n",
+    "blank lines": HEADER + "\n\na,{today},0,1,0.25,0.1\n,,,,,\n  \n",
+    "another order": "date,quiz,completion,consistency,quality,student_id\n{today},1,0,0.1,0.25,a\n",
+    "more columns": 'note,' + HEADER + '\n"said ""x"", then\r\ny",a,{today},0,1,0.25,0.1\n',
+}
+
+
+@pytest.mark.parametrize("text", AS_PEOPLE_HAVE_THEM.values(), ids=AS_PEOPLE_HAVE_THEM)
 def test_seed_takes_what_spreadsheets_write(redis_server, tmp_path, text):
     path = tmp_path / "days.csv"
     path.write_bytes(text.format(today=day(0)).encode())
     assert seeded(redis_server, path).stdout.startswith("1 student, 1 day, ")
     assert list(results(redis_server)["a"]["components"].values()) == [0, 1, 0.25, 0.1]
+
+
+def test_a_dry_run_checks_the_table_and_writes_nothing(redis_server):
+    good = table(GOOD, f"other,{day(2)},0,0,0,0")
+    away = {"REDIS_URL": "redis://127.0.0.1:1"}
+    result = ctl("seed", "--dry-run", "-", text=good, **away)
+    assert (result.returncode, result.stdout) == (DONE, "2 students, 2 days; nothing was written\n"), result
+    result = ctl("seed", "--dry-run", "-", text=table(GOOD, "x"), **away)
+    assert result.returncode == FAILED and result.stderr.startswith("standard input:3: ")
+    assert seeded(redis_server, "--dry-run", "--student", "a", "--days", 3).stdout.startswith("1 student, 3 days; ")
+    assert redis_server.client().dbsize() == 0
+
+
+def test_lines_are_counted_past_line_breaks_in_quotes(redis_server):
+    text = f'note,{HEADER}\n"one\ntwo",a,{day(0)},0,0,0,0\n,b,{day(0)},0,0,0,x\n'
+    assert seeded(redis_server, "-", text=text).stderr.startswith("standard input:4: consistency: ")
+
+
+def test_a_file_in_utf_16_is_told(redis_server, tmp_path):
+    path = tmp_path / "days.csv"
+    path.write_bytes(table(GOOD).encode("utf-16"))
+    result = seeded(redis_server, path)
+    assert result.returncode == FAILED and 'save it as "CSV UTF-8"' in result.stderr
 
 
 def test_a_table_without_lines_is_nothing_to_do(redis_server):
@@ -492,27 +531,27 @@ def test_a_table_without_lines_is_nothing_to_do(redis_server):
 
 GOOD = f"good,{day(1)},0.5,0.5,0.5,0.5"
 BAD_LINES = [
-    ("", "the line is empty"),
     (f"a,{day(1)},0.5,0.5,0.5", "5 fields instead of 6"),
     (f"a,{day(1)},0.5,0.5,0.5,0.5,", "7 fields instead of 6"),
-    (",,,,,", 'student_id: "" is not an id'),
-    (f"a b,{day(1)},0,0,0,0", 'student_id: "a b"'),
+    (f"a b,{day(1)},0,0,0,0", 'student_id: "a b" is not an id'),
+    (f",{day(1)},0,0,0,0", 'student_id: "" is not an id'),
     (f"{'a' * 129},{day(1)},0,0,0,0", "student_id: "),
-    (f'"a",{day(1)},0,0,0,0', "student_id: "),
+    (f'"a""b",{day(1)},0,0,0,0', 'student_id: "a"b"'),
+    (f'"a"b,{day(1)},0,0,0,0', "there is text after a closing quotation mark"),
+    (f'"a,{day(1)},0,0,0,0', "a quotation mark is opened and not closed"),
     ("a,yesterday,0,0,0,0", 'date: "yesterday" is not a date'),
     ("a,2026-02-30,0,0,0,0", "is not a date"),
-    (f"a, {day(1)},0,0,0,0", "is not a date"),
     (f"a,{day(-2)},0,0,0,0", "is in the future"),
     (f"a,{day(90)},0,0,0,0", "is more than 89 days ago"),
     (f"a,{day(1)},1.01,0,0,0", 'completion: "1.01" is not a number from 0 to 1'),
     (f"a,{day(1)},0,-0.1,0,0", "quiz: "),
     (f"a,{day(1)},0,0,.5,0", "quality: "),
     (f"a,{day(1)},0,0,0,nan", "consistency: "),
-    (f"a,{day(1)},0,0,0,1 ", "consistency: "),
     (f"a,{day(1)},0,0,0,0x1", "consistency: "),
+    (f'a,{day(1)},0,0,0,"1,000"', 'consistency: "1,000" is not a number'),
+    (f'a,{day(1)},0,0,0,"0,1,2"', "consistency: "),
     (f"a,{day(1)},0,0,0,\x1b[31m", 'consistency: "?[31m"'),
     (f"a,{day(1)},0,0,0,{'9' * 99}", f'consistency: "{"9" * 40}..."'),
-    (HEADER, "date: "),
     (GOOD, "the same student and date are in line 2"),
 ]
 
@@ -523,22 +562,50 @@ def test_a_bad_line_is_told_and_nothing_is_written(redis_server, line, complaint
     assert (result.returncode, result.stdout) == (FAILED, "")
     lines = result.stderr.splitlines()
     assert lines[0].startswith("standard input:3: ") and complaint in lines[0]
-    assert lines[1:] == [
-        "mastery-ctl seed: 1 bad line: nothing is written (--keep-going loads the rest)"
-    ]
+    assert lines[1:] == ["mastery-ctl seed: 1 error: nothing is written (--keep-going loads the rest)"]
     assert redis_server.client().dbsize() == 0
 
 
 def test_all_bad_lines_are_told_and_the_others_loaded_on_request(redis_server, tmp_path):
     path = tmp_path / "days.csv"
-    path.write_text(table(GOOD, *(line for line, _ in BAD_LINES)))
+    # After a quotation mark that is never closed, nothing can be told any more.
+    bad = [line for line, complaint in BAD_LINES if "not closed" not in complaint]
+    path.write_text(table(GOOD, *bad))
     result = seeded(redis_server, "--keep-going", path)
     assert result.returncode == FAILED
     assert result.stdout.startswith("1 student, 1 day, ")
     assert {line.split(": ")[0] for line in result.stderr.splitlines()} == {
-        f"{path}:{n}" for n in range(3, 3 + len(BAD_LINES))
+        f"{path}:{n}" for n in range(3, 3 + len(bad))
     }
     assert set(results(redis_server)) == {"good"}
+
+
+def test_each_wrong_field_of_a_line_is_told_by_its_column(redis_server):
+    result = seeded(redis_server, "-", text=table("a b,x,2,0,y,0"))
+    told = [line.split(": ")[1] for line in result.stderr.splitlines()[:-1]]
+    assert told == ["student_id", "date", "completion", "quality"]
+    assert result.stderr.splitlines()[-1].startswith("mastery-ctl seed: 4 errors: ")
+
+
+def test_of_very_many_errors_the_first_are_told_and_the_rest_counted(redis_server):
+    result = seeded(redis_server, "-", text=table(*["a,x,0,0,0,0"] * 150))
+    told = result.stderr.splitlines()
+    assert told[:100] == [f'standard input:{n}: date: "x" is not a date like 2026-01-31' for n in range(2, 102)]
+    assert told[100] == "standard input: 50 further errors are not shown"
+    assert told[101].startswith("mastery-ctl seed: 150 errors: ")
+
+
+@pytest.mark.parametrize(
+    "header, complaint",
+    [
+        ("student_id,date,completion,quiz,quality", "consistency: the header does not have this column"),
+        (HEADER + ",Quiz", "quiz: the header has this column twice"),
+    ],
+)
+def test_a_wrong_header_is_told(redis_server, header, complaint):
+    result = seeded(redis_server, "-", text=f"{header}\n{GOOD}\n")
+    assert result.returncode == FAILED and result.stderr.startswith(f"standard input:1: {complaint}\n")
+    assert redis_server.client().dbsize() == 0
 
 
 def test_a_file_that_cannot_be_read_is_a_failure(redis_server, tmp_path):

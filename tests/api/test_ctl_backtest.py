@@ -332,15 +332,15 @@ ROW = "a,M,Pass,1,7,CMA,10,50"
     [
         ("a b,M,Pass,1,7,CMA,10,50", 'learner: "a b" is not an id'),
         ("a,,Pass,1,7,CMA,10,50", 'module: "" is not an id'),
-        ("a,M,pass,1,7,CMA,10,50", 'final_result: "pass" is not one of Distinction, Pass, Fail'),
+        ("a,M,Passed,1,7,CMA,10,50", 'final_result: "Passed" is not one of Distinction, Pass, Fail'),
         ("a,M,Pass,1.5,7,CMA,10,50", 'day: "1.5" is not a whole number from -3660 to 3660'),
         ("a,M,Pass,3661,7,CMA,10,50", 'day: "3661" is not a whole number'),
         ("a,M,Pass,1,7,Exam,10,50", 'type: "Exam" is not one of CMA, TMA'),
         ("a,M,Pass,1,7,CMA,x,50", 'weight: "x" is not a number from 0 to 100'),
         ("a,M,Pass,1,7,CMA,10,101", 'score: "101" is not a number from 0 to 100'),
         ("a,M,Pass,1,7,CMA,10,", 'score: "" is not a number from 0 to 100'),
-        ("a,M,Pass,1,7,CMA,10", "7 fields instead of 8: learner,module"),
-        ("", "the line is empty"),
+        ("a,M,Pass,1,7,CMA,10", "7 fields instead of 8"),
+        ('"a,M,Pass,1,7,CMA,10,50', "a quotation mark is opened and not closed"),
         ("a,N,Pass,2,7,CMA,10,50", "module: differs from the learner's in line 2"),
         ("a,M,Fail,2,7,CMA,10,50", "final_result: differs from the learner's in line 2"),
     ],
@@ -349,8 +349,18 @@ def test_a_bad_line_is_told_and_nothing_is_measured(line, complaint):
     result = backtest_file("-", text=f"{HEADER}\n{ROW}\n{line}\n", status=FAILED)
     told = result.stderr.splitlines()
     assert told[0].startswith("standard input:3: " + complaint), told
-    assert told[1] == "mastery-ctl backtest: 1 bad line: nothing is measured"
+    assert told[1] == "mastery-ctl backtest: 1 error: nothing is measured"
     assert len(told) == 2 and result.stdout == ""
+
+
+def test_it_reads_what_spreadsheets_write(learners):
+    """The same file with semicolons, quotes, decimal commas, CRLF, another order and a blank line at its end."""
+    names = HEADER.split(",")[::-1]
+    lines = [";".join(f'" {name.upper()} "' for name in names)]
+    for row in (row for rows in learners.values() for row in rows):
+        lines.append(";".join(row[name].replace(".", ",").upper() for name in names))
+    text = "\ufeff" + "\r\n".join([*lines, "", ""])
+    assert json.loads(backtest_file("-", "--json", text=text).stdout)["results"]
 
 
 def test_a_file_that_cannot_be_read_or_has_nothing_is_told(tmp_path):

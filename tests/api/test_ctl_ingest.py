@@ -59,6 +59,7 @@ class StandIn:
                 with stand_in.lock:
                     status, headers = stand_in.responses.pop(0) if stand_in.responses else (202, {})
                     stand_in.seen.append((json.loads(body)["event_id"], status))
+                    stand_in.bodies.append(body)
                 self.send_response(status)
                 for name, value in {"Content-Length": "2", **headers}.items():
                     self.send_header(name, value)
@@ -68,7 +69,7 @@ class StandIn:
             def log_message(self, *_):
                 pass
 
-        self.responses, self.delay, self.seen = list(responses), delay, []
+        self.responses, self.delay, self.seen, self.bodies = list(responses), delay, [], []
         self.lock = threading.Lock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -111,6 +112,37 @@ def test_rejects_are_told_by_line_and_the_rest_goes_on(engine, student, tmp_path
     assert lines[0].startswith("line 2: 400 INVALID_JSON ")
     assert lines[1].startswith("line 4: 400 VALIDATION_ERROR data.score: ")
     assert samples(engine, student) == 3
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_c21_a_byte_order_mark_does_not_cost_the_first_line(engine, student, tmp_path, end):
+    path = tmp_path / "events.jsonl"
+    lines = [json.dumps(event(student=student)) for _ in range(3)]
+    path.write_bytes(("\ufeff" + end.join([*lines, "", ""])).encode())
+    result = send(path, engine.base_url, engine.token("root", "admin"))
+    assert (result.returncode, result.stderr) == (DONE, "")
+    assert result.stdout.startswith("3 accepted, 0 rejected")
+    assert samples(engine, student) == 3
+
+
+def test_a_dry_run_checks_each_line_as_the_engine_does_and_sends_nothing(engine, student, tmp_path):
+    good, old = event(student=student), event(student=student)
+    old["timestamp"] = "2020-01-31T00:00:00Z"
+    bad = event(student=student, score=7)
+    del bad["event_type"]
+    path = tmp_path / "events.jsonl"
+    path.write_text("\ufeff" + "\n".join(["{", json.dumps(good), "", json.dumps(bad), json.dumps(old), "[]"]))
+    result = send(path, engine.base_url, engine.token("root", "admin"), "--dry-run")
+    assert (result.returncode, result.stdout) == (FAILED, "1 valid, 4 invalid; nothing was sent\n")
+    told = [line.split(" ", 3) for line in result.stderr.splitlines()]
+    assert [line[:3] for line in told] == [
+        ["line", "1:", "INVALID_JSON"], ["line", "4:", "VALIDATION_ERROR"],
+        ["line", "5:", "VALIDATION_ERROR"], ["line", "6:", "VALIDATION_ERROR"],
+    ]  # fmt: skip
+    assert "event_type: " in told[1][3] and "timestamp: " in told[2][3] and "body: " in told[3][3]
+    assert engine.admin().get(f"/api/v1/mastery/history/{student}?days=1").json["history"] == []
+    path.write_text(json.dumps(good))
+    assert send(path, None, None, "--dry-run").returncode == DONE, "no engine is needed"
 
 
 def test_standard_input_is_taken(engine, student):

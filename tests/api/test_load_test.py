@@ -46,7 +46,7 @@ def everything_asked():
         return 202 if "batch" in name else 200, {}, ANSWER
 
     for _ in range(5):
-        world.new_student()
+        world.students.append(world.new_name())
     for kind in behaviour.KINDS:
         person = kind(world, call)
         for _ in range(3):
@@ -169,14 +169,44 @@ def test_only_a_refusal_that_says_when_to_come_again_is_graceful(status, has_ret
     assert runner.sums([sample], 1.0)["errors"] == (0 if status == 200 else 1)
 
 
-def test_users_wait_as_long_as_they_are_told(monkeypatch):
+def test_users_wait_as_long_as_they_are_told():
     waited = []
-    monkeypatch.setattr(behaviour.time, "sleep", waited.append)
-    answers = iter([(429, {"Retry-After": "2"}, None), (503, {"Retry-After": "60"}, None), (429, {}, None), (200, {}, None)])
-    probe = behaviour.Probe(behaviour.World(SECRET), lambda *_: next(answers))
+    answers = iter([(429, {"Retry-After": "2"}, None), (503, {"Retry-After": "13"}, None), (429, {}, None), (200, {}, None)])
+    probe = behaviour.Probe(behaviour.World(SECRET), lambda *_: next(answers), waited.append)
     for _ in range(4):
         probe.get("/health")
-    assert waited == [2, behaviour.BACK_OFF_MAX_S, 1]
+    assert waited == [2, 13, 1]
+
+
+def test_what_users_need_is_repeated_until_it_holds():
+    waited, asked, world = [], [], behaviour.World(SECRET)
+    statuses = [429, 503, 0, 502, 200, 200]
+
+    def call(name, method, path, body, headers):
+        asked.append((name, headers.get("Idempotency-Key")))
+        assert world.students == [] or len(asked) > 5, "nobody else may ask about a student without data"
+        return statuses.pop(0), {"Retry-After": "3"}, {"recommendations": []}
+
+    behaviour.Student(world, call, waited.append)
+    assert waited == [3, 3, 1, 1] and len(world.students) == 1
+    assert len(set(asked[:5])) == 1, "the same calculation, whose key makes the repetition safe"
+
+
+def test_what_can_never_hold_is_not_repeated():
+    world = behaviour.World(SECRET)
+    behaviour.Student(world, lambda *_: (401, {}, None), pytest.fail)
+    assert world.students == [] and len(world.names) == 1
+
+
+def test_repeating_ends_with_the_run():
+    world = behaviour.World(SECRET)
+    behaviour.Student(world, lambda *_: (503, {}, None), lambda _: True)
+    assert world.students == []
+
+
+def test_a_deployment_that_refuses_the_load_is_told(engine):
+    result = load(engine.base_url, "--users", 1, "--run-time", "1s", JWT_SECRET="x" * 32)
+    assert result.returncode == 3 and "the load cannot be prepared: POST /api/v1/mastery/calculate is 401" in result.stderr
 
 
 def test_of_so_many_users_most_are_students_and_nobody_is_missing():
@@ -195,7 +225,7 @@ class _Hook:
 
 
 class events:
-    test_start = test_stop = _Hook()
+    test_start = spawning_complete = test_stop = _Hook()
 
 
 def between(low, high):
@@ -231,6 +261,7 @@ class Client:
         return Answer()
 
 
+test_load.world.students.append(test_load.world.new_name())
 users = [value for value in vars(test_load).values() if isinstance(value, type) and getattr(value, "kind", None)]
 assert sum(user.weight for user in users) == 100
 for kind in users:

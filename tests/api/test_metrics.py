@@ -18,6 +18,7 @@ FAMILIES = {
     "cache_misses_total": "counter",
     "dapr_invocations_total": "counter",
     "batch_jobs_total": "counter",
+    "batch_faults_total": "counter",
     "batch_processing_duration_seconds": "histogram",
     "events_processed_total": "counter",
     "circuit_breaker_state": "gauge",

@@ -2,7 +2,8 @@
 """The users of the engine: their kinds, their requests, and how often they send each.
 
 Shared by locust (test_load.py) and by scripts/load, which needs no locust. A user gets the `call` of its
-driver: call(name, method, path, body, headers) -> (status, headers, body as JSON or None).
+driver: call(name, method, path, body, headers) -> (status, headers, body as JSON or None), and its `pause`, which
+waits for some seconds and returns true when the run has ended meanwhile.
 
 Weights are chosen for the limits: at two and a half requests a second from each of 50 users neither a
 token nor the one address from which all come is refused. With 200 users they are.
@@ -16,7 +17,8 @@ from harness.deployment import send_with_retries, token_for
 
 PAUSE_S = (0.2, 0.55)  # between two requests of a user
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
-BACK_OFF_MAX_S = 5
+FIRST_STUDENTS = 10  # that are there before any user
+PASSING = (0, 429, 500, 502, 503, 504)  # statuses after which what prepares the load is repeated
 TOKEN_S = 7200  # longer than the longest run
 
 
@@ -28,20 +30,38 @@ def score():
     return round(random.uniform(0.3, 1), 3)
 
 
+class SetUpFailed(Exception):
+    """The deployment does not let the load be prepared."""
+
+
 class World:
     """Students of this run, and cohorts that its teachers and admins make of them."""
 
     def __init__(self, secret):
         self.secret, self.run = secret, f"load_{uuid.uuid4().hex[:8]}"
-        self.students, self.admins, self.cohorts = [], 0, {}
+        self.names = {}  # of all students, to be erased
+        self.students = []  # those that have data, so that every request about them is right
+        self.admins, self.cohorts = 0, {}
         self.metrics = True  # whether they are open to this address
 
     def token(self, user, role):
         return token_for(self.secret, user, role, TOKEN_S)
 
-    def new_student(self):
-        self.students.append(f"{self.run}_s{len(self.students)}")
-        return self.students[-1]
+    def new_name(self):
+        name = f"{self.run}_s{len(self.names)}"
+        self.names[name] = True
+        return name
+
+    def prepare(self, client):
+        """Makes the first students, repeated until each has data: no user finds none."""
+        for _ in range(FIRST_STUDENTS):
+            body = {"student_id": self.new_name(), "components": SCORES}
+            response = send_with_retries(
+                client, "POST", "/api/v1/mastery/calculate", PASSING, 10, token=self.admin_token(), json=body
+            )
+            if response.status != 200:
+                raise SetUpFailed(f"POST /api/v1/mastery/calculate is {response.status} {response.text[:160]}")
+            self.students.append(body["student_id"])
 
     def admin_token(self):
         """Another one each time: preparations must not use up one user's limit."""
@@ -61,8 +81,13 @@ class World:
         for cohort in list(self.cohorts):
             if self.delete(client, f"/api/v1/cohorts/{cohort}") in (200, 204, 404):
                 del self.cohorts[cohort]
-        left = [s for s in self.students if self.delete(client, f"/api/v1/compliance/student/{s}") != 200]
-        return left + list(self.cohorts)
+        for name in list(self.names):
+            status = self.delete(client, f"/api/v1/compliance/student/{name}")
+            if status == 200:
+                del self.names[name]
+            if status == 0:  # nobody has answered for so long that nobody will
+                break
+        return list(self.names) + list(self.cohorts)
 
 
 class Person:
@@ -70,9 +95,10 @@ class Person:
 
     role = None
     share = 0  # of all users
+    ended = False  # the run has ended while the user waited
 
-    def __init__(self, world, call):
-        self.world, self._call = world, call
+    def __init__(self, world, call, pause=time.sleep):
+        self.world, self._call, self._pause = world, call, pause
         self.name = f"{world.run}_{self.role}{uuid.uuid4().hex[:6]}"
         self.enter()
         self.token = world.token(self.name, self.role)
@@ -93,8 +119,17 @@ class Person:
         headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         status, response_headers, content = self._call(name, method, path, body, headers)
         if status in (429, 503):
-            time.sleep(min(BACK_OFF_MAX_S, float(response_headers.get("Retry-After") or 1)))
+            self.ended = self._pause(float(response_headers.get("Retry-After") or 1))
         return status, content
+
+    def call_until_right(self, *request):
+        """For what the user's later requests need: repeated while a repetition can help, until the run ends."""
+        while True:
+            status, content = self.call(*request)
+            if right(request[0], status) or status not in PASSING or self.ended:
+                return status, content
+            if status not in (429, 503):
+                self.ended = self._pause(1)
 
     def get(self, route, path=None):
         return self.call(f"GET {route}", "GET", path or route)
@@ -107,17 +142,21 @@ class Student(Person):
     role, share = "student", 0.6
 
     def enter(self):
-        self.name, self.recommended = self.world.new_student(), []
+        self.name, self.recommended = self.world.new_name(), []
         self.token = self.world.token(self.name, self.role)
-        self.calculate()
+        if self.call_until_right(*self.calculation())[0] == 200:
+            self.world.students.append(self.name)
         self.adaptive()
 
     def body(self, **more):
         return {"student_id": self.name, **more}
 
+    def calculation(self):
+        path, key = "/api/v1/mastery/calculate", {"Idempotency-Key": uuid.uuid4().hex}
+        return f"POST {path}", "POST", path, self.body(components={name: score() for name in SCORES}), key
+
     def calculate(self):
-        key = {"Idempotency-Key": uuid.uuid4().hex}
-        self.post("/api/v1/mastery/calculate", self.body(components={name: score() for name in SCORES}), key)
+        self.call(*self.calculation())
 
     def query(self):
         self.post("/api/v1/mastery/query", self.body(include_history=random.random() < 0.2))
@@ -241,11 +280,11 @@ class Teacher(Person):
     def enter(self):
         """Makes a class of some of the students."""
         self.cohort = f"{self.name}_class"
-        self.students = self.world.some_students(25) or [self.world.new_student()]
+        self.students = self.world.some_students(25)
         body = {"name": "Load", "teacher_ids": [self.name], "student_ids": self.students}
         self.token = self.world.admin_token()
-        self.call("PUT /api/v1/cohorts/{cohort_id}", "PUT", f"/api/v1/cohorts/{self.cohort}", body)
         self.world.cohorts[self.cohort] = True
+        self.call_until_right("PUT /api/v1/cohorts/{cohort_id}", "PUT", f"/api/v1/cohorts/{self.cohort}", body)
 
     def one(self, **more):
         return {"student_id": random.choice(self.students), **more}
@@ -297,8 +336,7 @@ class Service(Person):
     role, share = "admin", 0.1
 
     def payload(self, **more):
-        known = self.world.students
-        return {"student_id": random.choice(known) if known else self.world.new_student(), **more}
+        return {"student_id": random.choice(self.world.students), **more}
 
     def process(self):
         intent, more = random.choice(
@@ -331,12 +369,11 @@ class Admin(Person):
         self.batches = []
 
     def calculate(self):
-        student = random.choice(self.world.students or [self.world.new_student()])
+        student = random.choice(self.world.students)
         self.post("/api/v1/mastery/calculate", {"student_id": student, "components": SCORES})
 
     def query(self):
-        student = random.choice(self.world.students or [self.world.new_student()])
-        self.post("/api/v1/mastery/query", {"student_id": student})
+        self.post("/api/v1/mastery/query", {"student_id": random.choice(self.world.students)})
 
     def classes(self):
         """A class that is made, read and deleted."""
@@ -382,13 +419,13 @@ class Admin(Person):
 
     def erase(self):
         """Erases a student that it has just made."""
-        student = f"{self.world.run}_e{uuid.uuid4().hex[:8]}"
+        student = self.world.new_name()
         status, _ = self.post("/api/v1/mastery/calculate", {"student_id": student, "components": SCORES})
         if status == 200:
             route = "/api/v1/compliance/student/{student_id}"
             path = route.replace("{student_id}", student)
-            if self.call(f"DELETE {route}", "DELETE", path)[0] != 200:
-                self.world.students.append(student)
+            if self.call(f"DELETE {route}", "DELETE", path)[0] == 200:
+                self.world.names.pop(student, None)
 
     def tasks(self):
         return [

@@ -36,6 +36,18 @@ def verdicts(results):
     ]
 
 
+def print_verdicts(results):
+    """Prints the figures and the limits. Returns whether all hold."""
+    print(
+        f"{results['requests']} requests, {results['requests_per_second']} a second, P50 {results['p50_ms']} ms, "
+        f"P95 {results['p95_ms']} ms, P99 {results['p99_ms']} ms, {results['errors']} errors, {results['statuses']}"
+    )
+    found = verdicts(results)
+    for what, holds, seen in found:
+        print(f"{'ok  ' if holds else 'FAIL'}  {what}: {seen}")
+    return all(holds for _, holds, _ in found)
+
+
 def nice(top):
     """A round number not under top, for the end of an axis."""
     power = 1

@@ -65,7 +65,7 @@ class Run:
         return call
 
     def _user(self, kind):
-        person = kind(self.world, self.caller())
+        person = kind(self.world, self.caller(), self._stop.wait)
         while not self._stop.wait(random.uniform(*PAUSE_S)):
             person.act()
 
@@ -116,19 +116,32 @@ def breakers(url, token):
     return {name: breaker["state"] for name, breaker in found["circuit_breakers"].items()} if found else {}
 
 
-def whole_run(url, world, users, spawn_rate, seconds, recovery_seconds):
-    """The load, then a few users on the same students, to see the recovery: (results, samples, failures)."""
+def prepare(url, world):
+    """What has to be there before the users. SetUpFailed when the deployment does not allow it."""
     world.metrics = bool(breakers(url, world.admin_token()))
-    load = Run(url, world)
-    all_there = load.go(users, spawn_rate, seconds)
-    steady = [sample for sample in load.samples if sample.at >= all_there]
+    world.prepare(Client(url, timeout=TIMEOUT_S))
+
+
+def judged(url, world, users, samples, all_there, seconds, recovery_seconds):
+    """The results of a run of which `samples` are known and all users were there at `all_there`, after a few users
+    on the same students have shown the recovery: (results, failures of the recovery)."""
+    steady = [sample for sample in samples if sample.at >= all_there]
     results = {"url": url, "users": users, **sums(steady, seconds), "breakers": breakers(url, world.admin_token())}
     # Requests sent before all users had started count here, but not in the rate.
-    results["graceful"] = results["graceful"] and all(sample.graceful for sample in load.samples)
+    results["graceful"] = results["graceful"] and all(sample.graceful for sample in samples)
     after = Run(url, world)
     after.go(RECOVERY_USERS, RECOVERY_USERS, recovery_seconds)
     results["recovery"] = sums(after.samples, recovery_seconds)
     results["recovered"] = results["recovery"]["p95_ms"] < 200 and all(
         sample.good or sample.status == 429 for sample in after.samples
     )
-    return results, load.samples, load.failures + after.failures
+    return results, after.failures
+
+
+def whole_run(url, world, users, spawn_rate, seconds, recovery_seconds):
+    """The load, then the recovery: (results, samples, failures)."""
+    prepare(url, world)
+    load = Run(url, world)
+    all_there = load.go(users, spawn_rate, seconds)
+    results, failures = judged(url, world, users, load.samples, all_there, seconds, recovery_seconds)
+    return results, load.samples, load.failures + failures

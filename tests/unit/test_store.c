@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/store/erasure.h"
 #include "tests/unit/fake_redis.h"
 
 void store_tests(void);
@@ -1038,6 +1039,29 @@ static void commands_are_counted_by_kind_and_outcome(void)
     CU_ASSERT_EQUAL(counts.ok[COMMAND_READ] + counts.timeouts[COMMAND_WRITE], 0);
 }
 
+/* Redis replies an error to BGREWRITEAOF while it rewrites already: that is no failed write. */
+static void usual_error_is_counted_as_success(void)
+{
+    struct store_counts counts;
+    struct pipeline pipeline;
+    struct command *command;
+
+    connect_store();
+    store_consume_counts(store, &counts);
+    for (int i = 0; i < 2; i++) {
+        pipeline_init(&pipeline, arena, NULL);
+        command = erasure_cmd_rewrite_aof(&pipeline);
+        submit(&pipeline);
+        CU_ASSERT_TRUE(hears("BGREWRITEAOF"));
+        say(i == 0 ? "-ERR Background append only file rewriting already in progress\r\n"
+                   : "-ERR unknown command 'BGREWRITEAOF'\r\n");
+        CU_ASSERT_FALSE(erasure_parse_aof_rewrite(command));
+    }
+    store_consume_counts(store, &counts);
+    CU_ASSERT_EQUAL(counts.ok[COMMAND_WRITE], 1);
+    CU_ASSERT_EQUAL(counts.errors[COMMAND_WRITE], 1);
+}
+
 /* A process that replies OK to every command. */
 static pid_t serve(void)
 {
@@ -1188,6 +1212,7 @@ void store_tests(void)
     TEST(a_missing_text_is_never_sent_as_an_empty_one);
     TEST(a_command_has_a_largest_size);
     TEST(commands_are_counted_by_kind_and_outcome);
+    TEST(usual_error_is_counted_as_success);
     TEST(a_program_may_wait_for_a_reply);
     TEST(a_burst_waits_here_and_not_in_redis);
     TEST(waiting_here_uses_up_no_time_limit);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads all rows of a gradebook, lets gradebook_columns.c find out what the columns are, and makes
+ * an event of each result. */
+#include "app/ctl/gradebook.h"
+
+#include <stdlib.h>
+
+#include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
+#include "app/base/json_write.h"
+#include "app/ingest/event_input.h"
+
+/* QUESTIONS: questions of a quiz, which give it weight 1. NAME_MAX_BYTES: of a column's name that
+ * become the name of the quiz. */
+enum { QUESTIONS = 10, NAME_MAX_BYTES = 120 };
+
+/* ---- reading ---- */
+
+/* Copies the record's fields to a row, which has one for each column. False after an error. */
+static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row *ret)
+{
+    size_t content = n;
+
+    while (content > book->n && book->csv.fields[content - 1].n == 0)
+        content--;
+    if (content > book->n)
+        return csv_error(&book->csv, book->csv.line, "%zu fields; the header has %zu", content,
+                         book->n);
+    ret->fields = arena_array(book->arena, book->n, sizeof(struct str));
+    if (!ret->fields)
+        return csv_error(&book->csv, book->csv.line, "out of memory");
+    memcpy(ret->fields, book->csv.fields, (n < book->n ? n : book->n) * sizeof(struct str));
+    ret->line = book->csv.line;
+    return true;
+}
+
+/* Reads the header and all rows. False when memory is exhausted. */
+static bool book_read_rows(struct gradebook *book)
+{
+    struct csv_reader *csv = &book->csv;
+    size_t n, room = 1;
+
+    for (size_t i = 0; i < csv->text.n; i++)
+        room += csv->text.p[i] == '\n' || csv->text.p[i] == '\r';
+    book->n = csv_next_record(csv);
+    book->columns = arena_array(book->arena, book->n + 1, sizeof(*book->columns));
+    book->rows = arena_array(book->arena, room, sizeof(*book->rows));
+    if (!book->columns || !book->rows)
+        return false;
+    for (size_t i = 0; i < book->n; i++)
+        book->columns[i].name = csv->fields[i];
+    while (book->n > 0 && (n = csv_next_record(csv)) > 0)
+        book->row_count += row_of_record(book, n, &book->rows[book->row_count]);
+    if (book->n == 0 && csv->errors == 0)
+        (void)csv_error(csv, 1, "the file has no header");
+    return true;
+}
+
+/* ---- rows ---- */
+
+/* Reads the time of a row's results. */
+static void row_check_date(struct gradebook *book, struct gradebook_row *row)
+{
+    struct str name = book->columns[book->date].name, cell = row->fields[book->date];
+    char text[CSV_SHOWN_SIZE];
+    const char *what = NULL;
+
+    if (!gradebook_parse_date(cell, book->options->now_ms, &row->at_ms))
+        what = "is not a date like 2026-01-31 or 31.01.2026";
+    else if (row->at_ms > book->options->now_ms + EVENT_AHEAD_MAX_MS)
+        what = "is in the future";
+    else if (row->at_ms < book->options->now_ms - EVENT_AGE_MAX_MS)
+        what = "is more than 90 days ago, and the engine accepts no such results";
+    if (what)
+        (void)csv_error(&book->csv, row->line, "%.*s: \"%s\" %s", STR_ARG(name),
+                        csv_printable(cell, text), what);
+}
+
+/* Checks the date of --date, which all rows have. */
+static void book_check_date(struct gradebook *book)
+{
+    if (book->at_ms > book->options->now_ms + EVENT_AHEAD_MAX_MS)
+        (void)csv_error(&book->csv, 1, "--date: %s is in the future", book->options->date);
+    else if (book->at_ms < book->options->now_ms - EVENT_AGE_MAX_MS)
+        (void)csv_error(&book->csv, 1,
+                        "--date: %s is more than 90 days ago, and the engine accepts no such "
+                        "results",
+                        book->options->date);
+}
+
+/* For qsort: by student, then time, then line. */
+static int row_compare(const void *a, const void *b)
+{
+    const struct gradebook_row *left = a, *right = b;
+    int order = str_compare(left->student, right->student);
+
+    if (order == 0)
+        order = (left->at_ms > right->at_ms) - (left->at_ms < right->at_ms);
+    return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
+}
+
+/* Reports each further row of a student, or of a student and day, whose results would have the ids
+ * of those before. False when memory is exhausted. */
+static bool book_check_repeated(struct gradebook *book)
+{
+    struct gradebook_row *sorted = arena_array(book->arena, book->row_count, sizeof(*sorted));
+
+    if (!sorted)
+        return false;
+    if (book->row_count > 0)
+        memcpy(sorted, book->rows, book->row_count * sizeof(*sorted));
+    qsort(sorted, book->row_count, sizeof(*sorted), row_compare);
+    for (size_t i = 1; i < book->row_count; i++) {
+        if (sorted[i].student.n > 0 && str_equal(sorted[i].student, sorted[i - 1].student) &&
+            day_of_ms(sorted[i].at_ms) == day_of_ms(sorted[i - 1].at_ms))
+            (void)csv_error(&book->csv, sorted[i].line, "%.*s: the same student%s in line %zu",
+                            STR_ARG(book->columns[book->student].name),
+                            book->date < book->n ? " and date are" : " is", sorted[i - 1].line);
+    }
+    return true;
+}
+
+/* Reads student and time of each row. False when memory is exhausted. */
+static bool book_check_rows(struct gradebook *book)
+{
+    char name[CSV_SHOWN_SIZE];
+
+    (void)csv_printable(book->columns[book->student].name, name);
+    if (book->date == book->n)
+        book_check_date(book);
+    for (size_t i = 0; i < book->row_count; i++) {
+        struct gradebook_row *row = &book->rows[i];
+
+        book->csv.line = row->line;
+        row->at_ms = book->at_ms;
+        if (!csv_parse_id(&book->csv, name, row->fields[book->student], &row->student))
+            row->student = STR("");
+        if (book->date < book->n)
+            row_check_date(book, row);
+    }
+    return book_check_repeated(book);
+}
+
+/* ---- events ---- */
+
+/* Appends a text in lower case and an end mark, so that no two lists of facts give one digest. */
+static void id_add_fact(struct digest *d, struct str fact)
+{
+    for (size_t i = 0; i < fact.n; i++) {
+        char c = fact.p[i];
+
+        if (c >= 'A' && c <= 'Z')
+            c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
+        digest_update(d, (struct str){&c, 1});
+    }
+    digest_update(d, (struct str){"", 1});
+}
+
+/* The id of a result's event. Only a day of the file is part of it: --date may be another one when
+ * the import is repeated. The case of a student's id is part of it, that of names is not. */
+static void event_id(const struct gradebook *book, const struct gradebook_row *row,
+                     const struct gradebook_column *column, char ret[UUID_TEXT_SIZE])
+{
+    unsigned char bytes[DIGEST_SIZE];
+    char day[DAY_TEXT_SIZE] = "";
+    struct digest d;
+
+    if (book->date < book->n)
+        day_print(day_of_ms(row->at_ms), day);
+    digest_init(&d);
+    digest_update(&d, row->student);
+    digest_update(&d, (struct str){"", 1});
+    id_add_fact(&d, str_of(book->options->course));
+    id_add_fact(&d, column->item);
+    id_add_fact(&d, str_of(day));
+    digest_final(&d, bytes);
+    uuid_of_digest(bytes, ret);
+}
+
+/* Writes the members that are the event's data. share in [0,1]. What no gradebook has is
+ * neutral: a quiz of ten questions, a complete exercise of medium difficulty, no time. */
+static void event_write_data(struct jw *w, enum column_role role, struct str name, double share)
+{
+    static const char *const names[] = {[COLUMN_QUIZ] = "quiz_id",
+                                        [COLUMN_EXERCISE] = "exercise_id",
+                                        [COLUMN_LESSON] = "lesson_id",
+                                        [COLUMN_QUALITY] = "submission_id"};
+
+    jw_str(w, names[role], name);
+    if (role == COLUMN_QUIZ) {
+        jw_number(w, "score", share);
+        jw_int(w, "questions_total", QUESTIONS);
+        jw_int(w, "questions_correct", (int64_t)(share * QUESTIONS + 0.5));
+        jw_int(w, "time_spent_seconds", 0);
+    } else if (role == COLUMN_EXERCISE) {
+        jw_text(w, "difficulty", "medium");
+        jw_int(w, "time_spent_seconds", 0);
+        jw_int(w, "completion_rate", 1);
+        jw_number(w, "correctness", share);
+    } else if (role == COLUMN_LESSON) {
+        jw_int(w, "duration_seconds", 0);
+        jw_number(w, "completion_percentage", share * 100);
+    } else {
+        jw_number(w, "code_quality_score", share);
+        jw_number(w, "correctness_score", share);
+        jw_number(w, "efficiency_score", share);
+    }
+}
+
+/* Appends the event of a result. */
+static void event_write(struct gradebook *book, const struct gradebook_row *row,
+                        const struct gradebook_column *column, double share)
+{
+    static const char *const types[] = {[COLUMN_QUIZ] = "quiz.completed",
+                                        [COLUMN_EXERCISE] = "exercise.completed",
+                                        [COLUMN_LESSON] = "lesson.viewed",
+                                        [COLUMN_QUALITY] = "quality.assessed"};
+    struct str item = {column->item.p,
+                       column->item.n < NAME_MAX_BYTES ? column->item.n : NAME_MAX_BYTES};
+    const char *course = book->options->course;
+    struct jw w = {.out = &book->events};
+    char id[UUID_TEXT_SIZE];
+
+    event_id(book, row, column, id);
+    jw_object(&w, NULL);
+    jw_text(&w, "event_id", id);
+    jw_text(&w, "event_type", types[column->role]);
+    jw_str(&w, "student_id", row->student);
+    jw_time(&w, "timestamp", row->at_ms);
+    jw_text(&w, "source", "import");
+    jw_object(&w, "data");
+    event_write_data(
+        &w, column->role,
+        course ? arena_printf(book->arena, "%.*s/%.*s", NAME_MAX_BYTES, course, STR_ARG(item))
+               : item,
+        share);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    buf_char(&book->events, '\n');
+    book->event_names[book->event_count++] =
+        arena_printf(book->arena, "%s:%zu: %.*s", book->csv.name, row->line, STR_ARG(column->name));
+}
+
+/* Reads a cell, and appends its event if it has a result. */
+static void cell_read(struct gradebook *book, const struct gradebook_row *row,
+                      struct gradebook_column *column, struct str cell)
+{
+    char text[CSV_SHOWN_SIZE];
+    double value = 0;
+    enum cell_kind kind = gradebook_parse_cell(&book->csv, cell, &value);
+
+    if (kind == CELL_EMPTY || (kind == CELL_POINTS && column->max <= 0))
+        return; /* columns without a maximum have been reported */
+    if (kind == CELL_POINTS)
+        value /= column->max;
+    if (kind == CELL_INVALID)
+        (void)csv_error(&book->csv, row->line,
+                        "%.*s: \"%s\" is not a result like 8, 8.5, 8/10 or 80 %%",
+                        STR_ARG(column->name), csv_printable(cell, text));
+    else if (value > 1)
+        (void)csv_error(&book->csv, row->line, "%.*s: \"%s\" is more than the maximum%s",
+                        STR_ARG(column->name), csv_printable(cell, text),
+                        kind == CELL_POINTS ? ": say a higher one with --max" : "");
+    else {
+        column->results++;
+        event_write(book, row, column, value);
+    }
+}
+
+/* Makes the events of all results. False when memory is exhausted. */
+static bool book_make_events(struct gradebook *book)
+{
+    size_t cells = 0;
+
+    for (size_t i = 0; i < book->n; i++)
+        cells += book->columns[i].role < COLUMN_IGNORED ? book->row_count : 0;
+    book->event_names = arena_array(book->arena, cells, sizeof(*book->event_names));
+    if (!book->event_names)
+        return false;
+    for (size_t r = 0; r < book->row_count; r++) {
+        for (size_t i = 0; i < book->n; i++) {
+            if (book->columns[i].role < COLUMN_IGNORED)
+                cell_read(book, &book->rows[r], &book->columns[i], book->rows[r].fields[i]);
+        }
+    }
+    return !book->events.failed;
+}
+
+/* Without the columns of students and dates the rows are not read, since each would be wrong. */
+long gradebook_read(struct str text, const char *name, const struct gradebook_options *options,
+                    struct arena *arena, FILE *errors, struct gradebook *ret)
+{
+    *ret = (struct gradebook){.options = options, .arena = arena};
+    buf_init(&ret->events, arena);
+    if (!csv_begin(&ret->csv, text, name, arena, errors) || !book_read_rows(ret))
+        return -1;
+    if (ret->n > 0)
+        gradebook_find_columns(ret);
+    if (ret->student < ret->n && (ret->date < ret->n || ret->at_ms > 0) &&
+        (!book_check_rows(ret) || !book_make_events(ret)))
+        return -1;
+    return csv_end(&ret->csv);
+}
+
+/* ---- the table ---- */
+
+void gradebook_print(const struct gradebook *book, FILE *out)
+{
+    static const char *const names[COLUMN_ROLES] = {
+        [COLUMN_QUIZ] = "quiz",       [COLUMN_EXERCISE] = "exercise", [COLUMN_LESSON] = "lesson",
+        [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignored",   [COLUMN_STUDENT] = "student",
+        [COLUMN_DATE] = "date"};
+    char text[CSV_SHOWN_SIZE], day[DAY_TEXT_SIZE];
+
+    (void)fprintf(out, "%-*s  %-8s  %7s  %7s\n", CSV_SHOWN_MAX, "COLUMN", "IS", "MAXIMUM",
+                  "RESULTS");
+    for (size_t i = 0; i < book->n; i++) {
+        const struct gradebook_column *column = &book->columns[i];
+        bool has_results = column->role < COLUMN_IGNORED;
+
+        (void)fprintf(out, "%-*s  %-8s", CSV_SHOWN_MAX, csv_printable(column->name, text),
+                      names[column->role]);
+        if (has_results && column->max > 0)
+            (void)fprintf(out, "  %7g", column->max);
+        else
+            (void)fprintf(out, "  %7s", has_results ? "in cells" : "");
+        if (has_results)
+            (void)fprintf(out, "  %7zu", column->results);
+        (void)fputc('\n', out);
+    }
+    (void)fprintf(out, "fields separated by %s; %zu students; %zu rows that are no student's\n",
+                  book->csv.separator == '\t'  ? "tabs"
+                  : book->csv.separator == ';' ? "semicolons"
+                                               : "commas",
+                  book->row_count, book->skipped);
+    if (book->date == book->n && book->at_ms > 0) {
+        day_print(day_of_ms(book->at_ms), day);
+        (void)fprintf(out, "all results are of %s\n", day);
+    }
+    if (!book->options->course)
+        (void)fputs("no --course: results of another course with the same names of columns would "
+                    "not count\n",
+                    out);
+}

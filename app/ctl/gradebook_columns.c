@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Finds out what the columns of a gradebook are: what an option says, else what the names of Moodle
+ * and Canvas and common words say, else whether there are numbers in the column. */
+#include "app/ctl/gradebook.h"
+
+/* Values of --column, and their roles. */
+static const char *const role_words[] = {
+    [COLUMN_QUIZ] = "quiz",       [COLUMN_EXERCISE] = "exercise", [COLUMN_LESSON] = "lesson",
+    [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignore",    NULL};
+
+/* Names of the column with the students' ids; the first that is there and has any. */
+static const char *const student_names[] = {
+    "student_id", "student id",   "sis user id",   "id number", "user_id", "user id", "username",
+    "login",      "sis login id", "email address", "email",     "e-mail",  "id",      NULL};
+static const char *const date_names[] = {"date",         "datum",           "day", "submitted",
+                                         "submitted at", "submission date", NULL};
+/* Columns that have numbers and no results. */
+static const char *const ignored_names[] = {"first name",
+                                            "last name",
+                                            "surname",
+                                            "name",
+                                            "student",
+                                            "student name",
+                                            "id",
+                                            "id number",
+                                            "student_id",
+                                            "student id",
+                                            "user_id",
+                                            "user id",
+                                            "sis user id",
+                                            "sis login id",
+                                            "username",
+                                            "login",
+                                            "email",
+                                            "e-mail",
+                                            "email address",
+                                            "root account",
+                                            "section",
+                                            "institution",
+                                            "department",
+                                            "group",
+                                            "class",
+                                            "phone",
+                                            "total",
+                                            "grade",
+                                            "last downloaded from this course",
+                                            NULL};
+/* Ends of the names of sums, which would count results twice, of grades in words, and of remarks.
+ */
+static const char *const ignored_ends[] = {
+    " total",        " current points", " final points", "current score", "final score",
+    "current grade", "final grade",     "(letter)",      "(feedback)",    NULL};
+/* What the beginning of a name says; other results count as quizzes. */
+static const struct {
+    const char *begin;
+    enum column_role role;
+} beginnings[] = {{"assignment:", COLUMN_EXERCISE}, {"workshop:", COLUMN_EXERCISE},
+                  {"exercise", COLUMN_EXERCISE},    {"homework", COLUMN_EXERCISE},
+                  {"lesson:", COLUMN_LESSON},       {"scorm package:", COLUMN_LESSON}};
+/* The first cell of the row with the maxima. */
+static const char *const max_names[] = {
+    "points possible", "maximum", "maximum points", "max", "max points", "out of", NULL};
+
+static bool name_is_in(struct str name, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++) {
+        if (str_equal_nocase(name, str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool name_begins(struct str name, const char *begin)
+{
+    size_t n = strlen(begin);
+
+    return name.n >= n && str_equal_nocase((struct str){name.p, n}, str_of(begin));
+}
+
+static bool name_ends(struct str name, const char *end)
+{
+    size_t n = strlen(end);
+
+    return name.n >= n && str_equal_nocase((struct str){name.p + name.n - n, n}, str_of(end));
+}
+
+/* Cuts what Moodle appends: the kind of grade. */
+static struct str name_item(struct str name)
+{
+    static const char *const ends[] = {"(real)", "(percentage)", NULL};
+
+    for (size_t i = 0; ends[i]; i++) {
+        if (name_ends(name, ends[i]))
+            return str_trim((struct str){name.p, name.n - strlen(ends[i])});
+    }
+    return name;
+}
+
+static bool column_is_called(const struct gradebook_column *column, struct str name)
+{
+    return name.n > 0 &&
+           (str_equal_nocase(column->name, name) || str_equal_nocase(column->item, name));
+}
+
+/* Returns the place of the column; book->n when there is none. */
+static size_t columns_find(const struct gradebook *book, struct str name)
+{
+    for (size_t i = 0; i < book->n; i++) {
+        if (column_is_called(&book->columns[i], name))
+            return i;
+    }
+    return book->n;
+}
+
+static bool column_has_content(const struct gradebook *book, size_t place)
+{
+    for (size_t i = 0; i < book->row_count; i++) {
+        if (book->rows[i].fields[place].n > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Returns the place of the first of these columns that has any content, else of the first one;
+ * book->n: there is none. */
+static size_t columns_find_any(const struct gradebook *book, const char *const *names)
+{
+    size_t first = book->n;
+
+    for (size_t i = 0; names[i]; i++) {
+        size_t place = columns_find(book, str_of(names[i]));
+
+        if (place < book->n && column_has_content(book, place))
+            return place;
+        if (first == book->n)
+            first = place;
+    }
+    return first;
+}
+
+/* ---- rows that are no student's ---- */
+
+/* Takes the maxima of a row; "(read only)" of Canvas and other texts are none. */
+static void columns_take_maxima(struct gradebook *book, const struct gradebook_row *row)
+{
+    double max;
+
+    for (size_t i = 0; i < book->n; i++) {
+        if (gradebook_parse_cell(&book->csv, row->fields[i], &max) == CELL_POINTS && max > 0)
+            book->columns[i].max = max;
+    }
+}
+
+/* True for the row of maxima, whose maxima are taken, and for the rows of Canvas that say how
+ * grades are posted and what its test student has. */
+static bool row_is_no_student(struct gradebook *book, const struct gradebook_row *row)
+{
+    size_t first = 0;
+
+    while (row->fields[first].n == 0) /* records that are empty are not read */
+        first++;
+    if (name_is_in(row->fields[first], max_names)) {
+        columns_take_maxima(book, row);
+        return true;
+    }
+    return str_equal_nocase(row->fields[first], STR("Student, Test")) ||
+           str_equal_nocase(row->fields[first], STR("Manual Posting"));
+}
+
+/* Removes these rows from the list. */
+static void rows_skip(struct gradebook *book)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < book->row_count; i++) {
+        if (row_is_no_student(book, &book->rows[i]))
+            book->skipped++;
+        else
+            book->rows[n++] = book->rows[i];
+    }
+    book->row_count = n;
+}
+
+/* ---- options ---- */
+
+/* Splits NAME=VALUE at its last equals sign. *ret_value is all of it when there is none. Returns
+ * the name, which may be empty. */
+static struct str option_split(struct str option, struct str *ret_value)
+{
+    size_t n = option.n;
+
+    while (n > 0 && option.p[n - 1] != '=')
+        n--;
+    *ret_value = str_trim((struct str){option.p + n, option.n - n});
+    return str_trim((struct str){option.p, n > 0 ? n - 1 : 0});
+}
+
+/* Counts an error when no column has the name that an option says. */
+static bool option_find_column(struct gradebook *book, const char *option, struct str name,
+                               size_t *ret_place)
+{
+    char text[CSV_SHOWN_SIZE];
+
+    *ret_place = columns_find(book, name);
+    return *ret_place < book->n || csv_error(&book->csv, 1, "%s: there is no column \"%s\"", option,
+                                             csv_printable(name, text));
+}
+
+static void options_take_roles(struct gradebook *book)
+{
+    const struct str_list *list = &book->options->roles;
+
+    for (size_t i = 0; i < list->n; i++) {
+        char text[CSV_SHOWN_SIZE];
+        struct str word, name = option_split(list->v[i], &word);
+        size_t role = 0, place;
+
+        while (role_words[role] && !str_equal(word, str_of(role_words[role])))
+            role++;
+        if (!role_words[role]) {
+            (void)csv_error(
+                &book->csv, 1,
+                "--column: \"%s\" is not one of quiz, exercise, lesson, quality, ignore",
+                csv_printable(word, text));
+        } else if (option_find_column(book, "--column", name, &place)) {
+            book->columns[place].role = (enum column_role)role;
+            book->columns[place].is_named = true;
+        }
+    }
+}
+
+/* A maximum with a name counts for each column with that name or item, before the file's own; one
+ * without a name for columns that have none otherwise. */
+static void options_take_maxima(struct gradebook *book)
+{
+    const struct str_list *list = &book->options->maxima;
+
+    for (size_t i = 0; i < list->n; i++) {
+        char text[CSV_SHOWN_SIZE];
+        struct str number, name = option_split(list->v[i], &number);
+        size_t unused_place;
+        double max;
+
+        if (gradebook_parse_cell(&book->csv, number, &max) != CELL_POINTS || max <= 0)
+            (void)csv_error(&book->csv, 1, "--max: \"%s\" is not a number above 0",
+                            csv_printable(number, text));
+        else if (name.n == 0 || option_find_column(book, "--max", name, &unused_place)) {
+            for (size_t c = 0; c < book->n; c++) {
+                if (name.n > 0 ? column_is_called(&book->columns[c], name)
+                               : book->columns[c].max <= 0)
+                    book->columns[c].max = max;
+            }
+        }
+    }
+}
+
+/* ---- columns ---- */
+
+/* What the name says about a column that no option names. */
+static enum column_role column_role_of_name(const struct gradebook_column *column)
+{
+    if (column->name.n == 0 || name_is_in(column->item, ignored_names))
+        return COLUMN_IGNORED;
+    for (size_t i = 0; ignored_ends[i]; i++) {
+        if (name_ends(column->item, ignored_ends[i]))
+            return COLUMN_IGNORED;
+    }
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+        if (name_begins(column->item, beginnings[i].begin))
+            return beginnings[i].role;
+    }
+    return COLUMN_QUIZ;
+}
+
+/* Sets has_plain. Returns whether a cell of the column has a result. */
+static bool column_has_results(struct gradebook *book, size_t place)
+{
+    bool found = false;
+    double unused;
+
+    for (size_t i = 0; i < book->row_count; i++) {
+        enum cell_kind kind =
+            gradebook_parse_cell(&book->csv, book->rows[i].fields[place], &unused);
+
+        book->columns[place].has_plain |= kind == CELL_POINTS;
+        found = found || kind == CELL_POINTS || kind == CELL_SHARE;
+    }
+    return found;
+}
+
+/* Of two columns of the same item, the percentages are used: they need no maximum. */
+static bool column_has_percentages_elsewhere(const struct gradebook *book, size_t place)
+{
+    const struct gradebook_column *column = &book->columns[place];
+
+    for (size_t i = 0; i < book->n; i++) {
+        if (i != place && str_equal_nocase(book->columns[i].item, column->item) &&
+            name_ends(book->columns[i].name, "(percentage)") &&
+            book->columns[i].role < COLUMN_IGNORED)
+            return true;
+    }
+    return false;
+}
+
+/* Reports a column whose results cannot be read: one without a maximum, one with the same name as
+ * an earlier one. */
+static void column_check(struct gradebook *book, size_t place)
+{
+    const struct gradebook_column *column = &book->columns[place];
+    char text[CSV_SHOWN_SIZE];
+
+    (void)csv_printable(column->name, text);
+    if (column->has_plain && column->max <= 0)
+        (void)csv_error(&book->csv, 1,
+                        "%s: the maximum is not known: say --max \"%s=NUMBER\", or "
+                        "--column \"%s=ignore\"",
+                        text, text, text);
+    for (size_t i = 0; i < place; i++) {
+        if (book->columns[i].role < COLUMN_IGNORED &&
+            str_equal_nocase(book->columns[i].item, column->item))
+            (void)csv_error(&book->csv, 1, "%s: two columns have this name", text);
+    }
+}
+
+/* Finds the columns of students and dates. */
+static void columns_find_special(struct gradebook *book)
+{
+    const struct gradebook_options *o = book->options;
+
+    book->student = columns_find_any(book, student_names);
+    if (o->student)
+        (void)option_find_column(book, "--student", str_of(o->student), &book->student);
+    else if (book->student == book->n)
+        (void)csv_error(&book->csv, 1,
+                        "no column has the students' ids: name it with --student COLUMN");
+    book->date = columns_find_any(book, date_names);
+    if (o->date && gradebook_parse_date(str_of(o->date), o->now_ms, &book->at_ms))
+        book->date = book->n;
+    else if (o->date)
+        (void)option_find_column(book, "--date", str_of(o->date), &book->date);
+    else if (book->date == book->n)
+        (void)csv_error(&book->csv, 1,
+                        "the date of the results is not known: say --date 2026-01-31, or --date "
+                        "COLUMN");
+}
+
+void gradebook_find_columns(struct gradebook *book)
+{
+    for (size_t i = 0; i < book->n; i++) {
+        struct gradebook_column *column = &book->columns[i];
+
+        column->item = name_item(column->name);
+        column->role = column_role_of_name(column);
+        column->max = name_ends(column->name, "(percentage)") ? 100 : 0;
+    }
+    rows_skip(book);
+    options_take_roles(book);
+    options_take_maxima(book);
+    columns_find_special(book);
+    for (size_t i = 0; i < book->n; i++) {
+        struct gradebook_column *column = &book->columns[i];
+
+        if (i == book->student || i == book->date)
+            column->role = i == book->student ? COLUMN_STUDENT : COLUMN_DATE;
+        else if ((!column_has_results(book, i) || column_has_percentages_elsewhere(book, i)) &&
+                 !column->is_named)
+            column->role = COLUMN_IGNORED;
+        else if (column->role < COLUMN_IGNORED)
+            column_check(book, i);
+    }
+}

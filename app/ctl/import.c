@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl import: sends the results of a gradebook (gradebook.h) to a running engine, as
+ * mastery-ctl ingest does. Nothing is sent unless the whole file is understood. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "app/base/clock.h"
+#include "app/ctl/gradebook.h"
+#include "app/ctl/upload.h"
+
+struct import_settings {
+    struct upload_settings upload;
+    struct gradebook_options options;
+    const char *file;
+    bool dry_run;
+};
+
+/* Sends the events, as if they were the lines of a file. */
+static enum ctl_exit import_send(const struct subcommand *command, const struct import_settings *s,
+                                 const struct gradebook *book, struct arena *arena)
+{
+    size_t n = book->events.n;
+    /* fmemopen refuses an empty text */
+    struct line_reader lines = {.in = n > 0 ? fmemopen(book->events.p, n, "r") : NULL};
+    struct upload_input input = {
+        .lines = &lines, .name = s->file, .size = (off_t)n, .line_names = book->event_names};
+    enum ctl_exit status;
+
+    if (!lines.in) {
+        subcommand_error(command, "%s: %s", csv_file_name(s->file),
+                         n > 0 ? strerror(errno) : "the file has no results");
+        return CTL_FAILED;
+    }
+    status = upload_run(command, &s->upload, &input, arena);
+    lines_close(&lines);
+    return status;
+}
+
+/* Reads the file, and prints with --dry-run what was understood; otherwise sends the events. */
+static enum ctl_exit import_file(const struct subcommand *command, struct import_settings *s,
+                                 struct arena *arena)
+{
+    const char *name = csv_file_name(s->file);
+    struct gradebook book;
+    struct buf text;
+    int error;
+    long bad;
+
+    buf_init(&text, arena);
+    error = csv_read_file(s->file, &text);
+    if (error != 0) {
+        subcommand_error(command, "%s: %s", name, strerror(error));
+        return CTL_FAILED;
+    }
+    s->options.now_ms = clock_wall_ms();
+    bad = gradebook_read(buf_view(&text), name, &s->options, arena, stderr, &book);
+    if (bad < 0) {
+        subcommand_error(command, "out of memory");
+        return CTL_FAILED;
+    }
+    if (s->dry_run)
+        gradebook_print(&book, stdout);
+    if (bad > 0) {
+        subcommand_error(command, "%ld error%s: nothing is sent", bad, bad == 1 ? "" : "s");
+        return CTL_FAILED;
+    }
+    if (!s->dry_run)
+        return import_send(command, s, &book, arena);
+    (void)printf("%zu results; nothing was sent\n", book.event_count);
+    return CTL_DONE;
+}
+
+static enum ctl_exit import_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
+{
+    struct import_settings s = *(const struct import_settings *)settings;
+
+    if (subcommand_check_url(command, s.upload.url) != CTL_DONE)
+        return CTL_USAGE;
+    return import_file(command, &s, arena);
+}
+
+#define SETTING(member) .offset = offsetof(struct import_settings, member)
+/* clang-format off */
+static const struct option_rule import_options[] = {
+    {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, .required = true, SETTING(file),
+     .description = "the gradebook, a CSV file; - for standard input"},
+    {.name = "dry-run", .type = OPTION_FLAG, SETTING(dry_run),
+     .description = "print what was understood and send nothing"},
+    {.name = "date", .value_name = "DATE|COLUMN", .type = OPTION_TEXT, SETTING(options.date),
+     .description = "day of all results, or the column that has it"},
+    {.name = "student", .value_name = "COLUMN", .type = OPTION_TEXT, SETTING(options.student),
+     .description = "the column with the students' ids"},
+    {.name = "column", .value_name = "NAME=ROLE", .type = OPTION_TEXTS, SETTING(options.roles),
+     .description = "what a column is: quiz, exercise, lesson, quality or ignore"},
+    {.name = "max", .value_name = "[NAME=]N", .type = OPTION_TEXTS, SETTING(options.maxima),
+     .description = "points of a full result in this column, or in all others"},
+    {.name = "course", .value_name = "NAME", .type = OPTION_TEXT, SETTING(options.course),
+     .description = "distinguishes these results from other courses'"},
+    {.name = "url", .value_name = "URL", .type = OPTION_TEXT, SETTING(upload.url),
+     .description = "address of the engine (http://127.0.0.1:8005)"},
+    {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT, SETTING(upload.token),
+     .description = "a token that may send these events; better in MASTERY_TOKEN"},
+    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1,
+     .max = UPLOAD_PARALLEL_MAX, SETTING(upload.parallel),
+     .description = "requests at a time (16)"},
+    {0},
+};
+/* clang-format on */
+
+static const struct import_settings import_defaults = {
+    .upload = {.url = "http://127.0.0.1:8005", .parallel = 16}};
+
+const struct subcommand import_subcommand = {
+    .name = "import",
+    .summary = "Sends the results of a gradebook to a running engine",
+    .description =
+        "\nReads gradebooks as Moodle and Canvas export them and as spreadsheets save them: a row\n"
+        "for each student, a column for each quiz or assignment. Results are written 8, 8.5,\n"
+        "8,5, 8/10 or 80 %; empty cells and - are none. Look at --dry-run first: its table shows\n"
+        "which column counts as what, and all errors by line and column. With an error nothing\n"
+        "is sent. A result that was sent before, in any file, counts once, so the command may be\n"
+        "repeated. Options with NAME may be repeated. Reads no settings but MASTERY_TOKEN.\n",
+    .options = import_options,
+    .default_settings = &import_defaults,
+    .settings_size = sizeof(struct import_settings),
+    .run = import_run,
+};

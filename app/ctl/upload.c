@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* libcurl's "easy" handle is one request, its "multi" handle all of them. Each request has a slot
+ * with its line, which is freed by the line's final response. */
+#include "app/ctl/upload.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "app/ctl/terminal.h"
+#include "app/http/json.h"
+
+enum {
+    RESPONSE_MAX = 16384, /* bytes of a response that are kept */
+    TRIES = 8,            /* requests for one line that gets no response, or 5xx */
+    RETRY_MS = 250,       /* pause before the second request; the pause then doubles */
+    RETRY_MAX_MS = 15000, /* longest pause between two requests for a line */
+    TIMEOUT_S = 30,       /* longest time of one request */
+};
+static const int64_t SAVE_US = 1000000; /* time between two writes of the position */
+
+struct upload;
+
+/* A slot for one line of the file and its request. */
+struct upload_line {
+    struct upload *upload;
+    CURL *easy;                  /* libcurl's handle of the request */
+    char *memory;                /* of the text, allocated by lines_next */
+    size_t size;                 /* bytes of the memory */
+    struct str text;             /* the line */
+    int64_t number;              /* number of the line in the file, from 1 */
+    off_t offset;                /* start of the line in the file, in bytes */
+    int tries;                   /* requests that had no response, or 5xx */
+    int64_t not_before_us;       /* monotonic time before which the line is not sent again */
+    bool is_used;                /* true: the slot has a line without a final response */
+    bool in_flight;              /* true: its request is running */
+    char response[RESPONSE_MAX]; /* start of the response's body */
+    size_t response_n;           /* length of that start in bytes */
+};
+
+/* Everything about one upload: the file, the requests and the counts. */
+struct upload {
+    const struct subcommand *command;
+    const struct upload_settings *settings;
+    const struct upload_input *input;
+    struct line_reader *lines_in;
+    struct arena *arena; /* JSON of one response */
+    bool is_at_end;
+    char *url; /* URL of the route */
+    struct curl_slist *headers;
+    CURLM *multi;
+    struct upload_line lines[UPLOAD_PARALLEL_MAX];
+    int64_t pause_until_us;     /* monotonic time before which no request starts (after 429) */
+    int64_t saved_us;           /* monotonic time when the position was last written */
+    int64_t accepted, rejected; /* numbers of lines */
+    bool aborted;               /* true: no more requests are started */
+};
+
+/* ---- the position in the file ---- */
+
+/* Returns the offset before which every line has its final response: the start of the first line
+ * that has none yet, or the end of the last line read. *ret_number is the number of lines before
+ * it. */
+static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
+{
+    off_t until = s->lines_in->offset;
+
+    *ret_number = s->lines_in->number;
+    for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
+        if (s->lines[i].is_used && s->lines[i].offset < until) {
+            until = s->lines[i].offset;
+            *ret_number = s->lines[i].number - 1;
+        }
+    }
+    return until;
+}
+
+/* Writes the position, which is an offset in bytes and the number of lines before it, to a new file
+ * and renames it, so that the file is always complete. */
+static void upload_save_position(struct upload *s)
+{
+    char path[4096];
+    int64_t number;
+    off_t until = upload_done_until(s, &number);
+    FILE *out;
+
+    if (!s->input->position_path ||
+        snprintf(path, sizeof(path), "%s.new", s->input->position_path) >= (int)sizeof(path))
+        return;
+    out = fopen(path, "we");
+    if (!out)
+        return; /* no error: the next run starts earlier and sends some events again */
+    (void)fprintf(out, "%" PRId64 " %" PRId64 "\n", (int64_t)until, number);
+    if (fclose(out) == 0)
+        (void)rename(path, s->input->position_path);
+}
+
+bool upload_load_position(const struct upload_input *input)
+{
+    struct line_reader *lines = input->lines;
+    char text[64] = "";
+    struct str rest;
+    int64_t offset, number;
+    FILE *in = fopen(input->position_path, "re");
+
+    if (!in)
+        return errno == ENOENT; /* nothing has been done */
+    if (!fgets(text, sizeof(text), in))
+        text[0] = '\0';
+    (void)fclose(in);
+    rest = str_trim(str_of(text));
+    if (!str_to_int64(str_cut(&rest, ' '), 0, input->size, &offset) ||
+        !str_to_int64(rest, 0, INT64_MAX, &number) || fseeko(lines->in, offset, SEEK_SET) != 0)
+        return false;
+    lines->offset = offset;
+    lines->number = number;
+    return true;
+}
+
+/* Draws the progress bar, if the size is known, and saves the position once a second. */
+static void upload_show_progress(struct upload *s)
+{
+    int64_t now_us = clock_monotonic_us(), number;
+    off_t until;
+
+    if (s->input->size == 0)
+        return;
+    until = upload_done_until(s, &number);
+    progress_update((size_t)until, (size_t)s->input->size, "bytes");
+    if (now_us - s->saved_us < SAVE_US)
+        return;
+    s->saved_us = now_us;
+    upload_save_position(s);
+}
+
+/* ---- responses ---- */
+
+/* Returns the member of that name; NULL when there is none, or `object` is no object. */
+static struct json_object *json_member(struct json_object *object, const char *name)
+{
+    struct json_object *found = NULL;
+
+    if (json_object_is_type(object, json_type_object))
+        (void)json_object_object_get_ex(object, name, &found);
+    return found;
+}
+
+/* Prints a text of the response on standard error, with ? in place of all but printable ASCII,
+ * because control characters from a server must not reach the terminal. */
+static void print_printable(struct json_object *text)
+{
+    const char *p = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
+
+    for (; *p; p++)
+        (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stderr);
+}
+
+/* Prints what a line is called in messages. */
+static void upload_print_name(const struct upload *s, const struct upload_line *upload_line)
+{
+    progress_clear();
+    if (s->input->line_names)
+        (void)fprintf(stderr, "%.*s: ", STR_ARG(s->input->line_names[upload_line->number - 1]));
+    else
+        (void)fprintf(stderr, "line %" PRId64 ": ", upload_line->number);
+}
+
+/* Prints why a line was rejected: its name, the HTTP status and, from the response's body, the
+ * code and each wrong field, or the message when no field is named. */
+static void upload_report_rejected(struct upload *s, const struct upload_line *upload_line,
+                                   long status)
+{
+    struct problem not_json = {.code = PROBLEM_NONE};
+    struct json_object *body, *error, *fields;
+
+    arena_reset(s->arena);
+    body = json_parse((struct str){upload_line->response, upload_line->response_n}, s->arena,
+                      &not_json);
+    error = json_member(body, "error");
+    fields = json_member(json_member(error, "details"), "errors");
+    upload_print_name(s, upload_line);
+    (void)fprintf(stderr, "%ld ", status);
+    print_printable(json_member(error, "code"));
+    if (!json_object_is_type(fields, json_type_array)) {
+        (void)fputc(' ', stderr);
+        print_printable(json_member(error, "message"));
+    }
+    for (size_t i = 0; fields && json_object_is_type(fields, json_type_array) &&
+                       i < json_object_array_length(fields);
+         i++) {
+        (void)fputs(i > 0 ? "; " : " ", stderr);
+        print_printable(json_member(json_object_array_get_idx(fields, i), "field"));
+        (void)fputs(": ", stderr);
+        print_printable(json_member(json_object_array_get_idx(fields, i), "message"));
+    }
+    (void)fputc('\n', stderr);
+}
+
+/* Returns the time in the response's header Retry-After, at least one second, in microseconds. */
+static int64_t retry_after_us(const struct upload_line *upload_line)
+{
+    curl_off_t seconds = 0;
+
+    (void)curl_easy_getinfo(upload_line->easy, CURLINFO_RETRY_AFTER, &seconds);
+    return (seconds > 0 ? seconds : 1) * INT64_C(1000000);
+}
+
+/* Sets the time when the line is sent again; the pause doubles after each try, up to RETRY_MAX_MS.
+ * After TRIES tries the whole upload is aborted, because an engine that cannot be reached would
+ * fail every line. */
+static void upload_retry_line(struct upload *s, struct upload_line *upload_line, const char *why)
+{
+    int64_t ms = RETRY_MS;
+
+    for (int i = 0; i < upload_line->tries && ms < RETRY_MAX_MS; i++)
+        ms *= 2;
+    if (++upload_line->tries >= TRIES) {
+        upload_print_name(s, upload_line);
+        (void)fprintf(stderr, "%s\n", why);
+        s->aborted = true;
+        return;
+    }
+    upload_line->not_before_us = clock_monotonic_us() + ms * 1000;
+}
+
+/* Decides what follows from a response. 202: the line is accepted. 429: all lines pause. 5xx or no
+ * response: the line is sent again later. 401: the upload is aborted. Any other status: this line
+ * is rejected. A line that is accepted or rejected frees its slot. */
+static void upload_on_response(struct upload *s, struct upload_line *upload_line, CURLcode failure)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(upload_line->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (failure != CURLE_OK) {
+        upload_retry_line(s, upload_line, curl_easy_strerror(failure));
+    } else if (status == 429) { /* the rate limit counts all lines together */
+        s->pause_until_us = clock_monotonic_us() + retry_after_us(upload_line);
+    } else if (status >= 500) {
+        upload_retry_line(s, upload_line, "the engine keeps failing (5xx)");
+    } else if (status == 401) { /* every other line would be refused too */
+        upload_report_rejected(s, upload_line, status);
+        s->aborted = true;
+    } else {
+        upload_line->is_used = false;
+        if (status == 202)
+            s->accepted++;
+        else
+            s->rejected++;
+        if (status != 202)
+            upload_report_rejected(s, upload_line, status);
+    }
+}
+
+/* ---- sending ---- */
+
+/* Keeps the start of a response's body. libcurl calls it for each piece of size * count bytes;
+ * bytes that do not fit are dropped. Always returns the whole length, so that libcurl goes on. */
+static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
+{
+    struct upload_line *upload_line = own;
+    size_t n = size * count, kept = sizeof(upload_line->response) - upload_line->response_n;
+
+    if (kept > n)
+        kept = n;
+    memcpy(upload_line->response + upload_line->response_n, bytes, kept);
+    upload_line->response_n += kept;
+    return n;
+}
+
+/* Starts the request of a line. Proxies that the environment names are not used. */
+static void upload_send_line(struct upload *s, struct upload_line *upload_line)
+{
+    CURL *easy = upload_line->easy;
+
+    curl_easy_reset(easy);
+    upload_line->response_n = 0;
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, upload_line);
+    (void)curl_easy_setopt(easy, CURLOPT_URL, s->url);
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, s->headers);
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)upload_line->text.n);
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, upload_line->text.p);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, upload_on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, upload_line);
+    upload_line->in_flight = curl_multi_add_handle(s->multi, easy) == CURLM_OK;
+    if (!upload_line->in_flight)
+        s->aborted = true;
+}
+
+/* Reads the next line that is not empty. False at the end of the file and when reading fails; the
+ * latter aborts the upload. */
+static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
+{
+    while (!s->is_at_end) {
+        upload_line->offset = s->lines_in->offset;
+        if (!lines_next(s->lines_in, &upload_line->memory, &upload_line->size,
+                        &upload_line->text)) {
+            s->is_at_end = true;
+            if (ferror(s->lines_in->in)) {
+                subcommand_error(s->command, "%s: %s", s->input->name, strerror(errno));
+                s->aborted = true;
+            }
+            return false;
+        }
+        upload_line->number = s->lines_in->number;
+        if (upload_line->text.n > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Fills each free slot with the next line, and starts the request of each line that is not running
+ * and whose pause is over. */
+static void upload_start_lines(struct upload *s)
+{
+    int64_t now_us = clock_monotonic_us();
+
+    for (int64_t i = 0; i < s->settings->parallel && now_us >= s->pause_until_us && !s->aborted;
+         i++) {
+        struct upload_line *upload_line = &s->lines[i];
+
+        if (!upload_line->is_used) {
+            upload_line->is_used = upload_read_line(s, upload_line);
+            upload_line->tries = 0;
+            upload_line->not_before_us = 0;
+        }
+        if (upload_line->is_used && !upload_line->in_flight && now_us >= upload_line->not_before_us)
+            upload_send_line(s, upload_line);
+    }
+}
+
+/* Removes each finished request from libcurl and processes its response. */
+static void upload_process_finished(struct upload *s)
+{
+    const CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(s->multi, &left))) {
+        struct upload_line *upload_line = NULL;
+        CURLcode result = message->data.result;
+
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &upload_line);
+        (void)curl_multi_remove_handle(s->multi, upload_line->easy);
+        upload_line->in_flight = false;
+        upload_on_response(s, upload_line, result);
+    }
+}
+
+/* True when a request is running or, with in_flight_only false, a line has no final response. */
+static bool upload_has_lines(const struct upload *s, bool in_flight_only)
+{
+    for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
+        if (in_flight_only ? s->lines[i].in_flight : s->lines[i].is_used)
+            return true;
+    }
+    return false;
+}
+
+/* Sends until the file is read and every line has its final response. An aborted upload only waits
+ * for the requests that are running. */
+static void upload_send_all(struct upload *s)
+{
+    int running;
+
+    do {
+        upload_start_lines(s);
+        (void)curl_multi_perform(s->multi, &running);
+        upload_process_finished(s);
+        upload_show_progress(s);
+        (void)curl_multi_poll(s->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
+    } while (s->aborted ? upload_has_lines(s, true /* in flight only */)
+                        : upload_has_lines(s, false /* also lines that wait */) || !s->is_at_end);
+}
+
+/* ---- start and finish ---- */
+
+/* Prepares URL, headers and handles. False when memory is exhausted; upload_release then frees what
+ * was allocated. */
+static bool upload_init(struct upload *s)
+{
+    const char *token = s->settings->token ? s->settings->token : getenv("MASTERY_TOKEN");
+    struct str base = str_of(s->settings->url);
+    char *header = NULL;
+
+    while (base.n > 0 && base.p[base.n - 1] == '/')
+        base.n--;
+    if (asprintf(&s->url, "%.*s/api/v1/mastery/ingest", STR_ARG(base)) < 0 ||
+        asprintf(&header, "Authorization: Bearer %s", token ? token : "") < 0)
+        return false;
+    s->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (s->headers) /* if this fails, the engine responds 401 and the upload is aborted */
+        (void)curl_slist_append(s->headers, header);
+    free(header);
+    s->arena = arena_new(1 << 16, 16 << 20);
+    s->multi = curl_multi_init();
+    for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
+        s->lines[i].upload = s;
+        s->lines[i].easy = i < s->settings->parallel ? curl_easy_init() : NULL;
+        if (i < s->settings->parallel && !s->lines[i].easy)
+            return false;
+    }
+    return s->headers && s->arena && s->multi;
+}
+
+/* Frees what upload_init allocated. After a failure some handles are still
+ * NULL, which all these functions accept. */
+static void upload_release(struct upload *s)
+{
+    for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
+        curl_easy_cleanup(s->lines[i].easy);
+        free(s->lines[i].memory);
+    }
+    (void)curl_multi_cleanup(s->multi);
+    curl_slist_free_all(s->headers);
+    arena_free(s->arena);
+    free(s->url);
+}
+
+/* Prints the summary. The position is saved when the upload was aborted, and removed when it is
+ * complete. */
+static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
+{
+    const char *path = s->input->position_path;
+
+    progress_clear();
+    if (s->aborted)
+        upload_save_position(s);
+    else if (path)
+        (void)unlink(path); /* nothing is left to resume */
+    (void)printf("%" PRId64 " accepted, %" PRId64 " rejected, %.1f s%s\n", s->accepted, s->rejected,
+                 (double)took_us / 1e6,
+                 !s->aborted ? ""
+                 : path      ? "; not finished: continue with --resume"
+                             : "; not finished: repeat the command");
+    if (s->aborted)
+        return CTL_UNAVAILABLE;
+    return s->rejected > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+/* struct upload is in the arena, because it is too big for the stack (UPLOAD_PARALLEL_MAX
+ * responses); it is NULL when out of memory. */
+enum ctl_exit upload_run(const struct subcommand *command, const struct upload_settings *settings,
+                         const struct upload_input *input, struct arena *arena)
+{
+    struct upload *s = arena_zalloc(arena, sizeof(*s));
+    int64_t began_us = clock_monotonic_us();
+    enum ctl_exit status = CTL_FAILED;
+
+    if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        subcommand_error(command, "out of memory");
+        return CTL_FAILED;
+    }
+    s->command = command;
+    s->settings = settings;
+    s->input = input;
+    s->lines_in = input->lines;
+    if (upload_init(s)) {
+        upload_send_all(s);
+        status = upload_finish(s, clock_monotonic_us() - began_us);
+    } else {
+        subcommand_error(command, "out of memory");
+    }
+    upload_release(s);
+    curl_global_cleanup();
+    return status;
+}

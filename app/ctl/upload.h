@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sends learning events, one JSON object a line, to a running engine. Several requests run at the
+ * same time. Rejected lines are reported, and the rest goes on. On 429, on 5xx and without a
+ * response it waits and tries again, and stops when that does not help. A line that is sent twice
+ * does no harm, because the engine counts an event id once. */
+#ifndef CTL_UPLOAD_H
+#define CTL_UPLOAD_H
+
+#include "app/ctl/lines.h"
+#include "app/ctl/subcommand.h"
+
+enum { UPLOAD_PARALLEL_MAX = 64 }; /* requests at the same time */
+
+struct upload_settings {
+    const char *url;   /* of the engine; subcommand_check_url has accepted it */
+    const char *token; /* NULL: the value of MASTERY_TOKEN */
+    int64_t parallel;  /* 1 to UPLOAD_PARALLEL_MAX */
+};
+
+struct upload_input {
+    struct line_reader *lines; /* open; its messages about lines have their numbers */
+    const char *name;          /* of the file, for errors */
+    off_t size;                /* of the file in bytes, for the progress bar; 0: not known */
+    /* File for the position up to which all lines have their final response; NULL: none is kept. */
+    const char *position_path;
+    /* What to call each line in messages, in order; NULL: "line N". */
+    const struct str *line_names;
+};
+
+/* Moves the reader to the position in position_path; without such a file it stays at the start.
+ * False when the content is not a position in this file. */
+bool upload_load_position(const struct upload_input *input);
+/* Sends all lines and prints a summary. Returns CTL_UNAVAILABLE when it stopped early, CTL_FAILED
+ * when a line was rejected. */
+enum ctl_exit upload_run(const struct subcommand *command, const struct upload_settings *settings,
+                         const struct upload_input *input, struct arena *arena);
+
+#endif
