@@ -387,8 +387,8 @@ static const struct rule put_statement[] = RULES(
     OPTIONAL(JSON, "context", "As for POST"), OPTIONAL(TEXT, "timestamp", "As for POST"));
 
 static const struct rule about[] = RULES(
-    FIELD(JSON, "version", "List of the versions of xAPI"),
-    FIELD(JSON, "extensions", "Always empty"));
+    FIELD(TEXTS, "version", "The versions of xAPI"),
+    FIELD(OBJECT, "extensions", "Always empty"));
 
 #define STATEMENTS                                                                                 \
     .pattern = "/api/v1/xapi/statements", .aliases = {"/xapi/statements"},                         \
@@ -412,4 +412,4 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table xapi_routes = {"events", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table xapi_routes = {"events", routes, sizeof(routes) / sizeof(routes[0]), NULL};
