@@ -217,8 +217,8 @@ static void openapi_write_links(const struct route_link *links, struct jw *w)
         (void)snprintf(value, sizeof value, "$response.body#%s", links->value);
         jw_object(w, links->name);
         jw_text(w, "operationId", links->operation);
-        jw_object(w, links->parameter ? "parameters" : "requestBody");
-        jw_text(w, links->parameter ? links->parameter : links->value + 1, value);
+        jw_object(w, "parameters");
+        jw_text(w, links->parameter, value);
         jw_object_end(w);
         jw_object_end(w);
     }

@@ -24,8 +24,7 @@ static void example_write_object(const struct example *e, const char *key, struc
 static void example_write_given(const struct rule *rule, const char *key, const char *choice,
                                 struct jw *w)
 {
-    bool is_text = rule->type == RULE_ID || rule->type == RULE_TEXT || rule->type == RULE_ENUM ||
-                   rule->type == RULE_DAY || rule->type == RULE_TIME;
+    bool is_text = rule->type == RULE_ID || rule->type == RULE_TEXT || rule->type == RULE_ENUM;
     struct str after = str_of(rule->example), before = str_cut(&after, '*');
 
     if (is_text)
@@ -96,12 +95,19 @@ static void example_write_by_type(const struct rule *rule, const char *key, int3
     }
 }
 
-void example_write(const struct rule *rule, const char *key, int32_t today, struct jw *w)
+/* Writes the example of the rule, or one by its type. A date or a time is always of today. */
+static void example_write_any(const struct rule *rule, const char *key, const char *choice,
+                              int32_t today, struct jw *w)
 {
-    if (rule->example)
-        example_write_given(rule, key, NULL, w);
+    if (rule->example && rule->type != RULE_DAY && rule->type != RULE_TIME)
+        example_write_given(rule, key, choice, w);
     else
         example_write_by_type(rule, key, today, w);
+}
+
+void example_write(const struct rule *rule, const char *key, int32_t today, struct jw *w)
+{
+    example_write_any(rule, key, NULL, today, w);
 }
 
 /* Writes one field of an object; the field that selects a form and the form follow the choice. */
@@ -114,10 +120,8 @@ static void example_write_field(const struct example *e, const struct rule *rule
     else if (e->choice && rule->forms && rule->forms->by)
         example_write_object(&(struct example){.fields = e->form->fields, .today = e->today},
                              rule->name, w);
-    else if (rule->example)
-        example_write_given(rule, rule->name, e->choice, w);
     else
-        example_write_by_type(rule, rule->name, e->today, w);
+        example_write_any(rule, rule->name, e->choice, e->today, w);
 }
 
 static void example_write_object(const struct example *e, const char *key, struct jw *w)

@@ -79,11 +79,11 @@ enum route_flag {
     ROUTE_DELIVERY = 1 << 25,
 };
 
-/* A request for which a response has a value. The list ends with an empty one. */
+/* A request for which a response has the value of a parameter. The list ends with an empty one. */
 struct route_link {
     const char *name;      /* name of the link in the document */
     const char *operation; /* name of the route of the request */
-    const char *parameter; /* its parameter that gets the value; NULL: the value is in the body */
+    const char *parameter; /* its parameter that gets the value */
     const char *value;     /* JSON pointer to the value in the response, such as /batch_id */
 };
 

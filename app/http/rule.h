@@ -90,7 +90,8 @@ struct rule {
     struct rule_option option;      /* the fields that come instead of this one */
     const char *schema;             /* name of the schema of `fields`; NULL: it has none */
     const struct rule_forms *forms; /* of a RULE_JSON; NULL: any value */
-    /* Value in the example of the document: as JSON, but a text as it is. A field that is not
+    /* Value in the example of the document: as JSON, but a text as it is; of a day or a time, which
+     * is always today's, any text. A field that is not
      * required is in the example of its object only if this is set. In an object with forms, * is
      * replaced by the choice. NULL: a value is made by the type. */
     const char *example;

@@ -394,11 +394,16 @@ const struct rule batch_submit_rules[] = RULES(
           "URL to which the status is posted when the batch has ended", .nullable = true, .min = 1,
           .max = 2048, .present = offsetof(struct submit, has_callback)));
 
+/* The example of an id of a batch, which a link of the submission's response replaces. */
+#define BATCH_EXAMPLE .example = "00000000000000000000000000000000"
+
 static const struct rule get_rules[] = RULES(
-    PATH_ID("batch_id", batch_input, batch, SUBJECT_GROUP, "The batch, as its submission named it"));
+    PATH_ID("batch_id", batch_input, batch, SUBJECT_GROUP, "The batch, as its submission named it",
+            BATCH_EXAMPLE));
 
 static const struct rule page_rules[] = RULES(
-    PATH_ID("batch_id", batch_page, batch, SUBJECT_GROUP, "The batch"),
+    PATH_ID("batch_id", batch_page, batch, SUBJECT_GROUP, "The batch, as its submission named it",
+            BATCH_EXAMPLE),
     QUERY(INT, "offset", batch_page, offset, "How many to skip", .max = BATCH_STUDENTS_MAX),
     QUERY(INT, "limit", batch_page, limit, "How many to show", .min = 1, .max = BATCH_STUDENTS_MAX,
           .default_value = 100));
@@ -446,12 +451,20 @@ static const struct rule results_response[] = RULES(
     FIELD(INT, "offset", "As requested"),
     FIELD(INT, "limit", "As requested"), SHAPE_CORRELATION);
 
+static const struct route_link batch_links[] = {
+    {"status", "batch-status", "batch_id", "/batch_id"},
+    {"results", "batch-results", "batch_id", "/batch_id"},
+    {"cancel", "batch-cancel", "batch_id", "/batch_id"},
+    {0},
+};
+
 static const struct route routes[] = {
     {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH,
      .aliases = {"/api/v1/analytics/batch/mastery"}, .limit_per_minute = 10, .access = ACCESS_ADMIN,
      .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT |
               ROUTE_SUBMITS_BATCH, .rules = batch_submit_rules, .input_size = sizeof(struct submit),
      .check = submit_check, .handler = batch_submit, .status = 202, .response = submit_response,
+     .links = batch_links,
      .summary = "Computes the mastery of up to 1000 students in the background"},
     {.name = "batch-status", .method = GET, .pattern = BATCH_PATH "/{batch_id}",
      .aliases = {"/api/v1/batch/status/{batch_id}", "/api/v1/analytics/batch/mastery/{batch_id}"},

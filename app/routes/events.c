@@ -320,7 +320,8 @@ static const struct rule envelope[] = RULES(
           .min = 1, .max = REQUEST_TEXT_MAX, .example = "milestone.reached"),
     OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true,
              .example = "student-1"),
-    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true),
+    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true,
+             .example = "today"),
     OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true,
              .example = "{\"milestone_type\":\"streak\",\"milestone_value\":7,"
                         "\"message\":\"Seven days in a row\"}"),

@@ -320,4 +320,4 @@ def test_requests_of_the_contract_are_as_described(document, learner):
         resolver = jsonschema.RefResolver("", document)
         jsonschema.Draft202012Validator(schema, resolver=resolver).validate(body)
         schema = resolve(document, schema)
-        assert request["required"] is bool(schema.get("required") or "oneOf" in schema)
+        assert request["required"] is bool(schema.get("required") or {"oneOf", "anyOf"} & set(schema))

@@ -186,7 +186,6 @@ def test_negative_offset_is_out_of_range_not_malformed(admin):
 )
 def test_null_is_no_object(admin, path):
     response = admin.request("POST", path, body=b"null", headers={"Content-Type": "application/json"})
-    assert_problem(response, 400, "VALIDATION_ERROR")
-    assert response.json["error"]["details"]["errors"] == [
-        {"field": "body", "message": "must be an object"}
-    ]
+    assert response.status == 400
+    [error] = response.json["error"]["details"]["errors"]
+    assert error == {"field": "body", "message": "must be an object"}
