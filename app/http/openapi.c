@@ -10,7 +10,9 @@
 #include <stdio.h>
 
 #include "app/http/openapi_errors.h"
+#include "app/http/openapi_example.h"
 #include "app/http/openapi_headers.h"
+#include "app/http/openapi_objects.h"
 #include "app/http/openapi_schema.h"
 #include "app/http/response.h"
 
@@ -33,9 +35,13 @@ static void openapi_write_security_schemes(struct jw *w)
     jw_object_end(w);
 }
 
-static void openapi_write_components(struct jw *w)
+static void openapi_write_components(const struct route_table *tables, size_t count, struct jw *w)
 {
     jw_object(w, "components");
+    jw_object(w, "schemas");
+    objects_write_components(tables, count, w);
+    errors_write_schema(w);
+    jw_object_end(w);
     errors_write_components(w);
     headers_write_components(w);
     openapi_write_security_schemes(w);
@@ -51,16 +57,22 @@ struct entry {
     const char *pattern; /* such as /api/v1/mastery/history/{student_id} */
     size_t alias;        /* 0: the main pattern; else the number of the alias, from 1 */
     const char *area;    /* tag of the route's table */
+    int32_t today;       /* UTC day of the examples */
 };
 
 /* Writes a parameter of the path or the query, as the rule describes it. */
-static void openapi_write_parameter(const struct rule *rule, struct str name, struct jw *w)
+static void openapi_write_parameter(const struct rule *rule, struct str name, int32_t today,
+                                    struct jw *w)
 {
     jw_object(w, NULL);
     jw_str(w, "name", name);
     jw_text(w, "in", rule->source == IN_PATH ? "path" : "query");
     jw_bool(w, "required", rule->source == IN_PATH || rule->required);
+    if (rule->description)
+        jw_text(w, "description", rule->description);
     schema_write(rule, "schema", SCHEMA_REQUEST, w);
+    if (rule->source == IN_PATH || rule->required || rule->example)
+        example_write(rule, "example", today, w);
     jw_object_end(w);
 }
 
@@ -79,7 +91,8 @@ static void openapi_write_path_parameters(const struct entry *entry, struct jw *
         while (rule && rule->type != RULE_END &&
                !(rule->source == IN_PATH && str_equal(str_of(rule->name), name)))
             rule++;
-        openapi_write_parameter(rule && rule->type != RULE_END ? rule : &any_text, name, w);
+        openapi_write_parameter(rule && rule->type != RULE_END ? rule : &any_text, name,
+                                entry->today, w);
     }
 }
 
@@ -90,86 +103,91 @@ static void openapi_write_parameters(const struct entry *entry, struct jw *w)
     openapi_write_path_parameters(entry, w);
     for (const struct rule *rule = entry->route->rules; rule && rule->type != RULE_END; rule++) {
         if (rule->source == IN_QUERY)
-            openapi_write_parameter(rule, str_of(rule->name), w);
+            openapi_write_parameter(rule, str_of(rule->name), entry->today, w);
     }
     headers_write_request(entry->route, w);
     jw_array_end(w);
 }
 
-/* Writes the members of a schema: of an object by the rules, or of a list of such objects. */
-static void openapi_write_objects(const struct rule *rules, bool many, struct jw *w)
+/* Writes the schema of the body of a request or response: an object by the rules, or a list of
+ * such objects. */
+static void openapi_write_object(const struct route *route, enum schema_side side, bool many,
+                                 struct jw *w)
 {
-    if (many) {
-        jw_text(w, "type", "array");
-        jw_object(w, "items");
+    if (!many) {
+        objects_write_reference(route, side, w);
+        return;
     }
-    jw_text(w, "type", "object");
-    schema_write_fields(rules, SCHEMA_REQUEST, w);
-    if (many)
-        jw_object_end(w);
+    jw_text(w, "type", "array");
+    jw_object(w, "items");
+    objects_write_reference(route, side, w);
+    jw_object_end(w);
 }
 
-/* Writes the schema of the body of a route with ROUTE_RAW_BODY: an object by the rules, or a list
- * of such objects. */
-static void openapi_write_one_or_many(const struct rule *rules, struct jw *w)
+/* Writes a media type of the request body, with an example: one object, a list, or either. */
+static void openapi_write_media(const struct entry *entry, const char *type, bool one, bool many,
+                                struct jw *w)
 {
-    jw_array(w, "anyOf");
-    for (int many = 0; many <= 1; many++) {
-        jw_object(w, NULL);
-        openapi_write_objects(rules, many, w);
-        jw_object_end(w);
+    jw_object(w, type);
+    jw_object(w, "schema");
+    if (one && many) {
+        jw_array(w, "oneOf");
+        for (int i = 0; i < 2; i++) {
+            jw_object(w, NULL);
+            openapi_write_object(entry->route, SCHEMA_REQUEST, /* many */ i == 1, w);
+            jw_object_end(w);
+        }
+        jw_array_end(w);
+    } else {
+        openapi_write_object(entry->route, SCHEMA_REQUEST, many, w);
     }
-    jw_array_end(w);
+    jw_object_end(w);
+    example_write_body(entry->route, /* many */ !one, entry->today, w);
+    jw_object_end(w);
 }
 
 /* Writes the three forms of a body with CloudEvents: one event, a batch, and the data of an event
  * whose attributes are in headers. */
-static void openapi_write_cloudevents(const struct rule *rules, struct jw *w)
+static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
 {
-    static const char *const types[] = {"application/cloudevents+json",
-                                        "application/cloudevents-batch+json", "application/json"};
-    enum { ONE, BATCH, BINARY, FORMS };
-
-    jw_object(w, "content");
-    for (int form = ONE; form < FORMS; form++) {
-        jw_object(w, types[form]);
-        jw_object(w, "schema");
-        if (form == BINARY) {
-            jw_text(w, "type", "object");
-            jw_text(w, "description", "The data alone, with the attributes in ce- headers");
-        } else {
-            openapi_write_objects(rules, form == BATCH, w);
-        }
-        jw_object_end(w);
-        jw_object_end(w);
-    }
+    openapi_write_media(entry, "application/cloudevents+json", true, false, w);
+    openapi_write_media(entry, "application/cloudevents-batch+json", false, true, w);
+    jw_object(w, "application/json");
+    jw_object(w, "schema");
+    jw_text(w, "type", "object");
+    jw_text(w, "description", "The data alone, with the attributes in ce- headers");
+    jw_object_end(w);
     jw_object_end(w);
 }
 
-/* Writes the request body, if the route has rules for one. A body is required when at least one of
- * its fields is required. */
-static void openapi_write_body(const struct route *route, struct jw *w)
+/* Whether the body must be there: when a field is required, or one of several. */
+static bool openapi_requires_body(const struct route *route)
 {
-    bool required = false;
+    bool required = route->payload != NULL;
+    for (const struct rule *rule = route->rules; rule->type != RULE_END; rule++)
+        required |= rule->source == IN_BODY &&
+                    (rule->required || (rule->option.group && !rule->option.may_be_absent));
+    return required;
+}
+
+/* Writes the request body, if the route has rules for one. A body that the handler parses may be a
+ * list of objects if it is posted; PUT is for one. */
+static void openapi_write_body(const struct entry *entry, struct jw *w)
+{
+    const struct route *route = entry->route;
+    bool many = route->flags & ROUTE_RAW_BODY && route->method == POST;
+
     if (!route_has_body(route))
         return;
-    for (const struct rule *rule = route->rules; rule->type != RULE_END; rule++)
-        required |= rule->source == IN_BODY && rule->required;
     jw_object(w, "requestBody");
-    jw_bool(w, "required", required);
-    if (route->flags & ROUTE_CLOUDEVENTS) {
-        openapi_write_cloudevents(route->rules, w);
-        jw_object_end(w);
-        return;
-    }
-    schema_begin_content(route->body_type ? route->body_type : "application/json", w);
-    if (route->flags & ROUTE_RAW_BODY) {
-        openapi_write_one_or_many(route->rules, w);
-    } else {
-        jw_text(w, "type", "object");
-        schema_write_fields(route->rules, SCHEMA_REQUEST, w);
-    }
-    schema_end_content(w);
+    jw_bool(w, "required", openapi_requires_body(route));
+    jw_object(w, "content");
+    if (route->flags & ROUTE_CLOUDEVENTS)
+        openapi_write_cloudevents(entry, w);
+    else
+        openapi_write_media(entry, route->body_type ? route->body_type : "application/json", true,
+                            many, w);
+    jw_object_end(w);
     jw_object_end(w);
 }
 
@@ -179,15 +197,32 @@ static void openapi_write_body(const struct route *route, struct jw *w)
 static void openapi_write_success_schema(const struct route *route, struct jw *w)
 {
     bool is_list = route->flags & ROUTE_LIST_RESPONSE;
-    if (is_list) {
-        jw_text(w, "type", "array");
-        jw_object(w, "items");
+    static const struct rule text = {.type = RULE_TEXT}, texts = {.type = RULE_TEXTS};
+
+    if (!route->response) {
+        schema_write(is_list ? &texts : &text, "schema", SCHEMA_RESPONSE, w);
+        return;
     }
-    jw_text(w, "type", route->response ? "object" : "string");
-    if (route->response)
-        schema_write_fields(route->response, SCHEMA_RESPONSE, w);
-    if (is_list)
+    jw_object(w, "schema");
+    openapi_write_object(route, SCHEMA_RESPONSE, is_list, w);
+    jw_object_end(w);
+}
+
+/* Writes the links of a response: requests for which it has a value. */
+static void openapi_write_links(const struct route_link *links, struct jw *w)
+{
+    jw_object(w, "links");
+    for (; links->name; links++) {
+        char value[64];
+        (void)snprintf(value, sizeof value, "$response.body#%s", links->value);
+        jw_object(w, links->name);
+        jw_text(w, "operationId", links->operation);
+        jw_object(w, "parameters");
+        jw_text(w, links->parameter, value);
         jw_object_end(w);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
 }
 
 /* Writes the response of one successful status: description, headers and, when the response has a
@@ -204,6 +239,8 @@ static void openapi_write_success(const struct route *route, int status, struct 
         openapi_write_success_schema(route, w);
         schema_end_content(w);
     }
+    if (route->links)
+        openapi_write_links(route->links, w);
     jw_object_end(w);
 }
 
@@ -254,23 +291,42 @@ static void openapi_write_limit(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
-/* Writes operationId, summary and, for an alias, a description. An operationId must be unique, so
- * the number of the alias is appended to the name of the route. */
+/* Who may use a route, by its right (auth/access.c). */
+static const char *const access_descriptions[ACCESSES] = {
+    [ACCESS_OPEN] = "Needs no token.",
+    [ACCESS_ANY] = "For everybody with a token.",
+    [ACCESS_ADMIN] = "For admins.",
+    [ACCESS_READ_STUDENT] = "For the student, a teacher of the student, and admins.",
+    [ACCESS_WRITE_STUDENT] = "For the student, a teacher of the student, and admins.",
+    [ACCESS_EXPORT] = "For the student and admins.",
+    [ACCESS_READ_COHORT] = "For a teacher of the cohort, and admins.",
+    [ACCESS_COMPARE_COHORT] = "For the student, a teacher of the cohort, and admins.",
+    [ACCESS_HANDLER] = "Needs a token; the students that the request names decide, as for any "
+                       "other access to their data.",
+};
+
+/* Writes operationId, summary and description. An operationId must be unique, so the number of an
+ * alias is appended to the name of the route. */
 static void openapi_write_names(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
-    char text[256];
+    const char *access = access_descriptions[route->access];
+    char text[512];
+    if (route->flags & ROUTE_SIDECAR_ONLY)
+        access = "For Dapr's sidecar.";
     if (entry->alias == 0) {
         jw_text(w, "operationId", route->name);
     } else {
         (void)snprintf(text, sizeof text, "%s-alias-%zu", route->name, entry->alias);
         jw_text(w, "operationId", text);
-        (void)snprintf(text, sizeof text, "Alias of %s", route->pattern);
-        jw_text(w, "description", text);
         jw_bool(w, "deprecated", false); /* clients may go on using it */
     }
-    if (route->summary)
-        jw_text(w, "summary", route->summary);
+    if (!route->summary)
+        return;
+    jw_text(w, "summary", route->summary);
+    (void)snprintf(text, sizeof text, "%s. %s%s%s", route->summary, access,
+                   entry->alias ? " Alias of " : "", entry->alias ? route->pattern : "");
+    jw_text(w, "description", text);
 }
 
 /* Writes x-listener for a route that clients can reach by the sidecar's listening socket, or from
@@ -305,7 +361,7 @@ static void openapi_write_operation(const struct entry *entry, struct jw *w)
     jw_text(w, NULL, entry->area);
     jw_array_end(w);
     openapi_write_parameters(entry, w);
-    openapi_write_body(route, w);
+    openapi_write_body(entry, w);
     openapi_write_responses(route, w);
     openapi_write_security(route, w);
     openapi_write_limit(route, w);
@@ -329,13 +385,13 @@ static size_t openapi_route_count(const struct route_table *tables, size_t count
 
 /* Adds a document entry for the main pattern of the route and one for each alias. Returns the
  * number of added entries. The array has room for PATTERNS_MAX more entries. */
-static size_t openapi_add_entries(const struct route *route, const char *area,
+static size_t openapi_add_entries(const struct route *route, const char *area, int32_t today,
                                   struct entry *entries)
 {
     size_t n = 0;
-    entries[n++] = (struct entry){route, route->pattern, 0, area};
+    entries[n++] = (struct entry){route, route->pattern, 0, area, today};
     for (; n < PATTERNS_MAX && route->aliases[n - 1]; n++)
-        entries[n] = (struct entry){route, route->aliases[n - 1], n, area};
+        entries[n] = (struct entry){route, route->aliases[n - 1], n, area, today};
     return n;
 }
 
@@ -359,7 +415,8 @@ static void openapi_write_path(const struct entry *entries, size_t count, size_t
 }
 
 /* Collects the entries of all routes, then writes their paths. */
-static void openapi_write_paths(const struct route_table *tables, size_t count, struct jw *w)
+static void openapi_write_paths(const struct route_table *tables, size_t count, int32_t today,
+                                struct jw *w)
 {
     size_t n = 0;
     size_t room = openapi_route_count(tables, count) * PATTERNS_MAX;
@@ -370,7 +427,7 @@ static void openapi_write_paths(const struct route_table *tables, size_t count, 
     }
     for (size_t t = 0; t < count; t++) {
         for (size_t i = 0; i < tables[t].n; i++)
-            n += openapi_add_entries(&tables[t].v[i], tables[t].area, entries + n);
+            n += openapi_add_entries(&tables[t].v[i], tables[t].area, today, entries + n);
     }
     jw_object(w, "paths");
     for (size_t i = 0; i < n; i++)
@@ -389,7 +446,12 @@ static void openapi_write_info(struct jw *w)
             "Scores are in [0,1]; times are RFC 3339 in UTC; unknown fields are ignored. Every "
             "response has X-Request-ID, the client's own if it is 1 to 128 of A-Z a-z 0-9 . _ -, "
             "and traceparent (W3C Trace Context). HEAD is GET without a body. x-rate-limit is for "
-            "one client: one token, or one address without a token.");
+            "one client: one token, or one address without a token. Causes and cures of errors, by "
+            "their codes: [docs/errors.md](docs/errors.md). The examples are for the demo class "
+            "of scripts/run.");
+    jw_object(w, "contact");
+    jw_text(w, "name", "The operators of this installation");
+    jw_object_end(w);
     jw_object(w, "license");
     jw_text(w, "name", "GNU General Public License, version 3 or later");
     jw_text(w, "identifier", "GPL-3.0-or-later");
@@ -417,6 +479,27 @@ static void openapi_write_tags(const struct route_table *tables, size_t count, s
             continue;
         jw_object(w, NULL);
         jw_text(w, "name", tables[t].area);
+        if (tables[t].description)
+            jw_text(w, "description", tables[t].description);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Writes the addresses of the API: where the document came from, and the sidecar's listener. */
+static void openapi_write_servers(struct jw *w)
+{
+    static const struct {
+        const char *url, *description;
+    } servers[] = {
+        {"/", "The public port"},
+        {"http://127.0.0.1:8006", "The listener of Dapr's sidecar (DAPR_PORT), on loopback"},
+    };
+    jw_array(w, "servers");
+    for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++) {
+        jw_object(w, NULL);
+        jw_text(w, "url", servers[i].url);
+        jw_text(w, "description", servers[i].description);
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -424,19 +507,15 @@ static void openapi_write_tags(const struct route_table *tables, size_t count, s
 
 /* Writes the outermost object: version, info, servers, tags, paths and components. The writer w
  * remembers a lack of memory in out->failed, so no step returns anything. */
-void openapi_write(const struct route_table *tables, size_t count, struct buf *out)
+void openapi_write(const struct route_table *tables, size_t count, int32_t today, struct buf *out)
 {
     struct jw w = {.out = out};
     jw_object(&w, NULL);
     jw_text(&w, "openapi", "3.1.0");
     openapi_write_info(&w);
-    jw_array(&w, "servers");
-    jw_object(&w, NULL);
-    jw_text(&w, "url", "/");
-    jw_object_end(&w);
-    jw_array_end(&w);
+    openapi_write_servers(&w);
     openapi_write_tags(tables, count, &w);
-    openapi_write_paths(tables, count, &w);
-    openapi_write_components(&w);
+    openapi_write_paths(tables, count, today, &w);
+    openapi_write_components(tables, count, &w);
     jw_object_end(&w);
 }

@@ -11,7 +11,7 @@
 #define OPENAPI_API_VERSION "1.0.0"
 
 /* Appends the document to out and uses the arena of out for its own memory. When out of
- * memory, out->failed is set. */
-void openapi_write(const struct route_table *tables, size_t count, struct buf *out);
+ * memory, out->failed is set. today: the UTC day of the examples. */
+void openapi_write(const struct route_table *tables, size_t count, int32_t today, struct buf *out);
 
 #endif

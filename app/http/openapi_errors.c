@@ -10,6 +10,9 @@
 #include "app/http/openapi_headers.h"
 #include "app/http/openapi_schema.h"
 
+/* Not "Error", which hides a built-in type in many languages. */
+#define ERROR_SCHEMA "ErrorResponse"
+
 /* ---- Which error a route can respond with ---- */
 
 static bool needs_credentials(const struct route *route)
@@ -104,13 +107,15 @@ static void errors_write_response(const char *key, const struct error_response *
     jw_text(w, "description", response->description);
     headers_write_response(route, problem_status(response->code), w);
     schema_begin_content("application/json", w);
-    jw_text(w, "$ref", "#/components/schemas/Error");
+    jw_object(w, "schema");
+    schema_write_reference(ERROR_SCHEMA, w);
+    jw_object_end(w);
     schema_end_content(w);
     jw_object_end(w);
 }
 
 /* Writes one component for each error response. NULL: without the headers of a single route. */
-static void errors_write_response_components(struct jw *w)
+void errors_write_components(struct jw *w)
 {
     jw_object(w, "responses");
     for (size_t i = 0; i < ERROR_RESPONSES; i++)
@@ -198,13 +203,13 @@ static void errors_write_required(const char *const *names, struct jw *w)
     jw_array_end(w);
 }
 
-/* Writes the schema of the member "error": code, message and details. */
-static void errors_write_body_schema(struct jw *w)
+/* Writes the component of the member "error": code, message and details. */
+static void errors_write_detail_schema(struct jw *w)
 {
     static const char *const required[] = {"code", "message", "details", NULL};
     static const struct rule message = {.type = RULE_TEXT};
     static const struct rule details = {.type = RULE_OBJECT, .fields = details_fields};
-    jw_object(w, "error");
+    jw_object(w, "ErrorDetail");
     jw_text(w, "type", "object");
     jw_object(w, "properties");
     errors_write_code_schema(w);
@@ -216,27 +221,22 @@ static void errors_write_body_schema(struct jw *w)
 }
 
 /* Writes the component of the whole body: success (always false), error and correlation_id. */
-static void errors_write_schema(struct jw *w)
+void errors_write_schema(struct jw *w)
 {
     static const char *const required[] = {"success", "error", "correlation_id", NULL};
     static const struct rule id = {.type = RULE_TEXT, .description = "The request's X-Request-ID"};
-    jw_object(w, "schemas");
-    jw_object(w, "Error");
+    errors_write_detail_schema(w);
+    jw_object(w, ERROR_SCHEMA);
     jw_text(w, "type", "object");
     jw_object(w, "properties");
     jw_object(w, "success");
     jw_bool(w, "const", false);
     jw_object_end(w);
-    errors_write_body_schema(w);
+    jw_object(w, "error");
+    schema_write_reference("ErrorDetail", w);
+    jw_object_end(w);
     schema_write(&id, "correlation_id", SCHEMA_RESPONSE, w);
     jw_object_end(w);
     errors_write_required(required, w);
     jw_object_end(w);
-    jw_object_end(w);
-}
-
-void errors_write_components(struct jw *w)
-{
-    errors_write_schema(w);
-    errors_write_response_components(w);
 }

@@ -7,7 +7,9 @@
 #include "app/base/json_write.h"
 #include "app/http/route.h"
 
-/* Writes the components `schemas` and `responses`. */
+/* Writes the schema that all errors have, as a member of the components `schemas`. */
+void errors_write_schema(struct jw *w);
+/* Writes the components `responses`. */
 void errors_write_components(struct jw *w);
 /* Writes the errors that a route can respond with, each as a member named by its status. The last
  * member, "default", covers all other errors, such as those that nginx makes. */

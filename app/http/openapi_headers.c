@@ -51,7 +51,7 @@ static const struct header headers[] = {
         "body with the same key. /process: used by intents that calculate from components or "
         "submit a batch"),
     REQUEST(ROUTE_XAPI_VERSIONED, "X-Experience-API-Version", RULE_TEXT, .required = true,
-        .description = "1.0 or 1.0.x"),
+        .description = "1.0 or 1.0.x", .example = "1.0.3"),
     CE("ce-id", "id"), CE("ce-source", "source"), CE("ce-specversion", "specversion"),
     CE("ce-type", "type"), CE("ce-subject", "subject"), CE("ce-time", "time"),
     REQUEST(ROUTE_WEBHOOK, "WebHook-Request-Origin", RULE_TEXT, .description =
@@ -111,6 +111,9 @@ static void header_write(const struct header *h, struct jw *w)
         jw_text(w, "in", "header");
     }
     jw_bool(w, "required", h->rule.required);
+    jw_text(w, "description", h->rule.description);
+    if (h->rule.example)
+        jw_text(w, "example", h->rule.example);
     schema_write(&h->rule, "schema", SCHEMA_RESPONSE, w);
     jw_object_end(w);
 }

@@ -5,6 +5,7 @@
 #include "app/http/openapi_schema.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "app/base/ids.h"
 #include "app/http/field.h"
@@ -57,6 +58,12 @@ static void schema_write_list(const struct rule *rule, enum schema_side side, st
 {
     if (rule->type == RULE_IDS)
         jw_bool(w, "uniqueItems", true);
+    if (rule->schema) {
+        jw_object(w, "items");
+        schema_write_reference(rule->schema, w);
+        jw_object_end(w);
+        return;
+    }
     jw_object(w, "items");
     schema_write_type(rule->type == RULE_OBJECTS ? "object" : "string", false, w);
     if (rule->type == RULE_IDS)
@@ -93,6 +100,34 @@ static void schema_write_numbers(const struct rule *rule, struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes references to all forms of a value: it is valid when one of them fits. */
+static void schema_write_forms(const struct rule_forms *forms, bool nullable, struct jw *w)
+{
+    jw_array(w, "anyOf");
+    for (const struct rule_form *form = forms->v; form->name; form++) {
+        jw_object(w, NULL);
+        schema_write_reference(form->name, w);
+        jw_object_end(w);
+    }
+    if (nullable) {
+        jw_object(w, NULL);
+        jw_text(w, "type", "null");
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* Writes a reference to the named schema of an object, which may be null. */
+static void schema_write_named(const struct rule *rule, struct jw *w)
+{
+    const struct rule_form form[] = {{rule->schema, rule->fields, NULL}, {0}};
+    const struct rule_forms forms = {NULL, NULL, form};
+    if (rule->nullable)
+        schema_write_forms(&forms, /* nullable */ true, w);
+    else
+        schema_write_reference(rule->schema, w);
+}
+
 /* For each rule type: the JSON type, the keywords for min and max, and the format; NULL: none. A
  * RULE_JSON has no type, because any value is valid. RULE_NUMBERS has no keywords here, because its
  * bounds are those of the elements. */
@@ -114,6 +149,7 @@ static const struct {
     [RULE_JSON] = {.type = NULL},
     [RULE_MAP] = {.type = "object"},
     [RULE_NUMBERS] = {.type = "array"},
+    [RULE_TEXTS] = {.type = "array"},
 };
 
 /* Writes bounds and format of the value, then what the rule type requires in addition. */
@@ -130,11 +166,24 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
     case RULE_ENUM_SET:
     case RULE_OBJECTS: schema_write_list(rule, side, w); break;
     case RULE_OBJECT:
-        if (rule->fields)
+        if (rule->fields && !rule->schema)
             schema_write_fields(rule->fields, side, w);
         break;
     case RULE_MAP: schema_write_map(rule, side, w); break;
     case RULE_NUMBERS: schema_write_numbers(rule, w); break;
+    case RULE_TEXTS:
+        jw_object(w, "items");
+        jw_text(w, "type", "string");
+        jw_object_end(w);
+        break;
+    case RULE_TEXT:
+        if (rule->choices)
+            schema_write_enum(rule, rule->nullable, w);
+        break;
+    case RULE_JSON:
+        if (rule->forms)
+            schema_write_forms(rule->forms, rule->nullable, w);
+        break;
     default: break;
     }
 }
@@ -161,8 +210,11 @@ static void schema_write_default(const struct rule *rule, struct jw *w)
  * value. */
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
 {
+    bool is_named = rule->type == RULE_OBJECT && rule->schema;
     jw_object(w, key);
-    if (schema_types[rule->type].type)
+    if (is_named)
+        schema_write_named(rule, w);
+    else if (schema_types[rule->type].type)
         schema_write_type(schema_types[rule->type].type, rule->nullable, w);
     schema_write_constraints(rule, side, w);
     if (side == SCHEMA_REQUEST)
@@ -189,16 +241,27 @@ void schema_write_fields(const struct rule *fields, enum schema_side side, struc
     jw_array_end(w);
 }
 
+void schema_write_pointer(const char *key, const char *name, struct jw *w)
+{
+    char target[128];
+    (void)snprintf(target, sizeof target, "#/components/schemas/%s", name);
+    jw_text(w, key, target);
+}
+
+void schema_write_reference(const char *name, struct jw *w)
+{
+    schema_write_pointer("$ref", name, w);
+}
+
 void schema_begin_content(const char *type, struct jw *w)
 {
     jw_object(w, "content");
     jw_object(w, type);
-    jw_object(w, "schema");
 }
 
-/* Closes the three objects that schema_begin_content has opened. */
+/* Closes the media type and "content". */
 void schema_end_content(struct jw *w)
 {
-    for (int i = 0; i < 3; i++)
-        jw_object_end(w);
+    jw_object_end(w);
+    jw_object_end(w);
 }

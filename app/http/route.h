@@ -79,6 +79,14 @@ enum route_flag {
     ROUTE_DELIVERY = 1 << 25,
 };
 
+/* A request for which a response has the value of a parameter. The list ends with an empty one. */
+struct route_link {
+    const char *name;      /* name of the link in the document */
+    const char *operation; /* name of the route of the request */
+    const char *parameter; /* its parameter that gets the value */
+    const char *value;     /* JSON pointer to the value in the response, such as /batch_id */
+};
+
 struct route {
     const char *name; /* unique name in OpenAPI, rate limits and log, such as "mastery-query" */
     enum http_method method;
@@ -99,6 +107,10 @@ struct route {
     const char *response_type;   /* content type of a response that is not JSON; else NULL */
     const char *body_type;       /* content type of a raw body; NULL: application/json */
     const char *summary;         /* one line for the OpenAPI document */
+    /* For that document: the body also has the fields of this form, which the route that handles it
+     * in the end validates. NULL: only those of the rules. */
+    const struct rule_form *payload;
+    const struct route_link *links; /* for that document: what can be done with a response; NULL */
 };
 
 /* Whether at least one rule of the route reads a field from the body. */
@@ -116,6 +128,8 @@ struct route_table {
     const char *area;      /* name of the area, which is its OpenAPI tag */
     const struct route *v; /* array of n routes */
     size_t n;
+    /* one sentence about the area; NULL: an earlier table of the same area has it */
+    const char *description;
 };
 
 #endif

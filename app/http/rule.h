@@ -29,6 +29,7 @@ enum rule_type {
     RULE_MAP,     /* responses only: object with any keys. Its values are objects of `fields`; if
                    * `fields` is one rule without a name, they are of that rule; NULL: numbers */
     RULE_NUMBERS, /* responses only: list of numbers in [min, max] */
+    RULE_TEXTS,   /* responses only: list of texts */
 };
 
 enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
@@ -48,6 +49,29 @@ struct rule_objects {
     size_t n; /* number of objects */
 };
 
+/* A named schema of the OpenAPI document: an object with the fields of one table or two. */
+struct rule_form {
+    const char *name;          /* its name there, such as QuizCompletedData */
+    const struct rule *fields; /* its fields; NULL: another part of the document has the schema */
+    const struct rule *more;   /* further fields, of which none is required here; NULL: none */
+};
+
+/* The forms of a RULE_JSON, whose value the handler checks by the table of one of them. */
+struct rule_forms {
+    const char *by;     /* field of the same object whose value selects the form; NULL: any form */
+    const char *suffix; /* with `by`: an object with this value is named by the value and this */
+    /* With `by`: one for each of the choices of that field, in their order. An empty one ends. */
+    const struct rule_form *v;
+};
+
+/* Fields of which a client sends some instead of others: those of one option out of a group. null
+ * counts as absent in them. */
+struct rule_option {
+    int group;          /* number of the group among the fields of the object, from 1; 0: none */
+    int number;         /* of the option; fields of one option come together */
+    bool may_be_absent; /* of all fields of the option: its fields may be absent, without another */
+};
+
 struct rule {
     const char *name;           /* name of the member or parameter; NULL: see RULE_MAP */
     enum rule_type type;        /* type of the value; RULE_END ends a table */
@@ -62,7 +86,15 @@ struct rule {
     size_t item_size;           /* bytes of one struct of a RULE_OBJECTS */
     size_t offset;              /* offset of the member of the input struct that gets the value */
     size_t present; /* offset of a bool that is set when a valid value was stored; 0: none */
-    const char *description; /* one line for the reader of the OpenAPI document */
+    const char *description;        /* one line for the reader of the OpenAPI document */
+    struct rule_option option;      /* the fields that come instead of this one */
+    const char *schema;             /* name of the schema of `fields`; NULL: it has none */
+    const struct rule_forms *forms; /* of a RULE_JSON; NULL: any value */
+    /* Value in the example of the document: as JSON, but a text as it is; of a day or a time, which
+     * is always today's, any text. A field that is not
+     * required is in the example of its object only if this is set. In an object with forms, * is
+     * replaced by the choice. NULL: a value is made by the type. */
+    const char *example;
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "app/base/ids.h"
 #include "app/http/field.h"
 #include "app/http/json.h"
+#include "app/http/options.h"
 #include "app/http/query.h"
 
 /* 2^53 - 1. A double cannot hold every whole number that is larger. */
@@ -62,14 +63,31 @@ static struct value value_of_json(struct json_object *json)
     return value;
 }
 
+/* Converts a text of digits without needless zeros, with a minus sign before them or without. In a
+ * query 1.0 and 1e1 are no whole numbers, unlike in JSON, which has one type of numbers. A number
+ * above WHOLE_MAX may be inexact or infinite, and is refused later. */
+static bool whole_number_parse(struct str text, double *ret)
+{
+    bool negative = text.n > 0 && text.p[0] == '-';
+    size_t first = negative ? 1 : 0;
+    double number = 0;
+    for (size_t i = first; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+        number = number * 10 + (text.p[i] - '0');
+    }
+    *ret = negative ? -number : number;
+    return text.n == first + 1 || (text.n > first && text.p[first] != '0');
+}
+
 /* Makes a value of a text from the path or the query. The text is converted when the rule wants a
  * number or a boolean. A text that cannot be converted stays of kind TEXT, which parse_int,
  * parse_number and parse_bool refuse. */
 static struct value value_of_text(const struct rule *rule, struct str text)
 {
     struct value value = {.kind = TEXT, .text = text};
-    bool wants_number = rule->type == RULE_INT || rule->type == RULE_NUMBER;
-    if (wants_number && str_to_double(text, &value.number))
+    if ((rule->type == RULE_INT && whole_number_parse(text, &value.number)) ||
+        (rule->type == RULE_NUMBER && str_to_double(text, &value.number)))
         value.kind = NUMBER;
     if (rule->type == RULE_BOOL &&
         (str_equal(text, STR("true")) || str_equal(text, STR("false")))) {
@@ -369,7 +387,8 @@ static void parse_objects(const struct binding *binding, const struct rule *rule
 
 /* ---- Rules ---- */
 
-/* RULE_MAP and RULE_NUMBERS occur in responses only, so their values are stored unchecked. */
+/* RULE_MAP, RULE_NUMBERS and RULE_TEXTS occur in responses only: their values are stored unchecked.
+ */
 static parse_value *const rule_parsers[] = {
     [RULE_ID] = parse_id,         [RULE_TEXT] = parse_text,
     [RULE_ENUM] = parse_enum,     [RULE_BOOL] = parse_bool,
@@ -378,7 +397,7 @@ static parse_value *const rule_parsers[] = {
     [RULE_IDS] = parse_ids,       [RULE_ENUM_SET] = parse_enum_set,
     [RULE_OBJECT] = parse_object, [RULE_OBJECTS] = parse_objects,
     [RULE_JSON] = parse_json,     [RULE_MAP] = parse_json,
-    [RULE_NUMBERS] = parse_json,
+    [RULE_NUMBERS] = parse_json,  [RULE_TEXTS] = parse_json,
 };
 
 static void *input_member(void *input, size_t offset)
@@ -455,6 +474,7 @@ static void bind_object(const struct binding *binding, const struct rule *rules,
         if (rule->source == IN_BODY)
             bind_field(binding, rule, object, field, input);
     }
+    options_check(binding, rules, object, field);
 }
 
 /* Whether one of the rules reads its field from this part of the request. */

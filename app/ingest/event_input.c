@@ -63,14 +63,16 @@ struct quality_data {
 #define OPTIONAL .nullable = true
 #define PRESENT(data, member) .present = offsetof(struct data, member)
 #define REFERENCE(text, data, member, what) \
-    {FIELD(text, RULE_TEXT, data, member, what), REQUIRED, .min = 1, .max = REFERENCE_MAX}
+    {FIELD(text, RULE_TEXT, data, member, what), REQUIRED, .min = 1, .max = REFERENCE_MAX, \
+     .example = "fractions-1"}
 #define SHARE(text, data, member, what) \
     {FIELD(text, RULE_NUMBER, data, member, what), REQUIRED, .max = 1}
 #define SECONDS(text, data, member) \
-    {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = SECONDS_MAX}
+    {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = SECONDS_MAX, \
+     .example = "300"}
 #define TOPICS(data) \
     {FIELD("topic_ids", RULE_IDS, data, topics, "Topics it belongs to"), \
-     OPTIONAL, .max = EVENT_TOPICS_MAX}
+     OPTIONAL, .max = EVENT_TOPICS_MAX, .example = "[\"fractions\"]"}
 
 static const struct rule exercise_rules[] = {
     REFERENCE("exercise_id", exercise_data, id, "The exercise"),
@@ -94,10 +96,10 @@ static const struct rule quiz_rules[] = {
     SHARE("score", quiz_data, q.score, "Share of the points"),
     {FIELD("questions_total", RULE_INT, quiz_data, q.questions_total,
            "Weighs by tens, up to twenty questions"),
-     REQUIRED, .min = 1, .max = COUNT_MAX},
+     REQUIRED, .min = 1, .max = COUNT_MAX, .example = "10"},
     {FIELD("questions_correct", RULE_INT, quiz_data, q.questions_correct,
            "At most questions_total"),
-     REQUIRED, .max = COUNT_MAX},
+     REQUIRED, .max = COUNT_MAX, .example = "8"},
     SECONDS("time_spent_seconds", quiz_data, q.time_spent_seconds),
     TOPICS(quiz_data),
     {FIELD("difficulty", RULE_ENUM, quiz_data, difficulty,
@@ -110,7 +112,7 @@ static const struct rule lesson_rules[] = {
     REFERENCE("lesson_id", lesson_data, id, "The lesson"),
     SECONDS("duration_seconds", lesson_data, duration),
     {FIELD("completion_percentage", RULE_NUMBER, lesson_data, l.completion_percentage, "0 to 100"),
-     REQUIRED, .max = 100},
+     REQUIRED, .max = 100, .example = "100"},
     {0},
 };
 
@@ -118,7 +120,8 @@ static const struct rule rating_rules[] = {
     REFERENCE("content_id", activity_data, reference, "What was rated"),
     {FIELD("content_type", RULE_ENUM, activity_data, content_type, "What it is"),
      REQUIRED, .choices = content_types},
-    {FIELD("rating", RULE_INT, activity_data, rating, "1 to 5"), REQUIRED, .min = 1, .max = 5},
+    {FIELD("rating", RULE_INT, activity_data, rating, "1 to 5"), REQUIRED, .min = 1, .max = 5,
+     .example = "5"},
     {FIELD("helpful", RULE_BOOL, activity_data, helpful, "Whether it helped"), OPTIONAL},
     {FIELD("comment", RULE_TEXT, activity_data, message, "In the student's words"),
      OPTIONAL, .max = MESSAGE_MAX},
@@ -128,9 +131,9 @@ static const struct rule rating_rules[] = {
 static const struct rule milestone_rules[] = {
     REFERENCE("milestone_type", activity_data, reference, "What was reached"),
     {FIELD("milestone_value", RULE_NUMBER, activity_data, value, "0 or more"),
-     REQUIRED, .max = VALUE_MAX},
+     REQUIRED, .max = VALUE_MAX, .example = "7"},
     {FIELD("message", RULE_TEXT, activity_data, message, "For the student"),
-     REQUIRED, .max = MESSAGE_MAX},
+     REQUIRED, .max = MESSAGE_MAX, .example = "Seven days in a row"},
     {0},
 };
 
@@ -145,31 +148,38 @@ static const struct rule quality_rules[] = {
     {0},
 };
 
+/* The rules of each type's data. */
+static const struct rule_form data_forms[EVENT_TYPES + 1] = {
+    [EXERCISE_COMPLETED] = {"ExerciseCompletedData", exercise_rules, NULL},
+    [QUIZ_COMPLETED] = {"QuizCompletedData", quiz_rules, NULL},
+    [LESSON_VIEWED] = {"LessonViewedData", lesson_rules, NULL},
+    [CONTENT_RATED] = {"ContentRatedData", rating_rules, NULL},
+    [MILESTONE_REACHED] = {"MilestoneReachedData", milestone_rules, NULL},
+    [QUALITY_ASSESSED] = {"QualityAssessedData", quality_rules, NULL},
+};
+static const struct rule_forms data_by_type = {"event_type", "Event", data_forms};
+const struct rule_forms event_data_forms = {NULL, NULL, data_forms};
+
 const struct rule event_rules[] = {
     {FIELD("event_id", RULE_TEXT, event_input, event_id,
            "The event's own id: the same one again changes nothing. ASCII's visible characters"),
-     REQUIRED, .min = 8, .max = 64},
+     REQUIRED, .min = 8, .max = 64, .example = "example-*"},
     {FIELD("event_type", RULE_ENUM, event_input, type, "Which of the six"),
      REQUIRED, .choices = event_type_names, PRESENT(event_input, has_type)},
     {FIELD("student_id", RULE_ID, event_input, student,
            "Whom it is about: a student's own id when absent, required of others"),
-     OPTIONAL, PRESENT(event_input, has_student), .subject = SUBJECT_STUDENT},
+     OPTIONAL, PRESENT(event_input, has_student), .subject = SUBJECT_STUDENT,
+     .example = "student-1"},
     {FIELD("timestamp", RULE_TIME, event_input, at_ms,
            "When it happened: at most 90 days ago, at most an hour ahead"),
      REQUIRED, PRESENT(event_input, has_time)},
     {FIELD("source", RULE_TEXT, event_input, source, "Which system saw it"),
      OPTIONAL, .max = REFERENCE_MAX, PRESENT(event_input, has_source)},
     {FIELD("data", RULE_JSON, event_input, data, "What happened, by the type's own fields"),
-     REQUIRED},
+     REQUIRED, .forms = &data_by_type},
     {0},
 };
 /* clang-format on */
-
-const struct rule *const event_data_rules[EVENT_TYPES] = {
-    [EXERCISE_COMPLETED] = exercise_rules, [QUIZ_COMPLETED] = quiz_rules,
-    [LESSON_VIEWED] = lesson_rules,        [CONTENT_RATED] = rating_rules,
-    [MILESTONE_REACHED] = milestone_rules, [QUALITY_ASSESSED] = quality_rules,
-};
 
 /* The data of one event, of any type; the event's type says which member is valid. */
 union event_data {
@@ -247,7 +257,7 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
     event_input_check_id(in, arena, p);
     event_input_check_time(in, now_ms, arena, p);
     if (in->has_type && in->data &&
-        validate_object(event_data_rules[in->type], in->data, STR("data"), arena, data, p) &&
+        validate_object(data_forms[in->type].fields, in->data, STR("data"), arena, data, p) &&
         in->type == QUIZ_COMPLETED && data->quiz.q.questions_correct > data->quiz.q.questions_total)
         problem_field(p, arena, STR("data.questions_correct"), "must be at most questions_total");
     if (p->code != PROBLEM_NONE)

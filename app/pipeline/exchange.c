@@ -110,6 +110,9 @@ bool exchange_read_body(struct exchange *x)
                                          &x->problem);
         else
             problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+        /* json-c represents the value null by NULL, which otherwise means that there is no body */
+        if (!x->body && x->problem.code == PROBLEM_NONE)
+            problem_field(&x->problem, x->arena, STR("body"), "must be an object");
     }
     /* A caller who may still prove an identity by a token in the body gets 401 for a bad body.
      * Other errors of the body are reported to identified callers only. */

@@ -34,20 +34,6 @@ void analytics_fail_field(struct exchange *x, const char *field, const char *mes
         problem_field(&x->problem, x->arena, str_of(field), "%s", message);
 }
 
-/* Adds field errors unless the period is given by two dates in the right order and by nothing
- * else. A field that failed validation gets no second error. */
-static void period_check_dates(struct exchange *x, const struct period *p)
-{
-    if (p->has_days)
-        analytics_fail_field(x, "days", "must not be given together with start_date and end_date");
-    if (!p->has_start)
-        analytics_fail_field(x, "start_date", "is required with end_date");
-    if (!p->has_end)
-        analytics_fail_field(x, "end_date", "is required with start_date");
-    if (p->has_start && p->has_end && p->start > p->end)
-        analytics_fail_field(x, "start_date", "must not be after end_date");
-}
-
 /* Sets the first and the last day of a period that was given by a number of days or not at all, so
  * that the handlers need not know how it was given. Returns false if a field of the request has an
  * error. */
@@ -56,9 +42,9 @@ static bool period_check(struct exchange *x)
     struct period *p = x->input;
     int32_t today = day_of_ms(x->now_ms);
 
-    if (p->has_start || p->has_end) {
-        period_check_dates(x, p);
-    } else {
+    if (p->has_start && p->has_end && p->start > p->end)
+        analytics_fail_field(x, "start_date", "must not be after end_date");
+    if (!p->has_start && !p->has_end) {
         p->end = today;
         p->start = today - (int32_t)(p->has_days ? p->days : DAYS_PRESET) + 1;
     }
@@ -267,18 +253,18 @@ static enum step analytics_config(struct exchange *x)
 /* clang-format off */
 /* The rules of RULE_DAY fields name a `present` member, because every number is a valid day and
  * none could mean "absent". */
-static const struct rule period_rules[] = RULES(
+const struct rule analytics_period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,
           "First UTC day, at most 90 days ago; with end_date, not together with days",
           .nullable = true,
-          .present = offsetof(struct period, has_start)),
+          .present = offsetof(struct period, has_start), .option = {1, 2, false}),
     BODY(DAY, "end_date", period, end, "Last UTC day", .nullable = true,
-          .present = offsetof(struct period, has_end)),
+          .present = offsetof(struct period, has_end), .option = {1, 2, false}),
     BODY(INT, "days", period, days,
           "The last so many UTC days, today included; 30 when no dates are given either",
           .nullable = true, .min = 1, .max = HISTORY_DAYS,
-          .present = offsetof(struct period, has_days)),
+          .present = offsetof(struct period, has_days), .option = {1, 1, true}, .example = "30"),
     BODY(ENUM, "aggregation", period, aggregation,
           "Days as they are, or their means by ISO week or calendar month",
           .choices = aggregation_names));
@@ -294,7 +280,7 @@ static const struct rule period_day[] = RULES(
     FIELD(ENUM, "level", "Level of that score", .choices = shape_levels),
     FIELD(OBJECT, "components",
           "The four components; of a period the mean over the days on which each has evidence",
-          .fields = shape_components),
+          SHAPE_OF_COMPONENTS),
     FIELD(INT, "sample_size", "Events and statements"));
 
 static const struct rule history_response[] = RULES(
@@ -305,7 +291,7 @@ static const struct rule history_response[] = RULES(
     FIELD(INT, "count", "How many entries data has"),
     FIELD(OBJECTS, "data", "Days, weeks or months that have data, oldest first",
           .fields = period_day),
-    FIELD(OBJECT, "statistics", "Of the scores in data", .fields = shape_summary),
+    FIELD(OBJECT, "statistics", "Of the scores in data", SHAPE_OF_SUMMARY),
     FIELD(OBJECT, "metadata", "About the answer", .fields = history_metadata), SHAPE_CORRELATION);
 
 /* The period for which the response was computed. Its number of days includes both the first and
@@ -325,7 +311,7 @@ static const struct rule component_trends[] = RULES(SHAPE_EACH_COMPONENT(COMPONE
 static const struct rule comprehensive_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     FIELD(OBJECT, "period", "The period of this analysis", .fields = period_fields),
-    FIELD(OBJECT, "summary", "Of the scores, by day, week or month", .fields = shape_summary),
+    FIELD(OBJECT, "summary", "Of the scores, by day, week or month", SHAPE_OF_SUMMARY),
     FIELD(ENUM, "trend", "Last less first daily score: over 0.02, under -0.02, or between; "
           "inconsistent when the volatility is over 0.15", .choices = overall_trends),
     FIELD(NUMBER, "volatility", "Sample deviation of the day-to-day differences"),
@@ -361,12 +347,12 @@ static const struct rule config_response[] = RULES(
 static const struct route routes[] = {
     {.name = "analytics-history", .method = POST, .pattern = ANALYTICS "mastery-history",
      .aliases = {ANALYTICS "history"}, .limit_per_minute = 60, .access = ACCESS_READ_STUDENT,
-     .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period),
+     .flags = ROUTE_PERSONAL, .rules = analytics_period_rules, .input_size = sizeof(struct period),
      .check = period_check, .handler = mastery_history, .status = 200, .response = history_response,
      .summary = "A student's scores by day, week or month, and their statistics"},
     {.name = "analytics-comprehensive", .method = POST, .pattern = ANALYTICS "comprehensive",
      .limit_per_minute = 50, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL,
-     .rules = period_rules, .input_size = sizeof(struct period), .check = period_check,
+     .rules = analytics_period_rules, .input_size = sizeof(struct period), .check = period_check,
      .handler = analytics_comprehensive, .status = 200, .response = comprehensive_response,
      .summary = "How a student develops: summary, trend and steadiness"},
     {.name = "analytics-config", .method = GET, .pattern = ANALYTICS "config",
@@ -376,4 +362,5 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table analytics_routes = {"analytics", routes,
-                                             sizeof(routes) / sizeof(routes[0])};
+                                             sizeof(routes) / sizeof(routes[0]),
+                                             "How students develop, and how they compare"};

@@ -83,7 +83,6 @@ struct cohorts {
 };
 
 /* Names of the fields of side A and side B, for field errors. */
-static const char *const list_fields[] = {"cohort_a_student_ids", "cohort_b_student_ids"};
 static const char *const cohort_fields[] = {"cohort_a_id", "cohort_b_id"};
 
 struct cohorts_state {
@@ -94,23 +93,13 @@ struct cohorts_state {
     struct comparison comparison;
 };
 
-/* Checks the input: each side is given either as a list or as a cohort, and the date is one for
- * which snapshots (closing states of days) are kept. Returns false if a field has an error. */
+/* Checks that the date is one for which snapshots (closing states of days) are kept. Returns false
+ * if a field has an error. */
 static bool cohorts_check(struct exchange *x)
 {
     const struct cohorts *in = x->input;
     int32_t today = day_of_ms(x->now_ms);
 
-    for (int i = 0; i < 2; i++) {
-        const struct side *side = &in->sides[i];
-
-        if (side->has_students && side->has_cohort)
-            analytics_fail_field(x, cohort_fields[i],
-                                 "must not be given together with a list of students");
-        else if (!side->has_students && !side->has_cohort &&
-                 !problem_has_field(&x->problem, str_of(cohort_fields[i])))
-            analytics_fail_field(x, list_fields[i], "is required, or the id of a cohort");
-    }
     if (in->at_date && in->date > today)
         analytics_fail_field(x, "comparison_date", "must not lie in the future");
     if (in->at_date && in->date <= today - HISTORY_DAYS)
@@ -356,18 +345,20 @@ static enum step compare_cohorts(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-#define SIDE_RULES(letter, i)                                                                      \
+#define SIDE_RULES(letter, i, students_example, cohort_example)                                   \
     BODY(IDS, "cohort_" letter "_student_ids", cohorts, sides[i].students,                         \
          "The students on this side", .nullable = true, .subject = SUBJECT_STUDENT,                \
          .min = COMPARE_COHORT_MIN, .max = COMPARE_COHORT_MAX,                                     \
-         .present = offsetof(struct cohorts, sides[i].has_students)),                              \
+         .present = offsetof(struct cohorts, sides[i].has_students),                               \
+         .option = {(i) + 1, 1, false}, .example = (students_example)),                            \
     BODY(ID, "cohort_" letter "_id", cohorts, sides[i].cohort,                                     \
          "Instead of a list: a cohort of up to 1000 students", .nullable = true,                   \
-         .subject = SUBJECT_GROUP, .present = offsetof(struct cohorts, sides[i].has_cohort))
+         .subject = SUBJECT_GROUP, .present = offsetof(struct cohorts, sides[i].has_cohort),       \
+         .option = {(i) + 1, 2, false}, .example = (cohort_example))
 
 static const struct rule cohorts_rules[] = RULES(
-    SIDE_RULES("a", 0),
-    SIDE_RULES("b", 1),
+    SIDE_RULES("a", 0, "[\"student-1\",\"student-2\"]", NULL),
+    SIDE_RULES("b", 1, NULL, "demo-class"),
     BODY(DAY, "comparison_date", cohorts, date,
           "Scores as they stood at the close of this UTC day, one of the last 90; absent: now",
           .nullable = true, .present = offsetof(struct cohorts, at_date)),
@@ -383,7 +374,7 @@ static const struct rule test_fields[] = RULES(
           .nullable = true),
     FIELD(NUMBER, "degrees_of_freedom", "By Satterthwaite; null when neither side varies",
           .nullable = true),
-    FIELD(OBJECT, "confidence_interval", "Of mean A less mean B", .fields = shape_interval));
+    FIELD(OBJECT, "confidence_interval", "Of mean A less mean B", SHAPE_OF_INTERVAL));
 
 static const struct rule effect_fields[] = RULES(
     FIELD(TEXT, "name", "hedges_g"),
@@ -413,8 +404,8 @@ static const char *const winners[] = {"cohort_a", "cohort_b", NULL};
 /* The first cohort of the request is side A, the second side B. */
 static const struct rule cohorts_response[] = RULES(
     SHAPE_SUCCESS,
-    FIELD(OBJECT, "cohort_a_stats", "Scores of side A", .fields = shape_summary),
-    FIELD(OBJECT, "cohort_b_stats", "Scores of side B", .fields = shape_summary),
+    FIELD(OBJECT, "cohort_a_stats", "Scores of side A", SHAPE_OF_SUMMARY),
+    FIELD(OBJECT, "cohort_b_stats", "Scores of side B", SHAPE_OF_SUMMARY),
     SHAPE_SCORE("statistical_significance", "p of the test, two-sided"),
     FIELD(OBJECT, "test", "Welch's t-test", .fields = test_fields),
     FIELD(OBJECT, "effect_size", "Hedges' g", .fields = effect_fields),
@@ -436,4 +427,4 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table analytics_cohort_routes = {"analytics", routes,
-                                                    sizeof(routes) / sizeof(routes[0])};
+                                                    sizeof(routes) / sizeof(routes[0]), NULL};

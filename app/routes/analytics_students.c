@@ -358,7 +358,8 @@ static enum step compare_with_cohort(struct exchange *x)
 /* The compared days are the same for all students and end today, in UTC. */
 static const struct rule students_rules[] = RULES(
     BODY(IDS, "student_ids", students, ids, "The students", .required = true,
-          .subject = SUBJECT_STUDENT, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX),
+          .subject = SUBJECT_STUDENT, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX,
+          .example = "[\"student-1\",\"student-2\",\"student-3\"]"),
     BODY(ENUM, "metric", students, metric, "The score, or one component",
           .choices = compare_metrics),
     BODY(INT, "timeframe_days", students, days, "The last so many UTC days, today included",
@@ -446,4 +447,4 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table analytics_student_routes = {"analytics", routes,
-                                                     sizeof(routes) / sizeof(routes[0])};
+                                                     sizeof(routes) / sizeof(routes[0]), NULL};

@@ -91,7 +91,7 @@ static const struct rule log_fields[] = RULES(
     FIELD(TIME, "timestamp",
           "When it was recorded; for counts and late records, details say when it happened"),
     FIELD(BOOL, "success", "False: denied, or failed"),
-    FIELD(JSON, "details", "role, student, count and more"),
+    FIELD(OBJECT, "details", "role, student, count and more"),
     FIELD(TEXT, "correlation_id", "The request's id; of several, the first one's"));
 
 static const struct rule logs_response[] = RULES(
@@ -110,4 +110,5 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table audit_routes = {"audit", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table audit_routes = {"audit", routes, sizeof(routes) / sizeof(routes[0]),
+                                         "Who has accessed which data"};

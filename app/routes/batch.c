@@ -94,20 +94,6 @@ static void submit_check_repeated(struct exchange *x, const struct request *requ
     }
 }
 
-/* Adds a field error unless exactly one of the two lists is given. A list that failed validation
- * counts as given, because it has an error of its own. */
-static void submit_check_one_list(struct exchange *x, const struct submit *in)
-{
-    bool students = in->has_students || problem_has_field(&x->problem, STR("student_ids"));
-    bool requests = in->has_requests || problem_has_field(&x->problem, STR("requests"));
-
-    if (students != requests)
-        return;
-    problem_field(&x->problem, x->arena, STR("student_ids"),
-                  students ? "must not be given together with requests"
-                           : "is required, or requests");
-}
-
 /* Checks what rules cannot express. The callback URL is checked now, and again by the worker
  * before it is called, since its host name may have another address by then. Returns false if a
  * field has an error. */
@@ -117,7 +103,6 @@ static bool submit_check(struct exchange *x)
     const char *refusal =
         in->has_callback ? callback_refusal(&x->engine->config, in->callback_url) : NULL;
 
-    submit_check_one_list(x, in);
     submit_check_weights(x, in->requests.v, in->requests.n);
     if (in->requests.n > 1)
         submit_check_repeated(x, in->requests.v, in->requests.n);
@@ -388,30 +373,37 @@ static enum step batch_results(struct exchange *x)
 static const struct rule request_rules[] = RULES(
     BODY_STUDENT(request),
     BODY(OBJECT, "components", request, components, "As for mastery/calculate", .required = true,
-          .fields = shape_components_input),
+          SHAPE_OF_COMPONENTS_INPUT),
     BODY(OBJECT, "weights", request, weights, "As for mastery/calculate", .nullable = true,
-          .fields = shape_components_input, .present = offsetof(struct request, own_weights)));
+          SHAPE_OF_COMPONENTS_INPUT, .present = offsetof(struct request, own_weights)));
 
-static const struct rule submit_rules[] = RULES(
+const struct rule batch_submit_rules[] = RULES(
     BODY(IDS, "student_ids", submit, students,
           "Students whose result is recomputed from what is stored; this or requests",
           .subject = SUBJECT_STUDENT, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX,
-          .present = offsetof(struct submit, has_students)),
+          .present = offsetof(struct submit, has_students), .option = {1, 1, false},
+          .example = "[\"student-1\",\"student-2\"]"),
     BODY(OBJECTS, "requests", submit, requests,
           "Students whose components are stated, each once; this or student_ids", .nullable = true,
-          .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules,
-          .item_size = sizeof(struct request), .present = offsetof(struct submit, has_requests)),
+          .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules, .schema = "BatchItem",
+          .item_size = sizeof(struct request), .present = offsetof(struct submit, has_requests),
+          .option = {1, 2, false}),
     BODY(ENUM, "priority", submit, priority, "Batches of higher priority are processed more often",
           .default_value = QUEUE_NORMAL, .choices = batch_priority_names),
     BODY(TEXT, "callback_url", submit, callback_url,
           "URL to which the status is posted when the batch has ended", .nullable = true, .min = 1,
           .max = 2048, .present = offsetof(struct submit, has_callback)));
 
+/* The example of an id of a batch, which a link of the submission's response replaces. */
+#define BATCH_EXAMPLE .example = "00000000000000000000000000000000"
+
 static const struct rule get_rules[] = RULES(
-    PATH_ID("batch_id", batch_input, batch, SUBJECT_GROUP, "The batch"));
+    PATH_ID("batch_id", batch_input, batch, SUBJECT_GROUP, "The batch, as its submission named it",
+            BATCH_EXAMPLE));
 
 static const struct rule page_rules[] = RULES(
-    PATH_ID("batch_id", batch_page, batch, SUBJECT_GROUP, "The batch"),
+    PATH_ID("batch_id", batch_page, batch, SUBJECT_GROUP, "The batch, as its submission named it",
+            BATCH_EXAMPLE),
     QUERY(INT, "offset", batch_page, offset, "How many to skip", .max = BATCH_STUDENTS_MAX),
     QUERY(INT, "limit", batch_page, limit, "How many to show", .min = 1, .max = BATCH_STUDENTS_MAX,
           .default_value = 100));
@@ -448,7 +440,7 @@ static const struct rule status_response[] = RULES(
 static const struct rule result_fields[] = RULES(
     SHAPE_STUDENT,
     FIELD(BOOL, "success", "Whether there is a result"),
-    OPTIONAL(OBJECT, "mastery_result", "The result, as stored", .fields = shape_mastery_result),
+    OPTIONAL(OBJECT, "mastery_result", "The result, as stored", SHAPE_OF_MASTERY_RESULT),
     OPTIONAL(TEXT, "error_message", "Why there is none"));
 
 static const struct rule results_response[] = RULES(
@@ -459,12 +451,20 @@ static const struct rule results_response[] = RULES(
     FIELD(INT, "offset", "As requested"),
     FIELD(INT, "limit", "As requested"), SHAPE_CORRELATION);
 
+static const struct route_link batch_links[] = {
+    {"status", "batch-status", "batch_id", "/batch_id"},
+    {"results", "batch-results", "batch_id", "/batch_id"},
+    {"cancel", "batch-cancel", "batch_id", "/batch_id"},
+    {0},
+};
+
 static const struct route routes[] = {
     {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH,
      .aliases = {"/api/v1/analytics/batch/mastery"}, .limit_per_minute = 10, .access = ACCESS_ADMIN,
      .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT |
-              ROUTE_SUBMITS_BATCH, .rules = submit_rules, .input_size = sizeof(struct submit),
+              ROUTE_SUBMITS_BATCH, .rules = batch_submit_rules, .input_size = sizeof(struct submit),
      .check = submit_check, .handler = batch_submit, .status = 202, .response = submit_response,
+     .links = batch_links,
      .summary = "Computes the mastery of up to 1000 students in the background"},
     {.name = "batch-status", .method = GET, .pattern = BATCH_PATH "/{batch_id}",
      .aliases = {"/api/v1/batch/status/{batch_id}", "/api/v1/analytics/batch/mastery/{batch_id}"},
@@ -484,4 +484,5 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table batch_routes = {"batch", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table batch_routes = {"batch", routes, sizeof(routes) / sizeof(routes[0]),
+                                         "Work for many students, in the background"};

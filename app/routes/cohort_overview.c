@@ -260,7 +260,7 @@ static const struct rule overview_levels[] = RULES(
 
 static const struct rule attention_fields[] = RULES(
     FIELD(INT, "rank", "1: needs attention most"),
-    FIELD(JSON, "reasons", "Why: texts for a teacher; may be empty"));
+    FIELD(TEXTS, "reasons", "Why: texts for a teacher; may be empty"));
 
 static const char *const overview_level_names[] = {"novice", "developing", "proficient", "master",
                                                    "none", NULL};
@@ -291,7 +291,7 @@ static const struct rule overview_student[] = RULES(
     OPTIONAL(NUMBER, "predicted_score", "As in predictions/next-week; null without data",
              .nullable = true, .max = 1),
     OPTIONAL(OBJECT, "interval", "Of predicted_score; null without data", .nullable = true,
-             .fields = shape_interval),
+             SHAPE_OF_INTERVAL),
     OPTIONAL(TIME, "last_active", "Time of the latest event or statement; null without data",
              .nullable = true),
     OPTIONAL(OBJECT, "attention", "How much the student needs a teacher's attention",
@@ -305,7 +305,7 @@ static const struct rule overview_response[] = RULES(
     FIELD(INT, "total", "How many students are in it"),
     FIELD(INT, "offset", "As requested"),
     FIELD(OBJECT, "levels", "How many students have each level", .fields = overview_levels),
-    FIELD(OBJECT, "summary", "Of the present scores", .fields = shape_summary),
+    FIELD(OBJECT, "summary", "Of the present scores", SHAPE_OF_SUMMARY),
     FIELD(OBJECTS, "students", "The page, in the order requested", .fields = overview_student),
     FIELD(OBJECTS, "topics", "The cohort's 20 weakest topics, the weakest first",
           .fields = cohort_topic),
@@ -321,4 +321,4 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table cohort_overview_routes = {"cohorts", routes,
-                                                   sizeof(routes) / sizeof(routes[0])};
+                                                   sizeof(routes) / sizeof(routes[0]), NULL};

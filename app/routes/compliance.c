@@ -188,21 +188,23 @@ static enum step consent_status(struct exchange *x)
 /* clang-format off */
 /* Each field has two rules, for the query and for the body. No rule requires it, since one of the
  * two is enough; decision_check does. */
-#define TYPE(FROM)                                                                                 \
+#define TYPE(FROM, sent)                                                                           \
     FROM(ENUM, "consent_type", decision, type,                                                     \
          "Consent to what; required, by the body or by the query", .choices = consent_names,       \
+         .example = (sent),                                                                        \
          .present = offsetof(struct decision, has_type))
-#define GRANTED(FROM)                                                                              \
+#define GRANTED(FROM, sent)                                                                        \
     FROM(BOOL, "granted", decision, granted,                                                       \
-         "Given, or refused; required, by the body or by the query",                               \
+         "Given, or refused; required, by the body or by the query", .example = (sent),            \
          .present = offsetof(struct decision, has_granted))
 
 static const struct rule decision_rules[] =
-    RULES(PATH_STUDENT(decision), TYPE(QUERY), GRANTED(QUERY), TYPE(BODY), GRANTED(BODY));
+    RULES(PATH_STUDENT(decision), TYPE(QUERY, NULL), GRANTED(QUERY, NULL),
+          TYPE(BODY, "research"), GRANTED(BODY, "true"));
 
 /* The fields of consent-withdraw: those of consent-give without `granted`. */
-static const struct rule withdrawal_rules[] = RULES(PATH_STUDENT(decision), TYPE(QUERY),
-     TYPE(BODY));
+static const struct rule withdrawal_rules[] = RULES(PATH_STUDENT(decision),
+    TYPE(QUERY, NULL), TYPE(BODY, "research"));
 static const struct rule status_rules[] = RULES(PATH_STUDENT(student_input));
 
 #define CONSENT_RECORD                                                                             \
@@ -250,4 +252,5 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table compliance_routes = {"compliance", routes,
-                                              sizeof(routes) / sizeof(routes[0])};
+                                              sizeof(routes) / sizeof(routes[0]),
+                                              "Consent, export and erasure of a student's data"};

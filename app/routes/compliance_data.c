@@ -126,12 +126,12 @@ static const struct rule exported[] = RULES(
     FIELD(IDS, "cohorts", "The cohorts the student is in"),
     FIELD(JSON, "consent_records", "All decisions, by type, oldest first"),
     FIELD(OBJECT, "current_mastery", "The present score", .nullable = true,
-          .fields = shape_mastery_result),
+          SHAPE_OF_MASTERY_RESULT),
     FIELD(JSON, "dead_letters", "The events about the student that were given up"),
     FIELD(JSON, "events", "The learning events of the last 90 days"),
     FIELD(JSON, "learning_path", "The latest learning path", .nullable = true),
     FIELD(OBJECTS, "mastery_history", "The last 90 days, oldest first",
-          .fields = shape_history_day),
+          SHAPE_OF_HISTORY_DAY),
     FIELD(JSON, "predictions", "The predictions that were made"),
     FIELD(JSON, "recommendations", "The recommendations, with the feedback"),
     FIELD(JSON, "topics", "As in topics, all of them, with the evidence as of last_event_at"));
@@ -147,7 +147,8 @@ static const struct rule export_response[] = RULES(
 
 static const struct rule erase_rules[] = RULES(
     PATH_STUDENT(erase_input),
-    QUERY(BOOL, "dry_run", erase_input, dry_run, "Only counts, changes nothing"));
+    QUERY(BOOL, "dry_run", erase_input, dry_run, "Only counts, changes nothing",
+          .example = "true"));
 
 static const char *const statuses[] = {"success", "dry_run", NULL};
 
@@ -174,4 +175,4 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table compliance_data_routes = {"compliance", routes,
-                                                   sizeof(routes) / sizeof(routes[0])};
+                                                   sizeof(routes) / sizeof(routes[0]), NULL};

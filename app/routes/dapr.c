@@ -469,21 +469,26 @@ static const struct rule subscriptions[] = RULES(
     FIELD(TEXT, "topic", "The topic of learning events"),
     FIELD(TEXT, "route", "Where its events are to be sent"),
     OPTIONAL(TEXT, "deadLetterTopic", "Topic for dropped events, when configured"),
-    OPTIONAL(JSON, "bulkSubscribe", "How many events one call may hold, when configured"));
+    OPTIONAL(OBJECT, "bulkSubscribe", "How many events one call may hold, when configured"));
 
 static const struct rule no_fields[] = {{0}};
 
 /* Fields for the OpenAPI document only: no rule fills them, because the handler parses the body
  * itself. */
 static const struct rule envelope[] = RULES(
-    FIELD(TEXT, "specversion", "1.0"),
-    FIELD(TEXT, "id", "The event's id, unless data has an event_id"),
-    FIELD(TEXT, "source", "Where the event comes from"),
+    FIELD(TEXT, "specversion", "1.0", .example = "1.0"),
+    FIELD(TEXT, "id", "The event's id, unless data has an event_id", .example = "example-1"),
+    FIELD(TEXT, "source", "Where the event comes from", .example = "/example"),
     FIELD(TEXT, "type",
-          "An event_type of ingest, or com.dapr.event.sent around the body of ingest"),
-    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true),
-    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true),
-    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true),
+          "An event_type of ingest, or com.dapr.event.sent around the body of ingest",
+          .example = "milestone.reached"),
+    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true,
+             .example = "student-1"),
+    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true,
+             .example = "today"),
+    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true,
+             .example = "{\"milestone_type\":\"streak\",\"milestone_value\":7,"
+                        "\"message\":\"Seven days in a row\"}"),
     OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true));
 
 static const char *const statuses[] = {"SUCCESS", "RETRY", "DROP", NULL};
@@ -514,4 +519,5 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table dapr_routes = {"dapr", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table dapr_routes = {"dapr", routes, sizeof(routes) / sizeof(routes[0]),
+                                        "What Dapr's sidecar calls, on its own listener"};

@@ -20,6 +20,8 @@
 #include "app/store/erasure.h"
 
 enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
+/* An attribute can be as long as a body allows. */
+#define REQUEST_TEXT_MAX ((double)(4 << 20))
 
 /* What decides whether the request may write about one of its students. */
 struct student_check {
@@ -305,22 +307,31 @@ static enum step events_handshake(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
+static const char *const specversions[] = {"1.0", NULL};
+
 /* Fields for the OpenAPI document only: the handler parses the body itself. */
 static const struct rule envelope[] = RULES(
-    FIELD(TEXT, "specversion", "1.0"),
-    FIELD(TEXT, "id", "With source it identifies the event, unless data has an event_id"),
-    FIELD(TEXT, "source", "Where the event comes from"),
-    FIELD(TEXT, "type", "An event_type of ingest, or any other around the body of ingest"),
-    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true),
-    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true),
-    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true),
+    FIELD(TEXT, "specversion", "1.0", .choices = specversions),
+    FIELD(TEXT, "id", "With source it identifies the event, unless data has an event_id",
+          .min = 1, .max = REQUEST_TEXT_MAX, .example = "example-1"),
+    FIELD(TEXT, "source", "Where the event comes from", .min = 1, .max = REQUEST_TEXT_MAX,
+          .example = "/example"),
+    FIELD(TEXT, "type", "An event_type of ingest, or any other around the body of ingest",
+          .min = 1, .max = REQUEST_TEXT_MAX, .example = "milestone.reached"),
+    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true,
+             .example = "student-1"),
+    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true,
+             .example = "today"),
+    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true,
+             .example = "{\"milestone_type\":\"streak\",\"milestone_value\":7,"
+                        "\"message\":\"Seven days in a row\"}"),
     OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true));
 
 static const char *const statuses[] = {"accepted", NULL};
 
 static const struct rule publish_response[] = RULES(
     FIELD(ENUM, "status", "Stored, now or before", .choices = statuses),
-    FIELD(JSON, "event_ids", "List of the ids under which the events are recorded, in their order"),
+    FIELD(TEXTS, "event_ids", "The ids under which the events are recorded, in their order"),
     SHAPE_CORRELATION);
 
 #define EVENTS                                                                                     \
@@ -339,4 +350,5 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table events_routes = {"events", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table events_routes = {"events", routes, sizeof(routes) / sizeof(routes[0]),
+                                          NULL};

@@ -91,7 +91,7 @@ static const struct rule ingest_response[] = RULES(
     FIELD(ENUM, "status", "Stored, now or before", .choices = statuses),
     FIELD(TEXT, "event_id", "The event's own id"),
     FIELD(TEXT, "message", "For human readers"),
-    OPTIONAL(JSON, "warnings", "Oddities of a valid event, a sentence each"), SHAPE_CORRELATION);
+    OPTIONAL(TEXTS, "warnings", "Oddities of a valid event, a sentence each"), SHAPE_CORRELATION);
 
 static const struct route routes[] = {
     {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest",
@@ -103,4 +103,6 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table ingest_routes = {"events", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table ingest_routes = {
+    "events", routes, sizeof(routes) / sizeof(routes[0]),
+    "Learning events, from which scores are computed: own form, CloudEvents and xAPI"};

@@ -457,17 +457,17 @@ static const struct rule query_rules[] = RULES(
     BODY(DAY, "date", query, date, "Mastery as it stood at the close of this UTC day; absent: now",
           .nullable = true, .present = offsetof(struct query, at_date)));
 
-static const struct rule calculate_rules[] = RULES(
+const struct rule mastery_calculate_rules[] = RULES(
     BODY_STUDENT(calculate),
     BODY(OBJECT, "components", calculate, components, "The four components as they stand now",
-          .required = true, .fields = shape_components_input),
+          .required = true, SHAPE_OF_COMPONENTS_INPUT),
     BODY(OBJECT, "weights", calculate, weights,
           "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1",
-          .nullable = true, .fields = shape_components_input,
+          .nullable = true, SHAPE_OF_COMPONENTS_INPUT,
           .present = offsetof(struct calculate, own_weights)));
 
 /* Rules for the payload of /api/v1/process when it means a recomputation and has no components. */
-static const struct rule recompute_rules[] = RULES(BODY_STUDENT(calculate));
+const struct rule mastery_recompute_rules[] = RULES(BODY_STUDENT(calculate));
 
 static const struct rule history_rules[] = RULES(
     PATH_STUDENT(history_input),
@@ -481,20 +481,20 @@ static const struct rule query_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     SHAPE_SCORE("mastery_score", "The score"),
     FIELD(ENUM, "level", "Level of the score", .choices = shape_levels),
-    FIELD(OBJECT, "data", "The full result", .fields = shape_mastery_result),
+    FIELD(OBJECT, "data", "The full result", SHAPE_OF_MASTERY_RESULT),
     FIELD(NUMBER, "historical_average", "Mean of the daily scores of the window; null without any",
           .nullable = true, .max = 1),
     FIELD(ENUM, "trend", "Last less first daily score of the window: over 0.02, under -0.02, or "
           "between; null with fewer than two days", .nullable = true, .choices = shape_trends),
     OPTIONAL(OBJECTS, "history", "The days of the window, oldest first, when asked for",
-          .fields = shape_history_day),
+          SHAPE_OF_HISTORY_DAY),
     FIELD(OBJECT, "metadata", "About this answer", .fields = shape_query_metadata));
 
 static const struct rule history_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     FIELD(INT, "days", "The window asked for"),
     FIELD(INT, "history_count", "Days in history"),
-    FIELD(OBJECTS, "history", "Oldest first; empty without data", .fields = shape_history_day),
+    FIELD(OBJECTS, "history", "Oldest first; empty without data", SHAPE_OF_HISTORY_DAY),
     SHAPE_CORRELATION);
 
 /* trend compares the first and the last daily score of the last 90 days. */
@@ -504,7 +504,7 @@ static const struct rule statistics_fields[] = RULES(
     FIELD(NUMBER, "historical_average", "Mean of the daily scores of the last 90 days",
           .nullable = true, .max = 1),
     FIELD(ENUM, "trend", "Over the same days", .nullable = true, .choices = shape_trends),
-    FIELD(OBJECT, "activity", "What the student has done", .fields = shape_activity),
+    FIELD(OBJECT, "activity", "What the student has done", SHAPE_OF_ACTIVITY),
     FIELD(INT, "history_length", "Days with a score in the last 90"));
 
 static const struct rule statistics_response[] = RULES(
@@ -520,7 +520,7 @@ static const struct route routes[] = {
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate",
      .limit_per_minute = 30, .access = ACCESS_WRITE_STUDENT,
-     .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = calculate_rules,
+     .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = mastery_calculate_rules,
      .input_size = sizeof(struct calculate), .check = calculate_check, .handler = mastery_calculate,
      .status = 200, .response = query_response,
      .summary = "States a student's components, computes the score and stores it"},
@@ -540,10 +540,12 @@ static const struct route routes[] = {
  * it. */
 const struct route mastery_recompute = {
     .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT,
-    .flags = ROUTE_PERSONAL | ROUTE_JOURNALED,
-    .rules = recompute_rules, .input_size = sizeof(struct calculate),
+    .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_JOURNALED,
+    .rules = mastery_recompute_rules, .input_size = sizeof(struct calculate),
     .handler = mastery_recalculate, .status = 200, .response = query_response,
     .summary = "Makes a student's result again from the stored state and stores it"};
 /* clang-format on */
 
-const struct route_table mastery_routes = {"mastery", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table mastery_routes = {
+    "mastery", routes, sizeof(routes) / sizeof(routes[0]),
+    "Scores of students: query, calculate, history and explanation"};

@@ -195,4 +195,4 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table mastery_explain_routes = {"mastery", routes,
-                                                   sizeof(routes) / sizeof(routes[0])};
+                                                   sizeof(routes) / sizeof(routes[0]), NULL};

@@ -81,5 +81,5 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table mastery_topics_routes = {"topics", routes,
-                                                  sizeof(routes) / sizeof(routes[0])};
+const struct route_table mastery_topics_routes = {
+    "topics", routes, sizeof(routes) / sizeof(routes[0]), "A student's mastery by topic"};

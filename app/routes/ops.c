@@ -243,7 +243,7 @@ static enum step ops_openapi(struct exchange *x)
 
     x->response.status = 200;
     x->response.content_type = "application/json";
-    openapi_write(tables, count, &x->response.body);
+    openapi_write(tables, count, day_of_ms(x->now_ms), &x->response.body);
     return STEP_DONE;
 }
 
@@ -272,14 +272,16 @@ static const struct rule info_response[] = RULES(
     FIELD(TEXT, "version", "Version of the engine"),
     FIELD(TEXT, "commit", "Commit it was built from"),
     FIELD(TEXT, "environment", "Name of the installation"),
-    FIELD(JSON, "endpoints", "All paths"),
+    FIELD(TEXTS, "endpoints", "All paths"),
     FIELD(TEXT, "docs", "Where the documentation is"));
 
 static const struct rule openapi_response[] = RULES(
     FIELD(TEXT, "openapi", "Version of OpenAPI"),
-    FIELD(JSON, "info", "Title, version of the interface, description and licence"),
-    FIELD(JSON, "paths", "The operations of each path"),
-    FIELD(JSON, "components", "What several operations share"));
+    FIELD(OBJECT, "info", "Title, version of the interface, description and licence"),
+    FIELD(OBJECTS, "servers", "Where the interface is"),
+    FIELD(OBJECTS, "tags", "The areas of the interface"),
+    FIELD(OBJECT, "paths", "The operations of each path"),
+    FIELD(OBJECT, "components", "What several operations share"));
 
 static const struct rule health_response[] = RULES(
     FIELD(ENUM, "status", "Always healthy: a process that responds is", .choices = health_states),
@@ -316,7 +318,7 @@ static const struct rule performance_fields[] = RULES(
     FIELD(NUMBER, "error_rate", "Share of errors"),
     FIELD(NUMBER, "average_latency_ms", "Mean duration"),
     FIELD(OBJECT, "latency_ms", "Percentiles of the duration", .fields = latency_fields),
-    FIELD(JSON, "requests_per_endpoint", "Requests by method and path"),
+    FIELD(MAP, "requests_per_endpoint", "Requests by method and path"),
     FIELD(TIME, "uptime_since", "Start of the counting"),
     FIELD(INT, "active_requests", "Requests being processed"));
 
@@ -394,4 +396,6 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table ops_routes = {"operations", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table ops_routes = {
+    "operations", routes, sizeof(routes) / sizeof(routes[0]),
+    "The service itself: what it is, whether it runs, its metrics and this document"};

@@ -402,7 +402,7 @@ static enum step predict_config(struct exchange *x)
     BODY(INT, "timeframe_days", day_input, days, "How many days ahead", .min = 1,                  \
          .max = TIMEFRAME_MAX, .default_value = TIMEFRAME_PRESET)
 
-static const struct rule next_week_rules[] = RULES(
+const struct rule prediction_next_week_rules[] = RULES(
     BODY_STUDENT(day_input), TIMEFRAME,
     BODY(ENUM, "model", day_input, model, "By which model; absent: the configured one",
          .choices = prediction_model_names, .present = offsetof(struct day_input, has_model)));
@@ -455,7 +455,7 @@ static const struct rule intervention_metadata[] = RULES(
 
 #define INTERVAL_FIELD                                                                             \
     FIELD(OBJECT, "interval", "What the score to come falls in with the probability level",        \
-          .fields = shape_interval)
+          SHAPE_OF_INTERVAL)
 #define CONFIDENCE_FIELD                                                                           \
     SHAPE_SCORE("confidence", "Probability that the score to come is of that level")
 
@@ -472,7 +472,7 @@ static const struct rule intervention_metadata[] = RULES(
     FIELD(INT, "timeframe_days", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),           \
     FIELD(ENUM, "predicted_level", "Level of the predicted score", .choices = shape_levels),       \
     FIELD(OBJECT, "components_projection", "Each component, by the same model",                    \
-          .fields = shape_components),                                                             \
+          SHAPE_OF_COMPONENTS),                                                             \
     FIELD(TIME, "timestamp", "When it was predicted"),                                             \
     FIELD(OBJECT, "metadata", "About the model", .fields = metadata_fields),                       \
     SHAPE_CORRELATION
@@ -588,7 +588,7 @@ static const struct rule config_response[] = RULES(
 static const struct route routes[] = {
     {.name = "prediction-next-week", .method = POST, PREDICTIONS("next-week"),
      .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED,
-     .rules = next_week_rules, .input_size = sizeof(struct day_input), .handler = predict_next_week,
+     .rules = prediction_next_week_rules, .input_size = sizeof(struct day_input), .handler = predict_next_week,
      .status = 200, .response = next_week_response,
      .summary = "The score a student is heading for, with the interval it will fall in"},
     {.name = "prediction-trajectory", .method = POST, PREDICTIONS("trajectory"),
@@ -618,4 +618,5 @@ static const struct route routes[] = {
 /* clang-format on */
 
 const struct route_table prediction_routes = {"predictions", routes,
-                                              sizeof(routes) / sizeof(routes[0])};
+                                              sizeof(routes) / sizeof(routes[0]),
+                                              "Scores that students are heading for"};

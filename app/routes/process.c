@@ -32,8 +32,7 @@ static const char *const intent_names[] = {
 };
 
 /* Input of the routes of this file. Only /process has a member payload. In the other routes the
- * whole body is the payload: they list its fields for the OpenAPI document and store them in
- * `ignored`. */
+ * whole body is the payload. */
 struct process {
     struct str intent_text;      /* name of the intent as the caller wrote it; /process only */
     struct json_object *payload; /* /process only: the body of the request to the target */
@@ -41,7 +40,6 @@ struct process {
         struct str token; /* the caller's JWT, which pipeline/authenticate.c has read before */
         struct json_object *ignored;
     } context;
-    struct json_object *ignored;
     int intent; /* enum intent, set by the check; INTENTS if unknown */
 };
 
@@ -58,13 +56,16 @@ static bool payload_has(struct json_object *payload, const char *name)
 /* Values of query_type, the member of the payload that selects the route of analytics_query. */
 static const char *const query_types[] = {"history", "comprehensive", NULL};
 
-/* What analytics_rules read from the payload of analytics_query. */
+/* What analytics_rules read from the payload of analytics_query. The target reads the student
+ * again; by the rule here a payload without both fields gets both errors. */
 struct analytics_query {
+    struct str student;
     int type; /* query_type of the payload, an index in query_types */
 };
 
 /* clang-format off */
 static const struct rule analytics_rules[] = RULES(
+    BODY_STUDENT(analytics_query),
     BODY(ENUM, "query_type", analytics_query, type, "Which analysis", .required = true,
           .choices = query_types));
 /* clang-format on */
@@ -340,10 +341,34 @@ static enum step process_health(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* FOR_TARGET: a field that the target validates. IGNORED: a field that is accepted for
- * compatibility and never used. */
-#define FOR_TARGET(field, ...) BODY(JSON, field, process, ignored, __VA_ARGS__, .nullable = true)
-#define IGNORED(field, ...)    BODY(JSON, field, context, ignored, __VA_ARGS__, .nullable = true)
+/* The payload of each intent, by the rules of its target, in the order of enum intent. Without
+ * components mastery_calculation has the target mastery_recompute, so they are not required. */
+static const struct rule_form payload_forms[INTENTS + 1] = {
+    [MASTERY_CALCULATION] = {"MasteryCalculationPayload", mastery_recompute_rules,
+                             mastery_calculate_rules},
+    [GET_PREDICTION] = {"PredictionNextWeekRequest", prediction_next_week_rules, NULL},
+    [GENERATE_PATH] = {"RecommendationsLearningPathRequest", recommendation_path_rules, NULL},
+    [BATCH_PROCESS] = {"BatchSubmitRequest", batch_submit_rules, NULL},
+    [ANALYTICS_QUERY] = {"AnalyticsQueryPayload", analytics_rules, analytics_period_rules},
+};
+static const struct rule_forms payload_by_intent = {"intent", "Call", payload_forms};
+
+/* The responses of the targets; the document has them by these names. */
+static const struct rule_form data_forms[] = {
+    {"MasteryCalculateResponse", NULL, NULL},
+    {"PredictionNextWeekResponse", NULL, NULL},
+    {"RecommendationsLearningPathResponse", NULL, NULL},
+    {"BatchSubmitResponse", NULL, NULL},
+    {"AnalyticsHistoryResponse", NULL, NULL},
+    {"AnalyticsComprehensiveResponse", NULL, NULL},
+    {0},
+};
+static const struct rule_forms data_by_target = {NULL, NULL, data_forms};
+static const struct rule_form error_forms[] = {{"ErrorDetail", NULL, NULL}, {0}};
+static const struct rule_forms any_error = {NULL, NULL, error_forms};
+
+/* IGNORED: a field that is accepted for compatibility and never used. */
+#define IGNORED(field, ...) BODY(JSON, field, context, ignored, __VA_ARGS__, .nullable = true)
 
 static const struct rule context_rules[] = RULES(
     BODY(TEXT, "token", context, token, "A JWT, unless one is in Authorization", .nullable = true,
@@ -357,30 +382,14 @@ static const struct rule context_rules[] = RULES(
           .fields = context_rules)
 
 static const struct rule process_rules[] = RULES(
-    BODY(TEXT, "intent", process, intent_text,
-          "mastery_calculation, get_prediction, generate_path, batch_process or analytics_query",
-          .required = true, .min = 1, .max = 64),
+    BODY(TEXT, "intent", process, intent_text, "What is to be done", .required = true, .min = 1,
+          .max = 64, .choices = intent_names),
     BODY(JSON, "payload", process, payload, "The body of the same request over HTTP",
-          .required = true),
+          .required = true, .forms = &payload_by_intent),
     SECURITY_CONTEXT);
 
-static const struct rule mastery_rules[] = RULES(
-    FOR_TARGET("student_id", "The student; required"),
-    FOR_TARGET("components", "As for calculate; absent: recomputes what is stored"),
-    FOR_TARGET("weights", "As for calculate"),
-    SECURITY_CONTEXT);
-
-static const struct rule prediction_rules[] = RULES(
-    FOR_TARGET("student_id", "The student; required"),
-    FOR_TARGET("timeframe_days", "As for predictions/next-week"),
-    FOR_TARGET("model", "As for predictions/next-week"),
-    SECURITY_CONTEXT);
-
-static const struct rule path_rules[] = RULES(
-    FOR_TARGET("student_id", "The student; required"),
-    FOR_TARGET("target_level", "As for recommendations/learning-path"),
-    FOR_TARGET("max_duration_minutes", "As for recommendations/learning-path"),
-    SECURITY_CONTEXT);
+/* The rules of the routes for one intent, beside those of its payload. */
+static const struct rule context_alone[] = RULES(SECURITY_CONTEXT);
 
 static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT",
      "NOT_FOUND", "TIMEOUT_ERROR", "INTERNAL_ERROR", NULL};
@@ -393,8 +402,10 @@ static const struct rule process_metadata[] = RULES(
 
 static const struct rule process_response[] = RULES(
     FIELD(BOOL, "success", "False: error says why"),
-    FIELD(JSON, "data", "The response of the same request over HTTP", .nullable = true),
-    FIELD(JSON, "error", "null, or code, message and details as in any error", .nullable = true),
+    FIELD(JSON, "data", "The response of the same request over HTTP", .nullable = true,
+          .forms = &data_by_target),
+    FIELD(JSON, "error", "null, or code, message and details as in any error", .nullable = true,
+          .forms = &any_error),
     FIELD(OBJECT, "metadata", "About this call", .fields = process_metadata), SHAPE_CORRELATION);
 
 static const char *const healthy[] = {"healthy", NULL};
@@ -406,30 +417,32 @@ static const struct rule health_response[] = RULES(
     FIELD(ENUM_SET, "intents", "The intents that are known", .choices = intent_names));
 
 /* A route that delegates. more_flags: flags of its targets that matter for the OpenAPI document. */
-#define PROCESS(of, path, old_path, older_path, its_check, its_rules, more_flags, also, text)      \
+#define PROCESS(of, path, old_path, older_path, its_check, its_rules, its_payload, more_flags,     \
+                also, text)                                                                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \
      .limit_per_minute = 100, .access = ACCESS_HANDLER,                                            \
      .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_TRUSTED | ROUTE_TOKEN_IN_BODY | (more_flags),         \
-     .rules = (its_rules), .input_size = sizeof(struct process), .check = (its_check),             \
+     .rules = (its_rules), .payload = (its_payload), .input_size = sizeof(struct process), .check = (its_check),             \
      .handler = process_unreachable, .finalize = process_finalize, .status = 200,                  \
      .other_status = (also), .response = process_response, .summary = (text)}
 
 static const struct route routes[] = {
     PROCESS("process", "/api/v1/process", "/process", "/api/v1/process/process", process_check,
-            process_rules, ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS_BATCH, 202,
+            process_rules, NULL, ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS_BATCH, 202,
             "Does what an intent names, as Dapr's service invocation calls it"),
     PROCESS("process-mastery", "/api/v1/process/mastery", "/api/v1/process/process/mastery", NULL,
-            mastery_check, mastery_rules, ROUTE_IDEMPOTENT, 0,
+            mastery_check, context_alone, &payload_forms[MASTERY_CALCULATION], ROUTE_IDEMPOTENT, 0,
             "The intent mastery_calculation, its payload the body"),
     PROCESS("process-prediction", "/api/v1/process/prediction",
-            "/api/v1/process/process/prediction", NULL, prediction_check, prediction_rules,
-            ROUTE_CACHED, 0, "The intent get_prediction, its payload the body"),
+            "/api/v1/process/process/prediction", NULL, prediction_check, context_alone,
+            &payload_forms[GET_PREDICTION], ROUTE_CACHED, 0, "The intent get_prediction, its payload the body"),
     PROCESS("process-path", "/api/v1/process/path", "/api/v1/process/process/path", NULL,
-            path_check, path_rules, 0, 0, "The intent generate_path, its payload the body"),
+            path_check, context_alone, &payload_forms[GENERATE_PATH], 0, 0, "The intent generate_path, its payload the body"),
     {.name = "process-health", .method = GET, .pattern = "/api/v1/process/health",
      .limit_per_minute = 200, .access = ACCESS_OPEN, .handler = process_health, .status = 200,
      .response = health_response, .summary = "Whether service invocation is available"},
 };
 /* clang-format on */
 
-const struct route_table process_routes = {"process", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table process_routes = {"process", routes, sizeof(routes) / sizeof(routes[0]),
+                                           "Service invocation by Dapr"};

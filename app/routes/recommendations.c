@@ -419,7 +419,7 @@ static const struct rule items_rules[] = RULES(
           "Only these components; empty or absent: all", .nullable = true,
           .choices = component_names));
 
-static const struct rule path_rules[] = RULES(
+const struct rule recommendation_path_rules[] = RULES(
     BODY_STUDENT(path_input),
     BODY(ENUM, "target_level", path_input, target,
           "The level to reach; absent: the one above the present one", .nullable = true,
@@ -431,7 +431,8 @@ static const struct rule path_rules[] = RULES(
 /* Input of feedback. Minutes may be fractions; the improvement may be negative. */
 static const struct rule feedback_rules[] = RULES(
     BODY(ID, "recommendation_id", feedback_input, recommendation,
-          "The recommendation, as adaptive or learning-path named it", .required = true),
+          "The recommendation, as adaptive or learning-path named it", .required = true,
+          .example = "adaptive-example"),
     BODY(BOOL, "completed", feedback_input, completed, "Whether it was done", .required = true),
     BODY(NUMBER, "time_taken", feedback_input, minutes, "Minutes it took", .nullable = true,
           .max = TIME_TAKEN_MAX, .present = offsetof(struct feedback_input, has_minutes)),
@@ -469,7 +470,7 @@ static const struct rule history_rules[] = RULES(
 static const struct rule item[] = RULES(
     RECOMMENDATION_ID, ACTION, AREA, PRIORITY,
     FIELD(TEXT, "description", "Which score against which threshold, and what to do about it"),
-    FIELD(JSON, "resources", "List of texts: what helps with it"),
+    FIELD(TEXTS, "resources", "What helps with it"),
     ESTIMATES);
 
 /* What the recommendations are based on. */
@@ -484,7 +485,7 @@ static const struct rule adaptive_metadata[] = RULES(
 static const struct rule adaptive_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     FIELD(OBJECTS, "recommendations", "By gap times weight; starters for a student without data",
-          .fields = item),
+          .fields = item, .schema = "Recommendation"),
     FIELD(INT, "count", "How many there are"),
     FIELD(OBJECT, "metadata", "About this answer", .fields = adaptive_metadata));
 
@@ -507,7 +508,7 @@ static const struct rule path_response[] = RULES(
     FIELD(ID, "path_id", "Names this path; the same path has the same id all day"),
     FIELD(OBJECTS, "recommendations",
           "In the order to follow, prerequisites first; empty when nothing fits the time",
-          .fields = item),
+          .fields = item, .schema = "Recommendation"),
     FIELD(DAY, "estimated_completion", "Today and the days estimated"),
     FIELD(INT, "total_time_estimate", "Minutes in all"),
     PRIORITY_AREAS,
@@ -568,7 +569,7 @@ static const struct rule catalogue_fields[] = RULES(
 
 static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
-    FIELD(OBJECT, "thresholds", "Below these a component has a gap", .fields = shape_components),
+    FIELD(OBJECT, "thresholds", "Below these a component has a gap", SHAPE_OF_COMPONENTS),
     FIELD(OBJECT, "gaps", "What makes a priority", .fields = gaps),
     FIELD(ENUM_SET, "actions", "All actions", .choices = action_names),
     FIELD(ENUM_SET, "areas", "All areas", .choices = component_names),
@@ -588,7 +589,7 @@ static const struct route routes[] = {
      .status = 200, .response = adaptive_response, .summary = "What a student should do next"},
     {.name = "recommendations-learning-path", .method = POST, .pattern = ROOT "/learning-path",
      .limit_per_minute = 10, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL,
-     .rules = path_rules, .input_size = sizeof(struct path_input),
+     .rules = recommendation_path_rules, .input_size = sizeof(struct path_input),
      .handler = recommend_learning_path, .status = 200, .response = path_response,
      .summary = "A learning path to a level within a time"},
     {.name = "recommendations-compact", .method = POST, .pattern = ROOT "/compact",
@@ -613,5 +614,5 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table recommendation_routes = {"recommendations", routes,
-                                                  sizeof(routes) / sizeof(routes[0])};
+const struct route_table recommendation_routes = {
+    "recommendations", routes, sizeof(routes) / sizeof(routes[0]), "What a student should do next"};

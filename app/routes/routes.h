@@ -32,6 +32,12 @@ extern const struct route_table xapi_routes;
  * components. */
 extern const struct route mastery_recompute;
 
+/* The rules of routes to which /api/v1/process delegates, by which the OpenAPI document describes
+ * their payloads. */
+extern const struct rule mastery_calculate_rules[], mastery_recompute_rules[];
+extern const struct rule prediction_next_week_rules[], recommendation_path_rules[];
+extern const struct rule batch_submit_rules[], analytics_period_rules[];
+
 /* Returns all tables, in the order of the OpenAPI document, in static memory; sets *ret_count to
  * their number. */
 const struct route_table *route_tables(size_t *ret_count);

@@ -55,7 +55,7 @@ const struct rule shape_mastery_result[] = RULES(
     FIELD(ENUM, "level", "novice < 0.4 <= developing < 0.6 <= proficient < 0.8 <= master",
           .choices = shape_levels),
     OPTIONAL(OBJECT, "components", "The four components; absent when not asked for",
-          .fields = shape_components),
+          SHAPE_OF_COMPONENTS),
     OPTIONAL(OBJECT, "breakdown", "What each component adds to the score", .fields = breakdown),
     OPTIONAL(OBJECT, "evidence", "The decayed weight that each component rests on",
           .fields = evidence),
@@ -67,7 +67,7 @@ const struct rule shape_history_day[] = RULES(
     SHAPE_SCORE("mastery_score", "Score at the close of the day"),
     FIELD(ENUM, "level", "Level of that score", .choices = shape_levels),
     FIELD(OBJECT, "components", "The four components at the close of the day",
-          .fields = shape_components),
+          SHAPE_OF_COMPONENTS),
     FIELD(INT, "sample_size", "Events and statements of that day"));
 
 const struct rule shape_activity[] = RULES(

@@ -48,6 +48,14 @@ struct student_input {
 #define SHAPE_SCORE(field, text) FIELD(NUMBER, field, text, .max = 1)
 /* Four rows, ROW(name) for each component, in the order of enum component. */
 #define SHAPE_EACH_COMPONENT(ROW) ROW("completion"), ROW("quiz"), ROW("quality"), ROW("consistency")
+/* The end of a row of an object, or of a list of objects, that the table describes. */
+#define SHAPE_OF_COMPONENTS_INPUT .fields = shape_components_input, .schema = "ComponentsInput"
+#define SHAPE_OF_COMPONENTS .fields = shape_components, .schema = "Components"
+#define SHAPE_OF_MASTERY_RESULT .fields = shape_mastery_result, .schema = "MasteryResult"
+#define SHAPE_OF_HISTORY_DAY .fields = shape_history_day, .schema = "HistoryDay"
+#define SHAPE_OF_ACTIVITY .fields = shape_activity, .schema = "Activity"
+#define SHAPE_OF_SUMMARY .fields = shape_summary, .schema = "Summary"
+#define SHAPE_OF_INTERVAL .fields = shape_interval, .schema = "Interval"
 /* clang-format on */
 
 extern const struct rule shape_components[]; /* values of the four components, 0 to 1 */

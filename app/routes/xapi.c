@@ -362,16 +362,26 @@ static enum step xapi_about(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
+/* A statement for the examples of the OpenAPI document. */
+#define XAPI_ACTOR "{\"account\":{\"homePage\":\"https://lms.example.org\",\"name\":\"student-1\"}}"
+#define XAPI_VERB "{\"id\":\"http://adlnet.gov/expapi/verbs/passed\"}"
+#define XAPI_OBJECT                                                                                \
+    "{\"id\":\"https://lms.example.org/quizzes/fractions\",\"definition\":{\"type\":"                  \
+    "\"http://adlnet.gov/expapi/activities/assessment\"}}"
+#define XAPI_RESULT "{\"score\":{\"scaled\":0.9}}"
+
 /* Fields for the OpenAPI document only: the handler parses the body itself, because rules cannot
  * check all that xAPI requires. */
 static const struct rule statement[] = RULES(
     OPTIONAL(TEXT, "id", "UUID; when absent, one made of the request and the place in it. The same "
              "statement again changes nothing"),
-    FIELD(JSON, "actor", "An Agent whose account.name, or address in mbox, is the student id"),
+    FIELD(JSON, "actor", "An Agent whose account.name, or address in mbox, is the student id",
+          .example = XAPI_ACTOR),
     FIELD(JSON, "verb", "completed, passed, failed, mastered, attempted, experienced, viewed, "
-          "answered and scored become events; other verbs are accepted and ignored"),
-    FIELD(JSON, "object", "An Activity"),
-    OPTIONAL(JSON, "result", "score, success, duration, extensions"),
+          "answered and scored become events; other verbs are accepted and ignored",
+          .example = XAPI_VERB),
+    FIELD(JSON, "object", "An Activity", .example = XAPI_OBJECT),
+    OPTIONAL(JSON, "result", "score, success, duration, extensions", .example = XAPI_RESULT),
     OPTIONAL(JSON, "context", "As in the standard; extensions are read here too"),
     OPTIONAL(TEXT, "timestamp", "When it happened; now when absent"),
     OPTIONAL(TEXT, "stored", "Ignored"),
@@ -381,14 +391,17 @@ static const struct rule statement[] = RULES(
 
 /* The same for PUT, which has the id in the query. */
 static const struct rule put_statement[] = RULES(
-    OPTIONAL(TEXT, "statementId", "UUID of the statement", .source = IN_QUERY, .required = true),
-    FIELD(JSON, "actor", "As for POST"), FIELD(JSON, "verb", "As for POST"),
-    FIELD(JSON, "object", "As for POST"), OPTIONAL(JSON, "result", "As for POST"),
+    OPTIONAL(TEXT, "statementId", "UUID of the statement", .source = IN_QUERY, .required = true,
+             .example = "a1b2c3d4-0000-4000-8000-000000000001"),
+    FIELD(JSON, "actor", "As for POST", .example = XAPI_ACTOR),
+    FIELD(JSON, "verb", "As for POST", .example = XAPI_VERB),
+    FIELD(JSON, "object", "As for POST", .example = XAPI_OBJECT),
+    OPTIONAL(JSON, "result", "As for POST", .example = XAPI_RESULT),
     OPTIONAL(JSON, "context", "As for POST"), OPTIONAL(TEXT, "timestamp", "As for POST"));
 
 static const struct rule about[] = RULES(
-    FIELD(JSON, "version", "List of the versions of xAPI"),
-    FIELD(JSON, "extensions", "Always empty"));
+    FIELD(TEXTS, "version", "The versions of xAPI"),
+    FIELD(OBJECT, "extensions", "Always empty"));
 
 #define STATEMENTS                                                                                 \
     .pattern = "/api/v1/xapi/statements", .aliases = {"/xapi/statements"},                         \
@@ -412,4 +425,4 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-const struct route_table xapi_routes = {"events", routes, sizeof(routes) / sizeof(routes[0])};
+const struct route_table xapi_routes = {"events", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # shellcheck disable=SC2015,SC2034,SC2154 # die does not return; the scripts share their variables
-# The demo class: three students with two weeks of history, their teacher, and commands to try it with.
+# The demo class: three students with two weeks of history, their teacher, a consent, and commands to try it
+# with. The examples of the OpenAPI document are for it (tests/harness/demo_class.py makes the same).
 
 token() { # USER ROLE
     "$BIN_DIR/mastery-ctl" token --user "$1" --role "$2" --ttl "${3:-86400}" ||
@@ -20,6 +21,10 @@ seed() {
         -H "Authorization: Bearer $(token run admin 60)" -H 'Content-Type: application/json' \
         -d '{"name":"Demo class","teacher_ids":["teacher-1"],"student_ids":["student-1","student-2","student-3"]}' \
         >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "the demo cohort could not be made"
+    curl --noproxy '*' -sS --fail-with-body -X POST "$BASE_URL/api/v1/compliance/consent/student-1" \
+        -H "Authorization: Bearer $(token run admin 60)" -H 'Content-Type: application/json' \
+        -d '{"consent_type":"research","granted":true}' \
+        >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "the consent of a demo student could not be given"
     echo "$redis" >"$STATE_DIR/seeded"
 }
 

@@ -111,3 +111,23 @@ def test_what_was_done_but_not_kept_is_not_done_twice(engine, admin, student, ke
     assert again.status == 200
     assert again.json["data"] == first.json["data"]
     assert samples(admin, student) == 1
+
+
+# A recomputation, which the intent mastery_calculation without components makes
+
+
+@pytest.mark.parametrize("path", ["/api/v1/process", "/api/v1/process/mastery"])
+def test_a_recomputation_is_replayed(engine, admin, student, key, path):
+    def recompute(whom):
+        payload = {"student_id": whom}
+        sent = {"intent": "mastery_calculation", "payload": payload}
+        body = sent if path.endswith("process") else payload
+        return admin.post(path, body, headers={"Idempotency-Key": key})
+
+    engine.calculate(student)
+    first = recompute(student)
+    assert first.status == 200 and "Idempotency-Replayed" not in first.headers
+    again = recompute(student)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json["data"] == first.json["data"]
+    assert recompute(fresh_id()).status == 409

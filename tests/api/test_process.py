@@ -202,8 +202,8 @@ def test_unknown_intent(dapr, student, intent):
             },
             ["payload.weights"],
         ),
-        ({"intent": "analytics_query", "payload": {}}, ["payload.query_type"]),
-        ({"intent": "analytics_query", "payload": {"query_type": "x"}}, ["payload.query_type"]),
+        ({"intent": "analytics_query", "payload": {}}, ["payload.query_type", "payload.student_id"]),
+        ({"intent": "analytics_query", "payload": {"query_type": "x"}}, ["payload.query_type", "payload.student_id"]),
         (
             {"intent": "mastery_calculation", "payload": {}, "security_context": 5},
             ["security_context"],

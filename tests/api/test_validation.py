@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fields that are missing, of the wrong type or out of range: all of them are named."""
+import re
+
 import pytest
 from harness.expect import assert_invalid, assert_ok, assert_problem
 
@@ -130,3 +132,60 @@ def test_messages_do_not_repeat_what_was_sent(admin):
 def test_body_that_is_no_object_is_not_valid(admin, text):
     response = admin.post(QUERY, body=text, headers={"Content-Type": "application/json"})
     assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+# Integers of a query
+
+# As they are sent: + is a space in a query, %2B a plus sign.
+NOT_INTEGERS = [
+    "1.0", "1e1", "1E0", "+1", "%2B1", "%201", "1%20", "1+", "0x1", "1%00", "%EF%BC%91", "1_0",
+    "", "-", "07", "-01", "--1", "1,0", "Infinity", "NaN", "true", "9" * 400,
+]  # fmt: skip
+
+
+def integer_parameters(engine):
+    """(path, parameter) of each integer in the query of each route, by the OpenAPI document."""
+    document = assert_ok(engine.client().get("/openapi.json"))
+    for path, item in document["paths"].items():
+        for parameter in item.get("get", {}).get("parameters", []):
+            if parameter.get("in") == "query" and parameter["schema"].get("type") == "integer":
+                yield re.sub("{[^}]+}", "x", path), parameter["name"]
+
+
+def test_integer_of_a_query_is_digits(engine, admin):
+    [*parameters] = integer_parameters(engine)
+    assert {name for _, name in parameters} >= {"days", "limit", "offset"}
+    for path, name in parameters:
+        for text in NOT_INTEGERS:
+            assert_invalid(admin.get(f"{path}?{name}={text}"), name)
+
+
+@pytest.mark.parametrize("text", ["7", "%37"])
+def test_integer_of_a_query_may_be_encoded(admin, student, text):
+    history = assert_ok(admin.get(f"/api/v1/mastery/history/{student}?days={text}"))
+    assert history["days"] == 7
+
+
+def test_negative_offset_is_out_of_range_not_malformed(admin):
+    assert_invalid(admin.get("/api/v1/cohorts?offset=-1"), "offset")
+    assert_ok(admin.get("/api/v1/cohorts?offset=-0"))
+
+
+# A body that is null is a body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/compliance/consent/x?consent_type=research&granted=true",
+        "/api/v1/compliance/consent/x/withdraw?consent_type=research",
+        QUERY,
+        CALCULATE,
+        "/api/v1/process",
+    ],
+)
+def test_null_is_no_object(admin, path):
+    response = admin.request("POST", path, body=b"null", headers={"Content-Type": "application/json"})
+    assert response.status == 400
+    [error] = response.json["error"]["details"]["errors"]
+    assert error == {"field": "body", "message": "must be an object"}

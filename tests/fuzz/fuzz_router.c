@@ -23,7 +23,7 @@ static const struct route routes[] = {
     {.name = "two",      .method = GET,    .pattern = "/t/{a}/x/{b}"},
 };
 /* clang-format on */
-static const struct route_table table = {"all", routes, sizeof routes / sizeof *routes};
+static const struct route_table table = {"all", routes, sizeof routes / sizeof *routes, NULL};
 
 static void require(bool holds)
 {

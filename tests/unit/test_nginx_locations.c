@@ -30,7 +30,7 @@ static const struct route contradicting[] = {
 
 #define TABLE(rows)                                                                                \
     {                                                                                              \
-        "all", (rows), sizeof(rows) / sizeof((rows)[0])                                            \
+        "all", (rows), sizeof(rows) / sizeof((rows)[0]), NULL                                      \
     }
 static const struct route_table mixed_table = TABLE(mixed);
 static const struct route_table contradicting_table = TABLE(contradicting);

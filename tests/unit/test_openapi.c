@@ -11,6 +11,7 @@
 void openapi_tests(void);
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+enum { TODAY = 20000 }; /* 2024-10-04 */
 
 static const char *const levels[] = {"low", "normal", "high", NULL};
 
@@ -20,7 +21,7 @@ static const struct rule parts[] = {
     {0},
 };
 static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .description = "Whose"},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .subject = SUBJECT_STUDENT, .description = "Whose"},
     {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = 90, .default_value = 7, .description = "Window"},
     {.name = "level", .type = RULE_ENUM, .source = IN_QUERY, .choices = levels, .present = 8},
     {0},
@@ -76,10 +77,10 @@ static const struct route flagged[] = {
     {.name = "xapi", .method = POST, .pattern = "/xapi", .status = 200, .flags = ROUTE_XAPI | ROUTE_XAPI_VERSIONED},
 };
 /* clang-format on */
-static const struct route_table tables[] = {{"learning", learning, COUNT(learning)},
-                                            {"operation", ops, COUNT(ops)},
-                                            {"operation", flagged, COUNT(flagged)},
-                                            {"learning", learning, 0}};
+static const struct route_table tables[] = {{"learning", learning, COUNT(learning), "How it goes"},
+                                            {"operation", ops, COUNT(ops), NULL},
+                                            {"operation", flagged, COUNT(flagged), NULL},
+                                            {"learning", learning, 0, NULL}};
 
 struct document {
     struct arena *arena;
@@ -92,7 +93,7 @@ static void begin(struct document *d)
     struct problem p = {0};
     d->arena = arena_new(65536, 4 << 20);
     buf_init(&out, d->arena);
-    openapi_write(tables, COUNT(tables), &out);
+    openapi_write(tables, COUNT(tables), TODAY, &out);
     CU_ASSERT_FALSE_FATAL(out.failed);
     d->root = json_parse(buf_view(&out), d->arena, &p);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d->root);
@@ -149,16 +150,17 @@ static void the_frame_is_openapi_3_1(void)
         {"openapi", "\"3.1.0\""},
         {"info|version", "\"" OPENAPI_API_VERSION "\""},
         {"info|license|identifier", "\"GPL-3.0-or-later\""},
-        {"tags", "[{\"name\":\"learning\"},{\"name\":\"operation\"}]"},
+        {"tags",
+         "[{\"name\":\"learning\",\"description\":\"How it goes\"},{\"name\":\"operation\"}]"},
         {"components|securitySchemes|bearer",
          "{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}"},
         {"components|securitySchemes|sidecar|name", "\"dapr-api-token\""},
-        {"components|schemas|Error|required", "[\"success\",\"error\",\"correlation_id\"]"},
+        {"components|schemas|ErrorResponse|required", "[\"success\",\"error\",\"correlation_id\"]"},
         {"components|responses|TooManyRequests|headers|Retry-After|$ref",
          "\"#/components/headers/Retry-After\""},
         {"components|headers|Retry-After|schema|type", "\"integer\""},
         {"components|responses|NotFound|content|application/json|schema",
-         "{\"$ref\":\"#/components/schemas/Error\"}"},
+         "{\"$ref\":\"#/components/schemas/ErrorResponse\"}"},
     };
     check_all(rows, COUNT(rows));
 }
@@ -210,7 +212,9 @@ static void an_alias_is_a_path_of_its_own(void)
         {"paths|/v1/h/{student_id}|get|operationId", "\"history-alias-1\""},
         {"paths|/h/{student_id}|get|operationId", "\"history-alias-2\""},
         {"paths|/h/{student_id}|get|deprecated", "false"},
-        {"paths|/h/{student_id}|get|description", "\"Alias of /v1/history/{student_id}\""},
+        {"paths|/h/{student_id}|get|description",
+         "\"Daily scores. For the student, a teacher of the student, and admins. Alias of "
+         "/v1/history/{student_id}\""},
         {"paths|/h/{student_id}|get|parameters|0|name", "\"student_id\""},
     };
     check_all(rows, COUNT(rows));
@@ -218,14 +222,16 @@ static void an_alias_is_a_path_of_its_own(void)
 
 static void rules_become_schemas(void)
 {
-#define BODY   SUBMIT "requestBody|content|application/json|schema|"
-#define ANSWER HISTORY "responses|200|content|application/json|schema|"
+#define BODY   "components|schemas|SubmitRequest|"
+#define ANSWER "components|schemas|HistoryResponse|"
     static const struct expected rows[] = {
         {HISTORY "parameters|0",
-         "{\"name\":\"student_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
-         "\"string\",\"pattern\":\"" ID_PATTERN "\",\"description\":\"Whose\"}}"},
+         "{\"name\":\"student_id\",\"in\":\"path\",\"required\":true,\"description\":\"Whose\","
+         "\"schema\":{\"type\":\"string\",\"pattern\":\"" ID_PATTERN
+         "\",\"description\":\"Whose\"},\"example\":\"student-1\"}"},
         {HISTORY "parameters|1",
-         "{\"name\":\"days\",\"in\":\"query\",\"required\":false,\"schema\":{\"type\":\"integer\","
+         "{\"name\":\"days\",\"in\":\"query\",\"required\":false,\"description\":\"Window\","
+         "\"schema\":{\"type\":\"integer\","
          "\"minimum\":1,\"maximum\":90,\"default\":7,\"description\":\"Window\"}}"},
         {HISTORY "parameters|2|schema",
          "{\"type\":\"string\",\"enum\":[\"low\",\"normal\",\"high\"]}"},
@@ -271,7 +277,7 @@ static void a_path_parameter_without_a_rule_is_declared(void)
     static const struct expected row = {
         "paths|/v1/undeclared/{batch_id}|delete|parameters|0",
         "{\"name\":\"batch_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
-        "\"string\"}}"};
+        "\"string\"},\"example\":\"text\"}"};
     check_all(&row, 1);
 }
 
@@ -280,16 +286,16 @@ static void flags_tell_of_more_answers(void)
     static const struct expected rows[] = {
         {"paths|/put|put|responses|200|description", "\"OK\""},
         {"paths|/put|put|responses|201|description", "\"Created\""},
-        {"paths|/put|put|responses|201|content|application/json|schema|required",
-         "[\"success\",\"at\",\"deleted\"]"},
+        {"paths|/put|put|responses|201|content|application/json|schema|$ref",
+         "\"#/components/schemas/PutResponse\""},
         {"paths|/put|put|responses|409|$ref", "\"#/components/responses/Conflict\""},
         {"paths|/ready|get|responses|409", NULL},
         {"paths|/ready|get|responses|503|$ref", NULL},
         {"paths|/ready|get|responses|503|description", "\"Service Unavailable\""},
         {"paths|/ready|get|responses|503|headers|Retry-After|$ref",
          "\"#/components/headers/Retry-After\""},
-        {"paths|/ready|get|responses|503|content|application/json|schema|required",
-         "[\"success\",\"at\",\"deleted\"]"},
+        {"paths|/ready|get|responses|503|content|application/json|schema|$ref",
+         "\"#/components/schemas/ReadyResponse\""},
         {"paths|/keyed|post|responses|409|$ref", "\"#/components/responses/Conflict\""},
         {"paths|/keyed|post|responses|422", NULL},
         {"paths|/compared|post|responses|422|$ref", "\"#/components/responses/InsufficientData\""},
@@ -398,7 +404,7 @@ static void short_memory_is_seen(void)
     struct arena *arena = arena_new(1024, 4096);
     struct buf out;
     buf_init(&out, arena);
-    openapi_write(tables, COUNT(tables), &out);
+    openapi_write(tables, COUNT(tables), TODAY, &out);
     CU_ASSERT_TRUE(out.failed);
     arena_free(arena);
 }

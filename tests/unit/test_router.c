@@ -36,7 +36,7 @@ static const struct route area[] = {
     {.name = "config",     .method = GET,  .pattern = "/v1/config"},
     {.name = "config-post", .method = POST, .pattern = "/v1/config"},
 };
-static const struct route_table tables[] = {{"ops", ops, COUNT(ops)}, {"area", area, COUNT(area)}};
+static const struct route_table tables[] = {{"ops", ops, COUNT(ops), NULL}, {"area", area, COUNT(area), NULL}};
 
 struct row {
     enum http_method method;
@@ -160,7 +160,7 @@ static void routes_are_numbered_over_all_tables(void)
  */
 static struct router *router_new_quietly(const struct route *routes, size_t n)
 {
-    const struct route_table table = {"area", routes, n};
+    const struct route_table table = {"area", routes, n, NULL};
     int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)dup2(null, STDERR_FILENO);
     struct router *router = router_new(&table, 1);

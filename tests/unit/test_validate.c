@@ -386,8 +386,8 @@ static void the_address_is_judged_by_the_same_rules(void)
     } rows[] = {
         {"alice", "", ""},
         {"alice", "days=30&dry_run=true&level=high&share=0.5&note=a+b&from=2026-01-31", ""},
-        {"alice", "days=3.0", ""},
-        {"alice", "days=1e1", ""},
+        {"alice", "days=3.0", "days: " WHOLE_ERROR},
+        {"alice", "days=1e1", "days: " WHOLE_ERROR},
         {"alice", "days=0", "days: " WHOLE_ERROR},
         {"alice", "days=91", "days: " WHOLE_ERROR},
         {"alice", "days=", "days: " WHOLE_ERROR},

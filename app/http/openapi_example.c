@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Examples of requests. A field has the example of its rule, or one that its type and bounds allow.
+ * The example of an object has its required fields, and the others whose rule has an example. */
+#include "app/http/openapi_example.h"
+
+#include <string.h>
+
+#include "app/base/clock.h"
+#include "app/http/openapi_objects.h"
+
+/* The object whose example is written. */
+struct example {
+    const struct rule *fields;
+    const char *choice;           /* of the field that selects a form; NULL: none */
+    const char *by;               /* with `choice`: name of that field */
+    const struct rule_form *form; /* with `choice`: the form that it selects */
+    int32_t today;
+};
+
+static void example_write_object(const struct example *e, const char *key, struct jw *w);
+
+/* Writes the example of the rule: for a text as it is, with the choice in the place of the first *,
+ * for any other type as JSON. */
+static void example_write_given(const struct rule *rule, const char *key, const char *choice,
+                                struct jw *w)
+{
+    bool is_text = rule->type == RULE_ID || rule->type == RULE_TEXT || rule->type == RULE_ENUM;
+    struct str after = str_of(rule->example), before = str_cut(&after, '*');
+
+    if (is_text)
+        jw_str(w, key,
+               arena_printf(w->out->arena, "%.*s%s%.*s", STR_ARG(before),
+                            before.n < strlen(rule->example) ? (choice ? choice : "1") : "",
+                            STR_ARG(after)));
+    else
+        jw_raw(w, key, str_of(rule->example));
+}
+
+/* Returns the example of an id by what it names. */
+static const char *example_id(const struct rule *rule)
+{
+    switch (rule->subject) {
+    case SUBJECT_STUDENT: return "student-1";
+    case SUBJECT_GROUP: return "demo-class";
+    case SUBJECT_NONE: break;
+    }
+    return "teacher-1";
+}
+
+/* Returns a number within the bounds of the rule: 0.8 if it can be that, else its least. */
+static double example_number(const struct rule *rule)
+{
+    return rule->min <= 0.8 && rule->max >= 0.8 ? 0.8 : rule->min;
+}
+
+/* Writes a list with one element. */
+static void example_write_list(const struct rule *rule, const char *key, int32_t today,
+                               struct jw *w)
+{
+    jw_array(w, key);
+    if (rule->type == RULE_IDS)
+        jw_text(w, NULL, example_id(rule));
+    else if (rule->type == RULE_ENUM_SET)
+        jw_text(w, NULL, rule->choices[0]);
+    else if (rule->type == RULE_OBJECTS)
+        example_write_object(&(struct example){.fields = rule->fields, .today = today}, NULL, w);
+    jw_array_end(w);
+}
+
+/* Writes an example that the type of the field allows. */
+static void example_write_by_type(const struct rule *rule, const char *key, int32_t today,
+                                  struct jw *w)
+{
+    switch (rule->type) {
+    case RULE_ID: jw_text(w, key, example_id(rule)); break;
+    case RULE_TEXT: jw_text(w, key, rule->choices ? rule->choices[0] : "text"); break;
+    case RULE_ENUM: jw_text(w, key, rule->choices[(size_t)rule->default_value]); break;
+    case RULE_BOOL: jw_bool(w, key, true); break;
+    case RULE_INT:
+        jw_number(w, key, rule->default_value > 0 ? rule->default_value : rule->min);
+        break;
+    case RULE_NUMBER: jw_number(w, key, example_number(rule)); break;
+    case RULE_DAY: jw_day(w, key, today); break;
+    case RULE_TIME: jw_time(w, key, today * DAY_MS); break;
+    case RULE_OBJECT:
+        example_write_object(&(struct example){.fields = rule->fields, .today = today}, key, w);
+        break;
+    case RULE_IDS:
+    case RULE_ENUM_SET:
+    case RULE_OBJECTS: example_write_list(rule, key, today, w); break;
+    default:
+        jw_object(w, key);
+        jw_object_end(w);
+        break;
+    }
+}
+
+/* Writes the example of the rule, or one by its type. A date or a time is always of today. */
+static void example_write_any(const struct rule *rule, const char *key, const char *choice,
+                              int32_t today, struct jw *w)
+{
+    if (rule->example && rule->type != RULE_DAY && rule->type != RULE_TIME)
+        example_write_given(rule, key, choice, w);
+    else
+        example_write_by_type(rule, key, today, w);
+}
+
+void example_write(const struct rule *rule, const char *key, int32_t today, struct jw *w)
+{
+    example_write_any(rule, key, NULL, today, w);
+}
+
+/* Writes one field of an object; the field that selects a form and the form follow the choice. */
+static void example_write_field(const struct example *e, const struct rule *rule, struct jw *w)
+{
+    bool selects = e->choice && strcmp(rule->name, e->by) == 0;
+
+    if (selects)
+        jw_text(w, rule->name, e->choice);
+    else if (e->choice && rule->forms && rule->forms->by)
+        example_write_object(&(struct example){.fields = e->form->fields, .today = e->today},
+                             rule->name, w);
+    else
+        example_write_any(rule, rule->name, e->choice, e->today, w);
+}
+
+static void example_write_object(const struct example *e, const char *key, struct jw *w)
+{
+    jw_object(w, key);
+    for (const struct rule *rule = e->fields; rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && (rule->required || rule->example))
+            example_write_field(e, rule, w);
+    }
+    jw_object_end(w);
+}
+
+/* Writes an object, in a list if many. */
+static void example_write_one(const struct example *e, const char *key, bool many, struct jw *w)
+{
+    if (many)
+        jw_array(w, key);
+    example_write_object(e, many ? NULL : key, w);
+    if (many)
+        jw_array_end(w);
+}
+
+void example_write_body(const struct route *route, bool many, int32_t today, struct jw *w)
+{
+    struct example e = {.fields = route->payload ? route->payload->fields : route->rules,
+                        .today = today};
+    const struct rule *selected = objects_selected(e.fields);
+    const char *const *choices;
+
+    if (!selected) {
+        example_write_one(&e, "example", many, w);
+        return;
+    }
+    choices = objects_choices(e.fields, selected->forms);
+    e.by = selected->forms->by;
+    jw_object(w, "examples");
+    for (size_t i = 0; choices[i]; i++) {
+        e.choice = choices[i];
+        e.form = &selected->forms->v[i];
+        jw_object(w, choices[i]);
+        example_write_one(&e, "value", many, w);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The examples of the OpenAPI document, made from the rules: requests that the engine accepts when
+ * it has the demo class of scripts/run (students student-1 to student-3, cohort demo-class). */
+#ifndef HTTP_OPENAPI_EXAMPLE_H
+#define HTTP_OPENAPI_EXAMPLE_H
+
+#include "app/base/json_write.h"
+#include "app/http/route.h"
+
+/* Writes the example of the field under a key. today: the UTC day of dates and times. */
+void example_write(const struct rule *rule, const char *key, int32_t today, struct jw *w);
+/* Writes the member "example" of a body, or "examples" when it has several forms. many: in a list.
+ */
+void example_write_body(const struct route *route, bool many, int32_t today, struct jw *w);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Named schemas. An object with a field whose forms another field selects becomes a union: one
+ * object for each choice, told apart by that field (the discriminator). An object with groups of
+ * options (struct rule_option) becomes a union of objects without a name, one for each combination.
+ * Each requires a field that the others lack, so that two options at once fit more than one of them
+ * and are no valid oneOf. Where an option may be absent, the fields of the others are null instead,
+ * which counts as absent. */
+#include "app/http/openapi_objects.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    GROUPS_MAX = 4,       /* most groups of options in one object */
+    OBJECT_NAME_MAX = 64, /* most bytes of a name without its suffix, with the NUL */
+};
+
+/* A schema that is to be written as a component. */
+struct component {
+    const char *name;
+    enum schema_side side;
+    const struct rule *fields, *more; /* as in struct rule_form */
+    const struct rule *own;           /* of a union of a payload and these fields; NULL: no union */
+    const struct rule_form *payload;  /* with `own`: the form of the payload */
+    /* Of an object with one choice of a selecting field; NULL: of any other object. */
+    const char *choice;
+    const char *by;               /* with `choice`: name of that field */
+    const struct rule_form *form; /* with `choice`: the form of the field that it selects */
+    int options[GROUPS_MAX + 1];  /* number of the chosen option of each group, by its number */
+    struct component *next;
+};
+
+/* The components, each name once, in the order in which they were found. */
+struct components {
+    struct component *first, **end;
+    struct jw *w;
+};
+
+/* ---- names ---- */
+
+/* Returns the words of the text, separated by - _ or . there, as one word with capitals at their
+ * beginnings, and the suffix; an empty text when out of memory. */
+static const char *object_name(struct arena *arena, const char *text, const char *suffix)
+{
+    char name[OBJECT_NAME_MAX];
+    struct str result;
+    size_t n = 0;
+    bool at_start = true;
+
+    for (; *text && n + 1 < sizeof name; text++) {
+        bool separates = *text == '-' || *text == '_' || *text == '.';
+
+        if (!separates)
+            name[n++] =
+                at_start && *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text;
+        at_start = separates;
+    }
+    name[n] = '\0';
+    result = arena_printf(arena, "%s%s", name, suffix);
+    return result.p ? result.p : "";
+}
+
+static const char *object_suffix(enum schema_side side)
+{
+    return side == SCHEMA_REQUEST ? "Request" : "Response";
+}
+
+void objects_write_reference(const struct route *route, enum schema_side side, struct jw *w)
+{
+    schema_write_reference(object_name(w->out->arena, route->name, object_suffix(side)), w);
+}
+
+/* ---- selection ---- */
+
+const struct rule *objects_selected(const struct rule *rules)
+{
+    for (; rules && rules->type != RULE_END; rules++) {
+        if (rules->source == IN_BODY && rules->forms && rules->forms->by)
+            return rules;
+    }
+    return NULL;
+}
+
+const char *const *objects_choices(const struct rule *rules, const struct rule_forms *forms)
+{
+    static const char *const none[] = {NULL};
+
+    for (; rules->type != RULE_END; rules++) {
+        if (rules->choices && strcmp(rules->name, forms->by) == 0)
+            return rules->choices;
+    }
+    return none;
+}
+
+/* ---- one object ---- */
+
+/* Whether the group has an option whose fields may be absent. An object with them then also fits
+ * without them, so the others must exclude them. */
+static bool object_group_may_be_absent(const struct component *c, int group)
+{
+    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
+        if (rule->option.group == group && rule->option.may_be_absent)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the rule is for a field of the object that other fields of another option replace. */
+static bool object_leaves_out(const struct component *c, const struct rule *rule)
+{
+    int group = rule->option.group;
+
+    return group > 0 && group <= GROUPS_MAX && c->options[group] &&
+           c->options[group] != rule->option.number;
+}
+
+static bool object_requires(const struct component *c, const struct rule *rule)
+{
+    return rule->required ||
+           (rule->option.group > 0 && !object_leaves_out(c, rule) && !rule->option.may_be_absent);
+}
+
+/* Writes the schema of one field as it is in this object. */
+static void object_write_field(const struct component *c, const struct rule *rule, struct jw *w)
+{
+    const char *const choices[] = {c->choice, NULL};
+    struct rule field = *rule;
+
+    if (object_leaves_out(c, rule)) {
+        if (!object_group_may_be_absent(c, rule->option.group))
+            return;
+        jw_object(w, rule->name);
+        jw_text(w, "type", "null");
+        jw_object_end(w);
+        return;
+    }
+    if (rule->option.group > 0 && !rule->option.may_be_absent)
+        field.nullable = false;
+    if (c->choice && rule->forms && rule->forms->by) {
+        jw_object(w, rule->name);
+        schema_write_reference(c->form->name, w);
+        jw_object_end(w);
+        return;
+    }
+    if (c->choice && strcmp(rule->name, c->by) == 0) {
+        field.type = RULE_ENUM;
+        field.choices = choices;
+        field.default_value = 0;
+    }
+    schema_write(&field, field.name, c->side, w);
+}
+
+static bool object_has_field(const struct rule *rules, const char *name)
+{
+    for (; rules && rules->type != RULE_END; rules++) {
+        if (rules->source == IN_BODY && strcmp(rules->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Writes type, properties and required of an object. */
+static void object_write_members(const struct component *c, struct jw *w)
+{
+    jw_text(w, "type", "object");
+    jw_object(w, "properties");
+    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY)
+            object_write_field(c, rule, w);
+    }
+    for (const struct rule *rule = c->more; rule && rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && !object_has_field(c->fields, rule->name))
+            object_write_field(c, rule, w);
+    }
+    jw_object_end(w);
+    jw_array(w, "required");
+    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && object_requires(c, rule))
+            jw_text(w, NULL, rule->name);
+    }
+    jw_array_end(w);
+}
+
+/* Returns the highest number of an option of the group; 0: there is no such group. */
+static int object_option_count(const struct component *c, int group)
+{
+    int count = 0;
+
+    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && rule->option.group == group && rule->option.number > count)
+            count = rule->option.number;
+    }
+    return count;
+}
+
+/* Writes one object for each combination of options of this group and the groups after it. */
+static void object_write_options(struct component *c, int group, struct jw *w)
+{
+    int count = group <= GROUPS_MAX ? object_option_count(c, group) : 0;
+
+    if (count == 0) {
+        jw_object(w, NULL);
+        object_write_members(c, w);
+        jw_object_end(w);
+    }
+    for (int option = 1; option <= count; option++) {
+        c->options[group] = option;
+        object_write_options(c, group + 1, w);
+    }
+}
+
+/* ---- unions ---- */
+
+/* Writes a union of one object for each choice of the selecting field. */
+static void object_write_choices(const struct component *c, const struct rule *selected,
+                                 struct jw *w)
+{
+    const struct rule_forms *forms = selected->forms;
+    const char *const *choices = objects_choices(c->fields, forms);
+    struct arena *arena = w->out->arena;
+
+    jw_array(w, "oneOf");
+    for (size_t i = 0; choices[i]; i++) {
+        jw_object(w, NULL);
+        schema_write_reference(object_name(arena, choices[i], forms->suffix), w);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object(w, "discriminator");
+    jw_text(w, "propertyName", forms->by);
+    jw_object(w, "mapping");
+    for (size_t i = 0; choices[i]; i++)
+        schema_write_pointer(choices[i], object_name(arena, choices[i], forms->suffix), w);
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+/* Writes an object that has the fields of a payload and fields of its own. */
+static void object_write_payload(const struct component *c, struct jw *w)
+{
+    struct component own = {.side = c->side, .fields = c->own};
+
+    jw_array(w, "allOf");
+    jw_object(w, NULL);
+    schema_write_reference(c->payload->name, w);
+    jw_object_end(w);
+    jw_object(w, NULL);
+    object_write_members(&own, w);
+    jw_object_end(w);
+    jw_array_end(w);
+}
+
+static void component_write(struct component *c, struct jw *w)
+{
+    const struct rule *selected = c->choice ? NULL : objects_selected(c->fields);
+
+    if (c->own) {
+        object_write_payload(c, w);
+    } else if (selected) {
+        object_write_choices(c, selected, w);
+    } else if (object_option_count(c, 1) > 0) {
+        jw_array(w, object_group_may_be_absent(c, 1) ? "anyOf" : "oneOf");
+        object_write_options(c, 1, w);
+        jw_array_end(w);
+    } else {
+        object_write_members(c, w);
+    }
+}
+
+/* ---- all components ---- */
+
+/* Adds a component unless one of this name is there. */
+static void components_add(struct components *all, const struct component *c)
+{
+    struct component *added;
+
+    for (const struct component *known = all->first; known; known = known->next) {
+        if (strcmp(known->name, c->name) == 0)
+            return;
+    }
+    added = arena_zalloc(all->w->out->arena, sizeof *added);
+    if (!added) {
+        all->w->out->failed = true;
+        return;
+    }
+    *added = *c;
+    *all->end = added;
+    all->end = &added->next;
+}
+
+static void components_add_form(struct components *all, const struct rule_form *form,
+                                enum schema_side side)
+{
+    if (form->fields)
+        components_add(
+            all, &(struct component){
+                     .name = form->name, .side = side, .fields = form->fields, .more = form->more});
+}
+
+/* Adds the forms of a field, and with a selecting field the objects with one of its choices, of
+ * which there is one for each form. */
+static void components_add_forms(struct components *all, const struct component *c,
+                                 const struct rule_forms *forms)
+{
+    struct arena *arena = all->w->out->arena;
+
+    for (const struct rule_form *form = forms->v; form->name; form++)
+        components_add_form(all, form, c->side);
+    if (!forms->by || c->choice)
+        return;
+    const char *const *choices = objects_choices(c->fields, forms);
+    for (size_t i = 0; choices[i]; i++)
+        components_add(all,
+                       &(struct component){.name = object_name(arena, choices[i], forms->suffix),
+                                           .side = c->side,
+                                           .fields = c->fields,
+                                           .choice = choices[i],
+                                           .by = forms->by,
+                                           .form = &forms->v[i]});
+}
+
+/* Adds what the fields of the table refer to, also inside objects and lists. */
+static void components_add_fields(struct components *all, const struct component *c,
+                                  const struct rule *rules)
+{
+    for (; rules && rules->type != RULE_END; rules++) {
+        if (rules->forms)
+            components_add_forms(all, c, rules->forms);
+        if (rules->schema)
+            components_add(all, &(struct component){.name = rules->schema,
+                                                    .side = c->side,
+                                                    .fields = rules->fields});
+        else if (rules->fields)
+            components_add_fields(all, c, rules->fields);
+    }
+}
+
+/* Adds the bodies of a route. */
+static void components_add_route(struct components *all, const struct route *route)
+{
+    struct arena *arena = all->w->out->arena;
+    struct component request = {.name = object_name(arena, route->name, "Request"),
+                                .side = SCHEMA_REQUEST,
+                                .fields = route->rules,
+                                .own = route->payload ? route->rules : NULL,
+                                .payload = route->payload};
+    struct component response = {.name = object_name(arena, route->name, "Response"),
+                                 .side = SCHEMA_RESPONSE,
+                                 .fields = route->response};
+
+    if (route_has_body(route))
+        components_add(all, &request);
+    if (route->payload)
+        components_add_form(all, route->payload, SCHEMA_REQUEST);
+    if (route->response)
+        components_add(all, &response);
+}
+
+/* The list grows while it is written, because components refer to further ones. */
+void objects_write_components(const struct route_table *tables, size_t count, struct jw *w)
+{
+    struct components all = {.w = w};
+
+    all.end = &all.first;
+    for (size_t t = 0; t < count; t++) {
+        for (size_t i = 0; i < tables[t].n; i++)
+            components_add_route(&all, &tables[t].v[i]);
+    }
+    for (struct component *c = all.first; c; c = c->next) {
+        components_add_fields(&all, c, c->fields);
+        components_add_fields(&all, c, c->more);
+        jw_object(w, c->name);
+        component_write(c, w);
+        jw_object_end(w);
+    }
+}
