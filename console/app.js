@@ -6,18 +6,18 @@ import { useRoute } from "./router.js";
 import { end, onSession, user } from "./session.js";
 import { SignIn, signInByAddress } from "./sign_in.js";
 import { LANGUAGES, currentLanguage, preferredLanguage, setLanguage, t } from "./text.js";
-import { menuOf, pageOf } from "./pages.js";
+import { menuOf, pageOf, placeOf } from "./pages.js";
 
 const link = (path) => `#/${path}`;
 
-function Header({ onLanguage }) {
+function Header({ steps, onLanguage }) {
     const known = user();
     return html`<header class="top">
         <a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
         <a class="brand" href=${link("")}><img src="icon.svg" alt="" width="28" height="28" /> ${t("brand")}</a>
         ${known && html`<nav aria-label=${t("menu")}>
             ${menuOf(known.role).map(([path, title]) => html`<a href=${link(path)}
-                aria-current=${location.hash.startsWith(link(path)) ? "page" : null}>${t(title)}</a>`)}
+                aria-current=${path === placeOf(known.role, steps) ? "page" : null}>${t(title)}</a>`)}
         </nav>`}
         <div class="who">
             ${known && html`<span class="soft">${t(`role.${known.role}`)}</span>`}
@@ -64,7 +64,7 @@ function App({ config, firstMessage }) {
     }), []);
     useExpiry();
     const onLanguage = (code) => setLanguage(code).then(() => redraw((count) => count + 1));
-    return html`<${Header} onLanguage=${onLanguage} />
+    return html`<${Header} steps=${steps} onLanguage=${onLanguage} />
         ${user() ? html`<${Page} steps=${steps} />`
             : html`<main id="main"><${SignIn} key=${reason} config=${config} reason=${reason} /></main>`}`;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Charts: lines over time by uPlot, and small ones as SVG. Each has a text or a table that says the same. */
 import { html, useEffect, useRef } from "./view.js";
-import { number, percent, shortDate } from "./text.js";
+import { clock, number, percent, shortDate } from "./text.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const DARK = matchMedia("(prefers-color-scheme: dark)");
@@ -92,19 +92,23 @@ export function LiveChart({ times, series, label, digits }) {
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-        axes: [axis({ space: 90 }), axis({ values: (_, all) => all.map((value) => number(value, digits)), size: 56 })],
+        axes: [axis({ space: 90, incrs: [5, 15, 30, 60], values: (_, stamps) => stamps.map((stamp) => clock(stamp * 1000)) }), axis({ values: (_, all) => all.map((value) => number(value, digits)), size: 56 })],
         series: [{}, ...series.map((_, i) => ({ stroke: colour(colours[i]), width: 2, points: { show: false } }))],
     });
     const place = usePlot(options, [times, ...series.map(({ values }) => values)]);
     return html`<div class="plot" ref=${place} role="img" aria-label=${label}></div>`;
 }
 
+const LEAST_SPAN = 0.25; /* of scores: smaller changes look small */
+
 /* A line without axes; the text beside it or its label says what it shows. */
 export function Sparkline({ scores }) {
     if (!scores?.length)
         return html`<svg class="spark" viewBox="0 0 100 24" aria-hidden="true"></svg>`;
     const step = scores.length > 1 ? 96 / (scores.length - 1) : 0;
-    const points = scores.map((score, i) => `${(2 + i * step).toFixed(1)},${(22 - score * 20).toFixed(1)}`);
+    const span = Math.max(LEAST_SPAN, Math.max(...scores) - Math.min(...scores));
+    const low = (Math.max(...scores) + Math.min(...scores) - span) / 2;
+    const points = scores.map((score, i) => `${(2 + i * step).toFixed(1)},${(21 - (score - low) / span * 18).toFixed(1)}`);
     const [x, y] = points.at(-1).split(",");
     return html`<svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">
         <polyline points=${points.join(" ")} />

@@ -38,6 +38,11 @@ const PAGES = {
 
 export const menuOf = (role) => MENU[role];
 
+const UNDER = { class: "classes", student: "people" };
+
+/* The entry of the menu under which a page is. */
+export const placeOf = (role, [name = MENU[role][0][0]]) => UNDER[name] ?? name;
+
 /* The page of a student; the reference is unknown after a reload. */
 function studentPage(reference, cohort) {
     const student = studentOf(reference);

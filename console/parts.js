@@ -108,7 +108,7 @@ export function Levels({ levels }) {
 
 /* A region that scrolls must be reachable with the keyboard, and then needs a name. */
 export const Scroll = ({ label, children, tall }) => html`
-    <div class=${tall ? "scroll tall" : "scroll"} role="region" aria-label=${label} tabindex="0">${children}</div>`;
+    <div class=${tall ? "scroll tall" : "scroll"} role="group" aria-label=${label} tabindex="0">${children}</div>`;
 
 /* rows: lists of cells, the first of each is the row's header. */
 export const Table = ({ caption, head, rows, hidden }) => html`<table class="plain">

@@ -45,6 +45,7 @@ const day = (options) => (value) =>
 export const date = day({ dateStyle: "medium" });
 export const shortDate = day({ day: "numeric", month: "short" });
 export const weekday = day({ weekday: "short" });
+export const clock = (value) => new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(new Date(value));
 export const moment = (value) =>
     new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
 

@@ -43,6 +43,7 @@ function Overview({ cohort, overview, again }) {
         </div>
         ${total === 0 ? html`<p class="empty">${t("class.empty")}</p>` : html`
         <div class="cards">
+            <div class="stack">
             <${Card} id="level" title=${t("class.level")} what=${t("what.level")}>
                 <p class="figures">
                     <span><strong>${total}</strong> ${t("class.students", { n: total })}</span>
@@ -50,13 +51,14 @@ function Overview({ cohort, overview, again }) {
                 </p>
                 <${Levels} levels=${levels} />
             </${Card}>
-            <${Card} id="help" size="two" title=${t("class.help")} what=${t("what.attention")}>
-                <${Help} students=${students} cohort=${cohort} />
-            </${Card}>
             <${Card} id="topics" title=${t("class.topics")} what=${t("what.topics")}>
                 <${WeakTopics} topics=${topics} students=${students} cohort=${cohort} />
             </${Card}>
-            <${Card} id="heat" size="two" title=${t("heat.title")} what=${t("what.heat")}>
+            </div>
+            <${Card} id="help" size="two" title=${t("class.help")} what=${t("what.attention")}>
+                <${Help} students=${students} cohort=${cohort} />
+            </${Card}>
+            <${Card} id="heat" size="wide" title=${t("heat.title")} what=${t("what.heat")}>
                 <${HeatMap} topics=${topics} students=${students} cohort=${cohort} />
             </${Card}>
             <${Students} students=${students} cohort=${cohort} name=${name} />

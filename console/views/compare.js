@@ -71,11 +71,12 @@ function Words({ result, names }) {
     const bounds = difference >= 0 ? [lower, upper] : [-upper, -lower];
     const values = {
         a: names[0], b: names[1], mean_a: percent(a.mean), mean_b: percent(b.mean), high, low,
-        points: number(Math.abs(difference) * 100, 1), lower: change(bounds[0], 1), upper: change(bounds[1], 1),
+        points: number(Math.abs(difference) * 100, 1), upper: number(bounds[1] * 100, 1),
+        lower: number(Math.abs(bounds[0]) * 100, 1),
         level: percent(level),
     };
     return html`<p class="lead">${t("compare.means", values)} ${t(winner ? "compare.clear" : "compare.chance", values)}</p>
-        ${lower !== undefined && lower !== null && html`<p>${t("compare.interval", values)}</p>`}
+        ${lower !== undefined && lower !== null && html`<p>${t(bounds[0] < 0 ? "compare.interval_open" : "compare.interval", values)}</p>`}
         ${effect.value !== null && html`<p>${t(`effect.${size(effect.value)}`)}</p>`}
         <p class="soft">${t("compare.no_cause")}</p>
         ${metadata.missing.length > 0 && html`<p class="soft">${t("compare.left_out", { n: metadata.missing.length })}</p>`}`;
@@ -98,12 +99,12 @@ const ROWS = [
 ];
 
 const Numbers = ({ classes }) => html`<${Scroll} label=${t("compare.numbers")}>
-    <${Table} hidden caption=${t("compare.numbers")} head=${["", ...classes.map(({ name }) => name)]}
+    <${Table} hidden caption=${t("compare.numbers")} head=${[t("compare.figure"), ...classes.map(({ name }) => name)]}
         rows=${ROWS.map(([key, cell]) => [t(`compare.${key}`), ...classes.map(({ stats }) => cell(stats))])} />
 </${Scroll}>`;
 
 const Parts = ({ parts, classes }) => html`<${Scroll} label=${t("compare.components")}>
-    <${Table} hidden caption=${t("compare.components")} head=${["", ...classes.map(({ name }) => name), t("compare.points")]}
+    <${Table} hidden caption=${t("compare.components")} head=${[t("compare.part"), ...classes.map(({ name }) => name), t("compare.points")]}
         rows=${COMPONENTS.map((name) => [
             t(`component.${name}`), html`<${Bar} value=${parts.cohort_a[name]} />`, html`<${Bar} value=${parts.cohort_b[name]} />`,
             change(parts.cohort_a[name] - parts.cohort_b[name]),

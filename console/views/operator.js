@@ -81,8 +81,8 @@ export function Operator() {
             <${Ready} ready=${last.ready} />
             ${last.detailed.error ? html`<${Card} id="metrics" title=${t("operator.metrics")}>
                 <p class="notice">${t(last.detailed.error.kind === "forbidden" ? "operator.no_metrics" : "problem.away")}</p></${Card}>`
-                : html`<${Live} readings=${readings.filter(({ detailed }) => !detailed.error)} />
-                    <${Breakers} detailed=${last.detailed} /><${Queues} text=${last.text} />
+                : html`<${Breakers} detailed=${last.detailed} /><${Queues} text=${last.text} />
+                    <${Live} readings=${readings.filter(({ detailed }) => !detailed.error)} />
                     <${Endpoints} performance=${last.detailed.performance} />`}
         </div>`}`;
 }

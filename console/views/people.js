@@ -58,5 +58,5 @@ function Erase({ student }) {
 
 const Counts = ({ counts, caption }) => html`<div role="status"><${Scroll} label=${caption}>
     <${Table} caption=${caption} head=${[t("erase.kind"), t("erase.n")]}
-        rows=${Object.entries(counts).map(([kind, n]) => [kind, number(n)])} />
+        rows=${Object.entries(counts).filter(([, n]) => n > 0).map(([kind, n]) => [kind, number(n)])} />
 </${Scroll}></div>`;

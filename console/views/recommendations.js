@@ -8,7 +8,7 @@ import { area, change, date, number, percent, t } from "../text.js";
 export function Recommendations({ student, history, own }) {
     const load = useLoad(() => ask("recommendations/adaptive", { student_id: student, limit: 3 }), [student]);
     const past = useLoad(() => get(`recommendations/${id(student)}/history?days=90`), [student]);
-    return html`<${Card} id="steps" size="wide" title=${t("steps.title")} what=${t("what.steps")}>
+    return html`<${Card} id="steps" size="two" title=${t("steps.title")} what=${t("what.steps")}>
         <${Loaded} load=${load}>${({ recommendations }) => html`<ol class="steps">
             ${recommendations.map((step) => html`<${Step} key=${step.recommendation_id} step=${step} onSent=${past.again} />`)}
         </ol>`}</${Loaded}>

@@ -95,7 +95,7 @@ const Spacer = ({ rows }) => (rows > 0
 
 function Rows({ rows, cohort, order, onOrder, name }) {
     const { place, onScroll, from, to } = useWindow(rows.length, order);
-    return html`<div class="scroll tall rows" role="region" tabindex="0" aria-label=${t("students.of", { name })}
+    return html`<div class="scroll tall rows" role="group" tabindex="0" aria-label=${t("students.of", { name })}
             ref=${place} onScroll=${onScroll}>
         <table class="students" aria-rowcount=${rows.length + 1}>
             <thead><tr>${COLUMNS.map((column) => html`<${Head} key=${column.key} column=${column} order=${order} onOrder=${onOrder} />`)}</tr></thead>
