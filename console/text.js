@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Texts, numbers and dates in the reader's language. strings/en.js is complete; another language is one more
+ * file with the same keys and a row in LANGUAGES. */
+import english from "./strings/en.js";
+
+export const LANGUAGES = { en: "English", de: "Deutsch" };
+const loaded = { en: english };
+let language = "en";
+let strings = english;
+
+export const currentLanguage = () => language;
+
+export async function setLanguage(code) {
+    loaded[code] ??= (await import(`./strings/${code}.js`)).default;
+    [language, strings] = [code, loaded[code]];
+    document.documentElement.lang = code;
+}
+
+export const preferredLanguage = () =>
+    navigator.languages.map((name) => name.slice(0, 2)).find((name) => name in LANGUAGES) ?? "en";
+
+/* The text of a key, its {words} replaced. A text with forms for numbers chooses by `n`. */
+export function t(key, values = {}) {
+    let text = strings[key] ?? english[key] ?? key;
+    if (typeof text === "object")
+        text = text[new Intl.PluralRules(language).select(values.n)] ?? text.other;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+export const has = (key) => key in english;
+
+const format = (options) => (value) => new Intl.NumberFormat(language, options).format(value);
+const whole = format({ style: "percent", maximumFractionDigits: 0 });
+const points = format({ maximumFractionDigits: 1, signDisplay: "exceptZero" });
+
+export const number = (value, digits = 0) =>
+    value === null || value === undefined ? "–" : format({ maximumFractionDigits: digits })(value);
+export const percent = (score) => (score === null || score === undefined ? "–" : whole(score));
+/* A difference of two scores, in percentage points. */
+export const change = (value, digits = 0) =>
+    value === null || value === undefined ? "–" : points(Number((value * 100).toFixed(digits)));
+
+const day = (options) => (value) =>
+    new Intl.DateTimeFormat(language, { timeZone: "UTC", ...options }).format(new Date(value));
+export const date = day({ dateStyle: "medium" });
+export const shortDate = day({ day: "numeric", month: "short" });
+export const weekday = day({ weekday: "short" });
+export const clock = (value) => new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(new Date(value));
+export const moment = (value) =>
+    new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
+
+export function ago(time) {
+    if (!time)
+        return t("never");
+    const days = Math.floor(Date.now() / 864e5) - Math.floor(Date.parse(time) / 864e5);
+    return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day");
+}
+
+/* The engine's English reasons, in the reader's language: the table is docs/mastery-model.md, Attention. */
+const REASONS = [
+    [/^a score of ([\d.]+) is predicted/, "reason.predicted", (_, { predicted_score: score }) => ({ score: percent(Math.min(score, 0.49)) })],
+    [/^the score fell by ([\d.]+)/, "reason.fell", (found) => ({ points: number(Number(found) * 100) })],
+    [/^has not been active for (\d+)/, "reason.inactive", (found) => ({ n: Number(found) })],
+    [/^(no activity yet)/, "reason.none", () => ({})],
+];
+
+export function reason(text, student) {
+    for (const [pattern, key, values] of REASONS) {
+        const found = pattern.exec(text);
+        if (found)
+            return t(key, values(found[1], student));
+    }
+    return text;
+}
+
+/* "quiz:fractions" is a component and a topic. */
+export function area(name) {
+    const [component, ...topic] = name.split(":");
+    const title = t(`component.${component}`);
+    return topic.length ? `${title}: ${topic.join(":")}` : title;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Batches: starting one for a class, and following one by its id. The API lists no batches, so those that were
+ * started here are remembered until the session ends. */
+import { html, useEffect, useState } from "../view.js";
+import { fresh, get, id, write } from "../api.js";
+import { Card, Loaded, Problem, Scroll, Table, useLoad } from "../parts.js";
+import { moment, number, percent, t } from "../text.js";
+
+const POLL_MS = 3000;
+const MOST = 1000; /* students of a batch */
+const RUNNING = ["pending", "processing"];
+
+export function Batches() {
+    const [batches, setBatches] = useState([]);
+    const follow = (batch) => setBatches((before) => [batch, ...before.filter((other) => other !== batch)]);
+    return html`<h1 tabindex="-1">${t("menu.batches")}</h1>
+        <div class="cards">
+            <${Card} id="start" title=${t("batch.start")} what=${t("what.batch")}><${Start} onStarted=${follow} /></${Card}>
+            <${Card} id="follow" title=${t("batch.follow")}><${Follow} onFollow=${follow} /></${Card}>
+            ${batches.map((batch) => html`<${Batch} key=${batch} batch=${batch} />`)}
+        </div>`;
+}
+
+function Follow({ onFollow }) {
+    const submit = (event) => {
+        event.preventDefault();
+        onFollow(new FormData(event.target).get("batch").trim());
+    };
+    return html`<form class="row" onSubmit=${submit} autocomplete="off">
+        <label>${t("batch.id")} <input name="batch" required spellcheck="false" /></label>
+        <button type="submit">${t("batch.show")}</button></form>`;
+}
+
+function Start({ onStarted }) {
+    const load = useLoad(() => get("cohorts?limit=1000"), []);
+    const [state, setState] = useState({});
+    const submit = async (event) => {
+        event.preventDefault();
+        const form = new FormData(event.target);
+        setState({ busy: true });
+        try {
+            const { student_ids: students } = await get(`cohorts/${id(form.get("cohort"))}`);
+            const body = { student_ids: students.slice(0, MOST), priority: form.get("priority") };
+            const { batch_id: batch } = await write("POST", "api/v1/batch/mastery", body);
+            setState({ cut: students.length > MOST });
+            onStarted(batch);
+        } catch (error) {
+            setState({ error });
+        }
+    };
+    return html`<${Loaded} load=${load}>${({ cohorts }) => html`<form class="row" onSubmit=${submit}>
+        <label>${t("class")} <select name="cohort" required>${cohorts.map(({ cohort_id: cohort, name }) => html`<option value=${cohort}>${name}</option>`)}</select></label>
+        <label>${t("batch.priority")} <select name="priority">
+            ${["normal", "low", "high"].map((name) => html`<option value=${name}>${t(`priority.${name}`)}</option>`)}</select></label>
+        <button type="submit" class="primary" disabled=${state.busy || cohorts.length === 0}>${t("batch.start")}</button>
+    </form>
+    ${state.cut && html`<p class="notice">${t("batch.cut", { n: MOST })}</p>`}
+    ${state.error && html`<${Problem} error=${state.error} />`}`}</${Loaded}>`;
+}
+
+function Batch({ batch }) {
+    const [state, setState] = useState({});
+    const path = `api/v1/batch/mastery/${id(batch)}`;
+    useEffect(() => {
+        let timer = null, current = true;
+        const look = async () => {
+            try {
+                const status = JSON.parse(await fresh(path));
+                if (current)
+                    setState({ status });
+                if (current && RUNNING.includes(status.status))
+                    timer = setTimeout(look, POLL_MS);
+            } catch (error) {
+                if (current)
+                    setState({ error });
+            }
+        };
+        look();
+        return () => {
+            current = false;
+            clearTimeout(timer);
+        };
+    }, [batch]);
+    const cancel = () => write("DELETE", path).catch((error) => setState((before) => ({ ...before, error })));
+    const { status, error } = state;
+    return html`<${Card} id=${`batch-${batch}`} size="wide" title=${t("batch.title", { batch })}>
+        ${error && html`<${Problem} error=${error} />`}
+        ${status && html`<${Progress} status=${status} onCancel=${cancel} />`}
+        ${status && !RUNNING.includes(status.status) && html`<${Results} path=${path} />`}
+    </${Card}>`;
+}
+
+const Progress = ({ status, onCancel }) => html`
+    <p role="status">${t(`batch.${status.status}`)} · ${t("batch.progress", {
+        done: number(status.processed_students), all: number(status.total_students), failed: number(status.failed_count),
+    })} ${RUNNING.includes(status.status) && status.estimated_time_remaining !== null
+        && t("batch.remaining", { seconds: number(status.estimated_time_remaining) })}</p>
+    <progress max="100" value=${status.progress_percentage} aria-label=${t("batch.progress_label")}></progress>
+    <p class="soft">${t("batch.created", { when: moment(status.created_at) })}</p>
+    ${RUNNING.includes(status.status) && html`<button type="button" onClick=${onCancel}>${t("batch.cancel")}</button>`}`;
+
+function Results({ path }) {
+    const load = useLoad(() => fresh(`${path}/results?limit=100`).then(JSON.parse), [path]);
+    return html`<${Loaded} load=${load}>${({ results, total }) => html`
+        <p class="soft">${t("batch.results", { n: results.length, total })}</p>
+        <${Scroll} label=${t("batch.results_table")} tall>
+            <${Table} hidden caption=${t("batch.results_table")} head=${[t("student"), t("column.score"), t("batch.outcome")]}
+                rows=${results.map((one) => [one.student_id, percent(one.mastery_result?.mastery_score),
+                    one.success ? t("batch.ok") : one.error_message])} />
+        </${Scroll}>`}</${Loaded}>`;
+}

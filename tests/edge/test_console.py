@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/console/: its files, their policy and size, its texts, and its first page in a browser. The journeys of each
+role are in tests/real/browser."""
+import gzip
+import hashlib
+import json
+import re
+
+import pytest
+from harness.browser import Browser
+from harness.engine import ROOT
+from harness.expect import assert_common_headers, assert_ok, assert_problem
+
+CONSOLE = ROOT / "console"
+VENDOR = CONSOLE / "vendor"
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+SERVED = sorted(
+    str(path.relative_to(CONSOLE)) for path in CONSOLE.rglob("*") if path.suffix[1:] in TYPES
+)
+MOST_BYTES = 120 * 1024
+
+
+def own_files():
+    return [CONSOLE / name for name in SERVED if not name.startswith("vendor/")]
+
+
+# Files
+
+
+def test_the_libraries_have_the_recorded_checksums():
+    lines = (VENDOR / "SHA256SUMS").read_text().splitlines()
+    recorded = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    unrecorded = {"package.json", "package-lock.json", "SHA256SUMS"}
+    assert set(recorded) == {path.name for path in VENDOR.iterdir()} - unrecorded
+    for name, digest in recorded.items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest, name
+
+
+def test_the_libraries_are_pinned_and_have_their_licences():
+    pinned = json.loads((VENDOR / "package.json").read_text())["dependencies"]
+    locked = json.loads((VENDOR / "package-lock.json").read_text())["packages"]
+    assert not [name for name, package in locked.items() if "resolved" in package]
+    for name, version in pinned.items():
+        entry = locked[f"node_modules/{name}"]
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version) and entry["version"] == version
+        assert entry["integrity"].startswith("sha512-")
+        assert entry["license"] in ("MIT", "Apache-2.0")
+    assert {path.name for path in VENDOR.glob("LICENSE.*")} == {
+        "LICENSE.htm",
+        "LICENSE.preact",
+        "LICENSE.uPlot",
+    }
+
+
+def test_every_file_is_installed():
+    listed = re.findall(r"^\tconsole/(\S+)", (ROOT / "Makefile.am").read_text(), re.MULTILINE)
+    own = {str(path.relative_to(CONSOLE)) for path in CONSOLE.rglob("*") if path.is_file()}
+    not_installed = {"vendor/package.json", "vendor/package-lock.json", "vendor/SHA256SUMS"}
+    assert set(listed) == own - not_installed and len(listed) == len(set(listed))
+
+
+def test_the_first_load_is_small():
+    """All of it, though a page needs one language only."""
+    sizes = {name: len(gzip.compress((CONSOLE / name).read_bytes(), 4)) for name in SERVED}
+    assert sum(sizes.values()) <= MOST_BYTES, sizes
+
+
+def test_no_script_or_style_is_inline():
+    page = (CONSOLE / "index.html").read_text()
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
+    assert not re.search(r"<style|\son\w+=|\sstyle=|javascript:|https?://", page)
+    for path in own_files():
+        assert not re.search(r"\beval\(|new Function|innerHTML|document\.write|localStorage", path.read_text()), path
+
+
+# Texts
+
+KEY = re.compile(r'^    "([\w.]+)": (.*),$', re.MULTILINE)
+
+
+def texts(language):
+    found = KEY.findall((CONSOLE / f"strings/{language}.js").read_text())
+    assert len(found) == len(dict(found)), "a key is there twice"
+    return dict(found)
+
+
+def test_languages_have_the_same_keys_and_the_same_values_to_fill_in():
+    english, german = texts("en"), texts("de")
+    assert english.keys() == german.keys()
+    for key, text in english.items():
+        names = [set(re.findall(r"\{(\w+)\}", other)) for other in (text, german[key])]
+        assert names[0] == names[1], key
+
+
+def test_every_text_is_there_and_used():
+    """A key is used whole, or built from its beginning: `level.${name}`."""
+    source = "\n".join(
+        path.read_text() for path in own_files() if path.suffix == ".js" and path.parent.name != "strings"
+    )
+    literal = set(re.findall(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"', source))
+    built = set(re.findall(r"`([a-z_]+\.(?:[a-z_]+\.?)*)\$\{", source))
+    keys = set(texts("en"))
+    used = set(re.findall(r'\bt\("([a-z_.0-9]+)"', source))
+    assert used <= keys
+    unused = {key for key in keys - literal if not any(key.startswith(start) for start in built)}
+    # views/why.js builds keys from two words, and notices add ".do" to their key.
+    dynamic = ("event.", "what_if.", "problem.", "consent.")
+    assert not {key for key in unused if not key.startswith(dynamic)}
+
+
+# Responses
+
+
+def policy_of(response):
+    policy = response.headers["Content-Security-Policy"]
+    return dict(part.strip().split(" ", 1) for part in policy.split(";"))
+
+
+def test_the_page_is_html_with_a_strict_policy(anonymous):
+    response = anonymous.get("/console/")
+    assert response.status == 200 and response.body == (CONSOLE / "index.html").read_bytes()
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert_common_headers(response)
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    policy = policy_of(response)
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["img-src"] == "'self'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert not re.search(r"unsafe|\*|http|data:", str(policy))
+
+
+def test_every_file_is_served(anonymous):
+    for name in SERVED:
+        response = anonymous.get(f"/console/{name}")
+        assert response.status == 200 and response.body == (CONSOLE / name).read_bytes(), name
+        assert response.headers.get_content_type() == TYPES[name.rpartition(".")[2]]
+        assert_common_headers(response)
+
+
+def test_a_cached_page_is_revalidated_and_keeps_its_policy(anonymous):
+    first = anonymous.get("/console/")
+    assert first.headers["Cache-Control"] == "no-cache"
+    second = anonymous.get("/console/", headers={"If-None-Match": first.headers["ETag"]})
+    assert second.status == 304 and policy_of(second) == policy_of(first)
+
+
+def test_the_path_without_a_slash_leads_to_the_page(anonymous):
+    response = anonymous.get("/console")
+    assert response.status == 308 and response.headers["Location"] == "console/"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["index.html", "index", "views/", "vendor/package.json", "vendor/SHA256SUMS", "vendor/LICENSE.htm"]
+    + ["../CHANGELOG.md", "%2e%2e/conf/nginx/tls.conf", "app.js/", "..%2fVERSION", "views/../app.j"],
+)
+def test_no_other_file_of_the_folder_is_served(anonymous, path):
+    response = anonymous.raw(f"GET /console/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert_problem(response, 404)
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/app.js", "/console/config.json"])
+def test_files_cannot_be_written(anonymous, path):
+    assert anonymous.request("HEAD", path).status == 200
+    assert_problem(anonymous.post(path, {}), 404)
+
+
+# Configuration
+
+
+def test_without_a_provider_the_configuration_names_none(anonymous):
+    config = assert_ok(anonymous.get("/console/config.json"))
+    assert config["issuer"] == config["client_id"] == ""
+    assert (config["subject_claim"], config["role_claim"], config["role_map"]) == ("sub", "role", {})
+
+
+def test_the_provider_is_in_configuration_and_policy(start_engine):
+    client = start_engine(
+        OIDC_ISSUER="https://login.example.org:8443/realms/school",
+        CONSOLE_CLIENT_ID="mastery-console",
+        JWT_ROLE_CLAIM="/realm_access/roles",
+        JWT_ROLE_MAP="Staff member=teacher, pupil = student",
+    ).client()
+    config = assert_ok(client.get("/console/config.json"))
+    assert config["issuer"] == "https://login.example.org:8443/realms/school"
+    assert config["client_id"] == "mastery-console" and config["role_claim"] == "/realm_access/roles"
+    assert config["role_map"] == {"Staff member": "teacher", "pupil": "student"}
+    assert policy_of(client.get("/console/"))["connect-src"] == "'self' https://login.example.org:8443"
+    assert policy_of(client.get("/docs"))["connect-src"] == "'self'"
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as running:
+        yield running
+
+
+def test_a_token_signs_in_and_nothing_of_it_is_kept(browser, engine):
+    browser.open(f"{engine.base_url}/console/")
+    browser.one("#token")
+    token = engine.token("teacher-of-none", "teacher")
+    browser.paste("#token", token)
+    browser.click("form button")
+    browser.one(".empty")
+    source, address, kept = browser.driver.execute_script(
+        "return [document.documentElement.outerHTML, location.href, localStorage.length + sessionStorage.length]"
+    )
+    assert token not in source and token not in address and kept == 0
+    assert not browser.driver.get_cookies()
+    assert browser.violations() == [] and browser.complaints() == []
+
+
+def test_a_link_with_a_token_is_not_followed_outside_development(browser, start_engine):
+    engine = start_engine(ENVIRONMENT="production")
+    browser.open(f"{engine.base_url}/console/#token={engine.token('x', 'teacher')}")
+    browser.one("#token")
+    assert browser.driver.execute_script("return location.hash") == "#/"
