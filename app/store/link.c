@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One connection to Redis, by the reader and the buffers of hiredis but without its event loop.
  * link_send() encodes a command into hiredis' output buffer (resp.c) and appends it to the queue
- * `sent` (sent_queue.c); link_write() writes the buffer to the socket. link_read() reads from the
- * socket into read_buffer, gives that to hiredis' parser slice by slice, and returns after each
- * reply, so that its caller may even close the link between two replies.
+ * `sent` (sent_queue.c); link_write() writes the buffer to the transport (transport.c: the socket,
+ * plain or with TLS). link_read() reads from there into read_buffer, gives that to hiredis' parser
+ * slice by slice, and returns after each reply, so that its caller may even close the link between
+ * two replies.
+ *
+ * When REDIS_URL names sentinels, they are asked for the address of the master (sentinels.c) before
+ * each connection.
  *
  * The handshake of a new connection loads all Lua scripts into Redis, so a script is called by its
  * digest (EVALSHA). After SCRIPT FLUSH or a failover Redis may not know the digest; the script is
  * then sent as a whole (EVAL). */
 #include "app/store/link.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "app/base/redis_url.h"
-#include "app/runtime/resolver.h"
 #include "app/store/clock_skew.h"
 #include "app/store/connect.h"
 #include "app/store/reply.h"
 #include "app/store/resp.h"
 #include "app/store/schema.h"
 #include "app/store/sent_queue.h"
+#include "app/store/sentinels.h"
+#include "app/store/tls.h"
+#include "app/store/transport.h"
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
@@ -41,9 +45,11 @@ enum {
 struct link {
     const struct config *config;
     struct redis_url address;
-    struct resolver *resolver;   /* addresses of the host; NULL: a Unix socket */
-    size_t attempt;              /* connections that failed: selects one of several addresses */
-    redisContext *context;       /* connection of hiredis, non-blocking; NULL: closed */
+    struct transport *transport;
+    struct sentinels *sentinels; /* NULL: REDIS_URL names no sentinels */
+    bool is_asking;              /* the sentinels have not named the master yet */
+    size_t attempt;              /* connections that failed: selects one of several masters */
+    redisContext *context;       /* reader and write buffer of hiredis; NULL: closed */
     struct reply_bounds bounds;  /* limits the sizes of replies that context accepts */
     struct sent_queue sent;      /* commands without a reply */
     struct arena *control_arena; /* memory of `control`, reset for each handshake or heartbeat */
@@ -51,19 +57,38 @@ struct link {
     struct command *role_cmd;    /* last command of `control`: ROLE */
     /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
     struct command *schema_cmd;
-    struct command *time_cmd;       /* command of the handshake that reads Redis' clock, or NULL */
-    bool is_confirmed;              /* the handshake of the connection has succeeded */
-    bool wrong_server;              /* `error` is that the server is no master or is loading */
-    bool writes_schema;             /* the handshake stores this program's schema number */
-    int block_ms;                   /* milliseconds added to the longest silence */
-    int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
-    unsigned generation;            /* number that changes whenever the link is opened or closed */
-    char error[160];                /* why the latest connection failed or ended */
+    struct command *time_cmd; /* command of the handshake that reads Redis' clock, or NULL */
+    bool is_confirmed;        /* the handshake of the connection has succeeded */
+    bool wrong_server;        /* `error` is that the server is no master or is loading */
+    bool writes_schema;       /* the handshake stores this program's schema number */
+    int block_ms;             /* milliseconds added to the longest silence */
+    int64_t last_reply_us;    /* time of the latest reply; 0: none yet */
+    unsigned generation;      /* number that changes whenever the link is opened or closed */
+    char error[400];          /* why the latest connection failed or ended */
+    /* The part of `error` that anybody may read, as it names no host or user; NULL: none. */
+    const char *public_error;
     struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
     size_t read_n, fed_n;           /* bytes in read_buffer; bytes of them that the parser has */
-    bool may_read; /* false: the latest read emptied the socket, so reading again would fail */
+    bool may_read; /* false: the latest read emptied the transport, so reading again would fail */
     char read_buffer[LINK_READ_SIZE];
 };
+
+/* Creates the parts of the link that REDIS_URL asks for. Returns NULL or the error message. */
+static const char *link_set_address(struct link *link)
+{
+    const struct redis_url *address = &link->address;
+    bool good;
+
+    link->transport = transport_new(link->config, address->is_secure);
+    good = link->transport != NULL;
+    if (good && address->path)
+        transport_set_path(link->transport, address->path);
+    else if (good && address->master.n > 0)
+        good = (link->sentinels = sentinels_new(link->config, address)) != NULL;
+    else if (good)
+        good = transport_set_host(link->transport, address->hosts[0].name, address->hosts[0].port);
+    return good ? NULL : "out of memory";
+}
 
 /* When anything fails, frees what was allocated so far and returns NULL with the reason in
  * ret_error. */
@@ -81,11 +106,12 @@ struct link *link_new(const struct config *config, char ret_error[200])
     }
     link->config = config;
     error = redis_url_parse(config->redis_url, &link->address);
-    if (!error && !link->address.path)
-        link->resolver = resolver_new(link->address.host, link->address.port);
-    if (!error && (link->address.path || link->resolver))
+    if (!error)
+        error = link_set_address(link);
+    if (error)
+        (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
+    if (!error && (!link->address.is_secure || tls_check_files(config, ret_error)))
         return link;
-    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error ? error : "out of memory");
     link_free(link);
     return NULL;
 }
@@ -99,7 +125,8 @@ void link_free(struct link *link)
     if (link->context)
         redisFree(link->context);
     sent_queue_release(&link->sent);
-    resolver_free(link->resolver);
+    sentinels_free(link->sentinels);
+    transport_free(link->transport);
     arena_free(link->control_arena);
     free(link);
 }
@@ -118,6 +145,17 @@ void link_allow_blocking(struct link *link, int ms)
 void link_record_error(struct link *link, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
+    link->public_error = NULL;
+}
+
+/* The same for a reason that names no host or user. host, when it is not NULL, is put before it for
+ * the log. */
+static void link_record_public_error(struct link *link, const char *host, const char *why)
+{
+    int n = snprintf(link->error, sizeof(link->error), "%s%s%s", host ? host : "", host ? ": " : "",
+                     why);
+
+    link->public_error = link->error + ((size_t)n - strlen(why));
 }
 
 /* Records the reason `why` for link_error() and returns event. The reason is another one than that
@@ -134,7 +172,7 @@ static enum link_event link_fail_server(struct link *link, const char *why)
 {
     enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
 
-    (void)link_fail(link, event, why);
+    link_record_public_error(link, NULL, why);
     link->wrong_server = true;
     return event;
 }
@@ -218,55 +256,70 @@ static void link_start_limits(struct link *link, int64_t now_us)
 /* Whether the connection is open, but has no socket yet. */
 static bool link_is_resolving(const struct link *link)
 {
-    return link->context && link->context->fd < 0;
+    return link->context && !transport_has_socket(link->transport);
 }
 
-/* Waits for the name server only while no address is known; if one is, for half of the time limit
- * of connecting. */
-static bool link_awaits_address(struct link *link, int64_t now_us)
+/* Returns LINK_BROKEN for a failure of the transport. */
+static enum link_event link_fail_transport(struct link *link)
 {
-    int64_t waited_us = now_us - link->control.submitted_us;
+    const char *host =
+        link->sentinels ? "the master of the sentinels" : link->address.hosts[0].name;
 
-    return resolver_poll(link->resolver) == RESOLVER_RUNNING &&
-           (resolver_count(link->resolver) == 0 ||
-            waited_us < link->config->store_connect_timeout_ms * INT64_C(500));
+    if (!transport_error_is_public(link->transport))
+        return link_fail(link, LINK_BROKEN, transport_error(link->transport));
+    (void)link_fail(link, LINK_BROKEN, "");
+    link_record_public_error(link, host, transport_error(link->transport));
+    return LINK_BROKEN;
+}
+
+/* Waits for the sentinels to name the master. Returns LINK_READY when they have. */
+static enum link_event link_ask_sentinels(struct link *link, bool has_waited)
+{
+    enum sentinels_state state = sentinels_poll(link->sentinels, has_waited);
+    const struct redis_host *master;
+
+    if (state == SENTINELS_ASKED)
+        return LINK_IDLE;
+    if (state == SENTINELS_FAILED) {
+        (void)link_fail(link, LINK_BROKEN, "");
+        link_record_public_error(link, NULL, sentinels_error(link->sentinels));
+        return LINK_BROKEN;
+    }
+    master = sentinels_master(link->sentinels, link->attempt);
+    if (!transport_set_host(link->transport, master->name, master->port))
+        return link_fail(link, LINK_BROKEN, "out of memory for a connection");
+    link->is_asking = false;
+    transport_open(link->transport);
+    return LINK_READY;
 }
 
 /* Starts to connect when the address is known. Returns LINK_IDLE, also while it is not, or an event
- * that ends the connection. The generation changes, as the descriptor is another one. */
+ * that ends the connection. The generation changes with the descriptor. For replies of sentinels
+ * and name servers it waits for half of the time limit of connecting, if something is known that
+ * can be used instead. */
 static enum link_event link_connect(struct link *link, int64_t now_us)
 {
-    const struct sockaddr *address;
-    socklen_t length;
-    size_t count;
-    bool started;
-    char why[sizeof(link->error)];
+    bool has_waited = now_us - link->control.submitted_us >=
+                      link->config->store_connect_timeout_ms * INT64_C(500);
+    enum link_event event;
 
-    if (link->resolver && link_awaits_address(link, now_us))
-        return LINK_IDLE;
-    count = link->resolver ? resolver_count(link->resolver) : 0;
-    if (link->resolver && count == 0) {
-        (void)snprintf(why, sizeof(why), "cannot resolve %.80s: %s", link->address.host,
-                       resolver_error(link->resolver));
-        return link_fail(link, LINK_BROKEN, why);
+    if (link->is_asking) {
+        event = link_ask_sentinels(link, has_waited);
+        if (event != LINK_READY)
+            return event;
+        link->generation++;
     }
-    if (link->resolver) {
-        address = resolver_address(link->resolver, link->attempt % count, &length);
-        started = connect_start(link->context, address, length);
-    } else {
-        started = connect_start_unix(link->context, link->address.path);
-    }
-    link->generation++;
-    if (started)
-        return LINK_IDLE;
-    (void)snprintf(why, sizeof(why), "connect: %s", strerror(errno));
-    return link_fail(link, LINK_BROKEN, why);
+    if (!transport_advance(link->transport, has_waited))
+        return link_fail_transport(link);
+    if (transport_has_socket(link->transport))
+        link->generation++;
+    return LINK_IDLE;
 }
 
-/* Writes the write buffer to the socket. */
+/* Writes the write buffer to the transport. This also goes on with a handshake of TLS, so it is
+ * tried whether or not the socket is known to be writable. */
 enum link_event link_write(struct link *link, int64_t now_us)
 {
-    int ignored; /* hiredis: whether all bytes were written */
     enum link_event event;
 
     if (link_is_resolving(link)) {
@@ -274,14 +327,12 @@ enum link_event link_write(struct link *link, int64_t now_us)
         if (event != LINK_IDLE)
             return event;
     }
-    if (!link_wants_write(link))
+    if (!link->context || link_is_resolving(link) || sdslen(link->context->obuf) == 0)
         return LINK_IDLE;
     link_start_limits(link, now_us);
-    if (redisBufferWrite(link->context, &ignored) != REDIS_OK)
-        return link_fail(link, LINK_BROKEN, link->context->errstr);
-    if (!link->context->obuf) /* hiredis 0.14 does not check its own sdsempty() */
-        return link_fail(link, LINK_UNUSABLE, "out of memory");
-    return LINK_IDLE;
+    if (transport_write(link->transport, &link->context->obuf))
+        return LINK_IDLE;
+    return link_fail_transport(link);
 }
 
 /* ---- the link's own commands ---- */
@@ -291,16 +342,15 @@ enum link_event link_write(struct link *link, int64_t now_us)
 static void link_add_handshake(struct link *link)
 {
     struct pipeline *control = &link->control;
-    struct str user = link->address.user;
-    const char *password = link->config->redis_password;
+    struct str user = str_of(link->address.user);
+    struct str password = str_of(link->config->redis_password ? link->config->redis_password : "");
     const struct script *const *scripts;
     size_t count = scripts_all(&scripts);
 
-    if (password && *password && user.n > 0)
-        (void)pipeline_add(control, COMMAND_READ, 3,
-                           (struct str[]){STR("AUTH"), user, str_of(password)});
-    else if (password && *password)
-        (void)pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("AUTH"), str_of(password)});
+    if (user.n > 0) /* without a password too: a user may have nopass */
+        (void)pipeline_add(control, COMMAND_READ, 3, (struct str[]){STR("AUTH"), user, password});
+    else if (password.n > 0)
+        (void)pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("AUTH"), password});
     if (link->address.database.n > 0)
         (void)pipeline_add(control, COMMAND_READ, 2,
                            (struct str[]){STR("SELECT"), link->address.database});
@@ -382,6 +432,7 @@ static enum link_event link_check_control(struct link *link)
     if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
         return link_fail(link, LINK_UNUSABLE, why);
     link->wrong_server = false; /* of an earlier connection */
+    link->public_error = NULL;
     link->is_confirmed = true;
     return LINK_READY;
 }
@@ -406,8 +457,11 @@ bool link_open(struct link *link, int64_t now_us)
         (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
     }
-    if (link->resolver)
-        resolver_start(link->resolver);
+    link->is_asking = link->sentinels != NULL;
+    if (link->is_asking)
+        sentinels_start(link->sentinels);
+    else
+        transport_open(link->transport);
     link->generation++;
     link->is_confirmed = false;
     link->read_n = link->fed_n = 0;
@@ -429,6 +483,9 @@ size_t link_close(struct link *link)
 
     if (!link->is_confirmed)
         link->attempt++;
+    if (link->sentinels)
+        sentinels_stop(link->sentinels);
+    transport_close(link->transport, link->is_confirmed);
     redisFree(link->context);
     link->context = NULL;
     link->generation++;
@@ -490,30 +547,29 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
                                                               : LINK_IDLE;
 }
 
-/* Gives the parser the next slice of read_buffer, which is filled from the socket first when it is
- * used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE when
- * the socket has no bytes, or an event that ends the connection. The slices are small because
+/* Gives the parser the next slice of read_buffer, which is filled from the transport first when it
+ * is used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE
+ * when there are no bytes, or an event that ends the connection. The slices are small because
  * hiredis moves the rest of its buffer to the front after each reply: for many replies in one
  * large piece that would cost the square of its size. What the parser has not processed is one text
  * that is not complete, of any size that its header claims (hazards H7). */
 static enum link_event link_feed(struct link *link)
 {
     size_t slice;
-    ssize_t received;
+    ssize_t received = 0;
 
     if (link->fed_n == link->read_n) {
-        received = link->may_read ? read(link->context->fd, link->read_buffer, LINK_READ_SIZE) : -1;
-        if (!link->may_read ||
-            (received < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))) {
+        if (link->may_read)
+            received =
+                transport_read(link->transport, link->read_buffer, LINK_READ_SIZE, &link->may_read);
+        if (received < 0)
+            return link_fail_transport(link);
+        if (received == 0) {
             link->may_read = true; /* the next call reads again */
             return LINK_IDLE;
         }
-        if (received <= 0)
-            return link_fail(link, LINK_BROKEN,
-                             received == 0 ? "Redis closed the connection" : strerror(errno));
         link->read_n = (size_t)received;
         link->fed_n = 0;
-        link->may_read = received == LINK_READ_SIZE;
     }
     slice = link->read_n - link->fed_n;
     if (slice > LINK_FEED_SIZE)
@@ -558,6 +614,13 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
 /* ---- time ---- */
 
+/* Whether there is something that link_connect can use in place of a reply that is late. */
+static bool link_knows_address(const struct link *link)
+{
+    return link->is_asking ? sentinels_have_answer(link->sentinels)
+                           : transport_knows_address(link->transport);
+}
+
 /* A handshake has the time limit of connecting, since its beginning. Otherwise the silence is
  * limited: the time since the latest reply, or since the oldest command was written if that is
  * later. */
@@ -571,8 +634,8 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
     if (link_in_handshake(link)) {
         since_us = link->control.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
-        if (link_is_resolving(link) && resolver_count(link->resolver) > 0)
-            limit_ms /= 2; /* then link_connect uses a known address */
+        if (link_is_resolving(link) && link_knows_address(link))
+            limit_ms /= 2; /* then link_connect uses what is known */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
         if (since_us < link->last_reply_us)
@@ -587,8 +650,8 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us)
     if (link_time_left_us(link, now_us) > 0)
         return LINK_IDLE;
     return link_fail(link, LINK_TIMED_OUT,
-                     link_is_resolving(link) ? "the host name was not resolved in time"
-                                             : "Redis did not reply in time");
+                     link->context && link->is_asking ? "no sentinel has replied in time"
+                                                      : transport_awaits(link->transport));
 }
 
 int64_t link_wait_us(const struct link *link, int64_t now_us)
@@ -615,9 +678,9 @@ const struct command *link_time_cmd(const struct link *link)
 
 int link_fd(const struct link *link)
 {
-    if (link_is_resolving(link))
-        return resolver_fd(link->resolver);
-    return link->context ? link->context->fd : -1;
+    if (!link->context)
+        return -1;
+    return link->is_asking ? sentinels_fd(link->sentinels) : transport_fd(link->transport);
 }
 
 unsigned link_generation(const struct link *link)
@@ -627,7 +690,8 @@ unsigned link_generation(const struct link *link)
 
 bool link_wants_write(const struct link *link)
 {
-    return link->context && !link_is_resolving(link) && sdslen(link->context->obuf) > 0;
+    return link->context && !link_is_resolving(link) &&
+           transport_wants_write(link->transport, sdslen(link->context->obuf) > 0);
 }
 
 size_t link_sent_count(const struct link *link)
@@ -640,7 +704,7 @@ const char *link_error(const struct link *link)
     return link->error;
 }
 
-const char *link_wrong_server_error(const struct link *link)
+const char *link_public_error(const struct link *link)
 {
-    return link->wrong_server ? link->error : NULL;
+    return link->public_error;
 }

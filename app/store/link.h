@@ -29,8 +29,8 @@ enum link_event {
     LINK_TIMED_OUT, /* the handshake took too long, or the link was silent for too long */
 };
 
-/* Creates a closed link. NULL with the reason in ret_error: out of memory, or redis_url is
- * malformed. config must outlive the link. */
+/* Creates a closed link. NULL with the reason in ret_error: out of memory, redis_url is malformed,
+ * or a file for TLS cannot be used. config must outlive the link. */
 struct link *link_new(const struct config *config, char ret_error[200]);
 void link_free(struct link *link); /* accepts NULL */
 /* From the next handshake on, the link stores this program's schema number in Redis (schema.h). */
@@ -95,9 +95,9 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us);
  * up; 0: there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
 
-/* link_fd: the socket, or until the host name is resolved a descriptor that becomes readable then;
- * -1 when closed. A new connection may get the same descriptor number as the one before it; the
- * generation differs for each connection. */
+/* link_fd: the socket; before it is there, a descriptor that becomes readable when the host name is
+ * resolved or a sentinel has replied; -1 when closed. A new connection may get the same descriptor
+ * number as the one before it; the generation differs for each connection. */
 int link_fd(const struct link *link);
 unsigned link_generation(const struct link *link); /* number of the connection */
 bool link_wants_write(const struct link *link);    /* the write buffer is not empty */
@@ -106,8 +106,8 @@ size_t link_sent_count(const struct link *link);   /* number of commands without
 const char *link_error(const struct link *link);
 /* Records a reason that leaves the connection open. */
 void link_record_error(struct link *link, const char *why);
-/* The same if it was because of the server's role, or because it is loading its data; else NULL.
- * The text names no host or user. */
-const char *link_wrong_server_error(const struct link *link);
+/* The same if an operator has to do something, or wait: TLS, the sentinels, the server's role, or
+ * it is loading its data; else NULL. The text names no host or user. */
+const char *link_public_error(const struct link *link);
 
 #endif

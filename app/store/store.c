@@ -553,9 +553,9 @@ bool store_connected(const struct store *store)
     return link_is_open(store->link);
 }
 
-const char *store_wrong_server_error(const struct store *store)
+const char *store_public_error(const struct store *store)
 {
-    return link_wrong_server_error(store->link);
+    return link_public_error(store->link);
 }
 
 bool store_has_master(const struct store *store)

@@ -92,9 +92,9 @@ bool store_responsive(const struct store *store, int64_t now_us);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);
-/* The same if it was because the server is no master or is loading its data, else NULL. The text
- * names no host or user. */
-const char *store_wrong_server_error(const struct store *store);
+/* The same if an operator has to do something, or wait (TLS, sentinels, the server's role, or it is
+ * loading its data), else NULL. The text names no host or user. */
+const char *store_public_error(const struct store *store);
 /* Returns the counts and resets them. */
 void store_consume_counts(struct store *store, struct store_counts *ret);
 
