@@ -394,12 +394,12 @@ bool link_in_handshake(const struct link *link)
     return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
 }
 
-/* Whether the reply to ROLE is that of a master. Others are "slave" and "sentinel". */
-static bool link_role_is_master(const redisReply *reply)
+/* Whether the reply to ROLE says this role: "master", "slave" or "sentinel". */
+static bool link_role_is(const redisReply *reply, struct str role)
 {
-    struct str role;
+    struct str said;
 
-    return reply_text(reply_at(reply, 0), &role) == REPLY_OK && str_equal(role, STR("master"));
+    return reply_text(reply_at(reply, 0), &said) == REPLY_OK && str_equal(said, role);
 }
 
 /* Checks the reply to one of the commands that the link itself sends (AUTH, ROLE, ...). Returns
@@ -422,12 +422,15 @@ static enum link_event link_check_control(struct link *link)
     int64_t schema;
     char why[sizeof(link->error)];
 
+    if (link_role_is(link->role_cmd->reply, STR("sentinel"))) /* which knows few other commands */
+        return link_fail_server(link, "the server is a sentinel: REDIS_URL must be written "
+                                      "redis+sentinel://host:port/MASTER");
     for (const struct command *command = link->control.first; command && event == LINK_READY;
          command = command->next)
         event = link_check_control_reply(link, command->reply);
     if (event != LINK_READY)
         return event;
-    if (!link_role_is_master(link->role_cmd->reply))
+    if (!link_role_is(link->role_cmd->reply, STR("master")))
         return link_fail_server(link, "the server is a replica, not a master (ROLE)");
     if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
         return link_fail(link, LINK_UNUSABLE, why);
