@@ -41,6 +41,8 @@ enum {
      * there replies sooner; a host that is gone may never say so, and must be left. */
     LINK_SILENCE_FACTOR = 3,
 };
+/* Time between two questions to the sentinels while there is a connection. */
+static const int64_t LINK_VERIFY_US = 5000000;
 
 struct link {
     const struct config *config;
@@ -48,6 +50,9 @@ struct link {
     struct transport *transport;
     struct sentinels *sentinels; /* NULL: REDIS_URL names no sentinels */
     bool is_asking;              /* the sentinels have not named the master yet */
+    struct redis_host master;    /* of the connection, as the sentinels have named it */
+    int64_t asked_us;            /* when the sentinels were asked last */
+    bool is_verifying;           /* they are asked although there is a connection */
     size_t attempt;              /* connections that failed: selects one of several masters */
     redisContext *context;       /* reader and write buffer of hiredis; NULL: closed */
     struct reply_bounds bounds;  /* limits the sizes of replies that context accepts */
@@ -57,6 +62,9 @@ struct link {
     struct command *role_cmd;    /* last command of `control`: ROLE */
     /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
     struct command *schema_cmd;
+    /* Command of the handshake that identifies the server, or NULL. */
+    struct command *info_cmd;
+    char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
     struct command *time_cmd; /* command of the handshake that reads Redis' clock, or NULL */
     bool is_confirmed;        /* the handshake of the connection has succeeded */
     bool wrong_server;        /* `error` is that the server is no master or is loading */
@@ -276,7 +284,6 @@ static enum link_event link_fail_transport(struct link *link)
 static enum link_event link_ask_sentinels(struct link *link, bool has_waited)
 {
     enum sentinels_state state = sentinels_poll(link->sentinels, has_waited);
-    const struct redis_host *master;
 
     if (state == SENTINELS_ASKED)
         return LINK_IDLE;
@@ -285,8 +292,8 @@ static enum link_event link_ask_sentinels(struct link *link, bool has_waited)
         link_record_public_error(link, NULL, sentinels_error(link->sentinels));
         return LINK_BROKEN;
     }
-    master = sentinels_master(link->sentinels, link->attempt);
-    if (!transport_set_host(link->transport, master->name, master->port))
+    link->master = *sentinels_master(link->sentinels, link->attempt);
+    if (!transport_set_host(link->transport, link->master.name, link->master.port))
         return link_fail(link, LINK_BROKEN, "out of memory for a connection");
     link->is_asking = false;
     transport_open(link->transport);
@@ -357,6 +364,9 @@ static void link_add_handshake(struct link *link)
     for (size_t i = 0; i < count; i++)
         (void)pipeline_add(control, COMMAND_READ, 3,
                            (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
+    if (link->config->store_wait_replicas > 0)
+        link->info_cmd =
+            pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("INFO"), STR("server")});
     link->time_cmd = clock_skew_cmd(control);
     link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
 }
@@ -369,7 +379,7 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 
     arena_reset(link->control_arena);
     pipeline_init(control, link->control_arena, NULL);
-    link->schema_cmd = link->time_cmd = NULL;
+    link->schema_cmd = link->time_cmd = link->info_cmd = NULL;
     if (handshake)
         link_add_handshake(link);
     link->role_cmd = pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("ROLE")});
@@ -382,9 +392,36 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
     return true;
 }
 
+/* Asks the sentinels now and then whether the server is still the master: one that was cut off from
+ * them and from its replicas does not know itself that a replica was made master, and what is
+ * written to it will be lost. Each heartbeat goes on with the questions, so that their connections
+ * need not be watched. Returns false when the sentinels name another server. */
+static bool link_verify_master(struct link *link, int64_t now_us)
+{
+    int64_t limit_us = link->config->store_connect_timeout_ms * INT64_C(1000);
+
+    if (!link->sentinels || link_in_handshake(link))
+        return true;
+    if (!link->is_verifying && now_us - link->asked_us >= LINK_VERIFY_US) {
+        link->is_verifying = true;
+        link->asked_us = now_us;
+        sentinels_start(link->sentinels);
+    } else if (link->is_verifying && (sentinels_poll(link->sentinels, false) != SENTINELS_ASKED ||
+                                      now_us - link->asked_us >= limit_us)) {
+        link->is_verifying = false;
+        sentinels_stop(link->sentinels);
+        return !sentinels_name_other(link->sentinels, &link->master);
+    }
+    return true;
+}
+
 /* Sends nothing while `control` still waits for replies. */
 bool link_heartbeat(struct link *link, int64_t now_us)
 {
+    if (!link_verify_master(link, now_us)) {
+        link_record_public_error(link, NULL, "the sentinels name another server as the master");
+        return false;
+    }
     return link->control.status == PIPELINE_SUBMITTED || link_is_wrong_server(link) ||
            link_send_control(link, now_us, /* handshake */ false);
 }
@@ -413,6 +450,22 @@ static enum link_event link_check_control_reply(struct link *link, const redisRe
     return reply->type == REDIS_REPLY_ERROR ? link_fail(link, LINK_BROKEN, reply->str) : LINK_READY;
 }
 
+/* Stores the identity of the server: the number that each start of Redis draws. */
+static void link_identify_server(struct link *link)
+{
+    static const struct str name = STR_INIT("run_id:");
+    struct str text, line;
+
+    if (!link->info_cmd || reply_text(link->info_cmd->reply, &text) != REPLY_OK)
+        return;
+    while (text.n > 0) {
+        line = str_trim(str_cut(&text, '\n'));
+        if (str_starts_with(line, name))
+            (void)snprintf(link->server_id, sizeof(link->server_id), "%.*s", (int)(line.n - name.n),
+                           line.p + name.n);
+    }
+}
+
 /* Checks the replies to the link's own commands. Returns LINK_READY when all are good.
  * LINK_UNUSABLE: the schema number is one that this program does not know, which a new connection
  * would not change. */
@@ -437,6 +490,7 @@ static enum link_event link_check_control(struct link *link)
     link->wrong_server = false; /* of an earlier connection */
     link->public_error = NULL;
     link->is_confirmed = true;
+    link_identify_server(link);
     return LINK_READY;
 }
 
@@ -461,6 +515,9 @@ bool link_open(struct link *link, int64_t now_us)
         return false;
     }
     link->is_asking = link->sentinels != NULL;
+    link->server_id[0] = '\0';
+    link->is_verifying = false;
+    link->asked_us = now_us;
     if (link->is_asking)
         sentinels_start(link->sentinels);
     else
@@ -677,6 +734,11 @@ bool link_is_open(const struct link *link)
 const struct command *link_time_cmd(const struct link *link)
 {
     return link->time_cmd;
+}
+
+const char *link_server_id(const struct link *link)
+{
+    return link->server_id;
 }
 
 int link_fd(const struct link *link)

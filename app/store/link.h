@@ -17,6 +17,8 @@
 
 struct link;
 
+enum { LINK_SERVER_ID_SIZE = 41 };
+
 enum link_event {
     LINK_IDLE,   /* nothing to do until the descriptor is ready */
     LINK_REPLY,  /* one command got its reply */
@@ -53,13 +55,17 @@ bool link_in_handshake(const struct link *link);
 /* The command of the handshake that read Redis' clock (clock_skew.h), with its reply after
  * LINK_READY; NULL: the latest commands of the link were no handshake. */
 const struct command *link_time_cmd(const struct link *link);
+/* Identifies the server of the connection among all servers, and its present run. "": not known,
+ * since the handshake is not confirmed or STORE_WAIT_REPLICAS is 0. */
+const char *link_server_id(const struct link *link);
 /* True once a reply has shown that the server is no master or is loading its data (hazards X1). No
  * more commands may be sent, and replies that still arrive must not be used: reads may be old. The
  * event LINK_WRONG_SERVER follows when all have arrived, so that the owner knows of each write
  * whether the server refused it. */
 bool link_is_wrong_server(const struct link *link);
 /* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
- * an earlier ROLE has no reply yet. False: out of memory, and the owner must close the link. */
+ * an earlier ROLE has no reply yet. False: the owner must close the link; it is out of memory, or
+ * the sentinels have named another server. */
 bool link_heartbeat(struct link *link, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. False: out of memory, and neither

@@ -130,13 +130,17 @@ static void sentinel_ask(struct sentinels *all, struct sentinel *sentinel)
     transport_open(sentinel->transport);
 }
 
+static bool redis_host_equal(const struct redis_host *a, const struct redis_host *b)
+{
+    return a->port == b->port && strcmp(a->name, b->name) == 0;
+}
+
 /* Counts the vote for an address, and keeps the candidates in the order of their votes. */
 static void sentinels_vote(struct sentinels *all, const struct redis_host *host)
 {
     size_t i = 0;
 
-    while (i < all->named_count && (all->named[i].host.port != host->port ||
-                                    strcmp(all->named[i].host.name, host->name) != 0))
+    while (i < all->named_count && !redis_host_equal(&all->named[i].host, host))
         i++;
     if (i == all->named_count)
         all->named[all->named_count++] = (struct candidate){*host, 0};
@@ -297,12 +301,17 @@ static bool sentinels_all_have_ended(const struct sentinels *sentinels)
     return true;
 }
 
+/* Whether more than half of the sentinels have named the same address. */
+static bool sentinels_have_majority(const struct sentinels *sentinels)
+{
+    return sentinels->named_count > 0 && sentinels->named[0].votes * 2 > sentinels->url->host_count;
+}
+
 /* Whether nothing that may still arrive would change the decision, or it may not wait longer. */
 static bool sentinels_may_decide(const struct sentinels *sentinels, bool has_waited)
 {
-    return (sentinels->named_count > 0 &&
-            sentinels->named[0].votes * 2 > sentinels->url->host_count) ||
-           sentinels_all_have_ended(sentinels) || (has_waited && sentinels_have_answer(sentinels));
+    return sentinels_have_majority(sentinels) || sentinels_all_have_ended(sentinels) ||
+           (has_waited && sentinels_have_answer(sentinels));
 }
 
 enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited)
@@ -334,6 +343,11 @@ bool sentinels_have_answer(const struct sentinels *sentinels)
 const struct redis_host *sentinels_master(const struct sentinels *sentinels, size_t attempt)
 {
     return &sentinels->known[attempt % sentinels->known_count].host;
+}
+
+bool sentinels_name_other(const struct sentinels *sentinels, const struct redis_host *host)
+{
+    return sentinels_have_majority(sentinels) && !redis_host_equal(&sentinels->named[0].host, host);
 }
 
 const char *sentinels_error(const struct sentinels *sentinels)

@@ -37,6 +37,9 @@ bool sentinels_have_answer(const struct sentinels *sentinels);
 /* The address that most sentinels have named with attempt 0, another one that some have named with
  * 1 and so on. After SENTINELS_NAMED; valid until the next sentinels_poll(). */
 const struct redis_host *sentinels_master(const struct sentinels *sentinels, size_t attempt);
+/* Whether more than half of the sentinels have named another address than `host` in the latest
+ * round. */
+bool sentinels_name_other(const struct sentinels *sentinels, const struct redis_host *host);
 /* Why no sentinel has named a master, without the names of hosts. */
 const char *sentinels_error(const struct sentinels *sentinels);
 

@@ -105,6 +105,7 @@ static void store_finish_pipeline(struct store *store, struct pipeline *pipeline
                                   enum pipeline_status status)
 {
     pipeline->status = status;
+    pipeline->generation = link_generation(store->link);
     pipeline_queue_push(&store->done, pipeline);
 }
 
@@ -562,6 +563,11 @@ bool store_has_master(const struct store *store)
 {
     return store->breaker.state == BREAKER_CLOSED && link_is_open(store->link) &&
            !link_in_handshake(store->link) && !link_is_wrong_server(store->link);
+}
+
+const char *store_server_id(const struct store *store)
+{
+    return link_server_id(store->link);
 }
 
 /* Only the oldest command is looked at, because it has waited longest. */

@@ -84,6 +84,9 @@ bool store_connected(const struct store *store);
 /* Whether the present connection leads to a server that has said, a second ago or later, that it is
  * a master. */
 bool store_has_master(const struct store *store);
+/* Identifies the server of the present connection (link_server_id); "": not known. Differs after a
+ * failover, and after a restart of Redis. */
+const char *store_server_id(const struct store *store);
 /* Whether Redis replies. False while the circuit is not closed, and while the oldest command
  * without a reply has waited for more than a second. Since every connection gets a heartbeat
  * each second, a Redis that hangs is noticed within about two seconds even when no request uses it.

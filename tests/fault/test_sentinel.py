@@ -219,3 +219,21 @@ def test_a_master_that_becomes_a_replica_is_left(start_pool, pair, stand_ins):
     wait_for(lambda: ready(pool) and peers(replica), "the new master is used")
     assert pool.calculate(fresh_id()).status == 200
     assert pool.query(student).status == 200
+
+
+def test_a_master_that_was_cut_off_from_the_sentinels_is_left(start_pool, pair, stand_ins):
+    """It does not know itself that another server is the master now, and replies as before. One sentinel
+    alone cannot cause this."""
+    master, other = pair
+    sentinels = stand_ins(master.port, master.port, master.port)
+    pool = start_pool(url_of(sentinels))
+    wait_for(lambda: ready(pool), "ready")
+    other.client().execute_command("REPLICAOF", "NO", "ONE")
+    sentinels[0].names, asked = other.port, sentinels[0].asked
+    wait_for(lambda: sentinels[0].asked >= asked + 2, "asked again, and again after the answer")
+    assert peers(master) and not peers(other)
+    for sentinel in sentinels:
+        sentinel.names = other.port
+    wait_for(lambda: peers(other) and not peers(master), "the other one is used")
+    wait_for(lambda: ready(pool), "ready")
+    assert pool.calculate(fresh_id()).status == 200
