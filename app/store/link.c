@@ -6,8 +6,7 @@
  * slice by slice, and returns after each reply, so that its caller may even close the link between
  * two replies.
  *
- * When REDIS_URL names sentinels, they are asked for the address of the master (sentinels.c) before
- * each connection.
+ * endpoint.c finds the server, control.c has the link's own commands and checks their replies.
  *
  * The handshake of a new connection loads all Lua scripts into Redis, so a script is called by its
  * digest (EVALSHA). After SCRIPT FLUSH or a failover Redis may not know the digest; the script is
@@ -18,15 +17,13 @@
 #include <stdlib.h>
 
 #include "app/base/redis_url.h"
-#include "app/store/clock_skew.h"
 #include "app/store/connect.h"
+#include "app/store/control.h"
+#include "app/store/endpoint.h"
 #include "app/store/reply.h"
 #include "app/store/resp.h"
-#include "app/store/schema.h"
 #include "app/store/sent_queue.h"
-#include "app/store/sentinels.h"
 #include "app/store/tls.h"
-#include "app/store/transport.h"
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
@@ -35,44 +32,27 @@ enum {
         32 << 20, /* bytes of one text in a reply; this program stores far smaller ones */
     /* A script call begins with EVALSHA, digest and number of keys. */
     LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
-    CONTROL_ARENA_SIZE = 16384,  /* bytes of the first block of control_arena */
-    CONTROL_ARENA_MAX = 1 << 20, /* most bytes of control_arena */
     /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A Redis that is
      * there replies sooner; a host that is gone may never say so, and must be left. */
     LINK_SILENCE_FACTOR = 3,
 };
-/* Time between two questions to the sentinels while there is a connection. */
-static const int64_t LINK_VERIFY_US = 5000000;
 
 struct link {
     const struct config *config;
     struct redis_url address;
-    struct transport *transport;
-    struct sentinels *sentinels; /* NULL: REDIS_URL names no sentinels */
-    bool is_asking;              /* the sentinels have not named the master yet */
-    struct redis_host master;    /* of the connection, as the sentinels have named it */
-    int64_t asked_us;            /* when the sentinels were asked last */
-    bool is_verifying;           /* they are asked although there is a connection */
-    size_t attempt;              /* connections that failed: selects one of several masters */
-    redisContext *context;       /* reader and write buffer of hiredis; NULL: closed */
-    struct reply_bounds bounds;  /* limits the sizes of replies that context accepts */
-    struct sent_queue sent;      /* commands without a reply */
-    struct arena *control_arena; /* memory of `control`, reset for each handshake or heartbeat */
-    struct pipeline control;     /* the link's own commands: those of a handshake, or a ROLE */
-    struct command *role_cmd;    /* last command of `control`: ROLE */
-    /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
-    struct command *schema_cmd;
-    /* Command of the handshake that identifies the server, or NULL. */
-    struct command *info_cmd;
+    struct endpoint *endpoint;  /* the way to the server */
+    redisContext *context;      /* reader and write buffer of hiredis; NULL: closed */
+    struct reply_bounds bounds; /* limits the sizes of replies that context accepts */
+    struct sent_queue sent;     /* commands without a reply */
+    struct control control;     /* the link's own commands: those of a handshake, or a ROLE */
     char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
-    struct command *time_cmd; /* command of the handshake that reads Redis' clock, or NULL */
-    bool is_confirmed;        /* the handshake of the connection has succeeded */
-    bool wrong_server;        /* `error` is that the server is no master or is loading */
-    bool writes_schema;       /* the handshake stores this program's schema number */
-    int block_ms;             /* milliseconds added to the longest silence */
-    int64_t last_reply_us;    /* time of the latest reply; 0: none yet */
-    unsigned generation;      /* number that changes whenever the link is opened or closed */
-    char error[400];          /* why the latest connection failed or ended */
+    bool is_confirmed;                   /* the handshake of the connection has succeeded */
+    bool wrong_server;                   /* `error` is that the server is no master or is loading */
+    bool writes_schema;                  /* the handshake stores this program's schema number */
+    int block_ms;                        /* milliseconds added to the longest silence */
+    int64_t last_reply_us;               /* time of the latest reply; 0: none yet */
+    unsigned generation;            /* number that changes whenever the link is opened or closed */
+    char error[CONTROL_ERROR_SIZE]; /* why the latest connection failed or ended */
     /* The part of `error` that anybody may read, as it names no host or user; NULL: none. */
     const char *public_error;
     struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
@@ -81,23 +61,6 @@ struct link {
     char read_buffer[LINK_READ_SIZE];
 };
 
-/* Creates the parts of the link that REDIS_URL asks for. Returns NULL or the error message. */
-static const char *link_set_address(struct link *link)
-{
-    const struct redis_url *address = &link->address;
-    bool good;
-
-    link->transport = transport_new(link->config, address->is_secure);
-    good = link->transport != NULL;
-    if (good && address->path)
-        transport_set_path(link->transport, address->path);
-    else if (good && address->master.n > 0)
-        good = (link->sentinels = sentinels_new(link->config, address)) != NULL;
-    else if (good)
-        good = transport_set_host(link->transport, address->hosts[0].name, address->hosts[0].port);
-    return good ? NULL : "out of memory";
-}
-
 /* When anything fails, frees what was allocated so far and returns NULL with the reason in
  * ret_error. */
 struct link *link_new(const struct config *config, char ret_error[200])
@@ -105,17 +68,16 @@ struct link *link_new(const struct config *config, char ret_error[200])
     struct link *link = calloc(1, sizeof(*link));
     const char *error;
 
-    if (link)
-        link->control_arena = arena_new(CONTROL_ARENA_SIZE, CONTROL_ARENA_MAX);
-    if (!link || !link->control_arena) {
-        link_free(link);
+    if (!link) {
         (void)snprintf(ret_error, 200, "out of memory");
         return NULL;
     }
     link->config = config;
     error = redis_url_parse(config->redis_url, &link->address);
-    if (!error)
-        error = link_set_address(link);
+    if (!error && control_init(&link->control))
+        link->endpoint = endpoint_new(config, &link->address);
+    if (!error && !link->endpoint)
+        error = "out of memory";
     if (error)
         (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
     if (!error && (!link->address.is_secure || tls_check_files(config, ret_error)))
@@ -133,9 +95,8 @@ void link_free(struct link *link)
     if (link->context)
         redisFree(link->context);
     sent_queue_release(&link->sent);
-    sentinels_free(link->sentinels);
-    transport_free(link->transport);
-    arena_free(link->control_arena);
+    endpoint_free(link->endpoint);
+    control_release(&link->control);
     free(link);
 }
 
@@ -202,7 +163,7 @@ struct command *link_sent_at(const struct link *link, size_t i)
 {
     struct command *command = sent_queue_at(&link->sent, i)->command;
 
-    return command && command->pipeline != &link->control ? command : NULL;
+    return command && command->pipeline != &link->control.pipeline ? command : NULL;
 }
 
 void link_abandon(struct link *link, size_t i)
@@ -264,40 +225,19 @@ static void link_start_limits(struct link *link, int64_t now_us)
 /* Whether the connection is open, but has no socket yet. */
 static bool link_is_resolving(const struct link *link)
 {
-    return link->context && !transport_has_socket(link->transport);
+    return link->context && !endpoint_has_socket(link->endpoint);
 }
 
-/* Returns LINK_BROKEN for a failure of the transport. */
-static enum link_event link_fail_transport(struct link *link)
+/* Records why the connection failed, for the log with the host that REDIS_URL names. */
+static enum link_event link_fail_connection(struct link *link)
 {
-    const char *host =
-        link->sentinels ? "the master of the sentinels" : link->address.hosts[0].name;
+    const char *why = endpoint_error(link->endpoint);
 
-    if (!transport_error_is_public(link->transport))
-        return link_fail(link, LINK_BROKEN, transport_error(link->transport));
-    (void)link_fail(link, LINK_BROKEN, "");
-    link_record_public_error(link, host, transport_error(link->transport));
+    (void)link_fail(link, LINK_BROKEN, why);
+    if (endpoint_error_is_public(link->endpoint))
+        link_record_public_error(
+            link, link->address.master.n > 0 ? NULL : link->address.hosts[0].name, why);
     return LINK_BROKEN;
-}
-
-/* Waits for the sentinels to name the master. Returns LINK_READY when they have. */
-static enum link_event link_ask_sentinels(struct link *link, bool has_waited)
-{
-    enum sentinels_state state = sentinels_poll(link->sentinels, has_waited);
-
-    if (state == SENTINELS_ASKED)
-        return LINK_IDLE;
-    if (state == SENTINELS_FAILED) {
-        (void)link_fail(link, LINK_BROKEN, "");
-        link_record_public_error(link, NULL, sentinels_error(link->sentinels));
-        return LINK_BROKEN;
-    }
-    link->master = *sentinels_master(link->sentinels, link->attempt);
-    if (!transport_set_host(link->transport, link->master.name, link->master.port))
-        return link_fail(link, LINK_BROKEN, "out of memory for a connection");
-    link->is_asking = false;
-    transport_open(link->transport);
-    return LINK_READY;
 }
 
 /* Starts to connect when the address is known. Returns LINK_IDLE, also while it is not, or an event
@@ -306,21 +246,13 @@ static enum link_event link_ask_sentinels(struct link *link, bool has_waited)
  * can be used instead. */
 static enum link_event link_connect(struct link *link, int64_t now_us)
 {
-    bool has_waited = now_us - link->control.submitted_us >=
-                      link->config->store_connect_timeout_ms * INT64_C(500);
-    enum link_event event;
+    bool has_changed, has_waited = now_us - link->control.pipeline.submitted_us >=
+                                   link->config->store_connect_timeout_ms * INT64_C(500);
+    bool good = endpoint_advance(link->endpoint, has_waited, &has_changed);
 
-    if (link->is_asking) {
-        event = link_ask_sentinels(link, has_waited);
-        if (event != LINK_READY)
-            return event;
+    if (has_changed)
         link->generation++;
-    }
-    if (!transport_advance(link->transport, has_waited))
-        return link_fail_transport(link);
-    if (transport_has_socket(link->transport))
-        link->generation++;
-    return LINK_IDLE;
+    return good ? LINK_IDLE : link_fail_connection(link);
 }
 
 /* Writes the write buffer to the transport. This also goes on with a handshake of TLS, so it is
@@ -337,52 +269,19 @@ enum link_event link_write(struct link *link, int64_t now_us)
     if (!link->context || link_is_resolving(link) || sdslen(link->context->obuf) == 0)
         return LINK_IDLE;
     link_start_limits(link, now_us);
-    if (transport_write(link->transport, &link->context->obuf))
+    if (transport_write(endpoint_transport(link->endpoint), &link->context->obuf))
         return LINK_IDLE;
-    return link_fail_transport(link);
+    return link_fail_connection(link);
 }
 
 /* ---- the link's own commands ---- */
 
-/* Adds the commands of a handshake to `control`: AUTH and SELECT, on which the commands after them
- * depend, then the loading of all scripts, and the reading (or raising) of the schema number. */
-static void link_add_handshake(struct link *link)
+/* Sends the commands of `control`. Behind other commands ROLE has their time limit, since Redis
+ * executes them first. False: out of memory. */
+static bool link_send_control(struct link *link, int64_t now_us)
 {
-    struct pipeline *control = &link->control;
-    struct str user = str_of(link->address.user);
-    struct str password = str_of(link->config->redis_password ? link->config->redis_password : "");
-    const struct script *const *scripts;
-    size_t count = scripts_all(&scripts);
+    struct pipeline *control = &link->control.pipeline;
 
-    if (user.n > 0) /* without a password too: a user may have nopass */
-        (void)pipeline_add(control, COMMAND_READ, 3, (struct str[]){STR("AUTH"), user, password});
-    else if (password.n > 0)
-        (void)pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("AUTH"), password});
-    if (link->address.database.n > 0)
-        (void)pipeline_add(control, COMMAND_READ, 2,
-                           (struct str[]){STR("SELECT"), link->address.database});
-    for (size_t i = 0; i < count; i++)
-        (void)pipeline_add(control, COMMAND_READ, 3,
-                           (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
-    if (link->config->store_wait_replicas > 0)
-        link->info_cmd =
-            pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("INFO"), STR("server")});
-    link->time_cmd = clock_skew_cmd(control);
-    link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
-}
-
-/* Sends the link's own commands: the handshake, which ends with ROLE, or ROLE alone. Behind other
- * commands ROLE has their time limit, since Redis executes them first. False: out of memory. */
-static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
-{
-    struct pipeline *control = &link->control;
-
-    arena_reset(link->control_arena);
-    pipeline_init(control, link->control_arena, NULL);
-    link->schema_cmd = link->time_cmd = link->info_cmd = NULL;
-    if (handshake)
-        link_add_handshake(link);
-    link->role_cmd = pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("ROLE")});
     control->status = PIPELINE_SUBMITTED;
     control->submitted_us = now_us;
     for (struct command *command = control->first; command; command = command->next) {
@@ -392,105 +291,40 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
     return true;
 }
 
-/* Asks the sentinels now and then whether the server is still the master: one that was cut off from
- * them and from its replicas does not know itself that a replica was made master, and what is
- * written to it will be lost. Each heartbeat goes on with the questions, so that their connections
- * need not be watched. Returns false when the sentinels name another server. */
-static bool link_verify_master(struct link *link, int64_t now_us)
-{
-    int64_t limit_us = link->config->store_connect_timeout_ms * INT64_C(1000);
-
-    if (!link->sentinels || link_in_handshake(link))
-        return true;
-    if (!link->is_verifying && now_us - link->asked_us >= LINK_VERIFY_US) {
-        link->is_verifying = true;
-        link->asked_us = now_us;
-        sentinels_start(link->sentinels);
-    } else if (link->is_verifying && (sentinels_poll(link->sentinels, false) != SENTINELS_ASKED ||
-                                      now_us - link->asked_us >= limit_us)) {
-        link->is_verifying = false;
-        sentinels_stop(link->sentinels);
-        return !sentinels_name_other(link->sentinels, &link->master);
-    }
-    return true;
-}
-
 /* Sends nothing while `control` still waits for replies. */
 bool link_heartbeat(struct link *link, int64_t now_us)
 {
-    if (!link_verify_master(link, now_us)) {
+    if (!link_in_handshake(link) && !endpoint_verify(link->endpoint, now_us)) {
         link_record_public_error(link, NULL, "the sentinels name another server as the master");
         return false;
     }
-    return link->control.status == PIPELINE_SUBMITTED || link_is_wrong_server(link) ||
-           link_send_control(link, now_us, /* handshake */ false);
+    if (link->control.pipeline.status == PIPELINE_SUBMITTED || link_is_wrong_server(link))
+        return true;
+    control_make_heartbeat(&link->control);
+    return link_send_control(link, now_us);
 }
 
 bool link_in_handshake(const struct link *link)
 {
-    return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
+    return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;
 }
 
-/* Whether the reply to ROLE says this role: "master", "slave" or "sentinel". */
-static bool link_role_is(const redisReply *reply, struct str role)
-{
-    struct str said;
-
-    return reply_text(reply_at(reply, 0), &said) == REPLY_OK && str_equal(said, role);
-}
-
-/* Checks the reply to one of the commands that the link itself sends (AUTH, ROLE, ...). Returns
- * LINK_READY if it is good. LINK_BROKEN: an error that may be temporary. */
-static enum link_event link_check_control_reply(struct link *link, const redisReply *reply)
-{
-    if (!reply)
-        return link_fail(link, LINK_BROKEN, "out of memory for a reply");
-    if (reply_error_of(reply) == REPLY_WRONG_SERVER)
-        return link_fail_server(link, reply->str);
-    return reply->type == REDIS_REPLY_ERROR ? link_fail(link, LINK_BROKEN, reply->str) : LINK_READY;
-}
-
-/* Stores the identity of the server: the number that each start of Redis draws. */
-static void link_identify_server(struct link *link)
-{
-    static const struct str name = STR_INIT("run_id:");
-    struct str text, line;
-
-    if (!link->info_cmd || reply_text(link->info_cmd->reply, &text) != REPLY_OK)
-        return;
-    while (text.n > 0) {
-        line = str_trim(str_cut(&text, '\n'));
-        if (str_starts_with(line, name))
-            (void)snprintf(link->server_id, sizeof(link->server_id), "%.*s", (int)(line.n - name.n),
-                           line.p + name.n);
-    }
-}
-
-/* Checks the replies to the link's own commands. Returns LINK_READY when all are good.
- * LINK_UNUSABLE: the schema number is one that this program does not know, which a new connection
- * would not change. */
+/* Checks the replies to the link's own commands. Returns LINK_READY when all are good. */
 static enum link_event link_check_control(struct link *link)
 {
-    enum link_event event = LINK_READY;
-    int64_t schema;
-    char why[sizeof(link->error)];
+    char why[CONTROL_ERROR_SIZE];
 
-    if (link_role_is(link->role_cmd->reply, STR("sentinel"))) /* which knows few other commands */
-        return link_fail_server(link, "the server is a sentinel: REDIS_URL must be written "
-                                      "redis+sentinel://host:port/MASTER");
-    for (const struct command *command = link->control.first; command && event == LINK_READY;
-         command = command->next)
-        event = link_check_control_reply(link, command->reply);
-    if (event != LINK_READY)
-        return event;
-    if (!link_role_is(link->role_cmd->reply, STR("master")))
-        return link_fail_server(link, "the server is a replica, not a master (ROLE)");
-    if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
-        return link_fail(link, LINK_UNUSABLE, why);
+    switch (control_check(&link->control, why)) {
+    case CONTROL_FAILED: return link_fail(link, LINK_BROKEN, why);
+    case CONTROL_WRONG_SERVER: return link_fail_server(link, why);
+    case CONTROL_UNUSABLE: return link_fail(link, LINK_UNUSABLE, why);
+    case CONTROL_GOOD: break;
+    }
     link->wrong_server = false; /* of an earlier connection */
     link->public_error = NULL;
     link->is_confirmed = true;
-    link_identify_server(link);
+    if (link_in_handshake(link))
+        control_server_id(&link->control, link->server_id);
     return LINK_READY;
 }
 
@@ -499,7 +333,7 @@ static enum link_event link_finish_control(struct link *link)
 {
     enum link_event event = link_check_control(link);
 
-    link->control.status = PIPELINE_COMPLETE;
+    link->control.pipeline.status = PIPELINE_COMPLETE;
     return event;
 }
 
@@ -514,20 +348,14 @@ bool link_open(struct link *link, int64_t now_us)
         (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
     }
-    link->is_asking = link->sentinels != NULL;
+    endpoint_open(link->endpoint, now_us);
     link->server_id[0] = '\0';
-    link->is_verifying = false;
-    link->asked_us = now_us;
-    if (link->is_asking)
-        sentinels_start(link->sentinels);
-    else
-        transport_open(link->transport);
     link->generation++;
     link->is_confirmed = false;
     link->read_n = link->fed_n = 0;
     link->may_read = true;
-    if (link_send_control(link, now_us, /* handshake */ true) &&
-        link_connect(link, now_us) == LINK_IDLE)
+    control_make_handshake(&link->control, link->config, &link->address, link->writes_schema);
+    if (link_send_control(link, now_us) && link_connect(link, now_us) == LINK_IDLE)
         return true;
     (void)link_close(link);
     (void)link_pop_sent(link); /* the queue has only abandoned commands of the handshake */
@@ -539,19 +367,15 @@ bool link_open(struct link *link, int64_t now_us)
  * have their reply: it failed as a whole. */
 size_t link_close(struct link *link)
 {
-    bool unfinished = link->control.status == PIPELINE_SUBMITTED;
+    bool unfinished = link->control.pipeline.status == PIPELINE_SUBMITTED;
 
-    if (!link->is_confirmed)
-        link->attempt++;
-    if (link->sentinels)
-        sentinels_stop(link->sentinels);
-    transport_close(link->transport, link->is_confirmed);
+    endpoint_close(link->endpoint, link->is_confirmed);
     redisFree(link->context);
     link->context = NULL;
     link->generation++;
     link_abandon_control(link);
-    link->control.status = PIPELINE_FAILED;
-    return unfinished ? link->control.count : 0;
+    link->control.pipeline.status = PIPELINE_FAILED;
+    return unfinished ? link->control.pipeline.count : 0;
 }
 
 /* ---- receiving ---- */
@@ -595,16 +419,17 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
             return LINK_IDLE;
         }
     }
-    if (command->pipeline != &link->control) {
+    if (command->pipeline != &link->control.pipeline) {
         if (error == REPLY_WRONG_SERVER)
             (void)link_fail_server(link, reply->str);
         *ret_command = command;
         return LINK_REPLY;
     }
-    if (arena_defer(link->control_arena, link_release_reply, reply))
+    if (arena_defer(link->control.arena, link_release_reply, reply))
         command->reply = reply;
-    return ++link->control.reply_count == link->control.count ? link_finish_control(link)
-                                                              : LINK_IDLE;
+    return ++link->control.pipeline.reply_count == link->control.pipeline.count
+               ? link_finish_control(link)
+               : LINK_IDLE;
 }
 
 /* Gives the parser the next slice of read_buffer, which is filled from the transport first when it
@@ -620,10 +445,10 @@ static enum link_event link_feed(struct link *link)
 
     if (link->fed_n == link->read_n) {
         if (link->may_read)
-            received =
-                transport_read(link->transport, link->read_buffer, LINK_READ_SIZE, &link->may_read);
+            received = transport_read(endpoint_transport(link->endpoint), link->read_buffer,
+                                      LINK_READ_SIZE, &link->may_read);
         if (received < 0)
-            return link_fail_transport(link);
+            return link_fail_connection(link);
         if (received == 0) {
             link->may_read = true; /* the next call reads again */
             return LINK_IDLE;
@@ -674,13 +499,6 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
 /* ---- time ---- */
 
-/* Whether there is something that link_connect can use in place of a reply that is late. */
-static bool link_knows_address(const struct link *link)
-{
-    return link->is_asking ? sentinels_have_answer(link->sentinels)
-                           : transport_knows_address(link->transport);
-}
-
 /* A handshake has the time limit of connecting, since its beginning. Otherwise the silence is
  * limited: the time since the latest reply, or since the oldest command was written if that is
  * later. */
@@ -692,9 +510,9 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
     if (link->sent.count == 0)
         return INT64_MAX;
     if (link_in_handshake(link)) {
-        since_us = link->control.submitted_us;
+        since_us = link->control.pipeline.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
-        if (link_is_resolving(link) && link_knows_address(link))
+        if (link_is_resolving(link) && endpoint_knows_address(link->endpoint))
             limit_ms /= 2; /* then link_connect uses what is known */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
@@ -709,9 +527,7 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us)
 {
     if (link_time_left_us(link, now_us) > 0)
         return LINK_IDLE;
-    return link_fail(link, LINK_TIMED_OUT,
-                     link->context && link->is_asking ? "no sentinel has replied in time"
-                                                      : transport_awaits(link->transport));
+    return link_fail(link, LINK_TIMED_OUT, endpoint_awaits(link->endpoint));
 }
 
 int64_t link_wait_us(const struct link *link, int64_t now_us)
@@ -733,7 +549,7 @@ bool link_is_open(const struct link *link)
 
 const struct command *link_time_cmd(const struct link *link)
 {
-    return link->time_cmd;
+    return link->control.time_cmd;
 }
 
 const char *link_server_id(const struct link *link)
@@ -743,9 +559,7 @@ const char *link_server_id(const struct link *link)
 
 int link_fd(const struct link *link)
 {
-    if (!link->context)
-        return -1;
-    return link->is_asking ? sentinels_fd(link->sentinels) : transport_fd(link->transport);
+    return link->context ? endpoint_fd(link->endpoint) : -1;
 }
 
 unsigned link_generation(const struct link *link)
@@ -756,7 +570,8 @@ unsigned link_generation(const struct link *link)
 bool link_wants_write(const struct link *link)
 {
     return link->context && !link_is_resolving(link) &&
-           transport_wants_write(link->transport, sdslen(link->context->obuf) > 0);
+           transport_wants_write(endpoint_transport(link->endpoint),
+                                 sdslen(link->context->obuf) > 0);
 }
 
 size_t link_sent_count(const struct link *link)

@@ -13,11 +13,12 @@
 #define STORE_LINK_H
 
 #include "app/base/config.h"
+#include "app/store/control.h"
 #include "app/store/pipeline.h"
 
 struct link;
 
-enum { LINK_SERVER_ID_SIZE = 41 };
+enum { LINK_SERVER_ID_SIZE = CONTROL_SERVER_ID_SIZE };
 
 enum link_event {
     LINK_IDLE,   /* nothing to do until the descriptor is ready */

@@ -40,6 +40,7 @@ struct sentinels {
     struct candidate named[REDIS_URL_HOSTS_MAX], known[REDIS_URL_HOSTS_MAX];
     size_t named_count, known_count;
     bool is_decided;      /* the round has ended */
+    bool is_public;       /* `error` names no host */
     bool has_reply_error; /* `error` is from the reply of a sentinel */
     char error[SENTINELS_ERROR_SIZE];
 };
@@ -100,8 +101,10 @@ static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
 static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, bool is_reply,
                           const char *why)
 {
-    if (is_reply || !all->has_reply_error)
-        (void)snprintf(all->error, sizeof(all->error), "%s", why);
+    if (is_reply || !all->has_reply_error) {
+        (void)snprintf(all->error, sizeof(all->error), "sentinels: %s", why);
+        all->is_public = is_reply || transport_error_is_public(sentinel->transport);
+    }
     all->has_reply_error = all->has_reply_error || is_reply;
     sentinel_end(sentinel, false);
 }
@@ -353,4 +356,9 @@ bool sentinels_name_other(const struct sentinels *sentinels, const struct redis_
 const char *sentinels_error(const struct sentinels *sentinels)
 {
     return sentinels->error;
+}
+
+bool sentinels_error_is_public(const struct sentinels *sentinels)
+{
+    return sentinels->is_public;
 }

@@ -40,7 +40,9 @@ const struct redis_host *sentinels_master(const struct sentinels *sentinels, siz
 /* Whether more than half of the sentinels have named another address than `host` in the latest
  * round. */
 bool sentinels_name_other(const struct sentinels *sentinels, const struct redis_host *host);
-/* Why no sentinel has named a master, without the names of hosts. */
+/* Why no sentinel has named a master. */
 const char *sentinels_error(const struct sentinels *sentinels);
+/* Whether the text names no host or user, and is for an operator. */
+bool sentinels_error_is_public(const struct sentinels *sentinels);
 
 #endif

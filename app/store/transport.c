@@ -51,18 +51,6 @@ void transport_free(struct transport *transport)
     free(transport);
 }
 
-/* The same host keeps its resolver, and so the addresses that it knows. */
-bool transport_set_host(struct transport *transport, const char *host, int port)
-{
-    if (transport->resolver && transport->port == port && strcmp(transport->host, host) == 0)
-        return true;
-    resolver_free(transport->resolver);
-    (void)snprintf(transport->host, sizeof(transport->host), "%s", host);
-    transport->port = port;
-    transport->resolver = resolver_new(host, port);
-    return transport->resolver != NULL;
-}
-
 void transport_set_path(struct transport *transport, const char *path)
 {
     transport->path = path;
@@ -80,6 +68,18 @@ static bool transport_fail_publicly(struct transport *transport, const char *why
     (void)transport_fail(transport, "", why);
     transport->is_public = true;
     return false;
+}
+
+/* The same host keeps its resolver, and so the addresses that it knows. */
+bool transport_set_host(struct transport *transport, const char *host, int port)
+{
+    if (transport->resolver && transport->port == port && strcmp(transport->host, host) == 0)
+        return true;
+    resolver_free(transport->resolver);
+    (void)snprintf(transport->host, sizeof(transport->host), "%s", host);
+    transport->port = port;
+    transport->resolver = resolver_new(host, port);
+    return transport->resolver || transport_fail(transport, "", "out of memory");
 }
 
 /* ---- connecting ---- */
