@@ -10,7 +10,8 @@ from harness.binaries import assert_no_report
 from harness.clock import build_library, environment_ahead
 from harness.engine import Engine, RunningEngine, fresh_id
 from harness.pool import Pool
-from harness.redis_server import RedisServer, RedisStandIn
+from harness.redis_server import RedisStandIn
+from harness.redis_tls import new_server
 from harness.sidecar import Sidecar
 from harness.worker import Worker
 
@@ -82,7 +83,7 @@ def start_engine():
 
 @pytest.fixture
 def redis_server():
-    with RedisServer() as server:
+    with new_server() as server:
         yield server
 
 

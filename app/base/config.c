@@ -252,15 +252,41 @@ static void load_row(struct loader *l, const struct config_row *row)
     }
 }
 
+/* Settings that have an effect only with some kinds of REDIS_URL are refused with another one: they
+ * show that something else is meant. */
+static void check_redis_companions(struct loader *l, const struct redis_url *url)
+{
+    const struct config *c = l->config;
+    const struct {
+        const char *name, *value;
+    } rows[] = {
+        {"REDIS_CA_FILE", c->redis_ca_file},
+        {"REDIS_CERT_FILE", c->redis_cert_file},
+        {"REDIS_KEY_FILE", c->redis_key_file},
+        {"REDIS_TLS_NAME", c->redis_tls_name},
+    };
+
+    for (size_t i = 0; !url->is_secure && i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (*rows[i].value)
+            config_fail(l, rows[i].name,
+                        "REDIS_URL is not for TLS: begin it with rediss:// or unset this");
+    if (*c->redis_cert_file && !*c->redis_key_file)
+        config_fail(l, "REDIS_KEY_FILE", "REDIS_CERT_FILE needs it");
+    if (*c->redis_key_file && !*c->redis_cert_file)
+        config_fail(l, "REDIS_CERT_FILE", "REDIS_KEY_FILE needs it");
+}
+
 /* Checks the form of REDIS_URL. The message does not show the URL: it may contain a password, which
  * must not reach a log. */
 static void check_redis_url(struct loader *l)
 {
-    struct redis_url ignored;
-    const char *error = redis_url_parse(l->config->redis_url, &ignored);
+    struct redis_url url;
+    const char *error = redis_url_parse(l->config->redis_url, &url);
 
     if (error)
         config_fail(l, "REDIS_URL", "%s", error);
+    else
+        check_redis_companions(l, &url);
 }
 
 /* Reports each line of keys (one key a line) that is shorter than HMAC_SECRET_MIN bytes. */

@@ -5,10 +5,53 @@
 
 #include <sys/un.h>
 
+#include "app/base/percent.h"
+
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define NAMES   DIGITS LETTERS "-._" /* characters of host names and of names of masters */
+#define ADDRESS DIGITS "abcdefABCDEF:."
 
-enum { DATABASE_MAX = 65535, DEFAULT_PORT = 6379 };
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum { DATABASE_MAX = 65535, DEFAULT_PORT = 6379, SENTINEL_PORT = 26379 };
+
+/* The valid schemes but unix://. */
+static const struct {
+    struct str prefix;
+    bool is_secure, names_sentinels;
+} schemes[] = {
+    {STR_INIT("redis://"), false, false},
+    {STR_INIT("rediss://"), true, false},
+    {STR_INIT("redis+sentinel://"), false, true},
+    {STR_INIT("rediss+sentinel://"), true, true},
+};
+
+#define SENTINEL_FORM "redis+sentinel://host:26379,host:26379/MASTER"
+
+/* Beginnings that other programs use or that people try, with what to write here. */
+static const struct {
+    struct str prefix;
+    const char *error;
+} other_schemes[] = {
+    {STR_INIT("/"), "a socket is written unix:///path/to.sock"},
+    {STR_INIT("unix:"), "a socket is written unix:///path/to.sock"},
+    {STR_INIT("redis+unix:"), "a socket is written unix:///path/to.sock"},
+    {STR_INIT("redis+socket:"), "a socket is written unix:///path/to.sock"},
+    {STR_INIT("redis-socket:"), "a socket is written unix:///path/to.sock"},
+    {STR_INIT("sentinel:"), "sentinels are written " SENTINEL_FORM},
+    {STR_INIT("redis-sentinel:"), "sentinels are written " SENTINEL_FORM},
+    {STR_INIT("rediss-sentinel:"), "sentinels with TLS are written rediss+sentinel://host/MASTER"},
+    {STR_INIT("tls:"), "TLS is written rediss://host:port"},
+    {STR_INIT("ssl:"), "TLS is written rediss://host:port"},
+    {STR_INIT("redis+tls:"), "TLS is written rediss://host:port"},
+    {STR_INIT("redis+ssl:"), "TLS is written rediss://host:port"},
+    {STR_INIT("redis-ssl:"), "TLS is written rediss://host:port"},
+    {STR_INIT("valkeys:"), "TLS is written rediss://host:port, to Valkey too"},
+    {STR_INIT("valkey:"), "Valkey is written redis://host:port too"},
+    {STR_INIT("tcp:"), "a server is written redis://host:port"},
+    {STR_INIT("redis+cluster:"), "a Redis Cluster is not supported; name one server or sentinels"},
+};
 
 /* Whether all bytes of s are in `characters`. A NUL is refused first, because strchr finds the end
  * of `characters` for it. */
@@ -20,13 +63,27 @@ static bool is_only_of(struct str s, const char *characters)
     return true;
 }
 
-/* Copies the host ("host" or "[::1]") at the start of *authority to ret->host. *authority then
- * holds the rest: empty, or the port with its colon. False when the host is empty, too long or has
- * a character that hosts do not have. */
-static bool redis_url_cut_host(struct str *authority, struct redis_url *ret)
+static bool has_byte(struct str s, char byte)
 {
-    struct str host = *authority;
-    const char *allowed = DIGITS LETTERS "-._";
+    return s.n > 0 && memchr(s.p, byte, s.n);
+}
+
+/* Whether the text is an IPv6 address, as far as its characters say: only those have two colons. */
+static bool is_bare_ipv6(struct str s)
+{
+    const char *colon = s.n > 0 ? memchr(s.p, ':', s.n) : NULL;
+
+    return colon && is_only_of(s, ADDRESS) &&
+           has_byte((struct str){colon + 1, s.n - (size_t)(colon + 1 - s.p)}, ':');
+}
+
+/* Copies the host ("host" or "[::1]") at the start of *text to ret. *text then holds the rest:
+ * empty, or the port with its colon. False when the host is empty, too long or has a character that
+ * hosts do not have. */
+static bool redis_url_cut_host(struct str *text, struct redis_host *ret)
+{
+    struct str host = *text;
+    const char *allowed = NAMES;
 
     if (host.n > 0 && *host.p == '[') {
         const char *end = memchr(host.p, ']', host.n);
@@ -34,66 +91,142 @@ static bool redis_url_cut_host(struct str *authority, struct redis_url *ret)
         if (!end)
             return false;
         host = (struct str){host.p + 1, (size_t)(end - host.p) - 1};
-        *authority = (struct str){end + 1, authority->n - host.n - 2};
-        allowed = DIGITS "abcdefABCDEF:.";
+        *text = (struct str){end + 1, text->n - host.n - 2};
+        allowed = ADDRESS;
     } else {
         const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
 
         host.n = colon ? (size_t)(colon - host.p) : host.n;
-        *authority = (struct str){host.p + host.n, authority->n - host.n};
+        *text = (struct str){host.p + host.n, text->n - host.n};
     }
-    if (host.n == 0 || host.n >= sizeof(ret->host) || !is_only_of(host, allowed))
+    if (host.n == 0 || host.n >= sizeof(ret->name) || !is_only_of(host, allowed))
         return false;
-    memcpy(ret->host, host.p, host.n); /* the NUL after it is there: *ret was filled with zeros */
+    memcpy(ret->name, host.p, host.n); /* the NUL after it is there: *ret was filled with zeros */
     return true;
 }
 
-/* Parses the part of a URL after redis://, "[user@]host[:port][/database]". Returns NULL when it
- * is valid, else the error message. */
-static const char *redis_url_parse_tcp(struct str rest, struct redis_url *ret)
+/* Parses "host[:port]". Returns NULL or the error message. */
+static const char *redis_url_parse_host(struct str text, int default_port, struct redis_host *ret)
 {
-    struct str authority = str_cut(&rest, '/');
-    int64_t port = DEFAULT_PORT, database;
+    int64_t port = default_port;
 
-    if (authority.n > 0 && memchr(authority.p, '@', authority.n)) {
-        ret->user = str_cut(&authority, '@');
-        if (ret->user.n > 0 && memchr(ret->user.p, ':', ret->user.n))
-            return "a password does not belong here, but in REDIS_PASSWORD";
-        if (ret->user.n == 0)
-            return "the user before @ is empty";
-    }
-    if (!redis_url_cut_host(&authority, ret))
+    if (is_bare_ipv6(text))
+        return "an IPv6 address is written in brackets, as in redis://[::1]:6379 (host)";
+    if (!redis_url_cut_host(&text, ret))
         return "the host is missing or not a host name or address";
-    if (authority.n > 0 &&
-        (*authority.p != ':' ||
-         !str_to_int64((struct str){authority.p + 1, authority.n - 1}, 1, 65535, &port)))
+    if (text.n > 0 &&
+        (*text.p != ':' || !str_to_int64((struct str){text.p + 1, text.n - 1}, 1, 65535, &port)))
         return "the port is not a whole number from 1 to 65535";
+    ret->port = (int)port;
+    return NULL;
+}
+
+/* Parses the hosts, separated by commas. */
+static const char *redis_url_parse_hosts(struct str hosts, bool names_sentinels,
+                                         struct redis_url *ret)
+{
+    const char *error = NULL;
+
+    if (!names_sentinels && has_byte(hosts, ','))
+        return "names several hosts: sentinels are written " SENTINEL_FORM
+               "; a Redis Cluster is not supported";
+    if (hosts.n > 0 && hosts.p[hosts.n - 1] == ',')
+        return "the host after the last comma is missing";
+    do {
+        struct str host = str_cut(&hosts, ',');
+
+        if (ret->host_count == REDIS_URL_HOSTS_MAX)
+            return "names more than 8 sentinels; a few of them are enough, they know one another";
+        error = redis_url_parse_host(host, names_sentinels ? SENTINEL_PORT : DEFAULT_PORT,
+                                     &ret->hosts[ret->host_count++]);
+    } while (!error && hosts.n > 0);
+    return error;
+}
+
+/* Decodes the name before the @. A colon begins a password, also one of an empty name. */
+static const char *redis_url_parse_user(struct str user, struct redis_url *ret)
+{
+    size_t n;
+
+    if (has_byte(user, ':'))
+        return "a password does not belong here, but in REDIS_PASSWORD, as it is (not encoded)";
+    if (user.n == 0)
+        return "the user before @ is empty; write redis://host without @, or redis://user@host";
+    if (user.n >= sizeof(ret->user))
+        return "the user is longer than 127 bytes";
+    if (!percent_decode(user, false, ret->user, &n))
+        return "a % in the user is not followed by two hexadecimal digits; % itself is written %25";
+    if (memchr(ret->user, '\0', n) || memchr(ret->user, ' ', n))
+        return "the user has a space or a NUL, which no user of Redis has";
+    ret->user[n] = '\0';
+    return NULL;
+}
+
+/* Parses the part of a URL after the scheme, "[user@]hosts[/MASTER][/database]". */
+static const char *redis_url_parse_tcp(struct str rest, bool names_sentinels, struct redis_url *ret)
+{
+    struct str authority;
+    const char *error, *at;
+    int64_t database;
+
+    if (has_byte(rest, '?') || has_byte(rest, '#'))
+        return "options after ? or # are not supported: the database is written /0 at the end, "
+               "everything else has a setting of its own (REDIS_PASSWORD, REDIS_CA_FILE, ...)";
+    authority = str_cut(&rest, '/');
+    at = authority.n > 0 ? memrchr(authority.p, '@', authority.n) : NULL;
+    if (at) {
+        error = redis_url_parse_user((struct str){authority.p, (size_t)(at - authority.p)}, ret);
+        if (error)
+            return error;
+        authority = (struct str){at + 1, authority.n - (size_t)(at + 1 - authority.p)};
+    }
+    error = redis_url_parse_hosts(authority, names_sentinels, ret);
+    if (error)
+        return error;
+    if (names_sentinels) {
+        ret->master = str_cut(&rest, '/');
+        if (ret->master.n == 0 || !is_only_of(ret->master, NAMES))
+            return "the name of the master is missing or has other characters than letters, "
+                   "digits, - . and _: " SENTINEL_FORM "/0";
+    }
     if (rest.n > 0 && !str_to_int64(rest, 0, DATABASE_MAX, &database))
         return "the database is not a whole number from 0 to 65535";
-    ret->port = (int)port;
     ret->database = rest;
     return NULL;
 }
 
-/* Chooses by the scheme: redis:// is parsed further, unix:// is followed by an absolute path.
- * rediss:// (with TLS) has a message of its own, because users often try it. */
+/* "unix://" is followed by an absolute path. */
+static const char *redis_url_parse_socket(const char *path, struct redis_url *ret)
+{
+    if (path[0] != '/' || path[1] == '\0')
+        return "the path of the socket must begin with / : unix:///path/to.sock";
+    /* The kernel's limit for the path of a Unix socket, which includes the NUL. */
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return "the path of the socket is longer than 107 bytes";
+    ret->path = path;
+    return NULL;
+}
+
+/* Chooses by the scheme. */
 const char *redis_url_parse(const char *url, struct redis_url *ret)
 {
-    static const struct str socket = STR_INIT("unix://"), tcp = STR_INIT("redis://");
+    static const struct str socket = STR_INIT("unix://");
     struct str text = str_of(url);
 
     *ret = (struct redis_url){0};
-    if (str_starts_with(text, STR("rediss://")))
-        return "TLS to Redis is not supported by this build; use a tunnel and redis:// or unix://";
-    if (str_starts_with(text, tcp))
-        return redis_url_parse_tcp((struct str){text.p + tcp.n, text.n - tcp.n}, ret);
-    if (!str_starts_with(text, socket))
-        return "must begin with unix:// or redis://";
-    if (text.n < socket.n + 2 || text.p[socket.n] != '/')
-        return "the path of the socket must begin with / : unix:///path/to.sock";
-    /* The kernel's limit for the path of a Unix socket, which includes the NUL. */
-    if (text.n - socket.n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-        return "the path of the socket is longer than 107 bytes";
-    ret->path = url + socket.n;
-    return NULL;
+    if (str_starts_with(text, socket))
+        return redis_url_parse_socket(url + socket.n, ret);
+    for (size_t i = 0; i < COUNT(schemes); i++) {
+        size_t n = schemes[i].prefix.n;
+
+        ret->is_secure = schemes[i].is_secure;
+        if (str_starts_with(text, schemes[i].prefix))
+            return redis_url_parse_tcp((struct str){text.p + n, text.n - n},
+                                       schemes[i].names_sentinels, ret);
+    }
+    for (size_t i = 0; i < COUNT(other_schemes); i++)
+        if (str_starts_with(text, other_schemes[i].prefix))
+            return other_schemes[i].error;
+    return "must begin with redis://, rediss:// (TLS), redis+sentinel://, rediss+sentinel:// or "
+           "unix://, as in redis://localhost:6379/0";
 }

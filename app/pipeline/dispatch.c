@@ -167,30 +167,36 @@ static bool dispatch_promises_write(const struct exchange *x)
            x->route->access != ACCESS_READ_STUDENT && !x->response.headers_sent;
 }
 
-/* The last step before the response: waits for the replicas, if the response promises a write. The
- * Idempotency-Key has the response already, so a repetition of the request gets the same one as
- * soon as the replicas have the write. */
-static void dispatch_confirm(struct dispatch *d, struct exchange *x)
-{
-    if (!dispatch_promises_write(x)) {
-        dispatch_finish(d, x);
-        return;
-    }
-    x->awaits_replicas = true;
-    pipeline_clear(&x->pipeline);
-    x->pipeline.limit_us = x->store_left_us;
-    replicas_submit(d->engine->replicas, &x->pipeline, clock_monotonic_us());
-}
-
 /* Ends the wait for the replicas. Too late: the change is made, and a repetition of the request
  * changes nothing further. */
-static void dispatch_on_replicas(struct dispatch *d, struct exchange *x)
+static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool are_replicated)
 {
-    if (x->pipeline.status != PIPELINE_COMPLETE) {
+    if (!are_replicated) {
         problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL);
         x->problem.retry_after_s = 1;
     }
     dispatch_finish(d, x);
+}
+
+/* The last step before the response: waits for the replicas, if the response promises a write. The
+ * Idempotency-Key has the response already, so a repetition of the request gets the same one as
+ * soon as the replicas have the write. Once the connection that has written is gone, the next one
+ * may lead to another server, whose replicas say nothing about the write. */
+static void dispatch_confirm(struct dispatch *d, struct exchange *x)
+{
+    struct store *store = d->engine->store;
+
+    if (!dispatch_promises_write(x)) {
+        dispatch_finish(d, x);
+    } else if (x->generation != store_generation(store)) {
+        dispatch_on_replicas(d, x, false);
+    } else {
+        x->awaits_replicas = true;
+        pipeline_clear(&x->pipeline);
+        x->pipeline.limit_us = x->store_left_us;
+        replicas_submit(d->engine->replicas, &x->pipeline, store_server_id(store),
+                        clock_monotonic_us());
+    }
 }
 
 /* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
@@ -241,9 +247,11 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->awaits_replicas) {
-        dispatch_on_replicas(d, x);
+        dispatch_on_replicas(d, x, x->pipeline.status == PIPELINE_COMPLETE);
         return;
     }
+    if (x->pipeline.has_writes && !x->has_written)
+        x->generation = x->pipeline.generation;
     x->has_written = x->has_written || x->pipeline.has_writes;
     x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->completing) {

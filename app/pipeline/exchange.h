@@ -60,6 +60,7 @@ struct exchange {
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
     bool completing;      /* the last round trip runs: it stores the response or releases the key */
     bool has_written;     /* a round trip had commands that may change data */
+    unsigned generation;  /* of the first such round trip: number of its connection to Redis */
     bool awaits_replicas; /* the response waits until replicas have what the request wrote */
 
     /* What a handler reports for the audit log (pipeline/audit_hook.h). */

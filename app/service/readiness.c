@@ -139,10 +139,10 @@ int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
  */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
 {
-    const char *wrong_server = store_wrong_server_error(engine->store);
+    const char *known = store_public_error(engine->store);
 
     if (store_has_master(engine->store) && store_responsive(engine->store, now_us))
         return engine->readiness->last;
-    return (struct readiness_state){.problem = wrong_server ? wrong_server : not_reached,
+    return (struct readiness_state){.problem = known ? known : not_reached,
                                     .dapr = DAPR_NOT_CONFIGURED};
 }

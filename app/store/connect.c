@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connects without hiredis and avoids three of its problems: the host name that it resolves while
- * the program waits, failures without an error code (hazards H5), and arrays of any size. */
+/* hiredis makes a context only by connecting, so it gets a descriptor that is none. */
 #include "app/store/connect.h"
-
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <sys/un.h>
 
 #if HIREDIS_MAJOR == 0
 typedef int array_size;
@@ -47,27 +40,4 @@ redisContext *connect_new_context(struct reply_bounds *bounds)
     context->fd = -1;
     redis_bound_replies(context->reader, bounds);
     return context;
-}
-
-/* Checks only what fails at once. That no server accepts the connection is noticed later, when the
- * link writes or reads. The context closes the socket. */
-bool connect_start(redisContext *context, const struct sockaddr *address, socklen_t length)
-{
-    const int on = 1;
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return false;
-    context->fd = fd;
-    if (address->sa_family != AF_UNIX) /* small commands must not wait for the replies to others */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return connect(fd, address, length) == 0 || errno == EINPROGRESS;
-}
-
-bool connect_start_unix(redisContext *context, const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    return connect_start(context, (const struct sockaddr *)&address, sizeof(address));
 }

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One connection to Redis, by the reader and the buffers of hiredis but without its event loop.
  * link_send() encodes a command into hiredis' output buffer (resp.c) and appends it to the queue
- * `sent` (sent_queue.c); link_write() writes the buffer to the socket. link_read() reads from the
- * socket into read_buffer, gives that to hiredis' parser slice by slice, and returns after each
- * reply, so that its caller may even close the link between two replies.
+ * `sent` (sent_queue.c); link_write() writes the buffer to the transport (transport.c: the socket,
+ * plain or with TLS). link_read() reads from there into read_buffer, gives that to hiredis' parser
+ * slice by slice, and returns after each reply, so that its caller may even close the link between
+ * two replies.
+ *
+ * endpoint.c finds the server, control.c has the link's own commands and checks their replies.
  *
  * The handshake of a new connection loads all Lua scripts into Redis, so a script is called by its
  * digest (EVALSHA). After SCRIPT FLUSH or a failover Redis may not know the digest; the script is
  * then sent as a whole (EVAL). */
 #include "app/store/link.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "app/base/redis_url.h"
-#include "app/runtime/resolver.h"
-#include "app/store/clock_skew.h"
 #include "app/store/connect.h"
+#include "app/store/control.h"
+#include "app/store/endpoint.h"
 #include "app/store/reply.h"
 #include "app/store/resp.h"
-#include "app/store/schema.h"
 #include "app/store/sent_queue.h"
+#include "app/store/tls.h"
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
@@ -31,8 +32,6 @@ enum {
         32 << 20, /* bytes of one text in a reply; this program stores far smaller ones */
     /* A script call begins with EVALSHA, digest and number of keys. */
     LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
-    CONTROL_ARENA_SIZE = 16384,  /* bytes of the first block of control_arena */
-    CONTROL_ARENA_MAX = 1 << 20, /* most bytes of control_arena */
     /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A Redis that is
      * there replies sooner; a host that is gone may never say so, and must be left. */
     LINK_SILENCE_FACTOR = 3,
@@ -41,27 +40,24 @@ enum {
 struct link {
     const struct config *config;
     struct redis_url address;
-    struct resolver *resolver;   /* addresses of the host; NULL: a Unix socket */
-    size_t attempt;              /* connections that failed: selects one of several addresses */
-    redisContext *context;       /* connection of hiredis, non-blocking; NULL: closed */
-    struct reply_bounds bounds;  /* limits the sizes of replies that context accepts */
-    struct sent_queue sent;      /* commands without a reply */
-    struct arena *control_arena; /* memory of `control`, reset for each handshake or heartbeat */
-    struct pipeline control;     /* the link's own commands: those of a handshake, or a ROLE */
-    struct command *role_cmd;    /* last command of `control`: ROLE */
-    /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
-    struct command *schema_cmd;
-    struct command *time_cmd;       /* command of the handshake that reads Redis' clock, or NULL */
-    bool is_confirmed;              /* the handshake of the connection has succeeded */
-    bool wrong_server;              /* `error` is that the server is no master or is loading */
-    bool writes_schema;             /* the handshake stores this program's schema number */
-    int block_ms;                   /* milliseconds added to the longest silence */
-    int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
+    struct endpoint *endpoint;  /* the way to the server */
+    redisContext *context;      /* reader and write buffer of hiredis; NULL: closed */
+    struct reply_bounds bounds; /* limits the sizes of replies that context accepts */
+    struct sent_queue sent;     /* commands without a reply */
+    struct control control;     /* the link's own commands: those of a handshake, or a ROLE */
+    char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
+    bool is_confirmed;                   /* the handshake of the connection has succeeded */
+    bool wrong_server;                   /* `error` is that the server is no master or is loading */
+    bool writes_schema;                  /* the handshake stores this program's schema number */
+    int block_ms;                        /* milliseconds added to the longest silence */
+    int64_t last_reply_us;               /* time of the latest reply; 0: none yet */
     unsigned generation;            /* number that changes whenever the link is opened or closed */
-    char error[160];                /* why the latest connection failed or ended */
+    char error[CONTROL_ERROR_SIZE]; /* why the latest connection failed or ended */
+    /* The part of `error` that anybody may read, as it names no host or user; NULL: none. */
+    const char *public_error;
     struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
     size_t read_n, fed_n;           /* bytes in read_buffer; bytes of them that the parser has */
-    bool may_read; /* false: the latest read emptied the socket, so reading again would fail */
+    bool may_read; /* false: the latest read emptied the transport, so reading again would fail */
     char read_buffer[LINK_READ_SIZE];
 };
 
@@ -72,20 +68,20 @@ struct link *link_new(const struct config *config, char ret_error[200])
     struct link *link = calloc(1, sizeof(*link));
     const char *error;
 
-    if (link)
-        link->control_arena = arena_new(CONTROL_ARENA_SIZE, CONTROL_ARENA_MAX);
-    if (!link || !link->control_arena) {
-        link_free(link);
+    if (!link) {
         (void)snprintf(ret_error, 200, "out of memory");
         return NULL;
     }
     link->config = config;
     error = redis_url_parse(config->redis_url, &link->address);
-    if (!error && !link->address.path)
-        link->resolver = resolver_new(link->address.host, link->address.port);
-    if (!error && (link->address.path || link->resolver))
+    if (!error && control_init(&link->control))
+        link->endpoint = endpoint_new(config, &link->address);
+    if (!error && !link->endpoint)
+        error = "out of memory";
+    if (error)
+        (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
+    if (!error && (!link->address.is_secure || tls_check_files(config, ret_error)))
         return link;
-    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error ? error : "out of memory");
     link_free(link);
     return NULL;
 }
@@ -99,8 +95,8 @@ void link_free(struct link *link)
     if (link->context)
         redisFree(link->context);
     sent_queue_release(&link->sent);
-    resolver_free(link->resolver);
-    arena_free(link->control_arena);
+    endpoint_free(link->endpoint);
+    control_release(&link->control);
     free(link);
 }
 
@@ -118,6 +114,17 @@ void link_allow_blocking(struct link *link, int ms)
 void link_record_error(struct link *link, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
+    link->public_error = NULL;
+}
+
+/* The same for a reason that names no host or user. host, when it is not NULL, is put before it for
+ * the log. */
+static void link_record_public_error(struct link *link, const char *host, const char *why)
+{
+    int n = snprintf(link->error, sizeof(link->error), "%s%s%s", host ? host : "", host ? ": " : "",
+                     why);
+
+    link->public_error = link->error + ((size_t)n - strlen(why));
 }
 
 /* Records the reason `why` for link_error() and returns event. The reason is another one than that
@@ -134,7 +141,7 @@ static enum link_event link_fail_server(struct link *link, const char *why)
 {
     enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
 
-    (void)link_fail(link, event, why);
+    link_record_public_error(link, NULL, why);
     link->wrong_server = true;
     return event;
 }
@@ -156,7 +163,7 @@ struct command *link_sent_at(const struct link *link, size_t i)
 {
     struct command *command = sent_queue_at(&link->sent, i)->command;
 
-    return command && command->pipeline != &link->control ? command : NULL;
+    return command && command->pipeline != &link->control.pipeline ? command : NULL;
 }
 
 void link_abandon(struct link *link, size_t i)
@@ -218,55 +225,40 @@ static void link_start_limits(struct link *link, int64_t now_us)
 /* Whether the connection is open, but has no socket yet. */
 static bool link_is_resolving(const struct link *link)
 {
-    return link->context && link->context->fd < 0;
+    return link->context && !endpoint_has_socket(link->endpoint);
 }
 
-/* Waits for the name server only while no address is known; if one is, for half of the time limit
- * of connecting. */
-static bool link_awaits_address(struct link *link, int64_t now_us)
+/* Records why the connection failed, for the log with the host that REDIS_URL names. */
+static enum link_event link_fail_connection(struct link *link)
 {
-    int64_t waited_us = now_us - link->control.submitted_us;
+    const char *why = endpoint_error(link->endpoint);
 
-    return resolver_poll(link->resolver) == RESOLVER_RUNNING &&
-           (resolver_count(link->resolver) == 0 ||
-            waited_us < link->config->store_connect_timeout_ms * INT64_C(500));
+    (void)link_fail(link, LINK_BROKEN, why);
+    if (endpoint_error_is_public(link->endpoint))
+        link_record_public_error(
+            link, link->address.master.n > 0 ? NULL : link->address.hosts[0].name, why);
+    return LINK_BROKEN;
 }
 
 /* Starts to connect when the address is known. Returns LINK_IDLE, also while it is not, or an event
- * that ends the connection. The generation changes, as the descriptor is another one. */
+ * that ends the connection. The generation changes with the descriptor. For replies of sentinels
+ * and name servers it waits for half of the time limit of connecting, if something is known that
+ * can be used instead. */
 static enum link_event link_connect(struct link *link, int64_t now_us)
 {
-    const struct sockaddr *address;
-    socklen_t length;
-    size_t count;
-    bool started;
-    char why[sizeof(link->error)];
+    bool has_changed, has_waited = now_us - link->control.pipeline.submitted_us >=
+                                   link->config->store_connect_timeout_ms * INT64_C(500);
+    bool good = endpoint_advance(link->endpoint, has_waited, &has_changed);
 
-    if (link->resolver && link_awaits_address(link, now_us))
-        return LINK_IDLE;
-    count = link->resolver ? resolver_count(link->resolver) : 0;
-    if (link->resolver && count == 0) {
-        (void)snprintf(why, sizeof(why), "cannot resolve %.80s: %s", link->address.host,
-                       resolver_error(link->resolver));
-        return link_fail(link, LINK_BROKEN, why);
-    }
-    if (link->resolver) {
-        address = resolver_address(link->resolver, link->attempt % count, &length);
-        started = connect_start(link->context, address, length);
-    } else {
-        started = connect_start_unix(link->context, link->address.path);
-    }
-    link->generation++;
-    if (started)
-        return LINK_IDLE;
-    (void)snprintf(why, sizeof(why), "connect: %s", strerror(errno));
-    return link_fail(link, LINK_BROKEN, why);
+    if (has_changed)
+        link->generation++;
+    return good ? LINK_IDLE : link_fail_connection(link);
 }
 
-/* Writes the write buffer to the socket. */
+/* Writes the write buffer to the transport. This also goes on with a handshake of TLS, so it is
+ * tried whether or not the socket is known to be writable. */
 enum link_event link_write(struct link *link, int64_t now_us)
 {
-    int ignored; /* hiredis: whether all bytes were written */
     enum link_event event;
 
     if (link_is_resolving(link)) {
@@ -274,55 +266,22 @@ enum link_event link_write(struct link *link, int64_t now_us)
         if (event != LINK_IDLE)
             return event;
     }
-    if (!link_wants_write(link))
+    if (!link->context || link_is_resolving(link) || sdslen(link->context->obuf) == 0)
         return LINK_IDLE;
     link_start_limits(link, now_us);
-    if (redisBufferWrite(link->context, &ignored) != REDIS_OK)
-        return link_fail(link, LINK_BROKEN, link->context->errstr);
-    if (!link->context->obuf) /* hiredis 0.14 does not check its own sdsempty() */
-        return link_fail(link, LINK_UNUSABLE, "out of memory");
-    return LINK_IDLE;
+    if (transport_write(endpoint_transport(link->endpoint), &link->context->obuf))
+        return LINK_IDLE;
+    return link_fail_connection(link);
 }
 
 /* ---- the link's own commands ---- */
 
-/* Adds the commands of a handshake to `control`: AUTH and SELECT, on which the commands after them
- * depend, then the loading of all scripts, and the reading (or raising) of the schema number. */
-static void link_add_handshake(struct link *link)
+/* Sends the commands of `control`. Behind other commands ROLE has their time limit, since Redis
+ * executes them first. False: out of memory. */
+static bool link_send_control(struct link *link, int64_t now_us)
 {
-    struct pipeline *control = &link->control;
-    struct str user = link->address.user;
-    const char *password = link->config->redis_password;
-    const struct script *const *scripts;
-    size_t count = scripts_all(&scripts);
+    struct pipeline *control = &link->control.pipeline;
 
-    if (password && *password && user.n > 0)
-        (void)pipeline_add(control, COMMAND_READ, 3,
-                           (struct str[]){STR("AUTH"), user, str_of(password)});
-    else if (password && *password)
-        (void)pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("AUTH"), str_of(password)});
-    if (link->address.database.n > 0)
-        (void)pipeline_add(control, COMMAND_READ, 2,
-                           (struct str[]){STR("SELECT"), link->address.database});
-    for (size_t i = 0; i < count; i++)
-        (void)pipeline_add(control, COMMAND_READ, 3,
-                           (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
-    link->time_cmd = clock_skew_cmd(control);
-    link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
-}
-
-/* Sends the link's own commands: the handshake, which ends with ROLE, or ROLE alone. Behind other
- * commands ROLE has their time limit, since Redis executes them first. False: out of memory. */
-static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
-{
-    struct pipeline *control = &link->control;
-
-    arena_reset(link->control_arena);
-    pipeline_init(control, link->control_arena, NULL);
-    link->schema_cmd = link->time_cmd = NULL;
-    if (handshake)
-        link_add_handshake(link);
-    link->role_cmd = pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("ROLE")});
     control->status = PIPELINE_SUBMITTED;
     control->submitted_us = now_us;
     for (struct command *command = control->first; command; command = command->next) {
@@ -335,54 +294,37 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 /* Sends nothing while `control` still waits for replies. */
 bool link_heartbeat(struct link *link, int64_t now_us)
 {
-    return link->control.status == PIPELINE_SUBMITTED || link_is_wrong_server(link) ||
-           link_send_control(link, now_us, /* handshake */ false);
+    if (!link_in_handshake(link) && !endpoint_verify(link->endpoint, now_us)) {
+        link_record_public_error(link, NULL, "the sentinels name another server as the master");
+        return false;
+    }
+    if (link->control.pipeline.status == PIPELINE_SUBMITTED || link_is_wrong_server(link))
+        return true;
+    control_make_heartbeat(&link->control);
+    return link_send_control(link, now_us);
 }
 
 bool link_in_handshake(const struct link *link)
 {
-    return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
+    return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;
 }
 
-/* Whether the reply to ROLE is that of a master. Others are "slave" and "sentinel". */
-static bool link_role_is_master(const redisReply *reply)
-{
-    struct str role;
-
-    return reply_text(reply_at(reply, 0), &role) == REPLY_OK && str_equal(role, STR("master"));
-}
-
-/* Checks the reply to one of the commands that the link itself sends (AUTH, ROLE, ...). Returns
- * LINK_READY if it is good. LINK_BROKEN: an error that may be temporary. */
-static enum link_event link_check_control_reply(struct link *link, const redisReply *reply)
-{
-    if (!reply)
-        return link_fail(link, LINK_BROKEN, "out of memory for a reply");
-    if (reply_error_of(reply) == REPLY_WRONG_SERVER)
-        return link_fail_server(link, reply->str);
-    return reply->type == REDIS_REPLY_ERROR ? link_fail(link, LINK_BROKEN, reply->str) : LINK_READY;
-}
-
-/* Checks the replies to the link's own commands. Returns LINK_READY when all are good.
- * LINK_UNUSABLE: the schema number is one that this program does not know, which a new connection
- * would not change. */
+/* Checks the replies to the link's own commands. Returns LINK_READY when all are good. */
 static enum link_event link_check_control(struct link *link)
 {
-    enum link_event event = LINK_READY;
-    int64_t schema;
-    char why[sizeof(link->error)];
+    char why[CONTROL_ERROR_SIZE];
 
-    for (const struct command *command = link->control.first; command && event == LINK_READY;
-         command = command->next)
-        event = link_check_control_reply(link, command->reply);
-    if (event != LINK_READY)
-        return event;
-    if (!link_role_is_master(link->role_cmd->reply))
-        return link_fail_server(link, "the server is a replica, not a master (ROLE)");
-    if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
-        return link_fail(link, LINK_UNUSABLE, why);
+    switch (control_check(&link->control, why)) {
+    case CONTROL_FAILED: return link_fail(link, LINK_BROKEN, why);
+    case CONTROL_WRONG_SERVER: return link_fail_server(link, why);
+    case CONTROL_UNUSABLE: return link_fail(link, LINK_UNUSABLE, why);
+    case CONTROL_GOOD: break;
+    }
     link->wrong_server = false; /* of an earlier connection */
+    link->public_error = NULL;
     link->is_confirmed = true;
+    if (link_in_handshake(link))
+        control_server_id(&link->control, link->server_id);
     return LINK_READY;
 }
 
@@ -391,7 +333,7 @@ static enum link_event link_finish_control(struct link *link)
 {
     enum link_event event = link_check_control(link);
 
-    link->control.status = PIPELINE_COMPLETE;
+    link->control.pipeline.status = PIPELINE_COMPLETE;
     return event;
 }
 
@@ -406,14 +348,14 @@ bool link_open(struct link *link, int64_t now_us)
         (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
     }
-    if (link->resolver)
-        resolver_start(link->resolver);
+    endpoint_open(link->endpoint, now_us);
+    link->server_id[0] = '\0';
     link->generation++;
     link->is_confirmed = false;
     link->read_n = link->fed_n = 0;
     link->may_read = true;
-    if (link_send_control(link, now_us, /* handshake */ true) &&
-        link_connect(link, now_us) == LINK_IDLE)
+    control_make_handshake(&link->control, link->config, &link->address, link->writes_schema);
+    if (link_send_control(link, now_us) && link_connect(link, now_us) == LINK_IDLE)
         return true;
     (void)link_close(link);
     (void)link_pop_sent(link); /* the queue has only abandoned commands of the handshake */
@@ -425,16 +367,15 @@ bool link_open(struct link *link, int64_t now_us)
  * have their reply: it failed as a whole. */
 size_t link_close(struct link *link)
 {
-    bool unfinished = link->control.status == PIPELINE_SUBMITTED;
+    bool unfinished = link->control.pipeline.status == PIPELINE_SUBMITTED;
 
-    if (!link->is_confirmed)
-        link->attempt++;
+    endpoint_close(link->endpoint, link->is_confirmed);
     redisFree(link->context);
     link->context = NULL;
     link->generation++;
     link_abandon_control(link);
-    link->control.status = PIPELINE_FAILED;
-    return unfinished ? link->control.count : 0;
+    link->control.pipeline.status = PIPELINE_FAILED;
+    return unfinished ? link->control.pipeline.count : 0;
 }
 
 /* ---- receiving ---- */
@@ -478,42 +419,42 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
             return LINK_IDLE;
         }
     }
-    if (command->pipeline != &link->control) {
+    if (command->pipeline != &link->control.pipeline) {
         if (error == REPLY_WRONG_SERVER)
             (void)link_fail_server(link, reply->str);
         *ret_command = command;
         return LINK_REPLY;
     }
-    if (arena_defer(link->control_arena, link_release_reply, reply))
+    if (arena_defer(link->control.arena, link_release_reply, reply))
         command->reply = reply;
-    return ++link->control.reply_count == link->control.count ? link_finish_control(link)
-                                                              : LINK_IDLE;
+    return ++link->control.pipeline.reply_count == link->control.pipeline.count
+               ? link_finish_control(link)
+               : LINK_IDLE;
 }
 
-/* Gives the parser the next slice of read_buffer, which is filled from the socket first when it is
- * used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE when
- * the socket has no bytes, or an event that ends the connection. The slices are small because
+/* Gives the parser the next slice of read_buffer, which is filled from the transport first when it
+ * is used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE
+ * when there are no bytes, or an event that ends the connection. The slices are small because
  * hiredis moves the rest of its buffer to the front after each reply: for many replies in one
  * large piece that would cost the square of its size. What the parser has not processed is one text
  * that is not complete, of any size that its header claims (hazards H7). */
 static enum link_event link_feed(struct link *link)
 {
     size_t slice;
-    ssize_t received;
+    ssize_t received = 0;
 
     if (link->fed_n == link->read_n) {
-        received = link->may_read ? read(link->context->fd, link->read_buffer, LINK_READ_SIZE) : -1;
-        if (!link->may_read ||
-            (received < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))) {
+        if (link->may_read)
+            received = transport_read(endpoint_transport(link->endpoint), link->read_buffer,
+                                      LINK_READ_SIZE, &link->may_read);
+        if (received < 0)
+            return link_fail_connection(link);
+        if (received == 0) {
             link->may_read = true; /* the next call reads again */
             return LINK_IDLE;
         }
-        if (received <= 0)
-            return link_fail(link, LINK_BROKEN,
-                             received == 0 ? "Redis closed the connection" : strerror(errno));
         link->read_n = (size_t)received;
         link->fed_n = 0;
-        link->may_read = received == LINK_READ_SIZE;
     }
     slice = link->read_n - link->fed_n;
     if (slice > LINK_FEED_SIZE)
@@ -569,10 +510,10 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
     if (link->sent.count == 0)
         return INT64_MAX;
     if (link_in_handshake(link)) {
-        since_us = link->control.submitted_us;
+        since_us = link->control.pipeline.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
-        if (link_is_resolving(link) && resolver_count(link->resolver) > 0)
-            limit_ms /= 2; /* then link_connect uses a known address */
+        if (link_is_resolving(link) && endpoint_knows_address(link->endpoint))
+            limit_ms /= 2; /* then link_connect uses what is known */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
         if (since_us < link->last_reply_us)
@@ -586,9 +527,7 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us)
 {
     if (link_time_left_us(link, now_us) > 0)
         return LINK_IDLE;
-    return link_fail(link, LINK_TIMED_OUT,
-                     link_is_resolving(link) ? "the host name was not resolved in time"
-                                             : "Redis did not reply in time");
+    return link_fail(link, LINK_TIMED_OUT, endpoint_awaits(link->endpoint));
 }
 
 int64_t link_wait_us(const struct link *link, int64_t now_us)
@@ -610,14 +549,17 @@ bool link_is_open(const struct link *link)
 
 const struct command *link_time_cmd(const struct link *link)
 {
-    return link->time_cmd;
+    return link->control.time_cmd;
+}
+
+const char *link_server_id(const struct link *link)
+{
+    return link->server_id;
 }
 
 int link_fd(const struct link *link)
 {
-    if (link_is_resolving(link))
-        return resolver_fd(link->resolver);
-    return link->context ? link->context->fd : -1;
+    return link->context ? endpoint_fd(link->endpoint) : -1;
 }
 
 unsigned link_generation(const struct link *link)
@@ -627,7 +569,9 @@ unsigned link_generation(const struct link *link)
 
 bool link_wants_write(const struct link *link)
 {
-    return link->context && !link_is_resolving(link) && sdslen(link->context->obuf) > 0;
+    return link->context && !link_is_resolving(link) &&
+           transport_wants_write(endpoint_transport(link->endpoint),
+                                 sdslen(link->context->obuf) > 0);
 }
 
 size_t link_sent_count(const struct link *link)
@@ -640,7 +584,7 @@ const char *link_error(const struct link *link)
     return link->error;
 }
 
-const char *link_wrong_server_error(const struct link *link)
+const char *link_public_error(const struct link *link)
 {
-    return link->wrong_server ? link->error : NULL;
+    return link->public_error;
 }

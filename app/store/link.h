@@ -13,9 +13,12 @@
 #define STORE_LINK_H
 
 #include "app/base/config.h"
+#include "app/store/control.h"
 #include "app/store/pipeline.h"
 
 struct link;
+
+enum { LINK_SERVER_ID_SIZE = CONTROL_SERVER_ID_SIZE };
 
 enum link_event {
     LINK_IDLE,   /* nothing to do until the descriptor is ready */
@@ -29,8 +32,8 @@ enum link_event {
     LINK_TIMED_OUT, /* the handshake took too long, or the link was silent for too long */
 };
 
-/* Creates a closed link. NULL with the reason in ret_error: out of memory, or redis_url is
- * malformed. config must outlive the link. */
+/* Creates a closed link. NULL with the reason in ret_error: out of memory, redis_url is malformed,
+ * or a file for TLS cannot be used. config must outlive the link. */
 struct link *link_new(const struct config *config, char ret_error[200]);
 void link_free(struct link *link); /* accepts NULL */
 /* From the next handshake on, the link stores this program's schema number in Redis (schema.h). */
@@ -53,13 +56,17 @@ bool link_in_handshake(const struct link *link);
 /* The command of the handshake that read Redis' clock (clock_skew.h), with its reply after
  * LINK_READY; NULL: the latest commands of the link were no handshake. */
 const struct command *link_time_cmd(const struct link *link);
+/* Identifies the server of the connection among all servers, and its present run. "": not known,
+ * since the handshake is not confirmed or STORE_WAIT_REPLICAS is 0. */
+const char *link_server_id(const struct link *link);
 /* True once a reply has shown that the server is no master or is loading its data (hazards X1). No
  * more commands may be sent, and replies that still arrive must not be used: reads may be old. The
  * event LINK_WRONG_SERVER follows when all have arrived, so that the owner knows of each write
  * whether the server refused it. */
 bool link_is_wrong_server(const struct link *link);
 /* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
- * an earlier ROLE has no reply yet. False: out of memory, and the owner must close the link. */
+ * an earlier ROLE has no reply yet. False: the owner must close the link; it is out of memory, or
+ * the sentinels have named another server. */
 bool link_heartbeat(struct link *link, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. False: out of memory, and neither
@@ -95,9 +102,9 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us);
  * up; 0: there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
 
-/* link_fd: the socket, or until the host name is resolved a descriptor that becomes readable then;
- * -1 when closed. A new connection may get the same descriptor number as the one before it; the
- * generation differs for each connection. */
+/* link_fd: the socket; before it is there, a descriptor that becomes readable when the host name is
+ * resolved or a sentinel has replied; -1 when closed. A new connection may get the same descriptor
+ * number as the one before it; the generation differs for each connection. */
 int link_fd(const struct link *link);
 unsigned link_generation(const struct link *link); /* number of the connection */
 bool link_wants_write(const struct link *link);    /* the write buffer is not empty */
@@ -106,8 +113,8 @@ size_t link_sent_count(const struct link *link);   /* number of commands without
 const char *link_error(const struct link *link);
 /* Records a reason that leaves the connection open. */
 void link_record_error(struct link *link, const char *why);
-/* The same if it was because of the server's role, or because it is loading its data; else NULL.
- * The text names no host or user. */
-const char *link_wrong_server_error(const struct link *link);
+/* The same if an operator has to do something, or wait: TLS, the sentinels, the server's role, or
+ * it is loading its data; else NULL. The text names no host or user. */
+const char *link_public_error(const struct link *link);
 
 #endif

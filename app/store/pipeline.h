@@ -53,6 +53,8 @@ struct pipeline {
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
     /* Longest wait for its replies, from submitted_us; 0, until it is submitted: the store's. */
+    /* Set when it is complete: number of the connection (store_generation) whose server replied. */
+    unsigned generation;
     int64_t limit_us;
     struct pipeline *next; /* next pipeline in the same queue */
 };

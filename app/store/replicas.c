@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "app/store/keys.h"
+#include "app/store/link.h"
 #include "app/store/reply.h"
 
 enum {
@@ -29,6 +30,8 @@ struct replicas {
     struct command *mark_cmd, *wait_cmd;
     bool is_sent;    /* a WAIT is on its way */
     int64_t next_us; /* earliest time of the next WAIT */
+    /* Of the server that has the writes of the pipelines in `added` and `covered`. */
+    char server_id[LINK_SERVER_ID_SIZE];
     struct pipeline_queue added, covered, done;
 };
 
@@ -67,13 +70,6 @@ struct store *replicas_store(struct replicas *replicas)
     return replicas->store;
 }
 
-void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, int64_t now_us)
-{
-    pipeline->status = PIPELINE_SUBMITTED;
-    pipeline->submitted_us = now_us;
-    pipeline_queue_push(&replicas->added, pipeline);
-}
-
 /* Moves all pipelines of `from` to the end of `to`. */
 static void replicas_move(struct pipeline_queue *from, struct pipeline_queue *to)
 {
@@ -88,6 +84,28 @@ static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline
 {
     pipeline->status = status;
     pipeline_queue_push(&replicas->done, pipeline);
+}
+
+/* Writes of another server than before: whether the replicas of this one have the earlier writes
+ * will not become known. */
+static void replicas_change_server(struct replicas *replicas, const char *server_id)
+{
+    struct pipeline *pipeline;
+
+    replicas_move(&replicas->added, &replicas->covered);
+    while ((pipeline = pipeline_queue_pop(&replicas->covered)))
+        replicas_finish(replicas, pipeline, PIPELINE_FAILED);
+    (void)snprintf(replicas->server_id, sizeof(replicas->server_id), "%s", server_id);
+}
+
+void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const char *server_id,
+                     int64_t now_us)
+{
+    if (strcmp(replicas->server_id, server_id) != 0)
+        replicas_change_server(replicas, server_id);
+    pipeline->status = PIPELINE_SUBMITTED;
+    pipeline->submitted_us = now_us;
+    pipeline_queue_push(&replicas->added, pipeline);
 }
 
 /* Sends the write and WAIT, which cover all pipelines that wait now. */
@@ -109,20 +127,29 @@ static void replicas_send_wait(struct replicas *replicas, int64_t now_us)
     store_submit(replicas->store, pipeline, now_us);
 }
 
-/* True if the replies show that enough replicas have the write before WAIT. A server that has
- * become a replica itself refuses that write. */
+/* Whether WAIT was sent to the server that has executed the writes of the pipelines. */
+static bool replicas_are_of_same_server(const struct replicas *replicas)
+{
+    return *replicas->server_id &&
+           strcmp(store_server_id(replicas->store), replicas->server_id) == 0;
+}
+
+/* True if the replies show that enough replicas have the write before WAIT, and so have the writes
+ * of the pipelines, which the same server has executed. A server that has become a replica itself
+ * refuses that write. */
 static bool replicas_have_all(const struct replicas *replicas)
 {
     int64_t count = 0;
 
     return replicas->pipeline.status == PIPELINE_COMPLETE &&
+           replicas_are_of_same_server(replicas) &&
            reply_status(replicas->mark_cmd->reply) == REPLY_OK &&
            reply_int(replicas->wait_cmd->reply, &count) == REPLY_OK &&
            count >= replicas->config->store_wait_replicas;
 }
 
 /* After a WAIT that ended without enough replicas the next one is sent at once: Redis has blocked
- * for a while. After a failure it is sent after a pause. */
+ * for a while. After a failure, or when another server has replied, it is sent after a pause. */
 static void replicas_on_reply(struct replicas *replicas, int64_t now_us)
 {
     struct pipeline *pipeline;
@@ -134,7 +161,8 @@ static void replicas_on_reply(struct replicas *replicas, int64_t now_us)
             replicas_finish(replicas, pipeline, PIPELINE_COMPLETE);
         return;
     }
-    if (!pipeline_check_replies(&replicas->pipeline, &ignored))
+    if (!pipeline_check_replies(&replicas->pipeline, &ignored) ||
+        !replicas_are_of_same_server(replicas))
         replicas->next_us = now_us + REPLICAS_RETRY_US;
     replicas_move(&replicas->added, &replicas->covered);
     replicas->added = replicas->covered;

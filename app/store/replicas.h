@@ -3,7 +3,8 @@
  * WAIT. Redis blocks the connection that sends WAIT, so WAIT has a connection of its own: neither
  * reads nor other writes ever wait for it. One WAIT at a time serves everybody who waits. WAIT
  * covers the earlier writes of its own connection alone; so a small write goes before it, and a
- * replica that has this one has all that Redis executed before it. */
+ * replica that has this one has all that Redis executed before it. That holds for writes to the
+ * same server only: after a failover one of two connections may still lead to the old one. */
 #ifndef STORE_REPLICAS_H
 #define STORE_REPLICAS_H
 
@@ -18,10 +19,12 @@ void replicas_free(struct replicas *replicas); /* accepts NULL */
  * flushed and ticked by replicas_tick alone. */
 struct store *replicas_store(struct replicas *replicas);
 
-/* Waits for the replicas to have all writes whose replies this process has read. The pipeline has
- * no commands; its limit_us is how long it may wait. replicas_next_done() returns it when the
- * replicas have them (PIPELINE_COMPLETE) or the limit is reached (PIPELINE_FAILED). */
-void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, int64_t now_us);
+/* Waits for the replicas to have all writes whose replies this process has read from the server
+ * with this id (store_server_id). The pipeline has no commands; its limit_us is how long it may
+ * wait. replicas_next_done() returns it when the replicas have them (PIPELINE_COMPLETE), the limit
+ * is reached, or writes of another server follow (PIPELINE_FAILED). */
+void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const char *server_id,
+                     int64_t now_us);
 /* Returns the next pipeline that has finished waiting; NULL: none. */
 struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us);
 /* Sends WAIT when there is none on its way, and applies the limits. To be called once a loop

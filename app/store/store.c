@@ -105,6 +105,7 @@ static void store_finish_pipeline(struct store *store, struct pipeline *pipeline
                                   enum pipeline_status status)
 {
     pipeline->status = status;
+    pipeline->generation = link_generation(store->link);
     pipeline_queue_push(&store->done, pipeline);
 }
 
@@ -561,15 +562,20 @@ bool store_connected(const struct store *store)
     return link_is_open(store->link);
 }
 
-const char *store_wrong_server_error(const struct store *store)
+const char *store_public_error(const struct store *store)
 {
-    return link_wrong_server_error(store->link);
+    return link_public_error(store->link);
 }
 
 bool store_has_master(const struct store *store)
 {
     return store->breaker.state == BREAKER_CLOSED && link_is_open(store->link) &&
            !link_in_handshake(store->link) && !link_is_wrong_server(store->link);
+}
+
+const char *store_server_id(const struct store *store)
+{
+    return link_server_id(store->link);
 }
 
 /* Only the oldest command is looked at, because it has waited longest. */

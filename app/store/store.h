@@ -84,6 +84,9 @@ bool store_connected(const struct store *store);
 /* Whether the present connection leads to a server that has said, a second ago or later, that it is
  * a master. */
 bool store_has_master(const struct store *store);
+/* Identifies the server of the present connection (link_server_id); "": not known. Differs after a
+ * failover, and after a restart of Redis. */
+const char *store_server_id(const struct store *store);
 /* Whether Redis replies. False while the circuit is not closed, and while the oldest command
  * without a reply has waited for more than a second. Since every connection gets a heartbeat
  * each second, a Redis that hangs is noticed within about two seconds even when no request uses it.
@@ -92,9 +95,9 @@ bool store_responsive(const struct store *store, int64_t now_us);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);
-/* The same if it was because the server is no master or is loading its data, else NULL. The text
- * names no host or user. */
-const char *store_wrong_server_error(const struct store *store);
+/* The same if an operator has to do something, or wait (TLS, sentinels, the server's role, or it is
+ * loading its data), else NULL. The text names no host or user. */
+const char *store_public_error(const struct store *store);
 /* Returns the counts and resets them. */
 void store_consume_counts(struct store *store, struct store_counts *ret);
 

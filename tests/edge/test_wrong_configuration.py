@@ -21,7 +21,12 @@ WRONG = {
     "empty secret file": ({"JWT_SECRET_FILE": "/dev/null"}, ["JWT_SECRET_FILE: /dev/null"]),
     "missing secret file": ({"JWT_SECRET_FILE": "/nowhere"}, ["JWT_SECRET_FILE: /nowhere: No such"]),
     "bad address": ({"REDIS_URL": "http://redis"}, ["REDIS_URL: "]),
-    "address with TLS": ({"REDIS_URL": "rediss://redis"}, ["REDIS_URL: TLS to Redis"]),
+    "address of another program": ({"REDIS_URL": "redis+tls://redis"}, ["REDIS_URL: TLS is written rediss://host:port"]),
+    "sentinel without master": ({"REDIS_URL": "redis+sentinel://h"}, ["REDIS_URL: the name of the master is missing"]),
+    "authority without TLS": ({"REDIS_CA_FILE": "/nowhere"}, ["REDIS_CA_FILE: REDIS_URL is not for TLS"]),
+    "missing authority": (
+        {"REDIS_URL": "rediss://redis", "REDIS_CA_FILE": "/nowhere"}, ["REDIS_CA_FILE: the file cannot be used .No such"],
+    ),
     "unwritable metrics": ({"METRICS_FILE": "/nowhere/metrics"}, ["/nowhere/metrics"]),
     "quotes around a secret": ({"JWT_SECRET": f'"{SECRET}"'}, ['JWT_SECRET: .*begins and ends with ".*remove the quotes']),
     "quotes around a file": ({"AUDIT_KEY_FILE": "'/nowhere'"}, ["AUDIT_KEY_FILE: .*No such", "AUDIT_KEY_FILE: .*begins and ends with '"]),

@@ -91,7 +91,10 @@ static void fuzz_redis_url(struct str text, struct arena *arena)
     const char *why = redis_url_parse(arena_copy(arena, text).p, &url);
 
     require(!why || *why);
-    require(why || url.path || (*url.host && url.port > 0 && url.port < 65536));
+    require(why || (url.path == NULL) == (url.host_count > 0));
+    for (size_t i = 0; !why && i < url.host_count; i++)
+        require(*url.hosts[i].name && url.hosts[i].port > 0 && url.hosts[i].port < 65536);
+    require(why || url.host_count < 2 || url.master.n > 0);
 }
 
 static void fuzz_clock(struct str text, struct arena *arena)

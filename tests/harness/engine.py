@@ -17,6 +17,7 @@ from harness.deployment import read_env
 from harness.model import COMPONENTS
 from harness.process import alive, children, program
 from harness.redis_server import LONG_TIMEOUTS, without_none
+from harness.redis_tls import by_tls, new_server, shared_authority, trust
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -39,6 +40,7 @@ class Engine:
         self.state_dir = Path(tempfile.mkdtemp(prefix="me-"))
         defaults = {
             **os.environ,
+            **trust(),
             "STATE_DIR": str(self.state_dir),
             "PORT": "0",
             "NO_SEED": "1",
@@ -51,6 +53,7 @@ class Engine:
         }
         self.environment = without_none({**defaults, **settings})
         self.values = {}
+        self.secure_redis = new_server() if by_tls() and not self.environment["REDIS_URL"] else None
 
     def __enter__(self):
         return self.start()
@@ -60,6 +63,8 @@ class Engine:
 
     def start(self):
         try:
+            if self.secure_redis:
+                self.environment["REDIS_URL"] = self.secure_redis.__enter__().url
             self.script("run", "--detach")
             self.read_values()
         except BaseException:
@@ -76,6 +81,8 @@ class Engine:
         finally:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
+            if self.secure_redis:
+                self.secure_redis.__exit__()
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
     def script(self, name, *arguments, **options):
@@ -127,6 +134,8 @@ class Engine:
     def redis(self, decode=True):
         password = self.values.get("REDIS_PASSWORD")
         options = {"password": password, "decode_responses": decode}
+        if self.values["REDIS_URL"].startswith("rediss:"):
+            options["ssl_ca_certs"] = str(shared_authority().path)
         return redis.Redis.from_url(self.values["REDIS_URL"], **options)
 
     # Data

@@ -12,6 +12,7 @@ from harness.fastcgi import FastCgi
 from harness.model import COMPONENTS
 from harness.process import alive, children, program
 from harness.redis_server import LONG_TIMEOUTS, without_none
+from harness.redis_tls import trust
 from harness.token import make_token
 from harness.wait import LIMIT_S, wait_for
 
@@ -44,6 +45,7 @@ class Pool:
             "RECOMMENDATIONS_FILE": str(ROOT / "conf" / "recommendations.json"),
             "DRAIN_TIMEOUT_S": "2",  # tests may end with connections open, or Redis away
             **LONG_TIMEOUTS,
+            **trust(),
             **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),
         }
         self.environment = without_none({**defaults, **environment})

@@ -59,5 +59,11 @@ def rss_kib(pid):
     return 0
 
 
+def cpu_seconds(pid):
+    """Processor time that a process has used."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))

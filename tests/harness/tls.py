@@ -34,11 +34,11 @@ class Authority:
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         self._write(self.path, self._signed(self.name, self.key, constraints))
 
-    def issue(self, *names):
+    def issue(self, *names, has_expired=False):
         """(certificate, key) as files, for these host names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = x509.SubjectAlternativeName([alternative(name) for name in names])
-        certificate = self._signed(named(names[0]), key, alternatives)
+        certificate = self._signed(named(names[0]), key, alternatives, has_expired)
         paths = [self.folder / f"{certificate.serial_number:x}.{kind}" for kind in ("pem", "key")]
         self._write(paths[0], certificate)
         paths[1].write_bytes(
@@ -57,8 +57,8 @@ class Authority:
             setattr(context, name, value)
         return context
 
-    def _signed(self, subject, key, extension):
-        now = datetime.datetime.utcnow()
+    def _signed(self, subject, key, extension, has_expired=False):
+        now = datetime.datetime.utcnow() - (60 * DAY if has_expired else 0 * DAY)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)

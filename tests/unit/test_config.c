@@ -168,9 +168,11 @@ static void all_errors_are_reported_at_once(void)
 static void addresses_of_redis_are_accepted(void)
 {
     static const char *const good[] = {
-        "unix:///run/redis.sock",  "redis://localhost",         "redis://127.0.0.1:6379",
-        "redis://127.0.0.1:6379/", "redis://redis-1.example/3", "redis://app@redis:65535/15",
-        "redis://[::1]:6379/0",    "redis://[fe80::1]",
+        "unix:///run/redis.sock",    "redis://localhost",
+        "redis://127.0.0.1:6379",    "redis://127.0.0.1:6379/",
+        "redis://redis-1.example/3", "redis://app@redis:65535/15",
+        "redis://[::1]:6379/0",      "redis://[fe80::1]",
+        "rediss://redis.example/3",  "redis+sentinel://s1,s2:1,s3/mymaster/0",
     };
 
     for (size_t i = 0; i < COUNT(good); i++) {
@@ -185,8 +187,8 @@ static void other_addresses_are_refused_with_their_reason(void)
     static const struct {
         const char *url, *reason;
     } rows[] = {
-        {"rediss://redis:6379", "TLS"},
-        {"http://redis", "must begin with unix:// or redis://"},
+        {"redis+tls://redis:6379", "rediss://"},
+        {"http://redis", "must begin with redis://"},
         {"redis:6379", "must begin with"},
         {"redis://", "host"},
         {"redis://:6379", "host"},

@@ -43,12 +43,17 @@ static void say(const char *bytes)
     store_on_ready(replicas_store(replicas), now_us);
 }
 
-static void wait_with(int i)
+static void wait_for_writes_of(const char *server_id, int i)
 {
     pipeline_init(&waiters[i], arena, NULL);
     waiters[i].limit_us = ROUND_US;
-    replicas_submit(replicas, &waiters[i], now_us);
+    replicas_submit(replicas, &waiters[i], server_id, now_us);
     tick();
+}
+
+static void wait_with(int i)
+{
+    wait_for_writes_of("one", i);
 }
 
 static bool done(int i, enum pipeline_status status)
@@ -70,6 +75,8 @@ static void accept_connection(void)
     while (fake_redis_hear(&redis, name)) {
         if (strcmp(name, "GET") == 0)
             fake_redis_say(&redis, "$-1\r\n");
+        else if (strcmp(name, "INFO") == 0)
+            fake_redis_say(&redis, "$32\r\n# Server\r\nrun_id:one\r\nos:Linux\r\n\r\n");
         else if (strcmp(name, "ROLE") == 0)
             fake_redis_say(&redis, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
         else
@@ -174,6 +181,42 @@ static void a_refused_write_confirms_nothing(void)
     CU_ASSERT_TRUE(done(0, PIPELINE_FAILED) && nothing_done());
 }
 
+/* After a failover one of two connections may still lead to the old master, which may even have a
+ * replica left: what that one has says nothing about writes to another server. */
+static void another_server_confirms_nothing(void)
+{
+    wait_for_writes_of("two", 0);
+    CU_ASSERT_TRUE(hears("SET") && hears("WAIT"));
+    say("+OK\r\n:2\r\n");
+    CU_ASSERT_TRUE(nothing_done());
+    now_us += ROUND_US;
+    CU_ASSERT_EQUAL(replicas_tick(replicas, now_us), 0);
+    CU_ASSERT_TRUE(done(0, PIPELINE_FAILED) && nothing_done());
+}
+
+static void a_server_that_is_not_known_confirms_nothing(void)
+{
+    wait_for_writes_of("", 0);
+    CU_ASSERT_TRUE(hears("SET") && hears("WAIT"));
+    say("+OK\r\n:2\r\n");
+    CU_ASSERT_TRUE(nothing_done());
+}
+
+static void writes_of_the_next_server_end_the_wait_for_the_earlier_ones(void)
+{
+    wait_for_writes_of("two", 0);
+    wait_for_writes_of("two", 1);
+    CU_ASSERT_TRUE(hears("SET") && hears("WAIT"));
+    wait_with(2);
+    CU_ASSERT_TRUE(done(0, PIPELINE_FAILED) && done(1, PIPELINE_FAILED) && nothing_done());
+    say("+OK\r\n:2\r\n"); /* to the WAIT from before the write of the third one */
+    CU_ASSERT_TRUE(nothing_done());
+    tick();
+    CU_ASSERT_TRUE(hears("SET") && hears("WAIT"));
+    say("+OK\r\n:2\r\n");
+    CU_ASSERT_TRUE(done(2, PIPELINE_COMPLETE) && nothing_done());
+}
+
 #define TEST(function) CU_add_test(suite, #function, function)
 
 void replicas_tests(void)
@@ -185,4 +228,7 @@ void replicas_tests(void)
     TEST(too_few_replicas_are_asked_again_until_the_limit);
     TEST(a_server_that_has_become_a_replica_confirms_nothing);
     TEST(a_refused_write_confirms_nothing);
+    TEST(another_server_confirms_nothing);
+    TEST(a_server_that_is_not_known_confirms_nothing);
+    TEST(writes_of_the_next_server_end_the_wait_for_the_earlier_ones);
 }

@@ -713,13 +713,13 @@ static void a_refused_write_is_sent_once_to_the_next_server(void)
         (void)add(&pipeline, COMMAND_WRITE, "W");
         submit(&pipeline);
         say("+old\r\n");
-        CU_ASSERT_PTR_NULL(store_wrong_server_error(store));
+        CU_ASSERT_PTR_NULL(store_public_error(store));
         say(rows[i]);
-        CU_ASSERT_PTR_NOT_NULL(store_wrong_server_error(store));
+        CU_ASSERT_PTR_NOT_NULL(store_public_error(store));
         CU_ASSERT_FALSE(store_has_master(store));
         accept_next_server();
         CU_ASSERT_TRUE(store_has_master(store));
-        CU_ASSERT_PTR_NULL(store_wrong_server_error(store));
+        CU_ASSERT_PTR_NULL(store_public_error(store));
         CU_ASSERT_TRUE(hears("A") && hears("W") && hears_nothing());
         say("+new\r\n+w\r\n");
         CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && text_is(pipeline.first, "new"));
@@ -791,7 +791,7 @@ static void a_replica_is_not_used(void)
     accept_handshake_with(replica);
     say("+old\r\n");
     CU_ASSERT_TRUE(done(&write, PIPELINE_FAILED) && nothing_done());
-    CU_ASSERT_PTR_NOT_NULL(strstr(store_wrong_server_error(store), "replica"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(store_public_error(store), "replica"));
     CU_ASSERT_FALSE(store_has_master(store));
     accept_handshake();
     say("+new\r\n");

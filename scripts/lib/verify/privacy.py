@@ -54,19 +54,21 @@ def deletion_audited(v):
 def redis(url, *command):
     """What redis-cli prints. The password is no argument: all users of the machine can see those."""
     place = ("-s", url.removeprefix("unix://")) if url.startswith("unix://") else ("-u", url)
+    files = {"--cacert": "REDIS_CA_FILE", "--cert": "REDIS_CERT_FILE", "--key": "REDIS_KEY_FILE"}
+    tls = [word for option, name in files.items() if os.environ.get(name) for word in (option, os.environ[name])]
     password = os.environ.get("REDIS_PASSWORD")
     _, output, error = run_program(
-        "redis-cli", *place, *command, environment={"REDISCLI_AUTH": password} if password else None
+        "redis-cli", *place, *tls, *command, environment={"REDISCLI_AUTH": password} if password else None
     )
     return output.strip() or error
 
 
 def snapshot_expires(v):
     student, url = v.students[0], os.environ.get("REDIS_URL")
-    if not url or not shutil.which("redis-cli"):
+    if not url or "+sentinel://" in url or not shutil.which("redis-cli"):
         raise ForPerson(
             "redis-cli TTL '{ss}:student:ID:day:YYYYMMDD' is at most 7862400 (91 days); "
-            "REDIS_URL and redis-cli are needed to check it here"
+            "REDIS_URL of a server, not of sentinels, and redis-cli are needed to check it here"
         )
     shard = hashlib.sha256(student.encode()).hexdigest()[:2]
     key = f"{{{shard}}}:student:{student}:day:{datetime.now(timezone.utc):%Y%m%d}"

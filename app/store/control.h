@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A link's own commands: the handshake of a new connection (AUTH, SELECT, loading of the Lua
+ * scripts, the clock, the schema number, the server's role), and the heartbeat, which is ROLE
+ * alone. The link sends them and brings the replies. */
+#ifndef STORE_CONTROL_H
+#define STORE_CONTROL_H
+
+#include "app/base/config.h"
+#include "app/base/redis_url.h"
+#include "app/store/pipeline.h"
+
+enum { CONTROL_SERVER_ID_SIZE = 41, CONTROL_ERROR_SIZE = 400 };
+
+struct control {
+    struct arena *arena;      /* memory of the pipeline, reset for each handshake or heartbeat */
+    struct pipeline pipeline; /* submitted: not all replies have arrived */
+    struct command *role_cmd; /* the last command: ROLE */
+    /* Of the handshake: commands that read the schema number (NULL: it is a heartbeat), identify
+     * the server (or NULL), and read Redis' clock (or NULL). */
+    struct command *schema_cmd, *info_cmd, *time_cmd;
+};
+
+enum control_result {
+    CONTROL_GOOD,
+    CONTROL_FAILED,       /* an error that may be temporary */
+    CONTROL_WRONG_SERVER, /* no master, or it is loading its data; the text names no host or user */
+    /* The schema number is one that this program does not know; a new connection would not help. */
+    CONTROL_UNUSABLE,
+};
+
+bool control_init(struct control *control); /* false: out of memory */
+void control_release(struct control *control);
+/* Replaces the commands by those of a heartbeat. */
+void control_make_heartbeat(struct control *control);
+/* Replaces them by those of a handshake with the settings of config and url. writes_schema: it
+ * stores this program's schema number. */
+void control_make_handshake(struct control *control, const struct config *config,
+                            const struct redis_url *url, bool writes_schema);
+/* Checks the replies, which have all arrived. ret_error: why they are not good. */
+enum control_result control_check(const struct control *control,
+                                  char ret_error[CONTROL_ERROR_SIZE]);
+/* After a good handshake: what identifies the server and its present run; "": not asked for. */
+void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE]);
+
+#endif

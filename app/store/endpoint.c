@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* With sentinels the host of the transport is set anew for each connection. */
+#include "app/store/endpoint.h"
+
+#include <stdlib.h>
+
+#include "app/store/sentinels.h"
+
+/* Time between two questions to the sentinels while there is a connection. */
+static const int64_t ENDPOINT_VERIFY_US = 5000000;
+
+struct endpoint {
+    const struct config *config;
+    struct transport *transport;
+    struct sentinels *sentinels; /* NULL: REDIS_URL names none */
+    bool is_asking;              /* the sentinels have not named the master yet */
+    bool is_verifying;           /* they are asked although there is a connection */
+    int64_t asked_us;            /* when they were asked last */
+    struct redis_host master;    /* of the connection, as they have named it */
+    size_t attempt;              /* connections that failed: selects one of several masters */
+};
+
+/* Creates what the URL asks for. False: out of memory. */
+static bool endpoint_set_url(struct endpoint *endpoint, const struct redis_url *url)
+{
+    endpoint->transport = transport_new(endpoint->config, url->is_secure);
+    if (!endpoint->transport)
+        return false;
+    if (url->path) {
+        transport_set_path(endpoint->transport, url->path);
+        return true;
+    }
+    if (url->master.n == 0)
+        return transport_set_host(endpoint->transport, url->hosts[0].name, url->hosts[0].port);
+    endpoint->sentinels = sentinels_new(endpoint->config, url);
+    return endpoint->sentinels != NULL;
+}
+
+struct endpoint *endpoint_new(const struct config *config, const struct redis_url *url)
+{
+    struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+
+    if (!endpoint)
+        return NULL;
+    endpoint->config = config;
+    if (endpoint_set_url(endpoint, url))
+        return endpoint;
+    endpoint_free(endpoint);
+    return NULL;
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+    if (!endpoint)
+        return;
+    sentinels_free(endpoint->sentinels);
+    transport_free(endpoint->transport);
+    free(endpoint);
+}
+
+struct transport *endpoint_transport(struct endpoint *endpoint)
+{
+    return endpoint->transport;
+}
+
+void endpoint_open(struct endpoint *endpoint, int64_t now_us)
+{
+    endpoint->is_asking = endpoint->sentinels != NULL;
+    endpoint->is_verifying = false;
+    endpoint->asked_us = now_us;
+    if (endpoint->is_asking)
+        sentinels_start(endpoint->sentinels);
+    else
+        transport_open(endpoint->transport);
+}
+
+/* Begins to resolve the host that the sentinels have named. False: out of memory. */
+static bool endpoint_use_master(struct endpoint *endpoint)
+{
+    endpoint->master = *sentinels_master(endpoint->sentinels, endpoint->attempt);
+    endpoint->is_asking = false;
+    if (!transport_set_host(endpoint->transport, endpoint->master.name, endpoint->master.port))
+        return false;
+    transport_open(endpoint->transport);
+    return true;
+}
+
+bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed)
+{
+    enum sentinels_state state =
+        endpoint->is_asking ? sentinels_poll(endpoint->sentinels, has_waited) : SENTINELS_NAMED;
+    bool was_asking = endpoint->is_asking, good;
+
+    *ret_changed = false;
+    if (state != SENTINELS_NAMED)
+        return state == SENTINELS_ASKED;
+    if (was_asking && !endpoint_use_master(endpoint))
+        return false;
+    good = transport_advance(endpoint->transport, has_waited);
+    *ret_changed = was_asking || endpoint_has_socket(endpoint);
+    return good;
+}
+
+bool endpoint_has_socket(const struct endpoint *endpoint)
+{
+    return transport_has_socket(endpoint->transport);
+}
+
+bool endpoint_knows_address(const struct endpoint *endpoint)
+{
+    return endpoint->is_asking ? sentinels_have_answer(endpoint->sentinels)
+                               : transport_knows_address(endpoint->transport);
+}
+
+void endpoint_close(struct endpoint *endpoint, bool has_succeeded)
+{
+    if (!has_succeeded)
+        endpoint->attempt++;
+    if (endpoint->sentinels)
+        sentinels_stop(endpoint->sentinels);
+    transport_close(endpoint->transport, has_succeeded);
+}
+
+/* Each call goes on with the questions, so that the connections to the sentinels need not be
+ * watched. */
+bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
+{
+    int64_t limit_us = endpoint->config->store_connect_timeout_ms * INT64_C(1000);
+
+    if (!endpoint->sentinels)
+        return true;
+    if (!endpoint->is_verifying && now_us - endpoint->asked_us >= ENDPOINT_VERIFY_US) {
+        endpoint->is_verifying = true;
+        endpoint->asked_us = now_us;
+        sentinels_start(endpoint->sentinels);
+    } else if (endpoint->is_verifying &&
+               (sentinels_poll(endpoint->sentinels, false) != SENTINELS_ASKED ||
+                now_us - endpoint->asked_us >= limit_us)) {
+        endpoint->is_verifying = false;
+        sentinels_stop(endpoint->sentinels);
+        return !sentinels_name_other(endpoint->sentinels, &endpoint->master);
+    }
+    return true;
+}
+
+int endpoint_fd(const struct endpoint *endpoint)
+{
+    return endpoint->is_asking ? sentinels_fd(endpoint->sentinels)
+                               : transport_fd(endpoint->transport);
+}
+
+const char *endpoint_error(const struct endpoint *endpoint)
+{
+    return endpoint->is_asking ? sentinels_error(endpoint->sentinels)
+                               : transport_error(endpoint->transport);
+}
+
+/* The text of the sentinels may be that of a transport. */
+bool endpoint_error_is_public(const struct endpoint *endpoint)
+{
+    return endpoint->is_asking ? sentinels_error_is_public(endpoint->sentinels)
+                               : transport_error_is_public(endpoint->transport);
+}
+
+const char *endpoint_awaits(const struct endpoint *endpoint)
+{
+    return endpoint->is_asking ? "no sentinel has replied in time"
+                               : transport_awaits(endpoint->transport);
+}

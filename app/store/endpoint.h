@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The way of a link to its server: REDIS_URL names the server itself, or sentinels, which are asked
+ * for the master before each connection. Never waits. */
+#ifndef STORE_ENDPOINT_H
+#define STORE_ENDPOINT_H
+
+#include "app/base/redis_url.h"
+#include "app/store/transport.h"
+
+struct endpoint;
+
+/* config and url must outlive the result. NULL: out of memory or of descriptors. */
+struct endpoint *endpoint_new(const struct config *config, const struct redis_url *url);
+void endpoint_free(struct endpoint *endpoint); /* accepts NULL */
+/* The bytes of the connection, for reading and writing once it has a socket. */
+struct transport *endpoint_transport(struct endpoint *endpoint);
+
+/* Begins to ask the sentinels, or to resolve the host name. */
+void endpoint_open(struct endpoint *endpoint, int64_t now_us);
+/* Goes on until the socket connects; to be called while endpoint_has_socket() is false.
+ * has_waited: what is known from before is used in the place of replies that have not come.
+ * *ret_changed: endpoint_fd() is another descriptor now, maybe with the same number. False: it
+ * failed, and endpoint_error() has the reason. */
+bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed);
+bool endpoint_has_socket(const struct endpoint *endpoint);
+/* Whether endpoint_advance() could do something with has_waited. */
+bool endpoint_knows_address(const struct endpoint *endpoint);
+/* has_succeeded: the server was the right one; else the next attempt is made with another one, if
+ * several are known. */
+void endpoint_close(struct endpoint *endpoint, bool has_succeeded);
+
+/* Asks the sentinels now and then whether the server is still the master: one that was cut off from
+ * them and from its replicas does not know itself that a replica was made master, and what is
+ * written to it will be lost. To be called about once a second while the server is used. False:
+ * most sentinels name another server. */
+bool endpoint_verify(struct endpoint *endpoint, int64_t now_us);
+
+/* The descriptor to poll: readable when endpoint_advance() can go on, or the socket. -1: none. */
+int endpoint_fd(const struct endpoint *endpoint);
+/* Why the connection failed, in words. */
+const char *endpoint_error(const struct endpoint *endpoint);
+/* Whether the text names no host or user, and is for an operator. */
+bool endpoint_error_is_public(const struct endpoint *endpoint);
+/* What the connection waits for; for messages about a time limit. */
+const char *endpoint_awaits(const struct endpoint *endpoint);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Each sentinel has a connection for one round of questions. An epoll descriptor stands for all of
+ * them, so that the event loop watches one descriptor, as for a connection to Redis.
+ *
+ * All are asked, and the answer of most of them counts: a single sentinel that was cut off, or was
+ * reset, may still name a server that is no master any more. */
+#include "app/store/sentinels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/store/connect.h"
+#include "app/store/reply.h"
+#include "app/store/resp.h"
+#include "app/store/transport.h"
+
+enum { SENTINELS_READ_SIZE = 4096, SENTINELS_ERROR_SIZE = 200 };
+
+struct sentinel {
+    struct transport *transport;
+    redisContext *context;      /* buffers of hiredis; NULL: not asked, or done */
+    struct reply_bounds bounds; /* of context */
+    bool awaits_auth;           /* the next reply is that to AUTH */
+};
+
+/* An address that sentinels have named. */
+struct candidate {
+    struct redis_host host;
+    size_t votes;
+};
+
+struct sentinels {
+    const struct config *config;
+    const struct redis_url *url;
+    int epoll_fd;
+    struct sentinel each[REDIS_URL_HOSTS_MAX];
+    /* Of the present round, and of the latest one that named a master; the most votes first. */
+    struct candidate named[REDIS_URL_HOSTS_MAX], known[REDIS_URL_HOSTS_MAX];
+    size_t named_count, known_count;
+    bool is_decided;      /* the round has ended */
+    bool is_public;       /* `error` names no host */
+    bool has_reply_error; /* `error` is from the reply of a sentinel */
+    char error[SENTINELS_ERROR_SIZE];
+};
+
+struct sentinels *sentinels_new(const struct config *config, const struct redis_url *url)
+{
+    struct sentinels *sentinels = calloc(1, sizeof(*sentinels));
+    bool good;
+
+    if (!sentinels)
+        return NULL;
+    sentinels->config = config;
+    sentinels->url = url;
+    sentinels->is_decided = true;
+    sentinels->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    good = sentinels->epoll_fd >= 0;
+    for (size_t i = 0; good && i < url->host_count; i++) {
+        struct sentinel *sentinel = &sentinels->each[i];
+
+        sentinel->transport = transport_new(config, url->is_secure);
+        good = sentinel->transport &&
+               transport_set_host(sentinel->transport, url->hosts[i].name, url->hosts[i].port);
+    }
+    if (good)
+        return sentinels;
+    sentinels_free(sentinels);
+    return NULL;
+}
+
+/* Also frees what sentinels_new has made only in part. */
+void sentinels_free(struct sentinels *sentinels)
+{
+    if (!sentinels)
+        return;
+    for (size_t i = 0; i < sentinels->url->host_count; i++) {
+        if (sentinels->each[i].context)
+            redisFree(sentinels->each[i].context);
+        transport_free(sentinels->each[i].transport);
+    }
+    if (sentinels->epoll_fd >= 0)
+        (void)close(sentinels->epoll_fd);
+    free(sentinels);
+}
+
+/* ---- one sentinel ---- */
+
+/* Ends the connection, which closes the descriptor and so removes it from epoll. */
+static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
+{
+    transport_close(sentinel->transport, has_succeeded);
+    if (sentinel->context)
+        redisFree(sentinel->context);
+    sentinel->context = NULL;
+}
+
+/* Ends the connection and records why. What a sentinel replies says more than that another one
+ * cannot be reached. */
+static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, bool is_reply,
+                          const char *why)
+{
+    if (is_reply || !all->has_reply_error) {
+        (void)snprintf(all->error, sizeof(all->error), "sentinels: %s", why);
+        all->is_public = is_reply || transport_error_is_public(sentinel->transport);
+    }
+    all->has_reply_error = all->has_reply_error || is_reply;
+    sentinel_end(sentinel, false);
+}
+
+/* Queues AUTH, if there is a password, and the question. False: out of memory. */
+static bool sentinel_queue(const struct sentinels *all, struct sentinel *sentinel)
+{
+    const char *password = all->config->redis_sentinel_password;
+    sds *out = &sentinel->context->obuf;
+
+    sentinel->awaits_auth = password && *password;
+    if (sentinel->awaits_auth &&
+        !resp_append(out, (struct str[]){STR("AUTH"), str_of(password)}, 2))
+        return false;
+    return resp_append(
+        out, (struct str[]){STR("SENTINEL"), STR("get-master-addr-by-name"), all->url->master}, 3);
+}
+
+static void sentinel_ask(struct sentinels *all, struct sentinel *sentinel)
+{
+    sentinel->context = connect_new_context(&sentinel->bounds);
+    if (!sentinel->context || !sentinel_queue(all, sentinel)) {
+        sentinel_fail(all, sentinel, false, "out of memory");
+        return;
+    }
+    transport_open(sentinel->transport);
+}
+
+static bool redis_host_equal(const struct redis_host *a, const struct redis_host *b)
+{
+    return a->port == b->port && strcmp(a->name, b->name) == 0;
+}
+
+/* Counts the vote for an address, and keeps the candidates in the order of their votes. */
+static void sentinels_vote(struct sentinels *all, const struct redis_host *host)
+{
+    size_t i = 0;
+
+    while (i < all->named_count && !redis_host_equal(&all->named[i].host, host))
+        i++;
+    if (i == all->named_count)
+        all->named[all->named_count++] = (struct candidate){*host, 0};
+    all->named[i].votes++;
+    for (; i > 0 && all->named[i].votes > all->named[i - 1].votes; i--) {
+        struct candidate better = all->named[i];
+
+        all->named[i] = all->named[i - 1];
+        all->named[i - 1] = better;
+    }
+}
+
+/* The reply to the question: host and port, or nil. */
+static bool sentinel_parse(const redisReply *reply, struct redis_host *ret)
+{
+    struct str host, port_text;
+    int64_t port;
+
+    if (reply_text(reply_at(reply, 0), &host) != REPLY_OK ||
+        reply_text(reply_at(reply, 1), &port_text) != REPLY_OK ||
+        !str_to_int64(port_text, 1, 65535, &port) || host.n == 0 || host.n >= sizeof(ret->name))
+        return false;
+    *ret = (struct redis_host){.port = (int)port};
+    memcpy(ret->name, host.p, host.n);
+    return true;
+}
+
+static const char *sentinel_error_text(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ERROR)
+        return "the sentinels know no master with the name in REDIS_URL";
+    if (strncmp(reply->str, "NOAUTH", 6) == 0)
+        return "the sentinels require a password: set REDIS_SENTINEL_PASSWORD";
+    if (strncmp(reply->str, "ERR unknown command", 19) == 0)
+        return "the server in REDIS_URL is no sentinel: write the address of a Redis itself as "
+               "redis://host:port";
+    return reply->str;
+}
+
+/* Takes a reply, which ends the connection unless it is a good one to AUTH. */
+static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
+                            const redisReply *reply)
+{
+    struct redis_host host;
+
+    if (sentinel->awaits_auth && reply->type != REDIS_REPLY_ERROR) {
+        sentinel->awaits_auth = false;
+    } else if (sentinel->awaits_auth) {
+        sentinel_fail(all, sentinel, true,
+                      "the sentinels refuse REDIS_SENTINEL_PASSWORD (AUTH failed)");
+    } else if (sentinel_parse(reply, &host)) {
+        sentinels_vote(all, &host);
+        sentinel_end(sentinel, true);
+    } else {
+        sentinel_fail(all, sentinel, true, sentinel_error_text(reply));
+    }
+}
+
+/* Takes the replies that are complete. */
+static void sentinel_parse_replies(struct sentinels *all, struct sentinel *sentinel)
+{
+    while (sentinel->context) {
+        void *reply = NULL;
+
+        if (redisReaderGetReply(sentinel->context->reader, &reply) != REDIS_OK)
+            sentinel_fail(all, sentinel, true, "a reply violates the protocol (RESP)");
+        if (!reply)
+            return;
+        sentinel_accept(all, sentinel, reply);
+        freeReplyObject(reply);
+    }
+}
+
+/* Reads all that has arrived. */
+static void sentinel_read(struct sentinels *all, struct sentinel *sentinel)
+{
+    char buffer[SENTINELS_READ_SIZE];
+    bool more = true;
+
+    while (sentinel->context && more) {
+        ssize_t n = transport_read(sentinel->transport, buffer, sizeof(buffer), &more);
+
+        if (n < 0)
+            sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
+        else if (n > 0 && redisReaderFeed(sentinel->context->reader, buffer, (size_t)n) != REDIS_OK)
+            sentinel_fail(all, sentinel, false, "out of memory");
+        else
+            sentinel_parse_replies(all, sentinel);
+    }
+}
+
+static void sentinel_write(struct sentinels *all, struct sentinel *sentinel)
+{
+    if (sentinel->context && sdslen(sentinel->context->obuf) > 0 &&
+        !transport_write(sentinel->transport, &sentinel->context->obuf))
+        sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
+}
+
+/* Tells epoll what the connection waits for. */
+static void sentinel_watch(const struct sentinels *all, const struct sentinel *sentinel)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = transport_fd(sentinel->transport);
+
+    if (!sentinel->context || fd < 0)
+        return;
+    if (transport_has_socket(sentinel->transport) &&
+        transport_wants_write(sentinel->transport, sdslen(sentinel->context->obuf) > 0))
+        event.events |= EPOLLOUT;
+    if (epoll_ctl(all->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)
+        (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* Goes on with one sentinel. It is written to once more after reading, which may have completed the
+ * handshake of TLS. */
+static void sentinel_advance(struct sentinels *all, struct sentinel *sentinel, bool has_waited)
+{
+    if (!sentinel->context)
+        return;
+    if (!transport_has_socket(sentinel->transport) &&
+        !transport_advance(sentinel->transport, has_waited)) {
+        sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
+        return;
+    }
+    if (transport_has_socket(sentinel->transport)) {
+        sentinel_write(all, sentinel);
+        sentinel_read(all, sentinel);
+        sentinel_write(all, sentinel);
+    }
+    sentinel_watch(all, sentinel);
+}
+
+/* ---- all of them ---- */
+
+void sentinels_start(struct sentinels *sentinels)
+{
+    sentinels_stop(sentinels);
+    sentinels->named_count = 0;
+    sentinels->is_decided = sentinels->has_reply_error = false;
+    for (size_t i = 0; i < sentinels->url->host_count; i++)
+        sentinel_ask(sentinels, &sentinels->each[i]);
+    for (size_t i = 0; i < sentinels->url->host_count; i++)
+        sentinel_advance(sentinels, &sentinels->each[i], false);
+}
+
+void sentinels_stop(struct sentinels *sentinels)
+{
+    for (size_t i = 0; i < sentinels->url->host_count; i++)
+        sentinel_end(&sentinels->each[i], true);
+    sentinels->is_decided = true;
+}
+
+static bool sentinels_all_have_ended(const struct sentinels *sentinels)
+{
+    for (size_t i = 0; i < sentinels->url->host_count; i++)
+        if (sentinels->each[i].context)
+            return false;
+    return true;
+}
+
+/* Whether more than half of the sentinels have named the same address. */
+static bool sentinels_have_majority(const struct sentinels *sentinels)
+{
+    return sentinels->named_count > 0 && sentinels->named[0].votes * 2 > sentinels->url->host_count;
+}
+
+/* Whether nothing that may still arrive would change the decision, or it may not wait longer. */
+static bool sentinels_may_decide(const struct sentinels *sentinels, bool has_waited)
+{
+    return sentinels_have_majority(sentinels) || sentinels_all_have_ended(sentinels) ||
+           (has_waited && sentinels_have_answer(sentinels));
+}
+
+enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited)
+{
+    if (!sentinels->is_decided) {
+        for (size_t i = 0; i < sentinels->url->host_count; i++)
+            sentinel_advance(sentinels, &sentinels->each[i], has_waited);
+        if (!sentinels_may_decide(sentinels, has_waited))
+            return SENTINELS_ASKED;
+        sentinels_stop(sentinels);
+        if (sentinels->named_count > 0) {
+            memcpy(sentinels->known, sentinels->named, sizeof(sentinels->known));
+            sentinels->known_count = sentinels->named_count;
+        }
+    }
+    return sentinels->known_count > 0 ? SENTINELS_NAMED : SENTINELS_FAILED;
+}
+
+int sentinels_fd(const struct sentinels *sentinels)
+{
+    return sentinels->epoll_fd;
+}
+
+bool sentinels_have_answer(const struct sentinels *sentinels)
+{
+    return sentinels->named_count > 0 || sentinels->known_count > 0;
+}
+
+const struct redis_host *sentinels_master(const struct sentinels *sentinels, size_t attempt)
+{
+    return &sentinels->known[attempt % sentinels->known_count].host;
+}
+
+bool sentinels_name_other(const struct sentinels *sentinels, const struct redis_host *host)
+{
+    return sentinels_have_majority(sentinels) && !redis_host_equal(&sentinels->named[0].host, host);
+}
+
+const char *sentinels_error(const struct sentinels *sentinels)
+{
+    return sentinels->error;
+}
+
+bool sentinels_error_is_public(const struct sentinels *sentinels)
+{
+    return sentinels->is_public;
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* OpenSSL keeps the errors of a thread in a queue, which other users of the library (tokens, the
+ * audit log) fill too, and SSL_get_error looks at that queue. It is therefore emptied before each
+ * call whose result is asked for. */
+#include "app/store/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct tls {
+    SSL *ssl;
+    size_t padding;        /* bytes in the extension of the hello, see tls_pad_hello */
+    bool read_wants_write; /* the latest read has to write first, as in a change of keys */
+    bool write_wants_read; /* the latest write has to read first, as in the handshake */
+    char error[TLS_ERROR_SIZE];
+};
+
+static bool tls_fail(char ret_error[TLS_ERROR_SIZE], const char *what, const char *why)
+{
+    (void)snprintf(ret_error, TLS_ERROR_SIZE, "%s%s", what, why);
+    return false;
+}
+
+/* ---- the files ---- */
+
+/* An encrypted key is refused: OpenSSL would ask for its password at the terminal. */
+static int tls_refuse_password(char *buffer, int size, int is_written, void *unused)
+{
+    (void)buffer;
+    (void)size;
+    (void)is_written;
+    (void)unused;
+    return -1;
+}
+
+/* Why OpenSSL could not use a file. Of several errors the first one names the cause. */
+static bool tls_fail_file(char ret_error[TLS_ERROR_SIZE], const char *setting)
+{
+    unsigned long error = ERR_get_error();
+    const char *why = ERR_reason_error_string(error);
+
+    if (ERR_SYSTEM_ERROR(error))
+        why = strerror(ERR_GET_REASON(error));
+    (void)snprintf(ret_error, TLS_ERROR_SIZE, "%s: the file cannot be used (%s)", setting,
+                   why ? why : "unknown reason");
+    return false;
+}
+
+static bool tls_load_authority(SSL_CTX *context, const char *file, char ret_error[TLS_ERROR_SIZE])
+{
+    int loaded = *file ? SSL_CTX_load_verify_locations(context, file, NULL)
+                       : SSL_CTX_set_default_verify_paths(context);
+
+    return loaded == 1 || tls_fail_file(ret_error, "REDIS_CA_FILE");
+}
+
+/* The certificate that the server may ask for, with its chain, and its key. */
+static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
+                                 char ret_error[TLS_ERROR_SIZE])
+{
+    int reason;
+
+    if (!*config->redis_cert_file)
+        return true;
+    if (SSL_CTX_use_certificate_chain_file(context, config->redis_cert_file) != 1)
+        return tls_fail_file(ret_error, "REDIS_CERT_FILE");
+    ERR_clear_error();
+    if (SSL_CTX_use_PrivateKey_file(context, config->redis_key_file, SSL_FILETYPE_PEM) == 1)
+        return true;
+    reason = ERR_GET_REASON(ERR_peek_error());
+    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
+        return tls_fail(ret_error, "REDIS_KEY_FILE", ": is not the key of REDIS_CERT_FILE");
+    return tls_fail_file(ret_error, "REDIS_KEY_FILE");
+}
+
+/* What is the same for all connections, with the files as they are now. NULL with the reason. */
+static SSL_CTX *tls_new_context(const struct config *config, char ret_error[TLS_ERROR_SIZE])
+{
+    SSL_CTX *context;
+
+    ERR_clear_error();
+    context = SSL_CTX_new(TLS_client_method());
+    if (!context) {
+        (void)tls_fail(ret_error, "TLS: ", "out of memory");
+        return NULL;
+    }
+    (void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    (void)SSL_CTX_set_mode(context,
+                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1); /* one read() for a record, not one more for its header */
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_default_passwd_cb(context, tls_refuse_password);
+    if (tls_load_authority(context, config->redis_ca_file, ret_error) &&
+        tls_load_certificate(context, config, ret_error))
+        return context;
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+bool tls_check_files(const struct config *config, char ret_error[TLS_ERROR_SIZE])
+{
+    SSL_CTX *context = tls_new_context(config, ret_error);
+
+    SSL_CTX_free(context); /* accepts NULL */
+    return context != NULL;
+}
+
+/* ---- the hello ---- */
+
+/* The name or address for which the certificate must be. Only a name is sent to the server (SNI):
+ * an address may not be (RFC 6066, section 3). */
+static bool tls_set_host(SSL *ssl, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    unsigned char address[sizeof(struct in6_addr)];
+
+    if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+/* Extension whose type is one of those that servers must ignore (RFC 8701). */
+enum { TLS_IGNORED_EXTENSION = 0x0a0a, TLS_HEADER = 5, TLS_PADDING_MAX = 512 };
+
+/* Called by OpenSSL for the bytes of the extension. */
+static int tls_add_padding(SSL *ssl, unsigned type, unsigned context, const unsigned char **ret,
+                           size_t *ret_n, X509 *unused_x509, size_t unused_i, int *unused_alert,
+                           void *tls)
+{
+    static const unsigned char zeros[TLS_PADDING_MAX];
+
+    (void)ssl;
+    (void)type;
+    (void)context;
+    (void)unused_x509;
+    (void)unused_i;
+    (void)unused_alert;
+    *ret = zeros;
+    *ret_n = ((const struct tls *)tls)->padding;
+    return 1;
+}
+
+/* Size of the hello that a connection sends; 0: out of memory. It is written into memory, by a
+ * connection that is then discarded. */
+static size_t tls_hello_size(SSL_CTX *context, const char *name)
+{
+    SSL *trial = SSL_new(context);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    size_t size = 0;
+
+    if (trial && in && out && tls_set_host(trial, name)) {
+        SSL_set_bio(trial, in, out); /* which now belong to it */
+        (void)SSL_connect(trial);
+        size = BIO_ctrl_pending(out);
+    } else {
+        BIO_free(in);
+        BIO_free(out);
+    }
+    SSL_free(trial);
+    return size;
+}
+
+/* Gives the hello such a size that the fifth byte of the connection, the low one of the size, is a
+ * newline, and none before it is 0. A Redis without TLS takes these bytes for a command and replies
+ * that it knows none such. Otherwise it would wait for a newline until the time limit, and nobody
+ * would know why. */
+static void tls_pad_hello(struct tls *tls, SSL_CTX *context, const char *name)
+{
+    size_t payload = tls_hello_size(context, name) - TLS_HEADER;
+
+    tls->padding = ('\n' - payload) & 0xff;
+    if (payload + tls->padding < 0x100)
+        tls->padding += 0x100;
+}
+
+/* ---- a connection ---- */
+
+struct tls *tls_new(const struct config *config, int fd, const char *host,
+                    char ret_error[TLS_ERROR_SIZE])
+{
+    SSL_CTX *context = tls_new_context(config, ret_error);
+    struct tls *tls = context ? calloc(1, sizeof(*tls)) : NULL;
+    const char *name = *config->redis_tls_name ? config->redis_tls_name : host;
+
+    if (!context)
+        return NULL;
+    if (tls && SSL_CTX_add_custom_ext(context, TLS_IGNORED_EXTENSION, SSL_EXT_CLIENT_HELLO,
+                                      tls_add_padding, NULL, tls, NULL, NULL) == 1) {
+        tls_pad_hello(tls, context, name);
+        tls->ssl = SSL_new(context);
+    }
+    SSL_CTX_free(context); /* the connection has its own reference */
+    if (tls && tls->ssl && tls_set_host(tls->ssl, name) && SSL_set_fd(tls->ssl, fd) == 1) {
+        SSL_set_connect_state(tls->ssl);
+        return tls;
+    }
+    (void)tls_fail(ret_error, "TLS: ", "out of memory");
+    tls_free(tls);
+    return NULL;
+}
+
+void tls_free(struct tls *tls)
+{
+    if (!tls)
+        return;
+    if (tls->ssl && !*tls->error && SSL_is_init_finished(tls->ssl))
+        (void)SSL_shutdown(tls->ssl);
+    SSL_free(tls->ssl);
+    ERR_clear_error();
+    free(tls);
+}
+
+/* ---- errors in words ---- */
+
+struct tls_reason {
+    int code;
+    const char *text;
+};
+
+static const char *tls_find_reason(const struct tls_reason *reasons, size_t n, long code)
+{
+    for (size_t i = 0; i < n; i++)
+        if (reasons[i].code == code)
+            return reasons[i].text;
+    return NULL;
+}
+
+#define NOT_TRUSTED                                                                                \
+    "the certificate of Redis is not signed by an authority of REDIS_CA_FILE (not set: of the "    \
+    "system)"
+
+/* Why the certificate of the server was not accepted. */
+static const char *tls_verify_error(long result)
+{
+    static const struct tls_reason reasons[] = {
+        {X509_V_ERR_HOSTNAME_MISMATCH,
+         "the certificate of Redis is for another name than the host that REDIS_URL names "
+         "(REDIS_TLS_NAME)"},
+        {X509_V_ERR_IP_ADDRESS_MISMATCH,
+         "the certificate of Redis does not name the address in REDIS_URL: write the name of the "
+         "host, or set REDIS_TLS_NAME"},
+        {X509_V_ERR_CERT_HAS_EXPIRED, "the certificate of Redis, or of its authority, has expired"},
+        {X509_V_ERR_CERT_NOT_YET_VALID, "the certificate of Redis is not valid yet"},
+        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, NOT_TRUSTED},
+        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, NOT_TRUSTED},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, NOT_TRUSTED},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, NOT_TRUSTED},
+        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, NOT_TRUSTED},
+        {X509_V_ERR_CERT_SIGNATURE_FAILURE, NOT_TRUSTED},
+    };
+    const char *text = tls_find_reason(reasons, COUNT(reasons), result);
+
+    return text ? text : X509_verify_cert_error_string(result);
+}
+
+/* Failures of the handshake for which an operator can do something. The first line is how OpenSSL
+ * says that the first byte of the reply begins no TLS record: it is the - of an error. (The hello
+ * of TLS always contains a newline, so Redis replies at once.) */
+static const struct tls_reason tls_reasons[] = {
+    {SSL_R_WRONG_VERSION_NUMBER, "the server does not speak TLS on this port: name its tls-port in "
+                                 "REDIS_URL, or begin it with redis:// for no TLS"},
+    {SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED,
+     "Redis requires a client certificate: set REDIS_CERT_FILE and REDIS_KEY_FILE"},
+    {SSL_R_TLSV1_ALERT_UNKNOWN_CA, "Redis does not accept the certificate in REDIS_CERT_FILE"},
+    {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "Redis does not accept the certificate in REDIS_CERT_FILE"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the certificate in REDIS_CERT_FILE has expired"},
+    {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
+     "Redis refused the TLS handshake: it may require a client certificate (REDIS_CERT_FILE), or "
+     "offer no cipher of today"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, "Redis offers TLS 1.1 or older only; 1.2 is required"},
+    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "Redis offers TLS 1.1 or older only; 1.2 is required"},
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING /* OpenSSL 3 */
+    {SSL_R_UNEXPECTED_EOF_WHILE_READING, "Redis closed the connection"},
+#endif
+};
+
+/* Records why the connection failed: the latest result of SSL_get_error, with errno and the queue
+ * of errors as they are. A failure is final. */
+static void tls_record_error(struct tls *tls, int result)
+{
+    unsigned long error = ERR_peek_error();
+    long verified = SSL_get_verify_result(tls->ssl);
+    const char *text = NULL;
+
+    if (result == SSL_ERROR_ZERO_RETURN || (result == SSL_ERROR_SYSCALL && error == 0 && !errno))
+        text = "Redis closed the connection";
+    else if (result == SSL_ERROR_SYSCALL && error == 0)
+        text = strerror(errno);
+    else if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        text = tls_verify_error(verified);
+    else
+        text = tls_find_reason(tls_reasons, COUNT(tls_reasons), ERR_GET_REASON(error));
+    if (!text)
+        text = ERR_reason_error_string(error);
+    (void)snprintf(tls->error, sizeof(tls->error), "TLS: %s", text ? text : "unknown error");
+    ERR_clear_error();
+}
+
+/* ---- bytes ---- */
+
+/* Reads once. Returns the number of bytes, 0 when nothing has arrived, -1 after a failure. */
+static ssize_t tls_read_once(struct tls *tls, char *buffer, size_t size)
+{
+    size_t n = 0;
+    int result;
+
+    ERR_clear_error();
+    errno = 0;
+    if (SSL_read_ex(tls->ssl, buffer, size, &n) == 1)
+        return (ssize_t)n;
+    result = SSL_get_error(tls->ssl, 0);
+    tls->read_wants_write = result == SSL_ERROR_WANT_WRITE;
+    if (result == SSL_ERROR_WANT_READ || result == SSL_ERROR_WANT_WRITE)
+        return 0;
+    tls_record_error(tls, result);
+    return -1;
+}
+
+/* One SSL_read returns one record at most, and more may be in OpenSSL's own buffer, for which the
+ * socket does not become readable again: hence the loop. */
+ssize_t tls_read(struct tls *tls, char *buffer, size_t size, bool *ret_more)
+{
+    size_t done = 0;
+    ssize_t n = *tls->error ? -1 : 1;
+
+    tls->read_wants_write = false;
+    while (done < size && n > 0) {
+        n = tls_read_once(tls, buffer + done, size - done);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    *ret_more = n != 0;
+    return done > 0 ? (ssize_t)done : n;
+}
+
+/* Once the socket has failed, the server's reason may still wait to be read, as when it refuses the
+ * certificate. Bytes of replies that are read here are lost with the connection. */
+static ssize_t tls_fail_write(struct tls *tls, int result)
+{
+    char ignored[512];
+    int error = errno;
+
+    while (result == SSL_ERROR_SYSCALL && tls_read_once(tls, ignored, sizeof(ignored)) > 0)
+        ;
+    if (!*tls->error) {
+        errno = error;
+        tls_record_error(tls, result);
+    }
+    return -1;
+}
+
+/* OpenSSL makes a record of at most 16 KiB of each call. */
+ssize_t tls_write(struct tls *tls, const char *bytes, size_t n)
+{
+    size_t done = 0;
+
+    tls->write_wants_read = false;
+    if (*tls->error)
+        return -1;
+    while (done < n) {
+        size_t written = 0;
+        int result;
+
+        ERR_clear_error();
+        errno = 0;
+        if (SSL_write_ex(tls->ssl, bytes + done, n - done, &written) == 1) {
+            done += written;
+            continue;
+        }
+        result = SSL_get_error(tls->ssl, 0);
+        tls->write_wants_read = result == SSL_ERROR_WANT_READ;
+        if (result == SSL_ERROR_WANT_READ || result == SSL_ERROR_WANT_WRITE)
+            break;
+        return tls_fail_write(tls, result);
+    }
+    return (ssize_t)done;
+}
+
+bool tls_wants_write(const struct tls *tls, bool has_bytes)
+{
+    return tls->read_wants_write || (has_bytes && !tls->write_wants_read);
+}
+
+bool tls_in_handshake(const struct tls *tls)
+{
+    return !SSL_is_init_finished(tls->ssl);
+}
+
+const char *tls_error(const struct tls *tls)
+{
+    return tls->error;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The socket belongs to the transport; TLS (tls.c), when there is some, works on the same socket.
+ * A host with several addresses is tried in turn. */
+#include "app/store/transport.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/runtime/resolver.h"
+#include "app/store/tls.h"
+
+struct transport {
+    const struct config *config;
+    bool is_secure;
+    const char *path; /* of a Unix socket; NULL: the host is used */
+    char host[256];   /* as resolver has it */
+    int port;
+    struct resolver *resolver; /* addresses of the host; NULL: a Unix socket */
+    size_t attempt;            /* connections that failed: selects one of several addresses */
+    int fd;                    /* -1: no socket yet */
+    struct tls *tls;           /* NULL: no socket yet, or no TLS */
+    bool has_read;             /* the connection has brought a byte */
+    bool is_public;            /* `error` names no host, and says what is wrong with the settings */
+    char error[TLS_ERROR_SIZE];
+};
+
+struct transport *transport_new(const struct config *config, bool is_secure)
+{
+    struct transport *transport = calloc(1, sizeof(*transport));
+
+    if (!transport)
+        return NULL;
+    transport->config = config;
+    transport->is_secure = is_secure;
+    transport->fd = -1;
+    return transport;
+}
+
+void transport_free(struct transport *transport)
+{
+    if (!transport)
+        return;
+    transport_close(transport, true);
+    resolver_free(transport->resolver);
+    free(transport);
+}
+
+void transport_set_path(struct transport *transport, const char *path)
+{
+    transport->path = path;
+}
+
+static bool transport_fail(struct transport *transport, const char *what, const char *why)
+{
+    (void)snprintf(transport->error, sizeof(transport->error), "%s%s", what, why);
+    transport->is_public = false;
+    return false;
+}
+
+static bool transport_fail_publicly(struct transport *transport, const char *why)
+{
+    (void)transport_fail(transport, "", why);
+    transport->is_public = true;
+    return false;
+}
+
+/* The same host keeps its resolver, and so the addresses that it knows. */
+bool transport_set_host(struct transport *transport, const char *host, int port)
+{
+    if (transport->resolver && transport->port == port && strcmp(transport->host, host) == 0)
+        return true;
+    resolver_free(transport->resolver);
+    (void)snprintf(transport->host, sizeof(transport->host), "%s", host);
+    transport->port = port;
+    transport->resolver = resolver_new(host, port);
+    return transport->resolver || transport_fail(transport, "", "out of memory");
+}
+
+/* ---- connecting ---- */
+
+void transport_open(struct transport *transport)
+{
+    transport->has_read = false;
+    if (!transport->path)
+        resolver_start(transport->resolver);
+}
+
+/* Starts to connect a new socket, and does not wait for the result: that no server accepts the
+ * connection is noticed later, by reading or writing. False: it failed, errno has the reason. */
+static bool transport_connect(struct transport *transport, const struct sockaddr *address,
+                              socklen_t length)
+{
+    const int on = 1;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return false;
+    transport->fd = fd;
+    if (address->sa_family != AF_UNIX) /* small commands must not wait for the replies to others */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return connect(fd, address, length) == 0 || errno == EINPROGRESS;
+}
+
+static bool transport_connect_unix(struct transport *transport)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", transport->path);
+    return transport_connect(transport, (const struct sockaddr *)&address, sizeof(address)) ||
+           transport_fail(transport, "connect: ", strerror(errno));
+}
+
+bool transport_advance(struct transport *transport, bool has_waited)
+{
+    const struct sockaddr *address;
+    socklen_t length;
+    size_t count;
+
+    if (transport->path)
+        return transport_connect_unix(transport);
+    if (resolver_poll(transport->resolver) == RESOLVER_RUNNING &&
+        (!has_waited || resolver_count(transport->resolver) == 0))
+        return true;
+    count = resolver_count(transport->resolver);
+    if (count == 0) {
+        (void)snprintf(transport->error, sizeof(transport->error), "cannot resolve %.80s: %s",
+                       transport->host, resolver_error(transport->resolver));
+        transport->is_public = false;
+        return false;
+    }
+    address = resolver_address(transport->resolver, transport->attempt % count, &length);
+    if (!transport_connect(transport, address, length))
+        return transport_fail(transport, "connect: ", strerror(errno));
+    if (!transport->is_secure)
+        return true;
+    transport->is_public = true;
+    transport->tls = tls_new(transport->config, transport->fd, transport->host, transport->error);
+    return transport->tls != NULL;
+}
+
+bool transport_has_socket(const struct transport *transport)
+{
+    return transport->fd >= 0;
+}
+
+bool transport_knows_address(const struct transport *transport)
+{
+    return transport->resolver && resolver_count(transport->resolver) > 0;
+}
+
+void transport_close(struct transport *transport, bool has_succeeded)
+{
+    if (!has_succeeded)
+        transport->attempt++;
+    tls_free(transport->tls);
+    transport->tls = NULL;
+    if (transport->fd >= 0)
+        (void)close(transport->fd);
+    transport->fd = -1;
+}
+
+/* ---- bytes ---- */
+
+/* Records why the connection has ended; error: errno, 0 at its end. One that ends before its first
+ * byte may have met a server with TLS, which ends each connection that does not begin with TLS. */
+static bool transport_fail_bytes(struct transport *transport, int error)
+{
+    bool was_cut = error == 0 || error == ECONNRESET || error == EPIPE;
+
+    if (transport->tls)
+        return transport_fail_publicly(transport, tls_error(transport->tls));
+    if (was_cut && !transport->has_read && !transport->path)
+        return transport_fail_publicly(
+            transport, "Redis closed the connection before any reply: if its port is one for TLS, "
+                       "REDIS_URL must begin with rediss://");
+    return transport_fail(transport, "",
+                          error == 0 ? "Redis closed the connection" : strerror(error));
+}
+
+/* Reads from the socket itself. One that returned fewer bytes than were asked for is empty. A first
+ * byte 0x15 begins an alert of TLS, and no reply of Redis. */
+static ssize_t transport_read_plain(struct transport *transport, char *buffer, size_t size,
+                                    bool *ret_more)
+{
+    ssize_t received = read(transport->fd, buffer, size);
+
+    *ret_more = received == (ssize_t)size;
+    if (received < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))
+        return 0;
+    if (received > 0 && (transport->has_read || buffer[0] != 0x15)) {
+        transport->has_read = true;
+        return received;
+    }
+    if (received > 0)
+        (void)transport_fail_publicly(
+            transport, "the server speaks TLS on this port: REDIS_URL must begin with rediss://");
+    else
+        (void)transport_fail_bytes(transport, received < 0 ? errno : 0);
+    return -1;
+}
+
+ssize_t transport_read(struct transport *transport, char *buffer, size_t size, bool *ret_more)
+{
+    ssize_t received;
+
+    if (!transport->tls)
+        return transport_read_plain(transport, buffer, size, ret_more);
+    received = tls_read(transport->tls, buffer, size, ret_more);
+    if (received < 0)
+        (void)transport_fail_bytes(transport, 0);
+    return received;
+}
+
+/* As hiredis does it: a buffer that is empty now is replaced, so that a large one does not stay. */
+bool transport_write(struct transport *transport, sds *bytes)
+{
+    size_t n = sdslen(*bytes);
+    ssize_t written =
+        transport->tls ? tls_write(transport->tls, *bytes, n) : write(transport->fd, *bytes, n);
+
+    if (written < 0 && !transport->tls && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (written < 0)
+        return transport_fail_bytes(transport, errno);
+    if ((size_t)written == n) {
+        sdsfree(*bytes);
+        *bytes = sdsempty();
+        return *bytes || transport_fail(transport, "", "out of memory");
+    }
+    if (written > 0)
+        sdsrange(*bytes, (int)written, -1);
+    return true;
+}
+
+bool transport_wants_write(const struct transport *transport, bool has_bytes)
+{
+    return transport->tls ? tls_wants_write(transport->tls, has_bytes) : has_bytes;
+}
+
+/* ---- state ---- */
+
+int transport_fd(const struct transport *transport)
+{
+    if (transport->fd >= 0 || !transport->resolver)
+        return transport->fd;
+    return resolver_fd(transport->resolver);
+}
+
+const char *transport_error(const struct transport *transport)
+{
+    return transport->error;
+}
+
+bool transport_error_is_public(const struct transport *transport)
+{
+    return transport->is_public;
+}
+
+const char *transport_awaits(const struct transport *transport)
+{
+    if (!transport_has_socket(transport))
+        return "the host name was not resolved in time";
+    if (transport->tls && tls_in_handshake(transport->tls))
+        return "TLS: the server did not answer the handshake in time";
+    return "Redis did not reply in time";
+}
