@@ -32,7 +32,8 @@ struct json_object *json_parse(struct str text, struct arena *arena, struct prob
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p);
 
-/* The text of a JSON string, valid as long as json; p is NULL for any other type and for null. */
+/* Returns the text of a JSON string, valid as long as json; p is NULL for any other type and for
+ * null. */
 struct str json_str(struct json_object *json);
 
 #endif
