@@ -8,8 +8,8 @@
 #include "app/base/number.h"
 #include "app/service/catalogue.h"
 
-/* Cuts the score after three decimals instead of rounding it: a score just below a threshold must
- * not read as if it had reached the threshold. */
+/* Returns the score to show, cut after three decimals instead of rounded: a score just below a
+ * threshold must not look as if it had reached the threshold. */
 static double recommend_shown_score(double score)
 {
     return number_round12(floor(score * 1000 + 1e-9) / 1000);
