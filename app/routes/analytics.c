@@ -34,8 +34,8 @@ void analytics_fail_field(struct exchange *x, const char *field, const char *mes
         problem_field(&x->problem, x->arena, str_of(field), "%s", message);
 }
 
-/* Adds field errors unless the period is given by two dates in the right order and by nothing
- * else. A field that failed validation gets no second error. */
+/* Checks a period that is given by dates: both dates in the right order, and no number of days.
+ * Adds field errors otherwise; a field that failed validation gets no second error. */
 static void period_check_dates(struct exchange *x, const struct period *p)
 {
     if (p->has_days)
@@ -65,9 +65,9 @@ static bool period_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Queues the command that reads the period's days. Days can have data only from HISTORY_DAYS ago
- * until tomorrow (a client's clock may be a day ahead of UTC), so the period is cut to these: a
- * period of any length costs no more. */
+/* Queues the command that reads the days of the period. Only the days from HISTORY_DAYS ago to
+ * tomorrow (a client's clock may be a day ahead of UTC) can have data, so the period is cut to
+ * these: a long period costs no more than a short one. */
 static struct command *period_queue(struct exchange *x, const struct period *p)
 {
     int32_t today = day_of_ms(x->now_ms), from = p->start, to = p->end;
@@ -144,7 +144,7 @@ struct comprehensive_state {
     struct command *days;  /* reads the days of the period */
 };
 
-/* Writes the period for which the response was computed, also when the request did not give it. */
+/* Writes the period of the response, which may be the default one. */
 static void period_write(struct jw *w, const struct period *p)
 {
     jw_object(w, "period");
@@ -188,9 +188,8 @@ static enum step comprehensive_begin(struct exchange *x, const struct period *p)
     return STEP_MORE;
 }
 
-/* Handler of comprehensive: one round trip, then the response. The stored state is read only to see
- * whether the student has any data; the two parse functions return true without setting a problem.
- */
+/* Handler of comprehensive: one round trip, then the response. The present state only shows whether
+ * the student has any data. The two parse functions return true without setting a problem. */
 static enum step analytics_comprehensive(struct exchange *x)
 {
     const struct period *p = x->input;
@@ -265,8 +264,8 @@ static enum step analytics_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* The rules of RULE_DAY fields name a `present` member, because every number is a valid day and
- * none could mean "absent". */
+/* Dates need a `present` member, because every number is a valid day and none could mean "absent".
+ */
 static const struct rule period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,
