@@ -276,7 +276,7 @@ static void connection_write_head(struct buf *head, const struct http_response *
     buf_text(head, "\r\n\r\n");
 }
 
-/* Sends the status and the headers. complete: see connection_write_head. Returns false when out of
+/* Sends the status and the headers. complete: the whole body is known. Returns false when out of
  * memory or if the web server accepts no more. */
 static bool connection_send_head(struct connection *c, bool complete)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Computes what a teacher would have seen at mid-course, and compares it with the final results. */
+/* Ranks learners by what the engine would have shown a teacher at mid-course, and compares the
+ * rankings with the final results. */
 #include "app/ctl/backtest_rank.h"
 
 #include "app/domain/attention.h"

@@ -40,9 +40,9 @@ enum backtest_sum {
     SUM_ROSE,           /* predictions after which the score rose */
     SUM_FELL,           /* predictions after which the score fell */
     SUM_IMPROVING,      /* predictions with the trend "improving" */
-    SUM_IMPROVING_ROSE, /* of these, those after which the score rose */
+    SUM_IMPROVING_ROSE, /* "improving" predictions after which the score rose */
     SUM_DECLINING,      /* predictions with the trend "declining" */
-    SUM_DECLINING_FELL, /* of these, those after which the score fell */
+    SUM_DECLINING_FELL, /* "declining" predictions after which the score fell */
     SUMS
 };
 

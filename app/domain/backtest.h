@@ -37,9 +37,9 @@ enum backtest_figure {
     FIGURE_RISES,           /* share of predictions after which the score rose */
     FIGURE_FALLS,           /* share of predictions after which the score fell */
     FIGURE_IMPROVING,       /* share of predictions with the trend "improving" */
-    FIGURE_IMPROVING_RIGHT, /* share of these after which the score rose */
+    FIGURE_IMPROVING_RIGHT, /* share of "improving" predictions after which the score rose */
     FIGURE_DECLINING,       /* share of predictions with the trend "declining" */
-    FIGURE_DECLINING_RIGHT, /* share of these after which the score fell */
+    FIGURE_DECLINING_RIGHT, /* share of "declining" predictions after which the score fell */
     BACKTEST_FIGURES
 };
 extern const char *const backtest_figure_names[BACKTEST_FIGURES];

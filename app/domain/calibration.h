@@ -16,7 +16,7 @@ enum {
 
 struct calibration_count {
     int64_t verified; /* predictions whose day has come, so that they can be compared */
-    int64_t covered;  /* of these, those with the true score inside the interval */
+    int64_t covered;  /* number of verified predictions with the true score inside the interval */
     double errors;    /* sum of |predicted - true score| */
 };
 struct calibration {

@@ -31,7 +31,7 @@ struct explained_observation {
     char event_id[EXPLAIN_EVENT_ID_SIZE]; /* empty: the statement */
     enum event_type type;                 /* EVENT_TYPES: the statement */
     int64_t at_ms;
-    double value;  /* in [0,1] */
+    double value;  /* value of the observation, in [0,1] */
     double weight; /* weight, decayed to the time of the explanation, or of newer evidence */
     double share;  /* share of the weight of all the component's evidence, in [0,1], rounded */
 };
@@ -58,7 +58,7 @@ struct explained_what_if {
 struct explanation {
     int64_t now_ms;             /* time of the explanation */
     struct mastery_state state; /* the student's state, as passed last */
-    double score;               /* rounded, as mastery_score_of_state returns it */
+    double score;               /* the student's score, as mastery_score_of_state returns it */
     enum level level;
     struct explained_component components[COMPONENTS];
     double fading[EXPLAIN_FADINGS]; /* scores, rounded, by explain_fading_days */
@@ -77,7 +77,8 @@ void explanation_set_state(struct explanation *e, const struct mastery_state *st
  * string shorter than EXPLAIN_EVENT_ID_SIZE. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms);
-/* Computes all that follows from the state and the observations. */
+/* Completes an explanation whose state and observations are set: adds the statement, and computes
+ * score, contributions, fading and what-if cases. */
 void explanation_finish(struct explanation *e);
 
 #endif

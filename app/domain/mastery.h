@@ -111,15 +111,15 @@ struct mastery_result {
  * and the weights of the others are scaled to sum to 1. An empty state has score 0 and weights 0.
  */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret);
-/* Returns only the score of mastery_of_state. It needs no time and no exponential function, because
- * decay changes the weight of evidence and not its mean. */
+/* Returns the score alone, as mastery_of_state computes it. This needs no time and no exponential
+ * function, because decay changes the weight of evidence and not its mean. */
 double mastery_score_of_state(const struct mastery_state *s);
 
 /* Returns the set of the components with evidence: bit (1 << component) for each. */
 uint32_t mastery_known_components(const struct mastery_state *s);
-/* Computes only the components of mastery_of_state. */
+/* Computes the four components alone, as mastery_of_state does. */
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS]);
-/* Returns only the weight of consistency of mastery_of_state. */
+/* Returns the weight of consistency in the score, as mastery_of_state computes it. */
 double mastery_consistency_weight(const struct mastery_state *s);
 /* The default weights, scaled to sum to 1 over the components in the set `known`; exactly the
  * default weights when it holds all four. */

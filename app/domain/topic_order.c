@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Topics in the order of their prerequisites. The graph is sorted once, when the catalogue is
- * loaded; afterwards a pass from a topic down to index 0 reaches all its prerequisites. */
+/* Puts topics in the order of their prerequisites. The graph of prerequisites is sorted once, when
+ * the catalogue is loaded; afterwards one pass from a topic down to index 0 reaches all its
+ * prerequisites. */
 #include "app/domain/topic_order.h"
 
 #include <string.h>

@@ -96,7 +96,7 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
 struct metrics_breaker {
     enum breaker_gauge state; /* worst state: open, then half-open, then closed */
     uint64_t failures;        /* sum of their failures */
-    int64_t opened_at_ms;     /* when one of them last opened, since the epoch; 0: never */
+    int64_t opened_at_ms;     /* time at which one of them last opened, since the epoch; 0: never */
 };
 
 /* The numbers of the response to /metrics/detailed, over all processes. enum metric_gauge and
@@ -108,7 +108,7 @@ struct metrics_summary {
     double average_latency_ms, p50_ms, p95_ms, p99_ms;
     int64_t active_requests, store_connections, store_in_use;
     uint64_t cache_hits, cache_misses, spans, store_reconnects;
-    int64_t counting_since_ms; /* when the counters last were 0, since the epoch */
+    int64_t counting_since_ms; /* time at which the counters last were 0, since the epoch */
     int live_processes;
     struct metrics_breaker breakers[METRIC_SERVICES];
 };

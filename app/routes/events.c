@@ -54,9 +54,9 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
                 NULL); /* for a fault without fields; has no effect after an earlier problem */
 }
 
-/* Adds one parsed event to the batch, or its faults to x->problem. faults: those of its parsing;
- * PROBLEM_NONE as the code: none. place: as in publication_add_faults. A student may leave out the
- * own id, as on ingest. */
+/* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
+ * parsing, whose code is PROBLEM_NONE if there was none. place: index of the event in the request;
+ * NULL: the request is one event. A student may leave out the own id, as on ingest. */
 static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
                             struct problem *faults, const size_t *place)
 {
@@ -89,7 +89,8 @@ static bool publication_allocate(struct exchange *x, struct publication *s, size
     return s->batch.items;
 }
 
-/* Parses one event in JSON and adds it. place: as in publication_add_faults. */
+/* Parses one event, a JSON object, and adds it to the batch, or its faults to x->problem. place:
+ * index of the event in the request; NULL: the request is one event. */
 static void publication_parse_envelope(struct exchange *x, struct publication *s,
                                        struct json_object *envelope, const size_t *place)
 {

@@ -412,7 +412,7 @@ static const struct rule next_week_rules[] = RULES(
     BODY(ENUM, "model", day_input, model, "By which model; absent: the configured one",
          .choices = prediction_model_names, .present = offsetof(struct day_input, has_model)));
 
-/* Input of intervention: as for next-week, with the name of the intervention. */
+/* Input of intervention: the fields of next-week, and the name of the intervention. */
 static const struct rule intervention_rules[] = RULES(
     BODY_STUDENT(day_input),
     BODY(ENUM, "intervention_type", day_input, intervention, "On condition of what",

@@ -380,7 +380,7 @@ static const struct rule statement[] = RULES(
     OPTIONAL(TEXT, "version", "1.0.x or 2.0.x"),
     OPTIONAL(JSON, "attachments", "Descriptions only; not stored"));
 
-/* The same for PUT, which has the id in the query. */
+/* Fields of a statement that is sent by PUT, which has the id in the query. */
 static const struct rule put_statement[] = RULES(
     OPTIONAL(TEXT, "statementId", "UUID of the statement", .source = IN_QUERY, .required = true),
     FIELD(JSON, "actor", "As for POST"), FIELD(JSON, "verb", "As for POST"),

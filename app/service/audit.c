@@ -442,8 +442,9 @@ static bool audit_outcome_is_known(const struct audit *audit)
     return true;
 }
 
-/* Queries which commands of the batch have run. The same command (a fence) also forbids those that
- * have not run and may still be on their way: only then may their events be sent again. */
+/* Sends a fence for each command of the batch whose reply was lost. The reply to a fence says
+ * whether the command has run; if not, the fence also forbids it, because the command may still be
+ * on its way: only then may its events be sent again. */
 static void audit_send_fences(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

@@ -65,7 +65,8 @@ static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR
     return engine->store != NULL;
 }
 
-/* Makes the verifier of tokens from the configured keys. */
+/* Makes the verifier of tokens from the configured keys. Returns false with the reason in ret_error
+ * if a key cannot be used. */
 static bool engine_open_tokens(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->tokens = tokens_new(&engine->config, ret_error);

@@ -23,7 +23,7 @@ enum {
 /* A topic of a member. */
 struct overview_topic {
     struct str id;
-    double mastery; /* in [0,1] */
+    double mastery; /* mastery of the topic, in [0,1] */
 };
 
 /* What is known of a member. All sorts except OVERVIEW_BY_ID list the members in this order of

@@ -121,9 +121,9 @@ void recommend_write_areas(struct jw *w, const char *key, const struct learner *
     jw_array_end(w);
 }
 
-/* The id and the time of the path are not among these members, because recommend.c compares the
- * text that they make with that of the saved path: it must depend on nothing but what was planned.
- */
+/* Writes the members of a learning path except its id and time, because recommend.c compares the
+ * text of these members with that of the saved path: it must depend on nothing but what was
+ * planned. */
 void recommend_write_path_members(struct jw *w, const struct recommend *r,
                                   const struct catalogue *catalogue)
 {

@@ -16,10 +16,10 @@ struct roster_change {
     int64_t lease_ms;         /* in: duration of the lease (store/lease.h), renewed by each step */
     bool repair; /* in: keep the roster as it is stored; only new_roster.id is set by the caller */
     /* internal to the implementation: callers do not use them */
-    int phase;
+    int phase;              /* phase of the change: an enum in roster.c */
     size_t next;            /* index of the next member in this phase's list */
     size_t link_attempts;   /* students whose link has been tried */
-    struct str_list erased; /* of these, the students who are erased and got no link */
+    struct str_list erased; /* students of the change who are erased and got no link */
     char lease_holder[UUID_TEXT_SIZE];
     int64_t lease_until_ms; /* end of the lease, in the clock of Redis */
     struct command *lease_cmd, *read_cmd;

@@ -129,7 +129,7 @@ enum batch_key {
     BATCH_KEYS
 };
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
-/* idempotency:{ROLE:CALLER}:HASH */
+/* Returns idempotency:{ROLE:CALLER}:HASH; hash: the digest of the client's idempotency key. */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 
 extern const struct str key_audit_heads; /* audit:heads: hash of each shard's latest seal */

@@ -109,7 +109,8 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
 
 enum recommendation_outcome {
     RECOMMENDATIONS_SAVED,
-    RECOMMENDATIONS_OUTDATED,  /* another request has changed the texts: see recommendation_parse */
+    RECOMMENDATIONS_OUTDATED,  /* another request has changed the texts; recommendation_parse reads
+                                  them from the reply */
     RECOMMENDATIONS_ERASED,    /* the student is erased: nothing was written */
     RECOMMENDATIONS_WITHDRAWN, /* consent to data processing is withdrawn: nothing was written */
     RECOMMENDATIONS_PROBLEM,   /* the command failed; *p has the reason */

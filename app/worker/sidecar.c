@@ -266,7 +266,7 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
     const struct engine *engine = sidecar->worker->engine;
     struct publisher *p = sidecar->publishers;
 
-    while (p->busy) /* at least one is free, see sidecar_can_publish */
+    while (p->busy) /* at least one is free, because sidecar_can_publish was true */
         p++;
     p->sidecar = sidecar;
     p->publication = *publication;
