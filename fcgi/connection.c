@@ -14,7 +14,7 @@
 enum {
     BODY_MAX = 4 << 20, /* longest accepted request body in bytes */
     SIDECAR_BODY_MAX =
-        32 << 20,              /* the same on the sidecar's listener, as in nginx's configuration */
+        32 << 20, /* the same for requests of the sidecar, as in nginx's configuration */
     RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
     FCGI_HEADER_SIZE = 8, /* this and the following constants: FastCGI specification, section 8 */
     FCGI_VERSION = 1,
@@ -32,7 +32,8 @@ void connection_init(struct connection *c, int fd)
     c->request.keepConnection = 1;
 }
 
-/* Closes with close(2): libfcgi would first wait for the web server to close (hazards F5). */
+/* Closes the descriptor with close(2), because libfcgi would first wait for the web server to close
+ * (hazards F5). */
 void connection_close(struct connection *c)
 {
     if (c->request.ipcFd >= 0) {
@@ -67,9 +68,10 @@ struct parameters {
     struct str passed; /* when nginx passed the request on: seconds.milliseconds since the epoch */
 };
 
-/* The parameters that are stored, each with its offset in struct parameters; others are ignored.
- * nginx sends a repeated header as a repeated parameter. A header marked as unique must not be
- * repeated, because two programs that read the request could use different values (hazards F13). */
+/* The parameters that are stored, each with its offset in struct parameters; all others but two
+ * (connection_store_parameter) are ignored. nginx sends a repeated header as a repeated parameter.
+ * A header marked as unique must not be repeated, because two programs that read the request could
+ * use different values (hazards F13). */
 static const struct {
     struct str name;
     size_t offset;
@@ -130,8 +132,8 @@ static void connection_store_parameter(struct parameters *parameters, const char
     }
 }
 
-/* Whether the normalized path is the one that was sent, in which only characters that ids have and
- * that clients like to encode may be percent-encoded. */
+/* Returns whether the path that was sent is the normalized one, except that some characters may be
+ * percent-encoded: those that ids have and that clients like to encode. */
 static bool path_is_same(struct str sent, struct str normalized)
 {
     static const struct str may_be_encoded = STR_INIT("@:|+=~");
@@ -154,9 +156,9 @@ static bool path_is_same(struct str sent, struct str normalized)
 }
 
 /* Sets path and query of the request. nginx has applied its limits and access rules by the
- * normalized path. If the client has sent another path, the request has that one, is marked
- * (noncanonical) and refused later: two forms of one address could pass a check that only one of
- * them should pass (hazards N10). */
+ * normalized path. If the client has sent another path, the request gets the path as it was sent,
+ * is marked (noncanonical) and refused later: two forms of one address could pass a check that only
+ * one of them should pass (hazards N10). */
 static void connection_set_path(struct parameters *parameters)
 {
     struct http_request *r = &parameters->request;
@@ -167,8 +169,8 @@ static void connection_set_path(struct parameters *parameters)
     r->path = r->noncanonical ? path : parameters->normalized_uri;
 }
 
-/* Returns the milliseconds of a text like "1764435000.123", as nginx writes a time; 0 if it has
- * another form. */
+/* Parses a time as nginx writes it, such as "1764435000.123" (seconds since the epoch). Returns it
+ * in milliseconds; 0 if the text has another form. */
 static int64_t connection_parse_time(struct str text)
 {
     struct str rest = text, seconds = str_cut(&rest, '.');
@@ -182,9 +184,9 @@ static int64_t connection_parse_time(struct str text)
 
 /* ---- body ---- */
 
-/* Reads the body of n bytes and its end. The end must be read even if n is 0, because libfcgi is
- * only then ready for the next request (hazards F1). Returns false if the body is shorter or
- * longer, or when out of memory. The copy is NUL-terminated. */
+/* Reads the body of n bytes and its end into the arena, with a NUL after it. The end must be read
+ * even if n is 0, because libfcgi is only then ready for the next request (hazards F1). Returns
+ * false if the body is shorter or longer, or when out of memory. */
 static bool connection_read_body(struct connection *c, struct arena *arena, size_t n)
 {
     char *body = arena_alloc(arena, n + 1);
@@ -216,7 +218,8 @@ static bool connection_accept_body(struct connection *c, struct arena *arena, st
     return true;
 }
 
-/* Reads parameters and body; any error closes the connection and returns CONNECTION_LOST. */
+/* Takes over the request from libfcgi: its parameters, then its body. Any error closes the
+ * connection and returns CONNECTION_LOST. */
 enum connection_event connection_read(struct connection *c, struct arena *arena)
 {
     struct parameters parameters = {.request = {.method = OTHER_METHOD}};
@@ -273,7 +276,7 @@ static void connection_write_head(struct buf *head, const struct http_response *
     buf_text(head, "\r\n\r\n");
 }
 
-/* Sends the status and the headers. complete: see connection_write_head. Returns false when out of
+/* Sends the status and the headers. complete: the whole body is known. Returns false when out of
  * memory or if the web server accepts no more. */
 static bool connection_send_head(struct connection *c, bool complete)
 {
@@ -329,7 +332,8 @@ static void connection_end(struct connection *c)
     connection_close(c);
 }
 
-/* Ends the request. Returns true if the connection remains open for a next request. */
+/* Sends what has not been sent of the response, then ends the request. The connection remains open
+ * for a next request unless `last` is true or an error has occurred. */
 bool connection_send_response(struct connection *c, bool last)
 {
     struct exchange *x = &c->exchange;

@@ -23,7 +23,8 @@ struct connection {
     ev_io watcher;        /* reports that a request starts to arrive */
     FCGX_Request request; /* state of libfcgi, with the descriptor */
     enum connection_state state;
-    /* false: became readable while busy; not watched until the exchange is released */
+    /* true: the loop watches the descriptor; false: it became readable while busy, and is watched
+     * again when the exchange is released */
     bool watched;
     bool first_record_ok;     /* true: the first FastCGI record of the connection was checked */
     struct exchange exchange; /* request and response; arena is NULL while there is no request */
@@ -35,14 +36,14 @@ struct connection {
     struct connection *next, **link;
 };
 
-/* What connection_read returns. */
+/* The result of connection_read. */
 enum connection_event {
     CONNECTION_REQUEST, /* a complete request was read into the exchange */
     CONNECTION_LOST,    /* the connection is closed */
 };
 
-/* fd: an accepted connection, in blocking mode with timeouts set; the connection owns it from now
- * on. */
+/* Prepares an accepted connection. fd: its descriptor, in blocking mode with timeouts set; the
+ * connection owns it from now on. */
 void connection_init(struct connection *c, int fd);
 /* Reads the request that has started to arrive: its parameters and its whole body. Both must be
  * complete: the rest of a body would be parsed as the next request (hazards F1), and libfcgi

@@ -49,7 +49,7 @@ static int listener_create(const char *path)
     return -1;
 }
 
-/* A socket that was passed by the supervisor takes precedence over FCGI_LISTEN. */
+/* Uses the socket that was passed by the supervisor, if any, rather than FCGI_LISTEN. */
 int listener_open(const char *path)
 {
     int fd;

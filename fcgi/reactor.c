@@ -39,15 +39,15 @@ struct reactor {
     ev_io listener; /* reports that a connection can be accepted */
     ev_timer timer; /* wakes the loop for work that is due */
     struct store_watch store;
-    struct store_watch replicas; /* not used without engine->replicas */
+    struct store_watch replicas; /* not used if engine->replicas is NULL */
     struct signal_watch signals;
     struct dispatch dispatch;
     struct connection *connections; /* list of all connections */
     /* list of closed connections, freed at the end of the iteration: libev may still have events of
      * them */
     struct connection *removed;
-    int count, count_max;    /* connections; most that are accepted */
-    uint64_t served;         /* requests since the start of the process */
+    int count, count_max;    /* number of connections; most that are accepted */
+    uint64_t served;         /* number of requests since the start of the process */
     uint64_t retire_at;      /* value of served at which the process retires, or tries again to */
     int64_t retire_until_us; /* monotonic; end of retiring; 0: not retiring */
     int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
@@ -102,9 +102,9 @@ static void reactor_watch(struct reactor *r, struct connection *c)
     ev_io_start(r->loop, &c->watcher);
 }
 
-/* libev callback: a request has started to arrive, or the web server has closed the connection.
- * Reads the whole request (with a timeout) and starts to process it. If that fails, the connection
- * is closed and removed. */
+/* Called by libev when a request has started to arrive, or the web server has closed the
+ * connection. Reads the whole request (with a timeout) and starts to process it. If that fails, the
+ * connection is closed and removed. */
 static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct connection *c = (struct connection *)watcher->data;
@@ -131,15 +131,15 @@ static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events
     dispatch_begin(&r->dispatch, &c->exchange);
 }
 
-/* Callback of dispatch: sends a part of a long response. Returns false if the web server accepts no
+/* Called by dispatch to send a part of a long response. Returns false if the web server accepts no
  * more. */
 static bool reactor_on_chunk(struct exchange *x)
 {
     return connection_send_chunk(x->connection);
 }
 
-/* Callback of dispatch: sends the response. While retiring, and in the last quarter of draining, it
- * closes the connection after the response. Otherwise a connection that always has a next request
+/* Called by dispatch to send a response. While retiring, and in the last quarter of draining, the
+ * connection is closed after the response. Otherwise a connection that always has a next request
  * would never be idle, and would be cut off during a request at the end of draining. */
 static void reactor_on_finished(struct exchange *x)
 {
@@ -152,7 +152,7 @@ static void reactor_on_finished(struct exchange *x)
     (void)connection_send_response(c, last);
 }
 
-/* Callback of dispatch: the exchange is no longer used. Its connection becomes idle, or is removed
+/* Called by dispatch when it no longer uses an exchange. Its connection becomes idle, or is removed
  * if it was closed meanwhile. */
 static void reactor_on_released(struct exchange *x)
 {
@@ -188,8 +188,8 @@ static void reactor_resume_listening(struct reactor *r)
     }
 }
 
-/* libev callback: accepts one connection. It accepts only one in each loop iteration, so that many
- * connections at once are shared among the processes of the pool. */
+/* Called by libev when a connection can be accepted: accepts it. Only one is accepted in each loop
+ * iteration, so that many connections at once are shared among the processes of the pool. */
 static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events)
 {
     static const struct timeval timeout = {.tv_usec = SOCKET_TIMEOUT_MS * 1000L};
@@ -268,8 +268,8 @@ static void reactor_drain(struct reactor *r, const char *reason)
 
 /* ---- retiring ---- */
 
-/* Sets after how many more requests the process retires, or tries again to: n and up to an eighth,
- * at random, because all processes of a pool start together. */
+/* Sets the number of requests after which the process retires, or tries again to: n more, and up to
+ * an eighth of n at random, because all processes of a pool start together. */
 static void reactor_retire_after(struct reactor *r, uint64_t n)
 {
     uint32_t jitter;
@@ -289,10 +289,10 @@ static bool reactor_has_idle_connection(const struct reactor *r)
 }
 
 /* Called in every loop iteration: retires when MAX_REQUESTS are served and no other process of the
- * pool is retiring (hazards X4). The pool has no other process in its place before it has ended.
- * Therefore it accepts connections until none of the web server's is idle, which takes as long as
- * the web server keeps one idle (5 s), because each response is the last of its connection. What
- * remains then ends with the requests that are running. */
+ * pool is retiring (hazards X4). Until the process has ended, the pool does not start another one
+ * in its place. Therefore it still accepts connections, and starts draining when none of the web
+ * server's connections is idle. Each response is the last of its connection now, so this takes as
+ * long as the web server keeps a connection idle (5 s). */
 static void reactor_retire(struct reactor *r)
 {
     const struct config *config = &r->engine->config;
@@ -301,7 +301,7 @@ static void reactor_retire(struct reactor *r)
     if (config->max_requests == 0 || r->served < r->retire_at || r->drain_until_us)
         return;
     if (r->engine->reported_circuit != STORE_CLOSED_CIRCUIT)
-        return; /* the end would wait for Redis, to which audit records are left to be sent */
+        return; /* the end of the process would wait for Redis, to send audit records */
     if (!r->retire_until_us) {
         if (!metrics_take_permit(r->engine->metrics, now_us / 1000)) {
             reactor_retire_after(r, (uint64_t)config->max_requests / 64 + 1);
@@ -314,7 +314,8 @@ static void reactor_retire(struct reactor *r)
         reactor_drain(r, "MAX_REQUESTS");
 }
 
-/* HUP reads the secrets again; every other signal that is received starts draining. */
+/* Called with a signal that the process has received: HUP reads the secrets again; every other
+ * signal starts draining. */
 static void reactor_on_signal(void *owner, int number)
 {
     struct reactor *r = owner;
@@ -328,7 +329,7 @@ static void reactor_on_signal(void *owner, int number)
     }
 }
 
-/* Returns true if the loop must end: the process is draining, and either the time is over, or there
+/* Returns whether the loop must end: the process is draining, and either the time is over, or there
  * is no connection and all audit records were sent to Redis. */
 static bool reactor_drained(const struct reactor *r)
 {
@@ -339,7 +340,8 @@ static bool reactor_drained(const struct reactor *r)
 
 /* ---- the loop ---- */
 
-/* Only wakes the loop: the loop iteration that follows does the work. */
+/* Called by libev when the timer expires. Does nothing: the timer only wakes the loop, whose next
+ * iteration does the work. */
 static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
@@ -407,8 +409,9 @@ static void reactor_release(struct reactor *r)
     ev_loop_destroy(r->loop);
 }
 
-/* The loop does not sleep (EVRUN_NOWAIT) after an iteration that has left work. The listener is set
- * to non-blocking, because another process of the pool may accept the connection first. */
+/* Prepares and runs the loop. It does not sleep (EVRUN_NOWAIT) after an iteration that has left
+ * work. The listener is set to non-blocking, because another process of the pool may accept the
+ * connection first. */
 int reactor_run(struct engine *engine, int listener)
 {
     struct reactor r = {.engine = engine,

@@ -24,7 +24,7 @@ enum {
 static const char *const audit_actions[] = {"verify", "list", NULL};
 
 struct audit_settings {
-    int action;         /* enum action */
+    int action;         /* enum action: verify or list */
     const char *anchor; /* path of the worker's log with anchors; NULL: none */
     int64_t limit;      /* number of records that `list` prints */
 };
@@ -43,7 +43,8 @@ struct audit_run {
 
 /* ---- verify ---- */
 
-/* Prints and counts the fault that the check of a shard has found, if any. */
+/* Prints the fault that the check of a shard has found, and counts the shard as faulty; does
+ * nothing if there is no fault. */
 static void verify_report(struct audit_run *r, const struct audit_check *c)
 {
     if (c->fault == AUDIT_INTACT)
@@ -125,9 +126,9 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     return true;
 }
 
-/* Checks the oldest record after the last seal. When it is older than the time within which the
- * worker seals records, the worker is not sealing, and that fault is set in c. False with a problem
- * in p when Redis fails. */
+/* Checks the oldest record after the last seal. A record older than the time within which the
+ * worker seals records means that the worker is not sealing, a fault, which is then in c. False
+ * with a problem in p when Redis fails. */
 static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     struct pipeline pipeline;
@@ -145,7 +146,7 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
         !audit_parse_entries(command, 1, &oldest, &n, p))
         return false;
     if (n > 0)
-        /* the caller finds a fault in c->fault */
+        /* a fault is in c->fault */
         (void)audit_check_unsealed(c, &oldest, store_now_ms(r->engine.store));
     return true;
 }
@@ -228,7 +229,7 @@ static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retaine
     return r->faults > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* Loads the anchors, if --anchor is given, then verifies. A log that cannot be read is so reported
+/* Loads the anchors, if --anchor is given, then verifies: a file that cannot be read is reported
  * before the long check. anchors_release accepts anchors that were never loaded. */
 static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena *retained)
 {
@@ -262,8 +263,9 @@ static void audit_print_line(const struct audit_list_item *found)
                  STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
 }
 
-/* Prints the newest records of all shards; audit_list_step queues the commands that read them and
- * merges the records by time. A failure of Redis is in p, whose code is checked after the loop. */
+/* Prints the newest records of all shards. Each audit_list_step queues the commands that read the
+ * next records, and merges those that have been read by time. A failure of Redis is in p, whose
+ * code is checked after the loop. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -285,9 +287,9 @@ static enum ctl_exit audit_list_newest(struct audit_run *r)
     return CTL_DONE;
 }
 
-/* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). The caller's
- * arena has what is too large for the stack, and copies that must outlive a reset of r->arena.
- * engine_close and arena_free accept what was never opened. */
+/* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). `arena`,
+ * which is never reset, has what is too large for the stack, and copies that must outlive a reset
+ * of r->arena. engine_close and arena_free accept what was never opened. */
 static enum ctl_exit audit_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

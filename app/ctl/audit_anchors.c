@@ -21,8 +21,9 @@ static struct str anchor_member_text(struct json_object *line, const char *name)
     return str_of(json_object_get_string(found));
 }
 
-/* Parses one line of the log. False when the line is not a valid anchor. The search by memmem comes
- * first because most lines have no anchor, and parsing all of them as JSON would take minutes. */
+/* Parses one line of the log. False when the line is not a valid anchor. Looks for the name of the
+ * event first, because most lines have no anchor, and parsing all of them as JSON would take
+ * minutes. */
 static bool anchor_parse(struct str text, struct arena *arena, struct anchor *ret)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
@@ -60,7 +61,7 @@ static bool anchors_add(struct anchors *anchors, const struct anchor *anchor)
     return true;
 }
 
-/* The order of anchors_load and of the binary search: by shard, then by number of the seal. */
+/* Compares two anchors for qsort and the binary search: by shard, then by number of the seal. */
 static int anchor_compare(const void *a, const void *b)
 {
     const struct anchor *x = a, *y = b;
@@ -90,8 +91,8 @@ static bool anchors_read_lines(struct anchors *anchors, struct line_reader *read
     return ok && !ferror(reader->in);
 }
 
-/* Sorts also after a failure, which does no harm. errno is saved, because fclose and free may
- * change it before the caller prints the reason. */
+/* Sorts the anchors, even after a failure, which does no harm. errno is saved, because fclose and
+ * free may change it before the caller prints the reason. Standard input is not closed. */
 bool anchors_load(struct anchors *anchors, const char *path)
 {
     struct line_reader reader;

@@ -22,6 +22,8 @@ struct anchors {
 /* Adds the anchors in the lines of a log file; the path "-" means standard input. Lines without an
  * anchor are skipped. False with errno; anchors_release is then still due. */
 bool anchors_load(struct anchors *anchors, const char *path);
+
+/* Frees the anchors, which are then empty. */
 void anchors_release(struct anchors *anchors);
 /* Returns the shard's anchor with the smallest number that is at least `number`; NULL when there is
  * none. */

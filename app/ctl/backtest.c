@@ -34,11 +34,12 @@ struct backtest_run {
     struct engine engine;      /* without --csv only */
     struct arena *page_arena;  /* ids of one page of students */
     struct arena *chunk_arena; /* replies for one chunk of students */
-    struct results results;    /* with --csv only */
-    int32_t end;               /* last day of the records */
+    struct results results;    /* results of the CSV file, with --csv only */
+    int32_t end;               /* last day of the histories */
     struct backtest_report report;
 };
 
+/* Prints why the run has failed, and returns CTL_FAILED. */
 static enum ctl_exit backtest_fail(const struct backtest_run *r, const char *why)
 {
     subcommand_error(r->command, "%s", why);
@@ -72,7 +73,8 @@ static bool backtest_begin(struct backtest_run *r, double interval_level)
 
 /* ---- histories in Redis ---- */
 
-/* Adds all predictions of one history to the sums. */
+/* Called by histories_read with each history: adds the errors of all its predictions to the sums.
+ * context: the backtest_run. */
 static void backtest_add_history(void *context, const struct history *h)
 {
     struct backtest_run *r = context;
@@ -81,7 +83,7 @@ static void backtest_add_history(void *context, const struct history *h)
 }
 
 /* Adds the histories of these students to the sums. False with a problem in p when Redis fails. The
- * number of students who have withdrawn consent is not shown. */
+ * number of students who have withdrawn consent is not used. */
 static bool backtest_add_students(struct backtest_run *r, struct str_list students,
                                   struct problem *p)
 {
@@ -139,8 +141,8 @@ static enum ctl_exit backtest_students(struct backtest_run *r)
     return read ? backtest_show(r) : subcommand_fail(r->command, &r->engine, &p);
 }
 
-/* Connects to Redis and measures the stored histories. engine_close and arena_free accept what was
- * never opened. */
+/* Connects to Redis and measures predictions on the stored histories. engine_close and arena_free
+ * accept what was never opened. */
 static enum ctl_exit backtest_stored(struct backtest_run *r)
 {
     enum ctl_exit status = CTL_FAILED;
@@ -158,8 +160,8 @@ static enum ctl_exit backtest_stored(struct backtest_run *r)
 
 /* ---- a CSV file ---- */
 
-/* Measures the histories that follow from the results in the CSV file. Nothing is measured when a
- * line of it is invalid. */
+/* Measures predictions on the results in the CSV file, which are the histories of learners. Nothing
+ * is measured when a line of it is invalid. */
 static enum ctl_exit backtest_csv(struct backtest_run *r)
 {
     const char *path = r->settings->csv;
@@ -190,7 +192,8 @@ static enum ctl_exit backtest_csv(struct backtest_run *r)
 
 /* ---- all of it ---- */
 
-/* The options are checked before anything is read. */
+/* Runs the subcommand: measures predictions on the results in a CSV file, or on the histories in
+ * Redis. The options are checked before anything is read. */
 static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {

@@ -5,17 +5,18 @@
 
 #include <math.h>
 
-/* HEIGHT: of the chart, in pixels. */
+/* HEIGHT: height of the chart, in pixels. DRAWN: number of horizons (days ahead) that are drawn. */
 enum { HEIGHT = 900, DRAWN = 2 };
 static const int drawn_horizons[DRAWN] = {0, BACKTEST_HORIZONS - 1};
 
-/* Returns the middle of a class. */
+/* Returns the middle of class i of scores. */
 static double cell_middle(int i)
 {
     return (i + 0.5) / BACKTEST_CELLS;
 }
 
-/* Draws a circle for each pair of classes with predictions, whose area is their number. */
+/* Draws a circle for each pair of a class of predicted scores (p) and a class of true scores (t).
+ * The area of a circle is the pair's share of the predictions. */
 static void plot_scores(FILE *out, const struct backtest_report *r, int horizon)
 {
     (void)fprintf(out,
@@ -37,8 +38,8 @@ static void plot_scores(FILE *out, const struct backtest_report *r, int horizon)
     (void)fputs("e\n", out);
 }
 
-/* Draws for each class of probabilities their mean and the share of scores that were below, with
- * its 95 % interval (Wilson 1927). */
+/* Draws for each class of predicted probabilities (bin) their mean and the share of scores that
+ * were below, with the 95 % interval of the share (Wilson 1927). */
 static void plot_reliability(FILE *out, const struct backtest_report *r, int horizon)
 {
     const struct backtest_bin *bins = backtest_bins(r->backtest, horizon, r->model);

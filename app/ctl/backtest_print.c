@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints the results of mastery-ctl backtest. Each figure has its interval: in the tables under it,
- * in JSON together with it. */
+/* Prints the results of mastery-ctl backtest as tables or as JSON. Each figure has an interval: in
+ * the tables it is under the figure, in JSON it is together with it. */
 #include "app/ctl/backtest_print.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "app/base/json_write.h"
 #include "app/ctl/backtest_rank.h"
 
-/* A table of models by horizons: a column for each figure. */
+/* A table with two lines for each horizon and model, and a column for each figure. */
 struct table {
     const char *title;
     const struct column {
@@ -40,7 +40,7 @@ static const struct table trends_table = {
 
 enum { COLUMN_WIDTH = 18 };
 
-/* Prints a figure right-aligned, or a dash when it does not exist. */
+/* Prints a figure right-aligned, or a dash when it could not be measured. */
 static void print_value(const struct measured *m, int decimals)
 {
     if (m->exists)
@@ -79,6 +79,7 @@ static void print_row(const struct backtest *b, const struct table *table, int h
     (void)putchar('\n');
 }
 
+/* Prints the title, the heads of the columns, and all lines of a table. */
 static void print_table(const struct backtest *b, const struct table *table)
 {
     if (table->title)
@@ -138,7 +139,8 @@ static void write_measured(struct jw *w, const char *name, struct measured m)
     jw_object_end(w);
 }
 
-/* Writes all figures of a horizon and a model, and the classes of its probabilities. */
+/* Writes an object with all figures of a horizon and a model, and the classes of its probabilities.
+ */
 static void write_result(struct jw *w, const struct backtest *b, int horizon,
                          enum prediction_model model)
 {
@@ -163,6 +165,7 @@ static void write_result(struct jw *w, const struct backtest *b, int horizon,
     jw_object_end(w);
 }
 
+/* Writes the member "ranking". */
 static void write_ranking(struct jw *w, const struct rank_report *ranking)
 {
     jw_object(w, "ranking");
@@ -173,6 +176,7 @@ static void write_ranking(struct jw *w, const struct rank_report *ranking)
     jw_object_end(w);
 }
 
+/* Prints one JSON object; app/ctl/backtest.c has no other output with --json. */
 bool backtest_print_json(const struct backtest_report *r, struct arena *arena)
 {
     struct rank_report ranking;

@@ -7,14 +7,15 @@
 #include "app/ctl/results_csv.h"
 #include "app/domain/backtest.h"
 
+/* What is to be shown. */
 struct backtest_report {
     struct backtest *backtest;
     const struct results *results; /* with final results of learners; NULL: they are unknown */
-    enum prediction_model model;   /* of the chart and the ranking */
-    double interval_level;
+    enum prediction_model model;   /* model of the chart and the ranking */
+    double interval_level;         /* probability of the predicted intervals */
 };
 
-/* Print the results on standard output. False when out of memory. */
+/* Print the results on standard output: as tables, or as JSON. False when out of memory. */
 bool backtest_print_text(const struct backtest_report *r, struct arena *arena);
 bool backtest_print_json(const struct backtest_report *r, struct arena *arena);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Computes what a teacher would have seen at mid-course, and compares it with the final results. */
+/* Ranks learners by what the engine would have shown a teacher at mid-course, and compares the
+ * rankings with the final results. */
 #include "app/ctl/backtest_rank.h"
 
 #include "app/domain/attention.h"
@@ -9,13 +10,14 @@ const char *const rank_by_names[RANKINGS] = {[RANK_BY_ATTENTION] = "attention",
                                              [RANK_BY_CHANGE] = "fall_in_a_week",
                                              [RANK_BY_INACTIVE] = "days_inactive"};
 
-/* The modules of the results. */
+/* A module (course) of the results. */
 struct rank_module {
     struct str name;
-    int32_t first, last; /* days of the results */
+    int32_t first, last; /* first and last day on which a learner of the module has a result */
 };
 
-/* Extends the module of a learner, or adds it to the *n modules. Returns its index. */
+/* Extends the days of the learner's module by those of the learner, or adds the module to the *n
+ * modules. Returns the index of the module. */
 static size_t rank_add_module(struct rank_module *modules, size_t *n,
                               const struct results_learner *learner)
 {
@@ -33,7 +35,8 @@ static size_t rank_add_module(struct rank_module *modules, size_t *n,
     return i;
 }
 
-/* Computes the values of a learner at the close of the day `today` from n known days. */
+/* Computes the value of a learner in each ranking at the close of the day `today`, from the n days
+ * known by then. Greater values rank first. */
 static void rank_values(enum prediction_model model, const struct daily *known, size_t n,
                         int32_t today, double ret[RANKINGS])
 {
@@ -56,7 +59,9 @@ static void rank_values(enum prediction_model model, const struct daily *known, 
     ret[RANK_BY_INACTIVE] = facts.days_inactive;
 }
 
-/* Adds a learner of a module to the rankings, unless there is no result by mid-course. */
+/* Adds a learner to each ranking, with the values at the close of the day `middle`; not if the
+ * learner has no result by then. group: index of the learner's module, within which learners are
+ * compared. */
 static void rank_add(struct ranked *rankings[RANKINGS], const struct results_learner *learner,
                      int group, int32_t middle, enum prediction_model model,
                      struct rank_report *report)

@@ -8,13 +8,15 @@
 #include "app/domain/prediction.h"
 #include "app/domain/ranking.h"
 
-/* By which the learners are ranked; what makes attention urgent ranks first. */
+/* The numbers by which learners are ranked; the learner who needs attention most ranks first. */
 enum rank_by { RANK_BY_ATTENTION, RANK_BY_PREDICTED, RANK_BY_CHANGE, RANK_BY_INACTIVE, RANKINGS };
 extern const char *const rank_by_names[RANKINGS];
 
 struct rank_report {
-    size_t learners, failed; /* with a result by mid-course; of these who failed or withdrew */
-    struct measured auc[RANKINGS]; /* ranking_auc */
+    size_t learners, failed; /* learners: number of those with a result by mid-course; failed: of
+                                these, number of those who failed or withdrew */
+    struct measured auc[RANKINGS]; /* for each ranking, the probability that a learner who failed
+                                      ranks before one who did not (ranking_auc) */
 };
 
 /* Ranks the learners at the close of the day half-way between the first and the last day of results

@@ -19,7 +19,7 @@ static const char *const batch_actions[] = {"submit", "watch", "cancel", NULL};
 static const int64_t POLL_MS = 250; /* pause between two reads of a batch's state */
 
 struct batch_settings {
-    int action;               /* enum action */
+    int action;               /* enum action: submit, watch or cancel */
     const char *id;           /* batch to watch or cancel; NULL: not given */
     struct str_list students; /* ids to submit; empty: not given */
     const char *cohort;       /* cohort to submit; NULL: not given */
@@ -54,8 +54,8 @@ static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p
 
 /* ---- watch ---- */
 
-/* Writes the words after the numbers of the progress bar: "students", with the time left when it is
- * known. The escape sequence erases what remains of a longer line. */
+/* Writes the words that follow the numbers in the progress bar: "students", with the time left when
+ * it is known. The escape sequence erases what remains of a longer line. */
 static void batch_print_time_left(char ret_text[64], const struct batch *b)
 {
     int64_t left_s;
@@ -103,9 +103,9 @@ static void batch_pause(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Reads the batch again and again until it has ended. Returns CTL_DONE when every student got a
- * result, else CTL_FAILED. The total of `previous` is -1 at first, so that the first state counts
- * as changed. */
+/* Reads the batch every POLL_MS until it has ended, and shows the progress. Returns CTL_DONE when
+ * every student got a result, else CTL_FAILED. The total of `previous` is -1 at first, so that the
+ * first state counts as changed. */
 static enum ctl_exit batch_watch(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -151,7 +151,7 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
 
 /* ---- submit ---- */
 
-/* True when an id is in the list twice. All pairs are compared; a batch has at most 1 000
+/* Returns whether an id is in the list twice. All pairs are compared; a batch has at most 1 000
  * students. */
 static bool has_duplicate(struct str_list ids)
 {
@@ -164,9 +164,9 @@ static bool has_duplicate(struct str_list ids)
     return false;
 }
 
-/* Writes the batch to Redis. Its items have only the student, without given components of the
- * score, so the worker computes from stored data. `created` is not read: a random id never exists
- * yet. False with a problem in p when Redis fails, or when out of memory. */
+/* Writes the batch to Redis. An item has only the student, not the components of the score, so the
+ * worker computes from stored data. `created` is not used: no batch has this random id yet. False
+ * with a problem in p when Redis fails, or when out of memory. */
 static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
                          struct problem *p)
 {

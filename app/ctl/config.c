@@ -12,8 +12,9 @@ struct config_settings {
     bool markdown;
 };
 
-/* Checks the catalogue as the engine does at its start. False with the error on standard error. The
- * file is not checked when it cannot be read: the configuration may be that of another machine. */
+/* Checks the catalogue of recommendations as the engine does at its start. False with the error on
+ * standard error. A file that cannot be read is not checked: the configuration may be that of
+ * another machine. */
 static bool config_check_catalogue(const struct subcommand *command, const struct config *config,
                                    struct arena *arena)
 {

@@ -15,7 +15,7 @@
 
 enum { PATHS_OF_A_ROUTE = 1 + sizeof(((struct route *)0)->aliases) / sizeof(const char *) };
 
-/* Returns the main path (i is 0) or an alias of the route; NULL: it has no such alias. */
+/* Returns the main path of the route (i is 0) or an alias; NULL: it has no such alias. */
 static const char *route_path(const struct route *route, size_t i)
 {
     return i == 0 ? route->pattern : route->aliases[i - 1];
@@ -43,6 +43,7 @@ static bool operation_has_method(const char *operation, enum http_method method)
     return false;
 }
 
+/* Prints the operation with all its methods, as YAML. */
 static void operation_print(const char *operation)
 {
     const char *separator = "";
@@ -57,6 +58,7 @@ static void operation_print(const char *operation)
     (void)puts("]\n  action: allow");
 }
 
+/* Prints an operation for each path of each route. */
 static enum ctl_exit dapr_operations_run(const struct subcommand *command, const void *settings,
                                          struct arena *arena)
 {

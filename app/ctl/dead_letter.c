@@ -23,7 +23,7 @@ enum { PAGE = 100, REASON_SHOWN = 90 };
 static const char *const dead_letter_actions[] = {"list", "show", "retry", "drop", NULL};
 
 struct dead_letter_settings {
-    int action;     /* enum action */
+    int action;     /* enum action: list, show, retry or drop */
     const char *id; /* id of a letter, or "all"; NULL: not given */
     int64_t limit;  /* greatest number of letters to process */
 };
@@ -92,7 +92,8 @@ static struct str event_traceparent(struct str event, struct arena *arena)
     return str_of(json_object_get_string(found));
 }
 
-/* Whether the letter is a learning event: neither another kind of job nor a shard's entry. */
+/* Returns whether the letter is a learning event: neither another kind of job nor a shard's entry.
+ */
 static bool dead_letter_is_event(const struct dead_letter *letter)
 {
     unsigned shard;
@@ -102,11 +103,11 @@ static bool dead_letter_is_event(const struct dead_letter *letter)
             !key_parse_hash_tag(letter->source, &shard));
 }
 
-/* Queues the command that puts the letter back. A source that is the key of a shard is its outbox
- * or its journal, which get the letter at their end. "queue:KIND" is the queue of jobs. Any other
- * source means a learning event: the job has the letter's id alone, because a queue is not searched
- * by an erasure, and the worker removes the letter when the event is counted. A failure to queue is
- * found by dead_letter_write. */
+/* Queues the command that puts the letter back to its source. The key of a shard's outbox or
+ * journal: the letter is appended there. "queue:KIND": a job is added to the queue. Any other
+ * source means a learning event: the job has only the letter's id, because an erasure does not
+ * search the queue, and the worker removes the letter when the event is counted. A failure to queue
+ * is found by dead_letter_write. */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
@@ -129,8 +130,8 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
     }
 }
 
-/* Sends commands that write. False with a problem in p when Redis cannot be reached, or refuses a
- * command; the problem then has Redis' error text. */
+/* Sends commands that write and checks their replies. False with a problem in p when Redis cannot
+ * be reached, or refuses a command; the problem then has Redis' error text. */
 static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -143,8 +144,8 @@ static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeli
     return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
 }
 
-/* Removes the letter from Redis. *ret_existed: false when an erasure has removed it before. False
- * with a problem in p when Redis fails. */
+/* Removes the letter from Redis. *ret_existed: false when it was not there any more, because an
+ * erasure had removed it. Returns false with a problem in p when Redis fails. */
 static bool dead_letter_remove(struct dead_letter_run *r, const struct dead_letter *letter,
                                bool *ret_existed, struct problem *p)
 {
@@ -172,8 +173,10 @@ static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter
     return true;
 }
 
-/* Removes a letter that was written to its source. If an erasure has removed the letter in the
- * meantime, it may have searched the source before: the entry is taken back. */
+/* Ends a retry, when the letter was written to its source by the command `written`: removes the
+ * letter, except a learning event, whose letter the worker removes. If the letter no longer exists,
+ * an erasure has removed it and may have searched the source before the write, so the new entry is
+ * deleted again. False with a problem in p when Redis fails. */
 static bool dead_letter_move(struct dead_letter_run *r, const struct dead_letter *letter,
                              const struct command *written, struct problem *p)
 {
@@ -256,9 +259,9 @@ static bool dead_letter_process(struct dead_letter_run *r, const struct dead_let
 
 /* ---- all of them ---- */
 
-/* Sets *ret_ms to the time of the newest letter; INT64_MIN when there are none. A run processes no
- * later letters: a retried letter may fail again at once and become a new letter, and the run would
- * never end. False with a problem in p when Redis fails. */
+/* Sets *ret_ms to the time of the newest letter, the last one that this run processes; INT64_MIN
+ * when there are none. A retried letter may fail again at once and become a new letter: without
+ * this limit the run would never end. False with a problem in p when Redis fails. */
 static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
@@ -303,8 +306,8 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* Processes the letter with the id of the command line. The read from that id on returns the next
- * letter when there is no such letter, so the id of the letter read is compared. */
+/* Processes the letter with the id of the command line. Redis returns the first letter from that id
+ * on, which is another one if there is none with this id. */
 static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};

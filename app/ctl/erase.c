@@ -86,7 +86,8 @@ static enum ctl_exit erase_student(struct erase_run *r, struct str student, bool
 
 /* ---- --replay ---- */
 
-/* Erases the student if the list has him or her, and this run has not done so yet. */
+/* Erases the student if the list of erasures has the hash of the id, unless this run has done so
+ * already. */
 static enum ctl_exit replay_student(struct erase_run *r, struct str student)
 {
     char hash[LOG_HASH_SIZE];
@@ -101,8 +102,9 @@ static enum ctl_exit replay_student(struct erase_run *r, struct str student)
     return erase_student(r, student, /* print_counts */ false);
 }
 
-/* Gets the student that an element of a page names: a key of a student (a tombstone names one who
- * is erased already), or a member "NAME ID" of the index of dead letters. */
+/* Gets the student from an element of a page: a key of a student, or a member "NAME ID" of the
+ * index of dead letters. False if the element names no student to erase: a tombstone is the key of
+ * a student who is erased already. */
 static bool replay_parse(struct str element, struct arena *arena, struct str *ret_student)
 {
     enum student_key kind;
@@ -113,7 +115,8 @@ static bool replay_parse(struct str element, struct arena *arena, struct str *re
     return id_valid(*ret_student);
 }
 
-/* Queues the read of a page: of all keys of students, or of the index of dead letters. */
+/* Queues the command that reads a page: of the index of dead letters if `letters`, else of all keys
+ * of students. cursor: where the page begins; "0" for the first. */
 static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, struct str cursor)
 {
     if (letters)
@@ -125,7 +128,8 @@ static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, 
                                        STR("COUNT"), STR("1000")});
 }
 
-/* Reads all pages of one place, and erases the students in it that are in the list. */
+/* Reads all pages of one place (see replay_cmd_page), and erases the students in it that are in the
+ * list. */
 static enum ctl_exit replay_place(struct erase_run *r, bool letters)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
@@ -159,8 +163,9 @@ static enum ctl_exit replay_place(struct erase_run *r, bool letters)
     return status;
 }
 
-/* Reads the list and goes through the store. A hash that was made with another key cannot be
- * compared, so such lines are an error: the erasures would silently be left out. */
+/* Reads the list of erasures and erases its students wherever the store has them. A hash that was
+ * made with another key cannot be compared; such lines are an error, because their erasures are
+ * left out. */
 static enum ctl_exit erase_replay(struct erase_run *r)
 {
     const struct erase_settings *s = r->settings;
@@ -195,7 +200,7 @@ static enum ctl_exit erase_replay(struct erase_run *r)
 
 /* ---- the command ---- */
 
-/* Returns what is wrong with the operands and options; NULL: nothing. */
+/* Returns what is wrong with the operands and options; NULL when they are allowed. */
 static const char *erase_usage_error(const struct erase_settings *s)
 {
     int64_t ms;
@@ -212,8 +217,7 @@ static const char *erase_usage_error(const struct erase_settings *s)
                : "--since is required with --replay: the time of the back-up, in RFC 3339";
 }
 
-/* Opens the engine and runs the command. All functions that release accept what was never opened.
- */
+/* Opens the engine and runs the command. The functions at the end accept what was never opened. */
 static enum ctl_exit erase_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

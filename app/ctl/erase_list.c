@@ -20,8 +20,8 @@ static const char *list_after(const char *line, const char *mark)
     return found ? found + strlen(mark) : NULL;
 }
 
-/* Copies n lower-case hexadecimal digits and a NUL. False: the text begins with fewer, or goes on
- * with another one. */
+/* Copies the n lower-case hexadecimal digits with which the text begins, and a NUL. False if there
+ * are fewer or more of them; text may be NULL. */
 static bool list_copy_digits(const char *text, size_t n, char *ret)
 {
     if (!text || strspn(text, "0123456789abcdef") != n)
@@ -31,7 +31,8 @@ static bool list_copy_digits(const char *text, size_t n, char *ret)
     return true;
 }
 
-/* True if the line's first time is before since_ms. */
+/* Returns whether the first time in the line is before since_ms. A time is found by its T, which
+ * follows the 10 characters of the date. */
 static bool list_is_before(const char *line, int64_t since_ms)
 {
     int64_t ms;
@@ -43,7 +44,8 @@ static bool list_is_before(const char *line, int64_t since_ms)
     return false;
 }
 
-/* Parses a line. False: it is about no erasure, or about one before since_ms. */
+/* Parses a line. False: it is about no erasure, about one before since_ms, or its hash was made
+ * with another key, which is counted in the list. */
 static bool list_parse(struct erase_list *list, const char *line, int64_t since_ms,
                        const char *key_id, struct erased *ret)
 {
@@ -78,12 +80,13 @@ static bool list_add(struct erase_list *list, const struct erased *erased)
     return true;
 }
 
+/* Compares two students by hash, for qsort and bsearch. */
 static int list_compare(const void *a, const void *b)
 {
     return strcmp(((const struct erased *)a)->hash, ((const struct erased *)b)->hash);
 }
 
-/* Sorts, and keeps each student once. */
+/* Sorts the list by hash, and keeps each student once. */
 static void list_sort(struct erase_list *list)
 {
     size_t n = 0;

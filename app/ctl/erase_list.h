@@ -10,9 +10,10 @@
 
 #include "app/obs/log.h"
 
+/* A student in the list. */
 struct erased {
     char hash[LOG_HASH_SIZE];
-    bool done; /* the student was found and erased again */
+    bool done; /* true: the student was found and erased again */
 };
 
 struct erase_list {
@@ -26,8 +27,10 @@ struct erase_list {
  * erase_key_id returns it. False with errno; erase_list_release is then still due. */
 bool erase_list_load(struct erase_list *list, const char *path, int64_t since_ms,
                      const char *key_id);
+
+/* Frees the list, which is then empty. */
 void erase_list_release(struct erase_list *list);
-/* Finds a student by the hash; NULL: not in the list. */
+/* Returns the student with this hash; NULL: not in the list. */
 struct erased *erase_list_find(const struct erase_list *list, const char *hash);
 
 #endif

@@ -18,7 +18,7 @@ enum { BODY_MAX = 65536, STATE_WIDTH = 8, NAME_WIDTH = 12 };
 struct health_settings {
     const char *url;
     const char *source; /* own address to connect from; NULL: the kernel chooses */
-    bool ready;         /* true: request /ready too */
+    bool ready;         /* true: request /ready as well */
     int64_t timeout_s;
 };
 
@@ -31,6 +31,7 @@ struct check {
 static const struct check health_check = {"health", "healthy"};
 static const struct check ready_check = {"ready", "ready"};
 
+/* The response to a request, or why there is none. */
 struct response {
     CURLcode failure; /* CURLE_OK when a response has arrived */
     long http_status;
@@ -38,8 +39,8 @@ struct response {
     struct buf body;
 };
 
-/* Appends a piece of the response's body to *body; libcurl calls it for each piece of size * count
- * bytes. Returning 0, when the body is too long or memory is exhausted, makes libcurl end the
+/* Called by libcurl with each piece, of size * count bytes, of the response's body: appends it to
+ * *body. Returning 0, when the body is too long or memory is exhausted, makes libcurl end the
  * transfer. */
 static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
 {
@@ -89,8 +90,8 @@ static void health_print_state(enum colour colour, const char *state, const char
     (void)printf("%-*s ", NAME_WIDTH, name);
 }
 
-/* Returns the text of an object's member; "" when there is none, or when it is not printable ASCII
- * throughout, because control characters from a server must not reach the terminal. */
+/* Returns the text of an object's member; "" when there is no such text, or when a character is not
+ * printable ASCII, because control characters from a server must not reach the terminal. */
 static const char *printable_member(struct json_object *object, const char *name)
 {
     struct json_object *member = NULL;

@@ -7,7 +7,8 @@
 
 enum { CHUNK = 200 }; /* students in one round trip */
 
-/* The problem is PROBLEM_NOT_FOUND when Redis replied but has no such cohort. */
+/* Reads the record of the cohort. The problem is PROBLEM_NOT_FOUND when Redis replied but has no
+ * such cohort. */
 bool cohort_load(struct engine *engine, struct arena *arena, const char *id, struct cohort *ret,
                  struct problem *p)
 {

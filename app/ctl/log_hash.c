@@ -9,8 +9,8 @@ struct log_hash_settings {
     const char *id;
 };
 
-/* Without a configured key each process hashes with a random key, and the hash printed here would
- * not be in any log. */
+/* Prints the hash. Without a configured key each process hashes with a random key, and the hash
+ * would not be in any log. */
 static enum ctl_exit log_hash_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {

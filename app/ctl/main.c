@@ -127,9 +127,9 @@ static int ctl_exit_status(enum ctl_exit status)
     return status == CTL_DONE ? (int)CTL_FAILED : (int)status;
 }
 
-/* --help and --version are options of mastery-ctl itself only as the first argument; anything else
- * there is the name of a subcommand, to which all further arguments belong. A wrong option such as
- * --foo is so reported as an unknown command. */
+/* Runs the subcommand that the first argument names, with all further arguments; only as the first
+ * argument --help and --version are options of mastery-ctl itself. A wrong option such as --foo is
+ * so reported as an unknown command. */
 int main(int argc, char **argv)
 {
     process_disable_dumps(); /* the environment has the engine's secrets */

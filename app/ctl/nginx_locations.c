@@ -128,7 +128,7 @@ static struct claims claims_cut_path(struct claims *rest)
     return path;
 }
 
-/* Removes the routes that only the sidecar's server has. */
+/* Removes the claims of the routes that only the sidecar's server has. */
 static void claims_drop_sidecar(struct claims *claims)
 {
     size_t kept = 0;
@@ -139,7 +139,7 @@ static void claims_drop_sidecar(struct claims *claims)
     claims->n = kept;
 }
 
-/* True when all methods of the path have the same bucket; the path then needs no map. */
+/* Returns whether all methods of the path have the same bucket; the path then needs no map. */
 static bool path_has_one_bucket(struct claims path)
 {
     for (size_t i = 1; i < path.n; i++)
@@ -286,8 +286,8 @@ static void print_match(FILE *out, const char *pattern)
     }
 }
 
-/* True when an earlier claim of the path has the same limit as the claim at `index`; the limit's
- * file is then included already. */
+/* Returns whether an earlier claim of the path has the same limit as the claim at `index`; the
+ * limit's file is then included already. */
 static bool limit_is_repeated(struct claims path, size_t index)
 {
     for (size_t i = 0; i < index; i++)
@@ -323,10 +323,10 @@ static void print_bucket(FILE *out, struct claims path)
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
-/* Prints the location block of one path. The body size and the list of allowed networks are those
- * of the path when any of its methods has the flag. Exemption from rate limits needs the flag of
- * all methods, and a request with dapr-api-token, which the engine compares with the sidecar's
- * (pipeline/authenticate.c). */
+/* Prints the location block of one path. A path gets the settings for big bodies, deliveries,
+ * networks or static pages if any of its methods has the flag. Only if all its methods have the
+ * flag, requests with dapr-api-token are exempt from rate limits; the engine compares that token
+ * with the sidecar's (pipeline/authenticate.c). */
 static void print_location(FILE *out, struct claims path, enum nginx_section section)
 {
     unsigned any_flags = 0, all_flags = ~0U;
@@ -368,9 +368,9 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_section se
                       others[i], server, OTHER_PER_MINUTE);
 }
 
-/* The maps are made of all claims, because both servers use the same maps; only the locations of
- * the public server leave the sidecar's routes out. A failure to write is found at the end, by
- * ferror. */
+/* Collects the claims and prints the section. The maps are made of all claims, because both servers
+ * use the same maps; only the locations of the public server leave the sidecar's routes out. A
+ * failure to write is found at the end, by ferror. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
                           enum nginx_section section)
 {

@@ -37,13 +37,14 @@ __attribute__((format(printf, 2, 3))) static bool option_error(struct reader *r,
     return false;
 }
 
+/* Returns whether the row is for an argument without dashes. */
 static bool is_operand(const struct option_rule *rule)
 {
     return rule->type == OPTION_OPERAND;
 }
 
-/* The dashes before the label of an option; an operand has none. Prefix and label together show an
- * option as a user writes it: --name, or FILE for an operand. */
+/* Returns the dashes before the label of an option; an operand has none. Prefix and label together
+ * show an option as a user writes it: --name, or FILE for an operand. */
 static const char *option_prefix(const struct option_rule *rule)
 {
     return is_operand(rule) ? "" : "--";
@@ -121,8 +122,8 @@ static bool option_parse_share(struct reader *r, const struct option_rule *rule,
     return true;
 }
 
-/* True when the id is valid; else false with the error text written. The error has room for the
- * beginning of a long id only. */
+/* Returns whether the id is valid; if not, writes the error text, which has room for the beginning
+ * of a long id only. */
 static bool check_id(struct reader *r, const struct option_rule *rule, struct str id)
 {
     enum { SHOWN_MAX = 40 };
@@ -189,7 +190,7 @@ static bool option_parse_value(struct reader *r, const struct option_rule *rule,
     return false;
 }
 
-/* True when the option was given before. Always false for a list, which may be repeated. */
+/* Returns whether the option was given before; always false for a list, which may be repeated. */
 static bool option_is_set(const struct reader *r, const struct option_rule *rule)
 {
     return rule->type != OPTION_IDS && rule->type != OPTION_TEXTS &&
@@ -238,7 +239,7 @@ static bool option_parse_operand(struct reader *r, const char *arg)
     return option_error(r, "unexpected argument \"%s\"", arg);
 }
 
-/* False, with the error text written, when a required option was not given. */
+/* Checks that each required option was given. False with the error text written. */
 static bool check_required(struct reader *r)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
@@ -248,8 +249,8 @@ static bool check_required(struct reader *r)
     return true;
 }
 
-/* A single "-" is an operand (standard input). After "--" all arguments are operands. One dash
- * before a name is an error, because no option has a short name. */
+/* Goes through the arguments. A single "-" is an operand (standard input). After "--" all arguments
+ * are operands. One dash before a name is an error, because no option has a short name. */
 enum options_result options_parse(const struct option_rule *rules, int count, char *const *argv,
                                   struct arena *arena, void *settings, char ret_error[200])
 {
@@ -278,8 +279,8 @@ enum options_result options_parse(const struct option_rule *rules, int count, ch
 
 /* ---- help ---- */
 
-/* Options that are not required are not listed here; "[OPTION]..." is there for all of them. An
- * operand that is not required has brackets. rules may be NULL. */
+/* Prints operands and required options by name; "[OPTION]..." is there for all others. An operand
+ * that is not required has brackets. rules may be NULL. */
 void options_print_usage(const struct option_rule *rules, FILE *out)
 {
     (void)fputs(" [OPTION]...", out);

@@ -23,6 +23,7 @@ enum option_type {
                        the first operand is for the first such row, the next for the next */
 };
 
+/* A row of the table; a row of zeros ends it. */
 struct option_rule {
     const char *name;       /* without the dashes; not shown for an operand, but not NULL */
     const char *value_name; /* placeholder for the value in the help: FILE, N */

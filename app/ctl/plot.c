@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* True when s ends with `end` and has at least one byte before it. */
+/* Returns whether the path s ends with `end` and has at least one byte before it. */
 static bool path_has_suffix(struct str s, struct str end)
 {
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);

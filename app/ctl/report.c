@@ -85,9 +85,10 @@ static void group_add_day(struct group *g, int d, const struct daily *day)
     }
 }
 
-/* Adds one student's history to the group. On a day without a score the student counts with the
- * latest score before it, so that an idle student stays in the mean. Days before the first score
- * are not counted. `at` is the number of the history's days that are not after day d. */
+/* Called by histories_read with one student's history: adds it to the group (context). On a day
+ * without a score the student counts with the latest score before it, so that an idle student stays
+ * in the mean. Days before the first score are not counted. `at` is the number of the history's
+ * days up to day d. */
 static void group_add_student(void *context, const struct history *h)
 {
     struct group *g = context;
@@ -132,8 +133,8 @@ static void group_compute_means(struct report_run *r, struct group *g)
     }
 }
 
-/* Returns an empty group with room for the scores of so many students on each day; NULL when memory
- * is exhausted. */
+/* Returns an empty group with room for the scores of `students` students on each day; NULL when
+ * memory is exhausted. */
 static struct group *group_new(struct report_run *r, size_t students)
 {
     struct group *g = arena_zalloc(r->arena, sizeof(*g));
@@ -176,8 +177,8 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
 
 /* ---- prediction and summary ---- */
 
-/* Predicts the scores of the next days from the history that is drawn, for a cohort from its
- * means. */
+/* Predicts the scores of the next days from the history that is drawn, which has the means of a
+ * cohort. *ret: the model that was fitted to it. */
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
     const struct config *config = &r->engine.config;

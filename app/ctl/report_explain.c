@@ -9,7 +9,7 @@
 #include "app/ctl/subcommand.h"
 #include "app/ingest/stored_event.h"
 
-/* The pipeline begins in `arena` and goes on in memory of explain_step. */
+/* Runs explain_step, which makes the explanation, until it needs no more replies. */
 bool report_explain(struct engine *engine, struct arena *arena, const char *student,
                     struct explanation *ret, struct problem *p)
 {
@@ -31,8 +31,8 @@ bool report_explain(struct engine *engine, struct arena *arena, const char *stud
     return p->code == PROBLEM_NONE;
 }
 
-/* Prints "quiz 0.64 * 0.75 = 0.48; of it 80 % quiz.completed of 2026-01-31 with 0.60". A component
- * without evidence contributes nothing and is left out. */
+/* Prints the line of one component, such as "quiz 0.64 * 0.75 = 0.48; of it 80 % quiz.completed of
+ * 2026-01-31 with 0.60". A component without evidence contributes nothing and is left out. */
 static void report_print_component(enum component component, const struct explained_component *c)
 {
     const struct explained_observation *largest = &c->observations[0];

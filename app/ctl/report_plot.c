@@ -9,7 +9,7 @@
 #include "app/base/clock.h"
 #include "app/ctl/plot.h"
 
-enum { HEIGHT = 760 }; /* of the chart, in pixels */
+enum { HEIGHT = 760 }; /* height of the chart, in pixels */
 
 /* Colours for colour-blind readers: Paul Tol's "bright" scheme. */
 static const char score_colour[] = "#4477aa", spread_colour[] = "#888888";
@@ -140,7 +140,7 @@ static void plot_scores(FILE *out, const struct report *r)
                   score_colour, score_colour, line);
 }
 
-/* True when at least one day of the history has the component. */
+/* Returns whether at least one day of the history has the component. */
 static bool component_is_known(const struct report *r, int component)
 {
     for (size_t i = 0; i < r->history.n; i++) {

@@ -11,6 +11,7 @@
 
 enum { REPORT_AHEAD_MAX = 30 }; /* greatest number of days to predict */
 
+/* What the chart shows. */
 struct report {
     const char *title;
     struct history history; /* daily scores of a student, or daily means of a cohort */

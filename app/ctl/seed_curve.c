@@ -21,8 +21,8 @@ static bool curve_error(char ret_error[200], const char *why)
     return false;
 }
 
-/* Fills in the ids of the plan's students: the named ones, then PREFIX1, PREFIX2, ... False with
- * the reason in ret_error. */
+/* Sets the ids of the plan's students: the named ones, then PREFIX1, PREFIX2, ... False with the
+ * reason in ret_error. */
 static bool curve_name_students(const struct seed_curve *curve, struct arena *arena,
                                 struct seed_plan *plan, char ret_error[200])
 {
@@ -84,8 +84,8 @@ static double curve_round(double value)
     return round(value * 1000) / 1000;
 }
 
-/* Fills in the days of one student. A value is the point on the straight line plus noise, clamped
- * to [0, 1] and rounded to three decimals. */
+/* Sets the days of one student, the last one being today. A value is the point on the straight line
+ * plus noise, clamped to [0, 1] and rounded to three decimals. */
 static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
                             struct seed_day *days)
 {
@@ -102,9 +102,9 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
     }
 }
 
-/* All students' days are in one array; `day` points to the first day of student i. When out
- * of memory gsl_rng_alloc ends the program, as GSL's error handler is only switched off by
- * engine_open, which is called later. */
+/* Makes the students, then the days of each. The days of all students are in one array; `day`
+ * points to the first day of student i. When out of memory gsl_rng_alloc ends the program, because
+ * GSL's error handler is switched off only later, by engine_open. */
 bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena *arena,
                      struct seed_plan *ret, char ret_error[200])
 {

@@ -33,7 +33,8 @@ enum ctl_exit subcommand_check_url(const struct subcommand *command, const char 
     return subcommand_usage_error(command, "--url must begin with http:// or https://");
 }
 
-/* The problem suggests a retry after 1 second, which matters only for HTTP responses. */
+/* Waits for the replies. On failure the problem suggests a retry after 1 second, which matters only
+ * for HTTP responses. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p)
 {
     if (store_wait(engine->store, pipeline))
@@ -42,8 +43,9 @@ bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, str
     return false;
 }
 
-/* Any command makes the store connect, and the handshake of a connection measures the clock. The
- * reply is ignored: if there is none, the next command finds Redis away as well. */
+/* Sends a PING if the difference to Redis' clock is not known yet: any command makes the store
+ * connect, and it measures the clock when it connects. The reply is ignored: if there is none, the
+ * next command finds Redis away as well. */
 int64_t subcommand_now_ms(struct engine *engine)
 {
     int64_t unused_ms;
@@ -70,7 +72,7 @@ enum ctl_exit subcommand_fail(const struct subcommand *command, const struct eng
     return CTL_FAILED;
 }
 
-/* getenv with the type that config_load requires. */
+/* Returns getenv(name); config_load requires this type. */
 static const char *from_environment(const char *name)
 {
     return getenv(name);

@@ -60,8 +60,9 @@ enum ctl_exit subcommand_check_url(const struct subcommand *command, const char 
 /* Sends the pipeline's commands and waits for their replies. False with a problem in p when Redis
  * cannot be reached. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p);
-/* The time by Redis' clock (store_now_ms), for times that a command stores. Connects to Redis to
- * measure it, unless it is connected; by this machine's clock when Redis cannot be reached. */
+/* Returns the time by Redis' clock (store_now_ms), for times that a command stores. Connects to
+ * Redis to measure it, unless it is connected; the time by this machine's clock when Redis cannot
+ * be reached. */
 int64_t subcommand_now_ms(struct engine *engine);
 /* Prints the problem on standard error. Returns CTL_UNAVAILABLE when the problem is that Redis
  * cannot be reached, else CTL_FAILED. */

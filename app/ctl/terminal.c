@@ -11,8 +11,8 @@
 
 enum { BAR_WIDTH = 40 }; /* characters of the progress bar */
 
-/* True when standard output is a terminal and the user has not refused colours. The variable
- * NO_COLOR refuses them only when it is not empty (no-color.org). */
+/* Returns whether to print colours: standard output is a terminal and the user has not refused
+ * colours. The variable NO_COLOR refuses them only when it is not empty (no-color.org). */
 static bool has_colours(void)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -54,8 +54,8 @@ void progress_draw(size_t done, size_t total, const char *what)
                       BAR_WIDTH - filled, empty, percent, done, total, what);
 }
 
-/* `before` is the percentage of the previous call; SIZE_MAX, no percentage, when this is the
- * first. */
+/* `before` is the percentage of the previous call; SIZE_MAX, which is no percentage, for the first
+ * call. */
 void progress_update(size_t done, size_t total, const char *what)
 {
     size_t percent = total > 0 ? done * 100 / total : 100;

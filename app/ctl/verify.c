@@ -17,8 +17,8 @@ struct verify_settings {
     bool json;
 };
 
-/* Executes the script; returns only when that fails, with errno. report is NULL without --report:
- * execl takes the first NULL for the end of the arguments. */
+/* Executes the script; returns only when that fails, with errno. report: the option --report=FILE,
+ * or NULL, which execl takes for the end of the arguments. */
 static void verify_exec(const struct verify_settings *s, const char *report)
 {
     if (s->json)
@@ -27,8 +27,8 @@ static void verify_exec(const struct verify_settings *s, const char *report)
         (void)execl(s->script, s->script, s->url, report, NULL);
 }
 
-/* Replaces this process by the script, so it returns only on failure, always CTL_FAILED; otherwise
- * the exit status is the script's. */
+/* Makes the arguments of the script and executes it. Returns only on failure, always CTL_FAILED;
+ * otherwise the exit status is the script's. */
 static enum ctl_exit verify_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

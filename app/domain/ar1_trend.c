@@ -29,8 +29,8 @@ static double rho_prior(size_t i)
 const double ar1_trend_slope_sds[AR1_TREND_SLOPE_SDS] = {.0005, .005};
 const double ar1_trend_slope_sd_priors[AR1_TREND_SLOPE_SDS] = {.9, .1};
 
-/* Lower limit of the residual variance, so that scores exactly on a line have a finite likelihood.
- */
+/* Lower limit of the residual variance: scores exactly on a line have variance 0, and would have an
+ * infinite likelihood. */
 static const double variance_min = 1e-8;
 
 /* Sums over all days of products of scaled innovations. p is the innovation of the constant 1, q
@@ -73,11 +73,11 @@ static struct sums sums_of(const double *x, const double *y, size_t n, double rh
 
 /* The line that minimises the squared innovations for one rho. */
 struct solution {
-    double level, slope; /* value of the line on the last day; its change a day */
+    double level, slope; /* level: value of the line on the last day; slope: its change a day */
     double squares;      /* sum of the squared innovations of the residuals, plus the penalty of
                           * the prior of the slope */
-    double determinant;  /* of the 2x2 matrix of the normal equations */
-    double inverse[3];   /* of that symmetric matrix: elements [0][0], [0][1], [1][1] */
+    double determinant;  /* determinant of the 2x2 matrix of the normal equations */
+    double inverse[3];   /* inverse of that symmetric matrix: elements [0][0], [0][1], [1][1] */
 };
 
 /* Solves the normal equations for level and slope. prior: the precision (1 / variance) that the
@@ -94,10 +94,11 @@ static struct solution ar1_solve(const struct sums *s, double prior)
     return r;
 }
 
-/* Fits the line to the sums for `rho`, with the standard deviation slope_sd of the slope, into
- * m->v[i], all but its weight. Returns the log marginal likelihood, up to a constant that is the
- * same for every fit. The equations are solved twice: without a prior, only to get the variance
- * that scales the prior of the slope, and with that prior. */
+/* Fits the line for one rho and one prior of the slope (normal, with mean 0 and standard deviation
+ * slope_sd), and stores it in m->v[i], all but its weight. sums: those for rho; last_y: the last
+ * score. Returns the log marginal likelihood, up to a constant that is the same for every fit. The
+ * equations are solved twice: first without a prior, to get the variance that scales the prior,
+ * then with it. */
 static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
                            double slope_sd, double last_y)
 {

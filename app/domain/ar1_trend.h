@@ -23,7 +23,7 @@ enum {
     AR1_TREND_SLOPE_SDS = 2, /* number of prior standard deviations of the slope */
     AR1_TREND_FITS = AR1_TREND_RHOS * AR1_TREND_SLOPE_SDS
 };
-/* The deviations, in score a day, and their prior probabilities. */
+/* The prior standard deviations of the slope, in score a day, and the prior probability of each. */
 extern const double ar1_trend_slope_sds[AR1_TREND_SLOPE_SDS];
 extern const double ar1_trend_slope_sd_priors[AR1_TREND_SLOPE_SDS];
 

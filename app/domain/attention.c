@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The weights were chosen on public records of 600 learners: at mid-course they
- * order those who failed before those who passed as well as any other weights that were tried
- * (docs/mastery-model.md, Attention). */
+/* Computes the need for attention. The weights of its terms were chosen on public records of 600
+ * learners: at mid-course they order those who failed before those who passed as well as any other
+ * weights that were tried (docs/mastery-model.md, Attention). */
 #include "app/domain/attention.h"
 
 #include <math.h>
@@ -28,12 +28,12 @@ double attention_need(const struct attention_facts *facts)
                           inactive_weight * inactive);
 }
 
-/* A reason: which values are one, and the text on either side of the value. */
+/* A rule for one reason: which values make the reason apply, and its text around the value. */
 struct attention_rule {
-    bool below;   /* the reason applies below the limit; false: from the limit on */
-    double limit; /* in units of the value */
-    int decimals; /* of the value in the text */
-    const char *before, *after;
+    bool below;                 /* the reason applies below the limit; false: from the limit on */
+    double limit;               /* limit of the value, in its own unit */
+    int decimals;               /* decimals with which the text shows the value */
+    const char *before, *after; /* text before and after the value */
 };
 
 static const struct attention_rule attention_rules[ATTENTION_REASONS] = {
@@ -43,8 +43,8 @@ static const struct attention_rule attention_rules[ATTENTION_REASONS] = {
     [ATTENTION_INACTIVE] = {false, ATTENTION_DAYS, 0, "has not been active for ", " days"},
 };
 
-/* Returns the value to print. One that must be below the limit is rounded down, so that 0.4999 is
- * not said to be "0.50, below 0.5". */
+/* Returns the value to print in the text. A value that is below the limit is rounded down, so that
+ * 0.4999 is not printed as "0.50, below 0.5". */
 static double attention_shown(const struct attention_rule *rule, double value)
 {
     double scale = pow(10, rule->decimals);

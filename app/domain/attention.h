@@ -13,10 +13,10 @@ enum { ATTENTION_DAYS = 7 }; /* a week: how far the change looks back and the pr
 
 /* What is known of one student. */
 struct attention_facts {
-    double predicted_score; /* in ATTENTION_DAYS days, in [0,1] */
+    double predicted_score; /* score predicted for ATTENTION_DAYS days later, in [0,1] */
     bool has_change;        /* false: the student has no score before the present one */
-    double change;          /* of the score in the last ATTENTION_DAYS days; only with has_change */
-    int days_inactive;      /* whole UTC days since the last activity, >= 0; 0: active today */
+    double change; /* change of the score in the last ATTENTION_DAYS days; 0 without has_change */
+    int days_inactive; /* whole UTC days since the last activity, >= 0; 0: active today */
 };
 
 /* Returns the need for attention, >= 0, in units of score, rounded to 12 decimals: what the

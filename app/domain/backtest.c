@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replays histories of learners. The errors are sums, of each learner first; then those of the
- * learner are added to the total and, with random weights, to the resamples of the bootstrap. */
+/* Replays histories of learners and sums up the errors of predictions. Sums are made of one learner
+ * at a time; those of a complete learner are added to the total and, with random weights, to the
+ * resamples of the bootstrap. */
 #include "app/domain/backtest.h"
 
 #include <math.h>
@@ -28,23 +29,24 @@ const char *const backtest_figure_names[BACKTEST_FIGURES] = {
 
 /* The sums over predictions, from which the figures are computed. */
 enum backtest_sum {
-    SUM_N,
-    SUM_ABSOLUTE,      /* of |predicted - true score| */
-    SUM_SQUARED,       /* of its square */
-    SUM_ABSOLUTE_LAST, /* of |last - true score| */
-    SUM_COVERED,
-    SUM_WIDTH,
-    SUM_BRIER,
-    SUM_ROSE,
-    SUM_FELL,
-    SUM_IMPROVING,
-    SUM_IMPROVING_ROSE,
-    SUM_DECLINING,
-    SUM_DECLINING_FELL,
+
+    SUM_N,              /* number of predictions */
+    SUM_ABSOLUTE,       /* sum of |predicted - true score| */
+    SUM_SQUARED,        /* sum of (predicted - true score)^2 */
+    SUM_ABSOLUTE_LAST,  /* sum of |score on the day of the prediction - true score| */
+    SUM_COVERED,        /* predictions whose interval contains the true score */
+    SUM_WIDTH,          /* sum of the widths of the intervals */
+    SUM_BRIER,          /* see FIGURE_BRIER */
+    SUM_ROSE,           /* predictions after which the score rose */
+    SUM_FELL,           /* predictions after which the score fell */
+    SUM_IMPROVING,      /* predictions with the trend "improving" */
+    SUM_IMPROVING_ROSE, /* "improving" predictions after which the score rose */
+    SUM_DECLINING,      /* predictions with the trend "declining" */
+    SUM_DECLINING_FELL, /* "declining" predictions after which the score fell */
     SUMS
 };
 
-/* How a figure is computed from the sums: share of numerator in denominator. */
+/* How a figure is computed from the sums: the numerator divided by the denominator. */
 static const struct {
     enum backtest_sum numerator, denominator;
 } figures[BACKTEST_FIGURES] = {
@@ -66,7 +68,7 @@ struct backtest_sums {
     double v[BACKTEST_HORIZONS][PREDICTION_MODELS][SUMS];
 };
 
-/* Counts for the pictures. */
+/* Counts of predictions for two pictures: of probabilities (bins) and of scores (cells). */
 struct backtest_picture {
     struct backtest_bin bins[BACKTEST_BINS];
     uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* by predicted, then by true score */
@@ -76,8 +78,9 @@ struct backtest {
     double interval_level;
     size_t learners;
     struct bootstrap *bootstrap;
-    struct backtest_sums learner; /* of the learner whose history is being added */
-    struct backtest_sums total;
+    struct backtest_sums learner; /* sums of the learner whose history is being added */
+
+    struct backtest_sums total; /* sums of all complete learners */
     struct backtest_sums resamples[BOOTSTRAP_RESAMPLES];
     struct backtest_picture pictures[BACKTEST_HORIZONS][PREDICTION_MODELS];
 };
@@ -106,7 +109,8 @@ void backtest_free(struct backtest *b)
 
 /* ---- adding ---- */
 
-/* Returns the class, of `classes` equal ones that divide [0,1], that a value belongs to. */
+/* Returns the index of the class that a value in [0,1] belongs to, when [0,1] is divided into
+ * `classes` equal parts. */
 static int backtest_class(double value, int classes)
 {
     int class = (int)(value * classes);
@@ -114,7 +118,8 @@ static int backtest_class(double value, int classes)
     return class < classes ? class : classes - 1;
 }
 
-/* Adds the outcome of one prediction to the counts of the pictures. */
+/* Adds one prediction to the counts of the pictures. predicted: its score; below: its probability
+ * of a score below PREDICTION_INTERVENTION_BELOW; truth: the true score. */
 static void backtest_picture_add(struct backtest_picture *picture, double predicted, double below,
                                  double truth)
 {
@@ -158,7 +163,9 @@ static void backtest_judge(struct backtest *b, int horizon, const struct forecas
     backtest_picture_add(&b->pictures[horizon][f->model], p.score, below, truth);
 }
 
-/* Makes and judges the predictions of one day, from the first known_n of n days. */
+/* Makes the predictions of day `today` from the first known_n of n days, and compares each with the
+ * score that came true. Skipped: horizons after `end`, the last day of the records, and those
+ * before which nothing happened after today. */
 static void backtest_add_day(struct backtest *b, const struct daily *days, size_t known_n, size_t n,
                              int32_t today, int32_t end)
 {
@@ -191,7 +198,8 @@ static void backtest_sums_add(struct backtest_sums *to, const struct backtest_su
         out[i] += weight * in[i];
 }
 
-/* Adds the sums of the learner to the total and to the resamples, unless nothing was judged. */
+/* Called after all days of a learner: adds the learner's sums to the total and to the resamples,
+ * unless no prediction could be compared. */
 static void backtest_close_learner(struct backtest *b)
 {
     double n = 0;
@@ -236,7 +244,7 @@ size_t backtest_predictions(const struct backtest *b, int horizon)
     return (size_t)b->total.v[horizon][0][SUM_N];
 }
 
-/* Computes a figure; NaN when it does not exist. */
+/* Computes a figure from the sums; NaN when its denominator is 0. */
 static double backtest_figure_of(const double sums[SUMS], enum backtest_figure figure)
 {
     double denominator = sums[figures[figure].denominator], share;

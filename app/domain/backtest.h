@@ -17,16 +17,16 @@
 #include "app/domain/daily.h"
 #include "app/domain/prediction.h"
 
-/* STEP_DAYS: days between two predictions for a learner. BINS: classes of the predicted probability
- * of a score below PREDICTION_INTERVENTION_BELOW. CELLS: classes of a score, for the picture of
- * predictions against truths. */
+/* BACKTEST_STEP_DAYS: days between two predictions for a learner. BACKTEST_BINS: classes of the
+ * predicted probability of a score below PREDICTION_INTERVENTION_BELOW. BACKTEST_CELLS: classes of
+ * a score, for the picture of predicted against true scores. */
 enum { BACKTEST_HORIZONS = 3, BACKTEST_STEP_DAYS = 7, BACKTEST_BINS = 10, BACKTEST_CELLS = 25 };
 extern const int backtest_horizons[BACKTEST_HORIZONS]; /* in days: 7, 14, 28 */
 
 /* What is measured for a model and a horizon. */
 enum backtest_figure {
     FIGURE_MAE,             /* mean of |predicted - true score| */
-    FIGURE_RMSE,            /* root of the mean of its square */
+    FIGURE_RMSE,            /* root of the mean of (predicted - true score)^2 */
     FIGURE_COVERAGE,        /* share of true scores inside the predicted interval */
     FIGURE_WIDTH,           /* mean width of the interval */
     FIGURE_BRIER,           /* mean of (p - hit)^2: p is the predicted probability of a score below
@@ -35,18 +35,19 @@ enum backtest_figure {
                              * probability", 1950) */
     FIGURE_SKILL,           /* 1 - MAE / MAE of "the score stays as it is" */
     FIGURE_RISES,           /* share of predictions after which the score rose */
-    FIGURE_FALLS,           /* share after which it fell */
+    FIGURE_FALLS,           /* share of predictions after which the score fell */
     FIGURE_IMPROVING,       /* share of predictions with the trend "improving" */
-    FIGURE_IMPROVING_RIGHT, /* share of these after which the score rose */
+    FIGURE_IMPROVING_RIGHT, /* share of "improving" predictions after which the score rose */
     FIGURE_DECLINING,       /* share of predictions with the trend "declining" */
-    FIGURE_DECLINING_RIGHT, /* share of these after which the score fell */
+    FIGURE_DECLINING_RIGHT, /* share of "declining" predictions after which the score fell */
     BACKTEST_FIGURES
 };
 extern const char *const backtest_figure_names[BACKTEST_FIGURES];
 
 /* A class of predictions by their probability of a score below PREDICTION_INTERVENTION_BELOW. */
 struct backtest_bin {
-    size_t n, hits; /* number of predictions; of these with a true score below */
+    size_t n, hits; /* n: predictions of the class; hits: of these, those whose true score was below
+                       that limit */
     double sum;     /* sum of the predicted probabilities */
 };
 
@@ -63,9 +64,11 @@ void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_
 size_t backtest_learners(const struct backtest *b);
 /* Number of predictions that were judged; the same for each model. */
 size_t backtest_predictions(const struct backtest *b, int horizon);
+
+/* Returns a figure of one model for one horizon (index in backtest_horizons), with its interval. */
 struct measured backtest_measure(const struct backtest *b, int horizon, enum prediction_model model,
                                  enum backtest_figure figure);
-/* The BACKTEST_BINS classes of equal width, from probability 0 to 1. */
+/* Returns an array of BACKTEST_BINS classes of equal width, from probability 0 to 1. */
 const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
                                          enum prediction_model model);
 /* Number of predictions with the predicted and the true score in these classes, which divide [0,1]

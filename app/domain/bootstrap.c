@@ -7,9 +7,10 @@
 
 #include <gsl/gsl_rng.h>
 
-enum { SEED = 20130205, TABLE = 10 };
+enum { SEED = 20130205, TABLE = 10 }; /* TABLE: elements of bootstrap.cumulative */
 
-/* cumulative[k]: probability of at most k under the Poisson distribution with mean 1. */
+/* The random numbers, and the distribution function of the weights: cumulative[k] is the
+ * probability of at most k under the Poisson distribution with mean 1. */
 struct bootstrap {
     gsl_rng *rng;
     double cumulative[TABLE];
@@ -44,7 +45,8 @@ void bootstrap_free(struct bootstrap *b)
     free(b);
 }
 
-/* Inverts the distribution function. A weight above TABLE has a probability of 1e-8 and is cut. */
+/* Draws from the Poisson distribution with mean 1 by inverting its distribution function. A draw
+ * above TABLE, which has a probability of 1e-8, becomes TABLE. */
 double bootstrap_weight(struct bootstrap *b)
 {
     double u = gsl_rng_uniform(b->rng);

@@ -26,10 +26,11 @@ struct measured {
 struct bootstrap;                      /* the random numbers */
 struct bootstrap *bootstrap_new(void); /* NULL when out of memory */
 void bootstrap_free(struct bootstrap *b);
-/* How often the current learner counts in the next resample. */
+/* Returns a random weight: how many times the current learner counts in the next resample. */
 double bootstrap_weight(struct bootstrap *b);
-/* Makes a figure of its value and its values in the resamples, which are sorted; NaN means that the
- * figure does not exist there. The interval is that of the percentiles. */
+/* Makes a figure of its value and its values in the resamples; sorts the latter. NaN means that the
+ * figure does not exist in a resample. The ends of the interval are percentiles of the resamples.
+ */
 struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES]);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sums over predictions that came true; the worker reads them from Redis. */
+/* Counts how predictions came out. The worker reads the predictions and the history from Redis. */
 #include "app/domain/calibration.h"
 
 #include <math.h>
 
-/* Today is left out, because its score can still change. */
+/* Predictions about today are not counted, because the score of today can still change. */
 void calibration_add(struct calibration *c, enum prediction_model model, int days_ahead,
                      const struct stored_prediction *prediction, const struct daily *days, size_t n,
                      int32_t today)

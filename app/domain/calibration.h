@@ -6,7 +6,8 @@
 
 #include "app/domain/prediction.h"
 
-/* Predictions for a week ahead, which is the default, and all others. */
+/* Predictions are counted by how far ahead they were made: a week, which is the default, or any
+ * other number of days. */
 enum calibration_horizon { CALIBRATION_WEEK, CALIBRATION_OTHER, CALIBRATION_HORIZONS };
 enum {
     CALIBRATION_WEEK_DAYS = 7,
@@ -14,8 +15,8 @@ enum {
 };
 
 struct calibration_count {
-    int64_t verified; /* predictions whose day has come */
-    int64_t covered;  /* those with the true score inside the interval */
+    int64_t verified; /* predictions whose day has come, so that they can be compared */
+    int64_t covered;  /* number of verified predictions with the true score inside the interval */
     double errors;    /* sum of |predicted - true score| */
 };
 struct calibration {

@@ -19,8 +19,7 @@ void explanation_init(struct explanation *e, int64_t now_ms)
     mastery_state_init(&e->state);
 }
 
-/* ---- observations ---- */
-
+/* Removes all observations of all components. */
 static void explanation_clear_observations(struct explanation *e)
 {
     for (int i = 0; i < COMPONENTS; i++) {
@@ -36,16 +35,17 @@ void explanation_set_state(struct explanation *e, const struct mastery_state *st
     e->state = *state;
 }
 
-/* Returns the weight that an observation of weight w, made at at_ms, has at the time of the
- * explanation. One of a later time (an event dated ahead) weighs more than w by the same formula,
- * so that the proportions of all weights are those in the evidence. */
+/* Returns the weight, at the time of the explanation, of an observation that was made at at_ms with
+ * weight w. By the same formula, an observation of a later time (an event dated ahead) weighs more
+ * than w, so that the proportions of all weights are those in the evidence. */
 static double explain_weight_now(const struct explanation *e, double w, int64_t at_ms)
 {
     return w * exp2(((double)at_ms - (double)e->now_ms) / (double)EVIDENCE_HALF_LIFE_MS);
 }
 
-/* Whether observation a is listed before b: the larger weight first, then the newer one, then by
- * id, so that the order does not depend on that of the calls. */
+/* Returns whether observation a is listed before observation b: the larger weight first, then the
+ * newer one, then by id, so that the order of the list does not depend on the order of the calls.
+ */
 static bool explain_precedes(const struct explained_observation *a,
                              const struct explained_observation *b)
 {
@@ -56,8 +56,8 @@ static bool explain_precedes(const struct explained_observation *a,
     return strcmp(a->event_id, b->event_id) < 0;
 }
 
-/* Inserts the observation at its place, unless EXPLAIN_OBSERVATIONS others precede it. The last one
- * falls out of a full list. */
+/* Inserts the observation into the sorted list of a component, unless EXPLAIN_OBSERVATIONS others
+ * precede it. If the list is full, its last element is dropped. */
 static void explain_keep(struct explained_component *c,
                          const struct explained_observation *observation)
 {
@@ -96,9 +96,9 @@ void explanation_add_event(struct explanation *e, const struct learning_event *e
     }
 }
 
-/* Adds the last statement as an observation. It lasts in the evidence after later events have ended
- * its effect, with its decayed weight. Consistency has no such evidence: the statement counts as
- * long as it is in effect. */
+/* Adds the last statement (`calculate`) as an observation of each component. Its decayed weight
+ * stays in the evidence, also after later events have ended the statement's effect on the score.
+ * Consistency has no evidence: there the statement counts only while it is in effect. */
 static void explain_add_statement(struct explanation *e)
 {
     const struct mastery_state *s = &e->state;
@@ -118,11 +118,12 @@ static void explain_add_statement(struct explanation *e)
     }
 }
 
-/* Computes the shares, and rounds the weights. The weight of all evidence is that in the state,
- * which also has events that are no longer stored. It is never less than that of the observations,
- * except for rounding, and for events dated ahead that a statement has replaced unnoticed (their
- * recording came after it). Evidence dated ahead is not decayed to the past, nor are its
- * observations: their weights are those at its time. */
+/* Computes the share that each observation has in the component's evidence, and rounds the weights.
+ * evidence: that of the state; NULL for consistency. The evidence also contains events that are no
+ * longer stored, so the listed shares may sum to less than 1. Limits handle rare cases: the
+ * evidence may weigh less than its observations by rounding, or when a statement replaced an event
+ * dated ahead. Evidence dated ahead is not decayed back to now, so its observations keep their
+ * weights at its time. */
 static void explain_share(struct explained_component *c, const struct evidence *evidence,
                           int64_t now_ms)
 {
@@ -167,7 +168,8 @@ static void explain_score(struct explanation *e)
     }
 }
 
-/* Days without an event change consistency alone: the evidence loses weight, and its mean stays. */
+/* Computes the score after some days without any event. Only consistency changes then: the evidence
+ * loses weight, but its mean stays. */
 static void explain_fading(struct explanation *e)
 {
     for (int i = 0; i < EXPLAIN_FADINGS; i++) {
@@ -179,7 +181,8 @@ static void explain_fading(struct explanation *e)
     }
 }
 
-/* Applies each event to a copy of the state, as service/record does with a real one. */
+/* Computes the score after each of several assumed events, by applying the event to a copy of the
+ * state. */
 static void explain_what_if(struct explanation *e)
 {
     const int64_t now = e->now_ms;

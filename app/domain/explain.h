@@ -31,16 +31,16 @@ struct explained_observation {
     char event_id[EXPLAIN_EVENT_ID_SIZE]; /* empty: the statement */
     enum event_type type;                 /* EVENT_TYPES: the statement */
     int64_t at_ms;
-    double value;  /* in [0,1] */
-    double weight; /* decayed to the time of the explanation, or of newer evidence */
-    double share;  /* of the weight of all the component's evidence, in [0,1], rounded */
+    double value;  /* value of the observation, in [0,1] */
+    double weight; /* weight, decayed to the time of the explanation, or of newer evidence */
+    double share;  /* share of the weight of all the component's evidence, in [0,1], rounded */
 };
 
 struct explained_component {
     double value;        /* rounded, as in struct mastery_result */
-    double weight;       /* with which the component counts for the score */
+    double weight;       /* weight of the component in the score */
     double contribution; /* value * weight; the sum over the components is the score */
-    double evidence;     /* as in struct mastery_result */
+    double evidence;     /* weight of its evidence, as in struct mastery_result */
     struct explained_observation observations[EXPLAIN_OBSERVATIONS]; /* largest share first */
     int observation_count;
     double other_share; /* 1 - the sum of the shares, rounded; 1 without observations */
@@ -57,12 +57,12 @@ struct explained_what_if {
 
 struct explanation {
     int64_t now_ms;             /* time of the explanation */
-    struct mastery_state state; /* as passed last */
-    double score;               /* rounded, as mastery_score_of_state */
+    struct mastery_state state; /* the student's state, as passed last */
+    double score;               /* the student's score, as mastery_score_of_state returns it */
     enum level level;
     struct explained_component components[COMPONENTS];
     double fading[EXPLAIN_FADINGS]; /* scores, rounded, by explain_fading_days */
-    double missing; /* to the next level, rounded; 0 when level is the highest one */
+    double missing; /* score that is missing to the next level, rounded; 0 at the highest level */
     struct explained_what_if what_if[EXPLAIN_WHAT_IFS];
 };
 
@@ -77,7 +77,8 @@ void explanation_set_state(struct explanation *e, const struct mastery_state *st
  * string shorter than EXPLAIN_EVENT_ID_SIZE. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms);
-/* Computes all that follows from the state and the observations. */
+/* Completes an explanation whose state and observations are set: adds the statement, and computes
+ * score, contributions, fading and what-if cases. */
 void explanation_finish(struct explanation *e);
 
 #endif

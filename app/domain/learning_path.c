@@ -71,8 +71,8 @@ static void learner_simulate_item(struct learner *l, const struct content *item)
     l->score = fmax(l->score, score_of(l));
 }
 
-/* Returns the difficulty, as a number, that suits the simulated learner in the component. Levels
- * and difficulties have the same numbers: easy suits a novice, expert a master. */
+/* Returns the difficulty that suits the simulated learner in the component, as a number that can be
+ * compared with levels: easy suits a novice, expert a master. */
 static int suitable_level(const struct progress *p, enum component c)
 {
     return (int)suitable_difficulty(assumed_value(&p->learner, c));

@@ -31,8 +31,8 @@ static double evidence_decay(int64_t from_ms, int64_t to_ms)
     return exp2(-((double)to_ms - (double)from_ms) / (double)EVIDENCE_HALF_LIFE_MS);
 }
 
-/* Brings the evidence and the observation to the same time, the later one of the two, by decaying
- * the older one; then adds weight and weighted value. */
+/* First brings the evidence and the observation to the same time, the later one of the two, by
+ * decaying the older one. Then adds the weight and the weighted value. */
 void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
 {
     if (e->weight <= 0) /* no evidence yet: begin at the time of the observation */
@@ -89,8 +89,8 @@ void mastery_state_advance(struct mastery_state *s, int32_t day)
     s->samples = s->exercises = s->quizzes = 0;
 }
 
-/* A state of a day that has not come becomes that of today: the bits of the days after today are
- * dropped. */
+/* A state whose day has not come becomes a state of today: the activity bits of the days after
+ * today are dropped. */
 void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms)
 {
     const int64_t latest_ms = now_ms + STATE_AHEAD_MAX_MS;
@@ -222,7 +222,7 @@ enum level mastery_level(double score)
     return level;
 }
 
-/* Sums of 2 and more are refused before the difference is rounded, and so is an infinite sum. */
+/* Sums of 2 and more, and an infinite sum, are refused before the difference to 1 is rounded. */
 bool mastery_weights_valid(const double weights[COMPONENTS])
 {
     double sum = 0;
@@ -235,7 +235,7 @@ bool mastery_weights_valid(const double weights[COMPONENTS])
     return isfinite(sum) && sum < 2 && number_round12(fabs(sum - 1)) <= WEIGHTS_SUM_TOLERANCE;
 }
 
-/* Computes every number from the exact components and rounds only the results. */
+/* Computes every number from the exact components, and rounds only the results. */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
 {
     double components[COMPONENTS];
@@ -303,7 +303,7 @@ void mastery_state_apply(struct mastery_state *s, const struct learning_event *e
     int64_t days_ago = (int64_t)s->day - day; /* >= 0 after advancing */
     if (days_ago < ACTIVE_DAYS_BITS)
         s->active_days |= UINT32_C(1) << days_ago;
-    if (days_ago == 0) { /* the counters are only about the day of the state */
+    if (days_ago == 0) { /* the counters count only events of the day of the state */
         s->samples++;
         s->exercises += event->is_exercise;
         s->quizzes += event->is_quiz;

@@ -18,7 +18,7 @@
 #include "app/base/str.h"
 
 enum component { COMPLETION, QUIZ, QUALITY, CONSISTENCY, COMPONENTS };
-/* The number of components with evidence: the first three. Consistency comes from active days. */
+/* Only the first three components have evidence; consistency is computed from active days. */
 enum { EVIDENCE_COMPONENTS = CONSISTENCY };
 
 extern const char *const component_names[COMPONENTS + 1]; /* ends with NULL */
@@ -43,7 +43,7 @@ enum {
 /* A weighted mean of observations, sum / weight. Each observation loses half of its weight every
  * EVIDENCE_HALF_LIFE_MS. */
 struct evidence {
-    double sum;    /* of weight * value of the observations, decayed */
+    double sum;    /* sum of weight * value of the observations, decayed */
     double weight; /* sum of the weights of the observations, decayed; 0: no evidence */
     int64_t at_ms; /* time up to which sum and weight have decayed; undefined while weight is 0 */
 };
@@ -101,9 +101,8 @@ struct mastery_result {
     double components[COMPONENTS]; /* each in [0,1], rounded; 0 without evidence */
     double breakdown[COMPONENTS];  /* component * weight, rounded */
     double weights[COMPONENTS];    /* the weights with which the score was computed */
-    double
-        evidence[COMPONENTS]; /* weight of the evidence at at_ms, rounded; see mastery_of_state */
-    double weighted_sum;      /* the score before it is limited to 1, rounded */
+    double evidence[COMPONENTS];   /* weight of each component's evidence at at_ms, rounded */
+    double weighted_sum;           /* the score before it is limited to 1, rounded */
 };
 
 /* Computes the mastery result of a student's state. at_ms: the time to which the weights of
@@ -112,15 +111,15 @@ struct mastery_result {
  * and the weights of the others are scaled to sum to 1. An empty state has score 0 and weights 0.
  */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret);
-/* Returns only the score of mastery_of_state. It needs no time and no exponential function, because
- * decay changes the weight of evidence and not its mean. */
+/* Returns the score alone, as mastery_of_state computes it. This needs no time and no exponential
+ * function, because decay changes the weight of evidence and not its mean. */
 double mastery_score_of_state(const struct mastery_state *s);
 
 /* Returns the set of the components with evidence: bit (1 << component) for each. */
 uint32_t mastery_known_components(const struct mastery_state *s);
-/* Computes only the components of mastery_of_state. */
+/* Computes the four components alone, as mastery_of_state does. */
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS]);
-/* Returns only the weight of consistency of mastery_of_state. */
+/* Returns the weight of consistency in the score, as mastery_of_state computes it. */
 double mastery_consistency_weight(const struct mastery_state *s);
 /* The default weights, scaled to sum to 1 over the components in the set `known`; exactly the
  * default weights when it holds all four. */

@@ -108,14 +108,15 @@ static void series_add(struct series *s, const struct daily *first, const struct
     s->y[s->n++] = y;
 }
 
-/* Fits a line by least squares. Returns false, with *ret untouched, when there are too few days. */
+/* Fits a line of least squares to the series. Returns false, with *ret untouched, when there are
+ * too few days. */
 static bool series_fit(const struct series *s, struct line *ret)
 {
     return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
 }
 
-/* Returns the first of the *n days that is among the last HISTORY_DAYS days up to today, or the
- * last one of all, and sets *n to the number of days from there on. */
+/* Returns the first of the days that is among the last HISTORY_DAYS days up to today, or the last
+ * day if all are older, and sets *n to the number of days from there on. */
 static const struct daily *recent_days(const struct daily *days, size_t *n, int32_t today)
 {
     for (; *n > 1 && days->day <= (int64_t)today - HISTORY_DAYS; --*n)
@@ -123,7 +124,8 @@ static const struct daily *recent_days(const struct daily *days, size_t *n, int3
     return days;
 }
 
-/* Sets the members that describe the line of least squares. */
+/* Sets the members of the forecast that describe the line of least squares, which are the same for
+ * every model. */
 static void forecast_set_line(const struct series *s, struct forecast *f)
 {
     f->insufficient = !series_fit(s, &f->line);
@@ -153,7 +155,9 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
                              .interval_level = PREDICTION_LEVEL};
     forecast_set_line(&scores, ret);
     if (model == AR1_TREND)
-        (void)ar1_trend_fit(scores.x, scores.y, n, &ret->ar1); /* false: insufficient, too */
+        (void)ar1_trend_fit(
+            scores.x, scores.y, n,
+            &ret->ar1); /* false when there are too few days, then ret->insufficient is set */
 }
 
 /* Returns the number of days from today to `day`, at least 1. */
@@ -162,7 +166,7 @@ static int days_ahead(const struct forecast *f, int32_t day)
     return day > f->today ? day - f->today : 1;
 }
 
-/* The distribution that a line predicts, of either kind. */
+/* The predictive distribution of a model with a line: AR1_TREND or LEAST_SQUARES. */
 static struct distribution line_distribution_at(const struct forecast *f, int32_t day)
 {
     double x = (double)day - f->day_zero;
@@ -240,8 +244,9 @@ static double level_probability(const struct distribution *d, enum level level, 
     return number_clamp(distribution_between(d, from, to), 0, 1);
 }
 
-/* Returns the two ends of the interval, raised by the intervention like the score. Limited to
- * [0,1], they may meet, when a line leaves that range or the intervention closes the whole gap. */
+/* Returns the interval that contains the score with probability `level`. Its ends are raised by the
+ * intervention like the score and limited to [0,1]. They are kept PREDICTION_WIDTH_MIN apart,
+ * because both may reach the same limit. */
 static struct interval interval_about(const struct distribution *d, double level, double factor,
                                       double score)
 {
@@ -335,8 +340,9 @@ void accuracy_of(const struct stored_prediction *predictions, size_t n, const st
     *ret = (struct accuracy){.total_predictions = n};
     double errors = 0, recent_errors = 0;
     size_t recent = 0, within = 0;
-    for (size_t i = n; i-- > 0;) { /* newest first, so that the first RECENT_PREDICTIONS verified
-                                      ones are the most recent */
+    for (size_t i = n;
+         i-- >
+         0;) { /* newest first: the first RECENT_PREDICTIONS verified ones are the most recent */
         const struct stored_prediction *p = &predictions[i];
         const struct daily *true_day = daily_last_until(days, day_count, p->day);
         if (p->day > today || !true_day)

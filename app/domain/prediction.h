@@ -22,9 +22,9 @@
 #define PREDICTION_MODEL_VERSION      "2.0.0"
 #define PREDICTION_LEVEL              0.9   /* probability of the interval, unless requested */
 #define PREDICTION_WIDTH_MIN          0.01  /* smallest distance of the ends of an interval */
-#define PREDICTION_TREND_SLOPE        0.002 /* in score a day; a flatter line is "stable" */
-#define PREDICTION_TREND_CHANGE       0.01  /* of the score; a smaller one is "stable" */
-#define PREDICTION_TREND_PROBABILITY  0.6   /* of a change in that direction; less is "stable" */
+#define PREDICTION_TREND_SLOPE        0.002 /* score a day; with a smaller slope "stable" */
+#define PREDICTION_TREND_CHANGE       0.01  /* change of the score; a smaller change is "stable" */
+#define PREDICTION_TREND_PROBABILITY  0.6   /* probability of that direction; less is "stable" */
 #define PREDICTION_INTERVENTION_BELOW 0.5   /* students with a lower predicted score need help */
 enum { PREDICTION_MIN_DAYS = 3 };           /* fewest daily scores for anything but the latest */
 
@@ -74,11 +74,11 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
 
 /* A predicted score. */
 struct prediction {
-    int32_t day;  /* the predicted day, in days since 1970-01-01 */
-    double score; /* the predicted score, in [0,1] */
-    struct interval
-        interval;      /* contains the score; ends within [0,1], PREDICTION_WIDTH_MIN apart */
-    double confidence; /* probability that the true score will have `level`, below 1 */
+    int32_t day;              /* the predicted day, in days since 1970-01-01 */
+    double score;             /* the predicted score, in [0,1] */
+    struct interval interval; /* interval that contains the score, within [0,1],
+                                 PREDICTION_WIDTH_MIN wide or more */
+    double confidence;        /* probability that the true score will have `level`, below 1 */
     enum level level;
     const char *trend;        /* "improving", "declining" or "stable", without the intervention */
     bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */

@@ -16,10 +16,12 @@ enum {
 };
 static const double prior_rate = 0.2; /* active days a day before anything is known */
 
-/* The usual error far ahead, and how many observations it counts for. */
+/* The error that predictions far ahead usually have, and how many of the student's own errors it
+ * weighs as much as. */
 static const double usual_error = 0.0424, usual_count = 4;
 
-/* Returns the number of active days after `after`, up to the last day of the history. */
+/* Returns the number of active days after day `after`, up to the last day of the history. Bit i of
+ * last->active_days is the day i days before the last one. */
 static int active_days_after(const struct daily *last, int32_t after)
 {
     int64_t count = (int64_t)last->day - after; /* of the days that are counted */
@@ -30,9 +32,9 @@ static int active_days_after(const struct daily *last, int32_t after)
                                          : last->active_days);
 }
 
-/* Returns the first day that has activity; the caller has made sure that there is one. The first
- * closing state with activity knows it: each later one has a day between whose state is in the
- * history, too. */
+/* Returns the first day that has activity; there must be one. The first state with activity knows
+ * that day among its bits: were the first activity earlier, the state of that earlier day would be
+ * in the history too. */
 static int32_t first_active_day(const struct daily *days)
 {
     while (days->active_days == 0)
@@ -48,8 +50,9 @@ bool projection_has_activity(const struct daily *days, size_t n)
     return false;
 }
 
-/* Returns the rate of active days, rho: those of the last four weeks, or since the first one, with
- * a prior. It is in (0,1), because at most as many days are active as there were. */
+/* Returns the rate of activity: active days a day in the last four weeks, or since the first active
+ * day, averaged with a prior. It is in (0,1), because at most as many days are active as there
+ * were. */
 static double activity_rate(const struct daily *days, size_t n, int32_t today)
 {
     int64_t since_first = (int64_t)today - first_active_day(days) + 1;
@@ -59,10 +62,11 @@ static double activity_rate(const struct daily *days, size_t n, int32_t today)
     return fmin(1, (PRIOR_DAYS * prior_rate + active) / (PRIOR_DAYS + observed));
 }
 
-/* The last active day is expected (1 - rate) / rate days before the predicted one, but after today.
- * In the window that ends with it, the days up to today are known, and of those in between a share
- * `rate` is expected to be active. The wait is rounded, because a known day is inside the window or
- * not: 4 days must not become 3.9999999999999996. */
+/* Returns the consistency that is expected `ahead` days after today if the student is active at
+ * this rate. The last active day before then is expected (1 - rate) / rate days earlier, but after
+ * today. Consistency counts the active days of the window that ends with it: those up to today are
+ * known, and of those after today a share `rate` is expected to be active. The wait is rounded,
+ * because a known day is inside the window or not: 4 days must not become 3.9999999999999996. */
 static double consistency_at_rate(const struct daily *days, size_t n, int32_t today, int ahead,
                                   double rate)
 {
@@ -79,8 +83,10 @@ double projection_consistency(const struct daily *days, size_t n, int32_t today,
     return consistency_at_rate(days, n, today, ahead, activity_rate(days, n, today));
 }
 
+/* The centre (expected score) of a model's prediction for the day `ahead` days after today. */
 typedef double centre_function(const struct daily *days, size_t n, int32_t today, int ahead);
 
+/* The centre of the model "last_value": the score stays. */
 static double last_value_centre(const struct daily *days, size_t n, int32_t today, int ahead)
 {
     (void)today;
@@ -88,8 +94,9 @@ static double last_value_centre(const struct daily *days, size_t n, int32_t toda
     return days[n - 1].score;
 }
 
-/* If nothing happens at all, which has the probability (1 - rate)^ahead, the score stays; otherwise
- * only its consistency becomes the expected one. */
+/* The centre of the model "projection". With the probability (1 - rate)^ahead nothing happens, and
+ * the score stays. Otherwise its consistency becomes the expected one, and its other components
+ * stay. */
 static double projection_centre(const struct daily *days, size_t n, int32_t today, int ahead)
 {
     const struct daily *last = &days[n - 1];
@@ -102,20 +109,21 @@ static double projection_centre(const struct daily *days, size_t n, int32_t toda
     return last->score + (1 - pow(1 - rate, ahead)) * last->consistency_weight * change;
 }
 
-/* The errors that the formula would have made in this history. */
+/* The errors that a model would have made in the student's own past. */
 struct own_errors {
     size_t n;
     double squares; /* sum of the squared errors */
 };
 
-/* Predicts on each day of the history the score that many days later, where that day has come, and
- * compares with the score at its close. Spans without activity are left out: their score stays, and
- * their small errors would make the interval too narrow for spans in which something happens. */
+/* Predicts, on each past day of the history, the score `ahead` days later, and compares it with the
+ * true score of that day. Spans without activity are left out: their score stays, and their small
+ * errors would make the interval too narrow for spans in which something happens. */
 static struct own_errors own_errors_of(centre_function *centre, const struct daily *days, size_t n,
                                        int32_t today, int ahead)
 {
     struct own_errors errors = {0};
-    size_t known = 0, then = 0; /* numbers of days up to the origin, and up to the predicted day */
+    size_t known = 0,
+           then = 0; /* days of the history up to the origin, and up to the predicted day */
 
     for (int32_t origin = days[0].day; origin + ahead <= today; origin++) {
         while (known < n && days[known].day <= origin)
@@ -131,10 +139,10 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
     return errors;
 }
 
-/* The error is a mean of the usual one and of the student's own, each counted by its number. The
- * span of an error overlaps with those of 2 * ahead - 1 days, itself included, so at most one is
- * counted for so many days, or for each half-life of evidence if that is shorter
- * (docs/mastery-model.md, How predictions are judged). */
+/* Sets the distribution: its centre by the model, its error as a mean of the usual error and the
+ * student's own errors. Own errors count by their number, but at most one for each 2 * ahead - 1
+ * days (or each half-life of evidence if that is shorter), because errors whose spans overlap are
+ * not independent (docs/mastery-model.md, How predictions are judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {

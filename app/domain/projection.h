@@ -32,7 +32,7 @@ bool projection_has_activity(const struct daily *days, size_t n);
 /* Predicts by the model "projection". */
 void projection_at(const struct daily *days, size_t n, int32_t today, int ahead,
                    struct distribution *ret);
-/* Predicts that the score stays, with an interval by the same formula as projection_at. */
+/* Predicts that the score stays. The interval has the same formula as that of projection_at. */
 void last_value_at(const struct daily *days, size_t n, int32_t today, int ahead,
                    struct distribution *ret);
 

@@ -16,15 +16,18 @@ static int ranked_compare(const void *a, const void *b)
     return (left->value > right->value) - (left->value < right->value);
 }
 
-/* The sums of weights while the learners are passed in the order of ranked_compare. */
+/* Sums of the learners' weights, while the learners are visited in the order of ranked_compare. */
 struct ranking_sums {
-    double passed;            /* learners of the group with lower values, who did not fail */
-    double tied, tied_failed; /* learners with the same value: who did not, and who did fail */
-    double group_failed;      /* of the group, who failed */
-    double concordant, pairs; /* results over the groups that are complete */
+    double passed; /* learners of this group with lower values, who did not fail */
+    double tied,
+        tied_failed; /* learners with the current value: those who did not fail; those who failed */
+    double group_failed; /* learners of this group who failed */
+    double concordant,
+        pairs; /* concordant pairs and all pairs, over the groups that are complete */
 };
 
-/* Ends a run of equal values: its pairs with lower values count 1, those among each other half. */
+/* Called after the last learner with one value. A learner who failed with this value counts 1 for
+ * each one who did not fail with a lower value, and half for each one with the same value. */
 static void ranking_close_tie(struct ranking_sums *s)
 {
     s->concordant += s->tied_failed * (s->passed + s->tied / 2);

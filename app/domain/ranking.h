@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How well a value ranks the learners who failed before those who did not. */
+/* A learner, to measure how well a value ranks those who failed before those who did not. */
 #ifndef DOMAIN_RANKING_H
 #define DOMAIN_RANKING_H
 

@@ -75,7 +75,7 @@ void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learn
     memcpy(ret->weights, s->own_weights ? s->weights : default_weights, sizeof ret->weights);
 }
 
-/* Returns the mean of the parts that the feedback has; `completed` is always one of them. */
+/* `completed` is always part of the mean; rating and improvement only if the feedback has them. */
 double feedback_usefulness(const struct feedback *f)
 {
     double sum = f->completed ? 1 : 0;
@@ -111,7 +111,8 @@ enum priority priority_of_gap(double gap)
     return gap >= gap_medium ? PRIORITY_MEDIUM : PRIORITY_LOW;
 }
 
-/* Whether component a comes before b: the larger gap first, of equal ones the larger weight. */
+/* Returns whether component a comes before b: the larger gap first, of equal ones the larger
+ * weight. */
 static bool area_precedes(const struct learner *l, enum component a, enum component b)
 {
     double gap_a = gap_of(l, (int)a), gap_b = gap_of(l, (int)b);
@@ -232,9 +233,9 @@ static const struct content *area_find_next(const struct catalogue *c, const str
     return best;
 }
 
-/* Returns whether the filter accepts the component with this gap: the component must be in the
- * filter's set of components (an empty set accepts all), and the priority of the gap must be that
- * of the filter, if it has one. */
+/* Returns whether the filter accepts recommendations for the component, which has this gap: the
+ * component must be in the filter's set of components (an empty set accepts all), and the priority
+ * of the gap must be that of the filter, if it has one. */
 static bool filter_accepts(const struct recommendation_filter *filter, enum component component,
                            double gap)
 {

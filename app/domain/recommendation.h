@@ -127,7 +127,8 @@ struct recommendation_filter {
 };
 
 struct recommendation {
-    const struct content *content; /* the item: action, component, difficulty, text, minutes */
+    const struct content
+        *content; /* the item itself: its action, component, difficulty, text and minutes */
     enum priority priority;
     enum reason reason;
     double score;      /* value of the item's component; 0 without evidence */

@@ -16,7 +16,7 @@ const int summary_percents[SUMMARY_PERCENTILES] = {25, 50, 75, 90, 95};
 /* Values of two students that differ by at most this count as equal. */
 static const double equal_within = 1e-9;
 
-/* The order of qsort: negative, 0 or positive, for ascending doubles. */
+/* Order for qsort: ascending doubles. */
 static int compare_values(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -75,7 +75,7 @@ struct moments moments_of(const double *values, size_t n)
     for (size_t i = 0; i < n; i++) {
         double deviation = values[i] - first_mean;
         squares += deviation * deviation;
-        error += deviation; /* n times the rounding error of first_mean; 0 if it were exact */
+        error += deviation; /* sum of deviations: n times the rounding error of first_mean */
     }
     m.mean = first_mean + error / (double)n;
     m.variance = fmax(0, squares - error * error / (double)n) / (double)(n - 1);
@@ -137,8 +137,9 @@ static void welch_with_variance(double difference, double standard_error, struct
     ret->difference.upper = number_round12(difference + margin);
 }
 
-/* Starts with an interval that is only the rounded difference, a p of 0 and no statistic. Without
- * variance this stays, except that equal means get statistic 0 and p 1. */
+/* Starts with an interval that is only the rounded difference, p = 0 and no statistic. That is the
+ * result when neither group has variance and the means differ; equal means get statistic 0 and p 1.
+ */
 void welch_test(const struct moments *a, const struct moments *b, struct welch_test *ret)
 {
     double difference = a->mean - b->mean;
@@ -182,7 +183,7 @@ static size_t count_below(const double *sorted, size_t n, double value, bool or_
     return low;
 }
 
-/* n < 2 gives 50, because the divisor n - 1 would be 0. */
+/* 50 when n < 2, because the divisor n - 1 would be 0. */
 double percentile_rank(const double *sorted, size_t n, double value)
 {
     if (n < 2)

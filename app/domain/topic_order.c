@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Topics in the order of their prerequisites. The graph is sorted once, when the catalogue is
- * loaded; afterwards a pass from a topic down to index 0 reaches all its prerequisites. */
+/* Puts topics in the order of their prerequisites. The graph of prerequisites is sorted once, when
+ * the catalogue is loaded; afterwards one pass from a topic down to index 0 reaches all its
+ * prerequisites. */
 #include "app/domain/topic_order.h"
 
 #include <string.h>
 
 enum { NODE_NOT_PLACED = UINT16_MAX };
 
-/* Whether all prerequisites of the node are placed. */
+/* Returns whether all prerequisites of the node have a place in the order. */
 static bool node_is_ready(const struct topic_node *node, const uint16_t *places)
 {
     for (size_t i = 0; i < node->need_count; i++)
@@ -16,8 +17,9 @@ static bool node_is_ready(const struct topic_node *node, const uint16_t *places)
     return true;
 }
 
-/* Finds a cycle among the nodes that cannot be placed. Each of them needs another one that cannot
- * be placed, so going from one to the next comes back to a node that was visited before. */
+/* Writes a cycle among the nodes that have no place to ret_cycle and returns its length. Each of
+ * them needs another node without a place, so following these needs comes back to a node that was
+ * visited before. */
 static size_t graph_find_cycle(const struct topic_graph *graph, const uint16_t *places,
                                struct str ret_cycle[TOPIC_NODES_MAX])
 {
@@ -42,7 +44,8 @@ static size_t graph_find_cycle(const struct topic_graph *graph, const uint16_t *
     return n - first;
 }
 
-/* Moves the nodes to their places, and renames the indexes of prerequisites. */
+/* Moves each node to its place in the sorted order, and converts the indexes of prerequisites to
+ * the new places. */
 static void graph_move(struct topic_graph *graph, const uint16_t *places)
 {
     struct topic_node moved[TOPIC_NODES_MAX];
@@ -56,7 +59,8 @@ static void graph_move(struct topic_graph *graph, const uint16_t *places)
         memcpy(graph->nodes, moved, graph->n * sizeof(*moved));
 }
 
-/* Kahn's algorithm: places nodes without unplaced prerequisites until there are none left. */
+/* Kahn's algorithm: gives the next place to each node whose prerequisites all have places, until no
+ * further node gets one. Nodes without a place are then in a cycle, or need one. */
 size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NODES_MAX])
 {
     uint16_t places[TOPIC_NODES_MAX];
@@ -77,11 +81,12 @@ size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NO
 
 /* ---- the order for a student ---- */
 
+/* The list of topics while it is being built. */
 struct order {
     const struct topic_graph *graph;
-    bool done[TOPIC_NODES_MAX]; /* in the list already, or to be left out */
-    struct str *ids;            /* the list */
-    size_t n;
+    bool done[TOPIC_NODES_MAX]; /* node i is in the list already, or must be left out */
+    struct str *ids;            /* the list of topics to work on */
+    size_t n;                   /* its length */
 };
 
 /* Index of the node; graph->n when the topic is not in the graph. */
@@ -94,8 +99,8 @@ static size_t graph_find(const struct topic_graph *graph, struct str id)
     return i;
 }
 
-/* Appends the prerequisites of the node that are missing, direct and indirect, and then the node
- * itself. */
+/* Appends the node to the list, after those of its prerequisites, direct and indirect, that are not
+ * done. needed[i]: node i must be appended; prerequisites have smaller indexes. */
 static void order_add_node(struct order *order, size_t node)
 {
     bool needed[TOPIC_NODES_MAX] = {false};
@@ -120,11 +125,15 @@ static bool topic_is_mastered(const struct topic *topic)
     return mastery_level(topic->mastery) == MASTER;
 }
 
+/* Whether the topic was observed in the component. */
 static bool topic_is_in(const struct topic *topic, enum component component)
 {
     return topic->components >> component & 1;
 }
 
+/* Mastered topics are marked as done at first, so that they are left out, unless all topics of the
+ * component are mastered. Then each topic of the component is appended after its prerequisites; a
+ * topic that is not in the graph has none. */
 size_t topic_order(const struct topic_graph *graph, const struct topic *ranked, size_t n,
                    enum component component, struct str ret[TOPIC_ORDER_MAX])
 {

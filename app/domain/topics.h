@@ -18,9 +18,11 @@ enum {
 
 struct topic {
     struct str id;
-    uint32_t components; /* where it was observed: bits 1 << QUIZ and 1 << QUALITY (exercises) */
+    uint32_t components;      /* components in which it was observed: bits 1 << QUIZ, 1 << QUALITY
+                                 (exercises) */
     struct evidence evidence; /* weight > 0 */
-    double mastery;           /* in [0,1], rounded to 12 decimals; set by topics_rank */
+    double mastery; /* the student's mastery of the topic in [0,1], rounded to 12 decimals; set by
+                       topics_rank */
 };
 
 /* Makes the observation that an event gives each of its topics: of an exercise the quality, of a

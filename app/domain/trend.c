@@ -7,7 +7,7 @@
 
 #include "app/base/number.h"
 
-/* Only the first and the last score count. */
+/* Compares only the first and the last score. */
 const char *trend_of_scores(const double *scores, size_t n)
 {
     if (n < 2)
@@ -28,8 +28,8 @@ double mean_of_scores(const double *scores, size_t n)
     return n > 0 ? number_round12(sum / (double)n) : 0;
 }
 
-/* The sample standard deviation (divisor: number of differences - 1) of the differences between
- * neighbouring scores. */
+/* Returns the sample standard deviation (divisor: number of differences - 1) of the differences
+ * between neighbouring scores. */
 double volatility_of_scores(const double *scores, size_t n)
 {
     if (n < 3)
@@ -50,7 +50,8 @@ double consistency_of_volatility(double volatility)
     return number_round12(1 / (1 + 10 * volatility));
 }
 
-/* Volatility comes first: scores that jump from day to day have no meaningful trend. */
+/* A volatile series is "inconsistent", however it ends: scores that jump from day to day have no
+ * meaningful trend. */
 const char *overall_trend(const double *scores, size_t n)
 {
     if (volatility_of_scores(scores, n) > TREND_VOLATILITY)

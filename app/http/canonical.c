@@ -71,6 +71,7 @@ void canonical_string(struct buf *out, struct str text)
     buf_char(out, '"');
 }
 
+/* Order for qsort of the names (struct str) of an object's members. */
 static int canonical_compare_names(const void *a, const void *b)
 {
     return canonical_compare(*(const struct str *)a, *(const struct str *)b);

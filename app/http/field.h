@@ -22,10 +22,10 @@ struct binding {
     struct problem *problem; /* collects the field errors */
 };
 
-/* Whether a rule has bounds. A rule whose min and max are both 0 has none. One of its bounds may
- * still be infinite, which limits nothing. */
+/* Returns whether a rule has bounds. A rule whose min and max are both 0 has none. One of its
+ * bounds may still be infinite, which limits nothing. */
 bool rule_is_bounded(const struct rule *rule);
-/* Whether x is between the bounds of the rule; true for a rule without bounds. */
+/* Returns whether x is between the bounds of the rule; true for a rule without bounds. */
 bool rule_in_bounds(const struct rule *rule, double x);
 
 /* Adds a field error with a fixed message. */

@@ -31,13 +31,14 @@ struct level {
 
 struct scanner {
     const char *start, *at, *end;        /* JSON text; at: the next byte to scan */
-    size_t values_left;                  /* number of values that may follow, as cost_of counts */
+    size_t values_left;                  /* how many values may still follow; cost_of counts them */
     size_t depth;                        /* number of levels in use */
     struct level levels[JSON_DEPTH_MAX]; /* stack of the open objects and arrays */
     struct key *keys;                    /* keys of all open objects, the outermost object first */
     size_t key_count, key_room; /* number of keys, and of elements that keys has room for */
     struct arena *scratch;      /* memory for more keys and for decoded keys */
-    /* The text up to `copied` with marked whole numbers (scan_mark_double); empty: none so far. */
+    /* Copy of the text up to `copied`, in which numbers are marked (scan_mark_double); empty: no
+     * number was marked so far. */
     struct buf marked;
     const char *copied;
     struct key first_keys[KEYS_ON_STACK]; /* array that keys points to at first */
@@ -50,23 +51,27 @@ enum state {
     INVALID,        /* nothing: the text is invalid, and scanner.at is the place of the error */
 };
 
+/* Moves s->at past white space. */
 static void skip_space(struct scanner *s)
 {
     while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
         s->at++;
 }
 
+/* Returns whether the next character is a digit. */
 static bool next_is_digit(const struct scanner *s)
 {
     return s->at < s->end && *s->at >= '0' && *s->at <= '9';
 }
 
+/* Returns whether the next character is c. */
 static bool next_is(const struct scanner *s, char c)
 {
     return s->at < s->end && *s->at == c;
 }
 
-/* The number that the four hexadecimal digits at p give; -1 when one of them is no such digit. */
+/* Returns the number that the four hexadecimal digits at p give; -1 when one of them is no such
+ * digit. */
 static int scan_hex4(const char *p)
 {
     int value = 0;
@@ -308,15 +313,16 @@ static bool scan_exponent(struct scanner *s, int64_t *ret)
     return s->at > from;
 }
 
-/* Whether json-c would limit a whole number of these digits, because it is beyond 64 bits. */
+/* Returns whether a whole number with these digits is beyond 64 bits. json-c would silently replace
+ * it by the largest number of 64 bits. */
 static bool exceeds_64_bits(struct str digits, bool negative)
 {
     struct str limit = negative ? STR("9223372036854775808") : STR("18446744073709551615");
     return digits.n > limit.n || (digits.n == limit.n && memcmp(digits.p, limit.p, limit.n) > 0);
 }
 
-/* Appends the exponent e0 to the whole number that has just been scanned, in a copy of the text for
- * json-c. With an exponent the number is a double, and json-c prints all of its digits. */
+/* Makes json-c read the whole number that was just scanned as a double, by appending the exponent
+ * e0 to it. The text itself does not change: s->marked gets a copy of the text up to here. */
 static void scan_mark_double(struct scanner *s)
 {
     buf_str(&s->marked, (struct str){s->copied, (size_t)(s->at - s->copied)});
@@ -359,7 +365,7 @@ static enum state scan_number(struct scanner *s)
     return VALUE_DONE;
 }
 
-/* How many values an object, array or other value that begins with the character c counts as.
+/* Returns by how much a value that begins with the character c counts towards the limit of values:
  * json-c needs about 8 times as much memory for an object, and 4 times for an array, as for a
  * number. */
 static size_t cost_of(char c)

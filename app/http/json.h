@@ -28,11 +28,12 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
  * released with the arena, so the caller must not call json_object_put for it. Returns NULL with
  * INVALID_JSON or INTERNAL_ERROR in p. Returns NULL without a problem for the text `null`. */
 struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
-/* The same as json_parse, with max_values in place of JSON_VALUES_MAX. */
+/* Like json_parse, with max_values in place of JSON_VALUES_MAX. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p);
 
-/* The text of a JSON string, valid as long as json; p is NULL for any other type and for null. */
+/* Returns the text of a JSON string, valid as long as json; p is NULL for any other type and for
+ * null. */
 struct str json_str(struct json_object *json);
 
 #endif

@@ -8,12 +8,14 @@
 
 #include "app/base/arena.h"
 
-/* The text of a JSON string, valid as long as the value; p is NULL for a value of another type. */
+/* Returns the text of a JSON string, valid as long as the value; p is NULL for a value of another
+ * type. */
 struct str json_value_text(struct json_object *value);
-/* The object's member with this name; NULL when it is absent or null, or when object is no object.
- */
+/* Returns the object's member with this name; NULL when it is absent or null, or when object is no
+ * object. */
 struct json_object *json_value_member(struct json_object *object, const char *name);
-/* The text of the object's member with this name; p is NULL when the member is not a string. */
+/* Returns the text of the object's member with this name; p is NULL when the member is not a
+ * string. */
 struct str json_value_member_text(struct json_object *object, const char *name);
 bool json_value_is_number(const struct json_object *value);
 /* A new empty object that is released with the arena; NULL when out of memory. */

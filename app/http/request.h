@@ -26,7 +26,8 @@ struct http_request {
     /* ce-... headers: attributes of a CloudEvent whose data is the body; still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
-    int64_t passed_ms;     /* when nginx passed the request on, since the epoch; 0: not known */
+    int64_t
+        passed_ms; /* time at which nginx passed the request on, since the epoch; 0: not known */
     bool noncanonical;     /* nginx normalised dots, double slashes or encoded characters, other
                             * than those of ids that may be encoded (@ : | + = ~) */
     bool sidecar;          /* the request came by the listening socket of Dapr's sidecar */
@@ -34,13 +35,14 @@ struct http_request {
     bool duplicate_header; /* the client sent a header twice that may occur once */
 };
 
-/* The method with this name, in upper case; OTHER_METHOD for an unknown name. */
+/* Returns the method with this name, in upper case; OTHER_METHOD for an unknown name. */
 enum http_method http_method_of(struct str name);
 const char *http_method_name(enum http_method method);
-/* The q value that an Accept header gives exactly this media type, 0 to 1; 0 when it is not named.
- */
+/* Returns the q value that an Accept header gives exactly this media type, 0 to 1; 0 when it is not
+ * named. */
 double http_accept_quality(struct str accept, struct str media_type);
-/* Whether a Content-Type header has this media type. Its parameters and upper case do not count. */
+/* Returns whether a Content-Type header has this media type. Its parameters and upper case do not
+ * count. */
 bool http_media_type_is(struct str content_type, struct str media_type);
 
 #endif

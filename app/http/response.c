@@ -61,8 +61,8 @@ void http_response_clear(struct http_response *r)
     r->body.failed = false;
 }
 
-/* Whether the value has no control characters and is not NULL. A line feed in a value would end the
- * line of its header, and the rest of the value would be read as another header. */
+/* Returns whether the value has no control characters and is not NULL. A line feed in a value would
+ * end the line of its header, and the rest of the value would be read as another header. */
 static bool is_header_value(struct str value)
 {
     for (size_t i = 0; i < value.n; i++) {

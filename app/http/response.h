@@ -25,9 +25,10 @@ struct http_response {
     size_t body_sent;  /* number of bytes of the body that were sent and removed from it */
 };
 
-/* The reason phrase of a status that the engine uses ("OK", "Not Found"); "" for others. */
+/* Returns the reason phrase of a status that the engine uses ("OK", "Not Found"); "" for others. */
 const char *http_status_reason(int status);
 
+/* Sets the response to status 200 without headers and body. The body grows in the arena. */
 void http_response_init(struct http_response *r, struct arena *arena);
 /* Discards status, headers and body, so that another response can be written. */
 void http_response_clear(struct http_response *r);

@@ -25,18 +25,18 @@ typedef bool route_check(struct exchange *x);
 /* Changes the form of a complete response, after a success or an error. Called once. */
 typedef void route_finalize(struct exchange *x);
 
-/* The right that a route requires (auth/access.c has the table of rights by role). A comment with
- * three parts says what a student may reach; what a teacher may reach; what an admin may reach. */
+/* The right that a route requires (auth/access.c has the table of rights by role). The comments say
+ * what each role may reach: S a student, T a teacher, A an admin. */
 enum access {
     ACCESS_OPEN,           /* requests need no token */
     ACCESS_ANY,            /* requests need any valid token */
-    ACCESS_ADMIN,          /* nothing; nothing; everything */
-    ACCESS_READ_STUDENT,   /* the own data; the students of own cohorts; all students */
-    ACCESS_WRITE_STUDENT,  /* the same as ACCESS_READ_STUDENT, but for changes */
-    ACCESS_EXPORT,         /* the own data; nothing; all: for export and decisions about consent */
-    ACCESS_READ_COHORT,    /* nothing; the own cohorts; all cohorts */
-    ACCESS_COMPARE_COHORT, /* cohorts that contain the student; the own cohorts; all cohorts */
-    ACCESS_HANDLER, /* any valid token; the handler checks the subjects that the body names */
+    ACCESS_ADMIN,          /* only admins */
+    ACCESS_READ_STUDENT,   /* S: the own data; T: the students of own cohorts; A: all students */
+    ACCESS_WRITE_STUDENT,  /* S, T, A: as ACCESS_READ_STUDENT, but for changes */
+    ACCESS_EXPORT,         /* S: the own data; T: nothing; A: all. For export and consent */
+    ACCESS_READ_COHORT,    /* S: nothing; T: the own cohorts; A: all cohorts */
+    ACCESS_COMPARE_COHORT, /* S: cohorts that contain the student; T: the own cohorts; A: all */
+    ACCESS_HANDLER,        /* any valid token: the handler decides by the ids in the body */
     ACCESSES
 };
 
@@ -113,7 +113,7 @@ struct route {
     const struct route_link *links; /* for that document: what can be done with a response; NULL */
 };
 
-/* Whether at least one rule of the route reads a field from the body. */
+/* Returns whether at least one rule of the route reads a field from the body. */
 static inline bool route_has_body(const struct route *route)
 {
     for (const struct rule *rule = route->rules; rule && rule->type != RULE_END; rule++) {

@@ -29,8 +29,8 @@ struct router {
     size_t count;               /* number of all patterns */
 };
 
-/* Whether a segment of a pattern is a parameter: {name}. "{}" is no parameter, since it has no
- * name; pattern_is_valid refuses it. */
+/* Returns whether a segment of a pattern is a parameter: {name}. "{}" is no parameter, since it has
+ * no name; pattern_is_valid refuses it. */
 static bool segment_is_parameter(struct str segment)
 {
     return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
@@ -55,9 +55,9 @@ static int entry_compare(const void *left, const void *right)
 
 /* ---- Matching ---- */
 
-/* Whether the path matches the pattern; both begin with '/'. They are compared segment by segment.
- * A parameter matches one segment that is not empty. values: gets the names and texts of the
- * parameters; NULL when they are not needed. */
+/* Returns whether the path matches the pattern; both begin with '/'. They are compared segment by
+ * segment. A parameter matches one segment that is not empty. values: gets the names and texts of
+ * the parameters; NULL when they are not needed. */
 static bool pattern_match(struct str pattern, struct str path, struct path_values *values)
 {
     while (pattern.n > 0 && path.n > 0) {
@@ -100,8 +100,8 @@ static void match_add(const struct router *router, const struct path_entry *entr
     }
 }
 
-/* A pattern without parameters that has the method wins over patterns with parameters. When it does
- * not have the method, the others are tried too, because they may have it. */
+/* Looks for a pattern without parameters first: if it has the method, it wins over patterns with
+ * parameters. If not, the others are tried too, because they may have it. */
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret)
 {
@@ -123,8 +123,8 @@ void router_match(const struct router *router, enum http_method method, struct s
     }
 }
 
-/* Metrics identify a route by its index, so the index follows the order of the tables and does not
- * depend on the sorting of patterns. */
+/* Metrics identify a route by its index. The index follows the order of the tables, not that of the
+ * sorted patterns. */
 size_t router_count(const struct router *router)
 {
     return router->route_count;
@@ -135,12 +135,12 @@ const struct route *router_route(const struct router *router, size_t index)
     return router->routes[index];
 }
 
-/* Writes the names of the methods, separated by commas. 64 bytes are enough for all of them. */
 unsigned router_allowed_methods(enum http_method method)
 {
     return 1U << method | 1U << OPTIONS | (method == GET ? 1U << HEAD : 0);
 }
 
+/* Writes the names of the methods, separated by commas. 64 bytes are enough for all of them. */
 void router_allow_text(unsigned allowed_methods, char ret_text[64])
 {
     size_t n = 0;
@@ -163,8 +163,8 @@ static bool table_error(const struct route *route, const char *pattern, const ch
     return false;
 }
 
-/* Whether a pattern begins with a slash, does not end with one (except the path "/"), has braces
- * only around whole segments, and has at most PATH_VALUES_MAX parameters. */
+/* Returns whether a pattern begins with a slash, does not end with one (except the path "/"), has
+ * braces only around whole segments, and has at most PATH_VALUES_MAX parameters. */
 static bool pattern_is_valid(struct str pattern)
 {
     size_t parameter_count = 0;
@@ -180,7 +180,7 @@ static bool pattern_is_valid(struct str pattern)
     return parameter_count <= PATH_VALUES_MAX;
 }
 
-/* Whether two patterns match the same paths. The names of their parameters may differ. */
+/* Returns whether two patterns match the same paths. The names of their parameters may differ. */
 static bool pattern_same_shape(struct str a, struct str b)
 {
     while (a.n > 0 && b.n > 0) {
@@ -191,8 +191,9 @@ static bool pattern_same_shape(struct str a, struct str b)
     return a.n == b.n;
 }
 
-/* The entry whose pattern matches the same paths. It is made when there is none yet. Comparing with
- * all entries is fast enough, because there are a few hundred and they are made once at start. */
+/* Returns the entry whose pattern matches the same paths. It is made when there is none yet.
+ * Comparing with all entries is fast enough, because there are a few hundred and they are made once
+ * at start. */
 static struct path_entry *entry_get(struct router *router, struct str pattern)
 {
     const char *brace = memchr(pattern.p, '{', pattern.n);
@@ -246,7 +247,8 @@ static bool router_add_all(struct router *router)
     return true;
 }
 
-/* The arrays have one spare element, so that their size is not 0 without routes. */
+/* Counts the routes, allocates the router, and adds the routes. The arrays have one spare element,
+ * so that their size is not 0 without routes. */
 struct router *router_new(const struct route_table *tables, size_t count)
 {
     struct router *router = calloc(1, sizeof *router);
@@ -289,7 +291,7 @@ const char *router_area(const struct router *router, const struct route *route)
     return NULL;
 }
 
-/* The route tables belong to the caller and are not freed. */
+/* Frees the router, but not the route tables, which belong to the caller. */
 void router_free(struct router *router)
 {
     if (!router)

@@ -24,17 +24,19 @@ void router_free(struct router *router); /* NULL is allowed */
  * outlive *ret. */
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret);
-/* The tables that the router was built from. */
+/* Returns the tables that the router was built from. */
 const struct route_table *router_tables(const struct router *router, size_t *ret_count);
-/* The area (OpenAPI tag) of a route; NULL for a route that is in no table. */
+/* Returns the area (OpenAPI tag) of a route; NULL for a route that is in no table. */
 const char *router_area(const struct router *router, const struct route *route);
-/* The number of routes. */
+/* Returns the number of routes. */
 size_t router_count(const struct router *router);
-/* The route with this index, in the order of the tables; index < router_count. */
+/* Returns the route with this index, in the order of the tables; index < router_count. */
 const struct route *router_route(const struct router *router, size_t index);
-/* The methods that a path allows because it has a route of this method: as allowed_methods. */
+/* Returns the methods that a path allows because it has a route of this method, as bits 1 << m
+ * (route_match.allowed_methods). A route of GET also allows HEAD, and every route OPTIONS. */
 unsigned router_allowed_methods(enum http_method method);
-/* The value of an Allow header, such as "GET, HEAD, OPTIONS". */
+/* Writes the value of an Allow header, such as "GET, HEAD, OPTIONS". allowed_methods: bits 1 << m.
+ */
 void router_allow_text(unsigned allowed_methods, char ret_text[64]);
 
 #endif

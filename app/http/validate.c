@@ -111,8 +111,8 @@ static void parse_id(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->text, sizeof value->text);
 }
 
-/* The number of characters (code points) of a UTF-8 text. Each character has one byte that does not
- * begin with the bits 10. */
+/* Returns the number of characters (code points) of a UTF-8 text. Each character has one byte that
+ * does not begin with the bits 10. */
 static size_t count_code_points(struct str text)
 {
     size_t n = 0;
@@ -121,7 +121,7 @@ static size_t count_code_points(struct str text)
     return n;
 }
 
-/* Whether the text has <script or </script, in upper or lower case. Other texts with < are
+/* Returns whether the text has <script or </script, in upper or lower case. Other texts with < are
  * accepted, because they may be comparisons, and clients must escape all texts before showing them.
  */
 static bool has_markup(struct str text)
@@ -151,7 +151,7 @@ static void parse_text(const struct binding *binding, const struct rule *rule,
         memcpy(ret, &value->text, sizeof value->text);
 }
 
-/* The position of the value in the choices of the rule; -1 when it is none of them. */
+/* Returns the position of the value in the choices of the rule; -1 when it is none of them. */
 static int choice_of(const struct rule *rule, const struct value *value)
 {
     if (value->kind != TEXT)
@@ -400,6 +400,7 @@ static parse_value *const rule_parsers[] = {
     [RULE_NUMBERS] = parse_json,  [RULE_TEXTS] = parse_json,
 };
 
+/* Returns the address of the member at this offset in the input. */
 static void *input_member(void *input, size_t offset)
 {
     return (char *)input + offset;
@@ -477,7 +478,7 @@ static void bind_object(const struct binding *binding, const struct rule *rules,
     options_check(binding, rules, object, field);
 }
 
-/* Whether one of the rules reads its field from this part of the request. */
+/* Returns whether one of the rules reads its field from this part of the request. */
 static bool has_source(const struct rule *rules, enum rule_source where)
 {
     for (; rules->type != RULE_END; rules++) {
@@ -553,7 +554,7 @@ static void bind_parameter(const struct binding *binding, const struct rule *rul
     }
 }
 
-/* Whether a rule reads the query parameter with this name. */
+/* Returns whether a rule reads the query parameter with this name. */
 static bool has_parameter(const struct rule *rules, struct str name)
 {
     for (; rules->type != RULE_END; rules++) {
@@ -590,8 +591,9 @@ static void bind_query(const struct binding *binding, const struct rule *rules, 
     }
 }
 
-/* The three bind_ functions add their field errors to p, each whether or not the one before it has
- * failed. Returns whether p has no error. rules NULL: the route has no fields, so all is valid. */
+/* Calls the three bind_ functions, which add their field errors to p, each whether or not the one
+ * before it has failed. Returns whether p has no error. rules NULL: the route has no fields, so all
+ * is valid. */
 bool validate_input(const struct rule *rules, const struct path_values *path, struct str query,
                     struct json_object *body, struct arena *arena, void *input, struct problem *p)
 {

@@ -25,8 +25,8 @@
 enum {
     BUFFER_SIZE = 256 * 1024,
     LINE_MAX_BYTES = PIPE_BUF, /* longest write to a pipe that the kernel keeps in one piece */
-    /* Extra bytes after the buffer: before it writes a text, the JSON writer reserves room for the
-     * case that each byte must be escaped, far more than a finished line may have. */
+    /* Extra bytes after the buffer. Before a text is written, the JSON writer reserves room for the
+     * case that each byte must be escaped: far more than a finished line may have. */
     LINE_ROOM = 32 * 1024,
     MIDDLE_SIZE = 128, /* bytes of struct log.middle */
 };
@@ -68,7 +68,7 @@ struct log {
 
 /* --- Opening --- */
 
-/* The kind of file for the mode that fstat returns. */
+/* Returns the kind of file for the mode that fstat returns. */
 static enum sink sink_of_mode(mode_t mode)
 {
     if (S_ISREG(mode))
@@ -106,9 +106,9 @@ static enum log_level level_of(const char *name)
     return LOG_INFO;
 }
 
-/* Only the members before `buffer` are set to zero: the buffer is large, and its bytes are written
- * before they are read. empty_arena may give at most 1 byte, so that every attempt of a text buffer
- * to grow fails. The key of log_hash is random until log_set_key is called. */
+/* Opens a log. Only the members before `buffer` are set to zero: the buffer is large, and its bytes
+ * are written before they are read. empty_arena may give at most 1 byte, so that every attempt of a
+ * text buffer to grow fails. The key of log_hash is random until log_set_key is called. */
 struct log *log_open(int fd, const char *program, const char *min_level)
 {
     struct log *log = malloc(sizeof(*log));
@@ -170,8 +170,8 @@ static void update_time(struct log *log)
     log->time_ms = now;
 }
 
-/* Writes the head of a new line at buffer + used. The size leaves room for cut_ending, and no
- * memory is added to the buffer because empty_arena has none. */
+/* Starts a new line in the buffer: writes its head at buffer + used. The size leaves room for
+ * cut_ending, and the line cannot grow further, because empty_arena has no memory. */
 static void log_line_begin(struct log *log, enum log_level level, const char *event)
 {
     struct buf *line = &log->line;
@@ -264,7 +264,7 @@ uint64_t log_dropped(const struct log *log)
 
 /* --- Writing --- */
 
-/* True when a write to the pipe would block, or when poll fails. poll waits for 0 ms. */
+/* True when a write to log->fd would block, or when poll fails. The call itself does not wait. */
 static bool log_would_block(const struct log *log)
 {
     struct pollfd writable = {.fd = log->fd, .events = POLLOUT};

@@ -54,8 +54,8 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
     return m;
 }
 
-/* Also called by metrics_open for a struct that is only partly filled: what it does not own yet is
- * NULL, and fd is -1. */
+/* Releases what m owns. metrics_open calls this for a struct that is only partly filled: what it
+ * does not own yet is NULL, and fd is -1. */
 void metrics_close(struct metrics *m)
 {
     if (!m)
@@ -170,8 +170,8 @@ uint64_t metrics_erasures(const struct metrics *m)
     return m ? atomic_load(&m->header->erasures) : 0;
 }
 
-/* The other processes go on counting during the reset; a count that is added after its cell was set
- * to 0 remains. */
+/* Sets all cells to 0. Other processes go on counting meanwhile; a count that is added after its
+ * cell was set to 0 remains. */
 void metrics_reset(struct metrics *m)
 {
     for (size_t i = 0; i < metrics_slots_used(m); i++)
@@ -180,6 +180,7 @@ void metrics_reset(struct metrics *m)
     atomic_store(&m->header->counting_since_ms, clock_wall_ms());
 }
 
+/* Returns the count in a cell of a slot. */
 static uint64_t slot_read_cell(const struct slot *slot, size_t cell)
 {
     return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);

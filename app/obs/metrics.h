@@ -65,21 +65,23 @@ void metrics_add(struct metrics *m, enum metric metric, const char *first, const
                  uint64_t n);
 /* Counts a finished batch job with its processing time. priority is "high", "normal" or "low". */
 void metrics_observe_batch(struct metrics *m, const char *priority, double seconds);
+/* Changes a gauge (a number that may rise and fall) of this process: adds delta, or sets the value.
+ */
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
 void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
 /* Sets what this process's circuit breaker for the service is doing. opened_at_ms is when it last
  * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
 void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms);
-/* Takes the permit to retire (to end after a number of requests, and be replaced). Of all processes
- * that share the file one has it, until it has ended in any way. The next one gets it when as
- * many processes are serving (GAUGE_SERVING) as when it was last taken, because then the
- * replacement is; or ten seconds later, when there is none. Returns false when the process must try
- * again later. now_ms: monotonic. */
+/* Tries to get the permit to retire (to end after a number of requests, and be replaced by a new
+ * process). Only one of the processes that share the file has the permit, and keeps it until it has
+ * ended. Then the number of serving processes (GAUGE_SERVING) is one too low until the replacement
+ * serves; the permit is given again when the number is what it was, or after ten seconds. Returns
+ * false when the process must try again later. now_ms: monotonic. */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms);
-/* A number of erased students, shared by all processes. A process that reads another number than
- * before drops its cached results, which may be those of an erased student. With m NULL nothing is
- * counted and the number is always 0. */
+/* How many students have been erased, counted by all processes together. A process that reads
+ * another number than before drops its cached results, which may be those of an erased student. m
+ * NULL: nothing is counted, and the number is 0. */
 void metrics_add_erasure(struct metrics *m);
 uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */
@@ -94,7 +96,7 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
 struct metrics_breaker {
     enum breaker_gauge state; /* worst state: open, then half-open, then closed */
     uint64_t failures;        /* sum of their failures */
-    int64_t opened_at_ms;     /* when one of them last opened, since the epoch; 0: never */
+    int64_t opened_at_ms;     /* time at which one of them last opened, since the epoch; 0: never */
 };
 
 /* The numbers of the response to /metrics/detailed, over all processes. enum metric_gauge and
@@ -106,7 +108,7 @@ struct metrics_summary {
     double average_latency_ms, p50_ms, p95_ms, p99_ms;
     int64_t active_requests, store_connections, store_in_use;
     uint64_t cache_hits, cache_misses, spans, store_reconnects;
-    int64_t counting_since_ms; /* when the counters last were 0, since the epoch */
+    int64_t counting_since_ms; /* time at which the counters last were 0, since the epoch */
     int live_processes;
     struct metrics_breaker breakers[METRIC_SERVICES];
 };

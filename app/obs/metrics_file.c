@@ -24,6 +24,7 @@ static bool file_fail(char ret_error[200], const char *what, const char *path)
     return false;
 }
 
+/* Returns the size of the file of metrics in bytes. */
 static size_t file_size(const struct metrics *m)
 {
     return sizeof(struct metrics_header) + SLOTS * m->stride;

@@ -68,9 +68,9 @@ struct metrics_header {
     atomic_llong counting_since_ms; /* when all counters last were 0, since the epoch */
     atomic_ullong slots_used;       /* slots with this index or a greater one were never owned */
     atomic_ullong erasures;         /* number of students erased by any of the processes */
-    /* for metrics_take_permit: processes that were serving when the permit was last taken, and
-     * since when (monotonic) the permit is free but fewer of them are serving; 0: no process has
-     * noticed */
+    /* For metrics_take_permit. permit_serving: how many processes were serving when the permit was
+     * last taken. permit_short_since_ms: since when (monotonic) the permit is free while fewer are
+     * serving; 0: no process has noticed. */
     atomic_llong permit_serving, permit_short_since_ms;
 };
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");

@@ -162,6 +162,7 @@ static void print_endpoint_statuses(const struct printer *p, size_t endpoint)
     }
 }
 
+/* Prints the counter of requests by endpoint and status. */
 static void print_requests(const struct printer *p)
 {
     print_family(p, "http_requests", "_total", "counter", "HTTP requests answered");
@@ -236,6 +237,7 @@ static void print_counter(const struct printer *p, enum metric row)
     }
 }
 
+/* Prints a gauge without labels and unit. */
 static void print_gauge(const struct printer *p, const char *name, const char *help, int64_t value)
 {
     print_family(p, name, "", "gauge", help);

@@ -20,7 +20,8 @@ static struct flock lock_of(const struct metrics *m, const void *part, short typ
                           .l_len = 1};
 }
 
-/* Sets or releases this process's lock. False with errno; EAGAIN: another process has it. */
+/* Sets or releases this process's lock on a slot or the header, without waiting. False with errno;
+ * EAGAIN: another process has it. */
 static bool lock_set(const struct metrics *m, const void *part, short type)
 {
     struct flock lock = lock_of(m, part, type);
@@ -106,7 +107,8 @@ static long long count_serving(const struct metrics *m)
     return serving;
 }
 
-/* True when the processes are as many as before the last one retired, or when that is overdue. */
+/* True when a process that retired has been replaced: as many processes serve as when the permit
+ * was last taken. Also true when they have been fewer for REPLACEMENT_WAIT_MS. */
 static bool is_replaced(struct metrics_header *header, long long serving, int64_t now_ms)
 {
     long long since = 0;

@@ -7,7 +7,8 @@
 #include "app/base/ids.h"
 #include "app/base/percent.h"
 
-/* Offsets and limits from W3C Trace Context level 2, sections 3.2 and 3.3. */
+/* Offsets in a traceparent, 00-TRACEID-PARENTID-FLAGS, and limits of a tracestate (W3C Trace
+ * Context level 2, sections 3.2 and 3.3). */
 enum {
     TRACE_ID_AT = 3,
     PARENT_ID_AT = 36,
@@ -74,6 +75,7 @@ static void random_id(char *ret_text, size_t n)
     hex_print(bytes, n, ret_text);
 }
 
+/* Returns whether a key of a tracestate's member may have the character. */
 static bool is_key_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '*' ||

@@ -25,18 +25,18 @@ enum hook_kind {
     HOOK_IMMEDIATE, /* an event of its own for each request */
 };
 
-/* Whether each request of the route makes an event of its own: exports, changes by an admin, and
- * routes with ROUTE_AUDIT_EACH. Reads of the other routes are counted by minute. */
+/* Returns whether each request of the route makes an event of its own: exports, changes by an
+ * admin, and routes with ROUTE_AUDIT_EACH. Reads of the other routes are counted by minute. */
 static bool hook_is_immediate(const struct route *route)
 {
     return route->flags & ROUTE_AUDIT_EACH || route->access == ACCESS_EXPORT ||
            (route->access == ACCESS_ADMIN && route->method != GET);
 }
 
-/* The kind of event that a response with this status makes. Most errors of the client, such as 400,
- * reveal no data and make no event. unjournaled: the handler changed nothing. A change on a route
- * with ROUTE_JOURNALED leaves a journal entry, from which the worker process makes the event, so
- * this file makes none for it. A 404 of such a route has changed nothing either. */
+/* Returns the kind of event that a response with this status makes. Most errors of the client, such
+ * as 400, reveal no data and make no event. unjournaled: the handler changed nothing. A change on a
+ * route with ROUTE_JOURNALED leaves a journal entry, from which the worker process makes the event,
+ * so this file makes none for it. A 404 of such a route has changed nothing either. */
 static enum hook_kind hook_kind_of(const struct route *route, int status, bool unjournaled)
 {
     bool immediate = hook_is_immediate(route);
@@ -52,8 +52,8 @@ static enum hook_kind hook_kind_of(const struct route *route, int status, bool u
     return revealed && route->flags & ROUTE_PERSONAL ? HOOK_READ : HOOK_NONE;
 }
 
-/* The name of the action that took place or was refused: "read", "write", or the name of a route
- * whose every request makes an event. */
+/* Returns the name of the action that took place or was refused: "read", "write", or the name of a
+ * route whose every request makes an event. */
 static const char *hook_action_of(const struct route *route)
 {
     if (hook_is_immediate(route))
@@ -149,8 +149,8 @@ static void hook_add_from_path(const struct exchange *x, struct hook_subjects *s
     }
 }
 
-/* All subjects of the request: from the path, then from the input. A handler that looked up the
- * students itself has put them into x->audit_subjects; that list then replaces the lists of the
+/* Returns all subjects of the request: from the path, then from the input. A handler that looked up
+ * the students itself has put them into x->audit_subjects; that list then replaces the lists of the
  * input. The input of a route with ROUTE_RAW_BODY is not filled by rules, so it is not read. */
 static struct hook_subjects hook_find_subjects(struct exchange *x)
 {

@@ -8,15 +8,17 @@
 #include "app/auth/basic.h"
 #include "app/base/digest.h"
 
-/* Whether the token is the expected secret. expected: NULL when no such secret is configured, then
- * false. The comparison takes the same time for all tokens, so that its time reveals nothing. */
+/* Returns whether the token is the expected secret. expected: NULL when no such secret is
+ * configured, then false. The comparison takes the same time for all tokens, so that its time
+ * reveals nothing. */
 static bool authenticate_is_secret(const char *expected, struct str token)
 {
     return expected && digest_secrets_equal(str_of(expected), token);
 }
 
-/* Whether the request carries the sidecar's API token on the sidecar's own listener, for a route
- * that accepts it. While the token is being replaced (rotation), the previous token counts too. */
+/* Returns whether the request carries the sidecar's API token on the sidecar's own listener, for a
+ * route that accepts it. While the token is being replaced (rotation), the previous token counts
+ * too. */
 static bool authenticate_is_sidecar(const struct exchange *x)
 {
     const struct config *config = &x->engine->config;
@@ -26,8 +28,8 @@ static bool authenticate_is_sidecar(const struct exchange *x)
             authenticate_is_secret(config->app_api_token_past.text, x->request.api_token));
 }
 
-/* Whether nginx has counted the request against no rate limit: on these routes it exempts all
- * requests with the header dapr-api-token (ctl/nginx_locations.c), because it does not know the
+/* Returns whether nginx has counted the request against no rate limit: on these routes it exempts
+ * all requests with the header dapr-api-token (ctl/nginx_locations.c), because it does not know the
  * secret. */
 static bool authenticate_is_uncounted(const struct exchange *x)
 {
@@ -81,7 +83,8 @@ bool authenticate_by_header(struct exchange *x)
     return true;
 }
 
-/* The text of security_context.token of an unvalidated body; empty when it is not a text. */
+/* Returns the text of security_context.token of an unvalidated body; empty when it is not a text.
+ */
 static struct str authenticate_body_token(struct json_object *body)
 {
     struct json_object *context, *token;

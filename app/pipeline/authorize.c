@@ -36,7 +36,7 @@ bool authorize_queue_subject(struct exchange *x)
         return true; /* the matched route lets the sidecar use the route that it delegated to */
     switch (access_decide(x->route->access, &x->caller, subject)) {
     case VERDICT_YES: return true;
-    /* only handlers that compare cohorts grant this */
+    /* VERDICT_IF_MEMBER is decided by handlers that compare cohorts; other routes refuse */
     case VERDICT_IF_MEMBER:
     case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
     case VERDICT_IF_OWN_STUDENT:
@@ -49,7 +49,8 @@ bool authorize_queue_subject(struct exchange *x)
     return true;
 }
 
-/* Whether the caller teaches the cohort; x->problem may be set when false. */
+/* Returns whether the caller teaches the cohort that the request is about. Also false, with
+ * x->problem set, when the reply cannot be parsed. */
 static bool authorize_own_cohort(struct exchange *x)
 {
     struct str wanted = exchange_subject(x);
@@ -64,8 +65,8 @@ static bool authorize_own_cohort(struct exchange *x)
     return false;
 }
 
-/* student_cohorts is the command that read the cohorts of one student; NULL: the request is about a
- * cohort, not a student. A parse error leaves granted false and is in x->problem. */
+/* x->student_cohorts is NULL when the request is about a cohort, not a student. When a reply cannot
+ * be parsed, the access is refused and x->problem is that error. */
 void authorize_on_replies(struct exchange *x)
 {
     bool granted = false;
@@ -79,6 +80,5 @@ void authorize_on_replies(struct exchange *x)
         (void)cohort_parse_teaches(x->student_cohorts, x->teacher_cohorts, &granted, &x->problem);
     x->access_pending = !granted;
     if (!granted)
-        problem_set(&x->problem, PROBLEM_FORBIDDEN,
-                    NULL); /* without effect after another problem */
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); /* keeps a problem that is set already */
 }

@@ -57,7 +57,7 @@ static bool dispatch_identify(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Whether a parameter of the path is not a valid id. */
+/* Returns whether a parameter of the path is not a valid id. */
 static bool dispatch_has_invalid_id(const struct route_match *match)
 {
     for (size_t i = 0; i < match->path.n; i++) {
@@ -149,8 +149,9 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     d->released(x);
 }
 
-/* Submits the queued commands. All round trips of a request together wait for Redis no longer than
- * one may. Those of a heavy request, which may have many, have the whole time each. */
+/* Submits the exchange's queued commands to the store with a time limit. All round trips of a
+ * request share one limit (STORE_ROUND_TIMEOUT_MS), of which store_left_us is left. A heavy request
+ * may need many round trips, so each of them has the whole limit. */
 static void dispatch_submit(struct dispatch *d, struct exchange *x)
 {
     if (!(x->route->flags & ROUTE_HEAVY))
@@ -158,17 +159,17 @@ static void dispatch_submit(struct dispatch *d, struct exchange *x)
     store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
 }
 
-/* Whether a successful response promises that the replicas have what the request wrote. What a
- * read of a student's data writes, such as a prediction to be compared later, is not promised: a
- * replica that is away must not take reads down. */
+/* Returns whether a successful response promises that the replicas have what the request wrote.
+ * What a read of a student's data writes, such as a prediction to be compared later, is not
+ * promised: a replica that is away must not take reads down. */
 static bool dispatch_promises_write(const struct exchange *x)
 {
     return x->engine->replicas && x->has_written && x->problem.code == PROBLEM_NONE &&
            x->route->access != ACCESS_READ_STUDENT && !x->response.headers_sent;
 }
 
-/* Ends the wait for the replicas. Too late: the change is made, and a repetition of the request
- * changes nothing further. */
+/* Ends the wait for the replicas. When they have not confirmed in time, the client gets an error
+ * although the change is made; a repetition of the request changes nothing further. */
 static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool are_replicated)
 {
     if (!are_replicated) {
@@ -237,7 +238,7 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
         dispatch_submit(d, x);
         return;
     }
-    /* a response made before the right was known must not be sent */
+    /* the handler ended before the access was granted: its response must not be sent */
     if (x->access_pending)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     dispatch_complete(d, x);
@@ -268,7 +269,8 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
         dispatch_complete(d, x);
 }
 
-/* Begins a heavy request when it is its turn, unless it has waited too long for it. */
+/* Runs the first step of a heavy request, or refuses the request if it has waited too long in the
+ * queue. */
 static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
 {
     if (dispatch_check_wait(x, (clock_monotonic_us() - x->started_us) / 1000))
@@ -357,7 +359,8 @@ bool dispatch_process(struct dispatch *d)
     while (dispatch_resume_next(d))
         ;
     heavy = dispatch_pop_heavy(d);
-    if (heavy && heavy->pipeline.status == PIPELINE_OPEN) /* never submitted: no step has run */
+    if (heavy &&
+        heavy->pipeline.status == PIPELINE_OPEN) /* PIPELINE_OPEN: its first step has not run yet */
         dispatch_begin_heavy(d, heavy);
     else if (heavy)
         dispatch_resume(d, heavy);

@@ -18,15 +18,15 @@ typedef void exchange_released(struct exchange *x);
 
 struct dispatch {
     struct engine *engine;             /* services that all requests share: store, log, metrics */
-    exchange_chunk_ready *chunk_ready; /* see the type */
-    exchange_finished *finished;       /* see the type */
-    exchange_released *released;       /* see the type */
-    struct exchange
-        *heavy; /* first exchange of a heavy route that is ready for a step; NULL: none */
-    struct exchange **heavy_end; /* the pointer at the end of that queue, which is NULL */
-    size_t active;               /* number of exchanges that have begun and not finished */
+    exchange_chunk_ready *chunk_ready; /* sends a part of a streamed response */
+    exchange_finished *finished;       /* sends the complete response */
+    exchange_released *released;       /* frees what belongs to the exchange */
+    struct exchange *heavy;            /* queue of heavy exchanges ready for a step; NULL: empty */
+    struct exchange **heavy_end;       /* the pointer at the end of that queue, which is NULL */
+    size_t active;                     /* number of exchanges that have begun and not finished */
 };
 
+/* Makes a dispatcher without exchanges. engine must live as long as the dispatcher. */
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
                    exchange_finished *finished, exchange_released *released);
 /* Begins an exchange. The caller has filled the members engine, arena, connection and request; all

@@ -10,7 +10,7 @@
 /* Largest bodies in bytes: of most routes, and of routes with ROUTE_BIG_BODY. */
 enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
 
-/* The largest body of the route in bytes. */
+/* Returns the largest body of the route in bytes. */
 static size_t exchange_body_max(const struct route *route)
 {
     if (route->flags & ROUTE_DELIVERY)
@@ -44,8 +44,8 @@ struct arena *exchange_new_arena(struct exchange *x, size_t first_block, size_t 
 
 /* ---- subject ---- */
 
-/* The kind of subject that an access right depends on: a student, a cohort, or none. The switch has
- * no default, so that the compiler warns when a new access right is not listed. */
+/* Returns the kind of subject that an access right depends on: a student, a cohort, or none. The
+ * switch has no default, so that the compiler warns when a new access right is not listed. */
 static enum rule_subject exchange_subject_kind(enum access access)
 {
     switch (access) {
@@ -63,7 +63,7 @@ static enum rule_subject exchange_subject_kind(enum access access)
     return SUBJECT_NONE;
 }
 
-/* The first rule of a single id of the right kind decides; a route has one such rule. */
+/* Looks for the first rule of a single id of the right kind; a route has one such rule. */
 struct str *exchange_subject_field(struct exchange *x)
 {
     enum rule_subject kind = exchange_subject_kind(x->route->access);

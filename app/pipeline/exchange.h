@@ -50,7 +50,7 @@ struct exchange {
 
     struct pipeline pipeline; /* Redis commands of the current round trip */
     int round_trips;          /* number of completed round trips: 0 in the handler's first step */
-    int64_t store_left_us;    /* how long this request may still wait for Redis */
+    int64_t store_left_us;    /* microseconds that this request may still wait for Redis */
     void *state; /* memory that the handler keeps between its steps; NULL in the first step */
 
     bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
@@ -96,20 +96,22 @@ static inline enum step exchange_fail_with(struct exchange *x, enum problem_code
 /* Allocates zeroed memory that a handler keeps between its steps, and stores it in x->state.
  * Returns NULL, with x->problem set, when out of memory. */
 void *exchange_new_state(struct exchange *x, size_t size);
-/* As arena_new: an arena for a handler that releases memory between its steps, such as replies. It
- * is freed when the request has ended. Returns NULL, with x->problem set, when out of memory. */
+/* Makes an arena for a handler that releases memory between its steps, such as replies. first_block
+ * and cap are sizes in bytes (arena_new). The arena is freed when the request has ended. Returns
+ * NULL, with x->problem set, when out of memory. */
 struct arena *exchange_new_arena(struct exchange *x, size_t first_block, size_t cap);
 
 /* The member of the input that holds the id of the student or cohort on which the access depends.
  * NULL when the access depends on neither. The id in it may be empty. */
 struct str *exchange_subject_field(struct exchange *x);
-/* The id of the student or cohort on which the access depends; empty when there is none. */
+/* Returns the id of the student or cohort on which the access depends; empty when there is none. */
 struct str exchange_subject(struct exchange *x);
 
-/* A step: parses the body as JSON into x->body. Returns false with x->problem. */
+/* A step before the handler: parses the body as JSON into x->body. Returns false, with x->problem
+ * set, to refuse the request. */
 bool exchange_read_body(struct exchange *x);
-/* A step: fills x->input from body, path and query by the rules of the route. Returns false with
- * x->problem. */
+/* A step before the handler: fills x->input from body, path and query by the rules of the route.
+ * Returns false, with x->problem set, when a field is wrong or missing. */
 bool exchange_read_input(struct exchange *x);
 /* Delegates the exchange to another route; for the check of a route. The rules of the target read
  * all their fields from payload, wherever a request to the target would have them. From then on the

@@ -12,11 +12,11 @@
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-/* A request owns its key as long as a lease of a request lasts (store/lease.h). Nearly all requests
- * have ended long before, and a repetition of one whose process died need not wait longer. A
- * process that was stopped, or a write that waited for many other writes of the same student, may
- * take longer. A repetition may then run at the same time as the first request, and one of the two
- * makes the change (store/idempotency.h). */
+/* How long a request owns its key: LEASE_REQUEST_MS (store/lease.h) and the limit of one round
+ * trip. Nearly all requests have ended long before. A repetition of a request whose process died
+ * has to wait only so long. When a request takes longer (its process was stopped, or its write
+ * waited for many others of the same student), a repetition may run at the same time, and one of
+ * the two makes the change (store/idempotency.h). */
 enum {
     KEY_MAX = 128,    /* most characters of an Idempotency-Key */
     OWNER_BYTES = 16, /* random bytes of the token by which a request owns its key */
@@ -32,10 +32,11 @@ struct idempotency {
     struct str
         digest; /* of idempotency_digest_request; the same key with another one is a conflict */
     struct str owner; /* random token of this request, in hex */
-    bool is_owner; /* whether this request owns the key, or may own it, and must still end that */
+    bool is_owner; /* this request owns the key, or may own it, and must store or release at the end
+                    */
 };
 
-/* Whether the header is 1 to KEY_MAX printable ASCII characters. */
+/* Returns whether the header is 1 to KEY_MAX printable ASCII characters. */
 static bool idempotency_key_valid(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -45,8 +46,8 @@ static bool idempotency_key_valid(struct str s)
     return s.n >= 1 && s.n <= KEY_MAX;
 }
 
-/* The SHA-256 of a text, in hex, so that long keys and large bodies need as little memory in Redis
- * as short ones. The text's p is NULL when out of memory. */
+/* Returns the SHA-256 of a text, in hex, so that long keys and large bodies need as little memory
+ * in Redis as short ones. The text's p is NULL when out of memory. */
 static struct str idempotency_digest(struct arena *arena, struct str text)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -57,10 +58,11 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
-/* The SHA-256, in hex, of what the client wants: of the body and, where attributes of an event may
- * be in ce- headers, of those that are present. Each header follows its number and ends with a line
- * break, which none contains, and an empty line precedes the body: so no two requests that differ
- * are digested as the same bytes. The text's p is NULL when out of memory. */
+/* Returns the SHA-256, in hex, of what the client requests: of the body and, where attributes of an
+ * event may be in headers (ce-...), of those that are present. Each header is preceded by its
+ * number and ends with a line break, which no header contains, and an empty line precedes the body:
+ * so no two requests that differ are digested as the same bytes. The text's p is NULL when out of
+ * memory. */
 static struct str idempotency_digest_request(const struct exchange *x)
 {
     static const struct str numbers = STR_INIT("1234567"), line_break = STR_INIT("\n");
@@ -106,18 +108,18 @@ static struct str idempotency_new_owner(struct arena *arena)
  */
 static struct idempotency *idempotency_new(struct exchange *x)
 {
-    struct idempotency *i = arena_zalloc(x->arena, sizeof(*i));
+    struct idempotency *state = arena_zalloc(x->arena, sizeof(*state));
     struct str route_and_key =
         arena_printf(x->arena, "%s %.*s", x->route->name, STR_ARG(x->request.idempotency_key));
     struct str hash;
 
-    if (!i || !route_and_key.p)
+    if (!state || !route_and_key.p)
         return NULL;
     hash = idempotency_digest(x->arena, route_and_key);
-    i->digest = idempotency_digest_request(x);
-    i->owner = idempotency_new_owner(x->arena);
-    i->key = idempotency_key(x->arena, role_names[x->caller.role], x->caller.user, hash);
-    return hash.p && i->digest.p && i->owner.p && i->key.p ? i : NULL;
+    state->digest = idempotency_digest_request(x);
+    state->owner = idempotency_new_owner(x->arena);
+    state->key = idempotency_key(x->arena, role_names[x->caller.role], x->caller.user, hash);
+    return hash.p && state->digest.p && state->owner.p && state->key.p ? state : NULL;
 }
 
 /* Queues the command that acquires the record of the key; idempotency_on_replies reads its reply.
@@ -126,7 +128,7 @@ static struct idempotency *idempotency_new(struct exchange *x)
 bool idempotency_queue_acquire(struct exchange *x)
 {
     struct str subject = exchange_subject(x);
-    struct idempotency *i;
+    struct idempotency *state;
     int64_t running_ms;
 
     if (!(x->route->flags & ROUTE_IDEMPOTENT) || !x->request.idempotency_key.p)
@@ -136,13 +138,14 @@ bool idempotency_queue_acquire(struct exchange *x)
                       "must be 1 to 128 printable characters");
         return false;
     }
-    x->idempotency = i = idempotency_new(x);
-    if (!i) {
+    x->idempotency = state = idempotency_new(x);
+    if (!state) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
     running_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
-    i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
+    state->acquire =
+        idempotency_cmd_acquire(&x->pipeline, state->key, state->digest, state->owner, running_ms);
     if (subject.n > 0)
         idempotency_queue_students(x, &(struct str_list){&subject, 1});
     return x->problem.code == PROBLEM_NONE;
@@ -150,24 +153,26 @@ bool idempotency_queue_acquire(struct exchange *x)
 
 void idempotency_queue_students(struct exchange *x, const struct str_list *students)
 {
-    struct idempotency *i = x->idempotency;
+    struct idempotency *state = x->idempotency;
 
-    if (!i || students->n == 0)
+    if (!state || students->n == 0)
         return;
-    i->registrations = arena_array(x->arena, students->n, sizeof(struct command *));
-    if (!i->registrations) {
+    state->registrations = arena_array(x->arena, students->n, sizeof(struct command *));
+    if (!state->registrations) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
-    for (i->registration_count = 0; i->registration_count < students->n; i->registration_count++)
-        i->registrations[i->registration_count] =
-            idempotency_cmd_register(&x->pipeline, students->v[i->registration_count], i->key);
+    for (state->registration_count = 0; state->registration_count < students->n;
+         state->registration_count++)
+        state->registrations[state->registration_count] = idempotency_cmd_register(
+            &x->pipeline, students->v[state->registration_count], state->key);
 }
 
 static const char location[] = "Location";
 
-/* The value of the response's Location header; the value's p is NULL when it has none. Location is
- * the one header that is stored and replayed: a repetition makes all other headers itself. */
+/* Returns the value of the response's Location header; the value's p is NULL when it has none.
+ * Location is the one header that is stored and replayed: a repetition makes all other headers
+ * itself. */
 static struct str idempotency_location(const struct http_response *r)
 {
     for (size_t i = 0; i < r->header_count; i++) {
@@ -193,33 +198,34 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
-/* The key is acquired in the first round trip, so later round trips have nothing to check: true. A
- * key that another request owns, or that was used with another body, is a conflict; only the first
- * of these passes with time. Without a reply this request may own the key. */
+/* The key is acquired in the first round trip; later round trips have nothing to check. Two
+ * requests are refused with 409: one whose key is owned by a running request, which passes with
+ * time, and one whose key was used with another body. Without a reply to the acquiring command this
+ * request may own the key, so it must release it. */
 bool idempotency_on_replies(struct exchange *x)
 {
-    struct idempotency *i = x->idempotency;
+    struct idempotency *state = x->idempotency;
     struct idempotency_record record;
     int64_t unused_listed;
 
-    if (!i || x->round_trips != 1)
+    if (!state || x->round_trips != 1)
         return true;
-    i->is_owner = !i->acquire->reply;
-    if (!idempotency_parse_acquire(i->acquire, i->owner, &record, &x->problem))
+    state->is_owner = !state->acquire->reply;
+    if (!idempotency_parse_acquire(state->acquire, state->owner, &record, &x->problem))
         return false;
-    i->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
-    for (size_t k = 0; k < i->registration_count; k++) {
-        if (!reply_expect_int(i->registrations[k]->reply, &unused_listed, &x->problem))
+    state->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
+    for (size_t k = 0; k < state->registration_count; k++) {
+        if (!reply_expect_int(state->registrations[k]->reply, &unused_listed, &x->problem))
             return false;
     }
-    if (i->is_owner) {
-        i->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
-        if (!i->marker.p) /* without it a repetition would make the change again */
+    if (state->is_owner) {
+        state->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
+        if (!state->marker.p) /* without the marker a repetition would make the change again */
             problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     }
-    if (i->is_owner || x->problem.code != PROBLEM_NONE)
-        return i->is_owner;
-    if (!str_equal(record.digest, i->digest))
+    if (state->is_owner || x->problem.code != PROBLEM_NONE)
+        return state->is_owner;
+    if (!str_equal(record.digest, state->digest))
         problem_set(&x->problem, PROBLEM_CONFLICT,
                     "This Idempotency-Key has been used with another body");
     else if (record.state == IDEMPOTENCY_DONE)
@@ -243,29 +249,29 @@ static bool idempotency_outcome_unknown(const struct exchange *x)
  * repeat the request with the same key at once. */
 bool idempotency_queue_finish(struct exchange *x)
 {
-    struct idempotency *i = x->idempotency;
+    struct idempotency *state = x->idempotency;
 
-    if (!i || !i->is_owner)
+    if (!state || !state->is_owner)
         return false;
-    i->is_owner = false;
+    state->is_owner = false;
     pipeline_clear(&x->pipeline);
     if (x->problem.code == PROBLEM_NONE && !x->response.body.failed && x->response.status < 300)
-        i->save = idempotency_cmd_save(
-            &x->pipeline, i->key, i->owner,
-            &(struct idempotency_record){.digest = i->digest,
+        state->save = idempotency_cmd_save(
+            &x->pipeline, state->key, state->owner,
+            &(struct idempotency_record){.digest = state->digest,
                                          .status = x->response.status,
                                          .student = exchange_subject(x),
                                          .location = idempotency_location(&x->response),
                                          .body = buf_view(&x->response.body)});
     else if (idempotency_outcome_unknown(x))
-        idempotency_cmd_end(&x->pipeline, i->key, i->owner);
+        idempotency_cmd_end(&x->pipeline, state->key, state->owner);
     else
-        idempotency_cmd_release(&x->pipeline, i->key, i->owner);
+        idempotency_cmd_release(&x->pipeline, state->key, state->owner);
     return true;
 }
 
-/* A repetition would not get a response that is not stored. Without x->problem the reply was 0:
- * another request owns the record, or no record of this request is left. */
+/* A response must be stored before it is sent, else a repetition of the request could not get it.
+ * is_stored is 0 when the record now belongs to another request or has expired. */
 void idempotency_on_finish(struct exchange *x)
 {
     const struct command *save = x->idempotency->save;

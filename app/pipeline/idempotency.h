@@ -35,8 +35,8 @@ bool idempotency_queue_finish(struct exchange *x);
 /* To be called after the round trip of idempotency_queue_finish. Sets x->problem (503) when the
  * response of a success is not stored. */
 void idempotency_on_finish(struct exchange *x);
-/* The id that this request's change stores to show that it was made. Known after the first round
- * trip; empty before it and without a key. */
+/* Returns the id that this request's change stores to show that it was made. Known after the first
+ * round trip; empty before it and without a key. */
 struct str idempotency_marker(const struct exchange *x);
 
 #endif

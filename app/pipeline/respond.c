@@ -56,7 +56,7 @@ void respond_allowed_methods(struct exchange *x)
         (void)http_response_header(&x->response, "Allow", methods);
 }
 
-/* A problem takes precedence over a response that the handler has written. */
+/* Writes the response of the problem, if there is one, in place of what the handler has written. */
 void respond_complete(struct exchange *x)
 {
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)

@@ -51,9 +51,9 @@ static bool period_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Queues the command that reads the period's days. Days can have data only from HISTORY_DAYS ago
- * until tomorrow (a client's clock may be a day ahead of UTC), so the period is cut to these: a
- * period of any length costs no more. */
+/* Queues the command that reads the days of the period. Only the days from HISTORY_DAYS ago to
+ * tomorrow (a client's clock may be a day ahead of UTC) can have data, so the period is cut to
+ * these: a long period costs no more than a short one. */
 static struct command *period_queue(struct exchange *x, const struct period *p)
 {
     int32_t today = day_of_ms(x->now_ms), from = p->start, to = p->end;
@@ -130,7 +130,7 @@ struct comprehensive_state {
     struct command *days;  /* reads the days of the period */
 };
 
-/* Writes the period for which the response was computed, also when the request did not give it. */
+/* Writes the period of the response, which may be the default one. */
 static void period_write(struct jw *w, const struct period *p)
 {
     jw_object(w, "period");
@@ -174,9 +174,8 @@ static enum step comprehensive_begin(struct exchange *x, const struct period *p)
     return STEP_MORE;
 }
 
-/* Handler of comprehensive: one round trip, then the response. The stored state is read only to see
- * whether the student has any data; the two parse functions return true without setting a problem.
- */
+/* Handler of comprehensive: one round trip, then the response. The present state only shows whether
+ * the student has any data. The two parse functions return true without setting a problem. */
 static enum step analytics_comprehensive(struct exchange *x)
 {
     const struct period *p = x->input;
@@ -251,8 +250,8 @@ static enum step analytics_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* The rules of RULE_DAY fields name a `present` member, because every number is a valid day and
- * none could mean "absent". */
+/* Dates need a `present` member, because every number is a valid day and none could mean "absent".
+ */
 const struct rule analytics_period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,

@@ -128,12 +128,12 @@ static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
     }
     if (s->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    /* without any command, as for an admin with two lists, the next step is called at once */
+    /* also without any command (an admin with two lists): the next step is then called at once */
     return STEP_MORE;
 }
 
-/* Sets the problem "insufficient data" (status 422), because Welch's test needs a variance, and so
- * two students, on each side. Always returns false, so that a caller can return its result. */
+/* Sets the problem INSUFFICIENT_DATA (status 422): Welch's test needs a variance, and so two
+ * students, on each side. Always returns false, so that a caller can return its result. */
 static bool cohorts_fail_insufficient(struct exchange *x)
 {
     problem_set(&x->problem, PROBLEM_INSUFFICIENT_DATA,
@@ -196,8 +196,8 @@ struct group {
     const struct compared_student *students;
     size_t n;               /* all students of the side, also those without data */
     double *scores;         /* scores of the students with data, ascending */
-    struct summary summary; /* of scores: the figures that the response shows */
-    struct moments moments; /* of scores: what Welch's test needs */
+    struct summary summary; /* summary of the scores, which the response shows */
+    struct moments moments; /* moments of the scores, which Welch's test needs */
 };
 
 /* Computes the statistics of one side. Returns false with x->problem set if fewer than
@@ -246,8 +246,8 @@ static void cohorts_write_test(struct jw *w, const struct group *a, const struct
         jw_null(w, "winner");
 }
 
-/* Writes the mean of each component over the students who have evidence for it (data that the
- * component rests on). values is scratch memory with room for the group. */
+/* Writes the mean of each component over the students of the group who have evidence for it. values
+ * is scratch memory with room for all students of the group. */
 static void group_write_means(struct jw *w, const char *key, const struct group *g, double *values)
 {
     jw_object(w, key);
@@ -367,7 +367,8 @@ static const struct rule cohorts_rules[] = RULES(
     BODY(BOOL, "include_percentiles", cohorts, with_percentiles, "Show percentile_rankings",
           .default_value = 1));
 
-/* A statistic that is not defined is null, because JSON has no infinity. */
+/* The fields of a statistical test. A statistic that is not defined is null, because JSON has no
+ * infinity. */
 static const struct rule test_fields[] = RULES(
     FIELD(TEXT, "name", "welch_t_test"),
     FIELD(NUMBER, "statistic", "t; null when neither side varies and the means differ",

@@ -37,8 +37,8 @@ struct students {
 struct ranked {
     struct str id;
     char key[ID_MAX + 1]; /* id as a C string, which JSON keys must be */
-    bool found; /* has data and consent to analytics; the following are set only if true */
-    struct summary summary; /* of the metric's values, one for each day with data */
+    bool found; /* the student has data and consent to analytics; else nothing below is set */
+    struct summary summary; /* summary of the metric's values, one for each day with data */
     double latest;          /* the metric's value of the last day with data */
     const char *trend;      /* direction of the scores; NULL with fewer than two days */
     size_t rank;            /* 1 for the highest mean; equal means share a rank */

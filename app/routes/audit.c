@@ -10,8 +10,8 @@
 
 enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 
-/* Input of audit-logs. A text is empty when the request does not have it. The cursor says after
- * which entry the page starts. */
+/* Input of audit-logs. A text is empty when the request does not have it. cursor: the entry after
+ * which the page starts. */
 struct logs {
     struct str user, resource_type; /* show only the entries about these; empty: all entries */
     struct str cursor;
@@ -58,8 +58,8 @@ static enum step audit_logs(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Checks the cursor: it is opaque to clients, so only one that an earlier response contained is
- * valid. Returns false with a field error. */
+/* Checks that the cursor is one that an earlier response contained. Returns false with a field
+ * error. */
 static bool logs_check(struct exchange *x)
 {
     const struct logs *in = x->input;

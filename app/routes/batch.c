@@ -41,7 +41,7 @@ struct submit_state {
     struct str id;
     struct command *create;  /* creates the batch; NULL until the first round trip is evaluated */
     struct command *created; /* reads the batch, which a repeated request may have created before */
-    bool ended;              /* all of the batch is there, and its creation is being ended */
+    bool ended;              /* the batch was created, and the last round trip is sent */
     struct batch batch;      /* the batch as it is stored, shown in the response */
 };
 
@@ -74,8 +74,9 @@ static int request_compare(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-/* Adds a field error for each student who is in the list before, because the two results would
- * overwrite each other. Finds them by sorting, since a batch may name a thousand students. */
+/* Adds a field error for each student who is in the list a second time, because the two results
+ * would overwrite each other. Sorts pointers to find them, since a batch may name a thousand
+ * students. */
 static void submit_check_repeated(struct exchange *x, const struct request *requests, size_t n)
 {
     const struct request **sorted = arena_array(x->arena, n, sizeof(struct request *));
@@ -151,8 +152,8 @@ static struct batch_item *submit_make_items(struct exchange *x, const struct sub
     return items;
 }
 
-/* Queues the creation of the batch, and reads it: if a repeated request has created it already, the
- * script in Redis leaves it as it is, and the response shows its stored fields. */
+/* Queues the creation of the batch, and its reading. If a repeated request has created the batch
+ * before, the script in Redis leaves it as it is, and the response shows its stored fields. */
 static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
 {
     struct batch batch = {.priority = (enum queue_priority)in->priority,
@@ -174,7 +175,9 @@ static enum step submit_create(struct exchange *x, const struct submit *in, stru
     return STEP_MORE;
 }
 
-/* Ends the creation. Every command must have succeeded, otherwise the worker ends it. */
+/* Evaluates the creation, and queues the removal of the batch from the list of unfinished ones.
+ * Every command must have succeeded; otherwise the batch stays in that list, and the worker
+ * completes it. */
 static enum step submit_end(struct exchange *x, struct submit_state *s)
 {
     bool is_new;
@@ -185,7 +188,7 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
         return STEP_DONE;
     if (is_new) {
         metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
-        s->batch.status = BATCH_PENDING; /* the worker may have started it already */
+        s->batch.status = BATCH_PENDING; /* as created: the worker may have changed it already */
         s->batch.processed = 0;
     }
     s->ended = true;
@@ -436,7 +439,7 @@ static const struct rule status_response[] = RULES(
     FIELD(TIME, "completed_at", "When it ended, whatever its status; null before",
           .nullable = true), SHAPE_CORRELATION);
 
-/* A result has either mastery_result or error_message. */
+/* The fields of one result: either mastery_result or error_message. */
 static const struct rule result_fields[] = RULES(
     SHAPE_STUDENT,
     FIELD(BOOL, "success", "Whether there is a result"),

@@ -148,7 +148,7 @@ static void overview_write_figures(struct jw *w, const struct overview_member *m
     jw_time(w, "last_active", m->last_active_ms);
 }
 
-/* Writes the members of overview_write_figures for a student without data. */
+/* Writes the same members as overview_write_figures, for a student without data. */
 static void overview_write_no_figures(struct jw *w)
 {
     static const char *const unknown[] = {"trend",    "change_7_days", "predicted_score",
@@ -160,7 +160,7 @@ static void overview_write_no_figures(struct jw *w)
         jw_null(w, *name);
 }
 
-/* Writes one student. Of one who has withdrawn consent to analytics nothing but that is shown. */
+/* Writes one student. Of a student who has withdrawn consent to analytics only this is shown. */
 static void overview_write_member(struct exchange *x, struct jw *w, const struct overview_member *m)
 {
     jw_object(w, NULL);
@@ -178,7 +178,8 @@ static void overview_write_member(struct exchange *x, struct jw *w, const struct
     jw_object_end(w);
 }
 
-/* Writes one page of the sorted members. The audit log names its students: their data are shown. */
+/* Writes one page of the sorted members. The ids of its students are passed to the audit log,
+ * because their data are shown. */
 static void overview_write_page(struct exchange *x, struct jw *w, const struct overview *o)
 {
     const struct overview_input *in = x->input;

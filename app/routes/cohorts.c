@@ -150,8 +150,9 @@ struct list_state {
     struct command **cohorts; /* commands that read the cohorts of the page; NULL until queued */
 };
 
-/* Takes one page out of the ids of all cohorts of a teacher. Redis holds them as a set without
- * order, so they are sorted first. Returns false with x->problem set if the reply is an error. */
+/* Reads the ids of all cohorts of a teacher, and keeps those of the requested page. Redis holds the
+ * ids as a set without order, so they are sorted first. Returns false with x->problem set if the
+ * reply is an error. */
 static bool list_cut_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     struct str_list *all = &s->page;
@@ -254,7 +255,8 @@ static enum step list_respond(struct exchange *x)
 static const struct rule get_rules[] = RULES(
     PATH_ID("cohort_id", cohort_input, cohort, SUBJECT_GROUP, "The cohort"));
 
-/* The lists may be empty, so that a cohort can be prepared before its students are known. */
+/* The fields of a new cohort. The lists may be empty, so that a cohort can be prepared before its
+ * students are known. */
 static const struct rule put_rules[] = RULES(
     PATH_ID("cohort_id", cohort_put, cohort, SUBJECT_GROUP, "The cohort"),
     BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1, .example = "Demo class",
@@ -264,7 +266,8 @@ static const struct rule put_rules[] = RULES(
     BODY(IDS, "student_ids", cohort_put, students, "Who is in it", .required = true,
           .example = "[\"student-1\",\"student-2\",\"student-3\"]", .subject = SUBJECT_STUDENT, .max = COHORT_STUDENTS_MAX));
 
-/* An offset beyond the last cohort gives an empty page, not an error. */
+/* The fields of the list of cohorts. An offset beyond the last cohort gives an empty page, not an
+ * error. */
 static const struct rule list_rules[] = RULES(
     QUERY(INT, "offset", list_input, offset, "How many to skip", .max = 1000000),
     QUERY(INT, "limit", list_input, limit, "How many to show", .min = 1, .max = PAGE_MAX,

@@ -39,8 +39,8 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Queues the storing of the decision. With only_if_granted, as in a withdrawal, it fails for a
- * consent that was never given. */
+/* Queues the command that stores the decision. only_if_granted: fail for a consent that was never
+ * given, as a withdrawal must. */
 static enum step decision_begin(struct exchange *x, bool granted, bool only_if_granted)
 {
     const struct decision *in = x->input;
@@ -83,8 +83,8 @@ static enum step decision_respond(struct exchange *x)
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "This consent has never been given");
     case CONSENT_SAVED: break;
     }
-    /* the stored decision is older than this request: it was the same, so nothing has changed and
-     * no journal entry was written */
+    /* when the stored decision is older than this request, it was the same, so nothing has changed
+     * and no journal entry was written */
     x->unjournaled = record.at_ms != x->now_ms;
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);

@@ -80,18 +80,18 @@ static const char *const outcome_names[] = {
 
 /* Progress of a dead letter. */
 enum letter_stage {
-    LETTER_NONE,     /* there is none, or nothing is left to do for it */
-    LETTER_NEW,      /* its students are not looked up yet */
-    LETTER_CHECKING, /* the tombstones of its students are read, before it is stored */
+    LETTER_NONE,     /* the event has no dead letter, or nothing is left to do for it */
+    LETTER_NEW,      /* the students that it names were not looked up yet */
+    LETTER_CHECKING, /* the tombstones of its students are being read, before it is stored */
     LETTER_ALLOWED,  /* none of its students is erased */
-    LETTER_STORING,  /* it is stored; the tombstones are read once more after it */
-    LETTER_REMOVING, /* it is removed: a student was erased meanwhile */
+    LETTER_STORING,  /* it is being stored; the tombstones are read once more after it */
+    LETTER_REMOVING, /* it is being removed: a student was erased meanwhile */
 };
 
-/* One event of the request. It becomes either an item to record or a dead letter. */
+/* One event of the request: either an item to record or a dead letter. */
 struct delivery {
     struct str entry;   /* entryId of a BULK entry; empty in other forms */
-    struct str reason;  /* why the event can never be recorded; p is NULL if it can be */
+    struct str reason;  /* why the event can never be recorded; p NULL: it can be */
     struct str text;    /* JSON of the event, kept in the dead letter */
     struct str subject; /* student of the event that its text does not name; empty: none */
     enum letter_stage stage;
@@ -119,9 +119,9 @@ static struct str json_text(struct json_object *json, struct arena *arena)
     return arena_copy(arena, str_of(text ? text : "null"));
 }
 
-/* Notes in *d that the event can never be recorded: it becomes a dead letter with the reason in
- * *p. An internal error says nothing about the event, so it fails the whole request instead, and
- * Dapr delivers all its events again. */
+/* Marks the event as one that can never be recorded: it becomes a dead letter with the reason in
+ * *p. student: its student, if known. An internal error says nothing about the event, so it makes
+ * the whole request fail instead, and Dapr delivers all events again. */
 static void delivery_drop(struct exchange *x, struct delivery *d, struct str student,
                           const struct problem *p)
 {
@@ -246,8 +246,9 @@ static bool events_are_bulk(struct json_object *body, struct json_object **ret_e
            strcmp(json_object_get_string(type), BULK_TYPE) == 0;
 }
 
-/* Makes the whole body one dead letter. The entries of a BULK cannot get a status each then, and
- * Dapr would deliver it again. */
+/* Makes the whole body one dead letter, because it cannot be parsed. The entries of a BULK then
+ * cannot get a status each, so with unreadable_bulk the response makes Dapr not deliver them again.
+ */
 static void events_drop_body(struct exchange *x, struct events *e, const struct problem *p)
 {
     const struct event_input unknown = {0};
@@ -310,8 +311,8 @@ static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
         d->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, d->names.students[i]);
 }
 
-/* Queues the next commands of a letter. A letter without a known student has no payload, so nothing
- * is to be checked. */
+/* Queues the next commands of a letter: the reading of its students' tombstones, then the storing.
+ * A letter without a known student gets no payload, so no tombstones are read for it. */
 static void letter_queue(struct exchange *x, struct delivery *d)
 {
     struct dead_letter_new letter = {.reason = d->reason, .source = STR("dapr")};
@@ -329,8 +330,8 @@ static void letter_queue(struct exchange *x, struct delivery *d)
     }
 }
 
-/* Evaluates the replies to the letter's commands. *ret_erased: one of its students is erased. False
- * if Redis has failed, or there is no memory. */
+/* Evaluates the replies to the letter's commands. *ret_id: id of the stored letter; *ret_erased:
+ * one of its students is erased. False if Redis has failed, or when out of memory. */
 static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erased)
 {
     struct problem ignored = {0};
@@ -347,10 +348,10 @@ static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erase
     return true;
 }
 
-/* Moves a dead letter to its next stage. Whether its student is erased is read before the letter is
- * stored, and with that command again: if the student was erased in between, the letter is removed,
- * because the erasure may have searched the dead letters before. If Redis fails, the event must not
- * be lost, so its outcome is RETRY. */
+/* Moves a dead letter to its next stage. Whether its students are erased is read twice: before the
+ * letter is stored, and together with that command. If a student was erased in between, the letter
+ * is removed, because the erasure may have searched the dead letters too early to find it. If Redis
+ * fails, the event must not be lost, so its outcome is RETRY. */
 static void letter_advance(struct exchange *x, struct delivery *d)
 {
     struct str id = STR("");
@@ -373,9 +374,9 @@ static void letter_advance(struct exchange *x, struct delivery *d)
     }
 }
 
-/* Sets the outcomes of the recorded events. An event of a student who is erased or has withdrawn
- * consent (both 403) is dropped without a dead letter. The response is 200 nevertheless, so
- * the refused (403) students are passed to the audit log here. */
+/* Sets the outcomes of the events that were to be recorded. An event of a student who is erased or
+ * has withdrawn consent (problem 403) is dropped without a dead letter. As the response is 200
+ * nevertheless, these students are passed to the audit log here. */
 static void events_set_outcomes(struct exchange *x, struct events *e)
 {
     x->audit_denied.v = arena_array(x->arena, e->n + 1, sizeof(*x->audit_denied.v));
@@ -404,8 +405,8 @@ static void events_respond(struct exchange *x, const struct events *e)
         if (e->v[i].outcome < lowest)
             lowest = e->v[i].outcome;
     }
-    /* 404 makes Dapr drop the whole BULK; any other status without those of its entries repeats it
-     */
+    /* 404 makes Dapr drop the whole BULK; with any other status Dapr would deliver it again,
+     * because its entries have no status */
     http_response_json(&x->response, e->unreadable_bulk ? 404 : 200, &w);
     if (e->form == BULK) {
         jw_array(&w, "statuses");
@@ -434,10 +435,10 @@ static struct events *events_begin(struct exchange *x)
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }
 
-/* Handler of /dapr/events. First call: parses all events, and starts to record the good ones. All
- * calls continue to record, and to store the bad events as dead letters, except those of erased
- * students. Responds when both are done. event_batch_step clears the pipeline, so the letters'
- * commands are queued after it; their last replies are evaluated before it. */
+/* Handler of /dapr/events. The first call parses all events. Each call continues to record the good
+ * events, and to store the bad ones as dead letters, except those of erased students. Responds when
+ * both are done. event_batch_step clears the pipeline, so the letters' commands are queued after
+ * it. */
 static enum step dapr_events(struct exchange *x)
 {
     struct events *e = x->state;

@@ -6,8 +6,8 @@
 #include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 
-/* Sets what the batch takes from the request: time, caller and ids for the audit log. The items are
- * set by the handler. */
+/* Copies from the request to the batch what each event's record needs: time, caller and ids for the
+ * audit log. The items are set by the handler. */
 void event_request_begin(const struct exchange *x, struct event_batch *batch);
 
 #endif

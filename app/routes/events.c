@@ -25,7 +25,7 @@ enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
 
 /* What decides whether the request may write about one of its students. */
 struct student_check {
-    struct command *cohorts;             /* of write_access_queue */
+    struct command *cohorts;             /* the command of write_access_queue; NULL: not needed */
     struct command *consent, *tombstone; /* NULL for a single event, whose record checks both */
 };
 
@@ -40,8 +40,8 @@ struct publication {
 
 /* ---- parsing ---- */
 
-/* Adds the faults of one event to x->problem. place: its place in a batch, which begins the names
- * of the fields; NULL for a single event. */
+/* Adds the faults of one event to x->problem. place: index of the event in a batch, with which the
+ * names of the fields begin; NULL for a single event. */
 static void publication_add_faults(struct exchange *x, const struct problem *faults,
                                    const size_t *place)
 {
@@ -52,11 +52,13 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
             field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(e->field));
         problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(e->message));
     }
-    problem_set(&x->problem, faults->code, NULL); /* a fault without fields: keeps an earlier one */
+    problem_set(&x->problem, faults->code,
+                NULL); /* for a fault without fields; has no effect after an earlier problem */
 }
 
-/* Adds one parsed event. faults: of its parsing; PROBLEM_NONE as the code: none. A student may
- * leave out the own id, as on ingest. */
+/* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
+ * parsing, whose code is PROBLEM_NONE if there was none. place: index of the event in the request;
+ * NULL: the request is one event. A student may leave out the own id, as on ingest. */
 static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
                             struct problem *faults, const size_t *place)
 {
@@ -89,7 +91,8 @@ static bool publication_allocate(struct exchange *x, struct publication *s, size
     return s->batch.items;
 }
 
-/* Parses one event in JSON and adds it. place: as in publication_add_faults. */
+/* Parses one event, a JSON object, and adds it to the batch, or its faults to x->problem. place:
+ * index of the event in the request; NULL: the request is one event. */
 static void publication_parse_envelope(struct exchange *x, struct publication *s,
                                        struct json_object *envelope, const size_t *place)
 {
@@ -176,9 +179,8 @@ static bool publication_list_students(struct exchange *x, struct publication *s)
     return true;
 }
 
-/* Queues what decides about the students, in the round trip that also reads their first states. A
- * single event needs no reading of consent and tombstone: the script that records it checks both.
- */
+/* Queues the reading of what decides whether the request may write about its students. A single
+ * event needs no reading of consent and tombstone: the script that records it checks both. */
 static void publication_queue(struct exchange *x, struct publication *s)
 {
     for (size_t i = 0; i < s->students.n; i++) {
@@ -208,9 +210,9 @@ static struct publication *publication_begin(struct exchange *x)
     return x->problem.code == PROBLEM_NONE ? s : NULL;
 }
 
-/* Evaluates what was read about the students, before anything is written. Tombstone and consent
- * were read for a batch only (publication_queue). Returns false with x->problem set if the request
- * may not write about one of the students; its events are then counted as rejected. */
+/* Decides, by what was read about the students, whether the request may write about all of them.
+ * Tombstone and consent were read for a batch only (publication_queue). Returns false with
+ * x->problem set if it may not; its events are then counted as rejected. */
 static bool publication_check(struct exchange *x, struct publication *s)
 {
     s->checked = true;
@@ -269,8 +271,9 @@ static enum step events_publish(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Returns the value of WebHook-Allowed-Origin for a publisher: its origin if it is in `allowed`, a
- * list separated by commas; an asterisk if that is in the list; empty: it is not allowed. */
+/* Returns the value of the header WebHook-Allowed-Origin. allowed: list of origins, separated by
+ * commas. The value is the publisher's origin if it is in the list, an asterisk if that is in the
+ * list, else empty. */
 static struct str webhook_allowed_origin(const char *allowed, struct str origin)
 {
     struct str rest = str_of(allowed), found = STR("");
@@ -287,8 +290,9 @@ static struct str webhook_allowed_origin(const char *allowed, struct str origin)
 }
 
 /* Handler of OPTIONS: the handshake by which a sender of webhooks learns whether this address
- * expects its events (CloudEvents, http-webhook.md, section 4). Without the two headers, the
- * response of every OPTIONS is no consent. The handshake gives no access: events need a token. */
+ * expects its events (CloudEvents, http-webhook.md, section 4). Consent is given by the two
+ * headers; without them, the response is that of every OPTIONS. The handshake gives no access:
+ * events need a token. */
 static enum step events_handshake(struct exchange *x)
 {
     struct str origin = x->request.webhook_origin, allowed = STR("");

@@ -13,8 +13,8 @@ struct ingest {
     struct event_batch_item item;
 };
 
-/* Puts the event into a batch of one, so that every way in records events by the same code.
- * Returns NULL with x->problem set when out of memory. */
+/* Puts the event into a batch of one, so that all routes record events by the same code. Returns
+ * NULL with x->problem set when out of memory. */
 static struct ingest *ingest_begin(struct exchange *x)
 {
     struct ingest *s = exchange_new_state(x, sizeof(*s));

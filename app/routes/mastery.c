@@ -33,7 +33,7 @@ static void window_queue(struct window *w, struct exchange *x, struct str studen
     w->command = student_cmd_days(&x->pipeline, student, last - days + 1, days);
 }
 
-/* Takes the snapshots out of the reply. Returns false with x->problem set if it is an error. */
+/* Parses the snapshots in the reply. Returns false with x->problem set if the reply is an error. */
 static bool window_parse(struct window *w, struct exchange *x)
 {
     w->days = arena_alloc(x->arena, (size_t)w->day_count * sizeof(*w->days));
@@ -95,12 +95,13 @@ struct query {
 struct query_state {
     struct command *profile; /* reads the present state and the stored result */
     struct window window;
-    uint64_t erasures; /* engine_apply_erasures before Redis was read; query only */
+    uint64_t erasures; /* result of engine_apply_erasures before Redis was read; query only */
 };
 
-/* Whether the response may be kept in the stale cache, and given again while Redis is away: only to
- * a student about themselves. Neither the erasure of another student nor the loss of a right can be
- * noticed while Redis is away (hazards X18; docs/privacy.md, Erasure). */
+/* Returns whether the response may be stored in the stale cache, and sent again while Redis is
+ * unavailable: only if a student sends a request about the own data. Other callers could keep
+ * seeing data after an erasure or a lost right, which cannot be noticed in that time (hazards X18;
+ * docs/privacy.md, Erasure). */
 static bool query_may_be_stale(const struct exchange *x)
 {
     const struct query *q = x->input;
@@ -109,9 +110,9 @@ static bool query_may_be_stale(const struct exchange *x)
            str_equal(x->caller.user, q->student);
 }
 
-/* Returns the key of this request in the stale cache, the former responses that a process gives
- * again while Redis is away. The key contains role, user and body, so that no caller gets a
- * response made for another. The p of the key is NULL when out of memory. */
+/* Returns the key of this request in the stale cache (responses to send again while Redis is
+ * unavailable). It contains role, user and body, so that no caller gets a response made for
+ * another. The p of the key is NULL when out of memory. */
 static struct str query_cache_key(struct exchange *x)
 {
     struct buf text;
@@ -126,8 +127,8 @@ static struct str query_cache_key(struct exchange *x)
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* Writes the response. members is its JSON text up to the metadata, which is what the stale cache
- * holds; the metadata are always those of this request. */
+/* Writes the response. members: its JSON text up to the metadata, from Redis' data or from the
+ * stale cache; the metadata are always those of this request. */
 static void query_respond(struct exchange *x, struct str members, struct str student)
 {
     struct jw w;
@@ -139,7 +140,7 @@ static void query_respond(struct exchange *x, struct str members, struct str stu
     jw_object_end(&w);
 }
 
-/* Responds while Redis is unavailable: gives the stored response to the same request again, with
+/* Responds while Redis is unavailable: sends the stored response to the same request again, with
  * its age, or 503. Returns STEP_DONE in every case. */
 static enum step query_stale(struct exchange *x)
 {
@@ -253,8 +254,8 @@ static enum step mastery_query(struct exchange *x)
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, NULL,
                 NULL, 1);
-    /* if a student was erased since Redis was read, this response may be about that student and
-     * must not be kept; neither while the epoch of erasures is not known yet */
+    /* not stored if a student was erased since Redis was read, because the response may be about
+     * that student, nor while the epoch of erasures is not known yet */
     if (query_may_be_stale(x) && x->engine->erasures.epoch >= 0 &&
         s->erasures == engine_apply_erasures(x->engine))
         stale_cache_add(x->engine->stale_cache, query_cache_key(x), members, x->started_us / 1000);
@@ -339,7 +340,8 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     if (!s->window_parsed && !window_parse(&s->window, x))
         return STEP_DONE;
     s->window_parsed = true;
-    s->record.event_id = idempotency_marker(x); /* by it a repeated request finds its change */
+    s->record.event_id =
+        idempotency_marker(x); /* by this id a repeated request finds that it was made before */
     if (record_step(&s->record, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)

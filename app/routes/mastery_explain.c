@@ -28,6 +28,7 @@ static struct explain *explain_begin(struct exchange *x)
     return explain_init(e) ? e : NULL;
 }
 
+/* Writes an observation; one of a statement has no event id. */
 static void explain_write_observation(struct jw *w, const struct explained_observation *o)
 {
     bool is_statement = o->type == EVENT_TYPES;
@@ -42,6 +43,7 @@ static void explain_write_observation(struct jw *w, const struct explained_obser
     jw_object_end(w);
 }
 
+/* Writes a component with its contribution to the score and its observations. */
 static void explain_write_component(struct jw *w, const char *name,
                                     const struct explained_component *c)
 {
@@ -72,7 +74,8 @@ static void explain_write_next_level(struct jw *w, const struct explanation *e)
     jw_object_end(w);
 }
 
-/* Writes the scores of the days ahead without an event, and those after one more event. */
+/* Writes how the score would change: without an event on the days ahead (fading), what is missing
+ * to the next level, and after one more event (what_if). */
 static void explain_write_changes(struct jw *w, const struct explanation *e)
 {
     jw_array(w, "fading");

@@ -18,8 +18,8 @@ struct topics_state {
     struct command *command; /* reads the topics */
 };
 
-/* Handler of topics: one round trip, then the weakest topics. A student whose events name no topic
- * has an empty list; one without any data is 404. */
+/* Handler of topics: one round trip, then the student's weakest topics. A student whose events name
+ * no topic gets an empty list, one without any data 404. */
 static enum step mastery_topics(struct exchange *x)
 {
     const struct topics_input *in = x->input;

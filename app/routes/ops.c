@@ -14,9 +14,9 @@
 
 /* ---- / ---- */
 
-/* Returns whether the i-th route is the first with its path; the same path with another method is
- * a route of its own. The time to list all routes therefore grows with the square of their
- * number, which is under a hundred. */
+/* Returns whether the i-th route is the first with its path, so that a path with several methods is
+ * listed once. Listing all routes takes time that grows with the square of their number, which is
+ * under a hundred. */
 static bool info_is_first(const struct router *router, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
@@ -26,7 +26,7 @@ static bool info_is_first(const struct router *router, size_t i)
     return true;
 }
 
-/* Describes the service. Each path is listed once, also when it has several methods. */
+/* Handler of /: describes the service and lists its paths. */
 static enum step ops_info(struct exchange *x)
 {
     const struct router *router = x->engine->router;
@@ -51,8 +51,8 @@ static enum step ops_info(struct exchange *x)
 
 /* ---- /health, /ready ---- */
 
-/* Liveness: a process that can run this is alive. It uses no Redis, because a failure of Redis
- * must not make the probe restart the process. */
+/* Handler of /health (liveness): a process that can run this is alive. It uses no Redis, because a
+ * failure of Redis must not make the probe restart the process. */
 static enum step ops_health(struct exchange *x)
 {
     struct jw w;
@@ -66,9 +66,9 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Readiness: 200 if Redis takes writes and the process is not draining (finishing its requests
- * before it ends), else 503. Workers and Dapr's sidecar are shown but do not count, because
- * requests can be served without them. */
+/* Handler of /ready: 200 if Redis takes writes and the process is not draining (finishing its
+ * requests before it ends), else 503. Workers and Dapr's sidecar are shown but do not decide,
+ * because requests can be served without them. */
 static enum step ops_ready(struct exchange *x)
 {
     static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
@@ -104,8 +104,8 @@ static enum step ops_ready(struct exchange *x)
 
 /* ---- /metrics ---- */
 
-/* Writes the metrics in the format that the client prefers, OpenMetrics or the Prometheus text
- * format; the latter if the client has no preference. */
+/* Handler of /metrics: writes the metrics in OpenMetrics or in the Prometheus text format,
+ * whichever the client prefers; without a preference in the latter. */
 static enum step ops_metrics(struct exchange *x)
 {
     static const char openmetrics_type[] =
@@ -121,8 +121,8 @@ static enum step ops_metrics(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Returns the state of a circuit breaker in words. A circuit breaker that is open lets no requests
- * to its service through, because too many have failed. */
+/* Returns the name of a circuit breaker's state. An open circuit breaker lets no requests to its
+ * service through, because too many have failed. */
 static const char *metrics_breaker_name(enum breaker_gauge state)
 {
     switch (state) {
@@ -133,8 +133,8 @@ static const char *metrics_breaker_name(enum breaker_gauge state)
     return "closed";
 }
 
-/* Writes the figures about requests, of all routes together and the number for each route. Routes
- * that had no request are left out of requests_per_endpoint. */
+/* Writes the figures about requests: of all routes together, and the number for each route that had
+ * any. */
 static void metrics_write_performance(struct exchange *x, struct jw *w,
                                       const struct metrics_summary *s)
 {
@@ -182,7 +182,8 @@ static void metrics_write_breaker(struct jw *w, const char *name, const struct m
     jw_object_end(w);
 }
 
-/* Writes the counters of all processes of the pool, which they keep in shared memory, as JSON. */
+/* Handler of /metrics/detailed: writes the counters of all processes of the pool, which are in
+ * shared memory, as JSON. */
 static enum step ops_metrics_detailed(struct exchange *x)
 {
     struct metrics_summary s;
@@ -220,7 +221,7 @@ static enum step ops_metrics_detailed(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Sets the counters of all processes of the pool to zero, not only those of this process. */
+/* Handler of /metrics/reset: sets the counters of all processes of the pool to zero. */
 static enum step ops_metrics_reset(struct exchange *x)
 {
     struct jw w;
@@ -234,8 +235,8 @@ static enum step ops_metrics_reset(struct exchange *x)
 
 /* ---- /openapi.json ---- */
 
-/* Writes the OpenAPI document, for each request anew from the tables of routes that serve it, so
- * that the document and the service cannot differ. */
+/* Handler of /openapi.json: writes the OpenAPI document. It is made for each request from the
+ * tables of routes that serve it, so that document and service cannot differ. */
 static enum step ops_openapi(struct exchange *x)
 {
     size_t count;
@@ -249,9 +250,9 @@ static enum step ops_openapi(struct exchange *x)
 
 /* ---- /docs ---- */
 
-/* nginx serves the page /docs as a file. The route exists so that the path has a rate limit, that
- * other methods get 405, and that the OpenAPI document lists it. A GET arrives here only if nginx
- * has no such file. */
+/* Handler of /docs: 404. nginx serves the page as a file, so a GET arrives here only if nginx has
+ * no such file. The route exists so that the path has a rate limit, that other methods get 405, and
+ * that the OpenAPI document lists it. */
 static enum step ops_docs(struct exchange *x)
 {
     return exchange_fail(x, PROBLEM_NOT_FOUND);
@@ -330,7 +331,8 @@ static const struct rule cache_fields[] = RULES(
 static const struct rule tracing_fields[] = RULES(
     FIELD(INT, "spans_created", "One for each request"));
 
-/* Each process has its own circuit breakers; the one in the worst state is shown. */
+/* The state of a circuit breaker. Each process has its own circuit breakers; the one in the worst
+ * state is shown. */
 static const struct rule breaker_fields[] = RULES(
     FIELD(ENUM, "state", "The worst of the pool", .choices = breaker_states),
     FIELD(INT, "failures", "Failures in a row"),

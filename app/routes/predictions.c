@@ -13,8 +13,9 @@
 #include "app/store/calibration.h"
 #include "app/store/prediction.h"
 
-/* Numbers of days: largest and default distance of a prediction, default length of a trajectory,
- * default number of past days for accuracy. */
+/* TIMEFRAME_MAX, TIMEFRAME_PRESET: largest and default number of days from today to the predicted
+ * day. TRAJECTORY_PRESET: default length of a trajectory in days. LOOKBACK_PRESET: default number
+ * of past days for accuracy. */
 enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7, TRAJECTORY_PRESET = 14, LOOKBACK_PRESET = 7 };
 
 /* ---- next-week and intervention ---- */
@@ -23,8 +24,9 @@ enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7, TRAJECTORY_PRESET = 14, LOOKBAC
 struct day_input {
     struct str student;
     int64_t days;     /* number of days from today to the predicted day */
-    int intervention; /* index in intervention_names; the intervention route only */
-    int model;        /* index in prediction_model_names; next-week only */
+    int intervention; /* index in intervention_names; used by the intervention route only */
+    int model; /* model that the request names (enum prediction_model), if has_model; next-week only
+                */
     bool has_model;
 };
 
@@ -69,8 +71,8 @@ static enum step predict_next_week(struct exchange *x)
     return predict_day(x, NO_INTERVENTION);
 }
 
-/* Handler of intervention: the prediction on condition that the named intervention takes place,
- * whose expected gain the model adds. */
+/* Handler of intervention: the prediction if the named intervention takes place; the model adds its
+ * expected gain. */
 static enum step predict_intervention(struct exchange *x)
 {
     const struct day_input *in = x->input;
@@ -106,8 +108,8 @@ static struct history_state *history_queue(struct exchange *x, struct str studen
     return s;
 }
 
-/* Reads the daily scores out of the replies. Returns false with x->problem set, to 403 without
- * consent to analytics, to 404 without data. */
+/* Parses the daily scores from the replies, after checking the student's consent. Returns false
+ * with x->problem set, to 403 without consent to analytics, to 404 without data. */
 static bool history_parse_consented(struct exchange *x, const struct history_state *s,
                                     struct history *ret)
 {
@@ -195,11 +197,11 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* ---- accuracy ---- */
 
-/* Selects the predictions that were made on a day from `first` to `today`, or that are about a day
- * in this time. Predictions on condition of an intervention are only counted, in *ret_conditional:
- * whether the intervention took place is not known, so they cannot be verified. model: the name of
- * the only model whose predictions are selected; NULL: all. ret has room for n predictions. Returns
- * the number of selected predictions. */
+/* Selects the predictions that were made on a day from `first` to `today`, or that are about one of
+ * these days. Those that assume an intervention are not selected but counted in *ret_conditional:
+ * it is not known whether the intervention took place, so they cannot be verified. model: select
+ * only the predictions of the model with this name; NULL: all. ret has room for n predictions.
+ * Returns the number of selected ones. */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
                               int32_t first, int32_t today, struct stored_prediction *ret,
                               size_t *ret_conditional)
@@ -249,7 +251,8 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    for (int model = 0; model <= PREDICTION_MODELS; model++) { /* the last one: all */
+    for (int model = 0; model <= PREDICTION_MODELS;
+         model++) { /* the last pass is for all models together: its name is NULL */
         struct accuracy *a = model < PREDICTION_MODELS ? &ret->of_model[model] : &ret->all;
 
         selected_count = accuracy_select(records, n, prediction_model_names[model], first, today,
@@ -311,11 +314,13 @@ static enum step predict_accuracy(struct exchange *x)
 
 /* ---- config ---- */
 
+/* Names of the horizons in the response, by enum calibration_horizon. */
 static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
     [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
 
 /* Writes how the predictions about the last days came out, by model and horizon; those without a
- * verified prediction are left out. null until the worker has counted, or without Redis. */
+ * verified prediction are left out. Writes null before the worker has counted, or while Redis is
+ * unavailable. */
 static void config_write_calibration(struct jw *w, const struct command *command)
 {
     struct calibration calibration;
@@ -407,7 +412,7 @@ const struct rule prediction_next_week_rules[] = RULES(
     BODY(ENUM, "model", day_input, model, "By which model; absent: the configured one",
          .choices = prediction_model_names, .present = offsetof(struct day_input, has_model)));
 
-/* Input of intervention: as for next-week, with the name of the intervention. */
+/* Input of intervention: the fields of next-week, and the name of the intervention. */
 static const struct rule intervention_rules[] = RULES(
     BODY_STUDENT(day_input),
     BODY(ENUM, "intervention_type", day_input, intervention, "On condition of what",

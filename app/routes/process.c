@@ -132,8 +132,8 @@ static void process_prefix_fields(struct exchange *x)
     }
 }
 
-/* Hands the request over to the target of the intent. Returns false with x->problem set if there
- * is no target or it refuses the payload. */
+/* Delegates the request to the target of the intent, and stores the intent in the input. Returns
+ * false with x->problem set if there is no target or it refuses the payload. */
 static bool process_delegate(struct exchange *x, enum intent intent, struct json_object *payload)
 {
     struct process *in = x->input;
@@ -156,8 +156,9 @@ static enum intent intent_parse(struct str text)
 
 /* ---- the checks, which delegate ---- */
 
-/* Check of /process: finds the intent and delegates. Returns false with x->problem set. If the
- * intent is unknown, only that is reported, because the payload can then not be checked. */
+/* Check of /process: finds the intent, and delegates to its target. Returns false with x->problem
+ * set. If the intent is unknown, only that error is reported, because the payload cannot be
+ * checked. */
 static bool process_check(struct exchange *x)
 {
     struct process *in = x->input;
@@ -248,7 +249,7 @@ static void envelope_write_error(struct jw *w, enum problem_code code)
     jw_bool(w, "retryable", envelope_is_retryable(error_code));
 }
 
-/* Writes the envelope, for a success around data, the response body of the target, else with
+/* Writes the envelope. On success it contains data, the response body of the target; otherwise
  * x->problem as its error. */
 static void envelope_write(struct exchange *x, enum intent intent, struct str data)
 {
@@ -282,8 +283,8 @@ static enum intent intent_of_route(const struct route *route)
     return route->check == path_check ? GENERATE_PATH : INTENTS;
 }
 
-/* Returns the intent of the request, from its path or, for /process, from its body. Returns
- * INTENTS if neither names an intent, as when the body could not be read. */
+/* Returns the intent of the request, from its path or, for /process, from its body. Returns INTENTS
+ * if neither names one, as when the body could not be parsed. */
 static enum intent intent_of_exchange(const struct exchange *x)
 {
     /* after delegation the input of this file's route is x->outer_input */
@@ -293,8 +294,8 @@ static enum intent intent_of_exchange(const struct exchange *x)
     return intent == INTENTS && in ? (enum intent)in->intent : intent;
 }
 
-/* Puts the response, a success or a problem, into the envelope and keeps its status. If there is
- * no memory for the envelope, the response is a plain problem. */
+/* Puts the response of the target, or the problem, into the envelope and keeps the status. If there
+ * is no memory for the envelope, the response is a plain problem. */
 static void process_finalize(struct exchange *x)
 {
     enum intent intent = intent_of_exchange(x);
@@ -318,8 +319,8 @@ static void process_finalize(struct exchange *x)
 
 /* ---- health ---- */
 
-/* Lists the intents that have a route in this build. It uses no Redis, so that it can serve as a
- * probe of the process. */
+/* Handler of process-health: lists the intents that have a route in this build. It uses no Redis,
+ * so that it can serve as a probe of the process. */
 static enum step process_health(struct exchange *x)
 {
     struct jw w;

@@ -28,12 +28,12 @@ struct items_input {
     struct str student;
     int64_t limit; /* most recommendations in the response */
     bool has_priority;
-    int priority;              /* only recommendations of this enum priority, if has_priority */
-    uint32_t component_filter; /* wanted components, one bit for each */
+    int priority; /* enum priority: only recommendations of this one, if has_priority */
+    uint32_t component_filter; /* components to recommend for: bit i is component i; 0: all */
 };
 
-/* Makes the state of a request and puts it into x->state. Returns NULL with x->problem set when out
- * of memory. */
+/* Makes the state of a request for recommendations, and stores it in x->state. Returns NULL with
+ * x->problem set when out of memory. */
 static struct recommend *recommend_new(struct exchange *x, enum recommend_kind kind,
                                        struct str student)
 {
@@ -187,8 +187,8 @@ struct feedback_state {
     int attempts; /* writes that failed because the recommendations had changed */
 };
 
-/* Fails with 404. A caller without a right to the student gets this response too, so that the
- * existing ids cannot be found out. */
+/* Fails with 404. A caller who has no right to the student gets this response too, and so cannot
+ * find out which ids exist. */
 static enum step feedback_unknown(struct exchange *x)
 {
     return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
@@ -230,8 +230,9 @@ static enum step feedback_read(struct exchange *x, struct feedback_state *s)
     return STEP_MORE;
 }
 
-/* Queues the writing of the day's recommendations with the feedback added. read is the reply that
- * holds them: of the read or, later, of a write that failed because they had changed. */
+/* Queues the writing of the day's recommendations with the feedback added. read: the command whose
+ * reply holds these recommendations: that of the reading or, later, a write that failed because
+ * they had changed. */
 static enum step feedback_write(struct exchange *x, struct feedback_state *s,
                                 const struct command *read)
 {
@@ -260,8 +261,8 @@ static enum step feedback_write(struct exchange *x, struct feedback_state *s,
     return STEP_MORE;
 }
 
-/* Decides the access of a teacher, when the cohorts have been read; other callers were checked
- * before. Returns false with x->problem set if access is denied. */
+/* Decides the access of a teacher by the cohorts that have been read; for other callers
+ * feedback_read has decided. Returns false with x->problem set if access is denied. */
 static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
 {
     bool granted = true;
@@ -274,9 +275,9 @@ static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
     return granted;
 }
 
-/* Evaluates the write, then responds. A write fails if other feedback has changed the day's
- * recommendations meanwhile. Its reply then holds the changed ones, and the write is repeated with
- * them, in all at most RECOMMEND_ATTEMPTS_MAX times. */
+/* Evaluates the write, then responds. The write fails if other feedback has changed the day's
+ * recommendations meanwhile: its reply then holds the changed ones, to which the feedback is added
+ * in a new write, at most RECOMMEND_ATTEMPTS_MAX times in all. */
 static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
 {
     struct jw w;

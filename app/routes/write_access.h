@@ -9,16 +9,18 @@
 
 /* The cohorts on which a teacher's right depends. */
 struct write_access {
-    struct command *teacher_cohorts; /* of the caller, read once; NULL: not needed yet */
+    struct command
+        *teacher_cohorts; /* reads the cohorts of the calling teacher, once; NULL: not queued */
 };
 
-/* Decides whether the caller may write about the student. Sets x->problem if not. For a teacher,
- * queues the cohorts on which the decision depends, and returns the command that reads the
- * student's, for write_access_check; NULL for other callers. */
+/* Decides whether the caller may write about the student, as far as this is possible without Redis.
+ * Sets x->problem if not. For a teacher it is not: queues the reading of the student's cohorts, and
+ * returns that command for write_access_check. NULL for other callers. */
 struct command *write_access_queue(struct exchange *x, struct write_access *access,
                                    struct str student);
-/* Decides with the replies. Does nothing if student_cohorts is NULL. Sets x->problem if the teacher
- * does not teach the student, or if Redis has failed. */
+/* Decides for a teacher by the replies. student_cohorts: what write_access_queue has returned;
+ * NULL: already decided. Sets x->problem if the teacher does not teach the student, or if Redis has
+ * failed. */
 void write_access_check(struct exchange *x, const struct write_access *access,
                         const struct command *student_cohorts);
 

@@ -27,10 +27,10 @@ struct entry {
     struct command *mark;            /* reads the digest of the statement stored under this id */
     struct command *consent;         /* reads the consents of the student */
     struct command *tombstone;       /* reads whether the student is erased */
-    struct command *student_cohorts; /* of write_access_queue */
+    struct command *student_cohorts; /* the command of write_access_queue; NULL: not needed */
 };
 
-/* State of a request between its steps. */
+/* State of a request with statements, between its steps. */
 struct statements {
     struct entry *v; /* the n statements of the request, in its order */
     size_t n;
@@ -60,9 +60,9 @@ static void statements_fail_repeated(struct exchange *x, const struct statements
     }
 }
 
-/* Sets the text by which a request that is sent again is recognised (struct xapi_request): a digest
- * of the caller and the Idempotency-Key or, without a key, the body. False with x->problem when out
- * of memory. */
+/* Sets the text by which a repeated request is recognised (struct xapi_request): a digest of the
+ * caller and the Idempotency-Key or, without a key, of the caller and the body. False with
+ * x->problem when out of memory. */
 static bool statements_identify(struct exchange *x, struct str *ret)
 {
     struct str key = x->request.idempotency_key;
@@ -118,8 +118,8 @@ static void statements_parse(struct exchange *x, struct statements *s, struct js
         statements_fail_repeated(x, s);
 }
 
-/* Checks the query of POST, which has no parameters. The standard's alternate request syntax, a
- * POST with the parameter `method` for old browsers, gets a message of its own. */
+/* Checks the query of POST, which allows no parameters. The parameter `method` gets a message of
+ * its own: it is the standard's alternate request syntax for old browsers. */
 static void statements_check_post_query(struct exchange *x, const struct query_parameter *first)
 {
     for (const struct query_parameter *q = first; q; q = q->next) {
@@ -223,11 +223,11 @@ static void statements_fail_conflict(struct exchange *x)
     problem_set(&x->problem, PROBLEM_CONFLICT, "Another statement with this id is stored already");
 }
 
-/* Checks one statement against the replies of the first round trip. A statement that becomes no
- * event, or whose student is erased, is accepted and ignored, so that a tool that forwards lists
- * does not send the list for ever. A statement that is stored already is skipped; a different one
- * stored under its id is a conflict; a new one is added to the batch. Sets x->problem if the
- * statement may not be recorded. */
+/* Checks one statement against the replies of the first round trip. Ignored, but accepted: a
+ * statement that becomes no event, or whose student is erased, so that a tool that forwards lists
+ * does not send the list for ever. Skipped: a statement that is stored already. A conflict: another
+ * statement is stored under the same id. Any other statement is added to the batch. Sets x->problem
+ * if the statement may not be recorded. */
 static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
 {
     struct str mark = {0};
@@ -276,7 +276,7 @@ static bool statements_check(struct exchange *x, struct statements *s)
 
 /* ---- response ---- */
 
-/* Evaluates the recording of one statement. After the first round trip another request may have
+/* Evaluates the recording of one statement. Since the first round trip another request may have
  * stored a different statement under the same id, which is a conflict, or erased the student: then
  * the statement is ignored. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
@@ -289,8 +289,8 @@ static void item_check(struct exchange *x, const struct event_batch_item *item)
         statements_fail_conflict(x);
 }
 
-/* Writes the response: to POST a plain list of ids, as xAPI requires, and so without success and
- * correlation_id; to PUT no body. */
+/* Writes the response. POST gets a plain list of ids, as xAPI requires, without success and
+ * correlation_id; PUT gets no body. */
 static void statements_respond(struct exchange *x, const struct statements *s)
 {
     struct jw w = {.out = &x->response.body};
@@ -343,7 +343,8 @@ static void statements_add_headers(struct exchange *x)
                                arena_copy(x->arena, str_of(through)));
 }
 
-/* Says which versions this resource speaks (xAPI-Communication 2.8). */
+/* Handler of xapi-about: says which versions of xAPI this resource supports (xAPI-Communication
+ * 2.8). */
 static enum step xapi_about(struct exchange *x)
 {
     struct jw w;
@@ -389,7 +390,7 @@ static const struct rule statement[] = RULES(
     OPTIONAL(TEXT, "version", "1.0.x or 2.0.x"),
     OPTIONAL(JSON, "attachments", "Descriptions only; not stored"));
 
-/* The same for PUT, which has the id in the query. */
+/* Fields of a statement that is sent by PUT, which has the id in the query. */
 static const struct rule put_statement[] = RULES(
     OPTIONAL(TEXT, "statementId", "UUID of the statement", .source = IN_QUERY, .required = true,
              .example = "a1b2c3d4-0000-4000-8000-000000000001"),

@@ -28,7 +28,8 @@ void process_set_signals(void)
     (void)signal(SIGUSR2, SIG_IGN); /* has no meaning here, and would end the process */
 }
 
-/* Only root can read /proc/PID/mem of a process that is not dumpable, or attach to it by ptrace. */
+/* Makes the process not dumpable: then only root can read its memory by /proc/PID/mem or attach to
+ * it by ptrace. */
 void process_disable_dumps(void)
 {
     static const struct rlimit none = {0, 0};
@@ -37,7 +38,8 @@ void process_disable_dumps(void)
     (void)setrlimit(RLIMIT_CORE, &none);
 }
 
-/* The order matters: the kernel accepts the seccomp filter only after PR_SET_NO_NEW_PRIVS. */
+/* Makes all restrictions, in this order: the kernel accepts the seccomp filter only after
+ * PR_SET_NO_NEW_PRIVS. */
 void process_harden(void)
 {
     process_disable_dumps();
@@ -46,7 +48,8 @@ void process_harden(void)
     (void)seccomp_install_filter(); /* result ignored: a kernel without filters is accepted */
 }
 
-/* If the parent has already ended, the process sends the signal to itself. */
+/* Makes the kernel send a signal to this process when the parent ends. If it has already ended, the
+ * process sends the signal to itself. */
 void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -55,13 +58,13 @@ void process_die_with_parent(pid_t parent)
         (void)raise(SIGTERM);
 }
 
-/* The random part of the pause is 16 bits times 10 us. */
+/* jitter is 0 to 65 535, so the pause is 1.1 to 1.8 s long. */
 int process_fail_slowly(enum process_exit status)
 {
     uint16_t jitter;
 
     random_bytes(&jitter, sizeof(jitter));
-    (void)usleep(1100000 + jitter * 10u); /* 1.1 to 1.8 s */
+    (void)usleep(1100000 + jitter * 10u);
     return (int)status;
 }
 

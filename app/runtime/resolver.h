@@ -27,7 +27,7 @@ void resolver_free(struct resolver *resolver);
 /* Begins a lookup; one that is still running is continued, so that there is at most one thread.
  * When no thread can be created, the lookup has failed. */
 void resolver_start(struct resolver *resolver);
-/* The state of the lookup that was started last. */
+/* Returns the state of the lookup that was started last. */
 enum resolver_state resolver_poll(struct resolver *resolver);
 /* A descriptor that becomes readable when the running lookup ends; -1 if none is running. */
 int resolver_fd(const struct resolver *resolver);

@@ -21,8 +21,7 @@ static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events
         w->on_signal(w->owner, (int)info.ssi_signo);
 }
 
-/* The set of signals is read from the signal mask of the thread, so that process.c has the only
- * list of them. */
+/* Watches the signals that the thread has blocked, so that process.c has the only list of them. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner)
 {
@@ -38,7 +37,8 @@ void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
     ev_io_start(loop, &w->io);
 }
 
-/* A watch of zeros was never started: its descriptor 0 is not its own. */
+/* Does nothing with a watch of zeros, whose w->loop is NULL: its fd 0 is a descriptor of something
+ * else. */
 void signal_watch_stop(struct signal_watch *w)
 {
     if (!w->loop || w->fd < 0)

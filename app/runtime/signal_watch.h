@@ -19,7 +19,8 @@ struct signal_watch {
  * If no descriptor is available, no signal is received. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner);
-/* Also accepts a watch of zeros, which was never started. */
+/* Stops receiving signals and closes the descriptor. Does nothing for a watch of zeros, which was
+ * never started. */
 void signal_watch_stop(struct signal_watch *w);
 
 #endif

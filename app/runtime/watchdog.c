@@ -22,27 +22,30 @@ static struct {
     void *data;
 } watchdog;
 
-/* Relaxed: the threads share only this number, so that no order of memory accesses matters. */
+/* Stores the monotonic time at which the running iteration started; 0: the loop sleeps. Relaxed:
+ * the threads share only this number, so no order of memory accesses matters. */
 static void watchdog_set_start(int64_t us)
 {
     atomic_store_explicit(&watchdog.start_us, us, memory_order_relaxed);
 }
 
-/* libev calls this before the loop sleeps, and watchdog_after_sleep afterwards. */
+/* libev calls this before the loop sleeps: sleep is not part of an iteration. */
 static void watchdog_before_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
     watchdog_set_start(0);
 }
 
+/* libev calls this when the loop has slept: the next iteration starts. */
 static void watchdog_after_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
     watchdog_set_start(clock_monotonic_us());
 }
 
-/* Runs until the process ends. The thread calls no function that acquires a lock, since the loop
- * may be blocked while it holds any lock. The message is therefore written without the log. */
+/* The thread: ends the process when an iteration takes longer than limit_us. It calls no function
+ * that acquires a lock, since the loop may be blocked while it holds any lock. The message is
+ * therefore written without the log. */
 static void *watchdog_thread(void *unused)
 {
     static const struct str message = STR_INIT(
@@ -55,7 +58,8 @@ static void *watchdog_thread(void *unused)
         int64_t start_us = atomic_load_explicit(&watchdog.start_us, memory_order_relaxed);
         int64_t now_us = clock_monotonic_us();
 
-        /* this check is late, so the whole process was stopped (SIGSTOP): the time starts again */
+        /* more than four intervals since the last check: the process was stopped (SIGSTOP), so the
+         * iteration gets its full time again */
         if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
             watchdog_set_start(now_us);
         else if (start_us && now_us - start_us > watchdog.limit_us) {

@@ -24,10 +24,11 @@
 #include "app/store/reply.h"
 
 enum {
-    AUDIT_BATCH_MAX = 512,                    /* largest number of events in one batch */
-    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* from this number of events on, no delay */
-    AUDIT_WAITING_MAX = 2048,                 /* most events that wait to be sent again */
-    AUDIT_SHARD_MAX = 256,                    /* most of them that are of one shard */
+    AUDIT_BATCH_MAX = 512, /* most events in one batch */
+    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 /
+                    4,         /* from this many collected events on, they are sent without delay */
+    AUDIT_WAITING_MAX = 2048,  /* most events that wait to be sent again */
+    AUDIT_SHARD_MAX = 256,     /* most waiting events of one shard */
     AUDIT_REFUSALS_MAX = 20,   /* refusals by Redis after which an event is written to the log */
     AUDIT_SENDER_BYTES = 8,    /* random bytes of the id of this process */
     AUDIT_ARENA_FIRST = 16384, /* size of the arena's first block in bytes */
@@ -36,9 +37,9 @@ enum {
 static const int64_t AUDIT_RETRY_US = 200000;  /* pause after a batch that failed as a whole */
 static const int64_t AUDIT_REPEAT_US = 500000; /* pause before an event is sent again */
 
-/* What the process waits for: nothing, or the replies with pseudonyms, or those to records. When
- * some of the latter are lost, it waits for the time to query what has been recorded, then for the
- * replies to the queries. */
+/* What the process waits for. AUDIT_AWAITS_PSEUDONYMS: replies with pseudonyms. AUDIT_AWAITS_ITEMS:
+ * replies to records. When some of these are lost: AUDIT_UNCERTAIN, a pause until what has been
+ * recorded may be queried, then AUDIT_AWAITS_FENCES, the replies to that query. */
 enum audit_stage {
     AUDIT_IDLE,
     AUDIT_AWAITS_PSEUDONYMS,
@@ -52,8 +53,8 @@ enum audit_stage {
  */
 enum { AUDIT_BUCKETS = 2 * SHARDS };
 
-/* Those events of the batch that are sent by one command, all of the same bucket:
- * audit.order[first .. first + n - 1]. For each bucket a batch has at most one group. */
+/* Events of a batch that one command sends, all of the same bucket: audit.order[first .. first + n
+ * - 1]. A batch has at most one group of each bucket. */
 struct audit_group {
     struct command *command; /* records the events, or queries whether they are recorded */
     size_t first, n;
@@ -77,20 +78,21 @@ struct audit {
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
     enum audit_stage stage;
     char sender[AUDIT_SENDER_BYTES * 2 + 1]; /* random id of this process */
-    int64_t number;                          /* of the commands of the batch (struct audit_send) */
-    struct arena *arena;                     /* memory of the current batch */
+    int64_t number;      /* number of the batch: identifies its commands (struct audit_send) */
+    struct arena *arena; /* memory of the current batch */
     struct pipeline pipeline;
     uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into `sending`, sorted by bucket */
     uint16_t buckets[AUDIT_BUFFER_MAX]; /* bucket number of each event of `sending` */
-    size_t sent;       /* number of events whose batch has ended: those of order[0 .. sent - 1] */
-    size_t batch_size; /* number of events in the batch: they begin at order[sent] */
+    size_t sent;       /* events whose batch has ended: those of order[0 .. sent - 1] */
+    size_t batch_size; /* events in the current batch, from order[sent] on */
     /* reads the actor's pseudonym, for each event of the batch; NULL: the event needs none */
     struct command *pseudonym_cmds[AUDIT_BATCH_MAX];
     struct audit_group groups[AUDIT_BATCH_MAX];
     size_t group_count;
 };
 
-/* When an allocation fails, audit_free releases what has been allocated until then. */
+/* Allocates the buffers. When an allocation fails, audit_free releases what has been allocated
+ * until then. */
 struct audit *audit_new(void)
 {
     struct audit *audit = calloc(1, sizeof(*audit));
@@ -123,8 +125,9 @@ void audit_free(struct audit *audit)
 
 /* ---- collecting ---- */
 
-/* Takes the time of the latest audit_tick as the time of adding, because an event only has the time
- * of day. An event that is not aggregated is urgent: it is sent in the same loop iteration. */
+/* The event counts as added at the time of the latest audit_tick, because an event itself has only
+ * the time of day. An event that is not aggregated is urgent: it is sent in the same loop
+ * iteration. */
 void audit_event_add(struct engine *engine, const struct audit_event *event)
 {
     struct audit *audit = engine->audit;
@@ -148,11 +151,13 @@ size_t audit_pending(const struct audit *audit)
 
 /* ---- buckets ---- */
 
+/* Returns the id of the user who has acted. */
 static struct str audit_actor(const struct audit_buffer_entry *event)
 {
     return (struct str){event->actor, event->actor_n};
 }
 
+/* Returns the id of the student concerned. */
 static struct str audit_student(const struct audit_buffer_entry *event)
 {
     return (struct str){event->student, event->student_n};
@@ -192,7 +197,8 @@ static const struct audit_buffer_entry *audit_event_at(const struct audit *audit
 
 /* ---- events to be sent again ---- */
 
-/* Removes the oldest event. The result is valid until the next event is added. */
+/* Removes the oldest event from the queue and returns it. The result is valid until the next event
+ * is added. */
 static const struct audit_buffer_entry *waiting_pop(struct audit_waiting *waiting)
 {
     const struct audit_buffer_entry *event = &waiting->v[waiting->first];
@@ -203,9 +209,10 @@ static const struct audit_buffer_entry *waiting_pop(struct audit_waiting *waitin
     return event;
 }
 
-/* Redis has not recorded the event: it waits to be sent again, unless Redis has refused it too
- * often or too many events of its shard wait. When there is no room, the oldest event makes some.
- */
+/* Adds an event that Redis has not recorded to the queue `waiting`. The event goes to the log
+ * instead if Redis has refused it too often or too many events of its shard wait. When the queue is
+ * full, its oldest event goes to the log to make room. refused: Redis has refused the event this
+ * time. */
 static void audit_repeat_later(struct engine *engine, const struct audit_buffer_entry *event,
                                bool refused, int64_t now_us)
 {
@@ -228,7 +235,7 @@ static void audit_repeat_later(struct engine *engine, const struct audit_buffer_
     (*of_shard)++;
 }
 
-/* Moves the events that are due to `sending`, as far as it has room. */
+/* Moves the events that are due from `waiting` to `sending`, as far as `sending` has room. */
 static void audit_repeat_due(struct audit *audit, int64_t now_us)
 {
     struct audit_waiting *waiting = &audit->waiting;
@@ -246,8 +253,8 @@ static bool audit_is_own_data(const struct audit_buffer_entry *event)
     return event->role == ROLE_STUDENT && str_equal(audit_actor(event), audit_student(event));
 }
 
-/* Returns the details of the event's audit record as a JSON object; its p is NULL when memory is
- * out. event->subjects is JSON members already, so it is copied as it is. */
+/* Returns the details of the event's audit record as a JSON object; its p is NULL when out of
+ * memory. event->subjects consists of JSON members already, so it is copied as it is. */
 static struct str audit_details(struct arena *arena, const struct audit_buffer_entry *event)
 {
     struct buf text;
@@ -415,10 +422,10 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* True if Redis has said which events of the batch it has recorded. A reply can be missing even if
- * the pipeline is complete, for lack of memory. An error is an answer to the command that records,
- * but not to the query for its outcome. Nothing was sent without the pseudonyms or without memory
- * for the commands. */
+/* True if Redis has reported which events of the batch it has recorded, or if nothing was sent (the
+ * pseudonyms could not be read, or there was no memory for the commands). An error reply to the
+ * command that records means "not recorded", but an error reply to the query says nothing. A reply
+ * may be missing for lack of memory even if the pipeline is complete. */
 static bool audit_outcome_is_known(const struct audit *audit)
 {
     bool queried = audit->stage == AUDIT_AWAITS_FENCES;
@@ -435,8 +442,9 @@ static bool audit_outcome_is_known(const struct audit *audit)
     return true;
 }
 
-/* Queries the outcome of the commands of the batch, and forbids those that have not run, which may
- * still be on their way: only then may their events be sent again. */
+/* Sends a fence for each command of the batch whose reply was lost. The reply to a fence says
+ * whether the command has run; if not, the fence also forbids it, because the command may still be
+ * on its way: only then may its events be sent again. */
 static void audit_send_fences(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -452,9 +460,9 @@ static void audit_send_fences(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* The outcome of the commands of a batch is known: events that Redis has not recorded wait to be
- * sent again. Refusals count only if the command itself has replied them. Returns the number of
- * events that Redis has recorded. */
+/* Called when the outcome of the batch is known: events that Redis has not recorded wait to be sent
+ * again. They count as refused only if the command that records has replied so, not the query.
+ * Returns the number of events that Redis has recorded. */
 static size_t audit_count_recorded(struct engine *engine, int64_t now_us)
 {
     const struct audit *audit = engine->audit;
@@ -477,8 +485,8 @@ static size_t audit_count_recorded(struct engine *engine, int64_t now_us)
     return recorded;
 }
 
-/* Ends the batch when its outcome is known. Without the pseudonyms no record was sent: all events
- * of the batch wait. */
+/* Ends the batch when its outcome is known. When the pseudonyms could not be read, no record was
+ * sent, and all events of the batch wait to be sent again. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -512,8 +520,8 @@ static void audit_log_events(struct engine *engine, size_t first, size_t n, cons
         audit_unstored_log(engine, &audit->unstored, audit_event_at(audit, i), reason);
 }
 
-/* Redis may have recorded the events of a batch whose outcome is unknown, so their reason is
- * another one. */
+/* Events of a batch whose outcome is unknown get the reason "uncertain", because Redis may have
+ * recorded them. */
 void audit_log_pending(struct engine *engine)
 {
     struct audit *audit = engine->audit;
@@ -557,8 +565,8 @@ static int64_t audit_due_us(const struct engine *engine)
     return due_us > audit->retry_us ? due_us : audit->retry_us;
 }
 
-/* Makes the collected events, and those that are to be sent again, the ones to send. `sending` must
- * be empty; it collects from now on. */
+/* Makes the collected events, and those that are due to be sent again, the events to send.
+ * `sending` must be empty; its memory then collects new events. */
 static void audit_exchange_buffers(struct audit *audit, int64_t now_us)
 {
     struct audit_buffer empty = audit->sending;
@@ -590,9 +598,9 @@ void audit_tick(struct engine *engine, int64_t now_us)
     audit_start_batch(engine, now_us);
 }
 
-/* The replies are the pseudonyms, after which the records can be sent, or those to the records, or
- * to the query for their outcome. When replies of the latter two are lost, the query is sent after
- * a pause. */
+/* The pipeline has read pseudonyms, after which the records can be sent, or has sent records, or
+ * the query for their outcome. When replies to the latter two are lost, the outcome is queried
+ * after a pause. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;

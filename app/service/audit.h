@@ -42,7 +42,7 @@ struct audit_event {
 };
 
 struct audit *audit_new(void);        /* NULL when out of memory */
-void audit_free(struct audit *audit); /* takes NULL */
+void audit_free(struct audit *audit); /* NULL is allowed */
 
 /* Adds an event. Does nothing when engine->audit is NULL. */
 void audit_event_add(struct engine *engine, const struct audit_event *event);

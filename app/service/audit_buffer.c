@@ -48,6 +48,7 @@ static uint32_t audit_hash_event(const struct audit_event *event)
     return audit_hash_text(audit_hash_text(h * 16777619U, event->principal->user), event->student);
 }
 
+/* True when the n bytes at `text` are the same as s. */
 static bool audit_text_is(const char *text, unsigned char n, struct str s)
 {
     return n == s.n && (n == 0 || memcmp(text, s.p, n) == 0);
@@ -79,7 +80,8 @@ static unsigned char audit_copy_text(char *field, size_t size, struct str s)
     return (unsigned char)n;
 }
 
-/* The first four texts live as long as the process, so only their addresses are copied. */
+/* Copies the event into an entry of the buffer. The first four texts live as long as the process,
+ * so only their addresses are copied. */
 void audit_entry_fill(struct audit_buffer_entry *entry, const struct audit_event *event)
 {
     entry->due_us = 0;
@@ -103,7 +105,7 @@ void audit_entry_fill(struct audit_buffer_entry *entry, const struct audit_event
         audit_copy_text(entry->correlation, sizeof(entry->correlation), event->correlation_id);
 }
 
-/* Adds a new entry at the end of the array. The hash table is left to the caller. False: the buffer
+/* Adds a new entry at the end of the array; the caller adds it to the hash table. False: the buffer
  * is full. */
 static bool audit_buffer_append(struct audit_buffer *buffer, const struct audit_event *event)
 {

@@ -91,8 +91,7 @@ const struct audit_key *audit_keys_find(const struct audit_keys *keys, struct st
     return NULL;
 }
 
-/* ---- MACs ---- */
-
+/* Appends a value and a line feed to the text to sign. */
 static void audit_add_line(struct buf *text, struct str value)
 {
     buf_str(text, value);
@@ -112,8 +111,8 @@ static bool audit_sign(const struct audit_key *key, const struct buf *text, size
     return true;
 }
 
-/* The record's id is part of the signed text, so that a record that is stored again under another
- * id does not match its MAC. */
+/* Computes the MAC of a record. The record's id is part of the signed text, so that a record that
+ * is stored again under another id does not match its MAC. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,
                       const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE])
 {
@@ -127,8 +126,8 @@ bool audit_record_mac(struct arena *arena, const struct audit_key *key,
     return audit_sign(key, &text, (AUDIT_MAC_SIZE - 1) / 2, ret);
 }
 
-/* The shard is part of the signed text, so that the seals of one shard cannot be passed off as
- * those of another. */
+/* Computes the head of a seal. The shard is part of the signed text, so that the seals of one shard
+ * cannot be passed off as those of another. */
 bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE])
 {
@@ -143,7 +142,7 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* ---- links ---- */
 
-/* The lengths of the seal's texts are checked because they are copied into arrays of fixed size. */
+/* Copies a seal's texts into arrays of fixed size, so their lengths are checked. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;
@@ -158,7 +157,8 @@ bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
     return true;
 }
 
-/* Returns "ID MAC ID MAC …" for the n records of a segment; its p is NULL when out of memory. */
+/* Returns the ids and MACs of the n records of a segment, "ID MAC ID MAC …"; its p is NULL when out
+ * of memory. */
 static struct str audit_list_macs(struct arena *arena, const struct audit_key *key,
                                   const struct audit_entry *entries, size_t n)
 {
@@ -180,7 +180,8 @@ static struct str audit_list_macs(struct arena *arena, const struct audit_key *k
     return list.failed ? (struct str){0} : buf_view(&list);
 }
 
-/* Fills the values before SEAL_HEAD first, because the head is computed from them. */
+/* Makes the values of the next seal; the head last, because it covers all other values (those
+ * before SEAL_HEAD). */
 bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,
                      struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link)

@@ -36,8 +36,8 @@ struct audit_keys {
     char *text; /* copy of AUDIT_KEY, owned; the secrets in v point into it */
 };
 
-/* False, with the reason in ret_error and *ret untouched, when AUDIT_KEY is not set or not valid.
- */
+/* Reads the keys of the setting AUDIT_KEY. False, with the reason in ret_error and *ret untouched,
+ * when AUDIT_KEY is not set or not valid. */
 bool audit_keys_load(const struct config *config, struct audit_keys *ret, char ret_error[200]);
 void audit_keys_release(struct audit_keys *keys);
 /* Returns the key with the id, or NULL. */

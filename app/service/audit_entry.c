@@ -7,9 +7,9 @@
 
 static const struct str student_prefix = STR_INIT(AUDIT_ACTOR_STUDENT);
 
-/* A student who acts is stored as "student:PSEUDONYM", a student concerned as the pseudonym alone.
- * An empty pseudonym matches no record: the student has none, so no record is about this student.
- */
+/* Compares the pseudonym with the student who acts, who is stored as "student:PSEUDONYM", and with
+ * the student concerned, stored as the pseudonym alone. An empty pseudonym matches no record: the
+ * student has none, so no record is about this student. */
 bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym)
 {
     struct str actor = entry->v[AUDIT_ACTOR];
@@ -69,8 +69,8 @@ static void audit_write_details(struct jw *w, const struct audit_entry *entry)
     jw_object_end(w);
 }
 
-/* A record's id is unique only within its shard. The id that clients see begins with the shard in
- * hexadecimal digits, so that it is unique in the whole log. */
+/* Writes a record. Its id is unique only within its shard, so the id that clients see begins with
+ * the shard in hexadecimal digits: it is then unique in the whole log. */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard)
 {
     struct str id = arena_printf(w->out->arena, "%02x-%.*s", shard, STR_ARG(entry->id));

@@ -12,7 +12,8 @@ enum { AUDIT_PAGE_FIRST = 8, AUDIT_PAGE_LARGEST = 128 };
 
 /* ---- cursors ---- */
 
-/* The id is printed anew from its two numbers, so that no text of a client gets into a command. */
+/* Parses a cursor. Its id is printed anew from the two numbers in it, so that no text of a client
+ * gets into a command. */
 bool audit_cursor_parse(struct str text, struct audit_cursor *ret)
 {
     struct audit_cursor cursor;
@@ -35,9 +36,9 @@ void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR
 /* ---- reading ---- */
 
 /* Returns the id at which the next read of the shard begins, as an argument of XREVRANGE: "+" for
- * the newest record, "(" for the record after the id. Records of different shards may have the same
- * id, and the merge then takes that of the higher shard first. In a shard below that of the cursor,
- * the record with the id of the cursor has therefore not been listed yet, so it is included. */
+ * the newest record, "(ID" for the record after ID. Records of different shards may have the same
+ * id; the merge lists the one of the higher shard first. So in a shard below that of the cursor,
+ * the record with the id of the cursor has not been listed yet, and is included. */
 static struct str audit_list_start(const struct audit_list *list, unsigned shard,
                                    struct arena *arena)
 {
@@ -50,6 +51,7 @@ static struct str audit_list_start(const struct audit_list *list, unsigned shard
     return arena_printf(arena, "%s%s", shard < list->from.shard ? "" : "(", list->from.id);
 }
 
+/* Queues the read of the shard's next page. */
 static void audit_list_queue_shard(struct audit_list *list, unsigned shard,
                                    struct pipeline *pipeline)
 {
@@ -99,8 +101,7 @@ static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipe
     return STEP_MORE;
 }
 
-/* ---- replies ---- */
-
+/* True when only records of one user or one resource type are listed. */
 static bool audit_list_is_filtered(const struct audit_list *list)
 {
     return list->user.n > 0 || list->resource_type.n > 0;
@@ -195,8 +196,9 @@ static bool audit_list_newest(const struct audit_list *list, unsigned *ret_shard
     return true;
 }
 
-/* True when the merge can stop. Without a filter this is when the list is full. With a filter the
- * scan continues beyond a full list, up to its limit, to count the matches for `total`. */
+/* True when the merge can stop. Without a filter this is when the list is full. With a filter,
+ * older records are still examined after the list is full, up to AUDIT_LIST_SCAN_MAX in all, to
+ * count the matches for `total`. */
 static bool audit_list_is_complete(const struct audit_list *list)
 {
     return audit_list_is_filtered(list) ? list->scanned >= AUDIT_LIST_SCAN_MAX
@@ -246,7 +248,7 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
     return STEP_DONE;
 }
 
-/* The first call queues the commands of audit_list_begin; each later call reads the replies and
+/* Calls audit_list_begin at first, to queue the first reads; each later call reads the replies and
  * merges. Returns STEP_DONE also when p has a problem. count_cmds[0] is NULL once the replies of
  * the first step have been read. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)

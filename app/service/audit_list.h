@@ -33,7 +33,8 @@ enum { AUDIT_LIST_SCAN_MAX = 20000 };
 
 struct audit_list_shard {
     struct command *page_cmd; /* read of the shard's next page; NULL: none is in progress */
-    struct audit_entry *page; /* n records, newest first; page[0 .. next - 1] have been merged */
+    struct audit_entry
+        *page; /* the n records of the page, newest first; page[0 .. next - 1] have been merged */
     size_t n, next;
     bool exhausted; /* the shard's log has no records older than those of `page` */
 };
@@ -53,8 +54,8 @@ struct audit_list {
     /* internal to the implementation: callers do not use them */
     struct command *pseudonym_cmd;      /* reads the pseudonym of `user`; NULL: not in progress */
     struct command *count_cmds[SHARDS]; /* read the lengths of the logs; [0] NULL: done */
-    /* actor as records name `user`: as a student, "student:" and the pseudonym (empty: no student),
-     * and as anybody else */
+    /* how records name `user` as the actor. pseudonym_actor: "student:" and the pseudonym, if
+     * `user` is a student, else empty. user_actor: if `user` is anybody else */
     struct str pseudonym_actor, user_actor;
     struct audit_list_shard shards[SHARDS];
     size_t scanned;   /* number of records examined so far */
@@ -62,8 +63,8 @@ struct audit_list {
     bool started;     /* the first step has run */
 };
 
-/* Call with the fields under "own" zeroed, then again after each pipeline until STEP_DONE, which is
- * returned after a problem, too. */
+/* Runs the next step of the list. Call with the fields under "internal" zeroed, then again after
+ * each pipeline until STEP_DONE, which is also returned after a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -16,9 +16,9 @@ static void unstored_id(struct log *log, struct jw *w, const char *name, const c
     jw_text(w, name, hash);
 }
 
-/* The level is ERROR, so that no setting of LOG_LEVEL suppresses the line. The number of a line
- * that is dropped because the log's reader stalls is missing in the log. The subjects are JSON
- * members already. */
+/* The level is ERROR, so that no setting of LOG_LEVEL suppresses the line. If the log drops the
+ * line, because its reader stalls, its number is missing in the log. The text `subjects` consists
+ * of JSON members already. */
 void audit_unstored_log(struct engine *engine, struct audit_unstored *chain,
                         const struct audit_buffer_entry *event, const char *reason)
 {

@@ -173,9 +173,9 @@ bool audit_check_records(struct audit_check *check, const struct audit_seal *sea
 
 /* ---- beyond the chain ---- */
 
-/* number, head: those of a seal as recorded elsewhere. A larger number than that of the last seal
- * means that later seals were removed. A seal before the last one cannot be compared any more, so
- * the result is then true. The faults concern the whole chain: they have no id. */
+/* number, head: those of a seal, as recorded outside the chain. A larger number than that of the
+ * last seal means that later seals were removed. A seal before the last one cannot be compared any
+ * more: the result is then true. These faults concern the whole chain, so they have no id. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head)
 {
     if (number > check->link.seal_number)
@@ -185,7 +185,7 @@ bool audit_check_head(struct audit_check *check, int64_t number, struct str head
     return true;
 }
 
-/* An id without a readable time is a fault, too. */
+/* Compares the time in the record's id with now; an id without a readable time is a fault, too. */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
                           int64_t now_ms)
 {

@@ -38,7 +38,7 @@ struct audit_check {
     enum audit_fault fault;
     bool is_record;          /* true: the fault is in a record; false: in a seal */
     char id[STREAM_ID_SIZE]; /* id of the record or seal with the fault; may be empty */
-    uint64_t seals, records; /* numbers of those that were checked and found intact */
+    uint64_t seals, records; /* how many seals and records were checked and found intact */
     struct audit_link link;  /* the latest seal that was checked; seal_number 0: none yet */
     /* internal to the implementation: callers do not use them */
     char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal that precedes `link` in the chain */

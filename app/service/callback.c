@@ -97,7 +97,8 @@ static const char *callback_url_refusal(const struct config *config,
     return NULL;
 }
 
-/* Whether there are exactly two slashes before the host: libcurl also accepts one or three. */
+/* Returns whether there are exactly two slashes before the host: libcurl also accepts one or three.
+ */
 static bool callback_has_two_slashes(const char *text, const char *scheme)
 {
     size_t n = scheme ? strlen(scheme) : 0;

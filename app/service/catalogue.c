@@ -15,7 +15,8 @@
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
 
-/* Largest length of a description, time for an item, number of prerequisites of an item. */
+/* DESCRIPTION_MAX: characters of a description. MINUTES_MAX: longest time for an item.
+ * PREREQUISITES_MAX: most prerequisites of an item or topic. */
 enum { DESCRIPTION_MAX = 500, MINUTES_MAX = 600, PREREQUISITES_MAX = 20 };
 
 /* An entry of the file as validate_object fills it: an item, or a starter (an item for students
@@ -115,6 +116,7 @@ static bool catalogue_fail_element(const struct catalogue_loader *loader, const 
                           message);
 }
 
+/* Writes the error message "out of memory". Returns false. */
 static bool catalogue_no_memory(const struct catalogue_loader *loader)
 {
     return catalogue_fail(loader, "out of memory");
@@ -188,9 +190,10 @@ static bool catalogue_follows_harder(const struct content *item, const struct co
     return false;
 }
 
-/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the entries before it. The
- * list of items is read first, while catalogue->items is NULL; then the list of starters, the items
- * that are recommended to a student without any data. */
+/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the entries before it.
+ * catalogue->items is NULL while the list of items is read, and set while the starters (items for
+ * students without any data) are read afterwards. Prerequisites may be earlier items only, and a
+ * starter has none. */
 static bool catalogue_read_entry(const struct catalogue_loader *loader,
                                  const struct catalogue_entry *entry, struct content *contents,
                                  size_t i, const struct catalogue *catalogue)
@@ -217,8 +220,8 @@ static bool catalogue_read_entry(const struct catalogue_loader *loader,
     return true;
 }
 
-/* Reads the entries of a list; NULL, with an error message, when one is wrong. The list of items
- * must be read before the list of starters. */
+/* Reads the n entries of the list `list` ("items" or "starters"). Returns NULL, with an error
+ * message, when one is wrong. The items must be read before the starters. */
 static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
                                                  const struct rule_objects *from,
                                                  const struct catalogue *catalogue)
@@ -248,8 +251,8 @@ static bool catalogue_is_placeholder(struct str name)
            str_equal(name, STR("threshold"));
 }
 
-/* True when every { in the sentence begins a placeholder that is closed by } and has a known name.
- * A { at the very end is not seen here: the caller refuses it. */
+/* True when every { in the sentence begins a known placeholder that } closes. A { at the very end
+ * is not found by this function; its caller refuses it. */
 static bool catalogue_has_known_placeholders(struct str sentence)
 {
     for (;;) {
@@ -279,8 +282,8 @@ static bool catalogue_read_reasons(const struct catalogue_loader *loader,
 
 /* ---- prerequisites among topics ---- */
 
-/* Finds the topic in the graph, or adds it. Returns its index; TOPIC_NODES_MAX: the graph is full.
- */
+/* Returns the index of the topic in the graph, to which it is added if it is new; TOPIC_NODES_MAX:
+ * the graph is full. */
 static size_t catalogue_topic(struct topic_graph *graph, struct str id)
 {
     size_t i = 0;
@@ -292,7 +295,8 @@ static size_t catalogue_topic(struct topic_graph *graph, struct str id)
     return i;
 }
 
-/* Adds element i of the list of the prerequisites of the topic `node`, whose id is `name`. */
+/* Adds element i of `list`, a list of topic ids, to the prerequisites of the topic with index
+ * `node` and id `name`. False, with an error message, when the element is wrong. */
 static bool catalogue_read_need(const struct catalogue_loader *loader, struct topic_graph *graph,
                                 size_t node, const char *name, struct json_object *list, size_t i)
 {
@@ -313,7 +317,8 @@ static bool catalogue_read_need(const struct catalogue_loader *loader, struct to
     return true;
 }
 
-/* Adds the topic `name` with the list of its prerequisites. */
+/* Adds the topic `name` with the list of its prerequisites to the graph. False, with an error
+ * message, when one of them is wrong. */
 static bool catalogue_read_topic(const struct catalogue_loader *loader, struct topic_graph *graph,
                                  const char *name, struct json_object *list)
 {
@@ -353,7 +358,8 @@ static bool catalogue_fail_cycle(const struct catalogue_loader *loader, const st
                                         STR_ARG(buf_view(&text)));
 }
 
-/* Reads the member "prerequisites" and sorts its topics. Without the member there are none. */
+/* Reads the member "prerequisites" of the file, and sorts its topics so that prerequisites come
+ * first. Without the member there are no topics. */
 static bool catalogue_read_topics(const struct catalogue_loader *loader, struct json_object *json,
                                   struct topic_graph *ret)
 {
@@ -398,8 +404,8 @@ static bool catalogue_describe(const struct catalogue_loader *loader, const stru
                           p->offset);
 }
 
-/* Reads the whole file into *ret; false with an error message. The starters are read after the
- * items, because their ids must differ from those of the items. A list that is wrong is NULL. */
+/* Reads the whole file into *ret; false with an error message. The items are read before the
+ * starters, whose ids must differ from theirs. The list of a kind that is wrong is NULL. */
 static bool catalogue_read_document(struct catalogue_loader *loader, struct str text,
                                     struct catalogue *ret)
 {

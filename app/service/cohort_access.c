@@ -12,7 +12,7 @@ void cohort_access_init(struct cohort_access *access, const struct principal *pr
 }
 
 /* Queues the read of the caller's own cohorts, unless it is queued already. The caller is a teacher
- * or a student: the table in auth/access.c decides on other roles without cohorts. */
+ * or a student: for other roles the table in auth/access.c decides without cohorts. */
 static void cohort_access_queue_own(struct cohort_access *access, struct pipeline *pipeline)
 {
     if (!access->own_cohorts_cmd)
@@ -21,8 +21,8 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
-/* A student needs no command when the table in auth/access.c already allows or denies access. For
- * each other student the student's cohorts are read. */
+/* Queues the commands that read the cohorts of those students about whose access the table in
+ * auth/access.c cannot decide. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {
@@ -44,8 +44,8 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
     access->lists[access->list_count++].n = n;
 }
 
-/* Either the table in auth/access.c decides alone, or the cohort is kept, to be searched among the
- * caller's own cohorts by cohort_access_check. */
+/* Decides by the table in auth/access.c if that is possible. Otherwise the cohort is stored, and
+ * cohort_access_check searches it among the caller's own cohorts. */
 void cohort_access_add_cohort(struct cohort_access *access, enum access right, struct str cohort,
                               struct pipeline *pipeline)
 {

@@ -24,6 +24,7 @@ struct cohort_access {
     size_t cohort_count;
 };
 
+/* Begins a check of what this caller may access; the functions below add what is accessed. */
 void cohort_access_init(struct cohort_access *access, const struct principal *principal);
 /* Adds students to whose data the caller must have access. Call it for COHORT_ACCESS_LISTS lists at
  * most. */

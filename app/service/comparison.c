@@ -7,8 +7,8 @@
 #include "app/domain/statistics.h"
 #include "app/service/history.h"
 
-/* Allocates one student more than there are, so that two empty lists do not make an array of length
- * 0, whose address could look like a failed allocation. */
+/* Allocates room for one student more than there are, because an array of length 0 could have the
+ * address NULL, like a failed allocation. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p)
 {
@@ -140,7 +140,8 @@ enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struc
     pipeline_clear(pipeline);
     if (!c->states_read)
         comparison_queue_states(c, pipeline);
-    /* all states have been read: the search in the snapshots begins at the requested day */
+    /* nothing was queued, so all states have been read: the search in the snapshots begins at the
+     * requested day */
     if (pipeline->count == 0 && !c->states_read) {
         c->states_read = true;
         c->next = 0;

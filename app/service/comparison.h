@@ -18,7 +18,7 @@ enum {
 
 struct compared_student {
     struct str id;
-    bool found;         /* the student has data that may be compared; `daily` has it */
+    bool found;         /* `daily` is set: the student has data that may be compared */
     bool withdrawn;     /* consent to analytics is withdrawn; `found` is then false */
     struct daily daily; /* score and components of the day; only with `found` */
     /* internal to the implementation: callers do not use them */
@@ -44,9 +44,9 @@ struct comparison {
  * when out of memory. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p);
-/* Call again after each pipeline until STEP_DONE, which is returned after a problem, too; the
- * results are then incomplete. Each call clears the pipeline, so replies to other commands in it
- * must be parsed before. */
+/* Runs the next step of the reading. Call again after each pipeline until STEP_DONE, which is also
+ * returned after a problem; the results are then incomplete. Each call clears the pipeline, so
+ * replies to other commands in it must be parsed before. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p);
 
 /* Gets the score (component OVERALL_SCORE) or the value of a component. False for a component of

@@ -65,12 +65,15 @@ static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR
     return engine->store != NULL;
 }
 
+/* Makes the verifier of tokens from the configured keys. Returns false with the reason in ret_error
+ * if a key cannot be used. */
 static bool engine_open_tokens(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->tokens = tokens_new(&engine->config, ret_error);
     return engine->tokens != NULL;
 }
 
+/* Loads the keys that seal the audit log. */
 static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
@@ -120,6 +123,7 @@ static bool engine_open_catalogue(struct engine *engine, char ret_error[ENGINE_E
     return engine->catalogue != NULL;
 }
 
+/* Makes the buffers in which audit events wait to be sent. */
 static bool engine_open_audit(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->audit = audit_new();
@@ -128,6 +132,7 @@ static bool engine_open_audit(struct engine *engine, char ret_error[ENGINE_ERROR
     return engine->audit != NULL;
 }
 
+/* Makes the state of the check behind /ready. */
 static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->readiness = readiness_new();
@@ -168,7 +173,10 @@ static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENG
 /* Lets the store write the schema number (the number of the format of all records) when it
  * connects. It does not wait for that: the store sends no write before the handshake has shown that
  * no later version has written to this Redis, and Redis or its name server may be away. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+/* Lets the store write the schema number (the number of the format of all records) when it
+ * connects. Does not wait for the connection, because Redis or its name server may be away. That is
+ * safe: the store sends no write before the handshake has shown that no later version has written
+ * to this Redis. */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
@@ -179,11 +187,11 @@ static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERRO
 typedef bool open_step(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
 
 /* The parts of a process in the order of opening. A part is opened when the program requests its
- * subsystem; a part with subsystem 0 is always opened. `check` takes its place when the settings
- * are only checked. */
+ * subsystem; a part with subsystem 0 is always opened. When the settings are only checked
+ * (ENGINE_CHECK), `check` is called instead of `open`. */
 static const struct {
     unsigned subsystem;
-    open_step *open, *check; /* check NULL: nothing that the settings could make wrong */
+    open_step *open, *check; /* check NULL: wrong settings cannot prevent the opening */
 } open_steps[] = {
     {0, engine_open_store, engine_open_store},
     {ENGINE_TOKENS, engine_open_tokens, engine_open_tokens},
@@ -225,7 +233,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     return good;
 }
 
-/* The parts do not use each other, so they are closed in any order. A part that was not opened is
+/* Closes all parts, in any order, because they do not use each other. A part that was not opened is
  * NULL, which each function accepts. */
 void engine_close(struct engine *engine)
 {
@@ -305,8 +313,9 @@ static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, 
     *reported = value;
 }
 
-/* The whole stale cache (responses to use while Redis is unavailable) is cleared, because it is not
- * known which of its responses are about the erased students; likewise the cache of overviews. */
+/* Looks whether students were erased since the last call. If so, both caches are cleared
+ * completely, because it is not known which cached responses and overviews are about these
+ * students. */
 uint64_t engine_apply_erasures(struct engine *engine)
 {
     uint64_t pool = metrics_erasures(engine->metrics);
@@ -321,7 +330,7 @@ uint64_t engine_apply_erasures(struct engine *engine)
     return ++engine->erasures.generation;
 }
 
-/* Adds the log lines that were dropped since the last call. */
+/* Adds the number of log lines that were dropped since the last call to the metrics. */
 static void engine_report_dropped(struct engine *engine)
 {
     const uint64_t dropped = log_dropped(engine->log);
@@ -358,6 +367,7 @@ void engine_report(struct engine *engine)
     engine_report_dropped(engine);
 }
 
+/* Has the type that watchdog_start prescribes. */
 void engine_count_deadline(void *engine)
 {
     metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, NULL, NULL, 1);

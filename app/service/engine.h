@@ -39,13 +39,13 @@ struct engine {
     const struct catalogue *catalogue;     /* items to recommend; NULL without ENGINE_SERVING */
     const struct router *router;           /* NULL in programs that serve no requests */
     struct arena *process_arena;           /* memory of the catalogue */
-    struct secrets_state secrets;          /* when the secrets are read again, and their state */
+    struct secrets_state secrets;          /* state of reading the secrets again */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */
     /* values that engine_report has last reported to log and metrics */
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
-    uint64_t reported_dropped; /* log lines */
+    uint64_t reported_dropped; /* dropped log lines */
     bool reported_clock_off;
     /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
      * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is
@@ -85,7 +85,7 @@ void engine_set_hash_keys(struct engine *engine);
  * knows. Returns the number of such changes: a response may be cached only if it is the same as
  * before the response's data were requested. */
 uint64_t engine_apply_erasures(struct engine *engine);
-/* Whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
+/* Returns whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
  * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */
 bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms);
 /* Adds the counts of store and log to the metrics, logs when the machine's clock is wrong, when

@@ -11,7 +11,8 @@
 
 enum { ERASE_ARENA_FIRST = 64 << 10, ERASE_ARENA_CAP = 64 << 20 };
 
-/* The tombstone is no record, and records that an index of the student names count under it. */
+/* NULL for the tombstone, which is no record. Records that several students share have the name of
+ * their kind, whichever index has led to them. */
 const char *erase_kind_name(size_t kind)
 {
     static const char *const shared_names[SHARED_KEY_COUNT] = {
@@ -27,8 +28,8 @@ const char *erase_kind_name(size_t kind)
                                     : shared_names[kind - STUDENT_KEY_COUNT];
 }
 
-/* An erasure begins with the pass that only counts. In a dry run one pass is enough, so dry_pass
- * stays false: otherwise the records would be counted again. */
+/* Prepares the erasure, which begins with the pass that only counts (dry_pass). A dry run has only
+ * one pass, which counts anyway, so dry_pass stays false. */
 bool erase_init(struct erase *e)
 {
     e->dry_pass = !e->dry_run;
@@ -96,7 +97,7 @@ static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
     [ERASE_FINISH] = &erase_finish_phase,
 };
 
-/* Goes on to the next phase, at its first page. */
+/* Makes the next phase the current one, at its first page. */
 static void erase_next_phase(struct erase *e)
 {
     e->phase++;
@@ -104,8 +105,9 @@ static void erase_next_phase(struct erase *e)
     e->offset = 0;
 }
 
-/* Gives the pipeline the other one of the two arenas. The replies of the last step are in the arena
- * that the pipeline had so far: they are kept for this step, whose commands are made from them. */
+/* Called at the start of each step: gives the pipeline the other one of the two arenas. The replies
+ * of the last step stay in the arena that the pipeline had so far, because this step's commands are
+ * made from them. */
 static void erase_swap_arenas(struct erase *e, struct pipeline *pipeline)
 {
     e->first_replied_cmd = pipeline->first;
@@ -143,8 +145,8 @@ static bool erase_check_replies(const struct erase *e, struct problem *p)
     return true;
 }
 
-/* Passes the replies to the phase. Afterwards the phase waits for replies again, or reads another
- * page, or has ended. */
+/* Passes the replies to the current phase. Afterwards either the phase waits for further replies,
+ * or it has another page to read (has_more), or the next phase follows. */
 static void erase_parse_replies(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     e->awaiting_replies = e->has_more = false;
@@ -157,9 +159,9 @@ static void erase_parse_replies(struct erase *e, struct pipeline *pipeline, stru
         erase_next_phase(e);
 }
 
-/* At the end of all phases: true when a pass that only counted has found anything. The phases then
- * start again, and delete. Here this concerns records outside the student's shard, as
- * erase_parse_shard has already started the deletion when there were records in the shard. */
+/* Called at the end of all phases. When the pass only counted and has found anything, makes the
+ * phases start again to delete, and returns true. This happens when all records are outside the
+ * student's shard; for records in the shard, erase_parse_shard has already started the deletion. */
 static bool erase_start_deleting(struct erase *e)
 {
     if (!e->dry_pass || erase_found(e) == 0)

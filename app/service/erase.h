@@ -34,32 +34,34 @@ struct erase {
     int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
     bool had_tombstone;           /* an earlier erasure of the student had begun */
     /* internal to the implementation: callers do not use them */
-    struct arena *arenas[2]; /* one has this step's commands, the other the last step's replies */
+    struct arena *arenas[2]; /* one holds this step's commands, the other the last step's replies */
     int arena_index;         /* index of the arena with this step's commands */
     size_t phase;            /* current phase, an enum erase_phase_id (erase_internal.h) */
     bool dry_pass;           /* first pass: only counts, to find out whether there is any record */
-    bool awaiting_replies;   /* the current phase has queued commands in the last step */
+    bool awaiting_replies;   /* the last step has queued commands of the current phase */
     bool has_more;           /* the current phase has another page */
     char token[ID_MAX + 1];  /* token in the ids of the student's recommendations; may be empty */
     struct erasure_lookup lookup;      /* commands of the phase ERASE_LOOKUP */
     struct command *phase_cmd;         /* reads the current page */
     struct command *first_replied_cmd; /* first command of the last step's pipeline */
-    /* number of commands about single entries of the page in the last step; 0: it read a page */
+    /* number of the last step's commands that were about single entries of a page; 0: the last step
+     * has read a page */
     size_t entry_cmd_count;
     char cursor[ID_MAX + 1];         /* last id that was read; empty: the phase is at its start */
     char scanned_ids[2][ID_MAX + 1]; /* ids up to which journal and outbox have been searched */
-    int64_t offset;                  /* rank of the next page's first entry, in phases by rank */
-    int attempts;                    /* number of times that the shard's script had to be retried */
+    int64_t offset; /* position of the next page's first entry, in phases that read sorted sets by
+                       rank */
+    int attempts;   /* number of times that the shard's script had to be retried */
 };
 
-/* Call with the fields under "in" filled and the others zeroed. Allocates memory; false when there
- * is none. Call erase_release afterwards in any case. */
+/* Allocates the memory of an erasure, whose fields under "in" are filled and the others zeroed.
+ * False when out of memory. erase_release must be called in any case. */
 bool erase_init(struct erase *e);
 void erase_release(struct erase *e);
-/* Call after erase_init, then again after each pipeline until STEP_DONE, which is returned after a
- * problem, too. The pipeline's arena is replaced by one of the erasure's own. Problems: NOT_FOUND
- * when there are no records of the student and no tombstone; SERVICE_UNAVAILABLE when the erasure
- * must be repeated to be completed. */
+/* Runs the next step of the erasure. Call after erase_init, then again after each pipeline until
+ * STEP_DONE, which is also returned after a problem. The pipeline's arena is replaced by one of the
+ * erasure's own. Problems: NOT_FOUND when there are no records of the student and no tombstone;
+ * SERVICE_UNAVAILABLE when the erasure must be repeated to be completed. */
 enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -19,11 +19,11 @@ enum erase_phase_id {
     ERASE_PHASES
 };
 
-/* A phase works page by page. `queue` queues the commands that read a page. `parse` reads the
- * replies, counts the student's entries, and queues commands that change or check them. When
- * `parse` needs the replies to these commands, it sets e->entry_cmd_count and is called again with
- * them. When there is another page, it sets e->has_more. A phase whose `queue` queues nothing is
- * skipped. */
+/* A phase works page by page. `queue` queues the command that reads a page. `parse` reads the
+ * reply, counts the student's entries, and may queue commands about single entries, which change or
+ * check them. If it needs their replies, it sets e->entry_cmd_count and is called again with them.
+ * When there is another page, it sets e->has_more. A phase whose `queue` queues nothing is skipped.
+ */
 struct erase_phase {
     void (*queue)(struct erase *e, struct pipeline *pipeline);
     void (*parse)(struct erase *e, struct pipeline *pipeline, struct problem *p);

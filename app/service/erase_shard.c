@@ -31,14 +31,14 @@ void erase_hash(const struct engine *engine, struct str student, char ret_hash[L
     log_hash(engine->log, student, ret_hash);
 }
 
-/* The hash of a text that is no id, so that it is not the hash of a student. */
+/* Hashes a text that is not an id, so that the result cannot be the hash of a student. */
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
 {
     log_hash(engine->log, STR("key of the log"), ret_id);
 }
 
-/* ---- lookup ---- */
-
+/* Queues the reads of the student's tombstone and of the token in the student's recommendation ids.
+ */
 static void erase_queue_lookup(struct erase *e, struct pipeline *pipeline)
 {
     erasure_cmd_lookup(pipeline, e->student, &e->lookup);
@@ -64,16 +64,17 @@ const struct erase_phase erase_lookup_phase = {erase_queue_lookup, erase_parse_l
 
 /* ---- journal and outbox ---- */
 
-/* Returns the key of the journal or the outbox of the student's shard, whichever is the phase. */
+/* Returns the key of the stream that the current phase searches: the journal or the outbox of the
+ * student's shard. */
 static struct str erase_own_stream(const struct erase *e, struct arena *arena)
 {
     return key_shard_record(arena, key_shard(e->student),
                             e->phase == ERASE_JOURNAL ? SHARD_KEY_JOURNAL : SHARD_KEY_OUTBOX);
 }
 
-/* Queues the read of a page of the journal or the outbox, whichever is the phase. With the first
- * page of a deleting pass the erasure is registered, so that a worker completes it if this process
- * ends. The first page of a counting pass sets the count to 0, because the pass may be repeated. */
+/* Queues the read of a page of the journal or the outbox. With the first page of a deleting pass
+ * the erasure is registered, so that a worker completes it if this process ends. The first page of
+ * a counting pass sets the count to 0, because the pass may be repeated. */
 static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
 {
     bool is_first_page = *e->cursor == '\0';
@@ -86,8 +87,9 @@ static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
                                       str_of(e->cursor), e->student);
 }
 
-/* Counts or deletes the student's entries in a part of the journal or outbox. Keeps the last id
- * that was examined, because the script of the shard then examines only later entries. */
+/* Counts the student's entries in a page of the journal or outbox, and deletes them unless the pass
+ * only counts. Keeps the id up to which the stream was searched, because the script of the shard
+ * then examines only later entries. */
 static void erase_parse_own_stream(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool is_journal = e->phase == ERASE_JOURNAL;
@@ -140,18 +142,17 @@ static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
     e->phase_cmd = erasure_cmd_shard(pipeline, &shard);
 }
 
-/* Makes `phase` the next one to run, although it is an earlier one. */
+/* Makes an earlier phase the next one to run. */
 static void erase_restart_from(struct erase *e, enum erase_phase_id phase)
 {
     e->phase = phase;
-    e->has_more = true; /* else erase_parse_replies would go on to the phase after it */
+    e->has_more = true; /* without has_more, erase_parse_replies would go on to the next phase */
 }
 
-/* Reads the script's reply. ERASURE_RETRY: the token of the student's recommendation ids has
- * changed since it was read, and the key with the old token in its name would not be deleted, so
- * the phases start again from the lookup. When a counting pass has found anything, the deleting
- * pass starts.
- */
+/* Reads the script's reply. ERASURE_RETRY: the token in the student's recommendation ids has
+ * changed since the lookup, so the script would miss the key whose name contains the token; the
+ * phases start again from the lookup. When a counting pass has found anything, the deleting pass
+ * starts. */
 static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     int64_t counts[ERASED_SHARD_COUNTS] = {0};

@@ -30,8 +30,9 @@ static bool erase_reply_is_hit(const redisReply *reply)
     return (reply_int(reply, &n) == REPLY_OK && n > 0) || reply_text(reply, &text) == REPLY_OK;
 }
 
-/* When the last step's commands were about single entries, counts those that had the student, and
- * returns true. False: the last step has read a page, so there is nothing to count yet. */
+/* When the last step's commands were about single cohorts or batches, counts those that had the
+ * student, and returns true. False: the last step has read a page, so there is nothing to count
+ * yet. */
 static bool erase_count_hits(struct erase *e, size_t kind)
 {
     const struct command *command = e->first_replied_cmd;
@@ -55,6 +56,7 @@ static size_t erase_page_length(const struct erase *e, size_t max, struct proble
     return 0;
 }
 
+/* Queues the read of a page of all cohort ids. */
 static void erase_queue_cohorts(struct erase *e, struct pipeline *pipeline)
 {
     e->phase_cmd = erasure_cmd_cohorts(pipeline, str_of(e->cursor), ERASE_LIST_PAGE);
@@ -92,8 +94,9 @@ static void erase_queue_batches(struct erase *e, struct pipeline *pipeline)
         erasure_cmd_index(pipeline, e->student, STUDENT_KEY_BATCHES, e->offset, ERASE_LIST_PAGE);
 }
 
-/* Called first with a page of batch ids: queues a command for each batch. Called again with the
- * replies to these commands: counts them. e->offset is 0 after the last page. */
+/* Called first with a page of batch ids: queues a command for each batch that checks for the
+ * student or removes it. Called again with the replies to these commands: counts the batches that
+ * had the student. e->offset is 0 after the last page. */
 static void erase_parse_batches(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct str id;
@@ -120,11 +123,13 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- dead letters ---- */
 
-/* Values of e->offset in this phase. First the letters of version 0.1.0, if there are any: they are
- * in no index, and their entry of the stream has the text, which no entry of a later version has.
- * Then those in the index. */
+/* In the phase of dead letters, e->offset has one of these values, in this order.
+ * ERASE_COUNT_LETTERS: finds out whether there are letters of version 0.1.0. ERASE_OLD_LETTERS:
+ * searches those letters, which are in no index and have their text in the stream's entry.
+ * ERASE_INDEXED_LETTERS: reads all later letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
+/* Queues the command that reads the next page of dead letters, or first counts them. */
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
     struct str cursor = str_of(e->cursor);
@@ -181,6 +186,7 @@ static void erase_parse_indexed_letters(struct erase *e, struct pipeline *pipeli
     (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(ids[n - 1]));
 }
 
+/* Reads the reply to erase_queue_dead_letters. */
 static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool has_old;
@@ -200,15 +206,15 @@ static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline,
 const struct erase_phase erase_dead_letters_phase = {erase_queue_dead_letters,
                                                      erase_parse_dead_letters};
 
-/* ---- idempotency records ---- */
-
+/* Queues the read of a page of keys of the student's idempotency records. */
 static void erase_queue_idempotency(struct erase *e, struct pipeline *pipeline)
 {
     e->phase_cmd = erasure_cmd_index(pipeline, e->student, STUDENT_KEY_IDEMPOTENCY, e->offset,
                                      ERASE_IDEMPOTENCY_PAGE);
 }
 
-/* Adds up the replies to EXISTS or DEL: both return how many of their keys existed. */
+/* Adds up the replies to the EXISTS or DEL commands for the idempotency records: each is the number
+ * of its keys that existed. Continues with the next page, if the last one was not the end. */
 static void erase_sum_idempotency(struct erase *e)
 {
     for (const struct command *command = e->first_replied_cmd; command; command = command->next) {

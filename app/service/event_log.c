@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pages of the student's events: parts of the journal, which the events of other students are in
- * too, then pages of the student's stream. */
+/* Reads the student's events page by page: first pages of the shard's journal, which also has
+ * events of other students, then pages of the student's stream. */
 #include "app/service/event_log.h"
 
 #include <stdio.h>
@@ -11,7 +11,8 @@
 #include "app/store/erasure.h"
 #include "app/store/keys.h"
 
-/* Who gets the events of a page, and the memory for parsing them. */
+/* How the events of a page are passed on: the function that gets them, with its context, and the
+ * memory for parsing them. */
 struct event_log_page {
     struct event_log *log;
     struct arena *scratch;
@@ -19,8 +20,8 @@ struct event_log_page {
     void *context;
 };
 
-/* The stream is searched, too, though each of its events is the student's, because a search is
- * bounded by bytes: an event may have 1 MiB. The empty text is found in every entry. */
+/* Queues the read of the next page of the stream, by a search for the empty text, which finds every
+ * entry. A search is used because its reply is bounded by bytes: one event may have 1 MiB. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline)
 {
     struct arena *arena = pipeline->arena;
@@ -34,7 +35,7 @@ void event_log_queue(struct event_log *log, struct pipeline *pipeline)
                                       str_of(log->cursor), log->student);
 }
 
-/* Keeps the id of an event from the journal. */
+/* Adds the id of an event from the journal to the list journal_ids, which grows by doubling. */
 static void event_log_keep_id(struct event_log *log, struct str id, struct problem *p)
 {
     struct str_list *ids = &log->journal_ids;
@@ -80,7 +81,8 @@ static void event_log_visit_journal(const struct event_log_page *page,
         event_log_keep_id(page->log, text, p);
 }
 
-/* Whether the event was read from the journal already. */
+/* Returns whether an event of the stream has been visited in the journal before: the worker has
+ * moved it meanwhile. */
 static bool event_log_was_visited(const struct event_log_page *page, struct str event)
 {
     struct problem unreadable = {.code = PROBLEM_NONE};
@@ -106,7 +108,7 @@ static void event_log_visit_stream(const struct event_log_page *page,
         page->visit(page->context, &logged, p);
 }
 
-/* The stream follows after the last part of the journal, from its start. */
+/* After the last page of the journal, the stream follows from its start. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p)
 {

@@ -24,13 +24,15 @@ struct logged_event {
      * little later. 0: unknown. Milliseconds since the epoch. */
     int64_t recorded_at_ms;
 };
+/* Called for each event. context: that of event_log_parse. May set a problem, which ends the page.
+ */
 typedef void event_log_visitor(void *context, const struct logged_event *event, struct problem *p);
 
 /* State of the reading. */
 struct event_log {
     /* in */
     struct str student;
-    struct arena *arena; /* lives as long as the reading */
+    struct arena *arena; /* memory that lives as long as the reading */
     /* internal to the implementation: callers do not use them */
     struct command *cmd;         /* reads the current page */
     char cursor[STREAM_ID_SIZE]; /* id of the last entry that was read; empty: none yet */

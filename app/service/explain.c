@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The steps: the state; then pages of the log, each with the state after it; then the result. */
+/* Reads in steps: first the student's state, then page after page of the event log, each with the
+ * state after it. The last step computes the explanation. */
 #include "app/service/explain.h"
 
 #include "app/store/student.h"
@@ -26,7 +27,7 @@ static void explain_add_logged(void *explain, const struct logged_event *logged,
     struct explain *e = explain;
     struct explain_event event;
 
-    (void)p; /* an event that cannot be read is no problem */
+    (void)p; /* an event that cannot be parsed is skipped */
     arena_reset(e->event_arena);
     if (logged->text.p && e->read_event(logged->text, e->event_arena, &event))
         explanation_add_event(&e->explanation, &event.event, event.type, event.id,
@@ -44,6 +45,8 @@ static enum step explain_queue_page(struct explain *e, struct pipeline *pipeline
     return STEP_MORE;
 }
 
+/* The first call queues the read of the state. Each later call parses the state and the page of the
+ * log, and queues the next page; after the last page it finishes the explanation. */
 enum step explain_step(struct explain *e, struct pipeline *pipeline, struct problem *p)
 {
     struct mastery_state state;

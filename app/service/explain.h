@@ -24,7 +24,7 @@ struct explain {
     struct str student;
     int64_t now_ms;
     explain_event_reader *read_event;
-    struct arena *arena; /* lives as long as the reading */
+    struct arena *arena; /* memory that lives as long as the reading */
     /* out, when done without a problem */
     struct explanation explanation;
     /* internal to the implementation: callers do not use them */

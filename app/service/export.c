@@ -8,7 +8,7 @@
 
 #include "app/base/ids.h"
 
-/* Compares two sections by name, for qsort. */
+/* Order for qsort: by the section's name. */
 static int export_section_order(const void *a, const void *b)
 {
     return strcmp(((const struct export_section *)a)->name,
@@ -101,10 +101,9 @@ static void export_close_section(struct export *e)
     e->section_index++;
 }
 
-/* Writes the data of the last step's replies to the export, then queues the commands of the next
- * step: for the same section while this has another page, else for the next section. Each section
- * has a reader, which queues its commands; when it queues none, there are no data, so the section
- * stays empty and the next one follows. */
+/* Writes the values in the last step's replies to the current section. Then queues the commands of
+ * the next step: the same section's next page, or the next section. A section whose reader queues
+ * no command has no data: it stays empty, and the next section follows. */
 static void export_advance(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
     struct export_read *r = &e->read;
@@ -129,7 +128,8 @@ static void export_advance(struct export *e, struct pipeline *pipeline, struct p
         buf_char(e->out, '}');
 }
 
-/* What a step writes to `out` after the head is a part of `data`, so it is added to the digest. */
+/* Runs one step of the export. All that it writes to `out` after the head belongs to `data`, so it
+ * is added to the digest. */
 enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
     size_t data_start;

@@ -34,10 +34,10 @@ struct export
     struct digest digest;                /* SHA-256 of the part of `data` that has been written */
 };
 
-/* Call with the fields under "own" zeroed, then again after each step until STEP_DONE, which is
- * returned after a problem, too. The pipeline must use reply_arena, and nothing else may use it.
- * Problems: NOT_FOUND when the student has no records, SERVICE_UNAVAILABLE, INTERNAL_ERROR. After a
- * problem the caller must discard the document. */
+/* Runs the next step of the export. Call with the fields under "internal" zeroed, then again after
+ * each pipeline until STEP_DONE, which is also returned after a problem. The pipeline must use
+ * reply_arena, and nothing else may use it. Problems: NOT_FOUND when the student has no records,
+ * SERVICE_UNAVAILABLE, INTERNAL_ERROR. After a problem the caller must discard the document. */
 enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -16,7 +16,7 @@
  * have, and still too few to exhaust the memory. */
 enum { EXPORT_ELEMENTS_MAX = 1 << 20 };
 
-/* The Redis key of the section's kind of record for the student. */
+/* Returns the Redis key of the section's kind of record for the student. */
 static struct str export_key(const struct export_read *r, struct arena *arena)
 {
     return key_of_kind(arena, r->student, r->kind);
@@ -98,7 +98,7 @@ static void export_write_string(struct export_read *r, struct problem *p)
 
 /* ---- one string a day ---- */
 
-/* The oldest day of which there can be a record. */
+/* Returns the oldest day of which there can be a record. */
 static int32_t export_first_day(const struct export_read *r)
 {
     return day_of_ms(r->now_ms) - HISTORY_DAYS;
@@ -139,14 +139,13 @@ static void export_write_daily(struct export_read *r, struct problem *p)
     }
 }
 
-/* ---- hashes ---- */
-
+/* Queues the read of all fields of a hash. */
 static void export_queue_hash(struct export_read *r, struct pipeline *pipeline)
 {
     export_queue_key(r, pipeline, STR("HGETALL"));
 }
 
-/* Writes the reply to HGETALL as an object; null for an empty reply, as the key does not exist. */
+/* Writes the reply to HGETALL as an object; null for an empty reply: the key does not exist. */
 static void export_write_hash(struct export_read *r, struct problem *p)
 {
     struct jw *w;
@@ -165,13 +164,13 @@ static void export_write_hash(struct export_read *r, struct problem *p)
     }
 }
 
-/* ---- sets and sorted sets ---- */
-
+/* Queues the read of all members of a set. */
 static void export_queue_set(struct export_read *r, struct pipeline *pipeline)
 {
     export_queue_key(r, pipeline, STR("SMEMBERS"));
 }
 
+/* Queues the read of all members of a sorted set, without their scores. */
 static void export_queue_sorted_set(struct export_read *r, struct pipeline *pipeline)
 {
     r->cmd = pipeline_add(
@@ -206,10 +205,10 @@ static void export_write_set(struct export_read *r, struct problem *p)
 
 /* ---- streams ---- */
 
-/* r->cursor is empty at the first page: "-" is the start of the stream. */
+/* r->cursor is the id of the last entry that was written; empty at the first page. */
 void export_queue_page(struct export_read *r, struct pipeline *pipeline)
 {
-    /* "(" makes XRANGE begin after the cursor, which has been written already */
+    /* "(ID" begins after that entry, "-" at the start of the stream */
     struct str from = arena_printf(pipeline->arena, "%s%s", *r->cursor ? "(" : "-", r->cursor);
 
     r->cmd = pipeline_add(pipeline, COMMAND_READ, 6,
@@ -218,7 +217,8 @@ void export_queue_page(struct export_read *r, struct pipeline *pipeline)
                                          arena_printf(pipeline->arena, "%d", EXPORT_PAGE)});
 }
 
-/* A full page means that there may be another one, which begins after the last entry's id. */
+/* Calls `write` for each entry. A full page means that there may be another one, which begins after
+ * the last entry. */
 void export_write_page(struct export_read *r, export_entry_writer *write, struct problem *p)
 {
     struct stream_entry entries[EXPORT_PAGE];
@@ -255,13 +255,14 @@ static void export_write_stored_entry(struct export_read *r, const struct stream
     export_value_end(&r->writer, p);
 }
 
+/* Writes a page of a stream whose kind has no reader of its own. */
 static void export_write_stream(struct export_read *r, struct problem *p)
 {
     export_write_page(r, export_write_stored_entry, p);
 }
 
-/* A row has is_list, queue_commands and write_replies of a reader. A kind with one key per day has
- * its own reader, as its keys are read with one MGET. */
+/* Returns the functions that export a kind of record: a kind with one key for each day is read with
+ * one MGET, any other kind by the type of its keys. */
 const struct export_reader *export_reader_by_type(const struct student_kind *kind)
 {
     static const struct export_reader daily = {true, export_queue_daily, export_write_daily};

@@ -14,7 +14,7 @@
 
 enum {
     EXPORT_PAGE = 500,   /* stream entries that one step reads */
-    EXPORT_IDS = 8,      /* records elsewhere that one step reads, by their ids in an index */
+    EXPORT_IDS = 8,      /* records in other places that one step reads, by their ids in an index */
     EXPORT_ID_SIZE = 64, /* bytes of such an id, with the NUL */
 };
 
@@ -29,9 +29,10 @@ struct export_read {
     struct command *second_cmd;      /* another command of the reader in the last step, or NULL */
     char cursor[STREAM_ID_SIZE + 1]; /* id of the last entry that was read; empty: none yet */
     bool has_more;                   /* write_replies sets it when another step is needed */
-    struct event_log events;         /* events: how far they have been read */
-    /* For records that an index names: ids of the page to read; 0: the next page of the index is to
-     * be read, after the entry `cursor` or the first `offset`. */
+    struct event_log events;         /* progress of reading the events */
+    /* For records that an index of the student names (dead letters, batches). A step either reads a
+     * page of ids from the index, after the entry `cursor` or the first `offset` ones, or, when
+     * id_count is not 0, the records of the ids in `ids`. */
     char ids[EXPORT_IDS][EXPORT_ID_SIZE];
     size_t id_count;
     int64_t offset;

@@ -20,8 +20,7 @@
 #include "app/store/student.h"
 #include "app/store/topics.h"
 
-/* ---- profile, days, activity, topics ---- */
-
+/* Queues the read of the student's profile, which has the mastery result. */
 static void export_queue_profile(struct export_read *r, struct pipeline *pipeline)
 {
     r->cmd = student_cmd_profile(pipeline, r->student);
@@ -98,13 +97,14 @@ static void export_write_activity(struct export_read *r, struct problem *p)
     export_value_end(&r->writer, p);
 }
 
+/* Queues the read of the student's topics. */
 static void export_queue_topics(struct export_read *r, struct pipeline *pipeline)
 {
     r->cmd = student_cmd_topics(pipeline, r->student);
 }
 
-/* Writes the topics as the response of mastery/topics has them, but the evidence as it is stored,
- * as of last_event_at: two exports of the same data are equal. */
+/* Writes the topics in the form of the response of mastery/topics. Evidence is written as of each
+ * topic's last event, not decayed to now, so that two exports of the same data are equal. */
 static void export_write_topics(struct export_read *r, struct problem *p)
 {
     struct student_topics topics;
@@ -119,8 +119,7 @@ static void export_write_topics(struct export_read *r, struct problem *p)
     }
 }
 
-/* ---- events, predictions ---- */
-
+/* Queues the read of the next page of the student's event log. */
 static void export_queue_events(struct export_read *r, struct pipeline *pipeline)
 {
     event_log_queue(&r->events, pipeline);
@@ -135,14 +134,15 @@ static void export_write_event(void *export_read, const struct logged_event *eve
     export_put_json(&r->writer, event->text, p);
 }
 
+/* Writes the events of a page of the event log. */
 static void export_write_events(struct export_read *r, struct problem *p)
 {
     r->has_more = event_log_parse(&r->events, r->writer.arena, export_write_event, r, p);
 }
 
 /* Writes a stored prediction: the score predicted for a day, its interval, and the intervention
- * (help for the student) that it assumes, if any. Fields that are no prediction are the problem
- * INTERNAL_ERROR; the value that was begun is then dropped with the document. */
+ * (help for the student) that it assumes, if any. Fields that are not those of a prediction are the
+ * problem INTERNAL_ERROR, after which the whole document is discarded. */
 static void export_write_prediction(struct export_read *r, const struct stream_entry *entry,
                                     struct problem *p)
 {
@@ -168,6 +168,7 @@ static void export_write_prediction(struct export_read *r, const struct stream_e
     export_value_end(&r->writer, p);
 }
 
+/* Writes the predictions of a page of their stream. */
 static void export_write_predictions(struct export_read *r, struct problem *p)
 {
     export_write_page(r, export_write_prediction, p);
@@ -175,21 +176,22 @@ static void export_write_predictions(struct export_read *r, struct problem *p)
 
 /* ---- recommendations, learning path ---- */
 
-/* The oldest day of which there can be recommendations: they are kept for RECOMMENDATION_DAYS_MAX
- * days, today included. */
+/* Returns the oldest day of which there can be recommendations: they are kept for
+ * RECOMMENDATION_DAYS_MAX days, today included. */
 static int32_t export_first_recommendation_day(const struct export_read *r)
 {
     return day_of_ms(r->now_ms) - RECOMMENDATION_DAYS_MAX + 1;
 }
 
+/* Queues the read of the recommendations of all days. */
 static void export_queue_recommendations(struct export_read *r, struct pipeline *pipeline)
 {
     r->cmd = recommendation_cmd_days(pipeline, r->student, export_first_recommendation_day(r),
                                      RECOMMENDATION_DAYS_MAX);
 }
 
-/* Writes the recommendations of all days, oldest first. `token` is a part of their ids; their texts
- * come from the catalogue. */
+/* Writes the recommendations of all days, oldest first. token: the student's token in the ids of
+ * recommendations. Their descriptions come from the catalogue. */
 static void export_write_recommendations(struct export_read *r, struct problem *p)
 {
     struct recommendation_record *records;
@@ -218,8 +220,7 @@ static void export_write_path(struct export_read *r, struct problem *p)
     }
 }
 
-/* ---- consents ---- */
-
+/* Queues the read of the student's decisions about consent. */
 static void export_queue_consents(struct export_read *r, struct pipeline *pipeline)
 {
     r->cmd = consent_cmd_get(pipeline, r->student);
@@ -241,7 +242,7 @@ static void export_write_consent(struct export_read *r, const char *name,
     export_value_end(&r->writer, p);
 }
 
-/* Writes all decisions: kind of consent by kind of consent, each oldest first. */
+/* Writes all decisions, grouped by kind of consent; of each kind the oldest first. */
 static void export_write_consents(struct export_read *r, struct problem *p)
 {
     struct consent_history all[CONSENTS];
@@ -256,7 +257,8 @@ static void export_write_consents(struct export_read *r, struct problem *p)
 
 /* ---- records elsewhere, by an index of the student ---- */
 
-/* Keeps the ids of a page of the index, so that the next step reads the records. */
+/* Stores the ids of a page of an index in r->ids, so that the next step reads the records with
+ * these ids. */
 static void export_keep_ids(struct export_read *r, const struct str *ids, size_t n)
 {
     r->id_count = n < EXPORT_IDS ? n : EXPORT_IDS;
@@ -265,6 +267,8 @@ static void export_keep_ids(struct export_read *r, const struct str *ids, size_t
         (void)snprintf(r->ids[i], sizeof(r->ids[i]), "%.*s", STR_ARG(ids[i]));
 }
 
+/* Queues the read of the next page of the index of dead letters, or of the letters whose ids the
+ * last step has stored. */
 static void export_queue_letters(struct export_read *r, struct pipeline *pipeline)
 {
     if (r->id_count == 0)
@@ -274,6 +278,7 @@ static void export_queue_letters(struct export_read *r, struct pipeline *pipelin
     r->cmd = pipeline->first;
 }
 
+/* Writes a dead letter: the event that was given up, and why. */
 static void export_write_letter(struct export_read *r, const struct dead_letter *letter,
                                 struct problem *p)
 {
@@ -288,8 +293,9 @@ static void export_write_letter(struct export_read *r, const struct dead_letter 
     export_value_end(&r->writer, p);
 }
 
-/* Writes the dead letters of a page that are about the student: the index also has those in which
- * the id means something else. */
+/* Stores the ids of a page of the index, or writes the letters of that page. A letter in the index
+ * may not be about the student (its text may contain the id with another meaning): it is left out.
+ */
 static void export_write_letters(struct export_read *r, struct problem *p)
 {
     const struct command *command = r->cmd;
@@ -315,6 +321,8 @@ static void export_write_letters(struct export_read *r, struct problem *p)
     r->has_more = true;
 }
 
+/* Queues the read of the next page of the student's batches, or of the student in the batches whose
+ * ids the last step has stored. */
 static void export_queue_batches(struct export_read *r, struct pipeline *pipeline)
 {
     if (r->id_count == 0)
@@ -324,7 +332,8 @@ static void export_queue_batches(struct export_read *r, struct pipeline *pipelin
     r->cmd = pipeline->first;
 }
 
-/* Writes what a batch has of the student: what was stated and not processed yet, or the result. */
+/* Writes what a batch holds about the student: the components to process, or the result or error.
+ */
 static void export_write_batch(struct export_read *r, const char *id,
                                const struct batch_student *student, struct problem *p)
 {
@@ -342,7 +351,8 @@ static void export_write_batch(struct export_read *r, const char *id,
     export_value_end(&r->writer, p);
 }
 
-/* Batches in the index that have expired are left out. */
+/* Stores the ids of a page of the index, or writes the student's part of these batches. Batches
+ * that have expired are left out. */
 static void export_write_batches(struct export_read *r, struct problem *p)
 {
     const struct command *command = r->cmd;

@@ -21,7 +21,8 @@ void export_section_end(struct export_writer *w)
         buf_char(w->out, ']');
 }
 
-/* Only a list needs commas: any other section has one value. */
+/* Writes a value, after a comma if it is not the first element of a list; another section has only
+ * one value. */
 void export_put_json(struct export_writer *w, struct str json, struct problem *p)
 {
     struct json_object *value = json.p ? json_parse(json, w->arena, p) : NULL;

@@ -18,9 +18,8 @@ static bool history_day_count(const struct command *command, size_t *ret_count, 
     return false;
 }
 
-/* For each requested day, the reply has a snapshot or nil; a day with nil is left out. The
- * loop goes on after a snapshot that cannot be unpacked: *p then has the problem, and is tested at
- * the end. */
+/* Parses the snapshots of the requested days; days without one (nil) are left out. A snapshot that
+ * cannot be unpacked sets p but does not end the loop; p is tested after it. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p)
 {
     struct mastery_state state;
@@ -40,8 +39,8 @@ bool history_parse(const struct command *command, struct history *ret, struct pr
     return p->code == PROBLEM_NONE;
 }
 
-/* For predictions, which need at least one day. A problem that an earlier parse has left in *p,
- * such as that of the current state, is returned before the reply is read. */
+/* If an earlier parse has left a problem in *p, such as that of the current state, the reply is not
+ * read. */
 bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p)
 {

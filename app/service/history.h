@@ -17,9 +17,9 @@ struct command *history_cmd(struct pipeline *pipeline, struct str student, int32
 /* Reads the history from the reply; days without a snapshot are left out. False with a problem.
  * command: from history_cmd or student_cmd_days. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p);
-/* Reads a history of at least one day. When no day has a snapshot, the only day is that of the
- * current state, which is older than the days that were read. False with NOT_FOUND when the current
- * state is empty, and with other problems. */
+/* Reads a history of at least one day, as predictions need. When no requested day has a snapshot,
+ * the only day is that of the current state, which is then older than these days. False with
+ * NOT_FOUND when the current state is empty, and with other problems. */
 bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p);
 /* Gets the latest snapshot of the days in the reply; *ret_found is false when no day has one. False

@@ -98,9 +98,9 @@ static void journal_write_data(struct jw *w, const struct journal_entry *e)
     jw_object_end(w);
 }
 
-/* Adds an event to publish, a CloudEvent 1.0; does nothing when events are not published. The
- * event's id is made of the entry's id. When the worker processes an entry twice, subscribers
- * receive the same id and can ignore the second event. False when out of memory. */
+/* Adds an event to publish, a CloudEvent 1.0, unless no sidecar is configured. The event's id is
+ * made of the entry's id and id_suffix: if the worker processes an entry twice, subscribers receive
+ * the same id again and can ignore the second event. False when out of memory. */
 static bool journal_publish(const struct journal_context *c, const char *type,
                             const char *id_suffix)
 {
@@ -135,6 +135,7 @@ static bool journal_publish(const struct journal_context *c, const char *type,
     return true;
 }
 
+/* Publishes the new score. */
 static bool journal_publish_score(const struct journal_context *c)
 {
     return journal_publish(c, "mastery.updated", "updated");
@@ -164,11 +165,13 @@ static struct str journal_actor(const struct journal_entry *e, struct arena *are
                                                     : audit_actor_of_id(arena, e->actor);
 }
 
+/* The details of the audit record of a changed score: the state's revision. */
 static void journal_score_details(struct jw *w, const struct journal_entry *e)
 {
     jw_int(w, "revision", e->revision);
 }
 
+/* The details of the audit record of a decision about consent. */
 static void journal_consent_details(struct jw *w, const struct journal_entry *e)
 {
     jw_str(w, "consent_type", e->consent);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A plain search for the bytes of the id comes first, because most texts concern other students;
- * only texts that have these bytes are parsed. They are parsed leniently, so that damaged JSON is
- * searched, too. For damaged texts it is better to delete too much than to leave personal data. */
+/* Searches for a student's id in an entry. A plain search for the bytes of the id comes first,
+ * because most texts concern other students; only texts that have these bytes are parsed. They are
+ * parsed leniently, so that damaged JSON is searched, too: there it is better to delete too much
+ * than to leave personal data. */
 #include "app/service/json_mentions.h"
 
 #include "app/http/json_value.h"
 
-/* True when the text has the id between two quotes. The second quote may have a backslash before
- * it, as in JSON that is a text within JSON. */
+/* True when the text has the id between two quotes. In JSON that is stored as a text within JSON,
+ * quotes have a backslash before them, so a backslash may follow the id. */
 static bool mentions_quoted(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
@@ -30,9 +31,9 @@ static struct json_object *mentions_parse(struct str text)
     return json;
 }
 
-/* Only the two members that name the entry's student are compared with the id, since the id in
- * other members, such as the actor, does not make the entry the student's. `json` is NULL when the
- * text cannot be parsed, and so no object: the entry is then deleted. */
+/* Only the two members that name the entry's student are compared with the id: the id in another
+ * member, such as the actor, does not make the entry the student's. If the text cannot be parsed or
+ * is not an object, the entry counts as the student's, so that it is deleted. */
 bool entry_belongs_to(struct str text, struct str student)
 {
     struct json_object *json;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every text that could be an id is a name, in whichever member: so an erasure also finds a letter
- * that names the student in a member that no rule knows. A text that is JSON itself, or base64 of
- * JSON (data_base64 of a CloudEvent, a raw payload of Dapr), is searched as well. */
+/* Finds the ids in the payload of a dead letter. Every text that could be an id counts, in
+ * whichever member it is: so an erasure also finds a letter that names the student in a member that
+ * no rule knows. A text that is JSON itself, or base64 of JSON (data_base64 of a CloudEvent, a raw
+ * payload of Dapr), is searched as well. */
 #include "app/service/letter_names.h"
 
 #include "app/base/base64.h"
@@ -9,13 +10,14 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 
-enum { NESTED_TEXTS_MAX = 3 };     /* JSON in a text in JSON ... */
+enum { NESTED_TEXTS_MAX = 3 }; /* JSON may be a text in JSON, and so on: levels that are searched */
 enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of an id whose every character is written as \uXXXX */
 
+/* State of the search in one payload. */
 struct search {
     struct letter_names *found;
     struct arena *arena;
-    int nested; /* number of texts around the value */
+    int nested; /* how many texts the searched JSON is nested in */
 };
 
 /* True for the members whose value is the id of a student. */
@@ -30,6 +32,7 @@ static bool names_is_student_member(struct str member)
     return false;
 }
 
+/* True when one of the n texts is the name. */
 static bool names_has(const struct str *v, size_t n, struct str name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -39,7 +42,8 @@ static bool names_has(const struct str *v, size_t n, struct str name)
     return false;
 }
 
-/* Adds a text that may be an id; `known` becomes false when there are too many. */
+/* Adds a text to the names if it may be an id, and to the students if is_student. `known` becomes
+ * false when there are too many of either. */
 static void names_add(struct search *s, struct str name, bool is_student)
 {
     struct letter_names *found = s->found;
@@ -61,8 +65,8 @@ static void names_add(struct search *s, struct str name, bool is_student)
         found->students[found->student_count++] = name;
 }
 
-/* The id of digits that was sent as a number. json_parse has given whole numbers beyond 64 bits the
- * exponent e0. */
+/* Returns the digits of a number that was sent as a student's id. json_parse has given whole
+ * numbers beyond 64 bits the exponent e0, which is removed. */
 static struct str names_of_number(const struct search *s, struct json_object *number)
 {
     struct str text = arena_copy(s->arena, str_of(json_object_to_json_string(number)));
@@ -74,8 +78,8 @@ static struct str names_of_number(const struct search *s, struct json_object *nu
 
 static void names_search_text(struct search *s, struct str text, bool must_be_json);
 
-/* Adds a text, and what is in it. The id of a student may be base64 of random bytes, which may
- * begin like JSON; it is not searched. */
+/* Adds a text as a name, and the names in the text if it is JSON or base64 of JSON. The id of a
+ * student is not searched for JSON, because random bytes in base64 may look like it. */
 static void names_add_value(struct search *s, struct str text, bool is_student)
 {
     names_add(s, text, is_student);
@@ -83,8 +87,9 @@ static void names_add_value(struct search *s, struct str text, bool is_student)
         names_search_text(s, text, false);
 }
 
-/* Searches a value of the member; for the elements of an array it is the array's member. The
- * recursion is limited, as json_parse refuses what is nested more than 32 levels deep. */
+/* Searches the value of a member, and by recursion what is in it; elements of an array count as
+ * values of the array's member. The recursion is limited, as json_parse refuses JSON that is nested
+ * more than 32 levels deep. */
 static void names_search(struct search *s, struct str member, struct json_object *value)
 {
     bool is_student = names_is_student_member(member);
@@ -112,8 +117,9 @@ static void names_search(struct search *s, struct str member, struct json_object
     }
 }
 
-/* Searches a text that looks like JSON, or like base64 of JSON; must_be_json: any text. What looks
- * like JSON but cannot be read may name anybody. */
+/* Searches a text that is JSON, or base64 of JSON, judged by its first character; other texts are
+ * skipped unless must_be_json. When the text looks like JSON but cannot be parsed, it may contain
+ * any id: `known` becomes false. */
 static void names_search_text(struct search *s, struct str text, bool must_be_json)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -141,8 +147,8 @@ static void names_search_text(struct search *s, struct str text, bool must_be_js
 
 /* ---- payloads too long to be parsed ---- */
 
-/* Returns the text after the quote at position `from`; *ret_end: of its closing quote, or the
- * payload's length. */
+/* Returns the text that follows the quote at position `from`. *ret_end: position of its closing
+ * quote, or the payload's length when there is none. */
 static struct str names_cut_text(struct str payload, size_t from, size_t *ret_end)
 {
     size_t end = from + 1;
@@ -153,8 +159,8 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
     return (struct str){payload.p + from + 1, *ret_end - from - 1};
 }
 
-/* Adds a text of a payload that is not parsed. An escaped id, or JSON in the text, cannot be read
- * and may name anybody. */
+/* Adds a text from a payload that is not parsed. If it has escapes or contains JSON, it is not
+ * decoded and may contain any id, so `known` becomes false. */
 static void names_add_unparsed(struct search *s, struct str member, struct str text)
 {
     bool is_escaped = memchr(text.p, '\\', text.n);
@@ -167,7 +173,7 @@ static void names_add_unparsed(struct search *s, struct str member, struct str t
     names_add_value(s, text, names_is_student_member(member));
 }
 
-/* Returns the first position from `from` whose character is none of those in set. */
+/* Returns the first position, from `from` on, of a character that is not in the set. */
 static size_t names_skip(struct str payload, size_t from, struct str set)
 {
     while (from < payload.n && memchr(set.p, payload.p[from], set.n))
@@ -175,10 +181,10 @@ static size_t names_skip(struct str payload, size_t from, struct str set)
     return from;
 }
 
-/* Searches the part of the payload that a dead letter keeps, without parsing it: the whole is too
- * long. A text before a colon is the name of a member, and every other text is a value of the
- * latest member. Not all names are known (`known` is false) if the member of a student has anything
- * but a text, such as a number. */
+/* Searches the first DEAD_LETTER_BYTES_MAX bytes of a payload that is too long to be parsed. A text
+ * before a colon is the name of a member, and every other text is a value of the latest member.
+ * `known` becomes false if a member that names a student has a value other than a text, such as a
+ * number. */
 static void names_search_head(struct search *s, struct str payload)
 {
     static const struct str space = STR_INIT(" \t\r\n"), before_value = STR_INIT(" \t\r\n[");
@@ -205,6 +211,7 @@ static void names_search_head(struct search *s, struct str payload)
     }
 }
 
+/* Searches the payload for names; of a long one only the head, without parsing. */
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena)
 {
@@ -224,6 +231,8 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
     ret->known = ret->known && ret->student_count > 0;
 }
 
+/* Keeps the payload in the letter if all its names are known, or with always_keep if it is JSON;
+ * otherwise only its size. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep)
 {
@@ -242,7 +251,7 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
     return names_has(names.students, names.student_count, student);
 }
 
-/* Whether the text has the id anywhere, but not as a part of a longer word: "ann" is in
+/* Returns whether the text has the id anywhere, but not as a part of a longer word: "ann" is in
  * "mailto:ann@example.org", but not in "anna". In a text that cannot be parsed, a dot or a colon
  * next to an id may be punctuation or a part of a longer id: it is better to find too much. */
 static bool text_has_id(struct str text, struct str id)

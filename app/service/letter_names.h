@@ -6,8 +6,9 @@
 
 #include "app/store/dead_letter.h"
 
-/* LETTER_PARSED_MAX: bytes. Of a longer payload only the first DEAD_LETTER_BYTES_MAX bytes are
- * searched, and kept. */
+/* LETTER_NAMES_MAX, LETTER_STUDENTS_MAX: most names and students of a letter. LETTER_PARSED_MAX:
+ * bytes of the longest payload that is parsed; of a longer one only the first DEAD_LETTER_BYTES_MAX
+ * bytes are searched, and kept. */
 enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4, LETTER_PARSED_MAX = 4 << 20 };
 
 struct letter_names {
@@ -16,18 +17,19 @@ struct letter_names {
     /* The values of members that name a student: student_id, student_ids, subject, user_id */
     struct str students[LETTER_STUDENTS_MAX];
     size_t student_count;
-    bool is_json; /* the payload as a whole can be read */
-    /* False: the payload is not to be kept. It has no student, or too many names, or a part that
-     * cannot be read. */
+    bool is_json; /* the payload could be parsed as a whole */
+    /* False: the payload must not be kept, because it names no student, has too many names, or has
+     * a part that could not be parsed. */
     bool known;
 };
 
-/* payload: JSON or anything else. student: known from elsewhere, such as a header; "" for none. The
- * texts of *ret are in the arena or those of the payload. */
+/* Finds the names in a payload, which is JSON or anything else. student: an id known from
+ * elsewhere, such as a header; "" for none. The texts of *ret are in the arena or in the payload.
+ */
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena);
-/* Sets payload, bytes_not_kept and names of a letter. always_keep: the payload, if it is JSON,
- * is known to hold nothing about a student. */
+/* Sets payload, bytes_not_kept and names of a letter from the result of letter_names_find.
+ * always_keep: the payload, if it is JSON, cannot contain anything about a student. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);
 /* True when a member of the payload names the student: the letter is about the student. */

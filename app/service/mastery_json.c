@@ -29,8 +29,8 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day)
     jw_object_end(w);
 }
 
-/* The numbers of exercises and quizzes are those of the last ACTIVITY_WINDOW_DAYS days. The streaks
- * and days_active are those of the whole history. */
+/* recent_exercises and recent_quizzes count the last ACTIVITY_WINDOW_DAYS days; the streaks and
+ * days_active are about the whole history. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today)
 {

@@ -7,7 +7,8 @@
 #include "app/domain/mastery.h"
 #include "app/domain/topics.h"
 
-/* {"completion":…,"quiz":…,"quality":…,"consistency":…} */
+/* Writes an object with the four components: {"completion":…,"quiz":…,"quality":…,"consistency":…}.
+ */
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS]);
 /* Writes a day of a history as an element of an array. day: the student's state at its close. */
 void mastery_write_day(struct jw *w, const struct mastery_state *day);

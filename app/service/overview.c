@@ -35,9 +35,10 @@ bool overview_fill(struct overview *o, struct str_list students, struct arena *a
 
 /* ---- one member ---- */
 
-/* Sets the change of the score in the last ATTENTION_DAYS days: since the close of the latest day
- * that is at least so long ago or, when the history is shorter, since its first day. A first day
- * that is also the day of the present score has nothing to be compared with. */
+/* Sets the change of the score in the last ATTENTION_DAYS days. It is compared with the score of
+ * the latest day that is at least ATTENTION_DAYS ago or, when the history is shorter, with its
+ * first day. If that first day is the day of the present score, there is nothing to compare with.
+ */
 static void overview_find_change(struct overview_member *m, const struct history *history,
                                  int32_t state_day, int32_t today)
 {
@@ -49,7 +50,8 @@ static void overview_find_change(struct overview_member *m, const struct history
     m->outlook.change = m->outlook.has_change ? number_round12(m->score - base->score) : 0;
 }
 
-/* Predicts the score in ATTENTION_DAYS days, as predictions/next-week does. */
+/* Predicts the score ATTENTION_DAYS days ahead, in the same way as the route predictions/next-week.
+ */
 static void overview_predict(const struct overview *o, struct overview_member *m,
                              const struct history *history, int32_t today)
 {
@@ -63,7 +65,8 @@ static void overview_predict(const struct overview *o, struct overview_member *m
     m->outlook.interval = prediction.interval;
 }
 
-/* Sets the outlook from the snapshots and adds it to the cache. False with a problem. */
+/* Sets the member's outlook (prediction, trend, change) from the snapshots, and adds it to the
+ * cache. False with a problem. */
 static bool overview_parse_days(const struct overview *o, struct overview_member *m,
                                 const struct overview_read *read, const struct mastery_state *state,
                                 struct problem *p)
@@ -79,7 +82,7 @@ static bool overview_parse_days(const struct overview *o, struct overview_member
     return true;
 }
 
-/* Sets what the member's need for attention depends on. */
+/* Computes the member's need for attention, and the facts on which it depends. */
 static void overview_find_need(const struct overview *o, struct overview_member *m,
                                const struct mastery_state *state)
 {
@@ -92,7 +95,8 @@ static void overview_find_need(const struct overview *o, struct overview_member 
         .predicted_score = m->outlook.predicted_score,
         .has_change = m->outlook.has_change,
         .change = m->outlook.change,
-        .days_inactive = inactive > 0 ? inactive : 0}; /* events may be an hour ahead */
+        .days_inactive =
+            inactive > 0 ? inactive : 0}; /* negative when the last event is dated ahead */
     m->need = attention_need(&m->facts);
 }
 
@@ -144,7 +148,8 @@ static bool overview_parse_member(struct overview *o, struct overview_member *m,
     return true;
 }
 
-/* Fills a member from the replies to either kind of commands. False with a problem. */
+/* Fills a member from the replies about it, which are either those to two commands (topics and
+ * days) or that to one script (changed). False with a problem. */
 static bool overview_parse_replies(struct overview *o, struct overview_member *m,
                                    const struct overview_read *read, struct problem *p)
 {
@@ -161,7 +166,7 @@ static bool overview_parse_replies(struct overview *o, struct overview_member *m
 
 /* ---- order ---- */
 
-/* The order of qsort: negative, 0 or positive, for ascending numbers. */
+/* Returns the order of x and y for qsort: negative, 0 or positive, for ascending numbers. */
 static int overview_compare_numbers(double x, double y)
 {
     return (x > y) - (x < y);
@@ -175,7 +180,7 @@ static int overview_by_id(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Members by kind; of the same kind by `order`, then by id. */
+/* Orders members by kind; within a kind by `order` (negative, 0, positive), then by id. */
 static int overview_by_kind(const struct overview_member *x, const struct overview_member *y,
                             int order)
 {
@@ -184,7 +189,7 @@ static int overview_by_kind(const struct overview_member *x, const struct overvi
     return x->kind == OVERVIEW_KNOWN && order != 0 ? order : overview_by_id(x, y);
 }
 
-/* Those with the largest need come first. */
+/* Orders members for qsort: the largest need for attention first. */
 static int overview_by_attention(const void *a, const void *b)
 {
     const struct overview_member *x = a, *y = b;
@@ -192,6 +197,7 @@ static int overview_by_attention(const void *a, const void *b)
     return overview_by_kind(x, y, overview_compare_numbers(y->need, x->need));
 }
 
+/* Orders members for qsort: the lowest score first. */
 static int overview_by_mastery(const void *a, const void *b)
 {
     const struct overview_member *x = a, *y = b;
@@ -199,15 +205,16 @@ static int overview_by_mastery(const void *a, const void *b)
     return overview_by_kind(x, y, overview_compare_numbers(x->score, y->score));
 }
 
-/* "declining", "stable" and "improving" are in this order by their predicted change, but not by
- * their letters. */
+/* Returns the place of the member's trend in the order declining (-1), stable (0), improving (1).
+ */
 static int overview_trend_order(const struct overview_member *m)
 {
     return strcmp(m->outlook.trend, "declining") == 0 ? -1
                                                       : strcmp(m->outlook.trend, "improving") == 0;
 }
 
-/* A missing change counts as none. */
+/* Orders members for qsort: by trend, then by change, the largest fall first. A missing change
+ * counts as 0. */
 static int overview_by_trend(const void *a, const void *b)
 {
     const struct overview_member *x = a, *y = b;
@@ -270,7 +277,8 @@ static void overview_queue(struct overview *o, struct pipeline *pipeline)
         overview_queue_member(o, &o->members[o->next], pipeline, &o->reads[o->next - o->first]);
 }
 
-/* The replies to a batch are parsed, then their memory is released for the next batch. */
+/* Parses the replies to a batch of members, then releases their memory and queues the next batch.
+ * After the last batch, ranks members and topics. */
 enum step overview_step(struct overview *o, struct pipeline *pipeline, struct problem *p)
 {
     for (size_t i = o->first; i < o->next; i++) {

@@ -23,10 +23,11 @@ enum {
 /* A topic of a member. */
 struct overview_topic {
     struct str id;
-    double mastery; /* in [0,1] */
+    double mastery; /* mastery of the topic, in [0,1] */
 };
 
-/* In the order in which the sorts list them; sorting by id alone lists them together. */
+/* What is known of a member. All sorts except OVERVIEW_BY_ID list the members in this order of
+ * kinds. */
 enum overview_kind {
     OVERVIEW_KNOWN,     /* the student has data; all members below are set */
     OVERVIEW_NO_DATA,   /* there is no data about the student; of the following only rank is set */
@@ -41,7 +42,7 @@ struct overview_member {
     struct overview_outlook outlook;
     int64_t last_active_ms; /* time of the latest event or statement (`calculate`) */
     struct attention_facts facts;
-    double need;                                     /* for attention */
+    double need;                                     /* need for attention */
     struct overview_topic weakest[OVERVIEW_WEAKEST]; /* the weakest topic first */
     size_t weakest_count;
     size_t rank; /* 1: needs attention most; no two members have the same */
@@ -56,7 +57,7 @@ struct overview {
     /* out, when done without a problem */
     struct overview_member *members; /* the n students of the cohort, by rank */
     size_t n;
-    struct topic_means topics; /* of the members with data, ranked: the weakest first */
+    struct topic_means topics; /* topics of the members with data, the weakest first */
     /* internal to the implementation: callers do not use them */
     struct overview_read {
         struct command *topics, *days; /* read a member's state with topics, and snapshots */
@@ -70,12 +71,13 @@ struct overview {
  * problem, when out of memory. */
 bool overview_fill(struct overview *o, struct str_list students, struct arena *arena,
                    struct problem *p);
-/* Call after overview_fill, then again after each pipeline until STEP_DONE, which is returned after
- * a problem, too. The pipeline must use reply_arena, and nothing else may use it. */
+/* Runs the next step of the reading. Call after overview_fill, then again after each pipeline until
+ * STEP_DONE, which is also returned after a problem. The pipeline must use reply_arena, and nothing
+ * else may use it. */
 enum step overview_step(struct overview *o, struct pipeline *pipeline, struct problem *p);
 
 enum overview_sort {
-    OVERVIEW_BY_ATTENTION, /* by rank */
+    OVERVIEW_BY_ATTENTION, /* by need for attention */
     OVERVIEW_BY_MASTERY,   /* lowest score first */
     OVERVIEW_BY_TREND,     /* declining, stable, improving; of each the largest fall first */
     OVERVIEW_BY_ID,        /* by the bytes of the ids */

@@ -17,11 +17,11 @@ enum { OVERVIEW_CACHE_PLACES = 32768 }; /* three times the members of the larges
 
 /* What an overview shows of a student's history. */
 struct overview_outlook {
-    const char *trend; /* of the prediction; static text */
+    const char *trend; /* trend of the prediction; static text */
     double predicted_score;
-    struct interval interval; /* of predicted_score */
+    struct interval interval; /* interval of predicted_score */
     bool has_change;          /* there is an earlier score to compare with */
-    double change;            /* of the score in the last days; only with has_change */
+    double change; /* change of the score in the last ATTENTION_DAYS days; only with has_change */
 };
 
 struct overview_entry {

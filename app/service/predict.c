@@ -11,7 +11,7 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
-/* The array's last element, 0, is the factor of NO_INTERVENTION. */
+/* Returns the factor from the configuration; that of NO_INTERVENTION, the last one, is 0. */
 double predict_factor(const struct config *config, int intervention)
 {
     const double factors[INTERVENTIONS + 1] = {[TUTORING] = config->intervention_tutoring,
@@ -21,8 +21,7 @@ double predict_factor(const struct config *config, int intervention)
     return factors[intervention];
 }
 
-/* Finds the configured name in the list of models. config_load has refused any other name, so the
- * loop needs no case for "not found". */
+/* Finds the configured name in the list of models; config_load has refused any other name. */
 enum prediction_model predict_model(const struct config *config)
 {
     int model = PREDICTION_MODELS - 1;
@@ -39,9 +38,9 @@ void predict_fit(const struct config *config, enum prediction_model model,
     ret->interval_level = config->prediction_interval;
 }
 
-/* Writes the name of the model and the line of least squares through the history: slope and
- * intercept, with x in days since day_zero, the first day used. "warning" is left out when the
- * history is long enough for a prediction. */
+/* Writes the name of the model, and slope and intercept of the line of least squares through the
+ * history, where x is days since day_zero (the first day used). With too few days for a prediction,
+ * r_squared is null and there is a warning. */
 void predict_write_model(struct jw *w, const struct forecast *forecast)
 {
     jw_text(w, "model", prediction_model_names[forecast->model]);
@@ -78,7 +77,8 @@ static struct str predict_cache_key(const struct predict *p, struct arena *arena
     return name.failed ? (struct str){0} : buf_view(&name);
 }
 
-/* The first step: queues the reads of the student's state and of the cached prediction. */
+/* First step of a prediction: queues the reads of the student's state and of the cached prediction.
+ */
 static void predict_queue_cached(struct predict *p, struct pipeline *pipeline)
 {
     p->cache_key = predict_cache_key(p, pipeline->arena);
@@ -251,7 +251,7 @@ static enum step predict_make_and_save(struct predict *p, const struct config *c
     return STEP_MORE;
 }
 
-/* Logs it when the prediction could not be saved. This is not a problem of the request, because the
+/* Logs that the prediction could not be saved. This is not a problem of the request, because the
  * response does not depend on the saved record. */
 static void predict_log_unsaved(const struct predict *p, struct log *log)
 {
@@ -264,9 +264,9 @@ static void predict_log_unsaved(const struct predict *p, struct log *log)
     log_end(log);
 }
 
-/* Which step comes next is seen from the last command that was queued: none yet, the read of state
- * and cache, the read of the days, or the save. After the save nothing is left but to log a
- * failure, since json_members was set before it. */
+/* Continues with the step that follows from the last command that was queued: none, the reads of
+ * state and cache, the read of the history, or the save. After the save only a failure is logged,
+ * since json_members was set before it. */
 enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem)
 {

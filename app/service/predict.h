@@ -36,17 +36,17 @@ struct predict {
     /* out, when done without a problem */
     struct str json_members; /* the members of the response, without braces */
     bool reused;             /* json_members come from the cache */
-    /* used by predict.c only */
+    /* internal to the implementation: callers do not use them */
     struct command *state_cmd, *cached_cmd, *days_cmd, *save_cmd;
     struct str cache_key;         /* name of the cache entry */
     struct str cache_stamp;       /* text that names all inputs of the prediction */
     struct mastery_state current; /* the student's current state */
 };
 
-/* Call with the fields under "in" filled and those under "own" zeroed, then again after each
- * pipeline until STEP_DONE, which is returned after a problem, too. The first call queues reads
- * only. Problems: NOT_FOUND for a student without data, FORBIDDEN when consent to analytics is
- * withdrawn, SERVICE_UNAVAILABLE. */
+/* Runs the next step of a prediction. Call with the fields under "in" filled and the others zeroed,
+ * then again after each pipeline until STEP_DONE, which is also returned after a problem. The first
+ * call queues reads only. Problems: NOT_FOUND for a student without data, FORBIDDEN when consent to
+ * analytics is withdrawn, SERVICE_UNAVAILABLE. */
 enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem);
 

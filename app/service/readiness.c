@@ -13,7 +13,10 @@
 #include "app/store/reply.h"
 #include "app/store/schema.h"
 
-enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 }; /* bytes: first block, cap */
+enum {
+    READINESS_ARENA_SIZE = 4096,
+    READINESS_ARENA_MAX = 1 << 20
+}; /* bytes of the arena of a check: at first, and at most */
 /* Pause between two checks after a check that succeeded. */
 static const int64_t READINESS_INTERVAL_US = 1000000;
 /* Pause after a check that failed: shorter, so that a Redis that is available again is used within
@@ -24,7 +27,7 @@ struct readiness {
     struct arena *arena; /* memory of one check */
     struct pipeline pipeline;
     struct command *write_cmd, *workers_cmd, *epoch_cmd, *time_cmd;
-    char refusal[64];            /* text of last.problem after a check that Redis refused */
+    char refusal[64];            /* memory of the text last.problem when Redis refused the write */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
     int64_t next_us;             /* time of the next check */
@@ -32,8 +35,7 @@ struct readiness {
 
 static const char not_reached[] = "Redis cannot be reached or does not reply in time";
 
-/* The zeroed next_us makes the first check due at once. The memory of r is released again when
- * there is none for its arena. */
+/* next_us is 0, so the first check is due at once. */
 struct readiness *readiness_new(void)
 {
     struct readiness *r = calloc(1, sizeof(*r));
@@ -73,8 +75,8 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &r->pipeline, now_us);
 }
 
-/* Why Redis did not accept the write of the check; NULL: it did. Of an error only the code is used,
- * such as OOM or MISCONF, since anybody may read /ready. */
+/* Returns why Redis did not accept the write of the check; NULL: it did. Of an error reply only the
+ * code is used, such as OOM or MISCONF, since anybody may read /ready. */
 static const char *readiness_problem(struct readiness *r)
 {
     const redisReply *reply = r->write_cmd->reply;
@@ -90,7 +92,8 @@ static const char *readiness_problem(struct readiness *r)
     return r->refusal;
 }
 
-/* An epoch that cannot be read leaves the last one. */
+/* Stores the erasure epoch (a number that each erasure changes) that the check has read. If it
+ * could not be read, the last one stays. */
 static void readiness_apply_epoch(struct engine *engine, const struct command *command)
 {
     int64_t epoch = erasure_parse_epoch(command);
@@ -100,9 +103,9 @@ static void readiness_apply_epoch(struct engine *engine, const struct command *c
 }
 
 /* Sets the result of the check and the time of the next one. A pipeline that failed counts as
- * "Redis did not reply"; a reply with the heartbeats that cannot be parsed counts as "no workers".
- * Of the states of the sidecar (Dapr's process) that the workers report, the worst counts; the enum
- * is ordered by it. */
+ * "Redis did not reply"; a reply with heartbeats that cannot be parsed counts as "no workers". Of
+ * the states of the sidecar (Dapr's process) that workers report, the worst counts, which has the
+ * highest number in the enum. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct readiness *r = engine->readiness;
@@ -135,8 +138,7 @@ int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
     return r->next_us > now_us ? r->next_us - now_us : 0;
 }
 
-/* When Redis became unavailable after the latest check, its result is replaced by "nothing known".
- */
+/* Returns the result of the latest check, unless Redis has become unavailable since then. */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
 {
     const char *known = store_public_error(engine->store);

@@ -12,15 +12,15 @@
 struct readiness;
 
 struct readiness_state {
-    /* Why no write can pass, a text without names of hosts or users; NULL: Redis accepted that of
-     * the latest check, and no later reply is overdue. Valid until the next check. */
+    /* Why Redis accepts no write, as a text without names of hosts or users. NULL: Redis accepted
+     * the write of the latest check, and no later reply is overdue. Valid until the next check. */
     const char *problem;
     size_t workers;       /* number of workers that run */
     enum dapr_state dapr; /* worst state of the sidecar that a worker reports */
 };
 
 struct readiness *readiness_new(void);            /* NULL when out of memory */
-void readiness_free(struct readiness *readiness); /* takes NULL */
+void readiness_free(struct readiness *readiness); /* NULL is allowed */
 
 /* Sends the next check when it is due. Call it once a loop iteration, before store_flush. */
 void readiness_tick(struct engine *engine, int64_t now_us);
@@ -29,6 +29,7 @@ void readiness_tick(struct engine *engine, int64_t now_us);
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
 /* Microseconds until readiness_tick has something to send; INT64_MAX while replies are awaited. */
 int64_t readiness_wait_us(const struct engine *engine, int64_t now_us);
+/* Returns the result of the latest check, or why Redis is unavailable now. */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us);
 
 #endif

@@ -38,9 +38,10 @@ static void recommend_choose(struct recommend *r, const struct catalogue *catalo
     }
 }
 
-/* Names the topic of each chosen item for a quiz or for quality, the components in which topics are
- * observed. Items name the component's weakest topic; the steps of a path go through its topics in
- * the order of their prerequisites, and through them again when there are more steps. */
+/* Sets the topic of each chosen item of the components quiz and quality, in which topics are
+ * observed. Recommended items all name the component's weakest topic. The steps of a path go
+ * through its topics in the order of their prerequisites, and start again when there are more steps
+ * than topics. ranked: the student's n topics, the weakest first. */
 static void recommend_name_topics(struct recommend *r, const struct topic_graph *graph,
                                   const struct topic *ranked, size_t n)
 {
@@ -112,9 +113,9 @@ static struct recommendation_record recommend_make_record(const struct recommend
                                           .confidence = from->confidence};
 }
 
-/* Gives each chosen item its number of the day, from 1 on: the one that it got earlier today, or
- * the next one. Items without an earlier number are appended to r->today, which has room for
- * RECOMMENDATIONS_MAX more. True when there were any. */
+/* Gives each chosen item its number of the day, from 1 on: the number under which it was
+ * recommended earlier today, or the next free one. Items without an earlier number are appended to
+ * r->today, which has room for RECOMMENDATIONS_MAX more. Returns true when there were any. */
 static bool recommend_number_all(struct recommend *r, int *numbers)
 {
     size_t before = r->today.n;
@@ -131,8 +132,9 @@ static bool recommend_number_all(struct recommend *r, int *numbers)
     return r->today.n > before;
 }
 
-/* A saved path begins with a head (the first bytes of its text) of fixed length: its id and its
- * time of creation. Two paths are compared byte by byte after the head. */
+/* The JSON text of a saved path begins with a head of fixed length: the path's id and its time of
+ * creation. Two paths are the same when their texts after the head are the same bytes. PATH_HEAD_N:
+ * length of the head; PATH_ID_OFFSET: where the id begins in it. */
 #define PATH_HEAD(id, time) "{\"path_id\":\"" id "\",\"created_at\":\"" time "\""
 enum {
     PATH_ID_OFFSET = sizeof("{\"path_id\":\"") - 1,
@@ -164,8 +166,9 @@ static void recommend_make_path_id(char ret_id[PATH_ID_SIZE])
     hex_print(bytes, sizeof(bytes), ret_id + prefix.n);
 }
 
-/* Sets r->path_id and returns the text to save; its p is NULL when out of memory. When the saved
- * path is the same, its id is used again and the text is empty, because nothing has to be saved. */
+/* Sets r->path_id and returns the text of the path to save; its p is NULL when out of memory. When
+ * the path that was saved earlier (r->today.path) is the same, its id is used again, and the text
+ * is empty: nothing has to be saved. */
 static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
                                        const struct catalogue *catalogue)
 {
@@ -184,8 +187,8 @@ static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
 }
 
 /* Queues the write of what was chosen (STEP_MORE). STEP_DONE when all of it is saved already, or
- * with a problem. A path with n = 0 leaves the saved path as it is; one whose p is NULL could not
- * be made, for lack of memory. */
+ * with a problem. change.path is empty (n = 0) when the saved path stays as it is; its p is NULL
+ * when a new one could not be made for lack of memory. */
 static enum step recommend_save(struct recommend *r, const struct engine *engine,
                                 struct pipeline *pipeline, struct problem *p)
 {
@@ -214,8 +217,8 @@ static enum step recommend_save(struct recommend *r, const struct engine *engine
 
 /* ---- steps ---- */
 
-/* The step after each write. Ends (STEP_DONE) after a write that was saved or refused for good;
- * numbers the items and saves again (STEP_MORE) when another request has saved in between. */
+/* The step after a write. STEP_DONE when it was saved, or refused for good. STEP_MORE when another
+ * request has saved recommendations in between: the items get new numbers and are saved again. */
 static enum step recommend_after_write(struct recommend *r, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
@@ -268,8 +271,8 @@ static enum step recommend_after_reads(struct recommend *r, const struct engine 
     return r->kind == RECOMMEND_PREVIEW ? STEP_DONE : recommend_save(r, engine, pipeline, p);
 }
 
-/* The commands show which step comes next, the latest one being tested first: after a write, after
- * the reads or, while no command is set, the first step, which queues the reads. */
+/* Continues with the step that follows from the last command that was queued: after a write, after
+ * the reads, or, without any command, the first step, which queues the reads. */
 enum step recommend_step(struct recommend *r, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p)
 {

@@ -26,7 +26,7 @@ struct recommend {
     struct str student;
     enum recommend_kind kind;
     struct recommendation_filter filter;
-    struct path_options path_options; /* RECOMMEND_PATH */
+    struct path_options path_options; /* only for RECOMMEND_PATH */
     int64_t now_ms;
     /* out, when done without a problem */
     bool has_data; /* the student's state is not empty */
@@ -35,7 +35,7 @@ struct recommend {
     size_t n;
     const int *numbers; /* number of the day of each item of v; NULL for a preview */
     struct recommendation chosen[RECOMMENDATIONS_MAX];
-    struct learning_path path; /* RECOMMEND_PATH */
+    struct learning_path path; /* only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
     struct recommendations today;
     /* internal to the implementation: callers do not use them */
@@ -43,9 +43,10 @@ struct recommend {
     int attempts;
 };
 
-/* Call with the fields under "in" filled and those under "own" zeroed, then again after each
- * pipeline until STEP_DONE, which is returned after a problem, too. The first call queues reads
- * only, so that an access check in the same pipeline is decided before anything is written. */
+/* Runs the next step of a recommendation. Call with the fields under "in" filled and the others
+ * zeroed, then again after each pipeline until STEP_DONE, which is also returned after a problem.
+ * The first call queues reads only, so that an access check in the same pipeline is decided before
+ * anything is written. */
 enum step recommend_step(struct recommend *r, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p);
 

@@ -8,8 +8,8 @@
 #include "app/base/number.h"
 #include "app/service/catalogue.h"
 
-/* Cuts the score after three decimals instead of rounding it: a score just below a threshold must
- * not read as if it had reached the threshold. */
+/* Returns the score to show, cut after three decimals instead of rounded: a score just below a
+ * threshold must not look as if it had reached the threshold. */
 static double recommend_shown_score(double score)
 {
     return number_round12(floor(score * 1000 + 1e-9) / 1000);
@@ -121,9 +121,9 @@ void recommend_write_areas(struct jw *w, const char *key, const struct learner *
     jw_array_end(w);
 }
 
-/* The id and the time of the path are not among these members, because recommend.c compares the
- * text that they make with that of the saved path: it must depend on nothing but what was planned.
- */
+/* Writes the members of a learning path except its id and time, because recommend.c compares the
+ * text of these members with that of the saved path: it must depend on nothing but what was
+ * planned. */
 void recommend_write_path_members(struct jw *w, const struct recommend *r,
                                   const struct catalogue *catalogue)
 {

@@ -5,20 +5,20 @@
 
 #include "app/service/recommend.h"
 
-/* "recommendations": […], with their ids. */
+/* Writes the member "recommendations": a list of the chosen items with their ids. */
 void recommend_write_items(struct jw *w, const struct recommend *r,
                            const struct catalogue *catalogue);
-/* path_id, then the members of recommend_write_path_members. */
+/* Writes the members of a learning path: path_id, then those of recommend_write_path_members. */
 void recommend_write_path(struct jw *w, const struct recommend *r,
                           const struct catalogue *catalogue);
-/* recommendations, estimated_completion, total_time_estimate, priority_areas, expected_score,
- * metadata: what makes two paths equal. */
+/* Writes recommendations, estimated_completion, total_time_estimate, priority_areas, expected_score
+ * and metadata. Two paths are equal when these members are. */
 void recommend_write_path_members(struct jw *w, const struct recommend *r,
                                   const struct catalogue *catalogue);
-/* The components that need work most, as a list of names. */
+/* Writes the components that need work most, as a list of names. */
 void recommend_write_areas(struct jw *w, const char *key, const struct learner *learner);
-/* A stored recommendation as an element of an array. description is null when the item is no longer
- * in the catalogue. token: of the student's recommendation ids. */
+/* Writes a stored recommendation as an element of an array. description is null when the item is no
+ * longer in the catalogue. token: the student's token in the ids of recommendations. */
 void recommend_write_record(struct jw *w, struct str token,
                             const struct recommendation_record *record,
                             const struct catalogue *catalogue);

@@ -14,9 +14,9 @@
 #include "app/domain/consent.h"
 #include "app/service/mastery_json.h"
 
-/* The journal entry as JSON, from which the worker makes the audit record, the entry of the
- * student's event log and the events to publish (journal_entry.c). Its p is NULL when out of
- * memory. */
+/* Returns the journal entry of the change as JSON. From it the worker makes the audit record, the
+ * entry of the student's event log and the events to publish (journal_entry.c). The text's p is
+ * NULL when out of memory. */
 static struct str record_journal_entry(struct arena *arena, const struct record *r)
 {
     static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",
@@ -45,7 +45,7 @@ static struct str record_journal_entry(struct arena *arena, const struct record 
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* The UTC day whose closing state the change belongs to. */
+/* Returns the UTC day to which the change belongs. */
 static int32_t record_day(const struct record *r)
 {
     return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
@@ -80,7 +80,7 @@ static bool record_queue_write(struct record *r, struct engine *engine, struct p
     struct mastery_state *current = &days[day_count - 1];
     struct str new_packed = {0};
 
-    if (r->kind == RECORD_EVENT) { /* nothing else says anything about topics */
+    if (r->kind == RECORD_EVENT) { /* only events are about topics */
         change.topics = topics;
         change.topic_count = topics_of_event(&r->event, topics);
         change.now_ms = r->now_ms;
@@ -112,8 +112,8 @@ static void record_apply(const struct record *r, struct mastery_state *state)
         mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
 }
 
-/* Changes the current day, or begins a later one: a single closing state is written. False when out
- * of memory. */
+/* Changes the state of the current day, or begins a later day: only one closing state is written.
+ * False when out of memory. */
 static bool record_change_current(struct record *r, struct engine *engine,
                                   struct pipeline *pipeline, struct str packed)
 {
@@ -125,15 +125,15 @@ static bool record_change_current(struct record *r, struct engine *engine,
     return record_queue_write(r, engine, pipeline, packed, &state, 1, begins_day ? &before : NULL);
 }
 
-/* The first one of the STUDENT_DAYS_MAX days that a change of a past day reads. */
+/* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
 static int32_t record_first_day(const struct record *r)
 {
     return day_of_ms(r->now_ms) - HISTORY_DAYS;
 }
 
-/* Gets the latest closing state until the day of the change: a snapshot, or the opening of the next
- * day that has a snapshot (its index in the n days is `next`) when the snapshot has expired. The
- * initial state if there is neither. False with a problem. */
+/* Gets the latest closing state up to the day of the change: the snapshot before index `next` of
+ * the n stored days or, when that has expired, the opening of days[next] (the state with which that
+ * day began). Gets the initial state if there is neither. False with a problem. */
 static bool record_find_base(const struct record *r, const struct mastery_state *days, size_t next,
                              size_t n, struct mastery_state *ret, struct problem *p)
 {
@@ -150,13 +150,12 @@ static bool record_find_base(const struct record *r, const struct mastery_state 
     return p->code == PROBLEM_NONE;
 }
 
-/* Changes a past day: a late event, or a statement when an event dated ahead has begun the next day
- * already. The change is applied to that day's closing state and to those of all later days. A day
- * without a state of its own starts from the latest state before it. days: the n stored closing
- * states, oldest first. False with a problem.
- *
- * changed[0] is the changed day, the later stored days follow, and the current state is the last
- * one: at most n + 2 states. */
+/* Changes a past day: for a late event, or for a statement when an event dated ahead has already
+ * begun the next day. The change is applied to the closing states of that day and of all later
+ * days. If the changed day has no state of its own, it starts from the latest state before it.
+ * days: the n stored closing states, oldest first. changed[0] is the changed day, followed by the
+ * later stored days; the last one is the current state: at most n + 2 states. False with a problem.
+ */
 static bool record_change_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                struct str packed, const struct mastery_state *days, size_t n,
                                struct problem *p)
@@ -183,16 +182,17 @@ static bool record_change_past(struct record *r, struct engine *engine, struct p
                               base.day < day ? &base : NULL);
 }
 
-/* Queues the read of the profile and, if with_days, of the closing states of the days; returns
- * STEP_MORE. The change begins anew: setting write_cmd to NULL makes record_advance evaluate these
- * reads and not an earlier write. Likewise days_cmd is NULL when no days were read. */
+/* Queues the reads from which the change is computed from the beginning: the profile and, if
+ * with_days, the closing states and openings of the days. Returns STEP_MORE. write_cmd and days_cmd
+ * are set to NULL, because record_advance finds its next step by them. */
 static enum step record_queue_reads(struct record *r, struct pipeline *pipeline, bool with_days)
 {
     pipeline_clear(pipeline);
     r->write_cmd = NULL;
     r->profile_cmd = student_cmd_profile(pipeline, r->student);
-    /* After the profile, never before it: a change between the two reads makes the profile
-     * outdated, so the write is refused. The other way round it would go unnoticed. */
+    /* The days are read after the profile, never before it: a change between the two reads then
+     * makes the profile outdated, so the write is refused. In the other order it would go
+     * unnoticed. */
     r->days_cmd = r->openings_cmd = NULL;
     if (!with_days)
         return STEP_MORE;
@@ -202,8 +202,8 @@ static enum step record_queue_reads(struct record *r, struct pipeline *pipeline,
     return STEP_MORE;
 }
 
-/* True when this process has a write of the student in flight that changes the state `packed`, so
- * that `packed` is no longer the latest state. */
+/* True when this process has sent a write of the student that changes the state `packed` and has no
+ * reply yet: `packed` is then not the latest state. */
 static bool record_is_overtaken(struct record *r, struct engine *engine, struct str packed)
 {
     struct str latest;
@@ -227,8 +227,9 @@ static bool record_gives_up(struct record *r, struct problem *p)
     return true;
 }
 
-/* Queues the write of a new mastery result, computed from the student's unchanged state
- * (STEP_MORE). The day of that state stays, because the student did nothing today. */
+/* Queues the write of a mastery result that is computed again from the student's unchanged state
+ * (STEP_MORE). The state keeps its day, because the student did nothing today. NOT_FOUND without
+ * data. */
 static enum step record_recompute(struct record *r, struct engine *engine,
                                   struct pipeline *pipeline, struct str packed, struct problem *p)
 {
@@ -242,9 +243,10 @@ static enum step record_recompute(struct record *r, struct engine *engine,
     return STEP_DONE;
 }
 
-/* Computes the change from `packed`, the state in Redis, or from the state that this process's
- * latest write in flight will leave; then queues the write. A locked student is being changed in
- * the past by another record of this process: this one reads again until that has finished. */
+/* Computes the change and queues its write. It starts from `packed`, the state in Redis, or, if
+ * this process has writes of the student in flight, from the state that the latest of them will
+ * leave. If another record of this process changes a past day of the student, the student is
+ * locked: this record then reads again until that one has finished. */
 static enum step record_compute(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                 struct str packed, struct problem *p)
 {
@@ -268,8 +270,9 @@ static enum step record_compute(struct record *r, struct engine *engine, struct 
     return record_change_current(r, engine, pipeline, packed) ? STEP_MORE : record_fail(p);
 }
 
-/* Computes a change of a past day. It needs more than the latest state, so it cannot build on a
- * write in flight: it locks the student, reads again, and so waits for those writes to finish. */
+/* Computes a change of a past day. It needs the states of several days, so it cannot start from a
+ * write in flight: it locks the student against further ones, and reads again until those have
+ * finished. */
 static enum step record_compute_past(struct record *r, struct engine *engine,
                                      struct pipeline *pipeline,
                                      const struct student_profile *profile, struct problem *p)
@@ -327,8 +330,8 @@ static enum step record_after_write(struct record *r, struct engine *engine,
     return record_compute(r, engine, pipeline, packed, p);
 }
 
-/* Ends a statement or recomputation whose event_id was recorded before. The client probably lost
- * the first response, so it gets the result that is stored now. */
+/* Ends a statement or recomputation whose event_id was recorded before, with the result that is
+ * stored now: the client has probably lost the first response. */
 static enum step record_show_stored(struct record *r, const struct student_profile *profile,
                                     struct arena *arena, struct problem *p)
 {
@@ -342,12 +345,12 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
-/* Does the next step, which the commands show. First call: queues the read of the profile, or
+/* Runs the next step, which the commands show. First call: queues the read of the profile, or
  * computes the change from the state that the write before it in the list will leave. After
- * reads: checks consent to analytics, then computes and writes the change, or shows what is stored
- * if it was recorded before. After a write: evaluates its outcome. days_cmd is set to NULL when the
- * days that were read are not needed after all, so that a refused write does not read them again.
- */
+ * reads: checks consent to analytics, then computes and writes the change, or takes the stored
+ * result if it was recorded before. After a write: evaluates its outcome. days_cmd becomes NULL
+ * when the change is not of a past day after all, so that after a refused write the days are not
+ * read again. */
 static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                 struct problem *p)
 {
@@ -377,7 +380,8 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
     return record_compute(r, engine, pipeline, profile.packed, p);
 }
 
-/* With every outcome, the lock that record_compute_past may have taken ends with the change. */
+/* With every outcome, the end of the change releases the lock that record_compute_past may have
+ * acquired. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p)
 {

@@ -23,10 +23,10 @@ struct record {
     /* in */
     struct str student;
     enum record_kind kind;
-    double components[COMPONENTS]; /* RECORD_STATEMENT */
+    double components[COMPONENTS]; /* RECORD_STATEMENT: the stated components */
     bool own_weights;              /* RECORD_STATEMENT: weights is set */
     double weights[COMPONENTS];
-    struct learning_event event; /* RECORD_EVENT */
+    struct learning_event event; /* RECORD_EVENT: the event */
     struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
     struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
     struct str mark;       /* text stored with event_id, for a later request with that id to see */
@@ -38,7 +38,7 @@ struct record {
     struct str actor; /* who makes the change, for the journal */
     const char *actor_role;
     struct str correlation_id;
-    struct str traceparent; /* of the request, for the events that follow; may be empty */
+    struct str traceparent; /* trace of the request, for the events that follow; may be empty */
     /* out, when done without a problem */
     bool duplicate; /* event_id was recorded before: nothing has changed. RECORD_EVENT: of the
                      * fields below, only previous_mark is set. Other kinds: state, result and
@@ -55,13 +55,13 @@ struct record {
     int attempts;
 };
 
-/* Call with record filled and its own fields zeroed; again after each pipeline until STEP_DONE. The
- * first call queues reads only: an access check that is queued with them is decided before anything
- * is written. Problems: NOT_FOUND for a student without data to recompute from; FORBIDDEN for an
- * erased student, or when consent to data processing (or, for is_analytics, to analytics) is
- * withdrawn;
- * SERVICE_UNAVAILABLE when Redis is unavailable (the outcome of a write is then unknown: repeat it)
- * or other writes of the student always came first. */
+/* Runs the next step of recording. Call with the fields under "in" filled and the others zeroed,
+ * then again after each pipeline until STEP_DONE. The first call queues reads only: an access check
+ * that is queued with them is decided before anything is written. Problems: NOT_FOUND for a student
+ * without data to recompute from; FORBIDDEN for an erased student, or when consent to data
+ * processing (or, for is_analytics, to analytics) is withdrawn; SERVICE_UNAVAILABLE when Redis is
+ * unavailable (the outcome of a write is then unknown: repeat it) or other writes of the student
+ * always came first. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 

@@ -12,8 +12,8 @@
 #include "app/store/unfinished.h"
 
 enum roster_phase {
-    ROSTER_BEGIN,
-    ROSTER_READ,
+    ROSTER_BEGIN, /* nothing is queued yet */
+    ROSTER_READ,  /* the lease and the old roster are awaited */
     ROSTER_UNLINK_TEACHERS,
     ROSTER_UNLINK_STUDENTS,
     ROSTER_WRITE,
@@ -25,8 +25,8 @@ enum roster_phase {
     ROSTER_FAILED, /* after any phase: the lease is being released */
 };
 
-/* Reduces the old members, in place, to those who are not among the new ones. False when out of
- * memory. */
+/* Reduces the list of old members, in place, to those who are not among the new ones: whose links
+ * must be removed. False when out of memory. */
 static bool roster_keep_removed(struct arena *arena, struct str_list *old, struct str_list new)
 {
     struct str_list sorted = str_list_sorted_copy(arena, new);
@@ -50,6 +50,7 @@ static void roster_queue_lease(struct roster_change *change, struct pipeline *pi
                           str_of(change->lease_holder), change->lease_ms);
 }
 
+/* Queues the command that releases the lease. */
 static void roster_queue_release(struct roster_change *change, struct pipeline *pipeline)
 {
     lease_cmd_release(pipeline, key_cohort_lock(pipeline->arena, change->new_roster.id),
@@ -57,8 +58,9 @@ static void roster_queue_release(struct roster_change *change, struct pipeline *
     change->lease_cmd = NULL;
 }
 
-/* Lease and read in one pipeline: what was read is used only if the lease was acquired. A change
- * that finds the lease taken lists the cohort as unfinished all the same, which is true. */
+/* Queues the acquisition of the lease and the read of the old roster in one pipeline; the read is
+ * used only if the lease was acquired. Also lists the cohort as unfinished, even if another change
+ * holds the lease, because that change is unfinished then. */
 static void roster_begin(struct roster_change *change, struct pipeline *pipeline)
 {
     uuid_make(change->lease_holder);
@@ -80,9 +82,9 @@ static bool roster_check_replies(struct roster_change *change, const struct pipe
     return p->code == PROBLEM_NONE;
 }
 
-/* Reads the old roster. Afterwards its lists have only the members whose links must be removed. A
- * repair writes and links the roster as it is stored: links that an interrupted change has removed
- * come back, and nothing else changes. */
+/* Reads the old roster, and reduces its lists to the members whose links must be removed. A repair
+ * writes and links the roster as it is stored, so that links that an interrupted change has removed
+ * come back. */
 static bool roster_read_old(struct roster_change *change, struct pipeline *pipeline,
                             struct problem *p)
 {
@@ -106,8 +108,8 @@ static bool roster_read_old(struct roster_change *change, struct pipeline *pipel
 typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
                              struct str cohort, int64_t until_ms);
 
-/* Queues the changes of the links of the next COHORT_CHUNK members, by the function `queue`. True
- * when these members are the last; change->next then is the end of the list. */
+/* Queues the changes of the links of the next COHORT_CHUNK members, each by the function `queue`.
+ * Returns true when these are the last members; change->next is then the length of the list. */
 static bool roster_queue_links(struct roster_change *change, struct pipeline *pipeline,
                                roster_link_cmd *queue, enum link_change link,
                                struct str_list members)
@@ -122,9 +124,10 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
     return change->next == members.n;
 }
 
-/* Collects the students who got no link because they are erased. The replies come in the order of
- * new_roster.students, which link_attempts counts. An erased student's id there is emptied, for
- * roster_drop_erased to remove. False, with a problem, when out of memory. */
+/* Collects in change->erased the students who got no link because they are erased. Replies come in
+ * the order of new_roster.students; link_attempts counts them. The id of an erased student is
+ * emptied there, so that roster_drop_erased leaves it out. False, with a problem, when out of
+ * memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -149,10 +152,9 @@ static bool roster_read_links(struct roster_change *change, const struct pipelin
     return true;
 }
 
-/* Removes students from the roster who were erased after the client had made it. One command each,
- * not a new list: an erasure may be removing others from the same roster. The replies to the
- * commands are checked by the next roster_change_step. The students with an emptied id are left out
- * of new_roster, too, which the response shows. */
+/* Removes from the roster the students who were erased after the client had sent it. A command for
+ * each student is used, not a new list, because an erasure may be removing others from the same
+ * roster. new_roster, which the response shows, loses them too. */
 static void roster_drop_erased(struct roster_change *change, struct pipeline *pipeline)
 {
     size_t n = 0;
@@ -191,7 +193,8 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     case ROSTER_LINK_TEACHERS:
         return roster_queue_links(change, pipeline, cohort_cmd_link_teacher, LINK_ADD,
                                   change->new_roster.teachers);
-    case ROSTER_UNLOCK: /* off the list first: once released, another change may list the cohort */
+    case ROSTER_UNLOCK: /* the list first: once the lease is released, another change may list the
+                           cohort */
         unfinished_cmd_remove(pipeline, UNFINISHED_COHORT, change->new_roster.id);
         roster_queue_release(change, pipeline);
         return true;
@@ -203,8 +206,9 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
-/* Ends the change with the problem. If all replies have come, no write can arrive later:
- * the lease is released first. Otherwise it ends by itself, when Redis refuses such a write. */
+/* Ends the change with the problem. If all replies have come, no write can arrive later, so the
+ * lease is released first. Otherwise the lease must end by itself: until then it makes Redis refuse
+ * late writes. */
 static enum step roster_fail(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {
@@ -218,9 +222,8 @@ static enum step roster_fail(struct roster_change *change, struct pipeline *pipe
     return STEP_MORE;
 }
 
-/* Queues the first phase, from the current one on, that has commands: a phase without commands,
- * such as links of an empty list, is skipped. Then renews the lease, unless it was the last phase.
- */
+/* Queues the commands of the first phase, from the current one on, that has any: a phase such as
+ * the links of an empty list is skipped. Also renews the lease, except after the last phase. */
 static void roster_queue_next(struct roster_change *change, struct pipeline *pipeline)
 {
     pipeline_clear(pipeline);
@@ -234,8 +237,9 @@ static void roster_queue_next(struct roster_change *change, struct pipeline *pip
         roster_queue_lease(change, pipeline);
 }
 
-/* The first call queues lease and read; each later one checks the replies of the phase before and
- * queues the next one. STEP_DONE also ends the change with a problem. */
+/* Runs one step of the change. The first call queues the commands for lease and record; each later
+ * one checks the replies of the phase before and queues the commands of the next one. STEP_DONE
+ * also ends the change with a problem. */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {

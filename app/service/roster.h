@@ -16,20 +16,20 @@ struct roster_change {
     int64_t lease_ms;         /* in: duration of the lease (store/lease.h), renewed by each step */
     bool repair; /* in: keep the roster as it is stored; only new_roster.id is set by the caller */
     /* internal to the implementation: callers do not use them */
-    int phase;
-    size_t next;            /* the next member of this phase's list */
+    int phase;              /* phase of the change: an enum in roster.c */
+    size_t next;            /* index of the next member in this phase's list */
     size_t link_attempts;   /* students whose link has been tried */
-    struct str_list erased; /* those of them who are erased, so that they got no link */
+    struct str_list erased; /* students of the change who are erased and got no link */
     char lease_holder[UUID_TEXT_SIZE];
     int64_t lease_until_ms; /* end of the lease, in the clock of Redis */
     struct command *lease_cmd, *read_cmd;
     struct problem failure; /* why the change ends, while its lease is being released */
 };
 
-/* Call again after each pipeline until STEP_DONE. Problems: NOT_FOUND (nothing to delete), CONFLICT
- * (another change of this cohort is running, or began when the lease of this one had ended),
- * SERVICE_UNAVAILABLE (repeat the change). A change that has begun and not ended well is completed
- * by the worker, as far as the record has it (store/unfinished.h). */
+/* Runs the next step of the change. Call again after each pipeline until STEP_DONE. Problems:
+ * NOT_FOUND (nothing to delete), CONFLICT (another change of this cohort is running, or began when
+ * the lease of this one had ended), SERVICE_UNAVAILABLE (repeat the change). A change that was
+ * interrupted is completed by the worker from what the record has (store/unfinished.h). */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p);
 

@@ -10,7 +10,8 @@
 
 enum { SECRETS_ERROR_SIZE = 200 };
 
-/* Copies the first line of config_load's error output; NULL: it could not be collected. */
+/* Copies the first line of the errors that config_load has written. lines NULL: they could not be
+ * collected. */
 static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_SIZE])
 {
     struct str all = str_of(lines ? lines : "out of memory"), line = str_cut(&all, '\n');
@@ -45,8 +46,8 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
     return good;
 }
 
-/* Reads the public keys, which are files of their own. The generation of the keys is a number that
- * rises when they change. False, with a reason, when a file is invalid. */
+/* Reads the files of public keys again. *ret_changed becomes true when their generation (a number
+ * that rises with each change) is another one. False, with a reason, when a file is invalid. */
 static bool secrets_read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
                               char ret_error[SECRETS_ERROR_SIZE])
 {

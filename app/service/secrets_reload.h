@@ -24,7 +24,7 @@ struct secrets_state {
     bool rejected;         /* the latest reload was refused, because of what the files have now */
 };
 
-/* Once a loop iteration. now_us: monotonic. */
+/* Reloads the secrets when it is time. To be called once a loop iteration. now_us: monotonic. */
 void secrets_reload_tick(struct engine *engine, int64_t now_us);
 /* Reloads at once, and logs the result even if nothing has changed. */
 void secrets_reload(struct engine *engine, int64_t now_us);

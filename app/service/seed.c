@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seeding (writing days of history for many students) in two passes over all students: the first
- * one checks them, the second one writes. 64 slots work concurrently, each on one student at a
- * time. All slots share the store's connection. The loop waits for replies when no slot can go on.
- */
+/* Seeding: writes days of history for many students, in two passes over all students. The first
+ * pass checks them, the second one writes. 64 slots work at the same time, each on one student, on
+ * one connection to Redis. The loop waits for replies when no slot can continue. */
 #include "app/service/seed.h"
 
 #include <poll.h>
@@ -26,7 +25,7 @@ struct seed_slot {
     struct seed_run *run;
     size_t student;      /* index of its student in seed->students */
     bool busy;           /* the step of this pass has not finished with the student */
-    struct arena *arena; /* for the commands of one day */
+    struct arena *arena; /* memory for the commands of one day */
     struct pipeline pipeline;
     struct problem problem;
     struct command *profile_cmd, *erased_cmd; /* first pass: NULL until they are queued */
@@ -35,22 +34,24 @@ struct seed_slot {
     struct record record;                     /* second pass: the record of that day */
 };
 
+/* Runs the next step of a slot's student. STEP_MORE: commands are queued; STEP_DONE: finished. */
 typedef enum step seed_slot_step(struct seed_slot *slot);
 
 struct seed_run {
     struct seed *seed;
     struct engine *engine;
-    seed_slot_step *step; /* of this pass */
+    seed_slot_step *step; /* step function of this pass */
     size_t next;          /* the next student to work on */
     size_t waiting;       /* slots that wait for replies */
     bool unavailable;     /* Redis is unavailable: stops the run */
     bool refused;         /* a student was refused: stops the run, unless keep_going */
-    size_t days_total;    /* of all students: number of days that can be written */
-    size_t *first_days;   /* of each student: index of the first day that can be written */
+    size_t days_total;    /* number of days that can be written, of all students */
+    size_t *first_days;   /* for each student the index of the first day that can be written */
     char correlation_id[UUID_TEXT_SIZE];
     struct seed_slot slots[SEED_SLOTS];
 };
 
+/* Returns the slot's current student. */
 static const struct seed_student *seed_student(const struct seed_slot *slot)
 {
     return &slot->run->seed->students[slot->student];
@@ -71,7 +72,7 @@ static void seed_refuse(struct seed_slot *slot, const char *reason)
     seed->on_refused(seed->context, seed_student(slot)->id, reason);
 }
 
-/* Turns slot->problem into a refusal of the student, or stops the run. */
+/* Stops the run when Redis is unavailable; any other problem is a refusal of the student. */
 static void seed_handle_problem(struct seed_slot *slot)
 {
     switch (problem_status(slot->problem.code)) {
@@ -88,7 +89,8 @@ static void seed_handle_problem(struct seed_slot *slot)
 
 /* ---- first pass: check ---- */
 
-/* Skips the days before existing_day, the day of the student's current state. */
+/* Sets the first day that can be written: days before existing_day, the day of the student's
+ * current state, are skipped. If there are any, the student is reported as refused. */
 static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
 {
     const struct seed_student *student = seed_student(slot);
@@ -137,9 +139,9 @@ static enum step seed_check_student(struct seed_slot *slot)
 
 /* ---- second pass: write ---- */
 
-/* An id of the statement of one day, equal for equal components. The last day that was written may
- * be written again, when a run that was cut short is repeated: it then counts once. The id's p is
- * NULL when out of memory. */
+/* Returns an id for the statement of one day; equal components give equal ids. When a run that was
+ * cut short is repeated, the last written day is written again, and by its id counts only once. The
+ * id's p is NULL when out of memory. */
 static struct str seed_statement_id(const struct seed_day *day, struct arena *arena)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -171,7 +173,7 @@ static void seed_begin_record(struct seed_slot *slot)
     slot->recording = true;
 }
 
-/* A student counts as written with the first of its days. */
+/* Counts a written day. A student counts as written with the first of the student's days. */
 static void seed_count_day(struct seed_slot *slot)
 {
     struct seed *seed = slot->run->seed;
@@ -311,8 +313,9 @@ static struct seed_run *seed_run_new(struct seed *seed, struct engine *engine)
     return NULL;
 }
 
-/* A run that was stopped reports the outcome that stopped it. When both happened, SEED_UNAVAILABLE
- * is returned, because the refusals have been reported to on_refused one by one. */
+/* Runs both passes. A run that was stopped reports the outcome that stopped it. When both happened,
+ * SEED_UNAVAILABLE is returned, because the refusals have been reported to on_refused one by one.
+ */
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
 {
     struct seed_run *run = seed_run_new(seed, engine);

@@ -18,18 +18,20 @@ struct seed_day {
 
 struct seed_student {
     struct str id;
-    const struct seed_day *days; /* n, ascending, none twice, none in the future */
+    const struct seed_day *days; /* the n days, ascending, none twice, none in the future */
     size_t n;
 };
 
 struct seed {
-    const struct seed_student *students; /* none twice */
+    const struct seed_student *students; /* the n students, none twice */
     size_t n;
     int64_t now_ms;  /* set by seed_run, when it has read Redis' clock */
-    bool keep_going; /* skip what cannot be written, instead of writing nothing */
-    void *context;   /* passed to the two functions */
+    bool keep_going; /* write what can be written, instead of nothing, when a student is refused */
+    void *context;   /* first argument of the two functions below */
     void (*on_refused)(void *context, struct str student, const char *reason);
-    void (*on_progress)(void *context, size_t done, size_t total); /* in days; may be NULL */
+    void (*on_progress)(
+        void *context, size_t done,
+        size_t total); /* called after each day with the numbers of days; may be NULL */
     /* results, set by the functions below */
     size_t students_written, days_written;
 };
@@ -42,8 +44,9 @@ enum seed_outcome {
     SEED_NO_MEMORY,
 };
 
-/* A statement's time is 12:00 UTC of its day, for today it is now_ms. Blocks. Two round trips per
- * day and one per student; up to 64 students share them. engine needs no subsystem. */
+/* Writes the history; blocks until it is done. A statement's time is 12:00 UTC of its day, for
+ * today it is now_ms. Two round trips for each day and one for each student; up to 64 students
+ * share them. engine needs no subsystem. */
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine);
 
 #endif

@@ -7,13 +7,14 @@
 #include "app/domain/daily.h"
 #include "app/domain/statistics.h"
 
-/* The Summary of docs/api.md. */
+/* Writes the object Summary of docs/api.md. */
 void statistics_write_summary(struct jw *w, const char *key, const struct summary *s);
-/* {"lower":…,"upper":…,"level":…} */
+/* Writes {"lower":…,"upper":…,"level":…}. */
 void statistics_write_interval(struct jw *w, const char *key, const struct interval *i);
-/* {date, mastery_score, level, components, sample_size} for each day or period. */
+/* Writes a list with {date, mastery_score, level, components, sample_size} for each day or period.
+ */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n);
-/* The value, or null when there is none. */
+/* Writes the value, or null when has is false. */
 void statistics_write_or_null(struct jw *w, const char *key, bool has, double value);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table is at most half full, so that a search ends after a few places. A student has 256
- * topics at most, too few to slow it down with ids that were chosen to have the same hash. */
+/* A hash table that is at most half full, so that a search ends after a few places. A student has
+ * 256 topics at most: too few to slow the search down by ids that were chosen to have the same
+ * hash. */
 #include "app/service/topic_means.h"
 
 #include <stdint.h>
@@ -10,7 +11,7 @@
 
 enum { TOPIC_MEANS_FIRST = 256 }; /* places of the first table */
 
-/* FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
+/* Returns a hash of the id (FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/). */
 static uint32_t topic_hash(struct str id)
 {
     uint32_t hash = UINT32_C(2166136261);
@@ -20,7 +21,8 @@ static uint32_t topic_hash(struct str id)
     return hash;
 }
 
-/* Returns the place of the id, or the free one where it belongs. */
+/* Returns the place of the id in a table of `capacity` places (a power of two), or the free place
+ * where it must be added. */
 static struct topic_mean *topic_means_find(struct topic_mean *places, size_t capacity,
                                            struct str id)
 {
@@ -80,7 +82,7 @@ double topic_mean_value(const struct topic_mean *topic)
     return number_round12(topic->sum / (double)topic->students);
 }
 
-/* The order of qsort: by mean, then by id. */
+/* Order for qsort: the lowest mean first, then by id. */
 static int topic_mean_compare(const void *a, const void *b)
 {
     const struct topic_mean *x = a, *y = b;

@@ -12,7 +12,7 @@ enum { TOPIC_MEANS_MAX = 65536 };
 
 struct topic_mean {
     struct str id;   /* p is NULL in a free place of the table */
-    double sum;      /* of the students' mastery */
+    double sum;      /* sum of the students' mastery of the topic */
     size_t students; /* number of students who have the topic */
 };
 
@@ -30,7 +30,7 @@ struct str topic_means_add(struct topic_means *m, struct str id, double mastery)
 /* Sorts the topics, the weakest first, of equal ones the one whose id is first in byte order. They
  * are then places[0] to places[n - 1], and no more can be added. */
 void topic_means_rank(struct topic_means *m);
-/* The mean, rounded to 12 decimals. */
+/* Returns the mean mastery of the topic, rounded to 12 decimals. */
 double topic_mean_value(const struct topic_mean *topic);
 
 #endif

@@ -99,7 +99,8 @@ struct str audit_seed(struct arena *arena)
 
 /* ---- items ---- */
 
-/* Numbers of arguments per item: of audit_items.lua and of audit_count_reads.lua. */
+/* ITEM_ARGS, READ_ARGS: number of arguments for each item of audit_items.lua and of
+ * audit_count_reads.lua. */
 enum { ITEM_ARGS = 3 + AUDIT_ARGS, READ_ARGS = 4 };
 
 /* Puts the keys of each item's student into keys[], after the `fixed` first ones. ret_indexes[i]
@@ -121,7 +122,8 @@ static int audit_put_students(struct arena *arena, const struct audit_item *item
     return n;
 }
 
-/* The sender's mark, from which the scripts know whether a command has run. */
+/* Returns the key of the sender's mark, by which the scripts know whether a command of this sender
+ * has run. */
 static struct str audit_mark(struct arena *arena, const struct audit_send *send)
 {
     return key_audit_mark(arena, send->shard, send->sender, send->aggregated);
@@ -142,7 +144,8 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
     argv[argc++] = audit_seed(pipeline->arena);
     argv[argc++] = command_int(pipeline->arena, send->number);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
-        argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n"); /* refusal, normal */
+        argv[argc] =
+            items[i].mode == AUDIT_DENIED ? STR("x") : STR("n"); /* x: a refusal; n: any other */
         argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
         argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
         audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
@@ -399,8 +402,8 @@ struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, s
         argv[argc + 1] = reads[i].value;
         argv[argc + 2] = reads[i].subject;
         audit_record_args(pipeline->arena, &reads[i].record, argv + argc + 3);
-        if (reads[i].record.count == 0) /* 0: a refusal that was recorded at once; its count is only
-                                           deleted. audit_record_args has made it 1. */
+        if (reads[i].record.count == 0) /* 0: a refusal that was recorded at once, so its counter is
+                                           only deleted; audit_record_args has made 1 of the 0 */
             argv[argc + ARGS - 1] = STR("0");
     }
     return pipeline_add_script(pipeline, &script_audit_aggregate, KEYS, argc, argv);

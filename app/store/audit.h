@@ -20,9 +20,8 @@
 
 /* The fields of an audit record, in their order in the stream. Each has a name of one letter. */
 enum audit_field {
-    AUDIT_ACTOR,       /* a: of a teacher, admin or service, as by audit_actor_of_id;
-                        * student:PSEUDONYM; or empty */
-    AUDIT_ROLE,        /* r: student, teacher, admin, service, none */
+    AUDIT_ACTOR, /* a: who acted: an id (audit_actor_of_id), student:PSEUDONYM, or empty: unknown */
+    AUDIT_ROLE,  /* r: student, teacher, admin, service, none */
     AUDIT_ACTION,      /* t: read, calculated, exported, ... */
     AUDIT_RESOURCE,    /* o: type, such as mastery, or TYPE/NAME, such as cohort/c1 */
     AUDIT_SUBJECT,     /* w: the student's pseudonym; empty: about no single student */
@@ -48,7 +47,7 @@ struct audit_record {
 /* The actor with an id that is not a student's: the id itself, or "=ID" for an id that begins like
  * a student. No id begins with "=". Its p is NULL when out of memory. */
 struct str audit_actor_of_id(struct arena *arena, struct str id);
-/* The text by which clients see the actor of a record: the id, or student:PSEUDONYM. */
+/* Returns the text by which clients see the actor of a record: the id, or student:PSEUDONYM. */
 struct str audit_actor_shown(struct str actor);
 
 /* For Lua scripts that append a record themselves (lua/lib/audit_record.lua): AUDIT_ARGS texts of
@@ -102,7 +101,8 @@ struct command *audit_cmd_fence(struct pipeline *pipeline, const struct audit_se
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
 /* Gets a student's pseudonym if there is one. */
 struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student);
-/* Parses the reply to either of the two. *ret: the pseudonym, or "" if there is none. */
+/* Parses the reply to audit_cmd_make_pseudonym or audit_cmd_get_pseudonym. *ret: the pseudonym, or
+ * "" if there is none. */
 bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p);
 
 /* ---- reading ---- */
@@ -124,7 +124,8 @@ struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, stru
                                  int count);
 /* Replies the number of records in the shard's log. */
 struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard);
-/* Parses the reply to either of the two reads. ret_entries has room for max <= AUDIT_PAGE_MAX. */
+/* Parses the reply to audit_cmd_range or audit_cmd_newest. ret_entries has room for max <=
+ * AUDIT_PAGE_MAX. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p);
 

@@ -40,7 +40,7 @@ struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard)
 /* Reads at most `count` seals, oldest first. from: an id, as for stream_cmd_range. */
 struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                      int count);
-/* Parses the reply to either of the two. ret_seals has room for max. */
+/* Parses the reply to audit_seal_cmd_latest or audit_seal_cmd_range. ret_seals has room for max. */
 bool audit_seal_parse(const struct command *command, size_t max, struct audit_seal *ret_seals,
                       size_t *ret_count, struct problem *p);
 
@@ -49,7 +49,8 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
  * processes the shard. So two processes can never append to the same seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
-/* Results: appended; not appended, because the latest seal has another head. */
+/* Results of audit_seal_parse_add: the seal was appended, or not, because the latest seal has
+ * another head. */
 enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
@@ -68,6 +69,8 @@ struct audit_head {
 /* Sets the shard's field of audit:heads to the head of its seal `number`. */
 void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
                         struct str head);
+
+/* Reads the heads of all shards. */
 struct command *audit_heads_cmd_get(struct pipeline *pipeline);
 /* Parses the reply to audit_heads_cmd_get into SHARDS elements, by shard. Fields of another form
  * are ignored. */

@@ -38,8 +38,7 @@ struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);
  * no such batch. */
 bool batch_parse(const struct command *command, struct batch *ret, struct problem *p);
 
-/* Sets the status to cancelled, unless the batch has ended. *ret_changed of the parser: whether
- * this command did it. */
+/* Sets the status to cancelled, unless the batch has ended. */
 struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms);
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
@@ -107,7 +106,7 @@ struct batch_student {
     bool has_result;
     struct batch_result result;
 };
-/* Queues commands that read it. */
+/* Queues the commands that read what the batch has of the student. */
 void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student);
 /* Parses the replies of *command and of the commands after it, and moves *command past them. */
 bool batch_parse_student(const struct command **command, struct batch_student *ret,

@@ -106,7 +106,7 @@ struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, 
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("ZSCORE"), key, student});
 }
 
-/* Whether the student is in the batch, the item, the result. */
+/* Reads whether the student is in the batch, then the student's item and result. */
 void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student)
 {
     static const enum batch_key keys[] = {BATCH_KEY_ITEMS, BATCH_KEY_RESULTS};

@@ -51,8 +51,9 @@ struct batch {
     enum batch_status status;
     enum queue_priority priority;
     int64_t total, processed, failed; /* numbers of students: all, with a result, failed */
-    int64_t created_ms, started_ms, completed_ms;  /* times; 0: not yet */
-    struct str actor, correlation_id, traceparent; /* of the request that created the batch */
+    int64_t created_ms, started_ms, completed_ms; /* times; 0: not yet */
+    struct str actor;                             /* user whose request created the batch */
+    struct str correlation_id, traceparent;       /* id and trace of that request */
     struct str callback_url; /* URL to notify when the batch has ended; may be empty */
 };
 
@@ -80,8 +81,8 @@ enum { BATCH_FIELD_COUNT = 0 BATCH_FIELDS(BATCH_FIELD_ONE) };
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS]);
 /* Parses the reply to HMGET with BATCH_FIELDS. ret->exists is false if there is no such batch. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
-/* Components, then weights if given, as decimals that each end with a space; empty if the item is
- * not stated. The result's p is NULL when out of memory. */
+/* Prints an item: the components, then the weights if given, as decimals that each end with a
+ * space; empty if the item is not stated. The result's p is NULL when out of memory. */
 struct str batch_print_item(struct arena *arena, const struct batch_item *item);
 /* Parses an item as batch_print_item prints it; returns false for any other text. Does not set the
  * student. */

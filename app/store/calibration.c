@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The text is a line of words: version of the models, day, then verified, covered and errors for
- * each model and horizon, in their order. */
+/* Stores the counts as one line of words: version of the models, day, then verified, covered and
+ * errors for each model and horizon, in their order. */
 #include "app/store/calibration.h"
 
 #include <math.h>
@@ -9,7 +9,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-static const char calibration_expiry_s[] = "259200"; /* three days: a pass may be missed */
+static const char calibration_expiry_s[] =
+    "259200"; /* three days, because a daily pass may be missed */
 
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
                                      int32_t today)

@@ -10,6 +10,8 @@
 /* Stores the counts that are complete up to the day before `today`, for three days. */
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
                                      int32_t today);
+
+/* Reads the stored counts. */
 struct command *calibration_cmd_load(struct pipeline *pipeline);
 /* Parses the reply to calibration_cmd_load. False, with *ret and *ret_today untouched, when there
  * are no counts of PREDICTION_MODEL_VERSION, or Redis did not reply. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Measures the difference to Redis' clock: see clock_skew.h. */
+/* Measures the difference between this machine's clock and Redis' clock. */
 #include "app/store/clock_skew.h"
 
 #include "app/base/clock.h"

@@ -13,19 +13,20 @@ enum { CLOCK_SKEW_REPORTED_MS = 2000 };
 
 struct clock_skew {
     int64_t offset_ms; /* to be added to this machine's clock; 0 until it is measured */
-    bool known;        /* it has been measured */
+    bool known;        /* true: the offset has been measured */
 };
 
-/* Queues the command, which should be the last one of its pipeline: what is queued after it adds to
- * the uncertainty of the measurement. */
+/* Queues the command TIME, which should be the last one of its pipeline: what is queued after it
+ * adds to the uncertainty of the measurement. */
 struct command *clock_skew_cmd(struct pipeline *pipeline);
-/* Measures with the reply, which must have arrived just now. Any other reply than a time is
- * ignored: no command depends on it. */
+/* Updates the offset by the reply to clock_skew_cmd, which must have arrived just now. Any other
+ * reply than a time is ignored: no command depends on it. */
 void clock_skew_measure(struct clock_skew *skew, const struct command *command);
-/* As clock_skew_measure, by times in milliseconds since the epoch: redis_ms is the reply, sent_ms
- * and received_ms are times of this machine's clock. Redis read its clock at some time between the
- * two, so the offset is only known to lie within an interval. An offset within it is left as it is,
- * any other moves to its nearest end: a clock that is right is never changed by a slow reply. */
+/* Updates the offset by one measurement, in milliseconds since the epoch: redis_ms is the reply,
+ * sent_ms and received_ms are times of this machine's clock. Redis read its clock at some time
+ * between the two, so the offset is only known to lie within an interval. An offset within the
+ * interval is left as it is, any other moves to the nearest end: a clock that is right is never
+ * changed by a slow reply. */
 void clock_skew_update(struct clock_skew *skew, int64_t redis_ms, int64_t sent_ms,
                        int64_t received_ms);
 

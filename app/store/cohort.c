@@ -70,7 +70,8 @@ static struct str cohort_join_ids(struct arena *arena, struct str_list list)
     return (struct str){text, (size_t)(end - text)};
 }
 
-/* Parses a number >= 0; returns false if the field is absent or has another form. */
+/* Parses a field that is a number >= 0. Returns false if the field is absent or has another form.
+ */
 static bool cohort_parse_number(const redisReply *reply, int64_t *ret)
 {
     struct str text;
@@ -133,8 +134,8 @@ void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort, int64_t unt
 
 /* ---- the indexes ---- */
 
-/* Adding needs a script, because nothing may be added once the student's erasure has begun. The
- * tombstone, a key that exists from then on, shows that. Removing is always allowed. */
+/* A link is added by a script, because nothing may be added once the student's erasure has begun,
+ * which the tombstone (a key that exists from then on) shows. Removing is always allowed. */
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort, int64_t until_ms)
 {

@@ -18,8 +18,8 @@
 #include "app/store/pipeline.h"
 
 enum {
-    COHORT_STUDENTS_MAX = 10000, /* in one cohort */
-    COHORT_TEACHERS_MAX = 100,   /* in one cohort */
+    COHORT_STUDENTS_MAX = 10000, /* students in one cohort */
+    COHORT_TEACHERS_MAX = 100,   /* teachers in one cohort */
     COHORT_CHUNK = 1000,         /* number of links that one pipeline changes */
 };
 
@@ -37,12 +37,13 @@ struct cohort {
 struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort);
 /* Reads the record without the list of students. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort);
-/* Parses the reply to either of the two. Texts point into the reply; the lists are in the arena. */
+/* Parses the reply to cohort_cmd_get or cohort_cmd_get_summary. Texts point into the reply; the
+ * lists are in the arena. */
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p);
 
-/* The writes of a change. until_ms: end of the cohort's lease (lease.h). The reply to each is a
- * number, LEASE_LOST when the lease has ended. */
+/* The writes of a change. until_ms: end of the cohort's lease in the clock of Redis (lease.h). The
+ * reply to each is a number, LEASE_LOST when the lease has ended. */
 
 /* Writes or deletes the record and the cohort's place in the list of all cohorts. Links are not
  * changed. */
@@ -61,15 +62,17 @@ bool cohort_parse_link(const struct command *command);
 /* Read the ids of the cohorts of a student, and of those that a teacher teaches. */
 struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student);
 struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teacher);
-/* Parses the reply to either of the two. The list is in the arena, its texts point into the reply.
- */
+/* Parses the reply to cohort_cmd_of_student or cohort_cmd_of_teacher. The list is in the arena, its
+ * texts point into the reply. */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p);
-/* Compares the replies to both: *ret_teaches becomes true if student and teacher have a cohort in
- * common. It is false when a reply is an error; the function then returns false. */
+/* Compares the replies to cohort_cmd_of_student and cohort_cmd_of_teacher: *ret_teaches becomes
+ * true if student and teacher have a cohort in common. It is false when a reply is an error; the
+ * function then returns false. */
 bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
                           bool *ret_teaches, struct problem *p);
-/* cohort_cmd_page reads a page of the ids of all cohorts, sorted; cohort_cmd_total their number. */
+/* cohort_cmd_page reads the ids of `limit` cohorts after the first `offset`, sorted;
+ * cohort_cmd_total reads the number of all cohorts. */
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit);
 struct command *cohort_cmd_total(struct pipeline *pipeline);
 

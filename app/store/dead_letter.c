@@ -48,8 +48,8 @@ static struct str dead_letter_text(struct arena *arena, const struct dead_letter
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Puts the three keys of the scripts dead_letter_*.lua. */
 enum { DEAD_LETTER_KEYS = 3 };
+/* Writes the three keys of the scripts dead_letter_*.lua to `keys`. */
 static void dead_letter_put_keys(struct str keys[DEAD_LETTER_KEYS])
 {
     keys[0] = key_dead_letters;
@@ -94,7 +94,8 @@ struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
 
 /* ---- reading ---- */
 
-/* Reads a page in the direction of the Redis command. */
+/* Reads at most `count` letters in the order of `command`: XRANGE reads the oldest first, XREVRANGE
+ * the newest first. */
 static struct command *dead_letter_cmd_page(struct pipeline *pipeline, struct str command,
                                             struct str from, struct str to, int count)
 {
@@ -130,9 +131,9 @@ static struct str dead_letter_member(struct json_object *entry, const char *name
     return (struct str){json_object_get_string(found), (size_t)json_object_get_string_len(found)};
 }
 
-/* Parses the text of the field `e`. json-c accepts more than strict JSON, which is harmless,
- * because only this program writes entries. Returns false if the entry has another form; then *ret
- * has only the id that the caller set. */
+/* Parses the text of a letter, as dead_letter_text makes it. json-c accepts more than strict JSON,
+ * which is harmless, because only this program writes letters. Returns false if the text has
+ * another form; *ret is then as the caller set it. */
 static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_letter *ret)
 {
     struct json_tokener *tokener = json_tokener_new();
@@ -225,7 +226,8 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 
 /* ---- by student ---- */
 
-/* The second command follows the first one in the pipeline. */
+/* Queues two commands and returns the first one: the number of entries in the stream, then the
+ * number of fields in the hash of texts. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline)
 {
     struct command *letters =
@@ -236,7 +238,8 @@ struct command *dead_letter_cmd_count(struct pipeline *pipeline)
     return letters;
 }
 
-/* Each later letter has two fields, its text and its names (lua/lib/dead_letter.lua). */
+/* A letter of a later version than 0.1.0 has two fields in the hash, its text and its names
+ * (lua/lib/dead_letter.lua); one of 0.1.0 has none. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p)
 {
     int64_t letters, fields;
@@ -274,7 +277,7 @@ bool dead_letter_parse_find(const struct command *command, struct str *ret_ids, 
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(command->reply, i), &ret_ids[*ret_count]) != REPLY_OK)
             continue;
-        (void)str_cut(&ret_ids[*ret_count], ' '); /* the name */
+        (void)str_cut(&ret_ids[*ret_count], ' '); /* drop the name before the id */
         ++*ret_count;
     }
     return true;

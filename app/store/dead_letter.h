@@ -43,14 +43,14 @@ struct dead_letter {
 struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count);
 /* Reads the newest dead letter. */
 struct command *dead_letter_cmd_newest(struct pipeline *pipeline);
-/* Parses the reply to either of the two. ret_letters has room for max. The texts are in the arena
- * or in the reply. */
+/* Parses the reply to dead_letter_cmd_list or dead_letter_cmd_newest. ret_letters has room for max.
+ * The texts are in the arena or in the reply. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
 /* Reads one letter. */
 struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id);
-/* Parses the reply. *ret_exists: whether there is such a letter; then *ret is set, as by
- * dead_letter_parse_list. */
+/* Parses the reply to dead_letter_cmd_get. *ret_exists: whether there is such a letter; then *ret
+ * is set, as by dead_letter_parse_list. */
 bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
                            struct dead_letter *ret, struct problem *p);
 
@@ -64,14 +64,15 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 /* Reads the numbers of entries and of fields that show whether there are letters of version 0.1.0,
  * whose text is in the stream and which no index has. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline);
-/* command: the result of dead_letter_cmd_count. */
+/* Parses the replies to dead_letter_cmd_count, whose result is `command`. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p);
 
 /* Reads ids of letters with the student's id among their names, at most DEAD_LETTERS_PAGE, those
  * after the id `previous`; "" means from the first. */
 struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
                                      struct str previous);
-/* ret_ids has room for DEAD_LETTERS_PAGE; the ids point into the reply. */
+/* Parses the reply to dead_letter_cmd_find. ret_ids has room for DEAD_LETTERS_PAGE; the ids point
+ * into the reply. */
 bool dead_letter_parse_find(const struct command *command, struct str *ret_ids, size_t *ret_count,
                             struct problem *p);
 

@@ -27,8 +27,8 @@ struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str stud
         (struct str[]){STR("GET"), key_student(pipeline->arena, student, STUDENT_KEY_ERASED)});
 }
 
-/* The value of the tombstone does not matter. Nil, and a failed command, leave the p of the local
- * text NULL. */
+/* Looks only whether the tombstone exists; its value does not matter. Nil, and a failed command,
+ * leave the p of the local text NULL. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p)
 {
     struct str tombstone = {0};

@@ -18,7 +18,7 @@ enum { ERASURE_RECORD_FIELDS = 8 };
 
 /* Reads the tombstone, which exists while a student is being erased and for some time after. */
 struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str student);
-/* Parses the reply. *ret_begun: whether the tombstone exists. */
+/* Parses the reply to erasure_cmd_tombstone. *ret_begun: whether the tombstone exists. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p);
 
 /* The commands whose replies erasure_cmd_shard needs: they read the student's token and tombstone.
@@ -27,8 +27,8 @@ struct erasure_lookup {
     struct command *token, *tombstone;
 };
 void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct erasure_lookup *ret);
-/* Parses both replies. *ret_token: the student's token; empty: none. *ret_begun: whether there is a
- * tombstone. */
+/* Parses the replies to erasure_cmd_lookup. *ret_token: the student's token; empty: none.
+ * *ret_begun: whether there is a tombstone. */
 bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
                           bool *ret_begun, struct problem *p);
 
@@ -37,11 +37,14 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
 struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
                                    struct str previous, struct str text);
 struct erasure_part {
-    struct stream_entry *entries; /* in the arena; their texts point into the reply */
+    struct stream_entry
+        *entries; /* entries with the text, in the arena; their texts point into the reply */
     size_t n;
     struct str last; /* the last id of the part; empty: the part has no entries */
     bool has_more;   /* false: this is the end of the stream */
 };
+
+/* Parses the reply to erasure_cmd_search. */
 bool erasure_parse_search(const struct command *command, struct arena *arena,
                           struct erasure_part *ret, struct problem *p);
 
@@ -76,6 +79,8 @@ enum erasure_outcome {
     ERASURE_RETRY,   /* the student has another token now: look it up again */
     ERASURE_PROBLEM, /* *p has the reason */
 };
+
+/* Parses the reply to erasure_cmd_shard. ret_counts: numbers of deleted keys and entries. */
 enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_SHARD_COUNTS],
                                          struct problem *p);
@@ -93,8 +98,11 @@ void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t t
 
 /* Changes the epoch, after the student's records are deleted. */
 void erasure_cmd_change_epoch(struct pipeline *pipeline);
+
+/* Reads the epoch. */
 struct command *erasure_cmd_get_epoch(struct pipeline *pipeline);
-/* Returns the epoch, 0 before the first erasure; -1 when the command failed. */
+/* Parses the reply to erasure_cmd_get_epoch. Returns the epoch, 0 before the first erasure; -1 when
+ * the command failed. */
 int64_t erasure_parse_epoch(const struct command *command);
 
 /* ---- cohorts ---- */
@@ -115,8 +123,9 @@ void erasure_cmd_unregister(struct pipeline *pipeline, struct str student);
  */
 enum { ERASURES_UNFINISHED_MAX = 8 };
 struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before_ms);
-/* Returns the number of students put into ret_students, which has room for ERASURES_UNFINISHED_MAX;
- * 0 also if the command failed. The texts are not checked: they may be no ids of students. */
+/* Parses the reply to erasure_cmd_unfinished. Returns the number of students put into ret_students,
+ * which has room for ERASURES_UNFINISHED_MAX; 0 also if the command failed. The texts are not
+ * checked: they may be no ids of students. */
 size_t erasure_parse_unfinished(const struct command *command, struct str *ret_students);
 
 /* ---- copies that Redis keeps ---- */
@@ -125,10 +134,14 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
  * AOF (append-only file), which has all past writes, from the workers. The request stays in Redis
  * until a rewrite was started after it. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline);
+
+/* Starts a rewrite of the AOF. */
 struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline);
-/* Returns whether a rewrite was started. False means that another one is running, which may have
- * begun before the deletions. */
+/* Parses the reply to erasure_cmd_rewrite_aof. Returns whether a rewrite was started. False means
+ * that another one is running, which may have begun before the deletions. */
 bool erasure_parse_aof_rewrite(const struct command *command);
+
+/* Reads whether a rewrite of the AOF is requested. */
 struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_aof_request. Returns false if there is no request.
  * *ret_request identifies the request. */

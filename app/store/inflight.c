@@ -16,7 +16,7 @@ struct inflight_entry {
     char student[ID_MAX]; /* id, without a NUL */
     size_t student_n;
     unsigned writes;   /* number of unfinished writes */
-    const void *owner; /* who has locked the student; NULL: not locked */
+    const void *owner; /* owner of the lock; NULL: not locked */
     bool valid;        /* `packed` is the state that the latest write will leave */
     size_t packed_n;
     char packed[STATE_PACKED_MAX];
@@ -129,7 +129,8 @@ void inflight_remove(struct inflight *inflight, struct str student, bool saved)
     inflight_drop_unused(place);
 }
 
-/* Without an entry (out of memory) the student stays unlocked; see inflight_is_locked. */
+/* Stores the owner in the student's entry. Without an entry (out of memory) the student stays
+ * unlocked; see inflight_is_locked. */
 void inflight_lock(struct inflight *inflight, struct str student, const void *owner)
 {
     struct inflight_entry *entry = inflight_obtain(inflight, student);

@@ -48,8 +48,8 @@ const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
 #undef AS
 };
 
-/* The first byte of the SHA-256 of the id, so that students are spread evenly over the shards even
- * if their ids are consecutive numbers. */
+/* Returns the first byte of the SHA-256 of the id, so that students are spread evenly over the
+ * shards even if their ids are consecutive numbers. */
 unsigned key_shard(struct str student)
 {
     unsigned char sha[DIGEST_SIZE];
@@ -63,7 +63,8 @@ static const char key_hex_digits[] = "0123456789abcdef";
 static struct digest_key hash_key;
 static bool hash_key_is_set; /* without it all tombstones would have one name */
 
-/* The key is derived, so that a hash in the log, which LOG_KEY makes too, is not one in a name. */
+/* Derives the key of the hash from `key`, so that a hash in the log, which LOG_KEY makes too, is
+ * not one in a name. */
 void keys_set_hash_key(struct str key)
 {
     unsigned char derived[DIGEST_SIZE];
@@ -74,8 +75,8 @@ void keys_set_hash_key(struct str key)
     hash_key_is_set = true;
 }
 
-/* Writes the id, with `replacement` for each character c, and returns the end of what is written.
- */
+/* Writes the id to `to`, with `replacement` for each character c, and returns the end of what is
+ * written. */
 static char *key_put_id(char *to, struct str id, char c, char replacement)
 {
     char *end = mempcpy(to, id.p, id.n);
@@ -183,8 +184,8 @@ static bool key_after_student(struct str key, struct str *ret)
     return true;
 }
 
-/* Whether text ends like a key of the kind: with its suffix and, for a kind with one key per day,
- * eight digits. *ret_n: length of the text before that. */
+/* Returns whether the text ends like a key of the kind: with its suffix and, for a kind with one
+ * key per day, eight digits. *ret_n: length of the text before that. */
 static bool key_has_suffix(struct str text, const struct student_kind *kind, size_t *ret_n)
 {
     size_t suffix_n = strlen(kind->suffix), day_n = kind->family == KEY_DAILY ? 8 : 0;
@@ -281,13 +282,14 @@ struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender
                         STR_ARG(sender));
 }
 
-/* The value of a hexadecimal digit, which keys have in lower case only. -1: no such digit. */
+/* Returns the value of a hexadecimal digit, or -1 for any other character. Keys have these digits
+ * in lower case only. */
 static int key_hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Two lower-case digits and nothing else. *ret_shard is set only on success. */
+/* Accepts two lower-case digits and nothing else. *ret_shard is set only on success. */
 bool key_parse_shard(struct str digits, unsigned *ret_shard)
 {
     int high, low;
@@ -328,7 +330,7 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort)
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
 }
 
-/* batch:{ID} with a suffix, by enum batch_key. */
+/* Returns batch:{ID} with the suffix of `key`. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key)
 {
     static const char *const suffixes[BATCH_KEYS] = {"", ":students", ":items", ":results"};

@@ -17,7 +17,8 @@ enum { SHARDS = 256 };
  * with a keyed hash of the id instead of the id. */
 enum key_family { KEY_SINGLE, KEY_DAILY, KEY_HASHED };
 enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM };
-/* keys.def describes both */
+/* How a kind of record is erased, and what limits the time for which it is kept: keys.def describes
+ * the values. */
 enum key_erase { ERASE_WITH_SHARD, ERASE_AT_END, ERASE_NEVER };
 enum key_retention { RETAIN_ALWAYS, RETAIN_EXPIRY, RETAIN_ENTRIES, RETAIN_FIELDS };
 
@@ -31,7 +32,7 @@ struct student_kind {
     const char *export_name;
     enum key_erase erase;
     enum key_retention retention;
-    int days; /* for which it is kept; 0: RETAIN_ALWAYS */
+    int days; /* days for which it is kept; 0: RETAIN_ALWAYS */
 };
 
 enum student_key {
@@ -56,10 +57,11 @@ enum shared_key {
  * that uses one Redis must have the same one. */
 void keys_set_hash_key(struct str key);
 
-unsigned key_shard(struct str student); /* 0 to 255; computes a SHA-256 */
+unsigned
+key_shard(struct str student); /* Returns the student's key for a kind of record with one key. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
-/* As key_student, for a caller that knows the shard of the student already, which saves a SHA-256.
- */
+/* Like key_student, for a caller that knows the shard of the student already, which saves a
+ * SHA-256. */
 struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
                                 enum student_key key);
 /* Gets the id of the student from the key of a profile. False: it is the key of another record, or
@@ -67,27 +69,28 @@ struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str 
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
-/* Gets the student and the kind of record from such a key; of the family KEY_HASHED, the hash
- * instead of the student. False: the key of another record, or out of memory. */
+/* Gets the student and the kind of record from a key that the pattern matches; of the family
+ * KEY_HASHED, the hash instead of the student. False: the key of another record, or out of memory.
+ */
 bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
                        enum student_key *ret_kind);
-/* The keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days since
- * 1970-01-01). ret_keys has room for count keys. False: out of memory. */
+/* Makes the keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days
+ * since 1970-01-01). ret_keys has room for count keys. False: out of memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
-/* As key_student_days, for the keys {ss}:student:ID:opening:YYYYMMDD, and for the keys
+/* Like key_student_days, for the keys {ss}:student:ID:opening:YYYYMMDD and
  * {ss}:student:ID:recommendations:YYYYMMDD. */
 bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
                           struct str *ret_keys);
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys);
-/* The key {ss}:recommended:TOKEN, whose value is the student whose recommendation ids contain this
- * token. The token begins with the two digits of the student's shard, so the key is in the slot of
- * the student without naming the student. An erasure finds this key because the value of
- * STUDENT_KEY_RECOMMENDED begins with the token. */
+/* Returns the key {ss}:recommended:TOKEN, whose value is the student whose recommendation ids
+ * contain this token. The token begins with the two digits of the student's shard, so the key is in
+ * the slot of the student without naming the student. An erasure finds this key because the value
+ * of STUDENT_KEY_RECOMMENDED begins with the token. */
 struct str key_recommended(struct arena *arena, struct str token);
-/* key_of_kind: the key of a student for a kind of record with one key. key_days_of_kind: as
- * key_student_days, for any kind with one key per day. */
+/* key_of_kind returns the key of a student for a kind of record with one key. key_days_of_kind is
+ * like key_student_days, for any kind with one key per day. */
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind);
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys);
@@ -105,8 +108,8 @@ enum shard_key {
     SHARD_KEYS
 };
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
-/* {ss}:audit:from:SENDER, or {ss}:audit:reads:from:SENDER for aggregated events: the outcome of a
- * sender's latest command (struct audit_send) */
+/* Returns {ss}:audit:from:SENDER, or {ss}:audit:reads:from:SENDER for aggregated events: the key of
+ * the outcome of a sender's latest command (struct audit_send). */
 struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender, bool aggregated);
 /* Gets the shard from the hash tag of a key: 0x2b from {2b}:journal. False: the key has no such
  * tag. */
@@ -126,7 +129,7 @@ enum batch_key {
     BATCH_KEYS
 };
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
-/* idempotency:{ROLE:CALLER}:HASH */
+/* Returns idempotency:{ROLE:CALLER}:HASH; hash: the digest of the client's idempotency key. */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 
 extern const struct str key_audit_heads; /* audit:heads: hash of each shard's latest seal */

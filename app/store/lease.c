@@ -14,7 +14,8 @@ struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, str
     return pipeline_add_script(pipeline, &script_lease_acquire, 1, 3, argv);
 }
 
-/* A negative number is the time that the lease of another holder lasts, with the sign changed. */
+/* The reply is the time until which the holder may write or, if negative, minus the milliseconds
+ * that the lease of another holder lasts. */
 bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, struct problem *p)
 {
     int64_t reply;

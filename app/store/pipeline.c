@@ -40,9 +40,9 @@ void pipeline_join(struct pipeline *into, struct pipeline *from)
     pipeline_clear(from);
 }
 
-/* False when argc is out of range or the p of a text is NULL, which is the result of a failed
- * allocation. Redis would get an empty text instead, which could be the name of another key or
- * overwrite data with nothing. */
+/* Returns whether the command can be sent: argc is in range and no text has p NULL, which is the
+ * result of a failed allocation. Redis would get an empty text instead, which could be the name of
+ * another key or overwrite data with nothing. */
 static bool pipeline_argv_is_valid(int argc, const struct str *argv)
 {
     for (int i = 0; i < argc; i++) {

@@ -43,18 +43,19 @@ enum pipeline_status {
 
 struct pipeline {
     struct arena *arena;
-    void *owner;                   /* for the owner; the store does not use it */
+    void *owner;                   /* set and read by the owner only */
     struct command *first, **last; /* list of the commands, and its end */
     size_t count, reply_count;     /* number of commands; of replies that have arrived */
     enum pipeline_status status;
     bool failed;     /* a command could not be added for lack of memory */
     bool has_writes; /* at least one command is a COMMAND_WRITE */
-    bool retried;    /* it was sent twice, or must not be sent again */
+    bool retried;    /* true: it must not be sent once more after a lost connection */
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
-    /* Longest wait for its replies, from submitted_us; 0, until it is submitted: the store's. */
     /* Set when it is complete: number of the connection (store_generation) whose server replied. */
     unsigned generation;
+    /* Longest wait for its replies, from submitted_us; set by the store when it is submitted, 0
+     * before. */
     int64_t limit_us;
     struct pipeline *next; /* next pipeline in the same queue */
 };
@@ -65,12 +66,15 @@ struct pipeline_queue {
     struct pipeline *first, *last;
 };
 
+/* Adds the pipeline as the newest. */
 void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline);
 /* Removes and returns the oldest pipeline; NULL: the queue is empty. */
 struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
 
+/* Makes an empty pipeline, whose commands and replies will be in the arena. */
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);
-/* Microseconds until a submitted pipeline has waited too long; 0 or negative: it has. */
+/* Returns the microseconds that a submitted pipeline may still wait for its replies; 0 or less: it
+ * has waited too long. */
 int64_t pipeline_time_left_us(const struct pipeline *pipeline, int64_t now_us);
 /* Removes all commands, so that the owner can add new ones. Replies stay valid until the arena is
  * reset. */
@@ -88,11 +92,12 @@ struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, 
  * slot of a Redis Cluster, and after them the arguments; argc counts both. */
 struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
                                     int keys, int argc, const struct str *argv);
-/* As pipeline_add_script, for a script that writes nothing: the command is a COMMAND_READ. */
+/* Adds the call of a Lua script that writes nothing, as a COMMAND_READ; otherwise like
+ * pipeline_add_script. */
 struct command *pipeline_add_read_script(struct pipeline *pipeline, const struct script *script,
                                          int keys, int argc, const struct str *argv);
 
-/* The decimal text of a number, for argv. Its p is NULL when out of memory. */
+/* Returns the decimal text of a number, for argv. Its p is NULL when out of memory. */
 struct str command_int(struct arena *arena, int64_t value);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A student's predictions: as entries of a stream, with named fields, by which their accuracy is
- * measured later, and the latest ones as cached texts. Unknown fields are skipped, so that a later
- * version may add some. */
+/* Reads and writes a student's predictions. Fields of a record that this program does not know are
+ * skipped, so that a later version may add some. */
 #include "app/store/prediction.h"
 
 #include "app/base/clock.h"
@@ -31,7 +30,7 @@ struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str stud
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
 }
 
-/* Nil leaves the p of the local text NULL: there is no such prediction. *ret_text is set only on
+/* The reply is nil, so text.p stays NULL, if there is no such prediction. *ret_text is set only on
  * success. */
 bool prediction_parse_cached(const struct command *command, struct str *ret_text, struct problem *p)
 {
@@ -122,7 +121,8 @@ struct command *prediction_cmd_list(struct pipeline *pipeline, struct str studen
     return stream_cmd_newest(pipeline, key, STR("+"), count);
 }
 
-/* Parses a number in [0,1]. Returns false, with *ret untouched, for any other text. */
+/* Parses a score or an end of its interval: a number in [0,1]. Returns false, with *ret untouched,
+ * for any other text. */
 static bool prediction_parse_share(struct str text, double *ret)
 {
     double value;
@@ -154,9 +154,9 @@ static bool prediction_parse_field(struct prediction_record *record, struct str 
     }
 }
 
-/* Parses the fields of a stored prediction, names and values in turn. At least as many fields as
- * there are before INTERVENTION must be present; more, known or unknown, are allowed up to twice
- * the known number. False if the reply has another form. */
+/* Parses the fields of a stored prediction: name, value, name, value, ... INTERVENTION and unknown
+ * fields are optional; returns false if another field is missing, for more than 2 * FIELDS fields,
+ * and for a value that does not fit its field. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;

@@ -26,7 +26,7 @@ bool prediction_parse_cached(const struct command *command, struct str *ret_text
 
 /* A stored prediction, by which its accuracy is measured later. */
 struct prediction_record {
-    int64_t made_at_ms;         /* time at which it was made */
+    int64_t made_at_ms;         /* when the prediction was made */
     int32_t target_day;         /* the predicted UTC day */
     double score, lower, upper; /* predicted score; lower and upper end of its interval; in [0,1] */
     struct str model;           /* name of the model that made it */
@@ -44,8 +44,8 @@ struct command *prediction_cmd_save(struct pipeline *pipeline, struct str studen
  * student; false means that the command failed. */
 bool prediction_parse_save(const struct command *command, struct problem *p);
 
-/* Parses the fields of a stream entry (stream_entry.fields). Returns false if they have another
- * form. */
+/* Parses the fields of one stored prediction (stream_entry.fields). Returns false if they have
+ * another form. Texts point into the reply. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret);
 
 /* Reads the newest `count` records of the student, at most PREDICTIONS_READ_MAX. */

@@ -18,8 +18,8 @@ void queue_cmd_add(struct pipeline *pipeline, enum queue_priority priority, stru
                                       STR("b"), body, STR("t"), STR("0")});
 }
 
-/* Keys of the script: the three streams. Arguments: group, worker, room, then the share of each
- * priority. */
+/* Calls queue_read.lua. Keys: the three streams. Arguments: group, worker, room, then the share of
+ * each priority. */
 struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, size_t room,
                                const size_t share[QUEUE_PRIORITIES])
 {
@@ -36,8 +36,8 @@ struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, siz
     return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, argc, argv);
 }
 
-/* Keys of the script: the three streams, which it searches from high to low. Arguments: group,
- * worker, room, idle_ms. */
+/* Calls queue_claim.lua. Keys: the three streams, which the script searches from high to low.
+ * Arguments: group, worker, room, idle_ms. */
 struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
                                 int64_t idle_ms)
 {
@@ -145,8 +145,8 @@ struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str work
                          text);
 }
 
-/* Requeues at most QUEUE_READ_MAX jobs per run, because Redis runs nothing else while a script
- * runs. */
+/* At most QUEUE_READ_MAX jobs in one run of the script, because Redis runs nothing else meanwhile.
+ */
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
     (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,

@@ -19,7 +19,7 @@ enum { QUEUE_READ_MAX = 32 }; /* most jobs that one command reads or requeues */
 
 struct queue_job {
     enum queue_priority priority;
-    struct str id;    /* of the stream entry */
+    struct str id;    /* id of the stream entry */
     struct str kind;  /* selects the function that runs the job */
     struct str body;  /* JSON or text, by kind */
     int64_t attempts; /* number of failed attempts, including those whose worker died */

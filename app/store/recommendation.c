@@ -22,8 +22,8 @@ enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
 /* ---- ids ---- */
 
-/* The token begins with the shard's number, so that the key that is made from a token is in the
- * student's slot of Redis Cluster. */
+/* The token begins with the shard's number, so that the key of the token is in the student's slot
+ * of Redis Cluster. */
 struct str recommendation_token(struct arena *arena, struct str student)
 {
     unsigned char bytes[1 + TOKEN_BYTES];
@@ -55,8 +55,7 @@ void recommendation_id_print(struct str token, int32_t day, int number,
                    recommendation_date_number(day), number);
 }
 
-/* Returns whether the text has the form of a token: hexadecimal digits of the shard and of 128
- * random bits. */
+/* Returns whether the text can be a token: TOKEN_N hexadecimal digits. */
 static bool recommendation_is_token(struct str text)
 {
     if (text.n != TOKEN_N)
@@ -125,7 +124,7 @@ bool recommendation_parse_student(const struct command *command, struct str *ret
 
 /* ---- printing lines ---- */
 
-/* Appends a space and the name. */
+/* Appends a space and the name to a line. */
 static void line_put_name(struct buf *out, const char *name)
 {
     buf_char(out, ' ');
@@ -197,7 +196,8 @@ struct line {
     bool bad;
 };
 
-/* Returns the index of the next word in an array of names that ends with NULL. */
+/* Cuts off the next word and returns its index in `names`, which ends with NULL. For a word that is
+ * not in `names` it sets `bad` and returns 0. */
 static int line_parse_name(struct line *line, const char *const *names)
 {
     struct str word = str_cut(&line->text, ' ');
@@ -209,8 +209,8 @@ static int line_parse_name(struct line *line, const char *const *names)
     return 0;
 }
 
-/* Returns the next word as an integer in [min,max]. For any other word it sets `bad`, and the
- * result has no meaning. */
+/* Cuts off the next word and returns it as an integer in [min,max]. For any other word it sets
+ * `bad`, and the result has no meaning. */
 static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
 {
     int64_t value = min;
@@ -220,7 +220,8 @@ static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
     return value;
 }
 
-/* As line_parse_int, for a decimal number. */
+/* Returns the next word as a decimal number in [min,max]. For any other word it sets `bad`, and the
+ * result has no meaning. */
 static double line_parse_number(struct line *line, double min, double max)
 {
     double value = min;
@@ -230,7 +231,8 @@ static double line_parse_number(struct line *line, double min, double max)
     return value;
 }
 
-/* Returns the next word as a number, or 0 with *ret_present false if the word is "-". */
+/* Returns the next word as a number in [min,max]. If the word is "-", *ret_present is false and the
+ * result 0. */
 static double line_parse_optional(struct line *line, double min, double max, bool *ret_present)
 {
     *ret_present = !str_starts_with(line->text, STR("- ")) && !str_equal(line->text, STR("-"));
@@ -253,8 +255,8 @@ static void line_parse_feedback(struct line *line, struct recommendation_record 
     feedback->improvement = line_parse_optional(line, -1, 1, &feedback->has_improvement);
 }
 
-/* Parses a line of a day's text. Returns false for a line that this program cannot have written:
- * reading is as strict as writing. */
+/* Parses line `number` (from 1) of the text of `day`. Returns false for a line that this program
+ * cannot have written: reading is as strict as writing. */
 static bool recommendation_parse_record(struct str text, int32_t day, int number,
                                         struct recommendation_record *ret)
 {
@@ -291,8 +293,8 @@ static bool recommendation_parse_feedback(struct str text, struct feedback_recor
     return !line.bad && line.text.n == 0;
 }
 
-/* Returns whether each line ends with a line feed. Memory is allocated by the number of line feeds,
- * and parsing must not find one more line. */
+/* Returns whether the last line ends with a line feed, as each line must: lines_count gives the
+ * number of line feeds, for which memory is allocated, and parsing must not find one more line. */
 static bool lines_are_complete(struct str text)
 {
     return text.n == 0 || text.p[text.n - 1] == '\n';
@@ -308,8 +310,8 @@ static size_t lines_count(struct str text)
     return n;
 }
 
-/* Parses all lines of a day's text. Returns false if one has another form. v has room for as many
- * recommendations as the text has lines. */
+/* Parses all lines of the text of `day` into v, which has room for as many recommendations as the
+ * text has lines. Returns false if a line has another form. */
 static bool recommendation_parse_day(struct str text, int32_t day, struct recommendation_record *v)
 {
     bool valid = lines_are_complete(text);
@@ -352,7 +354,7 @@ struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str stu
     return pipeline_add(pipeline, COMMAND_READ, with_path ? 4 : 3, argv);
 }
 
-/* Gets element i of a reply to MGET; an absent one becomes "". Returns false if it is an error. */
+/* Gets text i of a reply to MGET; an absent one becomes "". Returns false for any other reply. */
 static bool recommendation_text_at(const redisReply *reply, size_t i, struct str *ret)
 {
     *ret = (struct str){"", 0};
@@ -383,9 +385,9 @@ bool recommendation_parse(const struct command *command, struct arena *arena, in
     return false;
 }
 
-/* Appends a feedback to the history. Removes three things from it: earlier feedback on the same
- * recommendation, feedback that is older than HISTORY_DAYS, and the oldest feedback if there is no
- * room. */
+/* Appends the feedback `added` to the history. Removes from it earlier feedback on the same
+ * recommendation, feedback that is HISTORY_DAYS old or older, and, if there is still no room, the
+ * oldest feedback. */
 static void recommendation_update_history(struct recommendations *recommendations,
                                           const struct feedback_record *added)
 {
@@ -407,8 +409,8 @@ static void recommendation_update_history(struct recommendations *recommendation
     recommendations->feedback_count = count;
 }
 
-/* The line of the recommendation gets the whole feedback, the history only what later confidence
- * needs. */
+/* Stores the whole feedback in the line of the recommendation, and in the history only what later
+ * confidence needs. */
 void recommendation_add_feedback(struct recommendations *recommendations, int number,
                                  const struct feedback *feedback, int64_t now_ms)
 {
@@ -455,7 +457,8 @@ static struct str recommendation_student_text(struct arena *arena,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Returns the time, in seconds since 1970, at which the day is no longer part of the history. */
+/* Returns the time, as text in seconds since 1970, at which `day` is no longer part of the history:
+ * the expiry for Redis. */
 static struct str recommendation_expiry(struct arena *arena, int32_t day)
 {
     return command_int(arena, day_start_ms(day + HISTORY_DAYS) / 1000);
@@ -513,7 +516,7 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-/* The reply has the student's text first, then one text per day. */
+/* One MGET of the student's text, then the text of each day. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first, int count)
 {
@@ -525,7 +528,8 @@ struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str st
     return pipeline_add(pipeline, COMMAND_READ, 2 + count, argv);
 }
 
-/* Parses the texts of all days into one array. Counts their lines first, to allocate it once. */
+/* Parses the texts of all days, which are the elements of the reply after the first, into one
+ * array. Counts their lines first, to allocate it once. */
 static bool recommendation_parse_records(const redisReply *reply, size_t days, struct arena *arena,
                                          int32_t first, struct recommendation_record **ret_records,
                                          size_t *ret_count)
@@ -553,7 +557,7 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
     return true;
 }
 
-/* The first text is the student's. It is parsed as a whole, but only the token is needed. */
+/* The first text is the student's. All of it is parsed, but only the token is returned. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
                                struct recommendation_record **ret_records, size_t *ret_count,
                                struct str *ret_token, struct problem *p)

@@ -25,15 +25,15 @@ struct recommendation_record {
     int32_t day;     /* days since 1970-01-01 */
     int number;      /* from 1, in the order in which the day's recommendations were made */
     struct str item; /* id of the item in the catalogue */
-    int64_t at_ms;   /* time at which it was made */
+    int64_t at_ms;   /* when the recommendation was made */
     enum action action;
     enum component area;
     enum difficulty difficulty;
     enum priority priority;
     enum reason reason;
     int minutes; /* time that the item takes */
-    /* value of the component `area`; how far it is below its threshold; confidence of the
-     * recommendation; each in [0,1] */
+    /* score: value of the component `area`; gap: how far it is below its threshold; confidence: of
+     * the recommendation; each in [0,1] */
     double score, gap, confidence;
     bool has_feedback; /* true: the members below are set */
     int64_t feedback_at_ms;
@@ -74,7 +74,8 @@ bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_
                              int *ret_number);
 /* Reads the id of the student that has this token. */
 struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str token);
-/* Parses the reply. *ret_student: empty if there is no such token. */
+/* Parses the reply to recommendation_cmd_student. *ret_student: the id; empty if there is no such
+ * token. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p);
 
@@ -94,9 +95,11 @@ bool recommendation_parse(const struct command *command, struct arena *arena, in
 void recommendation_add_feedback(struct recommendations *recommendations, int number,
                                  const struct feedback *feedback, int64_t now_ms);
 
+/* What recommendation_cmd_change writes. */
 struct recommendation_change {
     struct str student;
-    const struct recommendations *recommendations; /* new content, with texts as read */
+    const struct recommendations *recommendations; /* the new content; its day_text and student_text
+                                                      are still as they were read */
     int32_t today;                                 /* days since 1970-01-01 */
     struct str path; /* new learning path to store; empty: the stored one stays */
 };
@@ -106,11 +109,14 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
 
 enum recommendation_outcome {
     RECOMMENDATIONS_SAVED,
-    RECOMMENDATIONS_OUTDATED,  /* another request has changed the texts: see recommendation_parse */
+    RECOMMENDATIONS_OUTDATED,  /* another request has changed the texts; recommendation_parse reads
+                                  them from the reply */
     RECOMMENDATIONS_ERASED,    /* the student is erased: nothing was written */
     RECOMMENDATIONS_WITHDRAWN, /* consent to data processing is withdrawn: nothing was written */
     RECOMMENDATIONS_PROBLEM,   /* the command failed; *p has the reason */
 };
+
+/* Parses the reply to recommendation_cmd_change. Sets *p only for RECOMMENDATIONS_PROBLEM. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p);
 

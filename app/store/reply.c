@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the types of replies, and classifies error replies. Redis identifies an error by the first
+/* Checks the types of replies, and classifies error replies. Redis identifies an error by the first
  * word of its text, so the table of codes below distinguishes "try again later" from "a bug". */
 #include "app/store/reply.h"
 
@@ -67,7 +67,7 @@ bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, 
     return false;
 }
 
-/* For keys that may not exist: nil is accepted like a text. */
+/* Commands that read a key which may not exist reply nil for it, which is accepted like a text. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p)
 {
     if (reply_text(reply, ret) != REPLY_ERROR)
@@ -141,7 +141,7 @@ void reply_problem(const redisReply *reply, struct problem *p)
     }
 }
 
-/* For callers that do not read the replies themselves. */
+/* Checks every reply, for callers that need no other result of their commands. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
     /* A failed pipeline may have no commands (out of memory), so the loop alone would accept it. */

@@ -15,20 +15,23 @@ enum reply_result { REPLY_OK, REPLY_MISSING, REPLY_ERROR };
 
 /* Reads a bulk string. *ret points into the reply. */
 enum reply_result reply_text(const redisReply *reply, struct str *ret);
+
+/* Reads an integer. */
 enum reply_result reply_int(const redisReply *reply, int64_t *ret);
 /* Reads the number of elements of an array. More than max elements are a REPLY_ERROR. */
 enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count);
-/* The element i of an array. NULL if there is none, or if the reply is no array. */
+/* Returns element i of an array; NULL if there is none, or if the reply is no array. */
 const redisReply *reply_at(const redisReply *reply, size_t i);
 /* REPLY_OK if the reply is a status such as OK, else REPLY_ERROR. */
 enum reply_result reply_status(const redisReply *reply);
 
-/* As reply_int and reply_array, for replies that must have this type. False, with the problem for
- * the client in *p (see reply_problem), when the reply is nil, an error or of another type. */
+/* Like reply_int and reply_array, for replies that must have this type: true if the value was read.
+ * False, with the problem for the client in *p (see reply_problem), when the reply is nil, an error
+ * or of another type. */
 bool reply_expect_int(const redisReply *reply, int64_t *ret, struct problem *p);
 bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, struct problem *p);
-/* As reply_text, but true also for nil, with *ret unchanged. False with *p filled for any other
- * reply. */
+/* Like reply_text: true if the text was read, and also for nil, with *ret unchanged. False, with *p
+ * set, for any other reply. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p);
 
 /* Classes of error replies, which Redis identifies by a code at the start of the text. What follows
@@ -58,7 +61,8 @@ enum reply_error {
     REPLY_NO_SCRIPT,         /* NOSCRIPT: Redis does not know the script of EVALSHA */
     REPLY_BUG,               /* any other error, which only a bug can cause */
 };
-/* The class of an error reply. REPLY_NO_ERROR for NULL and for any reply that is no error. */
+/* Returns the class of an error reply. REPLY_NO_ERROR for NULL and for any reply that is no error.
+ */
 enum reply_error reply_error_of(const redisReply *reply);
 
 /* Sets the problem (error for the client) that an unexpected reply causes: SERVICE_UNAVAILABLE

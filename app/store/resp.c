@@ -3,7 +3,7 @@
  * is computed first, so that the buffer grows once per command. */
 #include "app/store/resp.h"
 
-/* Number of decimal digits of n. */
+/* Returns the number of decimal digits of n. */
 static size_t resp_digits(size_t n)
 {
     size_t digits = 1;
@@ -15,8 +15,8 @@ static size_t resp_digits(size_t n)
     return digits;
 }
 
-/* Writes a type byte (* or $), a number and the end of the line. Returns the position after them.
- */
+/* Writes a type byte (* or $), the number n and the end of the line at p. Returns the position
+ * after them. */
 static char *resp_put_header(char *p, char type, size_t n)
 {
     size_t digits = resp_digits(n);
@@ -29,7 +29,7 @@ static char *resp_put_header(char *p, char type, size_t n)
     return mempcpy(p + digits, "\r\n", 2);
 }
 
-/* Number of bytes that resp_append writes for a command. */
+/* Returns the number of bytes of an encoded command. */
 static size_t resp_size(const struct str *argv, int argc)
 {
     size_t size = 1 + resp_digits((size_t)argc) + 2;

@@ -9,8 +9,8 @@
 
 #include "app/base/str.h"
 
-/* Appends the encoded command to *out, a growing string of hiredis, whose address may change.
- * False: out of memory, and *out is unchanged. */
+/* Appends the encoded command, whose argc texts are argv, to *out: a growing string of hiredis,
+ * whose address may change. False: out of memory, and *out is unchanged. */
 bool resp_append(sds *out, const struct str *argv, int argc);
 
 #endif

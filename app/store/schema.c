@@ -25,16 +25,16 @@ struct command *schema_cmd_write(struct pipeline *pipeline)
                                     (struct str[]){key_schema, number});
 }
 
-/* SETRANGE with an empty text changes nothing and creates no key, but Redis checks it as it checks
- * every write that needs memory. A COMMAND_READ, because repeating it does no harm. */
+/* SETRANGE with an empty text changes nothing and creates no key, but Redis refuses it whenever it
+ * refuses writes. A COMMAND_READ, because repeating it does no harm. */
 struct command *schema_cmd_try_write(struct pipeline *pipeline)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4,
                         (struct str[]){STR("SETRANGE"), key_schema, STR("0"), STR("")});
 }
 
-/* Writes the reason to ret_why and returns false, so that a caller can return its result. found:
- * what the store has instead of a usable number. */
+/* Writes the reason, why this program must not use the store, to ret_why and returns false, so that
+ * a caller can return its result. found: what the store has instead of a usable number. */
 static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
 {
     (void)snprintf(ret_why, why_size, "the store has %s, this version knows schemas up to %d",

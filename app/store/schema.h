@@ -19,9 +19,9 @@ struct command *schema_cmd_write(struct pipeline *pipeline);
 /* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
  * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
 struct command *schema_cmd_try_write(struct pipeline *pipeline);
-/* True if this program may use the store, by the reply to either command. *ret_found: the stored
- * number, 0 if there is none. False, with the reason in ret_why, if the number is too high or the
- * stored value is no number. */
+/* Parses the reply to schema_cmd_get or schema_cmd_write. True if this program may use the store;
+ * *ret_found is the stored number, 0 if there is none. False, with the reason in ret_why, if the
+ * number is too high or the stored value is no number. */
 bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why,
                   size_t why_size);
 

@@ -18,7 +18,8 @@ struct sent_entry *sent_queue_at(const struct sent_queue *queue, size_t i)
     return &queue->entries[(queue->first + i) & (queue->capacity - 1)];
 }
 
-/* Doubles the ring. The entries begin at index 0 afterwards. */
+/* Doubles the ring, or allocates it. The oldest entry is at index 0 afterwards. Returns false when
+ * out of memory. */
 static bool sent_queue_grow(struct sent_queue *queue)
 {
     size_t capacity = queue->capacity > 0 ? 2 * queue->capacity : SENT_CAPACITY_MIN;

@@ -26,12 +26,13 @@ struct sent_queue {
     size_t unwritten;           /* how many of them, the newest ones, are not on the socket yet */
 };
 
+/* Frees the memory of the queue, which is empty afterwards. */
 void sent_queue_release(struct sent_queue *queue);
 /* Makes room for one more entry. False: out of memory. */
 bool sent_queue_reserve(struct sent_queue *queue);
 /* Adds a command as the newest, unwritten entry, for which room was reserved. */
 void sent_queue_push(struct sent_queue *queue, struct command *command, int64_t now_us);
-/* The entry at position i < count; 0 is the oldest. Valid until the next push. */
+/* Returns the entry at position i < count; 0 is the oldest. Valid until the next push. */
 struct sent_entry *sent_queue_at(const struct sent_queue *queue, size_t i);
 /* Removes the oldest entry and returns its command. The queue must not be empty. */
 struct command *sent_queue_pop(struct sent_queue *queue);

@@ -17,10 +17,12 @@ void stale_cache_free(struct stale_cache *cache);    /* accepts NULL */
 /* Stores the body of a response. key: the request together with its caller. A body of more than
  * STALE_CACHE_BODY_MAX bytes is not stored. */
 void stale_cache_add(struct stale_cache *cache, struct str key, struct str body, int64_t now_ms);
-/* Finds a response that is not too old. False: none. *ret_body is valid until the next call,
- * *ret_age_ms is its age. */
+/* Finds the response for the key. False: there is none, or it is too old. *ret_body is valid until
+ * the next call, *ret_age_ms is its age. */
 bool stale_cache_find(struct stale_cache *cache, struct str key, int64_t now_ms,
                       struct str *ret_body, int64_t *ret_age_ms);
+
+/* Removes all responses. */
 void stale_cache_clear(struct stale_cache *cache);
 
 #endif

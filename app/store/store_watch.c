@@ -5,8 +5,9 @@
 
 #include "app/base/clock.h"
 
-/* Called by libev when the socket is ready. Reads even when the socket is only writable, which
- * costs one unnecessary read() and avoids a second function. */
+/* Called by libev when the socket is ready: the store reads and writes. It also reads when the
+ * socket is only ready for writing, which costs one unnecessary read() and avoids a second
+ * function. */
 static void store_watch_on_event(struct ev_loop *loop, ev_io *io, int events)
 {
     const struct store_watch *watch = io->data;

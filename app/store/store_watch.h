@@ -15,6 +15,7 @@ struct store_watch {
     ev_io io;            /* active while there is a connection */
 };
 
+/* Prepares the watcher; store_watch_update starts it. */
 void store_watch_init(struct store_watch *watch, struct ev_loop *loop, struct store *store);
 /* Adapts the watcher to the current connection. To be called once per loop iteration, after all
  * other calls of the store: a new connection has another descriptor, or even the same descriptor

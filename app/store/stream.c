@@ -63,7 +63,7 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
     return REPLY_OK;
 }
 
-/* Compares the name with each field in order: entries have fewer than ten fields. */
+/* A linear search: entries have fewer than ten fields. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret)
 {
     size_t n;
@@ -131,7 +131,7 @@ int stream_id_compare(struct str a, struct str b)
     return 0;
 }
 
-/* Accepts no entry with further or missing fields, because a seal of the audit log covers only the
+/* Refuses an entry with further or missing fields, because a seal of the audit log covers only the
  * expected ones: nothing that a seal does not cover must look like a record. */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values)

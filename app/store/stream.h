@@ -14,32 +14,34 @@ struct stream_entry {
     const redisReply *fields; /* name, value, name, value, ... */
 };
 
-/* Reads at most count entries, oldest first. from and to are those of XRANGE: "-" (the start), "+"
- * (the end), an id, or "(" and an id, which excludes that id. */
+/* Reads at most count entries of a stream, oldest first. from and to are those of XRANGE: "-" (the
+ * start), "+" (the end), an id, or "(" and an id, which excludes that id. */
 struct command *stream_cmd_range(struct pipeline *pipeline, struct str stream, struct str from,
                                  struct str to, int count);
-/* Reads at most count entries, newest first, beginning with the id `from` or "+". */
+/* Reads at most count entries of a stream, newest first, beginning with the id `from`; "+": with
+ * the newest. */
 struct command *stream_cmd_newest(struct pipeline *pipeline, struct str stream, struct str from,
                                   int count);
-/* Parses one entry. False if the reply is not an entry; *ret is unchanged then. */
+/* Parses one entry. False if the reply is not an entry; *ret is unchanged then. The texts of *ret
+ * point into the reply. */
 bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret);
-/* Parses an array of at most max entries. Entries that were deleted since the command selected
- * them are nil and left out. */
+/* Parses the reply to stream_cmd_range, stream_cmd_newest or a similar command: an array of at most
+ * max entries. Entries that were deleted since the command selected them are nil and left out. */
 enum reply_result stream_parse(const redisReply *reply, size_t max,
                                struct stream_entry *ret_entries, size_t *ret_count);
 /* Finds the value of the first field with this name. REPLY_MISSING: no such field. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
-/* Copies the values (not their bytes) of an entry that has exactly these n fields in this order.
- * False for any other entry, and when a value contains a line feed: the seals of the audit log
- * cover an entry as lines of text (docs/audit.md, Seals). */
+/* Sets ret_values to the n values of an entry that has exactly the fields `names` in this order;
+ * they point into the reply. False for any other entry, and when a value contains a line feed: the
+ * seals of the audit log cover an entry as lines of text (docs/audit.md, Seals). */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values);
-/* Finds out whether the stream still has the entry. stream_parse_has_entry returns false when the
- * reply is an error; *ret_found is the result. */
+/* Reads whether the stream still has the entry. stream_parse_has_entry parses the reply into
+ * *ret_found; it returns false when the reply is an error. */
 struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id);
 bool stream_parse_has_entry(const struct command *command, bool *ret_found);
-/* The time in an id: milliseconds since the epoch, by the clock of Redis. False: the text is no
- * id. */
+/* Reads the time in an id: milliseconds since the epoch, by the clock of Redis. False: the text is
+ * no id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
 /* True for MS-SEQUENCE, the form of the ids that Redis makes. */
 bool stream_id_valid(struct str id);

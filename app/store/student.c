@@ -46,8 +46,8 @@ bool student_has_withdrawn(const struct command *command, enum consent consent)
     return true;
 }
 
-/* Checks the type of the reply first, because student_has_withdrawn counts an unreadable reply
- * as withdrawn. Here it is reported as a failure, not as withdrawn consent. */
+/* Checks the type of the reply first: student_has_withdrawn would count an unreadable one as
+ * withdrawn consent, but here it is a failure. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p)
 {
@@ -113,12 +113,13 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     return p->code == PROBLEM_NONE;
 }
 
-/* The type of key_student_days and key_student_openings. */
+/* A function that makes one key for each of `count` days: key_student_days or key_student_openings.
+ */
 typedef bool day_keys(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
 
-/* One MGET of the keys of all days. When memory is short for the keys, the pipeline is marked as
- * failed and never sent. */
+/* Queues one MGET of the keys that `keys` makes for all days. When memory is short for the keys,
+ * the pipeline is marked as failed and never sent. */
 static struct command *student_cmd_mget(struct pipeline *pipeline, struct str student,
                                         int32_t first, int count, day_keys *keys)
 {
@@ -144,7 +145,8 @@ struct str student_stamp(const struct command *command)
     return (struct str){packed.p + packed.n - STATE_STAMP_SIZE, STATE_STAMP_SIZE};
 }
 
-/* The digits of the days are the ends of the snapshots' keys. */
+/* Calls student_read_changed.lua. Its arguments are short: the common beginning of the snapshots'
+ * keys, then the days, which are the last 8 digits of the keys, in one text. */
 struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
                                     int32_t first, int count)
 {
@@ -228,7 +230,7 @@ bool student_parse_days(const struct command *command, struct mastery_state *ret
     return true;
 }
 
-/* The packed state as a text in the arena. */
+/* Returns the packed state as a text in the arena. */
 static struct str student_pack(struct arena *arena, const struct mastery_state *state)
 {
     unsigned char packed[STATE_PACKED_MAX];
@@ -237,16 +239,16 @@ static struct str student_pack(struct arena *arena, const struct mastery_state *
     return arena_copy(arena, (struct str){(const char *)packed, n});
 }
 
-/* The keys of a change, and the two arguments (state, expiry) of each of its snapshots and
- * openings. */
+/* Positions in the keys and arguments of student_change.lua, while the snapshots and openings of a
+ * change are added: each has one key and two arguments, its state and its expiry. */
 struct day_writer {
     struct pipeline *pipeline;
     struct str student;
-    struct str *key, *arg; /* the next ones to fill in */
+    struct str *key, *arg; /* the next key and the next argument to fill in */
 };
 
-/* Adds the snapshot or opening of a day. It expires when no event of the day is accepted any more,
- * which is 90 times 24 hours after the end of the day. */
+/* Adds the snapshot or opening (by `keys`) of a day, whose state is `packed`. It expires when no
+ * event of the day is accepted any more, which is 90 times 24 hours after the end of the day. */
 static void student_put_day(struct day_writer *w, day_keys *keys, int32_t day, struct str packed)
 {
     struct arena *arena = w->pipeline->arena;
@@ -277,7 +279,8 @@ static void student_put_days(struct day_writer *w, const struct student_change *
     }
 }
 
-/* Adds the three arguments of an event with topics. */
+/* Adds the three arguments for topics, if the event has some: packed topics, now, and the latest
+ * time that a stored topic may have. */
 static void student_put_topics(struct day_writer *w, const struct student_change *change)
 {
     struct arena *arena = w->pipeline->arena;
@@ -326,8 +329,8 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
                                (int)(w.key - argv + (w.arg - args)), argv);
 }
 
-/* The text of a stored mark, which is "DAY TEXT". The day of the event is only for
- * student_cmd_trim_marks. */
+/* Returns the text of a stored mark, which is "DAY TEXT". Only student_cmd_trim_marks uses the day.
+ */
 static struct str student_mark_text(struct str mark)
 {
     (void)str_cut(&mark, ' ');
@@ -356,7 +359,7 @@ enum change_outcome student_parse_change(const struct command *command, struct s
     return CHANGE_PROBLEM;
 }
 
-/* The marks of a student are a hash, whose fields are the ids of events. */
+/* Reads one field of the student's marks, a hash whose fields are the ids of events. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, struct str event_id)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_MARKS);
@@ -364,7 +367,7 @@ struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, 
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, event_id});
 }
 
-/* nil means that no event with this id was counted, which is not an error. */
+/* The reply is nil if no event with this id was counted. */
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
                         struct problem *p)
 {

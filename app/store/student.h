@@ -23,12 +23,12 @@ size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PAC
  * have; *ret is unchanged then. */
 bool state_unpack(struct str packed, struct mastery_state *ret);
 
-/* Whether this kind of consent is withdrawn, from the reply to student_cmd_profile,
+/* Returns whether this kind of consent is withdrawn, from the reply to student_cmd_profile,
  * student_cmd_state or student_cmd_consent. True also when the reply is missing or cannot be read.
  */
 bool student_has_withdrawn(const struct command *command, enum consent consent);
-/* As student_has_withdrawn, for callers that parse nothing else of the reply: false with p filled
- * when the reply is missing or no array. The result is in *ret_withdrawn. */
+/* Sets *ret_withdrawn to the result of student_has_withdrawn, for callers that parse nothing else
+ * of the reply: false, with p set, when the reply is missing or no array. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p);
 /* Reads only the consents of the profile. */
@@ -45,6 +45,8 @@ struct student_profile {
 /* Queues the read of a student's profile: the current mastery result as JSON, the evidence that it
  * was computed from in packed form, and the consents that the student has withdrawn. */
 struct command *student_cmd_profile(struct pipeline *pipeline, struct str student);
+
+/* Parses the reply to student_cmd_profile. */
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p);
 
@@ -68,25 +70,27 @@ enum { STATE_STAMP_SIZE = 8 + 3 * 4 + 8 };
 /* Returns the stamp of the state in the reply to student_cmd_state or student_cmd_topics; empty
  * when there is none. It points into the reply. */
 struct str student_stamp(const struct command *command);
-/* Reads the same as student_cmd_topics, and the snapshots as student_cmd_days does unless the state
- * has this stamp. The text `stamp` must live until the reply. */
+/* Reads what student_cmd_topics reads, and what student_cmd_days reads, but no snapshots if the
+ * stored state still has this stamp. The text `stamp` must live until the reply. */
 struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
                                     int32_t first, int count);
-/* Splits the reply into that of student_cmd_topics and that of student_cmd_days, as far as they are
- * there. *ret_days is without a reply when the state has the stamp. False with a problem. */
+/* Splits the reply to student_cmd_changed: *ret_topics can be parsed like a student_cmd_topics,
+ * *ret_days like a student_cmd_days. *ret_days has no reply (NULL) when the state has the stamp.
+ * False with p set when the reply is an error. */
 bool student_parse_changed(const struct command *command, struct command *ret_topics,
                            struct command *ret_days, struct problem *p);
-/* Reads the openings of these days. The opening of a day is the state with which it began, and is
- * stored when the day before it has no snapshot. A late event of a day between the two needs it
- * when the older one of them has expired. */
+/* Reads the openings of the days `first` to first + count - 1. The opening of a day is the state
+ * with which it began, and is stored when the day before it has no snapshot. A late event of a day
+ * between that snapshot and the opening needs the opening when the snapshot has expired. */
 struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
                                      int count);
-/* Parses the snapshot, or opening, of the day first + i. REPLY_MISSING: the day has none.
- * REPLY_ERROR: i >= count, or the snapshot cannot be read. */
+/* Parses the snapshot or opening of the day first + i from the reply to student_cmd_days or
+ * student_cmd_openings. REPLY_MISSING: the day has none. REPLY_ERROR: i >= count, or the state
+ * cannot be read. */
 enum reply_result student_parse_day(const struct command *command, size_t i,
                                     struct mastery_state *ret);
-/* Parses all snapshots that exist, oldest first. ret_days has room for the count of
- * student_cmd_days. */
+/* Parses the reply to student_cmd_days: all snapshots that exist, oldest first. ret_days has room
+ * for as many as were requested. */
 bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
                         size_t *ret_count, struct problem *p);
 
@@ -96,8 +100,8 @@ enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
 /* A change of a student, which Redis makes as a whole or not at all: profile, snapshots, journal
  * entry (from which the worker derives further updates) and mark of the event, by which the same
- * event is recognised when it is repeated. It is made only if
- * the packed state in Redis still equals `expected` and the student is not erased. */
+ * event is recognised when it is repeated. It is made only if the packed state in Redis still
+ * equals `expected` and the student is not erased. */
 struct student_change {
     struct str student;
     /* Packed state that the change started from; empty: the student had none. */
@@ -118,7 +122,7 @@ struct student_change {
     /* The event's observations of topics, which the script adds to the stored topics. */
     const struct topic *topics;
     size_t topic_count;
-    int64_t now_ms; /* used only with topics */
+    int64_t now_ms; /* present time; needed only with topics */
 };
 
 /* Queues the change. *ret_packed: the packed state that it will leave. */
@@ -133,19 +137,22 @@ enum change_outcome {
     CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data is accepted */
     CHANGE_PROBLEM,   /* the reply is an error or missing; *p has the reason */
 };
+
+/* Parses the reply to student_cmd_change. *ret_packed and *p are set only where the outcome says
+ * so. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p);
 
 /* Reads the mark of an event. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,
                                  struct str event_id);
-/* *ret_counted: whether an event with this id was counted. If so, *ret_mark is the text of its
- * mark. */
+/* Parses the reply to student_cmd_mark. *ret_counted: whether an event with this id was counted. If
+ * so, *ret_mark is the text of its mark. */
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
                         struct problem *p);
-/* Removes from a student's stream the entries that arrived, or whose event happened, before the UTC
- * day `oldest`; one page, after the entry `cursor`, "0" for the first. Replies the next cursor;
- * "0": that was the last page. */
+/* Removes old entries from one page of the student's stream (of events or predictions) at `key`:
+ * those that arrived, or whose event happened, before the UTC day `oldest`. cursor: "0" for the
+ * first page. The reply is the cursor of the next page, "0" after the last page. */
 struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
                                          struct str cursor, int32_t oldest);
 /* Removes old marks, those of events before the day `oldest`, from one page of the hash of marks

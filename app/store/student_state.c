@@ -11,7 +11,8 @@
 
 enum { FLAG_STATED = 1, FLAG_OWN_WEIGHTS = 2 };
 
-/* Each state_put function writes a value at p and returns the position after it. */
+/* Each state_put function writes a value at p in little-endian order and returns the position after
+ * it. */
 static unsigned char *state_put64(unsigned char *p, uint64_t value)
 {
     value = htole64(value);
@@ -98,16 +99,16 @@ static double state_get_double(struct state_reader *reader)
     return value;
 }
 
-/* Whether x is a number in [0,1], as a component's value must be. */
+/* Returns whether x is a number in [0,1], as a component's value must be. */
 static bool state_is_share(double x)
 {
     return x >= 0 && x <= 1; /* false for NaN */
 }
 
-/* Whether the formulas can have produced these values. If not, the state is corrupt, and
- * calculating with it would spread the damage. The tolerances allow for rounding. An evidence
- * is a weighted mean of observed values in [0,1]: its sum (values times weights) is at most its
- * weight (sum of the weights), or a little more. */
+/* Returns whether the formulas can have produced these values. If not, the state is corrupt, and
+ * calculating with it would spread the damage. The tolerances allow for rounding. An evidence is a
+ * weighted mean of observed values in [0,1]: its sum (values times weights) is at most its weight
+ * (sum of the weights), or a little more. */
 static bool state_is_plausible(const struct mastery_state *state)
 {
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {

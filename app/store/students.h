@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* All students, page by page, for programs that process every student, by a SCAN of all keys. A
- * student who exists from the first page to the last is returned at least once, and may be
+/* Lists all students, page by page, by a SCAN of all keys: for programs that process every student.
+ * A student who exists from the first page to the last is returned at least once, and may be
  * returned twice. */
 #ifndef STORE_STUDENTS_H
 #define STORE_STUDENTS_H
@@ -11,9 +11,9 @@
 /* Reads one page. cursor: "0" for the first page, then the *ret_cursor of the page before. When
  * *ret_cursor is "0", that page was the last one. */
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor);
-/* Parses a page, which may have no students although further pages have some. The list is in the
- * arena; its texts point into the reply. False with p set when the reply is an error or memory is
- * short. */
+/* Parses the reply to students_cmd_page. A page may have no students although further pages have
+ * some. The list is in the arena; its texts point into the reply. False with p set when the reply
+ * is an error or memory is short. */
 bool students_parse_page(const struct command *command, struct arena *arena, struct str *ret_cursor,
                          struct str_list *ret_students, struct problem *p);
 

@@ -18,6 +18,7 @@ static const double exact_limit = 9007199254740992;
 /* Bytes of a topic without its id. */
 enum { TOPIC_FIXED_SIZE = 1 + 1 + 3 * 8 };
 
+/* Appends the value as 8 bytes, little-endian. */
 static void topics_put_double(struct buf *out, double value)
 {
     uint64_t bits;
@@ -27,6 +28,7 @@ static void topics_put_double(struct buf *out, double value)
     buf_str(out, (struct str){(const char *)&bits, sizeof(bits)});
 }
 
+/* Reads the value that topics_put_double wrote at p. */
 static double topics_get_double(const char *p)
 {
     uint64_t bits;

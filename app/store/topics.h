@@ -21,7 +21,7 @@ bool topics_unpack(struct str packed, struct arena *arena, struct topic **ret, s
 
 struct student_topics {
     bool exists;     /* the student has data, though perhaps none about topics */
-    struct topic *v; /* by domain/topics.h topics_rank, not ranked yet */
+    struct topic *v; /* the topics, in stored order; topics_rank of domain/topics.h ranks them */
     size_t n;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The commands on the list `unfinished`. */
+/* Reads and changes the list `unfinished`. */
 #include "app/store/unfinished.h"
 
 #include "app/store/keys.h"
@@ -8,6 +8,7 @@
 static const struct str kind_names[UNFINISHED_KINDS] = {
     [UNFINISHED_COHORT] = STR_INIT("cohort"), [UNFINISHED_BATCH] = STR_INIT("batch")};
 
+/* Returns the text of an entry: "KIND ID". */
 static struct str unfinished_entry(struct arena *arena, enum unfinished_kind kind, struct str id)
 {
     return arena_printf(arena, "%s %.*s", kind_names[kind].p, STR_ARG(id));

@@ -12,16 +12,21 @@
 
 enum unfinished_kind { UNFINISHED_COHORT, UNFINISHED_BATCH, UNFINISHED_KINDS };
 
+/* Adds the entry of what is begun; `id` is that of the cohort or batch. */
 void unfinished_cmd_add(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
+
+/* Removes the entry of what is complete. */
 void unfinished_cmd_remove(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
 /* Reads the oldest entry that was added at least age_ms ago. */
 struct command *unfinished_cmd_oldest(struct pipeline *pipeline, int64_t age_ms);
-/* Parses the reply. False: there is no such entry, or the command has failed. *ret_kind is
- * UNFINISHED_KINDS for an entry that this program did not write. ret_id points into the reply. */
+/* Parses the reply to unfinished_cmd_oldest. False: there is no such entry, or the command has
+ * failed. *ret_kind is UNFINISHED_KINDS for an entry that this program did not write. ret_id points
+ * into the reply. */
 bool unfinished_parse_oldest(const struct command *command, enum unfinished_kind *ret_kind,
                              struct str *ret_id);
-/* Removes the entry of such a reply, even one of another program. */
+/* Removes the entry that the reply to `oldest`, an unfinished_cmd_oldest, has named, even one that
+ * this program did not write. */
 void unfinished_cmd_drop(struct pipeline *pipeline, const struct command *oldest);
 
 #endif

@@ -64,7 +64,7 @@ bool workers_parse(const struct command *command, struct worker_heartbeat *ret_h
     return true;
 }
 
-/* A worker that ends removes its own field, so that /ready shows its absence at once. */
+/* Called by a worker that ends, so that /ready shows its absence at once. */
 void workers_cmd_remove(struct pipeline *pipeline, struct str id)
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});

@@ -7,10 +7,13 @@
 
 #include "app/store/pipeline.h"
 
-enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 }; /* most workers; expiry of the hash */
+enum {
+    WORKERS_MAX = 64,
+    WORKERS_EXPIRE_MS = 5000
+}; /* WORKERS_MAX: most workers; WORKERS_EXPIRE_MS: expiry of the hash */
 
-/* State of the Dapr sidecar as a worker sees it, for dependencies.dapr of /ready; a later one is
- * worse. */
+/* State of the Dapr sidecar as a worker sees it, for dependencies.dapr of /ready. The states are
+ * ordered: a later one is worse. */
 enum dapr_state {
     DAPR_NOT_CONFIGURED,
     DAPR_HEALTHY,

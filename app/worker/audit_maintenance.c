@@ -43,8 +43,9 @@ static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
     periodic_end(&scan->schedule, task);
 }
 
-/* Returns when the shard's next step is due: at once if this worker has obtained the lease since
- * the latest step. INT64_MAX: this worker does not hold the lease. */
+/* Returns when the shard's next step is due (monotonic). 0, which is at once, if this worker has
+ * obtained the lease since the latest step of the shard. INT64_MAX: this worker does not hold the
+ * lease. */
 static int64_t audit_scan_due_us(const struct audit_maintenance *audit,
                                  const struct audit_scan *scan, unsigned shard)
 {
@@ -82,8 +83,8 @@ static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struc
 
 /* ---- aggregation ---- */
 
-/* The details of the audit record (a JSON object) with the counted minute as its first member:
- * {"minute":"2026-01-15T10:00:00.000Z",...}. p is NULL when out of memory. */
+/* Returns the details of the audit record (a JSON object) with the counted minute as its first
+ * member: {"minute":"2026-01-15T10:00:00.000Z",...}. p is NULL when out of memory. */
 static struct str audit_details_with_minute(struct arena *arena,
                                             const struct audit_counted_read *read)
 {
@@ -95,8 +96,8 @@ static struct str audit_details_with_minute(struct arena *arena,
                         (int)(details.n - 1), details.p + 1);
 }
 
-/* The counters of one step were aggregated. HSCAN has returned the cursor "0" if they were the last
- * counters of the shard: its next scan is then due after the interval. */
+/* Called when the counters of one step were aggregated. HSCAN has returned the cursor "0" if they
+ * were the last counters of the shard: its next scan is then due after the interval. */
 static void audit_on_aggregated(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -142,8 +143,8 @@ static bool audit_aggregate(struct task *task, struct audit_counted_read *reads,
     return true;
 }
 
-/* The reply to HSCAN: stores the cursor for the next step, and aggregates the counters. Counters
- * that could not be aggregated stay in the hash until the next scan of the shard. */
+/* Called with the reply to HSCAN: stores the cursor for the next step, and aggregates the counters.
+ * Counters that could not be aggregated stay in the hash until the next scan of the shard. */
 static void audit_on_reads(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -179,8 +180,8 @@ static void audit_tick_aggregation(struct audit_maintenance *audit)
 
 /* ---- retention ---- */
 
-/* Ends a step of retention. task->data is the command that has deleted outdated seals, or NULL if
- * the shard needs no further step. */
+/* Called at the end of a step of retention. task->data is the command that has deleted outdated
+ * seals, or NULL if the shard needs no further step. */
 static void audit_on_trimmed(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -213,8 +214,8 @@ static size_t audit_count_outdated(const struct worker_context *w, const struct 
     return outdated;
 }
 
-/* The oldest seals of the shard were read. Deletes the outdated ones with their records, except the
- * latest seal of the shard, since the next seal is chained to it. A full page of seals
+/* Called when the oldest seals of a shard were read. Deletes the outdated ones with their records,
+ * except the latest seal of the shard, since the next seal is chained to it. A full page of seals
  * (AUDIT_SEALS_PAGE) means that there may be more: then task->data stays set, and the next step
  * reads the same shard again. */
 static void audit_on_seals(struct task *task)

@@ -29,6 +29,8 @@ struct audit_maintenance {
     struct audit_scan aggregation, retention;
 };
 
+/* Prepares both passes; audit_maintenance_tick, called in every loop iteration, runs their steps.
+ */
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards);
 void audit_maintenance_tick(struct audit_maintenance *audit);

@@ -12,8 +12,8 @@
 #include "app/store/calibration.h"
 #include "app/store/prediction.h"
 
-/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted.
- * Newest predictions of one student that are read. */
+/* CALIBRATION_SCAN_COUNT: keys requested of one SCAN. CALIBRATION_KEYS_MAX: most keys that are
+ * accepted in its reply. CALIBRATION_READ_MAX: newest predictions that are read of one student. */
 enum { CALIBRATION_SCAN_COUNT = 200, CALIBRATION_KEYS_MAX = 10000, CALIBRATION_READ_MAX = 200 };
 
 static const int64_t CALIBRATION_FIRST_US = 3000000; /* after the start of the process */
@@ -31,7 +31,7 @@ struct calibration_step {
     size_t n;
 };
 
-/* Begins the next pass after delay_us. */
+/* Resets the cursor and the counts, and schedules the next pass to start after delay_us. */
 static void calibration_restart(struct calibration_pass *pass, int64_t delay_us)
 {
     memcpy(pass->cursor, "0", sizeof("0"));
@@ -39,7 +39,7 @@ static void calibration_restart(struct calibration_pass *pass, int64_t delay_us)
     periodic_schedule(&pass->schedule, delay_us);
 }
 
-/* Ends a step without a reply: the pass begins anew. */
+/* Ends a step that failed: the pass starts again from its beginning. */
 static void calibration_fail(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -59,8 +59,8 @@ static void calibration_publish(struct calibration_pass *pass, const struct cali
     pass->published = true;
 }
 
-/* Finds the model of "name/version"; false for another version, whose errors say nothing about this
- * one. */
+/* Parses the model of a stored prediction, "name/version". Returns false for another version of the
+ * model: its errors say nothing about the present version. */
 static bool calibration_model(struct str text, enum prediction_model *ret)
 {
     struct str name = str_cut(&text, '/');
@@ -74,8 +74,9 @@ static bool calibration_model(struct str text, enum prediction_model *ret)
     return false;
 }
 
-/* Counts the predictions of one student. One that cannot be read is left out: the endpoint for the
- * accuracy of this student reports it. */
+/* Counts the student's predictions that came true and those that did not. Predictions after an
+ * intervention or of another model version are not counted. Data that cannot be parsed is left out;
+ * the student's own accuracy endpoint reports it. */
 static void calibration_add_student(struct calibration_pass *pass, struct task *task,
                                     const struct calibration_student *student)
 {
@@ -100,7 +101,7 @@ static void calibration_add_student(struct calibration_pass *pass, struct task *
     }
 }
 
-/* The counts are stored: the next pass is in a day. */
+/* Called when the counts were stored: the next pass is due a day later. */
 static void calibration_on_saved(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -113,7 +114,8 @@ static void calibration_on_saved(struct task *task)
     periodic_end(&pass->schedule, task);
 }
 
-/* Ends a step. After the last one the counts are stored. */
+/* Ends a step. The cursor "0" means that SCAN has returned all keys: then the counts are published
+ * and stored. */
 static void calibration_end_step(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -129,7 +131,7 @@ static void calibration_end_step(struct task *task)
     task_submit(task, calibration_on_saved);
 }
 
-/* The replies for the students of a step. */
+/* Called with the data of the students of a step: counts their predictions. */
 static void calibration_on_read(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -144,7 +146,8 @@ static void calibration_on_read(struct task *task)
     calibration_end_step(task);
 }
 
-/* The reply of SCAN: queues the reads of the students whose predictions it names. */
+/* Called with the reply of SCAN. Queues the reads of each student whose key of predictions is in
+ * the reply; students has one spare element, so that its size is never 0. */
 static void calibration_on_scanned(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -188,7 +191,8 @@ void calibration_init(struct calibration_pass *pass, struct worker_context *w,
     memcpy(pass->cursor, "0", sizeof("0"));
 }
 
-/* Sends the next SCAN if one is due. Without the lease the gauges are those of another worker. */
+/* Starts the next step if one is due. A worker without the lease of shard 0 sets its gauges to 0,
+ * because another worker shows them now. */
 void calibration_tick(struct calibration_pass *pass)
 {
     struct task *task;

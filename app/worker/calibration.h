@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Compares the predictions of all students with the scores that came true, when a worker starts and
- * once a day, in the worker that holds the lease of shard 0. The result is in Redis, for
- * /api/v1/predictions/config, and in two gauges. Each pass counts anew, so that one that is
- * repeated counts nothing twice. Students who have withdrawn consent to analytics are left out. */
+/* Counts how many predictions came true: compares the predictions of all students with their later
+ * scores, when a worker starts and once a day, in the worker that holds the lease of shard 0. The
+ * counts are stored in Redis, for /api/v1/predictions/config, and shown by two gauges. Each pass
+ * over all students counts from 0, so a pass that is repeated counts nothing twice. Students who
+ * have withdrawn consent to analytics are left out. */
 #ifndef WORKER_CALIBRATION_H
 #define WORKER_CALIBRATION_H
 
@@ -13,12 +14,14 @@
 struct calibration_pass {
     struct worker_context *worker;
     const struct shards *shards;
-    struct periodic schedule; /* when the next step runs: one SCAN, with what it finds */
-    char cursor[24];          /* cursor of the next SCAN */
-    struct calibration counts;
-    bool published; /* the gauges are set */
+    struct periodic schedule;  /* when the next step of the pass runs: one SCAN and the reads of the
+                                  students in its reply */
+    char cursor[24];           /* cursor of the next SCAN */
+    struct calibration counts; /* counts of this pass so far */
+    bool published;            /* this worker has set the gauges */
 };
 
+/* Prepares the pass; calibration_tick, called in every loop iteration, runs its steps. */
 void calibration_init(struct calibration_pass *pass, struct worker_context *w,
                       const struct shards *shards);
 void calibration_tick(struct calibration_pass *pass);

@@ -34,7 +34,7 @@ bool worker_draining(const struct worker_context *w)
     return w->drain_deadline_us != 0;
 }
 
-/* The sidecar is configured either by a URL or by a port of this machine. */
+/* Returns whether a sidecar is configured, by a URL or by a port of this machine. */
 bool worker_publishes(const struct worker_context *w)
 {
     const struct config *config = &w->engine->config;

@@ -44,8 +44,8 @@ static struct command *dead_letter_queue_add(struct pipeline *pipeline,
     return dead_letter_cmd_add(pipeline, &letter, now_ms);
 }
 
-/* The reply to the removal of the dead letter. It was added for an entry of a stream that an
- * erasure of the student has removed meanwhile, so the letter must not stay either. */
+/* Called when the dead letter was removed again, because an erasure has removed the entry from its
+ * stream meanwhile. */
 static void dead_letter_on_removed(struct task *task)
 {
     dead_letter_end(task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
@@ -63,8 +63,8 @@ static void dead_letter_check_entry(struct task *task)
     task_submit(task, dead_letter_on_entry_checked);
 }
 
-/* The dead letter was added: its id is needed to remove it again. Starts the second check whether
- * the entry is still in its stream. */
+/* Called when the dead letter was added. Keeps its id, which is needed to remove it again, and
+ * starts the second check whether the entry is still in its stream. */
 static void dead_letter_on_added(struct task *task)
 {
     struct dead_letter_state *state = task->data;
@@ -77,8 +77,8 @@ static void dead_letter_on_added(struct task *task)
         dead_letter_check_entry(task);
 }
 
-/* The entry was checked: the first time before the dead letter is added (has_letter is false), the
- * second time afterwards. */
+/* Called when the entry was checked: the first time before the dead letter is added (has_letter is
+ * false), the second time afterwards. */
 static void dead_letter_on_entry_checked(struct task *task)
 {
     struct dead_letter_state *state = task->data;

@@ -27,15 +27,16 @@ static void erasures_end(struct task *task, int64_t delay_us)
 
 /* ---- the append-only file ---- */
 
-/* The request for a rewrite was removed, or stays for the next run if the removal failed. */
+/* Called when the request for a rewrite was removed. If the removal failed, the next run finds the
+ * request again. */
 static void erasures_on_request_cleared(struct task *task)
 {
     erasures_end(task, INTERVAL_US);
 }
 
-/* The reply to the start of an AOF rewrite. If Redis was rewriting already, that rewrite may have
- * started before the erasure and may contain erased data: the request is kept, and the next run
- * tries again. */
+/* Called with the reply to the start of an AOF rewrite. If Redis was rewriting already, that
+ * rewrite may have started before the erasure and may contain erased data: the request is kept, and
+ * the next run tries again. */
 static void erasures_on_rewrite_started(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -71,8 +72,9 @@ static void erasures_start_rewrite(struct task *task)
 
 static void erasures_continue_run(struct task *task);
 
-/* The failed erasure was registered again with the present time. If that failed (Redis is full),
- * the run ends, and the erasure keeps its old place in the list. */
+/* Called when the failed erasure was registered again with the present time; continues with the
+ * next student. If that failed (Redis is full), the run ends, and the erasure keeps its old place
+ * in the list. */
 static void erasures_on_registered(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -105,8 +107,9 @@ static void erasures_end_erase(struct task *task, bool completed)
     task_submit(task, erasures_on_registered);
 }
 
-/* Runs the next step of the erasure of one student in the pipeline of the task, until a step
- * reports the end. STEP_DONE means success only if p has no code. */
+/* Runs the next step of the erasure of one student, whose commands are sent by the pipeline of the
+ * task; called again after each round trip, until a step returns STEP_DONE. STEP_DONE means success
+ * only if p has no code. */
 static void erasures_run_step(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -177,7 +180,8 @@ static void erasures_drop_invalid(struct task *task, struct str student)
     erasure_cmd_unregister(&task->pipeline, student);
 }
 
-/* The first reply of a run: copies the valid student ids, and starts with the first student. */
+/* Called with the first replies of a run: copies the valid student ids, and starts with the first
+ * student. */
 static void erasures_on_read(struct task *task)
 {
     struct erasures *erasures = task->owner;

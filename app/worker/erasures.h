@@ -26,6 +26,8 @@ struct erasures {
     struct command *cmd; /* reads the request for an AOF rewrite, later starts the rewrite */
 };
 
+/* Prepares the runs; erasures_tick, called in every loop iteration, starts a run when one is due.
+ */
 void erasures_init(struct erasures *erasures, struct worker_context *w,
                    const struct shards *shards);
 void erasures_tick(struct erasures *erasures);

@@ -68,8 +68,8 @@ static void heartbeat_update_peers(struct heartbeat *heartbeat,
     heartbeat->count = count;
 }
 
-/* The replies to a heartbeat. If a command failed, nothing is known about the other workers, and
- * the list of living peers stays as it was. */
+/* Called with the replies to a heartbeat. If a command failed, nothing is known about the other
+ * workers, and the list of living peers stays as it was. */
 static void heartbeat_on_replies(struct task *task)
 {
     struct heartbeat *heartbeat = task->owner;

@@ -25,12 +25,13 @@ struct heartbeat {
     struct periodic schedule;
     struct peer peers[WORKERS_MAX]; /* living workers except this one */
     size_t count;                   /* number of peers */
-    struct command *time_cmd;       /* of the latest heartbeat: reads the clock of Redis */
-    int64_t beats;                  /* heartbeats that this worker has sent */
+    struct command
+        *time_cmd; /* the command of the latest heartbeat that reads the clock of Redis */
+    int64_t beats; /* heartbeats that this worker has sent */
 };
 
 void heartbeat_tick(struct heartbeat *heartbeat);
-/* The number of living workers, this one included: 1 or more. */
+/* Returns the number of living workers, this one included: 1 or more. */
 size_t heartbeat_live_workers(const struct heartbeat *heartbeat);
 
 #endif

@@ -33,7 +33,7 @@ struct http_call {
      * the call. May be NULL. */
     bool (*may_send)(struct http_call *call);
     void (*done)(struct http_call *call); /* called when the call is over; may start it again */
-    void *owner;                          /* for the caller */
+    void *owner;                          /* of the caller; unused by http.c */
     /* Output, valid when done is called. */
     CURLcode result;       /* CURLE_OK: a complete response was received */
     bool address_refused;  /* true: public_only has refused an address */

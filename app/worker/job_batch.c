@@ -26,27 +26,25 @@ struct batch_unit {           /* the computation for one student of the chunk */
 struct batch_job {
     struct batch_body body;
     struct batch batch;        /* the batch as the latest script has reported it */
-    bool callback_due;         /* the batch has ended, and this job queues its callback */
+    bool callback_due;         /* the batch has ended, and this job must queue its callback */
     struct command *start_cmd; /* starts the chunk; NULL: its reply was processed */
     struct command *save_cmd;  /* stores results; NULL: none sent, or its reply was processed */
     struct str record_id; /* event id of the records of this batch, "batch ID"; ids of real events
                              contain no space */
     struct batch_unit units[BATCH_CHUNK];
-    /* number of units; number of units whose computation is running */
+    /* how many units there are, and how many are still computing */
     size_t unit_count, running;
     struct batch_result results[BATCH_CHUNK]; /* results that are not sent to Redis yet */
     size_t result_count;
     bool
         removed_some; /* erased students were removed, and the batch's counts are not updated yet */
-    bool unavailable; /* true: Redis failed for at least one student, and the job has to be tried
-                         again */
+    bool unavailable; /* Redis failed for a student, so the job must be tried again */
 };
 
 /* ---- the batch ---- */
 
-/* Takes over the status and the counts of the batch that a script has reported after its change.
- * update->changed is true for one job only when the status changes, so that metrics count each
- * change once. */
+/* Stores the status and the counts of the batch that a script has returned. update->changed is true
+ * for only one job when the status changes, so that metrics count each change once. */
 static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                                const struct batch_update *update)
 {
@@ -63,7 +61,8 @@ static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                               (double)(batch->completed_ms - batch->started_ms) / 1e3);
 }
 
-/* Parses the body by a table of rules. Only a broken queue entry can be invalid, hence the code. */
+/* Parses the body of the job by a table of rules. An invalid body is a bug or a broken queue entry,
+ * not an error of a client: hence the code INTERNAL_ERROR. */
 bool job_parse_batch_body(struct job *job, struct batch_body *ret)
 {
     static const struct rule rules[] = {
@@ -117,9 +116,9 @@ static void batch_report_fault(struct worker_context *w, const struct job *job, 
     log_end(log);
 }
 
-/* Called when the dead letter of the job is stored: first to queue the command that marks the whole
- * batch as failed, then with its reply (dead_letter_cmd is set). Results that are already stored
- * remain. */
+/* Called when the job has become a dead letter. The first call queues the command that marks the
+ * whole batch as failed; the second one, when dead_letter_cmd is set, has its reply. Results that
+ * are already stored remain. */
 void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -215,8 +214,8 @@ static void batch_start_unit(struct worker_context *w, struct job *job, struct b
 
 /* ---- the chunk ---- */
 
-/* The first round trip marks the chunk as started, and reads its students without a result. Returns
- * false with job->problem set if the job cannot start. */
+/* Queues the first round trip: it marks the chunk as started, and reads the students of the chunk
+ * that have no result yet. Returns false with job->problem set if the job cannot start. */
 static bool batch_start(struct worker_context *w, struct job *job)
 {
     struct arena *arena = job->task->arena;
@@ -291,8 +290,9 @@ static void batch_step_units(struct worker_context *w, struct job *job)
     }
 }
 
-/* The computations for all students have ended: sets the job that follows this one in the queue
- * (the callback, or the next chunk), or the problem that makes the job be tried again. */
+/* Called when the computations for all students have ended. Sets the job that follows this one in
+ * the queue (the callback, or the next chunk of this lane), or the problem that makes the job be
+ * tried again. */
 static void batch_finish(struct job *job)
 {
     struct batch_job *b = job->state;
@@ -325,8 +325,9 @@ static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
     return STEP_DONE;
 }
 
-/* The step function of the job kind. STEP_DONE also ends a job that has failed: job->problem is set
- * in that case. */
+/* The step function of the job kind "batch". The first call queues the start of the chunk, the
+ * second starts the computations, and each later one continues them and stores results. STEP_DONE
+ * also ends a job that has failed: job->problem is then set. */
 enum step job_batch(struct worker_context *w, struct job *job)
 {
     const struct batch_job *b = job->state;

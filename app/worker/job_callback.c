@@ -34,7 +34,8 @@ static enum step callback_fail(struct job *job, enum problem_code code, const ch
     return STEP_DONE;
 }
 
-/* The first step: reads the batch, since the entry of the queue contains only its id. */
+/* First step of the callback job: reads the batch, since the entry of the queue contains only its
+ * id. */
 static enum step callback_start(struct job *job)
 {
     struct callback_job *c = job->state = arena_zalloc(job->task->arena, sizeof(*c));
@@ -114,9 +115,9 @@ static enum step callback_call(struct worker_context *w, struct job *job, const 
     return c->called ? STEP_MORE : callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
-/* The batch was read. Starts the HTTP call, if the batch still exists and the configuration still
- * permits its callback URL. If too many callbacks are running, the job is tried again later without
- * counting as a failed attempt (no_capacity). */
+/* Called when the batch was read. Starts the HTTP call, if the batch still exists and the
+ * configuration still permits its callback URL. If too many callbacks are running, the job is tried
+ * again later without counting as a failed attempt (no_capacity). */
 static enum step callback_on_batch(struct worker_context *w, struct job *job)
 {
     struct callback_job *c = job->state;
@@ -138,7 +139,7 @@ static enum step callback_on_batch(struct worker_context *w, struct job *job)
 
 /* ---- the response ---- */
 
-/* The HTTP call is over: the job succeeds if the status is 2xx. A body longer than
+/* Called when the HTTP call is over: the job succeeds if the status is 2xx. A body longer than
  * CALLBACK_RESPONSE_MAX was cut off; libcurl reports that as a failure, but the status was received
  * and decides. */
 static enum step callback_on_response(struct job *job)
@@ -158,7 +159,8 @@ static enum step callback_on_response(struct job *job)
     return STEP_DONE;
 }
 
-/* The step function of the job kind: read the batch, start the call, process the response. */
+/* The step function of the job kind "callback": read the batch, start the HTTP call, process the
+ * response. */
 enum step job_callback(struct worker_context *w, struct job *job)
 {
     const struct callback_job *c = job->state;

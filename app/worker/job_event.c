@@ -33,7 +33,8 @@ static bool event_job_parse(struct job *job, struct str text, int64_t now_ms,
     return p->code == PROBLEM_NONE && cloudevent_json_to_event(body, now_ms, arena, ret_input, p);
 }
 
-/* The first step: reads the letter. STEP_DONE with job->problem set is a failure. */
+/* First step of the event job: queues the command that reads the letter. Returns STEP_DONE with
+ * job->problem set when it cannot. */
 static enum step event_job_read(struct job *job)
 {
     struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
@@ -80,8 +81,9 @@ static enum step event_job_start(struct worker_context *w, struct job *job)
     return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
-/* Counts the outcome of the event and removes the letter. If the student was erased or has
- * withdrawn consent, the letter goes as well, because it would retain what is refused. */
+/* Called when the computation has ended. Counts the outcome of the event and removes the letter. If
+ * the student was erased or has withdrawn consent, the letter is removed too, because it would
+ * retain what is refused. */
 static enum step event_job_finish(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;
@@ -99,7 +101,8 @@ static enum step event_job_finish(struct worker_context *w, struct job *job)
     return STEP_MORE;
 }
 
-/* The step function of the job kind. */
+/* The step function of the job kind "event": read the letter, start the computation, continue it,
+ * remove the letter. */
 enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;

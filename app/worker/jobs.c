@@ -13,8 +13,8 @@
 #include "app/store/stream.h"
 #include "app/worker/dead_letter.h"
 
-enum { PAUSES_MAX = 3 };                       /* how many times the pause between attempts grows */
-static const int64_t READ_INTERVAL_US = 25000; /* between two reads */
+enum { PAUSES_MAX = 3 }; /* the pause between attempts grows this many times */
+static const int64_t READ_INTERVAL_US = 25000; /* between two reads of the queue */
 /* between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
 static const int64_t RENEW_INTERVAL_US = 1000000; /* between two renewals of the running jobs */
@@ -50,8 +50,9 @@ static void job_release_call(struct job *job)
     job->headers = NULL;
 }
 
-/* Ends the task of the job and frees its place. The replies do not matter: if the last command
- * failed, the job stays pending in the queue and is claimed later. */
+/* Called when the last command of a job was executed: ends its task and frees its place. The
+ * replies do not matter: if the command failed, the job stays pending in the queue and is claimed
+ * later. */
 static void job_on_ended(struct task *task)
 {
     struct job *job = task->data;
@@ -87,8 +88,8 @@ static void job_call_on_dead_letter(struct job *job)
         jobs->kinds[job->kind].on_dead_letter(jobs->worker, job);
 }
 
-/* The commands of on_dead_letter were executed: calls that function with the replies, and finishes
- * the job. If they failed, the job stays pending and is claimed later. */
+/* Called when the commands of on_dead_letter were executed: calls on_dead_letter again with the
+ * replies, and finishes the job. If they failed, the job stays pending and is claimed later. */
 static void job_on_dependents_updated(struct task *task)
 {
     struct job *job = task->data;
@@ -113,9 +114,9 @@ static void job_report_dead(const struct job *job)
     log_end(log);
 }
 
-/* The dead letter was stored (or its entry was erased meanwhile). Only now is the job removed from
- * the queue: if the worker dies in between, both the job and the dead letter exist, and nothing is
- * lost. */
+/* Called when the dead letter was stored (or its entry was erased meanwhile). Only now is the job
+ * removed from the queue: if the worker dies in between, both the job and the dead letter exist,
+ * and nothing is lost. */
 static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result result)
 {
     struct job *job = task->data;
@@ -134,7 +135,8 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
         job_finish(job);
 }
 
-/* The dead letter that the job names has its new reason, or does not exist any more. */
+/* Called when the existing dead letter that the job names has got its new reason: removes the job.
+ */
 static void job_on_letter_updated(struct task *task)
 {
     struct job *job = task->data;
@@ -147,8 +149,8 @@ static void job_on_letter_updated(struct task *task)
     job_finish(job);
 }
 
-/* The dead letter that the job names was read: it gets the reason of this failure. One that an
- * erasure has removed does not come back. */
+/* Called when the existing dead letter that the job names was read: writes the reason of this
+ * failure into it. A letter that an erasure has removed is not written again. */
 static void job_on_letter_read(struct task *task)
 {
     struct job *job = task->data;
@@ -172,8 +174,9 @@ static void job_on_letter_read(struct task *task)
     task_submit(task, job_on_letter_updated);
 }
 
-/* Writes the job to the dead letters, or gives the dead letter that it names a new reason. A
- * follow-up job that the step function has set is dropped, because this job has failed;
+/* Gives the job up for this reason. Writes the job to the dead letters; but if the job names an
+ * existing dead letter (an event that is processed again), that letter gets the new reason instead.
+ * A follow-up job that the step function has set is dropped, because this job has failed;
  * on_dead_letter may set another one. */
 static void job_put_dead_letter(struct job *job, struct str reason)
 {
@@ -216,9 +219,9 @@ static void job_retry_later(struct job *job)
 }
 
 /* Decides what happens to a job after its last step: finish, retry or dead letter. queued.attempts
- * is the number of earlier failed attempts, and the script of a retry stores one more than this
- * number. Therefore -1 is set after progress (the script stores 0), and one is subtracted if the
- * attempt does not count (no_capacity). */
+ * is the number of earlier failed attempts. The script of a retry stores this number plus 1, so it
+ * is set to -1 after progress (to store 0), and reduced by 1 if this attempt does not count
+ * (no_capacity). */
 static void job_end(struct job *job)
 {
     struct str reason = str_of(job->problem.message);
@@ -256,8 +259,8 @@ static void job_run_step(struct task *task)
         task_submit(task, job_run_step);
 }
 
-/* The HTTP call of a job is over, successful or not. The step function reads the outcome of
- * the call from job->call. */
+/* Called when the HTTP call of a job is over, successful or not. The step function reads the
+ * outcome of the call from job->call. */
 static void job_on_response(struct http_call *call)
 {
     struct job *job = call->owner;
@@ -266,7 +269,8 @@ static void job_on_response(struct http_call *call)
     job_run_step(job->task);
 }
 
-/* The HTTP call runs in the loop; job_on_response calls the step function when it is over. */
+/* Starts the HTTP call of the job. The call runs in the loop; job_on_response calls the step
+ * function when it is over. */
 bool job_call(struct job *job)
 {
     job->call.headers = job->headers;
@@ -320,9 +324,9 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
 
 /* ---- reading the queue ---- */
 
-/* The queue was read: starts each job in the first free place; at most JOBS_AT_ONCE places are
- * searched. There are enough free places, since only this task starts jobs, and it has requested no
- * more jobs than places. */
+/* Called when the queue was read: starts each job in the first free place of JOBS_AT_ONCE. There
+ * are enough free places, since only this task starts jobs, and it has requested no more jobs than
+ * places. */
 static void jobs_on_read(struct task *task)
 {
     struct jobs *jobs = task->owner;
@@ -345,10 +349,9 @@ static void jobs_on_read(struct task *task)
     task_end(task);
 }
 
-/* Divides the capacity among the priorities. Of eight jobs, five are of high priority, two of
- * normal and one of low priority, so that low priority always makes progress. cursor: position in
- * this order, which grows by the number of jobs read. ret_counts: the number of jobs to read of
- * each priority. */
+/* Decides how many jobs of each priority to read. Of eight jobs, five are of high priority, two of
+ * normal and one of low priority, so that low priority always makes progress. cursor: how many jobs
+ * were read so far; the fixed order is continued from there. */
 static void jobs_share_capacity(unsigned cursor, size_t capacity,
                                 size_t ret_counts[QUEUE_PRIORITIES])
 {

@@ -25,14 +25,15 @@ struct job {
     struct {
         struct str kind, body; /* kind.p NULL: there is no follow-up job */
     } follow_up;      /* the job that replaces this one in the queue when this one is finished */
-    bool progressed;  /* true: part of the work is stored; failed attempts count from 0 */
-    bool no_capacity; /* true: not started for lack of capacity; no failed attempt */
+    bool progressed;  /* part of the work is stored: earlier failed attempts no longer count */
+    bool no_capacity; /* not started for lack of capacity: does not count as a failed attempt */
     unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
-    struct command *dead_letter_cmd; /* command of job_on_dead_letter, NULL at its first call; or
-                                        the read of the dead letter that the job names */
-    struct str dead_reason;          /* why the job is given up; for a job that names a letter */
-    struct http_call call;           /* the HTTP request of a job that sends one (job_call) */
-    struct curl_slist *headers;      /* HTTP headers of call; NULL: none */
+    struct command
+        *dead_letter_cmd; /* while the job becomes a dead letter: a command of on_dead_letter (NULL
+                             at its first call), or the read of the letter that the job names */
+    struct str dead_reason;     /* reason for giving up a job whose body names a dead letter */
+    struct http_call call;      /* the HTTP request of a job that sends one (job_call) */
+    struct curl_slist *headers; /* HTTP headers of call; NULL: none */
     bool calling; /* true: call is running; the step function is called again after its response */
 };
 
@@ -53,7 +54,7 @@ struct job_kind {
     job_step *step;
     int attempts_max; /* failed attempts after which a job becomes a dead letter */
     job_on_dead_letter *on_dead_letter; /* may be NULL */
-    bool names_letter; /* the body is the id of a dead letter, which stays if the job fails */
+    bool names_letter; /* the body is the id of a dead letter, which is updated if the job fails */
     bool names_batch;  /* the body names a batch and no student: a dead letter keeps it */
 };
 

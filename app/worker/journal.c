@@ -24,12 +24,12 @@ struct journal_batch {
     struct journal_record records[JOURNAL_ENTRIES_MAX];
     struct journal_effects effects[JOURNAL_ENTRIES_MAX];
     const char *reasons[JOURNAL_ENTRIES_MAX]; /* why the entry cannot be read; NULL: it can */
-    /* numbers of entries, of events to publish and of unreadable entries */
+    /* how many entries there are; events to publish; entries that became dead letters */
     size_t count, message_count, unreadable_count;
     /* index of the entry to check next: the earlier ones need no dead letter or have one */
     size_t next;
     struct command *read_cmd, *process_cmd;
-    int64_t lag_ms; /* lag of the oldest entry */
+    int64_t lag_ms; /* longest time, in ms, from writing an entry to reading it here */
 };
 
 int64_t journal_consume_lag_ms(struct journal *journal)
@@ -104,9 +104,9 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
 
 static void journal_process(struct task *task);
 
-/* Gives each entry that the script has left in the journal a reason to become a dead letter.
- * Returns whether there is one; journal_process then continues with it, and the script that follows
- * only removes it. */
+/* Marks the entries that the script could not use (unusable[i]) to become dead letters, by setting
+ * their reasons. Returns whether there is one; journal_process then writes them to the dead
+ * letters, and the script that follows only removes them. */
 static bool journal_set_unusable(struct journal_batch *batch, const bool *unusable)
 {
     bool found = false;
@@ -124,7 +124,9 @@ static bool journal_set_unusable(struct journal_batch *batch, const bool *unusab
     return found;
 }
 
-/* The reply of the script that has removed the entries and written their effects. */
+/* Called with the reply of the script that has removed the entries and written their effects. Ends
+ * the task, unless the script has found entries that it could not use: they become dead letters
+ * first. */
 static void journal_on_processed(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -156,8 +158,8 @@ static void journal_on_processed(struct task *task)
     journal_end(task);
 }
 
-/* The dead letter of entry batch->next is stored, or its entry was erased meanwhile: continues with
- * the next entry. DEAD_LETTER_FAILED: the shard is processed again later. */
+/* Called when the dead letter of entry batch->next is stored, or its entry was erased meanwhile:
+ * continues with the next entry. DEAD_LETTER_FAILED: the shard is processed again later. */
 static void journal_on_dead_letter(struct task *task, enum dead_letter_result result)
 {
     struct journal_batch *batch = task->data;
@@ -206,9 +208,9 @@ static void journal_process(struct task *task)
     task_submit(task, journal_on_processed);
 }
 
-/* The key of a shard's journal has another type in Redis, or its reply cannot be read. Logs it when
- * it is new. journal_wait.c then leaves the shard out, and the shard is read again with each sweep.
- */
+/* Handles a journal whose key has another type in Redis, or whose reply cannot be parsed: logs it
+ * when it is new, and ends the task. journal_wait.c then leaves the shard out, and the shard is
+ * read again with each sweep. */
 static void journal_set_shard_unusable(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -226,7 +228,7 @@ static void journal_set_shard_unusable(struct task *task)
     journal_end(task);
 }
 
-/* The entries of a shard were read: computes their effects. journal_last_id (from where
+/* Called when the entries of a shard were read: computes their effects. journal_last_id (from where
  * journal_wait.c waits for new entries) advances even if processing fails later, because
  * journal_pending is set again in that case. */
 static void journal_on_read(struct task *task)

@@ -25,7 +25,7 @@ bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
     return true;
 }
 
-/* Also releases what a failed journal_wait_open has left. */
+/* Closes the wait, also after a journal_wait_open that has failed. */
 void journal_wait_close(struct journal_wait *wait)
 {
     if (wait->store)

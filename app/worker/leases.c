@@ -28,9 +28,9 @@ void leases_init(struct leases *leases, struct worker_context *w, struct shards 
     periodic_init(&leases->schedule, w, 0);
 }
 
-/* The key of a shard's lease. It is in the same cluster slot as the shard's journal and outbox, so
- * the scripts that process these compare the holder in the same step. A worker that was stopped for
- * longer than its lease therefore changes nothing. */
+/* Returns the key of a shard's lease. It is in the same cluster slot as the shard's journal and
+ * outbox, so the scripts that process these compare the holder in the same step. A worker that was
+ * stopped for longer than its lease therefore changes nothing. */
 static struct str leases_key(struct pipeline *pipeline, unsigned shard)
 {
     return key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
@@ -52,19 +52,19 @@ static void leases_log(struct leases *leases)
     log_end(log);
 }
 
-/* True if this worker has the lease of the shard. Why it has not is of no use: the next interval
- * tries again. */
+/* Returns true if the command has acquired or renewed the lease. The reason of a failure is not
+ * needed: the next interval tries again. */
 static bool leases_parse_acquire(const struct command *command)
 {
     struct problem unused_problem = {.code = PROBLEM_NONE};
-    int64_t unused_until_ms; /* scripts compare the holder, because they are in the same slot */
+    int64_t unused_until_ms; /* not needed: scripts compare the holder instead of the time */
 
     return lease_parse_acquire(command, &unused_until_ms, &unused_problem);
 }
 
-/* The replies to the pipeline of one interval. The end of a lease is computed from the time at
- * which its command was sent, the earliest time at which Redis can have started the lease; the time
- * of the reply would be too late. */
+/* Called with the replies to the pipeline of one interval. The end of a lease is computed from the
+ * time at which its command was sent, the earliest time at which Redis can have started the lease;
+ * the time of the reply would be too late. */
 static void leases_on_replies(struct task *task)
 {
     struct leases *leases = task->owner;

@@ -140,8 +140,8 @@ static void worker_close_subsystems(struct worker *w)
 
 /* ---- draining ---- */
 
-/* The process has received a signal: HUP reads the secrets again; every other one starts draining.
- * A second signal during draining has no effect. */
+/* Called for each signal of the process: HUP reads the secrets again; every other signal starts
+ * draining. A second signal during draining has no effect. */
 static void worker_on_signal(void *owner, int number)
 {
     struct worker_context *context = owner;
@@ -158,8 +158,8 @@ static void worker_on_signal(void *owner, int number)
     log_end(engine->log);
 }
 
-/* Last callback of the process: setting the end of draining to now ends the loop. Failed commands
- * do no harm, since leases expire by themselves. */
+/* Called after the last commands of the process: setting the end of draining to now ends the loop.
+ * Failed commands do no harm, since leases expire by themselves. */
 static void worker_on_deregistered(struct task *task)
 {
     struct worker_context *context = task->worker;

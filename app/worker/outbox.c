@@ -33,7 +33,8 @@ static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
     s->task = NULL;
 }
 
-/* The next attempt of the shard starts no earlier than us microseconds from now. */
+/* Delays the next attempt of the shard by us microseconds or more, counted from this loop
+ * iteration. */
 static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t us)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -80,8 +81,8 @@ static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
     log_end(log);
 }
 
-/* Called when the dead letter was written or not; ends the attempt. If an erasure has removed the
- * entry, nothing is left to do. */
+/* Called when writing the dead letter has succeeded or failed; ends the attempt. If an erasure has
+ * removed the entry, nothing is left to do. */
 static void outbox_on_dead_letter(struct task *task, enum dead_letter_result result)
 {
     struct outbox *outbox = task->owner;
@@ -129,7 +130,8 @@ static bool outbox_may_send(void *owner, unsigned shard)
            metrics_erasures(outbox->worker->engine->metrics) == outbox->v[shard].erasures_seen;
 }
 
-/* The sidecar is available again: ends the pauses of all shards that have waited for it. */
+/* Called when the sidecar is available again: ends the pauses of all shards that have waited for
+ * it. */
 static void outbox_resume_all(struct outbox *outbox)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
@@ -222,8 +224,8 @@ static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
     return true;
 }
 
-/* The oldest entry of the shard was read: publishes it. has_entry stays true if reading fails,
- * since the outbox may have entries then. */
+/* Called when the oldest entry of the shard was read: publishes it. has_entry stays true if reading
+ * fails, since the outbox may have entries then. */
 static void outbox_on_read(struct task *task)
 {
     struct outbox *outbox = task->owner;
@@ -249,9 +251,9 @@ static void outbox_on_read(struct task *task)
     outbox_end_attempt(outbox, shard);
 }
 
-/* Starts an attempt: one round trip removes the entry that is done and reads the entry after it. If
- * that fails, remove_id still prevents that this worker publishes the entry that is done again; a
- * worker that acquires the lease now would publish it again. */
+/* Starts an attempt: one round trip removes the published entry (remove_id) and reads the entry
+ * after it. If the removal fails, remove_id stays set, so that this worker does not publish that
+ * entry again; a worker that acquires the lease meanwhile would. */
 static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -274,8 +276,9 @@ static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 }
 
 /* Starts an attempt for the shard if none is running, this worker holds its lease, and an entry is
- * to be removed or published. A draining worker only removes entries that are done. The pause after
- * a failure ends early for the probes of a circuit that is open. */
+ * to be removed or published. A draining worker only removes published entries. While the circuit
+ * is open, sidecar_can_publish alone decides about the time of the next attempt, so a pause for the
+ * sidecar does not count. */
 static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -293,8 +296,8 @@ static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
         outbox_begin_attempt(outbox, shard);
 }
 
-/* Returns true if the shard is this worker's and has an event whose last attempt failed. Shards
- * that are only marked to be looked at do not count: the sweep marks all of them again and again.
+/* Returns true if this worker holds the shard's lease and the last attempt with its oldest event
+ * failed. The flag outbox_pending does not count: the sweep sets it for all shards again and again.
  */
 static bool outbox_has_failed(const struct outbox *outbox, unsigned shard)
 {

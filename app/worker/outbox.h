@@ -17,9 +17,9 @@
 struct outbox_shard {
     /* task of the running attempt, with the texts of entry; NULL: none is running */
     struct task *task;
-    struct outbox_entry entry; /* oldest event of the outbox, read by the running attempt */
-    struct command *read_cmd;
-    struct command *remove_cmd;     /* NULL: there is nothing to remove */
+    struct outbox_entry entry;      /* oldest event of the outbox, read by the running attempt */
+    struct command *read_cmd;       /* reads the oldest entry that is not removed */
+    struct command *remove_cmd;     /* removes remove_id; NULL: there is nothing to remove */
     uint64_t erasures_seen;         /* number of erasures of the pool when the attempt started */
     char tried_id[STREAM_ID_SIZE];  /* id of the entry of the last attempt */
     char remove_id[STREAM_ID_SIZE]; /* id of the entry to remove from Redis; empty: none */

@@ -20,12 +20,13 @@ static const int64_t FIRST_RUN_US = 2000000;   /* after the start of the process
 static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
 /* between the end of a pass and the next one */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
-/* the age limit of learning events, which dead letters may contain */
+/* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
-static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* without a sidecar only */
+static const int64_t OUTBOX_AGE_MS =
+    INT64_C(86400) * 1000; /* used only without a sidecar: events that no worker publishes */
 
-/* Ends a step after its deletions. Their replies are ignored: the next pass repeats those that
- * failed. */
+/* Called when the deletions of a step were executed. Their replies are ignored: the next pass
+ * repeats those that failed. */
 static void retention_on_trimmed(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -76,10 +77,10 @@ static void retention_queue_page(struct pipeline *pipeline, struct str key, stru
     }
 }
 
-/* The replies to the commands of retention_queue_page. Each command has processed one page of one
- * key and returns the cursor of the next page ("0": the key is finished). For each key that is not
- * finished, the next command is queued, all in one round trip. The list of commands is copied
- * first, because pipeline_clear removes it from the pipeline. */
+/* Called with the replies to the commands of retention_queue_page. Each command has processed one
+ * page of one key and returns the cursor of the next page ("0": the key is finished). For each key
+ * that is not finished, the next command is queued, all in one round trip. The list of commands is
+ * copied first, because pipeline_clear removes it from the pipeline. */
 static void retention_on_page_trimmed(struct task *task)
 {
     struct pipeline completed = task->pipeline;
@@ -105,9 +106,9 @@ static void retention_on_page_trimmed(struct task *task)
 static const char *const scans[] = {"stream", "hash"};
 enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 
-/* The reply of SCAN: queues the deletions in the keys that were found, and moves to the next
- * portion, the next scan or the end of the pass. SCAN returns the cursor "0" at the end of a scan,
- * which is also the cursor that starts the next scan. */
+/* Called with the reply of SCAN: queues the deletions in the keys that were found, and moves to the
+ * next portion, the next scan or the end of the pass. SCAN returns the cursor "0" at the end of a
+ * scan, which is also the cursor that starts the next scan. */
 static void retention_on_scanned(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -148,7 +149,8 @@ static void retention_scan(struct retention *retention, struct task *task)
     task_submit(task, retention_on_scanned);
 }
 
-/* A page of dead letters was trimmed: a full one is followed by another. */
+/* Called when a page of dead letters was trimmed. After a full page there may be more: trims the
+ * next page. */
 static void retention_on_letters_trimmed(struct task *task)
 {
     int64_t removed = 0;

@@ -17,6 +17,7 @@ struct retention {
     uint64_t scanned;         /* number of keys that this pass has found */
 };
 
+/* Prepares the passes; retention_tick, called in every loop iteration, runs their steps. */
 void retention_init(struct retention *retention, struct worker_context *w,
                     const struct shards *shards);
 void retention_tick(struct retention *retention);

@@ -103,9 +103,9 @@ static void seals_end(struct task *task)
     periodic_end(&seals->schedule, task);
 }
 
-/* The latest seal of a shard was read: it is the end of the chain. Without any seal, the chain
- * starts with seal number 0. The next run starts at once, since the shard may have unsealed
- * records. */
+/* Called when the latest seal of a shard was read: it is the end of the chain. Without any seal,
+ * the chain starts with seal number 0. The next run starts at once, since the shard may have
+ * unsealed records. */
 static void seals_on_latest(struct seals *seals, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
@@ -126,8 +126,8 @@ static void seals_on_latest(struct seals *seals, unsigned shard)
     periodic_schedule(&seals->schedule, 0);
 }
 
-/* The new records of a shard were read: queues the command that adds a seal over them. s->cmd stays
- * NULL if there are no records, the lease is over, or the seal cannot be computed. */
+/* Called when the new records of a shard were read: queues the command that adds a seal over them.
+ * s->cmd stays NULL if there are no records, the lease is over, or the seal cannot be computed. */
 static void seals_on_records(struct seals *seals, struct task *task, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
@@ -180,9 +180,9 @@ static void seals_on_shard_added(struct seals *seals, struct task *task, unsigne
     }
 }
 
-/* The replies to adding seals. Without a reply, a seal may or may not be stored: the end of its
- * chain is read again. A head that cannot be stored in the third round trip is not tried again,
- * since the head of the next seal replaces it. */
+/* Called with the replies to adding seals. Without a reply, a seal may or may not be stored: the
+ * end of its chain is read again. A head that cannot be stored in the third round trip is not tried
+ * again, since the head of the next seal replaces it. */
 static void seals_on_added(struct task *task)
 {
     struct seals *seals = task->owner;

@@ -29,10 +29,12 @@ struct seals {
     /* generation (number of the reload) of the secrets whose keys are in use */
     unsigned key_generation;
     struct seal_shard v[SHARDS];
-    /* monotonic; next anchors; next log line about a bad chain */
+    /* monotonic: when the next anchors are due; when a bad chain may be logged again */
     int64_t next_anchor_us, next_error_log_us;
 };
 
+/* Prepares the sealing; seals_tick, called in every loop iteration, seals shards when they are due.
+ */
 void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards);
 void seals_tick(struct seals *seals);
 

@@ -24,7 +24,8 @@ bool shards_lease_held_now(const struct shards *shards, unsigned shard)
     return clock_monotonic_us() < shards->v[shard].lease_end_us;
 }
 
-/* A lease whose time is over still counts in held_count; it is pending again like a new one. */
+/* A lease whose time is over but was not reported lost still counts in held_count; its shard
+ * becomes pending again, like one with a new lease. */
 void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
 {
     struct shard *s = &shards->v[shard];
@@ -38,7 +39,7 @@ void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
     s->lease_end_us = end_us;
 }
 
-/* May be called for a lease that is not held: held_count changes only once. */
+/* May be called for a lease that is not held; held_count then does not change. */
 void shards_lease_lost(struct shards *shards, unsigned shard)
 {
     if (shards->v[shard].lease_end_us != 0)

@@ -13,7 +13,7 @@
 struct shard {
     /* monotonic; end of the lease, a little earlier than in Redis; 0: not held */
     int64_t lease_end_us;
-    int64_t lease_begin_us; /* monotonic; when this worker obtained the lease it holds, or held */
+    int64_t lease_begin_us;               /* monotonic; when this worker obtained the lease */
     char journal_last_id[STREAM_ID_SIZE]; /* id of the last journal entry that was read */
     bool journal_pending;                 /* true: the journal may have entries */
     bool journal_busy;                    /* true: a task processes the journal */
@@ -35,11 +35,12 @@ void shards_init(struct shards *shards, const struct worker_context *worker);
 bool shards_lease_held(const struct shards *shards, unsigned shard);
 /* Returns true if this worker holds the lease at this moment, for which it reads the clock. */
 bool shards_lease_held_now(const struct shards *shards, unsigned shard);
-/* This worker has obtained or renewed the lease until end_us (monotonic). If it did not hold the
- * lease before, journal and outbox become pending, because the holder before it may have left
- * work. */
+/* Records that this worker has obtained or renewed the lease until end_us (monotonic). If it did
+ * not hold the lease before, journal and outbox become pending, because the holder before it may
+ * have left work. */
 void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us);
-/* This worker has given back the lease, or a script has reported that another worker holds it. */
+/* Records that this worker no longer holds the lease: it has given the lease back, or a script has
+ * reported another holder. */
 void shards_lease_lost(struct shards *shards, unsigned shard);
 
 #endif

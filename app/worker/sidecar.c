@@ -63,9 +63,10 @@ static const struct verdict *sidecar_verdict(const struct http_call *call)
     return v;
 }
 
-/* Writes one log line when the trouble begins, becomes another one, or ends. While the sidecar or
- * the broker is away, timeouts and errors alternate: they count as the same trouble, which is
- * reported only when it has opened the circuit. A wrong configuration is reported at once. */
+/* Writes one log line when the trouble (what is wrong with the sidecar) begins, becomes another
+ * one, or ends. While the sidecar or the broker is away, timeouts and errors alternate: they count
+ * as the same trouble, which is reported only when it has opened the circuit. A wrong configuration
+ * is reported at once. */
 static void sidecar_report_trouble(struct sidecar *sidecar)
 {
     struct log *log = sidecar->worker->engine->log;
@@ -118,8 +119,8 @@ static void sidecar_record_verdict(struct sidecar *sidecar, const struct verdict
     sidecar->trouble = verdict->cure ? verdict : NULL;
 }
 
-/* An attempt was cancelled. A cancelled probe has tested nothing: the circuit opens again, until
- * another probe. */
+/* Records an attempt that was cancelled before anything was sent. If it was the probe of a
+ * half-open circuit, the probe has tested nothing: the circuit opens again, until another probe. */
 static void sidecar_record_cancelled(struct sidecar *sidecar)
 {
     sidecar->last_contact_us = sidecar->worker->now_us;
@@ -164,10 +165,9 @@ enum dapr_state sidecar_state(const struct sidecar *sidecar)
 
 /* ---- health ---- */
 
-/* The health check is over. That it was passed does not prove that publishing works: broker, token
- * and component are not tested. So it ends a trouble only if no event waits, since publishing
- * cannot show it then. (An erasure may have removed the event, or another worker has its shard
- * now.) */
+/* Called when the health check is over. A passed check does not prove that publishing works:
+ * broker, token and component are not tested. So it ends a trouble only if no event waits to be
+ * published, since no attempt would then show that the trouble has ended. */
 static void sidecar_on_health(struct http_call *call)
 {
     struct sidecar *sidecar = call->owner;
@@ -206,8 +206,8 @@ static void sidecar_check_health(struct sidecar *sidecar)
 
 /* ---- publishing ---- */
 
-/* The HTTP call of an event is over. The publisher is made free before on_result is called, since
- * that function may start the next event. */
+/* Called when the HTTP call of an event is over. The publisher is made free before on_result is
+ * called, since that function may start the next event. */
 static void sidecar_on_response(struct http_call *call)
 {
     struct publisher *p = call->owner;
@@ -266,7 +266,7 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
     const struct engine *engine = sidecar->worker->engine;
     struct publisher *p = sidecar->publishers;
 
-    while (p->busy) /* at least one is free, see sidecar_can_publish */
+    while (p->busy) /* at least one is free, because sidecar_can_publish was true */
         p++;
     p->sidecar = sidecar;
     p->publication = *publication;
@@ -325,7 +325,8 @@ static char *sidecar_base_url(const struct config *config)
     return base;
 }
 
-/* The URLs are built once: unlike the API token, they cannot change while the process runs. */
+/* Builds the URLs of the sidecar, once: unlike the API token, they cannot change while the process
+ * runs. */
 bool sidecar_open(struct sidecar *sidecar)
 {
     const struct config *config = &sidecar->worker->engine->config;
@@ -357,7 +358,7 @@ void sidecar_close(struct sidecar *sidecar)
     free(sidecar->health_url);
 }
 
-/* A draining worker sends no health checks. */
+/* Sends a health check if one is due; not while the worker is draining. */
 void sidecar_tick(struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))

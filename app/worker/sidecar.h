@@ -60,8 +60,8 @@ struct sidecar {
     size_t publishing; /* number of busy publishers */
     struct breaker breaker;
     enum breaker_state reported_state; /* state of the breaker in the latest metrics */
-    /* What the latest response says against the sidecar, and what the latest line of the log said;
-     * NULL: nothing. */
+    /* trouble: what the latest response says is wrong with the sidecar; reported_trouble: what the
+     * latest log line said. NULL: nothing is wrong. */
     const struct verdict *trouble, *reported_trouble;
     bool events_wait;        /* set by outbox.c: it has events whose last attempt failed */
     char *url, *health_url;  /* owned; for events, for health checks; NULL: no Dapr */
@@ -72,7 +72,7 @@ struct sidecar {
 
 /* Builds the URLs. Returns false when out of memory. sidecar_close must be called in any case. */
 bool sidecar_open(struct sidecar *sidecar);
-void sidecar_close(struct sidecar *sidecar);
+void sidecar_close(struct sidecar *sidecar); /* frees the URLs and calls; after http_free */
 void sidecar_tick(struct sidecar *sidecar);
 enum dapr_state sidecar_state(const struct sidecar *sidecar);
 /* Returns true if one more event may be published now. about_to: the number of events that are

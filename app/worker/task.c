@@ -87,8 +87,8 @@ void task_end(struct task *task)
     tasks->spare_count++;
 }
 
-/* Returns true for every status but COMPLETE. (The status TIMED_OUT does not occur, because tasks
- * have no timeout of their own.) */
+/* Any status but COMPLETE is a failure. (TIMED_OUT does not occur, because tasks have no timeout of
+ * their own.) */
 bool task_failed(const struct task *task)
 {
     return task->pipeline.status != PIPELINE_COMPLETE;

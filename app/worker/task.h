@@ -37,7 +37,7 @@ struct tasks {
 struct task *task_begin(struct worker_context *w, unsigned shard, void *owner);
 /* Submits the queued commands to Redis; on_replies is called in a later loop iteration. */
 void task_submit(struct task *task, task_on_replies *on_replies);
-void task_end(struct task *task);          /* accepts NULL */
+void task_end(struct task *task);          /* ends and frees the task; accepts NULL */
 bool task_failed(const struct task *task); /* true: at least one reply is missing */
 void tasks_release(struct tasks *tasks);   /* frees all tasks, the running ones too */
 

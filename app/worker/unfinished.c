@@ -6,26 +6,28 @@
 #include "app/store/batch.h"
 #include "app/store/lease.h"
 
-static const int64_t INTERVAL_US = 1000000; /* between two looks at the list */
-/* Younger entries are left alone: who added them is probably still working on them. */
+static const int64_t INTERVAL_US = 1000000; /* between two runs */
+/* Younger entries are left alone: the process that added them is probably still working on them. */
 static const int64_t MIN_AGE_MS = 5000;
 
 /* ---- the kinds ---- */
 
-/* Makes the links of a cohort those of its record again, and removes erased students from it. */
+/* A step of finishing a cohort: makes the links of the cohort (its students and teachers) those of
+ * its record again, and removes erased students from it. A cohort that does not exist any more
+ * counts as finished. */
 static enum step unfinished_roster(struct unfinished *unfinished, struct task *task,
                                    struct problem *p)
 {
     enum step step = roster_change_step(&unfinished->roster, &task->pipeline, p);
 
-    if (p->code == PROBLEM_NOT_FOUND) /* its deletion is complete now */
+    if (p->code == PROBLEM_NOT_FOUND) /* the cohort was deleted, and its deletion is complete now */
         p->code = PROBLEM_NONE;
     return step;
 }
 
-/* Reads the batch; queues its first jobs if it has not started, and removes the entry; checks that.
- * If its jobs wait in the queue, they are there twice then, which does no harm: a result is written
- * once. */
+/* A step of finishing a batch. First reads the batch. Then queues its first jobs if it has not
+ * started, and removes the entry from the list. Last, checks the replies. If the jobs were in the
+ * queue already, they are there twice, which does no harm: a result is written once. */
 static enum step unfinished_batch(struct unfinished *unfinished, struct task *task,
                                   struct problem *p)
 {
@@ -62,12 +64,14 @@ static void unfinished_end(struct task *task, int64_t delay_us)
     periodic_end(&unfinished->schedule, task);
 }
 
+/* Called when the entry was removed from the list, or moved to its end: ends the run. */
 static void unfinished_on_moved(struct task *task)
 {
     unfinished_end(task, INTERVAL_US);
 }
 
-/* Logs the outcome. After a failure the entry moves to the end of the list. */
+/* Logs whether the entry was finished. An entry that was not finished moves to the end of the list.
+ */
 static void unfinished_end_entry(struct task *task, const struct problem *p)
 {
     const struct unfinished *unfinished = task->owner;
@@ -99,7 +103,8 @@ static void unfinished_run_step(struct task *task)
         unfinished_end_entry(task, &p);
 }
 
-/* The entry was read. One of another program is removed from the list. */
+/* Called when the oldest entry was read: starts to finish it. An entry that the engine cannot have
+ * written is removed from the list. */
 static void unfinished_on_read(struct task *task)
 {
     struct unfinished *unfinished = task->owner;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finishes what was begun in several steps and was cut short: changes of rosters, new batches
- * (store/unfinished.h). Only the worker with the lease of shard 0 does this. */
+/* Finishes changes of rosters and new batches that were begun in several round trips and cut short,
+ * for example because the process died (store/unfinished.h). Only the worker with the lease of
+ * shard 0 does this. */
 #ifndef WORKER_UNFINISHED_H
 #define WORKER_UNFINISHED_H
 
@@ -14,13 +15,15 @@ struct unfinished {
     struct worker_context *worker;
     const struct shards *shards;
     struct periodic schedule;
-    struct command *oldest_cmd; /* reads the entry */
-    enum unfinished_kind kind;
-    struct str id;               /* of the cohort or batch; in the arena of the task */
-    struct roster_change roster; /* for UNFINISHED_COHORT */
-    struct command *batch_cmd;   /* for UNFINISHED_BATCH: reads the batch; NULL: not sent yet */
+    struct command *oldest_cmd;  /* reads the oldest entry of the list */
+    enum unfinished_kind kind;   /* what the entry names: a cohort or a batch */
+    struct str id;               /* id of that cohort or batch; in the arena of the task */
+    struct roster_change roster; /* UNFINISHED_COHORT: the change of its roster */
+    struct command *batch_cmd;   /* UNFINISHED_BATCH: reads the batch; NULL: not sent yet */
 };
 
+/* Prepares the runs; unfinished_tick, called in every loop iteration, starts a run when one is due.
+ */
 void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
                      const struct shards *shards);
 void unfinished_tick(struct unfinished *unfinished);

@@ -5,8 +5,9 @@
 -- KEYS[2]  counted reads
 -- KEYS[3]  audit log
 -- ARGV[1]  holder of the lease
--- ARGV[2...]  per read: field, value, pseudonym, the 8 texts of the record (the last is the count;
---          '0': a refusal that was recorded at once, which is only deleted)
+-- ARGV[2...]  per read: its field in KEYS[2], the field's value as the caller has read it, pseudonym,
+--          the 8 texts of the record (the last is the count; '0': a refusal that was recorded at
+--          once, so its count is only deleted)
 -- Returns  how many records were added; -1 the lease is not the holder's
 -- include lib/audit_record.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Creates a batch.
+-- Creates a batch with its students and what is stated about each of them (the item).
 -- KEYS[1]  state
 -- KEYS[2]  students
 -- KEYS[3]  items
--- KEYS[4]  results (not used: it has no result yet)
+-- KEYS[4]  results (not used: a new batch has none)
 -- ARGV[1]  expiry (epoch seconds)
--- ARGV[2]  arguments per student: 1 its id; 2 its id and what is stated about it
+-- ARGV[2]  number of arguments per student: 1: the id; 2: the id and the item
 -- ARGV[3...14]  names and values of six fields
 -- ARGV[15...]  the students
 -- Returns  1 created; 0 a batch with that id exists

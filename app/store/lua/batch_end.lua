@@ -3,9 +3,9 @@
 -- KEYS[1]  state
 -- ARGV[1]  now (epoch ms)
 -- ARGV[2]  status: cancelled or failed
--- ARGV[3]  the chunk that will send the callback; absent: nobody
--- Returns  1 this ended it; 2 it had ended and that chunk is to send the callback; 0 it had ended;
---          -1 there is no such batch
+-- ARGV[3]  the chunk that will send the callback; absent: no chunk is chosen
+-- Returns  1 the batch is ended by this; 2 it had ended before, and the chunk ARGV[3] is the one that
+--          sends the callback; 0 it had ended before; -1 there is no such batch
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return -1 end
 if status ~= 'pending' and status ~= 'processing' then

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Removes a student from a batch. If the batch has all its results by that, the next job of one of
--- its chunks ends it.
+-- Removes a student from a batch. If all remaining students have results then, the next job of one of
+-- the batch's chunks ends the batch.
 -- KEYS[1]  state
 -- KEYS[2]  students
 -- KEYS[3]  items

@@ -5,7 +5,7 @@
 -- KEYS[3]  results
 -- ARGV[1]  offset
 -- ARGV[2]  limit
--- Returns  the number of all results, then student and result of each on the page; nil: there is
+-- Returns  the number of all results, then student and result of each one on the page; nil: there is
 --          no such batch
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 local offset, limit = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -3,7 +3,7 @@
 -- KEYS[1]  stream of the ids
 -- KEYS[2]  texts
 -- KEYS[3]  index
--- ARGV[1]  source, for who looks at the stream
+-- ARGV[1]  source of the letter, only for operators who look at the stream
 -- ARGV[2]  text
 -- ARGV[3]  how many letters may exist
 -- ARGV[4...]  names in the letter

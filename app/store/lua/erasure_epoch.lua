@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Changes the number by which all processes notice that a student has been erased. DEL comes first
+-- Changes the epoch, a number by which all processes notice that a student has been erased. DEL comes first
 -- because a script that has freed memory may then write even if Redis is full (hazards R2).
 -- KEYS[1]  the epoch
 -- Returns  the new number

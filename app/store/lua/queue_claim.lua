@@ -7,7 +7,7 @@
 -- ARGV[1]  consumer group
 -- ARGV[2]  worker
 -- ARGV[3]  how many jobs at most
--- ARGV[4]  how long a job must not have been renewed (ms)
+-- ARGV[4]  a job is claimed when it was not renewed for this long (ms)
 -- Returns  a list of {priority from 0, id, fields, deliveries}
 local jobs, room = {}, tonumber(ARGV[3])
 for level = 1, 3 do

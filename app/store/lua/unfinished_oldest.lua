@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Finds what should have been finished by now.
+-- Finds the oldest entry that should have been finished by now.
 -- KEYS[1]  the list: entries by the time they were added (epoch ms)
 -- ARGV[1]  how old an entry must be (ms)
 -- Returns  the oldest such entry; nil: there is none
