@@ -146,8 +146,8 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
     return true;
 }
 
-/* The prediction is a mixture: for each fit a prediction with a centre and a variance of its own,
- * weighted by the posterior probability of that fit. One loop adds the centres, the other the
+/* Computes a mixture of predictions: for each fit a prediction with a centre and a variance of its
+ * own, weighted by the posterior probability of that fit. One loop adds the centres, the other the
  * variances. */
 void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error)
 {

@@ -36,7 +36,7 @@ enum backtest_sum {
     SUM_ABSOLUTE_LAST,  /* sum of |score on the day of the prediction - true score| */
     SUM_COVERED,        /* predictions whose interval contains the true score */
     SUM_WIDTH,          /* sum of the widths of the intervals */
-    SUM_BRIER,          /* see FIGURE_BRIER */
+    SUM_BRIER,          /* sum of the squares whose mean is FIGURE_BRIER */
     SUM_ROSE,           /* predictions after which the score rose */
     SUM_FELL,           /* predictions after which the score fell */
     SUM_IMPROVING,      /* predictions with the trend "improving" */

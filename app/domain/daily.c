@@ -34,7 +34,8 @@ size_t daily_scores(const struct daily *days, size_t n, double *ret)
     return n;
 }
 
-/* Days without evidence of the component are skipped: their 0 means "unknown" and is no score. */
+/* Collects the values of the component. Days without evidence of it are skipped: their 0 means
+ * "unknown" and is no score. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret)
 {
     size_t count = 0;
@@ -90,9 +91,9 @@ static struct daily mean_of_days(const struct daily *days, size_t n, int32_t sta
     return sum;
 }
 
-/* The days are in order of time, so the days of a period follow each other: days[first] to
- * days[next - 1] are one period. ret may be `days`, because no more results are written than days
- * read. */
+/* Summarizes each period. The days are in order of time, so the days of a period follow each other:
+ * days[first] to days[next - 1] are one period. ret may be `days`, because no more results are
+ * written than days read. */
 size_t daily_aggregate(const struct daily *days, size_t n, enum aggregation aggregation,
                        struct daily *ret)
 {

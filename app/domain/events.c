@@ -49,8 +49,8 @@ struct learning_event event_of_activity(int64_t at_ms)
     return (struct learning_event){.at_ms = at_ms};
 }
 
-/* An exercise is an observation of completion and one of quality, both weighted by difficulty. Its
- * quality is the correctness, reduced for each hint and each retry. */
+/* Makes two observations of an exercise: one of completion and one of quality, both weighted by
+ * difficulty. Its quality is the correctness, reduced for each hint and each retry. */
 struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -63,8 +63,8 @@ struct learning_event event_of_exercise(const struct exercise_completed *data, i
     return e;
 }
 
-/* A quiz is one observation: its score. The weight grows with the number of questions, up to 2, and
- * is multiplied by that of the difficulty if the quiz has one. */
+/* Makes one observation of a quiz: its score. The weight grows with the number of questions, up to
+ * 2, and is multiplied by that of the difficulty if the quiz has one. */
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -77,7 +77,7 @@ struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t a
     return e;
 }
 
-/* A lesson is one observation of completion, with half the weight of a medium exercise. */
+/* Makes one observation of a lesson, of completion, with half the weight of a medium exercise. */
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -85,8 +85,8 @@ struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t 
     return e;
 }
 
-/* The observed quality is the mean of the three scores and the peer review, if there is one; each
- * of them counts the same. */
+/* Makes one observation, whose value is the mean of the three scores and the peer review, if there
+ * is one; each of them counts the same. */
 struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);

@@ -144,8 +144,8 @@ static void explain_share(struct explained_component *c, const struct evidence *
 
 /* ---- the score now, later, and after one more event ---- */
 
-/* The sum of the contributions is the score. When the stated weights sum to more than 1 and the
- * score was limited to 1, the contributions are scaled to it. */
+/* Computes the contributions, whose sum is the score. When the stated weights sum to more than 1
+ * and the score was limited to 1, the contributions are scaled to it. */
 static void explain_score(struct explanation *e)
 {
     struct mastery_result result;

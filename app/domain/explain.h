@@ -28,8 +28,8 @@ extern const char explain_statement_name[];
 
 /* An observation of a component: one of an event, or the value that the last statement set. */
 struct explained_observation {
-    char event_id[EXPLAIN_EVENT_ID_SIZE]; /* empty: the statement */
-    enum event_type type;                 /* EVENT_TYPES: the statement */
+    char event_id[EXPLAIN_EVENT_ID_SIZE]; /* id of the event; empty: the statement */
+    enum event_type type;                 /* type of the event; EVENT_TYPES: the statement */
     int64_t at_ms;
     double value;  /* value of the observation, in [0,1] */
     double weight; /* weight, decayed to the time of the explanation, or of newer evidence */
@@ -51,7 +51,7 @@ struct explained_component {
 struct explained_what_if {
     enum event_type type;
     const char *assumption; /* the event in words */
-    double score;           /* rounded */
+    double score;           /* the score after the event, rounded */
     double change;          /* score minus the present score, rounded */
 };
 

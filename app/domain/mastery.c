@@ -89,8 +89,8 @@ void mastery_state_advance(struct mastery_state *s, int32_t day)
     s->samples = s->exercises = s->quizzes = 0;
 }
 
-/* A state whose day has not come becomes a state of today: the activity bits of the days after
- * today are dropped. */
+/* Makes a state whose day has not come a state of today: the activity bits of the days after today
+ * are dropped. */
 void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms)
 {
     const int64_t latest_ms = now_ms + STATE_AHEAD_MAX_MS;
@@ -163,7 +163,7 @@ void mastery_components_of_state(const struct mastery_state *s, double ret[COMPO
         ret[i] = mastery_round(s, ret[i]);
 }
 
-/* The weights are computed in tenths, which are whole numbers and exact in doubles: 3 / (3 + 1) is
+/* Computes the weights in tenths, which are whole numbers and exact in doubles: 3 / (3 + 1) is
  * exactly 0.75, which 0.3 / (0.3 + 0.1) is not. An empty set gives weights of 0, without a division
  * by 0. */
 void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
@@ -211,8 +211,8 @@ double mastery_score(const double components[COMPONENTS], const double weights[C
     return fmin(1, mastery_weighted_sum(components, weights));
 }
 
-/* The score is rounded before the comparison, so that a score that is 0.6 but for a rounding error
- * does not fall below the floor 0.6. */
+/* Rounds the score before the comparison, so that a score that is 0.6 but for a rounding error does
+ * not fall below the floor 0.6. */
 enum level mastery_level(double score)
 {
     double rounded = number_round12(score);

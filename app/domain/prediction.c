@@ -87,8 +87,8 @@ double line_at(const struct line *l, double x)
     return l->y_mean + l->slope * (x - l->x_mean);
 }
 
-/* The formula is that of a new observation, not of the mean: the 1 under the root is the variance
- * of the observation itself. */
+/* Uses the formula for a new observation, not of the mean: the 1 under the root is the variance of
+ * the observation itself. */
 double line_error_at(const struct line *l, double x)
 {
     double from_mean = x - l->x_mean;
@@ -166,7 +166,7 @@ static int days_ahead(const struct forecast *f, int32_t day)
     return day > f->today ? day - f->today : 1;
 }
 
-/* The predictive distribution of a model with a line: AR1_TREND or LEAST_SQUARES. */
+/* Returns the predictive distribution of a model with a line: AR1_TREND or LEAST_SQUARES. */
 static struct distribution line_distribution_at(const struct forecast *f, int32_t day)
 {
     double x = (double)day - f->day_zero;
@@ -332,8 +332,9 @@ void forecast_components(const struct forecast *f, int32_t day, double factor,
             projection_consistency(f->history, f->days, f->today, days_ahead(f, day)), factor);
 }
 
-/* A prediction is verified when its day has come and the history has a true score for it. The other
- * predictions count only in total_predictions. */
+/* Counts the verified predictions and their errors. A prediction is verified when its day has come
+ * and the history has a true score for it. The other predictions count only in total_predictions.
+ */
 void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
                  size_t day_count, int32_t today, struct accuracy *ret)
 {

@@ -86,7 +86,7 @@ double projection_consistency(const struct daily *days, size_t n, int32_t today,
 /* The centre (expected score) of a model's prediction for the day `ahead` days after today. */
 typedef double centre_function(const struct daily *days, size_t n, int32_t today, int ahead);
 
-/* The centre of the model "last_value": the score stays. */
+/* Returns the centre of the model "last_value": the score stays. */
 static double last_value_centre(const struct daily *days, size_t n, int32_t today, int ahead)
 {
     (void)today;
@@ -94,9 +94,9 @@ static double last_value_centre(const struct daily *days, size_t n, int32_t toda
     return days[n - 1].score;
 }
 
-/* The centre of the model "projection". With the probability (1 - rate)^ahead nothing happens, and
- * the score stays. Otherwise its consistency becomes the expected one, and its other components
- * stay. */
+/* Returns the centre of the model "projection". With the probability (1 - rate)^ahead nothing
+ * happens, and the score stays. Otherwise its consistency becomes the expected one, and its other
+ * components stay. */
 static double projection_centre(const struct daily *days, size_t n, int32_t today, int ahead)
 {
     const struct daily *last = &days[n - 1];

@@ -175,7 +175,8 @@ struct recommendation recommendation_of(const struct content *content, const str
 
 static_assert((int)LEVELS == (int)DIFFICULTIES, "each level has its difficulty");
 
-/* The levels novice to master and the difficulties easy to expert have the same numbers. */
+/* Returns the difficulty with the number of the level of the value: the levels novice to master and
+ * the difficulties easy to expert have the same numbers. */
 enum difficulty suitable_difficulty(double value)
 {
     return (enum difficulty)mastery_level(value);

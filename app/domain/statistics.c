@@ -58,8 +58,9 @@ static bool all_equal(const double *values, size_t n)
     return true;
 }
 
-/* Two passes: the first computes the mean, the second the squares of the deviations from it. Both
- * results are then corrected by `error`, the rounding error of the first mean. */
+/* Goes through the values twice: the first pass computes the mean, the second the squares of the
+ * deviations from it. Both results are then corrected by `error`, the rounding error of the first
+ * mean. */
 struct moments moments_of(const double *values, size_t n)
 {
     struct moments m = {.n = n};
@@ -82,8 +83,8 @@ struct moments moments_of(const double *values, size_t n)
     return m;
 }
 
-/* All members stay 0 without values. Minimum and maximum are not rounded, because they are values
- * of the input. */
+/* Computes all members; without values they stay 0. Minimum and maximum are not rounded, because
+ * they are values of the input. */
 void summary_of_sorted(const double *sorted, size_t n, struct summary *ret)
 {
     struct moments m = moments_of(sorted, n);
@@ -155,8 +156,9 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
     welch_with_variance(difference, sqrt(of_a + of_b), ret);
 }
 
-/* The variances are pooled by their degrees of freedom n - 1. Without variance g is 0 when the
- * means are equal and does not exist otherwise. */
+/* Divides the difference of the means by the standard deviation of both groups, whose variances are
+ * pooled by their degrees of freedom n - 1, and corrects the bias of small groups. Without variance
+ * g is 0 when the means are equal and does not exist otherwise. */
 bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
 {
     double df_a = (double)a->n - 1, df_b = (double)b->n - 1, df = df_a + df_b;

@@ -7,8 +7,8 @@
 
 #include "app/base/number.h"
 
-/* The last observation says how well the event went: the quality of an exercise (whose first
- * observation is completion), or the only one of a quiz. */
+/* Gives each topic of the event the last observation, which says how well the event went: the
+ * quality of an exercise (whose first observation is completion), or the only one of a quiz. */
 size_t topics_of_event(const struct learning_event *event, struct topic ret[EVENT_TOPICS_MAX])
 {
     const struct observation *o;
@@ -34,9 +34,9 @@ static int topic_compare(const void *left, const void *right)
     return str_compare(a->id, b->id);
 }
 
-/* All evidence is decayed to the time of the newest observation, not to now: so the mastery of a
- * topic without new observations moves toward the mean while the student works on other topics, but
- * not merely because time passes. */
+/* Computes each mastery, then sorts. All evidence is decayed to the time of the newest observation,
+ * not to now: so the mastery of a topic without new observations moves toward the mean while the
+ * student works on other topics, but not merely because time passes. */
 void topics_rank(struct topic *topics, size_t n, int64_t now_ms)
 {
     int64_t newest_ms = INT64_MIN;

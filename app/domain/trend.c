@@ -60,8 +60,8 @@ const char *overall_trend(const double *scores, size_t n)
     return trend ? trend : "stable";
 }
 
-/* A run is a sequence of successive days. The last run is the current streak if it ends yesterday
- * or later, so that a student who has not been active yet today keeps it. */
+/* Finds the runs. A run is a sequence of successive days. The last run is the current streak if it
+ * ends yesterday or later, so that a student who has not been active yet today keeps it. */
 struct streaks streaks_of_days(const int32_t *days, size_t n, int32_t today)
 {
     struct streaks s = {0, 0};

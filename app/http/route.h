@@ -30,7 +30,7 @@ typedef void route_finalize(struct exchange *x);
 enum access {
     ACCESS_OPEN,           /* requests need no token */
     ACCESS_ANY,            /* requests need any valid token */
-    ACCESS_ADMIN,          /* only admins */
+    ACCESS_ADMIN,          /* only admins have access */
     ACCESS_READ_STUDENT,   /* S: the own data; T: the students of own cohorts; A: all students */
     ACCESS_WRITE_STUDENT,  /* S, T, A: as ACCESS_READ_STUDENT, but for changes */
     ACCESS_EXPORT,         /* S: the own data; T: nothing; A: all. For export and consent */

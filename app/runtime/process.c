@@ -68,7 +68,7 @@ int process_fail_slowly(enum process_exit status)
     return (int)status;
 }
 
-/* --check has to be the only argument. */
+/* Returns whether the only argument is --check. */
 bool process_check_requested(int argc, char *const argv[])
 {
     return argc == 2 && strcmp(argv[1], "--check") == 0;

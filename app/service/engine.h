@@ -45,7 +45,7 @@ struct engine {
     /* values that engine_report has last reported to log and metrics */
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
-    uint64_t reported_dropped; /* dropped log lines */
+    uint64_t reported_dropped; /* number of dropped log lines that is in the metrics */
     bool reported_clock_off;
     /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
      * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is

@@ -28,7 +28,8 @@ struct seed_slot {
     struct arena *arena; /* memory for the commands of one day */
     struct pipeline pipeline;
     struct problem problem;
-    struct command *profile_cmd, *erased_cmd; /* first pass: NULL until they are queued */
+    struct command *profile_cmd, *erased_cmd; /* commands of the first pass, which read the profile
+                                                 and the tombstone; NULL until they are queued */
     bool recording;                           /* second pass: the record of a day is not done */
     size_t day;                               /* second pass: index of that day */
     struct record record;                     /* second pass: the record of that day */

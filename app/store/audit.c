@@ -53,7 +53,8 @@ struct str audit_actor_shown(struct str actor)
     return (struct str){actor.p + skipped, actor.n - skipped};
 }
 
-/* The texts are in the order of enum audit_field without AUDIT_SUBJECT, which the script adds. */
+/* Puts the texts of a record in the order of enum audit_field without AUDIT_SUBJECT, which the
+ * script adds. */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
@@ -70,8 +71,8 @@ void audit_record_args(struct arena *arena, const struct audit_record *record,
         record->count == 0 || record->count == 1 ? STR("1") : command_int(arena, record->count);
 }
 
-/* The keys that lua/lib/audit_record.lua expects, in its order: pseudonym, tombstone (a key that
- * exists once the student's erasure has begun), profile. */
+/* Puts the keys that lua/lib/audit_record.lua expects, in its order: pseudonym, tombstone (a key
+ * that exists once the student's erasure has begun), profile. */
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS])
 {
@@ -82,8 +83,8 @@ void audit_student_keys(struct arena *arena, struct str student,
     ret_keys[2] = key_student_in_shard(arena, shard, student, STUDENT_KEY_PROFILE);
 }
 
-/* The script derives new pseudonyms from this seed and the keys of the students, because Lua in
- * Redis has no cryptographic random numbers. */
+/* Makes a random text. The script derives new pseudonyms from this seed and the keys of the
+ * students, because Lua in Redis has no cryptographic random numbers. */
 struct str audit_seed(struct arena *arena)
 {
     enum { BYTES = 16, DIGITS = 2 * BYTES };
@@ -214,8 +215,9 @@ struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_se
                             : audit_cmd_records(pipeline, send, items, count, argv);
 }
 
-/* Both scripts, and the fence for them, reply the numbers of the items that are not recorded. An
- * error, no reply, or 0, the reply of a command that has not run, means all items. */
+/* Marks the items that are not recorded as failed. Both scripts, and the fence for them, reply the
+ * numbers of the items that are not recorded. An error, no reply, or 0, the reply of a command that
+ * has not run, means all items. */
 void audit_parse_items(const struct command *command, size_t count, bool *ret_failed)
 {
     bool known = command && reply_array(command->reply, count, &(size_t){0}) == REPLY_OK;
@@ -237,8 +239,8 @@ struct command *audit_cmd_fence(struct pipeline *pipeline, const struct audit_se
                                               command_int(pipeline->arena, send->number)});
 }
 
-/* The caller needs the pseudonym before it makes a record whose actor is a student other than the
- * subject of the record. */
+/* Calls audit_pseudonym.lua. The caller needs the pseudonym before it makes a record whose actor is
+ * a student other than the subject of the record. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student)
 {
     struct str argv[AUDIT_STUDENT_KEYS + 1];

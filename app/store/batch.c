@@ -127,7 +127,8 @@ bool batch_parse_create(const struct command *command, bool *ret_created, struct
 
 /* ---- reading ---- */
 
-/* One HMGET reads all fields, in the order of BATCH_FIELDS, on which batch_parse_fields relies. */
+/* Reads all fields with one HMGET, in the order of BATCH_FIELDS, on which batch_parse_fields
+ * relies. */
 struct command *batch_cmd_get(struct pipeline *pipeline, struct str id)
 {
     static const struct str names[] = {BATCH_FIELDS(BATCH_FIELD_STR)};
@@ -190,7 +191,8 @@ bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct
 
 /* ---- results ---- */
 
-/* One script reads the batch's state, students and results, so that all are of the same moment. */
+/* Calls a script that reads the batch's state, students and results, so that all are of the same
+ * moment. */
 struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int64_t offset,
                                   int64_t limit)
 {

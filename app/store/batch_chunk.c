@@ -6,8 +6,8 @@
 #include "app/base/clock.h"
 #include "app/store/batch.h"
 
-/* The sorted set of students has their positions as scores, so a chunk is the range of scores from
- * `from` to from + BATCH_CHUNK - 1. */
+/* Calls batch_start_chunk.lua. The sorted set of students has their positions as scores, so a chunk
+ * is the range of scores from `from` to from + BATCH_CHUNK - 1. */
 struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms)
 {
@@ -98,7 +98,7 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 
 /* ---- erasing a student ---- */
 
-/* ZSCORE replies the student's position in the request, or nil. */
+/* Reads the student's position in the request; nil if the student is not in the batch. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student)
 {
     struct str key = key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS);
@@ -121,7 +121,7 @@ void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str 
 bool batch_parse_student(const struct command **command, struct batch_student *ret,
                          struct problem *p)
 {
-    struct str texts[3] = {{0}}; /* position, item, result */
+    struct str texts[3] = {{0}}; /* the student's position, item and result */
 
     *ret = (struct batch_student){.exists = false};
     for (size_t i = 0; i < 3; i++, *command = (*command)->next) {
@@ -138,7 +138,8 @@ bool batch_parse_student(const struct command **command, struct batch_student *r
     return true;
 }
 
-/* The script also updates the batch's numbers of students (total, processed, failed). */
+/* Calls batch_remove_student.lua, which also updates the batch's numbers of students (total,
+ * processed, failed). */
 struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,
                                          struct str student)
 {

@@ -19,7 +19,7 @@ const char *const batch_priority_names[QUEUE_PRIORITIES + 1] = {
     [QUEUE_PRIORITIES] = NULL,
 };
 
-/* All scripts of a batch get its four keys, in this order. */
+/* Makes the four keys in the order in which all scripts of a batch get them. */
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS])
 {
     for (int key = 0; key < BATCH_KEYS; key++)

@@ -108,7 +108,8 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
     return false;
 }
 
-/* In the sorted set of all cohorts every score is 0, so that Redis sorts the cohorts by id. */
+/* Writes the record, then adds the cohort to the sorted set of all cohorts. There every score is 0,
+ * so that Redis sorts the cohorts by id. */
 void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort, int64_t until_ms)
 {
     struct arena *arena = pipeline->arena;
@@ -158,7 +159,7 @@ void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change,
                                    key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
-/* The script replies -2 if the student is being erased. */
+/* Looks for the reply -2 of the script: the student is being erased. */
 bool cohort_parse_link(const struct command *command)
 {
     int64_t linked;
@@ -180,7 +181,7 @@ struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teac
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
-/* Elements that are no texts are skipped. */
+/* Makes a list of the elements of the set; elements that are no texts are skipped. */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p)
 {

@@ -59,7 +59,7 @@ enum consent_outcome consent_parse_change(const struct command *command, struct 
     return CONSENT_PROBLEM;
 }
 
-/* One HMGET reads the texts of all kinds, in the order of enum consent, on which consent_parse
+/* Reads the texts of all kinds with one HMGET, in the order of enum consent, on which consent_parse
  * relies. */
 struct command *consent_cmd_get(struct pipeline *pipeline, struct str student)
 {

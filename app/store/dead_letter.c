@@ -184,8 +184,8 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
     return true;
 }
 
-/* A text that cannot be parsed as a letter is one all the same, so that it can be listed and
- * removed: the members of *ret that it does not give stay empty. */
+/* Accepts a text that cannot be parsed as a letter, so that it can be listed and removed: the
+ * members of *ret that it does not give stay empty. */
 bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
                            struct dead_letter *ret, struct problem *p)
 {
@@ -212,7 +212,8 @@ struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct s
                                DEAD_LETTER_KEYS + (int)n, argv);
 }
 
-/* The time alone, without a number behind it, means the last id of that millisecond. */
+/* Calls dead_letter_trim.lua with the last id to remove: a time alone, without a number behind it,
+ * means the last id of that millisecond. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms)
 {
     struct str argv[DEAD_LETTER_KEYS + 2];

@@ -190,8 +190,8 @@ struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                        command_int(pipeline->arena, offset + count - 1)});
 }
 
-/* The indexes of the student's records elsewhere (ERASE_AT_END) go last: the phases before this one
- * find these records by them. */
+/* Deletes the indexes of the student's records elsewhere (ERASE_AT_END) last: the phases before
+ * this one find these records by them. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s)
 {
     struct str argv[STUDENT_KEY_COUNT + 2];
@@ -257,7 +257,8 @@ struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str c
 
 /* ---- erasures that are not complete ---- */
 
-/* The score of a student in the sorted set is now_ms; registering the student again replaces it. */
+/* Adds the student to the sorted set with the score now_ms; registering the student again replaces
+ * the score. */
 void erasure_cmd_register(struct pipeline *pipeline, struct str student, int64_t now_ms)
 {
     (void)pipeline_add(
@@ -280,7 +281,7 @@ struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before
                                        command_int(pipeline->arena, ERASURES_UNFINISHED_MAX)});
 }
 
-/* Elements that are no texts are skipped, and an error is like an empty list. */
+/* Collects the ids. Elements that are no texts are skipped, and an error is like an empty list. */
 size_t erasure_parse_unfinished(const struct command *command, struct str *ret_students)
 {
     size_t n = 0, count = 0;
@@ -293,8 +294,9 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-/* Each request is a unique text, so that clearing one does not clear another that was made while
- * the rewrite was running. That rewrite may have missed the deletions before the other request. */
+/* Clears the slow log, and stores the request for a rewrite as a unique text, so that clearing one
+ * does not clear another that was made while the rewrite was running. That rewrite may have missed
+ * the deletions before the other request. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline)
 {
     char request[UUID_TEXT_SIZE];

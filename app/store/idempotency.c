@@ -14,8 +14,8 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
     return key_idempotency(arena, role, user, hash);
 }
 
-/* The record is kept for IDEMPOTENCY_TTL_MS, longer than running_ms, so that a later request with
- * another body still finds it and is refused. */
+/* Calls idempotency_acquire.lua. The record is kept for IDEMPOTENCY_TTL_MS, longer than running_ms,
+ * so that a later request with another body still finds it and is refused. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms)
 {
@@ -67,7 +67,8 @@ static bool idempotency_parse_record(struct str text, struct str owner,
     return true;
 }
 
-/* The script replies a list: the record and how long another request still owns it. */
+/* Parses the list that the script replies: the record and how long another request still owns it.
+ */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p)
 {

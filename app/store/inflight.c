@@ -60,7 +60,8 @@ static struct inflight_entry **inflight_find(struct inflight *inflight, struct s
     return link;
 }
 
-/* The returned text points into the entry and is valid until the next call for this student. */
+/* Looks for the student's latest write. The returned text points into the entry and is valid until
+ * the next call for this student. */
 bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed)
 {
     const struct inflight_entry *entry = *inflight_find(inflight, student);

@@ -24,7 +24,7 @@ struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard)
     return stream_cmd_range(pipeline, key, STR("-"), STR("+"), JOURNAL_ENTRIES_MAX);
 }
 
-/* Each entry has one field, `e`. If it is absent, the entry's text stays empty. */
+/* Reads the only field, `e`, of each entry. If it is absent, the entry's text stays empty. */
 bool journal_parse(const struct command *command, struct journal_record *ret_records,
                    size_t *ret_count, struct problem *p)
 {

@@ -200,8 +200,8 @@ static bool key_has_suffix(struct str text, const struct student_kind *kind, siz
     return memcmp(text.p + *ret_n, kind->suffix, suffix_n) == 0;
 }
 
-/* The suffix of a profile is empty, so every key ends with it: the kind with the longest suffix
- * counts. A colon that is left belongs to no known suffix. */
+/* Finds the kind whose suffix the key has. The suffix of a profile is empty, so every key ends with
+ * it: the kind with the longest suffix counts. A colon that is left belongs to no known suffix. */
 bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
                        enum student_key *ret_kind)
 {
@@ -255,13 +255,13 @@ bool key_student_recommendations(struct arena *arena, struct str student, int32_
                             count, ret_keys);
 }
 
-/* The hash tag is the first two characters of the token, the digits of its shard. */
+/* Makes the hash tag of the first two characters of the token, the digits of its shard. */
 struct str key_recommended(struct arena *arena, struct str token)
 {
     return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
 }
 
-/* The shard always has two digits: key_parse_hash_tag relies on that. */
+/* Prints the shard, which always has two digits: key_parse_hash_tag relies on that. */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
 {
     static const char *const names[SHARD_KEYS] = {

@@ -33,7 +33,8 @@ void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str hol
     (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2, (struct str[]){key, holder});
 }
 
-/* The script wants the key first: argv[1], then the time, then argv without the key. */
+/* Calls lease_write.lua. Its arguments begin with the key: argv[1], then the time, then argv
+ * without the key. */
 void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv)
 {
     struct str args[LEASE_ARGC_MAX + 1] = {argv[1], command_int(pipeline->arena, until_ms),

@@ -21,8 +21,8 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
     return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), 1);
 }
 
-/* If a field is absent, the event stays without text (its p is NULL), or the traceparent stays
- * empty. */
+/* Reads the fields of the entry. If one is absent, the event stays without text (its p is NULL), or
+ * the traceparent stays empty. */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p)
 {

@@ -81,8 +81,8 @@ struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, 
     return pipeline_append(pipeline, (struct command){.kind = kind, .argc = argc, .argv = argv});
 }
 
-/* A script counts as a write unless pipeline_add_read_script adds it, so it is never sent a
- * second time after a lost connection. */
+/* Marks the script as a write. Every script counts as one unless pipeline_add_read_script adds it,
+ * so it is never sent a second time after a lost connection. */
 struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
                                     int keys, int argc, const struct str *argv)
 {

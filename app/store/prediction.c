@@ -174,7 +174,7 @@ bool prediction_parse_fields(const redisReply *fields, struct prediction_record 
     return true;
 }
 
-/* The reply has the newest entry first, the list has the oldest first. */
+/* Parses all records. The reply has the newest one first, the list has the oldest first. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,
                            struct prediction_record **ret, size_t *ret_count, struct problem *p)
 {

@@ -75,7 +75,7 @@ static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
     return true;
 }
 
-/* The scripts queue_read and queue_claim reply a list of jobs in the same form. */
+/* Parses each job: the scripts queue_read and queue_claim reply a list of jobs in the same form. */
 bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
                       struct problem *p)
 {
@@ -132,7 +132,7 @@ void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struc
     (void)queue_cmd_end(pipeline, worker, job, STR("next"), kind, body);
 }
 
-/* The delayed job is a text "PRIORITY KIND ATTEMPTS ID BODY" in the sorted set. The id makes it
+/* Delays the job as a text "PRIORITY KIND ATTEMPTS ID BODY" in the sorted set. The id makes it
  * unique, so that two jobs with equal bodies are two members. */
 struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms)

@@ -105,7 +105,7 @@ struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str
                         (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
-/* Nil is no error: the student was erased, or the token was never issued. */
+/* Reads the id. Nil is no error: the student was erased, or the token was never issued. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p)
 {
@@ -340,7 +340,7 @@ static bool recommendation_parse_student_text(struct str text, struct recommenda
 
 /* ---- one day ---- */
 
-/* A single MGET reads both texts, so that they are of the same moment. */
+/* Reads both texts by a single MGET, so that they are of the same moment. */
 struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path)
 {
@@ -497,7 +497,8 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                (int)(arg - argv), argv);
 }
 
-/* The script replies a number, or the two stored texts if they are not as they were read. */
+/* Parses the reply of the script: a number, or the two stored texts if they are not as they were
+ * read. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p)
 {
@@ -557,7 +558,8 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
     return true;
 }
 
-/* The first text is the student's. All of it is parsed, but only the token is returned. */
+/* Parses the first text, the student's, of which only the token is returned, and then the texts of
+ * the days. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
                                struct recommendation_record **ret_records, size_t *ret_count,
                                struct str *ret_token, struct problem *p)

@@ -15,8 +15,8 @@ struct command *schema_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
-/* A COMMAND_READ although it writes, because repeating it after a broken connection does no harm.
- * The argument of the script is this program's schema number. */
+/* Calls schema_write.lua. A COMMAND_READ although it writes, because repeating it after a broken
+ * connection does no harm. The argument of the script is this program's schema number. */
 struct command *schema_cmd_write(struct pipeline *pipeline)
 {
     struct str number = command_int(pipeline->arena, STORE_SCHEMA);
@@ -42,7 +42,8 @@ static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
     return false;
 }
 
-/* No stored number means a new, empty store, which may be used. */
+/* Compares the stored number with this program's. No stored number means a new, empty store, which
+ * may be used. */
 bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why, size_t why_size)
 {
     struct str text;

@@ -81,8 +81,8 @@ void stale_cache_add(struct stale_cache *cache, struct str key, struct str body,
     slot->at_ms = now_ms;
 }
 
-/* A negative age means that the clock was set back. The real age is not known then, so the entry
- * is not used. */
+/* Compares the whole key and the age. A negative age means that the clock was set back. The real
+ * age is not known then, so the entry is not used. */
 bool stale_cache_find(struct stale_cache *cache, struct str key, int64_t now_ms,
                       struct str *ret_body, int64_t *ret_age_ms)
 {

@@ -84,7 +84,8 @@ struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str strea
     return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
 }
 
-/* The range has a single id, so a reply with more than one entry is an error. */
+/* Looks whether the reply has an entry. The range has a single id, so a reply with more than one
+ * entry is an error. */
 bool stream_parse_has_entry(const struct command *command, bool *ret_found)
 {
     size_t n;
@@ -95,7 +96,7 @@ bool stream_parse_has_entry(const struct command *command, bool *ret_found)
     return true;
 }
 
-/* The time is the part of the id MS-SEQUENCE before the dash. */
+/* Parses the time: the part of the id MS-SEQUENCE before the dash. */
 bool stream_id_time(struct str id, int64_t *ret_ms)
 {
     struct str time = str_cut(&id, '-');

@@ -28,9 +28,9 @@ struct command *student_cmd_consent(struct pipeline *pipeline, struct str studen
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
 }
 
-/* The codes of withdrawn consents are the last field in the replies to all commands that read them
- * (of 1 to 3 fields). A reply that cannot be read counts as withdrawn, since nothing may be done
- * without consent. */
+/* Reads the codes of withdrawn consents, which are the last field in the replies to all commands
+ * that read them (of 1 to 3 fields). A reply that cannot be read counts as withdrawn, since nothing
+ * may be done without consent. */
 bool student_has_withdrawn(const struct command *command, enum consent consent)
 {
     struct str codes;
@@ -206,8 +206,8 @@ enum reply_result student_parse_day(const struct command *command, size_t i,
     return result;
 }
 
-/* Days without a snapshot are skipped. A snapshot that cannot be read makes the whole result
- * INTERNAL_ERROR. */
+/* Collects the snapshots. Days without a snapshot are skipped. A snapshot that cannot be read makes
+ * the whole result INTERNAL_ERROR. */
 bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
                         size_t *ret_count, struct problem *p)
 {
@@ -394,7 +394,8 @@ struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str k
                        arena_copy(pipeline->arena, str_of(day))});
 }
 
-/* Each page has about 500 marks, because Redis runs nothing else while a script runs. */
+/* Scans one page of the hash. Each page has about 500 marks, because Redis runs nothing else while
+ * a script runs. */
 struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest)
 {

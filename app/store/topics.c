@@ -104,7 +104,8 @@ bool topics_unpack(struct str packed, struct arena *arena, struct topic **ret, s
     return true;
 }
 
-/* The codes of withdrawn consents are last, where student_has_withdrawn expects them. */
+/* Reads state, topics and consents; the codes of withdrawn consents are last, where
+ * student_has_withdrawn expects them. */
 struct command *student_cmd_topics(struct pipeline *pipeline, struct str student)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);

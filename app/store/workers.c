@@ -41,8 +41,8 @@ static bool workers_parse_text(struct str text, struct worker_heartbeat *ret)
     return true;
 }
 
-/* The reply is [id, text, id, text, ...]. An element that cannot be parsed is overwritten by the
- * next one. */
+/* Parses the reply [id, text, id, text, ...]. An element that cannot be parsed is overwritten by
+ * the next one. */
 bool workers_parse(const struct command *command, struct worker_heartbeat *ret_heartbeats,
                    size_t *ret_count)
 {

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-static const int64_t INTERVAL_US = 5000000; /* between two runs */
+static const int64_t INTERVAL_US = 5000000; /* microseconds between two runs */
 /* Erasures that started less than this time ago are left alone: the process that started them may
  * still be working on them. */
 static const int64_t MIN_AGE_MS = 60000;

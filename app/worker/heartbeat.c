@@ -9,7 +9,7 @@
 #include "app/store/clock_skew.h"
 #include "app/store/queue.h"
 
-static const int64_t INTERVAL_US = 1000000; /* between two heartbeats */
+static const int64_t INTERVAL_US = 1000000; /* microseconds between two heartbeats */
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
 /* Returns true if the worker that sent the heartbeat is alive, and then fills *ret_peer. A worker

@@ -9,7 +9,7 @@
 #include "app/base/clock.h"
 #include "app/store/lease.h"
 
-static const int64_t INTERVAL_US = 1000000; /* between two renewals */
+static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals */
 /* This process treats a lease as ended this much earlier than Redis does, since the clocks of the
  * two machines run at slightly different rates. */
 static const int64_t MARGIN_US = 500000;

@@ -26,7 +26,8 @@ static int worker_main(const struct router *router, bool only_check)
     return status;
 }
 
-/* Signals and hardening come first, before libraries can start threads. */
+/* Prepares the process and runs the worker. Signals and hardening come first, before libraries can
+ * start threads. */
 int main(int argc, char *argv[])
 {
     size_t count;

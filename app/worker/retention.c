@@ -101,8 +101,8 @@ static void retention_on_page_trimmed(struct task *task)
         retention_on_trimmed(task);
 }
 
-/* The scans of a pass, executed in this order: the types of keys from which keys.def has entries or
- * fields removed. */
+/* The scans of a pass, executed in this order: one for each type of key of which keys.def has
+ * entries or fields to remove. */
 static const char *const scans[] = {"stream", "hash"};
 enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 

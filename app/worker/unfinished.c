@@ -6,7 +6,7 @@
 #include "app/store/batch.h"
 #include "app/store/lease.h"
 
-static const int64_t INTERVAL_US = 1000000; /* between two runs */
+static const int64_t INTERVAL_US = 1000000; /* microseconds between two runs */
 /* Younger entries are left alone: the process that added them is probably still working on them. */
 static const int64_t MIN_AGE_MS = 5000;
 
