@@ -87,10 +87,11 @@ uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */
 
 /* Prints all metrics to `out` in OpenMetrics 1.0 (openmetrics true) or in the Prometheus text
- * format 0.0.4. version and commit are shown by build_info. The text has about 2 KiB for each
+ * format 0.0.4. version and commit are shown by build_info. refusals: the folder of nginx's
+ * counts (refusals.h); empty: there is none. The text has about 2 KiB for each
  * endpoint that has been used; out->failed is set when out of memory. */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
-                   const char *commit);
+                   const char *commit, const char *refusals);
 
 /* The circuit breakers of all running processes for one service. */
 struct metrics_breaker {

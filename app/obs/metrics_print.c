@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "app/obs/metrics_layout.h"
+#include "app/obs/refusals.h"
 
 #define PREFIX "mastery_engine_"
 
@@ -305,6 +306,23 @@ static void print_breakers(const struct printer *p, const struct metrics_live *l
 }
 
 /* Prints build_info, a metric that always has the value 1; version and commit are its labels. */
+/* The counts of nginx, of all its statuses. */
+static void print_refusals(const struct printer *p, const char *folder)
+{
+    const char *name = "nginx_refusals";
+
+    print_family(p, name, "_total", "counter",
+                 "Error responses that nginx made itself, which http_requests_total does not have");
+    for (int i = 0; i < REFUSAL_STATUSES; i++) {
+        struct series labels = {.n = 0};
+        char status[16];
+        int n = snprintf(status, sizeof(status), "%d", refusal_statuses[i]);
+
+        series_put_label(&labels, STR("status_code"), (struct str){status, (size_t)n});
+        print_sample(p, name, "_total", &labels, refusals_count(folder, refusal_statuses[i]));
+    }
+}
+
 static void print_build(const struct printer *p, const char *version, const char *commit)
 {
     struct series s = {.n = 0};
@@ -318,7 +336,7 @@ static void print_build(const struct printer *p, const char *version, const char
 /* Adds up all slots, then prints family after family. Failures are in out->failed, which the caller
  * examines. OpenMetrics requires the last line "# EOF". */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
-                   const char *commit)
+                   const char *commit, const char *refusals)
 {
     const struct printer p = {m, out, openmetrics};
     struct metrics_live live;
@@ -332,6 +350,8 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
     for (size_t i = 0; i < METRICS; i++)
         print_counter(&p, (enum metric)i);
     print_batches(&p);
+    if (*refusals)
+        print_refusals(&p, refusals);
     if (openmetrics)
         buf_str(out, STR("# EOF\n"));
 }

@@ -7,6 +7,7 @@
 #include "app/base/version.h"
 #include "app/http/openapi.h"
 #include "app/http/router.h"
+#include "app/obs/refusals.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
@@ -117,7 +118,8 @@ static enum step ops_metrics(struct exchange *x)
     x->response.status = 200;
     x->response.content_type =
         openmetrics ? openmetrics_type : "text/plain; version=0.0.4; charset=utf-8";
-    metrics_print(x->engine->metrics, &x->response.body, openmetrics, build_version, build_commit);
+    metrics_print(x->engine->metrics, &x->response.body, openmetrics, build_version, build_commit,
+                  x->engine->config.nginx_refusals_dir);
     return STEP_DONE;
 }
 
@@ -227,6 +229,7 @@ static enum step ops_metrics_reset(struct exchange *x)
     struct jw w;
 
     metrics_reset(x->engine->metrics);
+    refusals_reset(x->engine->config.nginx_refusals_dir);
     exchange_json_begin(x, 200, &w);
     jw_time(&w, "reset_at", x->now_ms);
     exchange_json_end(x, &w);

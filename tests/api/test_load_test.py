@@ -135,7 +135,7 @@ def results(users=50, **changes):
         "graceful": True,
         "recovered": True,
         "statuses": {"200": 1},
-        "recovery": {"p95_ms": 9, "errors": 0},
+        "recovery": {"p95_ms": 9, "errors": 0, "statuses": {"200": 1}},
     }
     return facts | changes
 
@@ -160,7 +160,7 @@ def test_more_users_may_be_refused_gracefully():
 @pytest.mark.parametrize(
     "status, has_retry_after, graceful",
     [(200, False, True), (429, True, True), (503, True, True), (429, False, False), (503, False, False),
-     (502, False, False), (500, True, False), (0, False, False), (401, False, False)],
+     (409, True, True), (409, False, False), (502, False, False), (500, True, False), (0, False, False), (401, False, False)],
 )  # fmt: skip
 def test_only_a_refusal_that_says_when_to_come_again_is_graceful(status, has_retry_after, graceful):
     sample = runner.Sample(0.0, "POST /x", 1.0, status, has_retry_after)
@@ -180,16 +180,23 @@ def test_users_wait_as_long_as_they_are_told():
 
 def test_what_users_need_is_repeated_until_it_holds():
     waited, asked, world = [], [], behaviour.World(SECRET)
-    statuses = [429, 503, 0, 502, 200, 200]
+    statuses = [429, 503, 0, 502, 409, 200, 200]
 
     def call(name, method, path, body, headers):
         asked.append((name, headers.get("Idempotency-Key")))
-        assert world.students == [] or len(asked) > 5, "nobody else may ask about a student without data"
+        assert world.students == [] or len(asked) > 6, "nobody else may ask about a student without data"
         return statuses.pop(0), {"Retry-After": "3"}, {"recommendations": []}
 
     behaviour.Student(world, call, waited.append)
-    assert waited == [3, 3, 1, 1] and len(world.students) == 1
-    assert len(set(asked[:5])) == 1, "the same calculation, whose key makes the repetition safe"
+    assert waited == [3, 3, 1, 1, 3] and len(world.students) == 1
+    assert len(set(asked[:6])) == 1, "the same calculation, whose key makes the repetition safe"
+
+
+def test_no_name_is_used_again_after_its_student_was_erased():
+    world = behaviour.World(SECRET)
+    names = [world.new_name() for _ in range(3)]
+    world.names.pop(names[0])
+    assert world.new_name() not in names
 
 
 def test_what_can_never_hold_is_not_repeated():

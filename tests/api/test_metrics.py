@@ -19,6 +19,7 @@ FAMILIES = {
     "dapr_invocations_total": "counter",
     "batch_jobs_total": "counter",
     "batch_faults_total": "counter",
+    "nginx_refusals_total": "counter",
     "batch_processing_duration_seconds": "histogram",
     "events_processed_total": "counter",
     "circuit_breaker_state": "gauge",

@@ -145,7 +145,7 @@ static void fuzz_metrics(struct str changes, const char *path)
     if (m) {
         buf_init(&out, arena);
         metrics_observe_request(m, 0, 200, 5);
-        metrics_print(m, &out, changes.n % 2, "1", "c");
+        metrics_print(m, &out, changes.n % 2, "1", "c", "");
         metrics_summarize(m, &summary);
         (void)metrics_take_permit(m, 1);
     }

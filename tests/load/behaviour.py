@@ -8,6 +8,7 @@ waits for some seconds and returns true when the run has ended meanwhile.
 Weights are chosen for the limits: at two and a half requests a second from each of 50 users neither a
 token nor the one address from which all come is refused. With 200 users they are.
 """
+import itertools
 import random
 import time
 import uuid
@@ -18,7 +19,8 @@ from harness.deployment import send_with_retries, token_for
 PAUSE_S = (0.2, 0.55)  # between two requests of a user
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
 FIRST_STUDENTS = 10  # that are there before any user
-PASSING = (0, 429, 500, 502, 503, 504)  # statuses after which what prepares the load is repeated
+REFUSALS = (409, 429, 503)  # that pass, if they have Retry-After: a cohort may still be changed by a request that got 503
+PASSING = (0, *REFUSALS, 500, 502, 504)  # statuses after which what prepares the load is repeated
 TOKEN_S = 7200  # longer than the longest run
 
 
@@ -39,7 +41,7 @@ class World:
 
     def __init__(self, secret):
         self.secret, self.run = secret, f"load_{uuid.uuid4().hex[:8]}"
-        self.names = {}  # of all students, to be erased
+        self.names, self.numbers = {}, itertools.count()  # of all students, to be erased
         self.students = []  # those that have data, so that every request about them is right
         self.admins, self.cohorts = 0, {}
         self.metrics = True  # whether they are open to this address
@@ -48,7 +50,7 @@ class World:
         return token_for(self.secret, user, role, TOKEN_S)
 
     def new_name(self):
-        name = f"{self.run}_s{len(self.names)}"
+        name = f"{self.run}_s{next(self.numbers)}"  # never one of an erased student
         self.names[name] = True
         return name
 
@@ -118,8 +120,9 @@ class Person:
         """(status, body); after a refusal it waits for the seconds of Retry-After."""
         headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         status, response_headers, content = self._call(name, method, path, body, headers)
-        if status in (429, 503):
-            self.ended = self._pause(float(response_headers.get("Retry-After") or 1))
+        wait_s = response_headers.get("Retry-After")
+        if status in (429, 503) or (status in REFUSALS and wait_s):
+            self.ended = self._pause(float(wait_s or 1))
         return status, content
 
     def call_until_right(self, *request):
@@ -128,7 +131,7 @@ class Person:
             status, content = self.call(*request)
             if right(request[0], status) or status not in PASSING or self.ended:
                 return status, content
-            if status not in (429, 503):
+            if status not in REFUSALS:
                 self.ended = self._pause(1)
 
     def get(self, route, path=None):

@@ -32,7 +32,7 @@ def verdicts(results):
     recovery = results["recovery"]
     return [
         ("refusals only as 429 or 503 with Retry-After", results["graceful"], statuses),
-        ("all as before afterwards", results["recovered"], f"P95 {recovery['p95_ms']} ms, {recovery['errors']} refused"),
+        ("all as before afterwards", results["recovered"], f"P95 {recovery['p95_ms']} ms, {recovery['errors']} refused, {recovery['statuses']}"),
     ]
 
 

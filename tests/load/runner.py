@@ -8,7 +8,7 @@ import time
 
 from harness.client import Client
 from harness.deployment import send
-from load.behaviour import PAUSE_S, kinds_of, right
+from load.behaviour import PAUSE_S, REFUSALS, kinds_of, right
 
 TIMEOUT_S = 30
 RECOVERY_USERS = 5
@@ -29,7 +29,7 @@ class Sample:
     @property
     def graceful(self):
         """Right, or refused with the time after which it is not."""
-        return self.good or (self.status in (429, 503) and self.has_retry_after)
+        return self.good or (self.status in REFUSALS and self.has_retry_after)
 
 
 def parsed(content):

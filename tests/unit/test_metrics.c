@@ -74,7 +74,7 @@ static char *print(struct metrics *m, bool openmetrics)
 
     CU_ASSERT_FATAL(arena != NULL);
     buf_init(&out, arena);
-    metrics_print(m, &out, openmetrics, "1.2.3", "ab\"c\\d");
+    metrics_print(m, &out, openmetrics, "1.2.3", "ab\"c\\d", "");
     CU_ASSERT_FALSE(out.failed);
     const struct str view = buf_view(&out);
     char *text = strndup(view.p, view.n);
@@ -321,7 +321,7 @@ static void a_text_without_room_marks_its_buf(void)
 
     CU_ASSERT_FATAL(arena != NULL);
     buf_init(&out, arena);
-    metrics_print(m, &out, false, "1", "2");
+    metrics_print(m, &out, false, "1", "2", "");
     CU_ASSERT(out.failed);
     arena_free(arena);
     metrics_close(m);

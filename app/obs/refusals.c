@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* nginx opens the files with O_APPEND, so it goes on after the end whatever happens to a file. */
+#include "app/obs/refusals.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* KEPT_BLOCKS: of 512 bytes, a MiB. PAGE: holes begin and end at pages. */
+enum { PATH_SIZE = 4096, KEPT_BLOCKS = 2048, PAGE = 4096 };
+
+const int refusal_statuses[REFUSAL_STATUSES] = {400, 403, 404, 408, 413, 414, 415,
+                                                429, 431, 500, 502, 503, 504};
+
+/* Opens the file of a status; -1: there is none, or it is another program's. */
+static int refusals_open(const char *folder, int status)
+{
+    char path[PATH_SIZE];
+
+    if (snprintf(path, sizeof(path), "%s/%d", folder, status) >= (int)sizeof(path))
+        return -1;
+    return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+uint64_t refusals_count(const char *folder, int status)
+{
+    int fd = refusals_open(folder, status);
+    struct stat about = {.st_size = 0};
+
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))
+        about.st_size = 0;
+    /* if this fails, the memory stays in use */
+    if (about.st_size >= PAGE && about.st_blocks > KEPT_BLOCKS)
+        (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                        about.st_size - about.st_size % PAGE);
+    (void)close(fd);
+    return (uint64_t)about.st_size;
+}
+
+void refusals_reset(const char *folder)
+{
+    for (int i = 0; i < REFUSAL_STATUSES; i++) {
+        int fd = refusals_open(folder, refusal_statuses[i]);
+
+        if (fd < 0)
+            continue;
+        (void)!ftruncate(fd, 0); /* if this fails, the count goes on */
+        (void)close(fd);
+    }
+}
