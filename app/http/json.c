@@ -32,6 +32,7 @@ struct level {
 struct scanner {
     const char *start, *at, *end;        /* JSON text; at: the next byte to scan */
     size_t values_left;                  /* how many values may still follow; cost_of counts them */
+    bool has_too_many;                   /* the scan has failed because values_left was too small */
     size_t depth;                        /* number of levels in use */
     struct level levels[JSON_DEPTH_MAX]; /* stack of the open objects and arrays */
     struct key *keys;                    /* keys of all open objects, the outermost object first */
@@ -378,8 +379,10 @@ static size_t cost_of(char c)
 static enum state scan_value(struct scanner *s)
 {
     bool unused_escaped;
-    if (s->at == s->end || s->values_left < cost_of(*s->at))
+    if (s->at == s->end || s->values_left < cost_of(*s->at)) {
+        s->has_too_many = s->at < s->end;
         return INVALID;
+    }
     s->values_left -= cost_of(*s->at);
     switch (*s->at) {
     case '{':
@@ -427,13 +430,14 @@ static bool json_scan(struct scanner *s)
 
 /* Sets up the scanner and scans the whole text. Its array of keys is first_keys, on the stack,
  * until the open objects have more keys than fit into it. A scan that fails stops at the first
- * wrong byte, so s.at gives *ret_offset. After success *ret_offset is unchanged, and *ret_text is
- * the text for json-c: `text` itself, or a copy with marked numbers whose p is NULL when out of
- * memory. */
+ * wrong byte, so s.at gives *ret_offset, or at the first value beyond max_values, and then sets
+ * *ret_too_many. After success *ret_offset is unchanged, and *ret_text is the text for json-c:
+ * `text` itself, or a copy with marked numbers whose p is NULL when out of memory. */
 static bool json_scan_text(struct str text, size_t max_values, struct arena *scratch,
-                           size_t *ret_offset, struct str *ret_text)
+                           size_t *ret_offset, bool *ret_too_many, struct str *ret_text)
 {
     struct scanner s;
+    *ret_too_many = false;
     /* struct key has 32-bit offsets, and the lengths of json-c have the type int. */
     if (text.n == 0 || text.n >= INT_MAX) {
         *ret_offset = 0;
@@ -443,6 +447,7 @@ static bool json_scan_text(struct str text, size_t max_values, struct arena *scr
     s.start = s.at = s.copied = text.p;
     s.end = text.p + text.n;
     s.values_left = max_values;
+    s.has_too_many = false;
     s.depth = 0;
     s.keys = s.first_keys;
     s.key_count = 0;
@@ -451,6 +456,7 @@ static bool json_scan_text(struct str text, size_t max_values, struct arena *scr
     buf_init(&s.marked, scratch);
     if (!json_scan(&s)) {
         *ret_offset = (size_t)(s.at - s.start);
+        *ret_too_many = s.has_too_many;
         return false;
     }
     *ret_text = text;
@@ -464,7 +470,8 @@ static bool json_scan_text(struct str text, size_t max_values, struct arena *scr
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
 {
     struct str unused_text;
-    return json_scan_text(text, max_values, scratch, ret_offset, &unused_text);
+    bool unused_too_many;
+    return json_scan_text(text, max_values, scratch, ret_offset, &unused_too_many, &unused_text);
 }
 
 /* Called when the arena is reset: releases what json-c has allocated. */
@@ -505,7 +512,15 @@ struct json_object *json_parse_limited(struct str text, size_t max_values, struc
 {
     size_t offset;
     struct str checked;
-    if (!json_scan_text(text, max_values, arena, &offset, &checked)) {
+    bool too_many;
+    if (!json_scan_text(text, max_values, arena, &offset, &too_many, &checked)) {
+        if (too_many) {
+            problem_set(p, PROBLEM_PAYLOAD_TOO_LARGE,
+                        "The body has more than %zu values, of which an object counts as 8 and a "
+                        "list as 4: send less in each request",
+                        max_values);
+            return NULL;
+        }
         problem_set(p, PROBLEM_INVALID_JSON, NULL);
         p->has_offset = true;
         p->offset = offset;

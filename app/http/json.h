@@ -13,7 +13,7 @@
 /* Limits of nesting and of the number of values. json-c needs up to 100 bytes for a string, number
  * or literal, four times as much for an array and eight times for an object: an array therefore
  * counts as 4 values and an object as 8. JSON_VALUES_MAX, about 12 MB, allows a list of 1000 xAPI
- * statements. JSON_VALUES_UNTRUSTED, about 2 MB of memory, is for unauthenticated clients. */
+ * statements. JSON_VALUES_UNTRUSTED, about 2 MB of memory, is for students and unknown clients. */
 enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 120000, JSON_VALUES_UNTRUSTED = 20000 };
 
 /* Accepts what RFC 8259 allows, with further limits: UTF-8 without BOM, no duplicate keys (compared
@@ -26,7 +26,8 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
 /* Checks and parses a text of at most JSON_VALUES_MAX values. A whole number beyond 64 bits is a
  * double, like a number with a fraction. The parsed value is
  * released with the arena, so the caller must not call json_object_put for it. Returns NULL with
- * INVALID_JSON or INTERNAL_ERROR in p. Returns NULL without a problem for the text `null`. */
+ * INVALID_JSON, PAYLOAD_TOO_LARGE (too many values) or INTERNAL_ERROR in p. Returns NULL without a
+ * problem for the text `null`. */
 struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
 /* Like json_parse, with max_values in place of JSON_VALUES_MAX. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,

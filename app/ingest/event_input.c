@@ -13,8 +13,7 @@
 enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, COUNT_MAX = 1000000 };
 /* Upper limits of the numbers in an event's data. No real event has more; larger values would only
  * distort sums. */
-#define SECONDS_MAX 1e9
-#define VALUE_MAX   1e15
+#define VALUE_MAX 1e15
 
 /* The values of content_type in an event content.rated: the kinds of content that can be rated. */
 static const char *const content_types[] = {"exercise", "lesson", "quiz", "article", NULL};
@@ -68,7 +67,7 @@ struct quality_data {
 #define SHARE(text, data, member, what) \
     {FIELD(text, RULE_NUMBER, data, member, what), REQUIRED, .max = 1}
 #define SECONDS(text, data, member) \
-    {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = SECONDS_MAX, \
+    {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = EVENT_SECONDS_MAX, \
      .example = "300"}
 #define TOPICS(data) \
     {FIELD("topic_ids", RULE_IDS, data, topics, "Topics it belongs to"), \

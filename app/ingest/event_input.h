@@ -11,6 +11,8 @@
 #include "app/domain/events.h"
 #include "app/http/rule.h"
 
+#define EVENT_SECONDS_MAX 1e9 /* longest duration of an event, in seconds */
+
 /* An event's timestamp may be at most so many milliseconds before, or after, this machine's
  * clock. */
 #define EVENT_AGE_MAX_MS   (INT64_C(90) * 86400000)

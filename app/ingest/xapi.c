@@ -112,7 +112,7 @@ static bool xapi_read_id(const struct xapi_reader *r, const struct xapi_request 
 }
 
 /* Checks the event by the rules of all learning events. The data made by xapi_map_data obeys them,
- * so in practice only the timestamp can be refused. The errors are collected in `fault` and then
+ * so only the timestamp can be refused. The errors are collected in `fault` and then
  * added to the request's problem, with the path of the statement before the field's name. */
 static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {

@@ -470,20 +470,35 @@ static const struct xapi_key statement_keys[] = {
 /* clang-format on */
 
 /* Adds a field error and returns true when the object of the statement is something else than an
- * activity. Its keys are then not checked. */
-static bool xapi_fail_other_object(struct json_object *statement, const struct field_path *path,
-                                   const struct binding *binding)
+ * activity, or its actor a group: what the standard allows and no learning event can be made of.
+ * The keys of the statement are then not checked. */
+static bool xapi_fail_other_type(struct json_object *statement, const struct field_path *path,
+                                 const struct binding *binding)
 {
-    static const char *const others[] = {"Agent", "Group", "SubStatement", "StatementRef", NULL};
-    struct field_path object = {.parent = path, .name = STR_INIT("object")};
-    struct str type = json_value_member_text(json_value_member(statement, "object"), "objectType");
+    static const char *const objects[] = {"Agent", "Group", "SubStatement", "StatementRef", NULL};
+    static const struct {
+        const char *member;
+        const char *const *others;
+        const char *message;
+    } rows[] = {
+        {"actor", group_types, "must be Agent: a group is no student"},
+        {"object", objects,
+         "must be Activity: statements about an agent, a group or another statement cannot become "
+         "learning events"},
+    };
+    bool failed = false;
 
-    if (!type.p || !xapi_is_choice(type, others))
-        return false;
-    xapi_fail_member(binding, &object, "objectType",
-                     "must be Activity: statements about an agent, a group or another statement "
-                     "cannot become learning events");
-    return true;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct field_path member = {.parent = path, .name = str_of(rows[i].member)};
+        struct str type =
+            json_value_member_text(json_value_member(statement, rows[i].member), "objectType");
+
+        if (!type.p || !xapi_is_choice(type, rows[i].others))
+            continue;
+        xapi_fail_member(binding, &member, "objectType", rows[i].message);
+        failed = true;
+    }
+    return failed;
 }
 
 /* A statement that is no object gets one error, at its path or, without a path, at "body". */
@@ -494,6 +509,6 @@ void xapi_check_form(struct json_object *statement, const struct field_path *pat
 
     if (!json_object_is_type(statement, json_type_object))
         field_fail(binding, path ? path : &body, "must be an object");
-    else if (!xapi_fail_other_object(statement, path, binding))
+    else if (!xapi_fail_other_type(statement, path, binding))
         xapi_check_object(statement, statement_keys, path, binding);
 }

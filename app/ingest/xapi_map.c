@@ -118,7 +118,8 @@ static void xapi_add_number(struct xapi_reader *r, const char *name, double valu
     (void)json_object_object_add(r->data, name, json_object_new_double_s(value, text));
 }
 
-/* Adds the result's duration in seconds to the event's data; 0 when the result has none. */
+/* Adds the result's duration in seconds to the event's data; 0 when the result has none. A longer
+ * one than events may have is valid in a statement, and counts as the longest. */
 static void xapi_add_duration(struct xapi_reader *r, const char *name)
 {
     double seconds = 0;
@@ -126,7 +127,7 @@ static void xapi_add_duration(struct xapi_reader *r, const char *name)
 
     if (duration.p)
         (void)xapi_parse_duration(duration, &seconds);
-    xapi_add_number(r, name, seconds);
+    xapi_add_number(r, name, fmin(seconds, EVENT_SECONDS_MAX));
 }
 
 /* Adds an extension, a number from 0 to 1e6, to the event's data, rounded down to a whole number.

@@ -141,22 +141,109 @@ static bool xapi_cut_part(struct str *text, char separator, bool basic, int *ret
     return (basic || xapi_skip(text, separator)) && xapi_cut_whole(text, 2, ret);
 }
 
-/* Cuts the fraction of a second, after a point or comma, and sets *ret_ms to its milliseconds; 0
- * without a fraction. */
-static bool xapi_cut_milliseconds(struct str *text, int *ret_ms)
+/* Cuts a fraction after a point or comma, and sets *ret to it; 0 without a fraction. Digits after
+ * the ninth are dropped. */
+static bool xapi_cut_fraction(struct str *text, double *ret)
 {
-    int scale = 100;
+    double scale = 0.1;
 
-    *ret_ms = 0;
+    *ret = 0;
     if (!xapi_skip(text, '.') && !xapi_skip(text, ','))
         return true;
     if (text->n == 0 || !xapi_is_digit(text->p[0]))
         return false;
-    for (; text->n > 0 && xapi_is_digit(text->p[0]); scale /= 10) {
-        *ret_ms += (text->p[0] - '0') * scale;
+    for (int n = 0; text->n > 0 && xapi_is_digit(text->p[0]); n++, scale /= 10) {
+        if (n < 9)
+            *ret += (text->p[0] - '0') * scale;
         *text = (struct str){text->p + 1, text->n - 1};
     }
     return true;
+}
+
+/* Sets *ret to the first of January of the year. */
+static bool xapi_new_year(int year, int32_t *ret)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%04d-01-01", year);
+    return day_parse(str_of(text), ret);
+}
+
+/* Sets *ret to the day of a year. ordinal: 1 is the first of January. */
+static bool xapi_ordinal_day(int year, int ordinal, int32_t *ret)
+{
+    int32_t next;
+
+    if (!xapi_new_year(year, ret) || !xapi_new_year(year + 1, &next))
+        return false;
+    *ret += ordinal - 1;
+    return ordinal >= 1 && *ret < next;
+}
+
+/* Returns the Monday of the week of a day. 1970-01-01, day 0, was a Thursday. */
+static int32_t xapi_monday(int32_t day)
+{
+    return day - ((day + 3) % 7 + 7) % 7;
+}
+
+/* Sets *ret to the day of a week. Week 1 of a year is that of 4 January; weekday 1 is Monday. */
+static bool xapi_week_day(int year, int week, int weekday, int32_t *ret)
+{
+    int32_t next;
+
+    if (!xapi_new_year(year, ret) || !xapi_new_year(year + 1, &next))
+        return false;
+    *ret = xapi_monday(*ret + 3) + (week - 1) * 7 + weekday - 1;
+    return week >= 1 && weekday >= 1 && weekday <= 7 && *ret < xapi_monday(next + 3);
+}
+
+/* Cuts a date: year, month and day; year and day of the year (2026-031); or year, week and day of
+ * the week (2026-W05-6). Sets *ret_basic to whether it is without dashes. */
+static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
+{
+    int year, part, day;
+    size_t digits = 0;
+    char date[64];
+
+    if (!xapi_cut_whole(text, 4, &year))
+        return false;
+    *ret_basic = !xapi_skip(text, '-');
+    if (xapi_skip(text, 'W'))
+        return xapi_cut_whole(text, 2, &part) && (*ret_basic || xapi_skip(text, '-')) &&
+               xapi_cut_whole(text, 1, &day) && xapi_week_day(year, part, day, ret_day);
+    while (digits < text->n && xapi_is_digit(text->p[digits]))
+        digits++;
+    if (digits == 3)
+        return xapi_cut_whole(text, 3, &day) && xapi_ordinal_day(year, day, ret_day);
+    if (!xapi_cut_whole(text, 2, &part) || !xapi_cut_part(text, '-', *ret_basic, &day))
+        return false;
+    (void)snprintf(date, sizeof(date), "%04d-%02d-%02d", year, part, day);
+    return day_parse(str_of(date), ret_day);
+}
+
+/* Cuts the time of day: hours, then minutes, then seconds; the last of them that is there may have
+ * a fraction. 24:00 is the end of the day. Second 60 counts as 59.999, as in time_parse. */
+static bool xapi_cut_time_of_day(struct str *text, bool basic, int64_t *ret_ms)
+{
+    static const int unit_ms[] = {3600000, 60000, 1000}, most[] = {24, 59, 60};
+    double fraction;
+    bool leap = false;
+    int part, i = 0;
+
+    *ret_ms = 0;
+    for (; i == 0 ||
+           (i < 3 && text->n > 0 && (basic ? xapi_is_digit(text->p[0]) : text->p[0] == ':'));
+         i++) {
+        if (!xapi_cut_part(text, ':', basic || i == 0, &part) || part > most[i])
+            return false;
+        leap = i == 2 && part == 60;
+        *ret_ms += leap ? 59999 : (int64_t)part * unit_ms[i];
+    }
+    if (!xapi_cut_fraction(text, &fraction))
+        return false;
+    if (!leap) /* 1e-6: 0.57 * 1000 may be below 570 */
+        *ret_ms += (int64_t)floor(fraction * unit_ms[i - 1] + 1e-6);
+    return *ret_ms <= DAY_MS;
 }
 
 /* Cuts the zone: Z, nothing, which is UTC too, or hours with or without minutes. ISO 8601 does not
@@ -185,27 +272,19 @@ static bool xapi_skip_separator(struct str *text)
 }
 
 /* The date, the time of day and the zone are all basic (20260131T120000Z) or all extended
- * (2026-01-31T12:00:00Z). time_parse checks the ranges of the parts. */
+ * (2026-01-31T12:00:00Z). */
 bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
-    int year, month, day, hour, minute, second = 0, ms = 0, zone;
-    bool basic = text.n > 4 && text.p[4] != '-';
-    char rfc3339[64];
+    int32_t day;
+    int64_t time_of_day;
+    bool basic;
+    int zone;
 
-    if (!xapi_cut_whole(&text, 4, &year) || !xapi_cut_part(&text, '-', basic, &month) ||
-        !xapi_cut_part(&text, '-', basic, &day) || !xapi_skip_separator(&text) ||
-        !xapi_cut_whole(&text, 2, &hour) || !xapi_cut_part(&text, ':', basic, &minute))
+    if (!xapi_cut_date(&text, &basic, &day) || !xapi_skip_separator(&text) ||
+        !xapi_cut_time_of_day(&text, basic, &time_of_day) || !xapi_cut_zone(&text, basic, &zone) ||
+        text.n > 0)
         return false;
-    if (text.n > 0 && (basic ? xapi_is_digit(text.p[0]) : text.p[0] == ':') &&
-        (!xapi_cut_part(&text, ':', basic, &second) || !xapi_cut_milliseconds(&text, &ms)))
-        return false;
-    if (!xapi_cut_zone(&text, basic, &zone) || text.n > 0)
-        return false;
-    (void)snprintf(rfc3339, sizeof(rfc3339), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month,
-                   day, hour, minute, second, ms);
-    if (!time_parse(str_of(rfc3339), ret_ms))
-        return false;
-    *ret_ms -= zone * INT64_C(60000);
+    *ret_ms = day_start_ms(day) + time_of_day - zone * INT64_C(60000);
     return true;
 }
 

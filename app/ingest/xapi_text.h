@@ -20,8 +20,9 @@ bool xapi_is_version(struct str text);  /* 1.0.PATCH or 2.0.PATCH, a whole numbe
  * only in the last, after a point or comma. A year is 365 days, a month 30. The result is cut to
  * milliseconds. */
 bool xapi_parse_duration(struct str text, double *ret_seconds);
-/* Parses a date and time of ISO 8601, in its basic or extended form, into milliseconds since the
- * epoch. A time without a zone is UTC; the seconds may be absent. */
+/* Parses a date and time of ISO 8601 into milliseconds since the epoch: in the basic or extended
+ * form, with the day of the month, the year or the week, and a time of day down to hours, minutes
+ * or seconds, of which the last may have a fraction. A time without a zone is UTC. */
 bool xapi_parse_time(struct str text, int64_t *ret_ms);
 
 #endif

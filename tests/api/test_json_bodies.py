@@ -212,14 +212,15 @@ def test_integers_may_be_written_in_any_form(admin, engine, student, number, ok)
     [(b"0", 19000, True), (b"0", 20000, False), (b"{}", 2400, True), (b"{}", 2500, False)],
 )
 def test_values_that_cost_memory_are_counted(as_user, admin, student, value, count, ok):
-    """Whoever is no administrator might send such bodies without end."""
+    """Students might send such bodies without end. The body is JSON, and the response says so."""
     own = as_user(student)
     body = b'{"student_id":"%s",%s,"x":[%s]}'
     body %= student.encode(), COMPONENTS, b",".join([value] * count)
     if ok:
         assert_ok(send(own, body))
     else:
-        assert_not_json(send(own, body))
+        error = assert_problem(send(own, body), 413, "PAYLOAD_TOO_LARGE")
+        assert "more than 20000 values" in error["message"]
     assert_ok(send(admin, body))
 
 
@@ -227,4 +228,4 @@ def test_statements_that_cost_memory_are_counted(as_user, student):
     body = b"[" + b",".join([b"{}"] * 2500) + b"]"
     headers = {"X-Experience-API-Version": "1.0.3", "Content-Type": "application/json"}
     response = as_user(student).post("/api/v1/xapi/statements", body=body, headers=headers)
-    assert_not_json(response)
+    assert_problem(response, 413, "PAYLOAD_TOO_LARGE")

@@ -3,6 +3,7 @@
 import copy
 import json
 import uuid
+from datetime import datetime
 
 import pytest
 from harness.engine import RedisProcess, fresh_id
@@ -246,12 +247,35 @@ def test_durations_with_floating_point_noise(admin, student, duration):
         lambda text: text[:19].replace("-", "").replace(":", "") + "Z",
         lambda text: text[:19] + ",250Z",
         lambda text: text[:19] + ".123456789012Z",
+        lambda text: text[:13] + "Z",
+        lambda text: text[:13] + ",25Z",
+        lambda text: datetime.fromisoformat(text[:19]).strftime("%Y-%jT%H:%M:%SZ"),
+        lambda text: datetime.fromisoformat(text[:19]).strftime("%G-W%V-%uT%H:%M:%SZ"),
+        lambda text: datetime.fromisoformat(text[:19]).strftime("%GW%V%uT%H%M%SZ"),
     ],
 )
 def test_rarer_forms_of_times(admin, student, rewrite):
     """Field case C14."""
     sent = statement(student)
     accepted(admin, {**sent, "timestamp": rewrite(sent["timestamp"])})
+
+
+def test_group_as_actor_got_an_untrue_message(admin, student):
+    """Group is one of the standard's values, but no student."""
+    group = {"objectType": "Group", "member": [{"mbox": "mailto:a@example.org"}]}
+    error = assert_invalid(send(admin, [statement(student), {**statement(student), "actor": group}]), "[1].actor.objectType")
+    assert "a group is no student" in str(error)
+
+
+def test_longest_duration_was_refused_by_a_field_that_no_statement_has(admin, student):
+    accepted(admin, statement(student, **result(score={"scaled": 0.5}, duration="P99Y")))
+
+
+def test_thousand_statements_of_a_teacher_were_no_valid_json(admin, as_user, student):
+    teacher = fresh_id("t")
+    body = {"name": "x", "teacher_ids": [teacher], "student_ids": [student]}
+    assert admin.put(f"/api/v1/cohorts/{fresh_id('c')}", body).status in (200, 201)
+    accepted(as_user(teacher, "teacher"), [statement(student) for _ in range(1000)])
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -103,6 +103,7 @@ def test_a_preflight_is_told_what_may_come(open_to_pages, path, method, origin):
     assert method in response.headers["Access-Control-Allow-Methods"]
     allowed = response.headers["Access-Control-Allow-Headers"].lower()
     assert "authorization" in allowed and "content-type" in allowed
+    assert "x-experience-api-version" in allowed and "ce-specversion" in allowed
     assert int(response.headers["Access-Control-Max-Age"]) > 0
 
 
