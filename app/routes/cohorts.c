@@ -257,12 +257,14 @@ static const struct rule get_rules[] = RULES(
 /* The lists may be empty, so that a cohort can be prepared before its students are known. */
 static const struct rule put_rules[] = RULES(
     PATH_ID("cohort_id", cohort_put, cohort, SUBJECT_GROUP, "The cohort"),
-    BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1, .example = "Demo class",
+    BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1,
+          .example = "Demo class",
           .max = NAME_MAX_CHARACTERS),
     BODY(IDS, "teacher_ids", cohort_put, teachers, "Who teaches it", .required = true,
           .max = COHORT_TEACHERS_MAX),
     BODY(IDS, "student_ids", cohort_put, students, "Who is in it", .required = true,
-          .example = "[\"student-1\",\"student-2\",\"student-3\"]", .subject = SUBJECT_STUDENT, .max = COHORT_STUDENTS_MAX));
+          .example = "[\"student-1\",\"student-2\",\"student-3\"]", .subject = SUBJECT_STUDENT,
+          .max = COHORT_STUDENTS_MAX));
 
 /* An offset beyond the last cohort gives an empty page, not an error. */
 static const struct rule list_rules[] = RULES(
