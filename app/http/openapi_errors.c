@@ -98,13 +98,29 @@ static const struct error_response other_error = {
 
 /* ---- Responses ---- */
 
+/* Writes the description, with a link to the section of docs/errors.md about the code, which has
+ * the code in lower case as its anchor. */
+static void errors_write_description(const struct error_response *response, struct jw *w)
+{
+    char anchor[64] = "", text[512];
+    const char *code = response->code ? problem_name(response->code) : "";
+    for (size_t i = 0; code[i] && i + 2 < sizeof anchor; i++) {
+        anchor[0] = '#';
+        anchor[i + 1] = (char)(code[i] == '_' ? '_' : code[i] - 'A' + 'a');
+        anchor[i + 2] = '\0';
+    }
+    (void)snprintf(text, sizeof text, "%s. Cause and cure: [docs/errors.md](docs/errors.md%s)",
+                   response->description, anchor);
+    jw_text(w, "description", text);
+}
+
 /* Writes an error response with its headers and a reference to the common schema. route: NULL
  * writes the headers that the error has on all routes. */
 static void errors_write_response(const char *key, const struct error_response *response,
                                   const struct route *route, struct jw *w)
 {
     jw_object(w, key);
-    jw_text(w, "description", response->description);
+    errors_write_description(response, w);
     headers_write_response(route, problem_status(response->code), w);
     schema_begin_content("application/json", w);
     jw_object(w, "schema");

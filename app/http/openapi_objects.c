@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Named schemas. An object with a field whose forms another field selects becomes a union: one
- * object for each choice, told apart by that field (the discriminator). An object with groups of
+ * object for each choice, which that field names (the discriminator). An object with groups of
  * options (struct rule_option) becomes a union of objects without a name, one for each combination.
  * Each requires a field that the others lack, so that two options at once fit more than one of them
  * and are no valid oneOf. Where an option may be absent, the fields of the others are null instead,

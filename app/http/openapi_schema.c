@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "app/base/ids.h"
+#include "app/base/number.h"
 #include "app/http/field.h"
 
 /* Writes the bounds of a rule under the keywords low and high. An infinite bound limits nothing and
@@ -188,24 +189,49 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
     }
 }
 
-/* Writes the default value of a field that may be absent. A rule with `present` (the offset of a
- * bool that says whether the field was sent) has no default, because its handler treats an absent
- * field in a way of its own. A default outside the bounds marks an absent number and is not
- * written. */
-static void schema_write_default(const struct rule *rule, struct jw *w)
+/* Sets text to the default value of a field that may be absent: a number, true, false or a choice.
+ * Returns false when it has none. A rule with `present` (the offset of a bool that says whether the
+ * field was sent) has none, because its handler treats an absent field in a way of its own. A
+ * default outside the bounds marks an absent number and is none either. */
+static bool schema_default(const struct rule *rule, char text[64])
 {
     bool in_range = rule_in_bounds(rule, rule->default_value);
     if (rule->required || rule->present != 0)
-        return;
+        return false;
     if ((rule->type == RULE_INT || rule->type == RULE_NUMBER) && in_range)
-        jw_number(w, "default", rule->default_value);
+        (void)number_print(rule->default_value, text);
     else if (rule->type == RULE_BOOL)
-        jw_bool(w, "default", rule->default_value != 0);
+        (void)snprintf(text, 64, "%s", rule->default_value != 0 ? "true" : "false");
     else if (rule->type == RULE_ENUM)
-        jw_text(w, "default", rule->choices[(size_t)rule->default_value]);
+        (void)snprintf(text, 64, "%s", rule->choices[(size_t)rule->default_value]);
+    else
+        return false;
+    return true;
 }
 
-/* Writes the schema of one field: its type, bounds, default value and description. A response has
+/* Writes the description of a field, and its default value: of a parameter as the keyword, of a
+ * field of a body in the description. openapi-typescript makes a field with that keyword one that a
+ * client must send. */
+static void schema_write_description(const struct rule *rule, enum schema_side side, struct jw *w)
+{
+    char value[64];
+    bool has_default = side == SCHEMA_REQUEST && schema_default(rule, value);
+    if (has_default && rule->source != IN_BODY && rule->type == RULE_ENUM)
+        jw_text(w, "default", value);
+    else if (has_default && rule->source != IN_BODY)
+        jw_raw(w, "default", str_of(value));
+    if (!has_default || rule->source != IN_BODY) {
+        if (rule->description)
+            jw_text(w, "description", rule->description);
+        return;
+    }
+    jw_str(w, "description",
+           arena_printf(w->out->arena, "%s%sDefault: %s",
+                        rule->description ? rule->description : "", rule->description ? ". " : "",
+                        value));
+}
+
+/* Writes the schema of one field: its type, bounds, description and default value. A response has
  * no defaults, because the engine writes the value. A rule type without a type name accepts any
  * value. */
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
@@ -217,10 +243,7 @@ void schema_write(const struct rule *rule, const char *key, enum schema_side sid
     else if (schema_types[rule->type].type)
         schema_write_type(schema_types[rule->type].type, rule->nullable, w);
     schema_write_constraints(rule, side, w);
-    if (side == SCHEMA_REQUEST)
-        schema_write_default(rule, w);
-    if (rule->description)
-        jw_text(w, "description", rule->description);
+    schema_write_description(rule, side, w);
     jw_object_end(w);
 }
 

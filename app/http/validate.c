@@ -624,7 +624,10 @@ bool validate_payload(const struct rule *rules, struct json_object *payload, str
                       void *input, struct problem *p)
 {
     struct binding binding = {arena, p};
-    for (; rules && rules->type != RULE_END; rules++)
-        bind_field(&binding, rules, payload, NULL, input);
+    if (!rules)
+        return true;
+    for (const struct rule *rule = rules; rule->type != RULE_END; rule++)
+        bind_field(&binding, rule, payload, NULL, input);
+    options_check(&binding, rules, payload, NULL);
     return p->code == PROBLEM_NONE;
 }

@@ -259,12 +259,14 @@ static const struct rule get_rules[] = RULES(
  * students are known. */
 static const struct rule put_rules[] = RULES(
     PATH_ID("cohort_id", cohort_put, cohort, SUBJECT_GROUP, "The cohort"),
-    BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1, .example = "Demo class",
+    BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1,
+          .example = "Demo class",
           .max = NAME_MAX_CHARACTERS),
     BODY(IDS, "teacher_ids", cohort_put, teachers, "Who teaches it", .required = true,
           .max = COHORT_TEACHERS_MAX),
     BODY(IDS, "student_ids", cohort_put, students, "Who is in it", .required = true,
-          .example = "[\"student-1\",\"student-2\",\"student-3\"]", .subject = SUBJECT_STUDENT, .max = COHORT_STUDENTS_MAX));
+          .example = "[\"student-1\",\"student-2\",\"student-3\"]", .subject = SUBJECT_STUDENT,
+          .max = COHORT_STUDENTS_MAX));
 
 /* The fields of the list of cohorts. An offset beyond the last cohort gives an empty page, not an
  * error. */

@@ -593,7 +593,8 @@ static const struct rule config_response[] = RULES(
 static const struct route routes[] = {
     {.name = "prediction-next-week", .method = POST, PREDICTIONS("next-week"),
      .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED,
-     .rules = prediction_next_week_rules, .input_size = sizeof(struct day_input), .handler = predict_next_week,
+     .rules = prediction_next_week_rules, .input_size = sizeof(struct day_input),
+     .handler = predict_next_week,
      .status = 200, .response = next_week_response,
      .summary = "The score a student is heading for, with the interval it will fall in"},
     {.name = "prediction-trajectory", .method = POST, PREDICTIONS("trajectory"),

@@ -389,7 +389,7 @@ static const struct rule process_rules[] = RULES(
           .required = true, .forms = &payload_by_intent),
     SECURITY_CONTEXT);
 
-/* The rules of the routes for one intent, beside those of its payload. */
+/* The rules of the routes for one intent, without those of its payload. */
 static const struct rule context_alone[] = RULES(SECURITY_CONTEXT);
 
 static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT",
@@ -423,7 +423,8 @@ static const struct rule health_response[] = RULES(
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \
      .limit_per_minute = 100, .access = ACCESS_HANDLER,                                            \
      .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_TRUSTED | ROUTE_TOKEN_IN_BODY | (more_flags),         \
-     .rules = (its_rules), .payload = (its_payload), .input_size = sizeof(struct process), .check = (its_check),             \
+     .rules = (its_rules), .payload = (its_payload), .input_size = sizeof(struct process),   \
+     .check = (its_check),                                                                         \
      .handler = process_unreachable, .finalize = process_finalize, .status = 200,                  \
      .other_status = (also), .response = process_response, .summary = (text)}
 
@@ -436,9 +437,11 @@ static const struct route routes[] = {
             "The intent mastery_calculation, its payload the body"),
     PROCESS("process-prediction", "/api/v1/process/prediction",
             "/api/v1/process/process/prediction", NULL, prediction_check, context_alone,
-            &payload_forms[GET_PREDICTION], ROUTE_CACHED, 0, "The intent get_prediction, its payload the body"),
+            &payload_forms[GET_PREDICTION], ROUTE_CACHED, 0,
+            "The intent get_prediction, its payload the body"),
     PROCESS("process-path", "/api/v1/process/path", "/api/v1/process/process/path", NULL,
-            path_check, context_alone, &payload_forms[GENERATE_PATH], 0, 0, "The intent generate_path, its payload the body"),
+            path_check, context_alone, &payload_forms[GENERATE_PATH], 0, 0,
+            "The intent generate_path, its payload the body"),
     {.name = "process-health", .method = GET, .pattern = "/api/v1/process/health",
      .limit_per_minute = 200, .access = ACCESS_OPEN, .handler = process_health, .status = 200,
      .response = health_response, .summary = "Whether service invocation is available"},

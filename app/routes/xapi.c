@@ -367,7 +367,7 @@ static enum step xapi_about(struct exchange *x)
 #define XAPI_ACTOR "{\"account\":{\"homePage\":\"https://lms.example.org\",\"name\":\"student-1\"}}"
 #define XAPI_VERB "{\"id\":\"http://adlnet.gov/expapi/verbs/passed\"}"
 #define XAPI_OBJECT                                                                                \
-    "{\"id\":\"https://lms.example.org/quizzes/fractions\",\"definition\":{\"type\":"                  \
+    "{\"id\":\"https://lms.example.org/quizzes/fractions\",\"definition\":{\"type\":"             \
     "\"http://adlnet.gov/expapi/activities/assessment\"}}"
 #define XAPI_RESULT "{\"score\":{\"scaled\":0.9}}"
 

@@ -202,6 +202,17 @@ def test_unknown_intent(dapr, student, intent):
             },
             ["payload.weights"],
         ),
+        (
+            {
+                "intent": "analytics_query",
+                "payload": {"student_id": "x", "query_type": "history", "start_date": "2026-01-01", "days": 1},
+            },
+            ["payload.days", "payload.end_date"],
+        ),
+        (
+            {"intent": "batch_process", "payload": {"student_ids": ["a"], "requests": []}},
+            ["payload.requests"],
+        ),
         ({"intent": "analytics_query", "payload": {}}, ["payload.query_type", "payload.student_id"]),
         ({"intent": "analytics_query", "payload": {"query_type": "x"}}, ["payload.query_type", "payload.student_id"]),
         (

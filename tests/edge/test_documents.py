@@ -62,9 +62,11 @@ def test_links_lead_somewhere(page):
 
 def test_every_error_code_is_explained():
     codes = re.findall(r"^PROBLEM\((\w+), (\d+)", (ROOT / "app/base/problem.def").read_text(), re.MULTILINE)
-    page = (ROOT / "docs/troubleshooting.md").read_text()
-    explained = re.findall(r"^### (\w+)\n(\d+)", page, re.MULTILINE)
-    assert explained == codes
+    page = (ROOT / "docs/errors.md").read_text()
+    section = r"^## (\w+)\nStatus (\d+).*\n\*\*Cause\*\*: (?:(?!^## )[\s\S])+?\n\*\*Cure\*\*: "
+    assert re.findall(section, page, re.MULTILINE) == codes
+    table = re.findall(r"^\| (\d+) \| (.*) \|$", page, re.MULTILINE)
+    assert {(code, status) for status, row in table for code in re.findall(r"\[(\w+)\]", row)} == set(codes)
 
 
 def test_the_index_of_operations_names_every_page_about_them():

@@ -31,7 +31,7 @@ def files_of(area):
     for path in sorted(found):
         name = str(path.relative_to(ROOT))
         ours = area != "." or path.suffix == ".md" or path.name in ("Makefile.am", "configure.ac", "Dockerfile")
-        if ours and path.is_file() and path.suffix in TEXTS and not SKIPPED.search(name):
+        if ours and path.is_file() and not path.is_symlink() and path.suffix in TEXTS and not SKIPPED.search(name):
             yield path
 
 
