@@ -28,19 +28,20 @@ export async function overviewOf(cohort) {
 
 export function Class({ cohort }) {
     const load = useLoad(() => overviewOf(cohort), [cohort]);
-    return html`<${Loaded} load=${load} missing=${t("class.missing")}>
-        ${(overview) => html`<${Overview} cohort=${cohort} overview=${overview} again=${load.again} />`}
-    </${Loaded}>`;
-}
-
-function Overview({ cohort, overview, again }) {
-    const { name, total, summary, levels, students, topics } = overview;
     return html`
         <p class="crumbs"><a href=${link("classes")}>${t("menu.classes")}</a></p>
         <div class="page-head">
-            <h1 tabindex="-1">${name}</h1>
-            <button type="button" onClick=${again}>${t("refresh")}</button>
+            <h1 tabindex="-1">${load.value?.name ?? t("class")}</h1>
+            <button type="button" onClick=${load.again}>${t("refresh")}</button>
         </div>
+        <${Loaded} load=${load} missing=${t("class.missing")}>
+            ${(overview) => html`<${Overview} cohort=${cohort} overview=${overview} />`}
+        </${Loaded}>`;
+}
+
+function Overview({ cohort, overview }) {
+    const { name, total, summary, levels, students, topics } = overview;
+    return html`
         ${total === 0 ? html`<p class="empty">${t("class.empty")}</p>` : html`
         <div class="cards">
             <div class="stack">
