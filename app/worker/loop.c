@@ -14,6 +14,7 @@
 #include "app/runtime/watchdog.h"
 #include "app/store/queue.h"
 #include "app/store/store_watch.h"
+#include "app/worker/alive.h"
 #include "app/worker/audit_maintenance.h"
 #include "app/worker/calibration.h"
 #include "app/worker/erasures.h"
@@ -57,6 +58,7 @@ struct worker {
     struct seals seals;
     struct erasures erasures;
     struct unfinished unfinished;
+    struct alive alive;
     bool deregistered; /* true: leases were given back, and the worker was removed from the lists in
                           Redis */
 };
@@ -99,6 +101,7 @@ static bool worker_open_subsystems(struct worker *w)
     seals_init(&w->seals, context, shards);
     erasures_init(&w->erasures, context, shards);
     unfinished_init(&w->unfinished, context, shards);
+    w->alive.worker = context;
     if (w->http && journal_wait_open(&w->journal_wait, error) && sidecar_open(&w->sidecar))
         return true;
     (void)fprintf(stderr, "mastery-worker: cannot start: %s\n", error);
@@ -128,6 +131,7 @@ static void worker_tick_subsystems(struct worker *w)
  * that own them are released. */
 static void worker_close_subsystems(struct worker *w)
 {
+    alive_close(&w->alive);
     erasures_close(&w->erasures);
     store_watch_stop(&w->store_watch);
     signal_watch_stop(&w->signals);
@@ -214,6 +218,7 @@ static void worker_iterate(struct worker *w)
 
         task->on_replies(task);
     }
+    alive_tick(&w->alive);
     if (!w->deregistered)
         worker_tick_subsystems(w);
     worker_deregister_if_idle(w);

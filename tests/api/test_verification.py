@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """verify-deployment.sh: no box of the list is missing, sound ones are ticked, the right ones fail."""
+import base64
 import inspect
+import itertools
 import json
 import os
 import re
+import select
 import signal
+import socket
+import socketserver
+import ssl
 import stat
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import Engine, RedisProcess
+from harness.tls import Authority
 from harness.wait import wait_for
 
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 from verify.boxes import BOXES, ROWS  # noqa: E402
+from verify.kubernetes import SECRETS  # noqa: E402
 
 SCRIPT = ROOT / "scripts/verify-deployment.sh"
 LIST = ROOT / "docs/deployment-verification-checklist.md"
@@ -240,16 +251,21 @@ def test_an_engine_without_limits_fails_their_boxes(engine):
 IMAGE = "mastery-engine:0.1.0"
 
 
-def container(name, **more):
-    return {"name": name, "image": IMAGE, "resources": {"limits": {"cpu": "500m", "memory": "512Mi"}}, **more}
+def container(name, image=IMAGE, **more):
+    return {"name": name, "image": image, "resources": {"limits": {"cpu": "500m", "memory": "512Mi"}}, **more}
 
 
-def pod(restarts=0, ready=True, phase="Running"):
-    statuses = [{"name": n, "ready": ready, "restartCount": restarts} for n in ("nginx", "app", "daprd")]
-    conditions = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-15T10:00:09Z"}]
+def pod(restarts=0, ready=True, phase="Running", name="mastery-engine-1", **more):
+    """One that has been ready again, after an outage, since long after its start."""
+    statuses = [
+        {"name": n, "ready": ready, "started": ready, "restartCount": restarts, "state": {"running": {}}}
+        for n in ("nginx", "app", "daprd")
+    ]
+    conditions = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-16T18:30:00Z"}]
+    app = container("app", startupProbe={"periodSeconds": 2, "failureThreshold": 60})
     return {
-        "metadata": {"name": "mastery-engine-1"},
-        "spec": {"containers": [container("nginx"), container("app"), container("daprd")]},
+        "metadata": {"name": name, **more},
+        "spec": {"containers": [container("nginx"), app, container("daprd")]},
         "status": {
             "phase": phase,
             "startTime": "2026-01-15T10:00:00Z",
@@ -257,6 +273,22 @@ def pod(restarts=0, ready=True, phase="Running"):
             "conditions": conditions,
         },
     }
+
+
+def waiting_pod(reason, phase="Pending", name="mastery-engine-2"):
+    """As the kubelet shows a pod whose container app does not run."""
+    found = pod(name=name, phase=phase)
+    found["status"]["containerStatuses"][1] |= {"ready": False, "started": False, "state": {"waiting": {"reason": reason}}}
+    return found
+
+
+def revision(number, image=IMAGE):
+    metadata = {"name": f"mastery-engine-{number}", "annotations": {"deployment.kubernetes.io/revision": str(number)}}
+    return {"metadata": metadata, "spec": {"template": {"spec": {"containers": [container("nginx"), container("app", image)]}}}}
+
+
+def encoded(**values):
+    return {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
 
 
 def resiliency(policy, component="pubsub", scopes=("mastery-engine",)):
@@ -269,20 +301,24 @@ def cluster_objects(**pod_changes):
     broker = {"type": "pubsub.redis", "metadata": []}
     return {
         "namespace": {"metadata": {"name": "learnflow"}, "status": {"phase": "Active"}},
-        "configmap": {"data": {"REDIS_URL": "redis://redis:6379", "ENVIRONMENT": "production"}},
-        "secret": {"data": {"JWT_SECRET": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}},
+        "configmap": {"data": {"REDIS_URL": "redis://redis:6379", "ENVIRONMENT": "production", "DAPR_HTTP_PORT": "3500"}},
+        "secret": {"data": encoded(**dict.fromkeys(SECRETS, "0123456789" * 4))},
         "deployment": {
             "spec": {
                 "replicas": 1,
                 "template": {
                     "metadata": {"annotations": {"dapr.io/enabled": "true", "dapr.io/app-id": "mastery-engine"}},
-                    "spec": {"containers": [container("nginx"), container("app")]},
+                    "spec": {
+                        "containers": [container("nginx"), container("app")],
+                        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001},
+                    },
                 },
             },
             "status": {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1},
         },
         "service": {"spec": {"type": "ClusterIP", "clusterIP": "10.0.0.7", "ports": [{"name": "http", "port": 8005}]}},
-        "pods": {"items": [pod(**pod_changes)]},
+        "pods": {"items": [pod(**pod_changes), pod(name="mastery-worker-1", **pod_changes)]},
+        "replicasets": {"items": [revision(1, "mastery-engine:0.0.9"), revision(2)]},
         "components.dapr.io": {
             "items": [
                 {"metadata": {"name": "statestore"}, "spec": redis},
@@ -302,28 +338,70 @@ def cluster_objects(**pod_changes):
     }
 
 
+# Messages and forms are those of kubectl 1.34. A file KIND.error holds what is printed instead of an object;
+# `denied` names the right that the user lacks: VERB RESOURCE.
 KUBECTL = """#!/bin/bash
 while [[ $1 == -* ]]; do case $1 in -n) shift 2 ;; *) shift ;; esac; done
+deny() {{ # VERB RESOURCE
+    [[ " {denied} " == *" $1 $2 "* ]] || return 0
+    echo "Error from server (Forbidden): $2 is forbidden: User \\"viewer\\" cannot $1 resource \\"$2\\" in API group \\"\\"\
+ in the namespace \\"learnflow\\"" >&2
+    exit 1
+}}
+prefixed() {{ sed "s,^,[pod/$1/$2] ,"; }}
 case $1 in
-get) cat "{folder}/$2" 2>/dev/null || {{ echo "Error: $2 not found" >&2; exit 1; }} ;;
-top) echo "mastery-engine-1 {cpu}m 120Mi" ;;
-logs) case "$*" in *daprd*) echo 'level=info msg="{dapr}"' ;; *) cat "{log}" ;; esac ;;
-exec) exit {probe} ;;
-rollout) case $2 in history) printf 'REVISION\\n1 none\\n2 none\\n' ;; *) echo "rolled back (server dry run)" ;; esac ;;
+get)
+    deny get "$2s"
+    for file in "{folder}/$2.$3" "{folder}/$2"; do
+        [ ! -e "$file.error" ] || {{ cat "$file.error" >&2; exit 1; }}
+        [ ! -e "$file" ] || {{ cat "$file"; exit; }}
+    done
+    case $2 in
+    *.dapr.io) echo "error: the server doesn't have a resource type \\"${{2%%.*}}\\"" >&2 ;;
+    *) echo "Error from server (NotFound): $2.apps \\"$3\\" not found" >&2 ;;
+    esac
+    exit 1
+    ;;
+top) deny list pods; echo "mastery-engine-1 {cpu}m 120Mi" ;;
+logs)
+    deny get pods/log
+    prefixed mastery-engine-1 app <"{log}"
+    echo 'level=info msg="{dapr}"' | prefixed mastery-engine-1 daprd
+    prefixed mastery-engine-1 nginx <<<'10.0.0.1 not of the engine'
+    [ ! -e "{folder}/worker.log" ] || prefixed mastery-worker-1 worker <"{folder}/worker.log"
+    [ ! -e "{folder}/waiting" ] || echo 'error: container "app" in pod "mastery-engine-2" is waiting to start: trying and failing to pull image'
+    ;;
+exec)
+    deny create pods/exec
+    case "$*" in
+    *--version) echo "mastery-ctl 0.1.0 ({commit})" ;;
+    *du*) echo "110000 /" ;;
+    *redis-cli*) echo 7862000 ;;
+    *) exit {probe} ;;
+    esac
+    ;;
+rollout) deny patch deployments; cat "{folder}/undo" >&{undo}; exit $(({undo} - 1)) ;;
 esac
 """
+UNDONE = "deployment.apps/mastery-engine rolled back (server dry run)"
 
 
 @pytest.fixture
 def kubectl(tmp_path, limited):
-    def make(objects, cpu=40, dapr="ready", probe=0):
+    def make(objects, cpu=40, dapr="ready", probe=0, denied="", commit=None, undone=UNDONE):
+        """objects: {kind: object, or a text in place of it}; commit: of the pods, else that of the engine."""
         folder = tmp_path / "cluster"
         folder.mkdir(exist_ok=True)
         for kind, value in objects.items():
-            (folder / kind).write_text(json.dumps(value))
+            (folder / kind).write_text(value if isinstance(value, str) else json.dumps(value))
+        (folder / "undo").write_text(f"{undone}\n")
         program = tmp_path / "kubectl"
-        log = limited.state_dir / "log/pool.log"
-        program.write_text(KUBECTL.format(folder=folder, cpu=cpu, dapr=dapr, log=log, probe=probe))
+        values = {
+            "folder": folder, "cpu": cpu, "dapr": dapr, "log": limited.state_dir / "log/pool.log", "probe": probe,
+            "denied": denied, "commit": commit or limited.admin().get("/").json["commit"],
+            "undo": 2 if undone.startswith("error") else 1,
+        }  # fmt: skip
+        program.write_text(KUBECTL.format(**values))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         return f"{tmp_path}:{os.environ['PATH']}"
 
@@ -361,6 +439,226 @@ def test_boxes_of_a_broken_cluster_fail(limited, kubectl):
     assert_all(boxes, ["kubernetes.namespace", "kubernetes.deployment", "kubernetes.memory"], "ticked")
 
 
+def scaling(active):
+    """Conditions of an autoscaler, which cannot read the metrics where active is False."""
+    reason = "ValidMetricFound" if active else "FailedGetResourceMetric"
+    return [
+        {"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"},
+        {"type": "ScalingActive", "status": str(active), "reason": reason, "message": "unable to get metrics for resource cpu"},
+        {"type": "ScalingLimited", "status": "False", "reason": "DesiredWithinRange"},
+    ]
+
+
+def test_an_autoscaler_without_metrics_is_not_ticked(limited, kubectl):
+    objects = cluster_objects()
+    objects["hpa"]["status"] = {"currentReplicas": 1, "conditions": scaling(False)}
+    boxes, _, _ = verified(limited, only=["kubernetes."], PATH=kubectl(objects))
+    assert_all(boxes, ["kubernetes.hpa", "kubernetes.scaling", "kubernetes.hpa-range"], "failed")
+    assert "unable to get metrics" in boxes["kubernetes.hpa"]["evidence"]
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_that_lacks_a_key_is_not_ticked(limited, kubectl, key):
+    objects = cluster_objects()
+    del objects["secret"]["data"][key]
+    boxes, _, _ = verified(limited, only=["kubernetes.secrets"], PATH=kubectl(objects))
+    assert boxes["kubernetes.secrets"]["result"] == "failed" and f": {key}" in boxes["kubernetes.secrets"]["evidence"]
+
+
+def test_a_worker_that_crashes_is_seen_in_pods_and_log(limited, kubectl):
+    objects = cluster_objects()
+    objects["pods"]["items"][1] = waiting_pod("CrashLoopBackOff", phase="Running", name="mastery-worker-1")
+    objects["pods"]["items"][1]["status"]["containerStatuses"][1]["restartCount"] = 7
+    objects["worker.log"] = '{"timestamp": "2026-01-15T10:00:00.000Z", "level": "error", "event": "config.invalid"}\n'
+    objects["deployment.mastery-worker"] = cluster_objects()["deployment"] | {"status": {"replicas": 1, "updatedReplicas": 1}}
+    boxes, _, _ = verified(limited, only=["pods.", "logs.", "kubernetes.deployment"], PATH=kubectl(objects))
+    bad = ["pods.status", "pods.ready", "pods.restarts", "kubernetes.deployment", "logs.startup", "logs.critical"]
+    assert_all(boxes, bad, "failed")
+    assert "mastery-worker-1 Running CrashLoopBackOff" in boxes["pods.status"]["evidence"]
+
+
+def test_an_engine_that_is_not_in_the_cluster_ticks_no_box_of_it(limited, kubectl):
+    path = kubectl(cluster_objects(), commit="0123456789ab")
+    boxes, _, _ = verified(limited, only=["kubernetes.", "pods.", "image.user"], PATH=path)
+    assert_all(boxes, boxes, "failed")
+    assert "0123456789ab" in boxes["pods.ready"]["evidence"] and limited.base_url in boxes["pods.ready"]["evidence"]
+
+
+EARLIER = {
+    "of another version": ([revision(1, "mastery-engine:0.0.9"), revision(2)], UNDONE, ("ticked", "ticked")),
+    "of other settings alone": ([revision(1), revision(2)], UNDONE, ("person", "ticked")),
+    "none": ([revision(1)], 'error: no rollout history found for deployment "mastery-engine"', ("person", "person")),
+    "of the running template": (
+        [revision(1, "mastery-engine:0.0.9"), revision(2)],
+        "deployment.apps/mastery-engine skipped rollback (current template already matches revision 1)", ("ticked", "failed"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("revisions, undone, results", EARLIER.values(), ids=EARLIER)
+def test_only_an_earlier_version_can_be_rolled_back_to(limited, kubectl, revisions, undone, results):
+    path = kubectl(cluster_objects() | {"replicasets": {"items": revisions}}, undone=undone)
+    boxes, _, _ = verified(limited, only=["rollback.previous", "rollback.command"], PATH=path)
+    assert tuple(box["result"] for box in boxes.values()) == results, boxes
+
+
+def test_pods_that_have_ended_or_are_deleted_do_not_count(limited, kubectl):
+    objects = cluster_objects()
+    evicted = {"metadata": {"name": "mastery-engine-0"}, "spec": {"containers": []}, "status": {"phase": "Failed", "reason": "Evicted"}}
+    going = waiting_pod("ContainerCreating", name="mastery-engine-3")
+    going["metadata"]["deletionTimestamp"] = "2026-01-15T10:00:00Z"
+    objects["pods"]["items"] += [evicted, going]
+    boxes, _, _ = verified(limited, only=["pods.", "health.start-time", "dapr.running", "kubernetes.sidecar"], PATH=kubectl(objects))
+    assert_all(boxes, boxes, "ticked")
+
+
+def test_an_image_that_cannot_be_pulled_fails_the_boxes_of_pods_alone(limited, kubectl):
+    objects = cluster_objects() | {"waiting": ""}
+    objects["pods"]["items"].append(waiting_pod("ImagePullBackOff"))
+    unscheduled = pod(name="mastery-engine-4", phase="Pending")
+    del unscheduled["status"]["containerStatuses"]
+    objects["pods"]["items"].append(unscheduled)
+    boxes, _, _ = verified(limited, only=["pods.", "logs.", "logging.json", "dapr.errors", "health.start-time"], PATH=kubectl(objects))
+    bad = ["pods.status", "pods.ready", "health.start-time"]
+    assert_all(boxes, bad, "failed")
+    assert_all(boxes, set(boxes) - set(bad), "ticked")
+    assert "mastery-engine-2 Pending ImagePullBackOff" in boxes["pods.status"]["evidence"]
+    assert not [box for box in boxes.values() if "ended early" in box["evidence"]]
+
+
+OPTIONAL = ["kubernetes.hpa", "kubernetes.scaling", "kubernetes.hpa-metrics", "kubernetes.hpa-range", "kubernetes.pdb"]
+OPTIONAL += ["kubernetes.pdb-available", "kubernetes.sidecar", "config.dapr", "config.redis"]
+OPTIONAL += ["dapr.running", "dapr.components", "dapr.errors"]
+
+
+def overlay_dev():
+    objects = cluster_objects()
+    for kind in ("hpa", "pdb", "components.dapr.io", "resiliencies.dapr.io"):
+        del objects[kind]
+    objects["configmap"]["data"] |= {"ENVIRONMENT": "development", "DAPR_HTTP_PORT": "0"}
+    objects["deployment"]["spec"]["template"]["metadata"]["annotations"]["dapr.io/enabled"] = "false"
+    return objects
+
+
+def test_what_an_overlay_leaves_out_is_for_a_person(limited, kubectl):
+    boxes, _, _ = verified(limited, only=OF_A_CLUSTER, PATH=kubectl(overlay_dev()))
+    assert_all(boxes, OPTIONAL, "person")
+    assert_all(boxes, set(boxes) - set(OPTIONAL), "ticked")
+
+
+def test_production_needs_what_its_settings_say(limited, kubectl):
+    objects = overlay_dev()
+    objects["configmap"]["data"] |= {"ENVIRONMENT": "production", "DAPR_HTTP_PORT": "3500"}
+    boxes, _, _ = verified(limited, only=OF_A_CLUSTER, PATH=kubectl(objects))
+    assert_all(boxes, OPTIONAL, "failed")
+
+
+RIGHTS = {
+    "get secrets": ["config.secrets", "kubernetes.secrets"],
+    "create pods/exec": ["kubernetes.deployment", "health.start"],
+    "patch deployments": ["rollback.command"],
+    "get namespaces": ["kubernetes.namespace"],
+}
+
+
+def test_what_a_viewer_may_not_see_is_for_a_person_who_is_told_the_right(limited, kubectl):
+    path = kubectl(cluster_objects(), denied=" ".join(RIGHTS))
+    boxes, _, _ = verified(limited, only=OF_A_CLUSTER, PATH=path)
+    for right, ids in RIGHTS.items():
+        assert_all(boxes, ids, "person")
+        assert all(f"lacks the right to {right}" in boxes[i]["evidence"] for i in ids), boxes
+    assert_all(boxes, set(boxes) - set(sum(RIGHTS.values(), [])), "ticked")
+
+
+class Pods(socketserver.ThreadingTCPServer):
+    """A Service with TLS: each connection goes to the next pod of the list."""
+
+    daemon_threads = True
+
+    def __init__(self, engines, authority):
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(*authority.issue("127.0.0.1"))
+        self.addresses = itertools.cycle([("127.0.0.1", int(e.base_url.rpartition(":")[2])) for e in engines])
+        super().__init__(("127.0.0.1", 0), None)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def finish_request(self, request, client_address):
+        with self.tls.wrap_socket(request, server_side=True) as client, socket.create_connection(next(self.addresses)) as pod:
+            other = {client: pod, pod: client}
+            while True:
+                for ready in select.select([client, pod], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    other[ready].sendall(data)
+
+
+def test_counters_through_a_service_are_those_of_one_pod(limited, engine, tmp_path):
+    """Two pods have counted other numbers of requests. In the order of the list the third connection, the second
+    scrape, always goes to the other pod than the first; of three boxes one would see the number fall."""
+    for _ in range(40):
+        engine.admin().get("/health")
+    authority = Authority(tmp_path)
+    with Pods([limited, limited, engine, engine], authority) as pods:
+        service = SimpleNamespace(values=limited.values, base_url=f"https://127.0.0.1:{pods.server_address[1]}")
+        boxes, _, _ = verified(service, only=["monitoring.counters", "tracing.spans", "pool.operations"], SSL_CERT_FILE=authority.path)
+        pods.shutdown()
+    assert_all(boxes, boxes, "ticked")
+
+
+# What no program can see, on a deployment that has everything.
+FOR_A_PERSON = {
+    "code.dependencies", "logging.forwarding", "logging.searchable", "logging.retention", "rollback.notification",
+    "approval.dev", "approval.ops", "approval.security", "next.monitor", "next.update",
+}  # fmt: skip
+
+
+MONITORING = {  # the beginning of a path -> the response of Prometheus or Grafana
+    "/api/v1/rules": {"data": {"groups": [{"rules": [{"type": "alerting", "name": "MasteryEngineErrorBudgetBurn"}]}]}},
+    "/api/v1/query": {"data": {"result": [{"value": [0, "0"]}]}},
+    "/api/dashboards/": {"dashboard": {"title": "Mastery Engine", "panels": [{}]}},
+}
+
+
+class Monitoring(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = next(response for path, response in MONITORING.items() if self.path.startswith(path))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"status": "success"} | body).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def monitoring():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Monitoring) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_few_boxes_are_left_to_a_person_who_is_told_what_to_do(limited, kubectl, tmp_path, monitoring):
+    commit = limited.admin().get("/").json["commit"]
+    settings = {
+        "TEST_RESULTS": write_results(tmp_path, commit), "LOAD_RESULTS": write_load(tmp_path, commit),
+        "PATH": kubectl(cluster_objects()), "PODMAN": "/nonexistent", "REDIS_URL": None,
+        "PROMETHEUS_URL": monitoring, "GRAFANA_URL": monitoring,
+    }  # fmt: skip
+    report = tmp_path / "report.md"
+    boxes, _, _ = verified(limited, "--report", report, **settings)
+    left = {i for i, box in boxes.items() if box["result"] == "person"}
+    # A tree with changes, or a slow moment of this machine, fails a box, and then a person creates an incident.
+    failed = {i for i, box in boxes.items() if box["result"] == "failed"}
+    assert left - {"next.incident"} == FOR_A_PERSON and failed <= TIMED | {"code.git"}
+    assert len(FOR_A_PERSON) <= 12
+    for i in FOR_A_PERSON:
+        assert f"then sign at this box of {report}" in boxes[i]["evidence"]
+    text = report.read_text()
+    assert text.count("Done by (name, date): ____") == len(left)
+
+
 ENDLESS = {"policy": "constant", "maxRetries": -1}
 POLICIES_THAT_LOSE = {
     "none": [],
@@ -385,7 +683,7 @@ def test_a_subscription_without_an_endless_policy_fails(limited, kubectl, items)
 
 
 def write_results(folder, commit, failed=0):
-    kinds = "unit coverage black-box host formatting shellcheck yamllint codespell cppcheck clang-tidy rollback"
+    kinds = "unit coverage black-box host image formatting shellcheck yamllint codespell cppcheck clang-tidy rollback"
     names = [*kinds.split(), "build plainly", "build with clang", "build with sanitizers"]
     checks = {name: {"passed": 3, "failed": failed} for name in names}
     path = folder / "results.json"

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import redis as redis_client
 import yaml
 from harness.binaries import ROOT, bin_dir, sanitizer_options
 from harness.contract import ROWS
-from harness.wait import LIMIT_S
+from harness.wait import LIMIT_S, wait_for
 
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 import kustomize  # noqa: E402
@@ -82,6 +83,9 @@ def test_top_level_is_what_kubectl_apply_takes():
     )
     for name in ("configmap.yaml", "deployment.yaml"):  # the checklist names them
         assert (K8S / name).exists()
+    # A Deployment before its ServiceAccount has no pod until its controller tries again.
+    kinds = [item["kind"] for item in found]
+    assert max(kinds.index(kind) for kind in ("ServiceAccount", "ConfigMap")) < kinds.index("Deployment")
 
 
 def test_each_file_of_a_kustomization_is_there_and_used():
@@ -119,7 +123,7 @@ def test_what_was_asked_for_is_there(items):
     if items["ConfigMap", f"{ENGINE}-config"]["data"]["ENVIRONMENT"] == "production":
         kinds = {kind for kind, _ in items}
         assert {
-            "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceMonitor", "Component",
+            "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule", "Component",
             "Resiliency", "Configuration",
         } <= kinds  # fmt: skip
 
@@ -279,7 +283,9 @@ def test_nginx_takes_the_settings(items, tmp_path, workload):
         [str(ROOT / "scripts/render-nginx"), str(tmp_path / "conf")], env=environment, check=True
     )
     listening = (tmp_path / "conf/nginx.conf").read_text()
-    assert "listen 127.0.0.1:8006" in listening and "0.0.0.0:8005" in listening
+    assert "listen 127.0.0.1:8006" in listening
+    # The kubelet's probe goes to the pod's first address, which may be one of IPv6.
+    assert "listen 0.0.0.0:8005" in listening and "listen [::]:8005" in listening
 
 
 def test_nginx_has_the_memory_that_its_limits_are_checked_against(items):
@@ -333,6 +339,66 @@ def test_secrets_are_made_at_random():
         assert set(secret["data"]) == set(example["stringData"])
     values = [base64.b64decode(text) for secret in made for text in secret["data"].values()]
     assert len(set(values)) == len(values) and all(len(value) == 64 for value in values)
+
+
+EXISTING = """#!/bin/sh
+echo "$@" >>"$0.calls"
+echo '{found}'
+exit {status}
+"""
+
+
+@pytest.mark.parametrize(
+    "found, status, refused",
+    [
+        ("secret/mastery-engine-secrets", 0, True),
+        ('Error from server (Forbidden): secrets "x" is forbidden: User "viewer" cannot get resource "secrets"', 1, True),
+        ("", 0, False),
+        ("The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?", 1, False),
+    ],
+)
+def test_secrets_in_use_are_not_replaced_unless_told(tmp_path, found, status, refused):
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(EXISTING.format(found=found, status=status))
+    kubectl.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    make = lambda *options: subprocess.run(
+        [ROOT / "scripts/make-k8s-secrets", *options], env=environment, capture_output=True, text=True, check=False
+    )
+    result = make()
+    assert (result.returncode, result.stdout == "") == ((1, True) if refused else (0, False))
+    assert ("--replace" in result.stderr) == refused
+    assert "-n learnflow get secret mastery-engine-secrets" in (tmp_path / "kubectl.calls").read_text()
+    assert len(yaml.safe_load(make("--replace").stdout)["data"]) == 5
+
+
+@pytest.mark.parametrize("password", ["plain", "two words", "quote\"s and 'quotes'", "back\\slash # no comment", "$(id) `id` %s"])
+def test_redis_takes_any_password(tmp_path, password):
+    """The container's command writes the password into a file of redis.conf's form, and starts redis-server."""
+    redis = {(i["kind"]): i for i in kustomize.read(K8S / "components/redis/redis.yaml")}
+    [container] = pod_spec(redis["StatefulSet"])["containers"]
+    (tmp_path / "REDIS_PASSWORD").write_text(f"{password}\n")
+    socket = tmp_path / "redis.sock"
+    (tmp_path / "redis.conf").write_text(f"include {tmp_path}/password.conf\nport 0\nunixsocket {socket}\nsave ''\n")
+    *shell, script = container["command"]
+    for folder in ("/etc/redis-secrets", "/run/redis", "/etc/redis"):
+        script = script.replace(f"{folder}/", f"{tmp_path}/")
+    with subprocess.Popen([*shell, script], stdout=subprocess.DEVNULL, cwd=tmp_path) as server:
+        try:
+            wait_for(lambda: socket.exists() or server.poll() is not None, "Redis listening")
+            client = redis_client.Redis(unix_socket_path=str(socket), password=password)
+            assert server.poll() is None and client.ping()
+        finally:
+            server.kill()
+
+
+def test_the_prometheus_operator_has_the_rules_of_conf():
+    made = subprocess.check_output([ROOT / "scripts/make-prometheus-rule"], text=True)
+    wanted = "run scripts/make-prometheus-rule >k8s/components/prometheus/rules.yaml"
+    assert (K8S / "components/prometheus/rules.yaml").read_text() == made, wanted
+    groups = yaml.safe_load(made)["spec"]["groups"]
+    files = [ROOT / "conf/prometheus" / f"{name}.yml" for name in ("recording", "alerts")]
+    assert groups == [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
 
 
 # ---- what belongs together ----
@@ -471,6 +537,26 @@ def test_autoscaler_and_budget_leave_room_to_drain(items):
     assert "replicas" not in items["Deployment", ENGINE]["spec"], "the autoscaler's to say"
     budget = items["PodDisruptionBudget", ENGINE]["spec"]["minAvailable"]
     assert 1 <= budget < scaler["minReplicas"] < scaler["maxReplicas"]
+    # A pod that never becomes ready, as with an image that cannot be pulled, must not block the drain of its node.
+    assert items["PodDisruptionBudget", ENGINE]["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_a_node_that_takes_no_pods_is_no_zone_without_pods(items):
+    """Otherwise a drained node alone in its zone keeps every new pod pending (DoNotSchedule)."""
+    for item in workloads(items):
+        for constraint in pod_spec(item).get("topologySpreadConstraints", []):
+            if constraint["whenUnsatisfiable"] == "DoNotSchedule":
+                assert constraint["nodeTaintsPolicy"] == "Honor"
+
+
+def test_a_worker_that_cannot_start_stops_the_rollout(items):
+    """It exits within two seconds, and would count as available in between."""
+    spec = items["Deployment", WORKER]["spec"]
+    worker = container_of(items, WORKER, "worker")
+    assert spec["minReadySeconds"] == 15
+    assert worker["readinessProbe"]["exec"]["command"] == ["./scripts/health-check.sh", "worker"]
+    given = {entry["name"]: entry["value"] for entry in worker["env"]}
+    assert str(Path(given["ALIVE_FILE"]).parent) in [m["mountPath"] for m in worker["volumeMounts"]]
 
 
 # ---- network ----
@@ -484,10 +570,13 @@ def test_nothing_but_what_is_needed_is_reached(items):
     for rule in policy["ingress"] + policy["egress"]:
         assert rule["ports"] and (rule.get("from") or rule.get("to"))
     callbacks = items["NetworkPolicy", "mastery-worker-callbacks"]["spec"]
-    [block] = [peer["ipBlock"] for rule in callbacks["egress"] for peer in rule["to"]]
-    assert "169.254.0.0/16" in block["except"], "the cloud's metadata"
+    blocks = {p["ipBlock"]["cidr"]: p["ipBlock"].get("except") for rule in callbacks["egress"] for p in rule["to"]}
+    assert set(blocks) == {"0.0.0.0/0", "2000::/3"}, "of IPv6 the public addresses alone"
+    assert "169.254.0.0/16" in blocks["0.0.0.0/0"], "the cloud's metadata"
     if ("NetworkPolicy", REDIS) in items:
-        assert items["NetworkPolicy", REDIS]["spec"]["egress"] == []
+        spec = items["NetworkPolicy", REDIS]["spec"]
+        # The server drops an empty list: the manifest would differ from what it stores for ever.
+        assert "Egress" in spec["policyTypes"] and "egress" not in spec
 
 
 # ---- Dapr ----

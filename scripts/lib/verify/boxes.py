@@ -6,7 +6,7 @@ first; it returns the evidence of a ticked box or raises an outcome (outcome.py)
 dot, selects the rows of the sign-off table that count the box (report.py)."""
 from collections import namedtuple
 
-from verify import api, kubernetes, logs, monitoring, privacy, security, source
+from verify import api, dapr, kubernetes, logs, monitoring, privacy, security, source
 from verify.checklist import read_boxes
 from verify.outcome import joined
 
@@ -14,14 +14,10 @@ LINT = ("formatting", "shellcheck", "yamllint", "codespell", "cppcheck", "clang-
 BUILDS = ("build plainly", "build with clang", "build with sanitizers")
 # There are no Python packages to scan: the libraries are Debian's, and Debian lists their vulnerabilities.
 SECURITY_UPDATES = (
-    "instead of safety: apt-get update && apt-get -s upgrade, in the image or on the host, lists no security update of "
+    "instead of safety: run apt-get update && apt-get -s upgrade in the image or on the host: it lists no security update of "
     "libfcgi0ldbl, libhiredis0.14, libjson-c5, libjwt0, libgsl27, libcurl4, libssl3, libev4, nginx, redis-server"
 )
 SERVICE = ("service", lambda found: found["spec"]["type"] == "ClusterIP", "type {spec[type]}".format_map)
-HPA = (
-    "hpa", lambda found: found["spec"]["scaleTargetRef"]["name"] == "mastery-engine",
-    "scales {spec[scaleTargetRef][kind]} {spec[scaleTargetRef][name]}".format_map,
-)  # fmt: skip
 Box = namedtuple("Box", "id section words check arguments")
 
 # fmt: off
@@ -37,8 +33,8 @@ ROWS = [
     ("config.environment", "Environment Variables", kubernetes.config_environment),
     ("config.secrets", "Secrets", kubernetes.secret),
     ("config.resources", "Resource Limits", kubernetes.config_resources),
-    ("config.dapr", "Dapr Configuration", kubernetes.config_dapr),
-    ("config.redis", "Redis Configuration", kubernetes.config_redis),
+    ("config.dapr", "Dapr Configuration", dapr.config_dapr),
+    ("config.redis", "Redis Configuration", dapr.config_redis),
     ("image.builds", "Image Builds Successfully", source.image_builds),
     ("image.size", "Image Size", source.image_size),
     ("image.stages", "Multi-stage Build", source.image_stages),
@@ -49,7 +45,7 @@ ROWS = [
     ("kubernetes.secrets", "Secrets", kubernetes.secret),
     ("kubernetes.deployment", "Deployment", kubernetes.deployment),
     ("kubernetes.service", "Service", kubernetes.shows, *SERVICE),
-    ("kubernetes.sidecar", "Dapr Sidecar", kubernetes.sidecar_in_pods),
+    ("kubernetes.sidecar", "Dapr Sidecar", dapr.sidecar_in_pods),
     ("pods.count", "Pod Count", kubernetes.pods_count),
     ("pods.status", "Status", kubernetes.pods_running),
     ("pods.ready", "Ready", kubernetes.pods_ready),
@@ -62,9 +58,9 @@ ROWS = [
     ("kubernetes.cluster-ip", "ClusterIP", kubernetes.shows,
      "service", lambda found: found["spec"]["clusterIP"] not in ("", "None"), "{spec[clusterIP]}".format_map),
     ("kubernetes.ports", "Ports", kubernetes.ports),
-    ("dapr.running", "Sidecar Running", kubernetes.dapr_running),
-    ("dapr.components", "Component Registration", kubernetes.dapr_components),
-    ("dapr.errors", "No Dapr Errors", kubernetes.dapr_errors),
+    ("dapr.running", "Sidecar Running", dapr.running),
+    ("dapr.components", "Component Registration", dapr.components),
+    ("dapr.errors", "No Dapr Errors", dapr.errors),
     ("state.accessible", "Redis Accessible", api.dependency_healthy, "state_store"),
     ("state.health", "Health Check", api.state_health),
     ("state.crud", "CRUD Operations", api.state_crud),
@@ -133,8 +129,8 @@ ROWS = [
      "with Redis stopped, hanging and full (tests/fault): refusals at once, then recovery", "black-box"),
     ("kubernetes.cpu", "CPU Usage", kubernetes.pods_use, 1, "m", 500),
     ("kubernetes.memory", "Memory Usage", kubernetes.pods_use, 2, "Mi", 512),
-    ("kubernetes.scaling", "Scaling", kubernetes.shows, *HPA),
-    ("kubernetes.hpa", "HPA Exists", kubernetes.shows, *HPA),
+    ("kubernetes.scaling", "Scaling", kubernetes.hpa_works),
+    ("kubernetes.hpa", "HPA Exists", kubernetes.hpa_works),
     ("kubernetes.hpa-metrics", "Metrics", kubernetes.hpa_metrics),
     ("kubernetes.hpa-range", "Scaling", kubernetes.hpa_range),
     ("kubernetes.pdb", "PDB Configured", kubernetes.pdb_exists),
@@ -156,9 +152,9 @@ ROWS = [
     ("logging.trace", "Trace IDs", logs.trace_id_logged),
     ("logging.context", "Error Context", logs.errors_have_context),
     ("logging.forwarding", "Log Forwarding", source.for_person,
-     "the aggregator shows the line of the request with the id {run_id}-logged"),
-    ("logging.searchable", "Searchable", source.for_person, "a search for that request id in the aggregator finds its lines"),
-    ("logging.retention", "Retention", source.for_person, "the aggregator keeps lines for 30 days"),
+     "look in the aggregator for the line of the request with the id {run_id}-logged"),
+    ("logging.searchable", "Searchable", source.for_person, "search the aggregator for correlation_id {run_id}-logged: it finds that line"),
+    ("logging.retention", "Retention", source.for_person, "read the aggregator's settings: it keeps lines for 30 days"),
     ("tracing.headers", "Headers", monitoring.tracing_headers),
     ("tracing.spans", "Spans", monitoring.increases, "trace_spans_total"),
     ("tracing.propagated", "Distributed", monitoring.trace_continued),
@@ -166,7 +162,7 @@ ROWS = [
     ("rollback.command", "Rollback Command", kubernetes.rollback_command),
     ("rollback.data", "Data Safety", source.tests_passed, "what one version writes the other reads", "rollback"),
     ("rollback.notification", "Notification", source.for_person,
-     "the people on call have read the roll-back runbook (docs/runbooks.md)"),
+     "ask the people on call whether they have read Roll back in docs/runbooks.md"),
     ("monitoring.dashboard", "Dashboard", monitoring.dashboard_there),
     ("monitoring.alerts", "Alerts", monitoring.alerts_loaded),
     ("monitoring.slo", "SLI/SLO", monitoring.slo_loaded),
@@ -177,15 +173,15 @@ ROWS = [
     ("runbooks.troubleshooting", "troubleshooting.md", source.page_there, "troubleshooting.md"),
     ("runbooks.deploy", "runbooks.md", source.page_there, "runbooks.md"),
     ("runbooks.escalation", "escalation", source.page_there, "escalation.md"),
-    ("approval.dev", "Dev Lead", source.for_person, "a name and a date"),
-    ("approval.ops", "Ops Lead", source.for_person, "a name and a date"),
-    ("approval.security", "Security", source.for_person, "a name and a date"),
+    ("approval.dev", "Dev Lead", source.for_person, "as dev lead, read this report and decide"),
+    ("approval.ops", "Ops Lead", source.for_person, "as ops lead, read this report and decide"),
+    ("approval.security", "Security", source.for_person, "as the one responsible for security, read this report and decide"),
     ("next.smoke", "Run post-deployment smoke tests", source.smoke_tests),
     ("next.monitor", "Monitor for 30 minutes", source.for_person,
-     "the dashboard for 30 minutes; docs/runbooks.md names what to look at"),
+     "watch the dashboard for 30 minutes; Deploy in docs/runbooks.md names what to look at"),
     ("next.incident", "Create incident if any checks fail", source.incident),
     ("next.update", "Update this document with any issues found", source.for_person,
-     "what this report lists for a person, and all other findings"),
+     "write what you found behind the boxes of the report, and keep it with docs/deployment-record.md"),
 ]
 # fmt: on
 BOXES = [Box(row[0], *words, row[2], row[3:]) for row, words in zip(ROWS, read_boxes())]

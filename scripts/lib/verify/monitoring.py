@@ -2,6 +2,7 @@
 """Boxes about metrics, traces, connection pool, circuit breakers, alerts and dashboard."""
 import os
 import secrets
+from contextlib import ExitStack
 
 from harness.prometheus import PREFIX, Scrape
 from verify.local import lines_of
@@ -16,7 +17,7 @@ def metrics(v, path="/metrics"):
     if response.status == 403:
         raise ForPerson(
             f"{path} is refused to this address, as METRICS_ALLOW says: "
-            "kubectl port-forward and METRICS_URL=http://127.0.0.1:8005, or run this from there"
+            "kubectl port-forward deployment/mastery-engine 8005 and METRICS_URL=http://127.0.0.1:8005, or run this from there"
         )
     response.expect(200)
     return response
@@ -43,10 +44,21 @@ def gauge(v, name):
     return " ".join(samples)
 
 
+def before_and_after(v, value, send):
+    """value(scrape) before and after a request. Behind a Service each pod counts its own requests: scrapes and
+    request share a connection, and a pod of METRICS_URL gets a request of its own."""
+    urls = dict.fromkeys([os.environ.get("METRICS_URL") or v.url, v.url])
+    with ExitStack() as connections:
+        for url in urls:
+            connections.enter_context(v.one_connection(url))
+        before = value(scrape(v))
+        for url in urls:
+            send(url)
+        return before, value(scrape(v))
+
+
 def increases(v, name):
-    before = scrape(v).sum(name)
-    v.get("/health")
-    after = scrape(v).sum(name)
+    before, after = before_and_after(v, lambda found: found.sum(name), lambda url: v.get("/health", url=url))
     return judge(after > before, f"{PREFIX}{name}: {before:.0f}, a request later {after:.0f}")
 
 
@@ -78,9 +90,9 @@ def breakers_closed(v):
 
 def pool_operations(v):
     reads = {"operation": "read", "status": "ok"}
-    before = scrape(v).value("redis_operations_total", **reads)
-    v.query(v.students[0])
-    after = scrape(v).value("redis_operations_total", **reads)
+    value = lambda found: found.value("redis_operations_total", **reads)
+    query = lambda url: v.post("/api/v1/mastery/query", {"student_id": v.students[0]}, url=url)
+    before, after = before_and_after(v, value, query)
     return judge(after > before, f"successful reads: {before:.0f}, a query later {after:.0f}")
 
 

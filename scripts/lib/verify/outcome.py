@@ -6,6 +6,10 @@ class Failed(Exception):
     """The box does not hold, or its check is not possible although it should be."""
 
 
+class NotFound(Failed):
+    """The object that a check looks at does not exist."""
+
+
 class ForPerson(Exception):
     """A program cannot see it from here; the evidence is what a person is to look at."""
 

@@ -8,6 +8,7 @@ from verify.checklist import BOX, read_lines
 
 Result = namedtuple("Result", "box outcome evidence")  # outcome: ticked, failed or person
 MARKS = {"ticked": "[x]", "failed": "[!]", "person": "[ ]"}
+SIGNATURE = ". Done by (name, date): ____________"
 # A row of the sign-off table counts the boxes whose id begins with one of these words.
 SIGN_OFF = {
     "Code Quality": ["code"],
@@ -79,7 +80,8 @@ def blanks(v):
 def filled_box(match, result):
     start, words = match.groups()
     kind = {"ticked": "", "failed": "**FAILED**: ", "person": "*for a person*: "}[result.outcome]
-    return f"{start.replace('[ ]', '[x]') if result.outcome == 'ticked' else start}{words} — {kind}{result.evidence}"
+    signature = SIGNATURE if result.outcome == "person" else ""
+    return f"{start.replace('[ ]', '[x]') if result.outcome == 'ticked' else start}{words} — {kind}{result.evidence}{signature}"
 
 
 def filled_line(section, line, found, v):

@@ -4,6 +4,7 @@ import base64
 import getpass
 import os
 import secrets
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property
 
@@ -73,7 +74,7 @@ class Verification:
 
     @cached_property
     def cluster(self):
-        return Cluster(self.namespace)
+        return Cluster(self.namespace, self.url, self.commit)
 
     @cached_property
     def podman(self):
@@ -140,6 +141,18 @@ class Verification:
         teacher = self.user("teacher") or f"{self.run_id}_teacher"
         roster = {"name": "Deployment verification", "teacher_ids": [teacher], "student_ids": self.students[:1]}
         self.send("admin", "PUT", f"/api/v1/cohorts/{self.cohort}", roster)
+
+    @contextmanager
+    def one_connection(self, url):
+        """Requests to url share a connection, with TLS too: behind a Service one pod answers them all."""
+        before = self._clients.get(url)
+        self._clients[url] = Client(url, timeout=TIMEOUT_S, reuse_tls=True)
+        try:
+            yield
+        finally:
+            self._clients.pop(url).close()
+            if before:
+                self._clients[url] = before
 
     def clean_up(self):
         """Erases students and cohort; those that could not be erased."""
