@@ -39,7 +39,7 @@ void control_make_handshake(struct control *control, const struct config *config
 /* Checks the replies, which have all arrived. ret_error: why they are not good. */
 enum control_result control_check(const struct control *control,
                                   char ret_error[CONTROL_ERROR_SIZE]);
-/* After a good handshake: what identifies the server and its present run; "": not asked for. */
+/* After a good handshake: what identifies the server and its present run; "": not requested. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE]);
 
 #endif

@@ -6,21 +6,21 @@
 
 #include "app/store/sentinels.h"
 
-/* Time between two questions to the sentinels while there is a connection. */
+/* Time between two queries to the sentinels while there is a connection. */
 static const int64_t ENDPOINT_VERIFY_US = 5000000;
 
 struct endpoint {
     const struct config *config;
     struct transport *transport;
     struct sentinels *sentinels; /* NULL: REDIS_URL names none */
-    bool is_asking;              /* the sentinels have not named the master yet */
-    bool is_verifying;           /* they are asked although there is a connection */
-    int64_t asked_us;            /* when they were asked last */
+    bool is_querying;            /* the sentinels have not named the master yet */
+    bool is_verifying;           /* they are queried although there is a connection */
+    int64_t queried_us;          /* when they were queried last */
     struct redis_host master;    /* of the connection, as they have named it */
     size_t attempt;              /* connections that failed: selects one of several masters */
 };
 
-/* Creates what the URL asks for. False: out of memory. */
+/* Creates what the URL requires. False: out of memory. */
 static bool endpoint_set_url(struct endpoint *endpoint, const struct redis_url *url)
 {
     endpoint->transport = transport_new(endpoint->config, url->is_secure);
@@ -65,10 +65,10 @@ struct transport *endpoint_transport(struct endpoint *endpoint)
 
 void endpoint_open(struct endpoint *endpoint, int64_t now_us)
 {
-    endpoint->is_asking = endpoint->sentinels != NULL;
+    endpoint->is_querying = endpoint->sentinels != NULL;
     endpoint->is_verifying = false;
-    endpoint->asked_us = now_us;
-    if (endpoint->is_asking)
+    endpoint->queried_us = now_us;
+    if (endpoint->is_querying)
         sentinels_start(endpoint->sentinels);
     else
         transport_open(endpoint->transport);
@@ -78,7 +78,7 @@ void endpoint_open(struct endpoint *endpoint, int64_t now_us)
 static bool endpoint_use_master(struct endpoint *endpoint)
 {
     endpoint->master = *sentinels_master(endpoint->sentinels, endpoint->attempt);
-    endpoint->is_asking = false;
+    endpoint->is_querying = false;
     if (!transport_set_host(endpoint->transport, endpoint->master.name, endpoint->master.port))
         return false;
     transport_open(endpoint->transport);
@@ -88,16 +88,16 @@ static bool endpoint_use_master(struct endpoint *endpoint)
 bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed)
 {
     enum sentinels_state state =
-        endpoint->is_asking ? sentinels_poll(endpoint->sentinels, has_waited) : SENTINELS_NAMED;
-    bool was_asking = endpoint->is_asking, good;
+        endpoint->is_querying ? sentinels_poll(endpoint->sentinels, has_waited) : SENTINELS_NAMED;
+    bool was_querying = endpoint->is_querying, good;
 
     *ret_changed = false;
     if (state != SENTINELS_NAMED)
-        return state == SENTINELS_ASKED;
-    if (was_asking && !endpoint_use_master(endpoint))
+        return state == SENTINELS_QUERIED;
+    if (was_querying && !endpoint_use_master(endpoint))
         return false;
     good = transport_advance(endpoint->transport, has_waited);
-    *ret_changed = was_asking || endpoint_has_socket(endpoint);
+    *ret_changed = was_querying || endpoint_has_socket(endpoint);
     return good;
 }
 
@@ -108,8 +108,8 @@ bool endpoint_has_socket(const struct endpoint *endpoint)
 
 bool endpoint_knows_address(const struct endpoint *endpoint)
 {
-    return endpoint->is_asking ? sentinels_have_answer(endpoint->sentinels)
-                               : transport_knows_address(endpoint->transport);
+    return endpoint->is_querying ? sentinels_have_reply(endpoint->sentinels)
+                                 : transport_knows_address(endpoint->transport);
 }
 
 void endpoint_close(struct endpoint *endpoint, bool has_succeeded)
@@ -121,7 +121,7 @@ void endpoint_close(struct endpoint *endpoint, bool has_succeeded)
     transport_close(endpoint->transport, has_succeeded);
 }
 
-/* Each call goes on with the questions, so that the connections to the sentinels need not be
+/* Each call goes on with the queries, so that the connections to the sentinels need not be
  * watched. */
 bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
 {
@@ -129,13 +129,13 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
 
     if (!endpoint->sentinels)
         return true;
-    if (!endpoint->is_verifying && now_us - endpoint->asked_us >= ENDPOINT_VERIFY_US) {
+    if (!endpoint->is_verifying && now_us - endpoint->queried_us >= ENDPOINT_VERIFY_US) {
         endpoint->is_verifying = true;
-        endpoint->asked_us = now_us;
+        endpoint->queried_us = now_us;
         sentinels_start(endpoint->sentinels);
     } else if (endpoint->is_verifying &&
-               (sentinels_poll(endpoint->sentinels, false) != SENTINELS_ASKED ||
-                now_us - endpoint->asked_us >= limit_us)) {
+               (sentinels_poll(endpoint->sentinels, false) != SENTINELS_QUERIED ||
+                now_us - endpoint->queried_us >= limit_us)) {
         endpoint->is_verifying = false;
         sentinels_stop(endpoint->sentinels);
         return !sentinels_name_other(endpoint->sentinels, &endpoint->master);
@@ -145,25 +145,25 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
 
 int endpoint_fd(const struct endpoint *endpoint)
 {
-    return endpoint->is_asking ? sentinels_fd(endpoint->sentinels)
-                               : transport_fd(endpoint->transport);
+    return endpoint->is_querying ? sentinels_fd(endpoint->sentinels)
+                                 : transport_fd(endpoint->transport);
 }
 
 const char *endpoint_error(const struct endpoint *endpoint)
 {
-    return endpoint->is_asking ? sentinels_error(endpoint->sentinels)
-                               : transport_error(endpoint->transport);
+    return endpoint->is_querying ? sentinels_error(endpoint->sentinels)
+                                 : transport_error(endpoint->transport);
 }
 
 /* The text of the sentinels may be that of a transport. */
 bool endpoint_error_is_public(const struct endpoint *endpoint)
 {
-    return endpoint->is_asking ? sentinels_error_is_public(endpoint->sentinels)
-                               : transport_error_is_public(endpoint->transport);
+    return endpoint->is_querying ? sentinels_error_is_public(endpoint->sentinels)
+                                 : transport_error_is_public(endpoint->transport);
 }
 
 const char *endpoint_awaits(const struct endpoint *endpoint)
 {
-    return endpoint->is_asking ? "no sentinel has replied in time"
-                               : transport_awaits(endpoint->transport);
+    return endpoint->is_querying ? "no sentinel has replied in time"
+                                 : transport_awaits(endpoint->transport);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a link to its server: REDIS_URL names the server itself, or sentinels, which are asked
- * for the master before each connection. Never waits. */
+/* The way of a link to its server: REDIS_URL names the server itself, or sentinels, which are
+ * queried for the master before each connection. Never waits. */
 #ifndef STORE_ENDPOINT_H
 #define STORE_ENDPOINT_H
 
@@ -15,7 +15,7 @@ void endpoint_free(struct endpoint *endpoint); /* accepts NULL */
 /* The bytes of the connection, for reading and writing once it has a socket. */
 struct transport *endpoint_transport(struct endpoint *endpoint);
 
-/* Begins to ask the sentinels, or to resolve the host name. */
+/* Begins to query the sentinels, or to resolve the host name. */
 void endpoint_open(struct endpoint *endpoint, int64_t now_us);
 /* Goes on until the socket connects; to be called while endpoint_has_socket() is false.
  * has_waited: what is known from before is used in the place of replies that have not come.
@@ -29,8 +29,8 @@ bool endpoint_knows_address(const struct endpoint *endpoint);
  * several are known. */
 void endpoint_close(struct endpoint *endpoint, bool has_succeeded);
 
-/* Asks the sentinels now and then whether the server is still the master: one that was cut off from
- * them and from its replicas does not know itself that a replica was made master, and what is
+/* Queries the sentinels now and then whether the server is still the master: one that was cut off
+ * from them and from its replicas does not know itself that a replica was made master, and what is
  * written to it will be lost. To be called about once a second while the server is used. False:
  * most sentinels name another server. */
 bool endpoint_verify(struct endpoint *endpoint, int64_t now_us);

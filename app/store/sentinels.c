@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Each sentinel has a connection for one round of questions. An epoll descriptor stands for all of
+/* Each sentinel has a connection for one round of queries. An epoll descriptor represents all of
  * them, so that the event loop watches one descriptor, as for a connection to Redis.
  *
- * All are asked, and the answer of most of them counts: a single sentinel that was cut off, or was
+ * All are queried, and the reply of most of them counts: a single sentinel that was cut off, or was
  * reset, may still name a server that is no master any more. */
 #include "app/store/sentinels.h"
 
@@ -20,7 +20,7 @@ enum { SENTINELS_READ_SIZE = 4096, SENTINELS_ERROR_SIZE = 200 };
 
 struct sentinel {
     struct transport *transport;
-    redisContext *context;      /* buffers of hiredis; NULL: not asked, or done */
+    redisContext *context;      /* buffers of hiredis; NULL: not queried, or done */
     struct reply_bounds bounds; /* of context */
     bool awaits_auth;           /* the next reply is that to AUTH */
 };
@@ -109,7 +109,7 @@ static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, bool
     sentinel_end(sentinel, false);
 }
 
-/* Queues AUTH, if there is a password, and the question. False: out of memory. */
+/* Queues AUTH, if there is a password, and the query. False: out of memory. */
 static bool sentinel_queue(const struct sentinels *all, struct sentinel *sentinel)
 {
     const char *password = all->config->redis_sentinel_password;
@@ -123,7 +123,7 @@ static bool sentinel_queue(const struct sentinels *all, struct sentinel *sentine
         out, (struct str[]){STR("SENTINEL"), STR("get-master-addr-by-name"), all->url->master}, 3);
 }
 
-static void sentinel_ask(struct sentinels *all, struct sentinel *sentinel)
+static void sentinel_query(struct sentinels *all, struct sentinel *sentinel)
 {
     sentinel->context = connect_new_context(&sentinel->bounds);
     if (!sentinel->context || !sentinel_queue(all, sentinel)) {
@@ -156,7 +156,7 @@ static void sentinels_vote(struct sentinels *all, const struct redis_host *host)
     }
 }
 
-/* The reply to the question: host and port, or nil. */
+/* The reply to the query: host and port, or nil. */
 static bool sentinel_parse(const redisReply *reply, struct redis_host *ret)
 {
     struct str host, port_text;
@@ -242,7 +242,7 @@ static void sentinel_write(struct sentinels *all, struct sentinel *sentinel)
         sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
 }
 
-/* Tells epoll what the connection waits for. */
+/* Registers with epoll what the connection waits for. */
 static void sentinel_watch(const struct sentinels *all, const struct sentinel *sentinel)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -284,7 +284,7 @@ void sentinels_start(struct sentinels *sentinels)
     sentinels->named_count = 0;
     sentinels->is_decided = sentinels->has_reply_error = false;
     for (size_t i = 0; i < sentinels->url->host_count; i++)
-        sentinel_ask(sentinels, &sentinels->each[i]);
+        sentinel_query(sentinels, &sentinels->each[i]);
     for (size_t i = 0; i < sentinels->url->host_count; i++)
         sentinel_advance(sentinels, &sentinels->each[i], false);
 }
@@ -314,7 +314,7 @@ static bool sentinels_have_majority(const struct sentinels *sentinels)
 static bool sentinels_may_decide(const struct sentinels *sentinels, bool has_waited)
 {
     return sentinels_have_majority(sentinels) || sentinels_all_have_ended(sentinels) ||
-           (has_waited && sentinels_have_answer(sentinels));
+           (has_waited && sentinels_have_reply(sentinels));
 }
 
 enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited)
@@ -323,7 +323,7 @@ enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited
         for (size_t i = 0; i < sentinels->url->host_count; i++)
             sentinel_advance(sentinels, &sentinels->each[i], has_waited);
         if (!sentinels_may_decide(sentinels, has_waited))
-            return SENTINELS_ASKED;
+            return SENTINELS_QUERIED;
         sentinels_stop(sentinels);
         if (sentinels->named_count > 0) {
             memcpy(sentinels->known, sentinels->named, sizeof(sentinels->known));
@@ -338,7 +338,7 @@ int sentinels_fd(const struct sentinels *sentinels)
     return sentinels->epoll_fd;
 }
 
-bool sentinels_have_answer(const struct sentinels *sentinels)
+bool sentinels_have_reply(const struct sentinels *sentinels)
 {
     return sentinels->named_count > 0 || sentinels->known_count > 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* OpenSSL keeps the errors of a thread in a queue, which other users of the library (tokens, the
  * audit log) fill too, and SSL_get_error looks at that queue. It is therefore emptied before each
- * call whose result is asked for. */
+ * call whose result is used. */
 #include "app/store/tls.h"
 
 #include <arpa/inet.h>
@@ -31,7 +31,8 @@ static bool tls_fail(char ret_error[TLS_ERROR_SIZE], const char *what, const cha
 
 /* ---- the files ---- */
 
-/* An encrypted key is refused: OpenSSL would ask for its password at the terminal. */
+/* An encrypted key is refused: OpenSSL would read its password at the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL prescribes the signature */
 static int tls_refuse_password(char *buffer, int size, int is_written, void *unused)
 {
     (void)buffer;
@@ -62,7 +63,7 @@ static bool tls_load_authority(SSL_CTX *context, const char *file, char ret_erro
     return loaded == 1 || tls_fail_file(ret_error, "REDIS_CA_FILE");
 }
 
-/* The certificate that the server may ask for, with its chain, and its key. */
+/* The certificate that the server may require, with its chain, and its key. */
 static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
                                  char ret_error[TLS_ERROR_SIZE])
 {
@@ -133,9 +134,11 @@ static bool tls_set_host(SSL *ssl, const char *host)
 enum { TLS_IGNORED_EXTENSION = 0x0a0a, TLS_HEADER = 5, TLS_PADDING_MAX = 512 };
 
 /* Called by OpenSSL for the bytes of the extension. */
+/* NOLINTBEGIN(readability-non-const-parameter): OpenSSL prescribes the signature */
 static int tls_add_padding(SSL *ssl, unsigned type, unsigned context, const unsigned char **ret,
                            size_t *ret_n, X509 *unused_x509, size_t unused_i, int *unused_alert,
                            void *tls)
+/* NOLINTEND(readability-non-const-parameter) */
 {
     static const unsigned char zeros[TLS_PADDING_MAX];
 
@@ -172,8 +175,8 @@ static size_t tls_hello_size(SSL_CTX *context, const char *name)
 
 /* Gives the hello such a size that the fifth byte of the connection, the low one of the size, is a
  * newline, and none before it is 0. A Redis without TLS takes these bytes for a command and replies
- * that it knows none such. Otherwise it would wait for a newline until the time limit, and nobody
- * would know why. */
+ * that it knows none such. Otherwise it would wait for a newline until the time limit, and the
+ * cause would not be known. */
 static void tls_pad_hello(struct tls *tls, SSL_CTX *context, const char *name)
 {
     size_t payload = tls_hello_size(context, name) - TLS_HEADER;

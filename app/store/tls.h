@@ -21,7 +21,7 @@ bool tls_check_files(const struct config *config, char ret_error[TLS_ERROR_SIZE]
  * place in tls_read and tls_write. NULL with the reason in ret_error. */
 struct tls *tls_new(const struct config *config, int fd, const char *host,
                     char ret_error[TLS_ERROR_SIZE]);
-/* Tells the server, without waiting, that the connection ends. To be called before the socket is
+/* Sends the server the end of TLS, without waiting. To be called before the socket is
  * closed. Accepts NULL. */
 void tls_free(struct tls *tls);
 

@@ -183,7 +183,7 @@ static bool transport_fail_bytes(struct transport *transport, int error)
                           error == 0 ? "Redis closed the connection" : strerror(error));
 }
 
-/* Reads from the socket itself. One that returned fewer bytes than were asked for is empty. A first
+/* Reads from the socket itself. One that returned fewer bytes than were requested is empty. A first
  * byte 0x15 begins an alert of TLS, and no reply of Redis. */
 static ssize_t transport_read_plain(struct transport *transport, char *buffer, size_t size,
                                     bool *ret_more)

@@ -17,6 +17,7 @@ import pytest
 from harness.ctl import run_ctl
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
+from harness.redis_tls import trust
 from harness.store import tombstone
 from harness.wait import LIMIT_S
 
@@ -52,7 +53,7 @@ def at_terminal(*arguments, stream="stdout", **settings):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: theirs}
     process = subprocess.Popen(
         [str(bin_dir() / "mastery-ctl"), *map(str, arguments)],
-        env=environment(**settings),
+        env={**trust(), **environment(**settings)},
         stdin=subprocess.DEVNULL,
         **streams,
     )

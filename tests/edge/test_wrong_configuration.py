@@ -25,7 +25,7 @@ WRONG = {
     "sentinel without master": ({"REDIS_URL": "redis+sentinel://h"}, ["REDIS_URL: the name of the master is missing"]),
     "authority without TLS": ({"REDIS_CA_FILE": "/nowhere"}, ["REDIS_CA_FILE: REDIS_URL is not for TLS"]),
     "missing authority": (
-        {"REDIS_URL": "rediss://redis", "REDIS_CA_FILE": "/nowhere"}, ["REDIS_CA_FILE: the file cannot be used .No such"],
+        {"REDIS_URL": "rediss://redis", "REDIS_CA_FILE": "/nowhere"}, ["REDIS_CA_FILE: the file cannot be used (No such"],
     ),
     "unwritable metrics": ({"METRICS_FILE": "/nowhere/metrics"}, ["/nowhere/metrics"]),
     "quotes around a secret": ({"JWT_SECRET": f'"{SECRET}"'}, ['JWT_SECRET: .*begins and ends with ".*remove the quotes']),

@@ -3,6 +3,7 @@
 import subprocess
 
 from harness.binaries import bin_dir
+from harness.redis_tls import trust
 
 LIMIT_S = 300  # an audit log or a large export is read whole
 
@@ -11,7 +12,7 @@ def run_ctl(environment, *arguments, text=""):
     """The finished process, with its output as text. text: its standard input."""
     return subprocess.run(
         [str(bin_dir() / "mastery-ctl"), *map(str, arguments)],
-        env={name: str(value) for name, value in environment.items()},
+        env={**trust(), **{name: str(value) for name, value in environment.items()}},
         input=text,
         capture_output=True,
         text=True,
