@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* nginx opens the files with O_APPEND, so it goes on after the end whatever happens to a file. */
+/* nginx opens the files with O_APPEND, so it goes on after the end of a file that was cut or has
+ * holes. */
 #include "app/obs/refusals.h"
 
 #include <fcntl.h>

@@ -335,8 +335,8 @@ static void engine_report_dropped(struct engine *engine)
     engine->reported_dropped = dropped;
 }
 
-/* Reading nginx's counts keeps their files small; done here too, in case nobody reads the metrics.
- */
+/* Reading nginx's counts keeps their files small; done here too, for deployments whose metrics are
+ * not read. */
 static void engine_trim_refusals(struct engine *engine)
 {
     const char *folder = engine->config.nginx_refusals_dir;
