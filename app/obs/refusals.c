@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* nginx opens the files with O_APPEND, so it goes on after the end whatever happens to a file. */
+/* nginx opens the files with O_APPEND, so it goes on after the end of a file that was cut or has
+ * holes. */
 #include "app/obs/refusals.h"
 
 #include <fcntl.h>
@@ -7,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* KEPT_BLOCKS: of 512 bytes, a MiB. PAGE: holes begin and end at pages. */
-enum { PATH_SIZE = 4096, KEPT_BLOCKS = 2048, PAGE = 4096 };
+/* KEPT_BLOCKS: of 512 bytes, 64 KiB. PAGE: holes begin and end at pages. */
+enum { PATH_SIZE = 4096, KEPT_BLOCKS = 128, PAGE = 4096 };
 
 const int refusal_statuses[REFUSAL_STATUSES] = {400, 403, 404, 408, 413, 414, 415,
                                                 429, 431, 500, 502, 503, 504};

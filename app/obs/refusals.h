@@ -13,7 +13,7 @@ enum { REFUSAL_STATUSES = 13 };
 extern const int refusal_statuses[REFUSAL_STATUSES];
 
 /* Returns the number of responses with this status; 0 without such a file. Memory or disk blocks
- * that the bytes take are released when they are over a MiB; the size stays. */
+ * that the bytes take are released when they are over 64 KiB; the size stays. */
 uint64_t refusals_count(const char *folder, int status);
 void refusals_reset(const char *folder); /* sets all counts to 0 */
 

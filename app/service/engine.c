@@ -13,12 +13,16 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/http/router.h"
+#include "app/obs/refusals.h"
 #include "app/service/audit.h"
 #include "app/service/catalogue.h"
 #include "app/service/overview_cache.h"
 #include "app/service/readiness.h"
 #include "app/store/clock_skew.h"
 #include "app/store/keys.h"
+
+static const int64_t REFUSALS_INTERVAL_US =
+    INT64_C(10000000); /* between two looks at nginx's counts */
 
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
@@ -340,6 +344,20 @@ static void engine_report_dropped(struct engine *engine)
     engine->reported_dropped = dropped;
 }
 
+/* Reading nginx's counts keeps their files small; done here too, for deployments whose metrics are
+ * not read. */
+static void engine_trim_refusals(struct engine *engine)
+{
+    const char *folder = engine->config.nginx_refusals_dir;
+    int64_t now_us = clock_monotonic_us();
+
+    if (!*folder || now_us < engine->refusals_due_us)
+        return;
+    engine->refusals_due_us = now_us + REFUSALS_INTERVAL_US;
+    for (int i = 0; i < REFUSAL_STATUSES; i++)
+        (void)refusals_count(folder, refusal_statuses[i]);
+}
+
 /* store_consume_counts returns what was counted since the last call. */
 void engine_report(struct engine *engine)
 {
@@ -365,6 +383,7 @@ void engine_report(struct engine *engine)
     if (counts.reconnects > 0)
         metrics_add(engine->metrics, METRIC_RECONNECTS, NULL, NULL, counts.reconnects);
     engine_report_dropped(engine);
+    engine_trim_refusals(engine);
 }
 
 /* Has the type that watchdog_start prescribes. */

@@ -46,6 +46,7 @@ struct engine {
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
     uint64_t reported_dropped; /* number of dropped log lines that is in the metrics */
+    int64_t refusals_due_us;   /* monotonic time when nginx's counts are next kept small */
     bool reported_clock_off;
     /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
      * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is

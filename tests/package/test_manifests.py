@@ -277,8 +277,9 @@ def test_nginx_takes_the_settings(items, tmp_path, workload):
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "FCGI_SOCKET": "/run/mastery-engine/engine.sock",
         "NGINX_RUNTIME_DIR": str(tmp_path), "MASTERY_CTL": str(bin_dir() / "mastery-ctl"),
         "NGINX_WORKERS": "2",  # serve-nginx
-        **data,
+        **data, "NGINX_REFUSALS_DIR": str(tmp_path / "refusals"),
     }  # fmt: skip
+    assert data["NGINX_REFUSALS_DIR"] == "/run/mastery-engine/refusals", "in the folder that both containers have"
     subprocess.run(
         [str(ROOT / "scripts/render-nginx"), str(tmp_path / "conf")], env=environment, check=True
     )
