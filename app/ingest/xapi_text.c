@@ -152,10 +152,11 @@ static bool xapi_cut_fraction(struct str *text, double *ret)
         return true;
     if (text->n == 0 || !xapi_is_digit(text->p[0]))
         return false;
-    for (int n = 0; text->n > 0 && xapi_is_digit(text->p[0]); n++, scale /= 10) {
-        if (n < 9)
+    for (; text->n > 0 && xapi_is_digit(text->p[0]);
+         *text = (struct str){text->p + 1, text->n - 1}) {
+        if (scale > 1e-9)
             *ret += (text->p[0] - '0') * scale;
-        *text = (struct str){text->p + 1, text->n - 1};
+        scale /= 10;
     }
     return true;
 }
