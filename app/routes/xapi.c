@@ -6,6 +6,7 @@
  * student is erased (a tombstone in Redis), and the mark, a digest of the statement that is
  * already stored under its id. Nothing is written before every statement has passed. */
 #include "app/ingest/xapi.h"
+#include "app/ingest/xapi_schema.h"
 #include "app/base/clock.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
@@ -406,7 +407,7 @@ static const struct rule about[] = RULES(
 #define STATEMENTS                                                                                 \
     .pattern = "/api/v1/xapi/statements", .aliases = {"/xapi/statements"},                         \
     .limit_per_minute = 100, .access = ACCESS_HANDLER, .handler = xapi_statements,                 \
-    .finalize = statements_add_headers
+    .finalize = statements_add_headers, .write_schema = xapi_write_schema
 #define STATEMENTS_FLAGS                                                                           \
     (ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_CONFLICT | ROUTE_XAPI |             \
      ROUTE_XAPI_VERSIONED | ROUTE_BIG_BODY)
