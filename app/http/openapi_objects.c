@@ -52,8 +52,9 @@ static const char *object_name(struct arena *arena, const char *text, const char
         bool separates = *text == '-' || *text == '_' || *text == '.';
 
         if (!separates)
-            name[n++] =
-                at_start && *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text;
+            name[n++] = *text;
+        if (!separates && at_start && *text >= 'a' && *text <= 'z')
+            name[n - 1] = (char)(*text - 'a' + 'A');
         at_start = separates;
     }
     name[n] = '\0';

@@ -6,13 +6,13 @@
  * student is erased (a tombstone in Redis), and the mark, a digest of the statement that is
  * already stored under its id. Nothing is written before every statement has passed. */
 #include "app/ingest/xapi.h"
-#include "app/ingest/xapi_schema.h"
 #include "app/base/clock.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/query.h"
+#include "app/ingest/xapi_schema.h"
 #include "app/ingest/xapi_text.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/event_request.h"
