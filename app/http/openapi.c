@@ -301,8 +301,7 @@ static const char *const access_descriptions[ACCESSES] = {
     [ACCESS_EXPORT] = "For the student and admins.",
     [ACCESS_READ_COHORT] = "For a teacher of the cohort, and admins.",
     [ACCESS_COMPARE_COHORT] = "For the student, a teacher of the cohort, and admins.",
-    [ACCESS_HANDLER] = "Needs a token; the students that the request names decide, as for any "
-                       "other access to their data.",
+    [ACCESS_HANDLER] = "For those who may reach the students that the request names.",
 };
 
 /* Writes operationId, summary and description. An operationId must be unique, so the number of an

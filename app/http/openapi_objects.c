@@ -22,6 +22,7 @@ struct component {
     const struct rule *fields, *more; /* as in struct rule_form */
     const struct rule *own;           /* of a union of a payload and these fields; NULL: no union */
     const struct rule_form *payload;  /* with `own`: the form of the payload */
+    void (*write)(struct jw *w);      /* writes the schema in place of the rules; NULL: none */
     /* Of an object with one choice of a selecting field; NULL: of any other object. */
     const char *choice;
     const char *by;               /* with `choice`: name of that field */
@@ -51,8 +52,9 @@ static const char *object_name(struct arena *arena, const char *text, const char
         bool separates = *text == '-' || *text == '_' || *text == '.';
 
         if (!separates)
-            name[n++] =
-                at_start && *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text;
+            name[n++] = *text;
+        if (!separates && at_start && *text >= 'a' && *text <= 'z')
+            name[n - 1] = (char)(*text - 'a' + 'A');
         at_start = separates;
     }
     name[n] = '\0';
@@ -254,7 +256,9 @@ static void component_write(struct component *c, struct jw *w)
 {
     const struct rule *selected = c->choice ? NULL : objects_selected(c->fields);
 
-    if (c->own) {
+    if (c->write) {
+        c->write(w);
+    } else if (c->own) {
         object_write_payload(c, w);
     } else if (selected) {
         object_write_choices(c, selected, w);
@@ -343,7 +347,8 @@ static void components_add_route(struct components *all, const struct route *rou
                                 .side = SCHEMA_REQUEST,
                                 .fields = route->rules,
                                 .own = route->payload ? route->rules : NULL,
-                                .payload = route->payload};
+                                .payload = route->payload,
+                                .write = route->write_schema};
     struct component response = {.name = object_name(arena, route->name, "Response"),
                                  .side = SCHEMA_RESPONSE,
                                  .fields = route->response};

@@ -11,6 +11,7 @@
 #include "app/http/validate.h"
 
 struct exchange;
+struct jw;
 
 /* The result of one step of a handler. */
 enum step {
@@ -110,6 +111,9 @@ struct route {
     /* For that document: the body also has the fields of this form, which the route that handles it
      * in the end validates. NULL: only those of the rules. */
     const struct rule_form *payload;
+    /* For that document: writes the schema of a body that the handler parses, from the tables by
+     * which it does; the rules then only have the example. NULL: the rules are the schema. */
+    void (*write_schema)(struct jw *w);
     const struct route_link *links; /* for that document: what can be done with a response; NULL */
 };
 

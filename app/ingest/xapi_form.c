@@ -7,44 +7,8 @@
 #include <math.h>
 
 #include "app/http/json_value.h"
+#include "app/ingest/xapi_key.h"
 #include "app/ingest/xapi_text.h"
-
-/* The form of a key's value. The forms up to and including FORM_CHOICE are forms of a JSON
- * string. */
-enum xapi_form {
-    FORM_TEXT,
-    FORM_IRI,
-    FORM_MAILTO,
-    FORM_UUID,
-    FORM_SHA1,
-    FORM_TIME,
-    FORM_DURATION,
-    FORM_LANGUAGE,
-    FORM_VERSION,
-    FORM_CHOICE, /* one of the key's choices */
-    FORM_NUMBER,
-    FORM_WHOLE, /* a number without a fraction, 0 or more */
-    FORM_BOOL,
-    FORM_LANGUAGES,   /* an object: language tag to text */
-    FORM_EXTENSIONS,  /* an object: IRI to any value, null included */
-    FORM_OBJECT,      /* an object that has the key's `keys` */
-    FORM_OBJECTS,     /* a list of such objects */
-    FORM_ONE_OR_MANY, /* FORM_OBJECT or FORM_OBJECTS */
-    FORM_TEXTS        /* a list of texts */
-};
-
-/* A key that an object may have. The last row of a list has the name NULL. */
-struct xapi_key {
-    const char *name;
-    enum xapi_form form;
-    bool required;
-    const struct xapi_key *keys; /* keys of the value, for the forms of objects; else NULL */
-    const char *const *choices;  /* NULL-terminated values of FORM_CHOICE; else NULL */
-    /* Set only in the last row of a table of rules: checks several keys of the object together.
-     * NULL: there is no such check. */
-    void (*check)(struct json_object *object, const struct field_path *path,
-                  const struct binding *binding);
-};
 
 static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
                               const struct field_path *path, const struct binding *binding);
@@ -467,6 +431,7 @@ static const struct xapi_key statement_keys[] = {
     {"attachments", FORM_OBJECTS, false, attachment_keys, NULL, NULL},
     {0},
 };
+const struct xapi_key *const xapi_statement_keys = statement_keys;
 /* clang-format on */
 
 /* Adds a field error and returns true when the object of the statement is something else than an

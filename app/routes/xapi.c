@@ -12,6 +12,7 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/query.h"
+#include "app/ingest/xapi_schema.h"
 #include "app/ingest/xapi_text.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/event_request.h"
@@ -407,7 +408,7 @@ static const struct rule about[] = RULES(
 #define STATEMENTS                                                                                 \
     .pattern = "/api/v1/xapi/statements", .aliases = {"/xapi/statements"},                         \
     .limit_per_minute = 100, .access = ACCESS_HANDLER, .handler = xapi_statements,                 \
-    .finalize = statements_add_headers
+    .finalize = statements_add_headers, .write_schema = xapi_write_schema
 #define STATEMENTS_FLAGS                                                                           \
     (ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_CONFLICT | ROUTE_XAPI |             \
      ROUTE_XAPI_VERSIONED | ROUTE_BIG_BODY)

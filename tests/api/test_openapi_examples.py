@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 import pytest
+from harness.binaries import ROOT
 from harness.demo_class import make_demo_class
 from harness.described import assert_as_described, resolve, validator
 from harness.engine import Engine
@@ -48,7 +49,7 @@ def body_examples(document, operation):
 def test_every_operation_says_what_it_does_and_for_whom(document):
     for path, method, operation in operations(document):
         text = operation["description"]
-        assert len(text) > len(operation["summary"]) and text.endswith(("." , path)) or "Alias of" in text
+        assert text.startswith(operation["summary"]) and len(text) > len(operation["summary"]) + 5, f"{method} {path}"
 
 
 def test_every_operation_that_needs_input_has_an_example(document):
@@ -103,6 +104,12 @@ def test_links_lead_to_operations_with_the_parameter(document):
     for link in links:
         names = {parameter["name"] for parameter in parameters(document, by_id[link["operationId"]])}
         assert set(link["parameters"]) <= names
+
+
+def test_docs_list_exactly_the_paths_of_the_document(document):
+    page = (ROOT / "docs/api.md").read_text()
+    table = page[page.index("\n## Routes\n") : page.index("\n## MasteryResult\n")]
+    assert set(re.findall(r"`(/[^`]*)`", table)) == set(document["paths"])
 
 
 # Executing them
