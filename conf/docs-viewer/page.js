@@ -16,3 +16,38 @@ SwaggerUIBundle({
     filter: true,
     tryItOutEnabled: true,
 });
+
+/* What the viewer leaves out for screen readers and the keyboard: names of fields, landmarks, levels of
+ * headings. Each row: elements, and the attributes that they get (null removes one). */
+const AMENDMENTS = [
+    ["#servers", { "aria-label": "Server" }],
+    [".body-param__text", { "aria-label": "Request body" }],
+    [".close-modal", { "aria-label": "Close" }],
+    [".auth-btn-wrapper .authorize", { "aria-label": "Authorize: apply credentials" }],
+    [".dialog-ux .modal-ux", { role: "dialog", "aria-modal": "true", "aria-label": "Available authorizations" }],
+    [".information-container", { role: "region", "aria-label": "About this interface" }],
+    [".scheme-container", { role: "region", "aria-label": "Server and authorization" }],
+    [":has(> .operation-filter-input)", { role: "search", "aria-label": "Filter by tag" }],
+    [".info .title", { role: "heading", "aria-level": "1" }],
+    [".opblock-tag, .modal-ux-header h3", { role: "heading", "aria-level": "2" }],
+    [".opblock-section-header h4, .auth-container h4, .responses-inner h4", { role: "heading", "aria-level": "3" }],
+    [".responses-inner h5", { role: "heading", "aria-level": "4" }],
+    [".highlight-code > *, .curl, .table-container", { tabindex: "0" }],
+    /* A link in the button that opens an operation; the button alone changes the address, too. */
+    [".opblock-summary-control a.nostyle", { href: null }],
+];
+
+function amend() {
+    for (const [elements, attributes] of AMENDMENTS)
+        for (const element of document.querySelectorAll(elements))
+            for (const [name, value] of Object.entries(attributes))
+                if (value === null)
+                    element.removeAttribute(name);
+                else if (element.getAttribute(name) !== value)
+                    element.setAttribute(name, value);
+    for (const element of document.querySelectorAll("[id$=_responses][role=region]"))
+        element.setAttribute("aria-label", `Responses of ${element.id.replace(/_responses$/, "")}`);
+}
+
+/* Attributes are not observed, so amending does not call itself. */
+new MutationObserver(amend).observe(document.getElementById("reference"), { childList: true, subtree: true });

@@ -4,9 +4,12 @@ role are in tests/real/browser."""
 import gzip
 import hashlib
 import json
+import os
 import re
+import subprocess
 
 import pytest
+from harness.binaries import bin_dir
 from harness.browser import Browser
 from harness.engine import ROOT
 from harness.expect import assert_common_headers, assert_ok, assert_problem
@@ -174,19 +177,48 @@ def test_without_a_provider_the_configuration_names_none(anonymous):
     assert (config["subject_claim"], config["role_claim"], config["role_map"]) == ("sub", "role", {})
 
 
-def test_the_provider_is_in_configuration_and_policy(start_engine):
-    client = start_engine(
+def render(folder, **settings):
+    """nginx's configuration with these settings, alone: an engine with OIDC_ISSUER would look for it."""
+    own = {"FCGI_SOCKET": folder / "socket", "NGINX_RUNTIME_DIR": folder, "MASTERY_CTL": bin_dir() / "mastery-ctl"}
+    return subprocess.run(
+        [ROOT / "scripts/render-nginx", folder / "conf"],
+        env={**os.environ, **{name: str(value) for name, value in {**own, **settings}.items()}},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_provider_is_in_configuration_and_policy(tmp_path):
+    done = render(
+        tmp_path,
         OIDC_ISSUER="https://login.example.org:8443/realms/school",
         CONSOLE_CLIENT_ID="mastery-console",
         JWT_ROLE_CLAIM="/realm_access/roles",
         JWT_ROLE_MAP="Staff member=teacher, pupil = student",
-    ).client()
-    config = assert_ok(client.get("/console/config.json"))
+    )
+    assert done.returncode == 0, done.stderr
+    config = json.loads(re.search(r"return 200 '(.*)';", (tmp_path / "conf/console.conf").read_text())[1])
     assert config["issuer"] == "https://login.example.org:8443/realms/school"
     assert config["client_id"] == "mastery-console" and config["role_claim"] == "/realm_access/roles"
     assert config["role_map"] == {"Staff member": "teacher", "pupil": "student"}
-    assert policy_of(client.get("/console/"))["connect-src"] == "'self' https://login.example.org:8443"
-    assert policy_of(client.get("/docs"))["connect-src"] == "'self'"
+    maps = (tmp_path / "conf/maps.conf").read_text()
+    assert maps.count("connect-src 'self' https://login.example.org:8443;") == 1
+    assert maps.count("connect-src 'self';") == 1, "the policy of /docs names no provider"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("OIDC_ISSUER", "https://login.example.org/'; return 200"),
+        ("OIDC_ISSUER", "https://a.example https://b.example"),
+        ("CONSOLE_CLIENT_ID", 'a"b'),
+        ("CONSOLE_SCOPE", "openid $uri"),
+        ("JWT_ROLE_MAP", "it's=teacher"),
+    ],
+)
+def test_a_setting_that_would_break_the_configuration_is_refused(tmp_path, name, value):
+    done = render(tmp_path, **{name: value})
+    assert done.returncode == 2 and name in done.stderr
 
 
 # In a browser
