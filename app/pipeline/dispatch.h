@@ -16,15 +16,22 @@ typedef void exchange_finished(struct exchange *x);
  * Called once for each exchange, after exchange_finished. */
 typedef void exchange_released(struct exchange *x);
 
+/* A queue of exchanges, linked by their member next. */
+struct exchange_queue {
+    struct exchange *first; /* NULL: empty */
+    struct exchange **end;  /* the pointer at the end, which is NULL */
+    size_t n;
+};
+
 struct dispatch {
     struct engine *engine;             /* services that all requests share: store, log, metrics */
     exchange_chunk_ready *chunk_ready; /* see the type */
     exchange_finished *finished;       /* see the type */
     exchange_released *released;       /* see the type */
-    struct exchange
-        *heavy; /* first exchange of a heavy route that is ready for a step; NULL: none */
-    struct exchange **heavy_end; /* the pointer at the end of that queue, which is NULL */
-    size_t active;               /* number of exchanges that have begun and not finished */
+    struct exchange_queue heavy;       /* exchanges of heavy routes that are ready for a step */
+    struct exchange_queue
+        awaiting_keys; /* exchanges whose token may be valid by keys that are being fetched */
+    size_t active;     /* number of exchanges that have begun and not finished */
 };
 
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
