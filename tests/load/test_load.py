@@ -12,10 +12,10 @@ from locust import HttpUser, between, events, task
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness.client import Client  # noqa: E402
-from harness.deployment import signing_secret  # noqa: E402
+from harness.deployment import NO_SIGNER, signer  # noqa: E402
 from load import behaviour  # noqa: E402
 
-world = behaviour.World(signing_secret())
+world = behaviour.World(signer())
 
 
 class Caller(HttpUser):
@@ -58,8 +58,8 @@ StudentUser, TeacherUser, ServiceUser, AdminUser, ProbeUser = map(user_of, behav
 
 @events.test_start.add_listener
 def require_secret(environment, **_):
-    if not world.secret:
-        print("JWT_SECRET or JWT_SECRET_FILE is required: it signs the users' tokens", file=sys.stderr)
+    if not world.key:
+        print(NO_SIGNER, file=sys.stderr)
         environment.runner.quit()
 
 
