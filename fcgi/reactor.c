@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "app/auth/provider.h"
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 #include "app/pipeline/dispatch.h"
@@ -37,6 +38,7 @@ struct reactor {
     struct engine *engine;
     struct ev_loop *loop;
     ev_io listener; /* reports that a connection can be accepted */
+    ev_io provider; /* reports keys of the identity provider; not used when files have the keys */
     ev_timer timer; /* wakes the loop for work that is due */
     struct store_watch store;
     struct store_watch replicas; /* not used if engine->replicas is NULL */
@@ -340,6 +342,15 @@ static bool reactor_drained(const struct reactor *r)
 
 /* ---- the loop ---- */
 
+/* Called by libev when the provider's keys have arrived. Only wakes the loop: the loop iteration
+ * that follows takes the keys. */
+static void reactor_on_provider(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)watcher;
+    (void)events;
+}
+
 /* Called by libev when the timer expires. Does nothing: the timer only wakes the loop, whose next
  * iteration does the work. */
 static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -426,6 +437,11 @@ int reactor_run(struct engine *engine, int listener)
     store_watch_init(&r.store, r.loop, engine->store);
     if (engine->replicas)
         store_watch_init(&r.replicas, r.loop, replicas_store(engine->replicas));
+    if (tokens_provider(engine->tokens)) {
+        ev_io_init(&r.provider, reactor_on_provider, provider_fd(tokens_provider(engine->tokens)),
+                   EV_READ);
+        ev_io_start(r.loop, &r.provider);
+    }
     ev_init(&r.timer, reactor_on_timer);
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, reactor_on_listener, listener, EV_READ);

@@ -10,10 +10,12 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
+#include "app/base/buf.h"
 #include "app/base/digest.h"
 
-/* Bytes of r and of s in a signature of ES256. */
-enum { ES256_HALF = 32 };
+/* Bytes of r and of s in a signature of ES256; of the largest signature, of an RSA key of 16384
+ * bits; and memory for signing. */
+enum { ES256_HALF = 32, SIGNATURE_MAX = 2048, SIGN_FIRST = 16 << 10, SIGN_CAP = 256 << 10 };
 
 /* The algorithms with public keys. */
 static const struct jws_algorithm {
@@ -128,6 +130,88 @@ bool jws_verify(struct str signed_part, struct str signature, const char *algori
     }
     ERR_clear_error();
     return valid;
+}
+
+/* ---- signing ---- */
+
+/* Converts a signature of OpenSSL (DER) to the 64 bytes of ES256. False when it is none. */
+static bool ecdsa_from_der(const unsigned char *der, size_t n, unsigned char ret[2 * ES256_HALF])
+{
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)n);
+    bool good = pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret, ES256_HALF) == ES256_HALF &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret + ES256_HALF, ES256_HALF) == ES256_HALF;
+    ECDSA_SIG_free(pair);
+    return good;
+}
+
+/* Signs by OpenSSL. *ret_n: room in ret before, length of the signature after. */
+static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
+                         unsigned char *ret, size_t *ret_n)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *key_context = NULL; /* belongs to context */
+    bool good = context && EVP_DigestSignInit(context, &key_context,
+                                              a->has_digest ? EVP_sha256() : NULL, NULL, key) == 1;
+    if (good && a->is_pss)
+        good = EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) == 1;
+    good = good && EVP_DigestSign(context, ret, ret_n, (const unsigned char *)text.p, text.n) == 1;
+    EVP_MD_CTX_free(context);
+    return good;
+}
+
+/* Signs the part before the last dot. The signature of ES256 is converted in place. */
+static struct str private_signature(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
+                                    unsigned char ret[SIGNATURE_MAX])
+{
+    unsigned char both[2 * ES256_HALF];
+    size_t n = SIGNATURE_MAX;
+    if (!private_sign(a, key, text, ret, &n))
+        return (struct str){0};
+    if (a->key_type == EVP_PKEY_EC) {
+        if (!ecdsa_from_der(ret, n, both))
+            return (struct str){0};
+        memcpy(ret, both, sizeof(both));
+        n = sizeof(both);
+    }
+    return (struct str){(const char *)ret, n};
+}
+
+/* Appends the base64url of a text (RFC 7515, section 2): base64 with two other characters, and
+ * without padding. */
+static void put_base64url(struct buf *out, struct str text)
+{
+    unsigned char *block = arena_alloc(out->arena, text.n / 3 * 4 + 5);
+    int n = block ? EVP_EncodeBlock(block, (const unsigned char *)text.p, (int)text.n) : 0;
+    for (int i = 0; i < n && block[i] != '='; i++)
+        buf_char(out, (char)(block[i] == '+' ? '-' : block[i] == '/' ? '_' : block[i]));
+    out->failed = out->failed || !block;
+}
+
+char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key)
+{
+    const struct jws_algorithm *a = algorithm_of(algorithm);
+    struct arena *memory = a ? arena_new(SIGN_FIRST, SIGN_CAP) : NULL;
+    unsigned char bytes[SIGNATURE_MAX];
+    struct str signature;
+    struct buf out;
+    char *token = NULL;
+    if (!memory)
+        return NULL;
+    buf_init(&out, memory);
+    put_base64url(&out, arena_printf(memory, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", algorithm));
+    buf_char(&out, '.');
+    put_base64url(&out, str_of(claims));
+    signature = private_signature(a, key, buf_view(&out), bytes);
+    if (signature.p) {
+        buf_char(&out, '.');
+        put_base64url(&out, signature);
+        if (!out.failed)
+            token = strndup(out.p, out.n);
+    }
+    arena_free(memory);
+    ERR_clear_error();
+    return token;
 }
 
 /* Builds a JWT with these claims in libjwt, and encodes it signed by HS256. token stays NULL when

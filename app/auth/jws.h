@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Signs and verifies tokens in compact form (JWS, RFC 7515). OpenSSL verifies: libjwt 1.10 knows
  * neither PS256 nor EdDSA, refuses the type at+jwt (RFC 9068), and lets the token choose the
- * algorithm (hazards W2, W5). libjwt signs. token.c checks form, header and claims. */
+ * algorithm (hazards W2, W5). libjwt signs by HS256. token.c checks form, header and claims. */
 #ifndef AUTH_JWS_H
 #define AUTH_JWS_H
 
@@ -18,5 +18,7 @@ const char *jws_key_error(const EVP_PKEY *key, const char *algorithm);
 /* Makes a token with these claims (the text of a JSON object), signed by HS256. The caller frees
  * it; NULL on failure. */
 char *jws_sign(const char *claims, const struct token_key *secret);
+/* The same with a private key and one of the other algorithms. */
+char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key);
 
 #endif

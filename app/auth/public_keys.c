@@ -2,6 +2,9 @@
 /* One function for each form of a key file, and for each type of PEM block and of JWK. */
 #include "app/auth/public_keys.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
@@ -18,16 +21,30 @@ enum { P256_COORDINATE = 32, SCRATCH_FIRST = 16 << 10, SCRATCH_CAP = 4 << 20 };
 
 /* What the functions here need. */
 struct key_reader {
+    const char *setting; /* from which the text is, for messages */
     const char *algorithm;
     struct token_keys *keys;
     struct arena *scratch;
     char *error; /* 200 bytes */
 };
 
+/* Writes an error that begins with the setting. Returns false. */
+__attribute__((format(printf, 2, 3))) static bool reader_fail(const struct key_reader *r,
+                                                              const char *format, ...)
+{
+    char message[160];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    return token_keys_fail(r->error, "%s: %s", r->setting, message);
+}
+
 /* Writes an error about the key that is next in the file. Returns false. */
 static bool reader_refuse(const struct key_reader *r, const char *why)
 {
-    return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: key %zu is %s", r->keys->n + 1, why);
+    return reader_fail(r, "key %zu is %s", r->keys->n + 1, why);
 }
 
 /* Adds the key if it suits the algorithm, and frees it otherwise. key: NULL when it could not be
@@ -37,7 +54,7 @@ static bool reader_add(const struct key_reader *r, EVP_PKEY *key, struct str kid
     const char *error = key ? jws_key_error(key, r->algorithm) : "damaged";
 
     if (!error)
-        return token_keys_add_public(r->keys, key, kid, r->error);
+        return token_keys_add_public(r->keys, key, kid, r->setting, r->error);
     EVP_PKEY_free(key);
     return reader_refuse(r, error);
 }
@@ -83,10 +100,10 @@ static bool reader_add_block(const struct key_reader *r, const char *name, const
     for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
         if (strcmp(blocks[i].name, name) == 0)
             return reader_add(r, blocks[i].read(der, n), (struct str){0});
-    return token_keys_fail(r->error,
-                           "JWT_PUBLIC_KEY_FILE: holds a %s; only PUBLIC KEY, RSA PUBLIC KEY and "
-                           "CERTIFICATE may be there",
-                           name);
+    return reader_fail(r,
+                       "holds a %s; only PUBLIC KEY, RSA PUBLIC KEY and "
+                       "CERTIFICATE may be there",
+                       name);
 }
 
 /* Whether the latest failure of PEM_read_bio was the end of the file. The other possible reason is
@@ -107,7 +124,7 @@ static bool reader_add_pem(const struct key_reader *r, struct str text)
     bool good = true;
 
     if (!in)
-        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+        return reader_fail(r, "no memory for the keys");
     ERR_clear_error();
     while (good && PEM_read_bio(in, &name, &header, &der, &n) == 1) {
         good = reader_add_block(r, name, der, (size_t)n);
@@ -150,7 +167,7 @@ static bool reader_add_base64(const struct key_reader *r, struct str text)
         if (!memchr(" \t\r\n", text.p[i], 4))
             buf_char(&out, text.p[i]);
     if (out.failed)
-        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+        return reader_fail(r, "no memory for the keys");
     der = base64_decode(buf_view(&out), r->scratch);
     if (!der.p || der.n == 0)
         return true; /* not base64: the caller says that the file holds no key */
@@ -270,7 +287,7 @@ static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
         return true;
     key = key_of_jwk(r, jwk);
     if (key && !jws_key_error(key, r->algorithm))
-        return token_keys_add_public(r->keys, key, kid, r->error);
+        return token_keys_add_public(r->keys, key, kid, r->setting, r->error);
     EVP_PKEY_free(key);
     return true;
 }
@@ -282,12 +299,12 @@ static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
     bool good = true;
 
     if (p.code != PROBLEM_NONE)
-        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: begins like a JWK Set, but is no "
-                                         "valid JSON");
+        return reader_fail(r, "begins like a JWK Set, but is no "
+                              "valid JSON");
     if (!json_object_object_get_ex(set, "keys", &keys) ||
         !json_object_is_type(keys, json_type_array))
-        return token_keys_fail(r->error, "JWT_PUBLIC_KEY_FILE: this JSON has no list `keys`, as a "
-                                         "JWK Set has");
+        return reader_fail(r, "this JSON has no list `keys`, as a "
+                              "JWK Set has");
     for (size_t i = 0; good && i < json_object_array_length(keys); i++)
         good = reader_add_jwk(r, json_object_array_get_idx(keys, i));
     return good;
@@ -310,22 +327,45 @@ static bool reader_add_text(const struct key_reader *r, struct str text)
     return reader_add_base64(r, text);
 }
 
-/* OpenSSL's queue of errors is cleared, because later code would report what is left in it. */
-bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
-                       char ret_error[200])
+/* Adds a JWK Set and nothing else, as a provider's server sends it. */
+static bool reader_add_set_alone(const struct key_reader *r, struct str text)
 {
-    struct key_reader r = {algorithm, ret, arena_new(SCRATCH_FIRST, SCRATCH_CAP), ret_error};
+    text = str_trim(text);
+    return text.n > 0 && text.p[0] == '{' ? reader_add_jwk_set(r, text)
+                                          : reader_fail(r, "what came is no JWK Set");
+}
+
+/* Adds the keys of a text by `add`. OpenSSL's queue of errors is cleared, because later code would
+ * report what is left in it. */
+static bool public_keys_read(bool (*add)(const struct key_reader *r, struct str text),
+                             struct str text, const char *setting, const char *algorithm,
+                             struct token_keys *ret, char ret_error[200])
+{
+    struct key_reader r = {setting, algorithm, ret, arena_new(SCRATCH_FIRST, SCRATCH_CAP),
+                           ret_error};
     bool good;
 
     if (!r.scratch)
-        return token_keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
-    good = reader_add_text(&r, text);
+        return reader_fail(&r, "no memory for the keys");
+    good = add(&r, text);
     if (good && ret->n == 0)
-        good = token_keys_fail(ret_error,
-                               "JWT_PUBLIC_KEY_FILE: holds no public key for %s; it takes PEM, a "
-                               "certificate, the base64 of one, or a JWK Set",
-                               algorithm);
+        good =
+            reader_fail(&r, "holds no public key for %s; it takes %sa JWK Set", algorithm,
+                        add == reader_add_text ? "PEM, a certificate, the base64 of one, or " : "");
     arena_free(r.scratch);
     ERR_clear_error();
     return good;
+}
+
+bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
+                       char ret_error[200])
+{
+    return public_keys_read(reader_add_text, text, "JWT_PUBLIC_KEY_FILE", algorithm, ret,
+                            ret_error);
+}
+
+bool public_keys_parse_set(struct str text, const char *setting, const char *algorithm,
+                           struct token_keys *ret, char ret_error[200])
+{
+    return public_keys_read(reader_add_set_alone, text, setting, algorithm, ret, ret_error);
 }

@@ -14,5 +14,9 @@
  * JWT_PUBLIC_KEY_FILE, when a key is bad or there is none. */
 bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
                        char ret_error[200]);
+/* The same for a text that must be a JWK Set, as a provider's server sends it. setting: begins the
+ * message. */
+bool public_keys_parse_set(struct str text, const char *setting, const char *algorithm,
+                           struct token_keys *ret, char ret_error[200]);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "app/auth/jws.h"
+#include "app/auth/provider.h"
 #include "app/auth/token_cache.h"
 #include "app/auth/token_claims.h"
 #include "app/auth/token_keys.h"
@@ -26,9 +27,19 @@ struct tokens {
     struct token_keys retired; /* keys that were removed but are still accepted; the oldest first */
     int64_t retired_until_us[TOKEN_KEYS_MAX]; /* end of each retired key; monotonic clock */
     uint64_t generation;                      /* number that grows when keys or retired change */
-    struct token_cache *cache;                /* tokens that were verified a moment ago */
-    struct arena *scratch;                    /* memory of one verification, reset after it */
+    struct provider *provider; /* fetches the keys; NULL: they come from settings or files */
+    struct token_cache *cache; /* tokens that were verified a moment ago */
+    struct arena *scratch;     /* memory of one verification, reset after it */
 };
+
+/* Loads the keys, or makes the provider, whose first tick brings keys. */
+static bool tokens_open_keys(struct tokens *tokens, char ret_error[200])
+{
+    if (!token_keys_by_url(tokens->config))
+        return token_keys_load(tokens->config, KEYS_FROM_CONFIG, &tokens->keys, ret_error);
+    tokens->provider = provider_new(tokens->config, ret_error);
+    return tokens->provider != NULL;
+}
 
 /* Allocates the cache and the scratch memory, and loads the keys. The first generation is 1,
  * because 0 means an unused entry in the cache. On failure all of it is released by tokens_free,
@@ -46,7 +57,7 @@ struct tokens *tokens_new(const struct config *config, char ret_error[200])
     tokens->scratch = arena_new(SCRATCH_FIRST, SCRATCH_CAP);
     if (!tokens->cache || !tokens->scratch)
         (void)snprintf(ret_error, 200, "no memory for tokens");
-    else if (token_keys_load(config, KEYS_FROM_CONFIG, &tokens->keys, ret_error))
+    else if (tokens_open_keys(tokens, ret_error))
         return tokens;
     tokens_free(tokens);
     return NULL;
@@ -58,6 +69,7 @@ void tokens_free(struct tokens *tokens)
 {
     if (!tokens)
         return;
+    provider_free(tokens->provider);
     token_keys_release(&tokens->keys);
     token_keys_release(&tokens->retired);
     token_cache_free(tokens->cache);
@@ -93,24 +105,58 @@ static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t
             tokens_drop_retired(tokens, i);
 }
 
-/* Replaces the current keys by those of the files, and retires the old ones. The generation grows,
- * so that cached tokens are verified again. tokens_retire moves retired keys out of `old`; the keys
- * that are left in it are wiped. */
-bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
+/* Replaces the current keys, and retires the old ones. The generation grows, so that cached tokens
+ * are verified again; keys that are the same as before keep the cache. tokens_retire moves retired
+ * keys out of `old`; the keys that are left in it are wiped. */
+static void tokens_adopt(struct tokens *tokens, struct token_keys *keys, int64_t now_us)
 {
-    struct token_keys old = tokens->keys, keys;
-    if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
-        return false;
-    /* The files are polled and rarely change: unchanged keys keep the cache of verified tokens. */
-    if (token_keys_equal(&keys, &old)) {
-        token_keys_release(&keys);
-        return true;
+    struct token_keys old = tokens->keys;
+    if (token_keys_equal(keys, &old)) {
+        token_keys_release(keys);
+        return;
     }
-    tokens->keys = keys;
+    tokens->keys = *keys;
     tokens->generation++;
     tokens_retire(tokens, &old, now_us);
     token_keys_release(&old);
+}
+
+/* The keys of a provider are fetched by the next tick. */
+bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
+{
+    struct token_keys keys;
+    if (tokens->provider)
+        return true;
+    if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
+        return false;
+    tokens_adopt(tokens, &keys, now_us);
     return true;
+}
+
+struct provider *tokens_provider(const struct tokens *tokens)
+{
+    return tokens->provider;
+}
+
+bool tokens_are_fetching(const struct tokens *tokens)
+{
+    return tokens->provider && provider_is_fetching(tokens->provider);
+}
+
+/* Keys that are too old are dropped at once, without a grace time. */
+enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us)
+{
+    struct token_keys keys = {.n = 0};
+    enum provider_event event =
+        tokens->provider ? provider_tick(tokens->provider, now_us, &keys) : PROVIDER_NOTHING;
+    if (event == PROVIDER_TAKEN || event == PROVIDER_FETCHED)
+        tokens_adopt(tokens, &keys, now_us);
+    if (event == PROVIDER_EXPIRED) {
+        token_keys_release(&tokens->keys);
+        token_keys_release(&tokens->retired);
+        tokens->generation++;
+    }
+    return event;
 }
 
 /* Retired keys are in the order of their ends, so only the first one is examined. The generation
@@ -209,6 +255,24 @@ static bool token_signed_by_any(const struct token_keys *keys, struct str kid,
     return false;
 }
 
+/* Whether one of the keys has this name. */
+static bool token_keys_have_kid(const struct token_keys *keys, struct str kid)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (keys->v[i].kid && str_equal(kid, str_of(keys->v[i].kid)))
+            return true;
+    return false;
+}
+
+/* For a token that no key verifies: requests the provider's keys when the token may be signed by
+ * one that is not known yet. A known name means a forged signature. */
+static void token_request_key(struct tokens *tokens, struct str kid, struct problem *p)
+{
+    bool known = kid.p && (token_keys_have_kid(&tokens->keys, kid) ||
+                           token_keys_have_kid(&tokens->retired, kid));
+    p->awaits_keys = tokens->provider && !known && provider_ask(tokens->provider);
+}
+
 /* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
  * payload, which is still encoded, in *ret_payload. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
@@ -228,8 +292,11 @@ static bool token_signature_valid(struct tokens *tokens, struct str token, struc
     kid = token_string_member(header, "kid");
     problem_reason(p, "no key verifies the signature; the token's kid is %.*s",
                    kid.p ? (int)kid.n : 6, kid.p ? kid.p : "absent");
-    return token_signed_by_any(&tokens->keys, kid, signed_part, signature, algorithm) ||
-           token_signed_by_any(&tokens->retired, kid, signed_part, signature, algorithm);
+    if (token_signed_by_any(&tokens->keys, kid, signed_part, signature, algorithm) ||
+        token_signed_by_any(&tokens->retired, kid, signed_part, signature, algorithm))
+        return true;
+    token_request_key(tokens, kid, p);
+    return false;
 }
 
 /* Verifies a token that is not in the cache, and stores its user and role in *ret when it is valid.
@@ -249,6 +316,20 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
     return false;
 }
 
+/* Whether there are no keys at all, because the provider has not been reached yet or for too long.
+ * The problem then says that the token cannot be judged. */
+static bool tokens_lack_keys(const struct tokens *tokens, struct problem *p)
+{
+    if (!tokens->provider || tokens->keys.n > 0)
+        return false;
+    problem_set(p, PROBLEM_SERVICE_UNAVAILABLE,
+                "The keys of the identity provider are not available");
+    p->retry_after_s = 2;
+    problem_reason(p, "no keys: %s", provider_error(tokens->provider));
+    p->awaits_keys = provider_is_fetching(tokens->provider);
+    return true;
+}
+
 /* Looks the token up in the cache by its digest, and otherwise makes all checks and adds it to the
  * cache. The problem has a copy of all that its message needs of the scratch memory. */
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
@@ -258,6 +339,8 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
     int64_t expires_ms;
     if (token.n == 0 || token.n > TOKEN_MAX)
         return token_refuse(p, "The token is not valid");
+    if (tokens_lack_keys(tokens, p))
+        return false;
     digest_sha256(token, digest);
     if (token_cache_find(tokens->cache, digest, tokens->generation, now_ms, ret))
         return true;
@@ -287,48 +370,4 @@ bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64
     if (rest.n == 0)
         return token_refuse(p, "The Authorization header is not of the form: Bearer, space, token");
     return tokens_verify(tokens, rest, now_ms, ret, p);
-}
-
-/* Adds a claim with a text; a setting that is NULL or empty (issuer, audience) adds none. */
-static void claims_add_text(struct json_object *claims, const char *name, const char *value)
-{
-    if (value && value[0])
-        json_object_object_add(claims, name, json_object_new_string(value));
-}
-
-/* Signs the claims with the first secret of the configuration. Returns the token, or NULL on
- * failure; the message of token_keys_load is not used. */
-static char *sign_claims(const struct config *config, struct json_object *claims)
-{
-    char ignored[200], *token = NULL;
-    struct token_keys keys;
-    const char *text = json_object_to_json_string_ext(claims, JSON_C_TO_STRING_PLAIN);
-    if (text && token_keys_load(config, KEYS_FROM_CONFIG, &keys, ignored)) {
-        token = jws_sign(text, &keys.v[0]);
-        token_keys_release(&keys);
-    }
-    return token;
-}
-
-/* Only the roles of users are allowed: a token never gives the role of the sidecar (ROLE_SERVICE).
- * A json_object_new that fails for lack of memory gives a claim null, which verification
- * refuses. */
-char *token_make(const struct config *config, const char *user_id, enum role role,
-                 int64_t issued_at_s, int64_t expires_at_s)
-{
-    bool has_role = role == ROLE_STUDENT || role == ROLE_TEACHER || role == ROLE_ADMIN;
-    if (strcmp(config->jwt_algorithm, "HS256") != 0 || !has_role || !id_valid(str_of(user_id)))
-        return NULL;
-    struct json_object *claims = json_object_new_object();
-    if (!claims)
-        return NULL;
-    claims_add_text(claims, "sub", user_id);
-    claims_add_text(claims, "role", role_names[role]);
-    claims_add_text(claims, "iss", config->jwt_issuer);
-    claims_add_text(claims, "aud", config->jwt_audience);
-    json_object_object_add(claims, "iat", json_object_new_int64(issued_at_s));
-    json_object_object_add(claims, "exp", json_object_new_int64(expires_at_s));
-    char *token = sign_claims(config, claims);
-    json_object_put(claims);
-    return token;
 }

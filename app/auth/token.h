@@ -7,9 +7,11 @@
 #define AUTH_TOKEN_H
 
 #include "app/auth/principal.h"
+#include "app/auth/provider_event.h"
 #include "app/base/config.h"
 #include "app/base/problem.h"
 
+struct provider;
 struct tokens;
 
 enum {
@@ -29,21 +31,33 @@ void tokens_free(struct tokens *tokens); /* wipes the keys */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
 /* Drops removed keys whose grace time is over. now_us: monotonic. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us);
+/* The identity provider from whose server the keys come; NULL: they come from settings or files. */
+struct provider *tokens_provider(const struct tokens *tokens);
+/* To be called once in each loop iteration: does what is due about the provider, and uses the keys
+ * that have come. Without a provider always PROVIDER_NOTHING. now_us: monotonic. */
+enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us);
+/* Whether keys are being fetched, so that requests which have p->awaits_keys should wait. */
+bool tokens_are_fetching(const struct tokens *tokens);
 /* A number that changes whenever the accepted keys change. */
 uint64_t tokens_generation(const struct tokens *tokens);
 
 /* Verify the token of an Authorization header ("Bearer TOKEN"), or a token alone. Return true and
  * store user and role in *ret; or return false with AUTH_ERROR in p and leave *ret unchanged. The
- * message of the error does not say which check of the signature failed. now_ms: wall clock. */
+ * message of the error does not say which check of the signature failed. now_ms: wall clock.
+ *
+ * With keys of a provider, p->awaits_keys means that the token may be valid by a key that is being
+ * fetched: the caller should clear p and try again when tokens_are_fetching has become false. When
+ * there are no keys at all, p is SERVICE_UNAVAILABLE: the token may be valid or not. */
 bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,
                           struct principal *ret, struct problem *p);
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
                    struct problem *p);
 
-/* Makes a token for mastery-ctl, signed with the first secret. The claims iss and aud come from the
- * configuration. The caller frees the text. Returns NULL on failure, and when the algorithm is not
- * HS256. */
+/* Makes a token for mastery-ctl, signed with the first secret (HS256) or with the private key of
+ * JWT_PRIVATE_KEY_FILE. The claims iss and aud come from the configuration, and so do the names of
+ * the claims with user and role. The caller frees the text. Returns NULL with a line in ret_error
+ * on failure. */
 char *token_make(const struct config *config, const char *user_id, enum role role,
-                 int64_t issued_at_s, int64_t expires_at_s);
+                 int64_t issued_at_s, int64_t expires_at_s, char ret_error[200]);
 
 #endif

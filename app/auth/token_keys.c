@@ -51,13 +51,13 @@ bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_
 
 /* The bytes of the key are its DER form, by which keys are compared. */
 bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct str kid,
-                           char ret_error[200])
+                           const char *setting, char ret_error[200])
 {
     struct token_key key = {.public_key = public_key};
     int n = i2d_PUBKEY(public_key, &key.p);
     key.n = n > 0 ? (size_t)n : 0;
     key.kid = kid.p ? strndup(kid.p, kid.n) : NULL;
-    return keys_append(keys, key, "JWT_PUBLIC_KEY_FILE", ret_error);
+    return keys_append(keys, key, setting, ret_error);
 }
 
 void token_keys_release(struct token_keys *keys)

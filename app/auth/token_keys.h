@@ -28,7 +28,10 @@ enum key_source {
     KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; KEYS_FROM_CONFIG when it is not set */
 };
 
-/* Loads and checks all keys. Public keys always come from their file with both sources. A file
+/* Whether the keys come from a server of the identity provider (auth/provider.h). */
+bool token_keys_by_url(const struct config *config);
+/* Loads and checks all keys; not for keys that come from a server. Public keys always come from
+ * their file with both sources. A file
  * of secrets has one secret a line; white space around it is ignored, empty lines are skipped.
  * Returns false, with a line that names the setting, when one of the keys is bad; *ret is then
  * unchanged. */
@@ -37,9 +40,10 @@ bool token_keys_load(const struct config *config, enum key_source source, struct
 /* For loading keys: appends a copy of a secret. Returns false with a message in ret_error. */
 bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_error[200]);
 /* For loading keys: appends a public key, which then belongs to the set, or is freed on failure.
- * kid: p is NULL when the key has no name. Returns false with a message in ret_error. */
+ * kid: p is NULL when the key has no name. Returns false with a message in ret_error, which begins
+ * with the setting. */
 bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct str kid,
-                           char ret_error[200]);
+                           const char *setting, char ret_error[200]);
 /* For loading keys: writes the message. Always returns false, which the callers return, too. */
 bool token_keys_fail(char ret_error[200], const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -71,6 +71,11 @@ static bool keys_load_public(const struct config *config, struct token_keys *ret
     return good;
 }
 
+bool token_keys_by_url(const struct config *config)
+{
+    return str_of(config->jwt_jwks_url).n > 0 || str_of(config->oidc_issuer).n > 0;
+}
+
 /* Loads into a set of its own, so that *ret is unchanged on failure. The keys that were read before
  * the bad one are then wiped. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,

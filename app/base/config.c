@@ -14,6 +14,7 @@
 
 #include "app/base/config_row.h"
 #include "app/base/credentials.h"
+#include "app/base/https_url.h"
 #include "app/base/number.h"
 #include "app/base/redis_url.h"
 #include "app/base/role_map.h"
@@ -110,6 +111,18 @@ static void set_text(struct loader *l, const char *name, size_t offset, struct s
         l->out_of_memory = true;
     }
     *text_at(l->config, offset) = copy;
+}
+
+/* Wipes and frees a text of config, or NULL. The members of struct config are const for their
+ * readers; copying the bytes of the pointer removes the const without a cast. */
+static void wipe_and_free(const char *text)
+{
+    char *writable;
+
+    memcpy(&writable, &text, sizeof(writable));
+    if (writable)
+        explicit_bzero(writable, strlen(writable));
+    free(writable);
 }
 
 static void load_text(struct loader *l, const struct config_row *row)
@@ -313,15 +326,54 @@ static void check_hmac_keys(struct loader *l)
         check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
 
-/* Reports a missing JWT_PUBLIC_KEY_FILE, which all algorithms but HS256 need. */
+/* Checks where public keys come from: one source for all algorithms but HS256. With HS256 a
+ * provider that is set would be ignored, which nobody means. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;
+    bool has_url = *c->jwt_jwks_url, has_issuer = *c->oidc_issuer;
+    const char *name = has_url ? "JWT_JWKS_URL" : "OIDC_ISSUER";
+    int sources = has_url + has_issuer + (*c->jwt_public_key_file != '\0');
 
-    if (is_choice(STR("RS256|PS256|ES256|EdDSA"), str_of(c->jwt_algorithm)) &&
-        !*c->jwt_public_key_file)
-        config_fail(l, "JWT_PUBLIC_KEY_FILE", "JWT_ALGORITHM %s needs JWT_PUBLIC_KEY_FILE",
-                    c->jwt_algorithm);
+    if (is_choice(STR("RS256|PS256|ES256|EdDSA"), str_of(c->jwt_algorithm))) {
+        if (sources == 0)
+            config_fail(l, "JWT_PUBLIC_KEY_FILE",
+                        "JWT_ALGORITHM %s needs JWT_PUBLIC_KEY_FILE, JWT_JWKS_URL or OIDC_ISSUER",
+                        c->jwt_algorithm);
+        else if (sources > 1)
+            config_fail(l, has_url || has_issuer ? name : "JWT_PUBLIC_KEY_FILE",
+                        "only one of JWT_PUBLIC_KEY_FILE, JWT_JWKS_URL and OIDC_ISSUER may be set; "
+                        "with JWT_JWKS_URL, JWT_ISSUER names the issuer");
+    } else if (has_url || has_issuer) {
+        config_fail(l, name, "needs JWT_ALGORITHM RS256, PS256, ES256 or EdDSA");
+    }
+}
+
+/* Checks the URL from which keys are fetched. */
+static void check_key_url(struct loader *l, const char *name, const char *url)
+{
+    const char *error =
+        *url ? https_url_error(str_of(url), config_is_development(l->config)) : NULL;
+
+    if (error)
+        config_fail(l, name, "\"%s\" %s", url, error);
+}
+
+/* Fills the settings whose default is another setting: the issuer, and the file of the provider's
+ * keys. */
+static void derive_settings(struct loader *l)
+{
+    struct config *c = l->config;
+    char *path = NULL;
+
+    if (!*c->jwt_issuer && *c->oidc_issuer) {
+        wipe_and_free(c->jwt_issuer);
+        set_text(l, "JWT_ISSUER", offsetof(struct config, jwt_issuer), str_of(c->oidc_issuer));
+    }
+    if (!*c->jwt_jwks_cache_file && asprintf(&path, "%s.keys", c->metrics_file) >= 0) {
+        wipe_and_free(c->jwt_jwks_cache_file);
+        c->jwt_jwks_cache_file = path;
+    }
 }
 
 /* Checks the name of a claim. In a JSON Pointer a tilde is a part of ~0 or ~1 (RFC 6901, section
@@ -406,6 +458,8 @@ static void check_rows_together(struct loader *l)
     check_redis_url(l);
     check_hmac_keys(l);
     check_public_keys(l);
+    check_key_url(l, "JWT_JWKS_URL", l->config->jwt_jwks_url);
+    check_key_url(l, "OIDC_ISSUER", l->config->oidc_issuer);
     check_claim(l, "JWT_SUBJECT_CLAIM", l->config->jwt_subject_claim);
     check_claim(l, "JWT_ROLE_CLAIM", l->config->jwt_role_claim);
     check_role_map(l);
@@ -415,6 +469,11 @@ static void check_rows_together(struct loader *l)
     check_callbacks(l);
     check_xapi_credentials(l);
     check_webhook_origins(l);
+}
+
+bool config_is_development(const struct config *config)
+{
+    return strcmp(config->environment, "development") == 0;
 }
 
 const char *config_environment(const char *name)
@@ -433,21 +492,11 @@ int config_load(struct config *config, config_source *source, FILE *errors)
         check_row_quotes(&l, &config_rows[i]);
         load_row(&l, &config_rows[i]);
     }
-    if (!l.out_of_memory)
+    if (!l.out_of_memory) {
         check_rows_together(&l);
+        derive_settings(&l);
+    }
     return l.errors;
-}
-
-/* Wipes and frees a text of config, or NULL. The members of struct config are const for their
- * readers; copying the bytes of the pointer removes the const without a cast. */
-static void wipe_and_free(const char *text)
-{
-    char *writable;
-
-    memcpy(&writable, &text, sizeof(writable));
-    if (writable)
-        explicit_bzero(writable, strlen(writable));
-    free(writable);
 }
 
 static struct past_secret *past_at(struct config *config, size_t offset)

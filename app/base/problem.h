@@ -29,6 +29,7 @@ struct problem {
     bool has_offset;        /* `offset` is set, which only INVALID_JSON has */
     size_t offset;          /* byte of the body where the JSON is wrong */
     bool has_credentials;   /* for AUTH_ERROR: the request had credentials, which were refused */
+    bool awaits_keys;       /* the credentials may be valid by keys that are being fetched */
     char reason[160];       /* for the log alone: why credentials were refused; may be empty */
     /* List of field errors, and the pointer at its end to which the next error is written; both
      * NULL while the list is empty. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl token: signs an access token (JWT) with JWT_SECRET, for tests and emergencies. With
- * the algorithms RS256 and ES256 the engine has only a public key, so no token can be signed. */
+/* mastery-ctl token: signs an access token (JWT) with JWT_SECRET or with the private key of
+ * JWT_PRIVATE_KEY_FILE, for development, tests and emergencies. */
 #include "app/ctl/subcommand.h"
 
 #include <assert.h>
@@ -26,16 +26,8 @@ static char *token_sign(const struct subcommand *command, const struct token_set
                         const struct config *config)
 {
     int64_t now_s = clock_wall_ms() / 1000;
-    char *token;
+    char *token, error[200];
 
-    if (strcmp(config->jwt_algorithm, "HS256") != 0) {
-        subcommand_error(
-            command,
-            "tokens can be signed with JWT_ALGORITHM HS256 only: for %s the engine has "
-            "only public keys; get a token from the identity provider",
-            config->jwt_algorithm);
-        return NULL;
-    }
     if (s->ttl_s > config->jwt_max_lifetime_s) {
         subcommand_error(command,
                          "--ttl %" PRId64
@@ -43,10 +35,10 @@ static char *token_sign(const struct subcommand *command, const struct token_set
                          s->ttl_s, config->jwt_max_lifetime_s);
         return NULL;
     }
-    token =
-        token_make(config, s->user, (enum role)(ROLE_STUDENT + s->role), now_s, now_s + s->ttl_s);
+    token = token_make(config, s->user, (enum role)(ROLE_STUDENT + s->role), now_s,
+                       now_s + s->ttl_s, error);
     if (!token)
-        subcommand_error(command, "the token could not be signed");
+        subcommand_error(command, "%s", error);
     return token;
 }
 
@@ -87,7 +79,7 @@ static const struct token_settings token_defaults = {.ttl_s = 3600};
 
 const struct subcommand token_subcommand = {
     .name = "token",
-    .summary = "Prints a token, signed with JWT_SECRET",
+    .summary = "Prints a token, signed with JWT_SECRET or JWT_PRIVATE_KEY_FILE",
     .options = token_options,
     .default_settings = &token_defaults,
     .settings_size = sizeof(struct token_settings),

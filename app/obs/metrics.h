@@ -39,6 +39,7 @@ enum metric_gauge {
      * the others the sum. */
     GAUGE_JOURNAL_LAG_MS, /* delay of the worker in processing changes */
     GAUGE_CLOCK_SKEW_MS,  /* difference of this machine's clock to that of Redis, never negative */
+    GAUGE_PROVIDER_AGE_MS, /* age of the identity provider's keys; 0: they come from elsewhere */
     GAUGES
 };
 /* Services that a circuit breaker guards. */

@@ -286,6 +286,9 @@ static void print_gauges(const struct printer *p, const struct metrics_live *liv
     print_gauge_seconds(p, "clock_skew_seconds",
                         "Difference of this machine's clock to that of Redis, without its sign",
                         live->gauges[GAUGE_CLOCK_SKEW_MS]);
+    print_gauge_seconds(p, "provider_keys_age_seconds",
+                        "Time since the identity provider's keys were fetched",
+                        live->gauges[GAUGE_PROVIDER_AGE_MS]);
     print_gauge(p, "processes", "Running processes that count here", live->processes);
 }
 

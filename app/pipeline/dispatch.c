@@ -23,7 +23,8 @@
 
 enum {
     CHUNK_MIN = 256 << 10, /* least bytes of a streamed body that are sent before it is complete */
-    ERROR_ROOM = 1024,     /* bytes reserved at first, so that an error fits into a full arena */
+    AWAITING_KEYS_MAX = 512, /* most requests that wait for keys of the identity provider */
+    ERROR_ROOM = 1024,       /* bytes reserved at first, so that an error fits into a full arena */
 };
 
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
@@ -31,7 +32,32 @@ void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_rea
 {
     *d = (struct dispatch){
         .engine = engine, .chunk_ready = chunk_ready, .finished = finished, .released = released};
-    d->heavy_end = &d->heavy;
+    d->heavy.end = &d->heavy.first;
+    d->awaiting_keys.end = &d->awaiting_keys.first;
+}
+
+/* Adds an exchange to the end of a queue. */
+static void dispatch_push(struct exchange_queue *queue, struct exchange *x)
+{
+    x->next = NULL;
+    *queue->end = x;
+    queue->end = &x->next;
+    queue->n++;
+}
+
+/* Takes the oldest exchange from a queue; NULL: the queue is empty. `end` points to where the next
+ * exchange is added: to `first` again once the last one was taken. */
+static struct exchange *dispatch_pop(struct exchange_queue *queue)
+{
+    struct exchange *x = queue->first;
+
+    if (x) {
+        queue->first = x->next;
+        queue->n--;
+        if (!queue->first)
+            queue->end = &queue->first;
+    }
+    return x;
 }
 
 /* ---- the steps before the handler ---- */
@@ -125,11 +151,12 @@ static bool (*const dispatch_steps[])(struct exchange *x) = {
     idempotency_queue_acquire,
 };
 
-/* Runs the steps before the handler. Returns false when one of them has ended the exchange. */
+/* Runs the steps before the handler, from the first one that has not succeeded yet. Returns false
+ * when one of them has ended the exchange, or waits for keys (problem.awaits_keys). */
 static bool dispatch_prepare(struct exchange *x)
 {
-    for (size_t i = 0; i < sizeof(dispatch_steps) / sizeof(dispatch_steps[0]); i++) {
-        if (!dispatch_steps[i](x))
+    for (; x->steps_done < sizeof(dispatch_steps) / sizeof(dispatch_steps[0]); x->steps_done++) {
+        if (!dispatch_steps[x->steps_done](x))
             return false;
     }
     return true;
@@ -273,38 +300,67 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
  * queue. */
 static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
 {
-    if (dispatch_check_wait(x, (clock_monotonic_us() - x->started_us) / 1000))
+    if (dispatch_check_wait(x, (clock_monotonic_us() - x->ready_us) / 1000))
         dispatch_run_handler(d, x);
     else
         dispatch_complete(d, x);
 }
 
-/* ---- the queue of heavy requests ---- */
+/* ---- the beginning ---- */
 
-/* Adds the exchange to the end of the queue of heavy requests. */
-static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
+/* Whether the exchange waits for keys of the identity provider that are being fetched; it keeps the
+ * problem that it has now for the case that they do not come. */
+static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
 {
-    x->next = NULL;
-    *d->heavy_end = x;
-    d->heavy_end = &x->next;
-}
+    int64_t limit_us = d->engine->config.jwt_jwks_timeout_ms * INT64_C(1000);
 
-/* Takes the oldest exchange from the queue of heavy requests; NULL: the queue is empty. heavy_end
- * points to where the next exchange is added: to d->heavy again once the last one was taken. */
-static struct exchange *dispatch_pop_heavy(struct dispatch *d)
-{
-    struct exchange *x = d->heavy;
-
-    if (x) {
-        d->heavy = x->next;
-        if (!d->heavy)
-            d->heavy_end = &d->heavy;
+    if (!x->problem.awaits_keys || clock_monotonic_us() - x->started_us >= limit_us)
+        return false;
+    if (d->awaiting_keys.n >= AWAITING_KEYS_MAX) {
+        x->problem = (struct problem){.code = PROBLEM_NONE};
+        problem_unavailable(&x->problem, 1);
+        return false;
     }
-    return x;
+    dispatch_push(&d->awaiting_keys, x);
+    return true;
 }
 
-/* Prepares the exchange, runs the steps before the handler, and then the first step of the handler.
- * A heavy request waits in its queue instead. A failed buf_reserve is noticed when the body is
+/* Runs the steps before the handler that are left, and then the first step of the handler. A heavy
+ * request waits in its queue instead. */
+static void dispatch_continue(struct dispatch *d, struct exchange *x)
+{
+    bool prepared = dispatch_prepare(x);
+
+    x->ready_us = clock_monotonic_us();
+    if (!prepared && dispatch_await_keys(d, x))
+        return;
+    if (!prepared)
+        dispatch_finish(d, x);
+    else if (x->route->flags & ROUTE_HEAVY)
+        dispatch_push(&d->heavy, x);
+    else
+        dispatch_run_handler(d, x);
+}
+
+/* Continues the exchanges that wait for keys: when the keys have come or failed to come, the step
+ * that verifies the token runs again; when an exchange has waited too long, its problem is sent. */
+static void dispatch_continue_awaiting(struct dispatch *d)
+{
+    bool fetching = d->awaiting_keys.n > 0 && tokens_are_fetching(d->engine->tokens);
+
+    for (size_t n = d->awaiting_keys.n; n > 0; n--) {
+        struct exchange *x = dispatch_pop(&d->awaiting_keys);
+
+        if (!fetching) {
+            x->problem = (struct problem){.code = PROBLEM_NONE};
+            dispatch_continue(d, x);
+        } else if (!dispatch_await_keys(d, x)) {
+            dispatch_finish(d, x);
+        }
+    }
+}
+
+/* Prepares the exchange and runs its steps. A failed buf_reserve is noticed when the body is
  * written. */
 void dispatch_begin(struct dispatch *d, struct exchange *x)
 {
@@ -317,12 +373,7 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
     pipeline_init(&x->pipeline, x->arena, x);
     http_response_init(&x->response, x->arena);
     (void)buf_reserve(&x->response.body, ERROR_ROOM);
-    if (!dispatch_prepare(x))
-        dispatch_finish(d, x);
-    else if (x->route->flags & ROUTE_HEAVY)
-        dispatch_push_heavy(d, x);
-    else
-        dispatch_run_handler(d, x);
+    dispatch_continue(d, x);
 }
 
 /* Takes one finished pipeline (the commands of one round trip) from the store and continues its
@@ -342,23 +393,25 @@ static bool dispatch_resume_next(struct dispatch *d)
         return true;
     x = pipeline->owner;
     if (x->route->flags & ROUTE_HEAVY && !x->finished)
-        dispatch_push_heavy(d, x);
+        dispatch_push(&d->heavy, x);
     else
         dispatch_resume(d, x);
     return true;
 }
 
-/* One iteration of the loop: (1) resumes all exchanges whose replies have arrived, (2) runs one
- * step of one heavy request, (3) lets the audit log and the readiness check queue commands, (4)
+/* One iteration of the loop: (1) resumes all exchanges whose keys or replies have arrived, (2) runs
+ * one step of one heavy request, (3) lets the audit log and the readiness check queue commands, (4)
  * sends all queued commands. Returns whether a heavy request waits, so that the loop must not
  * sleep. */
 bool dispatch_process(struct dispatch *d)
 {
     struct exchange *heavy;
 
+    identity_tick(d->engine, clock_monotonic_us());
+    dispatch_continue_awaiting(d);
     while (dispatch_resume_next(d))
         ;
-    heavy = dispatch_pop_heavy(d);
+    heavy = dispatch_pop(&d->heavy);
     if (heavy &&
         heavy->pipeline.status == PIPELINE_OPEN) /* PIPELINE_OPEN: its first step has not run yet */
         dispatch_begin_heavy(d, heavy);
@@ -371,5 +424,5 @@ bool dispatch_process(struct dispatch *d)
     do
         store_flush(d->engine->store, clock_monotonic_us());
     while (dispatch_resume_next(d));
-    return d->heavy != NULL;
+    return d->heavy.first != NULL;
 }

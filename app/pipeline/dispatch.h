@@ -16,14 +16,22 @@ typedef void exchange_finished(struct exchange *x);
  * Called once for each exchange, after exchange_finished. */
 typedef void exchange_released(struct exchange *x);
 
+/* A queue of exchanges, linked by their member next. */
+struct exchange_queue {
+    struct exchange *first; /* NULL: empty */
+    struct exchange **end;  /* the pointer at the end, which is NULL */
+    size_t n;
+};
+
 struct dispatch {
     struct engine *engine;             /* services that all requests share: store, log, metrics */
     exchange_chunk_ready *chunk_ready; /* sends a part of a streamed response */
     exchange_finished *finished;       /* sends the complete response */
     exchange_released *released;       /* frees what belongs to the exchange */
-    struct exchange *heavy;            /* queue of heavy exchanges ready for a step; NULL: empty */
-    struct exchange **heavy_end;       /* the pointer at the end of that queue, which is NULL */
-    size_t active;                     /* number of exchanges that have begun and not finished */
+    struct exchange_queue heavy;       /* exchanges of heavy routes that are ready for a step */
+    struct exchange_queue
+        awaiting_keys; /* exchanges whose token may be valid by keys that are being fetched */
+    size_t active;     /* number of exchanges that have begun and not finished */
 };
 
 /* Makes a dispatcher without exchanges. engine must live as long as the dispatcher. */

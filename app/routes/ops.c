@@ -77,6 +77,7 @@ static enum step ops_ready(struct exchange *x)
                                                         [DAPR_UNAVAILABLE] = "unavailable",
                                                         [DAPR_UNHEALTHY] = "unhealthy"};
     struct readiness_state state = readiness_get(x->engine, clock_monotonic_us());
+    const char *provider = identity_state_name(x->engine);
     int64_t ahead_ms = 0;
     bool ready = !state.problem && !x->engine->draining;
     struct jw w;
@@ -87,6 +88,8 @@ static enum step ops_ready(struct exchange *x)
     jw_text(&w, "state_store", state.problem ? "unavailable" : "healthy");
     jw_text(&w, "worker", state.workers > 0 ? "healthy" : "unavailable");
     jw_text(&w, "dapr", dapr_names[state.dapr]);
+    if (provider)
+        jw_text(&w, "identity_provider", provider);
     jw_object_end(&w);
     if (!ready)
         jw_text(&w, "reason", state.problem ? state.problem : "the process is draining");
@@ -297,7 +300,9 @@ static const struct rule health_response[] = RULES(
 static const struct rule ready_dependencies[] = RULES(
     FIELD(ENUM, "state_store", "Redis", .choices = dependency_states),
     FIELD(ENUM, "worker", "The background worker", .choices = dependency_states),
-    FIELD(ENUM, "dapr", "The Dapr sidecar", .choices = dependency_states));
+    FIELD(ENUM, "dapr", "The Dapr sidecar", .choices = dependency_states),
+    OPTIONAL(ENUM, "identity_provider", "Present when keys are fetched from the identity provider",
+             .choices = dependency_states));
 
 static const struct rule ready_response[] = RULES(
     FIELD(ENUM, "status", "ready (200) or not_ready (503)", .choices = ready_states),

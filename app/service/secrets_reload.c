@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/auth/provider.h"
 #include "app/service/engine.h"
 
 enum { SECRETS_ERROR_SIZE = 200 };
@@ -114,5 +115,7 @@ void secrets_reload_tick(struct engine *engine, int64_t now_us)
 
 void secrets_reload(struct engine *engine, int64_t now_us)
 {
+    if (engine->tokens && tokens_provider(engine->tokens))
+        provider_refresh(tokens_provider(engine->tokens));
     secrets_check(engine, now_us, /* is_forced */ true);
 }

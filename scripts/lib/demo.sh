@@ -5,7 +5,9 @@
 # try them with. Three of the students have two weeks of stated scores. The examples of the OpenAPI document are for
 # the first class; tests/harness/demo_class.py makes a small one with the same names.
 
+# Prints nothing when only an identity provider can sign.
 token() { # USER ROLE
+    [ "$can_sign" = yes ] || return 0
     "$BIN_DIR/mastery-ctl" token --user "$1" --role "$2" --ttl "${3:-86400}" ||
         die "mastery-ctl token failed"
 }
@@ -37,7 +39,7 @@ demo_class() { # COHORT NAME FIRST LAST
 seed() {
     local redis=$REDIS_URL
     [ "$own_redis" = no ] || redis=
-    [ -z "${NO_SEED-}" ] || return 0
+    [ -z "${NO_SEED-}" ] && [ "$can_sign" = yes ] || return 0
     [ ! -e "$STATE_DIR/seeded" ] || [ "$(cat "$STATE_DIR/seeded")" != "$redis" ] || return 0
     "$BIN_DIR/mastery-ctl" seed --student student-1,student-2,student-3 --days 14 \
         >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "mastery-ctl seed failed"
@@ -73,6 +75,10 @@ print_console_link() {
 }
 
 print_examples() {
+    if [ "$can_sign" = no ]; then
+        echo "Without JWT_PRIVATE_KEY_FILE there are no tokens and no demo class: sign in at the identity provider."
+        return
+    fi
     local curl="curl -sS"
     [ -z "${http_proxy-}${all_proxy-}${ALL_PROXY-}" ] || curl="$curl --noproxy '*'"
     cat <<LINES

@@ -180,7 +180,9 @@ def test_the_first_of_several_secrets_signs(tmp_path):
     [
         ({"JWT_SECRET": None}, "needs JWT_SECRET"),
         ({"JWT_SECRET": "short"}, "shorter than 32 bytes"),
-        ({"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY_FILE": "/k"}, "HS256 only"),
+        ({"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY_FILE": "/k"}, "JWT_PRIVATE_KEY_FILE: not set, and JWT_ALGORITHM is RS256"),
+        ({"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY_FILE": "/k", "JWT_PRIVATE_KEY_FILE": "/nowhere"}, "JWT_PRIVATE_KEY_FILE: cannot read /nowhere"),
+        ({"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY_FILE": "/k", "JWT_PRIVATE_KEY_FILE": __file__}, "has no private key"),
         ({"JWT_MAX_LIFETIME_S": 3599}, "at most 3599 s"),
     ],
 )

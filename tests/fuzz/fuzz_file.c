@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Input: a byte that chooses a kind of file, then its content: the catalogue of recommendations,
- * keys for tokens (three algorithms), the keys of the audit log, a log with anchors. For the shared
- * metrics the rest changes a valid file, as a process of another build or a crash may have. */
+ * keys for tokens (three algorithms), the keys of the audit log, a log with anchors, and what an
+ * identity provider sends (a JWK Set, a discovery document) or has sent (the stored set). For the
+ * shared metrics the rest changes a valid file, as a process of another build or a crash may have.
+ */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +11,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "app/auth/key_copy.h"
+#include "app/auth/key_fetch.h"
+#include "app/auth/public_keys.h"
 #include "app/auth/token_keys.h"
 #include "app/base/buf.h"
+#include "app/base/https_url.h"
 #include "app/ctl/audit_anchors.h"
 #include "app/obs/metrics.h"
 #include "app/service/audit_chain.h"
@@ -153,8 +159,59 @@ static void fuzz_metrics(struct str changes, const char *path)
     arena_free(arena);
 }
 
+/* ---- the identity provider ---- */
+
+static void check_key_set(struct str content, const char *algorithm)
+{
+    struct token_keys keys = {0};
+    char error[200] = "";
+
+    if (public_keys_parse_set(content, "OIDC_ISSUER", algorithm, &keys, error))
+        require(keys.n > 0);
+    else
+        require(str_starts_with(str_of(error), STR("OIDC_ISSUER: ")));
+    token_keys_release(&keys);
+}
+
+static void fuzz_key_set(struct str content, const char *path)
+{
+    (void)path;
+    check_key_set(content, "RS256");
+    check_key_set(content, "ES256");
+    check_key_set(content, "EdDSA");
+}
+
+static void fuzz_discovery(struct str content, const char *path)
+{
+    const struct config config = {.environment = "production", .oidc_issuer = "https://a.example"};
+    char error[200] = "";
+    char *url = key_fetch_parse_discovery(&config, content, error);
+
+    (void)path;
+    require(url ? https_url_error(str_of(url), false) == NULL : *error != '\0');
+    free(url);
+}
+
+/* The file cannot be opened by a symbolic link, as /proc/self/fd has, so it is a real one. */
+static void fuzz_key_copy(struct str content, const char *path)
+{
+    char name[] = "/tmp/fuzz-keys-XXXXXX";
+    int fd = mkstemp(name);
+    struct key_copy copy;
+
+    (void)path;
+    require(fd >= 0 && write(fd, content.p, content.n) == (ssize_t)content.n);
+    if (key_copy_read(name, "https://a.example", &copy)) {
+        require(copy.fetched_ms >= 0 && copy.text.n < content.n);
+        check_key_set(copy.text, "ES256");
+        free(copy.memory);
+    }
+    require(close(fd) == 0 && unlink(name) == 0);
+}
+
 static void (*const kinds[])(struct str content, const char *path) = {
-    fuzz_rsa_keys, fuzz_ec_keys, fuzz_anchors, fuzz_audit_keys, fuzz_catalogue, fuzz_metrics,
+    fuzz_rsa_keys, fuzz_ec_keys, fuzz_anchors,   fuzz_audit_keys, fuzz_catalogue,
+    fuzz_metrics,  fuzz_key_set, fuzz_discovery, fuzz_key_copy,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -39,15 +39,16 @@ class SetUpFailed(Exception):
 class World:
     """Students of this run, and cohorts that its teachers and admins make of them."""
 
-    def __init__(self, secret):
-        self.secret, self.run = secret, f"load_{uuid.uuid4().hex[:8]}"
+    def __init__(self, key):
+        """key: of harness.deployment.signer(); signs the tokens."""
+        self.key, self.run = key, f"load_{uuid.uuid4().hex[:8]}"
         self.names, self.numbers = {}, itertools.count()  # of all students, to be erased
         self.students = []  # those that have data, so that every request about them is right
         self.admins, self.cohorts = 0, {}
         self.metrics = True  # whether they are open to this address
 
     def token(self, user, role):
-        return token_for(self.secret, user, role, TOKEN_S)
+        return token_for(self.key, user, role, TOKEN_S)
 
     def new_name(self):
         name = f"{self.run}_s{next(self.numbers)}"  # never one of an erased student

@@ -14,14 +14,14 @@ from locust import HttpUser, between, events, task
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness.client import Client  # noqa: E402
-from harness.deployment import signing_secret  # noqa: E402
+from harness.deployment import NO_SIGNER, signer  # noqa: E402
 from load import behaviour, runner  # noqa: E402
 from load.report import print_verdicts  # noqa: E402
 
 RECOVERY_S = 10
-world = behaviour.World(signing_secret())
-if not world.secret:
-    sys.exit("JWT_SECRET or JWT_SECRET_FILE is required: it signs the users' tokens")
+world = behaviour.World(signer())
+if not world.key:
+    sys.exit(NO_SIGNER)
 
 
 class Measured:

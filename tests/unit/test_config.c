@@ -118,9 +118,11 @@ static void wrong_values_are_named_with_what_is_permitted(void)
         {"JWT_ALGORITHM", "none",
          "JWT_ALGORITHM: \"none\" is not one of HS256|RS256|PS256|ES256|EdDSA\n"},
         {"JWT_ALGORITHM", "RS256",
-         "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE\n"},
+         "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE, JWT_JWKS_URL or "
+         "OIDC_ISSUER\n"},
         {"JWT_ALGORITHM", "ES256",
-         "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM ES256 needs JWT_PUBLIC_KEY_FILE\n"},
+         "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM ES256 needs JWT_PUBLIC_KEY_FILE, JWT_JWKS_URL or "
+         "OIDC_ISSUER\n"},
         {"WEBHOOK_ORIGINS", "https://a.example",
          "WEBHOOK_ORIGINS: \"https://a.example\" is neither * nor a DNS name like "
          "events.example.org\n"},

@@ -491,6 +491,8 @@ static void header_lines_are_told_apart(void)
 
 /* ---- tokens of our own ---- */
 
+static char made_error[200];
+
 static void made_tokens_are_accepted(void)
 {
     char secrets[200];
@@ -499,7 +501,7 @@ static void made_tokens_are_accepted(void)
     config.jwt_issuer = "a \"quoted\" issuer\\";
     config.jwt_audience = "engine";
     struct tokens *tokens = tokens_of(&config), *other = tokens_of(&plain);
-    char *token = token_make(&config, "student_001", ROLE_TEACHER, NOW_S, NOW_S + 60);
+    char *token = token_make(&config, "student_001", ROLE_TEACHER, NOW_S, NOW_S + 60, made_error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(token);
     expect(accepts(tokens, token, NOW_MS), "where it was made");
     expect(!accepts(other, token, NOW_MS), "not where it is not meant for");
@@ -515,12 +517,16 @@ static void only_people_get_tokens(void)
     struct config config = hs256_config(secret_1), no_key = hs256_config("");
     struct config rs256 = hs256_config(secret_1);
     rs256.jwt_algorithm = "RS256";
-    CU_ASSERT_PTR_NULL(token_make(&config, "student_001", ROLE_SERVICE, NOW_S, NOW_S + 60));
-    CU_ASSERT_PTR_NULL(token_make(&config, "student_001", ROLE_NONE, NOW_S, NOW_S + 60));
-    CU_ASSERT_PTR_NULL(token_make(&config, "", ROLE_ADMIN, NOW_S, NOW_S + 60));
-    CU_ASSERT_PTR_NULL(token_make(&config, "a b", ROLE_ADMIN, NOW_S, NOW_S + 60));
-    CU_ASSERT_PTR_NULL(token_make(&no_key, "student_001", ROLE_ADMIN, NOW_S, NOW_S + 60));
-    CU_ASSERT_PTR_NULL(token_make(&rs256, "student_001", ROLE_ADMIN, NOW_S, NOW_S + 60));
+    CU_ASSERT_PTR_NULL(
+        token_make(&config, "student_001", ROLE_SERVICE, NOW_S, NOW_S + 60, made_error));
+    CU_ASSERT_PTR_NULL(
+        token_make(&config, "student_001", ROLE_NONE, NOW_S, NOW_S + 60, made_error));
+    CU_ASSERT_PTR_NULL(token_make(&config, "", ROLE_ADMIN, NOW_S, NOW_S + 60, made_error));
+    CU_ASSERT_PTR_NULL(token_make(&config, "a b", ROLE_ADMIN, NOW_S, NOW_S + 60, made_error));
+    CU_ASSERT_PTR_NULL(
+        token_make(&no_key, "student_001", ROLE_ADMIN, NOW_S, NOW_S + 60, made_error));
+    CU_ASSERT_PTR_NULL(
+        token_make(&rs256, "student_001", ROLE_ADMIN, NOW_S, NOW_S + 60, made_error));
 }
 
 /* clang-format off */

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 
 from harness.client import Client
-from harness.deployment import send, send_with_retries, signing_secret, token_for
+from harness.deployment import send, send_with_retries, signer, token_for
 from verify.cluster import Cluster, podman_command
 from verify.local import parse_json, run_program
 from verify.outcome import Failed
@@ -113,7 +113,7 @@ class Verification:
     def find_tokens(self):
         """Users of this run alone, so that its requests use up no other user's limit; without the secret
         the tokens that are given."""
-        secret = signing_secret()
+        secret = signer()
         if secret:
             users = {"admin": "admin", "teacher": "teacher", "student": "student", "limited": "admin"}
             names = {who: f"{self.run_id}_{'a' if who == 'student' else who}" for who in users}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The file in which the processes of a pool keep the identity provider's latest good JWK Set
+ * (JWT_JWKS_CACHE_FILE): a process that starts while the provider is away has it at once, and one
+ * process fetches for all. A second file, with .lock at its end, has the lock and the times of the
+ * latest attempts.
+ *
+ * Whoever can write the file can sign in as anybody. A file that does not belong to this user
+ * alone is therefore treated as absent. All functions block; key_copy_read is also for the start of
+ * a process, the others are for the thread that fetches. */
+#ifndef AUTH_KEY_COPY_H
+#define AUTH_KEY_COPY_H
+
+#include "app/base/str.h"
+
+/* Most bytes of a JWK Set. */
+enum { KEY_SET_MAX = 256 << 10 };
+
+/* A stored JWK Set. */
+struct key_copy {
+    char *memory;       /* to be freed by the caller; NULL: none */
+    struct str text;    /* the set, in memory */
+    int64_t fetched_ms; /* wall clock */
+};
+
+/* The latest attempts of all processes; times by the wall clock, 0: never. */
+struct key_attempts {
+    int64_t tried_ms; /* any attempt */
+    int64_t asked_ms; /* an attempt because of an unknown key */
+    int failures;     /* failed attempts since the latest good one */
+};
+
+/* Checks whether the files can be used; changes nothing. False with a line in ret_error. */
+bool key_copy_check(const char *path, char ret_error[200]);
+/* Reads the set that was fetched from this source (a URL). Returns false when there is none, or
+ * when the file may not be trusted. */
+bool key_copy_read(const char *path, const char *source, struct key_copy *ret);
+/* Writes the set in place of an earlier one. Returns false with errno. */
+bool key_copy_write(const char *path, const char *source, int64_t fetched_ms, struct str text);
+
+/* Opens the second file and tries to lock it. Returns a descriptor, whose closing releases the
+ * lock; -1 with errno, which is EWOULDBLOCK while another process has the lock. */
+int key_copy_lock(const char *path);
+/* Read and write the attempts; fd: of key_copy_lock. */
+void key_copy_read_attempts(int fd, struct key_attempts *ret);
+bool key_copy_write_attempts(int fd, const struct key_attempts *attempts);
+
+#endif

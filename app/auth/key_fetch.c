@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is fetched here decides who can sign in. So TLS is verified, redirects are not followed, a
+ * proxy of the environment is not used, and size and time are limited. */
+#include "app/auth/key_fetch.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#include "app/auth/key_copy.h"
+#include "app/auth/token_keys.h"
+#include "app/base/clock.h"
+#include "app/base/https_url.h"
+#include "app/http/json.h"
+
+enum { DISCOVERY_SCRATCH = 16 << 10, DISCOVERY_SCRATCH_CAP = 4 << 20, POLL_MS = 20 };
+
+/* One request with its response. */
+struct download {
+    const char *setting;
+    const struct config *config;
+    const atomic_bool *cancelled;
+    int64_t end_us; /* monotonic: the end of the time for all requests */
+    char *error;    /* KEY_FETCH_ERROR_SIZE bytes */
+    char *text;     /* the body so far, with a NUL */
+    size_t n;
+};
+
+const char *key_fetch_setting(const struct config *config)
+{
+    return *config->jwt_jwks_url ? "JWT_JWKS_URL" : "OIDC_ISSUER";
+}
+
+const char *key_fetch_source(const struct config *config)
+{
+    return *config->jwt_jwks_url ? config->jwt_jwks_url : config->oidc_issuer;
+}
+
+/* ---- one request ---- */
+
+/* Callback CURLOPT_WRITEFUNCTION: appends to the body; fewer bytes than came end the request. */
+static size_t download_on_body(char *bytes, size_t size, size_t count, void *user_data)
+{
+    struct download *d = user_data;
+    size_t n = size * count;
+
+    if (n > KEY_SET_MAX - d->n)
+        return 0;
+    memcpy(d->text + d->n, bytes, n);
+    d->n += n;
+    d->text[d->n] = '\0';
+    return n;
+}
+
+static void download_set_options(struct download *d, CURL *easy, const char *url,
+                                 char curl_error[CURL_ERROR_SIZE])
+{
+    bool any_host = config_is_development(d->config);
+
+    (void)curl_easy_setopt(easy, CURLOPT_URL, url);
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
+                           https_url_error(str_of(url), any_host) ? "https" : "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (*d->config->jwt_ca_file)
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, d->config->jwt_ca_file);
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* without this option, a cancelled call waits for the thread that resolves its host name */
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, download_on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, d);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
+    curl_error[0] = '\0';
+}
+
+/* Runs the transfer until it ends, the time is over, or it is cancelled. libcurl's easy interface
+ * would notice the latter a second later. */
+static CURLcode download_run(const struct download *d, CURLM *multi)
+{
+    const CURLMsg *message;
+    int running = 1, left;
+
+    while (running) {
+        if (atomic_load(d->cancelled) || clock_monotonic_us() >= d->end_us)
+            return CURLE_OPERATION_TIMEDOUT;
+        if (curl_multi_perform(multi, &running) != CURLM_OK ||
+            (running && curl_multi_poll(multi, NULL, 0, POLL_MS, NULL) != CURLM_OK))
+            return CURLE_FAILED_INIT;
+    }
+    message = curl_multi_info_read(multi, &left);
+    return message ? message->data.result : CURLE_FAILED_INIT;
+}
+
+/* Writes why a request has failed. Returns false. */
+static bool download_refuse(const struct download *d, const char *url, CURLcode result, long status,
+                            const char *curl_error)
+{
+    if (result == CURLE_WRITE_ERROR)
+        return token_keys_fail(d->error, "%s: %.80s has more than %d bytes", d->setting, url,
+                               KEY_SET_MAX);
+    if (result == CURLE_OPERATION_TIMEDOUT)
+        return token_keys_fail(d->error, "%s: %.80s did not respond within %d ms", d->setting, url,
+                               d->config->jwt_jwks_timeout_ms);
+    if (result != CURLE_OK)
+        return token_keys_fail(d->error, "%s: %.80s: %.80s", d->setting, url,
+                               *curl_error ? curl_error : curl_easy_strerror(result));
+    return token_keys_fail(d->error, "%s: %.80s responds with status %ld%s", d->setting, url,
+                           status,
+                           status / 100 == 3 ? ", and redirects are not followed: set the URL to "
+                                               "which it redirects"
+                                             : "");
+}
+
+/* Fetches a URL into d->text. False with a reason. */
+static bool download_get(struct download *d, const char *url)
+{
+    char curl_error[CURL_ERROR_SIZE];
+    CURLM *multi = curl_multi_init();
+    CURL *easy = curl_easy_init();
+    CURLcode result = CURLE_FAILED_INIT;
+    long status = 0;
+
+    d->n = 0;
+    if (multi && easy) {
+        download_set_options(d, easy, url, curl_error);
+        if (curl_multi_add_handle(multi, easy) == CURLM_OK)
+            result = download_run(d, multi);
+        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_multi_remove_handle(multi, easy);
+    }
+    curl_easy_cleanup(easy);
+    (void)curl_multi_cleanup(multi);
+    return (result == CURLE_OK && status == 200) ||
+           download_refuse(d, url, result, status, curl_error);
+}
+
+/* ---- discovery ---- */
+
+/* The issuer must be the same to the byte, so that a document of somebody else, to whose server a
+ * mistake in the setting leads, is not believed. */
+static bool discovery_is_of_issuer(const struct config *config, struct str issuer,
+                                   char ret_error[KEY_FETCH_ERROR_SIZE])
+{
+    if (str_equal(issuer, str_of(config->oidc_issuer)))
+        return true;
+    if (!issuer.p)
+        return token_keys_fail(ret_error, "OIDC_ISSUER: the discovery document names no issuer");
+    return token_keys_fail(ret_error,
+                           "OIDC_ISSUER: the discovery document names the issuer %.60s, not %.60s",
+                           issuer.p, config->oidc_issuer);
+}
+
+/* The jwks_uri, copied, when the document is acceptable. memory: of the parsed document. */
+static char *discovery_keys_url(const struct config *config, struct str document,
+                                struct arena *memory, char ret_error[KEY_FETCH_ERROR_SIZE])
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct json_object *json = json_parse(document, memory, &p);
+    const char *error;
+    struct str url;
+    char *copy = NULL;
+
+    if (p.code != PROBLEM_NONE || !json_object_is_type(json, json_type_object)) {
+        (void)token_keys_fail(ret_error, "OIDC_ISSUER: the discovery document is no JSON object");
+        return NULL;
+    }
+    if (!discovery_is_of_issuer(config, json_str(json_object_object_get(json, "issuer")),
+                                ret_error))
+        return NULL;
+    url = json_str(json_object_object_get(json, "jwks_uri"));
+    error = url.p ? https_url_error(url, config_is_development(config)) : "is not there";
+    if (error)
+        (void)token_keys_fail(ret_error, "OIDC_ISSUER: the jwks_uri of the discovery document %s",
+                              error);
+    else
+        copy = strndup(url.p, url.n);
+    return copy;
+}
+
+char *key_fetch_parse_discovery(const struct config *config, struct str document,
+                                char ret_error[KEY_FETCH_ERROR_SIZE])
+{
+    struct arena *memory = arena_new(DISCOVERY_SCRATCH, DISCOVERY_SCRATCH_CAP);
+    char *url = NULL;
+
+    (void)token_keys_fail(ret_error, "OIDC_ISSUER: no memory for the discovery document");
+    if (memory)
+        url = discovery_keys_url(config, document, memory, ret_error);
+    arena_free(memory);
+    return url;
+}
+
+/* Fetches the discovery document, whose URL is the issuer's, without a slash at its end, and a
+ * fixed path (OpenID Connect Discovery 1.0, section 4.1). Returns the URL of the set; NULL with a
+ * reason. */
+static char *discover(struct download *d)
+{
+    struct str issuer = str_of(d->config->oidc_issuer);
+    char *url = NULL, *ret = NULL;
+
+    if (issuer.p[issuer.n - 1] == '/')
+        issuer.n--;
+    if (asprintf(&url, "%.*s/.well-known/openid-configuration", STR_ARG(issuer)) < 0)
+        return NULL;
+    if (download_get(d, url))
+        ret = key_fetch_parse_discovery(d->config, (struct str){d->text, d->n}, d->error);
+    free(url);
+    return ret;
+}
+
+char *key_fetch(const struct config *config, const atomic_bool *cancelled,
+                char ret_error[KEY_FETCH_ERROR_SIZE])
+{
+    struct download d = {.setting = key_fetch_setting(config),
+                         .config = config,
+                         .cancelled = cancelled,
+                         .end_us =
+                             clock_monotonic_us() + config->jwt_jwks_timeout_ms * INT64_C(1000),
+                         .error = ret_error,
+                         .text = malloc(KEY_SET_MAX + 1)};
+    char *found = NULL;
+    bool good = false;
+
+    (void)token_keys_fail(ret_error, "%s: no memory for the keys", d.setting);
+    if (d.text && *config->jwt_jwks_url) {
+        good = download_get(&d, config->jwt_jwks_url);
+    } else if (d.text) {
+        found = discover(&d);
+        good = found && download_get(&d, found);
+    }
+    free(found);
+    if (good)
+        return d.text;
+    free(d.text);
+    return NULL;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fetches the identity provider's JWK Set from JWT_JWKS_URL, or from the jwks_uri of the discovery
+ * document of OIDC_ISSUER (OpenID Connect Discovery 1.0). Blocks, so it is for a thread. */
+#ifndef AUTH_KEY_FETCH_H
+#define AUTH_KEY_FETCH_H
+
+#include <stdatomic.h>
+
+#include "app/base/config.h"
+
+enum { KEY_FETCH_ERROR_SIZE = 200 };
+
+/* Fetches the set, in JWT_JWKS_TIMEOUT_MS at most. Returns its text, of KEY_SET_MAX bytes at most,
+ * which the caller frees; NULL with a reason that begins with the setting. *cancelled: ends the
+ * call soon when another thread sets it. curl_global_init must have been called. */
+char *key_fetch(const struct config *config, const atomic_bool *cancelled,
+                char ret_error[KEY_FETCH_ERROR_SIZE]);
+/* The setting that says where keys are fetched, and its value. */
+const char *key_fetch_setting(const struct config *config);
+const char *key_fetch_source(const struct config *config);
+/* The jwks_uri of a discovery document. Returns a text that the caller frees; NULL with a reason
+ * when the document is not the one of OIDC_ISSUER. */
+char *key_fetch_parse_discovery(const struct config *config, struct str document,
+                                char ret_error[KEY_FETCH_ERROR_SIZE]);
+
+#endif

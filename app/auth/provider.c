@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run of the thread: lock, look whether another process has fetched meanwhile, else fetch, write
+ * the file, unlock. struct run is the thread's until it sets `done`; the loop reads it only after
+ * it has seen that. Times that processes share are of the wall clock, others of the monotonic one.
+ */
+#include "app/auth/provider.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "app/auth/key_copy.h"
+#include "app/auth/key_fetch.h"
+#include "app/auth/public_keys.h"
+#include "app/base/clock.h"
+
+enum {
+    PAUSE_MAX_S = 30,     /* longest pause after a failed fetch */
+    PAUSE_NO_KEYS_S = 4,  /* the same while there are no keys at all */
+    LOCK_POLL_US = 20000, /* between two attempts to get the lock */
+    SECOND_US = 1000000,
+};
+
+enum run_kind {
+    RUN_DUE,    /* the keys are old, or the latest fetch has failed */
+    RUN_ASKED,  /* a token names an unknown key */
+    RUN_FORCED, /* an operator wants it (SIGHUP) */
+};
+
+enum run_outcome {
+    RUN_FAILED,
+    RUN_TAKEN, /* another process's keys are newer than those of this process */
+    RUN_FETCHED,
+    RUN_TOO_EARLY, /* it is too early for another attempt; not_before_ms says when it is not */
+};
+
+struct run {
+    const struct config *config;
+    enum run_kind kind;
+    int64_t have_ms; /* when the keys of this process were fetched; 0: it has none */
+    int64_t started_ms, started_us;
+    /* the result */
+    enum run_outcome outcome;
+    struct token_keys keys;
+    int64_t fetched_ms, not_before_ms;
+    int failures;
+    char error[KEY_FETCH_ERROR_SIZE];
+};
+
+struct provider {
+    const struct config *config;
+    bool running;          /* the thread has been started, and its result has not been taken */
+    bool forced;           /* the next tick fetches */
+    pthread_t thread;      /* valid while running */
+    atomic_bool done;      /* the thread has written its result */
+    atomic_bool cancelled; /* the thread must end soon */
+    int fd;                /* eventfd, readable when done */
+    struct run run;
+    bool has_copy;        /* run.keys has keys of the file, for the first tick */
+    int64_t fetched_ms;   /* wall clock; 0: there are no keys */
+    int64_t due_us;       /* monotonic: when the next fetch is due */
+    int64_t ask_again_us; /* monotonic: when an unknown key may cause a fetch again */
+    int failures;
+    char error[KEY_FETCH_ERROR_SIZE];
+};
+
+/* ---- the thread ---- */
+
+/* Milliseconds since a time of the wall clock, which may have been set back: then it is as if the
+ * time were long ago. */
+static int64_t age_of(int64_t time_ms)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    return time_ms > now_ms ? INT64_MAX : now_ms - time_ms;
+}
+
+/* The pause after this many failures: 1, 2, 4, ... seconds. */
+static int64_t pause_ms(int failures, bool has_keys)
+{
+    int64_t most = has_keys ? PAUSE_MAX_S : PAUSE_NO_KEYS_S, s = INT64_C(1) << (failures - 1) % 32;
+
+    return (failures > 5 || s > most ? most : s) * 1000;
+}
+
+/* Waits for the lock while another process fetches, for as long as a fetch may take. -1: without
+ * it, because the time is over or the file cannot be used. */
+static int run_lock(const struct run *run, const atomic_bool *cancelled)
+{
+    const char *path = run->config->jwt_jwks_cache_file;
+    int64_t end_us = clock_monotonic_us() + run->config->jwt_jwks_timeout_ms * INT64_C(1000);
+    int fd = key_copy_lock(path);
+
+    while (fd < 0 && errno == EWOULDBLOCK && !atomic_load(cancelled) &&
+           clock_monotonic_us() < end_us) {
+        (void)usleep(LOCK_POLL_US);
+        fd = key_copy_lock(path);
+    }
+    return fd;
+}
+
+/* Fills run->keys from a set. False with run->error; run->keys is then empty. */
+static bool run_parse(struct run *run, struct str text)
+{
+    if (public_keys_parse_set(text, key_fetch_setting(run->config), run->config->jwt_algorithm,
+                              &run->keys, run->error))
+        return true;
+    token_keys_release(&run->keys);
+    return false;
+}
+
+/* Whether keys of the file, fetched at this time, make a fetch of this process unnecessary. */
+static bool run_is_served_by(const struct run *run, int64_t fetched_ms)
+{
+    switch (run->kind) {
+    case RUN_DUE:
+        return fetched_ms > run->have_ms &&
+               age_of(fetched_ms) < run->config->jwt_jwks_refresh_s * INT64_C(1000);
+    case RUN_FORCED: return fetched_ms >= run->started_ms;
+    case RUN_ASKED: break;
+    }
+    return fetched_ms > run->have_ms;
+}
+
+/* Whether keys are too old to be used. Here a clock that was set back makes them new: else all keys
+ * would be lost. */
+static bool is_expired(const struct config *config, int64_t fetched_ms)
+{
+    return clock_wall_ms() - fetched_ms >= config->jwt_jwks_max_age_s * INT64_C(1000);
+}
+
+/* Takes the keys of the file when they are new enough. */
+static bool run_take_copy(struct run *run)
+{
+    const struct config *config = run->config;
+    struct key_copy copy;
+    bool taken;
+
+    if (!key_copy_read(config->jwt_jwks_cache_file, key_fetch_source(config), &copy))
+        return false;
+    taken = !is_expired(config, copy.fetched_ms) && run_is_served_by(run, copy.fetched_ms) &&
+            run_parse(run, copy.text);
+    if (taken)
+        run->fetched_ms = copy.fetched_ms;
+    free(copy.memory);
+    return taken;
+}
+
+/* Whether it is too early for another attempt; then run->not_before_ms says when it is not. */
+static bool run_is_early(struct run *run, const struct key_attempts *attempts)
+{
+    int64_t last_ms = attempts->tried_ms, wait_ms = 0;
+
+    if (run->kind == RUN_ASKED) {
+        last_ms = attempts->asked_ms;
+        wait_ms = run->config->jwt_jwks_cooldown_s * INT64_C(1000);
+    } else if (run->kind == RUN_DUE && attempts->failures > 0) {
+        wait_ms = pause_ms(attempts->failures, run->have_ms > 0);
+    }
+    run->not_before_ms = last_ms + wait_ms;
+    return age_of(last_ms) < wait_ms;
+}
+
+/* Fetches, and writes the file for the other processes. The attempt is written before, so that it
+ * counts even if this process is killed meanwhile. lock: -1: no other process will know. */
+static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled, int lock,
+                                  struct key_attempts *attempts)
+{
+    const struct config *config = run->config;
+    char *text;
+    bool good;
+
+    attempts->tried_ms = clock_wall_ms();
+    if (run->kind == RUN_ASKED)
+        attempts->asked_ms = attempts->tried_ms;
+    if (lock >= 0)
+        (void)key_copy_write_attempts(lock, attempts);
+    text = key_fetch(config, cancelled, run->error);
+    good = text && run_parse(run, str_of(text));
+    run->fetched_ms = clock_wall_ms();
+    attempts->failures = good ? 0 : attempts->failures + 1;
+    run->failures = attempts->failures;
+    if (lock >= 0 && good)
+        (void)key_copy_write(config->jwt_jwks_cache_file, key_fetch_source(config), run->fetched_ms,
+                             str_of(text));
+    if (lock >= 0)
+        (void)key_copy_write_attempts(lock, attempts);
+    free(text);
+    return good ? RUN_FETCHED : RUN_FAILED;
+}
+
+/* Without the lock this process fetches on its own; with it, first looks what others have done. */
+static enum run_outcome run_with_lock(struct run *run, const atomic_bool *cancelled, int lock)
+{
+    struct key_attempts attempts = {.failures = run->failures};
+
+    if (lock >= 0)
+        key_copy_read_attempts(lock, &attempts);
+    run->failures = attempts.failures;
+    if (run_take_copy(run))
+        return RUN_TAKEN;
+    if (run_is_early(run, &attempts))
+        return RUN_TOO_EARLY;
+    return run_fetch(run, cancelled, lock, &attempts);
+}
+
+static void *provider_thread(void *owned)
+{
+    struct provider *provider = owned;
+    const uint64_t one = 1;
+    int lock = run_lock(&provider->run, &provider->cancelled);
+
+    provider->run.outcome = run_with_lock(&provider->run, &provider->cancelled, lock);
+    if (lock >= 0)
+        (void)close(lock);
+    atomic_store(&provider->done, true);
+    (void)!write(provider->fd, &one, sizeof(one));
+    return NULL;
+}
+
+/* ---- the loop's side ---- */
+
+/* Starts the thread, with all signals blocked: they are the loop's. Without a thread the next tick
+ * tries again, a second later. */
+static void provider_start(struct provider *provider, enum run_kind kind, int64_t now_us)
+{
+    sigset_t all, before;
+
+    provider->run = (struct run){.config = provider->config,
+                                 .kind = kind,
+                                 .have_ms = provider->fetched_ms,
+                                 .started_ms = clock_wall_ms(),
+                                 .started_us = now_us,
+                                 .failures = provider->failures};
+    atomic_store(&provider->done, false);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    provider->running = pthread_create(&provider->thread, NULL, provider_thread, provider) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    provider->due_us = now_us + SECOND_US;
+}
+
+/* The keys of the file, if they are not too old, are for the first tick. */
+struct provider *provider_new(const struct config *config, char ret_error[200])
+{
+    struct provider *provider = calloc(1, sizeof(*provider));
+
+    (void)token_keys_fail(ret_error, "no memory for the keys of the identity provider");
+    if (!provider)
+        return NULL;
+    provider->config = config;
+    provider->fd = -1;
+    if (!key_copy_check(config->jwt_jwks_cache_file, ret_error)) {
+        provider_free(provider);
+        return NULL;
+    }
+    provider->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    provider->run = (struct run){.config = config, .kind = RUN_ASKED};
+    if (provider->fd < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        provider_free(provider);
+        return NULL;
+    }
+    provider->has_copy = run_take_copy(&provider->run);
+    return provider;
+}
+
+void provider_free(struct provider *provider)
+{
+    if (!provider)
+        return;
+    atomic_store(&provider->cancelled, true);
+    if (provider->running)
+        (void)pthread_join(provider->thread, NULL);
+    token_keys_release(&provider->run.keys);
+    if (provider->fd >= 0)
+        (void)close(provider->fd);
+    free(provider);
+}
+
+/* Microseconds until a fetch of good keys is due again; 0: now. The first process to get the lock
+ * fetches, and the others take its keys. */
+static int64_t provider_refresh_us(const struct provider *provider)
+{
+    int64_t refresh_us = provider->config->jwt_jwks_refresh_s * INT64_C(1000000);
+    int64_t age_ms = age_of(provider->fetched_ms);
+
+    return age_ms >= refresh_us / 1000 ? 0 : refresh_us - age_ms * 1000;
+}
+
+/* Gives the keys of the run to the caller. */
+static void provider_hand_over(struct provider *provider, int64_t now_us, struct token_keys *ret)
+{
+    *ret = provider->run.keys;
+    provider->run.keys.n = 0;
+    provider->fetched_ms = provider->run.fetched_ms;
+    provider->due_us = now_us + provider_refresh_us(provider);
+    provider->error[0] = '\0';
+}
+
+/* Takes the result of the thread, which has ended. */
+static enum provider_event provider_take_result(struct provider *provider, int64_t now_us,
+                                                struct token_keys *ret)
+{
+    const struct run *run = &provider->run;
+    const int64_t cooldown_us = provider->config->jwt_jwks_cooldown_s * INT64_C(1000000);
+    uint64_t ignored;
+
+    (void)pthread_join(provider->thread, NULL);
+    (void)!read(provider->fd, &ignored, sizeof(ignored));
+    provider->running = false;
+    provider->failures = run->failures;
+    if (run->kind == RUN_ASKED && run->outcome == RUN_TOO_EARLY)
+        provider->ask_again_us = now_us + (run->not_before_ms - clock_wall_ms()) * 1000;
+    else if (run->kind == RUN_ASKED && run->outcome != RUN_TAKEN)
+        provider->ask_again_us = run->started_us + cooldown_us;
+    switch (run->outcome) {
+    case RUN_TAKEN: provider_hand_over(provider, now_us, ret); return PROVIDER_TAKEN;
+    case RUN_FETCHED: provider_hand_over(provider, now_us, ret); return PROVIDER_FETCHED;
+    case RUN_TOO_EARLY:
+        if (run->kind == RUN_DUE)
+            provider->due_us = now_us + (run->not_before_ms - clock_wall_ms()) * 1000;
+        return PROVIDER_NOTHING;
+    case RUN_FAILED: break;
+    }
+    memcpy(provider->error, run->error, sizeof(provider->error));
+    provider->due_us = now_us + pause_ms(run->failures, provider->fetched_ms > 0) * 1000;
+    return PROVIDER_FAILED;
+}
+
+enum provider_event provider_tick(struct provider *provider, int64_t now_us, struct token_keys *ret)
+{
+    enum provider_event event = PROVIDER_NOTHING;
+
+    if (provider->has_copy) {
+        provider->has_copy = false;
+        provider_hand_over(provider, now_us, ret);
+        event = PROVIDER_TAKEN;
+    } else if (provider->running && atomic_load(&provider->done)) {
+        event = provider_take_result(provider, now_us, ret);
+    }
+    if (!provider->running && (provider->forced || now_us >= provider->due_us)) {
+        provider_start(provider, provider->forced ? RUN_FORCED : RUN_DUE, now_us);
+        provider->forced = false;
+    }
+    if (event == PROVIDER_NOTHING && provider->fetched_ms > 0 &&
+        is_expired(provider->config, provider->fetched_ms)) {
+        provider->fetched_ms = 0;
+        event = PROVIDER_EXPIRED;
+    }
+    return event;
+}
+
+/* A running fetch may have been answered before the provider had the new key; the caller asks again
+ * after it. */
+bool provider_ask(struct provider *provider)
+{
+    int64_t now_us = clock_monotonic_us();
+
+    if (provider->running)
+        return true;
+    if (now_us < provider->ask_again_us)
+        return false;
+    provider_start(provider, RUN_ASKED, now_us);
+    return provider->running;
+}
+
+void provider_refresh(struct provider *provider)
+{
+    provider->forced = true;
+}
+
+bool provider_is_fetching(const struct provider *provider)
+{
+    return provider->running;
+}
+
+int provider_fd(const struct provider *provider)
+{
+    return provider->fd;
+}
+
+/* A clock that was set back makes keys new rather than old. */
+int64_t provider_age_ms(const struct provider *provider)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    if (provider->fetched_ms == 0)
+        return -1;
+    return now_ms > provider->fetched_ms ? now_ms - provider->fetched_ms : 0;
+}
+
+int provider_failures(const struct provider *provider)
+{
+    return provider->failures;
+}
+
+const char *provider_error(const struct provider *provider)
+{
+    return provider->error;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The identity provider's keys, fetched from its server (JWT_JWKS_URL or OIDC_ISSUER) by a thread,
+ * so that the event loop never waits for the provider.
+ *
+ * The processes of a pool fetch once for all (auth/key_copy.h): whoever has the lock fetches, and
+ * the others take what was fetched. Keys are fetched at start, when they are JWT_JWKS_REFRESH_S
+ * old, after a failure (with growing pauses), and when a token names an unknown key, then at most
+ * once in JWT_JWKS_COOLDOWN_S. While the provider is away the last good set stays in use until it
+ * is JWT_JWKS_MAX_AGE_S old. */
+#ifndef AUTH_PROVIDER_H
+#define AUTH_PROVIDER_H
+
+#include "app/auth/provider_event.h"
+#include "app/auth/token_keys.h"
+
+struct provider;
+
+/* Starts no thread and sends nothing: the first tick does. config must outlive the provider. NULL,
+ * with a line in ret_error, when out of memory. */
+struct provider *provider_new(const struct config *config, char ret_error[200]);
+/* Ends a running fetch within milliseconds. NULL is allowed. */
+void provider_free(struct provider *provider);
+
+/* To be called once in each loop iteration: takes the result of the thread, and starts it when a
+ * fetch is due. With PROVIDER_TAKEN and PROVIDER_FETCHED the keys are in *ret, which must be empty
+ * before and belongs to the caller afterwards. now_us: monotonic. */
+enum provider_event provider_tick(struct provider *provider, int64_t now_us,
+                                  struct token_keys *ret);
+/* Requests keys because a token names an unknown one. Returns true when the caller should try again
+ * after provider_is_fetching has become false; false: the present keys are all that there is. */
+bool provider_ask(struct provider *provider);
+/* Requests a fetch by the next tick, whatever the age of the keys. */
+void provider_refresh(struct provider *provider);
+bool provider_is_fetching(const struct provider *provider);
+/* A descriptor that becomes readable when the thread has a result; the same for the whole life. */
+int provider_fd(const struct provider *provider);
+
+/* Milliseconds since the keys in use were fetched; -1: there are none. */
+int64_t provider_age_ms(const struct provider *provider);
+/* Failed fetches since the last good one, of all processes as far as this one knows. */
+int provider_failures(const struct provider *provider);
+/* Why the latest fetch of this process has failed; empty: it has not. Begins with the setting. */
+const char *provider_error(const struct provider *provider);
+
+#endif

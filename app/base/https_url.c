@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Only the beginning of the URL is parsed here; libcurl parses the rest. */
+#include "app/base/https_url.h"
+
+/* The host of an authority, without the port. An IPv6 address keeps its brackets. */
+static struct str host_of(struct str authority)
+{
+    const char *end = authority.n > 0 && authority.p[0] == '['
+                          ? memchr(authority.p, ']', authority.n)
+                          : memchr(authority.p, ':', authority.n);
+
+    if (end)
+        authority.n = (size_t)(end - authority.p) + (*end == ']');
+    return authority;
+}
+
+static bool is_of_this_machine(struct str host)
+{
+    return str_equal(host, STR("localhost")) || str_equal(host, STR("127.0.0.1")) ||
+           str_equal(host, STR("[::1]"));
+}
+
+/* A name before an @ in the authority would hide the host from a reader, and may be a password, so
+ * it is refused. Characters that no URL has would be sent to the server by libcurl. */
+const char *https_url_error(struct str url, bool permit_http)
+{
+    bool is_https = str_starts_with(url, STR("https://"));
+    size_t scheme = is_https ? 8 : 7, n = 0;
+    struct str authority;
+
+    if (!is_https && !str_starts_with(url, STR("http://")))
+        return "does not begin with https://";
+    for (size_t i = 0; i < url.n; i++)
+        if (url.p[i] <= ' ' || url.p[i] > '~')
+            return "has a character that is not allowed in a URL";
+    authority = (struct str){url.p + scheme, url.n - scheme};
+    while (n < authority.n && !memchr("/?#\\", authority.p[n], 4))
+        n++;
+    authority.n = n;
+    if (host_of(authority).n == 0)
+        return "has no host";
+    if (memchr(authority.p, '@', authority.n))
+        return "has a user name before the host";
+    if (!is_https && !permit_http && !is_of_this_machine(host_of(authority)))
+        return "does not begin with https://, as it must unless the host is this machine";
+    return NULL;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A provider that stays away would cause a log line each half minute: the first failure is logged,
+ * then only each one whose number in a row is a power of two. */
+#include "app/service/identity.h"
+
+#include "app/auth/provider.h"
+#include "app/service/engine.h"
+
+/* Logs a fetch that has failed. */
+static void identity_log_failure(struct engine *engine, const struct provider *provider)
+{
+    int64_t age_ms = provider_age_ms(provider);
+    struct jw *w = log_begin(engine->log, LOG_ERROR, "provider.failed");
+
+    jw_text(w, "reason", provider_error(provider));
+    jw_int(w, "failures", provider_failures(provider));
+    if (age_ms >= 0)
+        jw_int(w, "age_s", age_ms / 1000);
+    jw_text(w, "consequence", age_ms < 0 ? "tokens get 503" : "the last keys stay in use");
+    log_end(engine->log);
+}
+
+static void identity_on_failure(struct engine *engine, const struct provider *provider)
+{
+    int failures = provider_failures(provider);
+
+    metrics_add(engine->metrics, METRIC_PROVIDER, "failed", NULL, 1);
+    if ((failures & (failures - 1)) == 0)
+        identity_log_failure(engine, provider);
+    engine->identity.failures_logged = failures;
+}
+
+/* Logs that new keys have come, or that a fetch has succeeded after failures. */
+static void identity_on_keys(struct engine *engine, const struct provider *provider, bool changed)
+{
+    struct jw *w;
+
+    if (!changed && engine->identity.failures_logged == 0)
+        return;
+    engine->identity.failures_logged = 0;
+    w = log_begin(engine->log, LOG_INFO, "provider.keys");
+    jw_bool(w, "changed", changed);
+    jw_int(w, "age_s", provider_age_ms(provider) / 1000);
+    log_end(engine->log);
+}
+
+/* Reports the age of the keys; that of no keys is JWT_JWKS_MAX_AGE_S. */
+static void identity_report_age(struct engine *engine, const struct provider *provider)
+{
+    int64_t age_ms = provider_age_ms(provider);
+
+    metrics_gauge_set(engine->metrics, GAUGE_PROVIDER_AGE_MS,
+                      age_ms < 0 ? engine->config.jwt_jwks_max_age_s * INT64_C(1000) : age_ms);
+}
+
+void identity_tick(struct engine *engine, int64_t now_us)
+{
+    struct provider *provider = engine->tokens ? tokens_provider(engine->tokens) : NULL;
+    uint64_t generation;
+    bool changed;
+
+    if (!provider)
+        return;
+    generation = tokens_generation(engine->tokens);
+    switch (tokens_tick(engine->tokens, now_us)) {
+    case PROVIDER_FETCHED:
+        metrics_add(engine->metrics, METRIC_PROVIDER, "fetched", NULL, 1);
+        __attribute__((fallthrough));
+    case PROVIDER_TAKEN:
+        changed = tokens_generation(engine->tokens) != generation;
+        identity_on_keys(engine, provider, changed);
+        break;
+    case PROVIDER_FAILED: identity_on_failure(engine, provider); break;
+    case PROVIDER_EXPIRED:
+        (void)log_begin(engine->log, LOG_ERROR, "provider.expired");
+        log_end(engine->log);
+        break;
+    case PROVIDER_NOTHING: break;
+    }
+    identity_report_age(engine, provider);
+}
+
+const char *identity_state_name(const struct engine *engine)
+{
+    const struct provider *provider = tokens_provider(engine->tokens);
+
+    if (!provider)
+        return NULL;
+    if (provider_age_ms(provider) < 0)
+        return "unavailable";
+    return provider_failures(provider) > 0 ? "unhealthy" : "healthy";
+}

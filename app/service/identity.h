@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reports what happens with the keys of the identity provider (auth/provider.h) to log and metrics,
+ * and gives its state for /ready. Does nothing when the keys come from settings or files. */
+#ifndef SERVICE_IDENTITY_H
+#define SERVICE_IDENTITY_H
+
+#include <stdint.h>
+
+struct engine;
+
+/* What is reported already. */
+struct identity_state {
+    int failures_logged; /* failures in a row that were logged last; 0: none */
+};
+
+/* To be called once in each loop iteration, before requests are processed. now_us: monotonic. */
+void identity_tick(struct engine *engine, int64_t now_us);
+/* "healthy", "unhealthy" (the latest fetch has failed, and the last keys are in use), "unavailable"
+ * (there are no keys); NULL: no keys come from a server. */
+const char *identity_state_name(const struct engine *engine);
+
+#endif

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Keycloak with a realm, its roles, users and a client with direct grants."""
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+from harness.ports import free_port
+from harness.tls import Authority
+from harness.wait import wait_for
+
+ADMIN = {"KC_BOOTSTRAP_ADMIN_USERNAME": "root", "KC_BOOTSTRAP_ADMIN_PASSWORD": "a password for tests"}
+REALM, CLIENT, PASSWORD = "school", "platform", "a password of a user"
+ROLES = ("student", "teacher", "admin")
+START_S = 300
+
+
+class Keycloak:
+    """With TLS and a database in the folder, on a port that stays the same."""
+
+    def __init__(self, home, folder):
+        self.home, self.port, self.log = Path(home), free_port(), folder / "keycloak.log"
+        self.authority = Authority(folder / "authority")
+        certificate, key = self.authority.issue("localhost")
+        self.command = [
+            self.home / "bin/kc.sh", "start", "--optimized", "--hostname-strict=false",
+            f"--db-url=jdbc:h2:file:{folder}/h2/keycloak", "--db-username=sa", "--db-password=password",
+            f"--https-port={self.port}", "--http-host=127.0.0.1",
+            f"--https-certificate-file={certificate}", f"--https-certificate-key-file={key}",
+        ]  # fmt: skip
+        self.process = None
+
+    @property
+    def issuer(self):
+        return f"https://localhost:{self.port}/realms/{REALM}"
+
+    @property
+    def version(self):
+        return (self.home / "version.txt").read_text().strip()
+
+    def start(self):
+        environment = {**os.environ, **ADMIN, "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx512m"}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_for(self.is_up, f"Keycloak up, see {self.log}", START_S)
+
+    def is_up(self):
+        assert self.process.poll() is None, self.log.read_text()[-2000:]
+        try:
+            return self.call("GET", "/realms/master")
+        except OSError:
+            return False
+
+    def stop(self):
+        """kc.sh becomes the Java process (exec)."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+    def call(self, method, path, body=None, token=None, form=None):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        data = None
+        if form:
+            data = urllib.parse.urlencode(form).encode()
+        elif body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        request = urllib.request.Request(f"https://localhost:{self.port}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=30, context=self.authority.context()) as response:
+            text = response.read()
+        return json.loads(text) if text else None
+
+    def grant(self, realm, client, user, password):
+        form = {"grant_type": "password", "client_id": client, "username": user, "password": password}
+        path = f"/realms/{realm}/protocol/openid-connect/token"
+        return self.call("POST", path, form=form)["access_token"]
+
+    def admin(self, method, path, body=None):
+        token = self.grant(
+            "master", "admin-cli", ADMIN["KC_BOOTSTRAP_ADMIN_USERNAME"], ADMIN["KC_BOOTSTRAP_ADMIN_PASSWORD"]
+        )
+        return self.call(method, f"/admin/realms{path}", body, token)
+
+    def token(self, user):
+        """As the provider issues it: nothing of the token is configured."""
+        return self.grant(REALM, CLIENT, user, PASSWORD)
+
+    def make_realm(self):
+        users = [
+            {
+                "username": f"{role}-1", "enabled": True, "emailVerified": True, "realmRoles": [role],
+                "email": f"{role}@school.example", "firstName": role, "lastName": "One",
+                "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
+            }
+            for role in ROLES
+        ]  # fmt: skip
+        realm = {
+            "realm": REALM, "enabled": True, "accessTokenLifespan": 1800, "users": users,
+            "roles": {"realm": [{"name": role} for role in ROLES]},
+            "clients": [{"clientId": CLIENT, "publicClient": True, "directAccessGrantsEnabled": True}],
+        }  # fmt: skip
+        self.admin("POST", "", realm)
+
+    def rotate(self, priority):
+        """A further key, with which the realm signs at once. Returns its kid."""
+        realm = self.admin("GET", f"/{REALM}")["id"]
+        component = {
+            "name": f"rotated-{priority}", "providerId": "rsa-generated",
+            "providerType": "org.keycloak.keys.KeyProvider", "parentId": realm,
+            "config": {"priority": [str(priority)], "enabled": ["true"], "active": ["true"], "keySize": ["2048"], "algorithm": ["RS256"]},
+        }  # fmt: skip
+        self.admin("POST", f"/{REALM}/components", component)
+        return self.admin("GET", f"/{REALM}/keys")["active"]["RS256"]
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory):
+    build = Path(__file__).with_name("build")
+    home = subprocess.run([build], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    server = Keycloak(home, tmp_path_factory.mktemp("keycloak"))
+    print(f"\n{server.version}")
+    try:
+        server.start()
+        server.make_realm()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def settings(keycloak):
+    """All that docs/identity.md says for Keycloak."""
+    return {
+        "JWT_SECRET": None,
+        "JWT_ALGORITHM": "RS256",
+        "OIDC_ISSUER": keycloak.issuer,
+        "JWT_ROLE_CLAIM": "/realm_access/roles",
+        "JWT_AUDIENCE": "account",
+        "JWT_CA_FILE": str(keycloak.authority.path),
+    }
