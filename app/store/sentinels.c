@@ -102,7 +102,7 @@ static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, bool
                           const char *why)
 {
     if (is_reply || !all->has_reply_error) {
-        (void)snprintf(all->error, sizeof(all->error), "sentinels: %s", why);
+        (void)snprintf(all->error, sizeof(all->error), "%s%s", is_reply ? "" : "sentinels: ", why);
         all->is_public = is_reply || transport_error_is_public(sentinel->transport);
     }
     all->has_reply_error = all->has_reply_error || is_reply;
