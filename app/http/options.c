@@ -13,12 +13,15 @@ static bool option_is_sent(const struct rule *rule, struct json_object *object)
     return object && json_object_object_get_ex(object, rule->name, &value) && value;
 }
 
-/* Adds an error about the field of the rule; its message ends with the name of another field. */
+/* Adds an error about the field of the rule; its message ends with the name of another field. A
+ * field of the body that has an error already gets no second one. */
 static void option_fail(const struct binding *binding, const struct field_path *parent,
                         const struct rule *rule, const char *message, const struct rule *other)
 {
     char text[128];
 
+    if (!parent && problem_has_field(binding->problem, str_of(rule->name)))
+        return;
     (void)snprintf(text, sizeof text, "%s %s", message, other->name);
     field_fail(binding, &(struct field_path){.parent = parent, .name = str_of(rule->name)}, text);
 }
