@@ -24,9 +24,9 @@ struct key_copy {
 
 /* The latest attempts of all processes; times by the wall clock, 0: never. */
 struct key_attempts {
-    int64_t tried_ms; /* any attempt */
-    int64_t asked_ms; /* an attempt because of an unknown key */
-    int failures;     /* failed attempts since the latest good one */
+    int64_t tried_ms;     /* any attempt */
+    int64_t requested_ms; /* an attempt because of an unknown key */
+    int failures;         /* failed attempts since the latest good one */
 };
 
 /* Checks whether the files can be used; changes nothing. False with a line in ret_error. */

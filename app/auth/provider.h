@@ -28,7 +28,7 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us,
                                   struct token_keys *ret);
 /* Requests keys because a token names an unknown one. Returns true when the caller should try again
  * after provider_is_fetching has become false; false: the present keys are all that there is. */
-bool provider_ask(struct provider *provider);
+bool provider_request(struct provider *provider);
 /* Requests a fetch by the next tick, whatever the age of the keys. */
 void provider_refresh(struct provider *provider);
 bool provider_is_fetching(const struct provider *provider);
