@@ -27,7 +27,7 @@ static bool copy_fail(char ret_error[200], const char *path, const char *why)
     return false;
 }
 
-/* Opens a file that nobody but this user may have written; -1 with errno. In a folder where all may
+/* Opens a file that only this user may have written; -1 with errno. In a folder where all may
  * make files, such as /dev/shm, another user may have made it first. */
 static int open_own(const char *path, int flags)
 {
@@ -167,7 +167,7 @@ void key_copy_read_attempts(int fd, struct key_attempts *ret)
     int64_t failures;
 
     if (!str_to_int64(str_cut(&rest, ' '), 0, INT64_MAX, &ret->tried_ms) ||
-        !str_to_int64(str_cut(&rest, ' '), 0, INT64_MAX, &ret->asked_ms) ||
+        !str_to_int64(str_cut(&rest, ' '), 0, INT64_MAX, &ret->requested_ms) ||
         !str_to_int64(str_cut(&rest, '\n'), 0, INT32_MAX, &failures))
         *ret = (struct key_attempts){.failures = 0};
     else
@@ -178,7 +178,7 @@ bool key_copy_write_attempts(int fd, const struct key_attempts *attempts)
 {
     char text[ATTEMPTS_SIZE];
     int n = snprintf(text, sizeof(text), "%lld %lld %d\n", (long long)attempts->tried_ms,
-                     (long long)attempts->asked_ms, attempts->failures);
+                     (long long)attempts->requested_ms, attempts->failures);
 
     return pwrite(fd, text, (size_t)n, 0) == n;
 }

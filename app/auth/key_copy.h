@@ -4,7 +4,7 @@
  * process fetches for all. A second file, with .lock at its end, has the lock and the times of the
  * latest attempts.
  *
- * Whoever can write the file can sign in as anybody. A file that does not belong to this user
+ * A user who can write the file can sign in as any user. A file that does not belong to this user
  * alone is therefore treated as absent. All functions block; key_copy_read is also for the start of
  * a process, the others are for the thread that fetches. */
 #ifndef AUTH_KEY_COPY_H
@@ -24,9 +24,9 @@ struct key_copy {
 
 /* The latest attempts of all processes; times by the wall clock, 0: never. */
 struct key_attempts {
-    int64_t tried_ms; /* any attempt */
-    int64_t asked_ms; /* an attempt because of an unknown key */
-    int failures;     /* failed attempts since the latest good one */
+    int64_t tried_ms;     /* any attempt */
+    int64_t requested_ms; /* an attempt because of an unknown key */
+    int failures;         /* failed attempts since the latest good one */
 };
 
 /* Checks whether the files can be used; changes nothing. False with a line in ret_error. */

@@ -71,7 +71,6 @@ static void download_set_options(struct download *d, CURL *easy, const char *url
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, download_on_body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, d);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
-    curl_error[0] = '\0';
 }
 
 /* Runs the transfer until it ends, the time is over, or it is cancelled. libcurl's easy interface
@@ -115,7 +114,7 @@ static bool download_refuse(const struct download *d, const char *url, CURLcode 
 /* Fetches a URL into d->text. False with a reason. */
 static bool download_get(struct download *d, const char *url)
 {
-    char curl_error[CURL_ERROR_SIZE];
+    char curl_error[CURL_ERROR_SIZE] = "";
     CURLM *multi = curl_multi_init();
     CURL *easy = curl_easy_init();
     CURLcode result = CURLE_FAILED_INIT;
@@ -137,7 +136,7 @@ static bool download_get(struct download *d, const char *url)
 
 /* ---- discovery ---- */
 
-/* The issuer must be the same to the byte, so that a document of somebody else, to whose server a
+/* The issuer must be the same to the byte, so that the document of another server, to which a
  * mistake in the setting leads, is not believed. */
 static bool discovery_is_of_issuer(const struct config *config, struct str issuer,
                                    char ret_error[KEY_FETCH_ERROR_SIZE])

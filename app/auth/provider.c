@@ -28,9 +28,9 @@ enum {
 };
 
 enum run_kind {
-    RUN_DUE,    /* the keys are old, or the latest fetch has failed */
-    RUN_ASKED,  /* a token names an unknown key */
-    RUN_FORCED, /* an operator wants it (SIGHUP) */
+    RUN_DUE,       /* the keys are old, or the latest fetch has failed */
+    RUN_REQUESTED, /* a token names an unknown key */
+    RUN_FORCED,    /* an operator wants it (SIGHUP) */
 };
 
 enum run_outcome {
@@ -62,10 +62,10 @@ struct provider {
     atomic_bool cancelled; /* the thread must end soon */
     int fd;                /* eventfd, readable when done */
     struct run run;
-    bool has_copy;        /* run.keys has keys of the file, for the first tick */
-    int64_t fetched_ms;   /* wall clock; 0: there are no keys */
-    int64_t due_us;       /* monotonic: when the next fetch is due */
-    int64_t ask_again_us; /* monotonic: when an unknown key may cause a fetch again */
+    bool has_copy;            /* run.keys has keys of the file, for the first tick */
+    int64_t fetched_ms;       /* wall clock; 0: there are no keys */
+    int64_t due_us;           /* monotonic: when the next fetch is due */
+    int64_t request_again_us; /* monotonic: when an unknown key may cause a fetch again */
     int failures;
     char error[KEY_FETCH_ERROR_SIZE];
 };
@@ -123,7 +123,7 @@ static bool run_is_served_by(const struct run *run, int64_t fetched_ms)
         return fetched_ms > run->have_ms &&
                age_of(fetched_ms) < run->config->jwt_jwks_refresh_s * INT64_C(1000);
     case RUN_FORCED: return fetched_ms >= run->started_ms;
-    case RUN_ASKED: break;
+    case RUN_REQUESTED: break;
     }
     return fetched_ms > run->have_ms;
 }
@@ -157,8 +157,8 @@ static bool run_is_early(struct run *run, const struct key_attempts *attempts)
 {
     int64_t last_ms = attempts->tried_ms, wait_ms = 0;
 
-    if (run->kind == RUN_ASKED) {
-        last_ms = attempts->asked_ms;
+    if (run->kind == RUN_REQUESTED) {
+        last_ms = attempts->requested_ms;
         wait_ms = run->config->jwt_jwks_cooldown_s * INT64_C(1000);
     } else if (run->kind == RUN_DUE && attempts->failures > 0) {
         wait_ms = pause_ms(attempts->failures, run->have_ms > 0);
@@ -177,8 +177,8 @@ static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled,
     bool good;
 
     attempts->tried_ms = clock_wall_ms();
-    if (run->kind == RUN_ASKED)
-        attempts->asked_ms = attempts->tried_ms;
+    if (run->kind == RUN_REQUESTED)
+        attempts->requested_ms = attempts->tried_ms;
     if (lock >= 0)
         (void)key_copy_write_attempts(lock, attempts);
     text = key_fetch(config, cancelled, run->error);
@@ -261,7 +261,7 @@ struct provider *provider_new(const struct config *config, char ret_error[200])
         return NULL;
     }
     provider->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    provider->run = (struct run){.config = config, .kind = RUN_ASKED};
+    provider->run = (struct run){.config = config, .kind = RUN_REQUESTED};
     if (provider->fd < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         provider_free(provider);
         return NULL;
@@ -315,10 +315,10 @@ static enum provider_event provider_take_result(struct provider *provider, int64
     (void)!read(provider->fd, &ignored, sizeof(ignored));
     provider->running = false;
     provider->failures = run->failures;
-    if (run->kind == RUN_ASKED && run->outcome == RUN_TOO_EARLY)
-        provider->ask_again_us = now_us + (run->not_before_ms - clock_wall_ms()) * 1000;
-    else if (run->kind == RUN_ASKED && run->outcome != RUN_TAKEN)
-        provider->ask_again_us = run->started_us + cooldown_us;
+    if (run->kind == RUN_REQUESTED && run->outcome == RUN_TOO_EARLY)
+        provider->request_again_us = now_us + (run->not_before_ms - clock_wall_ms()) * 1000;
+    else if (run->kind == RUN_REQUESTED && run->outcome != RUN_TAKEN)
+        provider->request_again_us = run->started_us + cooldown_us;
     switch (run->outcome) {
     case RUN_TAKEN: provider_hand_over(provider, now_us, ret); return PROVIDER_TAKEN;
     case RUN_FETCHED: provider_hand_over(provider, now_us, ret); return PROVIDER_FETCHED;
@@ -356,17 +356,17 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us, str
     return event;
 }
 
-/* A running fetch may have been answered before the provider had the new key; the caller asks again
- * after it. */
-bool provider_ask(struct provider *provider)
+/* A running fetch may have ended before the provider had the new key; the caller requests another
+ * one after it. */
+bool provider_request(struct provider *provider)
 {
     int64_t now_us = clock_monotonic_us();
 
     if (provider->running)
         return true;
-    if (now_us < provider->ask_again_us)
+    if (now_us < provider->request_again_us)
         return false;
-    provider_start(provider, RUN_ASKED, now_us);
+    provider_start(provider, RUN_REQUESTED, now_us);
     return provider->running;
 }
 

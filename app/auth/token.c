@@ -270,7 +270,7 @@ static void token_request_key(struct tokens *tokens, struct str kid, struct prob
 {
     bool known = kid.p && (token_keys_have_kid(&tokens->keys, kid) ||
                            token_keys_have_kid(&tokens->retired, kid));
-    p->awaits_keys = tokens->provider && !known && provider_ask(tokens->provider);
+    p->awaits_keys = tokens->provider && !known && provider_request(tokens->provider);
 }
 
 /* Whether form, header and signature of a token are valid; the claims are not checked. Stores the

@@ -85,8 +85,8 @@ static char *sign_by_secret(const struct config *config, const char *claims, cha
     return token;
 }
 
-/* Reads the private key; NULL with a message. A key with a password is refused: nobody could be
- * asked for it. */
+/* Reads the private key; NULL with a message. A key with a password is refused: no person could be
+ * requested to type it. */
 static EVP_PKEY *read_private_key(const struct config *config, char ret_error[200])
 {
     const char *path = config->jwt_private_key_file;

@@ -300,7 +300,7 @@ static void check_hmac_keys(struct loader *l)
 }
 
 /* Checks where public keys come from: one source for all algorithms but HS256. With HS256 a
- * provider that is set would be ignored, which nobody means. */
+ * provider that is set would be ignored. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;

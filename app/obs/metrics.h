@@ -37,8 +37,8 @@ enum metric_gauge {
     GAUGE_KEYS_REFUSED, /* 1: the process keeps old secrets because the new ones are invalid */
     /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
      * the others the sum. */
-    GAUGE_JOURNAL_LAG_MS, /* delay of the worker in processing changes */
-    GAUGE_CLOCK_SKEW_MS,  /* difference of this machine's clock to that of Redis, never negative */
+    GAUGE_JOURNAL_LAG_MS,  /* delay of the worker in processing changes */
+    GAUGE_CLOCK_SKEW_MS,   /* difference of this machine's clock to that of Redis, never negative */
     GAUGE_PROVIDER_AGE_MS, /* age of the identity provider's keys; 0: they come from elsewhere */
     GAUGES
 };

@@ -26,7 +26,8 @@ struct secrets_state {
 
 /* Once a loop iteration. now_us: monotonic. */
 void secrets_reload_tick(struct engine *engine, int64_t now_us);
-/* Reloads at once (keys of the identity provider are fetched), and logs the result even if nothing has changed. */
+/* Reloads at once, and logs the result even if nothing has changed. The next tick of the identity
+ * provider fetches its keys. */
 void secrets_reload(struct engine *engine, int64_t now_us);
 
 #endif
