@@ -4,7 +4,7 @@
  * process fetches for all. A second file, with .lock at its end, has the lock and the times of the
  * latest attempts.
  *
- * Whoever can write the file can sign in as anybody. A file that does not belong to this user
+ * A user who can write the file can sign in as any user. A file that does not belong to this user
  * alone is therefore treated as absent. All functions block; key_copy_read is also for the start of
  * a process, the others are for the thread that fetches. */
 #ifndef AUTH_KEY_COPY_H

@@ -356,8 +356,8 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us, str
     return event;
 }
 
-/* A running fetch may have been answered before the provider had the new key; the caller asks again
- * after it. */
+/* A running fetch may have ended before the provider had the new key; the caller requests another
+ * one after it. */
 bool provider_request(struct provider *provider)
 {
     int64_t now_us = clock_monotonic_us();

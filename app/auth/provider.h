@@ -2,11 +2,11 @@
 /* The identity provider's keys, fetched from its server (JWT_JWKS_URL or OIDC_ISSUER) by a thread,
  * so that the event loop never waits for the provider.
  *
- * The processes of a pool fetch once for all (auth/key_copy.h): whoever has the lock fetches, and
- * the others take what was fetched. Keys are fetched at start, when they are JWT_JWKS_REFRESH_S
- * old, after a failure (with growing pauses), and when a token names an unknown key, then at most
- * once in JWT_JWKS_COOLDOWN_S. While the provider is away the last good set stays in use until it
- * is JWT_JWKS_MAX_AGE_S old. */
+ * The processes of a pool fetch once for all (auth/key_copy.h): the process that has the lock
+ * fetches, and the others take what was fetched. Keys are fetched at start, when they are
+ * JWT_JWKS_REFRESH_S old, after a failure (with growing pauses), and when a token names an unknown
+ * key, then at most once in JWT_JWKS_COOLDOWN_S. While the provider is away the last good set stays
+ * in use until it is JWT_JWKS_MAX_AGE_S old. */
 #ifndef AUTH_PROVIDER_H
 #define AUTH_PROVIDER_H
 
@@ -29,7 +29,7 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us,
 /* Requests keys because a token names an unknown one. Returns true when the caller should try again
  * after provider_is_fetching has become false; false: the present keys are all that there is. */
 bool provider_request(struct provider *provider);
-/* Requests a fetch by the next tick, whatever the age of the keys. */
+/* Requests a fetch by the next tick, even if the keys are new. */
 void provider_refresh(struct provider *provider);
 bool provider_is_fetching(const struct provider *provider);
 /* A descriptor that becomes readable when the thread has a result; the same for the whole life. */
