@@ -94,7 +94,7 @@ class Keycloak:
     def make_realm(self):
         users = [
             {
-                "username": f"{role}-1", "enabled": True, "emailVerified": True, "realmRoles": [role],
+                "username": f"{role}-1", "enabled": True, "emailVerified": True, "realmRoles": [role, f"default-roles-{REALM}"],
                 "email": f"{role}@school.example", "firstName": role, "lastName": "One",
                 "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
             }
