@@ -28,7 +28,7 @@ class Keycloak:
         certificate, key = self.authority.issue("localhost")
         self.command = [
             self.home / "bin/kc.sh", "start", "--optimized", "--hostname-strict=false",
-            f"--db-url=jdbc:h2:file:{folder}/h2/keycloak", "--db-username=sa", "--db-password=password",
+            f"--db-url=jdbc:h2:file:{folder}/h2/keycloak;NON_KEYWORDS=VALUE", "--db-username=sa", "--db-password=password",
             f"--https-port={self.port}", "--http-host=127.0.0.1",
             f"--https-certificate-file={certificate}", f"--https-certificate-key-file={key}",
         ]  # fmt: skip
@@ -94,7 +94,7 @@ class Keycloak:
     def make_realm(self):
         users = [
             {
-                "username": f"{role}-1", "enabled": True, "emailVerified": True, "realmRoles": [role],
+                "username": f"{role}-1", "enabled": True, "emailVerified": True, "realmRoles": [role, f"default-roles-{REALM}"],
                 "email": f"{role}@school.example", "firstName": role, "lastName": "One",
                 "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
             }
