@@ -81,7 +81,7 @@ def test_weak_secrets_are_refused_at_the_start(tmp_path, secret):
 
 def test_all_errors_of_the_configuration_are_told_at_once(tmp_path):
     bad = {"MAX_REQUESTS": "many", "REQUEST_DEADLINE_S": "0", "LOG_LEVEL": "loud"}
-    bad.update(JWT_ALGORITHM="HS512", REDIS_URL="rediss://127.0.0.1")
+    bad.update(JWT_ALGORITHM="HS512", REDIS_URL="http://127.0.0.1")
     result = start_alone(FCGI_LISTEN=str(tmp_path / "socket"), **bad)
     assert result.returncode != 0
     for name in bad:
