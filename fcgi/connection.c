@@ -174,12 +174,16 @@ static void connection_set_path(struct parameters *parameters)
 static int64_t connection_parse_time(struct str text)
 {
     struct str rest = text, seconds = str_cut(&rest, '.');
-    int64_t s, ms;
+    int64_t ms;
 
-    if (rest.n != 3 || !str_to_int64(seconds, 0, INT32_MAX * INT64_C(1000), &s) ||
-        !str_to_int64(rest, 0, 999, &ms))
+    if (rest.n != 3 || !str_to_int64(seconds, 0, INT32_MAX * INT64_C(1000), &ms))
         return 0;
-    return s * 1000 + ms;
+    for (size_t i = 0; i < rest.n; i++) { /* str_to_int64 accepts no zero before other digits */
+        if (rest.p[i] < '0' || rest.p[i] > '9')
+            return 0;
+        ms = ms * 10 + (rest.p[i] - '0');
+    }
+    return ms;
 }
 
 /* ---- body ---- */

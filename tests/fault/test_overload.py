@@ -46,6 +46,12 @@ def test_request_that_has_waited_too_long_is_refused_before_any_work(start_pool,
     assert ask(pool, **passed(-600)).status == 401  # a busy machine may take its time
 
 
+@pytest.mark.parametrize("milliseconds", ["000", "007", "070", "700"])
+def test_time_is_read_with_any_milliseconds(start_pool, milliseconds):
+    pool = start_pool(QUEUE_TIMEOUT_MS=1000)
+    assert ask(pool, MASTERY_PASSED=f"{int(time.time()) - 5}.{milliseconds}").status == 503
+
+
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
 def test_probes_and_scrapes_are_served_however_late(start_pool, path):
     pool = start_pool(QUEUE_TIMEOUT_MS=1000)
@@ -55,7 +61,7 @@ def test_probes_and_scrapes_are_served_however_late(start_pool, path):
 
 @pytest.mark.parametrize(
     "value",
-    ["", "soon", "17", "17.", ".123", "17.1", "17.1234", "-17.123", "9" * 30 + ".123", "99999999999.000"],
+    ["", "soon", "17", "17.", ".123", "17.1", "17.1234", "17.1a3", "17.-12", "-17.123", "9" * 30 + ".123", "99999999999.000"],
 )
 def test_time_that_says_nothing_refuses_nothing(start_pool, value):
     assert ask(start_pool(QUEUE_TIMEOUT_MS=1000), MASTERY_PASSED=value).status == 401
