@@ -339,6 +339,7 @@ static bool reader_add_set_alone(const struct key_reader *r, struct str text)
  * report what is left in it. */
 static bool public_keys_read(bool (*add)(const struct key_reader *r, struct str text),
                              struct str text, const char *setting, const char *algorithm,
+                             /* NOLINTNEXTLINE(readability-non-const-parameter): r.error */
                              struct token_keys *ret, char ret_error[200])
 {
     struct key_reader r = {setting, algorithm, ret, arena_new(SCRATCH_FIRST, SCRATCH_CAP),

@@ -28,8 +28,10 @@ static void pointer_next(struct str *pointer, char *ret, size_t size)
     struct str part = str_cut(pointer, '/');
     size_t n = 0;
     for (size_t i = 0; i < part.n && n + 1 < size; i++) {
-        bool escaped = part.p[i] == '~' && i + 1 < part.n;
-        ret[n++] = !escaped ? part.p[i] : part.p[++i] == '1' ? '/' : '~';
+        ret[n] = part.p[i];
+        if (part.p[i] == '~' && i + 1 < part.n && part.p[++i] == '1')
+            ret[n] = '/';
+        n++;
     }
     ret[n] = '\0';
 }

@@ -419,7 +419,7 @@ JOBS = [
     Job("unfinished: a batch", cut_batch, has("unfinished", "batch:{{"), cut_batch_is_done, "ZREM", results),
 ]
 # Ticks of the loop that do no job of their own: of the process, without commands, or driven by the kinds above.
-NO_JOB = {"heartbeat", "leases", "journal_wait", "sidecar", "jobs"}
+NO_JOB = {"alive", "heartbeat", "leases", "journal_wait", "sidecar", "jobs"}
 
 
 def test_every_job_is_driven():
