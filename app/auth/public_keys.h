@@ -14,8 +14,8 @@
  * JWT_PUBLIC_KEY_FILE, when a key is bad or there is none. */
 bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
                        char ret_error[200]);
-/* The same for a text that must be a JWK Set, as a provider's server sends it. setting: begins the
- * message. */
+/* Like public_keys_parse, but the text must be a JWK Set, as a provider's server sends it, and the
+ * error names `setting` instead of JWT_PUBLIC_KEY_FILE. */
 bool public_keys_parse_set(struct str text, const char *setting, const char *algorithm,
                            struct token_keys *ret, char ret_error[200]);
 

@@ -80,8 +80,8 @@ static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generatio
     return best;
 }
 
-/* Writes the token over an entry of its set. The entry expires after LIFETIME_MS, or with the token
- * when that is earlier. */
+/* Writes the token over an entry of its set. The entry expires after LIFETIME_MS (TOKEN_CACHE_S in
+ * milliseconds), or with the token when that is earlier. */
 void token_cache_add(struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                      uint64_t generation, int64_t now_ms, int64_t expires_ms,
                      const struct principal *principal)

@@ -14,11 +14,12 @@ struct token_cache;
 struct token_cache *token_cache_new(void); /* NULL when out of memory */
 void token_cache_free(struct token_cache *cache);
 /* Finds a token by its digest. Returns true and stores user and role in *ret, or returns false.
- * generation: number of the current keys. now_ms: wall clock. */
+ * generation: number of the current set of keys (tokens_generation). now_ms: wall clock. */
 bool token_cache_find(const struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                       uint64_t generation, int64_t now_ms, struct principal *ret);
-/* Adds a token for TOKEN_CACHE_S, or until expires_ms when that is earlier. generation > 0. To be
- * called after token_cache_find has returned false, because a token must not be added twice. */
+/* Adds a token for TOKEN_CACHE_S, or until expires_ms when that is earlier. generation: number of
+ * the set of keys that verified it; not 0, which marks an unused entry. To be called after
+ * token_cache_find has returned false, because a token must not be added twice. */
 void token_cache_add(struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                      uint64_t generation, int64_t now_ms, int64_t expires_ms,
                      const struct principal *principal);

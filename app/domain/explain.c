@@ -75,8 +75,9 @@ static void explain_keep(struct explained_component *c,
     c->observations[at] = *observation;
 }
 
-/* While the components are stated, the statement has replaced all observations. An event recorded
- * before the statement has no part in the evidence, even if it is dated after it. */
+/* While the components are stated (set by `calculate`), the statement has replaced all
+ * observations. An event recorded before the statement has no part in the evidence, even if it is
+ * dated after it. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms)
 {
@@ -96,9 +97,11 @@ void explanation_add_event(struct explanation *e, const struct learning_event *e
     }
 }
 
-/* Adds the last statement (`calculate`) as an observation of each component. Its decayed weight
- * stays in the evidence, also after later events have ended the statement's effect on the score.
- * Consistency has no evidence: there the statement counts only while it is in effect. */
+/* Adds the last statement as an observation of each component. A statement is the four values that
+ * a client has set by the request `calculate`. It stays part of the evidence (the weighted sum of
+ * all observations), with a weight that decays, also when later events have ended s->stated.
+ * Consistency is counted from days and has no such sum: its statement counts only while s->stated.
+ */
 static void explain_add_statement(struct explanation *e)
 {
     const struct mastery_state *s = &e->state;
@@ -107,7 +110,7 @@ static void explain_add_statement(struct explanation *e)
         return;
     for (int i = 0; i < COMPONENTS; i++) {
         struct explained_observation statement = {
-            .type = EVENT_TYPES,
+            .type = EVENT_TYPES, /* the value after the last type: it is no event */
             .at_ms = s->stated_at_ms,
             .value = s->components[i],
             .weight = i == CONSISTENCY ? STATED_WEIGHT

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Computes the area under the ROC curve in one pass over the sorted learners, once for all of them
- * and once for each resample of the bootstrap. */
+/* Computes the area under the ROC curve (AUC) in one pass over the sorted learners, once for all of
+ * them and once for each resample of the bootstrap. */
 #include "app/domain/ranking.h"
 
 #include <math.h>
@@ -22,12 +22,14 @@ struct ranking_sums {
     double tied,
         tied_failed; /* learners with the current value: those who did not fail; those who failed */
     double group_failed; /* learners of this group who failed */
-    double concordant,
-        pairs; /* concordant pairs and all pairs, over the groups that are complete */
+    /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
+     * value, and all pairs; the latter only of the groups that are complete. */
+    double concordant, pairs;
 };
 
-/* Called after the last learner with one value. A learner who failed with this value counts 1 for
- * each one who did not fail with a lower value, and half for each one with the same value. */
+/* Called after the last of the learners of a group who have the same value. Adds to the numerator
+ * of the AUC: each of them who failed makes a pair with each learner who did not fail. The pair
+ * counts 1 if that learner has a lower value, and half if that learner has this value (s->tied). */
 static void ranking_close_tie(struct ranking_sums *s)
 {
     s->concordant += s->tied_failed * (s->passed + s->tied / 2);
@@ -44,7 +46,7 @@ static void ranking_close_group(struct ranking_sums *s)
     s->passed = s->group_failed = 0;
 }
 
-/* Returns the area under the curve when learner i counts weights[i] times; NaN without pairs. */
+/* Returns the AUC when learner i counts weights[i] times; NaN without pairs. */
 static double ranking_weighted_auc(const struct ranked *learners, size_t n, const double *weights)
 {
     struct ranking_sums s = {0};

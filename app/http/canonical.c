@@ -32,8 +32,8 @@ static uint32_t utf16_rank(uint32_t code)
     return code > 0xffff ? code - 0x10000 + 0xd800 : code + 0x100000;
 }
 
-/* Compares character by character. When one name is the beginning of the other, the shorter name
- * comes first. */
+/* Compares the UTF-8 names character by character, by utf16_rank: the result is that of comparing
+ * UTF-16 code units. When one name is the beginning of the other, the shorter name comes first. */
 int canonical_compare(struct str a, struct str b)
 {
     const char *p = a.p, *q = b.p;

@@ -160,7 +160,8 @@ static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
     jw_object_end(w);
 }
 
-/* Whether the body must be there: when a field is required, or one of several. */
+/* Whether the body must be there: when a field of it is required, when one option out of a group is
+ * (struct rule_option), or when the route delegates the body to another route (payload). */
 static bool openapi_requires_body(const struct route *route)
 {
     bool required = route->payload != NULL;
@@ -208,7 +209,8 @@ static void openapi_write_success_schema(const struct route *route, struct jw *w
     jw_object_end(w);
 }
 
-/* Writes the links of a response: requests for which it has a value. */
+/* Writes the links of a response (OpenAPI, Link Object): each names a request that the client can
+ * make next, and the value in the response that is its parameter, such as /batch_id. */
 static void openapi_write_links(const struct route_link *links, struct jw *w)
 {
     jw_object(w, "links");

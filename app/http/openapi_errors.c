@@ -27,8 +27,10 @@ static bool can_forbid(const struct route *route)
     return needs_credentials(route) || route->flags & ROUTE_NETWORK_ALLOWLIST;
 }
 
-/* Three reasons for 404: an id in the path or in the input names nothing that exists, or the route
- * is the sidecar's and gives 404 to all other clients. */
+/* Three reasons for 404: an id in the path names nothing that exists; the route is the sidecar's
+ * and gives 404 to all other clients; an id in the query or body names nothing that exists. The
+ * last one is assumed of each route with rules for its input, except open ones, which look up no
+ * ids. */
 static bool can_be_not_found(const struct route *route)
 {
     return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR_ONLY ||

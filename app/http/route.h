@@ -80,7 +80,8 @@ enum route_flag {
     ROUTE_DELIVERY = 1 << 25,
 };
 
-/* A request for which a response has the value of a parameter. The list ends with an empty one. */
+/* A request that a client can make after a response, which has the value of one of its parameters
+ * (OpenAPI, Link Object). The list ends with an empty one. */
 struct route_link {
     const char *name;      /* name of the link in the document */
     const char *operation; /* name of the route of the request */

@@ -293,8 +293,9 @@ static void cloudevent_read_header(struct str value, size_t i, struct cloudevent
         (void)cloudevent_fail(p, arena, name, "is not properly encoded");
 }
 
-/* Like cloudevent_parse: all faults are collected in p, and the end checks p->code. Content-Type is
- * the data's type in binary mode, so a header for datacontenttype is a fault. */
+/* Like cloudevent_parse: all faults are collected in the problem p, and the event is good if there
+ * is none. Content-Type is the data's type in binary mode, so a header for datacontenttype is a
+ * fault. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
@@ -310,8 +311,8 @@ bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct st
                               "must not be present in binary mode, where Content-Type replaces it");
     cloudevent_check_attributes(&all, arena, p);
     cloudevent_fill(ret, &all);
-    /* An empty body may have p NULL, which means a failed decoding to cloudevent_parse_object; one
-     * space gives the error of a text that is no JSON object. */
+    /* An empty body may have body.p NULL, which for cloudevent_parse_object means base64 that
+     * could not be decoded. A space instead is plain text that is no JSON object. */
     ret->data = cloudevent_parse_object(body.n > 0 ? body : STR(" "), "data", arena, p);
     return p->code == PROBLEM_NONE;
 }

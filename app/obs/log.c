@@ -55,10 +55,10 @@ struct log {
     size_t middle_length;
     int64_t time_ms; /* time that time_text shows, since the epoch; INT64_MIN: none yet */
     char time_text[TIME_TEXT_SIZE];
-    struct digest_key key;     /* HMAC key of log_hash */
-    uint64_t dropped;          /* lines dropped since log_open */
-    uint64_t unreported;       /* lines dropped since the last line log.dropped */
-    struct arena *empty_arena; /* gives no memory, so that `line` cannot grow */
+    struct digest_key key;         /* HMAC key of log_hash */
+    uint64_t dropped;              /* lines dropped since log_open */
+    uint64_t unreported;           /* lines dropped since the last line log.dropped */
+    struct arena *no_growth_arena; /* gives no memory, so that `line` cannot grow */
     struct buf line;
     struct jw writer;   /* JSON writer for the fields; writes to `line` */
     size_t head_length; /* length of the head of the line being built; 0: there is no such line */
@@ -107,8 +107,8 @@ static enum log_level level_of(const char *name)
 }
 
 /* Opens a log. Only the members before `buffer` are set to zero: the buffer is large, and its bytes
- * are written before they are read. empty_arena may give at most 1 byte, so that every attempt of a
- * text buffer to grow fails. The key of log_hash is random until log_set_key is called. */
+ * are written before they are read. no_growth_arena may give at most 1 byte, so that every attempt
+ * of a text buffer to grow fails. The key of log_hash is random until log_set_key is called. */
 struct log *log_open(int fd, const char *program, const char *min_level)
 {
     struct log *log = malloc(sizeof(*log));
@@ -117,9 +117,9 @@ struct log *log_open(int fd, const char *program, const char *min_level)
     if (!log)
         return NULL;
     memset(log, 0, offsetof(struct log, buffer));
-    log->empty_arena = arena_new(1, 1);
-    if (!log->empty_arena || !log_open_sink(log, fd)) {
-        arena_free(log->empty_arena);
+    log->no_growth_arena = arena_new(1, 1);
+    if (!log->no_growth_arena || !log_open_sink(log, fd)) {
+        arena_free(log->no_growth_arena);
         free(log);
         return NULL;
     }
@@ -136,15 +136,15 @@ struct log *log_open(int fd, const char *program, const char *min_level)
     return log;
 }
 
-/* Lines that cannot be written without blocking are lost. The key is wiped, because it is a
- * secret. */
+/* Lines that cannot be written without blocking are lost. The key of log_hash is wiped: with it
+ * one can compute the hashes of all ids, and so find out which ids the log is about. */
 void log_close(struct log *log)
 {
     if (!log)
         return;
     log_flush(log);
     (void)close(log->fd);
-    arena_free(log->empty_arena);
+    arena_free(log->no_growth_arena);
     explicit_bzero(&log->key, sizeof(log->key));
     free(log);
 }
@@ -171,7 +171,7 @@ static void update_time(struct log *log)
 }
 
 /* Starts a new line in the buffer: writes its head at buffer + used. The size leaves room for
- * cut_ending, and the line cannot grow further, because empty_arena has no memory. */
+ * cut_ending, and the line cannot grow further, because no_growth_arena has no memory. */
 static void log_line_begin(struct log *log, enum log_level level, const char *event)
 {
     struct buf *line = &log->line;
@@ -179,7 +179,7 @@ static void log_line_begin(struct log *log, enum log_level level, const char *ev
     update_time(log);
     *line = (struct buf){.p = log->buffer + log->used,
                          .size = LINE_ROOM - sizeof(cut_ending),
-                         .arena = log->empty_arena};
+                         .arena = log->no_growth_arena};
     buf_str(line, STR("{\"time\":\""));
     buf_put(line, log->time_text, TIME_TEXT_SIZE - 1);
     buf_str(line, STR("\",\"level\":\""));

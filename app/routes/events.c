@@ -139,7 +139,8 @@ static void publication_parse_binary(struct exchange *x, struct publication *s,
     publication_add(x, s, &event, &faults, NULL);
 }
 
-/* Parses the events in the form that the headers name. Sets x->problem if any is malformed. */
+/* Parses the events: the headers say whether they come structured, as a batch or in binary mode
+ * (enum cloudevent_form). Sets x->problem if any is malformed. */
 static void publication_parse(struct exchange *x, struct publication *s)
 {
     const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);

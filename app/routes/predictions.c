@@ -24,10 +24,9 @@ enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7, TRAJECTORY_PRESET = 14, LOOKBAC
 struct day_input {
     struct str student;
     int64_t days;     /* number of days from today to the predicted day */
-    int intervention; /* index in intervention_names; used by the intervention route only */
-    int model; /* model that the request names (enum prediction_model), if has_model; next-week only
-                */
-    bool has_model;
+    int intervention; /* index in intervention_names; only the intervention route has this field */
+    int model;        /* enum prediction_model, if has_model */
+    bool has_model;   /* the request names a model; only the next-week route has this field */
 };
 
 /* Predicts the score of one day, by the configured model unless the request names one. intervention

@@ -294,8 +294,9 @@ static enum intent intent_of_exchange(const struct exchange *x)
     return intent == INTENTS && in ? (enum intent)in->intent : intent;
 }
 
-/* Puts the response of the target, or the problem, into the envelope and keeps the status. If there
- * is no memory for the envelope, the response is a plain problem. */
+/* Puts the response of the target (the route to which the request was delegated), or the problem,
+ * into the envelope (the outer JSON object, envelope_write), and keeps the HTTP status. If there is
+ * no memory for the envelope, the response is a plain problem. */
 static void process_finalize(struct exchange *x)
 {
     enum intent intent = intent_of_exchange(x);

@@ -6,6 +6,8 @@
 #include "app/auth/access.h"
 #include "app/store/cohort.h"
 
+/* VERDICT_IF_MEMBER and VERDICT_IF_OWN_COHORT are about cohorts, so ACCESS_WRITE_STUDENT never
+ * gives them; the switch refuses them to be safe. */
 struct command *write_access_queue(struct exchange *x, struct write_access *access,
                                    struct str student)
 {

@@ -13,14 +13,14 @@ struct write_access {
         *teacher_cohorts; /* reads the cohorts of the calling teacher, once; NULL: not queued */
 };
 
-/* Decides whether the caller may write about the student, as far as this is possible without Redis.
- * Sets x->problem if not. For a teacher it is not: queues the reading of the student's cohorts, and
- * returns that command for write_access_check. NULL for other callers. */
+/* Decides whether the caller may write about the student. Sets x->problem if the caller may not.
+ * For a teacher the cohorts in Redis decide: queues their reading, and returns the command that
+ * reads the student's, for write_access_check. Returns NULL for other callers. */
 struct command *write_access_queue(struct exchange *x, struct write_access *access,
                                    struct str student);
-/* Decides for a teacher by the replies. student_cohorts: what write_access_queue has returned;
- * NULL: already decided. Sets x->problem if the teacher does not teach the student, or if Redis has
- * failed. */
+/* Decides for a teacher by the replies to what write_access_queue has queued. student_cohorts: what
+ * write_access_queue has returned; NULL: already decided. Sets x->problem if the teacher does not
+ * teach the student, or if Redis has failed. */
 void write_access_check(struct exchange *x, const struct write_access *access,
                         const struct command *student_cohorts);
 

@@ -378,8 +378,8 @@ static void audit_queue_group(struct engine *engine, size_t first, size_t n, int
 }
 
 /* Sends the records of the batch: one command for each group of events with the same bucket. The
- * pipeline loses its commands, but the arena keeps their replies, from which the pseudonyms come.
- */
+ * pipeline is cleared before, but the commands that have read the pseudonyms stay in the arena with
+ * their replies, and pseudonym_cmds points to them: the next batch resets the arena. */
 static void audit_send_items(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

@@ -71,10 +71,11 @@ enum engine_subsystem {
 
 /* Loads the configuration from the environment, and opens log (standard error), store and the
  * requested subsystems (a sum of enum engine_subsystem). False when something is wrong: each fault
- * is then a line on standard error. Call engine_close in any case. A Redis that is unavailable, or
- * has a later schema, does not prevent the start. With ENGINE_METRICS the call waits for the first
- * connection, STORE_CONNECT_TIMEOUT_MS at most. router: its routes become the endpoints in the
- * metrics; may be NULL without ENGINE_METRICS. */
+ * is then a line on standard error. Call engine_close in any case: it also releases an engine that
+ * was opened only in part. A Redis that is unavailable, or has a later schema, does not prevent the
+ * start. With ENGINE_METRICS the call waits for the first connection, STORE_CONNECT_TIMEOUT_MS at
+ * most. router: its routes become the endpoints in the metrics; may be NULL without ENGINE_METRICS.
+ */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
 void engine_close(struct engine *engine);

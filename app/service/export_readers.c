@@ -257,8 +257,8 @@ static void export_write_consents(struct export_read *r, struct problem *p)
 
 /* ---- records elsewhere, by an index of the student ---- */
 
-/* Stores the ids of a page of an index in r->ids, so that the next step reads the records with
- * these ids. */
+/* Stores the first EXPORT_IDS of the n ids that were read from an index in r->ids, so that the next
+ * step reads the records with these ids. n 0: the index has no more ids, and no step follows. */
 static void export_keep_ids(struct export_read *r, const struct str *ids, size_t n)
 {
     r->id_count = n < EXPORT_IDS ? n : EXPORT_IDS;

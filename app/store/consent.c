@@ -71,8 +71,9 @@ struct command *consent_cmd_get(struct pipeline *pipeline, struct str student)
     return pipeline_add(pipeline, COMMAND_READ, 2 + CONSENTS, argv);
 }
 
-/* Parses all lines of a kind. Returns false if a line has another form, if there are more lines
- * than the script keeps, or when out of memory. */
+/* Parses the text of one kind of consent, a line for each decision. Returns false if a line has
+ * another form, if there are more than CONSENT_HISTORY_MAX lines, which consent_change.lua never
+ * leaves, or when out of memory. */
 static bool consent_parse_lines(struct str text, struct arena *arena, struct consent_history *ret)
 {
     ret->n = 0;

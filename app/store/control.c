@@ -131,7 +131,7 @@ enum control_result control_check(const struct control *control, char ret_error[
     return CONTROL_GOOD;
 }
 
-/* run_id is drawn at each start of Redis. */
+/* The reply to INFO has lines "NAME:VALUE". Redis draws run_id at random at each start. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE])
 {
     static const struct str name = STR_INIT("run_id:");

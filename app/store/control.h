@@ -32,14 +32,15 @@ bool control_init(struct control *control); /* false: out of memory */
 void control_release(struct control *control);
 /* Replaces the commands by those of a heartbeat. */
 void control_make_heartbeat(struct control *control);
-/* Replaces them by those of a handshake with the settings of config and url. writes_schema: it
- * stores this program's schema number. */
+/* Replaces the commands by those of a handshake with the settings of config and url. writes_schema:
+ * it stores this program's schema number. */
 void control_make_handshake(struct control *control, const struct config *config,
                             const struct redis_url *url, bool writes_schema);
 /* Checks the replies, which have all arrived. ret_error: why they are not good. */
 enum control_result control_check(const struct control *control,
                                   char ret_error[CONTROL_ERROR_SIZE]);
-/* After a good handshake: what identifies the server and its present run; "": not requested. */
+/* To be called after a good handshake. Writes the run_id, which identifies the server and its
+ * present run; "" if it was not requested (STORE_WAIT_REPLICAS is 0) or the reply has none. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE]);
 
 #endif

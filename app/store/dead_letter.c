@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writes dead letters, events that can never be processed, with the JSON writer and parses them
- * with json-c. Scripts keep the stream, the texts and the index together. The objects that json-c
+ * with json-c. Lua scripts change the three keys of dead letters (the stream of ids, the hash of
+ * texts, the index of names) in one step, so that they always agree. The objects that json-c
  * allocates are released together with the arena. */
 #include "app/store/dead_letter.h"
 
@@ -227,8 +228,10 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 
 /* ---- by student ---- */
 
-/* Queues two commands and returns the first one: the number of entries in the stream, then the
- * number of fields in the hash of texts. */
+/* Queues two commands: the first reads the number of letters (entries of the stream), the second
+ * the number of fields in the hash that has their texts. Returns the first; `next` of it is the
+ * second.
+ */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline)
 {
     struct command *letters =

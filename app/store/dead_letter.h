@@ -61,8 +61,8 @@ struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct s
  * their number. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms);
 
-/* Reads the numbers of entries and of fields that show whether there are letters of version 0.1.0,
- * whose text is in the stream and which no index has. */
+/* Reads the numbers of entries in the stream and of fields in the hash, which show whether there
+ * are letters of version 0.1.0, whose text is in the stream and which no index has. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline);
 /* Parses the replies to dead_letter_cmd_count, whose result is `command`. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p);

@@ -39,7 +39,8 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us);
 int endpoint_fd(const struct endpoint *endpoint);
 /* Why the connection failed, in words. */
 const char *endpoint_error(const struct endpoint *endpoint);
-/* Whether the text names no host or user, and is for an operator. */
+/* Whether anybody may read endpoint_error(): it names no host or user, but says what an operator
+ * has to do. */
 bool endpoint_error_is_public(const struct endpoint *endpoint);
 /* What the connection waits for; for messages about a time limit. */
 const char *endpoint_awaits(const struct endpoint *endpoint);

@@ -117,8 +117,8 @@ void link_record_error(struct link *link, const char *why)
     link->public_error = NULL;
 }
 
-/* The same for a reason that names no host or user. host, when it is not NULL, is put before it for
- * the log. */
+/* Like link_record_error, for a reason that names no host or user. host, when it is not NULL, is
+ * put before it for the log. */
 static void link_record_public_error(struct link *link, const char *host, const char *why)
 {
     int n = snprintf(link->error, sizeof(link->error), "%s%s%s", host ? host : "", host ? ": " : "",
@@ -136,7 +136,8 @@ static enum link_event link_fail(struct link *link, enum link_event event, const
     return event;
 }
 
-/* The same for a server that must not be used: an event of its own unless the handshake fails. */
+/* Like link_fail, for a server that is no master or is loading its data. Returns LINK_BROKEN in the
+ * handshake, else LINK_IDLE: LINK_WRONG_SERVER follows when all replies have arrived. */
 static enum link_event link_fail_server(struct link *link, const char *why)
 {
     enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
@@ -291,7 +292,10 @@ static bool link_send_control(struct link *link, int64_t now_us)
     return true;
 }
 
-/* Sends nothing while `control` still waits for replies. */
+/* In the handshake the sentinels are not queried again: they were queried to find the server.
+ * Nothing is sent while `control` still waits for replies, nor to a wrong server: the event
+ * LINK_WRONG_SERVER, which makes the owner close the link, follows when all replies have arrived.
+ */
 bool link_heartbeat(struct link *link, int64_t now_us)
 {
     if (!link_in_handshake(link) && !endpoint_verify(link->endpoint, now_us)) {

@@ -65,8 +65,8 @@ const char *link_server_id(const struct link *link);
  * whether the server refused it. */
 bool link_is_wrong_server(const struct link *link);
 /* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
- * an earlier ROLE has no reply yet. False: the owner must close the link; it is out of memory, or
- * the sentinels have named another server. */
+ * an earlier ROLE has no reply yet, or link_is_wrong_server(). False: the owner must close the
+ * link; it is out of memory, or the sentinels have named another server. */
 bool link_heartbeat(struct link *link, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. False: out of memory, and neither
@@ -113,8 +113,9 @@ size_t link_sent_count(const struct link *link);   /* number of commands without
 const char *link_error(const struct link *link);
 /* Records a reason that leaves the connection open. */
 void link_record_error(struct link *link, const char *why);
-/* The same if an operator has to do something, or wait: TLS, the sentinels, the server's role, or
- * it is loading its data; else NULL. The text names no host or user. */
+/* The reason of link_error() if an operator has to do something, or wait: TLS, the sentinels, the
+ * server's role, or it is loading its data; else NULL. Anybody may read it: it names no host or
+ * user. */
 const char *link_public_error(const struct link *link);
 
 #endif

@@ -77,8 +77,8 @@ static bool recommendation_parse_date(struct str digits, int32_t *ret_day)
     return day_parse(str_of(text), ret_day);
 }
 
-/* Cuts rec_TOKEN-YYYYMMDD-NUMBER at its dashes; no part contains one. *ret_token and *ret_number
- * are set only on success. */
+/* Cuts rec_TOKEN-YYYYMMDD-NUMBER at its dashes; no part contains one. All results are set only on
+ * success; ret_day by recommendation_parse_date, which is therefore called last. */
 bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
                              int *ret_number)
 {

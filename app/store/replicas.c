@@ -86,8 +86,9 @@ static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline
     pipeline_queue_push(&replicas->done, pipeline);
 }
 
-/* Writes of another server than before: whether the replicas of this one have the earlier writes
- * will not become known. */
+/* Called when a pipeline waits for writes of another server than those before it. From now on only
+ * a WAIT to the new server counts, which says nothing about writes of the old one; so all pipelines
+ * that wait for these fail. */
 static void replicas_change_server(struct replicas *replicas, const char *server_id)
 {
     struct pipeline *pipeline;

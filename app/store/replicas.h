@@ -27,8 +27,9 @@ void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const
                      int64_t now_us);
 /* Returns the next pipeline that has finished waiting; NULL: none. */
 struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us);
-/* Sends WAIT when there is none on its way, and applies the limits. To be called once a loop
- * iteration. Returns the microseconds after which it must be called again. */
+/* Sends WAIT when there is none on its way, and fails the pipelines that have waited for limit_us.
+ * To be called once a loop iteration. Returns the microseconds after which it must be called again.
+ */
 int64_t replicas_tick(struct replicas *replicas, int64_t now_us);
 
 #endif

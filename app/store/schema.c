@@ -42,8 +42,8 @@ static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
     return false;
 }
 
-/* Compares the stored number with this program's. No stored number means a new, empty store, which
- * may be used. */
+/* Compares the stored schema number with this program's, STORE_SCHEMA. Returns true if it is not
+ * higher, or if there is none: a store without a number is new and empty. */
 bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why, size_t why_size)
 {
     struct str text;

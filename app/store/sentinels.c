@@ -40,7 +40,7 @@ struct sentinels {
     struct candidate named[REDIS_URL_HOSTS_MAX], known[REDIS_URL_HOSTS_MAX];
     size_t named_count, known_count;
     bool is_decided;      /* the round has ended */
-    bool is_public;       /* `error` names no host */
+    bool is_public;       /* anybody may read `error`, as it names no host */
     bool has_reply_error; /* `error` is from the reply of a sentinel */
     char error[SENTINELS_ERROR_SIZE];
 };
@@ -138,7 +138,8 @@ static bool redis_host_equal(const struct redis_host *a, const struct redis_host
     return a->port == b->port && strcmp(a->name, b->name) == 0;
 }
 
-/* Counts the vote for an address, and keeps the candidates in the order of their votes. */
+/* Counts the vote for an address, and keeps the candidates in the order of their votes. `named` has
+ * room for one address of each sentinel, and a sentinel votes once in a round. */
 static void sentinels_vote(struct sentinels *all, const struct redis_host *host)
 {
     size_t i = 0;
@@ -183,7 +184,7 @@ static const char *sentinel_error_text(const redisReply *reply)
     return reply->str;
 }
 
-/* Takes a reply, which ends the connection unless it is a good one to AUTH. */
+/* Processes a reply, which ends the connection unless it is a good one to AUTH. */
 static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
                             const redisReply *reply)
 {
@@ -202,7 +203,7 @@ static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
     }
 }
 
-/* Takes the replies that are complete. */
+/* Processes the replies that are complete. */
 static void sentinel_parse_replies(struct sentinels *all, struct sentinel *sentinel)
 {
     while (sentinel->context) {
@@ -257,8 +258,9 @@ static void sentinel_watch(const struct sentinels *all, const struct sentinel *s
         (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Goes on with one sentinel. It is written to once more after reading, which may have completed the
- * handshake of TLS. */
+/* Goes on with one sentinel; does nothing when its query has ended (no context). has_waited: if the
+ * name server has not replied yet, an address of an earlier lookup is used. The sentinel is written
+ * to once more after reading, which may have completed the handshake of TLS. */
 static void sentinel_advance(struct sentinels *all, struct sentinel *sentinel, bool has_waited)
 {
     if (!sentinel->context)
@@ -304,13 +306,14 @@ static bool sentinels_all_have_ended(const struct sentinels *sentinels)
     return true;
 }
 
-/* Whether more than half of the sentinels have named the same address. */
+/* Whether more than half of the sentinels have named the same address in this round. */
 static bool sentinels_have_majority(const struct sentinels *sentinels)
 {
     return sentinels->named_count > 0 && sentinels->named[0].votes * 2 > sentinels->url->host_count;
 }
 
-/* Whether nothing that may still arrive would change the decision, or it may not wait longer. */
+/* True when most sentinels have named one master, when none can reply any more, or when the caller
+ * has waited long enough (has_waited) and some master is known. */
 static bool sentinels_may_decide(const struct sentinels *sentinels, bool has_waited)
 {
     return sentinels_have_majority(sentinels) || sentinels_all_have_ended(sentinels) ||

@@ -24,9 +24,9 @@ void sentinels_free(struct sentinels *sentinels); /* accepts NULL */
 /* Begins to query all sentinels, over new connections. */
 void sentinels_start(struct sentinels *sentinels);
 /* Goes on as far as possible, and decides when more than half of the sentinels have named the same
- * address, or when all have replied or failed. has_waited: decides by what is known now, if
- * something is: replies, or else the masters of an earlier round. A decision closes the
- * connections. */
+ * address, or when all have replied or failed. has_waited (the caller has waited long enough):
+ * decides by what is known now, if something is: replies, or else the masters of an earlier round.
+ * A decision closes the connections. */
 enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited);
 /* Closes the connections. */
 void sentinels_stop(struct sentinels *sentinels);
@@ -42,7 +42,8 @@ const struct redis_host *sentinels_master(const struct sentinels *sentinels, siz
 bool sentinels_name_other(const struct sentinels *sentinels, const struct redis_host *host);
 /* Why no sentinel has named a master. */
 const char *sentinels_error(const struct sentinels *sentinels);
-/* Whether the text names no host or user, and is for an operator. */
+/* Whether anybody may read sentinels_error(): it names no host or user, but says what an operator
+ * has to do. */
 bool sentinels_error_is_public(const struct sentinels *sentinels);
 
 #endif

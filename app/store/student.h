@@ -107,10 +107,11 @@ struct student_change {
     /* Packed state that the change started from; empty: the student had none. */
     struct str expected;
     struct str result_json; /* the new MasteryResult */
-    /* Closing states, one a day, oldest first. The last one is the new current state. */
+    /* The state at the end of each day that changes, oldest first. The last one is the new current
+     * state. */
     const struct mastery_state *days;
     size_t day_count;
-    /* The closing state of the latest day before days[0]; NULL: there is none, or days[0] has a
+    /* The state at the end of the latest day before days[0]; NULL: there is none, or days[0] has a
      * snapshot already. */
     const struct mastery_state *base;
     struct str journal; /* journal entry as JSON */

@@ -12,10 +12,10 @@
 
 enum unfinished_kind { UNFINISHED_COHORT, UNFINISHED_BATCH, UNFINISHED_KINDS };
 
-/* Adds the entry of what is begun; `id` is that of the cohort or batch. */
+/* Adds the entry of a cohort or batch, which has this id, when work on it begins. */
 void unfinished_cmd_add(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
-/* Removes the entry of what is complete. */
+/* Removes the entry of a cohort or batch when work on it is complete. */
 void unfinished_cmd_remove(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
 /* Reads the oldest entry that was added at least age_ms ago. */

@@ -65,7 +65,9 @@ struct jobs {
     unsigned kind_count;
     struct job v[JOBS_AT_ONCE]; /* places for running jobs */
     size_t running;             /* places that are not free */
-    unsigned rr_cursor; /* position in the fixed order in which jobs of each priority are read */
+    /* Number of jobs read so far: where jobs_share_capacity goes on in its fixed order of
+     * priorities. */
+    unsigned rr_cursor;
     /* Monotonic times before which no read, no claim (taking over the jobs of a dead worker) and no
      * renewal starts. */
     int64_t next_read_us, next_claim_us, next_renew_us;
