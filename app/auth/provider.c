@@ -323,8 +323,9 @@ static enum provider_event provider_take_result(struct provider *provider, int64
     case RUN_TAKEN: provider_hand_over(provider, now_us, ret); return PROVIDER_TAKEN;
     case RUN_FETCHED: provider_hand_over(provider, now_us, ret); return PROVIDER_FETCHED;
     case RUN_TOO_EARLY:
-        if (run->kind == RUN_DUE)
-            provider->due_us = now_us + (run->not_before_ms - clock_wall_ms()) * 1000;
+        provider->due_us =
+            now_us + (run->kind == RUN_DUE ? (run->not_before_ms - clock_wall_ms()) * 1000
+                                           : provider_refresh_us(provider));
         return PROVIDER_NOTHING;
     case RUN_FAILED: break;
     }

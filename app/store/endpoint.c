@@ -6,8 +6,10 @@
 
 #include "app/store/sentinels.h"
 
-/* Time between two queries to the sentinels while there is a connection. */
-static const int64_t ENDPOINT_VERIFY_US = 5000000;
+/* Time between two queries to the sentinels while there is a connection, and the longest time that
+ * one may take: each heartbeat does one step of it (name, connection, TLS, reply), and nothing
+ * waits for it. */
+static const int64_t ENDPOINT_VERIFY_US = 5000000, ENDPOINT_VERIFY_LIMIT_US = 10000000;
 
 struct endpoint {
     const struct config *config;
@@ -125,8 +127,6 @@ void endpoint_close(struct endpoint *endpoint, bool has_succeeded)
  * watched. */
 bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
 {
-    int64_t limit_us = endpoint->config->store_connect_timeout_ms * INT64_C(1000);
-
     if (!endpoint->sentinels)
         return true;
     if (!endpoint->is_verifying && now_us - endpoint->queried_us >= ENDPOINT_VERIFY_US) {
@@ -135,7 +135,7 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
         sentinels_start(endpoint->sentinels);
     } else if (endpoint->is_verifying &&
                (sentinels_poll(endpoint->sentinels, false) != SENTINELS_QUERIED ||
-                now_us - endpoint->queried_us >= limit_us)) {
+                now_us - endpoint->queried_us >= ENDPOINT_VERIFY_LIMIT_US)) {
         endpoint->is_verifying = false;
         sentinels_stop(endpoint->sentinels);
         return !sentinels_name_other(endpoint->sentinels, &endpoint->master);

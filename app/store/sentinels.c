@@ -16,13 +16,25 @@
 #include "app/store/resp.h"
 #include "app/store/transport.h"
 
-enum { SENTINELS_READ_SIZE = 4096, SENTINELS_ERROR_SIZE = 200 };
+enum {
+    SENTINELS_READ_SIZE = 4096,
+    SENTINELS_ERROR_SIZE = 200,
+    SENTINELS_REPLY_MAX = 16384, /* bytes of the replies to one query; good ones have about 50 */
+};
+
+/* Why a query has failed. */
+enum failure {
+    FAILURE_TRANSPORT,  /* the sentinel cannot be reached */
+    FAILURE_REPLY,      /* its reply is of no use; the text is ours */
+    FAILURE_REPLY_TEXT, /* the same; the text is the sentinel's, and may name a host or user */
+};
 
 struct sentinel {
     struct transport *transport;
     redisContext *context;      /* buffers of hiredis; NULL: not queried, or done */
     struct reply_bounds bounds; /* of context */
     bool awaits_auth;           /* the next reply is that to AUTH */
+    size_t received;            /* bytes of its replies to this query */
 };
 
 /* An address that sentinels have named. */
@@ -98,12 +110,15 @@ static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
 
 /* Ends the connection and records why. What a sentinel replies says more than that another one
  * cannot be reached. */
-static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, bool is_reply,
+static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, enum failure failure,
                           const char *why)
 {
+    bool is_reply = failure != FAILURE_TRANSPORT;
+
     if (is_reply || !all->has_reply_error) {
         (void)snprintf(all->error, sizeof(all->error), "%s%s", is_reply ? "" : "sentinels: ", why);
-        all->is_public = is_reply || transport_error_is_public(sentinel->transport);
+        all->is_public =
+            is_reply ? failure == FAILURE_REPLY : transport_error_is_public(sentinel->transport);
     }
     all->has_reply_error = all->has_reply_error || is_reply;
     sentinel_end(sentinel, false);
@@ -125,9 +140,10 @@ static bool sentinel_queue(const struct sentinels *all, struct sentinel *sentine
 
 static void sentinel_query(struct sentinels *all, struct sentinel *sentinel)
 {
+    sentinel->received = 0;
     sentinel->context = connect_new_context(&sentinel->bounds);
     if (!sentinel->context || !sentinel_queue(all, sentinel)) {
-        sentinel_fail(all, sentinel, false, "out of memory");
+        sentinel_fail(all, sentinel, FAILURE_TRANSPORT, "out of memory");
         return;
     }
     transport_open(sentinel->transport);
@@ -172,7 +188,8 @@ static bool sentinel_parse(const redisReply *reply, struct redis_host *ret)
     return true;
 }
 
-static const char *sentinel_error_text(const redisReply *reply)
+/* What the reply means; NULL: an error that has only its own text. */
+static const char *sentinel_explain(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return "the sentinels know no master with the name in REDIS_URL";
@@ -181,25 +198,28 @@ static const char *sentinel_error_text(const redisReply *reply)
     if (strncmp(reply->str, "ERR unknown command", 19) == 0)
         return "the server in REDIS_URL is no sentinel: write the address of a Redis itself as "
                "redis://host:port";
-    return reply->str;
+    return NULL;
 }
 
 /* Processes a reply, which ends the connection unless it is a good one to AUTH. */
 static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
                             const redisReply *reply)
 {
+    const char *text = sentinel_explain(reply);
     struct redis_host host;
 
     if (sentinel->awaits_auth && reply->type != REDIS_REPLY_ERROR) {
         sentinel->awaits_auth = false;
     } else if (sentinel->awaits_auth) {
-        sentinel_fail(all, sentinel, true,
+        sentinel_fail(all, sentinel, FAILURE_REPLY,
                       "the sentinels refuse REDIS_SENTINEL_PASSWORD (AUTH failed)");
     } else if (sentinel_parse(reply, &host)) {
         sentinels_vote(all, &host);
         sentinel_end(sentinel, true);
+    } else if (text) {
+        sentinel_fail(all, sentinel, FAILURE_REPLY, text);
     } else {
-        sentinel_fail(all, sentinel, true, sentinel_error_text(reply));
+        sentinel_fail(all, sentinel, FAILURE_REPLY_TEXT, reply->str);
     }
 }
 
@@ -210,7 +230,7 @@ static void sentinel_parse_replies(struct sentinels *all, struct sentinel *senti
         void *reply = NULL;
 
         if (redisReaderGetReply(sentinel->context->reader, &reply) != REDIS_OK)
-            sentinel_fail(all, sentinel, true, "a reply violates the protocol (RESP)");
+            sentinel_fail(all, sentinel, FAILURE_REPLY, "a reply violates the protocol (RESP)");
         if (!reply)
             return;
         sentinel_accept(all, sentinel, reply);
@@ -218,7 +238,7 @@ static void sentinel_parse_replies(struct sentinels *all, struct sentinel *senti
     }
 }
 
-/* Reads all that has arrived. */
+/* Reads all that has arrived, up to a bound: a hostile sentinel could send for ever. */
 static void sentinel_read(struct sentinels *all, struct sentinel *sentinel)
 {
     char buffer[SENTINELS_READ_SIZE];
@@ -227,10 +247,14 @@ static void sentinel_read(struct sentinels *all, struct sentinel *sentinel)
     while (sentinel->context && more) {
         ssize_t n = transport_read(sentinel->transport, buffer, sizeof(buffer), &more);
 
+        if (n > 0)
+            sentinel->received += (size_t)n;
         if (n < 0)
-            sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
+            sentinel_fail(all, sentinel, FAILURE_TRANSPORT, transport_error(sentinel->transport));
+        else if (sentinel->received > SENTINELS_REPLY_MAX)
+            sentinel_fail(all, sentinel, FAILURE_REPLY, "a reply of a sentinel is too long");
         else if (n > 0 && redisReaderFeed(sentinel->context->reader, buffer, (size_t)n) != REDIS_OK)
-            sentinel_fail(all, sentinel, false, "out of memory");
+            sentinel_fail(all, sentinel, FAILURE_TRANSPORT, "out of memory");
         else
             sentinel_parse_replies(all, sentinel);
     }
@@ -240,7 +264,7 @@ static void sentinel_write(struct sentinels *all, struct sentinel *sentinel)
 {
     if (sentinel->context && sdslen(sentinel->context->obuf) > 0 &&
         !transport_write(sentinel->transport, &sentinel->context->obuf))
-        sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
+        sentinel_fail(all, sentinel, FAILURE_TRANSPORT, transport_error(sentinel->transport));
 }
 
 /* Registers with epoll what the connection waits for. */
@@ -258,6 +282,19 @@ static void sentinel_watch(const struct sentinels *all, const struct sentinel *s
         (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* Goes on with the lookup of the name, then connects. The lookup may still run when an address of
+ * an earlier one is used: its descriptor must then wake the loop no more. */
+static bool sentinel_connect(const struct sentinels *all, struct sentinel *sentinel,
+                             bool has_waited)
+{
+    int lookup_fd = transport_fd(sentinel->transport);
+    bool good = transport_advance(sentinel->transport, has_waited);
+
+    if (lookup_fd >= 0 && transport_has_socket(sentinel->transport))
+        (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_DEL, lookup_fd, NULL);
+    return good;
+}
+
 /* Goes on with one sentinel; does nothing when its query has ended (no context). has_waited: if the
  * name server has not replied yet, an address of an earlier lookup is used. The sentinel is written
  * to once more after reading, which may have completed the handshake of TLS. */
@@ -266,8 +303,8 @@ static void sentinel_advance(struct sentinels *all, struct sentinel *sentinel, b
     if (!sentinel->context)
         return;
     if (!transport_has_socket(sentinel->transport) &&
-        !transport_advance(sentinel->transport, has_waited)) {
-        sentinel_fail(all, sentinel, false, transport_error(sentinel->transport));
+        !sentinel_connect(all, sentinel, has_waited)) {
+        sentinel_fail(all, sentinel, FAILURE_TRANSPORT, transport_error(sentinel->transport));
         return;
     }
     if (transport_has_socket(sentinel->transport)) {
@@ -330,7 +367,9 @@ enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited
         sentinels_stop(sentinels);
         if (sentinels->named_count > 0) {
             memcpy(sentinels->known, sentinels->named, sizeof(sentinels->known));
-            sentinels->known_count = sentinels->named_count;
+            /* what a minority has named is no choice beside the majority's */
+            sentinels->known_count =
+                sentinels_have_majority(sentinels) ? 1 : sentinels->named_count;
         }
     }
     return sentinels->known_count > 0 ? SENTINELS_NAMED : SENTINELS_FAILED;

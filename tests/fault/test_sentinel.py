@@ -46,8 +46,8 @@ def stand_ins():
         yield lambda *names: [stack.enter_context(SentinelStandIn(name)) for name in names]
 
 
-def url_of(sentinels, scheme="redis", database=""):
-    hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
+def url_of(sentinels, scheme="redis", database="", host="127.0.0.1"):
+    hosts = ",".join(f"{host}:{sentinel.port}" for sentinel in sentinels)
     return f"{scheme}+sentinel://{hosts}/{NAME}{database}"
 
 
@@ -157,6 +157,39 @@ def test_a_lone_sentinel_that_names_a_replica_is_not_believed(start_pool, pair, 
     wait_for(lambda: ready(pool), "the master is found")
 
 
+def test_what_a_minority_names_is_not_tried_while_the_master_is_away(start_pool, pair, stand_ins):
+    """It was cut off, and knows a server that is a master no more, or does not know so itself."""
+    other, away = pair[0], free_port()
+    sentinels = stand_ins(other.port, away, away)
+    deciding = sentinels[2].answer
+
+    def answer_last():
+        wait_for(lambda: sentinels[0].asked > sentinels[2].asked, "the minority has answered")
+        return deciding()
+
+    sentinels[2].answer = answer_last
+    pool = start_pool(url_of(sentinels))
+    wait_for(lambda: sentinels[0].asked > 4, "tried several times")
+    assert not ready(pool) and not peers(other)
+
+
+def test_a_reply_without_end_is_cut_off(start_pool, pair, stand_ins):
+    master, _ = pair
+    sentinels = stand_ins(master.port)
+    sentinels[0].answer = lambda: b"$2000000000\r\n" + bytes(100_000)
+    pool = start_pool(url_of(sentinels))
+    wait_for(lambda: reason(pool) == "a reply of a sentinel is too long", "cut off")
+
+
+def test_a_text_of_the_sentinels_is_for_the_log_alone(start_pool, pair, stand_ins):
+    master, _ = pair
+    sentinels = stand_ins(master.port)
+    sentinels[0].answer = lambda: b"-NOPERM User inner-name has no permissions\r\n"
+    pool = start_pool(url_of(sentinels))
+    wait_for(lambda: "inner-name" in pool.log_path.read_text(), "in the log")
+    assert "inner-name" not in pool.request("GET", "/ready").text
+
+
 def test_all_named_servers_are_tried_in_turn(start_pool, pair, stand_ins):
     """No majority: one of two names a server that is not there."""
     master, _ = pair
@@ -221,12 +254,13 @@ def test_a_master_that_becomes_a_replica_is_left(start_pool, pair, stand_ins):
     assert pool.query(student).status == 200
 
 
-def test_a_master_that_was_cut_off_from_the_sentinels_is_left(start_pool, pair, stand_ins):
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_master_that_was_cut_off_from_the_sentinels_is_left(start_pool, pair, stand_ins, host):
     """It does not know itself that another server is the master now, and replies as before. One sentinel
-    alone cannot cause this."""
+    alone cannot cause this. A name must be looked up first, which takes a heartbeat more."""
     master, other = pair
     sentinels = stand_ins(master.port, master.port, master.port)
-    pool = start_pool(url_of(sentinels))
+    pool = start_pool(url_of(sentinels, host=host), STORE_CONNECT_TIMEOUT_MS=1000)
     wait_for(lambda: ready(pool), "ready")
     other.client().execute_command("REPLICAOF", "NO", "ONE")
     sentinels[0].names, asked = other.port, sentinels[0].asked
