@@ -367,7 +367,7 @@ enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited
         sentinels_stop(sentinels);
         if (sentinels->named_count > 0) {
             memcpy(sentinels->known, sentinels->named, sizeof(sentinels->known));
-            /* what a minority has named is no choice beside the majority's */
+            /* the majority's address is the only choice */
             sentinels->known_count =
                 sentinels_have_majority(sentinels) ? 1 : sentinels->named_count;
         }

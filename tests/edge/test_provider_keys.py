@@ -282,7 +282,8 @@ def test_started_before_the_provider(start, provider):
     pool = start(size=2)
     token = provider.keys[0].token()
     assert status(pool, token) == 503
-    assert pool.request("GET", "/ready").status == 200 and dependency(pool) == "unavailable"
+    wait_for(lambda: pool.request("GET", "/ready").status == 200, "the store in reach")
+    assert dependency(pool) == "unavailable"
     provider.start()
     wait_for(lambda: everywhere(pool, 200, token), "keys")
 
