@@ -265,6 +265,27 @@ def test_what_is_not_known_is_asked_for(header, arguments, told):
     assert len(found) == len(told) and all(map(str.startswith, found, told)), found
 
 
+@pytest.mark.parametrize(
+    "header, rows, told",
+    [
+        ("Student ID,da\033te,Q", [f"s-1,{day(1)[:7]},1/2"], "2: da?te: "),
+        ("Stu\033dent,date,Q", [f"s-1,{day(1)},1/2"] * 2, "3: Stu?dent: the same student"),
+        ("Student ID,date,Q\033]0;x\a", [f"s-1,{day(1)},x", f"s-2,{day(1)},1/2"], '2: Q?]0;x?: "x" is not a result'),
+        ("Student ID,date,Q\033]0;x\a", [f"s-1,{day(1)},3/2"], '2: Q?]0;x?: "3/2" is more'),
+    ],
+)
+def test_control_characters_of_a_header_do_not_reach_the_terminal(header, rows, told):
+    student, date, _ = header.split(",")
+    found = complaints(dry("\n".join([header, *rows]), "--student", student, "--date", date, status=FAILED))
+    assert len(found) == 1 and found[0].startswith(told), found
+
+
+def test_control_characters_of_a_rejected_column_do_not_reach_the_terminal():
+    with StandIn([(403, {"error": {"code": "FORBIDDEN"}})]) as stand_in:
+        result = bring("-", "--url", stand_in.url, "--date", day(1), text="student_id,Q\033[2J\ns-1,1/2\n", status=FAILED)
+    assert result.stderr.startswith("standard input:2: Q?[2J: 403 "), result.stderr
+
+
 @pytest.mark.parametrize("text, told", [("", "the file has no header"), ("ID,A\n", None), ("\n,,\n", "the file has no header")])
 def test_a_file_without_results_is_told(text, told):
     result = bring("-", "--date", day(1), "--student", "ID", text=text, status=FAILED)
