@@ -292,6 +292,22 @@ def test_another_person_in_the_same_tab_sees_nothing_of_the_first(browser, engin
     assert found == [first, second, "teacher", first, None]
 
 
+def test_a_page_with_the_name_of_a_part_of_every_object_is_unknown(browser, engine):
+    browser.open(f"{engine.base_url}/console/")
+    browser.one("#token")
+    script = """
+        const [config, token, done] = arguments;
+        Promise.all(["session", "pages"].map((name) => import(`/console/${name}.js`))).then(([session, pages]) => {
+            session.begin(token, config);
+            return ["constructor", "__proto__", "nowhere"].map((name) =>
+                [pages.pageOf("teacher", [name]).title, pages.placeOf("teacher", [name])]);
+        }).then(done, (error) => done(String(error)));
+    """
+    config = assert_ok(engine.client().get("/console/config.json"))
+    found = browser.driver.execute_async_script(script, config, engine.token("x", "teacher"))
+    assert found == [["unknown", name] for name in ("constructor", "__proto__", "nowhere")]
+
+
 def test_a_link_with_a_token_is_not_followed_outside_development(browser, start_engine):
     engine = start_engine(ENVIRONMENT="production")
     browser.open(f"{engine.base_url}/console/#token={engine.token('x', 'teacher')}")
