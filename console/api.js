@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Requests to the engine, at the console's own origin. A response to a reading request is kept in memory for
  * a short time, so that going back and forth does not use up the rate limits. */
-import { authorization, end } from "./session.js";
+import { authorization, end, onSession } from "./session.js";
 
 const BASE = new URL("..", document.baseURI);
 const FRESH_MS = 60_000;
@@ -26,7 +26,7 @@ async function problemOf(response) {
     return new ApiError(kind, { status: response.status, code, message, details, retryAfter });
 }
 
-async function send(method, path, body) {
+async function send(method, path, body, signed) {
     try {
         return await fetch(new URL(path, BASE), {
             method,
@@ -35,7 +35,7 @@ async function send(method, path, body) {
             redirect: "error",
             referrerPolicy: "no-referrer",
             signal: AbortSignal.timeout(TIMEOUT_MS),
-            headers: { ...authorization(), ...(body && { "Content-Type": "application/json" }) },
+            headers: { ...signed, ...(body && { "Content-Type": "application/json" }) },
             body: body && JSON.stringify(body),
         });
     } catch (error) {
@@ -45,17 +45,18 @@ async function send(method, path, body) {
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
-/* Repeats a request that a rate limit has refused, when the wait is short. */
-async function request(method, path, body, tries = 3) {
-    const response = await send(method, path, body);
+/* Repeats a request that a rate limit has refused, when the wait is short. It stays the request of the person
+ * who began it, though another one may have signed in since. */
+async function request(method, path, body, tries = 3, signed = authorization()) {
+    const response = await send(method, path, body, signed);
     if (response.ok)
         return response;
     const problem = await problemOf(response);
     if (problem.kind === "limited" && tries > 0 && problem.retryAfter <= LONGEST_WAIT_S) {
         await pause(Math.max(problem.retryAfter, 1));
-        return request(method, path, body, tries - 1);
+        return request(method, path, body, tries - 1, signed);
     }
-    if (problem.kind === "signed_out")
+    if (problem.kind === "signed_out" && signed.Authorization === authorization().Authorization)
         end("signin.ended");
     throw problem;
 }
@@ -70,7 +71,7 @@ export function read(method, path, body) {
         return known.promise;
     const promise = request(method, path, body).then(jsonOf);
     kept.set(key, { promise, at: Date.now() });
-    promise.catch(() => kept.delete(key));
+    promise.catch(() => kept.get(key)?.promise === promise && kept.delete(key));
     return promise;
 }
 
@@ -85,6 +86,9 @@ export async function write(method, path, body) {
 export const fresh = (path) => request("GET", path).then((response) => response.text());
 
 export const forget = () => kept.clear();
+
+/* However a session ends, the next one in this tab may be another person's. */
+onSession(forget);
 
 export const get = (path) => read("GET", `api/v1/${path}`);
 export const ask = (path, body) => read("POST", `api/v1/${path}`, body);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Starts the console: configuration, language, sign-in, and the frame around the pages. */
 import { html, render, useEffect, useRef, useState } from "./view.js";
-import { forget } from "./api.js";
 import { useRoute } from "./router.js";
 import { end, onSession, user } from "./session.js";
 import { SignIn, signInByAddress } from "./sign_in.js";
@@ -36,10 +35,7 @@ function skip(event) {
     document.querySelector("#main h1")?.focus();
 }
 
-function signOut() {
-    forget();
-    end("signin.signed_out");
-}
+const signOut = () => end("signin.signed_out");
 
 /* Moves the focus to the new page's heading, as a browser does when it loads a page. Titles name no student:
  * browsers keep them in their history. */

@@ -40,8 +40,11 @@ export const menuOf = (role) => MENU[role];
 
 const UNDER = { class: "classes", student: "people" };
 
+/* The fragment may be any text, such as "constructor", which every object has. */
+const own = (table, name) => (Object.hasOwn(table, name) ? table[name] : undefined);
+
 /* The entry of the menu under which a page is. */
-export const placeOf = (role, [name = MENU[role][0][0]]) => UNDER[name] ?? name;
+export const placeOf = (role, [name = MENU[role][0][0]]) => own(UNDER, name) ?? name;
 
 /* The page of a student; the reference is unknown after a reload. */
 function studentPage(reference, cohort) {
@@ -56,7 +59,7 @@ export function pageOf(role, steps) {
         return studentPage(more[2], more[0]);
     if (TEACHERS.includes(role) && name === "student")
         return studentPage(more[0]);
-    const page = PAGES[name];
+    const page = own(PAGES, name);
     if (!page?.roles.includes(role))
         return { View: Unknown, title: "unknown", props: { text: page ? "unknown.role" : "unknown.page" } };
     return { View: page.View, title: page.title, props: page.props?.(more) ?? {} };

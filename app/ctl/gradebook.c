@@ -63,7 +63,7 @@ static bool book_read_rows(struct gradebook *book)
 static void row_check_date(struct gradebook *book, struct gradebook_row *row)
 {
     struct str name = book->columns[book->date].name, cell = row->fields[book->date];
-    char text[CSV_SHOWN_SIZE];
+    char shown_name[CSV_SHOWN_SIZE], text[CSV_SHOWN_SIZE];
     const char *what = NULL;
 
     if (!gradebook_parse_date(cell, book->options->now_ms, &row->at_ms))
@@ -73,7 +73,7 @@ static void row_check_date(struct gradebook *book, struct gradebook_row *row)
     else if (row->at_ms < book->options->now_ms - EVENT_AGE_MAX_MS)
         what = "is more than 90 days ago, and the engine accepts no such results";
     if (what)
-        (void)csv_error(&book->csv, row->line, "%.*s: \"%s\" %s", STR_ARG(name),
+        (void)csv_error(&book->csv, row->line, "%s: \"%s\" %s", csv_printable(name, shown_name),
                         csv_printable(cell, text), what);
 }
 
@@ -105,6 +105,7 @@ static int row_compare(const void *a, const void *b)
 static bool book_check_repeated(struct gradebook *book)
 {
     struct gradebook_row *sorted = arena_array(book->arena, book->row_count, sizeof(*sorted));
+    char name[CSV_SHOWN_SIZE];
 
     if (!sorted)
         return false;
@@ -114,8 +115,8 @@ static bool book_check_repeated(struct gradebook *book)
     for (size_t i = 1; i < book->row_count; i++) {
         if (sorted[i].student.n > 0 && str_equal(sorted[i].student, sorted[i - 1].student) &&
             day_of_ms(sorted[i].at_ms) == day_of_ms(sorted[i - 1].at_ms))
-            (void)csv_error(&book->csv, sorted[i].line, "%.*s: the same student%s in line %zu",
-                            STR_ARG(book->columns[book->student].name),
+            (void)csv_error(&book->csv, sorted[i].line, "%s: the same student%s in line %zu",
+                            csv_printable(book->columns[book->student].name, name),
                             book->date < book->n ? " and date are" : " is", sorted[i - 1].line);
     }
     return true;
@@ -220,7 +221,7 @@ static void event_write(struct gradebook *book, const struct gradebook_row *row,
                        column->item.n < NAME_MAX_BYTES ? column->item.n : NAME_MAX_BYTES};
     const char *course = book->options->course;
     struct jw w = {.out = &book->events};
-    char id[UUID_TEXT_SIZE];
+    char id[UUID_TEXT_SIZE], name[CSV_SHOWN_SIZE];
 
     event_id(book, row, column, id);
     jw_object(&w, NULL);
@@ -238,15 +239,15 @@ static void event_write(struct gradebook *book, const struct gradebook_row *row,
     jw_object_end(&w);
     jw_object_end(&w);
     buf_char(&book->events, '\n');
-    book->event_names[book->event_count++] =
-        arena_printf(book->arena, "%s:%zu: %.*s", book->csv.name, row->line, STR_ARG(column->name));
+    book->event_names[book->event_count++] = arena_printf(
+        book->arena, "%s:%zu: %s", book->csv.name, row->line, csv_printable(column->name, name));
 }
 
 /* Reads a cell, and appends its event if it has a result. */
 static void cell_read(struct gradebook *book, const struct gradebook_row *row,
                       struct gradebook_column *column, struct str cell)
 {
-    char text[CSV_SHOWN_SIZE];
+    char name[CSV_SHOWN_SIZE], text[CSV_SHOWN_SIZE];
     double value = 0;
     enum cell_kind kind = gradebook_parse_cell(&book->csv, cell, &value);
 
@@ -256,11 +257,11 @@ static void cell_read(struct gradebook *book, const struct gradebook_row *row,
         value /= column->max;
     if (kind == CELL_INVALID)
         (void)csv_error(&book->csv, row->line,
-                        "%.*s: \"%s\" is not a result like 8, 8.5, 8/10 or 80 %%",
-                        STR_ARG(column->name), csv_printable(cell, text));
+                        "%s: \"%s\" is not a result like 8, 8.5, 8/10 or 80 %%",
+                        csv_printable(column->name, name), csv_printable(cell, text));
     else if (value > 1)
-        (void)csv_error(&book->csv, row->line, "%.*s: \"%s\" is more than the maximum%s",
-                        STR_ARG(column->name), csv_printable(cell, text),
+        (void)csv_error(&book->csv, row->line, "%s: \"%s\" is more than the maximum%s",
+                        csv_printable(column->name, name), csv_printable(cell, text),
                         kind == CELL_POINTS ? ": say a higher one with --max" : "");
     else {
         column->results++;

@@ -59,7 +59,7 @@ struct gradebook {
     size_t student, date;    /* places of these columns; n: there is none */
     int64_t at_ms;           /* time of all results, if no column has the dates */
     struct buf events;       /* one JSON object a line */
-    struct str *event_names; /* of each event, for messages: "FILE:LINE: COLUMN" */
+    struct str *event_names; /* of each event, for messages, printable: "FILE:LINE: COLUMN" */
     size_t event_count;
 };
 

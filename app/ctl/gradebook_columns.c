@@ -151,20 +151,77 @@ static void columns_take_maxima(struct gradebook *book, const struct gradebook_r
     }
 }
 
-/* True for the row of maxima, whose maxima are taken, and for the rows of Canvas that say how
- * grades are posted and what its test student has. */
+/* True for a column that may have the students' ids, known before columns_find_special, which
+ * needs the list without these rows. */
+static bool column_may_have_ids(const struct gradebook *book, size_t place)
+{
+    const struct gradebook_column *column = &book->columns[place];
+
+    return name_is_in(column->item, student_names) ||
+           (book->options->student && column_is_called(column, str_of(book->options->student)));
+}
+
+/* True for a number, "(read only)" of Canvas, and 1,000, whose column then lacks a maximum: an
+ * error that says more than one about a student without an id. */
+static bool cell_may_be_maximum(const struct gradebook *book, struct str cell)
+{
+    double unused;
+    bool ambiguous;
+
+    return str_equal_nocase(cell, STR("(read only)")) ||
+           gradebook_parse_cell(&book->csv, cell, &unused) != CELL_INVALID ||
+           (!csv_to_double(&book->csv, cell, &unused, &ambiguous) && ambiguous);
+}
+
+/* True for a row that begins like maxima and has, unlike a student named Max, no id and no other
+ * text after that. */
+static bool row_is_maxima(const struct gradebook *book, const struct gradebook_row *row,
+                          size_t first)
+{
+    if (!name_is_in(row->fields[first], max_names))
+        return false;
+    for (size_t i = first + 1; i < book->n; i++) {
+        if (row->fields[i].n > 0 &&
+            (column_may_have_ids(book, i) || !cell_may_be_maximum(book, row->fields[i])))
+            return false;
+    }
+    return true;
+}
+
+/* True for the test student of a Canvas export, who has no id of the school's own. */
+static bool row_is_test_student(const struct gradebook *book, const struct gradebook_row *row)
+{
+    size_t sis = columns_find(book, STR("SIS User ID"));
+
+    return str_equal_nocase(row->fields[0], STR("Student, Test")) &&
+           str_equal_nocase(book->columns[0].name, STR("Student")) &&
+           columns_find(book, STR("ID")) < book->n &&
+           columns_find(book, STR("Section")) < book->n &&
+           (sis == book->n || row->fields[sis].n == 0);
+}
+
+/* True for the row in which Canvas says which grades are posted by hand, and nothing else. */
+static bool row_is_manual_posting(const struct gradebook *book, const struct gradebook_row *row)
+{
+    for (size_t i = 0; i < book->n; i++) {
+        if (row->fields[i].n > 0 && !str_equal_nocase(row->fields[i], STR("Manual Posting")))
+            return false;
+    }
+    return true;
+}
+
+/* True for the row of maxima, whose maxima are taken, and for Canvas' own rows. */
 static bool row_is_no_student(struct gradebook *book, const struct gradebook_row *row)
 {
     size_t first = 0;
 
     while (row->fields[first].n == 0) /* records that are empty are not read */
         first++;
-    if (name_is_in(row->fields[first], max_names)) {
+    if (row_is_maxima(book, row, first)) {
         columns_take_maxima(book, row);
         return true;
     }
-    return str_equal_nocase(row->fields[first], STR("Student, Test")) ||
-           str_equal_nocase(row->fields[first], STR("Manual Posting"));
+    return row_is_test_student(book, row) || row_is_manual_posting(book, row);
 }
 
 /* Removes these rows from the list. */

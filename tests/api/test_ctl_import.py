@@ -111,6 +111,44 @@ def test_maxima_and_roles_are_said_by_options():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "header, row",
+    [
+        ("First name,Student ID,Q", "Max,s-1,8"),
+        ("First name,Last name,Q,Student ID", "Max,Ash,8,77"),
+        ("First name,Pupil,Q", "Points Possible,77,8"),
+        ("Student ID,First name,Q", "max,Max,8"),
+        ("Name,Student ID,Q", '"Student, Test",s-1,8'),
+        ("Student,ID,SIS User ID,Section,Q", '"Student, Test",9,s-1,7a,8'),
+        ("Name,Student ID,Q", "Manual Posting,s-1,8"),
+    ],
+)
+def test_a_student_is_one_whatever_the_name(header, row):
+    column = ("--student", "Pupil") if "Pupil" in header else ()
+    result = dry(f"{header}\n{row}\n", "--date", day(1), "--max", "Q=10", *column)
+    assert "1 students; 0 rows that are no student's" in result.stdout
+    assert table(result)["Q"] == ["quiz", "10", "1"]
+
+
+@pytest.mark.parametrize("row", ["Maximum,,,10", ",Max,,10", ",,Out of,10", "Points possible,,(read only),10"])
+def test_a_row_of_maxima_has_no_student(row):
+    result = dry(f"Name,Student ID,Group,Q\n{row}\nA,s-1,7a,8\n", "--date", day(1))
+    assert "1 students; 1 rows that are no student's" in result.stdout
+    assert table(result)["Q"] == ["quiz", "10", "1"]
+
+
+@pytest.mark.parametrize(
+    "row, told",
+    [
+        ("Max,Ash,,8", '2: Student ID: "" is not an id'),
+        ('Maximum,,,"1,000"', "1: Q: the maximum is not known"),
+    ],
+)
+def test_a_row_that_may_be_of_maxima_is_not_dropped_unread(row, told):
+    found = complaints(dry(f"Name,Last name,Student ID,Q\n{row}\nA,B,s-1,8\n", "--date", day(1), status=FAILED))
+    assert any(line.startswith(told) for line in found), found
+
+
 def test_today_counts_before_noon_too(engine, student):
     bring("-", "--date", day(0), "--url", engine.base_url, text=f"student_id,Q\n{student},1/2\n",
           MASTERY_TOKEN=engine.token("root", "admin"))  # fmt: skip
@@ -225,6 +263,27 @@ def test_what_is_not_known_is_asked_for(header, arguments, told):
     text = f"{header}\n" + ",".join("17"[min(i, 1)] for i in range(header.count(",") + 1)) + "\n"
     found = complaints(dry(text, *arguments, status=FAILED))
     assert len(found) == len(told) and all(map(str.startswith, found, told)), found
+
+
+@pytest.mark.parametrize(
+    "header, rows, told",
+    [
+        ("Student ID,da\033te,Q", [f"s-1,{day(1)[:7]},1/2"], "2: da?te: "),
+        ("Stu\033dent,date,Q", [f"s-1,{day(1)},1/2"] * 2, "3: Stu?dent: the same student"),
+        ("Student ID,date,Q\033]0;x\a", [f"s-1,{day(1)},x", f"s-2,{day(1)},1/2"], '2: Q?]0;x?: "x" is not a result'),
+        ("Student ID,date,Q\033]0;x\a", [f"s-1,{day(1)},3/2"], '2: Q?]0;x?: "3/2" is more'),
+    ],
+)
+def test_control_characters_of_a_header_do_not_reach_the_terminal(header, rows, told):
+    student, date, _ = header.split(",")
+    found = complaints(dry("\n".join([header, *rows]), "--student", student, "--date", date, status=FAILED))
+    assert len(found) == 1 and found[0].startswith(told), found
+
+
+def test_control_characters_of_a_rejected_column_do_not_reach_the_terminal():
+    with StandIn([(403, {"error": {"code": "FORBIDDEN"}})]) as stand_in:
+        result = bring("-", "--url", stand_in.url, "--date", day(1), text="student_id,Q\033[2J\ns-1,1/2\n", status=FAILED)
+    assert result.stderr.startswith("standard input:2: Q?[2J: 403 "), result.stderr
 
 
 @pytest.mark.parametrize("text, told", [("", "the file has no header"), ("ID,A\n", None), ("\n,,\n", "the file has no header")])

@@ -2,9 +2,11 @@
 """What nginx refuses is in the metrics: what the engine counts and what nginx counts is what clients get."""
 import collections
 import os
+import subprocess
 
 import pytest
-from harness.engine import Engine, fresh_id
+from harness.binaries import bin_dir
+from harness.engine import ROOT, Engine, fresh_id
 from harness.prometheus import PREFIX, Scrape
 from harness.wait import wait_for
 
@@ -13,6 +15,17 @@ from harness.wait import wait_for
 def limited():
     with Engine(RATE_LIMITS="on", RATE_LIMIT_ADDRESS_FACTOR="1000") as running:
         yield running
+
+
+def render(folder):
+    own = {"FCGI_SOCKET": folder / "socket", "NGINX_RUNTIME_DIR": folder, "NGINX_REFUSALS_DIR": folder / "refusals"}
+    own["MASTERY_CTL"] = bin_dir() / "mastery-ctl"
+    return subprocess.run(
+        [ROOT / "scripts/render-nginx", folder / "conf"],
+        env={**os.environ, **{name: str(value) for name, value in own.items()}},
+        capture_output=True,
+        text=True,
+    )
 
 
 def counts(engine):
@@ -38,6 +51,33 @@ def get_into_trouble(engine):
     asked += [engine.admin().get(f"/nowhere/{i}") for i in range(3)]
     asked += [engine.admin().request("TRACE", "/health")]
     return collections.Counter(str(response.status) for response in asked)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "fifo"])
+def test_a_counter_that_is_no_regular_file_is_refused(tmp_path, kind):
+    """The engine's user may write to the folder, and root renders nginx's configuration."""
+    folder, target = tmp_path / "refusals", tmp_path / "target"
+    folder.mkdir()
+    if kind == "folder":
+        (folder / "404").mkdir()
+    elif kind == "fifo":
+        os.mkfifo(folder / "404")
+    else:
+        (folder / "404").symlink_to(target)
+    if kind == "link":
+        target.touch(0o600)
+    done = render(tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert f"{folder}/404 is not a regular file" in done.stderr
+    assert target.exists() == (kind == "link")
+
+
+def test_counters_are_made_for_the_engines_user_and_retained(tmp_path):
+    assert render(tmp_path).returncode == 0
+    file = tmp_path / "refusals/404"
+    assert file.stat().st_mode & 0o777 == 0o666
+    file.write_text("\n")
+    assert render(tmp_path).returncode == 0 and file.read_text() == "\n"
 
 
 def test_totals_are_those_of_the_clients(limited):

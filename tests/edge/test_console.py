@@ -245,6 +245,69 @@ def test_a_token_signs_in_and_nothing_of_it_is_kept(browser, engine):
     assert browser.violations() == [] and browser.complaints() == []
 
 
+# Two people, one after the other, in one tab. The engine is replaced by responses that name the token.
+NEXT_PERSON = """
+const [config, first, second, done] = arguments;
+(async () => {
+    const { begin, end, user } = await import("/console/session.js");
+    const { get } = await import("/console/api.js");
+    const sent = [], waiting = [];
+    window.fetch = (url, { headers }) => {
+        sent.push(headers.Authorization);
+        return url.pathname.endsWith("/late") ? new Promise((reply) => waiting.push(reply))
+            : Promise.resolve(Response.json(headers.Authorization));
+    };
+    const status = (code, headers) => new Response("{}", { status: code, headers });
+    begin(first, config);
+    const own = await get("students");
+    const limited = get("late"), refused = get("late?refused");
+    limited.catch(() => {});
+    refused.catch(() => {});
+    end("signin.ended");
+    begin(second, config);
+    const others = await get("students");
+    waiting[0](status(429, { "Retry-After": "1" }));
+    waiting[1](status(401));
+    await refused.catch(() => {});
+    const stays = user()?.role;
+    while (waiting.length < 3)
+        await new Promise((soon) => setTimeout(soon, 50));
+    const repeated = sent.at(-1);
+    waiting[2](Response.json({}));
+    await limited;
+    const last = get("late?last").catch(() => user());
+    waiting[3](status(401));
+    done([own, others, stays, repeated, await last]);
+})().catch((error) => done(String(error.stack ?? error)));
+"""
+
+
+def test_another_person_in_the_same_tab_sees_nothing_of_the_first(browser, engine):
+    browser.open(f"{engine.base_url}/console/")
+    browser.one("#token")
+    config = assert_ok(engine.client().get("/console/config.json"))
+    tokens = [engine.token(name, "teacher") for name in ("teacher-one", "teacher-two")]
+    found = browser.driver.execute_async_script(NEXT_PERSON, config, *tokens)
+    first, second = (f"Bearer {token}" for token in tokens)
+    assert found == [first, second, "teacher", first, None]
+
+
+def test_a_page_with_the_name_of_a_part_of_every_object_is_unknown(browser, engine):
+    browser.open(f"{engine.base_url}/console/")
+    browser.one("#token")
+    script = """
+        const [config, token, done] = arguments;
+        Promise.all(["session", "pages"].map((name) => import(`/console/${name}.js`))).then(([session, pages]) => {
+            session.begin(token, config);
+            return ["constructor", "__proto__", "nowhere"].map((name) =>
+                [pages.pageOf("teacher", [name]).title, pages.placeOf("teacher", [name])]);
+        }).then(done, (error) => done(String(error)));
+    """
+    config = assert_ok(engine.client().get("/console/config.json"))
+    found = browser.driver.execute_async_script(script, config, engine.token("x", "teacher"))
+    assert found == [["unknown", name] for name in ("constructor", "__proto__", "nowhere")]
+
+
 def test_a_link_with_a_token_is_not_followed_outside_development(browser, start_engine):
     engine = start_engine(ENVIRONMENT="production")
     browser.open(f"{engine.base_url}/console/#token={engine.token('x', 'teacher')}")
