@@ -2,6 +2,7 @@
 """A real Keycloak with a realm, its roles, users and a client with direct grants."""
 import json
 import os
+import signal
 import subprocess
 import urllib.error
 import urllib.parse
@@ -52,17 +53,21 @@ class Keycloak:
 
     def is_up(self):
         assert self.process.poll() is None, self.log.read_text()[-2000:]
+        return self.answers()
+
+    def stop(self):
+        """kc.sh may have the Java process as a child: the whole group ends."""
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(60)
+            self.process = None
+            wait_for(lambda: not self.answers(), "Keycloak down", START_S)
+
+    def answers(self):
         try:
             return self.call("GET", "/realms/master")
         except OSError:
             return False
-
-    def stop(self):
-        """kc.sh becomes the Java process (exec)."""
-        if self.process:
-            self.process.terminate()
-            self.process.wait(60)
-            self.process = None
 
     def call(self, method, path, body=None, token=None, form=None):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
