@@ -146,19 +146,24 @@ def test_without_credentials_none_are_known(engine, anonymous):
 
 
 def test_removed_credential_ends_after_the_grace(start_pool, tmp_path):
-    file = tmp_path / "xapi"
+    file, new = tmp_path / "xapi", tmp_path / "new"
     file.write_text(line())
     pool = start_pool(XAPI_CREDENTIALS_FILE=file, KEY_POLL_MS=20, KEY_GRACE_S=0)
+
+    def write(text):
+        """At once: a file that is being written would be read as one without credentials."""
+        new.write_text(text)
+        new.rename(file)
 
     def status(key, secret):
         headers = {**VERSION, "Authorization": basic(key, secret)}
         return pool.request("POST", PATH, json=statement(fresh_id()), headers=headers).status
 
     assert (status("moodle", SECRET), status("other", "2")) == (200, 401)
-    file.write_text(line("other", "2"))
+    write(line("other", "2"))
     wait_for(lambda: status("other", "2") == 200, "the new one counts")
     assert status("moodle", SECRET) == 401
-    file.write_text("other:2:not hashed")
+    write("other:2:not hashed")
     wait_for(lambda: "line 1 is not of the form key:hash:note" in pool.log_path.read_text(), "refused")
     assert status("other", "2") == 200
 
