@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/base/fd_io.h"
+
 #define FORMAT_NAME "mastery-engine-keys-1"
 
 enum {
@@ -67,33 +69,6 @@ bool key_copy_check(const char *path, char ret_error[200])
     return access(folder, W_OK | X_OK) == 0 || copy_fail(ret_error, folder, strerror(errno));
 }
 
-/* Reads up to size bytes; returns their number, or -1. */
-static ssize_t read_all(int fd, char *bytes, size_t size)
-{
-    size_t n = 0;
-
-    while (n < size) {
-        ssize_t got = read(fd, bytes + n, size - n);
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        n += (size_t)got;
-    }
-    return (ssize_t)n;
-}
-
-static bool write_all(int fd, struct str text)
-{
-    while (text.n > 0) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0)
-            return false;
-        text = (struct str){text.p + n, text.n - (size_t)n};
-    }
-    return true;
-}
-
 /* Parses the file: FORMAT_NAME, time and source in the first line, then the set. */
 static bool copy_parse(struct str file, const char *source, struct key_copy *ret)
 {
@@ -111,7 +86,7 @@ bool key_copy_read(const char *path, const char *source, struct key_copy *ret)
 {
     int fd = open_own(path, O_RDONLY);
     char *memory = fd >= 0 ? malloc(FILE_MAX) : NULL;
-    ssize_t n = memory ? read_all(fd, memory, FILE_MAX) : -1;
+    ssize_t n = memory ? fd_read_all(fd, memory, FILE_MAX) : -1;
 
     *ret = (struct key_copy){.memory = memory};
     if (fd >= 0)
@@ -136,7 +111,7 @@ bool key_copy_write(const char *path, const char *source, int64_t fetched_ms, st
     (void)snprintf(temporary, sizeof(temporary), "%s.new", path);
     (void)unlink(temporary);
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    good = fd >= 0 && write_all(fd, (struct str){line, (size_t)n}) && write_all(fd, text) &&
+    good = fd >= 0 && fd_write_all(fd, (struct str){line, (size_t)n}) && fd_write_all(fd, text) &&
            rename(temporary, path) == 0;
     free(line);
     if (fd >= 0)

@@ -14,6 +14,7 @@
 
 #include "app/base/config_row.h"
 #include "app/base/credentials.h"
+#include "app/base/fd_io.h"
 #include "app/base/https_url.h"
 #include "app/base/number.h"
 #include "app/base/redis_url.h"
@@ -566,25 +567,6 @@ void config_release(struct config *config)
     *config = (struct config){0};
 }
 
-/* Reads until the end of the file, but at most size bytes. Returns the number of bytes read, or -1
- * with errno. */
-static ssize_t read_all(int fd, char *bytes, size_t size)
-{
-    size_t n = 0;
-
-    while (n < size) {
-        ssize_t got = read(fd, bytes + n, size - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        n += (size_t)got;
-    }
-    return (ssize_t)n;
-}
-
 /* Writes a NUL after the last character of the n bytes that is not white space. Returns 0, or the
  * errno for a text that cannot be a secret. There is room for the NUL unless n exceeds
  * SECRET_FILE_MAX, and that is refused first. */
@@ -609,7 +591,7 @@ char *config_read_secret_file(const char *path)
     size_t size = SECRET_FILE_MAX + 1;
     char *bytes = malloc(size);
     int fd = bytes ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? -1 : read_all(fd, bytes, size);
+    ssize_t n = fd < 0 ? -1 : fd_read_all(fd, bytes, size);
     int error = n < 0 ? errno : terminate_secret(bytes, (size_t)n);
 
     if (fd >= 0)

@@ -97,19 +97,12 @@ static const struct option_rule import_options[] = {
      .description = "points of a full result in this column, or in all others"},
     {.name = "course", .value_name = "NAME", .type = OPTION_TEXT, SETTING(options.course),
      .description = "distinguishes these results from other courses'"},
-    {.name = "url", .value_name = "URL", .type = OPTION_TEXT, SETTING(upload.url),
-     .description = "address of the engine (http://127.0.0.1:8005)"},
-    {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT, SETTING(upload.token),
-     .description = "a token that may send these events; better in MASTERY_TOKEN"},
-    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1,
-     .max = UPLOAD_PARALLEL_MAX, SETTING(upload.parallel),
-     .description = "requests at a time (16)"},
+    UPLOAD_OPTIONS(import_settings),
     {0},
 };
 /* clang-format on */
 
-static const struct import_settings import_defaults = {
-    .upload = {.url = "http://127.0.0.1:8005", .parallel = 16}};
+static const struct import_settings import_defaults = {.upload = UPLOAD_DEFAULTS};
 
 const struct subcommand import_subcommand = {
     .name = "import",

@@ -128,26 +128,16 @@ static const struct option_rule ingest_options[] = {
     {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, .required = true,
      .offset = offsetof(struct ingest_settings, file),
      .description = "learning events, one JSON object a line; - for standard input"},
-    {.name = "url", .value_name = "URL", .type = OPTION_TEXT,
-     .offset = offsetof(struct ingest_settings, upload.url),
-     .description = "address of the engine (http://127.0.0.1:8005)"},
-    {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT,
-     .offset = offsetof(struct ingest_settings, upload.token),
-     .description = "a token that may send these events; better in MASTERY_TOKEN"},
     {.name = "resume", .type = OPTION_FLAG, .offset = offsetof(struct ingest_settings, resume),
      .description = "continue where the last run stopped, as FILE.done says"},
     {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct ingest_settings, dry_run),
      .description = "check the lines and send nothing"},
-    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1,
-     .max = UPLOAD_PARALLEL_MAX,
-     .offset = offsetof(struct ingest_settings, upload.parallel),
-     .description = "requests at a time (16)"},
+    UPLOAD_OPTIONS(ingest_settings),
     {0},
 };
 /* clang-format on */
 
-static const struct ingest_settings ingest_defaults = {
-    .upload = {.url = "http://127.0.0.1:8005", .parallel = 16}};
+static const struct ingest_settings ingest_defaults = {.upload = UPLOAD_DEFAULTS};
 
 const struct subcommand ingest_subcommand = {
     .name = "ingest",

@@ -17,6 +17,28 @@ struct upload_settings {
     int64_t parallel;  /* 1 to UPLOAD_PARALLEL_MAX */
 };
 
+/* The rows of the options that fill the member `upload` of a subcommand's settings. */
+#define UPLOAD_OPTIONS(settings)                                                                   \
+    {.name = "url",                                                                                \
+     .value_name = "URL",                                                                          \
+     .type = OPTION_TEXT,                                                                          \
+     .offset = offsetof(struct settings, upload.url),                                              \
+     .description = "address of the engine (http://127.0.0.1:8005)"},                              \
+        {.name = "token",                                                                          \
+         .value_name = "TOKEN",                                                                    \
+         .type = OPTION_TEXT,                                                                      \
+         .offset = offsetof(struct settings, upload.token),                                        \
+         .description = "a token that may send these events; better in MASTERY_TOKEN"},            \
+    {                                                                                              \
+        .name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1,                       \
+        .max = UPLOAD_PARALLEL_MAX, .offset = offsetof(struct settings, upload.parallel),          \
+        .description = "requests at a time (16)"                                                   \
+    }
+#define UPLOAD_DEFAULTS                                                                            \
+    {                                                                                              \
+        .url = "http://127.0.0.1:8005", .parallel = 16                                             \
+    }
+
 struct upload_input {
     struct line_reader *lines; /* open; its messages about lines have their numbers */
     const char *name;          /* of the file, for errors */

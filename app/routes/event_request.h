@@ -6,6 +6,17 @@
 #include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 
+/* The optional attributes of a CloudEvent, and its data, as all routes take them. */
+#define CLOUDEVENT_OPTIONAL_FIELDS                                                                 \
+    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true,       \
+             .example = "student-1"),                                                              \
+        OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true,  \
+                 .example = "today"),                                                              \
+        OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true,          \
+                 .example = "{\"milestone_type\":\"streak\",\"milestone_value\":7,"                \
+                            "\"message\":\"Seven days in a row\"}"),                               \
+        OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true)
+
 /* Copies from the request to the batch what each event's record needs: time, caller and ids for the
  * audit log. The items are set by the handler. */
 void event_request_begin(const struct exchange *x, struct event_batch *batch);

@@ -323,14 +323,7 @@ static const struct rule envelope[] = RULES(
           .example = "/example"),
     FIELD(TEXT, "type", "An event_type of ingest, or any other around the body of ingest",
           .min = 1, .max = REQUEST_TEXT_MAX, .example = "milestone.reached"),
-    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true,
-             .example = "student-1"),
-    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true,
-             .example = "today"),
-    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true,
-             .example = "{\"milestone_type\":\"streak\",\"milestone_value\":7,"
-                        "\"message\":\"Seven days in a row\"}"),
-    OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true));
+    CLOUDEVENT_OPTIONAL_FIELDS);
 
 static const char *const statuses[] = {"accepted", NULL};
 

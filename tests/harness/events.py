@@ -4,6 +4,7 @@ import time
 import uuid
 
 from harness.model import DAY_MS, to_text
+from harness.wait import wait_for
 
 
 def now_ms():
@@ -108,3 +109,18 @@ def random_events(rng, student, count, days=89, now=None):
         body["data"] = random_data(rng, event_type)
         found.append(body)
     return found
+
+
+def exported_events(engine, student, count):
+    """The student's events in the export, when there are so many."""
+    admin = engine.admin()
+
+    def found():
+        response = admin.get(f"/api/v1/compliance/export/{student}")
+        events = response.json["data"]["events"] if response.status == 200 else []
+        return events if len(events) == count else None
+
+    try:
+        return wait_for(found, f"{count} events of {student}")
+    finally:
+        admin.close()

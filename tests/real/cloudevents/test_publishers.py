@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from harness.client import Client
 from harness.engine import fresh_id
-from harness.events import event
-from harness.wait import wait_for
+from harness.events import event, exported_events
 
 HERE = Path(__file__).parent
 PUBLISHERS = {
@@ -44,20 +43,6 @@ def publish(command, folder, engine, form, events):
     return [int(word) for word in done.stdout.split()]
 
 
-def events_of(engine, student, count):
-    admin = engine.admin()
-
-    def found():
-        response = admin.get(f"/api/v1/compliance/export/{student}")
-        events = response.json["data"]["events"] if response.status == 200 else []
-        return events if len(events) == count else None
-
-    try:
-        return wait_for(found, f"{count} events of {student}")
-    finally:
-        admin.close()
-
-
 @pytest.mark.parametrize("language, form", FORMS)
 def test_sdk(publishers, engine, language, form):
     student, data = fresh_id(), event("quiz.completed", "x")["data"]
@@ -69,7 +54,7 @@ def test_sdk(publishers, engine, language, form):
     for _ in range(2):  # the second time they are repetitions
         statuses = publish(command, publishers, engine, form, events)
         assert statuses == [202] * (1 if form == "batch" else 2)
-    found = events_of(engine, student, 2)
+    found = exported_events(engine, student, 2)
     assert sorted(one["source"] for one in found) == sorted(one["source"] for one in events)
 
 
@@ -108,5 +93,5 @@ def test_handshake_and_delivery_of_azure_event_grid(start_engine):
         "POST", "/api/v1/events", body=json.dumps([delivered]), headers=headers, token=token
     )
     assert response.status == 202, response
-    assert len(events_of(engine, student, 1)) == 1
+    assert len(exported_events(engine, student, 1)) == 1
     client.close()

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from harness.browser import Browser
 from harness.engine import fresh_id
+from harness.events import exported_events
 from harness.wait import wait_for
 
 HERE = Path(__file__).parent
@@ -37,23 +38,8 @@ def run(command, clients, engine, student, **more):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def events_of(engine, student, count):
-    admin = engine.admin()
-    path = f"/api/v1/compliance/export/{student}"
-
-    def found():
-        response = admin.get(path)
-        events = response.json["data"]["events"] if response.status == 200 else []
-        return events if len(events) == count else None
-
-    try:
-        return wait_for(found, f"{count} events of {student}")
-    finally:
-        admin.close()
-
-
 def scores(engine, student, count=2):
-    events = events_of(engine, student, count)
+    events = exported_events(engine, student, count)
     assert {event["event_type"] for event in events} == {"quiz.completed"}
     return sorted(event["data"]["score"] for event in events)
 
@@ -95,7 +81,7 @@ def test_page_of_another_origin(clients, start_engine, site):
     tincan, xapi, cmi5, headers = json.loads(text)
     assert (tincan, xapi, cmi5) == ([None, None], 2, "done")
     assert scores(engine, students["tincan"]) == scores(engine, students["xapi"]) == [0.5, 1]
-    kinds = [event["event_type"] for event in events_of(engine, students["cmi5"], 3)]
+    kinds = [event["event_type"] for event in exported_events(engine, students["cmi5"], 3)]
     assert sorted(kinds) == ["exercise.completed", "lesson.viewed", "quiz.completed"]
     status, seen = headers["refused"]
     assert (status, seen["allow"]) == (405, "POST, PUT, OPTIONS")
