@@ -13,6 +13,7 @@ static const int64_t ENDPOINT_VERIFY_US = 5000000, ENDPOINT_VERIFY_LIMIT_US = 10
 
 struct endpoint {
     const struct config *config;
+    struct tls_files *files; /* NULL: no TLS */
     struct transport *transport;
     struct sentinels *sentinels; /* NULL: REDIS_URL names none */
     bool is_querying;            /* the sentinels have not named the master yet */
@@ -25,7 +26,9 @@ struct endpoint {
 /* Creates what the URL requires. False: out of memory. */
 static bool endpoint_set_url(struct endpoint *endpoint, const struct redis_url *url)
 {
-    endpoint->transport = transport_new(endpoint->config, url->is_secure);
+    if (url->is_secure && !(endpoint->files = tls_files_new(endpoint->config)))
+        return false;
+    endpoint->transport = transport_new(endpoint->files);
     if (!endpoint->transport)
         return false;
     if (url->path) {
@@ -34,7 +37,7 @@ static bool endpoint_set_url(struct endpoint *endpoint, const struct redis_url *
     }
     if (url->master.n == 0)
         return transport_set_host(endpoint->transport, url->hosts[0].name, url->hosts[0].port);
-    endpoint->sentinels = sentinels_new(endpoint->config, url);
+    endpoint->sentinels = sentinels_new(endpoint->config, url, endpoint->files);
     return endpoint->sentinels != NULL;
 }
 
@@ -57,7 +60,13 @@ void endpoint_free(struct endpoint *endpoint)
         return;
     sentinels_free(endpoint->sentinels);
     transport_free(endpoint->transport);
+    tls_files_free(endpoint->files);
     free(endpoint);
+}
+
+bool endpoint_check_files(struct endpoint *endpoint, char ret_error[TLS_ERROR_SIZE])
+{
+    return !endpoint->files || tls_files_context(endpoint->files, ret_error);
 }
 
 struct transport *endpoint_transport(struct endpoint *endpoint)

@@ -11,6 +11,9 @@ struct endpoint;
 
 /* config and url must outlive the result. NULL: out of memory or of descriptors. */
 struct endpoint *endpoint_new(const struct config *config, const struct redis_url *url);
+/* Whether the files for TLS, if it uses TLS, can be used. False with the setting and the reason in
+ * ret_error. */
+bool endpoint_check_files(struct endpoint *endpoint, char ret_error[TLS_ERROR_SIZE]);
 void endpoint_free(struct endpoint *endpoint); /* accepts NULL */
 /* The bytes of the connection, for reading and writing once it has a socket. */
 struct transport *endpoint_transport(struct endpoint *endpoint);

@@ -23,7 +23,6 @@
 #include "app/store/reply.h"
 #include "app/store/resp.h"
 #include "app/store/sent_queue.h"
-#include "app/store/tls.h"
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
@@ -80,7 +79,7 @@ struct link *link_new(const struct config *config, char ret_error[200])
         error = "out of memory";
     if (error)
         (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
-    if (!error && (!link->address.is_secure || tls_check_files(config, ret_error)))
+    if (!error && endpoint_check_files(link->endpoint, ret_error))
         return link;
     link_free(link);
     return NULL;

@@ -57,7 +57,8 @@ struct sentinels {
     char error[SENTINELS_ERROR_SIZE];
 };
 
-struct sentinels *sentinels_new(const struct config *config, const struct redis_url *url)
+struct sentinels *sentinels_new(const struct config *config, const struct redis_url *url,
+                                struct tls_files *files)
 {
     struct sentinels *sentinels = calloc(1, sizeof(*sentinels));
     bool good;
@@ -72,7 +73,7 @@ struct sentinels *sentinels_new(const struct config *config, const struct redis_
     for (size_t i = 0; good && i < url->host_count; i++) {
         struct sentinel *sentinel = &sentinels->each[i];
 
-        sentinel->transport = transport_new(config, url->is_secure);
+        sentinel->transport = transport_new(files);
         good = sentinel->transport &&
                transport_set_host(sentinel->transport, url->hosts[i].name, url->hosts[i].port);
     }

@@ -8,6 +8,7 @@
 
 #include "app/base/config.h"
 #include "app/base/redis_url.h"
+#include "app/store/tls_files.h"
 
 struct sentinels;
 
@@ -17,9 +18,10 @@ enum sentinels_state {
     SENTINELS_FAILED,  /* no sentinel has named a master, and none did before; sentinels_error() */
 };
 
-/* url: with the names of sentinels; both must outlive the result. NULL: out of memory or of
- * descriptors. */
-struct sentinels *sentinels_new(const struct config *config, const struct redis_url *url);
+/* url: with the names of sentinels; files: as for transport_new; all must outlive the result. NULL:
+ * out of memory or of descriptors. */
+struct sentinels *sentinels_new(const struct config *config, const struct redis_url *url,
+                                struct tls_files *files);
 void sentinels_free(struct sentinels *sentinels); /* accepts NULL */
 /* Begins to query all sentinels, over new connections. */
 void sentinels_start(struct sentinels *sentinels);

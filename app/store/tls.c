@@ -23,98 +23,6 @@ struct tls {
     char error[TLS_ERROR_SIZE];
 };
 
-static bool tls_fail(char ret_error[TLS_ERROR_SIZE], const char *what, const char *why)
-{
-    (void)snprintf(ret_error, TLS_ERROR_SIZE, "%s%s", what, why);
-    return false;
-}
-
-/* ---- the files ---- */
-
-/* An encrypted key is refused: OpenSSL would read its password at the terminal. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL prescribes the signature */
-static int tls_refuse_password(char *buffer, int size, int is_written, void *unused)
-{
-    (void)buffer;
-    (void)size;
-    (void)is_written;
-    (void)unused;
-    return -1;
-}
-
-/* Why OpenSSL could not use a file. Of several errors the first one names the cause. */
-static bool tls_fail_file(char ret_error[TLS_ERROR_SIZE], const char *setting)
-{
-    unsigned long error = ERR_get_error();
-    const char *why = ERR_reason_error_string(error);
-
-    if (ERR_SYSTEM_ERROR(error))
-        why = strerror(ERR_GET_REASON(error));
-    (void)snprintf(ret_error, TLS_ERROR_SIZE, "%s: the file cannot be used (%s)", setting,
-                   why ? why : "unknown reason");
-    return false;
-}
-
-static bool tls_load_authority(SSL_CTX *context, const char *file, char ret_error[TLS_ERROR_SIZE])
-{
-    int loaded = *file ? SSL_CTX_load_verify_locations(context, file, NULL)
-                       : SSL_CTX_set_default_verify_paths(context);
-
-    return loaded == 1 || tls_fail_file(ret_error, "REDIS_CA_FILE");
-}
-
-/* The certificate that the server may require, with its chain, and its key. */
-static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
-                                 char ret_error[TLS_ERROR_SIZE])
-{
-    int reason;
-
-    if (!*config->redis_cert_file)
-        return true;
-    if (SSL_CTX_use_certificate_chain_file(context, config->redis_cert_file) != 1)
-        return tls_fail_file(ret_error, "REDIS_CERT_FILE");
-    ERR_clear_error();
-    if (SSL_CTX_use_PrivateKey_file(context, config->redis_key_file, SSL_FILETYPE_PEM) == 1)
-        return true;
-    reason = ERR_GET_REASON(ERR_peek_error());
-    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
-        return tls_fail(ret_error, "REDIS_KEY_FILE", ": is not the key of REDIS_CERT_FILE");
-    return tls_fail_file(ret_error, "REDIS_KEY_FILE");
-}
-
-/* What is the same for all connections, with the files as they are now. NULL with the reason. */
-static SSL_CTX *tls_new_context(const struct config *config, char ret_error[TLS_ERROR_SIZE])
-{
-    SSL_CTX *context;
-
-    ERR_clear_error();
-    context = SSL_CTX_new(TLS_client_method());
-    if (!context) {
-        (void)tls_fail(ret_error, "TLS: ", "out of memory");
-        return NULL;
-    }
-    (void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    (void)SSL_CTX_set_mode(context,
-                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 1); /* one read() for a record, not one more for its header */
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_default_passwd_cb(context, tls_refuse_password);
-    if (tls_load_authority(context, config->redis_ca_file, ret_error) &&
-        tls_load_certificate(context, config, ret_error))
-        return context;
-    SSL_CTX_free(context);
-    return NULL;
-}
-
-bool tls_check_files(const struct config *config, char ret_error[TLS_ERROR_SIZE])
-{
-    SSL_CTX *context = tls_new_context(config, ret_error);
-
-    SSL_CTX_free(context); /* accepts NULL */
-    return context != NULL;
-}
-
 /* ---- the hello ---- */
 
 /* The name or address for which the certificate must be. Only a name is sent to the server (SNI):
@@ -132,28 +40,7 @@ static bool tls_set_host(SSL *ssl, const char *host)
     return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
-/* Extension whose type is one of those that servers must ignore (RFC 8701). */
-enum { TLS_IGNORED_EXTENSION = 0x0a0a, TLS_HEADER = 5, TLS_PADDING_MAX = 512 };
-
-/* Called by OpenSSL for the bytes of the extension. */
-/* NOLINTBEGIN(readability-non-const-parameter): OpenSSL prescribes the signature */
-static int tls_add_padding(SSL *ssl, unsigned type, unsigned context, const unsigned char **ret,
-                           size_t *ret_n, X509 *unused_x509, size_t unused_i, int *unused_alert,
-                           void *tls)
-/* NOLINTEND(readability-non-const-parameter) */
-{
-    static const unsigned char zeros[TLS_PADDING_MAX];
-
-    (void)ssl;
-    (void)type;
-    (void)context;
-    (void)unused_x509;
-    (void)unused_i;
-    (void)unused_alert;
-    *ret = zeros;
-    *ret_n = ((const struct tls *)tls)->padding;
-    return 1;
-}
+enum { TLS_HEADER = 5 }; /* bytes of a record before its payload */
 
 /* Size of the hello that a connection sends; 0: out of memory. It is written into memory, by a
  * connection that is then discarded. */
@@ -190,26 +77,25 @@ static void tls_pad_hello(struct tls *tls, SSL_CTX *context, const char *name)
 
 /* ---- a connection ---- */
 
-struct tls *tls_new(const struct config *config, int fd, const char *host,
+struct tls *tls_new(struct tls_files *files, int fd, const char *host,
                     char ret_error[TLS_ERROR_SIZE])
 {
-    SSL_CTX *context = tls_new_context(config, ret_error);
+    SSL_CTX *context = tls_files_context(files, ret_error);
+    const char *name = *tls_files_name(files) ? tls_files_name(files) : host;
     struct tls *tls = context ? calloc(1, sizeof(*tls)) : NULL;
-    const char *name = *config->redis_tls_name ? config->redis_tls_name : host;
 
     if (!context)
         return NULL;
-    if (tls && SSL_CTX_add_custom_ext(context, TLS_IGNORED_EXTENSION, SSL_EXT_CLIENT_HELLO,
-                                      tls_add_padding, NULL, tls, NULL, NULL) == 1) {
+    if (tls) {
         tls_pad_hello(tls, context, name);
         tls->ssl = SSL_new(context);
     }
-    SSL_CTX_free(context); /* the connection has its own reference */
-    if (tls && tls->ssl && tls_set_host(tls->ssl, name) && SSL_set_fd(tls->ssl, fd) == 1) {
+    if (tls && tls->ssl && SSL_set_app_data(tls->ssl, &tls->padding) == 1 &&
+        tls_set_host(tls->ssl, name) && SSL_set_fd(tls->ssl, fd) == 1) {
         SSL_set_connect_state(tls->ssl);
         return tls;
     }
-    (void)tls_fail(ret_error, "TLS: ", "out of memory");
+    (void)snprintf(ret_error, TLS_ERROR_SIZE, "TLS: out of memory");
     tls_free(tls);
     return NULL;
 }
@@ -270,7 +156,7 @@ static const char *tls_verify_error(long result)
 
 /* Failures of the handshake for which an operator can do something. The first line is how OpenSSL
  * says that the first byte of the reply begins no TLS record: it is the - of an error. (The hello
- * of TLS always contains a newline, so Redis replies at once.) */
+ * of TLS contains a newline, because of tls_pad_hello, so Redis replies at once.) */
 static const struct tls_reason tls_reasons[] = {
     {SSL_R_WRONG_VERSION_NUMBER, "the server does not speak TLS on this port: name its tls-port in "
                                  "REDIS_URL, or begin it with redis:// for no TLS"},

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS over a non-blocking socket to Redis or a sentinel, by OpenSSL: at least TLS 1.2, the
- * certificate of the server verified against an authority and for the host's name. The files of
- * authority, certificate and key are read for each connection, so that a replaced file is used by
- * the next one. */
+ * certificate of the server verified against an authority and for the host's name. */
 #ifndef STORE_TLS_H
 #define STORE_TLS_H
 
-#include "app/base/config.h"
+#include <sys/types.h>
+
+#include "app/store/tls_files.h"
 
 struct tls;
-
-enum { TLS_ERROR_SIZE = 160 };
-
-/* Checks that the files of REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE can be used. False
- * with the setting and the reason in ret_error. */
-bool tls_check_files(const struct config *config, char ret_error[TLS_ERROR_SIZE]);
 
 /* Begins TLS on a socket that is connected or connects, for the server `host` (a name, or a numeric
  * address); REDIS_TLS_NAME takes its place. The socket stays the caller's. The handshake takes
  * place in tls_read and tls_write. NULL with the reason in ret_error. */
-struct tls *tls_new(const struct config *config, int fd, const char *host,
+struct tls *tls_new(struct tls_files *files, int fd, const char *host,
                     char ret_error[TLS_ERROR_SIZE]);
 /* Sends the server the end of TLS, without waiting. To be called before the socket is
  * closed. Accepts NULL. */

@@ -16,10 +16,9 @@
 #include "app/store/tls.h"
 
 struct transport {
-    const struct config *config;
-    bool is_secure;
-    const char *path; /* of a Unix socket; NULL: the host is used */
-    char host[256];   /* as resolver has it */
+    struct tls_files *files; /* NULL: no TLS */
+    const char *path;        /* of a Unix socket; NULL: the host is used */
+    char host[256];          /* as resolver has it */
     int port;
     struct resolver *resolver; /* addresses of the host; NULL: a Unix socket */
     size_t attempt;            /* connections that failed: selects one of several addresses */
@@ -30,14 +29,13 @@ struct transport {
     char error[TLS_ERROR_SIZE];
 };
 
-struct transport *transport_new(const struct config *config, bool is_secure)
+struct transport *transport_new(struct tls_files *files)
 {
     struct transport *transport = calloc(1, sizeof(*transport));
 
     if (!transport)
         return NULL;
-    transport->config = config;
-    transport->is_secure = is_secure;
+    transport->files = files;
     transport->fd = -1;
     return transport;
 }
@@ -137,10 +135,10 @@ bool transport_advance(struct transport *transport, bool has_waited)
     address = resolver_address(transport->resolver, transport->attempt % count, &length);
     if (!transport_connect(transport, address, length))
         return transport_fail(transport, "connect: ", strerror(errno));
-    if (!transport->is_secure)
+    if (!transport->files)
         return true;
     transport->is_public = true;
-    transport->tls = tls_new(transport->config, transport->fd, transport->host, transport->error);
+    transport->tls = tls_new(transport->files, transport->fd, transport->host, transport->error);
     return transport->tls != NULL;
 }
 

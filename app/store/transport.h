@@ -7,12 +7,13 @@
 
 #include <hiredis/sds.h>
 
-#include "app/base/config.h"
+#include "app/store/tls_files.h"
 
 struct transport;
 
-/* A closed transport. config must outlive it. NULL: out of memory. */
-struct transport *transport_new(const struct config *config, bool is_secure);
+/* A closed transport, by TLS with these files, which must outlive it; plain if files is NULL.
+ * Returns NULL when out of memory. */
+struct transport *transport_new(struct tls_files *files);
 void transport_free(struct transport *transport); /* accepts NULL */
 /* The server of the connections from now on; one of both must be called before the first
  * transport_open. The host is copied; the path must outlive the transport. False: out of memory. */
