@@ -152,10 +152,8 @@ static bool book_check_rows(struct gradebook *book)
 static void id_add_fact(struct digest *d, struct str fact)
 {
     for (size_t i = 0; i < fact.n; i++) {
-        char c = fact.p[i];
+        char c = ascii_lower(fact.p[i]);
 
-        if (c >= 'A' && c <= 'Z')
-            c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
         digest_update(d, (struct str){&c, 1});
     }
     digest_update(d, (struct str){"", 1});
@@ -216,10 +214,10 @@ static void event_write_data(struct jw *w, enum column_role role, struct str nam
 static void event_write(struct gradebook *book, const struct gradebook_row *row,
                         const struct gradebook_column *column, double share)
 {
-    static const char *const types[] = {[COLUMN_QUIZ] = "quiz.completed",
-                                        [COLUMN_EXERCISE] = "exercise.completed",
-                                        [COLUMN_LESSON] = "lesson.viewed",
-                                        [COLUMN_QUALITY] = "quality.assessed"};
+    static const enum event_type types[] = {[COLUMN_QUIZ] = QUIZ_COMPLETED,
+                                            [COLUMN_EXERCISE] = EXERCISE_COMPLETED,
+                                            [COLUMN_LESSON] = LESSON_VIEWED,
+                                            [COLUMN_QUALITY] = QUALITY_ASSESSED};
     struct str item = {column->item.p,
                        column->item.n < NAME_MAX_BYTES ? column->item.n : NAME_MAX_BYTES};
     const char *course = book->options->course;
@@ -229,7 +227,7 @@ static void event_write(struct gradebook *book, const struct gradebook_row *row,
     event_id(book, row, column, id);
     jw_object(&w, NULL);
     jw_text(&w, "event_id", id);
-    jw_text(&w, "event_type", types[column->role]);
+    jw_text(&w, "event_type", event_type_names[types[column->role]]);
     jw_str(&w, "student_id", row->student);
     jw_time(&w, "timestamp", row->at_ms);
     jw_text(&w, "source", "import");
