@@ -41,6 +41,9 @@ enum access {
     ACCESSES
 };
 
+/* Largest bodies in bytes: of most routes, and of routes with ROUTE_BIG_BODY. */
+enum { ROUTE_BODY_MAX = 1 << 20, ROUTE_BIG_BODY_MAX = 4 << 20 };
+
 /* Flags of a route. The numbers are used within a process and may change. */
 enum route_flag {
     ROUTE_HEAVY = 1 << 0,             /* slow: of all such requests, one runs one step at a time */
