@@ -63,8 +63,8 @@ enum route_flag {
     ROUTE_AUDIT_EACH = 1 << 14,       /* each request is an audit event (pipeline/audit_hook.h) */
     /* Flags that only the OpenAPI document uses: */
     ROUTE_CONFLICT = 1 << 15, /* may respond with 409 without an Idempotency-Key too */
-    ROUTE_INSUFFICIENT_DATA =
-        1 << 16,                   /* responds with 422 when there are too few data to compare */
+    /* responds with 422 when there are too few data to compare */
+    ROUTE_INSUFFICIENT_DATA = 1 << 16,
     ROUTE_CACHED = 1 << 17,        /* responses have the header X-Cache */
     ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */

@@ -50,8 +50,8 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
             field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(e->field));
         problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(e->message));
     }
-    problem_set(&x->problem, faults->code,
-                NULL); /* for a fault without fields; has no effect after an earlier problem */
+    /* for a fault without fields; has no effect after an earlier problem */
+    problem_set(&x->problem, faults->code, NULL);
 }
 
 /* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
