@@ -12,9 +12,9 @@
 #include "app/base/percent.h"
 
 enum {
-    BODY_MAX = 4 << 20, /* longest accepted request body in bytes */
-    SIDECAR_BODY_MAX =
-        32 << 20, /* the same for requests of the sidecar, as in nginx's configuration */
+    /* longest accepted request body of the sidecar in bytes, as in nginx's configuration; of other
+     * clients it is that of any route */
+    SIDECAR_BODY_MAX = 32 << 20,
     RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
     FCGI_HEADER_SIZE = 8, /* this and the following constants: FastCGI specification, section 8 */
     FCGI_VERSION = 1,
@@ -215,7 +215,7 @@ static bool connection_accept_body(struct connection *c, struct arena *arena, st
 
     if (length.n > 0 && !str_to_int64(length, 0, INT64_MAX, &n))
         return false;
-    if (n <= (c->exchange.request.sidecar ? SIDECAR_BODY_MAX : BODY_MAX))
+    if (n <= (c->exchange.request.sidecar ? SIDECAR_BODY_MAX : ROUTE_BIG_BODY_MAX))
         return connection_read_body(c, arena, (size_t)n);
     c->exchange.request.too_large = true;
     c->request.keepConnection = 0;

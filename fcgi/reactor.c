@@ -325,8 +325,8 @@ static void reactor_on_signal(void *owner, int number)
     if (number == SIGHUP) {
         secrets_reload(r->engine, clock_monotonic_us());
     } else {
-        r->engine->draining =
-            true; /* /ready responds 503: the pool ends, or an operator wants it */
+        /* /ready responds 503: the pool ends, or an operator wants it */
+        r->engine->draining = true;
         reactor_drain(r, "signal");
     }
 }

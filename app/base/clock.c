@@ -175,18 +175,22 @@ static int days_in_month(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
+bool day_make(int year, int month, int day, int32_t *ret_day)
+{
+    if (year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 ||
+        day > days_in_month(year, month))
+        return false;
+    *ret_day = day_of_date((struct date){year, month, day});
+    return true;
+}
+
 /* Parses YYYY-MM-DD, a date that exists. */
 static bool cut_day(struct str *s, int32_t *ret)
 {
-    struct date date;
+    int year, month, day;
 
-    if (!cut_digits(s, 4, 9999, &date.year) || !cut_char(s, "-") ||
-        !cut_digits(s, 2, 12, &date.month) || !cut_char(s, "-") || !cut_digits(s, 2, 31, &date.day))
-        return false;
-    if (date.month < 1 || date.day < 1 || date.day > days_in_month(date.year, date.month))
-        return false;
-    *ret = day_of_date(date);
-    return true;
+    return cut_digits(s, 4, 9999, &year) && cut_char(s, "-") && cut_digits(s, 2, 12, &month) &&
+           cut_char(s, "-") && cut_digits(s, 2, 31, &day) && day_make(year, month, day, ret);
 }
 
 /* Stores the day only when the whole text is a date that exists. */

@@ -30,5 +30,7 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE]);
 bool time_parse(struct str text, int64_t *ret_epoch_ms);
 void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]); /* prints 2026-01-31 */
 bool day_parse(struct str text, int32_t *ret_day); /* false unless YYYY-MM-DD, a real date */
+/* The day of a date; false, with *ret_day unchanged, unless it exists in the years 0000 to 9999. */
+bool day_make(int year, int month, int day, int32_t *ret_day);
 
 #endif

@@ -32,6 +32,7 @@ struct str_list {
 /* The text of a C string; for NULL the empty text. */
 struct str str_of(const char *text);
 bool str_equal(struct str a, struct str b);
+char ascii_lower(char c);                          /* A to Z as a to z; any other byte as it is */
 bool str_equal_nocase(struct str a, struct str b); /* ignores the case of ASCII letters */
 bool str_starts_with(struct str s, struct str prefix);
 /* Negative, 0 or positive; by bytes, then by length, as strcmp does. */

@@ -28,12 +28,10 @@ static int csv_read_stream(FILE *in, struct buf *out)
 
 int csv_read_file(const char *path, struct buf *ret_text)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *in = is_stdin ? stdin : fopen(path, "re");
-    int error = in ? csv_read_stream(in, ret_text) : errno;
+    struct line_reader file;
+    int error = lines_open(&file, path) ? csv_read_stream(file.in, ret_text) : errno;
 
-    if (in && !is_stdin)
-        (void)fclose(in); /* was only read */
+    lines_close(&file);
     return error;
 }
 

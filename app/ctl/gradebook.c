@@ -59,34 +59,37 @@ static bool book_read_rows(struct gradebook *book)
 
 /* ---- rows ---- */
 
+/* Returns what is wrong with the time of a result; NULL: nothing. */
+static const char *date_fault(int64_t at_ms, int64_t now_ms)
+{
+    if (at_ms > now_ms + EVENT_AHEAD_MAX_MS)
+        return "is in the future";
+    if (at_ms < now_ms - EVENT_AGE_MAX_MS)
+        return "is more than 90 days ago, and the engine accepts no such results";
+    return NULL;
+}
+
 /* Reads the time of a row's results. */
 static void row_check_date(struct gradebook *book, struct gradebook_row *row)
 {
     struct str name = book->columns[book->date].name, cell = row->fields[book->date];
     char shown_name[CSV_SHOWN_SIZE], text[CSV_SHOWN_SIZE];
-    const char *what = NULL;
+    const char *fault = "is not a date like 2026-01-31 or 31.01.2026";
 
-    if (!gradebook_parse_date(cell, book->options->now_ms, &row->at_ms))
-        what = "is not a date like 2026-01-31 or 31.01.2026";
-    else if (row->at_ms > book->options->now_ms + EVENT_AHEAD_MAX_MS)
-        what = "is in the future";
-    else if (row->at_ms < book->options->now_ms - EVENT_AGE_MAX_MS)
-        what = "is more than 90 days ago, and the engine accepts no such results";
-    if (what)
+    if (gradebook_parse_date(cell, book->options->now_ms, &row->at_ms))
+        fault = date_fault(row->at_ms, book->options->now_ms);
+    if (fault)
         (void)csv_error(&book->csv, row->line, "%s: \"%s\" %s", csv_printable(name, shown_name),
-                        csv_printable(cell, text), what);
+                        csv_printable(cell, text), fault);
 }
 
 /* Checks the date of --date, which all rows have. */
 static void book_check_date(struct gradebook *book)
 {
-    if (book->at_ms > book->options->now_ms + EVENT_AHEAD_MAX_MS)
-        (void)csv_error(&book->csv, 1, "--date: %s is in the future", book->options->date);
-    else if (book->at_ms < book->options->now_ms - EVENT_AGE_MAX_MS)
-        (void)csv_error(&book->csv, 1,
-                        "--date: %s is more than 90 days ago, and the engine accepts no such "
-                        "results",
-                        book->options->date);
+    const char *fault = date_fault(book->at_ms, book->options->now_ms);
+
+    if (fault)
+        (void)csv_error(&book->csv, 1, "--date: %s %s", book->options->date, fault);
 }
 
 /* For qsort: by student, then time, then line. */
@@ -149,10 +152,8 @@ static bool book_check_rows(struct gradebook *book)
 static void id_add_fact(struct digest *d, struct str fact)
 {
     for (size_t i = 0; i < fact.n; i++) {
-        char c = fact.p[i];
+        char c = ascii_lower(fact.p[i]);
 
-        if (c >= 'A' && c <= 'Z')
-            c = "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
         digest_update(d, (struct str){&c, 1});
     }
     digest_update(d, (struct str){"", 1});
@@ -213,10 +214,10 @@ static void event_write_data(struct jw *w, enum column_role role, struct str nam
 static void event_write(struct gradebook *book, const struct gradebook_row *row,
                         const struct gradebook_column *column, double share)
 {
-    static const char *const types[] = {[COLUMN_QUIZ] = "quiz.completed",
-                                        [COLUMN_EXERCISE] = "exercise.completed",
-                                        [COLUMN_LESSON] = "lesson.viewed",
-                                        [COLUMN_QUALITY] = "quality.assessed"};
+    static const enum event_type types[] = {[COLUMN_QUIZ] = QUIZ_COMPLETED,
+                                            [COLUMN_EXERCISE] = EXERCISE_COMPLETED,
+                                            [COLUMN_LESSON] = LESSON_VIEWED,
+                                            [COLUMN_QUALITY] = QUALITY_ASSESSED};
     struct str item = {column->item.p,
                        column->item.n < NAME_MAX_BYTES ? column->item.n : NAME_MAX_BYTES};
     const char *course = book->options->course;
@@ -226,7 +227,7 @@ static void event_write(struct gradebook *book, const struct gradebook_row *row,
     event_id(book, row, column, id);
     jw_object(&w, NULL);
     jw_text(&w, "event_id", id);
-    jw_text(&w, "event_type", types[column->role]);
+    jw_text(&w, "event_type", event_type_names[types[column->role]]);
     jw_str(&w, "student_id", row->student);
     jw_time(&w, "timestamp", row->at_ms);
     jw_text(&w, "source", "import");

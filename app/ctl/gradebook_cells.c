@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads the cells of a gradebook: results and dates in the forms that people use. */
-#include <stdio.h>
-
 #include "app/base/clock.h"
 #include "app/ctl/gradebook.h"
 
@@ -56,8 +54,6 @@ static bool date_parse_dotted(struct str text, int32_t *ret_day)
 {
     static const int max[3] = {31, 12, 9999};
     int64_t parts[3];
-    char iso[DAY_TEXT_SIZE];
-    int n;
 
     for (int i = 0; i < 3; i++) {
         struct str part = i < 2 ? str_cut(&text, '.') : text;
@@ -67,8 +63,7 @@ static bool date_parse_dotted(struct str text, int32_t *ret_day)
         if (!str_to_int64(part, i < 2 ? 1 : 1000, max[i], &parts[i]))
             return false;
     }
-    n = snprintf(iso, sizeof(iso), "%04d-%02d-%02d", (int)parts[2], (int)parts[1], (int)parts[0]);
-    return day_parse((struct str){iso, (size_t)n}, ret_day);
+    return day_make((int)parts[2], (int)parts[1], (int)parts[0], ret_day);
 }
 
 bool gradebook_parse_date(struct str text, int64_t now_ms, int64_t *ret_ms)

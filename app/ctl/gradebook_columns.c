@@ -8,43 +8,20 @@ static const char *const role_words[] = {
     [COLUMN_QUIZ] = "quiz",       [COLUMN_EXERCISE] = "exercise", [COLUMN_LESSON] = "lesson",
     [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignore",    NULL};
 
-/* Names of the column with the students' ids; the first that is there and has any. */
+/* Names of the column with the students' ids; the first that is there and has any. The others have
+ * no results. */
 static const char *const student_names[] = {
     "student_id", "student id",   "sis user id",   "id number", "user_id", "user id", "username",
     "login",      "sis login id", "email address", "email",     "e-mail",  "id",      NULL};
 static const char *const date_names[] = {"date",         "datum",           "day", "submitted",
                                          "submitted at", "submission date", NULL};
-/* Columns that have numbers and no results. */
-static const char *const ignored_names[] = {"first name",
-                                            "last name",
-                                            "surname",
-                                            "name",
-                                            "student",
-                                            "student name",
-                                            "id",
-                                            "id number",
-                                            "student_id",
-                                            "student id",
-                                            "user_id",
-                                            "user id",
-                                            "sis user id",
-                                            "sis login id",
-                                            "username",
-                                            "login",
-                                            "email",
-                                            "e-mail",
-                                            "email address",
-                                            "root account",
-                                            "section",
-                                            "institution",
-                                            "department",
-                                            "group",
-                                            "class",
-                                            "phone",
-                                            "total",
-                                            "grade",
-                                            "last downloaded from this course",
-                                            NULL};
+/* Further columns that have numbers and no results. */
+static const char *const ignored_names[] = {
+    "first name",  "last name",    "surname",      "name",
+    "student",     "student name", "root account", "section",
+    "institution", "department",   "group",        "class",
+    "phone",       "total",        "grade",        "last downloaded from this course",
+    NULL};
 /* Ends of the names of sums, which would count results twice, of grades in words, and of remarks.
  */
 static const char *const ignored_ends[] = {
@@ -316,7 +293,8 @@ static void options_take_maxima(struct gradebook *book)
 /* What the name says about a column that no option names. */
 static enum column_role column_role_of_name(const struct gradebook_column *column)
 {
-    if (column->name.n == 0 || name_is_in(column->item, ignored_names))
+    if (column->name.n == 0 || name_is_in(column->item, student_names) ||
+        name_is_in(column->item, ignored_names))
         return COLUMN_IGNORED;
     for (size_t i = 0; ignored_ends[i]; i++) {
         if (name_ends(column->item, ignored_ends[i]))

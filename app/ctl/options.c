@@ -135,35 +135,53 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
                         id.n > SHOWN_MAX ? "..." : "");
 }
 
-/* Appends a text to the list of earlier occurrences of the option. The list is copied to a new
- * array, because an arena cannot grow the old one. */
-static bool option_append_text(struct reader *r, const struct option_rule *rule, struct str text)
+/* Returns the list of earlier occurrences of the option, with room for so many more texts. It is
+ * copied to a new array, because an arena cannot grow the old one. NULL with the error text
+ * written. */
+static struct str_list *option_make_room(struct reader *r, const struct option_rule *rule,
+                                         size_t more)
 {
     struct str_list *list = option_target(r, rule);
-    struct str *texts = arena_array(r->arena, list->n + 1, sizeof(*texts));
+    struct str *texts = arena_array(r->arena, list->n + more, sizeof(*texts));
 
-    if (!texts)
-        return option_error(r, "out of memory");
+    if (!texts) {
+        (void)option_error(r, "out of memory");
+        return NULL;
+    }
     if (list->n > 0)
         memcpy(texts, list->v, list->n * sizeof(*texts));
-    texts[list->n++] = text;
     list->v = texts;
-    return true;
+    return list;
+}
+
+/* Appends a text to the list of earlier occurrences of the option. */
+static bool option_append_text(struct reader *r, const struct option_rule *rule, struct str text)
+{
+    struct str_list *list = option_make_room(r, rule, 1);
+
+    if (list)
+        list->v[list->n++] = text;
+    return list != NULL;
 }
 
 /* Appends the ids of one --name A,B, of which there is one more than commas. */
 static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
 {
     struct str rest = str_of(value);
+    struct str_list *list;
     size_t n = 1;
 
     for (size_t i = 0; i < rest.n; i++)
         n += rest.p[i] == ',';
+    list = option_make_room(r, rule, n);
+    if (!list)
+        return false;
     while (n-- > 0) {
         struct str id = str_cut(&rest, ',');
 
-        if (!check_id(r, rule, id) || !option_append_text(r, rule, id))
+        if (!check_id(r, rule, id))
             return false;
+        list->v[list->n++] = id;
     }
     return true;
 }

@@ -23,11 +23,8 @@ enum {
 };
 static const int64_t SAVE_US = 1000000; /* time between two writes of the position */
 
-struct upload;
-
 /* A slot for one line of the file and its request. */
 struct upload_line {
-    struct upload *upload;
     CURL *easy;                  /* libcurl's handle of the request */
     char *memory;                /* of the text, allocated by lines_next */
     size_t size;                 /* bytes of the memory */
@@ -47,7 +44,6 @@ struct upload {
     const struct subcommand *command;
     const struct upload_settings *settings;
     const struct upload_input *input;
-    struct line_reader *lines_in;
     struct arena *arena; /* JSON of one response */
     bool is_at_end;
     char *url; /* URL of the route */
@@ -67,9 +63,9 @@ struct upload {
  * it. */
 static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
 {
-    off_t until = s->lines_in->offset;
+    off_t until = s->input->lines->offset;
 
-    *ret_number = s->lines_in->number;
+    *ret_number = s->input->lines->number;
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
         if (s->lines[i].is_used && s->lines[i].offset < until) {
             until = s->lines[i].offset;
@@ -85,7 +81,7 @@ static void upload_save_position(struct upload *s)
 {
     char path[4096];
     int64_t number;
-    off_t until = upload_done_until(s, &number);
+    off_t until;
     FILE *out;
 
     if (!s->input->position_path ||
@@ -94,6 +90,7 @@ static void upload_save_position(struct upload *s)
     out = fopen(path, "we");
     if (!out)
         return; /* no error: the next run starts earlier and sends some events again */
+    until = upload_done_until(s, &number);
     (void)fprintf(out, "%" PRId64 " %" PRId64 "\n", (int64_t)until, number);
     if (fclose(out) == 0)
         (void)rename(path, s->input->position_path);
@@ -297,18 +294,19 @@ static void upload_send_line(struct upload *s, struct upload_line *upload_line)
  * latter aborts the upload. */
 static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
 {
+    struct line_reader *lines = s->input->lines;
+
     while (!s->is_at_end) {
-        upload_line->offset = s->lines_in->offset;
-        if (!lines_next(s->lines_in, &upload_line->memory, &upload_line->size,
-                        &upload_line->text)) {
+        upload_line->offset = lines->offset;
+        if (!lines_next(lines, &upload_line->memory, &upload_line->size, &upload_line->text)) {
             s->is_at_end = true;
-            if (ferror(s->lines_in->in)) {
+            if (ferror(lines->in)) {
                 subcommand_error(s->command, "%s: %s", s->input->name, strerror(errno));
                 s->aborted = true;
             }
             return false;
         }
-        upload_line->number = s->lines_in->number;
+        upload_line->number = lines->number;
         if (upload_line->text.n > 0)
             return true;
     }
@@ -402,7 +400,6 @@ static bool upload_init(struct upload *s)
     s->arena = arena_new(1 << 16, 16 << 20);
     s->multi = curl_multi_init();
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
-        s->lines[i].upload = s;
         s->lines[i].easy = i < s->settings->parallel ? curl_easy_init() : NULL;
         if (i < s->settings->parallel && !s->lines[i].easy)
             return false;
@@ -461,7 +458,6 @@ enum ctl_exit upload_run(const struct subcommand *command, const struct upload_s
     s->command = command;
     s->settings = settings;
     s->input = input;
-    s->lines_in = input->lines;
     if (upload_init(s)) {
         upload_send_all(s);
         status = upload_finish(s, clock_monotonic_us() - began_us);

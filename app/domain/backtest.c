@@ -29,7 +29,6 @@ const char *const backtest_figure_names[BACKTEST_FIGURES] = {
 
 /* The sums over predictions, from which the figures are computed. */
 enum backtest_sum {
-
     SUM_N,              /* number of predictions */
     SUM_ABSOLUTE,       /* sum of |predicted - true score| */
     SUM_SQUARED,        /* sum of (predicted - true score)^2 */
@@ -79,8 +78,7 @@ struct backtest {
     size_t learners;
     struct bootstrap *bootstrap;
     struct backtest_sums learner; /* sums of the learner whose history is being added */
-
-    struct backtest_sums total; /* sums of all complete learners */
+    struct backtest_sums total;   /* sums of all complete learners */
     struct backtest_sums resamples[BOOTSTRAP_RESAMPLES];
     struct backtest_picture pictures[BACKTEST_HORIZONS][PREDICTION_MODELS];
 };

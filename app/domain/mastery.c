@@ -267,8 +267,8 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
     mastery_state_advance(s, day);
     if (s->day == day) /* otherwise the state is that of a later day, whose samples are not these */
         s->samples++;
-    if (now_ms >
-        s->stated_at_ms) /* stated_at_ms never decreases, although the clock may be set back */
+    /* stated_at_ms never decreases, although the clock may be set back */
+    if (now_ms > s->stated_at_ms)
         s->stated_at_ms = now_ms;
     /* Each stated value also becomes evidence of weight STATED_WEIGHT, so that later events move
      * the components away from the stated values gradually. */

@@ -155,9 +155,8 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
                              .interval_level = PREDICTION_LEVEL};
     forecast_set_line(&scores, ret);
     if (model == AR1_TREND)
-        (void)ar1_trend_fit(
-            scores.x, scores.y, n,
-            &ret->ar1); /* false when there are too few days, then ret->insufficient is set */
+        /* false when there are too few days, then ret->insufficient is set */
+        (void)ar1_trend_fit(scores.x, scores.y, n, &ret->ar1);
 }
 
 /* Returns the number of days from today to `day`, at least 1. */
@@ -341,9 +340,8 @@ void accuracy_of(const struct stored_prediction *predictions, size_t n, const st
     *ret = (struct accuracy){.total_predictions = n};
     double errors = 0, recent_errors = 0;
     size_t recent = 0, within = 0;
-    for (size_t i = n;
-         i-- >
-         0;) { /* newest first: the first RECENT_PREDICTIONS verified ones are the most recent */
+    /* newest first: the first RECENT_PREDICTIONS verified ones are the most recent */
+    for (size_t i = n; i-- > 0;) {
         const struct stored_prediction *p = &predictions[i];
         const struct daily *true_day = daily_last_until(days, day_count, p->day);
         if (p->day > today || !true_day)

@@ -122,8 +122,8 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
                                        int32_t today, int ahead)
 {
     struct own_errors errors = {0};
-    size_t known = 0,
-           then = 0; /* days of the history up to the origin, and up to the predicted day */
+    /* days of the history up to the origin, and up to the predicted day */
+    size_t known = 0, then = 0;
 
     for (int32_t origin = days[0].day; origin + ahead <= today; origin++) {
         while (known < n && days[known].day <= origin)

@@ -19,8 +19,8 @@ static int ranked_compare(const void *a, const void *b)
 /* Sums of the learners' weights, while the learners are visited in the order of ranked_compare. */
 struct ranking_sums {
     double passed; /* learners of this group with lower values, who did not fail */
-    double tied,
-        tied_failed; /* learners with the current value: those who did not fail; those who failed */
+    /* learners with the current value: those who did not fail; those who failed */
+    double tied, tied_failed;
     double group_failed; /* learners of this group who failed */
     /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
      * value, and all pairs; the latter only of the groups that are complete. */

@@ -127,8 +127,8 @@ struct recommendation_filter {
 };
 
 struct recommendation {
-    const struct content
-        *content; /* the item itself: its action, component, difficulty, text and minutes */
+    /* the item itself: its action, component, difficulty, text and minutes */
+    const struct content *content;
     enum priority priority;
     enum reason reason;
     double score;      /* value of the item's component; 0 without evidence */

@@ -35,8 +35,8 @@ double volatility_of_scores(const double *scores, size_t n)
     if (n < 3)
         return 0;
     double differences = (double)(n - 1);
-    double mean =
-        (scores[n - 1] - scores[0]) / differences; /* the sum of all differences is last - first */
+    /* the sum of all differences is last - first */
+    double mean = (scores[n - 1] - scores[0]) / differences;
     double squares = 0;
     for (size_t i = 1; i < n; i++) {
         double deviation = scores[i] - scores[i - 1] - mean;

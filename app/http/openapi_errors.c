@@ -104,13 +104,12 @@ static const struct error_response other_error = {
  * the code in lower case as its anchor. */
 static void errors_write_description(const struct error_response *response, struct jw *w)
 {
-    char anchor[64] = "", text[512];
+    char anchor[64] = "", text[512]; /* the anchor ends with one of its zeros */
     const char *code = response->code ? problem_name(response->code) : "";
-    for (size_t i = 0; code[i] && i + 2 < sizeof anchor; i++) {
-        anchor[0] = '#';
-        anchor[i + 1] = (char)(code[i] == '_' ? '_' : code[i] - 'A' + 'a');
-        anchor[i + 2] = '\0';
-    }
+
+    anchor[0] = code[0] ? '#' : '\0';
+    for (size_t i = 0; code[i] && i + 2 < sizeof anchor; i++)
+        anchor[i + 1] = ascii_lower(code[i]);
     (void)snprintf(text, sizeof text, "%s. Cause and cure: [docs/errors.md](docs/errors.md%s)",
                    response->description, anchor);
     jw_text(w, "description", text);

@@ -26,8 +26,8 @@ struct http_request {
     /* ce-... headers: attributes of a CloudEvent whose data is the body; still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
-    int64_t
-        passed_ms; /* time at which nginx passed the request on, since the epoch; 0: not known */
+    /* time at which nginx passed the request on, since the epoch; 0: not known */
+    int64_t passed_ms;
     bool noncanonical;     /* nginx normalised dots, double slashes or encoded characters, other
                             * than those of ids that may be encoded (@ : | + = ~) */
     bool sidecar;          /* the request came by the listening socket of Dapr's sidecar */

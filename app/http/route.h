@@ -41,6 +41,9 @@ enum access {
     ACCESSES
 };
 
+/* Largest bodies in bytes: of most routes, and of routes with ROUTE_BIG_BODY. */
+enum { ROUTE_BODY_MAX = 1 << 20, ROUTE_BIG_BODY_MAX = 4 << 20 };
+
 /* Flags of a route. The numbers are used within a process and may change. */
 enum route_flag {
     ROUTE_HEAVY = 1 << 0,             /* slow: of all such requests, one runs one step at a time */
@@ -60,8 +63,8 @@ enum route_flag {
     ROUTE_AUDIT_EACH = 1 << 14,       /* each request is an audit event (pipeline/audit_hook.h) */
     /* Flags that only the OpenAPI document uses: */
     ROUTE_CONFLICT = 1 << 15, /* may respond with 409 without an Idempotency-Key too */
-    ROUTE_INSUFFICIENT_DATA =
-        1 << 16,                   /* responds with 422 when there are too few data to compare */
+    /* responds with 422 when there are too few data to compare */
+    ROUTE_INSUFFICIENT_DATA = 1 << 16,
     ROUTE_CACHED = 1 << 17,        /* responses have the header X-Cache */
     ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */

@@ -52,10 +52,10 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
 }
 
 /* Sets up the item's record and runs its first step, which usually queues the command that reads
- * the student's profile. event_json.p is NULL when out of memory; such an item is finished at once
- * with PROBLEM_INTERNAL_ERROR. */
+ * the student's profile. follows: of struct record. event_json.p is NULL when out of memory; such
+ * an item is finished at once with PROBLEM_INTERNAL_ERROR. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
-                                   struct engine *engine, struct pipeline *pipeline)
+                                   bool follows, struct engine *engine, struct pipeline *pipeline)
 {
     item->record = (struct record){
         .student = item->input.student,
@@ -64,7 +64,7 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         .event_id = item->input.event_id,
         .event_json = event_input_json(&item->input, item->input.student, pipeline->arena),
         .mark = item->mark,
-        .follows = item->record.follows,
+        .follows = follows,
         .now_ms = batch->now_ms,
         .actor = batch->actor,
         .actor_role = batch->actor_role,
@@ -91,11 +91,12 @@ static bool event_batch_may_follow(const struct event_batch_item *earlier,
 }
 
 /* Returns whether the item must wait for an earlier one of the same student, because events of one
- * student are recorded in the order in which they were sent. Sets item->record.follows when it has
- * one that it need not wait for. Compares at most EVENT_BATCH_PARALLEL_MAX items. */
-static bool event_batch_must_wait(const struct event_batch *batch, struct event_batch_item *item)
+ * student are recorded in the order in which they were sent. If not, *ret_follows is whether one
+ * runs that it need not wait for. Compares at most EVENT_BATCH_PARALLEL_MAX items. */
+static bool event_batch_must_wait(const struct event_batch *batch,
+                                  const struct event_batch_item *item, bool *ret_follows)
 {
-    item->record.follows = false;
+    *ret_follows = false;
     for (const struct event_batch_item *earlier = &batch->items[batch->done_count]; earlier < item;
          earlier++) {
         if (earlier->stage == EVENT_BATCH_DONE ||
@@ -103,7 +104,7 @@ static bool event_batch_must_wait(const struct event_batch *batch, struct event_
             continue;
         if (!event_batch_may_follow(earlier, item))
             return true;
-        item->record.follows = true;
+        *ret_follows = true;
     }
     return false;
 }
@@ -123,9 +124,10 @@ static void event_batch_start_waiting(struct event_batch *batch, struct engine *
 {
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
         struct event_batch_item *item = &batch->items[i];
+        bool follows;
 
-        if (item->stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, item))
-            event_batch_start_item(batch, item, engine, pipeline);
+        if (item->stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, item, &follows))
+            event_batch_start_item(batch, item, follows, engine, pipeline);
     }
 }
 

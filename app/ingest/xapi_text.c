@@ -3,7 +3,6 @@
 #include "app/ingest/xapi_text.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "app/base/clock.h"
 
@@ -161,21 +160,12 @@ static bool xapi_cut_fraction(struct str *text, double *ret)
     return true;
 }
 
-/* Sets *ret to the first of January of the year. */
-static bool xapi_new_year(int year, int32_t *ret)
-{
-    char text[32];
-
-    (void)snprintf(text, sizeof(text), "%04d-01-01", year);
-    return day_parse(str_of(text), ret);
-}
-
 /* Sets *ret to the day of a year. ordinal: 1 is the first of January. */
 static bool xapi_ordinal_day(int year, int ordinal, int32_t *ret)
 {
     int32_t next;
 
-    if (!xapi_new_year(year, ret) || !xapi_new_year(year + 1, &next))
+    if (!day_make(year, 1, 1, ret) || !day_make(year + 1, 1, 1, &next))
         return false;
     *ret += ordinal - 1;
     return ordinal >= 1 && *ret < next;
@@ -192,7 +182,7 @@ static bool xapi_week_day(int year, int week, int weekday, int32_t *ret)
 {
     int32_t next;
 
-    if (!xapi_new_year(year, ret) || !xapi_new_year(year + 1, &next))
+    if (!day_make(year, 1, 1, ret) || !day_make(year + 1, 1, 1, &next))
         return false;
     *ret = xapi_monday(*ret + 3) + (week - 1) * 7 + weekday - 1;
     return week >= 1 && weekday >= 1 && weekday <= 7 && *ret < xapi_monday(next + 3);
@@ -204,7 +194,6 @@ static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
 {
     int year, part, day;
     size_t digits = 0;
-    char date[64];
 
     if (!xapi_cut_whole(text, 4, &year))
         return false;
@@ -216,10 +205,8 @@ static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
         digits++;
     if (digits == 3)
         return xapi_cut_whole(text, 3, &day) && xapi_ordinal_day(year, day, ret_day);
-    if (!xapi_cut_whole(text, 2, &part) || !xapi_cut_part(text, '-', *ret_basic, &day))
-        return false;
-    (void)snprintf(date, sizeof(date), "%04d-%02d-%02d", year, part, day);
-    return day_parse(str_of(date), ret_day);
+    return xapi_cut_whole(text, 2, &part) && xapi_cut_part(text, '-', *ret_basic, &day) &&
+           day_make(year, part, day, ret_day);
 }
 
 /* Cuts the time of day: hours, then minutes, then seconds; the last of them that is there may have

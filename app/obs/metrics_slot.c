@@ -68,8 +68,8 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
         if (!lock_set(m, metrics_slot(m, i), F_WRLCK))
             continue;
         slot_clear_gauges(metrics_slot(m, i));
-        (void)lock_set(m, metrics_slot(m, i),
-                       F_RDLCK); /* cannot fail: no other process has a lock here */
+        /* cannot fail: no other process has a lock here */
+        (void)lock_set(m, metrics_slot(m, i), F_RDLCK);
         m->own_index = i;
         m->own_slot = metrics_slot(m, i);
         raise_slots_used(m->header, i + 1);

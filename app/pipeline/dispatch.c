@@ -412,8 +412,8 @@ bool dispatch_process(struct dispatch *d)
     while (dispatch_resume_next(d))
         ;
     heavy = dispatch_pop(&d->heavy);
-    if (heavy &&
-        heavy->pipeline.status == PIPELINE_OPEN) /* PIPELINE_OPEN: its first step has not run yet */
+    /* PIPELINE_OPEN: its first step has not run yet */
+    if (heavy && heavy->pipeline.status == PIPELINE_OPEN)
         dispatch_begin_heavy(d, heavy);
     else if (heavy)
         dispatch_resume(d, heavy);

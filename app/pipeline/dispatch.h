@@ -29,9 +29,9 @@ struct dispatch {
     exchange_finished *finished;       /* sends the complete response */
     exchange_released *released;       /* frees what belongs to the exchange */
     struct exchange_queue heavy;       /* exchanges of heavy routes that are ready for a step */
-    struct exchange_queue
-        awaiting_keys; /* exchanges whose token may be valid by keys that are being fetched */
-    size_t active;     /* number of exchanges that have begun and not finished */
+    /* exchanges whose token may be valid by keys that are being fetched */
+    struct exchange_queue awaiting_keys;
+    size_t active; /* number of exchanges that have begun and not finished */
 };
 
 /* Makes a dispatcher without exchanges. engine must live as long as the dispatcher. */

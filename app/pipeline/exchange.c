@@ -7,15 +7,12 @@
 
 #include "app/http/json.h"
 
-/* Largest bodies in bytes: of most routes, and of routes with ROUTE_BIG_BODY. */
-enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
-
 /* Returns the largest body of the route in bytes. */
 static size_t exchange_body_max(const struct route *route)
 {
     if (route->flags & ROUTE_DELIVERY)
         return SIZE_MAX;
-    return route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
+    return route->flags & ROUTE_BIG_BODY ? ROUTE_BIG_BODY_MAX : ROUTE_BODY_MAX;
 }
 
 void *exchange_new_state(struct exchange *x, size_t size)

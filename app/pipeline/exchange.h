@@ -55,8 +55,8 @@ struct exchange {
 
     bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
     struct command *student_cohorts; /* reads the student's cohorts; NULL: access to a cohort */
-    struct command
-        *teacher_cohorts; /* reads the cohorts that the caller teaches; NULL: not needed */
+    /* reads the cohorts that the caller teaches; NULL: not needed */
+    struct command *teacher_cohorts;
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
     bool completing;      /* the last round trip runs: it stores the response or releases the key */
     bool has_written;     /* a round trip had commands that may change data */

@@ -29,11 +29,11 @@ struct idempotency {
     struct command *save; /* stores the response; NULL: the request has no success to store */
     struct str key;       /* Redis key of that record */
     struct str marker;    /* id that the change stores when it is made; empty until acquired */
-    struct str
-        digest; /* of idempotency_digest_request; the same key with another one is a conflict */
+    /* of idempotency_digest_request; the same key with another one is a conflict */
+    struct str digest;
     struct str owner; /* random token of this request, in hex */
-    bool is_owner; /* this request owns the key, or may own it, and must store or release at the end
-                    */
+    /* this request owns the key, or may own it, and must store or release at the end */
+    bool is_owner;
 };
 
 /* Returns whether the header is 1 to KEY_MAX printable ASCII characters. */

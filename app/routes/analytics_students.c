@@ -57,8 +57,8 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     int32_t today = day_of_ms(x->now_ms);
 
     if (s)
-        s->days = arena_array(x->arena, 2 * in->ids.n,
-                              sizeof(*s->days)); /* the second half becomes s->consents */
+        /* the second half becomes s->consents */
+        s->days = arena_array(x->arena, 2 * in->ids.n, sizeof(*s->days));
     if (!s || !s->days)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     cohort_access_init(&s->access, &x->caller);

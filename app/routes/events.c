@@ -20,8 +20,6 @@
 #include "app/store/erasure.h"
 
 enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
-/* An attribute can be as long as a body allows. */
-#define REQUEST_TEXT_MAX ((double)(4 << 20))
 
 /* What decides whether the request may write about one of its students. */
 struct student_check {
@@ -52,8 +50,8 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
             field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(e->field));
         problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(e->message));
     }
-    problem_set(&x->problem, faults->code,
-                NULL); /* for a fault without fields; has no effect after an earlier problem */
+    /* for a fault without fields; has no effect after an earlier problem */
+    problem_set(&x->problem, faults->code, NULL);
 }
 
 /* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
@@ -314,15 +312,16 @@ static enum step events_handshake(struct exchange *x)
 /* clang-format off */
 static const char *const specversions[] = {"1.0", NULL};
 
-/* Fields for the OpenAPI document only: the handler parses the body itself. */
+/* Fields for the OpenAPI document only: the handler parses the body itself. An attribute can be as
+ * long as a body allows. */
 static const struct rule envelope[] = RULES(
     FIELD(TEXT, "specversion", "1.0", .choices = specversions),
     FIELD(TEXT, "id", "With source it identifies the event, unless data has an event_id",
-          .min = 1, .max = REQUEST_TEXT_MAX, .example = "example-1"),
-    FIELD(TEXT, "source", "Where the event comes from", .min = 1, .max = REQUEST_TEXT_MAX,
+          .min = 1, .max = ROUTE_BIG_BODY_MAX, .example = "example-1"),
+    FIELD(TEXT, "source", "Where the event comes from", .min = 1, .max = ROUTE_BIG_BODY_MAX,
           .example = "/example"),
     FIELD(TEXT, "type", "An event_type of ingest, or any other around the body of ingest",
-          .min = 1, .max = REQUEST_TEXT_MAX, .example = "milestone.reached"),
+          .min = 1, .max = ROUTE_BIG_BODY_MAX, .example = "milestone.reached"),
     CLOUDEVENT_OPTIONAL_FIELDS);
 
 static const char *const statuses[] = {"accepted", NULL};

@@ -340,8 +340,8 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     if (!s->window_parsed && !window_parse(&s->window, x))
         return STEP_DONE;
     s->window_parsed = true;
-    s->record.event_id =
-        idempotency_marker(x); /* by this id a repeated request finds that it was made before */
+    /* by this id a repeated request finds that it was made before */
+    s->record.event_id = idempotency_marker(x);
     if (record_step(&s->record, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)

@@ -250,8 +250,8 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    for (int model = 0; model <= PREDICTION_MODELS;
-         model++) { /* the last pass is for all models together: its name is NULL */
+    /* the last pass is for all models together: its name is NULL */
+    for (int model = 0; model <= PREDICTION_MODELS; model++) {
         struct accuracy *a = model < PREDICTION_MODELS ? &ret->of_model[model] : &ret->all;
 
         selected_count = accuracy_select(records, n, prediction_model_names[model], first, today,

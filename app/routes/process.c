@@ -166,8 +166,8 @@ static bool process_check(struct exchange *x)
     bool delegated;
 
     in->intent = (int)intent;
-    if (in->intent_text.n > 0 &&
-        intent == INTENTS) { /* an unknown intent replaces any error about the payload */
+    /* an unknown intent replaces any error about the payload */
+    if (in->intent_text.n > 0 && intent == INTENTS) {
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     }

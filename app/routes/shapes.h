@@ -59,8 +59,8 @@ struct student_input {
 /* clang-format on */
 
 extern const struct rule shape_components[]; /* values of the four components, 0 to 1 */
-extern const struct rule
-    shape_components_input[]; /* components in a request; stored as double[COMPONENTS] */
+/* components in a request; stored as double[COMPONENTS] */
+extern const struct rule shape_components_input[];
 extern const struct rule shape_mastery_result[]; /* docs/api.md, MasteryResult: a score */
 extern const struct rule shape_history_day[];    /* one day of mastery/history */
 extern const struct rule shape_activity[];

@@ -9,8 +9,8 @@
 
 /* The cohorts on which a teacher's right depends. */
 struct write_access {
-    struct command
-        *teacher_cohorts; /* reads the cohorts of the calling teacher, once; NULL: not queued */
+    /* reads the cohorts of the calling teacher, once; NULL: not queued */
+    struct command *teacher_cohorts;
 };
 
 /* Decides whether the caller may write about the student. Sets x->problem if the caller may not.

@@ -25,8 +25,8 @@
 
 enum {
     AUDIT_BATCH_MAX = 512, /* most events in one batch */
-    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 /
-                    4,         /* from this many collected events on, they are sent without delay */
+    /* from this many collected events on, they are sent without delay */
+    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4,
     AUDIT_WAITING_MAX = 2048,  /* most events that wait to be sent again */
     AUDIT_SHARD_MAX = 256,     /* most waiting events of one shard */
     AUDIT_REFUSALS_MAX = 20,   /* refusals by Redis after which an event is written to the log */

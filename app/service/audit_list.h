@@ -33,8 +33,8 @@ enum { AUDIT_LIST_SCAN_MAX = 20000 };
 
 struct audit_list_shard {
     struct command *page_cmd; /* read of the shard's next page; NULL: none is in progress */
-    struct audit_entry
-        *page; /* the n records of the page, newest first; page[0 .. next - 1] have been merged */
+    /* the n records of the page, newest first; page[0 .. next - 1] have been merged */
+    struct audit_entry *page;
     size_t n, next;
     bool exhausted; /* the shard's log has no records older than those of `page` */
 };

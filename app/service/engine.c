@@ -21,8 +21,8 @@
 #include "app/store/clock_skew.h"
 #include "app/store/keys.h"
 
-static const int64_t REFUSALS_INTERVAL_US =
-    INT64_C(10000000); /* between two looks at nginx's counts */
+/* between two looks at nginx's counts */
+static const int64_t REFUSALS_INTERVAL_US = INT64_C(10000000);
 
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 

@@ -27,8 +27,8 @@ struct engine {
     struct config config;
     struct log *log;
     struct store *store;
-    struct replicas
-        *replicas; /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
+    /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
+    struct replicas *replicas;
     struct inflight *inflight;       /* this process's writes that Redis has not confirmed yet */
     struct metrics *metrics;         /* shared metrics file; NULL without ENGINE_METRICS */
     struct tokens *tokens;           /* verifies tokens; NULL without ENGINE_TOKENS */

@@ -90,13 +90,12 @@ static void overview_find_need(const struct overview *o, struct overview_member 
 
     m->last_active_ms =
         state->last_event_ms > state->stated_at_ms ? state->last_event_ms : state->stated_at_ms;
+    /* negative when the last event is dated ahead */
     inactive = day_of_ms(o->now_ms) - day_of_ms(m->last_active_ms);
-    m->facts = (struct attention_facts){
-        .predicted_score = m->outlook.predicted_score,
-        .has_change = m->outlook.has_change,
-        .change = m->outlook.change,
-        .days_inactive =
-            inactive > 0 ? inactive : 0}; /* negative when the last event is dated ahead */
+    m->facts = (struct attention_facts){.predicted_score = m->outlook.predicted_score,
+                                        .has_change = m->outlook.has_change,
+                                        .change = m->outlook.change,
+                                        .days_inactive = inactive > 0 ? inactive : 0};
     m->need = attention_need(&m->facts);
 }
 

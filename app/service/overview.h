@@ -61,8 +61,8 @@ struct overview {
     /* internal to the implementation: callers do not use them */
     struct overview_read {
         struct command *topics, *days; /* read a member's state with topics, and snapshots */
-        struct command
-            *changed; /* instead of these two, when the cache has an entry of the member */
+        /* instead of these two, when the cache has an entry of the member */
+        struct command *changed;
     } reads[OVERVIEW_BATCH];
     size_t first, next; /* members[first] to members[next - 1] are in the pipeline */
 };

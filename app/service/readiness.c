@@ -13,10 +13,8 @@
 #include "app/store/reply.h"
 #include "app/store/schema.h"
 
-enum {
-    READINESS_ARENA_SIZE = 4096,
-    READINESS_ARENA_MAX = 1 << 20
-}; /* bytes of the arena of a check: at first, and at most */
+/* bytes of the arena of a check: at first, and at most */
+enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 };
 /* Pause between two checks after a check that succeeded. */
 static const int64_t READINESS_INTERVAL_US = 1000000;
 /* Pause after a check that failed: shorter, so that a Redis that is available again is used within

@@ -29,9 +29,8 @@ struct seed {
     bool keep_going; /* write what can be written, instead of nothing, when a student is refused */
     void *context;   /* first argument of the two functions below */
     void (*on_refused)(void *context, struct str student, const char *reason);
-    void (*on_progress)(
-        void *context, size_t done,
-        size_t total); /* called after each day with the numbers of days; may be NULL */
+    /* called after each day with the numbers of days; may be NULL */
+    void (*on_progress)(void *context, size_t done, size_t total);
     /* results, set by the functions below */
     size_t students_written, days_written;
 };

@@ -145,8 +145,8 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
     argv[argc++] = audit_seed(pipeline->arena);
     argv[argc++] = command_int(pipeline->arena, send->number);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
-        argv[argc] =
-            items[i].mode == AUDIT_DENIED ? STR("x") : STR("n"); /* x: a refusal; n: any other */
+        /* x: a refusal; n: any other */
+        argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
         argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
         argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
         audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
@@ -167,8 +167,8 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
     (void)buf_reserve(&field, 160);
     buf_int(&field, item->minute);
     for (int i = 0; i < AUDIT_ARGS - 1; i++) {
-        if (i == AUDIT_CORRELATION -
-                     1) /* - 1, because texts[] has no AUDIT_SUBJECT, which is before it */
+        /* - 1, because texts[] has no AUDIT_SUBJECT, which is before it */
+        if (i == AUDIT_CORRELATION - 1)
             continue;
         buf_char(&field, '\n');
         buf_str(&field, texts[i]);
@@ -208,8 +208,8 @@ struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_se
     size_t argc_max = 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
-    if (!argv || count == 0 ||
-        count > AUDIT_ITEMS_MAX) /* a script without arguments fails the pipeline */
+    /* a script without arguments fails the pipeline */
+    if (!argv || count == 0 || count > AUDIT_ITEMS_MAX)
         return pipeline_add_script(pipeline, &script_audit_items, 0, 0, NULL);
     return send->aggregated ? audit_cmd_reads(pipeline, send, items, count, argv)
                             : audit_cmd_records(pipeline, send, items, count, argv);

@@ -9,8 +9,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-static const char calibration_expiry_s[] =
-    "259200"; /* three days, because a daily pass may be missed */
+/* three days, because a daily pass may be missed */
+static const char calibration_expiry_s[] = "259200";
 
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
                                      int32_t today)

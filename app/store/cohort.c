@@ -8,9 +8,8 @@
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-enum {
-    COHORT_SET_MAX = 100000
-}; /* largest number of cohorts in one index; the limits allow far fewer */
+/* largest number of cohorts in one index; the limits allow far fewer */
+enum { COHORT_SET_MAX = 100000 };
 
 /* ---- the record ---- */
 

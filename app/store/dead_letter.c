@@ -144,8 +144,8 @@ static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_
         return false;
     entry = json_tokener_parse_ex(tokener, text.p, (int)text.n);
     json_tokener_free(tokener);
-    if (!entry || !arena_defer(arena, dead_letter_release_json,
-                               entry)) /* arena_defer releases the object when it fails */
+    /* arena_defer releases the object when it fails */
+    if (!entry || !arena_defer(arena, dead_letter_release_json, entry))
         return false;
     if (!json_object_is_type(entry, json_type_object) ||
         !json_object_object_get_ex(entry, "event", &event))

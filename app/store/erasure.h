@@ -37,8 +37,8 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
 struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
                                    struct str previous, struct str text);
 struct erasure_part {
-    struct stream_entry
-        *entries; /* entries with the text, in the arena; their texts point into the reply */
+    /* entries with the text, in the arena; their texts point into the reply */
+    struct stream_entry *entries;
     size_t n;
     struct str last; /* the last id of the part; empty: the part has no entries */
     bool has_more;   /* false: this is the end of the stream */

@@ -27,8 +27,8 @@
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
     LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once */
-    LINK_TEXT_MAX =
-        32 << 20, /* bytes of one text in a reply; this program stores far smaller ones */
+    /* bytes of one text in a reply; this program stores far smaller ones */
+    LINK_TEXT_MAX = 32 << 20,
     /* A script call begins with EVALSHA, digest and number of keys. */
     LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
     /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A Redis that is

@@ -185,8 +185,8 @@ bool prediction_parse_list(const struct command *command, struct arena *arena,
         return false;
     records = arena_array(arena, n + 1 /* an empty list is not NULL */, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
-        const redisReply *entry =
-            reply_at(command->reply, n - 1 - i); /* [id, [name, value, ...]] */
+        /* [id, [name, value, ...]] */
+        const redisReply *entry = reply_at(command->reply, n - 1 - i);
 
         if (!prediction_parse_fields(reply_at(entry, 1), &records[i]))
             records = NULL;

@@ -7,10 +7,8 @@
 
 #include "app/store/pipeline.h"
 
-enum {
-    WORKERS_MAX = 64,
-    WORKERS_EXPIRE_MS = 5000
-}; /* WORKERS_MAX: most workers; WORKERS_EXPIRE_MS: expiry of the hash */
+/* WORKERS_MAX: most workers; WORKERS_EXPIRE_MS: expiry of the hash */
+enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 };
 
 /* State of the Dapr sidecar as a worker sees it, for dependencies.dapr of /ready. The states are
  * ordered: a later one is worse. */

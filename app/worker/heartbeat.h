@@ -25,8 +25,8 @@ struct heartbeat {
     struct periodic schedule;
     struct peer peers[WORKERS_MAX]; /* living workers except this one */
     size_t count;                   /* number of peers */
-    struct command
-        *time_cmd; /* the command of the latest heartbeat that reads the clock of Redis */
+    /* the command of the latest heartbeat that reads the clock of Redis */
+    struct command *time_cmd;
     int64_t beats; /* heartbeats that this worker has sent */
 };
 

@@ -36,8 +36,8 @@ struct batch_job {
     size_t unit_count, running;
     struct batch_result results[BATCH_CHUNK]; /* results that are not sent to Redis yet */
     size_t result_count;
-    bool
-        removed_some; /* erased students were removed, and the batch's counts are not updated yet */
+    /* erased students were removed, and the batch's counts are not updated yet */
+    bool removed_some;
     bool unavailable; /* Redis failed for a student, so the job must be tried again */
 };
 

@@ -28,9 +28,9 @@ struct job {
     bool progressed;  /* part of the work is stored: earlier failed attempts no longer count */
     bool no_capacity; /* not started for lack of capacity: does not count as a failed attempt */
     unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
-    struct command
-        *dead_letter_cmd; /* while the job becomes a dead letter: a command of on_dead_letter (NULL
-                             at its first call), or the read of the letter that the job names */
+    /* while the job becomes a dead letter: a command of on_dead_letter (NULL at its first call), or
+     * the read of the letter that the job names */
+    struct command *dead_letter_cmd;
     struct str dead_reason;     /* reason for giving up a job whose body names a dead letter */
     struct http_call call;      /* the HTTP request of a job that sends one (job_call) */
     struct curl_slist *headers; /* HTTP headers of call; NULL: none */

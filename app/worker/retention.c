@@ -22,8 +22,8 @@ static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a p
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
-static const int64_t OUTBOX_AGE_MS =
-    INT64_C(86400) * 1000; /* used only without a sidecar: events that no worker publishes */
+/* used only without a sidecar: events that no worker publishes */
+static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000;
 
 /* Called when the deletions of a step were executed. Their replies are ignored: the next pass
  * repeats those that failed. */

@@ -217,6 +217,12 @@ def test_without_redis():
     assert result.returncode == AWAY and "Redis cannot be reached" in result.stderr
 
 
+def test_thousands_of_students_are_named_at_once():
+    students = ",".join(f"s{number}" for number in range(9000))
+    result = ctl("backtest", "--student", students, "--student", students, REDIS_URL="redis://127.0.0.1:1")
+    assert result.returncode == AWAY and "Redis cannot be reached" in result.stderr
+
+
 # ---- a file, without a server ----
 
 

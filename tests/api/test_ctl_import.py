@@ -111,6 +111,16 @@ def test_maxima_and_roles_are_said_by_options():
     }  # fmt: skip
 
 
+def test_columns_of_ids_that_are_not_the_students_count_nothing():
+    names = (
+        "student_id,Student ID,SIS User ID,ID number,user_id,User ID,Username,Login,SIS Login ID,"
+        "Email address,Email,E-mail,ID,Phone"
+    )
+    found = table(dry(f"{names},Q\n{'7,' * 14}8\n", "--date", day(1), "--max", "Q=10"))
+    assert found.pop("student_id") == ["student"] and found.pop("Q") == ["quiz", "10", "1"]
+    assert found == {name: ["ignored"] for name in names.split(",")[1:]}
+
+
 @pytest.mark.parametrize(
     "header, row",
     [

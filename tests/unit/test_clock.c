@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/base/clock.h"
 
+#include <limits.h>
 #include <time.h>
 
 #include <CUnit/CUnit.h>
@@ -199,6 +200,26 @@ static void only_real_dates_are_days(void)
     CU_ASSERT_EQUAL(day, -1);
 }
 
+static void only_real_dates_are_made(void)
+{
+    static const struct {
+        int year, month, day;
+    } bad[] = {{2026, 0, 1},  {2026, 13, 1}, {2026, -1, 1},      {2026, 1, 0},      {2026, 1, 32},
+               {2026, 4, 31}, {2026, 2, 29}, {1900, 2, 29},      {2026, 1, -1},     {-1, 12, 31},
+               {10000, 1, 1}, {-4, 2, 29},   {2026, INT_MAX, 1}, {2026, INT_MIN, 1}};
+    int32_t day = 42;
+
+    for (size_t i = 0; i < COUNT(bad); i++)
+        CU_ASSERT_FALSE(day_make(bad[i].year, bad[i].month, bad[i].day, &day));
+    CU_ASSERT_EQUAL(day, 42);
+    CU_ASSERT_TRUE(day_make(0, 1, 1, &day));
+    CU_ASSERT_EQUAL(day, -719528);
+    CU_ASSERT_TRUE(day_make(2000, 2, 29, &day));
+    CU_ASSERT_EQUAL(day, 11016);
+    CU_ASSERT_TRUE(day_make(9999, 12, 31, &day));
+    CU_ASSERT_EQUAL(day, 2932896);
+}
+
 static void clocks_tell_now(void)
 {
     int64_t before_us = clock_monotonic_us();
@@ -220,5 +241,6 @@ void clock_tests(void)
     CU_ADD_TEST(suite, days_are_floors);
     CU_ADD_TEST(suite, every_day_from_0000_to_9999_prints_and_parses);
     CU_ADD_TEST(suite, only_real_dates_are_days);
+    CU_ADD_TEST(suite, only_real_dates_are_made);
     CU_ADD_TEST(suite, clocks_tell_now);
 }

@@ -30,6 +30,11 @@ static void case_is_ignored_for_ascii_letters_only(void)
     CU_ASSERT_FALSE(str_equal_nocase(STR("@"), STR("`")));
     CU_ASSERT_FALSE(str_equal_nocase(STR("["), STR("{")));
     CU_ASSERT_FALSE(str_equal_nocase(STR("\xc4"), STR("\xe4")));
+    CU_ASSERT_EQUAL(ascii_lower('A'), 'a');
+    CU_ASSERT_EQUAL(ascii_lower('Z'), 'z');
+    CU_ASSERT_EQUAL(ascii_lower('['), '[');
+    CU_ASSERT_EQUAL(ascii_lower('_'), '_');
+    CU_ASSERT_EQUAL(ascii_lower('\xc4'), '\xc4');
 }
 
 static void null_is_the_empty_text(void)
