@@ -57,8 +57,8 @@ enum shared_key {
  * that uses one Redis must have the same one. */
 void keys_set_hash_key(struct str key);
 
-unsigned
-key_shard(struct str student); /* Returns the student's key for a kind of record with one key. */
+unsigned key_shard(struct str student); /* 0 to 255; computes a SHA-256 */
+/* Returns the student's key for a kind of record with one key. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
 /* Like key_student, for a caller that knows the shard of the student already, which saves a
  * SHA-256. */

@@ -270,7 +270,7 @@ static const char *tls_verify_error(long result)
 
 /* Failures of the handshake for which an operator can do something. The first line is how OpenSSL
  * says that the first byte of the reply begins no TLS record: it is the - of an error. (The hello
- * of TLS always contains a newline, so Redis replies at once.) */
+ * contains a newline, because of tls_pad_hello, so Redis replies at once.) */
 static const struct tls_reason tls_reasons[] = {
     {SSL_R_WRONG_VERSION_NUMBER, "the server does not speak TLS on this port: name its tls-port in "
                                  "REDIS_URL, or begin it with redis:// for no TLS"},
