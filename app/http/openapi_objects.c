@@ -139,9 +139,7 @@ static void object_write_field(const struct component *c, const struct rule *rul
     if (rule->option.group > 0 && !rule->option.may_be_absent)
         field.nullable = false;
     if (c->choice && rule->forms && rule->forms->by) {
-        jw_object(w, rule->name);
-        schema_write_reference(c->form->name, w);
-        jw_object_end(w);
+        schema_write_reference_member(rule->name, c->form->name, w);
         return;
     }
     if (c->choice && strcmp(rule->name, c->by) == 0) {
@@ -223,9 +221,7 @@ static void object_write_choices(const struct component *c, const struct rule *s
 
     jw_array(w, "oneOf");
     for (size_t i = 0; choices[i]; i++) {
-        jw_object(w, NULL);
-        schema_write_reference(object_name(arena, choices[i], forms->suffix), w);
-        jw_object_end(w);
+        schema_write_reference_member(NULL, object_name(arena, choices[i], forms->suffix), w);
     }
     jw_array_end(w);
     jw_object(w, "discriminator");
@@ -243,9 +239,7 @@ static void object_write_payload(const struct component *c, struct jw *w)
     struct component own = {.side = c->side, .fields = c->own};
 
     jw_array(w, "allOf");
-    jw_object(w, NULL);
-    schema_write_reference(c->payload->name, w);
-    jw_object_end(w);
+    schema_write_reference_member(NULL, c->payload->name, w);
     jw_object(w, NULL);
     object_write_members(&own, w);
     jw_object_end(w);
