@@ -397,8 +397,8 @@ const struct rule batch_submit_rules[] = RULES(
           "URL to which the status is posted when the batch has ended", .nullable = true, .min = 1,
           .max = 2048, .present = offsetof(struct submit, has_callback)));
 
-/* Row for the batch; a link of the submission's response replaces the example. The input struct must
- * have a member `struct str batch`. */
+/* Row for the batch; a link of the submission's response replaces the example. The input struct
+ * must have a member `struct str batch`. */
 #define PATH_BATCH(tag)                                                                            \
     PATH_ID("batch_id", tag, batch, SUBJECT_GROUP, "The batch, as its submission named it",        \
             .example = "00000000000000000000000000000000")

@@ -372,8 +372,8 @@ static enum step xapi_about(struct exchange *x)
     "\"http://adlnet.gov/expapi/activities/assessment\"}}"
 #define XAPI_RESULT "{\"score\":{\"scaled\":0.9}}"
 
-/* The rows of a body whose schema xapi_write_schema writes: they only serve its example, and say that
- * a body is required. The handler parses it itself, because rules cannot check all that xAPI
+/* The rows of a body whose schema xapi_write_schema writes: they only serve its example, and say
+ * that a body is required. The handler parses it itself, because rules cannot check all that xAPI
  * requires. */
 #define STATEMENT_EXAMPLE                                                                          \
     FIELD(JSON, "actor", NULL, .example = XAPI_ACTOR),                                             \
