@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/auth/token_keys.h"
 #include "app/base/fd_io.h"
 
 #define FORMAT_NAME "mastery-engine-keys-1"
@@ -25,8 +26,7 @@ enum {
 /* Writes an error about a path. Returns false. */
 static bool copy_fail(char ret_error[200], const char *path, const char *why)
 {
-    (void)snprintf(ret_error, 200, "JWT_JWKS_CACHE_FILE: %.90s: %s", path, why);
-    return false;
+    return token_keys_fail(ret_error, "JWT_JWKS_CACHE_FILE: %.90s: %s", path, why);
 }
 
 /* Opens a file that only this user may have written; -1 with errno. In a folder where all may

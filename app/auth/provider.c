@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -226,12 +225,9 @@ static void *provider_thread(void *owned)
 
 /* ---- the loop's side ---- */
 
-/* Starts the thread, with all signals blocked: they are the loop's. Without a thread the next tick
- * tries again, a second later. */
+/* Starts the thread. Without one the next tick tries again, a second later. */
 static void provider_start(struct provider *provider, enum run_kind kind, int64_t now_us)
 {
-    sigset_t all, before;
-
     provider->run = (struct run){.config = provider->config,
                                  .kind = kind,
                                  .have_ms = provider->fetched_ms,
@@ -239,10 +235,7 @@ static void provider_start(struct provider *provider, enum run_kind kind, int64_
                                  .started_us = now_us,
                                  .failures = provider->failures};
     atomic_store(&provider->done, false);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     provider->running = pthread_create(&provider->thread, NULL, provider_thread, provider) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     provider->due_us = now_us + SECOND_US;
 }
 

@@ -16,7 +16,7 @@
 struct provider;
 
 /* Starts no thread and sends nothing: the first tick does. config must outlive the provider. NULL,
- * with a line in ret_error, when out of memory. */
+ * with a line in ret_error, when out of memory or JWT_JWKS_CACHE_FILE cannot be used. */
 struct provider *provider_new(const struct config *config, char ret_error[200]);
 /* Ends a running fetch within milliseconds. NULL is allowed. */
 void provider_free(struct provider *provider);

@@ -3,6 +3,7 @@
 
 #include "app/base/digest.h"
 #include "app/base/ids.h"
+#include "app/base/percent.h"
 
 bool credentials_next(struct str *text, struct credential *ret)
 {
@@ -29,7 +30,7 @@ const char *credential_fault(const struct credential *credential)
     if (hash.n != DIGEST_HEX_SIZE - 1)
         return "the hash of the secret has not 64 hexadecimal digits (SHA-256)";
     for (size_t i = 0; i < hash.n; i++)
-        if (!memchr("0123456789abcdefABCDEF", hash.p[i], 22))
+        if (hex_digit(hash.p[i]) < 0)
             return "the hash of the secret has not 64 hexadecimal digits (SHA-256)";
     return NULL;
 }

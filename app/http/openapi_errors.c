@@ -124,9 +124,7 @@ static void errors_write_response(const char *key, const struct error_response *
     errors_write_description(response, w);
     headers_write_response(route, problem_status(response->code), w);
     schema_begin_content("application/json", w);
-    jw_object(w, "schema");
-    schema_write_reference(ERROR_SCHEMA, w);
-    jw_object_end(w);
+    schema_write_reference_member("schema", ERROR_SCHEMA, w);
     schema_end_content(w);
     jw_object_end(w);
 }
@@ -249,9 +247,7 @@ void errors_write_schema(struct jw *w)
     jw_object(w, "success");
     jw_bool(w, "const", false);
     jw_object_end(w);
-    jw_object(w, "error");
-    schema_write_reference("ErrorDetail", w);
-    jw_object_end(w);
+    schema_write_reference_member("error", "ErrorDetail", w);
     schema_write(&id, "correlation_id", SCHEMA_RESPONSE, w);
     jw_object_end(w);
     errors_write_required(required, w);

@@ -23,11 +23,11 @@ struct component {
     const struct rule *own;           /* of a union of a payload and these fields; NULL: no union */
     const struct rule_form *payload;  /* with `own`: the form of the payload */
     void (*write)(struct jw *w);      /* writes the schema in place of the rules; NULL: none */
-    /* Of an object with one choice of a selecting field; NULL: of any other object. */
-    const char *choice;
-    const char *by;               /* with `choice`: name of that field */
-    const struct rule_form *form; /* with `choice`: the form of the field that it selects */
-    int options[GROUPS_MAX + 1];  /* number of the chosen option of each group, by its number */
+    /* Of an object for one choice: the field whose form another field selects; NULL: of any other
+     * object. */
+    const struct rule *selected;
+    size_t choice;               /* with `selected`: number of the choice, and so of the form */
+    int options[GROUPS_MAX + 1]; /* number of the chosen option of each group, by its number */
     struct component *next;
 };
 
@@ -125,7 +125,7 @@ static bool object_requires(const struct component *c, const struct rule *rule)
 /* Writes the schema of one field as it is in this object. */
 static void object_write_field(const struct component *c, const struct rule *rule, struct jw *w)
 {
-    const char *const choices[] = {c->choice, NULL};
+    const char *choices[] = {NULL, NULL};
     struct rule field = *rule;
 
     if (object_leaves_out(c, rule)) {
@@ -138,13 +138,12 @@ static void object_write_field(const struct component *c, const struct rule *rul
     }
     if (rule->option.group > 0 && !rule->option.may_be_absent)
         field.nullable = false;
-    if (c->choice && rule->forms && rule->forms->by) {
-        jw_object(w, rule->name);
-        schema_write_reference(c->form->name, w);
-        jw_object_end(w);
+    if (c->selected == rule) {
+        schema_write_reference_member(rule->name, rule->forms->v[c->choice].name, w);
         return;
     }
-    if (c->choice && strcmp(rule->name, c->by) == 0) {
+    if (c->selected && strcmp(rule->name, c->selected->forms->by) == 0) {
+        choices[0] = rule->choices[c->choice];
         field.type = RULE_ENUM;
         field.choices = choices;
         field.default_value = 0;
@@ -223,9 +222,7 @@ static void object_write_choices(const struct component *c, const struct rule *s
 
     jw_array(w, "oneOf");
     for (size_t i = 0; choices[i]; i++) {
-        jw_object(w, NULL);
-        schema_write_reference(object_name(arena, choices[i], forms->suffix), w);
-        jw_object_end(w);
+        schema_write_reference_member(NULL, object_name(arena, choices[i], forms->suffix), w);
     }
     jw_array_end(w);
     jw_object(w, "discriminator");
@@ -243,9 +240,7 @@ static void object_write_payload(const struct component *c, struct jw *w)
     struct component own = {.side = c->side, .fields = c->own};
 
     jw_array(w, "allOf");
-    jw_object(w, NULL);
-    schema_write_reference(c->payload->name, w);
-    jw_object_end(w);
+    schema_write_reference_member(NULL, c->payload->name, w);
     jw_object(w, NULL);
     object_write_members(&own, w);
     jw_object_end(w);
@@ -254,7 +249,7 @@ static void object_write_payload(const struct component *c, struct jw *w)
 
 static void component_write(struct component *c, struct jw *w)
 {
-    const struct rule *selected = c->choice ? NULL : objects_selected(c->fields);
+    const struct rule *selected = c->selected ? NULL : objects_selected(c->fields);
 
     if (c->write) {
         c->write(w);
@@ -304,13 +299,14 @@ static void components_add_form(struct components *all, const struct rule_form *
 /* Adds the forms of a field, and with a selecting field the objects with one of its choices, of
  * which there is one for each form. */
 static void components_add_forms(struct components *all, const struct component *c,
-                                 const struct rule_forms *forms)
+                                 const struct rule *rule)
 {
+    const struct rule_forms *forms = rule->forms;
     struct arena *arena = all->w->out->arena;
 
     for (const struct rule_form *form = forms->v; form->name; form++)
         components_add_form(all, form, c->side);
-    if (!forms->by || c->choice)
+    if (!forms->by || c->selected)
         return;
     const char *const *choices = objects_choices(c->fields, forms);
     for (size_t i = 0; choices[i]; i++)
@@ -318,9 +314,8 @@ static void components_add_forms(struct components *all, const struct component 
                        &(struct component){.name = object_name(arena, choices[i], forms->suffix),
                                            .side = c->side,
                                            .fields = c->fields,
-                                           .choice = choices[i],
-                                           .by = forms->by,
-                                           .form = &forms->v[i]});
+                                           .selected = rule,
+                                           .choice = i});
 }
 
 /* Adds what the fields of the table refer to, also inside objects and lists. */
@@ -329,7 +324,7 @@ static void components_add_fields(struct components *all, const struct component
 {
     for (; rules && rules->type != RULE_END; rules++) {
         if (rules->forms)
-            components_add_forms(all, c, rules->forms);
+            components_add_forms(all, c, rules);
         if (rules->schema)
             components_add(all, &(struct component){.name = rules->schema,
                                                     .side = c->side,

@@ -11,6 +11,10 @@
 #include "app/base/number.h"
 #include "app/http/field.h"
 
+/* Writes the keywords `properties` and `required` of an object's schema. Fields of the path and the
+ * query are skipped, because they are not members of the object. */
+static void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w);
+
 /* Writes the bounds of a rule under the keywords low and high. An infinite bound limits nothing and
  * is not written; JSON has no infinite numbers. */
 static void schema_write_bounds(const struct rule *rule, const char *low, const char *high,
@@ -53,16 +57,14 @@ static void schema_write_id(struct jw *w)
     jw_text(w, "pattern", ID_PATTERN);
 }
 
-/* Writes the elements of a list: strings for RULE_IDS and RULE_ENUM_SET, objects for RULE_OBJECTS.
- * The elements themselves cannot be null (the argument false). */
+/* Writes the elements of a list: objects for RULE_OBJECTS, else strings. The elements themselves
+ * cannot be null (the argument false). */
 static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->type == RULE_IDS)
         jw_bool(w, "uniqueItems", true);
     if (rule->schema) {
-        jw_object(w, "items");
-        schema_write_reference(rule->schema, w);
-        jw_object_end(w);
+        schema_write_reference_member("items", rule->schema, w);
         return;
     }
     jw_object(w, "items");
@@ -106,9 +108,7 @@ static void schema_write_forms(const struct rule_forms *forms, bool nullable, st
 {
     jw_array(w, "anyOf");
     for (const struct rule_form *form = forms->v; form->name; form++) {
-        jw_object(w, NULL);
-        schema_write_reference(form->name, w);
-        jw_object_end(w);
+        schema_write_reference_member(NULL, form->name, w);
     }
     if (nullable) {
         jw_object(w, NULL);
@@ -165,6 +165,7 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
     case RULE_ENUM: schema_write_enum(rule, rule->nullable, w); break;
     case RULE_IDS:
     case RULE_ENUM_SET:
+    case RULE_TEXTS:
     case RULE_OBJECTS: schema_write_list(rule, side, w); break;
     case RULE_OBJECT:
         if (rule->fields && !rule->schema)
@@ -172,11 +173,6 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
         break;
     case RULE_MAP: schema_write_map(rule, side, w); break;
     case RULE_NUMBERS: schema_write_numbers(rule, w); break;
-    case RULE_TEXTS:
-        jw_object(w, "items");
-        jw_text(w, "type", "string");
-        jw_object_end(w);
-        break;
     case RULE_TEXT:
         if (rule->choices)
             schema_write_enum(rule, rule->nullable, w);
@@ -247,8 +243,7 @@ void schema_write(const struct rule *rule, const char *key, enum schema_side sid
     jw_object_end(w);
 }
 
-/* Fields of the path and the query are skipped, because they are not members of the object. */
-void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
+static void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
 {
     jw_object(w, "properties");
     for (const struct rule *rule = fields; rule->type != RULE_END; rule++) {
@@ -274,6 +269,13 @@ void schema_write_pointer(const char *key, const char *name, struct jw *w)
 void schema_write_reference(const char *name, struct jw *w)
 {
     schema_write_pointer("$ref", name, w);
+}
+
+void schema_write_reference_member(const char *key, const char *name, struct jw *w)
+{
+    jw_object(w, key);
+    schema_write_reference(name, w);
+    jw_object_end(w);
 }
 
 void schema_begin_content(const char *type, struct jw *w)

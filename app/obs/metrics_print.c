@@ -308,7 +308,6 @@ static void print_breakers(const struct printer *p, const struct metrics_live *l
     }
 }
 
-/* Prints build_info, a metric that always has the value 1; version and commit are its labels. */
 /* The counts of nginx, of all its statuses. */
 static void print_refusals(const struct printer *p, const char *folder)
 {
@@ -326,6 +325,7 @@ static void print_refusals(const struct printer *p, const char *folder)
     }
 }
 
+/* Prints build_info, a metric that always has the value 1; version and commit are its labels. */
 static void print_build(const struct printer *p, const char *version, const char *commit)
 {
     struct series s = {.n = 0};

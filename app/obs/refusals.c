@@ -19,7 +19,8 @@ static int refusals_open(const char *folder, int status)
 {
     char path[PATH_SIZE];
 
-    if (snprintf(path, sizeof(path), "%s/%d", folder, status) >= (int)sizeof(path))
+    if (*folder == '\0' ||
+        snprintf(path, sizeof(path), "%s/%d", folder, status) >= (int)sizeof(path))
         return -1;
     return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }

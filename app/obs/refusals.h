@@ -2,7 +2,9 @@
 /* Counts of the error responses that nginx makes itself, without a process of the pool: requests
  * over a limit, bodies that are too large, and the like. nginx appends one byte for each to a file
  * with the name of the status (conf/nginx, scripts/render-nginx). So a file's size is a counter
- * that nothing can count twice or lose, and that no process has to read. */
+ * that nothing can count twice or lose, and that no process has to read.
+ *
+ * folder: that of the files; empty: none, nginx counts nothing. */
 #ifndef OBS_REFUSALS_H
 #define OBS_REFUSALS_H
 

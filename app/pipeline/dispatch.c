@@ -19,6 +19,7 @@
 #include "app/pipeline/idempotency.h"
 #include "app/pipeline/respond.h"
 #include "app/service/audit.h"
+#include "app/service/identity.h"
 #include "app/service/readiness.h"
 
 enum {

@@ -397,16 +397,16 @@ const struct rule batch_submit_rules[] = RULES(
           "URL to which the status is posted when the batch has ended", .nullable = true, .min = 1,
           .max = 2048, .present = offsetof(struct submit, has_callback)));
 
-/* The example of an id of a batch, which a link of the submission's response replaces. */
-#define BATCH_EXAMPLE .example = "00000000000000000000000000000000"
+/* Row for the batch; a link of the submission's response replaces the example. The input struct
+ * must have a member `struct str batch`. */
+#define PATH_BATCH(tag)                                                                            \
+    PATH_ID("batch_id", tag, batch, SUBJECT_GROUP, "The batch, as its submission named it",        \
+            .example = "00000000000000000000000000000000")
 
-static const struct rule get_rules[] = RULES(
-    PATH_ID("batch_id", batch_input, batch, SUBJECT_GROUP, "The batch, as its submission named it",
-            BATCH_EXAMPLE));
+static const struct rule get_rules[] = RULES(PATH_BATCH(batch_input));
 
 static const struct rule page_rules[] = RULES(
-    PATH_ID("batch_id", batch_page, batch, SUBJECT_GROUP, "The batch, as its submission named it",
-            BATCH_EXAMPLE),
+    PATH_BATCH(batch_page),
     QUERY(INT, "offset", batch_page, offset, "How many to skip", .max = BATCH_STUDENTS_MAX),
     QUERY(INT, "limit", batch_page, limit, "How many to show", .min = 1, .max = BATCH_STUDENTS_MAX,
           .default_value = 100));

@@ -11,6 +11,7 @@
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/identity.h"
 #include "app/service/readiness.h"
 
 /* ---- / ---- */

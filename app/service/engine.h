@@ -10,7 +10,6 @@
 #include "app/obs/log.h"
 #include "app/obs/metrics.h"
 #include "app/service/audit_chain.h"
-#include "app/service/identity.h"
 #include "app/service/secrets_reload.h"
 #include "app/store/inflight.h"
 #include "app/store/replicas.h"
@@ -40,7 +39,6 @@ struct engine {
     const struct catalogue *catalogue;     /* items to recommend; NULL without ENGINE_SERVING */
     const struct router *router;           /* NULL in programs that serve no requests */
     struct arena *process_arena;           /* memory of the catalogue */
-    struct identity_state identity;        /* what is reported about the identity provider */
     struct secrets_state secrets;          /* state of reading the secrets again */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */

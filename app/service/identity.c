@@ -27,17 +27,16 @@ static void identity_on_failure(struct engine *engine, const struct provider *pr
     metrics_add(engine->metrics, METRIC_PROVIDER, "failed", NULL, 1);
     if ((failures & (failures - 1)) == 0)
         identity_log_failure(engine, provider);
-    engine->identity.failures_logged = failures;
 }
 
 /* Logs that new keys have come, or that a fetch has succeeded after failures. */
-static void identity_on_keys(struct engine *engine, const struct provider *provider, bool changed)
+static void identity_on_keys(struct engine *engine, const struct provider *provider, bool changed,
+                             bool had_failed)
 {
     struct jw *w;
 
-    if (!changed && engine->identity.failures_logged == 0)
+    if (!changed && !had_failed)
         return;
-    engine->identity.failures_logged = 0;
     w = log_begin(engine->log, LOG_INFO, "provider.keys");
     jw_bool(w, "changed", changed);
     jw_int(w, "age_s", provider_age_ms(provider) / 1000);
@@ -55,20 +54,21 @@ static void identity_report_age(struct engine *engine, const struct provider *pr
 
 void identity_tick(struct engine *engine, int64_t now_us)
 {
-    struct provider *provider = engine->tokens ? tokens_provider(engine->tokens) : NULL;
+    struct provider *provider = tokens_provider(engine->tokens);
     uint64_t generation;
-    bool changed;
+    bool had_failed;
 
     if (!provider)
         return;
     generation = tokens_generation(engine->tokens);
+    had_failed = *provider_error(provider) != '\0'; /* the tick may clear it */
     switch (tokens_tick(engine->tokens, now_us)) {
     case PROVIDER_FETCHED:
         metrics_add(engine->metrics, METRIC_PROVIDER, "fetched", NULL, 1);
         __attribute__((fallthrough));
     case PROVIDER_TAKEN:
-        changed = tokens_generation(engine->tokens) != generation;
-        identity_on_keys(engine, provider, changed);
+        identity_on_keys(engine, provider, tokens_generation(engine->tokens) != generation,
+                         had_failed);
         break;
     case PROVIDER_FAILED: identity_on_failure(engine, provider); break;
     case PROVIDER_EXPIRED:

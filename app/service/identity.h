@@ -8,12 +8,8 @@
 
 struct engine;
 
-/* What is reported already. */
-struct identity_state {
-    int failures_logged; /* failures in a row that were logged last; 0: none */
-};
-
-/* To be called once in each loop iteration, before requests are processed. now_us: monotonic. */
+/* To be called once in each loop iteration, before requests are processed; not without
+ * ENGINE_TOKENS. now_us: monotonic. */
 void identity_tick(struct engine *engine, int64_t now_us);
 /* "healthy", "unhealthy" (the latest fetch has failed, and the last keys are in use), "unavailable"
  * (there are no keys); NULL: no keys come from a server. */

@@ -107,8 +107,10 @@ int64_t link_wait_us(const struct link *link, int64_t now_us);
  * number as the one before it; the generation differs for each connection. */
 int link_fd(const struct link *link);
 unsigned link_generation(const struct link *link); /* number of the connection */
-bool link_wants_write(const struct link *link);    /* the write buffer is not empty */
-size_t link_sent_count(const struct link *link);   /* number of commands without a reply */
+/* Whether the socket must become writable before the link can go on; with TLS that may be so with
+ * an empty buffer. */
+bool link_wants_write(const struct link *link);
+size_t link_sent_count(const struct link *link); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "" before. */
 const char *link_error(const struct link *link);
 /* Records a reason that leaves the connection open. */

@@ -65,7 +65,9 @@ bool store_clock_skew(const struct store *store, int64_t *ret_ahead_ms);
  * descriptor number as the one before it; the generation differs for each connection. */
 int store_fd(const struct store *store);
 unsigned store_generation(const struct store *store);
-bool store_wants_write(const struct store *store); /* bytes are left to write */
+/* Whether the socket must become writable before the store can go on; with TLS that may be so with
+ * no bytes left to write. */
+bool store_wants_write(const struct store *store);
 /* Writes pending commands and reads replies. To be called when the descriptor is readable, or is
  * writable while store_wants_write() is true. */
 void store_on_ready(struct store *store, int64_t now_us);

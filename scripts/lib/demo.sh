@@ -19,33 +19,34 @@ demo_events() { # FIRST LAST, of whom the last has no event
     LC_ALL=C awk -v first="$1" -v last="$2" -v days="${days[*]}" -f "$root/scripts/lib/demo_events.awk"
 }
 
-demo_send() { # METHOD PATH CONTENT-TYPE; the body is standard input
-    curl --noproxy '*' -sS --fail-with-body --retry 5 -X "$1" "$BASE_URL$2" -H "Authorization: Bearer $(token run admin 60)" \
-        -H "Content-Type: $3" --data-binary @- >>"$STATE_DIR/log/seed.log" 2>&1 ||
+demo_send() { # TOKEN METHOD PATH CONTENT-TYPE; the body is standard input
+    curl --noproxy '*' -sS --fail-with-body --retry 5 -X "$2" "$BASE_URL$3" -H "Authorization: Bearer $1" \
+        -H "Content-Type: $4" --data-binary @- >>"$STATE_DIR/log/seed.log" 2>&1 ||
         fail_with_log seed "the demo classes could not be made"
 }
 
-demo_class() { # COHORT NAME FIRST LAST
+demo_class() { # TOKEN COHORT NAME FIRST LAST
     local students batch
-    students=$(seq -f '"student-%g"' -s , "$3" "$4")
+    students=$(seq -f '"student-%g"' -s , "$4" "$5")
     while read -r batch; do
-        demo_send POST /api/v1/events application/cloudevents-batch+json <<<"$batch"
-    done < <(demo_events "$3" "$4")
-    demo_send PUT "/api/v1/cohorts/$1" application/json \
-        <<<"{\"name\":\"$2\",\"teacher_ids\":[\"teacher-1\"],\"student_ids\":[$students]}"
+        demo_send "$1" POST /api/v1/events application/cloudevents-batch+json <<<"$batch"
+    done < <(demo_events "$4" "$5")
+    demo_send "$1" PUT "/api/v1/cohorts/$2" application/json \
+        <<<"{\"name\":\"$3\",\"teacher_ids\":[\"teacher-1\"],\"student_ids\":[$students]}"
 }
 
 # Once in each Redis: the file names the last one, empty for the own one.
 seed() {
-    local redis=$REDIS_URL
+    local redis=$REDIS_URL admin
     [ "$own_redis" = no ] || redis=
     [ -z "${NO_SEED-}" ] && [ "$can_sign" = yes ] || return 0
     [ ! -e "$STATE_DIR/seeded" ] || [ "$(cat "$STATE_DIR/seeded")" != "$redis" ] || return 0
     "$BIN_DIR/mastery-ctl" seed --student student-1,student-2,student-3 --days 14 \
         >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "mastery-ctl seed failed"
-    demo_class demo-class "Demo class" 1 24
-    demo_class demo-class-2 "Second demo class" 25 48
-    demo_send POST /api/v1/compliance/consent/student-1 application/json \
+    admin=$(token run admin 600) || exit 1
+    demo_class "$admin" demo-class "Demo class" 1 24
+    demo_class "$admin" demo-class-2 "Second demo class" 25 48
+    demo_send "$admin" POST /api/v1/compliance/consent/student-1 application/json \
         <<<'{"consent_type":"research","granted":true}'
     echo "$redis" >"$STATE_DIR/seeded"
 }

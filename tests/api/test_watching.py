@@ -103,3 +103,6 @@ def test_the_panels_of_the_dashboard_do_not_overlap():
     assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
     ids = [panel["id"] for panel in board["panels"]]
     assert len(ids) == len(set(ids))
+    for panel in board["panels"]:
+        letters = [target["refId"] for target in panel.get("targets", [])]
+        assert len(letters) == len(set(letters)), panel["title"]

@@ -11,6 +11,7 @@ from verify.outcome import Failed, ForPerson, NotFound, same_commit
 ENGINE_PODS = ("-l", "app=mastery-engine")
 ALL_PODS = ("-l", "app in (mastery-engine,mastery-worker)")
 DENIED = re.compile(r'cannot (\w+) resource "([^"]+)"(?: in API group "([^"]*)")?')
+LOG_LINES = 2000  # the last ones of a container's log
 ABSENT = re.compile(r"\(NotFound\)|the server doesn't have a resource type")
 
 
@@ -81,6 +82,13 @@ class Cluster:
         """(description, object) of kubectl get."""
         _, output = self.output("get", *what, "-o", "json")
         return f"kubectl get {' '.join(what)}", parse_json(output)
+
+    def log_lines(self, *containers):
+        """The last lines of these containers in all pods, the worker's too. A container that has not started has no
+        log: its error is a line without the prefix."""
+        options = ("--all-containers", "--prefix", "--ignore-errors", f"--tail={LOG_LINES}")
+        _, output = self.output("logs", *ALL_PODS, *options)
+        return re.findall(rf"(?m)^\[pod/[^/\]]+/(?:{'|'.join(containers)})\] (.*)", output)
 
 
 def podman_command():

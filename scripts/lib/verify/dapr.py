@@ -2,12 +2,10 @@
 """Boxes about Dapr: the sidecar in the pods, its components, the delivery of events."""
 import re
 
-from verify.cluster import ALL_PODS
-from verify.kubernetes import manifest, pods_of_cluster, ready_containers
+from verify.kubernetes import manifest, pods_of_cluster, ready_containers, settings_of_cluster
 from verify.outcome import ForPerson, joined, judge
 
 ERROR_OF_DAPRD = re.compile(r'level=(error|fatal)|"level":"(error|fatal)"')
-ALL_DAPRD = ("--all-containers", "--prefix", "--ignore-errors", "--tail=2000")
 
 
 def annotations_of_cluster(v):
@@ -15,8 +13,7 @@ def annotations_of_cluster(v):
     source, found = v.cluster.get("deployment", "mastery-engine")
     annotations = found["spec"]["template"]["metadata"].get("annotations", {})
     if annotations.get("dapr.io/enabled") != "true":
-        data = v.cluster.get("configmap", "mastery-engine-config")[1]["data"]
-        port = data.get("DAPR_HTTP_PORT", "0")
+        port = settings_of_cluster(v).get("DAPR_HTTP_PORT", "0")
         judge(port == "0", f"{source}: dapr.io/enabled is not true, but DAPR_HTTP_PORT is {port}")
         raise ForPerson(f"Dapr is not configured here; is it to be? ({source}: dapr.io/enabled is not true)")
     return source, annotations
@@ -55,8 +52,7 @@ def components(v):
 
 def errors(v):
     annotations_of_cluster(v)
-    _, output = v.cluster.output("logs", *ALL_PODS, *ALL_DAPRD)
-    lines = re.findall(r"(?m)^\[pod/[^/\]]+/daprd\] (.*)", output)
+    lines = v.cluster.log_lines("daprd")
     judge(lines, "daprd has no log")
     found = [line for line in lines if ERROR_OF_DAPRD.search(line)]
     return judge(not found, found[0] if found else f"none in {len(lines)} lines")
@@ -110,8 +106,7 @@ def redis_of_cluster(v):
     """(Redis of Dapr's state store, REDIS_URL)"""
     components = v.cluster.get("components.dapr.io")[1]["items"]
     fields = [f for c in components if c["spec"]["type"] == "state.redis" for f in c["spec"]["metadata"]]
-    settings = v.cluster.get("configmap", "mastery-engine-config")[1]["data"]
-    return first(f["value"] for f in fields if f["name"] == "redisHost"), settings.get("REDIS_URL", "")
+    return first(f["value"] for f in fields if f["name"] == "redisHost"), settings_of_cluster(v).get("REDIS_URL", "")
 
 
 def redis_of_manifests(v):

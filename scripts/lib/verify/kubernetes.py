@@ -33,6 +33,10 @@ def configmap(v):
     return shows(v, "configmap", lambda found: {"REDIS_URL", "ENVIRONMENT"} <= set(found["data"]), settings, "mastery-engine-config")
 
 
+def settings_of_cluster(v):
+    return v.cluster.get("configmap", "mastery-engine-config")[1]["data"]
+
+
 def secret(v):
     """The manifests mount each key as a file, and the engine refuses the example's values and short ones."""
     source, found = v.cluster.get("secret", "mastery-engine-secrets")
@@ -175,8 +179,7 @@ def optional(v, kind, question):
     try:
         return v.cluster.get(kind, "mastery-engine")
     except NotFound as missing:
-        data = v.cluster.get("configmap", "mastery-engine-config")[1]["data"]
-        if data.get("ENVIRONMENT") == "production":
+        if settings_of_cluster(v).get("ENVIRONMENT") == "production":
             raise
         raise ForPerson(f"{question} ({missing})") from missing
 
@@ -185,13 +188,16 @@ def hpa(v):
     return optional(v, "hpa", "there is no autoscaler: is the number of pods to be fixed?")
 
 
-def hpa_works(v):
+def judge_scaling(source, found):
     """Without metrics the autoscaler exists and scales nothing: ScalingActive is False."""
-    source, found = hpa(v)
     target = found["spec"]["scaleTargetRef"]
     bad = [c for c in found.get("status", {}).get("conditions", []) if c["type"] != "ScalingLimited" and c["status"] != "True"]
     judge(not bad, bad and f"{source}: {bad[0]['type']} is {bad[0]['status']}: {bad[0].get('message', bad[0].get('reason'))}")
     return judge(target["name"] == "mastery-engine", f"{source}: scales {target['kind']} {target['name']}")
+
+
+def hpa_works(v):
+    return judge_scaling(*hpa(v))
 
 
 def hpa_metrics(v):
@@ -203,10 +209,11 @@ def hpa_metrics(v):
 
 
 def hpa_range(v):
-    works = hpa_works(v)
-    spec, status = (hpa(v)[1].get(name, {}) for name in ("spec", "status"))
-    low, high = spec["minReplicas"], spec["maxReplicas"]
-    return judge(low < high, f"{works}, {low} to {high}, now {status.get('currentReplicas', 'unknown')}")
+    source, found = hpa(v)
+    works = judge_scaling(source, found)
+    low, high = found["spec"]["minReplicas"], found["spec"]["maxReplicas"]
+    now = found.get("status", {}).get("currentReplicas", "unknown")
+    return judge(low < high, f"{works}, {low} to {high}, now {now}")
 
 
 def pdb(v):

@@ -6,33 +6,23 @@ import re
 import time
 from pathlib import Path
 
-from verify.cluster import ALL_PODS
+from verify.cluster import LOG_LINES
 from verify.local import lines_of, parse_json, run_program
 from verify.monitoring import new_trace
 from verify.outcome import Failed, ForPerson, judge
 
 LOG_TIMEOUT_S = 5  # a request's line is written a moment after its response
-LINES = 2000
 
 
 def text_of(paths):
     return "".join(Path(path).read_text(errors="replace") for path in paths if os.path.exists(path))
 
 
-def log_of_cluster(v):
-    """Lines of the engine's containers in all pods, the worker's too. A container that has not started has no log:
-    its error is a line without the prefix."""
-    options = ("--all-containers", "--prefix", "--ignore-errors", f"--tail={LINES}")
-    _, output = v.cluster.output("logs", *ALL_PODS, *options)
-    found = re.finditer(r"(?m)^\[pod/[^/\]]+/(?:app|worker|metrics)\] (.*\n)", output)
-    return "".join(line[1] for line in found)
-
-
 def find_log(v):
     """(where it is, its text), or (None, "") where it cannot be read from here."""
     files, state = os.environ.get("ENGINE_LOG", "").split(), os.environ.get("STATE_DIR")
     if v.cluster:
-        return "kubectl logs", log_of_cluster(v)
+        return "kubectl logs", "\n".join(v.cluster.log_lines("app", "worker", "metrics"))
     if pod := os.environ.get("POD"):
         _, output, error = run_program(*v.podman, "logs", f"{pod}-app")
         return "podman logs", output or error
@@ -42,7 +32,7 @@ def find_log(v):
         return f"{state}/log", text_of(f"{state}/log/{name}.log" for name in ("pool", "worker"))
     journal = ("journalctl", "--output", "cat", "-u", "mastery-worker")
     if lines_of(run_program(*journal, "-n", "1")[1], "{"):
-        return "journal", run_program(*journal, "-u", "mastery-engine@*", "-n", str(LINES))[1]
+        return "journal", run_program(*journal, "-u", "mastery-engine@*", "-n", str(LOG_LINES))[1]
     return None, ""
 
 
