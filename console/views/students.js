@@ -13,6 +13,7 @@ const WINDOWED_FROM = 80; /* rows; shorter tables are in the document whole, for
 const OVERSCAN = 8;
 const SPARK_DAYS = 28;
 
+const NAMES = new Intl.Collator(undefined, { numeric: true });
 const TRENDS = ["declining", "stable", "improving"];
 const weakest = (student) => (student.weakest_topics ?? []).map(({ topic_id: topic }) => topic).join(", ");
 
@@ -37,13 +38,13 @@ const predicted = ({ predicted_score: score, interval }) => (interval
 function sorted(students, { key, down }) {
     const { value } = COLUMNS.find((column) => column.key === key);
     const absent = (v) => v === null || v === undefined || v === "" || v === -1;
-    return [...students].sort((a, b) => {
-        const [x, y] = [value(a), value(b)];
+    const ordered = students.map((student) => [value(student), student]).sort(([x], [y]) => {
         if (absent(x) || absent(y))
             return absent(x) - absent(y);
-        const order = typeof x === "string" ? x.localeCompare(y, undefined, { numeric: true }) : x - y;
+        const order = typeof x === "string" ? NAMES.compare(x, y) : x - y;
         return down ? -order : order;
     });
+    return ordered.map(([, student]) => student);
 }
 
 const SHEET = ["student", "score", "level", "change", "predicted", "lower", "upper", "trend", "active", "attention", "reasons", "weakest"];
