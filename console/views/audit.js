@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The audit log, newest first. */
 import { html, useState } from "../view.js";
-import { fresh } from "../api.js";
+import { freshJson } from "../api.js";
 import { Problem, Said, Scroll, Table } from "../parts.js";
 import { moment, t } from "../text.js";
 
@@ -12,7 +12,7 @@ export function Audit() {
     const load = async (query, before) => {
         setState({ ...state, busy: true, error: null });
         try {
-            const found = JSON.parse(await fresh(`api/v1/compliance/audit/logs?${new URLSearchParams(query)}`));
+            const found = await freshJson(`api/v1/compliance/audit/logs?${new URLSearchParams(query)}`);
             setState({ query, logs: [...before, ...found.logs], total: found.total, cursor: found.next_cursor });
         } catch (error) {
             setState({ logs: before, error });

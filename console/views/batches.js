@@ -2,7 +2,7 @@
 /* Batches: starting one for a class, and following one by its id. The API lists no batches, so those that were
  * started here are remembered until the session ends. */
 import { html, useEffect, useState } from "../view.js";
-import { fresh, get, id, write } from "../api.js";
+import { allCohorts, freshJson, get, id, write } from "../api.js";
 import { Card, Loaded, Problem, Scroll, Table, useLoad } from "../parts.js";
 import { moment, number, percent, t } from "../text.js";
 
@@ -32,7 +32,7 @@ function Follow({ onFollow }) {
 }
 
 function Start({ onStarted }) {
-    const load = useLoad(() => get("cohorts?limit=1000"), []);
+    const load = useLoad(allCohorts, []);
     const [state, setState] = useState({});
     const submit = async (event) => {
         event.preventDefault();
@@ -65,7 +65,7 @@ function Batch({ batch }) {
         let timer = null, current = true;
         const look = async () => {
             try {
-                const status = JSON.parse(await fresh(path));
+                const status = await freshJson(path);
                 if (current)
                     setState({ status });
                 if (current && RUNNING.includes(status.status))
@@ -100,7 +100,7 @@ const Progress = ({ status, onCancel }) => html`
     ${RUNNING.includes(status.status) && html`<button type="button" onClick=${onCancel}>${t("batch.cancel")}</button>`}`;
 
 function Results({ path }) {
-    const load = useLoad(() => fresh(`${path}/results?limit=100`).then(JSON.parse), [path]);
+    const load = useLoad(() => freshJson(`${path}/results?limit=100`), [path]);
     return html`<${Loaded} load=${load}>${({ results, total }) => html`
         <p class="soft">${t("batch.results", { n: results.length, total })}</p>
         <${Scroll} label=${t("batch.results_table")} tall>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Two classes side by side: distributions, and the difference in words with its uncertainty. */
 import { html, useState } from "../view.js";
-import { ask, get, id } from "../api.js";
+import { allCohorts, ask, get, id } from "../api.js";
 import { COMPONENTS, Bar, Card, Levels, Loaded, Scroll, Table, useLoad } from "../parts.js";
 import { BoxPlot } from "../charts.js";
 import { go, link } from "../router.js";
 import { change, number, percent, t } from "../text.js";
 
 export function Compare({ a, b }) {
-    const load = useLoad(() => get("cohorts?limit=1000"), []);
+    const load = useLoad(allCohorts, []);
     return html`<h1 tabindex="-1">${t("menu.compare")}</h1>
         <${Loaded} load=${load} missing=${t("classes.none")}>
             ${({ cohorts }) => (cohorts.length < 2 ? html`<p class="empty">${t("compare.one")}</p>`

@@ -2,7 +2,7 @@
 /* For an operator: readiness, rates and latencies as they happen, circuit breakers, queues. All of it is
  * measured by the engine (docs/operations.md); the rates are differences of two readings. */
 import { html, useEffect, useState } from "../view.js";
-import { fresh } from "../api.js";
+import { fresh, freshJson } from "../api.js";
 import { Behind, Card, Problem, Scroll, Table } from "../parts.js";
 import { LiveChart } from "../charts.js";
 import { moment, number, percent, t } from "../text.js";
@@ -33,7 +33,7 @@ const labelled = (text, name, label) => text.split("\n")
 /* /ready is 503 when it is not ready: that is a reading, not a failure. */
 async function readinessOf() {
     try {
-        return JSON.parse(await fresh("ready"));
+        return await freshJson("ready");
     } catch (error) {
         if (error.kind !== "away")
             throw error;
@@ -44,7 +44,7 @@ async function readinessOf() {
 async function reading() {
     const [ready, detailed, text] = await Promise.all([
         readinessOf(),
-        fresh("metrics/detailed").then(JSON.parse).catch((error) => ({ error })),
+        freshJson("metrics/detailed").catch((error) => ({ error })),
         fresh("metrics").catch(() => ""),
     ]);
     return { at: Date.now(), ready, detailed, text };

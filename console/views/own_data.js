@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* A student's rights over the own data: consents, a copy, and how to have the data erased. */
 import { html, useState } from "../view.js";
-import { get, id, write } from "../api.js";
+import { freshJson, get, id, write } from "../api.js";
 import { user } from "../session.js";
 import { Card, Loaded, Problem, Said, useLoad } from "../parts.js";
 import { save } from "../csv.js";
@@ -63,7 +63,7 @@ export function Export({ student }) {
     const download = async () => {
         setState({ busy: true });
         try {
-            const data = await write("GET", `api/v1/compliance/export/${id(student)}`);
+            const data = await freshJson(`api/v1/compliance/export/${id(student)}`);
             save("export.json", "application/json", JSON.stringify(data, null, 2));
             setState({ done: true });
         } catch (error) {
