@@ -9,7 +9,7 @@ const TIMEOUT_MS = 30_000;
 const LONGEST_WAIT_S = 15; /* of a rate limit that is waited for instead of shown */
 const kept = new Map();
 
-export class ApiError extends Error {
+class ApiError extends Error {
     constructor(kind, { status = 0, code = "", message = "", details = {}, retryAfter = 0 } = {}) {
         super(message);
         Object.assign(this, { kind, status, code, details, retryAfter });

@@ -2,7 +2,7 @@
 /* The audit log, newest first. */
 import { html, useState } from "../view.js";
 import { freshJson } from "../api.js";
-import { Problem, Said, Scroll, Table } from "../parts.js";
+import { Problem, Said, ScrollTable } from "../parts.js";
 import { moment, t } from "../text.js";
 
 const PAGE = 50;
@@ -50,12 +50,10 @@ function queryOf(form) {
     return query;
 }
 
-const Logs = ({ logs }) => html`<${Scroll} label=${t("menu.audit")} tall>
-    <${Table} hidden caption=${t("menu.audit")}
-        head=${[t("audit.time"), t("audit.actor"), t("audit.action"), t("audit.resource"), t("audit.outcome"), t("audit.details")]}
-        rows=${logs.map((entry) => [
-            moment(entry.timestamp), entry.user_id, entry.action, entry.resource,
-            t(entry.success ? "audit.success" : "audit.refused"),
-            html`<details><summary>${t("audit.details")}</summary><code>${JSON.stringify(entry.details)}</code></details>`,
-        ])} />
-</${Scroll}>`;
+const Logs = ({ logs }) => html`<${ScrollTable} tall caption=${t("menu.audit")}
+    head=${[t("audit.time"), t("audit.actor"), t("audit.action"), t("audit.resource"), t("audit.outcome"), t("audit.details")]}
+    rows=${logs.map((entry) => [
+        moment(entry.timestamp), entry.user_id, entry.action, entry.resource,
+        t(entry.success ? "audit.success" : "audit.refused"),
+        html`<details><summary>${t("audit.details")}</summary><code>${JSON.stringify(entry.details)}</code></details>`,
+    ])} />`;
