@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.demo_class import make_demo_class
-from harness.engine import Engine
+from harness.demo_class import demo_engine
+from harness.real import built
 
 HERE = Path(__file__).parent
 PROGRAM_TIMEOUT_S = 600
@@ -20,8 +20,7 @@ GENERATOR_FINDINGS = ("client.py:", "events.py:64: error: Parameterized generics
 
 @pytest.fixture(scope="session")
 def tools():
-    built = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True, check=True)
-    folder = Path(built.stdout.split()[-1])
+    folder = Path(built(HERE))
     for name in ("@redocly/cli", "@stoplight/spectral-cli", "openapi-typescript", "openapi-fetch", "typescript"):
         manifest = json.loads((folder / "node_modules" / name / "package.json").read_text())
         print(name, manifest["version"])
@@ -31,8 +30,7 @@ def tools():
 
 @pytest.fixture(scope="module")
 def demo():
-    with Engine() as engine:
-        make_demo_class(engine)
+    with demo_engine() as engine:
         yield engine
 
 
