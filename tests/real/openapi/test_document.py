@@ -24,7 +24,7 @@ def tools():
     for name in ("@redocly/cli", "@stoplight/spectral-cli", "openapi-typescript", "openapi-fetch", "typescript"):
         manifest = json.loads((folder / "node_modules" / name / "package.json").read_text())
         print(name, manifest["version"])
-    subprocess.run([folder / "venv/bin/pip", "list", "--format=freeze"], check=True)
+    subprocess.run([folder / "python/bin/pip", "list", "--format=freeze"], check=True)
     return folder
 
 
@@ -87,7 +87,7 @@ def test_typescript_client_is_strict_and_works(tools, document, caller):
 
 
 def test_python_client_is_strict_and_works(tools, document, caller):
-    folder, programs = document.parent, tools / "venv/bin"
+    folder, programs = document.parent, tools / "python/bin"
     command = [programs / "openapi-python-client", "generate", "--path", document]
     path = f"{programs}:{os.environ['PATH']}"
     text, status = run([*command, "--output-path", "generated", "--meta", "none"], folder, PATH=path)
