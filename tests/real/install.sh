@@ -21,7 +21,8 @@ require() { # PROGRAM...
 open_folder() { # NAME [WANTED...]
     folder=${REAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mastery-engine-real}/$1
     shift
-    wanted="${npm_packages[*]} ${pip_packages[*]}${*:+ $*}"
+    local all=("${npm_packages[@]}" "${pip_packages[@]}" "$@")
+    wanted=${all[*]}
     mkdir -p "$folder"
     exec 9>"$folder/lock"
     flock 9
