@@ -7,11 +7,14 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import importlib.machinery
+import importlib.util
 import json
 import os
 import shlex
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +39,19 @@ HEADERS = {"content-type", "content-length", "cache-control", "x-request-id", "x
 
 def fail(text):
     sys.exit(f"bench: {text}")
+
+
+def load_run():
+    """Imports bench/run, which has no suffix .py, for its way to measure."""
+    loader = importlib.machinery.SourceFileLoader("bench_run", os.path.join(BENCH, "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
+    loader.exec_module(module)
+    return module
+
+
+def summary(values, unit="", digits=2):
+    """The median ± half the range, as text."""
+    return f"{statistics.median(values):.{digits}f} ± {(max(values) - min(values)) / 2:.{digits}f}{unit}"
 
 
 # --- processes ---

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 30_000;
 const LONGEST_WAIT_S = 15; /* of a rate limit that is waited for instead of shown */
 const kept = new Map();
 
-export class ApiError extends Error {
+class ApiError extends Error {
     constructor(kind, { status = 0, code = "", message = "", details = {}, retryAfter = 0 } = {}) {
         super(message);
         Object.assign(this, { kind, status, code, details, retryAfter });
@@ -82,8 +82,9 @@ export async function write(method, path, body) {
     return result;
 }
 
-/* Of what is measured now: never kept. Resolves to the text. */
+/* Of what is true now: never kept. */
 export const fresh = (path) => request("GET", path).then((response) => response.text());
+export const freshJson = (path) => request("GET", path).then(jsonOf);
 
 export const forget = () => kept.clear();
 
@@ -91,5 +92,6 @@ export const forget = () => kept.clear();
 onSession(forget);
 
 export const get = (path) => read("GET", `api/v1/${path}`);
+export const allCohorts = () => get("cohorts?limit=1000");
 export const ask = (path, body) => read("POST", `api/v1/${path}`, body);
 export const id = encodeURIComponent;

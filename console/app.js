@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Starts the console: configuration, language, sign-in, and the frame around the pages. */
 import { html, render, useEffect, useRef, useState } from "./view.js";
-import { useRoute } from "./router.js";
+import { link, useRoute } from "./router.js";
 import { end, onSession, user } from "./session.js";
 import { SignIn, signInByAddress } from "./sign_in.js";
 import { LANGUAGES, currentLanguage, preferredLanguage, setLanguage, t } from "./text.js";
 import { menuOf, pageOf, placeOf } from "./pages.js";
 
-const link = (path) => `#/${path}`;
-
 function Header({ steps, onLanguage }) {
     const known = user();
     return html`<header class="top">
         <a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
-        <a class="brand" href=${link("")}><img src="icon.svg" alt="" width="28" height="28" /> ${t("brand")}</a>
+        <a class="brand" href=${link()}><img src="icon.svg" alt="" width="28" height="28" /> ${t("brand")}</a>
         ${known && html`<nav aria-label=${t("menu")}>
             ${menuOf(known.role).map(([path, title]) => html`<a href=${link(path)}
                 aria-current=${path === placeOf(known.role, steps) ? "page" : null}>${t(title)}</a>`)}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Charts: lines over time by uPlot, and small ones as SVG. Each has a text or a table that says the same. */
 import { html, useEffect, useRef } from "./view.js";
+import { FLOORS, LEVELS } from "./parts.js";
 import { clock, number, percent, shortDate } from "./text.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -85,17 +86,16 @@ export function HistoryChart({ history, trajectory, label }) {
     return html`<div class="plot" ref=${place} role="img" aria-label=${label}></div>`;
 }
 
-/* Measurements over the last minutes. series: [{label, values}] of the same times. */
-export function LiveChart({ times, series, label, digits }) {
-    const colours = ["accent", "second"];
+/* A measurement over the last minutes. */
+export function LiveChart({ times, values, label, digits }) {
     const options = () => ({
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
         axes: [axis({ space: 90, incrs: [5, 15, 30, 60], values: (_, stamps) => stamps.map((stamp) => clock(stamp * 1000)) }), axis({ values: (_, all) => all.map((value) => number(value, digits)), size: 56 })],
-        series: [{}, ...series.map((_, i) => ({ stroke: colour(colours[i]), width: 2, points: { show: false } }))],
+        series: [{}, { stroke: colour("accent"), width: 2, points: { show: false } }],
     });
-    const place = usePlot(options, [times, ...series.map(({ values }) => values)]);
+    const place = usePlot(options, [times, values]);
     return html`<div class="plot" ref=${place} role="img" aria-label=${label}></div>`;
 }
 
@@ -121,7 +121,7 @@ export function BoxPlot({ stats, label }) {
     const at = (value) => `${(value * 100).toFixed(2)}%`;
     const { min_value: least, max_value: most, median, percentiles } = stats;
     return html`<svg class="box-plot" role="img" aria-label=${label} width="100%" height="44">
-        ${[0.4, 0.6, 0.8].map((floor) => html`<line class="floor" x1=${at(floor)} x2=${at(floor)} y1="0" y2="44" />`)}
+        ${LEVELS.slice(1).map((level) => FLOORS[level]).map((floor) => html`<line class="floor" x1=${at(floor)} x2=${at(floor)} y1="0" y2="44" />`)}
         <line class="whisker" x1=${at(least)} x2=${at(most)} y1="22" y2="22" />
         <rect class="box" x=${at(percentiles["25"])} width=${at(percentiles["75"] - percentiles["25"])} y="9" height="26" rx="3" />
         <line class="median" x1=${at(median)} x2=${at(median)} y1="5" y2="39" />

@@ -14,13 +14,11 @@ import { Batches } from "./views/batches.js";
 import { Audit } from "./views/audit.js";
 import { People } from "./views/people.js";
 
+/* Each role begins at its first page. */
 const MENU = {
-    student: [["me", "menu.me"], ["my-data", "menu.my_data"]],
-    teacher: [["classes", "menu.classes"], ["compare", "menu.compare"]],
-    admin: [
-        ["classes", "menu.classes"], ["compare", "menu.compare"], ["operator", "menu.operator"],
-        ["batches", "menu.batches"], ["audit", "menu.audit"], ["people", "menu.people"],
-    ],
+    student: ["me", "my-data"],
+    teacher: ["classes", "compare"],
+    admin: ["classes", "compare", "operator", "batches", "audit", "people"],
 };
 
 const TEACHERS = ["teacher", "admin"];
@@ -36,7 +34,7 @@ const PAGES = {
     people: { roles: ["admin"], View: People, title: "menu.people" },
 };
 
-export const menuOf = (role) => MENU[role];
+export const menuOf = (role) => MENU[role].map((name) => [name, PAGES[name].title]);
 
 const UNDER = { class: "classes", student: "people" };
 
@@ -44,7 +42,7 @@ const UNDER = { class: "classes", student: "people" };
 const own = (table, name) => (Object.hasOwn(table, name) ? table[name] : undefined);
 
 /* The entry of the menu under which a page is. */
-export const placeOf = (role, [name = MENU[role][0][0]]) => own(UNDER, name) ?? name;
+export const placeOf = (role, [name = MENU[role][0]]) => own(UNDER, name) ?? name;
 
 /* The page of a student; the reference is unknown after a reload. */
 function studentPage(reference, cohort) {
@@ -54,7 +52,7 @@ function studentPage(reference, cohort) {
 }
 
 export function pageOf(role, steps) {
-    const [name = MENU[role][0][0], ...more] = steps;
+    const [name = MENU[role][0], ...more] = steps;
     if (TEACHERS.includes(role) && name === "class" && more[1] === "student")
         return studentPage(more[2], more[0]);
     if (TEACHERS.includes(role) && name === "student")

@@ -33,6 +33,40 @@ export function useLoad(load, dependencies) {
     return { ...state, again };
 }
 
+/* What a person starts with a button or a form: [state, run]. The state is what `work` resolves to; before, it
+ * says `busy`, and after a failure it holds the `error`. */
+export function useAction() {
+    const [state, setState] = useState({});
+    const run = async (work) => {
+        setState({ busy: true });
+        try {
+            setState(await work() ?? {});
+        } catch (error) {
+            setState({ error });
+        }
+    };
+    return [state, run];
+}
+
+/* Reads again and again until the page is left: `done(value)` and `failed(error)` return how many milliseconds
+ * until the next reading, or nothing when that was the last. */
+export function usePoll(read, { done, failed }, dependencies) {
+    useEffect(() => {
+        let current = true, timer = null;
+        const after = (take) => (found) => {
+            const pause = current && take(found);
+            if (pause)
+                timer = setTimeout(look, pause);
+        };
+        const look = () => read().then(after(done), after(failed));
+        look();
+        return () => {
+            current = false;
+            clearTimeout(timer);
+        };
+    }, dependencies);
+}
+
 export function Problem({ error, again }) {
     const known = error.kind ? `problem.${error.kind}` : "problem.refused";
     return html`<div class="notice problem" role="alert">
@@ -44,7 +78,7 @@ export function Problem({ error, again }) {
 }
 
 /* What the engine says is wrong with the input. */
-export const messagesOf = (error) =>
+const messagesOf = (error) =>
     error.details?.errors?.map(({ field, message }) => `${field}: ${message}`).join("; ") ||
     error.message || t("problem.refused");
 
@@ -62,7 +96,7 @@ export function Loaded({ load, children, missing }) {
 /* ---- text ---- */
 
 /* What a number means, where it stands. */
-export const What = ({ about, children }) => html`<details class="what">
+const What = ({ about, children }) => html`<details class="what">
     <summary aria-label=${t("what", { about })}>?</summary>
     <div class="what-text">${children}</div>
 </details>`;
@@ -111,7 +145,7 @@ export const Scroll = ({ label, children, tall }) => html`
     <div class=${tall ? "scroll tall" : "scroll"} role="group" aria-label=${label} tabindex="0">${children}</div>`;
 
 /* rows: lists of cells, the first of each is the row's header. */
-export const Table = ({ caption, head, rows, hidden }) => html`<table class="plain">
+const Table = ({ caption, head, rows, hidden }) => html`<table class="plain">
     <caption class=${hidden ? "hidden" : ""}>${caption}</caption>
     <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead>
     <tbody>${rows.map(([first, ...cells]) => html`<tr>
@@ -119,12 +153,15 @@ export const Table = ({ caption, head, rows, hidden }) => html`<table class="pla
     </tr>`)}</tbody>
 </table>`;
 
+/* The caption is the region's name, and need not be seen. */
+export const ScrollTable = ({ tall, hidden = true, ...table }) => html`<${Scroll} label=${table.caption} tall=${tall}>
+    <${Table} hidden=${hidden} ...${table} />
+</${Scroll}>`;
+
 /* The numbers behind a chart. */
 export const Behind = (table) => html`<details class="behind">
     <summary>${t("as_table")}</summary>
-    <${Scroll} label=${table.caption} tall>
-        <${Table} ...${table} />
-    </${Scroll}>
+    <${ScrollTable} tall hidden=${false} ...${table} />
 </details>`;
 
 /* Announced by screen readers when its text changes. */

@@ -21,7 +21,7 @@ export function onSession(listener) {
 const announce = (reason) => listeners.forEach((listener) => listener(reason));
 
 /* The value of a claim by its name or JSON Pointer (RFC 6901), as JWT_ROLE_CLAIM names it. */
-export function claimOf(payload, name) {
+function claimOf(payload, name) {
     if (!name.startsWith("/"))
         return payload[name];
     const steps = name.slice(1).split("/").map((step) => step.replace(/~1/g, "/").replace(/~0/g, "~"));

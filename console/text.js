@@ -19,17 +19,26 @@ export async function setLanguage(code) {
 export const preferredLanguage = () =>
     navigator.languages.map((name) => name.slice(0, 2)).find((name) => name in LANGUAGES) ?? "en";
 
+/* The formatter or the rules of a kind, in the reader's language. Making one takes far longer than using it. */
+const formatters = new Map();
+function made(Kind, options) {
+    const key = `${language} ${Kind.name} ${JSON.stringify(options)}`;
+    if (!formatters.has(key))
+        formatters.set(key, new Kind(language, options));
+    return formatters.get(key);
+}
+
 /* The text of a key, its {words} replaced. A text with forms for numbers chooses by `n`. */
 export function t(key, values = {}) {
     let text = strings[key] ?? english[key] ?? key;
     if (typeof text === "object")
-        text = text[new Intl.PluralRules(language).select(values.n)] ?? text.other;
+        text = text[made(Intl.PluralRules).select(values.n)] ?? text.other;
     return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 export const has = (key) => key in english;
 
-const format = (options) => (value) => new Intl.NumberFormat(language, options).format(value);
+const format = (options) => (value) => made(Intl.NumberFormat, options).format(value);
 const whole = format({ style: "percent", maximumFractionDigits: 0 });
 const points = format({ maximumFractionDigits: 1, signDisplay: "exceptZero" });
 
@@ -41,19 +50,19 @@ export const change = (value, digits = 0) =>
     value === null || value === undefined ? "–" : points(Number((value * 100).toFixed(digits)));
 
 const day = (options) => (value) =>
-    new Intl.DateTimeFormat(language, { timeZone: "UTC", ...options }).format(new Date(value));
+    made(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(new Date(value));
 export const date = day({ dateStyle: "medium" });
 export const shortDate = day({ day: "numeric", month: "short" });
 export const weekday = day({ weekday: "short" });
-export const clock = (value) => new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(new Date(value));
+export const clock = (value) => made(Intl.DateTimeFormat, { timeStyle: "medium" }).format(new Date(value));
 export const moment = (value) =>
-    new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
+    made(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
 
 export function ago(time) {
     if (!time)
         return t("never");
     const days = Math.floor(Date.now() / 864e5) - Math.floor(Date.parse(time) / 864e5);
-    return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day");
+    return made(Intl.RelativeTimeFormat, { numeric: "auto" }).format(-days, "day");
 }
 
 /* The engine's English reasons, in the reader's language: the table is docs/mastery-model.md, Attention. */

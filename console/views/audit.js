@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The audit log, newest first. */
 import { html, useState } from "../view.js";
-import { fresh } from "../api.js";
-import { Problem, Said, Scroll, Table } from "../parts.js";
+import { freshJson } from "../api.js";
+import { Problem, Said, ScrollTable } from "../parts.js";
 import { moment, t } from "../text.js";
 
 const PAGE = 50;
@@ -12,7 +12,7 @@ export function Audit() {
     const load = async (query, before) => {
         setState({ ...state, busy: true, error: null });
         try {
-            const found = JSON.parse(await fresh(`api/v1/compliance/audit/logs?${new URLSearchParams(query)}`));
+            const found = await freshJson(`api/v1/compliance/audit/logs?${new URLSearchParams(query)}`);
             setState({ query, logs: [...before, ...found.logs], total: found.total, cursor: found.next_cursor });
         } catch (error) {
             setState({ logs: before, error });
@@ -50,12 +50,10 @@ function queryOf(form) {
     return query;
 }
 
-const Logs = ({ logs }) => html`<${Scroll} label=${t("menu.audit")} tall>
-    <${Table} hidden caption=${t("menu.audit")}
-        head=${[t("audit.time"), t("audit.actor"), t("audit.action"), t("audit.resource"), t("audit.outcome"), t("audit.details")]}
-        rows=${logs.map((entry) => [
-            moment(entry.timestamp), entry.user_id, entry.action, entry.resource,
-            t(entry.success ? "audit.success" : "audit.refused"),
-            html`<details><summary>${t("audit.details")}</summary><code>${JSON.stringify(entry.details)}</code></details>`,
-        ])} />
-</${Scroll}>`;
+const Logs = ({ logs }) => html`<${ScrollTable} tall caption=${t("menu.audit")}
+    head=${[t("audit.time"), t("audit.actor"), t("audit.action"), t("audit.resource"), t("audit.outcome"), t("audit.details")]}
+    rows=${logs.map((entry) => [
+        moment(entry.timestamp), entry.user_id, entry.action, entry.resource,
+        t(entry.success ? "audit.success" : "audit.refused"),
+        html`<details><summary>${t("audit.details")}</summary><code>${JSON.stringify(entry.details)}</code></details>`,
+    ])} />`;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Batches: starting one for a class, and following one by its id. The API lists no batches, so those that were
  * started here are remembered until the session ends. */
-import { html, useEffect, useState } from "../view.js";
-import { fresh, get, id, write } from "../api.js";
-import { Card, Loaded, Problem, Scroll, Table, useLoad } from "../parts.js";
+import { html, useState } from "../view.js";
+import { allCohorts, freshJson, get, id, write } from "../api.js";
+import { Card, Loaded, Problem, ScrollTable, useAction, useLoad, usePoll } from "../parts.js";
 import { moment, number, percent, t } from "../text.js";
 
 const POLL_MS = 3000;
@@ -32,21 +32,18 @@ function Follow({ onFollow }) {
 }
 
 function Start({ onStarted }) {
-    const load = useLoad(() => get("cohorts?limit=1000"), []);
-    const [state, setState] = useState({});
-    const submit = async (event) => {
+    const load = useLoad(allCohorts, []);
+    const [state, run] = useAction();
+    const submit = (event) => {
         event.preventDefault();
         const form = new FormData(event.target);
-        setState({ busy: true });
-        try {
+        run(async () => {
             const { student_ids: students } = await get(`cohorts/${id(form.get("cohort"))}`);
             const body = { student_ids: students.slice(0, MOST), priority: form.get("priority") };
             const { batch_id: batch } = await write("POST", "api/v1/batch/mastery", body);
-            setState({ cut: students.length > MOST });
             onStarted(batch);
-        } catch (error) {
-            setState({ error });
-        }
+            return { cut: students.length > MOST };
+        });
     };
     return html`<${Loaded} load=${load}>${({ cohorts }) => html`<form class="row" onSubmit=${submit}>
         <label>${t("class")} <select name="cohort" required>${cohorts.map(({ cohort_id: cohort, name }) => html`<option value=${cohort}>${name}</option>`)}</select></label>
@@ -61,25 +58,12 @@ function Start({ onStarted }) {
 function Batch({ batch }) {
     const [state, setState] = useState({});
     const path = `api/v1/batch/mastery/${id(batch)}`;
-    useEffect(() => {
-        let timer = null, current = true;
-        const look = async () => {
-            try {
-                const status = JSON.parse(await fresh(path));
-                if (current)
-                    setState({ status });
-                if (current && RUNNING.includes(status.status))
-                    timer = setTimeout(look, POLL_MS);
-            } catch (error) {
-                if (current)
-                    setState({ error });
-            }
-        };
-        look();
-        return () => {
-            current = false;
-            clearTimeout(timer);
-        };
+    usePoll(() => freshJson(path), {
+        done: (status) => {
+            setState({ status });
+            return RUNNING.includes(status.status) ? POLL_MS : null;
+        },
+        failed: (error) => setState({ error }),
     }, [batch]);
     const cancel = () => write("DELETE", path).catch((error) => setState((before) => ({ ...before, error })));
     const { status, error } = state;
@@ -100,12 +84,10 @@ const Progress = ({ status, onCancel }) => html`
     ${RUNNING.includes(status.status) && html`<button type="button" onClick=${onCancel}>${t("batch.cancel")}</button>`}`;
 
 function Results({ path }) {
-    const load = useLoad(() => fresh(`${path}/results?limit=100`).then(JSON.parse), [path]);
+    const load = useLoad(() => freshJson(`${path}/results?limit=100`), [path]);
     return html`<${Loaded} load=${load}>${({ results, total }) => html`
         <p class="soft">${t("batch.results", { n: results.length, total })}</p>
-        <${Scroll} label=${t("batch.results_table")} tall>
-            <${Table} hidden caption=${t("batch.results_table")} head=${[t("student"), t("column.score"), t("batch.outcome")]}
-                rows=${results.map((one) => [one.student_id, percent(one.mastery_result?.mastery_score),
-                    one.success ? t("batch.ok") : one.error_message])} />
-        </${Scroll}>`}</${Loaded}>`;
+        <${ScrollTable} tall caption=${t("batch.results_table")} head=${[t("student"), t("column.score"), t("batch.outcome")]}
+            rows=${results.map((one) => [one.student_id, percent(one.mastery_result?.mastery_score),
+                one.success ? t("batch.ok") : one.error_message])} />`}</${Loaded}>`;
 }

@@ -2,7 +2,7 @@
 /* A class: who needs help and why, weakest topics with the students who struggle, heat map, all students. */
 import { html, useState } from "../view.js";
 import { get, id } from "../api.js";
-import { Bar, Card, Level, Levels, Loaded, useLoad } from "../parts.js";
+import { FLOORS, Bar, Card, Level, Levels, Loaded, useLoad } from "../parts.js";
 import { link, studentLink } from "../router.js";
 import { percent, reason, t } from "../text.js";
 import { HeatMap } from "./heat_map.js";
@@ -10,10 +10,9 @@ import { Students } from "./students.js";
 
 const PAGE = 200; /* the API's largest page */
 const FIRST = 6; /* students in need that are shown at first */
-const STRUGGLES_BELOW = 0.6;
 
 /* All pages of a class's overview, joined. */
-export async function overviewOf(cohort) {
+async function overviewOf(cohort) {
     const page = (offset) => get(`cohorts/${id(cohort)}/overview?limit=${PAGE}&offset=${offset}&sort=attention`);
     const first = await page(0);
     const students = [...first.students];
@@ -97,7 +96,7 @@ const NeedsHelp = ({ student, cohort }) => html`<li>
 /* Of each topic, the students who have it among their three weakest with less than proficiency. */
 function strugglersOf(topic, students) {
     const of = (student) => student.weakest_topics?.find(({ topic_id: id }) => id === topic)?.mastery ?? 1;
-    return students.filter((student) => of(student) < STRUGGLES_BELOW).sort((a, b) => of(a) - of(b))
+    return students.filter((student) => of(student) < FLOORS.proficient).sort((a, b) => of(a) - of(b))
         .map((student) => ({ student: student.student_id, mastery: of(student) }));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The classes of the reader: a teacher's own, all for an admin. */
 import { html, useState } from "../view.js";
-import { get } from "../api.js";
+import { allCohorts } from "../api.js";
 import { Loaded, Said, useLoad } from "../parts.js";
 import { link } from "../router.js";
 import { date, t } from "../text.js";
@@ -9,7 +9,7 @@ import { date, t } from "../text.js";
 const SEARCH_FROM = 8; /* classes, from which on a search field helps */
 
 export function Classes() {
-    const load = useLoad(() => get("cohorts?limit=1000"), []);
+    const load = useLoad(allCohorts, []);
     const [search, setSearch] = useState("");
     return html`<h1 tabindex="-1">${t("menu.classes")}</h1>
         <${Loaded} load=${load} missing=${t("classes.none")}>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Two classes side by side: distributions, and the difference in words with its uncertainty. */
 import { html, useState } from "../view.js";
-import { ask, get, id } from "../api.js";
-import { COMPONENTS, Bar, Card, Levels, Loaded, Scroll, Table, useLoad } from "../parts.js";
+import { allCohorts, ask, get, id } from "../api.js";
+import { COMPONENTS, Bar, Card, Levels, Loaded, ScrollTable, useLoad } from "../parts.js";
 import { BoxPlot } from "../charts.js";
 import { go, link } from "../router.js";
 import { change, number, percent, t } from "../text.js";
 
 export function Compare({ a, b }) {
-    const load = useLoad(() => get("cohorts?limit=1000"), []);
+    const load = useLoad(allCohorts, []);
     return html`<h1 tabindex="-1">${t("menu.compare")}</h1>
         <${Loaded} load=${load} missing=${t("classes.none")}>
             ${({ cohorts }) => (cohorts.length < 2 ? html`<p class="empty">${t("compare.one")}</p>`
@@ -98,15 +98,13 @@ const ROWS = [
     ["range", (s) => `${percent(s.min_value)} – ${percent(s.max_value)}`],
 ];
 
-const Numbers = ({ classes }) => html`<${Scroll} label=${t("compare.numbers")}>
-    <${Table} hidden caption=${t("compare.numbers")} head=${[t("compare.figure"), ...classes.map(({ name }) => name)]}
-        rows=${ROWS.map(([key, cell]) => [t(`compare.${key}`), ...classes.map(({ stats }) => cell(stats))])} />
-</${Scroll}>`;
+const Numbers = ({ classes }) => html`<${ScrollTable} caption=${t("compare.numbers")}
+    head=${[t("compare.figure"), ...classes.map(({ name }) => name)]}
+    rows=${ROWS.map(([key, cell]) => [t(`compare.${key}`), ...classes.map(({ stats }) => cell(stats))])} />`;
 
-const Parts = ({ parts, classes }) => html`<${Scroll} label=${t("compare.components")}>
-    <${Table} hidden caption=${t("compare.components")} head=${[t("compare.part"), ...classes.map(({ name }) => name), t("compare.points")]}
-        rows=${COMPONENTS.map((name) => [
-            t(`component.${name}`), html`<${Bar} value=${parts.cohort_a[name]} />`, html`<${Bar} value=${parts.cohort_b[name]} />`,
-            change(parts.cohort_a[name] - parts.cohort_b[name]),
-        ])} />
-</${Scroll}>`;
+const Parts = ({ parts, classes }) => html`<${ScrollTable} caption=${t("compare.components")}
+    head=${[t("compare.part"), ...classes.map(({ name }) => name), t("compare.points")]}
+    rows=${COMPONENTS.map((name) => [
+        t(`component.${name}`), html`<${Bar} value=${parts.cohort_a[name]} />`, html`<${Bar} value=${parts.cohort_b[name]} />`,
+        change(parts.cohort_a[name] - parts.cohort_b[name]),
+    ])} />`;

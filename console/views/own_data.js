@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* A student's rights over the own data: consents, a copy, and how to have the data erased. */
-import { html, useState } from "../view.js";
-import { get, id, write } from "../api.js";
+import { html } from "../view.js";
+import { freshJson, get, id, write } from "../api.js";
 import { user } from "../session.js";
-import { Card, Loaded, Problem, Said, useLoad } from "../parts.js";
+import { Card, Loaded, Problem, Said, useAction, useLoad } from "../parts.js";
 import { save } from "../csv.js";
 import { moment, t } from "../text.js";
 
@@ -31,17 +31,12 @@ function Consents({ student }) {
 }
 
 function Consent({ student, type, record, onChanged }) {
-    const [state, setState] = useState({});
-    const decide = async (granted) => {
-        setState({ busy: true });
+    const [state, run] = useAction();
+    const decide = (granted) => run(async () => {
         const path = `api/v1/compliance/consent/${id(student)}${granted || !record ? "" : "/withdraw"}`;
-        try {
-            await write("POST", path, { consent_type: type, granted });
-            onChanged();
-        } catch (error) {
-            setState({ error });
-        }
-    };
+        await write("POST", path, { consent_type: type, granted });
+        onChanged();
+    });
     const status = record ? t(record.granted ? "consent.given_at" : "consent.refused_at", { when: moment(record.recorded_at) })
         : t("consent.undecided");
     return html`<li>
@@ -59,17 +54,12 @@ function Consent({ student, type, record, onChanged }) {
 }
 
 export function Export({ student }) {
-    const [state, setState] = useState({});
-    const download = async () => {
-        setState({ busy: true });
-        try {
-            const data = await write("GET", `api/v1/compliance/export/${id(student)}`);
-            save("export.json", "application/json", JSON.stringify(data, null, 2));
-            setState({ done: true });
-        } catch (error) {
-            setState({ error });
-        }
-    };
+    const [state, run] = useAction();
+    const download = () => run(async () => {
+        const data = await freshJson(`api/v1/compliance/export/${id(student)}`);
+        save("export.json", "application/json", JSON.stringify(data, null, 2));
+        return { done: true };
+    });
     return html`<p>${t("export.what")}</p>
         <button type="button" disabled=${state.busy} onClick=${download}>${t("export.do")}</button>
         <${Said}>${state.done ? t("export.done") : state.busy ? t("loading") : ""}</${Said}>

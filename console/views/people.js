@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* For an admin: one student's page, export and erasure, by id. */
-import { html, useRef, useState } from "../view.js";
+import { html, useState } from "../view.js";
 import { id, write } from "../api.js";
-import { Card, Problem, Scroll, Table } from "../parts.js";
+import { Card, Problem, ScrollTable } from "../parts.js";
 import { studentLink } from "../router.js";
 import { number, t } from "../text.js";
 import { Export } from "./own_data.js";
@@ -56,7 +56,7 @@ function Erase({ student }) {
         </form>`}`;
 }
 
-const Counts = ({ counts, caption }) => html`<div role="status"><${Scroll} label=${caption}>
-    <${Table} caption=${caption} head=${[t("erase.kind"), t("erase.n")]}
+const Counts = ({ counts, caption }) => html`<div role="status">
+    <${ScrollTable} hidden=${false} caption=${caption} head=${[t("erase.kind"), t("erase.n")]}
         rows=${Object.entries(counts).filter(([, n]) => n > 0).map(([kind, n]) => [kind, number(n)])} />
-</${Scroll}></div>`;
+</div>`;

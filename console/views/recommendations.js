@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The next steps for a student, feedback on them, and what became of earlier ones. */
-import { html, useState } from "../view.js";
+import { html } from "../view.js";
 import { ask, get, id, write } from "../api.js";
-import { Card, Loaded, Problem, Said, Scroll, Table, useLoad } from "../parts.js";
-import { area, change, date, number, percent, t } from "../text.js";
+import { Card, Loaded, Problem, Said, ScrollTable, useAction, useLoad } from "../parts.js";
+import { area, change, date, percent, t } from "../text.js";
 
-export function Recommendations({ student, history, own }) {
+export function Recommendations({ student, history }) {
     const load = useLoad(() => ask("recommendations/adaptive", { student_id: student, limit: 3 }), [student]);
     const past = useLoad(() => get(`recommendations/${id(student)}/history?days=90`), [student]);
     return html`<${Card} id="steps" size="two" title=${t("steps.title")} what=${t("what.steps")}>
@@ -28,24 +28,21 @@ const Step = ({ step, onSent }) => html`<li>
 </li>`;
 
 function Feedback({ step, onSent }) {
-    const [state, setState] = useState({});
+    const [state, run] = useAction();
     const field = (name) => `${name}-${step.recommendation_id}`;
-    const submit = async (event) => {
+    const submit = (event) => {
         event.preventDefault();
         const form = new FormData(event.target);
         const rating = Number(form.get("rating"));
-        setState({ busy: true });
-        try {
+        run(async () => {
             await write("POST", "api/v1/recommendations/feedback", {
                 recommendation_id: step.recommendation_id,
                 completed: form.get("done") === "yes",
                 ...(rating > 0 && { satisfaction_rating: rating }),
             });
-            setState({ sent: true });
             onSent();
-        } catch (error) {
-            setState({ error });
-        }
+            return { sent: true };
+        });
     };
     if (state.sent)
         return html`<${Said}>${t("feedback.thanks")}</${Said}>`;
@@ -81,8 +78,7 @@ function Past({ steps, scores }) {
             then === undefined || now === undefined ? "–" : `${percent(then)} → ${percent(now)} (${change(now - then)})`,
         ];
     });
-    return html`<${Scroll} label=${t("steps.past")}>
-        <${Table} hidden caption=${t("steps.past")} rows=${rows}
-            head=${[t("steps.step"), t("steps.given"), t("steps.done"), t("steps.rating"), t("steps.since")]} />
-    </${Scroll}><p class="soft">${t("steps.no_cause")}</p>`;
+    return html`<${ScrollTable} caption=${t("steps.past")} rows=${rows}
+        head=${[t("steps.step"), t("steps.given"), t("steps.done"), t("steps.rating"), t("steps.since")]} />
+    <p class="soft">${t("steps.no_cause")}</p>`;
 }

@@ -6,7 +6,7 @@ import { ask, get, id } from "../api.js";
 import { COMPONENTS, Bar, Behind, Card, Level, Loaded, useLoad } from "../parts.js";
 import { HistoryChart } from "../charts.js";
 import { link } from "../router.js";
-import { ago, date, number, percent, t } from "../text.js";
+import { ago, date, percent, t } from "../text.js";
 import { Why } from "./why.js";
 import { Activity } from "./activity.js";
 import { Recommendations } from "./recommendations.js";
@@ -32,7 +32,7 @@ export function Student({ student, cohort, own }) {
                 </${Card}>
                 <${Why} student=${student} />
                 <${Topics} student=${student} />
-                <${Recommendations} student=${student} history=${history} own=${own} />
+                <${Recommendations} student=${student} history=${history} />
                 <${Card} id="activity" title=${t("activity.title")} what=${t("what.activity")}>
                     <${Loaded} load=${history}>${(value) => html`<${Activity} history=${value.history} />`}</${Loaded}>
                 </${Card}>

@@ -2,7 +2,7 @@
 /* The table of a class: sorted, searched, windowed, with sparklines, and as a file for a spreadsheet. */
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../view.js";
 import { ask } from "../api.js";
-import { LEVELS, Level, Said } from "../parts.js";
+import { LEVELS, Card, Level, Said } from "../parts.js";
 import { Sparkline } from "../charts.js";
 import { csv, save } from "../csv.js";
 import { studentLink } from "../router.js";
@@ -13,6 +13,7 @@ const WINDOWED_FROM = 80; /* rows; shorter tables are in the document whole, for
 const OVERSCAN = 8;
 const SPARK_DAYS = 28;
 
+const NAMES = new Intl.Collator(undefined, { numeric: true });
 const TRENDS = ["declining", "stable", "improving"];
 const weakest = (student) => (student.weakest_topics ?? []).map(({ topic_id: topic }) => topic).join(", ");
 
@@ -37,13 +38,13 @@ const predicted = ({ predicted_score: score, interval }) => (interval
 function sorted(students, { key, down }) {
     const { value } = COLUMNS.find((column) => column.key === key);
     const absent = (v) => v === null || v === undefined || v === "" || v === -1;
-    return [...students].sort((a, b) => {
-        const [x, y] = [value(a), value(b)];
+    const ordered = students.map((student) => [value(student), student]).sort(([x], [y]) => {
         if (absent(x) || absent(y))
             return absent(x) - absent(y);
-        const order = typeof x === "string" ? x.localeCompare(y, undefined, { numeric: true }) : x - y;
+        const order = typeof x === "string" ? NAMES.compare(x, y) : x - y;
         return down ? -order : order;
     });
+    return ordered.map(([, student]) => student);
 }
 
 const SHEET = ["student", "score", "level", "change", "predicted", "lower", "upper", "trend", "active", "attention", "reasons", "weakest"];
@@ -64,18 +65,13 @@ export function Students({ students, cohort, name }) {
     const rows = useMemo(() => sorted(students.filter(({ student_id: student }) =>
         student.toLowerCase().includes(search.toLowerCase())), order), [students, order, search]);
     const download = () => save(`${cohort}-${new Date().toISOString().slice(0, 10)}.csv`, "text/csv", sheet(rows));
-    return html`<section class="card wide" aria-labelledby="students">
-        <header class="card-head">
-            <h2 id="students">${t("students.title")}</h2>
-            <div class="tools">
-                <label class="search">${t("search")} <input type="search" value=${search} autocomplete="off"
-                    onInput=${(event) => setSearch(event.target.value)} /></label>
-                <button type="button" onClick=${download}>${t("students.csv")}</button>
-            </div>
-        </header>
+    const tools = html`<label class="search">${t("search")} <input type="search" value=${search} autocomplete="off"
+            onInput=${(event) => setSearch(event.target.value)} /></label>
+        <button type="button" onClick=${download}>${t("students.csv")}</button>`;
+    return html`<${Card} id="students" size="wide" title=${t("students.title")} tools=${tools}>
         <${Said}>${t("students.shown", { n: rows.length })}</${Said}>
         <${Rows} rows=${rows} cohort=${cohort} order=${order} onOrder=${setOrder} name=${name} />
-    </section>`;
+    </${Card}>`;
 }
 
 /* Only the rows in view, and some around them, are in the document; two spacer rows keep the height. */

@@ -2,7 +2,7 @@
 /* Why the score is what it is, and what would change it. */
 import { html } from "../view.js";
 import { get, id } from "../api.js";
-import { Card, Loaded, Scroll, Table, useLoad } from "../parts.js";
+import { Card, Loaded, ScrollTable, useLoad } from "../parts.js";
 import { change, date, has, number, percent, t } from "../text.js";
 
 export function Why({ student }) {
@@ -39,10 +39,8 @@ function Observations({ part }) {
     const rows = part.observations.map((seen) => [
         named("event", seen.event_type), date(seen.timestamp), percent(seen.value), percent(seen.share),
     ]);
-    return html`<${Scroll} label=${t("why.observations")}>
-        <${Table} hidden caption=${t("why.observations")} rows=${rows}
-            head=${[t("why.event"), t("date"), t("why.result"), t("why.share")]} />
-    </${Scroll}>
+    return html`<${ScrollTable} caption=${t("why.observations")} rows=${rows}
+        head=${[t("why.event"), t("date"), t("why.result"), t("why.share")]} />
     ${part.other_share > 0.005 && html`<p class="soft">${t("why.other", { share: percent(part.other_share) })}</p>`}`;
 }
 
@@ -62,9 +60,8 @@ function Changes({ explain }) {
     const last = fading.at(-1);
     return html`
         ${next && html`<p>${t("change.next", { level: t(`level.${next.level}`), points: number(next.missing * 100, 1) })}</p>`}
-        <${Scroll} label=${t("change.table")}>
-            <${Table} hidden caption=${t("change.table")} rows=${rows} head=${[t("change.if"), t("column.score"), t("change.points")]} />
-        </${Scroll}>
+        <${ScrollTable} caption=${t("change.table")} rows=${rows}
+            head=${[t("change.if"), t("column.score"), t("change.points")]} />
         ${last && html`<p>${t(last.mastery_score < explain.mastery_score - 0.005 ? "change.fades" : "change.stays", {
             days: last.days, score: percent(last.mastery_score),
         })}</p>`}`;

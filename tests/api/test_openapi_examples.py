@@ -7,9 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from harness.binaries import ROOT
-from harness.demo_class import make_demo_class
+from harness.demo_class import demo_engine
 from harness.described import assert_as_described, resolve, validator
-from harness.engine import Engine
 from harness.expect import assert_ok
 
 DOCS_PAGES = {"/docs", "/redoc"}  # nginx has them only where the viewer is installed
@@ -17,8 +16,7 @@ DOCS_PAGES = {"/docs", "/redoc"}  # nginx has them only where the viewer is inst
 
 @pytest.fixture(scope="module")
 def demo():
-    with Engine() as engine:
-        make_demo_class(engine)
+    with demo_engine() as engine:
         yield engine
 
 

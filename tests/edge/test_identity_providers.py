@@ -225,10 +225,7 @@ def test_subject_comes_from_the_configured_claim(start_pool, claim, place):
 def refusals(pool, count):
     """The log lines of so many refused requests; a line is written after its response."""
 
-    def found():
-        lines = [json.loads(line) for line in pool.log_path.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line.get("status") == 401]
-
+    found = lambda: [line for line in pool.lines("request") if line["status"] == 401]
     wait_for(lambda: len(found()) == count, "logged")
     return found()
 

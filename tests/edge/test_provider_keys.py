@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys fetched from an identity provider, by JWT_JWKS_URL or OIDC_ISSUER (docs/identity.md)."""
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 
 import pytest
 from harness.binaries import ROOT, bin_dir, sanitizer_options
+from harness.load import Load
 from harness.pool import AUDIT_KEY
 from harness.prometheus import Scrape
 from harness.provider import DISCOVERY, KEYS, Key, Provider
@@ -72,11 +74,6 @@ def dependency(pool):
     return pool.request("GET", "/ready").json["dependencies"].get("identity_provider")
 
 
-def log_lines(pool, event):
-    lines = [json.loads(line) for line in pool.log_path.read_text().splitlines() if line.startswith("{")]
-    return [line for line in lines if line["event"] == event]
-
-
 # From where
 
 
@@ -95,7 +92,7 @@ def test_issuer_of_discovery_is_required_in_tokens(start, provider):
     [key] = provider.keys
     pool = start(JWT_JWKS_URL=None, OIDC_ISSUER=provider.issuer)
     assert status(pool, key.token(iss=provider.issuer + "/")) == 401
-    [line] = wait_for(lambda: [line for line in log_lines(pool, "request") if line["status"] == 401], "logged")
+    [line] = wait_for(lambda: [line for line in pool.lines("request") if line["status"] == 401], "logged")
     assert "differs from JWT_ISSUER by the slash at the end" in line["reason"]
     assert status(pool, key.token()) == 401
     pool = start(JWT_JWKS_URL=None, OIDC_ISSUER=provider.issuer, JWT_ISSUER="another")
@@ -163,7 +160,7 @@ def test_bad_response_is_no_key_set(start, provider, case):
     pool = start(**source)
     response = get(pool, provider.keys[0].token(iss=provider.issuer))
     assert response.status == 503 and int(response.headers["retry-after"]) > 0
-    line = wait_for(lambda: log_lines(pool, "provider.failed"), "logged")[0]
+    line = wait_for(lambda: pool.lines("provider.failed"), "logged")[0]
     assert reason in line["reason"], line["reason"]
     assert dependency(pool) == "unavailable" and "/else" not in provider.calls
     provider.other.clear()
@@ -174,7 +171,7 @@ def test_bad_response_is_no_key_set(start, provider, case):
 def test_server_without_a_trusted_certificate_is_refused(start, provider, tmp_path):
     pool = start(JWT_CA_FILE=str(Authority(tmp_path / "other", "Another authority").path))
     assert status(pool, provider.keys[0].token()) == 503
-    line = wait_for(lambda: log_lines(pool, "provider.failed"), "logged")[0]
+    line = wait_for(lambda: pool.lines("provider.failed"), "logged")[0]
     assert "certificate" in line["reason"], line
     assert provider.calls == []
 
@@ -234,32 +231,27 @@ def test_after_the_pause_an_unknown_key_is_fetched_again(start, provider):
 def test_rotation_under_load_refuses_nobody(start, provider):
     """Rotations that are further apart than the pause; the provider drops the old keys at once."""
     pool = start(size=2, JWT_JWKS_COOLDOWN_S=1)
-    stop, results, current = threading.Event(), [], [provider.keys[0].token()]
-    wait_for(lambda: len(log_lines(pool, "provider.keys")) == pool.size, "the first keys everywhere")
+    current = [provider.keys[0].token()]
+    wait_for(lambda: len(pool.lines("provider.keys")) == pool.size, "the first keys everywhere")
 
-    def client():
-        with pool.connect() as connection:
-            while not stop.is_set():
-                token = current[0]
-                headers = {"Authorization": f"Bearer {token}"}
-                results.append((connection.request("GET", HISTORY, headers=headers).status, token))
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(pool.connect()) for _ in range(4)]
 
-    threads = [threading.Thread(target=client) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
+        def call(caller, _):
+            token = current[0]
+            headers = {"Authorization": f"Bearer {token}"}
+            return connections[caller].request("GET", HISTORY, headers=headers).status, token
+
+        load = stack.enter_context(Load(len(connections), call))
         for i in range(3):
             key = Key(f"rotated {i}")
             before, provider.keys = provider.fetches, [key]
             current[0] = key.token()
-            wait_for(lambda: sum(token == current[0] for _, token in list(results)) > 50, "load")
+            wait_for(lambda: sum(token == current[0] for _, token in list(load.results)) > 50, "load")
             wait_for(lambda: provider.fetches > before, "a fetch")
             wait_for(lambda: time.monotonic() > provider.latest_s + 1.1, "the end of the pause")
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert {code for code, _ in results} == {200}
+    assert not load.errors, load.errors[:3]
+    assert {code for code, _ in load.results} == {200}
 
 
 def test_keys_are_fetched_again_when_old_and_on_sighup(start, provider):
@@ -313,7 +305,7 @@ def test_last_keys_stay_in_use_while_the_provider_is_away(start, provider):
     assert {status(pool, token) for _ in range(300)} == {200}
     wait_for(lambda: status(pool, token) == 200 and not first & set(pool.pids()), "other processes")
     wait_for(lambda: dependency(pool) == "unhealthy", "the failure shows")
-    [line] = log_lines(pool, "provider.failed")[:1]
+    [line] = pool.lines("provider.failed")[:1]
     assert line["consequence"] == "the last keys stay in use"
     assert everywhere(pool, 200, token)
     new = provider.rotate("second")

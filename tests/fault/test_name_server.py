@@ -5,8 +5,7 @@ from harness.ctl import run_ctl
 from harness.engine import fresh_id
 from harness.names import NAME, Names
 from harness.pool import SECRET
-from harness.ports import free_port
-from harness.redis_server import RedisServer
+from harness.redis_server import TcpRedis
 from harness.wait import assert_typical, wait_for
 
 TRIES = 20
@@ -14,8 +13,8 @@ TRIES = 20
 
 @pytest.fixture
 def tcp_redis():
-    with RedisServer("--port", str(port := free_port()), "--bind", "127.0.0.1") as server:
-        server.named_url = f"redis://{NAME}:{port}"
+    with TcpRedis() as server:
+        server.named_url = f"redis://{NAME}:{server.port}"
         yield server
 
 

@@ -2,20 +2,17 @@
 """REDIS_URL names sentinels: the engine finds the master, follows it to another server, and is not led
 astray by a sentinel that is away, wrong, or alone."""
 import contextlib
-import threading
 
 import pytest
 from harness.ctl import run_ctl
 from harness.engine import fresh_id
+from harness.load import Load
 from harness.ports import free_port
-from harness.redis_server import RedisServer
+from harness.redis_server import TcpRedis
 from harness.redis_tls import SecureRedis
 from harness.sentinels import NAME, Guarded, Sentinel, SentinelStandIn
 from harness.tls import Authority
 from harness.wait import wait_for
-
-
-OPTIONS = ("--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
 
 
 def ready(pool):
@@ -28,15 +25,10 @@ def reason(pool):
 
 @pytest.fixture
 def pair():
-    """(master, replica), with ports."""
-    with contextlib.ExitStack() as stack:
-        servers = []
-        for port in (free_port(), free_port()):
-            server = stack.enter_context(RedisServer(*OPTIONS, "--port", str(port)))
-            server.port = port
-            servers.append(server)
-        servers[1].client().execute_command("REPLICAOF", "127.0.0.1", servers[0].port)
-        yield servers
+    """(master, replica), which may not have the link yet."""
+    with TcpRedis() as master, TcpRedis() as replica:
+        replica.follow(master)
+        yield master, replica
 
 
 @pytest.fixture
@@ -72,30 +64,23 @@ def test_master_is_found_followed_and_nothing_acknowledged_is_lost(start_pool, s
     with Guarded(replicas=2) as group:
         pool = start_pool(group.url, size=2, STORE_WAIT_REPLICAS=1)
         wait_for(lambda: ready(pool), "ready")
-        stored, stop, lock = [], threading.Event(), threading.Lock()
 
-        def write():
-            while not stop.is_set():
-                student = fresh_id()
-                if pool.calculate(student).status == 200:
-                    with lock:
-                        stored.append(student)
+        def write(*_):
+            student = fresh_id()
+            return pool.calculate(student).status, student
 
-        threads = [threading.Thread(target=write) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
-            wait_for(lambda: len(stored) >= 50, "writes before")
+        def stored():
+            return [student for status, student in list(load.results) if status == 200]
+
+        with Load(4, write) as load:
+            wait_for(lambda: len(stored()) >= 50, "writes before")
             old = group.master()
             old.stop()
             wait_for(lambda: group.master() is not old, "the sentinels have promoted a replica")
-            before = len(stored)
-            wait_for(lambda: len(stored) >= before + 50, "writes after")
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-        for student in stored:  # one of the processes may not have found the new master yet
+            before = len(stored())
+            wait_for(lambda: len(stored()) >= before + 50, "writes after")
+        assert not load.errors, load.errors[:3]
+        for student in stored():  # one of the processes may not have found the new master yet
             assert wait_for(lambda: (status := pool.query(student).status) != 503 and status, "back") == 200
         assert run_ctl(pool.environment, "schema").returncode == 0
         start_worker(pool)
@@ -122,12 +107,11 @@ def test_password_and_tls_of_sentinels(start_pool, tmp_path):
 
 
 def test_wrong_master_name_and_wrong_kinds_of_server_are_named(start_pool):
-    port = free_port()
-    with RedisServer("--port", str(port), "--bind", "127.0.0.1"), Sentinel(port) as sentinel:
+    with TcpRedis() as server, Sentinel(server.port) as sentinel:
         rows = [
             (url_of([sentinel]).replace(NAME, "other"), "the sentinels know no master with the name"),
             (f"redis://127.0.0.1:{sentinel.port}", "the server is a sentinel: REDIS_URL must"),
-            (f"redis+sentinel://127.0.0.1:{port}/{NAME}", "is no sentinel: write"),
+            (f"redis+sentinel://127.0.0.1:{server.port}/{NAME}", "is no sentinel: write"),
         ]
         for url, words in rows:
             pool = start_pool(url)
@@ -242,7 +226,7 @@ def test_a_master_that_becomes_a_replica_is_left(start_pool, pair, stand_ins):
     sentinels = stand_ins(master.port, master.port, master.port)
     pool = start_pool(url_of(sentinels))
     wait_for(lambda: ready(pool), "ready")
-    wait_for(lambda: replica.client().info("replication")["master_link_status"] == "up", "replica follows")
+    wait_for(lambda: replica.link() == "up", "replica follows")
     student = fresh_id()
     assert pool.calculate(student).status == 200
     master.client().execute_command("FAILOVER")

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.binaries import ROOT, assert_no_report, bin_dir, sanitizer_options
 from harness.fastcgi import FastCgi
 from harness.model import COMPONENTS
-from harness.process import alive, children, program
+from harness.process import alive, children, log_lines, program
 from harness.redis_server import LONG_TIMEOUTS, without_none
 from harness.redis_tls import trust
 from harness.token import make_token
@@ -78,6 +78,10 @@ class Pool:
     @property
     def log_path(self):
         return self.folder / "log"
+
+    def lines(self, event):
+        """The log lines of that event."""
+        return log_lines(self.log_path, event)
 
     def serves(self):
         assert self.process.poll() is None, self.log_path.read_text()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes: what /proc says of them, and their pausing."""
+"""Processes: what /proc says of them, their log, and their pausing."""
+import json
 import os
 import signal
 
@@ -10,6 +11,13 @@ def pause(pid):
 
 def resume(pid):
     os.kill(pid, signal.SIGCONT)
+
+
+def log_lines(path, event):
+    """The lines of a log that are about that event."""
+    lines = path.read_text().splitlines()
+    found = [json.loads(line) for line in lines if line.startswith("{") and f'"{event}"' in line]
+    return [line for line in found if line.get("event") == event]
 
 
 def _stat(pid):

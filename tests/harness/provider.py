@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for an identity provider: a discovery document and a JWK Set over TLS, and tokens."""
-import base64
 import http.server
 import json
 import ssl
@@ -10,13 +9,9 @@ import time
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness.token import claims
+from harness.token import b64url, claims
 
 DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
-
-
-def b64(number):
-    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
 
 
 class Key:
@@ -28,7 +23,8 @@ class Key:
     @property
     def jwk(self):
         numbers = self.private.public_key().public_numbers()
-        return {"kty": "EC", "crv": "P-256", "x": b64(numbers.x), "y": b64(numbers.y), "kid": self.kid, "use": "sig"}
+        x, y = (b64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+        return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": self.kid, "use": "sig"}
 
     def token(self, user="someone", role="student", **more):
         return jwt.encode(claims(user, role, **more), self.private, "ES256", {"kid": self.kid})

@@ -80,25 +80,37 @@ class RedisServer:
             return False
 
 
+class TcpRedis(RedisServer):
+    """Reached by TCP too, on its `port`."""
+
+    def __init__(self, *options):
+        self.port = free_port()
+        address = ("--port", str(self.port), "--bind", "127.0.0.1")
+        super().__init__(*address, "--repl-diskless-sync-delay", "0", *options)
+
+    def follow(self, other):
+        """Becomes the other one's replica; the link may come later."""
+        self.client().execute_command("REPLICAOF", "127.0.0.1", other.port)
+
+    def link(self):
+        """Of a replica to its master: up or down."""
+        return self.client().info("replication").get("master_link_status")
+
+
 class RedisPair:
     """A master and a replica with one stable address, as behind a virtual IP or a Service: `address`
     leads each new connection to one of them, and cuts none when that changes."""
 
     def __init__(self):
-        self.ports = [free_port(), free_port()]
-        self.servers = [
-            RedisServer("--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
-            for port in self.ports
-        ]
-        self.master, self.replica = self.servers
+        self.master, self.replica = self.servers = [TcpRedis(), TcpRedis()]
         self.address = RedisStandIn(self.master.path)
 
     def __enter__(self):
         for server in self.servers:
             server.start()
         self.address.__enter__()
-        self.make_replica(self.replica)
-        wait_for(lambda: self.link_of(self.replica) == "up", "the replica follows its master")
+        self.replica.follow(self.master)
+        wait_for(lambda: self.replica.link() == "up", "the replica follows its master")
         return self
 
     def __exit__(self, *_):
@@ -106,21 +118,12 @@ class RedisPair:
         for server in self.servers:
             server.__exit__()
 
-    def make_replica(self, server):
-        """Of the other server of the pair."""
-        other = self.ports[1 - self.servers.index(server)]
-        server.client().execute_command("REPLICAOF", "127.0.0.1", other)
-
-    @staticmethod
-    def link_of(server):
-        return server.client().info("replication").get("master_link_status")
-
     def swap_roles(self):
         """As SENTINEL FAILOVER of a living master does, without loss: the master pauses writes until
         the replica has all of them. New connections still lead to the same server as before."""
         self.master.client().execute_command("FAILOVER")
         self.master, self.replica = self.replica, self.master
-        wait_for(lambda: self.link_of(self.replica) == "up", "the roles are swapped")
+        wait_for(lambda: self.replica.link() == "up", "the roles are swapped")
 
     def lead_to(self, server):
         self.address.upstream = str(server.path)

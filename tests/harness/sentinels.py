@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from harness.ports import free_port
-from harness.redis_server import RedisServer, command_end
+from harness.redis_server import TcpRedis, command_end
 from harness.wait import wait_for
 
 NAME = "mymaster"
@@ -79,25 +79,19 @@ class Guarded:
     """A master, `replicas` and three sentinels that know one another and all of them."""
 
     def __init__(self, replicas=1):
-        self.servers = [
-            RedisServer("--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
-            for port in [free_port() for _ in range(1 + replicas)]
-        ]
-        for server in self.servers:
-            server.port = int(server._options[1])
+        self.servers = [TcpRedis() for _ in range(1 + replicas)]
         self.sentinels, self._stack = [], contextlib.ExitStack()
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             master, *replicas = [stack.enter_context(server) for server in self.servers]
             for replica in replicas:
-                replica.client().execute_command("REPLICAOF", "127.0.0.1", master.port)
+                replica.follow(master)
             for _ in range(3):
                 self.sentinels.append(stack.enter_context(Sentinel(master.port)))
             wait_for(lambda: all(self._knows_all(sentinel) for sentinel in self.sentinels), "sentinels know all")
             for replica in replicas:
-                link = lambda replica=replica: replica.client().info("replication")["master_link_status"]
-                wait_for(lambda link=link: link() == "up", "replica follows")
+                wait_for(lambda replica=replica: replica.link() == "up", "replica follows")
             self._stack = stack.pop_all()
         return self
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.client import Client
 from harness.binaries import bin_dir
 from harness.ports import free_port
+from harness.process import log_lines
 from harness.wait import LIMIT_S, wait_for
 
 
@@ -72,11 +73,7 @@ class Worker(Process):
 
     def lines(self, event):
         """The log lines of that event."""
-        found = []
-        for line in self.log().splitlines():
-            if line.startswith("{") and f'"{event}"' in line:
-                found.append(json.loads(line))
-        return [line for line in found if line.get("event") == event]
+        return log_lines(self.log_path, event)
 
 
 class SidecarProcess(Process):

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Chromium on the console and /docs of an engine with its demo classes, through the real nginx with its
 rate limits; accessibility is judged by axe-core."""
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from harness.browser import Browser
 from harness.engine import Engine
+from harness.real import built
 from harness.wait import wait_for
 
 RUN_AXE = """
@@ -20,9 +19,7 @@ PHONE, DESK = 320, 1280
 
 @pytest.fixture(scope="session")
 def axe():
-    build = Path(__file__).parent / "build"
-    done = subprocess.run([build], stdout=subprocess.PIPE, text=True, check=True, env=os.environ)
-    return Path(done.stdout.strip()).read_text()
+    return Path(built(Path(__file__).parent)).read_text()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from harness.client import Client
 from harness.engine import fresh_id
 from harness.events import event, exported_events
+from harness.real import built
 
 HERE = Path(__file__).parent
 PUBLISHERS = {
@@ -25,8 +26,7 @@ FORMS += [("go", form) for form in ("structured", "binary", "batch")]
 @pytest.fixture(scope="session")
 def publishers():
     """The folder in which they are installed."""
-    done = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(done.stdout.split()[-1])
+    return Path(built(HERE))
 
 
 def publish(command, folder, engine, form, events):

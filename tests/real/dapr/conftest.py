@@ -13,6 +13,7 @@ import yaml
 from harness.binaries import ROOT
 from harness.client import Client
 from harness.ports import free_port
+from harness.real import built
 from harness.wait import wait_for
 
 API_TOKEN = "token of the sidecar's API"
@@ -129,8 +130,7 @@ class Daprd:
 
 @pytest.fixture(scope="session")
 def program():
-    build = Path(__file__).with_name("build")
-    return subprocess.run([build], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1]
+    return built(Path(__file__).parent)
 
 
 @pytest.fixture

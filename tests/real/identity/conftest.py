@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from harness.ports import free_port
+from harness.real import built
 from harness.tls import Authority
 from harness.wait import wait_for
 
@@ -126,10 +127,7 @@ class Keycloak:
 
 @pytest.fixture(scope="session")
 def keycloak(tmp_path_factory):
-    build = Path(__file__).with_name("build")
-    home = subprocess.run([build], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    server = Keycloak(home, tmp_path_factory.mktemp("keycloak"))
-    print(f"\n{server.version}")
+    server = Keycloak(built(Path(__file__).parent), tmp_path_factory.mktemp("keycloak"))
     try:
         server.start()
         server.make_realm()

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Users of a real Keycloak: their roles as they come, and nobody signed out by a new key or an absence."""
-import json
-import threading
 import time
 
 import pytest
+from harness.load import Load
 from harness.wait import wait_for
 
 PATHS = {
@@ -34,32 +33,23 @@ def status(pool, token, path=PATHS["student"]):
     return pool.request("GET", target, headers={"Authorization": f"Bearer {token}"}).status
 
 
-class Load:
-    """Clients that send requests with the newest token all the time."""
+class Clients(Load):
+    """Send requests with the current token all the time."""
 
     def __init__(self, pool, token, clients=4):
-        self.pool, self.current, self.statuses = pool, token, []
-        self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
+        super().__init__(clients, self.call, 0.005)
+        self.pool, self.current = pool, token
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-    def run(self):
-        while not self.stopped.is_set():
-            token = self.current
-            self.statuses.append((status(self.pool, token), kid_of(token)))
-            time.sleep(0.005)
+    def call(self, *_):
+        token = self.current
+        return status(self.pool, token), kid_of(token)
 
     def count(self, kid):
-        return sum(seen == kid for _, seen in list(self.statuses))
+        return sum(seen == kid for _, seen in list(self.results))
+
+    def assert_none_refused(self):
+        assert not self.errors, self.errors[:3]
+        assert {code for code, _ in self.results} == {200}
 
 
 def test_roles_and_audience_as_they_come(keycloak, settings, start_pool, capsys):
@@ -85,7 +75,7 @@ def test_keys_by_url_too(keycloak, settings, start_pool):
 def test_new_keys_of_the_realm_sign_nobody_out(keycloak, settings, start_pool):
     """Rotations under load, further apart than the pause between two fetches."""
     pool = start_pool(size=2, JWT_JWKS_COOLDOWN_S=COOLDOWN_S, **settings)
-    with Load(pool, keycloak.token("student-1")) as load:
+    with Clients(pool, keycloak.token("student-1")) as load:
         wait_for(lambda: load.count(kid_of(load.current)) > 100, "load")
         for priority in (200, 300, 400):
             kid = keycloak.rotate(priority)
@@ -94,26 +84,25 @@ def test_new_keys_of_the_realm_sign_nobody_out(keycloak, settings, start_pool):
             assert kid_of(load.current) == kid
             wait_for(lambda: load.count(kid) > 100, "load with the new key")
             wait_for(lambda: time.monotonic() > rotated + COOLDOWN_S + 1, "the end of the pause")
-    assert {code for code, _ in load.statuses} == {200}
+    load.assert_none_refused()
 
 
 def test_provider_stopped_for_a_minute_signs_nobody_out(keycloak, settings, start_pool):
     """Though processes of the pool end and start meanwhile."""
     pool = start_pool(size=2, JWT_JWKS_REFRESH_S=5, MAX_REQUESTS=300, **settings)
     first = set(pool.pids())
-    with Load(pool, keycloak.token("student-1"), 2) as load:
+    with Clients(pool, keycloak.token("student-1"), 2) as load:
         wait_for(lambda: load.count(kid_of(load.current)) > 100, "load")
         keycloak.stop()
         stopped = time.monotonic()
         wait_for(lambda: time.monotonic() > stopped + AWAY_S, "a minute", AWAY_S + 60)
         assert not first & set(pool.pids()), "the processes are others by now"
-        lines = [json.loads(line) for line in pool.log_path.read_text().splitlines() if line.startswith("{")]
-        assert any(line["event"] == "provider.failed" for line in lines)
+        assert pool.lines("provider.failed")
         keycloak.start()
         load.current = keycloak.token("student-1")
-        before = len(load.statuses)
-        wait_for(lambda: len(load.statuses) > before + 100, "load with a token of the new start")
-    assert {code for code, _ in load.statuses} == {200}
+        before = len(load.results)
+        wait_for(lambda: len(load.results) > before + 100, "load with a token of the new start")
+    load.assert_none_refused()
 
 
 def test_provider_started_after_the_engine(keycloak, settings, start_pool):
@@ -131,4 +120,4 @@ def test_issuer_that_is_not_the_realms(keycloak, settings, start_pool, wrong):
     settings["OIDC_ISSUER"] += wrong
     pool = start_pool(**settings)
     assert status(pool, keycloak.token("student-1")) == 503
-    wait_for(lambda: '"provider.failed"' in pool.log_path.read_text(), "the reason is logged")
+    wait_for(lambda: pool.lines("provider.failed"), "the reason is logged")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from harness.binaries import ROOT
 from harness.engine import Engine, RedisProcess
+from harness.real import built
 from harness.wait import wait_for
 
 BY_DEFAULT = None  # of these settings the tests' own values are for slow machines
@@ -16,8 +17,7 @@ ENGINE = {"RATE_LIMITS": "on", "POOL_SIZE": 2, "STORE_ROUND_TIMEOUT_MS": BY_DEFA
 
 @pytest.fixture(scope="session")
 def locust():
-    build = Path(__file__).with_name("build")
-    program = subprocess.run([build], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1]
+    program = built(Path(__file__).parent)
     print(subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout)
     return program
 

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.demo_class import make_demo_class
-from harness.engine import Engine
+from harness.demo_class import demo_engine
+from harness.real import built
 
 HERE = Path(__file__).parent
 PROGRAM_TIMEOUT_S = 600
@@ -20,19 +20,17 @@ GENERATOR_FINDINGS = ("client.py:", "events.py:64: error: Parameterized generics
 
 @pytest.fixture(scope="session")
 def tools():
-    built = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True, check=True)
-    folder = Path(built.stdout.split()[-1])
+    folder = Path(built(HERE))
     for name in ("@redocly/cli", "@stoplight/spectral-cli", "openapi-typescript", "openapi-fetch", "typescript"):
         manifest = json.loads((folder / "node_modules" / name / "package.json").read_text())
         print(name, manifest["version"])
-    subprocess.run([folder / "venv/bin/pip", "list", "--format=freeze"], check=True)
+    subprocess.run([folder / "python/bin/pip", "list", "--format=freeze"], check=True)
     return folder
 
 
 @pytest.fixture(scope="module")
 def demo():
-    with Engine() as engine:
-        make_demo_class(engine)
+    with demo_engine() as engine:
         yield engine
 
 
@@ -89,7 +87,7 @@ def test_typescript_client_is_strict_and_works(tools, document, caller):
 
 
 def test_python_client_is_strict_and_works(tools, document, caller):
-    folder, programs = document.parent, tools / "venv/bin"
+    folder, programs = document.parent, tools / "python/bin"
     command = [programs / "openapi-python-client", "generate", "--path", document]
     path = f"{programs}:{os.environ['PATH']}"
     text, status = run([*command, "--output-path", "generated", "--meta", "none"], folder, PATH=path)

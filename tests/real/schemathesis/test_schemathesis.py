@@ -9,10 +9,9 @@ from pathlib import Path
 
 import artefacts
 import pytest
-from harness.demo_class import make_demo_class
-from harness.engine import Engine
+from harness.demo_class import demo_engine
+from harness.real import built
 
-HERE = Path(__file__).parent
 USERS = {"none": None, "student": "student-1", "teacher": "teacher-1", "admin": "admin-1"}
 TOKEN_S = 10 * 3600  # a run takes hours on a busy machine
 EXAMPLES = os.environ.get("EXAMPLES", "100")
@@ -21,8 +20,7 @@ FINDING = re.compile(r"^- ST\d+ (.*)\n((?:(?!^- ST\d+ |^\d+\. Test Case|^___).*\
 
 @pytest.fixture(scope="session")
 def program():
-    built = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True, check=True)
-    path = built.stdout.split()[-1]
+    path = built(Path(__file__).parent)
     subprocess.run([path, "--version"], check=True)
     return path
 
@@ -52,8 +50,7 @@ def test_a_report_is_read():
 
 @pytest.mark.parametrize("role", USERS)
 def test_nothing_is_found(program, role, tmp_path):
-    with Engine(POOL_SIZE=2) as engine:
-        make_demo_class(engine)
+    with demo_engine(POOL_SIZE=2) as engine:
         done = subprocess.run(
             command(program, engine, role), cwd=tmp_path, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -3,12 +3,12 @@
 import base64
 import http.server
 import json
-import subprocess
 import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
+from harness.real import built
 
 HERE = Path(__file__).parent
 
@@ -16,8 +16,7 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="session")
 def clients():
     """The folder in which they are installed."""
-    done = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(done.stdout.split()[-1])
+    return Path(built(HERE))
 
 
 class Site(http.server.BaseHTTPRequestHandler):

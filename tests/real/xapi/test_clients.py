@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from harness.browser import Browser
-from harness.engine import fresh_id
+from harness.engine import Engine, fresh_id
 from harness.events import exported_events
 from harness.wait import wait_for
 
@@ -18,9 +18,10 @@ KEY, SECRET = "tool", "secret of the tool"
 CREDENTIALS = f"{KEY}:{hashlib.sha256(SECRET.encode()).hexdigest()}:a tool"
 
 
-@pytest.fixture
-def own_engine(start_engine):
-    return start_engine(XAPI_CREDENTIALS=CREDENTIALS, POOL_SIZE=2)
+@pytest.fixture(scope="module")
+def own_engine():
+    with Engine(XAPI_CREDENTIALS=CREDENTIALS, POOL_SIZE=2) as engine:
+        yield engine
 
 
 def run(command, clients, engine, student, **more):
