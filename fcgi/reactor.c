@@ -53,7 +53,7 @@ struct reactor {
     uint64_t retire_at;      /* value of served at which the process retires, or tries again to */
     int64_t retire_until_us; /* monotonic; end of retiring; 0: not retiring */
     int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
-    int64_t listen_again_us; /* monotonic; end of the pause; 0: listening */
+    int64_t listen_again_us; /* monotonic; time to start listening (again); 0: listening */
     /* unused arenas; each running request has one of its own */
     struct arena *arenas[ARENAS_RETAINED];
     size_t arena_count; /* number of unused arenas */
@@ -181,13 +181,17 @@ static void reactor_pause_listening(struct reactor *r)
     r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
 }
 
-/* Called in every loop iteration: starts accepting again after a pause. */
-static void reactor_resume_listening(struct reactor *r)
+/* Called in every loop iteration: starts accepting, after a pause or at the start of the process.
+ * A new process first waits for its first check of Redis to end, in one way or the other: until
+ * then it would respond to /ready with 503, although the processes beside it are ready. */
+static void reactor_start_listening(struct reactor *r)
 {
-    if (r->listen_again_us && !r->drain_until_us && clock_monotonic_us() >= r->listen_again_us) {
-        r->listen_again_us = 0;
-        ev_io_start(r->loop, &r->listener);
-    }
+    if (!r->listen_again_us || r->drain_until_us || clock_monotonic_us() < r->listen_again_us ||
+        !readiness_is_known(r->engine))
+        return;
+    r->listen_again_us = 0;
+    metrics_gauge_set(r->engine->metrics, GAUGE_SERVING, 1);
+    ev_io_start(r->loop, &r->listener);
 }
 
 /* Called by libev when a connection can be accepted: accepts it. Only one is accepted in each loop
@@ -390,7 +394,7 @@ static bool reactor_iterate(struct reactor *r)
     secrets_reload_tick(engine, clock_monotonic_us());
     engine_report(engine);
     reactor_free_removed(r);
-    reactor_resume_listening(r);
+    reactor_start_listening(r);
     reactor_retire(r);
     log_flush(engine->log);
     if (audit_us < next_us)
@@ -427,7 +431,8 @@ int reactor_run(struct engine *engine, int listener)
 {
     struct reactor r = {.engine = engine,
                         .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV),
-                        .count_max = reactor_connections_max(&engine->config)};
+                        .count_max = reactor_connections_max(&engine->config),
+                        .listen_again_us = clock_monotonic_us()};
 
     if (!r.loop)
         return EXIT_FAILURE;
@@ -445,8 +450,6 @@ int reactor_run(struct engine *engine, int listener)
     ev_init(&r.timer, reactor_on_timer);
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, reactor_on_listener, listener, EV_READ);
-    ev_io_start(r.loop, &r.listener);
-    metrics_gauge_set(engine->metrics, GAUGE_SERVING, 1);
     reactor_retire_after(&r, (uint64_t)engine->config.max_requests);
     watchdog_start(r.loop, engine->config.request_deadline_s, engine_count_deadline, engine);
     while (!reactor_drained(&r))

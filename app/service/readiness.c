@@ -28,6 +28,7 @@ struct readiness {
     char refusal[64];            /* memory of the text last.problem when Redis refused the write */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
+    bool is_known;               /* the first check has ended */
     int64_t next_us;             /* time of the next check */
 };
 
@@ -112,6 +113,7 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
     if (completed->owner != r)
         return false;
     r->is_sent = false;
+    r->is_known = true;
     r->last =
         (struct readiness_state){.problem = readiness_problem(r), .dapr = DAPR_NOT_CONFIGURED};
     if (completed->status == PIPELINE_COMPLETE) {
@@ -134,6 +136,11 @@ int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
     if (r->is_sent)
         return INT64_MAX;
     return r->next_us > now_us ? r->next_us - now_us : 0;
+}
+
+bool readiness_is_known(const struct engine *engine)
+{
+    return engine->readiness->is_known;
 }
 
 /* Returns the result of the latest check, unless Redis has become unavailable since then. */

@@ -29,6 +29,8 @@ void readiness_tick(struct engine *engine, int64_t now_us);
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
 /* Microseconds until readiness_tick has something to send; INT64_MAX while replies are awaited. */
 int64_t readiness_wait_us(const struct engine *engine, int64_t now_us);
+/* Whether the first check has ended, successful or not. */
+bool readiness_is_known(const struct engine *engine);
 /* Returns the result of the latest check, or why Redis is unavailable now. */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us);
 

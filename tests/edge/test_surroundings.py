@@ -5,10 +5,13 @@ import re
 import signal
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness.engine import bin_dir, fresh_id
+from harness.fastcgi import request_bytes
 from harness.pool import SECRET
+from harness.process import pause, resume
 from harness.wait import LIMIT_S, wait_for
 
 TIMES = re.compile(rb'"(calculated_at|query_time|timestamp)":"[^"]*"|"correlation_id":"[^"]*"')
@@ -33,6 +36,11 @@ def test_answers_are_the_same_bytes_in_any_locale_and_time_zone(start_pool, redi
         assert [response.status for response in asked] == [200, 200]
         assert steady(asked[0]) == steady(asked[1])
         assert asked[1].json["data"]["components"]["consistency"] == 1e-7
+
+
+def sockets(pid):
+    """How many sockets the process has; the first is the listener."""
+    return [os.readlink(file)[:6] for file in Path(f"/proc/{pid}/fd").iterdir()].count("socket")
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
@@ -113,6 +121,23 @@ def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
     wait_for(lambda: pid not in pool.pids(), "gone when its last connection has closed")
     wait_for(pool.serves, "replaced")
     wait_for(lambda: pool.request("GET", "/ready").status == 200, "the new process ready")
+
+
+def test_new_process_accepts_no_request_before_its_first_check_of_redis(start_pool, redis_server):
+    """Its first response to /ready must not be a 503 that only says that it has just started."""
+    pool = start_pool(redis_server.url)
+    [pid] = pool.pids()
+    pause(redis_server.process.pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: pool.pids() not in ([], [pid]), "replaced")
+        connection = pool.connect()
+        connection.send(request_bytes("GET", "/ready"))
+        wait_for(lambda: sockets(pool.pids()[0]) > 1, "connecting to Redis")
+    finally:
+        resume(redis_server.process.pid)
+    assert connection.read_response().status == 200
+    connection.close()
 
 
 def test_leaving_process_takes_no_new_connections(start_pool):
