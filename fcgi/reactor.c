@@ -183,7 +183,7 @@ static void reactor_pause_listening(struct reactor *r)
 
 /* Called in every loop iteration: starts accepting, after a pause or at the start of the process.
  * A new process first waits for its first check of Redis to end, in one way or the other: until
- * then it would respond to /ready with 503, although the processes beside it are ready. */
+ * then it would respond to /ready with 503, although other processes of the pool are ready. */
 static void reactor_start_listening(struct reactor *r)
 {
     if (!r->listen_again_us || r->drain_until_us || clock_monotonic_us() < r->listen_again_us ||
