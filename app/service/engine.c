@@ -63,11 +63,12 @@ void engine_set_hash_keys(struct engine *engine)
 /* Makes the store without a connection to Redis: it connects when the first command is sent. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    engine->lines = record_lines_new();
-    engine->store = engine->lines ? store_new(&engine->config, ret_error) : NULL;
-    if (engine->store)
-        engine_set_hash_keys(engine);
-    return engine->store != NULL;
+    engine->store = store_new(&engine->config, ret_error);
+    if (!engine->store)
+        return false;
+    engine->lines = record_lines_new(store_resume, engine->store);
+    engine_set_hash_keys(engine);
+    return engine->lines != NULL;
 }
 
 /* Makes the verifier of tokens from the configured keys. Returns false with the reason in ret_error

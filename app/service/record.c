@@ -122,10 +122,11 @@ static bool record_gives_up(struct record *r, struct problem *p)
     return true;
 }
 
-/* Waits for the change that leads the line: reads the profile once more, whose reply comes after
- * that of a write that was sent before. The change may be among those that are written meanwhile,
- * which counts as a write of its own request. Changes of one list need no reply of their own, since
- * all of them go on when their pipeline is complete. */
+/* Waits for the change that leads the line. The change may be among those that are written
+ * meanwhile, which counts as a write of its own request. A request that waits only for this parks
+ * its pipeline. One of several pipelines that are sent as one reads the profile once more: that
+ * reply comes after the one to a write that was sent before. Changes of one list need no reply of
+ * their own, since all of them go on when their pipeline is complete. */
 static enum step record_await(struct record *r, struct pipeline *pipeline)
 {
     const struct record *leader = r->line->leader;
@@ -133,7 +134,12 @@ static enum step record_await(struct record *r, struct pipeline *pipeline)
     pipeline_clear(pipeline);
     if (r->list && leader && r->list == leader->list)
         return STEP_MORE;
-    (void)record_queue_reads(r, pipeline, /* with_days */ false);
+    if (pipeline->owner) {
+        pipeline->is_parked = r->has_waited = true;
+        r->parked = pipeline;
+    } else {
+        (void)record_queue_reads(r, pipeline, /* with_days */ false);
+    }
     pipeline->has_writes = true;
     return STEP_MORE;
 }
@@ -147,6 +153,19 @@ static bool record_leads(struct record *r, struct engine *engine, struct pipelin
     if (!r->line->leader)
         record_line_lead(r);
     return r->line->leader == r;
+}
+
+/* Returns the packed state to start from: the one that was read, or the one that this process has
+ * written since. An older one would be found outdated by the script. */
+static struct str record_latest(const struct record *r, const struct student_profile *profile)
+{
+    const struct record_line *line = r->line;
+    struct str written = line ? (struct str){line->packed, line->packed_n} : (struct str){0};
+    struct mastery_state state;
+
+    return state_unpack(written, &state) && state.revision > profile->state.revision
+               ? written
+               : profile->packed;
 }
 
 /* Computes the change from `packed`, the state in Redis, and queues its write, or the read of the
@@ -281,11 +300,15 @@ static enum step record_after_reads(struct record *r, struct engine *engine,
         return record_show_stored(r, &profile, pipeline->arena, p);
     if (!record_leads(r, engine, pipeline))
         return record_await(r, pipeline);
+    if (r->has_waited && pipeline_time_left_us(pipeline, clock_monotonic_us()) <= 0) {
+        problem_unavailable(p, 1); /* nothing was written */
+        return STEP_DONE;
+    }
     mastery_state_limit_times(&profile.state, r->now_ms);
     if (r->days_cmd && record_day(r) < profile.state.day)
         return record_compute_past(r, pipeline, &profile, p);
     r->days_cmd = NULL;
-    return record_compute(r, pipeline, profile.packed, p);
+    return record_compute(r, pipeline, record_latest(r, &profile), p);
 }
 
 /* Runs the next step, which the commands and the line show. First call: queues the read of the

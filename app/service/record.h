@@ -58,8 +58,11 @@ struct record {
     int attempts;
     /* The changes of the same student in this process (record_line.h, record_group.h). */
     struct record_line *line;    /* NULL: in none */
+    struct str packed;           /* state that the script leaves which it has sent as the leader */
     struct record *next;         /* that waits in the line */
     struct arena *arena;         /* memory of its request, for what the leader leaves it */
+    struct pipeline *parked;     /* its pipeline, while that waits for the leader; else NULL */
+    bool has_waited;             /* it was parked before */
     size_t place;                /* place in the leader's script, from 1; 0: not in it */
     bool repeats;                /* `place` is that of another change, which has its event_id */
     bool is_settled;             /* the leader's script has decided about it: `outcome` */

@@ -192,16 +192,18 @@ bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str 
     if (g.last == r)
         r->result_json = change.result_json;
     pipeline_clear(pipeline);
-    r->write_cmd = student_cmd_change(pipeline, &change);
+    r->write_cmd = student_cmd_change(pipeline, &change, &r->packed);
     return !pipeline->failed;
 }
 
+/* Sets the outcome of one change, which goes on. */
 static void record_settle(struct record *r, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {
     r->is_settled = true;
     r->outcome = outcome;
     r->generation = pipeline->generation;
+    record_line_resume(r);
 }
 
 void record_settle_others(struct record *r, enum change_outcome outcome,
@@ -209,6 +211,10 @@ void record_settle_others(struct record *r, enum change_outcome outcome,
 {
     struct str mark;
 
+    if (outcome == CHANGE_SAVED && r->line) {
+        memcpy(r->line->packed, r->packed.p, r->packed.n);
+        r->line->packed_n = r->packed.n;
+    }
     for (struct record *other = group_waiting(r); other; other = other->next) {
         if (other->is_settled || other->place == 0 || outcome == CHANGE_OUTDATED)
             continue;

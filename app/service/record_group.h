@@ -27,7 +27,7 @@ bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str 
                         const struct mastery_state *base, bool with_others);
 
 /* Settles the changes that were written with r by the outcome of the write: those that it decides
- * about. The others wait further, to be written again or alone. */
+ * about go on. The others wait further, to be written again or alone. */
 void record_settle_others(struct record *r, enum change_outcome outcome,
                           const struct pipeline *pipeline);
 

@@ -8,13 +8,21 @@
 enum { LINE_BUCKETS = 256 };
 
 struct record_lines {
+    record_resume *resume;
+    struct store *store;
     struct record_line *buckets[LINE_BUCKETS];
     struct record_line *unused;
 };
 
-struct record_lines *record_lines_new(void)
+struct record_lines *record_lines_new(record_resume *resume, struct store *store)
 {
-    return calloc(1, sizeof(struct record_lines));
+    struct record_lines *lines = calloc(1, sizeof(*lines));
+
+    if (lines) {
+        lines->resume = resume;
+        lines->store = store;
+    }
+    return lines;
 }
 
 static void line_free_list(struct record_line *line)
@@ -69,6 +77,7 @@ static struct record_line *line_obtain(struct record_lines *lines, struct str st
     line->next = NULL;
     line->lines = lines;
     line->leader = line->first = NULL;
+    line->packed_n = 0;
     memcpy(line->student, student.p, student.n);
     line->student_n = student.n;
     *place = line;
@@ -114,21 +123,52 @@ void record_line_lead(struct record *r)
     r->line->leader = r;
 }
 
+void record_line_resume(struct record *r)
+{
+    if (r->parked)
+        r->line->lines->resume(r->line->lines->store, r->parked);
+    r->parked = NULL;
+}
+
+/* Lets the change that came last go on, to lead: its request has most time left, and the time limit
+ * of the one that leads is that of all that are written with it. */
+static void line_resume_last(struct record_line *line)
+{
+    struct record *last = NULL;
+
+    for (struct record *r = line->first; r; r = r->next) {
+        if (r->parked && !r->is_settled)
+            last = r;
+    }
+    if (last)
+        record_line_resume(last);
+}
+
+/* Makes an empty line an unused one. */
+static void line_release(struct record_line *line)
+{
+    struct record_lines *lines = line->lines;
+    struct record_line **place = line_find(lines, (struct str){line->student, line->student_n});
+
+    *place = line->next;
+    line->next = lines->unused;
+    lines->unused = line;
+}
+
 void record_line_leave(struct record *r)
 {
-    struct record_line *line = r->line, **place;
+    struct record_line *line = r->line;
 
     if (!line)
         return;
     r->line = NULL;
+    r->parked = NULL;
     if (line->leader == r)
         line->leader = NULL;
     else
         line_remove(line, r);
-    if (line->leader || line->first)
-        return;
-    place = line_find(line->lines, (struct str){line->student, line->student_n});
-    *place = line->next;
-    line->next = line->lines->unused;
-    line->lines->unused = line;
+    if (!line->leader && line->first)
+        line_resume_last(line);
+    else if (!line->leader)
+        line_release(line);
 }

@@ -109,6 +109,12 @@ static void store_finish_pipeline(struct store *store, struct pipeline *pipeline
     pipeline_queue_push(&store->done, pipeline);
 }
 
+void store_resume(struct store *store, struct pipeline *pipeline)
+{
+    pipeline->is_parked = false;
+    store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
+}
+
 /* Makes the pipeline PIPELINE_FAILED and adds its commands to counts, which is
  * store->counts.timeouts or store->counts.unavailable. */
 static void store_fail_pipeline(struct store *store, struct pipeline *pipeline, uint64_t counts[2])
@@ -187,6 +193,8 @@ void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us
     store->next_late_us = min_us(store->next_late_us, now_us + pipeline->limit_us);
     if (pipeline->failed) {
         store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
+    } else if (pipeline->is_parked) {
+        pipeline->status = PIPELINE_SUBMITTED;
     } else if (pipeline->count == 0) {
         store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
     } else if (store->breaker.state != BREAKER_CLOSED ||

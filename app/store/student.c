@@ -304,7 +304,8 @@ static bool student_put_entries(struct day_writer *w, const struct student_chang
  * expected state, new state, result, number of entries, two times for topics, then four per entry,
  * and two per snapshot and opening. The arguments are made apart, because they follow keys whose
  * number is not known yet. */
-struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change)
+struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
+                                   struct str *ret_packed)
 {
     enum { FIXED_KEYS = 4, FIXED_ARGS = 6, ENTRY_ARGS = 4 };
     struct arena *arena = pipeline->arena;
@@ -322,7 +323,7 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
     argv[2] = key_journal(arena, change->student);
     argv[3] = key_student(arena, change->student, STUDENT_KEY_MARKS);
     args[0] = change->expected;
-    args[1] = student_pack(arena, &change->days[change->day_count - 1]);
+    args[1] = *ret_packed = student_pack(arena, &change->days[change->day_count - 1]);
     args[2] = change->result_json;
     args[3] = command_int(arena, (int64_t)change->entry_count);
     w.key = argv + FIXED_KEYS;

@@ -136,8 +136,9 @@ struct student_change {
     int64_t now_ms;     /* present time; needed only with topics */
 };
 
-/* Queues the change. */
-struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change);
+/* Queues the change. *ret_packed: the packed state that it will leave. */
+struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
+                                   struct str *ret_packed);
 
 enum change_outcome {
     CHANGE_SAVED,

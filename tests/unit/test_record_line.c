@@ -9,9 +9,17 @@ void record_line_tests(void);
 static struct record_lines *lines;
 static struct arena *arena;
 
+static struct pipeline *resumed;
+
+static void note_resumed(struct store *store, struct pipeline *pipeline)
+{
+    (void)store;
+    resumed = pipeline;
+}
+
 static int setup(void)
 {
-    lines = record_lines_new();
+    lines = record_lines_new(note_resumed, NULL);
     arena = arena_new(4096, 1 << 20);
     return !lines || !arena;
 }
@@ -51,6 +59,32 @@ static void one_leads_and_the_others_wait_in_order(void)
     CU_ASSERT_PTR_EQUAL(line->first, &r[2]);
     record_line_leave(&r[2]);
     record_line_leave(&r[2]); /* in no line */
+}
+
+static void the_last_one_goes_on_when_the_leader_leaves(void)
+{
+    struct pipeline pipelines[4];
+    struct record r[4] = {{.next = NULL}};
+
+    for (int i = 0; i < 4; i++) {
+        join(&r[i], "s_1");
+        if (i > 0)
+            r[i].parked = &pipelines[i];
+    }
+    record_line_lead(&r[0]);
+    r[3].is_settled = true;
+    record_line_leave(&r[0]);
+    CU_ASSERT_PTR_EQUAL(resumed, &pipelines[2]);
+    CU_ASSERT_PTR_NULL(r[2].parked);
+    record_line_leave(&r[2]); /* without having led */
+    CU_ASSERT_PTR_EQUAL(resumed, &pipelines[1]);
+    resumed = NULL;
+    record_line_resume(&r[1]); /* not parked any more */
+    CU_ASSERT_PTR_NULL(resumed);
+    record_line_resume(&r[3]);
+    CU_ASSERT_PTR_EQUAL(resumed, &pipelines[3]);
+    record_line_leave(&r[1]);
+    record_line_leave(&r[3]);
 }
 
 static void a_list_keeps_its_order_when_its_first_change_comes_last(void)
@@ -115,6 +149,8 @@ void record_line_tests(void)
 
     CU_add_test(suite, "one leads and the others wait in order",
                 one_leads_and_the_others_wait_in_order);
+    CU_add_test(suite, "the last one goes on when the leader leaves",
+                the_last_one_goes_on_when_the_leader_leaves);
     CU_add_test(suite, "a list keeps its order when its first change comes last",
                 a_list_keeps_its_order_when_its_first_change_comes_last);
     CU_add_test(suite, "lines are kept apart and used again", lines_are_kept_apart_and_used_again);
