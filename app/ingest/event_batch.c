@@ -64,6 +64,7 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         .event_id = item->input.event_id,
         .event_json = event_input_json(&item->input, item->input.student, pipeline->arena),
         .mark = item->mark,
+        .list = batch,
         .follows = follows,
         .now_ms = batch->now_ms,
         .actor = batch->actor,
@@ -80,19 +81,10 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         event_batch_finish_item(item, engine);
 }
 
-/* Returns whether the item may run while the earlier one of the same student does: their writes are
- * then sent together, in their order. Not when the earlier one is of a later day, because the item
- * then corrects a past day, for which it needs the student for itself. */
-static bool event_batch_may_follow(const struct event_batch_item *earlier,
-                                   const struct event_batch_item *item)
-{
-    return earlier->stage == EVENT_BATCH_RUNNING && record_may_be_followed(&earlier->record) &&
-           day_of_ms(earlier->input.event.at_ms) <= day_of_ms(item->input.event.at_ms);
-}
-
 /* Returns whether the item must wait for an earlier one of the same student, because events of one
  * student are recorded in the order in which they were sent. If not, *ret_follows is whether one
- * runs that it need not wait for. Compares at most EVENT_BATCH_PARALLEL_MAX items. */
+ * runs that it need not wait for: the item is then recorded after it, if possible by one script.
+ * Compares at most EVENT_BATCH_PARALLEL_MAX items. */
 static bool event_batch_must_wait(const struct event_batch *batch,
                                   const struct event_batch_item *item, bool *ret_follows)
 {
@@ -102,7 +94,7 @@ static bool event_batch_must_wait(const struct event_batch *batch,
         if (earlier->stage == EVENT_BATCH_DONE ||
             !str_equal(earlier->input.student, item->input.student))
             continue;
-        if (!event_batch_may_follow(earlier, item))
+        if (earlier->stage != EVENT_BATCH_RUNNING || !record_may_be_followed(&earlier->record))
             return true;
         *ret_follows = true;
     }
@@ -118,43 +110,49 @@ static size_t event_batch_window_end(const struct event_batch *batch)
     return end < batch->n ? end : batch->n;
 }
 
-/* Starts every waiting item of the window that need not wait for an earlier one of its student. */
-static void event_batch_start_waiting(struct event_batch *batch, struct engine *engine,
-                                      struct pipeline *pipeline)
+/* Starts the waiting items of the window that need not wait for an earlier one of their student:
+ * all of them, or only those that follow another one. */
+static void event_batch_start_waiting(struct event_batch *batch, bool only_following,
+                                      struct engine *engine, struct pipeline *pipeline)
 {
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
         struct event_batch_item *item = &batch->items[i];
         bool follows;
 
-        if (item->stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, item, &follows))
+        if (item->stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, item, &follows) &&
+            (follows || !only_following))
             event_batch_start_item(batch, item, follows, engine, pipeline);
     }
 }
 
-/* First advances the items that run, whose replies are there, then starts items that wait. The
- * commands of all of them are in `pipeline`, which the caller sends. Each item gets the status of
- * that one pipeline, so its record notices a failed round trip. */
+/* Lets the items that follow others join the line of their student, so that those others can write
+ * them together with themselves; then advances the items that run, whose replies are there; then
+ * starts items that wait. The commands of all of them are in `pipeline`, which the caller sends.
+ * Each item gets the outcome of that one pipeline, so its record notices a failed round trip. */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline)
 {
-    enum pipeline_status status = pipeline->status;
+    const struct pipeline sent = *pipeline;
 
     /* PIPELINE_OPEN: nothing has been sent, so this is the first call; commands that the caller has
      * queued stay. Otherwise the commands have been sent, and the pipeline is emptied for new ones
      */
-    if (status != PIPELINE_OPEN)
+    if (sent.status != PIPELINE_OPEN) {
         pipeline_clear(pipeline);
+        event_batch_start_waiting(batch, /* only_following */ true, engine, pipeline);
+    }
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
         struct event_batch_item *item = &batch->items[i];
 
-        item->pipeline.status = status;
+        item->pipeline.status = sent.status;
+        item->pipeline.generation = sent.generation;
         if (item->stage == EVENT_BATCH_RUNNING)
             event_batch_advance_item(item, engine, pipeline);
     }
     /* An item may end without queueing a command. The window then moves on, and items that waited
      * can start: repeat until a command is queued, or all items are done. */
     do {
-        event_batch_start_waiting(batch, engine, pipeline);
+        event_batch_start_waiting(batch, /* only_following */ false, engine, pipeline);
         while (batch->done_count < batch->n &&
                batch->items[batch->done_count].stage == EVENT_BATCH_DONE)
             batch->done_count++;

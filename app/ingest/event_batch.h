@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Records several learning events of one request. Each event is recorded by its own struct record
  * (app/service/record.h) with the same effects as if it were the only one of the request. Events of
- * different students are recorded concurrently, those of one student in their order: one after the
- * other, or, when their days do not descend, in one round trip. */
+ * different students are recorded concurrently, those of one student in their order, as far as
+ * possible by one script. */
 #ifndef INGEST_EVENT_BATCH_H
 #define INGEST_EVENT_BATCH_H
 

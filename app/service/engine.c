@@ -18,6 +18,7 @@
 #include "app/service/catalogue.h"
 #include "app/service/overview_cache.h"
 #include "app/service/readiness.h"
+#include "app/service/record_line.h"
 #include "app/store/clock_skew.h"
 #include "app/store/keys.h"
 
@@ -62,11 +63,12 @@ void engine_set_hash_keys(struct engine *engine)
 /* Makes the store without a connection to Redis: it connects when the first command is sent. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    engine->inflight = inflight_new();
-    engine->store = engine->inflight ? store_new(&engine->config, ret_error) : NULL;
-    if (engine->store)
-        engine_set_hash_keys(engine);
-    return engine->store != NULL;
+    engine->store = store_new(&engine->config, ret_error);
+    if (!engine->store)
+        return false;
+    engine->lines = record_lines_new(store_resume, engine->store);
+    engine_set_hash_keys(engine);
+    return engine->lines != NULL;
 }
 
 /* Makes the verifier of tokens from the configured keys. Returns false with the reason in ret_error
@@ -241,7 +243,7 @@ void engine_close(struct engine *engine)
 {
     store_free(engine->store);
     replicas_free(engine->replicas);
-    inflight_free(engine->inflight);
+    record_lines_free(engine->lines);
     stale_cache_free(engine->stale_cache);
     overview_cache_free(engine->overview_cache);
     audit_free(engine->audit);

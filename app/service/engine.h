@@ -11,7 +11,6 @@
 #include "app/obs/metrics.h"
 #include "app/service/audit_chain.h"
 #include "app/service/secrets_reload.h"
-#include "app/store/inflight.h"
 #include "app/store/replicas.h"
 #include "app/store/stale_cache.h"
 #include "app/store/store.h"
@@ -20,6 +19,7 @@ struct audit;
 struct catalogue;
 struct overview_cache;
 struct readiness;
+struct record_lines;
 struct router;
 
 struct engine {
@@ -28,7 +28,7 @@ struct engine {
     struct store *store;
     /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
     struct replicas *replicas;
-    struct inflight *inflight;       /* this process's writes that Redis has not confirmed yet */
+    struct record_lines *lines;      /* this process's changes that are not written yet */
     struct metrics *metrics;         /* shared metrics file; NULL without ENGINE_METRICS */
     struct tokens *tokens;           /* verifies tokens; NULL without ENGINE_TOKENS */
     struct audit_keys audit_keys;    /* keys for seals; empty without ENGINE_SEALING */

@@ -1,128 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps of recording a change:
  *
- *   read the profile -> compute -> write
- *                \-> also read days and openings, when it is of a past day -> compute -> write
+ *   read the profile -> lead the line -> compute -> write
+ *                 \            \-> also read days and openings, when it is of a past day -> ...
+ *                  \-> wait, until the change that leads has settled this one, or has ended
  *
- * Writes of one student within this process are pipelined: the second is computed from the state
- * that the first will leave (store/inflight.h), because waiting for the first reply would let other
- * processes get in between. A write that finds another state in Redis returns it, and the change is
- * computed anew. */
+ * A process writes the changes of a student that wait meanwhile by one script (record_group.h). A
+ * write that finds another state in Redis returns it: another process has written. All is computed
+ * again from that state, with the changes that have come meanwhile. */
 #include "app/service/record.h"
 
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
 #include "app/service/mastery_json.h"
-
-/* Returns the journal entry of the change as JSON. From it the worker makes the audit record, the
- * entry of the student's event log and the events to publish (journal_entry.c). The text's p is
- * NULL when out of memory. */
-static struct str record_journal_entry(struct arena *arena, const struct record *r)
-{
-    static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",
-                                        [RECORD_EVENT] = "event",
-                                        [RECORD_RECOMPUTE] = "recomputed"};
-    struct buf out;
-    struct jw w = {.out = &out};
-
-    buf_init(&out, arena);
-    jw_object(&w, NULL);
-    jw_text(&w, "kind", kinds[r->kind]);
-    jw_str(&w, "student_id", r->student);
-    jw_str(&w, "actor", r->actor);
-    jw_text(&w, "role", r->actor_role ? r->actor_role : "service");
-    jw_int(&w, "at", r->now_ms);
-    jw_number(&w, "mastery_score", r->result.score);
-    jw_text(&w, "level", level_names[r->result.level]);
-    jw_text(&w, "level_before", r->is_first ? NULL : level_names[r->previous_level]);
-    jw_int(&w, "revision", (int64_t)r->state.revision);
-    jw_str(&w, "correlation_id", r->correlation_id);
-    if (r->traceparent.n > 0)
-        jw_str(&w, "traceparent", r->traceparent);
-    if (r->kind == RECORD_EVENT)
-        jw_raw(&w, "event", r->event_json);
-    jw_object_end(&w);
-    return out.failed ? (struct str){0} : buf_view(&out);
-}
-
-/* Returns the UTC day to which the change belongs. */
-static int32_t record_day(const struct record *r)
-{
-    return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
-}
-
-/* Sets r->state, the student's state from which the change is computed, and the mastery level
- * before the change. The latter is left unset for a student without data. */
-static void record_set_base(struct record *r, const struct mastery_state *current)
-{
-    r->state = *current;
-    r->is_first = mastery_state_empty(current);
-    if (!r->is_first)
-        r->previous_level = mastery_level(mastery_score_of_state(current));
-}
-
-/* Queues the write of the change. packed: the packed state that Redis must still have. days: the
- * day_count closing states to write, oldest first; the last one is the current state. base: the
- * closing state before them (struct student_change), or NULL. False when out of memory. */
-static bool record_queue_write(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                               struct str packed, struct mastery_state *days, size_t day_count,
-                               const struct mastery_state *base)
-{
-    struct student_change change = {.student = r->student,
-                                    .expected = arena_copy(pipeline->arena, packed),
-                                    .event_id = r->event_id,
-                                    .mark = r->mark,
-                                    .event_day = record_day(r),
-                                    .days = days,
-                                    .day_count = day_count,
-                                    .base = base && !mastery_state_empty(base) ? base : NULL};
-    struct topic topics[EVENT_TOPICS_MAX];
-    struct mastery_state *current = &days[day_count - 1];
-    struct str new_packed = {0};
-
-    if (r->kind == RECORD_EVENT) { /* only events are about topics */
-        change.topics = topics;
-        change.topic_count = topics_of_event(&r->event, topics);
-        change.now_ms = r->now_ms;
-    }
-    current->revision++;
-    current->updated_at_ms = r->now_ms;
-    r->state = *current;
-    mastery_of_state(current, r->now_ms, &r->result);
-    r->result_json = mastery_result_json(pipeline->arena, r->student, &r->result, r->now_ms,
-                                         /* with_components */ true);
-    change.result_json = r->result_json;
-    change.journal = record_journal_entry(pipeline->arena, r);
-    if (!change.result_json.p || !change.journal.p || !change.expected.p)
-        return false;
-    pipeline_clear(pipeline);
-    r->write_cmd = student_cmd_change(pipeline, &change, &new_packed);
-    if (pipeline->failed)
-        return false;
-    inflight_add(engine->inflight, r->student, new_packed);
-    return true;
-}
-
-/* Applies the change to the closing state of its own day or of a later one. */
-static void record_apply(const struct record *r, struct mastery_state *state)
-{
-    if (r->kind == RECORD_EVENT)
-        mastery_state_apply(state, &r->event);
-    else
-        mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
-}
+#include "app/service/record_group.h"
+#include "app/service/record_line.h"
 
 /* Changes the state of the current day, or begins a later day: only one closing state is written.
  * False when out of memory. */
-static bool record_change_current(struct record *r, struct engine *engine,
-                                  struct pipeline *pipeline, struct str packed)
+static bool record_change_current(struct record *r, struct pipeline *pipeline, struct str packed)
 {
     struct mastery_state before = r->state, state = r->state;
-    bool begins_day = record_day(r) > before.day;
+    bool begins_day = r->kind != RECORD_RECOMPUTE && record_day(r) > before.day;
 
-    mastery_state_advance(&state, record_day(r));
+    if (r->kind != RECORD_RECOMPUTE)
+        mastery_state_advance(&state, record_day(r));
     record_apply(r, &state);
-    return record_queue_write(r, engine, pipeline, packed, &state, 1, begins_day ? &before : NULL);
+    return record_queue_write(r, pipeline, packed, &state, 1, begins_day ? &before : NULL,
+                              /* with_others */ true);
 }
 
 /* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
@@ -156,9 +61,8 @@ static bool record_find_base(const struct record *r, const struct mastery_state 
  * days: the n stored closing states, oldest first. changed[0] is the changed day, followed by the
  * later stored days; the last one is the current state: at most n + 2 states. False with a problem.
  */
-static bool record_change_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                               struct str packed, const struct mastery_state *days, size_t n,
-                               struct problem *p)
+static bool record_change_past(struct record *r, struct pipeline *pipeline, struct str packed,
+                               const struct mastery_state *days, size_t n, struct problem *p)
 {
     struct mastery_state *changed = arena_array(pipeline->arena, n + 2, sizeof(*changed));
     struct mastery_state base;
@@ -178,8 +82,8 @@ static bool record_change_past(struct record *r, struct engine *engine, struct p
     changed[count++] = r->state;
     for (size_t i = 0; i < count; i++)
         record_apply(r, &changed[i]);
-    return record_queue_write(r, engine, pipeline, packed, changed, count,
-                              base.day < day ? &base : NULL);
+    return record_queue_write(r, pipeline, packed, changed, count, base.day < day ? &base : NULL,
+                              /* with_others */ false);
 }
 
 /* Queues the reads from which the change is computed from the beginning: the profile and, if
@@ -202,15 +106,6 @@ static enum step record_queue_reads(struct record *r, struct pipeline *pipeline,
     return STEP_MORE;
 }
 
-/* True when this process has sent a write of the student that changes the state `packed` and has no
- * reply yet: `packed` is then not the latest state. */
-static bool record_is_overtaken(struct record *r, struct engine *engine, struct str packed)
-{
-    struct str latest;
-
-    return inflight_latest(engine->inflight, r->student, &latest) && !str_equal(latest, packed);
-}
-
 /* Ends the change with an internal error, such as when out of memory. */
 static enum step record_fail(struct problem *p)
 {
@@ -227,54 +122,75 @@ static bool record_gives_up(struct record *r, struct problem *p)
     return true;
 }
 
-/* Queues the write of a mastery result that is computed again from the student's unchanged state
- * (STEP_MORE). The state keeps its day, because the student did nothing today. NOT_FOUND without
- * data. */
-static enum step record_recompute(struct record *r, struct engine *engine,
-                                  struct pipeline *pipeline, struct str packed, struct problem *p)
+/* Waits for the change that leads the line. The change may be among those that are written
+ * meanwhile, which counts as a write of its own request. A request that waits only for this parks
+ * its pipeline. One of several pipelines that are sent as one reads the profile once more: that
+ * reply comes after the one to a write that was sent before. Changes of one list need no reply of
+ * their own, since all of them go on when their pipeline is complete. */
+static enum step record_await(struct record *r, struct pipeline *pipeline)
 {
-    struct mastery_state unchanged = r->state;
+    const struct record *leader = r->line->leader;
 
-    if (!r->is_first)
-        return record_queue_write(r, engine, pipeline, packed, &unchanged, 1, NULL)
-                   ? STEP_MORE
-                   : record_fail(p);
-    problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
-    return STEP_DONE;
+    pipeline_clear(pipeline);
+    if (r->list && leader && r->list == leader->list)
+        return STEP_MORE;
+    if (pipeline->owner) {
+        pipeline->is_parked = r->has_waited = true;
+        r->parked = pipeline;
+    } else {
+        (void)record_queue_reads(r, pipeline, /* with_days */ false);
+    }
+    pipeline->has_writes = true;
+    return STEP_MORE;
 }
 
-/* Computes the change and queues its write. It starts from `packed`, the state in Redis, or, if
- * this process has writes of the student in flight, from the state that the latest of them will
- * leave. If another record of this process changes a past day of the student, the student is
- * locked: this record then reads again until that one has finished. */
-static enum step record_compute(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                                struct str packed, struct problem *p)
+/* Makes the change the leader of its line, if there is none. False: it has to wait. Without memory
+ * for a line it is made alone; processes do without lines between each other, too. */
+static bool record_leads(struct record *r, struct engine *engine, struct pipeline *pipeline)
+{
+    if (!r->line && !record_line_join(engine->lines, r, pipeline->arena))
+        return true;
+    if (!r->line->leader)
+        record_line_lead(r);
+    return r->line->leader == r;
+}
+
+/* Returns the packed state to start from: the one that was read, or the one that this process has
+ * written since. An older one would be found outdated by the script. */
+static struct str record_latest(const struct record *r, const struct student_profile *profile)
+{
+    const struct record_line *line = r->line;
+    struct str written = line ? (struct str){line->packed, line->packed_n} : (struct str){0};
+    struct mastery_state state;
+
+    return state_unpack(written, &state) && state.revision > profile->state.revision
+               ? written
+               : profile->packed;
+}
+
+/* Computes the change from `packed`, the state in Redis, and queues its write, or the read of the
+ * days that it needs. */
+static enum step record_compute(struct record *r, struct pipeline *pipeline, struct str packed,
+                                struct problem *p)
 {
     struct mastery_state current;
-    struct str latest;
 
-    if (inflight_is_locked(engine->inflight, r->student, r))
-        return record_gives_up(r, p) ? STEP_DONE
-                                     : record_queue_reads(r, pipeline, /* with_days */ false);
-    if (inflight_latest(engine->inflight, r->student, &latest))
-        packed = arena_copy(pipeline->arena, latest);
     mastery_state_init(&current);
     if (packed.n > 0 && !state_unpack(packed, &current))
         return record_fail(p);
     mastery_state_limit_times(&current, r->now_ms);
     record_set_base(r, &current);
-    if (r->kind == RECORD_RECOMPUTE)
-        return record_recompute(r, engine, pipeline, packed, p);
-    if (record_day(r) < current.day)
+    if (r->kind == RECORD_RECOMPUTE && r->is_first) {
+        problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
+        return STEP_DONE;
+    }
+    if (r->kind != RECORD_RECOMPUTE && record_day(r) < current.day)
         return record_queue_reads(r, pipeline, /* with_days */ true);
-    return record_change_current(r, engine, pipeline, packed) ? STEP_MORE : record_fail(p);
+    return record_change_current(r, pipeline, packed) ? STEP_MORE : record_fail(p);
 }
 
-/* Computes a change of a past day. It needs the states of several days, so it cannot start from a
- * write in flight: it locks the student against further ones, and reads again until those have
- * finished. */
-static enum step record_compute_past(struct record *r, struct engine *engine,
-                                     struct pipeline *pipeline,
+/* Computes a change of a past day, for which it needs the states of several days. */
+static enum step record_compute_past(struct record *r, struct pipeline *pipeline,
                                      const struct student_profile *profile, struct problem *p)
 {
     struct mastery_state *days = arena_array(pipeline->arena, STUDENT_DAYS_MAX, sizeof(*days));
@@ -286,33 +202,25 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
         return STEP_DONE;
     for (size_t i = 0; i < n; i++)
         mastery_state_limit_times(&days[i], r->now_ms);
-    if (inflight_is_locked(engine->inflight, r->student, r) ||
-        record_is_overtaken(r, engine, profile->packed)) {
-        inflight_lock(engine->inflight, r->student, r);
-        return record_gives_up(r, p) ? STEP_DONE
-                                     : record_queue_reads(r, pipeline, /* with_days */ true);
-    }
     record_set_base(r, &profile->state);
-    return record_change_past(r, engine, pipeline, profile->packed, days, n, p) ? STEP_MORE
-                                                                                : record_fail(p);
+    return record_change_past(r, pipeline, profile->packed, days, n, p) ? STEP_MORE
+                                                                        : record_fail(p);
 }
 
-/* Ends the change by the outcome of its write, or computes it again when another write came first.
- * STEP_DONE also ends it with a problem. */
-static enum step record_after_write(struct record *r, struct engine *engine,
-                                    struct pipeline *pipeline, struct problem *p)
+/* Ends the change by the outcome of the write that it was part of, other than CHANGE_OUTDATED.
+ * STEP_DONE may also end it with a problem. */
+static enum step record_end(struct record *r, enum change_outcome outcome,
+                            struct pipeline *pipeline, struct problem *p)
 {
-    struct str packed = {0};
-    enum change_outcome outcome = pipeline->status == PIPELINE_COMPLETE
-                                      ? student_parse_change(r->write_cmd, &packed, p)
-                                      : CHANGE_PROBLEM;
-
-    inflight_remove(engine->inflight, r->student, outcome == CHANGE_SAVED);
     switch (outcome) {
-    case CHANGE_SAVED: return STEP_DONE;
+    case CHANGE_SAVED:
+        if (r->kind != RECORD_EVENT && !r->result_json.p)
+            r->result_json = mastery_result_json(pipeline->arena, r->student, &r->result, r->now_ms,
+                                                 /* with_components */ true);
+        return r->kind == RECORD_EVENT || r->result_json.p ? STEP_DONE : record_fail(p);
     case CHANGE_DUPLICATE:
         r->duplicate = true;
-        r->previous_mark = packed;
+        record_line_leave(r);
         return r->kind == RECORD_EVENT ? STEP_DONE
                                        : record_queue_reads(r, pipeline, /* with_days */ false);
     case CHANGE_ERASED:
@@ -320,14 +228,42 @@ static enum step record_after_write(struct record *r, struct engine *engine,
         problem_set(p, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
         return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
-    case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* unless p has a problem */
-    case CHANGE_OUTDATED: break;
+    case CHANGE_OUTDATED:
+    case CHANGE_PROBLEM: problem_unavailable(p, 1); break; /* unless p has a problem */
     }
+    return STEP_DONE;
+}
+
+/* Ends a change that was written with another one. Its own pipeline shows that the connection still
+ * leads to the server that has the write (dispatch_confirm). */
+static enum step record_after_others(struct record *r, struct pipeline *pipeline, struct problem *p)
+{
+    bool known = pipeline->status == PIPELINE_COMPLETE && pipeline->generation == r->generation;
+
+    r->is_settled = false;
+    return record_end(r, known ? r->outcome : CHANGE_PROBLEM, pipeline, p);
+}
+
+/* Ends the change that leads by the outcome of its write, or computes it again when another process
+ * wrote first, or when it was written with an event that was counted before. */
+static enum step record_after_write(struct record *r, struct pipeline *pipeline, struct problem *p)
+{
+    struct str packed = {0};
+    enum change_outcome outcome = pipeline->status == PIPELINE_COMPLETE
+                                      ? student_parse_change(r->write_cmd, &packed, p)
+                                      : CHANGE_PROBLEM;
+
+    record_settle_others(r, outcome, pipeline);
+    if (outcome == CHANGE_DUPLICATE &&
+        !student_parse_known_mark(r->write_cmd, 0, &r->previous_mark))
+        return record_queue_reads(r, pipeline, /* with_days */ false);
+    if (outcome != CHANGE_OUTDATED)
+        return record_end(r, outcome, pipeline, p);
     if (record_gives_up(r, p))
         return STEP_DONE;
     if (r->days_cmd)
         return record_queue_reads(r, pipeline, /* with_days */ true);
-    return record_compute(r, engine, pipeline, packed, p);
+    return record_compute(r, pipeline, packed, p);
 }
 
 /* Ends a statement or recomputation whose event_id was recorded before, with the result that is
@@ -345,26 +281,15 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
-/* Runs the next step, which the commands show. First call: queues the read of the profile, or
- * computes the change from the state that the write before it in the list will leave. After
- * reads: checks consent to analytics, then computes and writes the change, or takes the stored
- * result if it was recorded before. After a write: evaluates its outcome. days_cmd becomes NULL
- * when the change is not of a past day after all, so that after a refused write the days are not
- * read again. */
-static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                                struct problem *p)
+/* Processes the replies to the reads: checks consent to analytics, then computes and writes the
+ * change, or takes the stored result if it was recorded before. days_cmd becomes NULL when the
+ * change is not of a past day after all, so that after a refused write the days are not read again.
+ */
+static enum step record_after_reads(struct record *r, struct engine *engine,
+                                    struct pipeline *pipeline, struct problem *p)
 {
     struct student_profile profile;
-    struct str latest;
 
-    if (r->write_cmd)
-        return record_after_write(r, engine, pipeline, p);
-    if (!r->profile_cmd && r->follows && inflight_latest(engine->inflight, r->student, &latest))
-        return record_compute(r, engine, pipeline, latest, p);
-    if (!r->profile_cmd) {
-        r->profile_cmd = student_cmd_profile(pipeline, r->student);
-        return STEP_MORE;
-    }
     if (!student_parse_profile(r->profile_cmd, &profile, p))
         return STEP_DONE;
     if (r->is_analytics && student_has_withdrawn(r->profile_cmd, CONSENT_ANALYTICS)) {
@@ -373,26 +298,49 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
     }
     if (r->duplicate)
         return record_show_stored(r, &profile, pipeline->arena, p);
+    if (!record_leads(r, engine, pipeline))
+        return record_await(r, pipeline);
+    if (r->has_waited && pipeline_time_left_us(pipeline, clock_monotonic_us()) <= 0) {
+        problem_unavailable(p, 1); /* nothing was written */
+        return STEP_DONE;
+    }
     mastery_state_limit_times(&profile.state, r->now_ms);
     if (r->days_cmd && record_day(r) < profile.state.day)
-        return record_compute_past(r, engine, pipeline, &profile, p);
+        return record_compute_past(r, pipeline, &profile, p);
     r->days_cmd = NULL;
-    return record_compute(r, engine, pipeline, profile.packed, p);
+    return record_compute(r, pipeline, record_latest(r, &profile), p);
 }
 
-/* With every outcome, the end of the change releases the lock that record_compute_past may have
- * acquired. */
+/* Runs the next step, which the commands and the line show. First call: queues the read of the
+ * profile, or joins the line behind the earlier changes of the list. */
+static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
+                                struct problem *p)
+{
+    if (r->write_cmd)
+        return record_after_write(r, pipeline, p);
+    if (r->is_settled)
+        return record_after_others(r, pipeline, p);
+    if (r->profile_cmd)
+        return record_after_reads(r, engine, pipeline, p);
+    if (r->follows && !r->line)
+        return record_line_join(engine->lines, r, pipeline->arena) ? STEP_MORE : record_fail(p);
+    if (r->follows && r->line->leader)
+        return record_await(r, pipeline);
+    r->profile_cmd = student_cmd_profile(pipeline, r->student);
+    return STEP_MORE;
+}
+
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p)
 {
     enum step step = record_advance(r, engine, pipeline, p);
 
     if (step == STEP_DONE)
-        inflight_unlock(engine->inflight, r->student, r);
+        record_line_leave(r);
     return step;
 }
 
 bool record_may_be_followed(const struct record *r)
 {
-    return r->write_cmd && !r->days_cmd;
+    return r->line || (r->profile_cmd && r->profile_cmd->reply);
 }

@@ -9,8 +9,8 @@
 #include "app/service/engine.h"
 #include "app/store/student.h"
 
-/* An attempt fails only because another write of the same student succeeded or is in flight: many
- * are needed only when many clients write about one student at once. */
+/* An attempt fails only because another process has written to the same student: many are needed
+ * only when many processes write about one student all the time. */
 enum { RECORD_ATTEMPTS_MAX = 200 };
 
 enum record_kind {
@@ -31,8 +31,11 @@ struct record {
     struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
     struct str mark;       /* text stored with event_id, for a later request with that id to see */
     bool is_analytics;     /* the change is refused when consent to analytics is withdrawn */
-    /* A list's later event: the first call may build on a write of the student that this process
-     * has in flight, and queue its own write at once. For callers whose access has been decided. */
+    /* The list of a request to which the change belongs, any address that is the same for all of
+     * them; NULL: none. The commands of its changes are sent in one pipeline. */
+    const void *list;
+    /* A list's later change: it is made after the earlier ones of the student, which are in the
+     * line, without a read of its own. For callers whose access has been decided. */
     bool follows;
     int64_t now_ms;
     struct str actor; /* who makes the change, for the journal */
@@ -46,27 +49,40 @@ struct record {
     struct str previous_mark; /* duplicate event: `mark` of the change that was recorded before */
     struct mastery_state state;
     struct mastery_result result;
-    struct str result_json; /* the MasteryResult as stored */
+    struct str result_json; /* the MasteryResult of `result`; may be empty for RECORD_EVENT */
     bool is_first;          /* the student had no data before */
     enum level previous_level;
     bool is_erased; /* with the problem FORBIDDEN: because the student was erased */
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;
+    /* The changes of the same student in this process (record_line.h, record_group.h). */
+    struct record_line *line;    /* NULL: in none */
+    struct str packed;           /* state that the script leaves which it has sent as the leader */
+    struct record *next;         /* that waits in the line */
+    struct arena *arena;         /* memory of its request, for what the leader leaves it */
+    struct pipeline *parked;     /* its pipeline, while that waits for the leader; else NULL */
+    bool has_waited;             /* it was parked before */
+    size_t place;                /* place in the leader's script, from 1; 0: not in it */
+    bool repeats;                /* `place` is that of another change, which has its event_id */
+    bool is_settled;             /* the leader's script has decided about it: `outcome` */
+    enum change_outcome outcome; /* if is_settled */
+    unsigned generation;         /* if is_settled: the connection of the leader's script */
 };
 
 /* Runs the next step of recording. Call with the fields under "in" filled and the others zeroed,
- * then again after each pipeline until STEP_DONE. The first call queues reads only: an access check
- * that is queued with them is decided before anything is written. Problems: NOT_FOUND for a student
- * without data to recompute from; FORBIDDEN for an erased student, or when consent to data
- * processing (or, for is_analytics, to analytics) is withdrawn; SERVICE_UNAVAILABLE when Redis is
- * unavailable (the outcome of a write is then unknown: repeat it) or other writes of the student
- * always came first. */
+ * then again after each pipeline until STEP_DONE. Other changes of the student in this process may
+ * be written together with it, so the struct must stay where it is until then. The first call
+ * queues reads only: an access check that is queued with them is decided before anything is
+ * written. Problems: NOT_FOUND for a student without data to recompute from; FORBIDDEN for an
+ * erased student, or when consent to data processing (or, for is_analytics, to analytics) is
+ * withdrawn; SERVICE_UNAVAILABLE when Redis is unavailable (the outcome of a write is then unknown:
+ * repeat it) or other writes of the student always came first. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 
-/* Whether the change has queued or sent the write of the student's latest state, so that a change
- * of the same or a later day may follow it (r->follows) without waiting for the reply. */
+/* Whether a later change of the same list may follow this one (r->follows): its first reads, with
+ * which the access was decided, have their replies. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

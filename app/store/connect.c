@@ -38,6 +38,7 @@ redisContext *connect_new_context(struct reply_bounds *bounds)
         return NULL;
     context->flags &= ~REDIS_BLOCK;
     context->fd = -1;
-    redis_bound_replies(context->reader, bounds);
+    if (bounds)
+        redis_bound_replies(context->reader, bounds);
     return context;
 }

@@ -14,7 +14,8 @@ struct reply_bounds {
     redisReplyObjectFunctions bounded;         /* the same, but with a limit for arrays */
 };
 
-/* A context whose fd is -1. NULL: out of memory. */
+/* A context whose fd is -1. bounds: NULL if its reader gets functions of the caller's own
+ * (reply_builder.h). Returns NULL when out of memory. */
 redisContext *connect_new_context(struct reply_bounds *bounds);
 
 #endif

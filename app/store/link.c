@@ -21,12 +21,15 @@
 #include "app/store/control.h"
 #include "app/store/endpoint.h"
 #include "app/store/reply.h"
+#include "app/store/reply_builder.h"
 #include "app/store/resp.h"
 #include "app/store/sent_queue.h"
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
     LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once */
+    SCRAP_FIRST = 1024,
+    SCRAP_CAP = 1 << 20,
     /* bytes of one text in a reply; this program stores far smaller ones */
     LINK_TEXT_MAX = 32 << 20,
     /* A script call begins with EVALSHA, digest and number of keys. */
@@ -39,11 +42,12 @@ enum {
 struct link {
     const struct config *config;
     struct redis_url address;
-    struct endpoint *endpoint;  /* the way to the server */
-    redisContext *context;      /* reader and write buffer of hiredis; NULL: closed */
-    struct reply_bounds bounds; /* limits the sizes of replies that context accepts */
-    struct sent_queue sent;     /* commands without a reply */
-    struct control control;     /* the link's own commands: those of a handshake, or a ROLE */
+    struct endpoint *endpoint;    /* the way to the server */
+    redisContext *context;        /* reader and write buffer of hiredis; NULL: closed */
+    struct reply_builder builder; /* builds the replies that the reader of context parses */
+    struct arena *scrap;          /* of a reply that no command waits for */
+    struct sent_queue sent;       /* commands without a reply */
+    struct control control;       /* the link's own commands: those of a handshake, or a ROLE */
     char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
     bool is_confirmed;                   /* the handshake of the connection has succeeded */
     bool wrong_server;                   /* `error` is that the server is no master or is loading */
@@ -73,7 +77,8 @@ struct link *link_new(const struct config *config, char ret_error[200])
     }
     link->config = config;
     error = redis_url_parse(config->redis_url, &link->address);
-    if (!error && control_init(&link->control))
+    link->scrap = arena_new(SCRAP_FIRST, SCRAP_CAP);
+    if (!error && link->scrap && control_init(&link->control))
         link->endpoint = endpoint_new(config, &link->address);
     if (!error && !link->endpoint)
         error = "out of memory";
@@ -96,6 +101,7 @@ void link_free(struct link *link)
     sent_queue_release(&link->sent);
     endpoint_free(link->endpoint);
     control_release(&link->control);
+    arena_free(link->scrap);
     free(link);
 }
 
@@ -168,6 +174,8 @@ struct command *link_sent_at(const struct link *link, size_t i)
 
 void link_abandon(struct link *link, size_t i)
 {
+    if (i == 0)
+        reply_builder_discard(&link->builder);
     sent_queue_at(&link->sent, i)->command = NULL;
 }
 
@@ -346,11 +354,12 @@ static enum link_event link_finish_control(struct link *link)
  * time limit of the handshake covers both. */
 bool link_open(struct link *link, int64_t now_us)
 {
-    link->context = connect_new_context(&link->bounds);
+    link->context = connect_new_context(NULL);
     if (!link->context) {
         (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
     }
+    reply_builder_init(&link->builder, link->context->reader);
     endpoint_open(link->endpoint, now_us);
     link->server_id[0] = '\0';
     link->generation++;
@@ -383,16 +392,22 @@ size_t link_close(struct link *link)
 
 /* ---- receiving ---- */
 
-/* freeReplyObject with the parameter type that arena_defer needs. */
-static void link_release_reply(void *reply)
+/* Returns the arena of the command that gets the next reply. */
+static struct arena *link_reply_arena(struct link *link)
 {
-    freeReplyObject(reply);
+    const struct command *command =
+        link->sent.count > 0 ? sent_queue_at(&link->sent, 0)->command : NULL;
+
+    if (command)
+        return command->pipeline->arena;
+    arena_reset(link->scrap);
+    return link->scrap;
 }
 
 /* Assigns a reply to the oldest command without one; discards it if that command's owner has given
  * up. Returns LINK_REPLY when the caller must process it (*ret_command is set), LINK_READY when it
  * completed the handshake or a heartbeat, LINK_IDLE when there is nothing to process, or an event
- * that ends the connection. Only with LINK_REPLY the caller owns the reply. */
+ * that ends the connection. reply is NULL if there was not enough memory for it. */
 static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
                                    struct command **ret_command)
 {
@@ -403,7 +418,6 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
     if (link->sent.count == 0 || error == REPLY_NOT_AUTHENTICATED) {
         event = link_fail(link, LINK_UNUSABLE,
                           link->sent.count > 0 ? reply->str : "a reply without a command");
-        freeReplyObject(reply);
         return event;
     }
     command = sent_queue_pop(&link->sent);
@@ -411,16 +425,13 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
     if (!command) {
         if (error == REPLY_WRONG_SERVER)
             (void)link_fail_server(link, reply->str);
-        freeReplyObject(reply);
         return LINK_IDLE;
     }
     /* NOSCRIPT: send the whole script once. When out of memory, the error is its reply. */
     if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
         command->loaded = true;
-        if (link_send(link, command, now_us)) {
-            freeReplyObject(reply);
+        if (link_send(link, command, now_us))
             return LINK_IDLE;
-        }
     }
     if (command->pipeline != &link->control.pipeline) {
         if (error == REPLY_WRONG_SERVER)
@@ -428,8 +439,7 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
         *ret_command = command;
         return LINK_REPLY;
     }
-    if (arena_defer(link->control.arena, link_release_reply, reply))
-        command->reply = reply;
+    command->reply = reply;
     return ++link->control.pipeline.reply_count == link->control.pipeline.count
                ? link_finish_control(link)
                : LINK_IDLE;
@@ -485,11 +495,13 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
         if (link_is_wrong_server(link) && link->sent.count == 0)
             return LINK_WRONG_SERVER;
+        if (!link->builder.is_building)
+            reply_builder_aim(&link->builder, link_reply_arena(link));
         if (redisReaderGetReply(link->context->reader, &reply) != REDIS_OK)
             return link_fail(link, LINK_UNUSABLE, "a reply violates the protocol (RESP)");
         if (reply) {
-            *ret_reply = reply;
-            event = link_accept(link, reply, now_us, ret_command);
+            *ret_reply = reply_builder_take(&link->builder, reply);
+            event = link_accept(link, *ret_reply, now_us, ret_command);
             if (event != LINK_IDLE)
                 return event;
         } else {

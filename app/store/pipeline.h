@@ -50,6 +50,9 @@ struct pipeline {
     bool failed;     /* a command could not be added for lack of memory */
     bool has_writes; /* at least one command is a COMMAND_WRITE */
     bool retried;    /* true: it must not be sent once more after a lost connection */
+    /* It has no commands and is not complete when it is submitted, but when store_resume is called:
+     * its owner waits for something that another pipeline brings. */
+    bool is_parked;
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
     /* Set when it is complete: number of the connection (store_generation) whose server replied. */

@@ -109,6 +109,12 @@ static void store_finish_pipeline(struct store *store, struct pipeline *pipeline
     pipeline_queue_push(&store->done, pipeline);
 }
 
+void store_resume(struct store *store, struct pipeline *pipeline)
+{
+    pipeline->is_parked = false;
+    store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
+}
+
 /* Makes the pipeline PIPELINE_FAILED and adds its commands to counts, which is
  * store->counts.timeouts or store->counts.unavailable. */
 static void store_fail_pipeline(struct store *store, struct pipeline *pipeline, uint64_t counts[2])
@@ -187,6 +193,8 @@ void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us
     store->next_late_us = min_us(store->next_late_us, now_us + pipeline->limit_us);
     if (pipeline->failed) {
         store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
+    } else if (pipeline->is_parked) {
+        pipeline->status = PIPELINE_SUBMITTED;
     } else if (pipeline->count == 0) {
         store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
     } else if (store->breaker.state != BREAKER_CLOSED ||
@@ -229,7 +237,7 @@ static void store_submit_again(struct store *store, struct pipeline *pipeline, i
     store_submit(store, pipeline, now_us);
 }
 
-/* Removes the replies from the commands. The arena of the pipeline still frees them. */
+/* Removes the replies from the commands. Their memory stays in the arena of the pipeline. */
 static void store_discard_replies(struct pipeline *pipeline)
 {
     pipeline->reply_count = 0;
@@ -289,16 +297,10 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
 
 /* ---- replies ---- */
 
-/* freeReplyObject with the parameter type that arena_defer needs. */
-static void store_release_reply(void *reply)
-{
-    freeReplyObject(reply);
-}
-
 /* Whether the reply is an error that the command's caller expects in normal operation. */
 static bool store_error_is_usual(const struct command *command, const redisReply *reply)
 {
-    return command->usual_error && reply->type == REDIS_REPLY_ERROR &&
+    return command->usual_error && reply && reply->type == REDIS_REPLY_ERROR &&
            str_starts_with((struct str){reply->str, reply->len}, str_of(command->usual_error));
 }
 
@@ -344,17 +346,16 @@ static void store_leave_server(struct store *store, struct pipeline *pipeline)
         store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
 }
 
-/* Stores a reply in its command; the arena of the pipeline frees it. The last reply of a pipeline
- * finishes the pipeline. When out of memory, the reply is freed and stays NULL, which readers
- * of replies treat as an error. */
+/* Stores a reply, which is in the arena of the pipeline, in its command. The last reply of a
+ * pipeline finishes the pipeline. When out of memory, the reply is NULL, which readers of replies
+ * treat as an error. */
 static void store_accept_reply(struct store *store, struct command *command, redisReply *reply,
                                int64_t now_us)
 {
     struct pipeline *pipeline = command->pipeline;
 
     store_count_reply(store, command, reply, now_us);
-    if (arena_defer(pipeline->arena, store_release_reply, reply))
-        command->reply = reply;
+    command->reply = reply;
     if (++pipeline->reply_count < pipeline->count)
         return;
     if (link_is_wrong_server(store->link))

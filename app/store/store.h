@@ -75,6 +75,8 @@ void store_on_ready(struct store *store, int64_t now_us);
  * Returns the microseconds after which it must be called again; 0 when store_next_done() has
  * pipelines to return. */
 int64_t store_tick(struct store *store, int64_t now_us);
+/* Completes a parked pipeline (struct pipeline) that was submitted, or is about to be. */
+void store_resume(struct store *store, struct pipeline *pipeline);
 /* Returns the next pipeline that is complete or failed; NULL: none. The caller owns it again. */
 struct pipeline *store_next_done(struct store *store);
 

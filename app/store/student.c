@@ -239,8 +239,9 @@ static struct str student_pack(struct arena *arena, const struct mastery_state *
     return arena_copy(arena, (struct str){(const char *)packed, n});
 }
 
-/* Positions in the keys and arguments of student_change.lua, while the snapshots and openings of a
- * change are added: each has one key and two arguments, its state and its expiry. */
+/* Positions in the keys and arguments of student_change.lua, while entries, snapshots and openings
+ * of a change are added. A snapshot or opening has one key and two arguments, its state and its
+ * expiry. */
 struct day_writer {
     struct pipeline *pipeline;
     struct str student;
@@ -279,33 +280,41 @@ static void student_put_days(struct day_writer *w, const struct student_change *
     }
 }
 
-/* Adds the three arguments for topics, if the event has some: packed topics, now, and the latest
- * time that a stored topic may have. */
-static void student_put_topics(struct day_writer *w, const struct student_change *change)
+/* Adds the entries, four arguments each, and returns whether one of them has topics. */
+static bool student_put_entries(struct day_writer *w, const struct student_change *change)
 {
-    struct arena *arena = w->pipeline->arena;
+    bool has_topics = false;
 
-    if (change->topic_count == 0)
-        return;
-    *w->arg++ = topics_pack(arena, change->topics, change->topic_count);
-    *w->arg++ = command_int(arena, change->now_ms);
-    *w->arg++ = command_int(arena, change->now_ms + STATE_AHEAD_MAX_MS);
+    for (size_t i = 0; i < change->entry_count; i++) {
+        const struct student_entry *entry = &change->entries[i];
+
+        *w->arg++ = entry->journal;
+        *w->arg++ = entry->event_id.p ? entry->event_id : STR("");
+        *w->arg++ = entry->event_id.p ? arena_printf(w->pipeline->arena, "%d %.*s",
+                                                     (int)entry->event_day, STR_ARG(entry->mark))
+                                      : STR("");
+        *w->arg++ = entry->topics.p ? entry->topics : STR("");
+        has_topics = has_topics || entry->topics.p;
+    }
+    return has_topics;
 }
 
 /* Queues the script student_change. Its keys are profile, tombstone (key that exists once the
  * student's erasure has begun), journal, marks, and one per snapshot and opening. Its arguments are
- * expected state, new state, result, journal entry, event id, mark, and two per snapshot and
- * opening, and three for topics. The arguments are made apart, because they follow keys whose
+ * expected state, new state, result, number of entries, two times for topics, then four per entry,
+ * and two per snapshot and opening. The arguments are made apart, because they follow keys whose
  * number is not known yet. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
-    enum { FIXED_KEYS = 4, FIXED_ARGS = 6, TOPIC_ARGS = 3, FIXED = FIXED_ARGS + TOPIC_ARGS };
+    enum { FIXED_KEYS = 4, FIXED_ARGS = 6, ENTRY_ARGS = 4 };
     struct arena *arena = pipeline->arena;
     size_t records_max = 2 * change->day_count; /* snapshots and openings */
-    struct str *argv = arena_array(arena, FIXED_KEYS + FIXED + 3 * records_max, sizeof(*argv));
-    struct str *args = arena_array(arena, FIXED + 2 * records_max, sizeof(*args));
+    size_t args_max = FIXED_ARGS + ENTRY_ARGS * change->entry_count + 2 * records_max;
+    struct str *argv = arena_array(arena, FIXED_KEYS + records_max + args_max, sizeof(*argv));
+    struct str *args = arena_array(arena, args_max, sizeof(*args));
     struct day_writer w = {.pipeline = pipeline, .student = change->student};
+    bool has_topics;
 
     if (!argv || !args) /* a command without arguments marks the pipeline as failed */
         return pipeline_add_script(pipeline, &script_student_change, 0, 0, NULL);
@@ -313,17 +322,16 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
     argv[1] = key_student(arena, change->student, STUDENT_KEY_ERASED);
     argv[2] = key_journal(arena, change->student);
     argv[3] = key_student(arena, change->student, STUDENT_KEY_MARKS);
-    *ret_packed = student_pack(arena, &change->days[change->day_count - 1]);
     args[0] = change->expected;
-    args[1] = *ret_packed;
+    args[1] = *ret_packed = student_pack(arena, &change->days[change->day_count - 1]);
     args[2] = change->result_json;
-    args[3] = change->journal;
-    args[4] = change->event_id.p ? change->event_id : STR("");
-    args[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
+    args[3] = command_int(arena, (int64_t)change->entry_count);
     w.key = argv + FIXED_KEYS;
     w.arg = args + FIXED_ARGS;
-    student_put_days(&w, change, *ret_packed);
-    student_put_topics(&w, change);
+    has_topics = student_put_entries(&w, change);
+    args[4] = has_topics ? command_int(arena, change->now_ms) : STR("");
+    args[5] = has_topics ? command_int(arena, change->now_ms + STATE_AHEAD_MAX_MS) : STR("");
+    student_put_days(&w, change, args[1]);
     memcpy(w.key, args, (size_t)(w.arg - args) * sizeof(*args));
     return pipeline_add_script(pipeline, &script_student_change, (int)(w.key - argv),
                                (int)(w.key - argv + (w.arg - args)), argv);
@@ -339,7 +347,7 @@ static struct str student_mark_text(struct str mark)
 
 /* The script student_change replies an integer (1 saved, 0 the student is erased, -1 consent is
  * withdrawn), a text (the stored state, because it is not the expected one), or a list with the
- * mark of an event that was counted before. */
+ * mark, or nil, of each entry, when events were counted before. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {
@@ -350,13 +358,18 @@ enum change_outcome student_parse_change(const struct command *command, struct s
         return CHANGE_OUTDATED;
     if (reply_int(command->reply, &code) == REPLY_OK)
         return code == 1 ? CHANGE_SAVED : code == 0 ? CHANGE_ERASED : CHANGE_WITHDRAWN;
-    if (reply_array(command->reply, 1, &n) == REPLY_OK && n == 1 &&
-        reply_text(reply_at(command->reply, 0), ret_packed) == REPLY_OK) {
-        *ret_packed = student_mark_text(*ret_packed);
+    if (reply_array(command->reply, STUDENT_ENTRIES_MAX, &n) == REPLY_OK)
         return CHANGE_DUPLICATE;
-    }
     reply_problem(command->reply, p);
     return CHANGE_PROBLEM;
+}
+
+bool student_parse_known_mark(const struct command *command, size_t i, struct str *ret_mark)
+{
+    if (reply_text(reply_at(command->reply, i), ret_mark) != REPLY_OK)
+        return false;
+    *ret_mark = student_mark_text(*ret_mark);
+    return true;
 }
 
 /* Reads one field of the student's marks, a hash whose fields are the ids of events. */

@@ -98,10 +98,27 @@ bool student_parse_days(const struct command *command, struct mastery_state *ret
  * event that is repeated after that time is refused as too old. */
 enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
-/* A change of a student, which Redis makes as a whole or not at all: profile, snapshots, journal
- * entry (from which the worker derives further updates) and mark of the event, by which the same
- * event is recognised when it is repeated. It is made only if the packed state in Redis still
- * equals `expected` and the student is not erased. */
+/* Most entries of one change. */
+enum { STUDENT_ENTRIES_MAX = 64 };
+/* What one of the requests that a change serves adds beside the state. */
+struct student_entry {
+    struct str journal; /* journal entry as JSON */
+    /* Id of the event, which must not have been counted before; empty: no event. Different from
+     * those of the change's other entries. */
+    struct str event_id;
+    /* Text of the mark: stored with event_id, returned when the event is repeated; may be empty. */
+    struct str mark;
+    int32_t event_day; /* UTC day of the event (days since 1970-01-01) */
+    /* Packed observations of topics (topics_pack), which the script adds to the stored topics;
+     * empty: none. */
+    struct str topics;
+};
+
+/* A change of a student, which Redis makes as a whole or not at all: profile, snapshots, and for
+ * each request that it serves a journal entry (from which the worker derives further updates) and
+ * the mark of the event, by which the same event is recognised when it is repeated. It is made only
+ * if the packed state in Redis still equals `expected`, the student is not erased, and none of the
+ * events has been counted. */
 struct student_change {
     struct str student;
     /* Packed state that the change started from; empty: the student had none. */
@@ -114,16 +131,9 @@ struct student_change {
     /* The state at the end of the latest day before days[0]; NULL: there is none, or days[0] has a
      * snapshot already. */
     const struct mastery_state *base;
-    struct str journal; /* journal entry as JSON */
-    /* Id of the event, which must not have been counted before; empty: no event. */
-    struct str event_id;
-    /* Text of the mark: stored with event_id, returned when the event is repeated; may be empty. */
-    struct str mark;
-    int32_t event_day; /* UTC day of the event (days since 1970-01-01) */
-    /* The event's observations of topics, which the script adds to the stored topics. */
-    const struct topic *topics;
-    size_t topic_count;
-    int64_t now_ms; /* present time; needed only with topics */
+    const struct student_entry *entries;
+    size_t entry_count; /* from 1 to STUDENT_ENTRIES_MAX */
+    int64_t now_ms;     /* present time; needed only with topics */
 };
 
 /* Queues the change. *ret_packed: the packed state that it will leave. */
@@ -133,7 +143,7 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
 enum change_outcome {
     CHANGE_SAVED,
     CHANGE_OUTDATED,  /* the stored state was not `expected`; *ret_packed is the stored one */
-    CHANGE_DUPLICATE, /* the event was counted before; *ret_packed is the text of its mark */
+    CHANGE_DUPLICATE, /* events were counted before: those that have a student_parse_known_mark */
     CHANGE_ERASED,    /* the student is erased: no new data is accepted */
     CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data is accepted */
     CHANGE_PROBLEM,   /* the reply is an error or missing; *p has the reason */
@@ -143,6 +153,9 @@ enum change_outcome {
  * so. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p);
+/* Whether the outcome is CHANGE_DUPLICATE because of entry i. If so, *ret_mark is the text of the
+ * mark that is stored. */
+bool student_parse_known_mark(const struct command *command, size_t i, struct str *ret_mark);
 
 /* Reads the mark of an event. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,

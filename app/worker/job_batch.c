@@ -275,16 +275,17 @@ static void batch_on_saved(struct worker_context *w, struct job *job)
     b->save_cmd = NULL;
 }
 
-/* Runs the next step of every running computation. The status of the round trip of the job is
+/* Runs the next step of every running computation. The outcome of the round trip of the job is
  * copied to the pipeline of each student, because their commands were part of it. */
 static void batch_step_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
-    enum pipeline_status status = job->task->pipeline.status;
+    const struct pipeline sent = job->task->pipeline;
 
     pipeline_clear(&job->task->pipeline);
     for (size_t i = 0; i < b->unit_count; i++) {
-        b->units[i].pipeline.status = status;
+        b->units[i].pipeline.status = sent.status;
+        b->units[i].pipeline.generation = sent.generation;
         if (b->units[i].running)
             batch_step_unit(w, job, &b->units[i]);
     }

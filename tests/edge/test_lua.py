@@ -100,7 +100,9 @@ LEVELS = ["high", "normal", "low"]
 JOB_FIELDS = ["k", "kind", "b", "body", "t", "0"]
 RECOMMENDATION_KEYS = ["day", "own", "index", "tombstone", "profile"]
 CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
-CHANGE = ["", "new", "{}", "entry", "ev1", "20000 note", "snapshot", FAR]
+CHANGE = ["", "new", "{}", "1", "", "", "entry", "ev1", "20000 note", "", "snapshot", FAR]
+# Three requests in one change, the second one without an event.
+GROUP = ["", "new", "{}", "3", "", "", "entry1", "ev1", "20000 a", "", "entry2", "", "", "", "entry3", "ev3", "20000 c", "", "snapshot", FAR]
 IDEMPOTENCY = ["digest", "owner", "1000", "5000"]
 OWNED = ("SET", "record", f"running digest owner {FAR}000 effect", "PX", 9000)
 RUNNING = re.compile(r"running digest owner \d{13} (\w+)")
@@ -123,6 +125,17 @@ CASES = [
         },
     ),
     Case("student_change", "finds_a_counted_event", ["20000 old"], CHANGE_KEYS, CHANGE, [("HSET", "marks", "ev1", "20000 old"), PROFILE], {("HGET", "profile", "s"): "state"}),
+    Case(
+        "student_change", "writes_a_group", 1, CHANGE_KEYS, GROUP,
+        after={
+            ("HGETALL", "profile"): {"m": "{}", "s": "new"}, ("HGETALL", "marks"): {"ev1": "20000 a", "ev3": "20000 c"},
+            ("FIELDS", "journal"): [{"e": "entry1"}, {"e": "entry2"}, {"e": "entry3"}],
+        },
+    ),
+    Case(
+        "student_change", "writes_no_group_with_a_counted_event", [None, None, "20000 old"], CHANGE_KEYS, GROUP,
+        [("HSET", "marks", "ev3", "20000 old")], {("EXISTS", "profile", "journal", "day1"): 0, ("HLEN", "marks"): 1},
+    ),
     Case("student_change", "replies_another_state", "state", CHANGE_KEYS, CHANGE, [PROFILE], {("EXISTS", "marks", "journal", "day1"): 0}),
     Case("student_change", "refuses_the_erased", 0, CHANGE_KEYS, CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *CHANGE_KEYS): 1}),
     Case("student_change", "refuses_without_consent", -1, CHANGE_KEYS, CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),

@@ -13,7 +13,6 @@ from harness.redis_server import RedisServer
 from edge.test_lua import ROOT, text_of
 
 KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
-CHANGE = ["{}", "entry", "", "20000 note", "snapshot", "4000000000"]
 QUIZ, QUALITY = 2, 4
 DAY_MS = 86_400_000
 NOW = 20_700 * DAY_MS
@@ -72,9 +71,9 @@ def unpacked(text):
 def change(store, text, *observed, now=NOW):
     """The reply to one event, with these observations: (id, components, sum, weight, time)."""
     state = store.hget("profile", "s") or b""
-    argv = [state, b"%d" % (int(state or 0) + 1), *CHANGE]
-    if observed:
-        argv += [packed(*observed), now, now + AHEAD]
+    times, topics = ((now, now + AHEAD), packed(*observed)) if observed else (("", ""), "")
+    entry = ["entry", "", "", topics]
+    argv = [state, b"%d" % (int(state or 0) + 1), "{}", 1, *times, *entry, "snapshot", 4000000000]
     return store.eval(text, len(KEYS), *KEYS, *argv)
 
 

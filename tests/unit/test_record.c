@@ -10,6 +10,7 @@
 
 #include "app/base/clock.h"
 #include "app/domain/daily.h"
+#include "app/service/record_line.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 #include "tests/unit/reply_fixture.h"
@@ -32,7 +33,8 @@ struct entry {
 };
 static struct entry entries[ENTRIES];
 static size_t entry_count;
-static size_t writes;         /* scripts that were run */
+static size_t writes; /* scripts that were run */
+static size_t journal_entries;
 static int64_t expiry_now_ms; /* clock of the keys: they are gone from their expiry on */
 
 static struct entry *store_entry(struct str key)
@@ -110,40 +112,70 @@ static void run_mget(const struct command *command, struct buf *out)
         append_value(out, store_find(command->argv[i]));
 }
 
+/* Adds what the script adds for an entry, whose arguments begin at args. */
+static void add_entry(const struct str *keys, const struct str *args)
+{
+    struct str topics = hash_field(keys[0], "t");
+
+    journal_entries++;
+    if (args[1].n > 0)
+        store_set(arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[1])), args[2]);
+    if (args[3].n > 0) /* the observations, not the sum */
+        store_set(topics, arena_printf(arena, "%.*s%zu ", STR_ARG(store_get(topics)), args[3].n));
+}
+
+/* The marks of the entries, of which some may be stored. */
+static bool append_marks(struct str key, const struct str *args, int64_t count, struct buf *out)
+{
+    bool is_known = false;
+    struct buf marks;
+
+    buf_init(&marks, arena);
+    buf_printf(&marks, "*%d\r\n", (int)count);
+    for (int64_t i = 0; i < count; i++) {
+        struct str id = args[6 + 4 * i + 1];
+        const struct str *mark =
+            store_find(arena_printf(arena, "%.*s/%.*s", STR_ARG(key), STR_ARG(id)));
+
+        append_value(&marks, mark);
+        is_known = is_known || mark;
+    }
+    if (is_known)
+        buf_str(out, buf_view(&marks));
+    return is_known;
+}
+
 /* The same checks in the same order as lua/student_change.lua. */
 static void run_change(const struct command *command, struct buf *out)
 {
     const struct str *keys = command->argv, *args = command->argv + command->key_count;
-    const int snapshots_end = 6 + 2 * (command->key_count - 4);
-    bool has_id = args[4].n > 0;
-    struct str marker = arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[4]));
-    const struct str *mark = has_id ? store_find(marker) : NULL;
     struct str current = store_get(hash_field(keys[0], "s"));
+    int64_t count = 0;
 
     writes++;
+    CU_ASSERT_TRUE_FATAL(str_to_int64(args[3], 1, STUDENT_ENTRIES_MAX, &count));
     if (store_find(hash_field(keys[0], "c"))) {
         buf_text(out, ":-1\r\n");
-    } else if (mark) {
-        buf_text(out, "*1\r\n");
-        append_value(out, mark);
+    } else if (append_marks(keys[3], args, count, out)) {
+        return;
     } else if (!str_equal(current, args[0])) {
         append_value(out, &current);
     } else if (current.n == 0 && store_find(keys[1])) {
         buf_text(out, ":0\r\n");
     } else {
-        if (has_id)
-            store_set(marker, args[5]);
+        const struct str *days = args + 6 + 4 * count;
+
+        for (int64_t i = 0; i < count; i++)
+            add_entry(keys, args + 6 + 4 * i);
         store_set(hash_field(keys[0], "m"), args[2]);
         store_set(hash_field(keys[0], "s"), args[1]);
-        if (command->argc > command->key_count + snapshots_end) /* the observations, not the sum */
-            store_set(hash_field(keys[0], "t"),
-                      arena_printf(arena, "%.*s%zu ", STR_ARG(store_get(hash_field(keys[0], "t"))),
-                                   args[snapshots_end].n));
+        CU_ASSERT_EQUAL(command->argc,
+                        command->key_count + 6 + 4 * count + 2 * (command->key_count - 4));
         for (int i = 0; i < command->key_count - 4; i++) {
             int64_t expires_s = 0;
 
-            CU_ASSERT_TRUE_FATAL(str_to_int64(args[7 + 2 * i], 0, INT64_MAX / 1000, &expires_s));
-            store_set_until(keys[4 + i], args[6 + 2 * i], expires_s * 1000);
+            CU_ASSERT_TRUE_FATAL(str_to_int64(days[2 * i + 1], 0, INT64_MAX / 1000, &expires_s));
+            store_set_until(keys[4 + i], days[2 * i], expires_s * 1000);
         }
         buf_text(out, ":1\r\n");
     }
@@ -178,11 +210,24 @@ static void job_step(struct job *job, enum step expected)
                           expected);
 }
 
+/* The store, which completes a parked pipeline. */
+static void resume(struct store *store, struct pipeline *pipeline)
+{
+    (void)store;
+    pipeline->is_parked = false;
+    pipeline->status = PIPELINE_COMPLETE;
+    pipeline->limit_us = INT64_MAX / 2;
+}
+
+/* Replies to the commands; a parked pipeline has none, and does not go on. */
 static void job_reply(struct job *job)
 {
+    if (job->pipeline.is_parked)
+        return;
     for (struct command *command = job->pipeline.first; command; command = command->next)
         run_command(command);
     job->pipeline.status = PIPELINE_COMPLETE;
+    job->pipeline.limit_us = INT64_MAX / 2;
 }
 
 static void job_lose(struct job *job)
@@ -247,27 +292,34 @@ static bool day_is_stored(int32_t day, struct mastery_state *ret)
     return state_unpack(store_get(key), ret);
 }
 
-static bool nothing_in_flight(void)
+/* Whether no change leads or waits in the student's line. */
+static bool line_is_empty(void)
 {
-    struct str packed;
+    struct record *r = arena_zalloc(arena, sizeof(*r));
+    bool empty;
 
-    return !inflight_latest(engine.inflight, STUDENT, &packed);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    r->student = STUDENT;
+    CU_ASSERT_TRUE_FATAL(record_line_join(engine.lines, r, arena));
+    empty = !r->line->leader && r->line->first == r && !r->next;
+    record_line_leave(r);
+    return empty;
 }
 
 static void set_up(void)
 {
     arena = arena_new(1 << 16, 64 << 20);
-    engine.inflight = inflight_new();
+    engine.lines = record_lines_new(resume, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
-    entry_count = writes = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
+    entry_count = writes = journal_entries = 0;
     expiry_now_ms = NOON;
 }
 
 static void tear_down(void)
 {
-    inflight_free(engine.inflight);
-    arena_free(arena);
+    arena_free(arena); /* changes that have not ended leave their line */
+    record_lines_free(engine.lines);
 }
 
 /* ---- sequential ---- */
@@ -286,7 +338,7 @@ static void a_first_statement_is_stored_with_its_day(void)
     CU_ASSERT_EQUAL(stored_state().updated_at_ms, NOON);
     CU_ASSERT_TRUE(day_is_stored(20700, &day));
     CU_ASSERT_EQUAL(day.revision, 1);
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 static void a_second_builds_on_the_first(void)
@@ -304,16 +356,16 @@ static void a_second_builds_on_the_first(void)
 static void an_outdated_write_is_computed_from_the_new_state(void)
 {
     struct job *job = new_event("e1", NOON, 1), *other = new_event("e2", NOON, 0);
-    struct inflight *ours = engine.inflight;
+    struct record_lines *ours = engine.lines;
 
     job_step(job, STEP_MORE);
     job_reply(job);
     job_step(job, STEP_MORE);
-    engine.inflight = inflight_new(); /* acts as another process */
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
+    engine.lines = record_lines_new(resume, NULL); /* acts as another process */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
     (void)job_finish(other);
-    inflight_free(engine.inflight);
-    engine.inflight = ours;
+    record_lines_free(engine.lines);
+    engine.lines = ours;
     job_reply(job);
     CU_ASSERT_EQUAL(job_finish(job), 1);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
@@ -358,90 +410,289 @@ static void after_too_many_attempts_the_client_must_retry(void)
     CU_ASSERT_EQUAL(pipelines, RECORD_ATTEMPTS_MAX);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_TRUE(job->problem.retry_after_s > 0);
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 /* ---- concurrent ---- */
 
-static void writes_of_one_process_build_on_each_other(void)
+/* Steps each job that has replies or was resumed, until there is none. Returns how many are done.
+ */
+static int step_together(struct job **jobs, int n, bool *is_done)
+{
+    int done = 0;
+    bool again;
+
+    do {
+        again = false;
+        for (int i = 0; i < n; i++) {
+            struct job *job = jobs[i];
+
+            if (is_done[i] || job->pipeline.status != PIPELINE_COMPLETE)
+                continue;
+            again = true;
+            is_done[i] =
+                record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_DONE;
+            done += is_done[i];
+        }
+    } while (again);
+    return done;
+}
+
+/* Steps each job until all are done. Returns the number of rounds of replies. */
+static int finish_together(struct job **jobs, int n)
+{
+    bool is_done[64] = {false};
+    int done = 0, rounds = 0;
+
+    CU_ASSERT_TRUE_FATAL(n <= 64);
+    for (; done < n; rounds++) {
+        CU_ASSERT_TRUE_FATAL(rounds < 20);
+        for (int i = 0; i < n; i++) {
+            if (!is_done[i])
+                job_reply(jobs[i]);
+        }
+        done += step_together(jobs, n, is_done);
+    }
+    return rounds;
+}
+
+static void writes_of_one_process_are_made_by_one_script(void)
 {
     enum { JOBS = 20 };
     struct job *jobs[JOBS];
+    bool has_revision[JOBS + 1] = {false};
+
+    for (int i = 0; i < JOBS; i++)
+        job_step(jobs[i] = i % 4 ? new_event((char[]){(char)('a' + i), '\0'}, NOON, i / 20.0)
+                                 : new_statement(i / 20.0),
+                 STEP_MORE);
+    CU_ASSERT_EQUAL(finish_together(jobs, JOBS), 3); /* reads, the first one, all others */
+    CU_ASSERT_EQUAL(writes, 2);
+    CU_ASSERT_EQUAL(journal_entries, JOBS);
+    CU_ASSERT_EQUAL(stored_state().revision, JOBS);
+    for (int i = 0; i < JOBS; i++) {
+        const struct record *r = &jobs[i]->record;
+
+        CU_ASSERT_EQUAL(jobs[i]->problem.code, PROBLEM_NONE);
+        CU_ASSERT_EQUAL(r->is_first, r->state.revision == 1);
+        has_revision[r->state.revision] = true;
+        CU_ASSERT_TRUE(r->kind == RECORD_EVENT || r->result_json.n > 0);
+    }
+    for (int i = 1; i <= JOBS; i++)
+        CU_ASSERT_TRUE(has_revision[i]);
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
+/* The response to each is what it would be if they were written one after the other. */
+static void results_of_a_group_are_those_of_single_writes(void)
+{
+    enum { JOBS = 6 };
+    struct job *jobs[JOBS], *in_order[JOBS + 1] = {NULL};
+    struct str packed;
+
+    for (int i = 0; i < JOBS; i++)
+        job_step(jobs[i] = new_event((char[]){(char)('a' + i), '\0'}, NOON, i / 6.0), STEP_MORE);
+    (void)finish_together(jobs, JOBS);
+    CU_ASSERT_EQUAL(writes, 2);
+    for (int i = 0; i < JOBS; i++)
+        in_order[jobs[i]->record.state.revision] = jobs[i];
+    packed = store_get(profile_field("s"));
+    entry_count = 0;
+    for (int i = 1; i <= JOBS; i++) {
+        const struct record *r = &in_order[i]->record;
+        struct job *single = new_event(r->event_id.p, NOON, r->event.observations[0].x);
+
+        (void)job_finish(single);
+        CU_ASSERT_EQUAL(r->result.score, single->record.result.score);
+        CU_ASSERT_EQUAL(r->is_first, single->record.is_first);
+        CU_ASSERT_EQUAL(r->previous_level, single->record.previous_level);
+    }
+    CU_ASSERT_TRUE(str_equal(store_get(profile_field("s")), packed));
+}
+
+/* One script for each day, so that each has its snapshot. */
+static void a_group_ends_where_a_day_begins(void)
+{
+    struct job *jobs[] = {new_event("a", NOON, 0), new_event("b", NOON, 1),
+                          new_event("c", NOON + DAY_MS, 1), new_event("d", NOON, 1)};
+    struct mastery_state day;
+
+    for (int i = 0; i < 4; i++) {
+        jobs[i]->record.now_ms = NOON + DAY_MS;
+        job_step(jobs[i], STEP_MORE);
+    }
+    (void)finish_together(jobs, 4);
+    CU_ASSERT_TRUE(day_is_stored(20700, &day));
+    CU_ASSERT_EQUAL(day.quizzes, 3); /* "d" is late, and corrects it */
+    CU_ASSERT_TRUE(day_is_stored(20701, &day));
+    CU_ASSERT_EQUAL(day.day, 20701);
+    CU_ASSERT_EQUAL(stored_state().revision, 4);
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
+static void those_that_lose_to_another_process_are_written_together(void)
+{
+    enum { JOBS = 8 };
+    struct job *jobs[JOBS];
+    struct record_lines *ours = engine.lines;
 
     for (int i = 0; i < JOBS; i++)
         job_step(jobs[i] = new_event((char[]){(char)('a' + i), '\0'}, NOON, 1), STEP_MORE);
-    for (int i = 0; i < JOBS; i++)
+    for (int i = 0; i < JOBS; i++) {
         job_reply(jobs[i]);
-    for (int i = 0; i < JOBS; i++)
-        job_step(jobs[i], STEP_MORE); /* each computes before the reply to the one before */
-    for (int i = 0; i < JOBS; i++)
-        job_reply(jobs[i]);
-    for (int i = 0; i < JOBS; i++)
-        job_step(jobs[i], STEP_DONE);
-    CU_ASSERT_EQUAL(writes, JOBS);
-    CU_ASSERT_EQUAL(stored_state().quizzes, JOBS);
-    CU_ASSERT_EQUAL(stored_state().revision, JOBS);
-    CU_ASSERT_TRUE(nothing_in_flight());
+        job_step(jobs[i], STEP_MORE); /* the first one is sent */
+    }
+    engine.lines = record_lines_new(resume, NULL); /* acts as another process */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
+    (void)job_finish(new_event("other", NOON, 1));
+    record_lines_free(engine.lines);
+    engine.lines = ours;
+    writes = 0;
+    CU_ASSERT_EQUAL(finish_together(jobs, JOBS), 2);
+    CU_ASSERT_EQUAL(writes, 2); /* the first one in vain */
+    CU_ASSERT_EQUAL(stored_state().revision, JOBS + 1);
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
-static void events_of_a_list_follow_a_write_without_reading(void)
+static void events_of_a_list_are_written_by_one_script(void)
 {
-    struct job *first = new_event("a", NOON, 1), *second = new_event("b", NOON + DAY_MS, 1),
+    struct job *first = new_event("a", NOON, 1), *second = new_event("b", NOON, 1),
                *alone = new_event("c", NOON + DAY_MS, 1);
 
+    first->record.list = second->record.list = alone->record.list = &engine;
     second->record.follows = alone->record.follows = true;
     CU_ASSERT_FALSE(record_may_be_followed(&first->record));
     job_step(first, STEP_MORE);
-    job_reply(first);
     CU_ASSERT_FALSE(record_may_be_followed(&first->record)); /* it has only read */
-    job_step(first, STEP_MORE);
+    job_reply(first);
     CU_ASSERT_TRUE(record_may_be_followed(&first->record));
-    job_step(second, STEP_MORE); /* it has queued its write, before the reply to the first */
-    CU_ASSERT_TRUE(record_may_be_followed(&second->record));
+    job_step(second, STEP_MORE); /* joins the line */
+    job_step(first, STEP_MORE);
+    job_step(second, STEP_MORE);
+    CU_ASSERT_EQUAL(second->pipeline.count, 0);
     job_reply(first);
     job_reply(second);
     job_step(first, STEP_DONE);
     job_step(second, STEP_DONE);
+    CU_ASSERT_EQUAL(writes, 1);
+    job_step(alone, STEP_MORE);            /* joins the line */
     CU_ASSERT_EQUAL(job_finish(alone), 2); /* nothing to follow: it reads and writes */
     CU_ASSERT_EQUAL(stored_state().revision, 3);
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
-static void an_event_of_a_past_day_cannot_be_followed(void)
+static void when_the_script_is_lost_nobody_knows_of_a_success(void)
 {
-    struct job *past = new_event("b", NOON - DAY_MS, 1);
+    struct job *jobs[3];
 
-    (void)job_finish(new_event("a", NOON, 1));
-    for (int i = 0; i < 2; i++) { /* the profile, then the days */
-        job_step(past, STEP_MORE);
-        job_reply(past);
+    for (int i = 0; i < 3; i++) {
+        job_step(jobs[i] = new_statement(0.5), STEP_MORE);
+        job_reply(jobs[i]);
     }
-    job_step(past, STEP_MORE); /* writes */
-    CU_ASSERT_PTR_NOT_NULL(past->record.write_cmd);
-    CU_ASSERT_FALSE(record_may_be_followed(&past->record));
-    job_reply(past);
-    job_step(past, STEP_DONE);
+    for (int i = 0; i < 3; i++)
+        job_step(jobs[i], STEP_MORE);
+    job_reply(jobs[0]);
+    job_step(jobs[0], STEP_DONE);
+    CU_ASSERT_TRUE(jobs[1]->pipeline.is_parked);
+    job_step(jobs[2], STEP_MORE); /* the last one leads, and writes the second one */
+    job_lose(jobs[2]);
+    job_step(jobs[2], STEP_DONE);
+    job_step(jobs[1], STEP_DONE);
+    CU_ASSERT_EQUAL(jobs[1]->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
+    CU_ASSERT_EQUAL(jobs[2]->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
+    CU_ASSERT_EQUAL(stored_state().revision, 1);
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
-static void a_write_built_on_a_lost_one_is_computed_again(void)
+/* A response promises that the replicas have the write, which is asked on the connection that its
+ * own commands used. */
+static void a_write_on_another_connection_is_no_success(void)
 {
-    struct job *lost = new_statement(0.5), *next = new_statement(0.9);
+    struct job *first = new_statement(0.5), *second = new_statement(0.5),
+               *third = new_statement(0.5);
 
-    job_step(lost, STEP_MORE);
-    job_step(next, STEP_MORE);
-    job_reply(lost);
-    job_reply(next);
-    job_step(lost, STEP_MORE);
-    job_step(next, STEP_MORE);
-    job_lose(lost); /* it did not reach Redis */
-    job_step(lost, STEP_DONE);
-    CU_ASSERT_EQUAL(lost->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
-    job_reply(next); /* outdated */
-    CU_ASSERT_EQUAL(job_finish(next), 1);
-    CU_ASSERT_EQUAL(next->problem.code, PROBLEM_NONE);
-    CU_ASSERT_TRUE(next->record.is_first);
-    CU_ASSERT_EQUAL(stored_state().revision, 1);
-    CU_ASSERT_TRUE(nothing_in_flight());
+    job_step(first, STEP_MORE);
+    job_reply(first);
+    job_step(first, STEP_MORE);
+    job_step(second, STEP_MORE);
+    job_step(third, STEP_MORE);
+    job_reply(second);
+    job_reply(third);
+    job_step(second, STEP_MORE); /* both wait */
+    job_step(third, STEP_MORE);
+    job_reply(first);
+    job_step(first, STEP_DONE);
+    job_step(third, STEP_MORE); /* leads, and writes both */
+    job_reply(third);
+    job_step(third, STEP_DONE);
+    CU_ASSERT_EQUAL(third->problem.code, PROBLEM_NONE);
+    CU_ASSERT_FALSE(second->pipeline.is_parked);
+    second->pipeline.generation = 1;
+    job_step(second, STEP_DONE);
+    CU_ASSERT_EQUAL(second->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
+}
+
+/* Nothing was written, so the client may try again. */
+static void who_has_waited_too_long_does_not_lead(void)
+{
+    struct job *jobs[] = {new_statement(0.5), new_statement(0.5), new_statement(0.5)};
+
+    for (int i = 0; i < 3; i++)
+        job_step(jobs[i], STEP_MORE);
+    for (int i = 0; i < 3; i++) {
+        job_reply(jobs[i]);
+        job_step(jobs[i], STEP_MORE);
+    }
+    job_reply(jobs[0]);
+    job_step(jobs[0], STEP_DONE);
+    jobs[2]->pipeline.limit_us = 1;
+    job_step(jobs[2], STEP_DONE);
+    CU_ASSERT_EQUAL(jobs[2]->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
+    (void)finish_together(jobs + 1, 1);
+    CU_ASSERT_EQUAL(jobs[1]->problem.code, PROBLEM_NONE);
+    CU_ASSERT_EQUAL(stored_state().revision, 2);
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
+/* As the units of a batch do, which are sent in one pipeline: they read again instead of parking.
+ */
+static void changes_that_share_a_pipeline_wait_by_reading(void)
+{
+    struct job *jobs[3];
+
+    for (int i = 0; i < 3; i++) {
+        jobs[i] = new_event((char[]){(char)('a' + i), '\0'}, NOON, 1);
+        pipeline_init(&jobs[i]->pipeline, arena, NULL);
+        job_step(jobs[i], STEP_MORE);
+    }
+    CU_ASSERT_EQUAL(finish_together(jobs, 3), 3);
+    CU_ASSERT_EQUAL(writes, 2);
+    CU_ASSERT_EQUAL(stored_state().revision, 3);
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
+/* Its request has ended, by a time limit or because memory was short. */
+static void a_change_that_is_given_up_leaves_the_others_to_go_on(void)
+{
+    struct job *jobs[3];
+    struct arena *own = arena_new(4096, 1 << 20);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(own);
+    for (int i = 0; i < 3; i++) {
+        jobs[i] = new_statement(0.5);
+        if (i == 0)
+            pipeline_init(&jobs[i]->pipeline, own, jobs[i]);
+        job_step(jobs[i], STEP_MORE);
+        job_reply(jobs[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        job_step(jobs[i], STEP_MORE);
+    arena_free(own); /* it leads */
+    (void)finish_together(jobs + 1, 2);
+    CU_ASSERT_EQUAL(jobs[1]->problem.code, PROBLEM_NONE);
+    CU_ASSERT_EQUAL(jobs[2]->problem.code, PROBLEM_NONE);
+    CU_ASSERT_EQUAL(stored_state().revision, 2);
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 static void many_repeats_of_one_event_count_once_and_never_wait(void)
@@ -450,22 +701,41 @@ static void many_repeats_of_one_event_count_once_and_never_wait(void)
     struct job *jobs[JOBS];
     int duplicates = 0;
 
-    for (int i = 0; i < JOBS; i++) {
-        job_step(jobs[i] = new_event("e1", NOON, 1), STEP_MORE);
-        job_reply(jobs[i]);
-    }
     for (int i = 0; i < JOBS; i++)
-        job_step(jobs[i], STEP_MORE);
+        job_step(jobs[i] = new_event("e1", NOON, 1), STEP_MORE);
+    CU_ASSERT_EQUAL(finish_together(jobs, JOBS), 3); /* reads, the first one, the others' script */
     for (int i = 0; i < JOBS; i++) {
-        job_reply(jobs[i]);
-        job_step(jobs[i], STEP_DONE);
+        CU_ASSERT_EQUAL(jobs[i]->problem.code, PROBLEM_NONE);
+        duplicates += jobs[i]->record.duplicate;
+        if (jobs[i]->record.duplicate)
+            CU_ASSERT_TRUE(str_equal(jobs[i]->record.previous_mark, STR("mark")));
+    }
+    CU_ASSERT_EQUAL(duplicates, JOBS - 1);
+    CU_ASSERT_EQUAL(stored_state().quizzes, 1);
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
+/* The event that was counted before is taken out; the others are written. */
+static void a_repeated_event_does_not_hold_up_its_group(void)
+{
+    struct job *jobs[] = {new_event("a", NOON, 1), new_event("b", NOON, 1),
+                          new_event("known", NOON, 1), new_event("c", NOON, 1),
+                          new_event("c", NOON, 1)};
+    int duplicates = 0;
+
+    (void)job_finish(new_event("known", NOON, 1));
+    for (int i = 0; i < 5; i++)
+        job_step(jobs[i], STEP_MORE);
+    (void)finish_together(jobs, 5);
+    for (int i = 0; i < 5; i++) {
         CU_ASSERT_EQUAL(jobs[i]->problem.code, PROBLEM_NONE);
         duplicates += jobs[i]->record.duplicate;
     }
-    CU_ASSERT_EQUAL(duplicates, JOBS - 1);
-    CU_ASSERT_TRUE(str_equal(jobs[1]->record.previous_mark, STR("mark")));
-    CU_ASSERT_EQUAL(stored_state().quizzes, 1);
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_EQUAL(duplicates, 2);
+    CU_ASSERT_TRUE(jobs[2]->record.duplicate);
+    CU_ASSERT_EQUAL(stored_state().quizzes, 4);
+    CU_ASSERT_EQUAL(journal_entries, 4);
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 static void a_repeated_statement_shows_the_stored_result(void)
@@ -506,37 +776,23 @@ static void a_late_event_corrects_its_day_and_those_after_it(void)
     CU_ASSERT_EQUAL(stored_state().revision, 3);
 }
 
-/* It reads more than the state, so without the lock each write of others would outdate it. */
+/* It reads more than the state, so if others were written meanwhile each of them would outdate it.
+ */
 static void a_late_event_succeeds_while_others_write(void)
 {
-    struct job *late = new_event("late", NOON - DAY_MS, 1), *before = new_event("e2", NOON, 0),
-               *after = new_event("e3", NOON, 0);
+    struct job *late = new_event("late", NOON - DAY_MS, 1);
+    struct job *jobs[] = {late, new_event("e2", NOON, 0), new_event("e3", NOON, 0)};
 
     (void)job_finish(new_event("e1", NOON, 0));
-    job_step(late, STEP_MORE);
-    job_reply(late);
-    job_step(late, STEP_MORE); /* reads the days */
-    job_step(before, STEP_MORE);
-    job_reply(before);
-    job_step(before, STEP_MORE); /* in flight */
-    job_reply(late);
-    job_step(late, STEP_MORE); /* overtaken: locks the student */
-    job_step(after, STEP_MORE);
-    job_reply(after);
-    job_step(after, STEP_MORE); /* locked out: only reads again */
+    for (int i = 0; i < 3; i++)
+        job_step(jobs[i], STEP_MORE);
     writes = 0;
-    job_reply(before);
-    job_step(before, STEP_DONE);
-    job_reply(after);
-    CU_ASSERT_EQUAL(writes, 1);
-    job_reply(late);
-    (void)job_finish(late);
-    (void)job_finish(after);
-    CU_ASSERT_EQUAL(late->problem.code, PROBLEM_NONE);
-    CU_ASSERT_EQUAL(after->problem.code, PROBLEM_NONE);
+    (void)finish_together(jobs, 3);
+    CU_ASSERT_EQUAL(writes, 2); /* the late one alone, the others together */
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(jobs[i]->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().revision, 4);
-    CU_ASSERT_FALSE(inflight_is_locked(engine.inflight, STUDENT, NULL));
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 /* ---- any order of arrival ---- */
@@ -734,7 +990,7 @@ static void an_erased_student_gets_no_new_data(void)
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_FORBIDDEN);
     CU_ASSERT_TRUE(job->record.is_erased);
     CU_ASSERT_PTR_NULL(store_find(profile_field("s")));
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 static void withdrawn_consent_refuses_new_data(void)
@@ -746,7 +1002,7 @@ static void withdrawn_consent_refuses_new_data(void)
     (void)job_finish(later);
     CU_ASSERT_EQUAL(later->problem.code, PROBLEM_FORBIDDEN);
     CU_ASSERT_TRUE(str_equal(store_get(profile_field("m")), first->record.result_json));
-    CU_ASSERT_TRUE(nothing_in_flight());
+    CU_ASSERT_TRUE(line_is_empty());
 }
 
 static void a_state_that_cannot_be_read_is_not_overwritten(void)
@@ -775,7 +1031,7 @@ static void without_memory_nothing_wrong_is_written(void)
             else
                 job_reply(job);
         }
-        CU_ASSERT_TRUE(nothing_in_flight());
+        CU_ASSERT_TRUE(line_is_empty());
         CU_ASSERT_EQUAL(job->problem.code == PROBLEM_NONE, entry_count > 0);
         if (entry_count > 0)
             CU_ASSERT_EQUAL(stored_state().revision, 1);
@@ -848,10 +1104,17 @@ void record_tests(void)
     TEST(an_outdated_write_is_computed_from_the_new_state);
     TEST(topics_are_written_once_with_their_event_only);
     TEST(after_too_many_attempts_the_client_must_retry);
-    TEST(writes_of_one_process_build_on_each_other);
-    TEST(events_of_a_list_follow_a_write_without_reading);
-    TEST(an_event_of_a_past_day_cannot_be_followed);
-    TEST(a_write_built_on_a_lost_one_is_computed_again);
+    TEST(writes_of_one_process_are_made_by_one_script);
+    TEST(results_of_a_group_are_those_of_single_writes);
+    TEST(a_group_ends_where_a_day_begins);
+    TEST(those_that_lose_to_another_process_are_written_together);
+    TEST(events_of_a_list_are_written_by_one_script);
+    TEST(when_the_script_is_lost_nobody_knows_of_a_success);
+    TEST(a_write_on_another_connection_is_no_success);
+    TEST(who_has_waited_too_long_does_not_lead);
+    TEST(changes_that_share_a_pipeline_wait_by_reading);
+    TEST(a_change_that_is_given_up_leaves_the_others_to_go_on);
+    TEST(a_repeated_event_does_not_hold_up_its_group);
     TEST(many_repeats_of_one_event_count_once_and_never_wait);
     TEST(a_repeated_statement_shows_the_stored_result);
     TEST(a_late_event_succeeds_while_others_write);

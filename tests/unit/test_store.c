@@ -258,6 +258,64 @@ static void a_late_reply_is_never_taken_for_another(void)
     CU_ASSERT_EQUAL(store_fd(store), fd);
 }
 
+/* The owner has given up while a part of its reply had arrived: its memory may be used again. */
+static void the_rest_of_a_late_reply_is_not_stored(void)
+{
+    enum { SIZE = 2048 };
+    struct pipeline late, next;
+    struct arena *own = arena_new(SIZE, SIZE);
+    unsigned char *bytes;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(own);
+    connect_store();
+    pipeline_init(&late, own, NULL);
+    (void)add(&late, COMMAND_READ, "A");
+    submit(&late);
+    say("*3\r\n$1\r\na\r\n*2\r\n:1\r\n");
+    now_us += ROUND_US;
+    CU_ASSERT_EQUAL(store_tick(store, now_us), 0);
+    CU_ASSERT_TRUE(done(&late, PIPELINE_FAILED));
+    arena_reset(own);
+    bytes = arena_alloc(own, SIZE / 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
+    memset(bytes, 0x5a, SIZE / 2);
+    say(":2\r\n$1\r\nc\r\n");
+    say(master);
+    for (int i = 0; i < SIZE / 2; i++)
+        CU_ASSERT_EQUAL_FATAL(bytes[i], 0x5a);
+    CU_ASSERT_TRUE(hears("A") && hears("ROLE"));
+    add_and_submit(&next, COMMAND_READ, "B");
+    say("*1\r\n$1\r\nb\r\n");
+    CU_ASSERT_TRUE(done(&next, PIPELINE_COMPLETE));
+    CU_ASSERT_STRING_EQUAL(next.first->reply->element[0]->str, "b");
+    arena_free(own);
+}
+
+/* The connection, which others use as well, goes on. */
+static void a_reply_for_which_there_is_no_memory_is_missing(void)
+{
+    enum { SIZE = 1024 };
+    struct pipeline small, next;
+    struct arena *own = arena_new(SIZE, SIZE);
+    char text[SIZE + 1] = "";
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(own);
+    memset(text, 'x', SIZE);
+    connect_store();
+    pipeline_init(&small, own, NULL);
+    (void)add(&small, COMMAND_READ, "A");
+    submit(&small);
+    say("*3\r\n$1\r\na\r\n$1024\r\n");
+    say(text);
+    say("\r\n:3\r\n");
+    CU_ASSERT_TRUE(done(&small, PIPELINE_COMPLETE));
+    CU_ASSERT_PTR_NULL(small.first->reply);
+    add_and_submit(&next, COMMAND_READ, "B");
+    say("+b\r\n");
+    CU_ASSERT_TRUE(done(&next, PIPELINE_COMPLETE) && text_is(next.first, "b"));
+    arena_free(own);
+}
+
 static void each_pipeline_has_its_own_limit(void)
 {
     struct pipeline hasty, patient;
@@ -1176,6 +1234,8 @@ void store_tests(void)
     TEST(an_empty_pipeline_is_complete_at_once);
     TEST(a_reply_in_single_bytes_is_one_reply);
     TEST(a_late_reply_is_never_taken_for_another);
+    TEST(the_rest_of_a_late_reply_is_not_stored);
+    TEST(a_reply_for_which_there_is_no_memory_is_missing);
     TEST(each_pipeline_has_its_own_limit);
     TEST(a_script_whose_owner_has_given_up_is_not_sent_again);
     TEST(a_connection_that_is_silent_for_long_is_closed);

@@ -7,10 +7,9 @@
 --       was wrong, and count as `now`. Of more than TOPICS_MAX topics the most recently seen stay. A
 --       stored text that is not in this form counts as none: the event must not be lost for it, and a
 --       guess at what it meant would be shown as mastery.
--- This is evidence_add of app/domain/mastery.c once more, because it has to be computed here: the
--- writes of one process follow each other without waiting for replies (app/store/inflight.h), so the
--- caller does not know the topics that the write before this one leaves. tests/edge/test_topic_script.py
--- compares the two.
+-- This is evidence_add of app/domain/mastery.c once more. It is computed here, because the topics may
+-- take 10 KB, which a write would have to read, and compare as it does the state.
+-- tests/edge/test_topic_script.py compares the two.
 -- Topics that the event does not name are copied as they are: unpacking and packing 256 of them anew
 -- would take Redis twice as long.
 local TOPICS_MAX, TOPIC_FIXED_SIZE, HALF_LIFE_MS = 256, 26, 14 * 86400000

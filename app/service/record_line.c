@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A hash table with a line for each student to whom this process writes at the moment: a few
+ * hundred at most, so it does not grow. Lines that are empty are used again. */
+#include "app/service/record_line.h"
+
+#include <stdlib.h>
+
+enum { LINE_BUCKETS = 256 };
+
+struct record_lines {
+    record_resume *resume;
+    struct store *store;
+    struct record_line *buckets[LINE_BUCKETS];
+    struct record_line *unused;
+};
+
+struct record_lines *record_lines_new(record_resume *resume, struct store *store)
+{
+    struct record_lines *lines = calloc(1, sizeof(*lines));
+
+    if (lines) {
+        lines->resume = resume;
+        lines->store = store;
+    }
+    return lines;
+}
+
+static void line_free_list(struct record_line *line)
+{
+    while (line) {
+        struct record_line *next = line->next;
+
+        free(line);
+        line = next;
+    }
+}
+
+void record_lines_free(struct record_lines *lines)
+{
+    for (size_t i = 0; lines && i < LINE_BUCKETS; i++)
+        line_free_list(lines->buckets[i]);
+    if (lines)
+        line_free_list(lines->unused);
+    free(lines);
+}
+
+/* Finds the link that points to the student's line, so that the caller can remove or insert it. The
+ * link contains NULL when there is no line. */
+static struct record_line **line_find(struct record_lines *lines, struct str student)
+{
+    unsigned hash = 5381; /* djb2 */
+    struct record_line **link;
+
+    for (size_t i = 0; i < student.n; i++)
+        hash = hash * 33 + (unsigned char)student.p[i];
+    link = &lines->buckets[hash % LINE_BUCKETS];
+    while (*link && !str_equal(student, (struct str){(*link)->student, (*link)->student_n}))
+        link = &(*link)->next;
+    return link;
+}
+
+/* Returns the line of the student, which is made if there is none. NULL: out of memory, or the id
+ * is too long. */
+static struct record_line *line_obtain(struct record_lines *lines, struct str student)
+{
+    struct record_line **place = line_find(lines, student), *line = *place;
+
+    if (line || student.n > sizeof(line->student))
+        return line;
+    line = lines->unused;
+    if (line)
+        lines->unused = line->next;
+    else
+        line = malloc(sizeof(*line));
+    if (!line)
+        return NULL;
+    line->next = NULL;
+    line->lines = lines;
+    line->leader = line->first = NULL;
+    line->packed_n = 0;
+    memcpy(line->student, student.p, student.n);
+    line->student_n = student.n;
+    *place = line;
+    return line;
+}
+
+static void line_leave(void *record)
+{
+    record_line_leave(record);
+}
+
+bool record_line_join(struct record_lines *lines, struct record *r, struct arena *arena)
+{
+    struct record_line *line = line_obtain(lines, r->student);
+    struct record **link;
+
+    if (!line)
+        return false;
+    link = &line->first;
+    while (*link && (r->follows || !r->list || (*link)->list != r->list))
+        link = &(*link)->next;
+    r->line = line;
+    r->arena = arena;
+    r->next = *link;
+    *link = r;
+    return arena_defer(arena, line_leave, r); /* leaves at once when out of memory */
+}
+
+/* Removes r from the list of those that wait, if it is in it. */
+static void line_remove(struct record_line *line, const struct record *r)
+{
+    struct record **link = &line->first;
+
+    while (*link && *link != r)
+        link = &(*link)->next;
+    if (*link)
+        *link = r->next;
+}
+
+void record_line_lead(struct record *r)
+{
+    line_remove(r->line, r);
+    r->line->leader = r;
+}
+
+void record_line_resume(struct record *r)
+{
+    if (r->parked)
+        r->line->lines->resume(r->line->lines->store, r->parked);
+    r->parked = NULL;
+}
+
+/* Lets the change that came last go on, to lead: its request has most time left, and the time limit
+ * of the one that leads is that of all that are written with it. */
+static void line_resume_last(struct record_line *line)
+{
+    struct record *last = NULL;
+
+    for (struct record *r = line->first; r; r = r->next) {
+        if (r->parked && !r->is_settled)
+            last = r;
+    }
+    if (last)
+        record_line_resume(last);
+}
+
+/* Makes an empty line an unused one. */
+static void line_release(struct record_line *line)
+{
+    struct record_lines *lines = line->lines;
+    struct record_line **place = line_find(lines, (struct str){line->student, line->student_n});
+
+    *place = line->next;
+    line->next = lines->unused;
+    lines->unused = line;
+}
+
+void record_line_leave(struct record *r)
+{
+    struct record_line *line = r->line;
+
+    if (!line)
+        return;
+    r->line = NULL;
+    r->parked = NULL;
+    if (line->leader == r)
+        line->leader = NULL;
+    else
+        line_remove(line, r);
+    if (!line->leader && line->first)
+        line_resume_last(line);
+    else if (!line->leader)
+        line_release(line);
+}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many writes to one student at once, by all processes of a pool (docs/architecture.md, Writes)."""
+import json
+
+import pytest
+from harness.engine import fresh_id
+from harness.events import event
+from harness.fastcgi import request_bytes
+from harness.model import scores
+from harness.pool import Pool
+from harness.process import pause, resume
+from harness.redis_server import RedisServer
+from harness.store import student_key, tagged
+
+CONNECTIONS, ROUNDS, PROCESSES = 64, 5, 4
+
+
+@pytest.fixture(scope="module")
+def store():
+    with RedisServer() as redis:
+        yield redis
+
+
+@pytest.fixture(scope="module")
+def pool(store):
+    with Pool(store.url, size=PROCESSES) as running:
+        yield running
+
+
+def send_at_once(pool, redis, requests):
+    """Each process has read its share of the requests before Redis replies to the first one. The statuses."""
+    token = pool.token("root", "admin")
+    connections = [pool.connect() for _ in requests]
+    server = redis.info("server")["process_id"]
+    pause(server)
+    for connection, (path, body) in zip(connections, requests):
+        connection.send(request_bytes("POST", path, json.dumps(body).encode(), token))
+    resume(server)
+    statuses = [connection.read_response().status for connection in connections]
+    for connection in connections:
+        connection.close()
+    return statuses
+
+
+def statement(student, number):
+    return "/api/v1/mastery/calculate", {"student_id": student, "components": scores(0.5 + number % 50 / 100)}
+
+
+def learning_event(student, _):
+    return "/api/v1/mastery/ingest", event("quiz.completed", student=student)
+
+
+def scripts_run(redis):
+    counts = redis.info("commandstats")
+    return sum(counts.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
+
+
+@pytest.mark.parametrize("write", [statement, learning_event])
+def test_writes_of_all_processes_to_one_student_succeed_and_are_all_stored(pool, store, write):
+    """Losers of a race are stored by the next script of their process, together with those that wait."""
+    student, redis, statuses = fresh_id(), store.client(), []
+    before = scripts_run(redis)
+    for number in range(ROUNDS):
+        requests = [write(student, number + i) for i in range(CONNECTIONS)]
+        statuses += send_at_once(pool, redis, requests)
+    assert {status // 100 for status in statuses} == {2}, statuses
+    entries = [json.loads(fields["e"]) for _, fields in redis.xrange(tagged(student, "journal"))]
+    assert [entry["revision"] for entry in entries] == list(range(1, len(statuses) + 1))
+    if write is learning_event:
+        ids = {entry["event"]["event_id"] for entry in entries}
+        assert ids == set(redis.hkeys(student_key(student, ":marks"))) and len(ids) == len(statuses)
+    assert scripts_run(redis) - before < len(statuses)
