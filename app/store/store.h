@@ -5,35 +5,13 @@
  * returns the pipelines whose replies are complete. Commands are executed in the order in which
  * they were submitted, so a later command sees the effects of earlier ones.
  *
- * A pipeline whose replies take longer than its limit becomes PIPELINE_FAILED. The connection
- * stays: the late replies are read and discarded, so that each later one still belongs to its
- * command (hazards H2, H3). When the oldest command has waited for STORE_ROUND_TIMEOUT_MS, the
- * circuit breaker (breaker.h) opens: the store then fails pipelines at once instead of letting them
- * wait, until Redis has caught up. A connection that is silent for three times as long, or breaks,
- * is closed. A pipeline that only reads and that a broken connection lost is sent once more on a
- * new connection, within its limit; one with writes, which may or may not have been executed,
- * becomes PIPELINE_FAILED. A server that is no master (hazards X1) is left, since a new connection
- * may lead to another one; pipelines that it refused, and reads, are sent once to the next server.
- * While there is no connection a probe is sent at intervals to find out
- * whether Redis is back. */
+ * node.h describes what becomes of pipelines whose replies are late or lost. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include "app/base/config.h"
-#include "app/store/pipeline.h"
+#include "app/store/node.h"
 
 struct store;
-
-/* State of the circuit breaker: closed (commands are sent), open (pipelines fail at once),
- * half-open (a probe was sent, pipelines still fail). */
-enum store_state { STORE_CLOSED_CIRCUIT, STORE_OPEN_CIRCUIT, STORE_HALF_OPEN_CIRCUIT };
-
-/* Counts of commands by their outcome since the last store_consume_counts(). The arrays are
- * indexed by enum command_kind. */
-struct store_counts {
-    uint64_t ok[2], errors[2], timeouts[2], unavailable[2];
-    uint64_t reconnects; /* connections opened after the first one */
-};
 
 /* Creates a store, which connects when the first pipeline is submitted. NULL with the reason in
  * ret_error. config must outlive the store. */
