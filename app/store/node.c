@@ -43,11 +43,13 @@ struct node {
     int64_t next_late_us;
     int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
     bool connected_before;     /* at least one connection was opened */
+    bool wants_map;            /* the next heartbeat reads the map of the cluster */
 };
 
 /* When anything fails, frees what was allocated so far and returns NULL with the reason in
  * ret_error. */
-struct node *node_new(const struct config *config, struct clock_skew *clock, char ret_error[200])
+struct node *node_new(const struct config *config, const struct redis_host *host,
+                      struct clock_skew *clock, char ret_error[200])
 {
     struct node *node = calloc(1, sizeof(*node));
 
@@ -60,7 +62,7 @@ struct node *node_new(const struct config *config, struct clock_skew *clock, cha
     node->limit_us = config->store_round_timeout_ms * INT64_C(1000);
     breaker_init(&node->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
-    node->link = link_new(config, ret_error);
+    node->link = link_new(config, host, ret_error);
     if (node->link)
         return node;
     node_free(node);
@@ -258,7 +260,7 @@ static void node_disconnect(struct node *node, int64_t now_us, enum link_event r
     struct pipeline *pipeline;
     struct command *command;
 
-    /* Handshake and PING count as reads: they change nothing. */
+    /* Handshake and ROLE count as reads: they change nothing. */
     counts[COMMAND_READ] += link_close(node->link);
     breaker_failure(&node->breaker, now_us,
                     /* at_once */ reason == LINK_TIMED_OUT || reason == LINK_UNUSABLE);
@@ -406,7 +408,7 @@ static void node_probe(struct node *node, int64_t now_us)
 {
     if (!link_is_open(node->link))
         (void)node_connect(node, now_us); /* a failure is counted by the breaker */
-    else if (!link_heartbeat(node->link, now_us))
+    else if (!link_heartbeat(node->link, node->wants_map, now_us))
         node_disconnect(node, now_us, LINK_BROKEN);
     node_flush(node, now_us);
 }
@@ -506,6 +508,39 @@ int64_t node_tick(struct node *node, int64_t now_us)
     if (node->breaker.state == BREAKER_OPEN)
         next_us = min_us(next_us, node->breaker.probe_at_us - now_us);
     return node->done.first ? 0 : next_us;
+}
+
+/* ---- of a cluster ---- */
+
+/* Makes the heartbeat due. */
+void node_request_map(struct node *node)
+{
+    node->wants_map = true;
+    node->last_heartbeat_us = 0;
+}
+
+const redisReply *node_take_map(struct node *node, int64_t *ret_epoch)
+{
+    const redisReply *map = link_take_map(node->link, ret_epoch);
+
+    if (map)
+        node->wants_map = false;
+    return map;
+}
+
+bool node_has_schema(const struct node *node)
+{
+    return link_has_schema(node->link);
+}
+
+bool node_refuses_schema(const struct node *node)
+{
+    return link_refuses_schema(node->link);
+}
+
+bool node_is_idle(const struct node *node)
+{
+    return link_sent_count(node->link) == 0 && !node->deferred.first && !node->done.first;
 }
 
 /* ---- state ---- */

@@ -20,6 +20,7 @@
 #define STORE_NODE_H
 
 #include "app/base/config.h"
+#include "app/base/redis_url.h"
 #include "app/store/clock_skew.h"
 #include "app/store/pipeline.h"
 
@@ -36,9 +37,11 @@ struct store_counts {
     uint64_t reconnects; /* connections opened after the first one */
 };
 
-/* Creates a node, which connects when the first pipeline is submitted. Each handshake measures the
- * clock. NULL with the reason in ret_error. config and clock must outlive the node. */
-struct node *node_new(const struct config *config, struct clock_skew *clock, char ret_error[200]);
+/* Creates a node, which connects when the first pipeline is submitted: the server that redis_url
+ * names, or the node `host` of the cluster, which is copied. Each handshake measures the clock.
+ * NULL with the reason in ret_error. config and clock must outlive the node. */
+struct node *node_new(const struct config *config, const struct redis_host *host,
+                      struct clock_skew *clock, char ret_error[200]);
 void node_free(struct node *node); /* accepts NULL */
 void node_enable_schema_write(struct node *node);
 void node_allow_blocking(struct node *node, int ms);
@@ -51,6 +54,16 @@ bool node_wants_write(const struct node *node);
 void node_on_ready(struct node *node, int64_t now_us);
 int64_t node_tick(struct node *node, int64_t now_us);
 struct pipeline *node_next_done(struct node *node);
+
+/* For nodes of a cluster. node_request_map: the next node_tick() asks for the map of the cluster,
+ * which a handshake brings anyway. node_take_map: see link_take_map; valid until the next call of
+ * the node. */
+void node_request_map(struct node *node);
+const redisReply *node_take_map(struct node *node, int64_t *ret_epoch);
+bool node_has_schema(const struct node *node);     /* link_has_schema */
+bool node_refuses_schema(const struct node *node); /* link_refuses_schema */
+/* Whether nothing waits for a reply, to be sent, or to be returned by node_next_done(). */
+bool node_is_idle(const struct node *node);
 
 enum store_state node_circuit(const struct node *node, uint64_t *ret_failures,
                               int64_t *ret_opened_at_ms);

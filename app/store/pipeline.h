@@ -24,7 +24,9 @@ struct command {
     enum command_kind kind;
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
-    bool loaded;   /* the whole script was sent, because Redis did not know its digest */
+    bool loaded; /* the whole script was sent, because Redis did not know its digest */
+    bool
+        is_asking; /* is sent after ASKING, to a node to which the slot of its key is being moved */
     int key_count; /* number of keys at the start of argv; for scripts only */
     int argc;      /* number of texts in argv */
     const struct str *argv;
@@ -50,6 +52,8 @@ struct pipeline {
     bool failed;     /* a command could not be added for lack of memory */
     bool has_writes; /* at least one command is a COMMAND_WRITE */
     bool retried;    /* true: it must not be sent once more after a lost connection */
+    bool
+        is_unordered; /* set by the owner: in a cluster its commands may be executed in any order */
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
     /* Set when it is complete: number of the connection (store_generation) whose server replied. */

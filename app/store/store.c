@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Passes every call on to the node. */
+/* Passes every call on to the node, or to the cluster. */
 #include "app/store/store.h"
 
 #include <poll.h>
@@ -7,9 +7,13 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
+#include "app/store/cluster.h"
 
+/* Either node or cluster is not NULL. */
 struct store {
     struct node *node;
+    struct cluster *cluster;
+    struct redis_url url;
     struct clock_skew clock;
 };
 
@@ -21,8 +25,12 @@ struct store *store_new(const struct config *config, char ret_error[200])
         (void)snprintf(ret_error, 200, "out of memory");
         return NULL;
     }
-    store->node = node_new(config, &store->clock, ret_error);
-    if (store->node)
+    /* node_new reports an URL that is malformed. */
+    if (!redis_url_parse(config->redis_url, &store->url) && store->url.is_cluster)
+        store->cluster = cluster_new(config, &store->url, &store->clock, ret_error);
+    else
+        store->node = node_new(config, NULL, &store->clock, ret_error);
+    if (store->node || store->cluster)
         return store;
     store_free(store);
     return NULL;
@@ -33,42 +41,63 @@ void store_free(struct store *store)
     if (!store)
         return;
     node_free(store->node);
+    cluster_free(store->cluster);
     free(store);
+}
+
+bool store_is_cluster(const struct store *store)
+{
+    return store->cluster != NULL;
 }
 
 void store_enable_schema_write(struct store *store)
 {
-    node_enable_schema_write(store->node);
+    if (store->cluster)
+        cluster_enable_schema_write(store->cluster);
+    else
+        node_enable_schema_write(store->node);
 }
 
 void store_allow_blocking(struct store *store, int ms)
 {
-    node_allow_blocking(store->node, ms);
+    if (store->cluster)
+        cluster_allow_blocking(store->cluster, ms);
+    else
+        node_allow_blocking(store->node, ms);
 }
 
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
-    node_submit(store->node, pipeline, now_us);
+    if (store->cluster)
+        cluster_submit(store->cluster, pipeline, now_us);
+    else
+        node_submit(store->node, pipeline, now_us);
 }
 
 void store_flush(struct store *store, int64_t now_us)
 {
-    node_flush(store->node, now_us);
+    if (store->cluster)
+        cluster_flush(store->cluster, now_us);
+    else
+        node_flush(store->node, now_us);
 }
 
 void store_on_ready(struct store *store, int64_t now_us)
 {
-    node_on_ready(store->node, now_us);
+    if (store->cluster)
+        cluster_on_ready(store->cluster, now_us);
+    else
+        node_on_ready(store->node, now_us);
 }
 
 int64_t store_tick(struct store *store, int64_t now_us)
 {
-    return node_tick(store->node, now_us);
+    return store->cluster ? cluster_tick(store->cluster, now_us) : node_tick(store->node, now_us);
 }
 
 struct pipeline *store_next_done(struct store *store)
 {
-    return node_next_done(store->node);
+    return store->cluster ? cluster_next_done(store->cluster) : node_next_done(store->node);
 }
 
 /* ---- the clock ---- */
@@ -93,63 +122,69 @@ int64_t store_now_ms(const struct store *store)
 
 int store_fd(const struct store *store)
 {
-    return node_fd(store->node);
+    return store->cluster ? cluster_fd(store->cluster) : node_fd(store->node);
 }
 
 unsigned store_generation(const struct store *store)
 {
-    return node_generation(store->node);
+    return store->cluster ? cluster_generation(store->cluster) : node_generation(store->node);
 }
 
+/* The descriptor of a cluster is one of epoll, which knows what each socket waits for. */
 bool store_wants_write(const struct store *store)
 {
-    return node_wants_write(store->node);
+    return store->node && node_wants_write(store->node);
 }
 
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms)
 {
-    return node_circuit(store->node, ret_failures, ret_opened_at_ms);
+    return store->cluster ? cluster_circuit(store->cluster, ret_failures, ret_opened_at_ms)
+                          : node_circuit(store->node, ret_failures, ret_opened_at_ms);
 }
 
 bool store_connected(const struct store *store)
 {
-    return node_connected(store->node);
+    return store->cluster ? cluster_connected(store->cluster) : node_connected(store->node);
 }
 
 const char *store_public_error(const struct store *store)
 {
-    return node_public_error(store->node);
+    return store->cluster ? cluster_public_error(store->cluster) : node_public_error(store->node);
 }
 
 bool store_has_master(const struct store *store)
 {
-    return node_has_master(store->node);
+    return store->cluster ? cluster_has_master(store->cluster) : node_has_master(store->node);
 }
 
 const char *store_server_id(const struct store *store)
 {
-    return node_server_id(store->node);
+    return store->cluster ? "" : node_server_id(store->node);
 }
 
 bool store_responsive(const struct store *store, int64_t now_us)
 {
-    return node_responsive(store->node, now_us);
+    return store->cluster ? cluster_responsive(store->cluster, now_us)
+                          : node_responsive(store->node, now_us);
 }
 
 size_t store_sent_count(const struct store *store)
 {
-    return node_sent_count(store->node);
+    return store->cluster ? cluster_sent_count(store->cluster) : node_sent_count(store->node);
 }
 
 const char *store_last_error(const struct store *store)
 {
-    return node_last_error(store->node);
+    return store->cluster ? cluster_last_error(store->cluster) : node_last_error(store->node);
 }
 
 void store_consume_counts(struct store *store, struct store_counts *ret)
 {
-    node_consume_counts(store->node, ret);
+    if (store->cluster)
+        cluster_consume_counts(store->cluster, ret);
+    else
+        node_consume_counts(store->node, ret);
 }
 
 /* ---- for programs that may block ---- */

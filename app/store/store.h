@@ -17,6 +17,9 @@ struct store;
  * ret_error. config must outlive the store. */
 struct store *store_new(const struct config *config, char ret_error[200]);
 void store_free(struct store *store); /* accepts NULL */
+/* Whether the keys are on several nodes, so that one command must not name keys of several slots.
+ */
+bool store_is_cluster(const struct store *store);
 /* For programs that write to the store: from now on each new connection stores this program's
  * schema number (the number of the format of all records, schema.h). */
 void store_enable_schema_write(struct store *store);
