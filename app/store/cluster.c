@@ -173,8 +173,8 @@ static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
 }
 
 /* The node for a command; last: that of the command before it, or NULL. NULL: there is none. */
-static struct member *cluster_route(struct cluster *cluster, struct command *command,
-                                    struct member *last)
+static const struct member *cluster_route(const struct cluster *cluster, struct command *command,
+                                          const struct member *last)
 {
     int slot = slot_of_command(command);
 
@@ -190,7 +190,7 @@ static struct member *cluster_route(struct cluster *cluster, struct command *com
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
                                const struct command *command, const struct member *first)
 {
-    struct member *member;
+    const struct member *member;
 
     for (size_t i = 0; (member = members_serving(&cluster->members, i)); i++) {
         struct command *copy;
@@ -226,7 +226,7 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
 {
     struct parts parts = {NULL, false};
     struct command *first = split_next(split), *command;
-    struct member *member = NULL;
+    const struct member *member = NULL;
 
     while ((command = split_next(split))) {
         member = cluster_route(cluster, command, member);
@@ -293,7 +293,7 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
     struct command *command = part->pipeline.first, *next;
 
     for (; command; command = next) {
-        struct member *member;
+        const struct member *member;
         enum redirection kind = members_redirect(&cluster->members, from, command->reply, &member);
 
         next = command->next;
@@ -309,6 +309,18 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
     cluster_send_parts(cluster, &again);
 }
 
+/* Notes which server has executed the writes of a part: "" if it is not known, since there is
+ * another connection by now. */
+static void cluster_note_server(const struct member *member, struct part *part)
+{
+    struct pipeline *whole = part->split->whole;
+    bool is_same = node_generation(member->node) == part->pipeline.generation;
+
+    if (part->pipeline.has_writes &&
+        !written_add(&whole->written, whole->arena, is_same ? node_server_id(member->node) : ""))
+        part->split->failed = true;
+}
+
 /* Called when a node has finished a part. The next phase follows when all parts are done. */
 static void cluster_on_part(struct cluster *cluster, const struct member *member, struct part *part)
 {
@@ -318,6 +330,7 @@ static void cluster_on_part(struct cluster *cluster, const struct member *member
         split->failed = true;
     } else {
         scan_cursor_encode(&part->pipeline, &cluster->members, member);
+        cluster_note_server(member, part);
         cluster_redirect(cluster, member, part);
     }
     if (--split->open > 0)
@@ -337,7 +350,7 @@ static void cluster_resend(struct cluster *cluster, struct part *part)
     bool is_late = pipeline_time_left_us(split->whole, cluster->now_us) <= 0;
 
     for (; command; command = next) {
-        struct member *member = cluster_route(cluster, command, NULL);
+        const struct member *member = cluster_route(cluster, command, NULL);
 
         next = command->next;
         if (member && !is_late)
@@ -511,6 +524,34 @@ int64_t cluster_tick(struct cluster *cluster, int64_t now_us)
     if (cluster->delayed.first)
         next_us = min_us(next_us, ((struct part *)cluster->delayed.first->owner)->due_us - now_us);
     return cluster->done.first ? 0 : next_us;
+}
+
+/* ---- servers ---- */
+
+const char *cluster_server_id(const struct cluster *cluster, struct str key)
+{
+    const struct member *member = members_owner(&cluster->members, slot_of_key(key));
+
+    return member ? node_server_id(member->node) : "";
+}
+
+size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max)
+{
+    bool seen[MEMBERS_MAX] = {false};
+    size_t n = 0;
+
+    for (unsigned shard = 0; shard < SHARDS && n < max; shard++) {
+        char key[KEY_SHARD_TAG_SIZE];
+        const struct member *member;
+
+        key_print_shard_tag(shard, key);
+        member = members_owner(&cluster->members, slot_of_key(str_of(key)));
+        if (!member || seen[member - cluster->members.each])
+            continue;
+        seen[member - cluster->members.each] = true;
+        ret_shards[n++] = shard;
+    }
+    return n;
 }
 
 /* ---- state ---- */

@@ -46,6 +46,9 @@ bool cluster_has_master(const struct cluster *cluster); /* any node can be used 
 bool cluster_responsive(const struct cluster *cluster, int64_t now_us);
 /* Whether a node that has slots cannot be used. */
 bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us);
+/* Of the node that has the slot of the key. */
+const char *cluster_server_id(const struct cluster *cluster, struct str key);
+size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max);
 size_t cluster_sent_count(const struct cluster *cluster);
 /* cluster_last_error, cluster_public_error: of a node that cannot be used. */
 const char *cluster_last_error(const struct cluster *cluster);

@@ -70,12 +70,12 @@ bool members_add_seeds(struct members *members, char ret_error[200])
     return added;
 }
 
-struct member *members_owner(struct members *members, int slot)
+const struct member *members_owner(const struct members *members, int slot)
 {
     return members->owner[slot] > 0 ? &members->each[members->owner[slot] - 1] : NULL;
 }
 
-struct member *members_serving(struct members *members, size_t i)
+const struct member *members_serving(const struct members *members, size_t i)
 {
     for (size_t k = 0; k < members->count; k++) {
         if (members->each[k].serves && i-- == 0)
@@ -84,9 +84,9 @@ struct member *members_serving(struct members *members, size_t i)
     return NULL;
 }
 
-struct member *members_any(struct members *members)
+const struct member *members_any(const struct members *members)
 {
-    struct member *found = members_serving(members, 0), *member;
+    const struct member *found = members_serving(members, 0), *member;
 
     for (size_t i = 0; (member = members_serving(members, i)); i++) {
         if (node_has_master(member->node))
@@ -95,10 +95,10 @@ struct member *members_any(struct members *members)
     return found;
 }
 
-struct member *members_next_master(struct members *members)
+const struct member *members_next_master(struct members *members)
 {
     for (size_t tried = 0; tried < members->count; tried++) {
-        struct member *member = &members->each[members->next++ % members->count];
+        const struct member *member = &members->each[members->next++ % members->count];
 
         if (member->node && node_has_master(member->node))
             return member;
@@ -295,9 +295,10 @@ static bool members_parse_moved(struct str text, const struct member *from, int6
 }
 
 enum redirection members_redirect(struct members *members, const struct member *from,
-                                  const redisReply *reply, struct member **ret)
+                                  const redisReply *reply, const struct member **ret)
 {
     struct redis_host host;
+    struct member *found;
     struct str text;
     char ignored[200];
     int64_t slot;
@@ -307,11 +308,12 @@ enum redirection members_redirect(struct members *members, const struct member *
         return REDIRECTION_NONE;
     text = (struct str){reply->str, reply->len};
     if (!members_parse_moved(text, from, &slot, &host) ||
-        !(*ret = members_find(members, &host, ignored)))
+        !(found = members_find(members, &host, ignored)))
         return REDIRECTION_LATER;
+    *ret = found;
     if (str_starts_with(text, STR("ASK ")))
         return REDIRECTION_ASK;
-    (*ret)->serves = true;
-    members->owner[slot] = (uint16_t)(*ret - members->each + 1);
+    found->serves = true;
+    members->owner[slot] = (uint16_t)(found - members->each + 1);
     return REDIRECTION_MOVED;
 }

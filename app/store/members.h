@@ -43,13 +43,13 @@ struct member *members_find(struct members *members, const struct redis_host *ho
  * with the reason in ret_error if not even one could be added. */
 bool members_add_seeds(struct members *members, char ret_error[200]);
 /* The member that has the slot; NULL: nobody. */
-struct member *members_owner(struct members *members, int slot);
+const struct member *members_owner(const struct members *members, int slot);
 /* A member that has slots, if possible one to which there is a connection; NULL: there is none. */
-struct member *members_any(struct members *members);
+const struct member *members_any(const struct members *members);
 /* The member with slots at position i of them; NULL: there are not so many. */
-struct member *members_serving(struct members *members, size_t i);
+const struct member *members_serving(const struct members *members, size_t i);
 /* Like members_any, another one each time; NULL: none can be used now. */
-struct member *members_next_master(struct members *members);
+const struct member *members_next_master(struct members *members);
 /* How many members with slots are before this one; NULL: how many there are. */
 size_t members_position(const struct members *members, const struct member *member);
 /* Whether any member can be used now. */
@@ -74,6 +74,6 @@ enum redirection {
 };
 /* Parses a reply of `from`. With REDIRECTION_MOVED the map is changed. */
 enum redirection members_redirect(struct members *members, const struct member *from,
-                                  const redisReply *reply, struct member **ret);
+                                  const redisReply *reply, const struct member **ret);
 
 #endif

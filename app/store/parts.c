@@ -60,8 +60,8 @@ void split_end(struct split *split)
 }
 
 /* Returns the part for this member, which is added if there is none. NULL: out of memory. */
-static struct part *parts_find(struct parts *parts, struct split *split, struct member *member,
-                               int hops)
+static struct part *parts_find(struct parts *parts, struct split *split,
+                               const struct member *member, int hops)
 {
     struct part **at = &parts->first;
 
@@ -76,7 +76,7 @@ static struct part *parts_find(struct parts *parts, struct split *split, struct 
     return *at;
 }
 
-bool parts_add(struct parts *parts, struct split *split, struct member *member,
+bool parts_add(struct parts *parts, struct split *split, const struct member *member,
                struct command *command, int hops)
 {
     struct part *part = parts_find(parts, split, member, hops);

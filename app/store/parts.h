@@ -25,10 +25,10 @@ struct split {
 struct part {
     struct pipeline pipeline; /* owner: the part itself */
     struct split *split;
-    struct member *member; /* the node to which it will be sent; NULL: not known yet */
-    int hops;              /* how often its commands were sent before */
-    int64_t due_us;        /* time before which it is not sent again */
-    struct part *next;     /* in a struct parts */
+    const struct member *member; /* the node to which it will be sent; NULL: not known yet */
+    int hops;                    /* how often its commands were sent before */
+    int64_t due_us;              /* time before which it is not sent again */
+    struct part *next;           /* in a struct parts */
 };
 
 /* Parts that are to be sent together. All zeros: none. */
@@ -50,7 +50,7 @@ void split_end(struct split *split);
 
 /* Adds a command to the part for this member. hops: of the part, if it is a new one. False, with
  * split->failed: out of memory. */
-bool parts_add(struct parts *parts, struct split *split, struct member *member,
+bool parts_add(struct parts *parts, struct split *split, const struct member *member,
                struct command *command, int hops);
 /* Removes a part and returns it; NULL: there is none. */
 struct part *parts_pop(struct parts *parts);

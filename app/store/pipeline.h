@@ -36,6 +36,12 @@ struct command {
     struct pipeline *pipeline;
 };
 
+/* A server that has executed writes, for pipelines in a cluster (link_server_id). */
+struct written {
+    char server_id[41];
+    struct written *next;
+};
+
 enum pipeline_status {
     PIPELINE_OPEN,      /* commands may be added */
     PIPELINE_SUBMITTED, /* the store owns it: it must not change, its arena must not be reset */
@@ -58,6 +64,8 @@ struct pipeline {
     int64_t submitted_us;
     /* Set when it is complete: number of the connection (store_generation) whose server replied. */
     unsigned generation;
+    /* In a cluster, when it is complete: the servers that have executed its writes. */
+    struct written *written;
     /* Longest wait for its replies, from submitted_us; set by the store when it is submitted, 0
      * before. */
     int64_t limit_us;
@@ -74,6 +82,10 @@ struct pipeline_queue {
 void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline);
 /* Removes and returns the oldest pipeline; NULL: the queue is empty. */
 struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
+
+/* Adds a server to the list, unless it is there. The text is copied to the arena. False: out of
+ * memory. */
+bool written_add(struct written **list, struct arena *arena, const char *server_id);
 
 /* Makes an empty pipeline, whose commands and replies will be in the arena. */
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);

@@ -45,7 +45,7 @@ static void scan_encode(redisReply *cursor, size_t at, bool is_last)
     cursor->len = strlen(copy);
 }
 
-void scan_cursor_encode(struct pipeline *pipeline, struct members *members,
+void scan_cursor_encode(struct pipeline *pipeline, const struct members *members,
                         const struct member *from)
 {
     for (const struct command *command = pipeline->first; command; command = command->next) {

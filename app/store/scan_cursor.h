@@ -12,7 +12,7 @@ bool scan_cursor_is_used(const struct command *command);
 /* Puts the node's own cursor in the place of the user's, which it returns the node of. */
 size_t scan_cursor_decode(struct command *command, struct arena *arena);
 /* The reverse, in the replies to all SCANs of a pipeline that `from` has executed. */
-void scan_cursor_encode(struct pipeline *pipeline, struct members *members,
+void scan_cursor_encode(struct pipeline *pipeline, const struct members *members,
                         const struct member *from);
 
 #endif

@@ -163,6 +163,21 @@ const char *store_server_id(const struct store *store)
     return store->cluster ? "" : node_server_id(store->node);
 }
 
+const char *store_server_id_of(const struct store *store, struct str key)
+{
+    return store->cluster ? cluster_server_id(store->cluster, key) : node_server_id(store->node);
+}
+
+bool store_is_degraded(const struct store *store, int64_t now_us)
+{
+    return store->cluster && cluster_is_degraded(store->cluster, now_us);
+}
+
+size_t store_spread(const struct store *store, unsigned ret_shards[STORE_SPREAD_MAX])
+{
+    return store->cluster ? cluster_spread(store->cluster, ret_shards, STORE_SPREAD_MAX) : 0;
+}
+
 bool store_responsive(const struct store *store, int64_t now_us)
 {
     return store->cluster ? cluster_responsive(store->cluster, now_us)

@@ -70,11 +70,20 @@ bool store_has_master(const struct store *store);
 /* Identifies the server of the present connection (link_server_id); "": not known. Differs after a
  * failover, and after a restart of Redis. */
 const char *store_server_id(const struct store *store);
+/* In a cluster: of the server that has the slot of the key; else as store_server_id. */
+const char *store_server_id_of(const struct store *store, struct str key);
 /* Whether Redis replies. False while the circuit is not closed, and while the oldest command
  * without a reply has waited for more than a second. Since every connection gets a heartbeat
  * each second, a Redis that hangs is noticed within about two seconds even when no request uses it.
  */
 bool store_responsive(const struct store *store, int64_t now_us);
+/* Whether a part of the nodes of a cluster cannot be used. store_has_master() and
+ * store_responsive() are about any node. */
+bool store_is_degraded(const struct store *store, int64_t now_us);
+enum { STORE_SPREAD_MAX = 64 };
+/* In a cluster: gets a shard of each node that has any. Returns their number, at most
+ * STORE_SPREAD_MAX. 0: it is no cluster, or nothing is known. */
+size_t store_spread(const struct store *store, unsigned ret_shards[STORE_SPREAD_MAX]);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);

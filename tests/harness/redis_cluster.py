@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Redis Cluster on loopback. With TEST_REDIS=cluster in the environment, engines and pools use such a one
 instead of one Redis on a unix socket."""
+import atexit
 import contextlib
 import os
+import re
 
+import pytest
 import redis
 from redis.cluster import ClusterNode, RedisCluster
 
@@ -22,6 +25,12 @@ def slot_of(key):
     return redis.cluster.key_slot(key.encode())
 
 
+def client_of(url, **options):
+    """A client of the cluster that REDIS_URL names."""
+    ports = [int(port) for port in re.findall(r":(\d+)", url)]
+    return RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports], **options)
+
+
 class ClusterServer(RedisServer):
     """One node. settings: of redis.conf, instead of the tests' own."""
 
@@ -35,6 +44,7 @@ class ClusterServer(RedisServer):
             "cluster-node-timeout": "1500",
             "cluster-require-full-coverage": "no",
             "repl-diskless-sync-delay": "0",
+            "repl-ping-replica-period": "1",  # only then is a replica shown
             **{name.replace("_", "-"): value for name, value in settings.items()},
         }
         super().__init__(*(word for name, value in settings.items() for word in (f"--{name}", str(value))))
@@ -53,10 +63,8 @@ class ClusterServer(RedisServer):
         self.client().execute_command("CLUSTER MEET", "127.0.0.1", other.port, other.bus_port)
 
 
-class TestCluster:
+class Cluster:
     """So many masters with the slots in equal parts, the first `replicas` of which have a replica each."""
-
-    __test__ = False
 
     def __init__(self, masters=3, replicas=3, **settings):
         self.masters = [ClusterServer(**settings) for _ in range(masters)]
@@ -82,7 +90,8 @@ class TestCluster:
         count = len(self.masters)
         for number, server in enumerate(self.servers):
             server.client().execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-            self.masters[0].meet(server)
+            for other in self.servers[:number]:
+                server.meet(other)
         for number, master in enumerate(self.masters):
             bounds = SLOTS * number // count, SLOTS * (number + 1) // count - 1
             master.client().execute_command("CLUSTER ADDSLOTSRANGE", *bounds)
@@ -107,8 +116,7 @@ class TestCluster:
         return "redis://" + ",".join(f"127.0.0.1:{server.port}" for server in self.masters) + "/?cluster"
 
     def client(self, decode=True, **options):
-        nodes = [ClusterNode("127.0.0.1", server.port) for server in self.servers if server.is_up()]
-        return RedisCluster(startup_nodes=nodes, decode_responses=decode, **options)
+        return client_of(self.url, decode_responses=decode, **options)
 
     def master_of(self, key):
         """The server that has the slot of the key."""
@@ -116,3 +124,36 @@ class TestCluster:
         ranges = next(server for server in self.servers if server.is_up()).client().execute_command("CLUSTER SLOTS")
         port = next(master[1] for first, last, master, *_ in ranges if first <= slot <= last)
         return next(server for server in self.servers if server.port == port)
+
+
+class LentCluster:
+    """Three masters for one test, which leaves them to the next: a cluster takes seconds to start."""
+
+    idle = []
+
+    def __enter__(self):
+        if not self.idle:
+            cluster = Cluster(replicas=0).__enter__()
+            atexit.register(cluster.__exit__)
+            self.idle.append(cluster)
+        self.cluster = self.idle.pop()
+        return self
+
+    def __exit__(self, *_):
+        for server in self.cluster.servers:
+            store = server.client()
+            store.flushall()
+            for name, value in {"maxmemory": 0, "min-replicas-to-write": 0, "appendonly": "no"}.items():
+                store.config_set(name, value)
+        self.idle.append(self.cluster)
+
+    @property
+    def url(self):
+        return self.cluster.url
+
+    @property
+    def path(self):
+        pytest.skip("this test is about one server")
+
+    def client(self, **options):
+        return self.cluster.client(**options)
