@@ -41,7 +41,7 @@ class ClusterServer(RedisServer):
             "bind": "127.0.0.1",
             "cluster-enabled": "yes",
             "cluster-port": self.bus_port,
-            "cluster-node-timeout": "1500",
+            "cluster-node-timeout": "5000",
             "cluster-require-full-coverage": "no",
             "repl-diskless-sync-delay": "0",
             "repl-ping-replica-period": "1",  # only then is a replica shown
@@ -117,6 +117,17 @@ class Cluster:
 
     def client(self, decode=True, **options):
         return client_of(self.url, decode_responses=decode, **options)
+
+    def move_slot(self, slot, source, target):
+        """As redis-cli --cluster reshard does, with the keys that are there."""
+        here, there = source.client(decode=False), target.client(decode=False)
+        there.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
+        here.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target.id)
+        while keys := here.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
+            here.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+        for server in (target, source, *self.masters):
+            if server.is_up():
+                server.client().execute_command("CLUSTER SETSLOT", slot, "NODE", target.id)
 
     def master_of(self, key):
         """The server that has the slot of the key."""
