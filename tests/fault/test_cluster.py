@@ -16,8 +16,8 @@ from harness.wait import wait_for
 
 @pytest.fixture(scope="module")
 def cluster():
-    """The third master has no replica."""
-    with Cluster(replicas=2, cluster_node_timeout=2000) as running:
+    """The first master has two replicas, the others none."""
+    with Cluster(replicas_of=(0, 0), cluster_node_timeout=2000) as running:
         yield running
 
 

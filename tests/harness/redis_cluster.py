@@ -43,6 +43,7 @@ class ClusterServer(RedisServer):
             "cluster-port": self.bus_port,
             "cluster-node-timeout": "5000",
             "cluster-require-full-coverage": "no",
+            "rdbcompression": "no",  # a client of the cluster sets it on one node only
             "repl-diskless-sync-delay": "0",
             "repl-ping-replica-period": "1",  # only then is a replica shown
             **{name.replace("_", "-"): value for name, value in settings.items()},
@@ -64,11 +65,12 @@ class ClusterServer(RedisServer):
 
 
 class Cluster:
-    """So many masters with the slots in equal parts, the first `replicas` of which have a replica each."""
+    """So many masters with the slots in equal parts. replicas_of: the number of its master, for each replica."""
 
-    def __init__(self, masters=3, replicas=3, **settings):
+    def __init__(self, masters=3, replicas_of=(0, 1, 2), **settings):
         self.masters = [ClusterServer(**settings) for _ in range(masters)]
-        self.replicas = [ClusterServer(**settings) for _ in range(replicas)]
+        self.replicas = [ClusterServer(**settings) for _ in replicas_of]
+        self._replicas_of = replicas_of
         self._stack = contextlib.ExitStack()
 
     @property
@@ -96,8 +98,8 @@ class Cluster:
             bounds = SLOTS * number // count, SLOTS * (number + 1) // count - 1
             master.client().execute_command("CLUSTER ADDSLOTSRANGE", *bounds)
         wait_for(lambda: all(self._knows_all(server) for server in self.servers), "all nodes know one another")
-        for master, replica in zip(self.masters, self.replicas):
-            replica.client().execute_command("CLUSTER REPLICATE", master.id)
+        for number, replica in zip(self._replicas_of, self.replicas):
+            replica.client().execute_command("CLUSTER REPLICATE", self.masters[number].id)
         wait_for(lambda: all(self._is_whole(server) for server in self.servers), "the cluster is whole")
 
     def _knows_all(self, server):
@@ -144,7 +146,7 @@ class LentCluster:
 
     def __enter__(self):
         if not self.idle:
-            cluster = Cluster(replicas=0).__enter__()
+            cluster = Cluster(replicas_of=()).__enter__()
             atexit.register(cluster.__exit__)
             self.idle.append(cluster)
         self.cluster = self.idle.pop()
