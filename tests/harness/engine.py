@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import pytest
 import redis
 
 from harness.binaries import ROOT, assert_no_report, bin_dir
@@ -232,6 +233,8 @@ class RedisProcess:
     """The engine's own Redis, to be stopped in every way and started again as it was."""
 
     def __init__(self, engine):
+        if by_cluster():
+            pytest.skip("this test is about one server")
         info = engine.redis().info("server")
         self.engine, self.pid = engine, info["process_id"]
         self._config = info["config_file"]
