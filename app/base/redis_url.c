@@ -28,6 +28,7 @@ static const struct {
 };
 
 #define SENTINEL_FORM "redis+sentinel://host:26379,host:26379/MASTER"
+#define CLUSTER_FORM  "redis://host:6379,host:6379/?cluster"
 
 /* Beginnings that other programs use or that people try, with what to write here. */
 static const struct {
@@ -50,7 +51,9 @@ static const struct {
     {STR_INIT("valkeys:"), "TLS is written rediss://host:port, to Valkey too"},
     {STR_INIT("valkey:"), "Valkey is written redis://host:port too"},
     {STR_INIT("tcp:"), "a server is written redis://host:port"},
-    {STR_INIT("redis+cluster:"), "a Redis Cluster is not supported; name one server or sentinels"},
+    {STR_INIT("redis+cluster:"), "a Redis Cluster is written " CLUSTER_FORM},
+    {STR_INIT("redis-cluster:"), "a Redis Cluster is written " CLUSTER_FORM},
+    {STR_INIT("rediss+cluster:"), "a Redis Cluster with TLS is written rediss://host/?cluster"},
 };
 
 /* Whether all bytes of s are in `characters`. A NUL is refused first, because strchr finds the end
@@ -127,16 +130,16 @@ static const char *redis_url_parse_hosts(struct str hosts, bool names_sentinels,
 {
     const char *error = NULL;
 
-    if (!names_sentinels && has_byte(hosts, ','))
-        return "names several hosts: sentinels are written " SENTINEL_FORM
-               "; a Redis Cluster is not supported";
+    if (!names_sentinels && !ret->is_cluster && has_byte(hosts, ','))
+        return "names several hosts: a Redis Cluster is written " CLUSTER_FORM
+               ", sentinels are written " SENTINEL_FORM;
     if (hosts.n > 0 && hosts.p[hosts.n - 1] == ',')
         return "the host after the last comma is missing";
     do {
         struct str host = str_cut(&hosts, ',');
 
         if (ret->host_count == REDIS_URL_HOSTS_MAX)
-            return "names more than 8 sentinels; a few of them are enough, they know one another";
+            return "names more than 8 hosts; a few of them are enough, they know one another";
         error = redis_url_parse_host(host, names_sentinels ? SENTINEL_PORT : DEFAULT_PORT,
                                      &ret->hosts[ret->host_count++]);
     } while (!error && hosts.n > 0);
@@ -162,16 +165,34 @@ static const char *redis_url_parse_user(struct str user, struct redis_url *ret)
     return NULL;
 }
 
-/* Parses the part of a URL after the scheme, "[user@]hosts[/MASTER][/database]". */
+/* Cuts the option "?cluster" from the end of the URL. */
+static const char *redis_url_parse_option(struct str *rest, bool names_sentinels,
+                                          struct redis_url *ret)
+{
+    static const struct str option = STR_INIT("?cluster");
+
+    if (rest->n >= option.n && memcmp(rest->p + rest->n - option.n, option.p, option.n) == 0) {
+        if (names_sentinels)
+            return "sentinels know no Redis Cluster; it is written " CLUSTER_FORM;
+        ret->is_cluster = true;
+        rest->n -= option.n;
+    }
+    if (has_byte(*rest, '?') || has_byte(*rest, '#'))
+        return "the only option after ? is cluster, and there is none after #: the database is "
+               "written /0 at the end, everything else has a setting of its own (REDIS_PASSWORD, "
+               "REDIS_CA_FILE, ...)";
+    return NULL;
+}
+
+/* Parses the part of a URL after the scheme, "[user@]hosts[/MASTER][/database][?cluster]". */
 static const char *redis_url_parse_tcp(struct str rest, bool names_sentinels, struct redis_url *ret)
 {
     struct str authority;
-    const char *error, *at;
-    int64_t database;
+    const char *error = redis_url_parse_option(&rest, names_sentinels, ret), *at;
+    int64_t database = 0;
 
-    if (has_byte(rest, '?') || has_byte(rest, '#'))
-        return "options after ? or # are not supported: the database is written /0 at the end, "
-               "everything else has a setting of its own (REDIS_PASSWORD, REDIS_CA_FILE, ...)";
+    if (error)
+        return error;
     authority = str_cut(&rest, '/');
     at = authority.n > 0 ? memrchr(authority.p, '@', authority.n) : NULL;
     if (at) {
@@ -191,6 +212,8 @@ static const char *redis_url_parse_tcp(struct str rest, bool names_sentinels, st
     }
     if (rest.n > 0 && !str_to_int64(rest, 0, DATABASE_MAX, &database))
         return "the database is not a whole number from 0 to 65535";
+    if (ret->is_cluster && database != 0)
+        return "a Redis Cluster has only the database 0";
     ret->database = rest;
     return NULL;
 }

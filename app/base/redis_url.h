@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The address of Redis: of one server, redis://[user@]host[:port][/database], of a Unix socket,
- * unix:///path, or of the sentinels that know the server,
+ * unix:///path, of some nodes of a Redis Cluster,
+ * redis://[user@]host[:port][,host[:port]...]/?cluster, or of the sentinels that know the server,
  * redis+sentinel://[user@]host[:port][,host[:port]...]/MASTER[/database]. With rediss the
  * connections to servers and sentinels use TLS. */
 #ifndef BASE_REDIS_URL_H
@@ -21,6 +22,7 @@ struct redis_url {
     struct redis_host hosts[REDIS_URL_HOSTS_MAX];
     size_t host_count;              /* 0: a Unix socket */
     bool is_secure;                 /* TLS */
+    bool is_cluster;                /* the hosts are nodes of a Redis Cluster, not all of them */
     struct str master;              /* not empty: the hosts are sentinels, which know this master */
     char user[REDIS_URL_USER_SIZE]; /* decoded; "": none */
     /* Number of the database as digits, pointing into the URL; empty: database 0. */

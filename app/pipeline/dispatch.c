@@ -196,6 +196,15 @@ static bool dispatch_promises_write(const struct exchange *x)
            x->route->access != ACCESS_READ_STUDENT && !x->response.headers_sent;
 }
 
+/* Waits for the replicas of the next server that has executed writes of the request. */
+static void dispatch_await_replicas(struct dispatch *d, struct exchange *x, const char *server_id)
+{
+    x->awaits_replicas = true;
+    pipeline_clear(&x->pipeline);
+    x->pipeline.limit_us = x->store_left_us;
+    replicas_submit(d->engine->replicas, &x->pipeline, server_id, clock_monotonic_us());
+}
+
 /* Ends the wait for the replicas. When they have not confirmed in time, the client gets an error
  * although the change is made; a repetition of the request changes nothing further. */
 static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool are_replicated)
@@ -205,6 +214,19 @@ static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool ar
         x->problem.retry_after_s = 1;
     }
     dispatch_finish(d, x);
+}
+
+/* In a cluster: waits for the replicas of one server after the other. */
+static void dispatch_await_next(struct dispatch *d, struct exchange *x)
+{
+    const struct written *written = x->written;
+
+    if (!written) {
+        dispatch_on_replicas(d, x, true);
+        return;
+    }
+    x->written = written->next;
+    dispatch_await_replicas(d, x, written->server_id);
 }
 
 /* The last step before the response: waits for the replicas, if the response promises a write. The
@@ -217,14 +239,12 @@ static void dispatch_confirm(struct dispatch *d, struct exchange *x)
 
     if (!dispatch_promises_write(x)) {
         dispatch_finish(d, x);
+    } else if (store_is_cluster(store)) {
+        dispatch_await_next(d, x);
     } else if (x->generation != store_generation(store)) {
         dispatch_on_replicas(d, x, false);
     } else {
-        x->awaits_replicas = true;
-        pipeline_clear(&x->pipeline);
-        x->pipeline.limit_us = x->store_left_us;
-        replicas_submit(d->engine->replicas, &x->pipeline, store_server_id(store),
-                        clock_monotonic_us());
+        dispatch_await_replicas(d, x, store_server_id(store));
     }
 }
 
@@ -276,8 +296,16 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->awaits_replicas) {
-        dispatch_on_replicas(d, x, x->pipeline.status == PIPELINE_COMPLETE);
+        x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
+        if (x->written && x->pipeline.status == PIPELINE_COMPLETE)
+            dispatch_await_next(d, x);
+        else
+            dispatch_on_replicas(d, x, x->pipeline.status == PIPELINE_COMPLETE);
         return;
+    }
+    for (const struct written *one = x->pipeline.written; one; one = one->next) {
+        if (!written_add(&x->written, x->arena, one->server_id))
+            problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* nobody would wait for it */
     }
     if (x->pipeline.has_writes && !x->has_written)
         x->generation = x->pipeline.generation;

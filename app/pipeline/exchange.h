@@ -58,10 +58,11 @@ struct exchange {
     /* reads the cohorts that the caller teaches; NULL: not needed */
     struct command *teacher_cohorts;
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
-    bool completing;      /* the last round trip runs: it stores the response or releases the key */
-    bool has_written;     /* a round trip had commands that may change data */
-    unsigned generation;  /* of the first such round trip: number of its connection to Redis */
-    bool awaits_replicas; /* the response waits until replicas have what the request wrote */
+    bool completing;     /* the last round trip runs: it stores the response or releases the key */
+    bool has_written;    /* a round trip had commands that may change data */
+    unsigned generation; /* of the first such round trip: number of its connection to Redis */
+    struct written *written; /* in a cluster: servers whose replicas have to have what they wrote */
+    bool awaits_replicas;    /* the response waits until replicas have what the request wrote */
 
     /* What a handler reports for the audit log (pipeline/audit_hook.h). */
     struct str_list audit_subjects; /* students that neither the path nor the input names */

@@ -68,6 +68,14 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
+/* The word for the state of Redis or, with other words for good and bad, of the whole. */
+static const char *ops_state(bool is_good, bool is_degraded, const char *good, const char *bad)
+{
+    if (!is_good)
+        return bad;
+    return is_degraded ? "degraded" : good;
+}
+
 /* Handler of /ready: 200 if Redis takes writes and the process is not draining (finishing its
  * requests before it ends), else 503. Workers and Dapr's sidecar are shown but do not decide,
  * because requests can be served without them. */
@@ -84,9 +92,10 @@ static enum step ops_ready(struct exchange *x)
     struct jw w;
 
     http_response_json(&x->response, ready ? 200 : 503, &w);
-    jw_text(&w, "status", ready ? "ready" : "not_ready");
+    jw_text(&w, "status", ops_state(ready, state.is_degraded, "ready", "not_ready"));
     jw_object(&w, "dependencies");
-    jw_text(&w, "state_store", state.problem ? "unavailable" : "healthy");
+    jw_text(&w, "state_store",
+            ops_state(!state.problem, state.is_degraded, "healthy", "unavailable"));
     jw_text(&w, "worker", state.workers > 0 ? "healthy" : "unavailable");
     jw_text(&w, "dapr", dapr_names[state.dapr]);
     if (provider)
@@ -94,6 +103,8 @@ static enum step ops_ready(struct exchange *x)
     jw_object_end(&w);
     if (!ready)
         jw_text(&w, "reason", state.problem ? state.problem : "the process is draining");
+    else if (state.is_degraded)
+        jw_text(&w, "reason", "a part of the nodes of the Redis Cluster cannot be used");
     if (x->engine->draining)
         jw_bool(&w, "draining", true);
     if (engine_clock_is_off(x->engine, &ahead_ms))
@@ -269,10 +280,10 @@ static enum step ops_docs(struct exchange *x)
 
 /* clang-format off */
 static const char *const breaker_states[] = {"closed", "open", "half_open", NULL};
-static const char *const ready_states[] = {"ready", "not_ready", NULL};
+static const char *const ready_states[] = {"ready", "degraded", "not_ready", NULL};
 static const char *const health_states[] = {"healthy", NULL};
-static const char *const dependency_states[] = {"healthy", "unavailable", "unhealthy",
-                                                "not_configured", NULL};
+static const char *const dependency_states[] = {"healthy", "degraded", "unavailable",
+                                                "unhealthy", "not_configured", NULL};
 
 static const struct rule info_response[] = RULES(
     FIELD(TEXT, "name", "mastery-engine"),
@@ -306,9 +317,10 @@ static const struct rule ready_dependencies[] = RULES(
              .choices = dependency_states));
 
 static const struct rule ready_response[] = RULES(
-    FIELD(ENUM, "status", "ready (200) or not_ready (503)", .choices = ready_states),
+    FIELD(ENUM, "status", "ready (200), degraded (200: a part of a Redis Cluster is away) or "
+          "not_ready (503)", .choices = ready_states),
     FIELD(OBJECT, "dependencies", "What it depends on", .fields = ready_dependencies),
-    OPTIONAL(TEXT, "reason", "Why it is not ready"),
+    OPTIONAL(TEXT, "reason", "Why it is not ready, or degraded"),
     OPTIONAL(BOOL, "draining", "Present and true while the process is draining"),
     OPTIONAL(INT, "clock_skew_ms", "Present while the machine's clock differs from Redis' by more "
              "than 2 s: by how much it is ahead; negative: behind"),

@@ -36,6 +36,9 @@ enum {
 };
 static const int64_t AUDIT_RETRY_US = 200000;  /* pause after a batch that failed as a whole */
 static const int64_t AUDIT_REPEAT_US = 500000; /* pause before an event is sent again */
+/* How long a node of a cluster may hold up the events for the others: longer than a replica needs
+ * to take its place. */
+static const int64_t AUDIT_LOST_US = 10000000;
 
 /* What the process waits for. AUDIT_AWAITS_PSEUDONYMS: replies with pseudonyms. AUDIT_AWAITS_ITEMS:
  * replies to records. When some of these are lost: AUDIT_UNCERTAIN, a pause until what has been
@@ -74,6 +77,7 @@ struct audit {
     struct audit_unstored unstored;
     int64_t first_us; /* time when the oldest event of `collecting` was added */
     int64_t tick_us;  /* time of the latest call of audit_tick */
+    int64_t lost_us;  /* since when replies have been missing; 0: they are not */
     int64_t retry_us; /* earliest time of the next batch; 0: no batch has failed yet */
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
     enum audit_stage stage;
@@ -386,6 +390,7 @@ static void audit_send_items(struct engine *engine, int64_t now_us)
     size_t end = audit->sent + audit->batch_size;
 
     pipeline_clear(&audit->pipeline);
+    audit->pipeline.is_unordered = true;
     audit->group_count = 0;
     audit->number++;
     audit->stage = AUDIT_AWAITS_ITEMS;
@@ -406,6 +411,7 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     audit->batch_size = audit_batch_length(audit);
     arena_reset(audit->arena);
     pipeline_init(&audit->pipeline, audit->arena, NULL);
+    audit->pipeline.is_unordered = true;
     for (size_t i = 0; i < audit->batch_size; i++) {
         const struct audit_buffer_entry *event = audit_event_at(audit, audit->sent + i);
 
@@ -422,10 +428,20 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
+/* Whether the reply to the command of a group says which of its events are recorded. An error reply
+ * to the command that records means "not recorded", but an error reply to the query says nothing.
+ */
+static bool audit_group_is_known(const struct audit *audit, const struct audit_group *group)
+{
+    bool queried = audit->stage == AUDIT_AWAITS_FENCES;
+
+    return group->command && group->command->reply &&
+           (!queried || reply_error_of(group->command->reply) == REPLY_NO_ERROR);
+}
+
 /* True if Redis has reported which events of the batch it has recorded, or if nothing was sent (the
- * pseudonyms could not be read, or there was no memory for the commands). An error reply to the
- * command that records means "not recorded", but an error reply to the query says nothing. A reply
- * may be missing for lack of memory even if the pipeline is complete. */
+ * pseudonyms could not be read, or there was no memory for the commands). A reply may be missing
+ * for lack of memory even if the pipeline is complete. */
 static bool audit_outcome_is_known(const struct audit *audit)
 {
     bool queried = audit->stage == AUDIT_AWAITS_FENCES;
@@ -433,10 +449,7 @@ static bool audit_outcome_is_known(const struct audit *audit)
     if (!queried && (audit->stage == AUDIT_AWAITS_PSEUDONYMS || audit->pipeline.failed))
         return true;
     for (size_t g = 0; g < audit->group_count; g++) {
-        const struct command *command = audit->groups[g].command;
-
-        if (!command || !command->reply ||
-            (queried && reply_error_of(command->reply) != REPLY_NO_ERROR))
+        if (!audit_group_is_known(audit, &audit->groups[g]))
             return false;
     }
     return true;
@@ -451,6 +464,7 @@ static void audit_send_fences(struct engine *engine, int64_t now_us)
 
     arena_reset(audit->arena);
     pipeline_init(&audit->pipeline, audit->arena, NULL);
+    audit->pipeline.is_unordered = true;
     for (size_t g = 0; g < audit->group_count; g++) {
         struct audit_send send = audit_group_send(audit, &audit->groups[g]);
 
@@ -541,6 +555,22 @@ void audit_log_pending(struct engine *engine)
         audit_unstored_log(engine, &audit->unstored, &audit->collecting.v[i], "shutdown");
 }
 
+/* Writes the events to the log whose outcome a node of a cluster does not report for so long, so
+ * that they do not hold up those for the other nodes. */
+static void audit_give_up_lost(struct engine *engine)
+{
+    struct audit *audit = engine->audit;
+
+    for (size_t g = 0; g < audit->group_count; g++) {
+        struct audit_group *group = &audit->groups[g];
+
+        if (audit_group_is_known(audit, group))
+            continue;
+        audit_log_events(engine, group->first, group->n, "uncertain");
+        group->n = 0;
+    }
+}
+
 /* ---- every loop iteration ---- */
 
 /* Returns the time when the next batch is to be sent. INT64_MAX: there is nothing to send, or a
@@ -598,18 +628,35 @@ void audit_tick(struct engine *engine, int64_t now_us)
     audit_start_batch(engine, now_us);
 }
 
+/* Whether a part of a cluster has been away for so long that the rest must not wait for it. */
+static bool audit_is_held_up(struct engine *engine, int64_t now_us)
+{
+    struct audit *audit = engine->audit;
+
+    if (audit->lost_us == 0)
+        audit->lost_us = now_us;
+    return audit->stage == AUDIT_AWAITS_FENCES && store_is_degraded(engine->store, now_us) &&
+           now_us - audit->lost_us >= AUDIT_LOST_US;
+}
+
 /* The pipeline has read pseudonyms, after which the records can be sent, or has sent records, or
  * the query for their outcome. When replies to the latter two are lost, the outcome is queried
- * after a pause. */
+ * after a pause. While a node of a cluster is away, the pseudonyms there are missing, and events
+ * that need them wait. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;
 
     if (!audit || completed != &audit->pipeline)
         return false;
-    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS && audit->pipeline.status == PIPELINE_COMPLETE) {
+    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS &&
+        (audit->pipeline.status == PIPELINE_COMPLETE || store_is_degraded(engine->store, now_us))) {
         audit_send_items(engine, now_us);
     } else if (audit_outcome_is_known(audit)) {
+        audit->lost_us = 0;
+        audit_end_batch(engine, now_us);
+    } else if (audit_is_held_up(engine, now_us)) {
+        audit_give_up_lost(engine);
         audit_end_batch(engine, now_us);
     } else {
         audit->stage = AUDIT_UNCERTAIN;

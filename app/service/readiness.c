@@ -24,7 +24,9 @@ static const int64_t READINESS_RETRY_US = 250000;
 struct readiness {
     struct arena *arena; /* memory of one check */
     struct pipeline pipeline;
-    struct command *write_cmd, *workers_cmd, *epoch_cmd, *time_cmd;
+    struct command *write_cmds[STORE_SPREAD_MAX]; /* one, or in a cluster one for each node */
+    size_t write_count;
+    struct command *workers_cmd, *epoch_cmd, *time_cmd;
     char refusal[64];            /* memory of the text last.problem when Redis refused the write */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
@@ -56,6 +58,20 @@ void readiness_free(struct readiness *readiness)
     free(readiness);
 }
 
+/* Queues the writes that change nothing: {ss}:lease is a text. */
+static void readiness_add_writes(struct engine *engine)
+{
+    struct readiness *r = engine->readiness;
+    unsigned shards[STORE_SPREAD_MAX];
+    size_t n = store_spread(engine->store, shards);
+
+    r->write_count = n > 0 ? n : 1;
+    r->write_cmds[0] = n > 0 ? NULL : schema_cmd_try_write(&r->pipeline);
+    for (size_t i = 0; i < n; i++)
+        r->write_cmds[i] = schema_cmd_try_write_of(
+            &r->pipeline, key_shard_record(r->arena, shards[i], SHARD_KEY_LEASE));
+}
+
 /* At most one check is sent at a time, because all checks use the same arena and pipeline. The
  * store returns the pipeline to readiness_on_replies also when it fails, which ends the check. */
 void readiness_tick(struct engine *engine, int64_t now_us)
@@ -66,7 +82,7 @@ void readiness_tick(struct engine *engine, int64_t now_us)
         return;
     arena_reset(r->arena);
     pipeline_init(&r->pipeline, r->arena, r);
-    r->write_cmd = schema_cmd_try_write(&r->pipeline);
+    readiness_add_writes(engine);
     r->workers_cmd = workers_cmd_get(&r->pipeline);
     r->epoch_cmd = erasure_cmd_get_epoch(&r->pipeline);
     r->time_cmd = clock_skew_cmd(&r->pipeline);
@@ -74,21 +90,37 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &r->pipeline, now_us);
 }
 
-/* Returns why Redis did not accept the write of the check; NULL: it did. Of an error reply only the
+/* Returns why Redis did not accept a write of the check; NULL: it did. Of an error reply only the
  * code is used, such as OOM or MISCONF, since anybody may read /ready. */
-static const char *readiness_problem(struct readiness *r)
+static const char *readiness_problem(struct readiness *r, const redisReply *reply)
 {
-    const redisReply *reply = r->write_cmd->reply;
     int64_t ignored;
 
-    if (r->pipeline.status != PIPELINE_COMPLETE)
+    if (!reply)
         return not_reached;
     if (reply_int(reply, &ignored) == REPLY_OK)
         return NULL;
     (void)snprintf(r->refusal, sizeof(r->refusal), "Redis refuses writes (%.*s)",
-                   reply && reply->type == REDIS_REPLY_ERROR ? (int)strcspn(reply->str, " ") : 0,
-                   reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+                   reply->type == REDIS_REPLY_ERROR ? (int)strcspn(reply->str, " ") : 0,
+                   reply->type == REDIS_REPLY_ERROR ? reply->str : "");
     return r->refusal;
+}
+
+/* Sets what the writes of the check have shown. Of a pipeline that has failed some replies may be
+ * there: those of the nodes of a cluster that can be reached. */
+static void readiness_apply_writes(struct readiness *r)
+{
+    size_t accepted = 0;
+
+    for (size_t i = 0; i < r->write_count; i++) {
+        const char *problem = readiness_problem(r, r->write_cmds[i]->reply);
+
+        accepted += !problem;
+        r->last.problem = problem ? problem : r->last.problem;
+    }
+    r->last.is_degraded = accepted > 0 && accepted < r->write_count;
+    if (accepted > 0)
+        r->last.problem = NULL;
 }
 
 /* Stores the erasure epoch (a number that each erasure changes) that the check has read. If it
@@ -114,9 +146,9 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
         return false;
     r->is_sent = false;
     r->is_known = true;
-    r->last =
-        (struct readiness_state){.problem = readiness_problem(r), .dapr = DAPR_NOT_CONFIGURED};
-    if (completed->status == PIPELINE_COMPLETE) {
+    r->last = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
+    readiness_apply_writes(r);
+    if (completed->status == PIPELINE_COMPLETE || r->last.is_degraded) {
         (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
         store_measure_clock(engine->store, r->time_cmd);
         readiness_apply_epoch(engine, r->epoch_cmd);
@@ -147,9 +179,11 @@ bool readiness_is_known(const struct engine *engine)
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
 {
     const char *known = store_public_error(engine->store);
+    struct readiness_state state = engine->readiness->last;
 
+    state.is_degraded = state.is_degraded || store_is_degraded(engine->store, now_us);
     if (store_has_master(engine->store) && store_responsive(engine->store, now_us))
-        return engine->readiness->last;
+        return state;
     return (struct readiness_state){.problem = known ? known : not_reached,
                                     .dapr = DAPR_NOT_CONFIGURED};
 }

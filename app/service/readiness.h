@@ -15,6 +15,9 @@ struct readiness_state {
     /* Why Redis accepts no write, as a text without names of hosts or users. NULL: Redis accepted
      * the write of the latest check, and no later reply is overdue. Valid until the next check. */
     const char *problem;
+    /* A part of the nodes of a Redis Cluster cannot be used or accepts no write; `problem` is NULL
+     * as long as one accepts writes. */
+    bool is_degraded;
     size_t workers;       /* number of workers that run */
     enum dapr_state dapr; /* worst state of the sidecar that a worker reports */
 };

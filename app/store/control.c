@@ -35,6 +35,13 @@ static void control_begin(struct control *control)
     arena_reset(control->arena);
     pipeline_init(&control->pipeline, control->arena, NULL);
     control->schema_cmd = control->info_cmd = control->time_cmd = NULL;
+    control->mode_cmd = control->epoch_cmd = control->slots_cmd = NULL;
+}
+
+static void control_add_map(struct control *control)
+{
+    control->epoch_cmd = control_add(control, 2, (struct str[]){STR("CLUSTER"), STR("INFO")});
+    control->slots_cmd = control_add(control, 2, (struct str[]){STR("CLUSTER"), STR("SLOTS")});
 }
 
 static void control_end(struct control *control)
@@ -42,15 +49,17 @@ static void control_end(struct control *control)
     control->role_cmd = control_add(control, 1, (struct str[]){STR("ROLE")});
 }
 
-void control_make_heartbeat(struct control *control)
+void control_make_heartbeat(struct control *control, bool with_map)
 {
     control_begin(control);
+    if (with_map)
+        control_add_map(control);
     control_end(control);
 }
 
 /* AUTH and SELECT, on which the commands after them depend, then the loading of all scripts, and
  * the reading (or raising) of the schema number. INFO takes part only where it is needed: an ACL
- * may forbid it. */
+ * may forbid it. HELLO shows whether the server belongs to a cluster. */
 void control_make_handshake(struct control *control, const struct config *config,
                             const struct redis_url *url, bool writes_schema)
 {
@@ -66,6 +75,10 @@ void control_make_handshake(struct control *control, const struct config *config
         (void)control_add(control, 2, (struct str[]){STR("AUTH"), password});
     if (url->database.n > 0)
         (void)control_add(control, 2, (struct str[]){STR("SELECT"), url->database});
+    if (url->is_cluster)
+        control_add_map(control);
+    else
+        control->mode_cmd = control_add(control, 1, (struct str[]){STR("HELLO")});
     for (size_t i = 0; i < count; i++)
         (void)control_add(control, 3, (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
     if (config->store_wait_replicas > 0)
@@ -94,6 +107,41 @@ static bool control_role_is(const struct control *control, struct str role)
            str_equal(said, role);
 }
 
+/* Whether the reply to HELLO, a list of names and values, says that the server belongs to a
+ * cluster. An ACL may forbid HELLO. */
+static bool control_mode_is_cluster(const struct control *control)
+{
+    const redisReply *reply = control->mode_cmd ? control->mode_cmd->reply : NULL;
+    struct str name, value;
+    size_t n;
+
+    if (reply_array(reply, 1000, &n) != REPLY_OK)
+        return false;
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        if (reply_text(reply_at(reply, i), &name) == REPLY_OK && str_equal(name, STR("mode")))
+            return reply_text(reply_at(reply, i + 1), &value) == REPLY_OK &&
+                   str_equal(value, STR("cluster"));
+    }
+    return false;
+}
+
+/* What the kind of the server requires REDIS_URL to be; NULL: nothing else. */
+static const char *control_wrong_kind(const struct control *control)
+{
+    const redisReply *slots = control->slots_cmd ? control->slots_cmd->reply : NULL;
+
+    if (control_role_is(control, STR("sentinel")))
+        return "the server is a sentinel: REDIS_URL must be written "
+               "redis+sentinel://host:port/MASTER";
+    if (control_mode_is_cluster(control))
+        return "the server belongs to a Redis Cluster: REDIS_URL must be written "
+               "redis://host:port,host:port/?cluster";
+    if (slots && slots->type == REDIS_REPLY_ERROR && strstr(slots->str, "cluster support disabled"))
+        return "the server does not belong to a Redis Cluster: REDIS_URL must be written "
+               "redis://host:port without ?cluster";
+    return NULL;
+}
+
 /* Checks the reply to one of the commands. */
 static enum control_result control_check_reply(const redisReply *reply,
                                                char ret_error[CONTROL_ERROR_SIZE])
@@ -107,43 +155,75 @@ static enum control_result control_check_reply(const redisReply *reply,
     return CONTROL_GOOD;
 }
 
-/* The role of a sentinel is looked at first, as a sentinel knows few of the other commands. */
+/* Whether an error reply to the command is no failure: the one to HELLO, and in a cluster the one
+ * to the reading of the schema number, which only the node with its slot can read. */
+static bool control_may_fail(const struct control *control, const struct command *command)
+{
+    if (command == control->mode_cmd)
+        return true;
+    return command == control->schema_cmd && control->slots_cmd && command->reply &&
+           command->reply->type == REDIS_REPLY_ERROR && reply_is_redirection(command->reply);
+}
+
+/* The kind of the server is looked at first, as a sentinel knows few of the other commands. */
 enum control_result control_check(const struct control *control, char ret_error[CONTROL_ERROR_SIZE])
 {
     enum control_result result = CONTROL_GOOD;
+    const char *wrong_kind = control_wrong_kind(control);
     int64_t schema;
 
-    if (control_role_is(control, STR("sentinel")))
-        return control_fail(ret_error, CONTROL_WRONG_SERVER,
-                            "the server is a sentinel: REDIS_URL must be written "
-                            "redis+sentinel://host:port/MASTER");
+    if (wrong_kind)
+        return control_fail(ret_error, CONTROL_WRONG_SERVER, wrong_kind);
     for (const struct command *command = control->pipeline.first; command && result == CONTROL_GOOD;
-         command = command->next)
-        result = control_check_reply(command->reply, ret_error);
+         command = command->next) {
+        if (!control_may_fail(control, command))
+            result = control_check_reply(command->reply, ret_error);
+    }
     if (result != CONTROL_GOOD)
         return result;
     if (!control_role_is(control, STR("master")))
         return control_fail(ret_error, CONTROL_WRONG_SERVER,
                             "the server is a replica, not a master (ROLE)");
-    if (control->schema_cmd &&
+    if (control_has_schema(control) &&
         !schema_parse(control->schema_cmd, &schema, ret_error, CONTROL_ERROR_SIZE))
         return CONTROL_UNUSABLE;
     return CONTROL_GOOD;
 }
 
-/* The reply to INFO has lines "NAME:VALUE". Redis draws run_id at random at each start. */
-void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE])
+bool control_has_schema(const struct control *control)
 {
-    static const struct str name = STR_INIT("run_id:");
+    return control->schema_cmd && !control_may_fail(control, control->schema_cmd);
+}
+
+/* Finds the line "NAME:VALUE" in a reply of several lines. The value is empty if there is none. */
+static struct str control_value(const struct command *command, struct str name)
+{
     struct str text, line;
 
-    ret_id[0] = '\0';
-    if (!control->info_cmd || reply_text(control->info_cmd->reply, &text) != REPLY_OK)
-        return;
+    if (!command || reply_text(command->reply, &text) != REPLY_OK)
+        return (struct str){"", 0};
     while (text.n > 0) {
         line = str_trim(str_cut(&text, '\n'));
         if (str_starts_with(line, name))
-            (void)snprintf(ret_id, CONTROL_SERVER_ID_SIZE, "%.*s", (int)(line.n - name.n),
-                           line.p + name.n);
+            return (struct str){line.p + name.n, line.n - name.n};
     }
+    return (struct str){"", 0};
+}
+
+/* Redis draws run_id at random at each start. */
+void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE])
+{
+    struct str id = control_value(control->info_cmd, STR("run_id:"));
+
+    (void)snprintf(ret_id, CONTROL_SERVER_ID_SIZE, "%.*s", STR_ARG(id));
+}
+
+const redisReply *control_map(const struct control *control, int64_t *ret_epoch)
+{
+    struct str epoch = control_value(control->epoch_cmd, STR("cluster_current_epoch:"));
+    const redisReply *slots = control->slots_cmd ? control->slots_cmd->reply : NULL;
+
+    if (!slots || slots->type != REDIS_REPLY_ARRAY || !str_to_int64(epoch, 0, INT64_MAX, ret_epoch))
+        return NULL;
+    return slots;
 }

@@ -7,6 +7,8 @@
  * of a shard. */
 #include "app/store/keys.h"
 
+#include <stdio.h>
+
 #include <assert.h>
 
 #include "app/base/clock.h"
@@ -261,6 +263,11 @@ struct str key_recommended(struct arena *arena, struct str token)
     return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
 }
 
+void key_print_shard_tag(unsigned shard, char ret_tag[KEY_SHARD_TAG_SIZE])
+{
+    (void)snprintf(ret_tag, KEY_SHARD_TAG_SIZE, "{%02x}", shard % SHARDS);
+}
+
 /* Prints the shard, which always has two digits: key_parse_hash_tag relies on that. */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
 {
@@ -271,6 +278,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
         [SHARD_KEY_AUDIT] = "audit",
         [SHARD_KEY_AUDIT_SEALS] = "audit:seals",
         [SHARD_KEY_AUDIT_READS] = "audit:reads",
+        [SHARD_KEY_REPLICATED] = "replicated",
     };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);

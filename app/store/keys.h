@@ -97,7 +97,7 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
 
 /* Keys of one shard: {ss}:journal (changes to process), {ss}:outbox (events to publish),
  * {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
- * {ss}:audit:reads. */
+ * {ss}:audit:reads, and {ss}:replicated, which is what `replicated` is outside of a cluster. */
 enum shard_key {
     SHARD_KEY_JOURNAL,
     SHARD_KEY_OUTBOX,
@@ -105,8 +105,12 @@ enum shard_key {
     SHARD_KEY_AUDIT,
     SHARD_KEY_AUDIT_SEALS,
     SHARD_KEY_AUDIT_READS,
+    SHARD_KEY_REPLICATED,
     SHARD_KEYS
 };
+enum { KEY_SHARD_TAG_SIZE = 5 };
+/* Prints the hash tag of the shard, such as {2b}, which all its keys begin with. */
+void key_print_shard_tag(unsigned shard, char ret_tag[KEY_SHARD_TAG_SIZE]);
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
 /* Returns {ss}:audit:from:SENDER, or {ss}:audit:reads:from:SENDER for aggregated events: the key of
  * the outcome of a sender's latest command (struct audit_send). */

@@ -52,6 +52,8 @@ struct link {
     bool is_confirmed;                   /* the handshake of the connection has succeeded */
     bool wrong_server;                   /* `error` is that the server is no master or is loading */
     bool writes_schema;                  /* the handshake stores this program's schema number */
+    bool has_schema, refuses_schema;     /* what the latest handshake has found */
+    bool has_new_map;                    /* the replies of `control` have a map to be taken */
     int block_ms;                        /* milliseconds added to the longest silence */
     int64_t last_reply_us;               /* time of the latest reply; 0: none yet */
     unsigned generation;            /* number that changes whenever the link is opened or closed */
@@ -66,7 +68,8 @@ struct link {
 
 /* When anything fails, frees what was allocated so far and returns NULL with the reason in
  * ret_error. */
-struct link *link_new(const struct config *config, char ret_error[200])
+struct link *link_new(const struct config *config, const struct redis_host *host,
+                      char ret_error[200])
 {
     struct link *link = calloc(1, sizeof(*link));
     const char *error;
@@ -77,6 +80,10 @@ struct link *link_new(const struct config *config, char ret_error[200])
     }
     link->config = config;
     error = redis_url_parse(config->redis_url, &link->address);
+    if (host) {
+        link->address.hosts[0] = *host;
+        link->address.host_count = 1;
+    }
     link->scrap = arena_new(SCRAP_FIRST, SCRAP_CAP);
     if (!error && link->scrap && control_init(&link->control))
         link->endpoint = endpoint_new(config, &link->address);
@@ -190,6 +197,19 @@ static void link_abandon_control(struct link *link)
 
 /* ---- sending ---- */
 
+/* Queues ASKING, whose reply is discarded: with it a node executes the next command although its
+ * slot is still being moved to that node. */
+static bool link_send_asking(struct link *link, int64_t now_us)
+{
+    if (!sent_queue_reserve(&link->sent) ||
+        !resp_append(&link->context->obuf, (struct str[]){STR("ASKING")}, 1)) {
+        (void)link_fail(link, LINK_BROKEN, "out of memory for a command");
+        return false;
+    }
+    sent_queue_push(&link->sent, NULL, now_us);
+    return true;
+}
+
 /* Encodes the command into the write buffer and appends it to the queue. A script call gets a
  * prefix: EVALSHA with the digest of 40 bytes, or EVAL with the whole script if Redis did not know
  * the digest, and the number of its keys. */
@@ -206,6 +226,8 @@ bool link_send(struct link *link, struct command *command, int64_t now_us)
         link->argv[argc++] = str_of(key_count);
     }
     memcpy(link->argv + argc, command->argv, (size_t)command->argc * sizeof(*command->argv));
+    if (command->is_asking && !link_send_asking(link, now_us))
+        return false;
     if (!sent_queue_reserve(&link->sent) ||
         !resp_append(&link->context->obuf, link->argv, argc + command->argc)) {
         (void)link_fail(link, LINK_BROKEN, "out of memory for a command");
@@ -303,7 +325,7 @@ static bool link_send_control(struct link *link, int64_t now_us)
  * Nothing is sent while `control` still waits for replies, nor to a wrong server: the event
  * LINK_WRONG_SERVER, which makes the owner close the link, follows when all replies have arrived.
  */
-bool link_heartbeat(struct link *link, int64_t now_us)
+bool link_heartbeat(struct link *link, bool with_map, int64_t now_us)
 {
     if (!link_in_handshake(link) && !endpoint_verify(link->endpoint, now_us)) {
         link_record_public_error(link, NULL, "the sentinels name another server as the master");
@@ -311,7 +333,8 @@ bool link_heartbeat(struct link *link, int64_t now_us)
     }
     if (link->control.pipeline.status == PIPELINE_SUBMITTED || link_is_wrong_server(link))
         return true;
-    control_make_heartbeat(&link->control);
+    control_make_heartbeat(&link->control, with_map);
+    link->has_new_map = false;
     return link_send_control(link, now_us);
 }
 
@@ -328,14 +351,17 @@ static enum link_event link_check_control(struct link *link)
     switch (control_check(&link->control, why)) {
     case CONTROL_FAILED: return link_fail(link, LINK_BROKEN, why);
     case CONTROL_WRONG_SERVER: return link_fail_server(link, why);
-    case CONTROL_UNUSABLE: return link_fail(link, LINK_UNUSABLE, why);
+    case CONTROL_UNUSABLE: link->refuses_schema = true; return link_fail(link, LINK_UNUSABLE, why);
     case CONTROL_GOOD: break;
     }
     link->wrong_server = false; /* of an earlier connection */
     link->public_error = NULL;
     link->is_confirmed = true;
-    if (link_in_handshake(link))
+    if (link_in_handshake(link)) {
         control_server_id(&link->control, link->server_id);
+        link->has_schema = control_has_schema(&link->control);
+        link->refuses_schema = false;
+    }
     return LINK_READY;
 }
 
@@ -345,6 +371,7 @@ static enum link_event link_finish_control(struct link *link)
     enum link_event event = link_check_control(link);
 
     link->control.pipeline.status = PIPELINE_COMPLETE;
+    link->has_new_map = link->control.slots_cmd != NULL;
     return event;
 }
 
@@ -363,7 +390,7 @@ bool link_open(struct link *link, int64_t now_us)
     endpoint_open(link->endpoint, now_us);
     link->server_id[0] = '\0';
     link->generation++;
-    link->is_confirmed = false;
+    link->is_confirmed = link->has_schema = link->has_new_map = false;
     link->read_n = link->fed_n = 0;
     link->may_read = true;
     control_make_handshake(&link->control, link->config, &link->address, link->writes_schema);
@@ -565,6 +592,24 @@ bool link_is_open(const struct link *link)
 const struct command *link_time_cmd(const struct link *link)
 {
     return link->control.time_cmd;
+}
+
+bool link_has_schema(const struct link *link)
+{
+    return link->has_schema;
+}
+
+bool link_refuses_schema(const struct link *link)
+{
+    return link->refuses_schema;
+}
+
+const redisReply *link_take_map(struct link *link, int64_t *ret_epoch)
+{
+    bool is_new = link->has_new_map;
+
+    link->has_new_map = false;
+    return is_new ? control_map(&link->control, ret_epoch) : NULL;
 }
 
 const char *link_server_id(const struct link *link)

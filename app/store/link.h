@@ -32,9 +32,11 @@ enum link_event {
     LINK_TIMED_OUT, /* the handshake took too long, or the link was silent for too long */
 };
 
-/* Creates a closed link. NULL with the reason in ret_error: out of memory, redis_url is malformed,
- * or a file for TLS cannot be used. config must outlive the link. */
-struct link *link_new(const struct config *config, char ret_error[200]);
+/* Creates a closed link to the server that redis_url names, or to the node `host` of the cluster.
+ * NULL with the reason in ret_error: out of memory, redis_url is malformed, or a file for TLS
+ * cannot be used. config must outlive the link. */
+struct link *link_new(const struct config *config, const struct redis_host *host,
+                      char ret_error[200]);
 void link_free(struct link *link); /* accepts NULL */
 /* From the next handshake on, the link stores this program's schema number in Redis (schema.h). */
 void link_enable_schema_write(struct link *link);
@@ -59,18 +61,26 @@ const struct command *link_time_cmd(const struct link *link);
 /* Identifies the server of the connection among all servers, and its present run. "": not known,
  * since the handshake is not confirmed or STORE_WAIT_REPLICAS is 0. */
 const char *link_server_id(const struct link *link);
+/* Whether the present connection has read the schema number, which in a cluster one node has. */
+bool link_has_schema(const struct link *link);
+/* Whether the latest connection has found a schema number that this program does not know. */
+bool link_refuses_schema(const struct link *link);
+/* The map of the cluster with its epoch (control_map), once for each that the server has sent, a
+ * replica too. Valid until the next link_open() or link_heartbeat(). NULL: no new one. */
+const redisReply *link_take_map(struct link *link, int64_t *ret_epoch);
 /* True once a reply has shown that the server is no master or is loading its data (hazards X1). No
  * more commands may be sent, and replies that still arrive must not be used: reads may be old. The
  * event LINK_WRONG_SERVER follows when all have arrived, so that the owner knows of each write
  * whether the server refused it. */
 bool link_is_wrong_server(const struct link *link);
-/* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
+/* with_map: the heartbeat reads the map of the cluster too.
+ * Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
  * an earlier ROLE has no reply yet, or link_is_wrong_server(). False: the owner must close the
  * link; it is out of memory, or the sentinels have named another server. */
-bool link_heartbeat(struct link *link, int64_t now_us);
+bool link_heartbeat(struct link *link, bool with_map, int64_t now_us);
 
-/* Appends the command to the write buffer and to the queue. False: out of memory, and neither
- * has changed. */
+/* Appends the command, after ASKING if command->is_asking, to the write buffer and to the queue.
+ * False: out of memory, and neither has changed. */
 bool link_send(struct link *link, struct command *command, int64_t now_us);
 /* Writes as many bytes of the write buffer as the socket accepts. Returns LINK_IDLE, or an event
  * that ends the connection. Sets submitted_us of the pipelines of these commands: their time limit

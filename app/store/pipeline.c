@@ -3,11 +3,30 @@
  * pipeline, since replies arrive for single commands and the last one completes the pipeline. */
 #include "app/store/pipeline.h"
 
+#include <stdio.h>
+
 #include "app/base/buf.h"
 
 /* The command that pipeline_add returns when out of memory. The pipeline is marked as failed
  * then and never sent, so the reply of this command is always NULL. */
 static struct command placeholder;
+
+bool written_add(struct written **list, struct arena *arena, const char *server_id)
+{
+    struct written *added;
+
+    for (const struct written *one = *list; one; one = one->next) {
+        if (strcmp(one->server_id, server_id) == 0)
+            return true;
+    }
+    added = arena_zalloc(arena, sizeof(*added));
+    if (!added)
+        return false;
+    (void)snprintf(added->server_id, sizeof(added->server_id), "%s", server_id);
+    added->next = *list;
+    *list = added;
+    return true;
+}
 
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner)
 {

@@ -24,7 +24,9 @@ struct command {
     enum command_kind kind;
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
-    bool loaded;   /* the whole script was sent, because Redis did not know its digest */
+    bool loaded; /* the whole script was sent, because Redis did not know its digest */
+    bool
+        is_asking; /* is sent after ASKING, to a node to which the slot of its key is being moved */
     int key_count; /* number of keys at the start of argv; for scripts only */
     int argc;      /* number of texts in argv */
     const struct str *argv;
@@ -32,6 +34,12 @@ struct command {
     redisReply *reply;       /* released with the pipeline's arena; NULL until it has arrived */
     struct command *next;    /* next command of the same pipeline */
     struct pipeline *pipeline;
+};
+
+/* A server that has executed writes, for pipelines in a cluster (link_server_id). */
+struct written {
+    char server_id[41];
+    struct written *next;
 };
 
 enum pipeline_status {
@@ -53,10 +61,14 @@ struct pipeline {
     /* It has no commands and is not complete when it is submitted, but when store_resume is called:
      * its owner waits for something that another pipeline brings. */
     bool is_parked;
+    /* set by the owner: in a cluster its commands may be executed in any order */
+    bool is_unordered;
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
     /* Set when it is complete: number of the connection (store_generation) whose server replied. */
     unsigned generation;
+    /* In a cluster, when it is complete: the servers that have executed its writes. */
+    struct written *written;
     /* Longest wait for its replies, from submitted_us; set by the store when it is submitted, 0
      * before. */
     int64_t limit_us;
@@ -73,6 +85,10 @@ struct pipeline_queue {
 void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline);
 /* Removes and returns the oldest pipeline; NULL: the queue is empty. */
 struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
+
+/* Adds a server to the list, unless it is there. The text is copied to the arena. False: out of
+ * memory. */
+bool written_add(struct written **list, struct arena *arena, const char *server_id);
 
 /* Makes an empty pipeline, whose commands and replies will be in the arena. */
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);

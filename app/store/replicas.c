@@ -2,7 +2,9 @@
 /* Pipelines wait in two queues: `covered` by the WAIT that is on its way, and `added` after it was
  * sent. Its reply finishes the covered ones, or joins them to the added ones for the next WAIT. The
  * connection is a whole store: handshake, probes and time limits are the same as for the main one.
- */
+ *
+ * In a cluster there is a WAIT for each master that has written. It follows a write to a key of the
+ * master's own, and so goes to the same node. */
 #include "app/store/replicas.h"
 
 #include <stdio.h>
@@ -22,26 +24,47 @@ enum {
 /* Pause after a WAIT that could not be sent or was refused. */
 static const int64_t REPLICAS_RETRY_US = 100000;
 
-struct replicas {
-    const struct config *config;
-    struct store *store;
-    struct arena *arena;      /* memory of one WAIT */
-    struct pipeline pipeline; /* the write before WAIT, and WAIT */
+/* Who waits for the replicas of one server. */
+struct replicas_group {
+    char server_id[LINK_SERVER_ID_SIZE]; /* of the server that has the writes */
+    struct arena *arena;                 /* memory of one WAIT */
+    struct pipeline pipeline;            /* the write before WAIT, and WAIT */
     struct command *mark_cmd, *wait_cmd;
     bool is_sent;    /* a WAIT is on its way */
     int64_t next_us; /* earliest time of the next WAIT */
-    /* Of the server that has the writes of the pipelines in `added` and `covered`. */
-    char server_id[LINK_SERVER_ID_SIZE];
-    struct pipeline_queue added, covered, done;
+    unsigned shard;  /* in a cluster: the one whose key was written before the latest WAIT */
+    struct pipeline_queue added, covered;
+    struct replicas_group *next;
 };
+
+struct replicas {
+    const struct config *config;
+    struct store *store;
+    struct replicas_group *groups; /* one, or in a cluster one for each master */
+    struct pipeline_queue done;
+};
+
+/* NULL: out of memory. */
+static struct replicas_group *replicas_add_group(struct replicas *replicas)
+{
+    struct replicas_group *group = calloc(1, sizeof(*group));
+
+    if (group)
+        group->arena = arena_new(REPLICAS_ARENA_SIZE, REPLICAS_ARENA_MAX);
+    if (!group || !group->arena) {
+        free(group);
+        return NULL;
+    }
+    group->next = replicas->groups;
+    replicas->groups = group;
+    return group;
+}
 
 struct replicas *replicas_new(const struct config *config, char ret_error[200])
 {
     struct replicas *replicas = calloc(1, sizeof(*replicas));
 
-    if (replicas)
-        replicas->arena = arena_new(REPLICAS_ARENA_SIZE, REPLICAS_ARENA_MAX);
-    if (!replicas || !replicas->arena) {
+    if (!replicas || !replicas_add_group(replicas)) {
         (void)snprintf(ret_error, 200, "out of memory");
         replicas_free(replicas);
         return NULL;
@@ -58,10 +81,16 @@ struct replicas *replicas_new(const struct config *config, char ret_error[200])
 
 void replicas_free(struct replicas *replicas)
 {
+    struct replicas_group *group, *next;
+
     if (!replicas)
         return;
     store_free(replicas->store);
-    arena_free(replicas->arena);
+    for (group = replicas->groups; group; group = next) {
+        next = group->next;
+        arena_free(group->arena);
+        free(group);
+    }
     free(replicas);
 }
 
@@ -89,91 +118,147 @@ static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline
 /* Called when a pipeline waits for writes of another server than those before it. From now on only
  * a WAIT to the new server counts, which says nothing about writes of the old one; so all pipelines
  * that wait for these fail. */
-static void replicas_change_server(struct replicas *replicas, const char *server_id)
+static void replicas_change_server(struct replicas *replicas, struct replicas_group *group,
+                                   const char *server_id)
 {
     struct pipeline *pipeline;
 
-    replicas_move(&replicas->added, &replicas->covered);
-    while ((pipeline = pipeline_queue_pop(&replicas->covered)))
+    replicas_move(&group->added, &group->covered);
+    while ((pipeline = pipeline_queue_pop(&group->covered)))
         replicas_finish(replicas, pipeline, PIPELINE_FAILED);
-    (void)snprintf(replicas->server_id, sizeof(replicas->server_id), "%s", server_id);
+    (void)snprintf(group->server_id, sizeof(group->server_id), "%s", server_id);
+}
+
+/* The group of a server. In a cluster one that nobody waits in is used for another server: those
+ * that are gone do not come back under the same id. NULL: out of memory. */
+static struct replicas_group *replicas_group_of(struct replicas *replicas, const char *server_id)
+{
+    struct replicas_group *group = replicas->groups, *idle = NULL;
+
+    for (; group; group = group->next) {
+        if (strcmp(group->server_id, server_id) == 0)
+            return group;
+        if (!group->is_sent && !group->added.first)
+            idle = group;
+    }
+    if (!store_is_cluster(replicas->store))
+        group = replicas->groups;
+    else
+        group = idle ? idle : replicas_add_group(replicas);
+    if (group)
+        replicas_change_server(replicas, group, server_id);
+    return group;
 }
 
 void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const char *server_id,
                      int64_t now_us)
 {
-    if (strcmp(replicas->server_id, server_id) != 0)
-        replicas_change_server(replicas, server_id);
+    struct replicas_group *group = replicas_group_of(replicas, server_id);
+
     pipeline->status = PIPELINE_SUBMITTED;
     pipeline->submitted_us = now_us;
-    pipeline_queue_push(&replicas->added, pipeline);
+    if (group)
+        pipeline_queue_push(&group->added, pipeline);
+    else
+        replicas_finish(replicas, pipeline, PIPELINE_FAILED);
+}
+
+/* The key to write before WAIT: in a cluster one whose slot the server has. Its p is NULL if it has
+ * none, as far as is known, or memory is short. */
+static struct str replicas_key(const struct replicas *replicas, struct replicas_group *group)
+{
+    if (!store_is_cluster(replicas->store))
+        return key_replicated;
+    for (unsigned i = 0; i < SHARDS; i++, group->shard = (group->shard + 1) % SHARDS) {
+        struct str key = key_shard_record(group->arena, group->shard, SHARD_KEY_REPLICATED);
+
+        if (key.p && strcmp(store_server_id_of(replicas->store, key), group->server_id) == 0)
+            return key;
+    }
+    return (struct str){NULL, 0};
 }
 
 /* Sends the write and WAIT, which cover all pipelines that wait now. */
-static void replicas_send_wait(struct replicas *replicas, int64_t now_us)
+static void replicas_send_wait(struct replicas *replicas, struct replicas_group *group,
+                               int64_t now_us)
 {
-    struct pipeline *pipeline = &replicas->pipeline;
-    struct arena *arena = replicas->arena;
+    struct pipeline *pipeline = &group->pipeline;
+    struct arena *arena = group->arena;
+    struct str key;
 
     arena_reset(arena);
-    pipeline_init(pipeline, arena, NULL);
-    replicas->mark_cmd = pipeline_add(pipeline, COMMAND_WRITE, 3,
-                                      (struct str[]){STR("SET"), key_replicated, STR("1")});
-    replicas->wait_cmd = pipeline_add(
+    pipeline_init(pipeline, arena, group);
+    key = replicas_key(replicas, group);
+    if (!key.p) {
+        group->next_us = now_us + REPLICAS_RETRY_US;
+        return;
+    }
+    group->mark_cmd =
+        pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("SET"), key, STR("1")});
+    group->wait_cmd = pipeline_add(
         pipeline, COMMAND_WRITE, 3,
         (struct str[]){STR("WAIT"), command_int(arena, replicas->config->store_wait_replicas),
                        command_int(arena, REPLICAS_BLOCK_MS)});
-    replicas_move(&replicas->added, &replicas->covered);
-    replicas->is_sent = true;
+    replicas_move(&group->added, &group->covered);
+    group->is_sent = true;
     store_submit(replicas->store, pipeline, now_us);
 }
 
 /* Whether WAIT was sent to the server that has executed the writes of the pipelines. */
-static bool replicas_are_of_same_server(const struct replicas *replicas)
+static bool replicas_are_of_same_server(const struct replicas *replicas,
+                                        const struct replicas_group *group)
 {
-    return *replicas->server_id &&
-           strcmp(store_server_id(replicas->store), replicas->server_id) == 0;
+    const struct written *written = group->pipeline.written;
+
+    if (!*group->server_id)
+        return false;
+    if (store_is_cluster(replicas->store))
+        return written && !written->next && strcmp(written->server_id, group->server_id) == 0;
+    return strcmp(store_server_id(replicas->store), group->server_id) == 0;
 }
 
 /* True if the replies show that enough replicas have the write before WAIT, and so have the writes
  * of the pipelines, which the same server has executed. A server that has become a replica itself
  * refuses that write. */
-static bool replicas_have_all(const struct replicas *replicas)
+static bool replicas_have_all(const struct replicas *replicas, const struct replicas_group *group)
 {
     int64_t count = 0;
 
-    return replicas->pipeline.status == PIPELINE_COMPLETE &&
-           replicas_are_of_same_server(replicas) &&
-           reply_status(replicas->mark_cmd->reply) == REPLY_OK &&
-           reply_int(replicas->wait_cmd->reply, &count) == REPLY_OK &&
+    return group->pipeline.status == PIPELINE_COMPLETE &&
+           replicas_are_of_same_server(replicas, group) &&
+           reply_status(group->mark_cmd->reply) == REPLY_OK &&
+           reply_int(group->wait_cmd->reply, &count) == REPLY_OK &&
            count >= replicas->config->store_wait_replicas;
 }
 
 /* After a WAIT that ended without enough replicas the next one is sent at once: Redis has blocked
  * for a while. After a failure, or when another server has replied, it is sent after a pause. */
-static void replicas_on_reply(struct replicas *replicas, int64_t now_us)
+static void replicas_on_reply(struct replicas *replicas, struct replicas_group *group,
+                              int64_t now_us)
 {
     struct pipeline *pipeline;
     struct problem ignored = {.code = PROBLEM_NONE};
 
-    replicas->is_sent = false;
-    if (replicas_have_all(replicas)) {
-        while ((pipeline = pipeline_queue_pop(&replicas->covered)))
+    group->is_sent = false;
+    if (replicas_have_all(replicas, group)) {
+        while ((pipeline = pipeline_queue_pop(&group->covered)))
             replicas_finish(replicas, pipeline, PIPELINE_COMPLETE);
         return;
     }
-    if (!pipeline_check_replies(&replicas->pipeline, &ignored) ||
-        !replicas_are_of_same_server(replicas))
-        replicas->next_us = now_us + REPLICAS_RETRY_US;
-    replicas_move(&replicas->added, &replicas->covered);
-    replicas->added = replicas->covered;
-    replicas->covered = (struct pipeline_queue){NULL, NULL};
+    if (!pipeline_check_replies(&group->pipeline, &ignored) ||
+        !replicas_are_of_same_server(replicas, group))
+        group->next_us = now_us + REPLICAS_RETRY_US;
+    replicas_move(&group->added, &group->covered);
+    group->added = group->covered;
+    group->covered = (struct pipeline_queue){NULL, NULL};
 }
 
 struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us)
 {
-    if (store_next_done(replicas->store))
-        replicas_on_reply(replicas, now_us);
+    const struct pipeline *wait;
+
+    while ((wait = store_next_done(replicas->store)))
+        replicas_on_reply(replicas, wait->owner, now_us);
     return pipeline_queue_pop(&replicas->done);
 }
 
@@ -206,15 +291,26 @@ static int64_t replicas_min_us(int64_t a_us, int64_t b_us)
     return a_us < b_us ? a_us : b_us;
 }
 
+/* Like replicas_tick, for one server. */
+static int64_t replicas_tick_group(struct replicas *replicas, struct replicas_group *group,
+                                   int64_t now_us)
+{
+    int64_t next_us = replicas_min_us(replicas_fail_late(replicas, &group->added, now_us),
+                                      replicas_fail_late(replicas, &group->covered, now_us));
+
+    if (group->added.first && !group->is_sent && now_us >= group->next_us)
+        replicas_send_wait(replicas, group, now_us);
+    if (group->added.first && !group->is_sent)
+        next_us = replicas_min_us(next_us, group->next_us - now_us);
+    return next_us;
+}
+
 int64_t replicas_tick(struct replicas *replicas, int64_t now_us)
 {
-    int64_t next_us = replicas_min_us(replicas_fail_late(replicas, &replicas->added, now_us),
-                                      replicas_fail_late(replicas, &replicas->covered, now_us));
+    int64_t next_us = INT64_MAX;
 
-    if (replicas->added.first && !replicas->is_sent && now_us >= replicas->next_us)
-        replicas_send_wait(replicas, now_us);
-    if (replicas->added.first && !replicas->is_sent)
-        next_us = replicas_min_us(next_us, replicas->next_us - now_us);
+    for (struct replicas_group *group = replicas->groups; group; group = group->next)
+        next_us = replicas_min_us(next_us, replicas_tick_group(replicas, group, now_us));
     store_flush(replicas->store, now_us);
     next_us = replicas_min_us(next_us, store_tick(replicas->store, now_us));
     return replicas->done.first ? 0 : next_us;

@@ -121,6 +121,17 @@ enum reply_error reply_error_of(const redisReply *reply)
     return REPLY_BUG;
 }
 
+bool reply_is_redirection(const redisReply *reply)
+{
+    static const char *const codes[] = {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "};
+
+    for (size_t i = 0; reply && reply->type == REDIS_REPLY_ERROR && i < 4; i++) {
+        if (strncmp(reply->str, codes[i], strlen(codes[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A wrong password or address of Redis is a mistake of the operator, not of the client, so the
  * client gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
 void reply_problem(const redisReply *reply, struct problem *p)

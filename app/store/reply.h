@@ -61,6 +61,10 @@ enum reply_error {
     REPLY_NO_SCRIPT,         /* NOSCRIPT: Redis does not know the script of EVALSHA */
     REPLY_BUG,               /* any other error, which only a bug can cause */
 };
+/* Whether the reply is an error by which a node of a cluster says that it has not executed the
+ * command, since another node has the slot or will have it soon: MOVED, ASK, TRYAGAIN, CLUSTERDOWN.
+ */
+bool reply_is_redirection(const redisReply *reply);
 /* Returns the class of an error reply. REPLY_NO_ERROR for NULL and for any reply that is no error.
  */
 enum reply_error reply_error_of(const redisReply *reply);

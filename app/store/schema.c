@@ -27,10 +27,15 @@ struct command *schema_cmd_write(struct pipeline *pipeline)
 
 /* SETRANGE with an empty text changes nothing and creates no key, but Redis refuses it whenever it
  * refuses writes. A COMMAND_READ, because repeating it does no harm. */
-struct command *schema_cmd_try_write(struct pipeline *pipeline)
+struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4,
-                        (struct str[]){STR("SETRANGE"), key_schema, STR("0"), STR("")});
+                        (struct str[]){STR("SETRANGE"), key, STR("0"), STR("")});
+}
+
+struct command *schema_cmd_try_write(struct pipeline *pipeline)
+{
+    return schema_cmd_try_write_of(pipeline, key_schema);
 }
 
 /* Writes the reason, why this program must not use the store, to ret_why and returns false, so that

@@ -19,6 +19,8 @@ struct command *schema_cmd_write(struct pipeline *pipeline);
 /* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
  * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
 struct command *schema_cmd_try_write(struct pipeline *pipeline);
+/* The same with another key, which must be one of a text, or of nothing. */
+struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key);
 /* Parses the reply to schema_cmd_get or schema_cmd_write. True if this program may use the store;
  * *ret_found is the stored number, 0 if there is none. False, with the reason in ret_why, if the
  * number is too high or the stored value is no number. */

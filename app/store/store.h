@@ -5,40 +5,21 @@
  * returns the pipelines whose replies are complete. Commands are executed in the order in which
  * they were submitted, so a later command sees the effects of earlier ones.
  *
- * A pipeline whose replies take longer than its limit becomes PIPELINE_FAILED. The connection
- * stays: the late replies are read and discarded, so that each later one still belongs to its
- * command (hazards H2, H3). When the oldest command has waited for STORE_ROUND_TIMEOUT_MS, the
- * circuit breaker (breaker.h) opens: the store then fails pipelines at once instead of letting them
- * wait, until Redis has caught up. A connection that is silent for three times as long, or breaks,
- * is closed. A pipeline that only reads and that a broken connection lost is sent once more on a
- * new connection, within its limit; one with writes, which may or may not have been executed,
- * becomes PIPELINE_FAILED. A server that is no master (hazards X1) is left, since a new connection
- * may lead to another one; pipelines that it refused, and reads, are sent once to the next server.
- * While there is no connection a probe is sent at intervals to find out
- * whether Redis is back. */
+ * node.h describes what becomes of pipelines whose replies are late or lost. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include "app/base/config.h"
-#include "app/store/pipeline.h"
+#include "app/store/node.h"
 
 struct store;
-
-/* State of the circuit breaker: closed (commands are sent), open (pipelines fail at once),
- * half-open (a probe was sent, pipelines still fail). */
-enum store_state { STORE_CLOSED_CIRCUIT, STORE_OPEN_CIRCUIT, STORE_HALF_OPEN_CIRCUIT };
-
-/* Counts of commands by their outcome since the last store_consume_counts(). The arrays are
- * indexed by enum command_kind. */
-struct store_counts {
-    uint64_t ok[2], errors[2], timeouts[2], unavailable[2];
-    uint64_t reconnects; /* connections opened after the first one */
-};
 
 /* Creates a store, which connects when the first pipeline is submitted. NULL with the reason in
  * ret_error. config must outlive the store. */
 struct store *store_new(const struct config *config, char ret_error[200]);
 void store_free(struct store *store); /* accepts NULL */
+/* Whether the keys are on several nodes, so that one command must not name keys of several slots.
+ */
+bool store_is_cluster(const struct store *store);
 /* For programs that write to the store: from now on each new connection stores this program's
  * schema number (the number of the format of all records, schema.h). */
 void store_enable_schema_write(struct store *store);
@@ -91,11 +72,20 @@ bool store_has_master(const struct store *store);
 /* Identifies the server of the present connection (link_server_id); "": not known. Differs after a
  * failover, and after a restart of Redis. */
 const char *store_server_id(const struct store *store);
+/* In a cluster: of the server that has the slot of the key; else as store_server_id. */
+const char *store_server_id_of(const struct store *store, struct str key);
 /* Whether Redis replies. False while the circuit is not closed, and while the oldest command
  * without a reply has waited for more than a second. Since every connection gets a heartbeat
  * each second, a Redis that hangs is noticed within about two seconds even when no request uses it.
  */
 bool store_responsive(const struct store *store, int64_t now_us);
+/* Whether a part of the nodes of a cluster cannot be used. store_has_master() and
+ * store_responsive() are about any node. */
+bool store_is_degraded(const struct store *store, int64_t now_us);
+enum { STORE_SPREAD_MAX = 64 };
+/* In a cluster: gets a shard of each node that has any. Returns their number, at most
+ * STORE_SPREAD_MAX. 0: it is no cluster, or nothing is known. */
+size_t store_spread(const struct store *store, unsigned ret_shards[STORE_SPREAD_MAX]);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);

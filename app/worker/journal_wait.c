@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own. If
- * that fails, entries are processed later but never lost: journal.c looks into all journals every
- * few seconds (its sweep). */
+/* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own. In
+ * a cluster the journals are in many slots, of which one XREAD may read only one: there, one XREAD
+ * for each journal looks for entries at intervals, and none of them blocks. If that fails, entries
+ * are processed later but never lost: journal.c looks into all journals every few seconds (its
+ * sweep). */
 #include "app/worker/journal_wait.h"
 
 #include "app/store/reply.h"
@@ -12,6 +14,9 @@ enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
 /* Pause after a reply with new entries. Under load many entries arrive in this time, and one
  * wake-up serves them all. */
 static const int64_t GATHER_US = 100000;
+
+/* Time between two looks at the journals in a cluster. */
+static const int64_t LOOK_US = 200000;
 
 /* Opens a second connection to Redis, whose round trips may take BLOCK_MS longer. */
 bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
@@ -34,13 +39,31 @@ void journal_wait_close(struct journal_wait *wait)
     arena_free(wait->arena);
 }
 
-/* Sends XREAD COUNT 1 BLOCK ... STREAMS key... id...: it returns at most one entry of each journal,
- * after the last id that journal.c has read there. A journal whose key has another type would
- * make the whole command fail, and is left out. Nothing is sent while this worker holds no
- * lease. */
+/* Adds XREAD COUNT 1 [BLOCK ...] STREAMS key... id... for n shards: it returns at most one entry of
+ * each journal, after the last id that journal.c has read there. */
+static void journal_wait_add(struct journal_wait *wait, bool blocks, const unsigned *shards, int n)
+{
+    struct str argv[6 + 2 * SHARDS] = {STR("XREAD"), STR("COUNT"), STR("1")};
+    int argc = 3;
+
+    if (blocks) {
+        argv[argc++] = STR("BLOCK");
+        argv[argc++] = arena_printf(wait->arena, "%d", BLOCK_MS);
+    }
+    argv[argc++] = STR("STREAMS");
+    for (int i = 0; i < n; i++) {
+        const char *last_id = wait->shards->v[shards[i]].journal_last_id;
+
+        argv[argc + i] = key_shard_record(wait->arena, shards[i], SHARD_KEY_JOURNAL);
+        argv[argc + n + i] = arena_copy(wait->arena, str_of(last_id));
+    }
+    (void)pipeline_add(&wait->pipeline, COMMAND_READ, argc + 2 * n, argv);
+}
+
+/* A journal whose key has another type would make the whole command fail, and is left out. Nothing
+ * is sent while this worker holds no lease. */
 static void journal_wait_send(struct journal_wait *wait)
 {
-    struct str argv[6 + 2 * SHARDS] = {STR("XREAD"), STR("COUNT"), STR("1"), STR("BLOCK")};
     unsigned held[SHARDS];
     int n = 0;
 
@@ -52,16 +75,11 @@ static void journal_wait_send(struct journal_wait *wait)
     }
     if (n == 0)
         return;
-    argv[4] = arena_printf(wait->arena, "%d", BLOCK_MS);
-    argv[5] = STR("STREAMS");
-    for (int i = 0; i < n; i++) {
-        const char *last_id = wait->shards->v[held[i]].journal_last_id;
-
-        argv[6 + i] = key_shard_record(wait->arena, held[i], SHARD_KEY_JOURNAL);
-        argv[6 + n + i] = arena_copy(wait->arena, str_of(last_id));
-    }
+    if (!store_is_cluster(wait->store))
+        journal_wait_add(wait, /* blocks */ true, held, n);
+    for (int i = 0; i < n && store_is_cluster(wait->store); i++)
+        journal_wait_add(wait, /* blocks */ false, &held[i], 1);
     wait->waiting = true;
-    wait->read_cmd = pipeline_add(&wait->pipeline, COMMAND_READ, 6 + 2 * n, argv);
     store_submit(wait->store, &wait->pipeline, wait->worker->now_us);
 }
 
@@ -80,22 +98,30 @@ static void journal_wait_mark_pending(struct journal_wait *wait, const redisRepl
             key_parse_hash_tag(key, &shard))
             wait->shards->v[shard].journal_pending = true;
     }
-    wait->next_run_us = wait->worker->now_us + GATHER_US;
+    if (!store_is_cluster(wait->store))
+        wait->next_run_us = wait->worker->now_us + GATHER_US;
 }
 
-/* Processes the reply of XREAD, if there is one. After an error (Redis cannot be reached or is
- * loading) the next XREAD waits for WORKER_RETRY_US. */
+/* Processes the replies, if they are there. After an error (Redis cannot be reached or is loading)
+ * the next XREAD waits for WORKER_RETRY_US. In a cluster some of the nodes may be away. */
 static void journal_wait_on_reply(struct journal_wait *wait)
 {
     const struct pipeline *done = store_next_done(wait->store);
+    bool has_failed;
 
     if (!done)
         return;
     wait->waiting = false;
-    if (done->status == PIPELINE_COMPLETE &&
-        reply_error_of(wait->read_cmd->reply) == REPLY_NO_ERROR)
-        journal_wait_mark_pending(wait, wait->read_cmd->reply);
-    else
+    has_failed = done->status != PIPELINE_COMPLETE;
+    if (store_is_cluster(wait->store))
+        wait->next_run_us = wait->worker->now_us + LOOK_US;
+    for (const struct command *command = done->first; command; command = command->next) {
+        if (command->reply && reply_error_of(command->reply) == REPLY_NO_ERROR)
+            journal_wait_mark_pending(wait, command->reply);
+        else
+            has_failed = true;
+    }
+    if (has_failed)
         wait->next_run_us = wait->worker->now_us + WORKER_RETRY_US;
 }
 

@@ -16,8 +16,7 @@ struct journal_wait {
     struct store *store; /* owned; the connection that blocks */
     struct store_watch watch;
     struct arena *arena;      /* owned; memory of one XREAD */
-    struct pipeline pipeline; /* contains the one XREAD */
-    struct command *read_cmd; /* the XREAD that was sent last */
+    struct pipeline pipeline; /* contains the one XREAD; in a cluster one for each journal */
     int64_t next_run_us;      /* monotonic; earliest time of the next XREAD */
     bool waiting;             /* true: an XREAD was sent and has no reply yet */
 };

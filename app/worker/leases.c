@@ -64,25 +64,26 @@ static bool leases_parse_acquire(const struct command *command)
 
 /* Called with the replies to the pipeline of one interval. The end of a lease is computed from the
  * time at which its command was sent, the earliest time at which Redis can have started the lease;
- * the time of the reply would be too late. */
+ * the time of the reply would be too late. Of a pipeline that has failed only some replies may be
+ * missing: those of a node of a cluster that is away. Nothing is known about the leases there. */
 static void leases_on_replies(struct task *task)
 {
     struct leases *leases = task->owner;
     int64_t end_us = task->pipeline.submitted_us + LEASE_MS * INT64_C(1000) - MARGIN_US;
 
-    if (task_failed(task)) {
+    if (task_failed(task))
         periodic_schedule(&leases->schedule, WORKER_RETRY_US);
-    } else {
-        for (unsigned shard = 0; shard < SHARDS; shard++) {
-            if (!leases->acquire_cmds[shard])
-                continue;
-            if (leases_parse_acquire(leases->acquire_cmds[shard]))
-                shards_lease_gained(leases->shards, shard, end_us);
-            else
-                shards_lease_lost(leases->shards, shard);
-        }
-        leases_log(leases);
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        const struct command *command = leases->acquire_cmds[shard];
+
+        if (!command || (task_failed(task) && !command->reply))
+            continue;
+        if (leases_parse_acquire(command))
+            shards_lease_gained(leases->shards, shard, end_us);
+        else
+            shards_lease_lost(leases->shards, shard);
     }
+    leases_log(leases);
     periodic_end(&leases->schedule, task);
 }
 

@@ -210,6 +210,7 @@ def rewrite(store):
     return True
 
 
+@pytest.mark.one_server
 def test_the_file_of_commands_and_the_log_hold_no_id(own_engine, root):
     store, student = own_engine.redis(), fresh_id("ab")
     fill(own_engine, root, student)
@@ -378,6 +379,7 @@ def test_an_event_that_could_not_be_taken_is_not_kept_either(own_engine, root, s
     assert mentioning(store, other) == set(DEAD_LETTER_KEYS[1:])
 
 
+@pytest.mark.one_server
 def test_another_process_forgets_its_last_answers(start_engine):
     engine = start_engine(POOL_SIZE=4, STALE_ANSWERS=1000, DRAIN_TIMEOUT_S=1)
     root, student = engine.admin(), fresh_id()

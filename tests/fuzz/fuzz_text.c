@@ -94,7 +94,7 @@ static void fuzz_redis_url(struct str text, struct arena *arena)
     require(why || (url.path == NULL) == (url.host_count > 0));
     for (size_t i = 0; !why && i < url.host_count; i++)
         require(*url.hosts[i].name && url.hosts[i].port > 0 && url.hosts[i].port < 65536);
-    require(why || url.host_count < 2 || url.master.n > 0);
+    require(why || url.host_count < 2 || url.master.n > 0 || url.is_cluster);
 }
 
 static void fuzz_clock(struct str text, struct arena *arena)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from harness.ports import free_port
+from harness.redis_cluster import LentCluster, by_cluster
 from harness.redis_server import RedisServer
 from harness.tls import Authority
 
@@ -31,6 +32,8 @@ def trust():
 
 def new_server():
     """The Redis of a test."""
+    if by_cluster():
+        return LentCluster()
     return DefaultSecureRedis(shared_authority()) if by_tls() else RedisServer()
 
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/fake_redis.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +28,24 @@ bool fake_redis_open(struct fake_redis *f)
            listen(f->listener, FAKE_CONNECTIONS) == 0;
 }
 
+bool fake_redis_open_port(struct fake_redis *f)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof(address);
+
+    memset(f, 0, sizeof(*f));
+    f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&address, n) != 0 ||
+        listen(f->listener, FAKE_CONNECTIONS) != 0 ||
+        getsockname(f->listener, (struct sockaddr *)&address, &n) != 0)
+        return false;
+    f->port = ntohs(address.sin_port);
+    return true;
+}
+
 void fake_redis_close(struct fake_redis *f)
 {
-    if (!*f->folder)
+    if (!*f->folder && f->port == 0)
         return;
     for (int i = 0; i < f->count; i++) {
         if (f->peers[i] >= 0)
@@ -35,8 +53,10 @@ void fake_redis_close(struct fake_redis *f)
     }
     if (f->listener >= 0)
         (void)close(f->listener);
-    (void)unlink(f->path);
-    (void)rmdir(f->folder);
+    if (*f->folder) {
+        (void)unlink(f->path);
+        (void)rmdir(f->folder);
+    }
     memset(f, 0, sizeof(*f));
     f->listener = -1;
 }
@@ -47,6 +67,8 @@ bool fake_redis_accept(struct fake_redis *f)
 
     if (fd < 0 || f->count == FAKE_CONNECTIONS)
         return false;
+    if (f->port > 0) /* a reply must not wait until the one before it is acknowledged */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     f->peers[f->count++] = fd;
     f->n = 0;
     return true;

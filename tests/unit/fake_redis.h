@@ -12,6 +12,7 @@ enum { FAKE_CONNECTIONS = 16, FAKE_NAME = 24 };
 
 struct fake_redis {
     char folder[32], path[64];
+    int port; /* of fake_redis_open_port; 0: a Unix socket */
     int listener;
     int peers[FAKE_CONNECTIONS]; /* -1: closed by fake_redis_hang_up */
     int count;
@@ -20,6 +21,7 @@ struct fake_redis {
 };
 
 bool fake_redis_open(struct fake_redis *f);
+bool fake_redis_open_port(struct fake_redis *f); /* on 127.0.0.1 */
 void fake_redis_close(struct fake_redis *f); /* accepts all zero */
 /* False: no connection is waiting. */
 bool fake_redis_accept(struct fake_redis *f);

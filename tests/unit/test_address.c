@@ -13,29 +13,35 @@ static void a_url_is_parsed(void)
 {
     static const struct {
         const char *url, *path, *hosts, *user, *database, *master;
-        bool is_secure;
+        bool is_secure, is_cluster;
     } rows[] = {
-        {"unix:///run/redis.sock", "/run/redis.sock", "", "", "", "", false},
-        {"redis://localhost", NULL, "localhost 6379", "", "", "", false},
-        {"redis://127.0.0.1:6380", NULL, "127.0.0.1 6380", "", "", "", false},
-        {"redis://127.0.0.1:6380/", NULL, "127.0.0.1 6380", "", "", "", false},
-        {"redis://h:1/0", NULL, "h 1", "", "0", "", false},
-        {"redis://app@h:65535/65535", NULL, "h 65535", "app", "65535", "", false},
-        {"redis://app@h", NULL, "h 6379", "app", "", "", false},
-        {"redis://a%40b%25@h", NULL, "h 6379", "a@b%", "", "", false},
-        {"redis://a@b@h", NULL, "h 6379", "a@b", "", "", false},
-        {"redis://[::1]:6380/3", NULL, "::1 6380", "", "3", "", false},
-        {"redis://[fe80::1]", NULL, "fe80::1 6379", "", "", "", false},
-        {"redis://[::ffff:127.0.0.1]", NULL, "::ffff:127.0.0.1 6379", "", "", "", false},
-        {"rediss://redis.example", NULL, "redis.example 6379", "", "", "", true},
-        {"rediss://app@[::1]:6380/3", NULL, "::1 6380", "app", "3", "", true},
-        {"redis+sentinel://s/m", NULL, "s 26379", "", "", "m", false},
-        {"redis+sentinel://s/m/", NULL, "s 26379", "", "", "m", false},
+        {"unix:///run/redis.sock", "/run/redis.sock", "", "", "", "", false, false},
+        {"redis://localhost", NULL, "localhost 6379", "", "", "", false, false},
+        {"redis://127.0.0.1:6380", NULL, "127.0.0.1 6380", "", "", "", false, false},
+        {"redis://127.0.0.1:6380/", NULL, "127.0.0.1 6380", "", "", "", false, false},
+        {"redis://h:1/0", NULL, "h 1", "", "0", "", false, false},
+        {"redis://app@h:65535/65535", NULL, "h 65535", "app", "65535", "", false, false},
+        {"redis://app@h", NULL, "h 6379", "app", "", "", false, false},
+        {"redis://a%40b%25@h", NULL, "h 6379", "a@b%", "", "", false, false},
+        {"redis://a@b@h", NULL, "h 6379", "a@b", "", "", false, false},
+        {"redis://[::1]:6380/3", NULL, "::1 6380", "", "3", "", false, false},
+        {"redis://[fe80::1]", NULL, "fe80::1 6379", "", "", "", false, false},
+        {"redis://[::ffff:127.0.0.1]", NULL, "::ffff:127.0.0.1 6379", "", "", "", false, false},
+        {"rediss://redis.example", NULL, "redis.example 6379", "", "", "", true, false},
+        {"rediss://app@[::1]:6380/3", NULL, "::1 6380", "app", "3", "", true, false},
+        {"redis+sentinel://s/m", NULL, "s 26379", "", "", "m", false, false},
+        {"redis+sentinel://s/m/", NULL, "s 26379", "", "", "m", false, false},
         {"redis+sentinel://s1,s2:1,[::1]:2/my.master-1_x/7", NULL, "s1 26379,s2 1,::1 2", "", "7",
-         "my.master-1_x", false},
-        {"rediss+sentinel://app@s1,s2/m", NULL, "s1 26379,s2 26379", "app", "", "m", true},
+         "my.master-1_x", false, false},
+        {"rediss+sentinel://app@s1,s2/m", NULL, "s1 26379,s2 26379", "app", "", "m", true, false},
         {"redis+sentinel://1,2,3,4,5,6,7,8/m", NULL,
-         "1 26379,2 26379,3 26379,4 26379,5 26379,6 26379,7 26379,8 26379", "", "", "m", false},
+         "1 26379,2 26379,3 26379,4 26379,5 26379,6 26379,7 26379,8 26379", "", "", "m", false,
+         false},
+        {"redis://h/?cluster", NULL, "h 6379", "", "", "", false, true},
+        {"redis://h?cluster", NULL, "h 6379", "", "", "", false, true},
+        {"redis://app@a,b:1,[::1]:2/0?cluster", NULL, "a 6379,b 1,::1 2", "app", "0", "", false,
+         true},
+        {"rediss://a,b/?cluster", NULL, "a 6379,b 6379", "", "", "", true, true},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -55,6 +61,7 @@ static void a_url_is_parsed(void)
         CU_ASSERT_TRUE(str_equal(got.database, str_of(rows[i].database)));
         CU_ASSERT_TRUE(str_equal(got.master, str_of(rows[i].master)));
         CU_ASSERT_EQUAL(got.is_secure, rows[i].is_secure);
+        CU_ASSERT_EQUAL(got.is_cluster, rows[i].is_cluster);
     }
 }
 
@@ -84,11 +91,20 @@ static void other_urls_are_refused(void)
         {"valkeys://h", "rediss://"},
         {"sentinel://h/m", "redis+sentinel://"},
         {"redis-sentinel://h:26379/0#m", "redis+sentinel://"},
-        {"redis+cluster://h", "a Redis Cluster is not supported"},
+        {"redis+cluster://h", "redis://host:6379,host:6379/?cluster"},
+        {"rediss+cluster://h", "rediss://host/?cluster"},
         {"redis://a,b,c", "redis+sentinel://"},
-        {"redis://a,b,c/?cluster", "options after ?"},
-        {"redis://h?db=1", "options after ?"},
-        {"redis://h/0#x", "options after ?"},
+        {"redis://a,b,c", "redis://host:6379,host:6379/?cluster"},
+        {"redis://a,b,c/?clusters", "the only option after ? is cluster"},
+        {"redis://a,b/?cluster=1", "the only option after ? is cluster"},
+        {"redis://a,b/?x&?cluster", "the only option after ? is cluster"},
+        {"redis://a,b/1?cluster", "only the database 0"},
+        {"redis://a,b/x?cluster", "the database is not"},
+        {"redis://a,/?cluster", "after the last comma"},
+        {"redis://1,2,3,4,5,6,7,8,9/?cluster", "more than 8"},
+        {"redis+sentinel://a,b/m?cluster", "sentinels know no Redis Cluster"},
+        {"redis://h?db=1", "the only option after ? is cluster"},
+        {"redis://h/0#x", "the only option after ? is cluster"},
         {"redis://", "the host is missing"},
         {"redis:///0", "the host is missing"},
         {"redis://:1", "the host is missing"},

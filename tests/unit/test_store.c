@@ -899,7 +899,7 @@ static void a_new_connection_starts_with_the_handshake(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(store);
     add_and_submit(&pipeline, COMMAND_READ, "A");
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
-    CU_ASSERT_TRUE(hears("AUTH"));
+    CU_ASSERT_TRUE(hears("AUTH") && hears("HELLO"));
     for (size_t i = 0; i < scripts; i++)
         CU_ASSERT_TRUE(fake_redis_hear(&redis, name) && strcmp(name, "SCRIPT") == 0);
     CU_ASSERT_TRUE(hears("TIME") && hears("GET") && hears("ROLE") && hears("A") && hears_nothing());
@@ -948,6 +948,7 @@ static void a_writer_writes_the_schema_on_each_connection(void)
     store_enable_schema_write(store);
     (void)store_tick(store, now_us);
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
+    CU_ASSERT_TRUE(hears("HELLO"));
     do {
         CU_ASSERT_TRUE_FATAL(fake_redis_hear(&redis, name));
     } while (strcmp(name, "SCRIPT") == 0);

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The way of a pipeline:
+ *
+ * cluster_submit -> (waiting) -> cluster_send_phase -> node_submit of each part -> Redis ->
+ * cluster_on_part -> (redirections: cluster_redirect, delayed) -> next phase, or `done`
+ *
+ * Every submitted pipeline is pushed to the queue `done` exactly once. */
+#include "app/store/cluster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/store/keys.h"
+#include "app/store/members.h"
+#include "app/store/parts.h"
+#include "app/store/reply.h"
+#include "app/store/scan_cursor.h"
+#include "app/store/schema.h"
+
+/* Redirections in a row after which a part is delayed: the nodes do not agree. */
+enum { HOPS_MAX = 3, EVENTS_MAX = 64 };
+/* Pause before commands are sent again that no node executes at the moment. */
+static const int64_t DELAY_US = 20000;
+/* Time between two requests of the map while nothing shows that it has changed. */
+static const int64_t MAP_INTERVAL_US = 5000000;
+
+struct cluster {
+    const struct config *config;
+    struct members members;
+    struct pipeline_queue waiting; /* submitted before the cluster could be used */
+    struct pipeline_queue delayed; /* parts, the one that is due first in front */
+    struct pipeline_queue done;    /* complete or failed, not yet returned to their owners */
+    struct store_counts counts;    /* of pipelines that no node has got */
+    int64_t limit_us;              /* of pipelines that have none of their own */
+    int64_t now_us;                /* of the latest call */
+    int64_t map_us;                /* when the map was requested last */
+    bool knows_schema;             /* the node that has the schema number was confirmed */
+    int epoll_fd;                  /* -1: it must be made anew */
+    unsigned generation;           /* changes with epoll_fd */
+    char error[200];               /* why no node could be added */
+};
+
+struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
+                            struct clock_skew *clock, char ret_error[200])
+{
+    struct cluster *cluster = calloc(1, sizeof(*cluster));
+
+    if (!cluster) {
+        (void)snprintf(ret_error, 200, "out of memory");
+        return NULL;
+    }
+    cluster->config = config;
+    cluster->members.config = config;
+    cluster->members.url = url;
+    cluster->members.clock = clock;
+    cluster->limit_us = config->store_round_timeout_ms * INT64_C(1000);
+    cluster->epoll_fd = -1;
+    if (members_add_seeds(&cluster->members, ret_error))
+        return cluster;
+    cluster_free(cluster);
+    return NULL;
+}
+
+void cluster_free(struct cluster *cluster)
+{
+    if (!cluster)
+        return;
+    members_release(&cluster->members);
+    if (cluster->epoll_fd >= 0)
+        (void)close(cluster->epoll_fd);
+    free(cluster);
+}
+
+/* Called before the first connection, when there are only the nodes of REDIS_URL. */
+void cluster_enable_schema_write(struct cluster *cluster)
+{
+    cluster->members.writes_schema = true;
+    for (size_t i = 0; i < cluster->members.count; i++)
+        node_enable_schema_write(cluster->members.each[i].node);
+}
+
+void cluster_allow_blocking(struct cluster *cluster, int ms)
+{
+    cluster->limit_us += ms * INT64_C(1000);
+    cluster->members.block_ms = ms;
+    for (size_t i = 0; i < cluster->members.count; i++)
+        node_allow_blocking(cluster->members.each[i].node, ms);
+}
+
+/* ---- outcomes ---- */
+
+static void cluster_finish(struct cluster *cluster, struct pipeline *pipeline,
+                           enum pipeline_status status)
+{
+    pipeline->status = status;
+    pipeline_queue_push(&cluster->done, pipeline);
+}
+
+void cluster_resume(struct cluster *cluster, struct pipeline *pipeline)
+{
+    pipeline->is_parked = false;
+    cluster_finish(cluster, pipeline, PIPELINE_COMPLETE);
+}
+
+/* Fails a pipeline that no node has got. */
+static void cluster_fail(struct cluster *cluster, struct pipeline *pipeline, uint64_t counts[2])
+{
+    for (const struct command *command = pipeline->first; command; command = command->next)
+        counts[command->kind]++;
+    cluster_finish(cluster, pipeline, PIPELINE_FAILED);
+}
+
+/* Whether all nodes that are known are away, so that waiting would be in vain. */
+static bool cluster_is_away(const struct cluster *cluster)
+{
+    uint64_t failures;
+    int64_t opened_at_ms;
+
+    for (size_t i = 0; i < cluster->members.count; i++) {
+        const struct node *node = cluster->members.each[i].node;
+
+        if (node && node_circuit(node, &failures, &opened_at_ms) == STORE_CLOSED_CIRCUIT)
+            return false;
+    }
+    return true;
+}
+
+/* Whether pipelines may be sent: the map is known, and the schema number is one that this program
+ * knows, as far as the node that has it is there. */
+static bool cluster_may_send(struct cluster *cluster)
+{
+    struct members *members = &cluster->members;
+    const struct member *owner = members_owner(members, slot_of_key(key_schema));
+    uint64_t failures;
+    int64_t opened_at_ms;
+
+    for (size_t i = 0; i < members->count; i++) {
+        const struct node *node = members->each[i].node;
+
+        if (node && node_refuses_schema(node))
+            return false;
+        cluster->knows_schema = cluster->knows_schema || (node && node_has_schema(node));
+    }
+    if (!members->has_map)
+        return false;
+    return cluster->knows_schema || !owner ||
+           node_circuit(owner->node, &failures, &opened_at_ms) != STORE_CLOSED_CIRCUIT;
+}
+
+/* ---- sending ---- */
+
+/* Gives the part to its node, with what is left of the limit of the whole pipeline. */
+static void cluster_send_part(struct cluster *cluster, struct part *part)
+{
+    int64_t left_us = pipeline_time_left_us(part->split->whole, cluster->now_us);
+
+    part->split->open++;
+    part->pipeline.limit_us = left_us > 0 ? left_us : 1;
+    node_submit(part->member->node, &part->pipeline, cluster->now_us);
+}
+
+/* Sends the parts. One without a member waits until it is due. */
+static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
+{
+    struct part *part;
+
+    while ((part = parts_pop(parts))) {
+        if (part->member) {
+            cluster_send_part(cluster, part);
+            continue;
+        }
+        part->split->open++;
+        part->due_us = cluster->now_us + DELAY_US;
+        pipeline_queue_push(&cluster->delayed, &part->pipeline);
+    }
+}
+
+/* The node for a command; last: that of the command before it, or NULL. NULL: there is none. */
+static const struct member *cluster_route(const struct cluster *cluster, struct command *command,
+                                          const struct member *last)
+{
+    int slot = slot_of_command(command);
+
+    if (slot != SLOT_NONE)
+        return members_owner(&cluster->members, slot);
+    if (scan_cursor_is_used(command))
+        return members_serving(&cluster->members,
+                               scan_cursor_decode(command, command->pipeline->arena));
+    return last ? last : members_any(&cluster->members);
+}
+
+/* Adds copies of the command, whose replies nobody reads, for all nodes but `first`. */
+static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
+                               const struct command *command, const struct member *first)
+{
+    const struct member *member;
+
+    for (size_t i = 0; (member = members_serving(&cluster->members, i)); i++) {
+        struct command *copy;
+
+        if (member == first)
+            continue;
+        copy = arena_zalloc(split->whole->arena, sizeof(*copy));
+        if (!copy) {
+            split->failed = true;
+            return;
+        }
+        *copy = *command;
+        if (!parts_add(parts, split, member, copy, 0))
+            return;
+    }
+}
+
+static bool cluster_is_for_all(const struct command *command)
+{
+    return !command->script && (str_equal(command->argv[0], STR("SLOWLOG")) ||
+                                str_equal(command->argv[0], STR("BGREWRITEAOF")));
+}
+
+static void cluster_end_split(struct cluster *cluster, struct split *split)
+{
+    split_end(split);
+    cluster_finish(cluster, split->whole, split->failed ? PIPELINE_FAILED : PIPELINE_COMPLETE);
+}
+
+/* Sends the commands of the next phase. If one of them cannot be sent, none is, unless the pipeline
+ * only reads; a read is worth having even if others have failed. */
+static void cluster_send_phase(struct cluster *cluster, struct split *split)
+{
+    struct parts parts = {NULL, false};
+    struct command *first = split_next(split), *command;
+    const struct member *member = NULL;
+
+    while ((command = split_next(split))) {
+        member = cluster_route(cluster, command, member);
+        if (member && parts.first && !split_may_join(split, &parts, first, command, member))
+            break;
+        split->next++;
+        split->failed = split->failed || !member;
+        if (!member || !parts_add(&parts, split, member, command, 0))
+            continue;
+        if (cluster_is_for_all(command))
+            cluster_add_copies(cluster, &parts, split, command, member);
+    }
+    if (!split->failed || !split->whole->has_writes)
+        cluster_send_parts(cluster, &parts);
+    if (split->open == 0)
+        cluster_end_split(cluster, split);
+}
+
+static void cluster_begin(struct cluster *cluster, struct pipeline *pipeline)
+{
+    struct split *split = split_new(pipeline);
+
+    if (split)
+        cluster_send_phase(cluster, split);
+    else
+        cluster_fail(cluster, pipeline, cluster->counts.unavailable);
+}
+
+void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t now_us)
+{
+    cluster->now_us = now_us;
+    pipeline->submitted_us = now_us;
+    pipeline->status = PIPELINE_SUBMITTED;
+    if (pipeline->limit_us == 0)
+        pipeline->limit_us = cluster->limit_us;
+    if (pipeline->is_parked && !pipeline->failed)
+        return; /* until cluster_resume */
+    if (pipeline->failed)
+        cluster_finish(cluster, pipeline, PIPELINE_FAILED);
+    else if (pipeline->count == 0)
+        cluster_finish(cluster, pipeline, PIPELINE_COMPLETE);
+    else if (cluster_may_send(cluster))
+        cluster_begin(cluster, pipeline);
+    else if (cluster_is_away(cluster))
+        cluster_fail(cluster, pipeline, cluster->counts.unavailable);
+    else
+        pipeline_queue_push(&cluster->waiting, pipeline);
+}
+
+/* ---- replies ---- */
+
+/* Prepares a command to be sent again. */
+static void command_renew(struct command *command, bool is_asking)
+{
+    command->reply = NULL; /* the arena frees it */
+    command->loaded = false;
+    command->is_asking = is_asking;
+}
+
+/* Sends the commands of the part again that its node has refused. One that was sent too often waits
+ * for a while, as one that no node executes now. Each MOVED asks for a new map, since one slot is
+ * seldom moved alone. */
+static void cluster_redirect(struct cluster *cluster, const struct member *from, struct part *part)
+{
+    struct parts again = {NULL, false};
+    struct command *command = part->pipeline.first, *next;
+
+    for (; command; command = next) {
+        const struct member *member;
+        enum redirection kind = members_redirect(&cluster->members, from, command->reply, &member);
+
+        next = command->next;
+        if (kind == REDIRECTION_NONE)
+            continue;
+        if (kind == REDIRECTION_MOVED)
+            node_request_map(member->node);
+        if (kind == REDIRECTION_LATER || part->hops >= HOPS_MAX)
+            member = NULL;
+        command_renew(command, member && kind == REDIRECTION_ASK);
+        (void)parts_add(&again, part->split, member, command, part->hops + 1);
+    }
+    cluster_send_parts(cluster, &again);
+}
+
+/* Notes which server has executed the writes of a part: "" if it is not known, since there is
+ * another connection by now. */
+static void cluster_note_server(const struct member *member, struct part *part)
+{
+    struct pipeline *whole = part->split->whole;
+    bool is_same = node_generation(member->node) == part->pipeline.generation;
+
+    if (part->pipeline.has_writes &&
+        !written_add(&whole->written, whole->arena, is_same ? node_server_id(member->node) : ""))
+        part->split->failed = true;
+}
+
+/* Called when a node has finished a part. The next phase follows when all parts are done. */
+static void cluster_on_part(struct cluster *cluster, const struct member *member, struct part *part)
+{
+    struct split *split = part->split;
+
+    if (part->pipeline.status != PIPELINE_COMPLETE) {
+        split->failed = true;
+    } else {
+        scan_cursor_encode(&part->pipeline, &cluster->members, member);
+        cluster_note_server(member, part);
+        cluster_redirect(cluster, member, part);
+    }
+    if (--split->open > 0)
+        return;
+    if (!split->failed && split_next(split))
+        cluster_send_phase(cluster, split);
+    else
+        cluster_end_split(cluster, split);
+}
+
+/* Sends the commands of a delayed part, whose slots may have other nodes by now. */
+static void cluster_resend(struct cluster *cluster, struct part *part)
+{
+    struct split *split = part->split;
+    struct parts again = {NULL, false};
+    struct command *command = part->pipeline.first, *next;
+    bool is_late = pipeline_time_left_us(split->whole, cluster->now_us) <= 0;
+
+    for (; command; command = next) {
+        const struct member *member = cluster_route(cluster, command, NULL);
+
+        next = command->next;
+        if (member && !is_late)
+            (void)parts_add(&again, split, member, command, 0);
+        else
+            split->failed = true;
+    }
+    cluster_send_parts(cluster, &again);
+    if (--split->open == 0)
+        cluster_end_split(cluster, split);
+}
+
+/* Does what the nodes have made possible: takes maps, sends what waits, and takes finished parts.
+ * False: there was nothing to do. */
+static bool cluster_advance(struct cluster *cluster)
+{
+    struct pipeline *pipeline;
+    bool has_advanced = false;
+
+    members_take_maps(&cluster->members);
+    for (; cluster->waiting.first && cluster_may_send(cluster); has_advanced = true)
+        cluster_begin(cluster, pipeline_queue_pop(&cluster->waiting));
+    for (; (pipeline = cluster->delayed.first) &&
+           ((struct part *)pipeline->owner)->due_us <= cluster->now_us;
+         has_advanced = true)
+        cluster_resend(cluster, pipeline_queue_pop(&cluster->delayed)->owner);
+    for (size_t i = 0; i < cluster->members.count; i++) {
+        const struct member *member = &cluster->members.each[i];
+
+        for (; member->node && (pipeline = node_next_done(member->node)); has_advanced = true)
+            cluster_on_part(cluster, member, pipeline->owner);
+    }
+    return has_advanced;
+}
+
+struct pipeline *cluster_next_done(struct cluster *cluster)
+{
+    if (!cluster->done.first)
+        (void)cluster_advance(cluster);
+    return pipeline_queue_pop(&cluster->done);
+}
+
+/* ---- descriptors ---- */
+
+/* Registers the sockets of all nodes with a new epoll descriptor: one that has been closed may have
+ * given its number to another. */
+static void cluster_watch_anew(struct cluster *cluster)
+{
+    struct members *members = &cluster->members;
+
+    if (cluster->epoll_fd >= 0)
+        (void)close(cluster->epoll_fd);
+    cluster->generation++;
+    cluster->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    for (size_t i = 0; i < members->count && cluster->epoll_fd >= 0; i++) {
+        struct member *member = &members->each[i];
+        struct epoll_event event = {.data.ptr = member};
+
+        if (!member->node || node_fd(member->node) < 0)
+            continue;
+        event.events = EPOLLIN | (node_wants_write(member->node) ? (uint32_t)EPOLLOUT : 0);
+        (void)epoll_ctl(cluster->epoll_fd, EPOLL_CTL_ADD, node_fd(member->node), &event);
+    }
+}
+
+/* Adapts the epoll descriptor to the present connections. */
+static void cluster_watch(struct cluster *cluster)
+{
+    struct members *members = &cluster->members;
+    bool is_changed = cluster->epoll_fd < 0;
+
+    for (size_t i = 0; i < members->count; i++) {
+        struct member *member = &members->each[i];
+        unsigned generation = member->node ? node_generation(member->node) : 0;
+        bool wants_write = member->node && node_wants_write(member->node);
+
+        is_changed = is_changed || member->watched_generation != generation ||
+                     member->watched_write != wants_write;
+        member->watched_generation = generation;
+        member->watched_write = wants_write;
+    }
+    if (is_changed)
+        cluster_watch_anew(cluster);
+}
+
+/* Redirections and later phases may queue more, and a connection may end. */
+void cluster_flush(struct cluster *cluster, int64_t now_us)
+{
+    cluster->now_us = now_us;
+    do {
+        for (size_t i = 0; i < cluster->members.count; i++) {
+            if (cluster->members.each[i].node)
+                node_flush(cluster->members.each[i].node, now_us);
+        }
+    } while (cluster_advance(cluster));
+    cluster_watch(cluster);
+}
+
+void cluster_on_ready(struct cluster *cluster, int64_t now_us)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(cluster->epoll_fd, events, EVENTS_MAX, 0);
+
+    for (int i = 0; i < n; i++) {
+        const struct member *member = events[i].data.ptr;
+
+        if (member->node)
+            node_on_ready(member->node, now_us);
+    }
+    cluster_flush(cluster, now_us);
+}
+
+/* ---- time ---- */
+
+static int64_t min_us(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+/* Fails the pipelines that have waited too long. Returns the microseconds until the next one has.
+ */
+static int64_t cluster_fail_late(struct cluster *cluster)
+{
+    struct pipeline_queue all = cluster->waiting;
+    struct pipeline *pipeline;
+    int64_t next_us = INT64_MAX;
+
+    cluster->waiting = (struct pipeline_queue){NULL, NULL};
+    while ((pipeline = pipeline_queue_pop(&all))) {
+        int64_t left_us = pipeline_time_left_us(pipeline, cluster->now_us);
+
+        if (left_us <= 0 || cluster_is_away(cluster)) {
+            cluster_fail(cluster, pipeline,
+                         left_us <= 0 ? cluster->counts.timeouts : cluster->counts.unavailable);
+            continue;
+        }
+        pipeline_queue_push(&cluster->waiting, pipeline);
+        next_us = min_us(next_us, left_us);
+    }
+    return next_us;
+}
+
+/* Asks one node after the other for the map. When no node can be used, the cluster is looked for at
+ * the addresses in REDIS_URL: all its nodes may have new ones. */
+static void cluster_look_for_map(struct cluster *cluster)
+{
+    const struct member *member;
+
+    if (!members_have_master(&cluster->members))
+        (void)members_add_seeds(&cluster->members, cluster->error);
+    if (cluster->now_us - cluster->map_us < MAP_INTERVAL_US)
+        return;
+    cluster->map_us = cluster->now_us;
+    member = members_next_master(&cluster->members);
+    if (member)
+        node_request_map(member->node);
+}
+
+int64_t cluster_tick(struct cluster *cluster, int64_t now_us)
+{
+    int64_t next_us;
+
+    cluster->now_us = now_us;
+    cluster_look_for_map(cluster);
+    next_us = min_us(cluster_fail_late(cluster), MAP_INTERVAL_US);
+    for (size_t i = 0; i < cluster->members.count; i++) {
+        if (cluster->members.each[i].node)
+            next_us = min_us(next_us, node_tick(cluster->members.each[i].node, now_us));
+    }
+    cluster_flush(cluster, now_us);
+    if (cluster->delayed.first)
+        next_us = min_us(next_us, ((struct part *)cluster->delayed.first->owner)->due_us - now_us);
+    return cluster->done.first ? 0 : next_us;
+}
+
+/* ---- servers ---- */
+
+const char *cluster_server_id(const struct cluster *cluster, struct str key)
+{
+    const struct member *member = members_owner(&cluster->members, slot_of_key(key));
+
+    return member ? node_server_id(member->node) : "";
+}
+
+size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max)
+{
+    bool seen[MEMBERS_MAX] = {false};
+    size_t n = 0;
+
+    for (unsigned shard = 0; shard < SHARDS && n < max; shard++) {
+        char key[KEY_SHARD_TAG_SIZE];
+        const struct member *member;
+
+        key_print_shard_tag(shard, key);
+        member = members_owner(&cluster->members, slot_of_key(str_of(key)));
+        if (!member || seen[member - cluster->members.each])
+            continue;
+        seen[member - cluster->members.each] = true;
+        ret_shards[n++] = shard;
+    }
+    return n;
+}
+
+/* ---- state ---- */
+
+int cluster_fd(const struct cluster *cluster)
+{
+    return cluster->epoll_fd;
+}
+
+unsigned cluster_generation(const struct cluster *cluster)
+{
+    return cluster->generation;
+}
+
+enum store_state cluster_circuit(const struct cluster *cluster, uint64_t *ret_failures,
+                                 int64_t *ret_opened_at_ms)
+{
+    return members_circuit(&cluster->members, ret_failures, ret_opened_at_ms);
+}
+
+bool cluster_connected(const struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->members.count; i++) {
+        if (cluster->members.each[i].node && node_connected(cluster->members.each[i].node))
+            return true;
+    }
+    return false;
+}
+
+bool cluster_has_master(const struct cluster *cluster)
+{
+    return cluster->members.has_map && members_have_master(&cluster->members);
+}
+
+bool cluster_responsive(const struct cluster *cluster, int64_t now_us)
+{
+    return members_usable(&cluster->members, now_us) > 0;
+}
+
+bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us)
+{
+    return members_usable(&cluster->members, now_us) < members_position(&cluster->members, NULL);
+}
+
+size_t cluster_sent_count(const struct cluster *cluster)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < cluster->members.count; i++) {
+        if (cluster->members.each[i].node)
+            n += node_sent_count(cluster->members.each[i].node);
+    }
+    return n;
+}
+
+const char *cluster_last_error(const struct cluster *cluster)
+{
+    const struct member *member = members_troubled(&cluster->members);
+
+    return member ? node_last_error(member->node) : cluster->error;
+}
+
+const char *cluster_public_error(const struct cluster *cluster)
+{
+    const struct member *member = members_troubled(&cluster->members);
+
+    return member ? node_public_error(member->node) : NULL;
+}
+
+void cluster_consume_counts(struct cluster *cluster, struct store_counts *ret)
+{
+    *ret = cluster->counts;
+    cluster->counts = (struct store_counts){0};
+    for (size_t i = 0; i < cluster->members.count; i++) {
+        struct store_counts counts;
+
+        if (!cluster->members.each[i].node)
+            continue;
+        node_consume_counts(cluster->members.each[i].node, &counts);
+        for (unsigned kind = COMMAND_READ; kind <= COMMAND_WRITE; kind++) {
+            ret->ok[kind] += counts.ok[kind];
+            ret->errors[kind] += counts.errors[kind];
+            ret->timeouts[kind] += counts.timeouts[kind];
+            ret->unavailable[kind] += counts.unavailable[kind];
+        }
+        ret->reconnects += counts.reconnects;
+    }
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decides which pipelines (commands of one owner that are sent together) may be sent
+ * now, which wait for the handshake of a new connection, which are sent a second time, and what
+ * their outcome is. It uses one link (link.c), the connection that holds the bytes, the queue of
+ * sent commands and their time limits.
+ *
+ * node_submit -> link_send -> node_flush -> Redis -> node_on_ready -> node_next_done
+ *
+ * Every submitted pipeline is pushed to the queue `done` exactly once, even if its connection
+ * breaks or memory is short. */
+#include "app/store/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/base/clock.h"
+#include "app/store/breaker.h"
+#include "app/store/clock_skew.h"
+#include "app/store/link.h"
+#include "app/store/reply.h"
+
+/* Commands without a reply from which on pipelines wait here instead of in Redis: enough that Redis
+ * always has work, and so few that their replies do not take STORE_ROUND_TIMEOUT_MS. Without this
+ * limit a burst of requests would time out together and open the circuit breaker. */
+enum { WINDOW = 64 };
+static const int64_t HEARTBEAT_US = 1000000; /* time between two heartbeats (ROLE) */
+/* Longest wait for a reply while Redis counts as responsive: a shorter stall is latency. */
+static const int64_t RESPONSIVE_US = 1000000;
+
+struct node {
+    const struct config *config;
+    struct link *link;
+    struct breaker breaker;
+    struct clock_skew *clock;
+    struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
+    /* Pipelines that wait for replies to earlier ones (WINDOW), with writes for the end of the
+     * handshake, or for another server: see node_must_wait. */
+    struct pipeline_queue deferred;
+    struct store_counts counts;
+    int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
+    /* Until then no pipeline can have waited too long: the earliest end of a limit, or a time
+     * before it. */
+    int64_t next_late_us;
+    int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
+    bool connected_before;     /* at least one connection was opened */
+    bool wants_map;            /* the next heartbeat reads the map of the cluster */
+};
+
+/* When anything fails, frees what was allocated so far and returns NULL with the reason in
+ * ret_error. */
+struct node *node_new(const struct config *config, const struct redis_host *host,
+                      struct clock_skew *clock, char ret_error[200])
+{
+    struct node *node = calloc(1, sizeof(*node));
+
+    if (!node) {
+        (void)snprintf(ret_error, 200, "out of memory");
+        return NULL;
+    }
+    node->config = config;
+    node->clock = clock;
+    node->limit_us = config->store_round_timeout_ms * INT64_C(1000);
+    breaker_init(&node->breaker, config->store_breaker_failures,
+                 config->store_breaker_open_ms * INT64_C(1000));
+    node->link = link_new(config, host, ret_error);
+    if (node->link)
+        return node;
+    node_free(node);
+    return NULL;
+}
+
+/* Does not free pipelines that are in its queues or without replies: they belong to their owners.
+ */
+void node_free(struct node *node)
+{
+    if (!node)
+        return;
+    link_free(node->link);
+    free(node);
+}
+
+void node_enable_schema_write(struct node *node)
+{
+    link_enable_schema_write(node->link);
+}
+
+void node_allow_blocking(struct node *node, int ms)
+{
+    node->limit_us += ms * INT64_C(1000);
+    link_allow_blocking(node->link, ms);
+}
+
+/* ---- queues and outcomes ---- */
+
+static int64_t min_us(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+struct pipeline *node_next_done(struct node *node)
+{
+    return pipeline_queue_pop(&node->done);
+}
+
+/* Sets the final status and queues the pipeline for its owner. */
+static void node_finish_pipeline(struct node *node, struct pipeline *pipeline,
+                                 enum pipeline_status status)
+{
+    pipeline->status = status;
+    pipeline->generation = link_generation(node->link);
+    pipeline_queue_push(&node->done, pipeline);
+}
+
+void node_resume(struct node *node, struct pipeline *pipeline)
+{
+    pipeline->is_parked = false;
+    node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
+}
+
+/* Makes the pipeline PIPELINE_FAILED and adds its commands to counts, which is
+ * node->counts.timeouts or node->counts.unavailable. */
+static void node_fail_pipeline(struct node *node, struct pipeline *pipeline, uint64_t counts[2])
+{
+    for (const struct command *command = pipeline->first; command; command = command->next)
+        counts[command->kind]++;
+    node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
+}
+
+/* ---- sending ---- */
+
+static void node_disconnect(struct node *node, int64_t now_us, enum link_event reason);
+
+/* Opens a connection. False: it failed, which counts against the breaker. Each connection after
+ * the first one counts as a reconnect. */
+static bool node_connect(struct node *node, int64_t now_us)
+{
+    if (!link_open(node->link, now_us)) {
+        breaker_failure(&node->breaker, now_us, /* at_once */ false);
+        return false;
+    }
+    if (node->connected_before)
+        node->counts.reconnects++;
+    node->connected_before = true;
+    return true;
+}
+
+/* Queues all commands of the pipeline on the link. When memory is short for one of them, the
+ * connection is closed, because its earlier commands are in the write buffer already and would be
+ * executed without the later ones. */
+static void node_send_pipeline(struct node *node, struct pipeline *pipeline, int64_t now_us)
+{
+    pipeline->status = PIPELINE_SUBMITTED;
+    for (struct command *command = pipeline->first; command; command = command->next) {
+        if (link_send(node->link, command, now_us))
+            continue;
+        /* Marked as retried so that node_disconnect fails this pipeline. Sending it again would
+         * fail for lack of memory again. */
+        pipeline->retried = true;
+        node_disconnect(node, now_us, LINK_BROKEN);
+        /* node_disconnect fails the pipelines whose commands are in the queue. If the very first
+         * command was refused, this pipeline has none there. */
+        if (pipeline->status == PIPELINE_SUBMITTED)
+            node_fail_pipeline(node, pipeline, node->counts.unavailable);
+        return;
+    }
+}
+
+/* Whether the pipeline has to wait before it is sent. Before the handshake is confirmed, the
+ * connection may lead to another database, or to a store of a later schema, into which this program
+ * must not write. So pipelines with writes wait until then. Reads are sent at once: their replies
+ * arrive after the replies to the handshake, and if the handshake fails the connection is closed
+ * before they are read. Once the server has shown that it is no master, all pipelines wait for the
+ * next connection. */
+static bool node_must_wait(const struct node *node, const struct pipeline *pipeline)
+{
+    return link_sent_count(node->link) >= WINDOW || link_is_wrong_server(node->link) ||
+           (pipeline->has_writes && link_in_handshake(node->link));
+}
+
+/* Sends pipelines that have waited, oldest first, as long as none must wait. */
+static void node_send_deferred(struct node *node, int64_t now_us)
+{
+    while (node->deferred.first && link_is_open(node->link) &&
+           !node_must_wait(node, node->deferred.first))
+        node_send_pipeline(node, pipeline_queue_pop(&node->deferred), now_us);
+}
+
+/* Sends, defers, or finishes the pipeline at once (failed when it ran out of memory or the circuit
+ * is not closed, complete when it has no commands). */
+void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us)
+{
+    pipeline->submitted_us = now_us;
+    if (pipeline->limit_us == 0)
+        pipeline->limit_us = node->limit_us;
+    node->next_late_us = min_us(node->next_late_us, now_us + pipeline->limit_us);
+    if (pipeline->failed) {
+        node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
+    } else if (pipeline->is_parked) {
+        pipeline->status = PIPELINE_SUBMITTED;
+    } else if (pipeline->count == 0) {
+        node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
+    } else if (node->breaker.state != BREAKER_CLOSED ||
+               (!link_is_open(node->link) && !node_connect(node, now_us))) {
+        node_fail_pipeline(node, pipeline, node->counts.unavailable);
+    } else if (node_must_wait(node, pipeline)) {
+        pipeline->status = PIPELINE_SUBMITTED;
+        pipeline_queue_push(&node->deferred, pipeline);
+    } else {
+        node_send_pipeline(node, pipeline, now_us);
+    }
+}
+
+/* Any event but LINK_IDLE means that the connection has failed. */
+void node_flush(struct node *node, int64_t now_us)
+{
+    enum link_event event = link_write(node->link, now_us);
+
+    if (event != LINK_IDLE)
+        node_disconnect(node, now_us, event);
+}
+
+/* ---- losing the connection ---- */
+
+/* Whether a pipeline without a reply may be sent again. True only for pipelines that just read,
+ * were sent once, and were lost because the connection broke (not after a timeout). */
+static bool node_may_retry(const struct node *node, const struct pipeline *pipeline,
+                           enum link_event reason)
+{
+    return reason == LINK_BROKEN && !pipeline->has_writes && !pipeline->retried &&
+           node->breaker.state == BREAKER_CLOSED;
+}
+
+/* Submits a pipeline for a second time. What it has waited counts: its limit covers both times. */
+static void node_submit_again(struct node *node, struct pipeline *pipeline, int64_t now_us)
+{
+    int64_t left_us = pipeline_time_left_us(pipeline, now_us);
+
+    pipeline->limit_us = left_us > 0 ? left_us : 1;
+    node_submit(node, pipeline, now_us);
+}
+
+/* Removes the replies from the commands. Their memory stays in the arena of the pipeline. */
+static void node_discard_replies(struct pipeline *pipeline)
+{
+    pipeline->reply_count = 0;
+    for (struct command *command = pipeline->first; command; command = command->next) {
+        command->reply = NULL;
+        command->loaded = false;
+    }
+}
+
+/* Submits a pipeline again after discarding the replies that it already has. */
+static void node_retry(struct node *node, struct pipeline *pipeline, int64_t now_us)
+{
+    pipeline->retried = true;
+    node_discard_replies(pipeline);
+    node_submit_again(node, pipeline, now_us);
+}
+
+/* Closes the connection, and fails or sends again every pipeline that has commands without a
+ * reply, and every deferred one. Writes fail without a retry: their owners decide. But those that
+ * were deferred because the server is the wrong one are sent to the next server. May open a new
+ * connection, for the pipelines that are sent again. */
+static void node_disconnect(struct node *node, int64_t now_us, enum link_event reason)
+{
+    uint64_t *counts = reason == LINK_TIMED_OUT ? node->counts.timeouts : node->counts.unavailable;
+    struct pipeline_queue retries = {NULL, NULL};
+    struct pipeline *pipeline;
+    struct command *command;
+
+    /* Handshake and ROLE count as reads: they change nothing. */
+    counts[COMMAND_READ] += link_close(node->link);
+    breaker_failure(&node->breaker, now_us,
+                    /* at_once */ reason == LINK_TIMED_OUT || reason == LINK_UNUSABLE);
+    while ((command = link_pop_sent(node->link))) {
+        pipeline = command->pipeline;
+        if (pipeline->status != PIPELINE_SUBMITTED)
+            /* Already failed or queued for a retry, through an earlier command of the same
+             * pipeline. */
+            continue;
+        if (node_may_retry(node, pipeline, reason)) {
+            pipeline->status = PIPELINE_OPEN;
+            pipeline_queue_push(&retries, pipeline);
+        } else {
+            node_fail_pipeline(node, pipeline, counts);
+        }
+    }
+    while ((pipeline = pipeline_queue_pop(&node->deferred))) {
+        if (reason == LINK_WRONG_SERVER || node_may_retry(node, pipeline, reason))
+            pipeline_queue_push(&retries, pipeline);
+        else
+            node_fail_pipeline(node, pipeline, node->counts.unavailable);
+    }
+    while ((pipeline = pipeline_queue_pop(&retries)))
+        node_retry(node, pipeline, now_us);
+    node_flush(node, now_us);
+}
+
+/* ---- replies ---- */
+
+/* Whether the reply is an error that the command's caller expects in normal operation. */
+static bool node_error_is_usual(const struct command *command, const redisReply *reply)
+{
+    return command->usual_error && reply && reply->type == REDIS_REPLY_ERROR &&
+           str_starts_with((struct str){reply->str, reply->len}, str_of(command->usual_error));
+}
+
+/* Counts a reply by its outcome. An error such as BUSY counts as a failure for the breaker,
+ * although the connection works. Any other reply ends a series of failures, unless it shows that
+ * the server is the wrong one, which counts when the connection is closed. */
+static void node_count_reply(struct node *node, const struct command *command,
+                             const redisReply *reply, int64_t now_us)
+{
+    enum reply_error error =
+        node_error_is_usual(command, reply) ? REPLY_NO_ERROR : reply_error_of(reply);
+
+    (error == REPLY_NO_ERROR ? node->counts.ok : node->counts.errors)[command->kind]++;
+    if (error == REPLY_STORE_UNAVAILABLE) {
+        link_record_error(node->link, reply->str);
+        breaker_failure(&node->breaker, now_us, /* at_once */ false);
+    } else if (node->breaker.state == BREAKER_CLOSED && error != REPLY_WRONG_SERVER) {
+        node->breaker.failures = 0;
+    }
+}
+
+/* Whether the server has refused every write of a pipeline whose replies have all arrived: it has
+ * changed nothing then. A pipeline is refused in part if the server's role changed meanwhile. */
+static bool node_refused_all_writes(const struct pipeline *pipeline)
+{
+    for (const struct command *command = pipeline->first; command; command = command->next) {
+        if (command->kind == COMMAND_WRITE && reply_error_of(command->reply) != REPLY_WRONG_SERVER)
+            return false;
+    }
+    return true;
+}
+
+/* A pipeline is complete, but by replies of a server that must not be used: what it read may be
+ * old. It is sent once to the next server if nothing was written, else the outcome is unknown. */
+static void node_leave_server(struct node *node, struct pipeline *pipeline)
+{
+    bool may_retry = !pipeline->retried && node_refused_all_writes(pipeline);
+
+    node_discard_replies(pipeline);
+    if (may_retry)
+        pipeline_queue_push(&node->deferred, pipeline);
+    else
+        node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
+}
+
+/* Stores a reply, which is in the arena of the pipeline, in its command. The last reply of a
+ * pipeline finishes the pipeline. When out of memory, the reply is NULL, which readers of replies
+ * treat as an error. */
+static void node_accept_reply(struct node *node, struct command *command, redisReply *reply,
+                              int64_t now_us)
+{
+    struct pipeline *pipeline = command->pipeline;
+
+    node_count_reply(node, command, reply, now_us);
+    command->reply = reply;
+    if (++pipeline->reply_count < pipeline->count)
+        return;
+    if (link_is_wrong_server(node->link))
+        node_leave_server(node, pipeline);
+    else
+        node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
+}
+
+/* The handshake or a heartbeat was confirmed: closes the circuit and sends the deferred pipelines.
+ */
+static void node_on_handshake(struct node *node, int64_t now_us)
+{
+    breaker_success(&node->breaker);
+    if (link_time_cmd(node->link))
+        clock_skew_measure(node->clock, link_time_cmd(node->link));
+    node_send_deferred(node, now_us);
+}
+
+/* link_read returns one event at a time. Any event other than a reply, a confirmed handshake and
+ * LINK_IDLE ends the connection. Accepting a reply may itself close the connection, hence the
+ * condition of the loop. */
+void node_on_ready(struct node *node, int64_t now_us)
+{
+    struct command *command;
+    redisReply *reply;
+
+    node_flush(node, now_us);
+    while (link_is_open(node->link)) {
+        enum link_event event = link_read(node->link, now_us, &command, &reply);
+
+        if (event == LINK_REPLY) {
+            node_accept_reply(node, command, reply, now_us);
+        } else if (event == LINK_READY) {
+            node_on_handshake(node, now_us);
+        } else {
+            if (event != LINK_IDLE)
+                node_disconnect(node, now_us, event);
+            break;
+        }
+    }
+    node_send_deferred(node, now_us);
+    /* Also writes a script that Redis did not know, which link_read has queued again. */
+    node_flush(node, now_us);
+}
+
+/* ---- time ---- */
+
+/* Sends a probe: the handshake of a new connection if there is none, else a heartbeat. */
+static void node_probe(struct node *node, int64_t now_us)
+{
+    if (!link_is_open(node->link))
+        (void)node_connect(node, now_us); /* a failure is counted by the breaker */
+    else if (!link_heartbeat(node->link, node->wants_map, now_us))
+        node_disconnect(node, now_us, LINK_BROKEN);
+    node_flush(node, now_us);
+}
+
+/* Fails the pipeline if it has waited too long. */
+static void node_fail_if_late(struct node *node, struct pipeline *pipeline, int64_t now_us)
+{
+    int64_t left_us = pipeline_time_left_us(pipeline, now_us);
+
+    if (left_us <= 0)
+        node_fail_pipeline(node, pipeline, node->counts.timeouts);
+    else
+        node->next_late_us = min_us(node->next_late_us, now_us + left_us);
+}
+
+/* Fails the pipelines that have waited too long, sent or deferred. The commands of the sent ones
+ * stay in the queue of the link without their owner, so that the connection need not be closed. */
+static void node_fail_late(struct node *node, int64_t now_us)
+{
+    struct pipeline_queue deferred = node->deferred;
+    struct pipeline *pipeline;
+    struct command *command;
+
+    node->next_late_us = INT64_MAX;
+    for (size_t i = 0; i < link_sent_count(node->link); i++) {
+        command = link_sent_at(node->link, i);
+        if (command && command->pipeline->status == PIPELINE_SUBMITTED)
+            node_fail_if_late(node, command->pipeline, now_us);
+        if (command && command->pipeline->status != PIPELINE_SUBMITTED)
+            link_abandon(node->link, i);
+    }
+    node->deferred = (struct pipeline_queue){NULL, NULL};
+    while ((pipeline = pipeline_queue_pop(&deferred))) {
+        node_fail_if_late(node, pipeline, now_us);
+        if (pipeline->status == PIPELINE_SUBMITTED)
+            pipeline_queue_push(&node->deferred, pipeline);
+    }
+}
+
+/* Microseconds until the oldest command has waited for longer than a pipeline may, so that no other
+ * pipeline would be served in time either. INT64_MAX: the circuit is not closed, or nothing waits.
+ */
+static int64_t node_time_to_stall_us(const struct node *node, int64_t now_us)
+{
+    if (node->breaker.state != BREAKER_CLOSED || link_sent_count(node->link) == 0)
+        return INT64_MAX;
+    return node->limit_us - link_wait_us(node->link, now_us);
+}
+
+/* Microseconds until any time limit is reached. */
+static int64_t node_time_left_us(const struct node *node, int64_t now_us)
+{
+    return min_us(
+        min_us(link_time_left_us(node->link, now_us), node_time_to_stall_us(node, now_us)),
+        node->next_late_us - now_us);
+}
+
+/* Applies the time limits, each on its own: of the pipelines, of a stall, which opens the circuit
+ * but leaves the connection alone, and of the connection. Replies that have arrived are read first:
+ * this process may have been too busy to read them in time. The heartbeat that a stall causes is
+ * queued behind all commands that wait, so its reply closes the circuit as soon as Redis is back.
+ */
+static void node_check_time_limits(struct node *node, int64_t now_us)
+{
+    if (node_time_left_us(node, now_us) > 0)
+        return;
+    node_on_ready(node, now_us);
+    node_fail_late(node, now_us);
+    if (link_check_time_limit(node->link, now_us) == LINK_TIMED_OUT) {
+        node_disconnect(node, now_us, LINK_TIMED_OUT);
+    } else if (node_time_to_stall_us(node, now_us) <= 0) {
+        link_record_error(node->link, "Redis does not reply");
+        breaker_failure(&node->breaker, now_us, /* at_once */ true);
+        node_probe(node, now_us);
+    }
+}
+
+/* The heartbeat is sent while other commands are outstanding, too: a server that has become a
+ * replica still replies to reads. After a probe the next call is due when the probe times out.
+ */
+int64_t node_tick(struct node *node, int64_t now_us)
+{
+    int64_t next_us;
+    bool due;
+
+    node_check_time_limits(node, now_us);
+    due = node->breaker.state == BREAKER_CLOSED && now_us - node->last_heartbeat_us >= HEARTBEAT_US;
+    if (due)
+        node->last_heartbeat_us = now_us;
+    next_us = min_us(node_time_left_us(node, now_us), HEARTBEAT_US);
+    if (node->breaker.state == BREAKER_CLOSED)
+        next_us = min_us(next_us, node->last_heartbeat_us + HEARTBEAT_US - now_us);
+    if (due || breaker_probe_due(&node->breaker, now_us)) {
+        node_probe(node, now_us);
+        next_us = min_us(next_us, node_time_left_us(node, now_us));
+    }
+    if (node->breaker.state == BREAKER_OPEN)
+        next_us = min_us(next_us, node->breaker.probe_at_us - now_us);
+    return node->done.first ? 0 : next_us;
+}
+
+/* ---- of a cluster ---- */
+
+/* Makes the heartbeat due. */
+void node_request_map(struct node *node)
+{
+    node->wants_map = true;
+    node->last_heartbeat_us = 0;
+}
+
+const redisReply *node_take_map(struct node *node, int64_t *ret_epoch)
+{
+    const redisReply *map = link_take_map(node->link, ret_epoch);
+
+    if (map)
+        node->wants_map = false;
+    return map;
+}
+
+bool node_has_schema(const struct node *node)
+{
+    return link_has_schema(node->link);
+}
+
+bool node_refuses_schema(const struct node *node)
+{
+    return link_refuses_schema(node->link);
+}
+
+bool node_is_idle(const struct node *node)
+{
+    return link_sent_count(node->link) == 0 && !node->deferred.first && !node->done.first;
+}
+
+/* ---- state ---- */
+
+int node_fd(const struct node *node)
+{
+    return link_fd(node->link);
+}
+
+unsigned node_generation(const struct node *node)
+{
+    return link_generation(node->link);
+}
+
+bool node_wants_write(const struct node *node)
+{
+    return link_wants_write(node->link);
+}
+
+/* Maps the state of the breaker to the public enum. */
+enum store_state node_circuit(const struct node *node, uint64_t *ret_failures,
+                              int64_t *ret_opened_at_ms)
+{
+    *ret_failures = node->breaker.failures;
+    *ret_opened_at_ms = node->breaker.opened_at_ms;
+    switch (node->breaker.state) {
+    case BREAKER_OPEN: return STORE_OPEN_CIRCUIT;
+    case BREAKER_HALF_OPEN: return STORE_HALF_OPEN_CIRCUIT;
+    case BREAKER_CLOSED: break;
+    }
+    return STORE_CLOSED_CIRCUIT;
+}
+
+bool node_connected(const struct node *node)
+{
+    return link_is_open(node->link);
+}
+
+const char *node_public_error(const struct node *node)
+{
+    return link_public_error(node->link);
+}
+
+bool node_has_master(const struct node *node)
+{
+    return node->breaker.state == BREAKER_CLOSED && link_is_open(node->link) &&
+           !link_in_handshake(node->link) && !link_is_wrong_server(node->link);
+}
+
+const char *node_server_id(const struct node *node)
+{
+    return link_server_id(node->link);
+}
+
+/* Only the oldest command is looked at, because it has waited longest. */
+bool node_responsive(const struct node *node, int64_t now_us)
+{
+    return node->breaker.state == BREAKER_CLOSED &&
+           link_wait_us(node->link, now_us) <= RESPONSIVE_US;
+}
+
+size_t node_sent_count(const struct node *node)
+{
+    return link_sent_count(node->link);
+}
+
+const char *node_last_error(const struct node *node)
+{
+    return link_error(node->link);
+}
+
+void node_consume_counts(struct node *node, struct store_counts *ret)
+{
+    *ret = node->counts;
+    node->counts = (struct store_counts){0};
+}
