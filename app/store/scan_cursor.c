@@ -56,7 +56,6 @@ void scan_cursor_encode(struct pipeline *pipeline, const struct members *members
             reply->element[0]->type != REDIS_REPLY_STRING)
             continue;
         at = members_position(members, from);
-        scan_encode(reply->element[0], at, !members_serving(members, at + 1),
-                    pipeline->arena);
+        scan_encode(reply->element[0], at, !members_serving(members, at + 1), pipeline->arena);
     }
 }

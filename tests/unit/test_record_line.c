@@ -59,6 +59,7 @@ static void one_leads_and_the_others_wait_in_order(void)
     CU_ASSERT_PTR_EQUAL(line->first, &r[2]);
     record_line_leave(&r[2]);
     record_line_leave(&r[2]); /* in no line */
+    arena_reset(arena);
 }
 
 static void the_last_one_goes_on_when_the_leader_leaves(void)
@@ -85,6 +86,7 @@ static void the_last_one_goes_on_when_the_leader_leaves(void)
     CU_ASSERT_PTR_EQUAL(resumed, &pipelines[3]);
     record_line_leave(&r[1]);
     record_line_leave(&r[3]);
+    arena_reset(arena);
 }
 
 static void a_list_keeps_its_order_when_its_first_change_comes_last(void)
