@@ -53,14 +53,20 @@ static bool buf_grow(struct buf *buf, size_t more)
     return !buf->failed;
 }
 
-bool buf_reserve(struct buf *buf, size_t more)
+/* buf_reserve for this file, where the compiler puts it into each function that appends. */
+static inline bool buf_has_room(struct buf *buf, size_t more)
 {
     return (!buf->failed && more <= buf->size - buf->n) || buf_grow(buf, more);
 }
 
+bool buf_reserve(struct buf *buf, size_t more)
+{
+    return buf_has_room(buf, more);
+}
+
 void buf_put(struct buf *buf, const void *bytes, size_t n)
 {
-    if (n == 0 || !buf_reserve(buf, n))
+    if (n == 0 || !buf_has_room(buf, n))
         return;
     memcpy(buf->p + buf->n, bytes, n);
     buf->n += n;
@@ -78,7 +84,7 @@ void buf_text(struct buf *buf, const char *text)
 
 void buf_char(struct buf *buf, char c)
 {
-    if (buf_reserve(buf, 1))
+    if (buf_has_room(buf, 1))
         buf->p[buf->n++] = c;
 }
 
@@ -104,7 +110,7 @@ void buf_number(struct buf *buf, double value)
 {
     if (!isfinite(value))
         buf->failed = true; /* buf_reserve returns false from now on */
-    if (buf_reserve(buf, NUMBER_TEXT_MAX))
+    if (buf_has_room(buf, NUMBER_TEXT_MAX))
         buf->n += number_print(value, buf->p + buf->n);
 }
 
@@ -115,7 +121,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_list args;
 
     /* vsnprintf writes a NUL, which needs room but is not part of the text. */
-    if (!buf_reserve(buf, 1))
+    if (!buf_has_room(buf, 1))
         return;
     va_start(args, format);
     int length = vsnprintf(buf->p + buf->n, buf->size - buf->n, format, args);
@@ -127,7 +133,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
         return;
     }
     /* The formatted text was cut, but its whole length is known now. */
-    if (!buf_reserve(buf, (size_t)length + 1))
+    if (!buf_has_room(buf, (size_t)length + 1))
         return;
     va_start(args, format);
     (void)vsnprintf(buf->p + buf->n, (size_t)length + 1, format, args);
@@ -182,7 +188,7 @@ void buf_json_string(struct buf *buf, struct str s)
 {
     size_t i = 0;
 
-    (void)buf_reserve(buf, s.n < SIZE_MAX - 2 ? s.n + 2 : s.n);
+    (void)buf_has_room(buf, s.n < SIZE_MAX - 2 ? s.n + 2 : s.n);
     buf_char(buf, '"');
     while (i < s.n) {
         size_t start = i;

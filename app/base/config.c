@@ -511,6 +511,13 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* Lets config_wipe_old_secrets wipe a secret at that time, besides those that it wipes earlier. */
+static void config_wipe_at(struct config *config, int64_t at_us)
+{
+    if (config->wipe_at_us == 0 || at_us < config->wipe_at_us)
+        config->wipe_at_us = at_us;
+}
+
 /* Moves each secret of `fresh` that differs into config and keeps the replaced one as past secret
  * until past_until_us. Returns true when at least one secret was replaced. */
 bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
@@ -528,6 +535,7 @@ bool config_replace_secrets(struct config *config, struct config *fresh, int64_t
             continue;
         wipe_and_free(past_at(config, config_rows[i].past)->text);
         *past_at(config, config_rows[i].past) = (struct past_secret){*old, past_until_us};
+        config_wipe_at(config, past_until_us);
         *old = *new;
         *new = NULL; /* config owns the text now */
         changed = true;
@@ -538,14 +546,21 @@ bool config_replace_secrets(struct config *config, struct config *fresh, int64_t
 /* Wipes each replaced secret whose grace period is over. */
 void config_wipe_old_secrets(struct config *config, int64_t now_us)
 {
+    if (config->wipe_at_us == 0 || now_us < config->wipe_at_us)
+        return;
+    config->wipe_at_us = 0;
     for (size_t i = 0; i < config_row_count; i++) {
         struct past_secret *old_secret;
 
         if (config_rows[i].kind != KIND_SECRET)
             continue;
         old_secret = past_at(config, config_rows[i].past);
-        if (!old_secret->text || now_us < old_secret->until_us)
+        if (!old_secret->text)
             continue;
+        if (now_us < old_secret->until_us) {
+            config_wipe_at(config, old_secret->until_us);
+            continue;
+        }
         wipe_and_free(old_secret->text);
         old_secret->text = NULL;
     }

@@ -17,6 +17,7 @@ struct past_secret {
 };
 
 struct config {
+    int64_t wipe_at_us; /* the earliest end of a grace period; 0: there is no past secret */
 #define TEXT(name, member, default_, description) const char *member;
 #define SECRET(name, member, description)                                                          \
     const char *member;        /* NULL or empty: not set */                                        \

@@ -340,6 +340,8 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
     if (section == NGINX_SIDECAR && all_flags & ROUTE_SIDECAR_TRUSTED)
         (void)fputs("    set $limit_exempt $http_dapr_api_token;\n", out);
     print_limits(out, path, section);
+    if (section == NGINX_PUBLIC && any_flags & (ROUTE_CLOUDEVENTS | ROUTE_WEBHOOK))
+        (void)fputs("    include cloudevents.conf;\n", out);
     if (any_flags & ROUTE_DELIVERY)
         (void)fputs("    include delivery.conf;\n", out);
     else if (any_flags & ROUTE_BIG_BODY)
@@ -349,7 +351,7 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
     if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
     else
-        (void)fputs("    fastcgi_pass engine;\n}\n", out);
+        (void)fputs("    include engine.conf;\n}\n", out);
 }
 
 /* Prints the locations of all paths, and at the end those of requests without one: paths that no
@@ -364,7 +366,7 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_section se
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         (void)fprintf(out,
                       "location %s {\n    set $bucket " OTHER_BUCKET ";\n"
-                      "    include limit-%s-%d.conf;\n    fastcgi_pass engine;\n}\n",
+                      "    include limit-%s-%d.conf;\n    include engine.conf;\n}\n",
                       others[i], server, OTHER_PER_MINUTE);
 }
 

@@ -36,14 +36,17 @@ static bool segment_is_parameter(struct str segment)
     return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
 }
 
-/* Orders patterns for qsort and bsearch. Patterns without parameters come before patterns with
- * parameters. Otherwise the first segment that differs decides: a fixed text comes before a
- * parameter, so that of two patterns that match a path the more specific one comes first. */
+/* Orders patterns for qsort and bsearch. Patterns without parameters come first, in the order of
+ * their bytes. Of patterns with parameters the first segment that differs decides: a fixed text
+ * comes before a parameter, so that of two patterns that match a path the more specific one comes
+ * first. */
 static int entry_compare(const void *left, const void *right)
 {
     const struct path_entry *a = left, *b = right;
     struct str x = a->pattern, y = b->pattern;
     int order = (a->prefix < x.n) - (b->prefix < y.n); /* 0: both with or both without parameters */
+    if (order == 0 && a->prefix == x.n)
+        return str_compare(x, y);
     while (order == 0 && x.n > 0 && y.n > 0) {
         struct str s = str_cut(&x, '/'), t = str_cut(&y, '/');
         order = segment_is_parameter(s) - segment_is_parameter(t);
@@ -111,7 +114,7 @@ void router_match(const struct router *router, enum http_method method, struct s
     if (router->exact_count > 0)
         exact =
             bsearch(&wanted, router->entries, router->exact_count, sizeof wanted, entry_compare);
-    if (exact && str_equal(exact->pattern, path)) /* entry_compare ignores a slash at the end */
+    if (exact)
         match_add(router, exact, row_method, path, sidecar, ret);
     if (ret->route)
         return;
