@@ -18,7 +18,8 @@ struct calibration_pass {
                                   students in its reply */
     char cursor[24];           /* cursor of the next SCAN */
     struct calibration counts; /* counts of this pass so far */
-    bool published;            /* this worker has set the gauges */
+    /* this worker has set the gauges; they become 0 when it loses the lease */
+    bool published;
 };
 
 /* Prepares the pass; calibration_tick, called in every loop iteration, runs its steps. */

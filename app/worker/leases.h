@@ -23,6 +23,7 @@ struct leases {
     unsigned rr_cursor;  /* the shard with which the search for free leases starts */
 };
 
+/* Prepares the leases; leases_tick, called in every loop iteration, renews and acquires them. */
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat);
 void leases_tick(struct leases *leases);
