@@ -7,7 +7,8 @@
 
 #include "app/http/json.h"
 
-/* Returns the largest body of the route in bytes. */
+/* Returns the largest body of the route in bytes. A delivery of Dapr's sidecar may have any size
+ * that nginx passes on, because the sidecar would repeat a refused one for ever. */
 static size_t exchange_body_max(const struct route *route)
 {
     if (route->flags & ROUTE_DELIVERY)
@@ -84,7 +85,7 @@ struct str exchange_subject(struct exchange *x)
 /* ---- body ---- */
 
 /* Teachers, admins and services may send the largest batches. Other users get a lower limit,
- * because their many requests at the same time must not exhaust memory. */
+ * because many requests of theirs at the same time must not exhaust memory. */
 size_t exchange_json_values_max(const struct exchange *x)
 {
     bool trusted = x->caller.role != ROLE_NONE && x->caller.role != ROLE_STUDENT;
@@ -123,7 +124,8 @@ bool exchange_read_body(struct exchange *x)
 
 /* ---- input ---- */
 
-/* Allocates the route's zeroed input struct; false with x->problem when out of memory. */
+/* Allocates the route's input struct, filled with zeros. Returns false with x->problem set when out
+ * of memory. */
 static bool exchange_new_input(struct exchange *x)
 {
     x->input = arena_zalloc(x->arena, x->route->input_size);
