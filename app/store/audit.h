@@ -43,9 +43,10 @@ struct audit_record {
 };
 
 #define AUDIT_ACTOR_SELF    STR("=")
-#define AUDIT_ACTOR_STUDENT "student:" /* before the pseudonym of a student who acts */
-/* The actor with an id that is not a student's: the id itself, or "=ID" for an id that begins like
- * a student. No id begins with "=". Its p is NULL when out of memory. */
+#define AUDIT_ACTOR_STUDENT "student:" /* precedes the pseudonym of a student who acts */
+/* Returns the actor of a record for an id that is not a student's: the id itself, or "=ID" for an
+ * id that begins with "student:", which would look like a pseudonym. No id begins with "=". The
+ * text's p is NULL when out of memory. */
 struct str audit_actor_of_id(struct arena *arena, struct str id);
 /* Returns the text by which clients see the actor of a record: the id, or student:PSEUDONYM. */
 struct str audit_actor_shown(struct str actor);
@@ -78,9 +79,9 @@ struct audit_item {
 
 enum { AUDIT_ITEMS_MAX = 128 };
 
-/* Identifies a command that records items, so that it cannot run twice, nor after its sender has
- * given it up. A sender has one command at a time for a shard and value of `aggregated`, and sends
- * the next one, with a greater number, when it knows the outcome of the one before. */
+/* Identifies a command that records items, so that the command cannot run twice, nor after its
+ * sender has given it up. A sender has one command at a time for a shard and value of `aggregated`,
+ * and sends the next one, with a greater number, when it knows the outcome of the one before. */
 struct audit_send {
     struct str sender; /* random id of the process */
     int64_t number;    /* from 1 */
@@ -94,12 +95,14 @@ struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_se
 /* Parses the reply to audit_cmd_items or audit_cmd_fence. ret_failed[i] is set to true if Redis has
  * not recorded item i; for all items if the reply is an error or there is none. */
 void audit_parse_items(const struct command *command, size_t count, bool *ret_failed);
-/* For a sender whose command got no reply: replies what the command has replied. A command that has
- * not run is forbidden, because it may still be on its way, and none of its items is recorded. */
+/* For a sender whose command got no reply: queues a script that replies what the command has
+ * replied, if it has run. If it has not, the script forbids the command, which may still be on its
+ * way to Redis, and none of its items is recorded. */
 struct command *audit_cmd_fence(struct pipeline *pipeline, const struct audit_send *send);
-/* Gets a student's pseudonym; makes one if there is none. */
+/* Reads a student's pseudonym (random name in audit records); the script makes one if there is
+ * none. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
-/* Gets a student's pseudonym if there is one. */
+/* Reads a student's pseudonym (random name in audit records), if there is one. */
 struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student);
 /* Parses the reply to audit_cmd_make_pseudonym or audit_cmd_get_pseudonym. *ret: the pseudonym, or
  * "" if there is none. */
@@ -131,7 +134,7 @@ bool audit_parse_entries(const struct command *command, size_t max, struct audit
 
 /* ---- counted reads, from which records are made ---- */
 
-/* A field of the hash {ss}:audit:reads: a read or refusal with its count. */
+/* A field of the hash {ss}:audit:reads (ss: the shard in hex): a read or refusal with its count. */
 struct audit_counted_read {
     struct str field, value;    /* field and value as Redis stores them */
     struct audit_record record; /* the record to be made; details are without the minute */
@@ -149,7 +152,7 @@ bool audit_parse_reads(const struct command *command, size_t max, struct str *re
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
 /* Turns each of the reads into a record, if Redis still stores it as it was read. record.details
  * must contain the minute. Replies how many records were made, or LEASE_LOST if `holder` does not
- * hold the shard's lease, which is the lock of the worker that processes the shard. */
+ * hold the shard's lease (time-limited ownership). */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 

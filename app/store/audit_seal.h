@@ -45,12 +45,12 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
                       size_t *ret_count, struct problem *p);
 
 /* Appends the seal v if two conditions hold: the head of the latest seal is still
- * v[SEAL_PREVIOUS_HEAD], and `holder` holds the shard's lease, which is the lock of the worker that
- * processes the shard. So two processes can never append to the same seal. */
+ * v[SEAL_PREVIOUS_HEAD], and `holder` (a worker) holds the shard's lease (time-limited ownership).
+ * So two processes can never append to the same seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
-/* Results of audit_seal_parse_add: the seal was appended, or not, because the latest seal has
- * another head. */
+/* Results of audit_seal_parse_add. SEAL_SAVED: the seal was appended. SEAL_OUTDATED: it was not,
+ * because the latest seal has another head than v[SEAL_PREVIOUS_HEAD]. */
 enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
@@ -66,7 +66,7 @@ struct audit_head {
     int64_t number;  /* number of the seal, from 1 */
     struct str head; /* head of that seal */
 };
-/* Sets the shard's field of audit:heads to the head of its seal `number`. */
+/* Sets the shard's field of audit:heads to `number` and `head` of its latest seal. */
 void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
                         struct str head);
 

@@ -13,8 +13,8 @@ void breaker_init(struct breaker *breaker, int threshold, int64_t open_us)
     *breaker = (struct breaker){.threshold = threshold, .open_us = open_us};
 }
 
-/* Changes an open circuit to half-open when its pause is over, which makes this true only once per
- * probe. */
+/* Changes an open circuit to half-open when its pause is over. The result is therefore true once
+ * for each probe, a command that tests whether the service is back. */
 bool breaker_probe_due(struct breaker *breaker, int64_t now_us)
 {
     if (breaker->state != BREAKER_OPEN || now_us < breaker->probe_at_us)

@@ -8,9 +8,9 @@
  *
  * A request that changes a cohort holds the cohort's lease, the key cohort:{ID}:lock (lease.h). It
  * removes links first, then writes the record, then adds links. A change that stops half-way
- * therefore leaves fewer rights, never more; repeating it completes it, and so does the worker
- * (unfinished.h). Redis refuses each of these writes when the lease has ended, so that those of two
- * changes are never mixed. */
+ * therefore leaves fewer rights, never more. A repetition of the request completes the change, and
+ * so does the worker (unfinished.h). Redis refuses each of these writes when the lease has ended,
+ * so that those of two changes are never mixed. */
 #ifndef STORE_COHORT_H
 #define STORE_COHORT_H
 
@@ -29,7 +29,7 @@ struct cohort {
     struct str name;
     struct str_list teachers; /* both lists are in the order of the request */
     struct str_list students;
-    int64_t student_count; /* known even when the students were not read */
+    int64_t student_count; /* number of students, known even when the list was not read */
     int64_t created_at_ms, updated_at_ms;
 };
 

@@ -14,7 +14,7 @@ struct reply_bounds {
     redisReplyObjectFunctions bounded;         /* the same, but with a limit for arrays */
 };
 
-/* A context whose fd is -1. NULL: out of memory. */
+/* Returns a context whose fd is -1, or NULL when out of memory. bounds must outlive the context. */
 redisContext *connect_new_context(struct reply_bounds *bounds);
 
 #endif

@@ -64,7 +64,8 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 /* Reads the numbers of entries in the stream and of fields in the hash, which show whether there
  * are letters of version 0.1.0, whose text is in the stream and which no index has. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline);
-/* Parses the replies to dead_letter_cmd_count, whose result is `command`. */
+/* Parses the replies to dead_letter_cmd_count, which has returned `command`. *ret_has_old: whether
+ * there are letters of version 0.1.0, which no index has. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p);
 
 /* Reads ids of letters with the student's id among their names, at most DEAD_LETTERS_PAGE, those

@@ -13,7 +13,7 @@
 #include "app/store/stream.h"
 
 /* Number of texts in the audit record about the erasure: the fields a, r, t, o, s, c, d, n of
- * {ss}:audit, the audit log of the shard. */
+ * {ss}:audit, the audit log of the shard (ss: its number in hex). */
 enum { ERASURE_RECORD_FIELDS = 8 };
 
 /* Reads the tombstone, which exists while a student is being erased and for some time after. */
@@ -33,7 +33,7 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
                           bool *ret_begun, struct problem *p);
 
 /* Searches a part of a stream, bounded by bytes, for entries that have the text in a field.
- * previous: the last id of the part before; "" means from the start. */
+ * previous: the last id of the part searched before; "": search from the start. */
 struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
                                    struct str previous, struct str text);
 struct erasure_part {
@@ -60,7 +60,7 @@ enum {
 
 struct erasure_shard {
     struct str student;
-    struct str token; /* from erasure_parse_lookup */
+    struct str token; /* the student's token, from erasure_parse_lookup */
     bool dry_run;     /* true: count what would be deleted, and change nothing */
     int32_t today;    /* days since 1970-01-01 */
     /* For the journal (swept[0]: changes not yet processed) and the outbox (swept[1]: events not
@@ -90,16 +90,17 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
  */
 struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                   enum student_key index, int64_t offset, int count);
-/* Ends the erasure: deletes the student's indexes, and lets the tombstone expire after tombstone_s
- * seconds. */
+/* Ends the erasure: deletes the student's indexes, and lets the tombstone (key that prevents new
+ * data about the student) expire after tombstone_s seconds. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s);
 
 /* ---- the epoch: a number that changes with the end of every erasure ---- */
 
-/* Changes the epoch, after the student's records are deleted. */
+/* Changes the epoch (a number by which processes see that an erasure has ended) after the student's
+ * records are deleted. */
 void erasure_cmd_change_epoch(struct pipeline *pipeline);
 
-/* Reads the epoch. */
+/* Reads the epoch, a number that changes with the end of every erasure. */
 struct command *erasure_cmd_get_epoch(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_epoch. Returns the epoch, 0 before the first erasure; -1 when
  * the command failed. */

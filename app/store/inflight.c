@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A hash table with an entry per student that has unfinished writes or a lock. The table does not
- * grow, because it has at most as many entries as the process has concurrent writes, a few
- * hundred. */
+/* The in-flight writes (writes that Redis has not acknowledged yet): a hash table with an entry for
+ * each student that has some, or a lock. The table does not grow, because it has at most as many
+ * entries as the process has concurrent writes, a few hundred. */
 #include "app/store/inflight.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ struct inflight_entry {
     char student[ID_MAX]; /* id, without a NUL */
     size_t student_n;
     unsigned writes;   /* number of unfinished writes */
-    const void *owner; /* owner of the lock; NULL: not locked */
+    const void *owner; /* owner of the lock on this student's writes; NULL: not locked */
     bool valid;        /* `packed` is the state that the latest write will leave */
     size_t packed_n;
     char packed[STATE_PACKED_MAX];
@@ -149,7 +149,7 @@ bool inflight_is_locked(struct inflight *inflight, struct str student, const voi
     return entry && entry->owner && entry->owner != owner;
 }
 
-/* Unlocking without having the lock does nothing. */
+/* Ends the lock on the student's writes, if this owner has it; otherwise does nothing. */
 void inflight_unlock(struct inflight *inflight, struct str student, const void *owner)
 {
     struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;

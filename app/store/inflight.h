@@ -29,8 +29,10 @@ void inflight_remove(struct inflight *inflight, struct str student, bool saved);
  * each time. So it locks the student, and other writes wait until it unlocks. owner: an address
  * that is unique to the one who locks. Locking has no effect while another owner has the lock. */
 void inflight_lock(struct inflight *inflight, struct str student, const void *owner);
-/* True while an owner other than `owner` has the lock. */
+/* Returns true while an owner other than `owner` has locked the student: the caller must then delay
+ * its write. */
 bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner);
+/* Unlocks the student, if `owner` has the lock. */
 void inflight_unlock(struct inflight *inflight, struct str student, const void *owner);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Waits until STORE_WAIT_REPLICAS replicas have the writes that Redis has confirmed, by the command
  * WAIT. Redis blocks the connection that sends WAIT, so WAIT has a connection of its own: neither
- * reads nor other writes ever wait for it. One WAIT at a time serves everybody who waits. WAIT
- * covers the earlier writes of its own connection alone; so a small write goes before it, and a
- * replica that has this one has all that Redis executed before it. That holds for writes to the
+ * reads nor other writes ever wait for it. One WAIT at a time serves all requests that wait. WAIT
+ * counts only the earlier writes of its own connection; so a small write is sent before it, and a
+ * replica that has this write has all that Redis executed before it. That holds for writes to the
  * same server only: after a failover one of two connections may still lead to the old one. */
 #ifndef STORE_REPLICAS_H
 #define STORE_REPLICAS_H
@@ -12,11 +12,12 @@
 
 struct replicas;
 
-/* NULL with the reason in ret_error. config must outlive it; its store_wait_replicas is not 0. */
+/* Returns NULL with the reason in ret_error when it cannot be made. config must outlive the result;
+ * its store_wait_replicas is not 0. */
 struct replicas *replicas_new(const struct config *config, char ret_error[200]);
 void replicas_free(struct replicas *replicas); /* accepts NULL */
-/* The store with the connection, for the event loop: to be watched as the main one is, but to be
- * flushed and ticked by replicas_tick alone. */
+/* Returns the store with the connection that sends WAIT, for the event loop: it is watched as the
+ * main one is, but only replicas_tick flushes and ticks it. */
 struct store *replicas_store(struct replicas *replicas);
 
 /* Waits for the replicas to have all writes whose replies this process has read from the server

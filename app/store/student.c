@@ -381,6 +381,8 @@ bool student_parse_mark(const struct command *command, bool *ret_counted, struct
     return result != REPLY_ERROR;
 }
 
+/* Scans one page of the stream. Each page has about 200 entries, because Redis runs nothing else
+ * while a script runs. */
 struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
                                          struct str cursor, int32_t oldest)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list of all that is being made or changed in several steps, whose keys are in several slots
- * so that no script can do it at once: the sorted set `unfinished`, entries "KIND ID" by the time
- * of Redis at which they were added. Who begins adds the entry with the first step, and removes it
- * with the last one. The worker finishes what stays in the list because its process died or Redis
- * was lost (worker/unfinished.c). Finishing must do no harm to what is still in progress. Erasures
- * have a list of their own (store/erasure.h). */
+/* The list of cohorts and batches that are being created or changed in several steps, because their
+ * keys are in several slots, so that no script can do it at once: the sorted set `unfinished`,
+ * entries "KIND ID" by the time of Redis at which they were added. The process that begins a change
+ * adds the entry with the first step, and removes it with the last one. The worker finishes what
+ * stays in the list because its process died or Redis was lost (worker/unfinished.c). Finishing
+ * must do no harm to a change that is still in progress. Erasures have a list of their own
+ * (store/erasure.h). */
 #ifndef STORE_UNFINISHED_H
 #define STORE_UNFINISHED_H
 
