@@ -272,7 +272,6 @@ void audit_maintenance_init(struct audit_maintenance *audit, struct worker_conte
     periodic_init(&audit->retention.schedule, w, /* delay_us */ 0);
 }
 
-/* Called in every loop iteration: starts the steps that are due. */
 void audit_maintenance_tick(struct audit_maintenance *audit)
 {
     audit_tick_aggregation(audit);

@@ -30,9 +30,11 @@ struct audit_maintenance {
     struct audit_scan aggregation, retention;
 };
 
-/* Prepares both scans; audit_maintenance_tick, called in every loop iteration, runs their steps. */
+/* Prepares the two scans of the audit logs: one makes records of counted reads, the other one
+ * deletes old records. */
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards);
+/* Called in every loop iteration: starts the steps of both scans that are due. */
 void audit_maintenance_tick(struct audit_maintenance *audit);
 
 #endif

@@ -195,8 +195,8 @@ void calibration_init(struct calibration_pass *pass, struct worker_context *w,
     memcpy(pass->cursor, "0", sizeof("0"));
 }
 
-/* Starts the next step if one is due. A worker without the lease of shard 0 sets its gauges to 0,
- * because another worker shows them now. */
+/* A worker without the lease of shard 0 sets its gauges to 0, because another worker shows them
+ * now. */
 void calibration_tick(struct calibration_pass *pass)
 {
     struct task *task;

@@ -22,9 +22,11 @@ struct calibration_pass {
     bool published;
 };
 
-/* Prepares the pass; calibration_tick, called in every loop iteration, runs its steps. */
+/* Prepares the passes over all students, which count the predictions that came true. */
 void calibration_init(struct calibration_pass *pass, struct worker_context *w,
                       const struct shards *shards);
+/* Called in every loop iteration: starts the next step of a pass over all students if one is due.
+ */
 void calibration_tick(struct calibration_pass *pass);
 
 #endif

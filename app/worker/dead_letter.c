@@ -28,8 +28,10 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
-/* Queues the command that adds the dead letter. When out of memory pipeline->failed is set: the
- * task then fails, which dead_letter_on_added sees. */
+/* Queues the command that adds the dead letter. The payload is kept only if the students that it is
+ * about are known by the names in it, so that an erasure can find it, or with item->always_keep.
+ * When out of memory pipeline->failed is set: the task then fails, which dead_letter_on_added sees.
+ */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {

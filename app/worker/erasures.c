@@ -219,8 +219,8 @@ void erasures_init(struct erasures *erasures, struct worker_context *w, const st
     periodic_init(&erasures->schedule, w, /* delay_us */ 0);
 }
 
-/* Starts a run if one is due: sends the commands that read the list of unfinished erasures and the
- * request for an AOF rewrite. */
+/* Sends the commands that read the list of unfinished erasures and the request for a rewrite of the
+ * append-only file (AOF). */
 void erasures_tick(struct erasures *erasures)
 {
     int64_t before_ms = erasures->worker->now_ms - MIN_AGE_MS;

@@ -17,7 +17,7 @@
 struct event_job {
     /* reads the letter; NULL: the letter was read, and the computation was started */
     struct command *letter_cmd;
-    struct command *remove_cmd; /* removes the letter; NULL: the event is not counted yet */
+    struct command *remove_cmd; /* removes the dead letter; NULL: the event is not counted yet */
     struct event_input input;   /* the event, as every way of input delivers it */
     struct record record;       /* progress of the computation that the event causes */
 };

@@ -53,7 +53,7 @@ struct job_kind {
     struct str name; /* name of the kind in the queue */
     job_step *step;
     int attempts_max; /* failed attempts after which a job becomes a dead letter */
-    job_on_dead_letter *on_dead_letter; /* may be NULL */
+    job_on_dead_letter *on_dead_letter; /* NULL: nothing depends on the job */
     bool names_letter; /* the body is the id of a dead letter, which is updated if the job fails */
     bool names_batch;  /* the body names a batch and no student: a dead letter keeps it */
 };

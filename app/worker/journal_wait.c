@@ -26,7 +26,6 @@ bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
     return true;
 }
 
-/* Closes the wait, also after a journal_wait_open that has failed. */
 void journal_wait_close(struct journal_wait *wait)
 {
     if (wait->store)

@@ -112,9 +112,9 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         lease_cmd_acquire(pipeline, leases_key(pipeline, shard), w->id, LEASE_MS);
 }
 
-/* Sends the commands of one interval for all shards. The share is rounded up, so that all shards
- * have a holder. The search starts at rr_cursor, since leases of earlier shards are probably
- * held. */
+/* Sends the commands of one interval for all shards. A worker's share of the shards is rounded up,
+ * so that all shards have a holder. The search starts at rr_cursor, since leases of earlier shards
+ * are probably held. */
 void leases_tick(struct leases *leases)
 {
     size_t live = heartbeat_live_workers(leases->heartbeat);

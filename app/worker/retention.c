@@ -190,7 +190,6 @@ void retention_init(struct retention *retention, struct worker_context *w,
     periodic_init(&retention->schedule, w, FIRST_RUN_US);
 }
 
-/* Starts the next step of a pass, or a new pass, if one is due. */
 void retention_tick(struct retention *retention)
 {
     struct task *task;

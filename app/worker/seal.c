@@ -250,8 +250,8 @@ void seals_init(struct seals *seals, struct worker_context *w, struct shards *sh
     periodic_init(&seals->schedule, w, /* delay_us */ 0);
 }
 
-/* Starts a run if one is due. The keys are reloaded and the anchors logged even while a run is in
- * progress or the worker is draining. */
+/* The keys are reloaded and the anchors (latest seals, for comparison) logged even while a run is
+ * in progress or the worker is draining. */
 void seals_tick(struct seals *seals)
 {
     struct task *task;

@@ -154,7 +154,6 @@ bool sidecar_limits_attempts(const struct sidecar *sidecar)
     return sidecar->breaker.state != BREAKER_CLOSED;
 }
 
-/* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))

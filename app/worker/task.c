@@ -25,6 +25,7 @@ static struct task *task_new(void)
     return NULL;
 }
 
+/* Frees the task and its arena, which has its pipeline and replies. */
 static void task_free(struct task *task)
 {
     arena_free(task->arena);

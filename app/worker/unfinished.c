@@ -8,7 +8,8 @@
 #include "app/store/lease.h"
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two runs */
-/* Younger entries are left alone: the process that added them is probably still working on them. */
+/* Entries of the list of unfinished changes that are younger are left alone: the process that added
+ * them is probably still working on them. */
 static const int64_t MIN_AGE_MS = 5000;
 
 /* ---- the kinds ---- */
@@ -143,7 +144,6 @@ void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
     periodic_init(&unfinished->schedule, w, /* delay_us */ 0);
 }
 
-/* Starts a run if one is due: reads the oldest entry. */
 void unfinished_tick(struct unfinished *unfinished)
 {
     struct task *task;
