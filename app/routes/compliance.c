@@ -120,7 +120,8 @@ static void decision_require(struct exchange *x, bool present, const char *name)
         problem_field(&x->problem, x->arena, str_of(name), "is required");
 }
 
-/* Checks the input of consent-withdraw. Returns false if a field has an error. */
+/* Checks the input of consent-withdraw: consent_type is required. Returns false if a field has an
+ * error. */
 static bool withdrawal_check(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -129,7 +130,7 @@ static bool withdrawal_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Checks the input of consent-give: what a withdrawal needs, and granted. Returns false if a field
+/* Checks the input of consent-give: consent_type and granted are required. Returns false if a field
  * has an error. */
 static bool decision_check(struct exchange *x)
 {

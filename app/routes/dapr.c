@@ -95,7 +95,8 @@ struct delivery {
     struct str text;    /* JSON of the event, kept in the dead letter */
     struct str subject; /* student of the event that its text does not name; empty: none */
     enum letter_stage stage;
-    struct letter_names names; /* ids that the text contains; none of its students may be erased */
+    /* texts of it that may be ids; not stored if a student of it is erased */
+    struct letter_names names;
     /* commands of the present stage */
     struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
     struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */

@@ -23,7 +23,8 @@ enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
 
 /* The commands whose replies decide whether the request may write about one of its students. */
 struct student_check {
-    struct command *cohorts;             /* the command of write_access_queue; NULL: not needed */
+    /* reads the student's cohorts; NULL: the caller needs none */
+    struct command *cohorts;
     struct command *consent, *tombstone; /* NULL for a single event, whose record checks both */
 };
 
@@ -195,7 +196,8 @@ static void publication_queue(struct exchange *x, struct publication *s)
     idempotency_queue_students(x, &s->students);
 }
 
-/* Parses the request and queues the first round trip. Returns NULL with x->problem set. */
+/* Parses the request and queues the first round trip, which reads whether the caller may write
+ * about each student. Returns NULL with x->problem set. */
 static struct publication *publication_begin(struct exchange *x)
 {
     struct publication *s = exchange_new_state(x, sizeof(*s));

@@ -127,8 +127,8 @@ static struct str query_cache_key(struct exchange *x)
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* Writes the response. members: its JSON text up to the metadata, from Redis' data or from the
- * stale cache; the metadata are always those of this request. */
+/* Writes the response. members: the beginning of its JSON text, made from Redis' data or found in
+ * the stale cache. The member `metadata`, which follows, is always that of this request. */
 static void query_respond(struct exchange *x, struct str members, struct str student)
 {
     struct jw w;
@@ -273,8 +273,8 @@ struct calculate {
     double weights[COMPONENTS];
 };
 
-/* State of calculate and recompute between steps. The window comes with the first round trip and
- * is parsed once; the write may take several round trips. */
+/* State of calculate and recompute between steps. The first round trip brings the window (the
+ * snapshots of the latest days), which is parsed once; the write may take several round trips. */
 struct calculate_state {
     struct record record;
     struct window window;

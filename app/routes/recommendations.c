@@ -92,7 +92,7 @@ static enum step recommend_adaptive(struct exchange *x)
     }
     recommend_write_areas(&w, "priority_areas", &r->learner);
     jw_object_end(&w);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the correlation id is in the metadata */
     return STEP_DONE;
 }
 
@@ -118,7 +118,7 @@ static enum step recommend_compact(struct exchange *x)
     }
     jw_array_end(&w);
     jw_int(&w, "count", (int64_t)r->n);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
 
@@ -155,7 +155,7 @@ static enum step recommend_learning_path(struct exchange *x)
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", r->student);
     recommend_write_path(&w, r, x->engine->catalogue);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
 

@@ -206,7 +206,8 @@ static void statements_queue(struct exchange *x, struct statements *s)
     }
 }
 
-/* Parses the request and queues the first round trip. Returns NULL with x->problem set. */
+/* Parses the request and queues the first round trip, which reads whether the caller may write
+ * about each student, and which statements are stored already. Returns NULL with x->problem set. */
 static struct statements *statements_begin(struct exchange *x)
 {
     struct statements *s = exchange_new_state(x, sizeof(*s));
