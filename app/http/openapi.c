@@ -337,8 +337,8 @@ static void openapi_write_names(const struct entry *entry, struct jw *w)
     jw_text(w, "description", text);
 }
 
-/* Writes x-listener for a route that clients can reach by the sidecar's listening socket, or from
- * configured networks, only. */
+/* Writes x-listener for a route that clients can reach only by the sidecar's listening socket, or
+ * only from configured networks. */
 static void openapi_write_listener(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_SIDECAR_ONLY)

@@ -16,6 +16,7 @@
 
 /* ---- Which error a route can respond with ---- */
 
+/* Returns whether the route responds with 401 to a request without valid credentials. */
 static bool needs_credentials(const struct route *route)
 {
     return route->access != ACCESS_OPEN;
@@ -45,11 +46,13 @@ static bool can_conflict(const struct route *route)
     return route->flags & (ROUTE_CONFLICT | ROUTE_IDEMPOTENT);
 }
 
+/* Returns whether the route can respond with 422 because there are too few data. */
 static bool can_lack_data(const struct route *route)
 {
     return route->flags & ROUTE_INSUFFICIENT_DATA;
 }
 
+/* Returns whether the limit of requests applies to the route, so that it can respond with 429. */
 static bool is_limited(const struct route *route)
 {
     return !(route->flags & ROUTE_UNLIMITED);

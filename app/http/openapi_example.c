@@ -19,6 +19,7 @@ struct example {
     int32_t today;
 };
 
+/* Writes the example of an object: its fields that are required or have an example of their own. */
 static void example_write_object(const struct example *e, const char *key, struct jw *w);
 
 /* Writes the example that the rule gives: of a text type the text, its first * replaced by the
@@ -100,7 +101,7 @@ static void example_write_by_type(const struct rule *rule, const char *key, int3
 }
 
 /* Writes the example that the rule gives, or one by its type. A date or a time is always of today.
- */
+ * choice: value of the field that selects the form of the object; NULL: the object has one form. */
 static void example_write_any(const struct rule *rule, const char *key, const char *choice,
                               int32_t today, struct jw *w)
 {
@@ -115,8 +116,9 @@ void example_write(const struct rule *rule, const char *key, int32_t today, stru
     example_write_any(rule, key, NULL, today, w);
 }
 
-/* Writes the example of one field of an object. If the object is for one choice, the selecting
- * field has that choice as its value, and the field with forms the fields of the selected form. */
+/* Writes the example of one field of an object. If the object has forms, the example is of one
+ * choice: the field e->by selects the form, so it has the value e->choice, and the field with the
+ * forms has the fields of e->form. */
 static void example_write_field(const struct example *e, const struct rule *rule, struct jw *w)
 {
     bool selects = e->choice && strcmp(rule->name, e->by) == 0;
@@ -130,6 +132,7 @@ static void example_write_field(const struct example *e, const struct rule *rule
         example_write_any(rule, rule->name, e->choice, e->today, w);
 }
 
+/* Writes the example of an object: its fields that are required or have an example of their own. */
 static void example_write_object(const struct example *e, const char *key, struct jw *w)
 {
     jw_object(w, key);

@@ -171,8 +171,8 @@ static bool object_has_field(const struct rule *rules, const char *name)
     return false;
 }
 
-/* Writes the keywords type, properties and required of an object. A field in both tables is written
- * once, by the rule in c->fields. */
+/* Writes the keywords type, properties and required of an object, which has the fields of c->fields
+ * and c->more. A field in both is written once, by the rule in c->fields. */
 static void object_write_members(const struct component *c, struct jw *w)
 {
     jw_text(w, "type", "object");

@@ -52,7 +52,7 @@ static void schema_write_enum(const struct rule *rule, bool nullable, struct jw 
     jw_array_end(w);
 }
 
-/* Writes the pattern of ids. */
+/* Writes the keyword pattern: the form that ids have, as a regular expression. */
 static void schema_write_id(struct jw *w)
 {
     jw_text(w, "pattern", ID_PATTERN);
@@ -246,6 +246,8 @@ void schema_write(const struct rule *rule, const char *key, enum schema_side sid
     jw_object_end(w);
 }
 
+/* Writes the keywords `properties` and `required` of the schema of an object with these fields of
+ * the body. side: whether the object is received or sent. */
 static void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
 {
     jw_object(w, "properties");

@@ -66,7 +66,7 @@ enum route_flag {
     ROUTE_CONFLICT = 1 << 15, /* may respond with 409 without an Idempotency-Key too */
     /* responds with 422 when there are too few data to compare */
     ROUTE_INSUFFICIENT_DATA = 1 << 16,
-    ROUTE_CACHED = 1 << 17,        /* responses have the header X-Cache */
+    ROUTE_CACHED = 1 << 17,        /* X-Cache says if a response is HIT, MISS or STALE */
     ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
     ROUTE_XAPI = 1 << 20,          /* responses have the headers X-Experience-API-... */

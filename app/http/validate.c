@@ -164,7 +164,7 @@ static int choice_of(const struct rule *rule, const struct value *value)
     return -1;
 }
 
-/* Accepts one of the texts in rule->choices, and stores its position there as an int. */
+/* Accepts one of the texts in rule->choices, and stores its index in *ret, an int. */
 static void parse_enum(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -213,7 +213,7 @@ static void parse_number(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->number, sizeof value->number);
 }
 
-/* Accepts a date, and stores it as the int32_t of day_parse. */
+/* Accepts a date such as 2026-01-31, and stores it in *ret, an int32_t: days since 1970-01-01. */
 static void parse_day(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
