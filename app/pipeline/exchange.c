@@ -61,7 +61,8 @@ static enum rule_subject exchange_subject_kind(enum access access)
     return SUBJECT_NONE;
 }
 
-/* Looks for the first rule of a single id of the right kind; a route has one such rule. */
+/* Looks for the first rule of a single id that names what the route's access depends on: a student
+ * or a cohort. A route has at most one such rule. */
 struct str *exchange_subject_field(struct exchange *x)
 {
     enum rule_subject kind = exchange_subject_kind(x->route->access);
@@ -93,8 +94,8 @@ size_t exchange_json_values_max(const struct exchange *x)
     return trusted ? JSON_VALUES_MAX : JSON_VALUES_UNTRUSTED;
 }
 
-/* Parses the body as JSON when the route has rules for it and does not parse it itself. The body of
- * any other route is ignored, but its size is checked. */
+/* Parses the body as JSON when the route has rules for it, unless its handler parses it
+ * (ROUTE_RAW_BODY). The body of any other route is ignored, but its size is checked. */
 bool exchange_read_body(struct exchange *x)
 {
     const struct route *route = x->route;

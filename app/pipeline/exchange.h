@@ -119,7 +119,7 @@ bool exchange_read_input(struct exchange *x);
 /* Delegates the exchange to another route; for the check of a route. The rules of the target read
  * all their fields from payload, wherever a request to the target would have them. From then on the
  * check, the access right and the handler of the target apply. Log, metrics and finalize stay those
- * of the route that matched the path. Returns false with x->problem. */
+ * of the route that matched the path. Returns false with x->problem set. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload);
 /* Returns the largest number of JSON values that the body of this caller may have (at most
  * JSON_VALUES_MAX). */
@@ -129,9 +129,10 @@ size_t exchange_json_values_max(const struct exchange *x);
  * The text is in the exchange's arena; its p is NULL when out of memory. */
 struct str exchange_traceparent(const struct exchange *x);
 
-/* Begin and end the frame of most JSON responses: {"success": true, MEMBERS, "correlation_id":
- * "..."}. The caller writes MEMBERS between the two calls. */
+/* Begins a JSON response {"success": true, MEMBERS, "correlation_id": "..."}. The caller then
+ * writes MEMBERS to ret_writer, and calls exchange_json_end. */
 void exchange_json_begin(struct exchange *x, int status, struct jw *ret_writer);
+/* Ends the JSON response that exchange_json_begin has begun: adds the member correlation_id. */
 void exchange_json_end(struct exchange *x, struct jw *w);
 
 #endif
