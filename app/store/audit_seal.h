@@ -35,9 +35,11 @@ struct audit_seal {
 
 enum { AUDIT_SEALS_PAGE = 256 }; /* number of seals to read at a time */
 
-/* Reads the newest seal. */
+/* Reads the newest seal of the shard's audit log (HMACs that make changes to the log detectable).
+ */
 struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard);
-/* Reads at most `count` seals, oldest first. from: an id, as for stream_cmd_range. */
+/* Reads at most `count` seals of the shard's audit log (HMACs of its records), oldest first. from:
+ * an id, as for stream_cmd_range. */
 struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                      int count);
 /* Parses the reply to audit_seal_cmd_latest or audit_seal_cmd_range. ret_seals has room for max. */
@@ -54,8 +56,8 @@ struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, st
 enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
-/* Removes the records before first_record and the seals before first_seal, if `holder` holds the
- * shard's lease. */
+/* Removes from the shard's audit log the records before first_record and the seals (HMACs of
+ * records) before first_seal, if `holder` holds the shard's lease. */
 struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal);
 
@@ -70,10 +72,11 @@ struct audit_head {
 void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
                         struct str head);
 
-/* Reads the heads of all shards. */
+/* Reads the hash audit:heads, which has of each shard the head of the latest seal of its audit log.
+ */
 struct command *audit_heads_cmd_get(struct pipeline *pipeline);
-/* Parses the reply to audit_heads_cmd_get into SHARDS elements, by shard. Fields of another form
- * are ignored. */
+/* Parses the reply to audit_heads_cmd_get (of each shard the head of the latest seal of its audit
+ * log) into SHARDS elements, by shard. Fields of another form are ignored. */
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
                        struct problem *p);
 

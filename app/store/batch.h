@@ -30,10 +30,12 @@ bool batch_parse_create(const struct command *command, bool *ret_created, struct
 /* Ends the creation, once all replies to batch_cmd_create were successful: removes the batch from
  * the list of unfinished changes (unfinished.h). */
 void batch_cmd_created(struct pipeline *pipeline, struct str id);
-/* Queues the first jobs of an existing batch again. */
+/* Queues the first jobs of an existing batch again, because they may be missing: its creator may
+ * have died, or Redis was lost. */
 void batch_cmd_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch);
 
-/* Reads the fields of a batch. */
+/* Reads the fields of a batch: its status, the numbers of its students, its times and its request.
+ */
 struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);
 /* Parses the reply to batch_cmd_get. Texts point into the reply. ret->exists is false if there is
  * no such batch. */
@@ -82,7 +84,8 @@ struct batch_update {
     struct batch batch; /* the batch with all its fields */
 };
 
-/* Starts the chunk at position `from`. The status pending becomes processing. */
+/* Starts the chunk (the students that one job calculates) at position `from`. The batch's status
+ * pending becomes processing. */
 struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms);
 /* Parses the reply to batch_cmd_start_chunk. ret_items has room for BATCH_CHUNK items. It receives
@@ -96,7 +99,7 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
 struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n);
-/* Parses the reply to batch_cmd_save. */
+/* Parses the reply to batch_cmd_save: the batch after the results were stored. */
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
 /* ---- for erasing and exporting a student: batch_chunk.c ---- */

@@ -30,8 +30,9 @@ void breaker_success(struct breaker *breaker)
     breaker->opened_at_ms = 0;
 }
 
-/* closed: opens after enough failures in a row. half-open: the probe failed, so opens again. open:
- * a command failed that was sent before; it is counted, and the next probe is not delayed. */
+/* A closed breaker opens after `threshold` failures in a row, or at once. In a half-open one the
+ * probe has failed, so it opens again. If it is open, the failed command was sent before it opened:
+ * it is only counted, and the next probe is not delayed. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
 {
     uint16_t jitter;

@@ -181,7 +181,7 @@ struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teac
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
-/* Makes a list of the elements of the set; elements that are no texts are skipped. */
+/* Makes a list of the elements of the reply to SMEMBERS; elements that are no texts are skipped. */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p)
 {

@@ -28,9 +28,13 @@ enum control_result {
     CONTROL_UNUSABLE,
 };
 
-bool control_init(struct control *control); /* false: out of memory */
+/* Prepares a link's own commands (handshake, heartbeat); there are none yet. Returns false when out
+ * of memory. */
+bool control_init(struct control *control);
+/* Frees the memory of the commands. */
 void control_release(struct control *control);
-/* Replaces the commands by those of a heartbeat. */
+/* Replaces the commands by those of a heartbeat, which test whether the server still replies and is
+ * the master. */
 void control_make_heartbeat(struct control *control);
 /* Replaces the commands by those of a handshake with the settings of config and url. writes_schema:
  * it stores this program's schema number. */

@@ -15,7 +15,8 @@ struct endpoint *endpoint_new(const struct config *config, const struct redis_ur
 /* Returns whether the files for TLS, if the endpoint uses TLS, can be used. False with the setting
  * and the reason in ret_error. */
 bool endpoint_check_files(struct endpoint *endpoint, char ret_error[TLS_ERROR_SIZE]);
-void endpoint_free(struct endpoint *endpoint); /* accepts NULL */
+/* Closes the connection and frees the endpoint; accepts NULL. */
+void endpoint_free(struct endpoint *endpoint);
 /* Returns the transport, which reads and writes the bytes of the connection once it has a socket.
  */
 struct transport *endpoint_transport(struct endpoint *endpoint);
@@ -27,6 +28,8 @@ void endpoint_open(struct endpoint *endpoint, int64_t now_us);
  * *ret_changed: endpoint_fd() is another descriptor now, maybe with the same number. False: it
  * failed, and endpoint_error() has the reason. */
 bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed);
+/* Returns whether there is a socket of Redis that connects or is connected: the sentinels have
+ * named the master, and its host name is resolved. */
 bool endpoint_has_socket(const struct endpoint *endpoint);
 /* Returns whether endpoint_advance() could do something with has_waited = true: an address is known
  * from before. */
@@ -44,7 +47,7 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us);
 /* Returns the descriptor to poll: readable when endpoint_advance() can continue, or the socket. -1:
  * none. */
 int endpoint_fd(const struct endpoint *endpoint);
-/* Returns why the connection failed, in words. */
+/* Returns in words why the connection to Redis failed; it may name the host and the user. */
 const char *endpoint_error(const struct endpoint *endpoint);
 /* Returns whether anybody may read endpoint_error(): it names no host or user, but says what an
  * operator has to do. */

@@ -320,7 +320,8 @@ struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline)
     return command;
 }
 
-/* BGREWRITEAOF replies usual_error while another rewrite is running. */
+/* An error reply means that another rewrite is running (command->usual_error) or that the command
+ * failed. */
 bool erasure_parse_aof_rewrite(const struct command *command)
 {
     return reply_status(command->reply) == REPLY_OK;

@@ -21,11 +21,12 @@ struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str stud
 /* Parses the reply to erasure_cmd_tombstone. *ret_begun: whether the tombstone exists. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p);
 
-/* The commands whose replies erasure_cmd_shard needs: they read the student's token and tombstone.
- * The token is a random text in the ids of the student's recommendations. */
+/* The commands whose replies erasure_cmd_shard needs. */
 struct erasure_lookup {
     struct command *token, *tombstone;
 };
+/* Reads what erasure_cmd_shard needs: the student's token (random text in the ids of the student's
+ * recommendations) and the tombstone (key that exists once the erasure has begun). */
 void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct erasure_lookup *ret);
 /* Parses the replies to erasure_cmd_lookup. *ret_token: the student's token; empty: none.
  * *ret_begun: whether there is a tombstone. */
@@ -117,12 +118,14 @@ struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str c
 
 /* ---- erasures that are not complete ---- */
 
-/* Adds the student to the sorted set `erasures`, or removes the student from it. */
+/* Adds the student to the sorted set `erasures`, the list of erasures that are not complete. */
 void erasure_cmd_register(struct pipeline *pipeline, struct str student, int64_t now_ms);
+/* Removes the student from the sorted set `erasures`, the list of erasures that are not complete.
+ */
 void erasure_cmd_unregister(struct pipeline *pipeline, struct str student);
+enum { ERASURES_UNFINISHED_MAX = 8 };
 /* Reads the oldest erasures that were registered before before_ms, at most ERASURES_UNFINISHED_MAX.
  */
-enum { ERASURES_UNFINISHED_MAX = 8 };
 struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before_ms);
 /* Parses the reply to erasure_cmd_unfinished. Returns the number of students put into ret_students,
  * which has room for ERASURES_UNFINISHED_MAX; 0 also if the command failed. The texts are not
@@ -136,18 +139,21 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
  * until a rewrite was started after it. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline);
 
-/* Starts a rewrite of the AOF. */
+/* Starts a rewrite of the AOF (the append-only file of Redis), after which the file no longer has
+ * past writes of erased data. */
 struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_rewrite_aof. Returns whether a rewrite was started. False means
  * that another one is running, which may have begun before the deletions. */
 bool erasure_parse_aof_rewrite(const struct command *command);
 
-/* Reads whether a rewrite of the AOF is requested. */
+/* Reads whether a rewrite of the AOF (the append-only file of Redis) is requested, because it still
+ * has erased data. */
 struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_aof_request. Returns false if there is no request.
  * *ret_request identifies the request. */
 bool erasure_parse_aof_request(const struct command *command, struct str *ret_request);
-/* Removes the request that ret_request identified. A later request stays. */
+/* Removes the request of an AOF rewrite that erasure_parse_aof_request has named. A later one
+ * stays. */
 void erasure_cmd_clear_aof_request(struct pipeline *pipeline, struct str request);
 
 #endif

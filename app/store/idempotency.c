@@ -52,7 +52,8 @@ static bool idempotency_parse_record(struct str text, struct str owner,
     if (str_equal(state, STR("running"))) {
         ret->state = str_equal(str_cut(&first_line, ' '), owner) ? IDEMPOTENCY_ACQUIRED
                                                                  : IDEMPOTENCY_RUNNING;
-        (void)str_cut(&first_line, ' '); /* the end of the ownership */
+        /* skips the time at which the other request's ownership ends */
+        (void)str_cut(&first_line, ' ');
         ret->effect = first_line;
         return true;
     }

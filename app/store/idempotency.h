@@ -49,7 +49,8 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);
 /* The three functions below end a request's ownership of the key. None has an effect if another
  * request has acquired the key, or if an erasure has deleted the record. */
-/* Stores the response. The reply is 1; 0: not stored. */
+/* Stores the response in the record of the request's idempotency key, if `owner` still owns the
+ * key. The reply is 1; 0: not stored. */
 struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                                      const struct idempotency_record *record);
 /* For a request that has made no change: deletes the record, so that the key may be used with

@@ -12,8 +12,11 @@
 
 struct inflight;
 
-struct inflight *inflight_new(void);           /* NULL: out of memory */
-void inflight_free(struct inflight *inflight); /* accepts NULL */
+/* Makes an empty set of in-flight writes (sent, but not acknowledged yet). Returns NULL when out of
+ * memory. */
+struct inflight *inflight_new(void);
+/* Frees the set of in-flight writes; accepts NULL. */
+void inflight_free(struct inflight *inflight);
 /* Finds the packed state that the latest unfinished write to the student will leave. False: no
  * write is unfinished, or its state is not usable. */
 bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed);

@@ -333,7 +333,6 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort)
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
 }
 
-/* Returns batch:{ID} with the suffix of `key`. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key)
 {
     static const char *const suffixes[BATCH_KEYS] = {"", ":students", ":items", ":results"};

@@ -79,10 +79,12 @@ bool key_parse_student(struct str key, struct arena *arena, struct str *ret_stud
  */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
-/* Like key_student_days, for the keys {ss}:student:ID:opening:YYYYMMDD and
- * {ss}:student:ID:recommendations:YYYYMMDD. */
+/* Makes the keys {ss}:student:ID:opening:YYYYMMDD (ss: the shard in hex) of count days from the day
+ * `first` on. An opening is the state with which a day began. False: out of memory. */
 bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
                           struct str *ret_keys);
+/* Makes the keys {ss}:student:ID:recommendations:YYYYMMDD (ss: the shard in hex) of count days from
+ * the day `first` on. False: out of memory. */
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys);
 /* Returns the key {ss}:recommended:TOKEN (ss: the shard in hex), whose value is the student whose
@@ -90,9 +92,10 @@ bool key_student_recommendations(struct arena *arena, struct str student, int32_
  * shard, so the key is in the slot of the student without naming the student. An erasure finds this
  * key because the value of STUDENT_KEY_RECOMMENDED begins with the token. */
 struct str key_recommended(struct arena *arena, struct str token);
-/* key_of_kind returns the key of a student for a kind of record with one key. key_days_of_kind is
- * like key_student_days, for any kind with one key per day. */
+/* Returns the key of a student for a kind of record with one key. */
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind);
+/* Makes the keys {ss}:student:ID:KIND:YYYYMMDD (ss: the shard in hex) of count days from the day
+ * `first` on, for any kind of record with one key per day. False: out of memory. */
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys);
 
@@ -108,6 +111,7 @@ enum shard_key {
     SHARD_KEY_AUDIT_READS,
     SHARD_KEYS
 };
+/* Returns the key of one of the shard's records, such as {ss}:journal (ss: the shard in hex). */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
 /* Returns {ss}:audit:from:SENDER (ss: the shard in hex), or {ss}:audit:reads:from:SENDER for
  * aggregated events: the key of the outcome of a sender's latest command (struct audit_send). */
@@ -117,11 +121,16 @@ struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender
 bool key_parse_hash_tag(struct str key, unsigned *ret_shard);
 /* Parses a shard's two hexadecimal digits, such as 2b. False: the text is no such number. */
 bool key_parse_shard(struct str digits, unsigned *ret_shard);
-/* {ss}:journal (ss: shard in hex) */
+/* Returns the key {ss}:journal of the student's shard (ss: its number in hex): the changes that the
+ * worker has not processed yet. */
 struct str key_journal(struct arena *arena, struct str student);
-struct str key_cohort(struct arena *arena, struct str cohort);           /* cohort:{ID} */
-struct str key_cohort_lock(struct arena *arena, struct str cohort);      /* cohort:{ID}:lock */
-struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teacher:{ID}:cohorts */
+/* Returns the key cohort:{ID} of the cohort's record. */
+struct str key_cohort(struct arena *arena, struct str cohort);
+/* Returns the key cohort:{ID}:lock of the cohort's lease, which a request holds while it changes
+ * the cohort. */
+struct str key_cohort_lock(struct arena *arena, struct str cohort);
+/* Returns the key teacher:{ID}:cohorts of the set of cohorts that the teacher teaches. */
+struct str key_teacher_cohorts(struct arena *arena, struct str teacher);
 /* Keys of a batch: batch:{ID}, batch:{ID}:students and so on (batch.h). */
 enum batch_key {
     BATCH_KEY_STATE,
@@ -130,6 +139,7 @@ enum batch_key {
     BATCH_KEY_RESULTS,
     BATCH_KEYS
 };
+/* Returns one of the batch's keys: batch:{ID} or batch:{ID}: and a suffix. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* Returns idempotency:{ROLE:CALLER}:HASH; hash: the digest of the client's idempotency key. */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
@@ -139,7 +149,7 @@ extern const struct str key_cohorts;     /* cohorts: sorted set of all cohort id
 extern const struct str key_erasures;    /* erasures: sorted set of students, by start time */
 /* erasures:epoch: number that every erasure changes when it ends */
 extern const struct str key_erasure_epoch;
-extern const struct str key_unfinished;  /* unfinished: see unfinished.h */
+extern const struct str key_unfinished;  /* unfinished: list of unfinished changes (unfinished.h) */
 extern const struct str key_aof_rewrite; /* erasures:rewrite: the AOF has to be rewritten */
 /* Dead letters, the items that were given up (dead_letter.h): queue:{dead}, the stream of their
  * ids; queue:{dead}:letters, hash of their texts; queue:{dead}:index, sorted set by name. */
@@ -148,8 +158,8 @@ extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, b
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs to retry */
 extern const struct str key_batches;     /* batches: sorted set of all batch ids, by time */
 extern const struct str key_replicated;  /* replicated: written before each WAIT (replicas.h) */
-extern const struct str key_calibration; /* calibration: see calibration.h */
-extern const struct str key_schema;      /* schema: see schema.h */
+extern const struct str key_calibration; /* calibration: counts of predictions that came true */
+extern const struct str key_schema;      /* schema: number of the format of all records */
 extern const struct str key_workers;     /* workers: hash of the workers' heartbeats */
 
 #endif

@@ -15,9 +15,10 @@ struct replicas;
 /* Returns NULL with the reason in ret_error when it cannot be made. config must outlive the result;
  * its store_wait_replicas is not 0. */
 struct replicas *replicas_new(const struct config *config, char ret_error[200]);
-void replicas_free(struct replicas *replicas); /* accepts NULL */
-/* Returns the store with the connection that sends WAIT, for the event loop: it is watched as the
- * main one is, but only replicas_tick flushes and ticks it. */
+/* Closes the connection that sends WAIT and frees it; accepts NULL. */
+void replicas_free(struct replicas *replicas);
+/* Returns the store with the connection that sends WAIT, so that the event loop can watch its
+ * socket. Only replicas_tick may call store_flush and store_tick for it. */
 struct store *replicas_store(struct replicas *replicas);
 
 /* Waits for the replicas to have all writes whose replies this process has read from the server
@@ -26,7 +27,8 @@ struct store *replicas_store(struct replicas *replicas);
  * is reached, or writes of another server follow (PIPELINE_FAILED). */
 void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const char *server_id,
                      int64_t now_us);
-/* Returns the next pipeline that has finished waiting; NULL: none. */
+/* Returns the next pipeline that has finished waiting for the replicas, successfully or not; NULL:
+ * none. */
 struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us);
 /* Sends WAIT when there is none on its way, and fails the pipelines that have waited for limit_us.
  * To be called once a loop iteration. Returns the microseconds after which it must be called again.

@@ -121,11 +121,11 @@ typedef bool day_keys(struct arena *arena, struct str student, int32_t first, in
 /* Queues one MGET of the keys that `keys` makes for all days. When memory is short for the keys,
  * the pipeline is marked as failed and never sent. */
 static struct command *student_cmd_mget(struct pipeline *pipeline, struct str student,
-                                        int32_t first, int count, day_keys *keys)
+                                        int32_t first, int count, day_keys *make_keys)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
 
-    if (!keys(pipeline->arena, student, first, count, argv + 1))
+    if (!make_keys(pipeline->arena, student, first, count, argv + 1))
         pipeline->failed = true;
     return pipeline_add(pipeline, COMMAND_READ, 1 + count, argv);
 }

@@ -13,13 +13,15 @@
 
 enum unfinished_kind { UNFINISHED_COHORT, UNFINISHED_BATCH, UNFINISHED_KINDS };
 
-/* Adds the entry of a cohort or batch, which has this id, when work on it begins. */
+/* Adds a cohort or batch, which has this id, to the list of unfinished changes when its change
+ * begins. */
 void unfinished_cmd_add(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
-/* Removes the entry of a cohort or batch when work on it is complete. */
+/* Removes a cohort or batch from the list of unfinished changes when its change is complete. */
 void unfinished_cmd_remove(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
-/* Reads the oldest entry that was added at least age_ms ago. */
+/* Reads the oldest entry of the list of unfinished changes to cohorts and batches that was added at
+ * least age_ms ago. */
 struct command *unfinished_cmd_oldest(struct pipeline *pipeline, int64_t age_ms);
 /* Parses the reply to unfinished_cmd_oldest. False: there is no such entry, or the command has
  * failed. *ret_kind is UNFINISHED_KINDS for an entry that this program did not write. ret_id points
