@@ -12,8 +12,8 @@
 #include "app/base/percent.h"
 
 enum {
-    /* longest accepted request body of the sidecar in bytes, as in nginx's configuration; of other
-     * clients it is that of any route */
+    /* longest request body, in bytes, that is read from Dapr's sidecar, as in nginx's
+     * configuration; from other clients ROUTE_BIG_BODY_MAX is the limit */
     SIDECAR_BODY_MAX = 32 << 20,
     RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
     FCGI_HEADER_SIZE = 8, /* this and the following constants: FastCGI specification, section 8 */
@@ -27,8 +27,9 @@ enum {
 void connection_init(struct connection *c, int fd)
 {
     memset(c, 0, sizeof(*c));
-    (void)FCGX_InitRequest(&c->request, -1, 0);
+    (void)FCGX_InitRequest(&c->request, /* listening socket: none */ -1, /* flags */ 0);
     c->request.ipcFd = fd;
+    /* FCGX_Accept_r first ends the request before, and would close a connection not to be kept */
     c->request.keepConnection = 1;
 }
 
@@ -39,7 +40,7 @@ void connection_close(struct connection *c)
     if (c->request.ipcFd >= 0) {
         (void)close(c->request.ipcFd);
         c->request.ipcFd = -1;
-        FCGX_Free(&c->request, 0);
+        FCGX_Free(&c->request, /* close */ 0);
     }
     c->state = CONNECTION_CLOSED;
 }
@@ -132,8 +133,8 @@ static void connection_store_parameter(struct parameters *parameters, const char
     }
 }
 
-/* Returns whether the path that was sent is the normalized one, except that some characters may be
- * percent-encoded: those that ids have and that clients like to encode. */
+/* Returns whether the path that was sent is the normalized one, except that the characters
+ * may_be_encoded may be percent-encoded in it: ids contain them, and some clients encode them. */
 static bool path_is_same(struct str sent, struct str normalized)
 {
     static const struct str may_be_encoded = STR_INIT("@:|+=~");
@@ -146,7 +147,7 @@ static bool path_is_same(struct str sent, struct str normalized)
             continue;
         }
         if (i + 3 > sent.n || sent.p[i] != '%' ||
-            !percent_decode((struct str){sent.p + i, 3}, false, decoded, &n) ||
+            !percent_decode((struct str){sent.p + i, 3}, /* plus_is_space */ false, decoded, &n) ||
             decoded[0] != normalized.p[k] ||
             !memchr(may_be_encoded.p, decoded[0], may_be_encoded.n))
             return false;
@@ -169,8 +170,8 @@ static void connection_set_path(struct parameters *parameters)
     r->path = r->noncanonical ? path : parameters->normalized_uri;
 }
 
-/* Parses a time as nginx writes it, such as "1764435000.123" (seconds since the epoch). Returns it
- * in milliseconds; 0 if the text has another form. */
+/* Parses a time as nginx writes it, such as "1764435000.123" (seconds since the epoch). Returns
+ * milliseconds; 0 if the text has another form. */
 static int64_t connection_parse_time(struct str text)
 {
     struct str rest = text, seconds = str_cut(&rest, '.');

@@ -29,7 +29,7 @@ enum {
     ARENA_FIRST = 32768,      /* bytes of the arena (memory of one request) at first */
     ARENA_CAP = 64 << 20,     /* bytes of an arena at most */
     ARENAS_RETAINED = 128,    /* most unused arenas that are retained */
-    SOCKET_TIMEOUT_MS = 400,  /* limit of one read or write of a connection (hazards F3) */
+    SOCKET_TIMEOUT_MS = 400,  /* longest time of one read or write on a connection (hazards F3) */
     LISTEN_PAUSE_US = 100000, /* pause after accepting was not possible */
     OWN_DESCRIPTORS = 16,     /* descriptors reserved for log, loop, store and libraries */
 };
@@ -38,7 +38,8 @@ struct reactor {
     struct engine *engine;
     struct ev_loop *loop;
     ev_io listener; /* reports that a connection can be accepted */
-    ev_io provider; /* reports keys of the identity provider; not used when files have the keys */
+    /* reports that keys of the identity provider have arrived; not used when files have the keys */
+    ev_io provider;
     ev_timer timer; /* wakes the loop for work that is due */
     struct store_watch store;
     struct store_watch replicas; /* not used if engine->replicas is NULL */
@@ -181,9 +182,9 @@ static void reactor_pause_listening(struct reactor *r)
     r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
 }
 
-/* Called in every loop iteration: starts accepting, after a pause or at the start of the process.
- * A new process first waits for its first check of Redis to end, in one way or the other: until
- * then it would respond to /ready with 503, although other processes of the pool are ready. */
+/* Called in every loop iteration: starts accepting, after a pause or at the start of the process. A
+ * new process first waits for its first check of Redis to end, in one way or the other: until then
+ * it would respond to /ready with 503, although the other processes of the pool are ready. */
 static void reactor_start_listening(struct reactor *r)
 {
     if (!r->listen_again_us || r->drain_until_us || clock_monotonic_us() < r->listen_again_us ||
@@ -295,8 +296,8 @@ static bool reactor_has_idle_connection(const struct reactor *r)
 }
 
 /* Called in every loop iteration: retires when MAX_REQUESTS are served and no other process of the
- * pool is retiring (hazards X4). Until the process has ended, the pool does not start another one
- * in its place. Therefore it still accepts connections, and starts draining when none of the web
+ * pool is retiring (hazards X4). Until this process has ended, the pool starts no other one in its
+ * place. Therefore this one still accepts connections, and starts draining when none of the web
  * server's connections is idle. Each response is the last of its connection now, so this takes as
  * long as the web server keeps a connection idle (5 s). */
 static void reactor_retire(struct reactor *r)
@@ -310,6 +311,7 @@ static void reactor_retire(struct reactor *r)
         return; /* the end of the process would wait for Redis, to send audit records */
     if (!r->retire_until_us) {
         if (!metrics_take_permit(r->engine->metrics, now_us / 1000)) {
+            /* another process is retiring: this one tries again later */
             reactor_retire_after(r, (uint64_t)config->max_requests / 64 + 1);
             return;
         }
@@ -346,8 +348,8 @@ static bool reactor_drained(const struct reactor *r)
 
 /* ---- the loop ---- */
 
-/* Called by libev when the provider's keys have arrived. Only wakes the loop: the loop iteration
- * that follows takes the keys. */
+/* Called by libev when keys of the identity provider have arrived. Only wakes the loop: the loop
+ * iteration that follows reads the keys. */
 static void reactor_on_provider(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
@@ -364,8 +366,8 @@ static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
 }
 
-/* Checks the time limits of the connections to Redis, and watches the present ones. Returns the
- * microseconds until the next time limit. */
+/* Checks the time limits of the connections to Redis, and watches the sockets that they have now.
+ * Returns the microseconds until the next time limit. */
 static int64_t reactor_tick_stores(struct reactor *r)
 {
     struct engine *engine = r->engine;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 /* Decodes the UTF-8 character at *p, moves *p past it and returns its code point. The first byte
- * says how many continuation bytes follow. The loop ends before a byte that is none, so that it
- * never reads past the NUL at the end of a text. */
+ * says how many continuation bytes follow. The loop ends before a byte that is no continuation
+ * byte, so that it never reads past the NUL at the end of a text. */
 static uint32_t utf8_next(const char **p)
 {
     unsigned char lead = (unsigned char)*(*p)++;
@@ -21,10 +21,10 @@ static uint32_t utf8_next(const char **p)
     return code;
 }
 
-/* A number whose order is that of the character's UTF-16 code units. In UTF-16 a character above
- * U+FFFF is written as two surrogates from U+D800 to U+DFFF. It therefore comes before the
- * characters U+E000 to U+FFFF, which get higher numbers here. All other characters keep the order
- * of their code points. */
+/* Returns a number by which characters are in the order of their UTF-16 code units. In UTF-16 a
+ * character above U+FFFF is written as two surrogates from U+D800 to U+DFFF. It therefore comes
+ * before the characters U+E000 to U+FFFF, which get higher numbers here. All other characters keep
+ * the order of their code points. */
 static uint32_t utf16_rank(uint32_t code)
 {
     if (code < 0xd800)
@@ -78,12 +78,11 @@ static int canonical_compare_names(const void *a, const void *b)
 }
 
 /* Prints the members of an object sorted by their names (RFC 8785, section 3.2.3). Without scratch
- * memory for the sorting out->failed is set. The array has one spare element, so that its size is
- * never 0. */
+ * memory for the sorting out->failed is set. */
 static void canonical_print_object(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     size_t n = (size_t)json_object_object_length(json), i = 0;
-    struct str *names = arena_array(scratch, n + 1, sizeof(*names));
+    struct str *names = arena_array(scratch, n, sizeof(*names));
     struct json_object *value;
 
     if (!names) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes the messages of field errors (a field error says what is wrong with one field of a
  * request). When there is no memory for a message, problem_field still counts the error, so that
- * lack of memory never makes an invalid request acceptable. A rule describes one field: its type
- * and its bounds. */
+ * lack of memory never makes an invalid request valid. A rule describes one field: its type and its
+ * bounds. */
 #include "app/http/field.h"
 
 #include <math.h>
@@ -57,9 +57,9 @@ static void rule_write_bounds(const struct rule *rule, struct buf *out)
         buf_number(out, rule->max);
 }
 
-/* Writes the message, " of " or " ", the bounds, and the unit. The word "of" is left out before
- * "between" when there is no unit: "a number between 0 and 1", but "a list of between 2 and 5 ids".
- * When out of memory, the field error has the message alone. */
+/* Makes the message of the field error: the given text, " of " or " ", the bounds, and the unit.
+ * The word "of" is left out before "between" when there is no unit: "a number between 0 and 1", but
+ * "a list of between 2 and 5 ids". When out of memory, the field error has the given text alone. */
 void field_fail_bounds(const struct binding *binding, const struct rule *rule,
                        const struct field_path *field, const char *message, const char *unit)
 {

@@ -30,8 +30,9 @@ struct level {
 };
 
 struct scanner {
-    const char *start, *at, *end;        /* JSON text; at: the next byte to scan */
-    size_t values_left;                  /* how many values may still follow; cost_of counts them */
+    const char *start, *at, *end; /* JSON text; at: the next byte to scan */
+    /* how many values may still follow; an object counts as 8, an array as 4 (cost_of) */
+    size_t values_left;
     bool has_too_many;                   /* the scan has failed because values_left was too small */
     size_t depth;                        /* number of levels in use */
     struct level levels[JSON_DEPTH_MAX]; /* stack of the open objects and arrays */
@@ -42,7 +43,8 @@ struct scanner {
      * number was marked so far. */
     struct buf marked;
     const char *copied;
-    struct key first_keys[KEYS_ON_STACK]; /* array that keys points to at first */
+    /* on the stack; `keys` points to it until there are more keys */
+    struct key first_keys[KEYS_ON_STACK];
 };
 
 /* What the scanner has to find next. */
@@ -260,7 +262,8 @@ static enum state scan_close(struct scanner *s)
     return VALUE_DONE;
 }
 
-/* Scans an opening bracket and what follows it: the closing bracket, the first key, or nothing. */
+/* Scans an opening bracket and what follows it: the closing bracket or, in an object, the first
+ * key. In an array a value must follow. */
 static enum state scan_open(struct scanner *s)
 {
     if (s->depth == JSON_DEPTH_MAX)
@@ -331,7 +334,8 @@ static void scan_mark_double(struct scanner *s)
     s->copied = s->at;
 }
 
-/* Scans a number by the grammar of RFC 8259, and refuses a number that is infinite as a double. */
+/* Scans a number by the grammar of RFC 8259, and refuses a number that is infinite as a double.
+ * digits: those before the point and the exponent. */
 static enum state scan_number(struct scanner *s)
 {
     const char *from = s->at;
@@ -374,8 +378,8 @@ static size_t cost_of(char c)
     return c == '{' ? 8 : c == '[' ? 4 : 1;
 }
 
-/* Scans a value; of an object or array only its beginning, up to the first value in it. Too many
- * values make the text invalid. */
+/* Scans a value; of an object or array only its beginning, up to the first value in it. A value
+ * beyond the limit (values_left) makes the text invalid. */
 static enum state scan_value(struct scanner *s)
 {
     bool unused_escaped;

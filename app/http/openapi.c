@@ -35,6 +35,8 @@ static void openapi_write_security_schemes(struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes the member "components", to whose parts the operations refer: schemas, error responses,
+ * headers and security schemes. */
 static void openapi_write_components(const struct route_table *tables, size_t count, struct jw *w)
 {
     jw_object(w, "components");
@@ -109,8 +111,8 @@ static void openapi_write_parameters(const struct entry *entry, struct jw *w)
     jw_array_end(w);
 }
 
-/* Writes the schema of the body of a request or response: an object by the rules, or a list of
- * such objects. */
+/* Writes the schema of the body of a request or response: an object by the rules of the route, or a
+ * list of such objects if many. */
 static void openapi_write_object(const struct route *route, enum schema_side side, bool many,
                                  struct jw *w)
 {
@@ -124,7 +126,8 @@ static void openapi_write_object(const struct route *route, enum schema_side sid
     jw_object_end(w);
 }
 
-/* Writes a media type of the request body, with an example: one object, a list, or either. */
+/* Writes one media type of the request body, with an example. The body is one object (one), a list
+ * of objects (many), or either (both). */
 static void openapi_write_media(const struct entry *entry, const char *type, bool one, bool many,
                                 struct jw *w)
 {
@@ -150,8 +153,9 @@ static void openapi_write_media(const struct entry *entry, const char *type, boo
  * whose attributes are in headers. */
 static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
 {
-    openapi_write_media(entry, "application/cloudevents+json", true, false, w);
-    openapi_write_media(entry, "application/cloudevents-batch+json", false, true, w);
+    openapi_write_media(entry, "application/cloudevents+json", /* one */ true, /* many */ false, w);
+    openapi_write_media(entry, "application/cloudevents-batch+json", /* one */ false,
+                        /* many */ true, w);
     jw_object(w, "application/json");
     jw_object(w, "schema");
     jw_text(w, "type", "object");
@@ -160,8 +164,9 @@ static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
     jw_object_end(w);
 }
 
-/* Whether the body must be there: when a field of it is required, when one option out of a group is
- * (struct rule_option), or when the route delegates the body to another route (payload). */
+/* Returns whether the body must be there: when a field of it is required, when one option out of a
+ * group is (struct rule_option), or when the route delegates the body to another route (payload).
+ */
 static bool openapi_requires_body(const struct route *route)
 {
     bool required = route->payload != NULL;
@@ -171,8 +176,8 @@ static bool openapi_requires_body(const struct route *route)
     return required;
 }
 
-/* Writes the request body, if the route has rules for one. A body that the handler parses may be a
- * list of objects if it is posted; PUT is for one. */
+/* Writes the request body, if the route has rules for one. A body that the handler parses itself
+ * (ROUTE_RAW_BODY) may also be a list of objects with POST, not with PUT. */
 static void openapi_write_body(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
@@ -186,8 +191,8 @@ static void openapi_write_body(const struct entry *entry, struct jw *w)
     if (route->flags & ROUTE_CLOUDEVENTS)
         openapi_write_cloudevents(entry, w);
     else
-        openapi_write_media(entry, route->body_type ? route->body_type : "application/json", true,
-                            many, w);
+        openapi_write_media(entry, route->body_type ? route->body_type : "application/json",
+                            /* one */ true, many, w);
     jw_object_end(w);
     jw_object_end(w);
 }
@@ -258,6 +263,8 @@ static void openapi_write_responses(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes one way to identify the caller: the name of a security scheme, with an empty list of
+ * scopes. */
 static void openapi_write_scheme(const char *scheme, struct jw *w)
 {
     jw_object(w, NULL);
@@ -293,7 +300,7 @@ static void openapi_write_limit(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
-/* Who may use a route, by its right (auth/access.c). */
+/* Who may use a route, by the access right that the route requires (auth/access.c). */
 static const char *const access_descriptions[ACCESSES] = {
     [ACCESS_OPEN] = "Needs no token.",
     [ACCESS_ANY] = "For everybody with a token.",
@@ -330,8 +337,8 @@ static void openapi_write_names(const struct entry *entry, struct jw *w)
     jw_text(w, "description", text);
 }
 
-/* Writes x-listener for a route that clients can reach by the sidecar's listening socket, or from
- * configured networks, only. */
+/* Writes x-listener for a route that clients can reach only by the sidecar's listening socket, or
+ * only from configured networks. */
 static void openapi_write_listener(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_SIDECAR_ONLY)
@@ -340,7 +347,7 @@ static void openapi_write_listener(const struct route *route, struct jw *w)
         jw_text(w, "x-listener", "configured networks only");
 }
 
-/* The key of an operation in the document: the method in lower case. */
+/* Returns the key of an operation in the document: the method in lower case. */
 static const char *method_key(enum http_method method)
 {
     static const char *const keys[HTTP_METHODS] = {
@@ -375,7 +382,7 @@ static void openapi_write_operation(const struct entry *entry, struct jw *w)
 /* Most patterns of one route: the main pattern and all aliases. */
 enum { PATTERNS_MAX = 1 + sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
-/* The number of routes in all tables. */
+/* Returns the number of routes in all tables. */
 static size_t openapi_route_count(const struct route_table *tables, size_t count)
 {
     size_t n = 0;
@@ -384,8 +391,8 @@ static size_t openapi_route_count(const struct route_table *tables, size_t count
     return n;
 }
 
-/* Adds a document entry for the main pattern of the route and one for each alias. Returns the
- * number of added entries. The array has room for PATTERNS_MAX more entries. */
+/* Adds an entry (struct entry) for the main pattern of the route and one for each alias. Returns
+ * the number of added entries. The array has room for PATTERNS_MAX more entries. */
 static size_t openapi_add_entries(const struct route *route, const char *area, int32_t today,
                                   struct entry *entries)
 {
@@ -460,8 +467,8 @@ static void openapi_write_info(struct jw *w)
     jw_object_end(w);
 }
 
-/* Whether a table before tables[t] has the same area. The routes of one area may be in several
- * tables, but the area is one tag, which must be written once. */
+/* Returns whether a table before tables[t] has the same area. The routes of one area may be in
+ * several tables, but the area is one tag, which must be written once. */
 static bool openapi_area_is_written(const struct route_table *tables, size_t t)
 {
     for (size_t i = 0; i < t; i++) {

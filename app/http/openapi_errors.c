@@ -10,17 +10,19 @@
 #include "app/http/openapi_headers.h"
 #include "app/http/openapi_schema.h"
 
-/* Not "Error", which hides a built-in type in many languages. */
+/* Name of the schema of error bodies. Not "Error", which hides a built-in type in many languages.
+ */
 #define ERROR_SCHEMA "ErrorResponse"
 
 /* ---- Which error a route can respond with ---- */
 
+/* Returns whether the route responds with 401 to a request without valid credentials. */
 static bool needs_credentials(const struct route *route)
 {
     return route->access != ACCESS_OPEN;
 }
 
-/* Whether the route can respond with 403: for lack of rights, or, on a route with
+/* Returns whether the route can respond with 403: for lack of rights, or, on a route with
  * ROUTE_NETWORK_ALLOWLIST, to clients outside the configured networks. */
 static bool can_forbid(const struct route *route)
 {
@@ -37,18 +39,20 @@ static bool can_be_not_found(const struct route *route)
            (route->rules && needs_credentials(route));
 }
 
-/* Whether the route has conflicts of its own, or takes an Idempotency-Key, which conflicts when an
- * earlier request with the same key is running or had another body. */
+/* Returns whether the route has conflicts of its own, or takes an Idempotency-Key, which conflicts
+ * when an earlier request with the same key is running or had another body. */
 static bool can_conflict(const struct route *route)
 {
     return route->flags & (ROUTE_CONFLICT | ROUTE_IDEMPOTENT);
 }
 
+/* Returns whether the route can respond with 422 because there are too few data. */
 static bool can_lack_data(const struct route *route)
 {
     return route->flags & ROUTE_INSUFFICIENT_DATA;
 }
 
+/* Returns whether the limit of requests applies to the route, so that it can respond with 429. */
 static bool is_limited(const struct route *route)
 {
     return !(route->flags & ROUTE_UNLIMITED);
@@ -100,11 +104,11 @@ static const struct error_response other_error = {
 
 /* ---- Responses ---- */
 
-/* Writes the description, with a link to the section of docs/errors.md about the code, which has
- * the code in lower case as its anchor. */
+/* Writes the description, with a link to the section of docs/errors.md about the code; the
+ * section's anchor is the code in lower case. other_error has no code, and so no anchor. */
 static void errors_write_description(const struct error_response *response, struct jw *w)
 {
-    char anchor[64] = "", text[512]; /* the anchor ends with one of its zeros */
+    char anchor[64] = "", text[512]; /* anchor: '#', then the code; the remaining zeros end it */
     const char *code = response->code ? problem_name(response->code) : "";
 
     anchor[0] = code[0] ? '#' : '\0';
@@ -129,13 +133,14 @@ static void errors_write_response(const char *key, const struct error_response *
     jw_object_end(w);
 }
 
-/* Writes one component for each error response. NULL: without the headers of a single route. */
+/* Writes one component for each error response. route NULL: with the headers that the error has on
+ * all routes. */
 void errors_write_components(struct jw *w)
 {
     jw_object(w, "responses");
     for (size_t i = 0; i < ERROR_RESPONSES; i++)
-        errors_write_response(error_responses[i].name, &error_responses[i], NULL, w);
-    errors_write_response(other_error.name, &other_error, NULL, w);
+        errors_write_response(error_responses[i].name, &error_responses[i], /* route */ NULL, w);
+    errors_write_response(other_error.name, &other_error, /* route */ NULL, w);
     jw_object_end(w);
 }
 
@@ -149,8 +154,9 @@ static void errors_write_reference(const char *key, const char *name, struct jw 
     jw_object_end(w);
 }
 
-/* Writes a reference to the component. When all responses of the route have further headers, writes
- * the response in full instead, because a reference cannot add headers. */
+/* Writes an error response of the route as a reference to its component. When all responses of the
+ * route have further headers, writes the response in full instead, because a reference cannot add
+ * headers. */
 static void errors_write_for_route(const char *key, const struct error_response *response,
                                    const struct route *route, struct jw *w)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Examples of requests. A field has the example of its rule, or one that its type and bounds allow.
- * The example of an object has its required fields, and the others whose rule has an example. */
+/* Writes the examples of requests. A field has the example that its rule gives, or one that its
+ * type and bounds allow. The example of an object has its required fields, and the others whose
+ * rule gives an example. */
 #include "app/http/openapi_example.h"
 
 #include <string.h>
@@ -8,19 +9,21 @@
 #include "app/base/clock.h"
 #include "app/http/openapi_objects.h"
 
-/* The object whose example is written. */
+/* An object whose example is written. If one field (`by`) selects the form of another field, the
+ * example is for one choice of the selecting field. */
 struct example {
-    const struct rule *fields;
-    const char *choice;           /* of the field that selects a form; NULL: none */
-    const char *by;               /* with `choice`: name of that field */
-    const struct rule_form *form; /* with `choice`: the form that it selects */
+    const struct rule *fields;    /* rules of the object's fields */
+    const char *choice;           /* value of the selecting field; NULL: no field selects */
+    const char *by;               /* with `choice`: name of the selecting field */
+    const struct rule_form *form; /* with `choice`: the form that it selects, for the other field */
     int32_t today;
 };
 
+/* Writes the example of an object: its fields that are required or have an example of their own. */
 static void example_write_object(const struct example *e, const char *key, struct jw *w);
 
-/* Writes the example of the rule: for a text as it is, with the choice in the place of the first *,
- * for any other type as JSON. */
+/* Writes the example that the rule gives: of a text type the text, its first * replaced by the
+ * choice ("1" without a choice); of any other type its JSON. */
 static void example_write_given(const struct rule *rule, const char *key, const char *choice,
                                 struct jw *w)
 {
@@ -36,7 +39,8 @@ static void example_write_given(const struct rule *rule, const char *key, const 
         jw_raw(w, key, str_of(rule->example));
 }
 
-/* Returns the example of an id by what it names. */
+/* Returns the example of an id, by what the id names (rule->subject). An id without a subject names
+ * a teacher. */
 static const char *example_id(const struct rule *rule)
 {
     switch (rule->subject) {
@@ -47,13 +51,14 @@ static const char *example_id(const struct rule *rule)
     return "teacher-1";
 }
 
-/* Returns a number within the bounds of the rule: 0.8 if it can be that, else its least. */
+/* Returns a number within the bounds of the rule: 0.8 if the bounds allow it, else the lower bound.
+ */
 static double example_number(const struct rule *rule)
 {
     return rule->min <= 0.8 && rule->max >= 0.8 ? 0.8 : rule->min;
 }
 
-/* Writes a list with one element. */
+/* Writes the example of a list: one element of the rule's type. */
 static void example_write_list(const struct rule *rule, const char *key, int32_t today,
                                struct jw *w)
 {
@@ -67,7 +72,7 @@ static void example_write_list(const struct rule *rule, const char *key, int32_t
     jw_array_end(w);
 }
 
-/* Writes an example that the type of the field allows. */
+/* Writes an example that the type of the field allows; for a type without one, an empty object. */
 static void example_write_by_type(const struct rule *rule, const char *key, int32_t today,
                                   struct jw *w)
 {
@@ -95,7 +100,8 @@ static void example_write_by_type(const struct rule *rule, const char *key, int3
     }
 }
 
-/* Writes the example of the rule, or one by its type. A date or a time is always of today. */
+/* Writes the example that the rule gives, or one by its type. A date or a time is always of today.
+ * choice: value of the field that selects the form of the object; NULL: the object has one form. */
 static void example_write_any(const struct rule *rule, const char *key, const char *choice,
                               int32_t today, struct jw *w)
 {
@@ -110,7 +116,9 @@ void example_write(const struct rule *rule, const char *key, int32_t today, stru
     example_write_any(rule, key, NULL, today, w);
 }
 
-/* Writes one field of an object; the field that selects a form and the form follow the choice. */
+/* Writes the example of one field of an object. If the object has forms, the example is of one
+ * choice: the field e->by selects the form, so it has the value e->choice, and the field with the
+ * forms has the fields of e->form. */
 static void example_write_field(const struct example *e, const struct rule *rule, struct jw *w)
 {
     bool selects = e->choice && strcmp(rule->name, e->by) == 0;
@@ -124,6 +132,7 @@ static void example_write_field(const struct example *e, const struct rule *rule
         example_write_any(rule, rule->name, e->choice, e->today, w);
 }
 
+/* Writes the example of an object: its fields that are required or have an example of their own. */
 static void example_write_object(const struct example *e, const char *key, struct jw *w)
 {
     jw_object(w, key);
@@ -134,7 +143,7 @@ static void example_write_object(const struct example *e, const char *key, struc
     jw_object_end(w);
 }
 
-/* Writes an object, in a list if many. */
+/* Writes the example of an object; if many, as the one element of a list. */
 static void example_write_one(const struct example *e, const char *key, bool many, struct jw *w)
 {
     if (many)

@@ -9,8 +9,8 @@
 
 /* Writes the example of the field under a key. today: the UTC day of dates and times. */
 void example_write(const struct rule *rule, const char *key, int32_t today, struct jw *w);
-/* Writes the member "example" of a body, or "examples" when it has several forms. many: in a list.
- */
+/* Writes the member "example" of a request body, or "examples" when a field of the body selects its
+ * form: one example for each choice. many: as a list of one object. */
 void example_write_body(const struct route *route, bool many, int32_t today, struct jw *w);
 
 #endif

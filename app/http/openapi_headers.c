@@ -96,13 +96,15 @@ static const struct header headers[] = {
 /* clang-format on */
 enum { HEADERS = sizeof headers / sizeof headers[0] };
 
+/* Returns the name of the header's component: that of the header, unless two rows of the table
+ * describe the same header. */
 static const char *header_component(const struct header *h)
 {
     return h->component ? h->component : h->rule.name;
 }
 
-/* Writes the component of a header. Request headers are parameters in OpenAPI and name themselves.
- */
+/* Writes the component of a header. In OpenAPI a request header is a parameter, which has its own
+ * name and place as members. */
 static void header_write(const struct header *h, struct jw *w)
 {
     jw_object(w, header_component(h));
@@ -133,15 +135,15 @@ void headers_write_components(struct jw *w)
     }
 }
 
-/* Whether the header occurs on the route. route NULL: whether it occurs on all routes. */
+/* Returns whether the header occurs on the route. route NULL: whether it occurs on all routes. */
 static bool header_applies_to(const struct header *h, const struct route *route)
 {
     return h->routes == 0 || (route && h->routes & route->flags);
 }
 
-/* Whether a response with this status has the header. An element of h->statuses is a status or the
- * first digit of a class (SUCCESSES), so it is compared with both the status and its first digit.
- */
+/* Returns whether a response with this status has the header. An element of h->statuses is a status
+ * or the first digit of a class (SUCCESSES), so it is compared with both the status and its first
+ * digit. */
 static bool header_has_status(const struct header *h, int status)
 {
     bool found = h->statuses[0] == 0;
@@ -181,7 +183,8 @@ void headers_write_response(const struct route *route, int status, struct jw *w)
     jw_object_end(w);
 }
 
-/* A header of some routes that occurs with all statuses occurs on their errors too. */
+/* If a header of only some routes (routes != 0) occurs with all statuses, it occurs on the errors
+ * of these routes too. */
 bool headers_extend_errors(const struct route *route)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {

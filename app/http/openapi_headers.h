@@ -17,7 +17,8 @@ void headers_write_request(const struct route *route, struct jw *w);
 /* Writes the member `headers` of a response with this status. route: NULL writes the headers that
  * occur on all routes. status: 0 writes the headers that occur with all statuses. */
 void headers_write_response(const struct route *route, int status, struct jw *w);
-/* Whether the errors of this route have headers that the errors of other routes do not have. */
+/* Returns whether the errors of this route have headers that the errors of other routes do not
+ * have. */
 bool headers_extend_errors(const struct route *route);
 
 #endif

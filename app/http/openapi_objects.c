@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Named schemas. An object with a field whose forms another field selects becomes a union: one
- * object for each choice, which that field names (the discriminator). An object with groups of
- * options (struct rule_option) becomes a union of objects without a name, one for each combination.
- * Each requires a field that the others lack, so that two options at once fit more than one of them
- * and are no valid oneOf. Where an option may be absent, the fields of the others are null instead,
- * which counts as absent. */
+/* Writes the named schemas. If one field of an object (the discriminator) selects the form of
+ * another field, the schema is a union: one object for each choice of that field. If an object has
+ * groups of options (struct rule_option: fields of which a client sends some instead of others),
+ * the schema is a union of objects without a name, one for each combination of options. Each
+ * requires a field that the others lack; a body with two options at once then fits more than one of
+ * them, which oneOf refuses. Where an option may be absent, the fields of the other options are
+ * null instead, which counts as absent. */
 #include "app/http/openapi_objects.h"
 
 #include <stdio.h>
@@ -12,26 +13,30 @@
 
 enum {
     GROUPS_MAX = 4,       /* most groups of options in one object */
-    OBJECT_NAME_MAX = 64, /* most bytes of a name without its suffix, with the NUL */
+    OBJECT_NAME_MAX = 64, /* most bytes of a schema's name without its suffix, with the NUL */
 };
 
 /* A schema that is to be written as a component. */
 struct component {
     const char *name;
     enum schema_side side;
-    const struct rule *fields, *more; /* as in struct rule_form */
-    const struct rule *own;           /* of a union of a payload and these fields; NULL: no union */
-    const struct rule_form *payload;  /* with `own`: the form of the payload */
-    void (*write)(struct jw *w);      /* writes the schema in place of the rules; NULL: none */
-    /* Of an object for one choice: the field whose form another field selects; NULL: of any other
+    const struct rule *fields, *more; /* tables of its fields; those of `more` are not required */
+    /* the object has the fields of `payload` and these; NULL: there is no payload */
+    const struct rule *own;
+    const struct rule_form *payload; /* with `own`: the form that describes the payload */
+    /* writes the schema, which no rules describe; NULL: the rules do */
+    void (*write)(struct jw *w);
+    /* For an object of a union by choice: the field whose form the choice selects. NULL: any other
      * object. */
     const struct rule *selected;
-    size_t choice;               /* with `selected`: number of the choice, and so of the form */
-    int options[GROUPS_MAX + 1]; /* number of the chosen option of each group, by its number */
+    size_t choice; /* with `selected`: index of the choice, and so of the form */
+    /* options[group]: the option that the object is for; 0: none yet */
+    int options[GROUPS_MAX + 1];
     struct component *next;
 };
 
-/* The components, each name once, in the order in which they were found. */
+/* The components, each name once, in the order in which they were found. end: where the address of
+ * the next one is stored. */
 struct components {
     struct component *first, **end;
     struct jw *w;
@@ -39,8 +44,8 @@ struct components {
 
 /* ---- names ---- */
 
-/* Returns the words of the text, separated by - _ or . there, as one word with capitals at their
- * beginnings, and the suffix; an empty text when out of memory. */
+/* Makes a name such as QuizCompletedData: the words of the text (- _ and . separate them), each
+ * with a capital, then the suffix. Returns an empty text when out of memory. */
 static const char *object_name(struct arena *arena, const char *text, const char *suffix)
 {
     char name[OBJECT_NAME_MAX];
@@ -96,8 +101,8 @@ const char *const *objects_choices(const struct rule *rules, const struct rule_f
 
 /* ---- one object ---- */
 
-/* Whether the group has an option whose fields may be absent. An object with them then also fits
- * without them, so the others must exclude them. */
+/* Returns whether the group has an option whose fields may be absent. The schema of such an option
+ * also fits a body that lacks its fields, so it must exclude the fields of the other options. */
 static bool object_group_may_be_absent(const struct component *c, int group)
 {
     for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
@@ -107,7 +112,8 @@ static bool object_group_may_be_absent(const struct component *c, int group)
     return false;
 }
 
-/* Whether the rule is for a field of the object that other fields of another option replace. */
+/* Returns whether the field belongs to another option than the one this object is for, so that the
+ * object lacks the field. */
 static bool object_leaves_out(const struct component *c, const struct rule *rule)
 {
     int group = rule->option.group;
@@ -116,13 +122,17 @@ static bool object_leaves_out(const struct component *c, const struct rule *rule
            c->options[group] != rule->option.number;
 }
 
+/* Returns whether this object must have the field: the rule requires it, or it belongs to the
+ * option that the object is for. */
 static bool object_requires(const struct component *c, const struct rule *rule)
 {
     return rule->required ||
            (rule->option.group > 0 && !object_leaves_out(c, rule) && !rule->option.may_be_absent);
 }
 
-/* Writes the schema of one field as it is in this object. */
+/* Writes the schema of one field as it is in this object. A field of another option is left out, or
+ * null. In an object for one choice, the selecting field has only that choice, and the field with
+ * forms refers to the selected form. */
 static void object_write_field(const struct component *c, const struct rule *rule, struct jw *w)
 {
     const char *choices[] = {NULL, NULL};
@@ -151,6 +161,7 @@ static void object_write_field(const struct component *c, const struct rule *rul
     schema_write(&field, field.name, c->side, w);
 }
 
+/* Returns whether the table has a field of the body with this name. */
 static bool object_has_field(const struct rule *rules, const char *name)
 {
     for (; rules && rules->type != RULE_END; rules++) {
@@ -160,7 +171,8 @@ static bool object_has_field(const struct rule *rules, const char *name)
     return false;
 }
 
-/* Writes type, properties and required of an object. */
+/* Writes the keywords type, properties and required of an object, which has the fields of c->fields
+ * and c->more. A field in both is written once, by the rule in c->fields. */
 static void object_write_members(const struct component *c, struct jw *w)
 {
     jw_text(w, "type", "object");
@@ -194,7 +206,9 @@ static int object_option_count(const struct component *c, int group)
     return count;
 }
 
-/* Writes one object for each combination of options of this group and the groups after it. */
+/* Writes one object for each combination of options of this group and the groups after it: chooses
+ * each option of this group and continues with the next group; after the last group writes the
+ * object. */
 static void object_write_options(struct component *c, int group, struct jw *w)
 {
     int count = group <= GROUPS_MAX ? object_option_count(c, group) : 0;
@@ -212,7 +226,8 @@ static void object_write_options(struct component *c, int group, struct jw *w)
 
 /* ---- unions ---- */
 
-/* Writes a union of one object for each choice of the selecting field. */
+/* Writes a union: references to one object for each choice of the selecting field, and which choice
+ * means which object (discriminator). */
 static void object_write_choices(const struct component *c, const struct rule *selected,
                                  struct jw *w)
 {
@@ -234,7 +249,7 @@ static void object_write_choices(const struct component *c, const struct rule *s
     jw_object_end(w);
 }
 
-/* Writes an object that has the fields of a payload and fields of its own. */
+/* Writes an object that has the fields of a payload and fields of its own (allOf). */
 static void object_write_payload(const struct component *c, struct jw *w)
 {
     struct component own = {.side = c->side, .fields = c->own};
@@ -247,6 +262,8 @@ static void object_write_payload(const struct component *c, struct jw *w)
     jw_array_end(w);
 }
 
+/* Writes the schema of a component: by its own function, of a payload, as a union by choice or by
+ * options, or as a plain object. */
 static void component_write(struct component *c, struct jw *w)
 {
     const struct rule *selected = c->selected ? NULL : objects_selected(c->fields);
@@ -257,9 +274,9 @@ static void component_write(struct component *c, struct jw *w)
         object_write_payload(c, w);
     } else if (selected) {
         object_write_choices(c, selected, w);
-    } else if (object_option_count(c, 1) > 0) {
-        jw_array(w, object_group_may_be_absent(c, 1) ? "anyOf" : "oneOf");
-        object_write_options(c, 1, w);
+    } else if (object_option_count(c, /* group */ 1) > 0) {
+        jw_array(w, object_group_may_be_absent(c, /* group */ 1) ? "anyOf" : "oneOf");
+        object_write_options(c, /* group */ 1, w);
         jw_array_end(w);
     } else {
         object_write_members(c, w);
@@ -287,6 +304,7 @@ static void components_add(struct components *all, const struct component *c)
     all->end = &added->next;
 }
 
+/* Adds a form as a component, unless another part of the document has its schema (fields NULL). */
 static void components_add_form(struct components *all, const struct rule_form *form,
                                 enum schema_side side)
 {
@@ -296,8 +314,8 @@ static void components_add_form(struct components *all, const struct rule_form *
                      .name = form->name, .side = side, .fields = form->fields, .more = form->more});
 }
 
-/* Adds the forms of a field, and with a selecting field the objects with one of its choices, of
- * which there is one for each form. */
+/* Adds the forms of a field. If another field selects the form (forms->by), also adds an object for
+ * each choice of that field, unless c is already such an object. */
 static void components_add_forms(struct components *all, const struct component *c,
                                  const struct rule *rule)
 {
@@ -318,7 +336,8 @@ static void components_add_forms(struct components *all, const struct component 
                                            .choice = i});
 }
 
-/* Adds what the fields of the table refer to, also inside objects and lists. */
+/* Adds the components to which the schemas of the table's fields refer, also inside objects and
+ * lists. */
 static void components_add_fields(struct components *all, const struct component *c,
                                   const struct rule *rules)
 {
@@ -334,7 +353,8 @@ static void components_add_fields(struct components *all, const struct component
     }
 }
 
-/* Adds the bodies of a route. */
+/* Adds the bodies of a route: request, payload (the body of the route to which it delegates) and
+ * response. */
 static void components_add_route(struct components *all, const struct route *route)
 {
     struct arena *arena = all->w->out->arena;
@@ -356,7 +376,7 @@ static void components_add_route(struct components *all, const struct route *rou
         components_add(all, &response);
 }
 
-/* The list grows while it is written, because components refer to further ones. */
+/* The list of components grows while it is written, because components refer to further ones. */
 void objects_write_components(const struct route_table *tables, size_t count, struct jw *w)
 {
     struct components all = {.w = w};

@@ -52,13 +52,14 @@ static void schema_write_enum(const struct rule *rule, bool nullable, struct jw 
     jw_array_end(w);
 }
 
+/* Writes the keyword pattern: the form that ids have, as a regular expression. */
 static void schema_write_id(struct jw *w)
 {
     jw_text(w, "pattern", ID_PATTERN);
 }
 
 /* Writes the elements of a list: objects for RULE_OBJECTS, else strings. The elements themselves
- * cannot be null (the argument false). */
+ * cannot be null. */
 static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->type == RULE_IDS)
@@ -68,18 +69,18 @@ static void schema_write_list(const struct rule *rule, enum schema_side side, st
         return;
     }
     jw_object(w, "items");
-    schema_write_type(rule->type == RULE_OBJECTS ? "object" : "string", false, w);
+    schema_write_type(rule->type == RULE_OBJECTS ? "object" : "string", /* nullable */ false, w);
     if (rule->type == RULE_IDS)
         schema_write_id(w);
     else if (rule->type == RULE_ENUM_SET)
-        schema_write_enum(rule, false, w);
+        schema_write_enum(rule, /* nullable */ false, w);
     else if (rule->fields)
         schema_write_fields(rule->fields, side, w);
     jw_object_end(w);
 }
 
-/* Writes the values of a map, which is an object with any keys. The values are of one rule without
- * a name, or objects of several rules, or numbers when there are no rules. */
+/* Writes the schema of the values of a map (an object with any keys). The values are of one rule
+ * without a name, or objects of several rules, or numbers when there are no rules. */
 static void schema_write_map(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->fields && !rule->fields->name) {
@@ -87,7 +88,7 @@ static void schema_write_map(const struct rule *rule, enum schema_side side, str
         return;
     }
     jw_object(w, "additionalProperties");
-    schema_write_type(rule->fields ? "object" : "number", false, w);
+    schema_write_type(rule->fields ? "object" : "number", /* nullable */ false, w);
     if (rule->fields)
         schema_write_fields(rule->fields, side, w);
     jw_object_end(w);
@@ -103,7 +104,8 @@ static void schema_write_numbers(const struct rule *rule, struct jw *w)
     jw_object_end(w);
 }
 
-/* Writes references to all forms of a value: it is valid when one of them fits. */
+/* Writes references to all forms of a value: the value is valid when one of them fits, or when it
+ * is null and may be. */
 static void schema_write_forms(const struct rule_forms *forms, bool nullable, struct jw *w)
 {
     jw_array(w, "anyOf");
@@ -118,11 +120,12 @@ static void schema_write_forms(const struct rule_forms *forms, bool nullable, st
     jw_array_end(w);
 }
 
-/* Writes a reference to the named schema of an object, which may be null. */
+/* Writes a reference to the named schema of an object. If the object may be null, the reference and
+ * null are the two forms of the value. */
 static void schema_write_named(const struct rule *rule, struct jw *w)
 {
-    const struct rule_form form[] = {{rule->schema, rule->fields, NULL}, {0}};
-    const struct rule_forms forms = {NULL, NULL, form};
+    const struct rule_form form[] = {{.name = rule->schema, .fields = rule->fields}, {0}};
+    const struct rule_forms forms = {.v = form};
     if (rule->nullable)
         schema_write_forms(&forms, /* nullable */ true, w);
     else
@@ -188,7 +191,7 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
 /* Sets text to the default value of a field that may be absent: a number, true, false or a choice.
  * Returns false when it has none. A rule with `present` (the offset of a bool that says whether the
  * field was sent) has none, because its handler treats an absent field in a way of its own. A
- * default outside the bounds marks an absent number and is none either. */
+ * default outside the bounds only marks that the number is absent, and is not written. */
 static bool schema_default(const struct rule *rule, char text[64])
 {
     bool in_range = rule_in_bounds(rule, rule->default_value);
@@ -205,9 +208,9 @@ static bool schema_default(const struct rule *rule, char text[64])
     return true;
 }
 
-/* Writes the description of a field, and its default value: of a parameter as the keyword, of a
- * field of a body in the description. openapi-typescript makes a field with that keyword one that a
- * client must send. */
+/* Writes the description of a field and its default value: for a parameter as the keyword
+ * "default", for a field of a body as a part of the description, because openapi-typescript makes a
+ * field with that keyword one that a client must send. */
 static void schema_write_description(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     char value[64];
@@ -243,6 +246,8 @@ void schema_write(const struct rule *rule, const char *key, enum schema_side sid
     jw_object_end(w);
 }
 
+/* Writes the keywords `properties` and `required` of the schema of an object with these fields of
+ * the body. side: whether the object is received or sent. */
 static void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
 {
     jw_object(w, "properties");

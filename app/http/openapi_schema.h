@@ -11,14 +11,16 @@ enum schema_side { SCHEMA_REQUEST, SCHEMA_RESPONSE };
 
 /* Writes the schema of one rule under a key. */
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w);
-/* Writes the text that names a schema of the components, under a key or as the member $ref. */
+/* Writes the text "#/components/schemas/NAME" under the key. */
 void schema_write_pointer(const char *key, const char *name, struct jw *w);
+/* Writes the member $ref: "#/components/schemas/NAME", by which a schema refers to another one. */
 void schema_write_reference(const char *name, struct jw *w);
 /* Writes an object that is a reference to a schema; key: NULL in a list. */
 void schema_write_reference_member(const char *key, const char *name, struct jw *w);
 /* Writes the beginning of a body: "content": {type: {. type: media type. The caller writes the
  * member "schema", then calls schema_end_content. */
 void schema_begin_content(const char *type, struct jw *w);
+/* Ends the body that schema_begin_content has begun. */
 void schema_end_content(struct jw *w);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks the groups of optional fields of an object. Within a group, the first field of the table
- * that was sent decides which option the client has chosen. */
+/* Checks the groups of options of an object (struct rule_option: a client sends the fields of one
+ * option of each group). The first field of the group, in the order of the table, that was sent
+ * decides which option the client has chosen. */
 #include "app/http/options.h"
 
 #include <stdio.h>
 
-/* Whether the object has the field, with a value other than null. */
+/* Returns whether the object has the field, with a value other than null. */
 static bool option_is_sent(const struct rule *rule, struct json_object *object)
 {
     struct json_object *value = NULL;
@@ -13,8 +14,8 @@ static bool option_is_sent(const struct rule *rule, struct json_object *object)
     return object && json_object_object_get_ex(object, rule->name, &value) && value;
 }
 
-/* Adds an error about the field of the rule; its message ends with the name of another field. A
- * field of the body that has an error already gets no second one. */
+/* Adds an error about the field of the rule: the message followed by the name of the field `other`.
+ * A field directly in the body (parent NULL) that has an error already gets no second one. */
 static void option_fail(const struct binding *binding, const struct field_path *parent,
                         const struct rule *rule, const char *message, const struct rule *other)
 {
@@ -26,7 +27,8 @@ static void option_fail(const struct binding *binding, const struct field_path *
     field_fail(binding, &(struct field_path){.parent = parent, .name = str_of(rule->name)}, text);
 }
 
-/* Checks a group of which `chosen` was sent: no field of another option, and all of this one. */
+/* Checks a group of which the field `chosen` was sent: no field of another option may be sent, and
+ * each field of the same option must be. */
 static void option_check_chosen(const struct binding *binding, const struct rule *rules,
                                 struct json_object *object, const struct field_path *parent,
                                 const struct rule *chosen)
@@ -43,8 +45,8 @@ static void option_check_chosen(const struct binding *binding, const struct rule
     }
 }
 
-/* Checks a group of which no field was sent. The error is at its first field and names the first
- * field of another option. */
+/* Checks a group of which no field was sent: an error, unless an option may be absent. The error is
+ * at the first field of the group and names the first field of another option. */
 static void option_check_none(const struct binding *binding, const struct rule *rules,
                               const struct field_path *parent, int group)
 {

@@ -8,8 +8,8 @@
 
 #include "app/http/field.h"
 
-/* Adds a field error for each field that contradicts another one or is missing. object: holds the
- * fields; NULL when all are absent. field: path of the object; NULL: the whole body. */
+/* Adds a field error for each field that contradicts another one or is missing. object: JSON with
+ * the fields; NULL when all are absent. field: path of the object; NULL: the whole body. */
 void options_check(const struct binding *binding, const struct rule *rules,
                    struct json_object *object, const struct field_path *field);
 

@@ -22,7 +22,7 @@ static bool query_decode(struct str raw, char *to, struct str *ret)
 }
 
 /* Makes a parameter of the text "name=value". The decoded value follows the decoded name in one
- * block of memory. NULL when out of memory. */
+ * block of memory. Returns NULL when out of memory. */
 static struct query_parameter *query_parse_pair(struct str pair, struct arena *arena)
 {
     struct query_parameter *parameter = arena_zalloc(arena, sizeof *parameter);

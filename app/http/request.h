@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One HTTP request as nginx passed it on. All texts are in the arena (the memory of the request).
- * All texts come from the client and are not to be trusted. nginx has selected rate limit and
- * access by the normalised path. A text that the request does not have is empty, with p
- * NULL. */
+ * They come from the client and are not to be trusted. nginx has selected rate limit and access by
+ * the normalised path. A text that the request does not have is empty, with p NULL. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -37,6 +36,7 @@ struct http_request {
 
 /* Returns the method with this name, in upper case; OTHER_METHOD for an unknown name. */
 enum http_method http_method_of(struct str name);
+/* Returns the name of the method in upper case, "OTHER" for an unknown one. */
 const char *http_method_name(enum http_method method);
 /* Returns the q value that an Accept header gives exactly this media type, 0 to 1; 0 when it is not
  * named. */

@@ -16,7 +16,7 @@ struct http_header {
 
 struct http_response {
     int status;
-    const char *content_type; /* a string literal; NULL without a body */
+    const char *content_type; /* media type, a string literal; NULL without a body */
     struct http_header headers[RESPONSE_HEADERS_MAX];
     size_t header_count;
     struct buf body;

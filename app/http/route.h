@@ -46,7 +46,8 @@ enum { ROUTE_BODY_MAX = 1 << 20, ROUTE_BIG_BODY_MAX = 4 << 20 };
 
 /* Flags of a route. The numbers are used within a process and may change. */
 enum route_flag {
-    ROUTE_HEAVY = 1 << 0,             /* slow: of all such requests, one runs one step at a time */
+    /* slow: a process runs one step of one such request in a loop iteration */
+    ROUTE_HEAVY = 1 << 0,
     ROUTE_SIDECAR_ONLY = 1 << 1,      /* exists on the sidecar's listener; 404 on the public one */
     ROUTE_BIG_BODY = 1 << 2,          /* accepts bodies up to 4 MiB instead of 1 MiB */
     ROUTE_UNLIMITED = 1 << 3,         /* has no rate limit */
@@ -65,13 +66,14 @@ enum route_flag {
     ROUTE_CONFLICT = 1 << 15, /* may respond with 409 without an Idempotency-Key too */
     /* responds with 422 when there are too few data to compare */
     ROUTE_INSUFFICIENT_DATA = 1 << 16,
-    ROUTE_CACHED = 1 << 17,        /* responses have the header X-Cache */
+    ROUTE_CACHED = 1 << 17,        /* X-Cache says if a response is HIT, MISS or STALE */
     ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
     ROUTE_XAPI = 1 << 20,          /* responses have the headers X-Experience-API-... */
     /* for probes and scrapes: served however long the request has waited (QUEUE_TIMEOUT_MS) */
     ROUTE_SERVED_LATE = 1 << 21,
-    /* for the OpenAPI document again: requests must have the header X-Experience-API-Version */
+    /* only the OpenAPI document uses this: requests must have the header X-Experience-API-Version
+     */
     ROUTE_XAPI_VERSIONED = 1 << 22,
     ROUTE_WEBHOOK = 1 << 23, /* grants or denies the webhook handshake of CloudEvents */
     /* accepts CloudEvents in three forms, one of them with attributes in ce- headers, which an
@@ -112,13 +114,15 @@ struct route {
     const char *response_type;   /* content type of a response that is not JSON; else NULL */
     const char *body_type;       /* content type of a raw body; NULL: application/json */
     const char *summary;         /* one line for the OpenAPI document */
-    /* For that document: the body also has the fields of this form, which the route that handles it
-     * in the end validates. NULL: only those of the rules. */
+    /* For the OpenAPI document: form of the payload, whose fields the body has too; the route to
+     * which the request is delegated validates them. NULL: the body has only the fields of the
+     * rules. */
     const struct rule_form *payload;
-    /* For that document: writes the schema of a body that the handler parses, from the tables by
-     * which it does; the rules then only have the example. NULL: the rules are the schema. */
+    /* For the OpenAPI document: writes the schema of a body that the handler parses by tables of
+     * its own; the rules then only have the example. NULL: the rules are the schema. */
     void (*write_schema)(struct jw *w);
-    const struct route_link *links; /* for that document: what can be done with a response; NULL */
+    /* for the OpenAPI document: requests that can follow; NULL: none */
+    const struct route_link *links;
 };
 
 /* Returns whether at least one rule of the route reads a field from the body. */

@@ -14,7 +14,8 @@ enum { ALIASES_MAX = sizeof(((struct route *)NULL)->aliases) / sizeof(const char
 /* One pattern with the routes that have it. */
 struct path_entry {
     struct str pattern;
-    size_t prefix;               /* length of the text before the first parameter */
+    /* length of the text before the first parameter; whole length without any */
+    size_t prefix;
     int by_method[HTTP_METHODS]; /* index of the method's route in router.routes; -1: no route */
 };
 
@@ -36,10 +37,10 @@ static bool segment_is_parameter(struct str segment)
     return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
 }
 
-/* Orders patterns for qsort and bsearch. Patterns without parameters come first, in the order of
- * their bytes. Of patterns with parameters the first segment that differs decides: a fixed text
- * comes before a parameter, so that of two patterns that match a path the more specific one comes
- * first. */
+/* Orders patterns for qsort and bsearch. Patterns without parameters (prefix, the length of the
+ * text before the first parameter, is the whole length) come first. Otherwise the first segment
+ * that differs decides: a fixed text comes before a parameter, so that of two patterns that match a
+ * path the more specific one comes first. */
 static int entry_compare(const void *left, const void *right)
 {
     const struct path_entry *a = left, *b = right;
@@ -104,7 +105,8 @@ static void match_add(const struct router *router, const struct path_entry *entr
 }
 
 /* Looks for a pattern without parameters first: if it has the method, it wins over patterns with
- * parameters. If not, the others are tried too, because they may have it. */
+ * parameters. Otherwise the patterns with parameters are tried too, because one of them may have
+ * the method. */
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret)
 {
@@ -120,14 +122,15 @@ void router_match(const struct router *router, enum http_method method, struct s
         return;
     for (size_t i = router->exact_count; i < router->count; i++) {
         const struct path_entry *entry = &router->entries[i];
-        if (path.n > entry->prefix && memcmp(path.p, entry->pattern.p, entry->prefix) == 0 &&
+        if (path.n > entry->prefix &&
+            memcmp(path.p, entry->pattern.p, entry->prefix) == 0 && /* a quick test */
             pattern_match(entry->pattern, path, NULL))
             match_add(router, entry, row_method, path, sidecar, ret);
     }
 }
 
-/* Metrics identify a route by its index. The index follows the order of the tables, not that of the
- * sorted patterns. */
+/* Returns the number of routes. Metrics identify a route by its index, which follows the order of
+ * the tables, not that of the sorted patterns. */
 size_t router_count(const struct router *router)
 {
     return router->route_count;
@@ -194,9 +197,9 @@ static bool pattern_same_shape(struct str a, struct str b)
     return a.n == b.n;
 }
 
-/* Returns the entry whose pattern matches the same paths. It is made when there is none yet.
- * Comparing with all entries is fast enough, because there are a few hundred and they are made once
- * at start. */
+/* Returns the entry whose pattern matches the same paths as this pattern; adds one without routes
+ * (by_method -1) when there is none yet. Comparing with all entries is fast enough, because there
+ * are a few hundred and they are made once at start. */
 static struct path_entry *entry_get(struct router *router, struct str pattern)
 {
     const char *brace = memchr(pattern.p, '{', pattern.n);

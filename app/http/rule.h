@@ -56,20 +56,26 @@ struct rule_form {
     const struct rule *more;   /* further fields, of which none is required here; NULL: none */
 };
 
-/* The forms of a RULE_JSON, whose value the handler checks by the table of one of them. */
+/* The forms of the value of a RULE_JSON, which the handler checks by the table of one of them. Only
+ * the OpenAPI document uses this struct. */
 struct rule_forms {
-    const char *by;     /* field of the same object whose value selects the form; NULL: any form */
-    const char *suffix; /* with `by`: an object with this value is named by the value and this */
-    /* With `by`: one for each of the choices of that field, in their order. An empty one ends. */
+    /* field of the same object whose value (a choice) selects the form; NULL: any form */
+    const char *by;
+    /* with `by`: an object for one choice is named by the choice and this suffix */
+    const char *suffix;
+    /* The forms; an empty one ends the array. With `by`: one for each choice of that field, in
+     * their order. */
     const struct rule_form *v;
 };
 
 /* Fields of which a client sends some instead of others: those of one option out of a group. null
  * counts as absent in them. */
 struct rule_option {
-    int group;          /* number of the group among the fields of the object, from 1; 0: none */
-    int number;         /* of the option; fields of one option come together */
-    bool may_be_absent; /* of all fields of the option: its fields may be absent, without another */
+    int group; /* number of the group among the fields of the object, from 1; 0: none */
+    /* number of the option in the group, from 1; a client sends all fields of one option */
+    int number;
+    /* the same for all fields of an option: a client may also send no field of the group */
+    bool may_be_absent;
 };
 
 struct rule {
@@ -86,14 +92,15 @@ struct rule {
     size_t item_size;           /* bytes of one struct of a RULE_OBJECTS */
     size_t offset;              /* offset of the member of the input struct that gets the value */
     size_t present; /* offset of a bool that is set when a valid value was stored; 0: none */
-    const char *description;        /* one line for the reader of the OpenAPI document */
-    struct rule_option option;      /* the fields that come instead of this one */
-    const char *schema;             /* name of the schema of `fields`; NULL: it has none */
-    const struct rule_forms *forms; /* of a RULE_JSON; NULL: any value */
-    /* Value in the example of the document: as JSON, but a text as it is; of a day or a time, which
-     * is always today's, any text. A field that is not
-     * required is in the example of its object only if this is set. In an object with forms, * is
-     * replaced by the choice. NULL: a value is made by the type. */
+    const char *description;   /* one line for the reader of the OpenAPI document */
+    struct rule_option option; /* which option the field belongs to; group 0: none */
+    const char *schema;        /* name of the schema of `fields`; NULL: it has none */
+    /* possible forms of the value of a RULE_JSON; NULL: any value */
+    const struct rule_forms *forms;
+    /* Value of the field in the examples of the OpenAPI document: a text as it is, any other type
+     * as JSON. For a day or a time any text will do, since the example is always today's. In an
+     * object with forms, * is replaced by the choice. NULL: a field that is not required is left
+     * out of its object's example, any other gets a value by its type. */
     const char *example;
 };
 

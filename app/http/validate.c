@@ -20,7 +20,7 @@
 /* 2^53 - 1. A double cannot hold every whole number that is larger. */
 static const double WHOLE_MAX = 9007199254740991.0;
 
-/* The value of one field. The member that kind names holds it. */
+/* The value of one field. `kind` says which member holds the value. */
 struct value {
     enum { TEXT, NUMBER, BOOL, LIST, OBJECT } kind; /* null has the kind OBJECT */
     struct str text;                                /* value of kind TEXT */
@@ -38,7 +38,8 @@ typedef void parse_value(const struct binding *binding, const struct rule *rule,
 
 /* ---- Values ---- */
 
-/* Makes a value of JSON from the body. */
+/* Makes a struct value of a JSON value of the body. null has the kind OBJECT and json NULL, which
+ * every parse_ function refuses. */
 static struct value value_of_json(struct json_object *json)
 {
     struct value value = {.json = json};
@@ -80,7 +81,7 @@ static bool whole_number_parse(struct str text, double *ret)
     return text.n == first + 1 || (text.n > first && text.p[first] != '0');
 }
 
-/* Makes a value of a text from the path or the query. The text is converted when the rule wants a
+/* Makes a value of a text from the path or the query. The text is converted when the rule is for a
  * number or a boolean. A text that cannot be converted stays of kind TEXT, which parse_int,
  * parse_number and parse_bool refuse. */
 static struct value value_of_text(const struct rule *rule, struct str text)
@@ -163,7 +164,7 @@ static int choice_of(const struct rule *rule, const struct value *value)
     return -1;
 }
 
-/* Accepts one of the texts in rule->choices, and stores its position there as an int. */
+/* Accepts one of the texts in rule->choices, and stores its index in *ret, an int. */
 static void parse_enum(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -212,7 +213,7 @@ static void parse_number(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->number, sizeof value->number);
 }
 
-/* Accepts a date, and stores it as the int32_t of day_parse. */
+/* Accepts a date such as 2026-01-31, and stores it in *ret, an int32_t: days since 1970-01-01. */
 static void parse_day(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
@@ -354,7 +355,8 @@ static void parse_enum_set(const struct binding *binding, const struct rule *rul
 static void bind_object(const struct binding *binding, const struct rule *rules,
                         struct json_object *object, const struct field_path *field, void *input);
 
-/* Stores the members of the object by the rules in rule->fields. null is refused. */
+/* Fills the struct at ret from the members of the object, by the rules in rule->fields. null is
+ * refused. */
 static void parse_object(const struct binding *binding, const struct rule *rule,
                          const struct value *value, const struct field_path *field, void *ret)
 {
@@ -606,8 +608,8 @@ bool validate_input(const struct rule *rules, const struct path_values *path, st
     return p->code == PROBLEM_NONE;
 }
 
-/* Errors of a member begin with prefix. Without a prefix they begin with the member's own name, as
- * in a body, but an object of the wrong type then needs a name: "body". */
+/* The path of a field error begins with prefix. Without a prefix it begins with the member's own
+ * name, as in a body; the error that the object is no object is then about the field "body". */
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p)
 {

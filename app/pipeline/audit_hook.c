@@ -74,7 +74,7 @@ struct hook_subjects {
     struct str group;         /* id of the cohort or batch; empty: none */
 };
 
-/* Address of the member of the typed input that the rule has filled. */
+/* Returns the address of the member of the typed input that the rule has filled. */
 static const void *hook_input_member(const struct exchange *x, const struct rule *rule)
 {
     return (const char *)x->input + rule->offset;
@@ -168,10 +168,9 @@ static struct hook_subjects hook_find_subjects(struct exchange *x)
 
 /* ---- many students ---- */
 
-/* All valid student ids of the request, each once, sorted by their bytes. The ids are collected
- * into one array, sorted, and then the distinct ones are moved to its front. Empty when out of
- * memory.
- */
+/* Returns all valid student ids of the request, each once, sorted by their bytes: collects them
+ * into one array, sorts it, and moves the distinct ones to its front. The list is empty when out of
+ * memory. */
 static struct str_list hook_distinct(struct exchange *x, const struct hook_subjects *subjects)
 {
     size_t capacity = subjects->student.n > 0 ? 1 : 0, n = 0, distinct_count = 0;
@@ -197,9 +196,9 @@ static struct str_list hook_distinct(struct exchange *x, const struct hook_subje
     return (struct str_list){all, distinct_count};
 }
 
-/* Two JSON members for an event about many students: their number, and the SHA-256 of their sorted
- * ids, one id a line. A known list of students can be compared with the digest, but the digest does
- * not reveal the list. */
+/* Returns two JSON members for an event about many students: their number, and the SHA-256 of their
+ * sorted ids, one id a line. A known list of students can be compared with the digest, but the
+ * digest does not reveal the list. */
 static struct str hook_digest(struct exchange *x, struct str_list students)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -218,8 +217,9 @@ static struct str hook_digest(struct exchange *x, struct str_list students)
 
 /* ---- the events ---- */
 
-/* Adds one event for each student, or one event for all of them, by completing *event for each. A
- * group is recorded in each of the events. */
+/* Adds one event for each student, or one event for all of them (HOOK_EVENTS_MAX), each with the
+ * members that *event has already and with the subject. A group is recorded in each of the events.
+ */
 static void hook_add_events(struct exchange *x, struct audit_event *event,
                             const struct hook_subjects *subjects)
 {
@@ -245,10 +245,10 @@ static void hook_add_events(struct exchange *x, struct audit_event *event,
     }
 }
 
-/* Adds the events of one request in the given mode. The resource type is the area (OpenAPI tag) of
- * the route. A route that is in no route table has no area. Such a route is reached only by
- * delegation (one route runs another route's handler), and then the area is that of the route that
- * matched the path. */
+/* Adds the events of one request. mode: whether audit.c writes them at once, counts them by minute,
+ * or treats them as denials. The resource type is the area (OpenAPI tag) of the route. A route that
+ * is in no route table has no area. Such a route is reached only by delegation (one route runs
+ * another route's handler), and then the area is that of the route that matched the path. */
 static void hook_record(struct exchange *x, enum audit_mode mode, int status,
                         const struct hook_subjects *subjects)
 {
@@ -288,8 +288,8 @@ static void hook_record_response(struct exchange *x)
     hook_record(x, modes[kind], status, &subjects);
 }
 
-/* audit_denied has the students whose data a response with 200 withheld; their denials are then the
- * only events of the request. */
+/* x->audit_denied has the students whose data a response with 200 withheld; if there are any, their
+ * denials are the only events of the request. */
 void audit_hook_record(struct exchange *x)
 {
     struct hook_subjects denied = {.lists = {x->audit_denied}, .list_count = 1};

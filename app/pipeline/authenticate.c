@@ -17,8 +17,8 @@ static bool authenticate_is_secret(const char *expected, struct str token)
 }
 
 /* Returns whether the request carries the sidecar's API token on the sidecar's own listener, for a
- * route that accepts it. While the token is being replaced (rotation), the previous token counts
- * too. */
+ * route that accepts it. While the token is being replaced (rotation), the previous token is
+ * accepted too. */
 static bool authenticate_is_sidecar(const struct exchange *x)
 {
     const struct config *config = &x->engine->config;
@@ -28,9 +28,9 @@ static bool authenticate_is_sidecar(const struct exchange *x)
             authenticate_is_secret(config->app_api_token_past.text, x->request.api_token));
 }
 
-/* Returns whether nginx has counted the request against no rate limit: on these routes it exempts
- * all requests with the header dapr-api-token (ctl/nginx_locations.c), because it does not know the
- * secret. */
+/* Returns whether no rate limit of nginx has counted the request: on routes with
+ * ROUTE_SIDECAR_TRUSTED nginx exempts all requests with the header dapr-api-token
+ * (app/ctl/nginx_locations.c), because nginx cannot check the secret. */
 static bool authenticate_is_uncounted(const struct exchange *x)
 {
     return x->request.sidecar && x->route->flags & ROUTE_SIDECAR_TRUSTED &&

@@ -49,8 +49,8 @@ bool authorize_queue_subject(struct exchange *x)
     return true;
 }
 
-/* Returns whether the caller teaches the cohort that the request is about. Also false, with
- * x->problem set, when the reply cannot be parsed. */
+/* Returns whether the caller teaches the cohort that the request is about. Returns false with
+ * x->problem set when the reply cannot be parsed. */
 static bool authorize_own_cohort(struct exchange *x)
 {
     struct str wanted = exchange_subject(x);
@@ -71,9 +71,9 @@ void authorize_on_replies(struct exchange *x)
 {
     bool granted = false;
 
-    /* when a reply is missing the right is unknown, so a cached response is not allowed either */
+    /* when a reply is missing the right is unknown, so not even a cached response may be sent */
     if (x->pipeline.status != PIPELINE_COMPLETE)
-        problem_unavailable(&x->problem, 1);
+        problem_unavailable(&x->problem, /* retry_after_s */ 1);
     else if (!x->student_cohorts)
         granted = authorize_own_cohort(x);
     else

@@ -100,9 +100,9 @@ static bool dispatch_has_invalid_id(const struct route_match *match)
  * nginx selects limits and access by a normalised path. A path that the client sent in another form
  * (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx and the
  * engine could understand it as two different paths (hazards N10). The exception is a path that has
- * a route as it was sent, and a parameter that is no valid id, such as "%41": it keeps its route
- * and gets the usual error of an invalid id later. Every path parameter has a RULE_ID
- * (tests/unit/test_routes.c), so exchange_read_input refuses all such requests. */
+ * a route even as it was sent, and a parameter that is no valid id, such as "%41": such a request
+ * keeps its route and gets the usual error of an invalid id later. Every path parameter has a
+ * RULE_ID (tests/unit/test_routes.c), so exchange_read_input refuses all such requests. */
 static bool dispatch_find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
@@ -231,8 +231,9 @@ static void dispatch_await_next(struct dispatch *d, struct exchange *x)
 
 /* The last step before the response: waits for the replicas, if the response promises a write. The
  * Idempotency-Key has the response already, so a repetition of the request gets the same one as
- * soon as the replicas have the write. Once the connection that has written is gone, the next one
- * may lead to another server, whose replicas say nothing about the write. */
+ * soon as the replicas have the write. If the connection that has written (x->generation) is gone,
+ * the next one may lead to another server, whose replicas say nothing about the write: the client
+ * then gets the error at once. */
 static void dispatch_confirm(struct dispatch *d, struct exchange *x)
 {
     struct store *store = d->engine->store;
@@ -242,7 +243,7 @@ static void dispatch_confirm(struct dispatch *d, struct exchange *x)
     } else if (store_is_cluster(store)) {
         dispatch_await_next(d, x);
     } else if (x->generation != store_generation(store)) {
-        dispatch_on_replicas(d, x, false);
+        dispatch_on_replicas(d, x, /* are_replicated */ false);
     } else {
         dispatch_await_replicas(d, x, store_server_id(store));
     }
@@ -292,7 +293,8 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
     dispatch_complete(d, x);
 }
 
-/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). */
+/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status).
+ * x->generation is the number of the connection that sent the first write. */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->awaits_replicas) {
@@ -337,8 +339,9 @@ static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
 
 /* ---- the beginning ---- */
 
-/* Whether the exchange waits for keys of the identity provider that are being fetched; it keeps the
- * problem that it has now for the case that they do not come. */
+/* Returns whether the exchange waits for keys of the identity provider that are being fetched; then
+ * adds the exchange to that queue. x->problem stays as it is, to be sent if the keys do not come in
+ * time. */
 static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
 {
     int64_t limit_us = d->engine->config.jwt_jwks_timeout_ms * INT64_C(1000);
@@ -347,14 +350,14 @@ static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
         return false;
     if (d->awaiting_keys.n >= AWAITING_KEYS_MAX) {
         x->problem = (struct problem){.code = PROBLEM_NONE};
-        problem_unavailable(&x->problem, 1);
+        problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return false;
     }
     dispatch_push(&d->awaiting_keys, x);
     return true;
 }
 
-/* Runs the steps before the handler that are left, and then the first step of the handler. A heavy
+/* Runs the remaining steps before the handler, and then the first step of the handler. A heavy
  * request waits in its queue instead. */
 static void dispatch_continue(struct dispatch *d, struct exchange *x)
 {

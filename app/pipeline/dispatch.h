@@ -19,7 +19,7 @@ typedef void exchange_released(struct exchange *x);
 /* A queue of exchanges, linked by their member next. */
 struct exchange_queue {
     struct exchange *first; /* NULL: empty */
-    struct exchange **end;  /* the pointer at the end, which is NULL */
+    struct exchange **end;  /* the pointer (NULL) to which the next exchange is added */
     size_t n;
 };
 
@@ -29,7 +29,7 @@ struct dispatch {
     exchange_finished *finished;       /* sends the complete response */
     exchange_released *released;       /* frees what belongs to the exchange */
     struct exchange_queue heavy;       /* exchanges of heavy routes that are ready for a step */
-    /* exchanges whose token may be valid by keys that are being fetched */
+    /* exchanges that wait for keys of the identity provider, by which their token may be valid */
     struct exchange_queue awaiting_keys;
     size_t active; /* number of exchanges that have begun and not finished */
 };

@@ -7,7 +7,8 @@
 
 #include "app/http/json.h"
 
-/* Returns the largest body of the route in bytes. */
+/* Returns the largest body of the route in bytes. A delivery of Dapr's sidecar may have any size
+ * that nginx passes on, because the sidecar would repeat a refused one for ever. */
 static size_t exchange_body_max(const struct route *route)
 {
     if (route->flags & ROUTE_DELIVERY)
@@ -60,7 +61,8 @@ static enum rule_subject exchange_subject_kind(enum access access)
     return SUBJECT_NONE;
 }
 
-/* Looks for the first rule of a single id of the right kind; a route has one such rule. */
+/* Looks for the first rule of a single id that names what the route's access depends on: a student
+ * or a cohort. A route has at most one such rule. */
 struct str *exchange_subject_field(struct exchange *x)
 {
     enum rule_subject kind = exchange_subject_kind(x->route->access);
@@ -84,7 +86,7 @@ struct str exchange_subject(struct exchange *x)
 /* ---- body ---- */
 
 /* Teachers, admins and services may send the largest batches. Other users get a lower limit,
- * because their many requests at the same time must not exhaust memory. */
+ * because many requests of theirs at the same time must not exhaust memory. */
 size_t exchange_json_values_max(const struct exchange *x)
 {
     bool trusted = x->caller.role != ROLE_NONE && x->caller.role != ROLE_STUDENT;
@@ -92,8 +94,8 @@ size_t exchange_json_values_max(const struct exchange *x)
     return trusted ? JSON_VALUES_MAX : JSON_VALUES_UNTRUSTED;
 }
 
-/* Parses the body as JSON when the route has rules for it and does not parse it itself. The body of
- * any other route is ignored, but its size is checked. */
+/* Parses the body as JSON when the route has rules for it, unless its handler parses it
+ * (ROUTE_RAW_BODY). The body of any other route is ignored, but its size is checked. */
 bool exchange_read_body(struct exchange *x)
 {
     const struct route *route = x->route;
@@ -123,7 +125,8 @@ bool exchange_read_body(struct exchange *x)
 
 /* ---- input ---- */
 
-/* Allocates the route's zeroed input struct; false with x->problem when out of memory. */
+/* Allocates the route's input struct, filled with zeros. Returns false with x->problem set when out
+ * of memory. */
 static bool exchange_new_input(struct exchange *x)
 {
     x->input = arena_zalloc(x->arena, x->route->input_size);

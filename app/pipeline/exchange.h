@@ -58,9 +58,10 @@ struct exchange {
     /* reads the cohorts that the caller teaches; NULL: not needed */
     struct command *teacher_cohorts;
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
-    bool completing;     /* the last round trip runs: it stores the response or releases the key */
-    bool has_written;    /* a round trip had commands that may change data */
-    unsigned generation; /* of the first such round trip: number of its connection to Redis */
+    bool completing;  /* the last round trip runs: it stores the response or releases the key */
+    bool has_written; /* a round trip had commands that may change data */
+    /* number of the connection to Redis that sent the first such round trip */
+    unsigned generation;
     struct written *written; /* in a cluster: servers whose replicas have to have what they wrote */
     bool awaits_replicas;    /* the response waits until replicas have what the request wrote */
 
@@ -104,8 +105,8 @@ void *exchange_new_state(struct exchange *x, size_t size);
  * NULL, with x->problem set, when out of memory. */
 struct arena *exchange_new_arena(struct exchange *x, size_t first_block, size_t cap);
 
-/* The member of the input that holds the id of the student or cohort on which the access depends.
- * NULL when the access depends on neither. The id in it may be empty. */
+/* Returns the member of the input that holds the id of the student or cohort on which the access
+ * depends; NULL when the access depends on neither. The id in it may be empty. */
 struct str *exchange_subject_field(struct exchange *x);
 /* Returns the id of the student or cohort on which the access depends; empty when there is none. */
 struct str exchange_subject(struct exchange *x);
@@ -119,18 +120,20 @@ bool exchange_read_input(struct exchange *x);
 /* Delegates the exchange to another route; for the check of a route. The rules of the target read
  * all their fields from payload, wherever a request to the target would have them. From then on the
  * check, the access right and the handler of the target apply. Log, metrics and finalize stay those
- * of the route that matched the path. Returns false with x->problem. */
+ * of the route that matched the path. Returns false with x->problem set. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload);
-/* Largest number of JSON values that the body of this caller may have (at most JSON_VALUES_MAX). */
+/* Returns the largest number of JSON values that the body of this caller may have (at most
+ * JSON_VALUES_MAX). */
 size_t exchange_json_values_max(const struct exchange *x);
 
-/* The traceparent header (W3C Trace Context) that names the engine's span of this request. The text
- * is in the exchange's arena; p is NULL when out of memory. */
+/* Returns the traceparent header (W3C Trace Context) that names the engine's span of this request.
+ * The text is in the exchange's arena; its p is NULL when out of memory. */
 struct str exchange_traceparent(const struct exchange *x);
 
-/* Begin and end the frame of most JSON responses: {"success": true, MEMBERS, "correlation_id":
- * "..."}. The caller writes MEMBERS between the two calls. */
+/* Begins a JSON response {"success": true, MEMBERS, "correlation_id": "..."}. The caller then
+ * writes MEMBERS to ret_writer, and calls exchange_json_end. */
 void exchange_json_begin(struct exchange *x, int status, struct jw *ret_writer);
+/* Ends the JSON response that exchange_json_begin has begun: adds the member correlation_id. */
 void exchange_json_end(struct exchange *x, struct jw *w);
 
 #endif

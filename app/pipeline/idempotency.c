@@ -23,13 +23,15 @@ enum {
 };
 
 struct idempotency {
-    struct command *acquire;        /* the command that acquires the key's record */
-    struct command **registrations; /* list the record for erasures, one for each student */
+    struct command *acquire; /* the command that acquires the key's record */
+    /* register the record with each student, so that an erasure of the student deletes it */
+    struct command **registrations;
     size_t registration_count;
     struct command *save; /* stores the response; NULL: the request has no success to store */
     struct str key;       /* Redis key of that record */
     struct str marker;    /* id that the change stores when it is made; empty until acquired */
-    /* of idempotency_digest_request; the same key with another one is a conflict */
+    /* digest of this request (idempotency_digest_request); a record of the same key with another
+     * digest is a conflict */
     struct str digest;
     struct str owner; /* random token of this request, in hex */
     /* this request owns the key, or may own it, and must store or release at the end */
@@ -90,8 +92,9 @@ static struct str idempotency_digest_request(const struct exchange *x)
     return arena_copy(x->arena, str_of(hex));
 }
 
-/* A random token, in hex. Redis compares it, so that a request whose time of ownership is over
- * cannot change the record of a later owner. The token's p is NULL when out of memory. */
+/* Returns a random token, in hex. Scripts in Redis compare it, so that a request whose time of
+ * ownership is over cannot change the record of a later owner. The token's p is NULL when out of
+ * memory. */
 static struct str idempotency_new_owner(struct arena *arena)
 {
     unsigned char bytes[OWNER_BYTES];
@@ -102,10 +105,10 @@ static struct str idempotency_new_owner(struct arena *arena)
     return arena_copy(arena, str_of(hex));
 }
 
-/* Makes the names and the token of the request's key. The Redis key contains the role and id of the
- * caller, so that a caller cannot reach the record of another caller. It contains the name of the
- * route, so that a client may use the same Idempotency-Key on two routes. NULL when out of memory.
- */
+/* Makes the state of the request's key: digest, owner's token and Redis key. The Redis key contains
+ * the role and id of the caller, so that a caller cannot reach the record of another caller. It
+ * contains the name of the route, so that a client may use the same Idempotency-Key on two routes.
+ * Returns NULL when out of memory. */
 static struct idempotency *idempotency_new(struct exchange *x)
 {
     struct idempotency *state = arena_zalloc(x->arena, sizeof(*state));
@@ -235,18 +238,19 @@ bool idempotency_on_replies(struct exchange *x)
     return false;
 }
 
-/* True when the change may have been made although the request does not end with success. The first
- * round trip acquires the key and reads, so only a later one can write; and an error below 500 is a
- * refusal, before which nothing was written. PROBLEM_NONE: the response itself could not be made.
- */
+/* Returns true when the change may have been made although the request does not end with success.
+ * The first round trip acquires the key and reads, so only a later one can write; and an error
+ * below 500 is a refusal, before which nothing was written. PROBLEM_NONE: the response itself could
+ * not be made. */
 static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&
            (x->problem.code == PROBLEM_NONE || problem_status(x->problem.code) >= 500);
 }
 
-/* Saves the response when the request succeeded (status below 300). After an error the client can
- * repeat the request with the same key at once. */
+/* Saves the response when the request succeeded (status below 300). After a refusal the key is
+ * released. If the outcome is unknown, the record stays "running" (idempotency_cmd_end), but a
+ * repetition with the same body may acquire it at once. */
 bool idempotency_queue_finish(struct exchange *x)
 {
     struct idempotency *state = x->idempotency;
@@ -278,7 +282,7 @@ void idempotency_on_finish(struct exchange *x)
     int64_t is_stored = 0;
 
     if (save && reply_expect_int(save->reply, &is_stored, &x->problem) && !is_stored)
-        problem_unavailable(&x->problem, 1);
+        problem_unavailable(&x->problem, /* retry_after_s */ 1);
 }
 
 struct str idempotency_marker(const struct exchange *x)

@@ -10,8 +10,8 @@
 
 /* Adds three headers with the trace of the request: traceparent for clients that follow W3C Trace
  * Context, X-Trace-ID with the trace id alone, and Server-Timing for scripts in browsers. The three
- * values are parts of one text, "trace;desc=00-TRACE_ID-...", so that they need one allocation. The
- * id begins 3 characters after the beginning of traceparent. When out of memory, no header is
+ * values are parts of one text, "trace;desc=00-TRACE_ID-...", so that they need one allocation. In
+ * traceparent the trace id begins after 3 characters ("00-"). When out of memory, no header is
  * added. */
 static void respond_add_trace(struct exchange *x)
 {

@@ -12,7 +12,8 @@
 #include "app/service/mastery_json.h"
 #include "app/service/statistics_json.h"
 
-enum { DAYS_PRESET = 30 }; /* length in days of a period that the request does not give */
+/* days in the period of a request that gives neither dates nor a number of days */
+enum { DAYS_PRESET = 30 };
 
 /* ---- the period ---- */
 
@@ -26,8 +27,8 @@ struct period {
     int aggregation;    /* enum aggregation: by day, week or month */
 };
 
-/* Adds an error about the field, unless the field has one from validation: a second error could
- * contradict the first. */
+/* Adds an error about a field of the request, unless the field has one from validation: a second
+ * error could contradict the first. */
 void analytics_fail_field(struct exchange *x, const char *field, const char *message)
 {
     if (!problem_has_field(&x->problem, str_of(field)))
@@ -35,8 +36,8 @@ void analytics_fail_field(struct exchange *x, const char *field, const char *mes
 }
 
 /* Sets the first and the last day of a period that was given by a number of days or not at all, so
- * that the handlers need not know how it was given. Returns false if a field of the request has an
- * error. */
+ * that the handlers need not know how it was given. The rules have made sure that both dates are
+ * given or none. Returns false if a field of the request has an error. */
 static bool period_check(struct exchange *x)
 {
     struct period *p = x->input;
@@ -52,7 +53,7 @@ static bool period_check(struct exchange *x)
 }
 
 /* Queues the command that reads the days of the period. Only the days from HISTORY_DAYS ago to
- * tomorrow (a client's clock may be a day ahead of UTC) can have data, so the period is cut to
+ * tomorrow (a client's clock may be a day ahead of UTC) can have data, so what is read is cut to
  * these: a long period costs no more than a short one. */
 static struct command *period_queue(struct exchange *x, const struct period *p)
 {
@@ -126,8 +127,9 @@ static enum step mastery_history(struct exchange *x)
 /* ---- comprehensive ---- */
 
 struct comprehensive_state {
-    struct command *state; /* reads the present state of the student */
-    struct command *days;  /* reads the days of the period */
+    /* reads the present state of the student, which shows whether there is any */
+    struct command *state;
+    struct command *days; /* reads the days of the period */
 };
 
 /* Writes the period of the response, which may be the default one. */
@@ -175,7 +177,7 @@ static enum step comprehensive_begin(struct exchange *x, const struct period *p)
 }
 
 /* Handler of comprehensive: one round trip, then the response. The present state only shows whether
- * the student has any data. The two parse functions return true without setting a problem. */
+ * the student has any data. */
 static enum step analytics_comprehensive(struct exchange *x)
 {
     const struct period *p = x->input;
@@ -250,8 +252,8 @@ static enum step analytics_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Dates need a `present` member, because every number is a valid day and none could mean "absent".
- */
+/* A date is stored as a number of days, of which every value is a valid day: `present` therefore
+ * names the member that says whether the date was given. */
 const struct rule analytics_period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,

@@ -17,8 +17,8 @@ enum {
  * in the order of enum component, then NULL. */
 extern const char *const compare_metrics[];
 
-/* Adds an error about a field of the request to x->problem, unless that field has one. message is
- * a string literal. */
+/* Adds an error about a field of the request to x->problem, unless validation has found one in that
+ * field. message is a string literal. */
 void analytics_fail_field(struct exchange *x, const char *field, const char *message);
 
 #endif

@@ -20,7 +20,7 @@
 
 /* ---- students by id ---- */
 
-/* Order for qsort: by student id. The sorted elements are pointers to students. */
+/* Order for qsort of pointers to students: by student id. */
 static int cohorts_by_id(const void *a, const void *b)
 {
     const struct compared_student *x = *(const struct compared_student *const *)a;
@@ -35,7 +35,7 @@ static const struct compared_student **cohorts_distinct(struct exchange *x,
                                                         const struct compared_student *students,
                                                         size_t n, size_t *ret_count)
 {
-    const struct compared_student **distinct = arena_array(x->arena, n + 1, sizeof(*distinct));
+    const struct compared_student **distinct = arena_array(x->arena, n, sizeof(*distinct));
     size_t count = 0;
 
     if (!distinct)
@@ -87,7 +87,7 @@ static const char *const cohort_fields[] = {"cohort_a_id", "cohort_b_id"};
 
 struct cohorts_state {
     struct cohort_access access;
-    bool access_checked;        /* the first round trip has been evaluated */
+    bool access_checked;        /* true: the replies of the first round trip were evaluated */
     struct command *cohorts[2]; /* reads the cohort of a side; NULL for a side given as a list */
     struct str_list ids[2];     /* ids of the students of sides A and B */
     struct comparison comparison;
@@ -108,7 +108,7 @@ static bool cohorts_check(struct exchange *x)
 }
 
 /* Queues the commands of the first round trip: what access depends on, and the members of the
- * cohorts. */
+ * cohorts. access.denied: the caller's role alone decides, so nothing is read. */
 static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
 {
     struct cohorts_state *s = exchange_new_state(x, sizeof(*s));
@@ -132,8 +132,8 @@ static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
     return STEP_MORE;
 }
 
-/* Sets the problem INSUFFICIENT_DATA (status 422): Welch's test needs a variance, and so two
- * students, on each side. Always returns false, so that a caller can return its result. */
+/* Sets the problem INSUFFICIENT_DATA (status 422): Welch's test needs a variance on each side, and
+ * so two students. Always returns false, so that a caller can return its result. */
 static bool cohorts_fail_insufficient(struct exchange *x)
 {
     problem_set(&x->problem, PROBLEM_INSUFFICIENT_DATA,
@@ -143,7 +143,8 @@ static bool cohorts_fail_insufficient(struct exchange *x)
 
 /* Sets *ret to the ids of the students of one side. command is the reply with the cohort, or NULL
  * if the side was given as a list; field is the name of its input field. Returns false with
- * x->problem set if there is no such cohort, or it is too large or too small. */
+ * x->problem set if there is no such cohort, or if it has too many or too few students (of a list
+ * the rules have checked that). */
 static bool side_parse(struct exchange *x, const struct side *side, const struct command *command,
                        const char *field, struct str_list *ret)
 {
@@ -208,7 +209,7 @@ static bool group_fill(struct exchange *x, struct group *g, const struct compare
     size_t count;
 
     *g = (struct group){.students = students, .n = n};
-    g->scores = arena_array(x->arena, n + 1, sizeof(*g->scores));
+    g->scores = arena_array(x->arena, n, sizeof(*g->scores));
     if (!g->scores) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
@@ -289,7 +290,7 @@ static enum step cohorts_respond(struct exchange *x, const struct cohorts *in,
                                  const struct cohorts_state *s)
 {
     const struct compared_student *students = s->comparison.students, **distinct_students;
-    double *values = arena_array(x->arena, s->comparison.n + 1, sizeof(*values));
+    double *values = arena_array(x->arena, s->comparison.n, sizeof(*values));
     struct group a, b;
     size_t distinct_count = 0;
     struct jw w;

@@ -49,8 +49,8 @@ struct students_state {
     struct command **days, **consents; /* arrays with one command for each student */
 };
 
-/* Queues what access depends on together with the data, in one round trip. The data are used only
- * if compare_students then finds that access is granted. */
+/* Queues the reading of what access depends on together with that of the data, in one round trip.
+ * The data are used only if compare_students then finds that access is granted. */
 static enum step students_begin(struct exchange *x, const struct students *in)
 {
     struct students_state *s = exchange_new_state(x, sizeof(*s));
@@ -114,8 +114,8 @@ static int ranked_compare(const void *a, const void *b)
 }
 
 /* Computes the statistics and the rank of each student and sorts them, students with data first.
- * Students with equal means share a rank. Returns the number of students with data; 0 with
- * x->problem set on an error. */
+ * Students with equal means share a rank; the rank of one without data is not used. Returns the
+ * number of students with data; 0 with x->problem set on an error. */
 static size_t students_rank(struct exchange *x, const struct students *in,
                             const struct students_state *s, struct ranked *ranked)
 {
@@ -224,7 +224,7 @@ static enum step compare_students(struct exchange *x)
 
 /* ---- one student in a cohort ---- */
 
-/* Input of analytics-compare. */
+/* Input of analytics-compare, which shows a student's place (rank and percentile) in a cohort. */
 struct place_input {
     struct str student;
     struct str cohort;
@@ -234,7 +234,7 @@ struct place_input {
 struct place_state {
     struct cohort_access access;
     struct command *cohort; /* reads the members of the cohort */
-    bool access_checked;    /* the first round trip has been evaluated */
+    bool access_checked;    /* true: the replies of the first round trip were evaluated */
     struct comparison comparison;
     const struct compared_student *student; /* points to the student in comparison.students */
 };
@@ -257,9 +257,9 @@ static enum step place_begin(struct exchange *x, struct place_input *in)
     return STEP_MORE;
 }
 
-/* Evaluates the first round trip: checks access, then prepares the reading of the members and of
- * the student. A student who is a member is not added again, since that would count the student
- * twice. Returns false with x->problem set. */
+/* Evaluates the first round trip: checks access, then prepares the reading of the members (ids[0])
+ * and of the student (ids[1]). A student who is a member is not added again, since that would count
+ * the student twice. Returns false with x->problem set. */
 static bool place_check_access(struct exchange *x, struct place_input *in, struct place_state *s)
 {
     struct str_list ids[2] = {{0}, {&in->student, 1}};
@@ -286,8 +286,9 @@ static bool place_check_access(struct exchange *x, struct place_input *in, struc
     return true;
 }
 
-/* Writes the student's place among the members by the score (OVERALL_SCORE) or by one component.
- * values is scratch memory with room for all members. */
+/* Writes the student's place (rank, percentile) among the members by the score (OVERALL_SCORE) or
+ * by one component. total_students counts only those whose value is known. values is scratch
+ * memory with room for all members. */
 static void place_write(struct jw *w, const struct place_state *s, int component, double *values)
 {
     size_t n = comparison_values(s->comparison.students, s->comparison.n, component, values);

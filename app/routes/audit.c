@@ -10,10 +10,10 @@
 
 enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 
-/* Input of audit-logs. A text is empty when the request does not have it. cursor: the entry after
- * which the page starts. */
+/* Input of audit-logs. A text is empty when the request does not have it. */
 struct logs {
     struct str user, resource_type; /* show only the entries about these; empty: all entries */
+    /* next_cursor of an earlier response: the page begins after its last entry */
     struct str cursor;
     int64_t limit; /* most entries on the page */
 };

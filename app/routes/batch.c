@@ -39,10 +39,12 @@ struct submit {
 
 struct submit_state {
     struct str id;
-    struct command *create;  /* creates the batch; NULL until the first round trip is evaluated */
-    struct command *created; /* reads the batch, which a repeated request may have created before */
-    bool ended;              /* the batch was created, and the last round trip is sent */
-    struct batch batch;      /* the batch as it is stored, shown in the response */
+    struct command *create; /* creates the batch; NULL until the Idempotency-Key is acquired */
+    /* reads the batch, which an earlier request with the same key may have created */
+    struct command *created;
+    /* true: the batch was created, and the commands of the last round trip are sent */
+    bool ended;
+    struct batch batch; /* the batch as it is stored, shown in the response */
 };
 
 /* Adds a field error about a field of the i-th request of the list. */
@@ -95,9 +97,9 @@ static void submit_check_repeated(struct exchange *x, const struct request *requ
     }
 }
 
-/* Checks what rules cannot express. The callback URL is checked now, and again by the worker
- * before it is called, since its host name may have another address by then. Returns false if a
- * field has an error. */
+/* Checks what rules cannot express: sums of weights, students named twice, and the callback URL.
+ * The callback URL is checked now, and again by the worker before it is called, since its host name
+ * may have another address by then. Returns false if a field has an error. */
 static bool submit_check(struct exchange *x)
 {
     const struct submit *in = x->input;
@@ -199,8 +201,8 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
 
 /* Handler of batch-submit. Its round trips: acquire the Idempotency-Key, whose record has the id of
  * the batch (nothing without a key); create the batch; end the creation. Then it responds with 202
- * and the batch's Location, also when the last round trip has failed: the worker then repeats it.
- */
+ * and the batch's Location, also when the last round trip has failed: the worker then finishes the
+ * creation. */
 static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *s = x->state;

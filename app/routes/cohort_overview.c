@@ -10,8 +10,8 @@
 #include "app/service/statistics_json.h"
 #include "app/store/cohort.h"
 
-/* OVERVIEW_PAGE_MAX: most students in one page. The others: bytes of the arena that holds the
- * commands and replies of one pipeline, its first size and its limit. */
+/* OVERVIEW_PAGE_MAX: most students in one page. OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP: bytes of
+ * the arena that holds the commands and replies of one pipeline, at first and at most. */
 enum {
     OVERVIEW_PAGE_MAX = 200,
     OVERVIEW_ARENA_FIRST = 64 << 10,
@@ -27,7 +27,8 @@ struct overview_input {
 
 struct overview_state {
     struct command *cohort_cmd; /* reads the cohort's record */
-    struct cohort cohort;       /* exists once the reply was parsed */
+    /* the parsed record; its member `exists` is true once the reply was parsed */
+    struct cohort cohort;
     struct overview overview;
 };
 
@@ -91,7 +92,8 @@ static void overview_write_summary(struct jw *w, const struct overview *o, doubl
     statistics_write_summary(w, "summary", &summary);
 }
 
-/* Writes the rank of a member and the reasons for it. */
+/* Writes how much a member needs a teacher's attention: the rank among the members, and the
+ * reasons. */
 static void overview_write_attention(struct exchange *x, struct jw *w,
                                      const struct overview_member *m)
 {
@@ -148,7 +150,8 @@ static void overview_write_figures(struct jw *w, const struct overview_member *m
     jw_time(w, "last_active", m->last_active_ms);
 }
 
-/* Writes the same members as overview_write_figures, for a student without data. */
+/* Writes the same JSON members as overview_write_figures, for a student without data: null instead
+ * of numbers. */
 static void overview_write_no_figures(struct jw *w)
 {
     static const char *const unknown[] = {"trend",    "change_7_days", "predicted_score",
@@ -160,7 +163,8 @@ static void overview_write_no_figures(struct jw *w)
         jw_null(w, *name);
 }
 
-/* Writes one student. Of a student who has withdrawn consent to analytics only this is shown. */
+/* Writes one student. Of a student who has withdrawn consent to analytics only that fact is shown.
+ */
 static void overview_write_member(struct exchange *x, struct jw *w, const struct overview_member *m)
 {
     jw_object(w, NULL);
@@ -178,8 +182,8 @@ static void overview_write_member(struct exchange *x, struct jw *w, const struct
     jw_object_end(w);
 }
 
-/* Writes one page of the sorted members. The ids of its students are passed to the audit log,
- * because their data are shown. */
+/* Writes one page of the sorted members. The ids of the students shown are passed to the audit log.
+ */
 static void overview_write_page(struct exchange *x, struct jw *w, const struct overview *o)
 {
     const struct overview_input *in = x->input;
@@ -202,7 +206,7 @@ static enum step overview_respond(struct exchange *x, struct overview_state *s)
 {
     const struct overview_input *in = x->input;
     struct overview *o = &s->overview;
-    double *scores = arena_array(x->arena, o->n + 1, sizeof(*scores));
+    double *scores = arena_array(x->arena, o->n, sizeof(*scores));
     struct jw w;
 
     if (!scores)

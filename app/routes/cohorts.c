@@ -110,8 +110,9 @@ static enum step put_cohort(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Handler of cohort-delete. A deletion is a change to a cohort with exists = false, so that the
- * steps of roster_change_step remove the index entries before the cohort's record. */
+/* Handler of cohort-delete. A deletion is a change to a cohort with exists = false, so that
+ * roster_change_step removes the index entries (by student, by teacher) before the cohort's record.
+ */
 static enum step delete_cohort(struct exchange *x)
 {
     const struct cohort_input *in = x->input;
@@ -172,7 +173,8 @@ static bool list_cut_page(struct exchange *x, const struct list_input *in, struc
     return true;
 }
 
-/* Sets s->page to the ids of one page and s->count to the number of all cohorts. Returns false
+/* Sets s->page to the ids of one page and s->count to the number of all cohorts that the caller may
+ * list. For a teacher (no `total`) the page is cut from all of the teacher's cohorts. Returns false
  * with x->problem set if a reply is an error. */
 static bool list_parse_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
@@ -209,7 +211,7 @@ static enum step list_queue_cohorts(struct exchange *x, const struct list_input 
 {
     if (!list_parse_page(x, in, s))
         return STEP_DONE;
-    s->cohorts = arena_array(x->arena, s->page.n + 1, sizeof(*s->cohorts));
+    s->cohorts = arena_array(x->arena, s->page.n, sizeof(*s->cohorts));
     if (!s->cohorts)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     pipeline_clear(&x->pipeline);

@@ -39,8 +39,8 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Queues the command that stores the decision. only_if_granted: fail for a consent that was never
- * given, as a withdrawal must. */
+/* Queues the command that stores the decision. only_if_granted: nothing is stored if this consent
+ * was never given, as for a withdrawal; the response is then 404. */
 static enum step decision_begin(struct exchange *x, bool granted, bool only_if_granted)
 {
     const struct decision *in = x->input;
@@ -83,8 +83,9 @@ static enum step decision_respond(struct exchange *x)
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "This consent has never been given");
     case CONSENT_SAVED: break;
     }
-    /* when the stored decision is older than this request, it was the same, so nothing has changed
-     * and no journal entry was written */
+    /* A stored decision that is older than this request was the same: nothing has changed, and the
+     * script has written no journal entry. `unjournaled` makes the audit log record the request all
+     * the same. */
     x->unjournaled = record.at_ms != x->now_ms;
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
@@ -119,7 +120,8 @@ static void decision_require(struct exchange *x, bool present, const char *name)
         problem_field(&x->problem, x->arena, str_of(name), "is required");
 }
 
-/* Checks the input of consent-withdraw. Returns false if a field has an error. */
+/* Checks the input of consent-withdraw: consent_type is required. Returns false if a field has an
+ * error. */
 static bool withdrawal_check(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -128,7 +130,7 @@ static bool withdrawal_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Checks the input of consent-give: what a withdrawal needs, and granted. Returns false if a field
+/* Checks the input of consent-give: consent_type and granted are required. Returns false if a field
  * has an error. */
 static bool decision_check(struct exchange *x)
 {
@@ -186,8 +188,8 @@ static enum step consent_status(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Each field has two rules, for the query and for the body. No rule requires it, since one of the
- * two is enough; decision_check does. */
+/* Each field has two rules, for the query and for the body. Neither rule requires the field, since
+ * one of the two places is enough; decision_check requires it. */
 #define TYPE(FROM, sent)                                                                           \
     FROM(ENUM, "consent_type", decision, type,                                                     \
          "Consent to what; required, by the body or by the query", .choices = consent_names,       \

@@ -58,7 +58,8 @@ struct erase_input {
     bool dry_run; /* true: count what would be deleted, delete nothing */
 };
 
-/* Callback of arena_defer: releases what the erasure holds when the request has ended. */
+/* Callback of arena_defer: frees the memory that the erasure holds outside the request's arena,
+ * when the request has ended. */
 static void erase_on_reset(void *e)
 {
     erase_release(e);

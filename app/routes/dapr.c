@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /dapr: the requests that an application receives from Dapr's sidecar, the process of Dapr that
- * delivers messages to it: for its subscriptions, for its configuration, and with learning events,
- * which come as CloudEvents (docs/events.md, Dapr pub/sub).
+ * delivers messages to it: one for its subscriptions, one for its configuration, and those with
+ * learning events, which come as CloudEvents (docs/events.md, Dapr pub/sub).
  *
  * One bad event never makes a whole delivery fail. Each event is either recorded, or stored as a
- * dead letter (kept for an operator), or left to be delivered again. Nothing may be stored about
- * an erased student; Redis holds a tombstone for each of them. Steps: parse all events; record the
+ * dead letter (kept for an operator), or left to be delivered again. Nothing may be stored about an
+ * erased student; Redis holds a tombstone for each of them. Steps: parse all events; record the
  * good ones and read the tombstones for the bad ones; store the dead letters and read the
  * tombstones again; remove the letters about students who were erased meanwhile; respond. */
 #include "app/http/json.h"
@@ -20,8 +20,8 @@
 #define EVENTS_PATH "/dapr/events"
 #define BULK_TYPE   "com.dapr.event.sent.bulk"
 
-/* The longest event and the longest BULK that are parsed, in bytes. A longer one is dropped. Memory
- * for several copies of a BULK is below the cap of an arena. */
+/* The longest event and the longest BULK that are parsed, in bytes. A longer one is dropped.
+ * BULK_MAX is so small that several copies of a BULK fit in the arena of a request. */
 enum { EVENT_MAX = LETTER_PARSED_MAX, BULK_MAX = 12 << 20 };
 
 /* ---- read by the sidecar at its start ---- */
@@ -95,7 +95,8 @@ struct delivery {
     struct str text;    /* JSON of the event, kept in the dead letter */
     struct str subject; /* student of the event that its text does not name; empty: none */
     enum letter_stage stage;
-    struct letter_names names; /* of the text; its students must not be erased */
+    /* texts of it that may be ids; not stored if a student of it is erased */
+    struct letter_names names;
     /* commands of the present stage */
     struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
     struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */
@@ -136,7 +137,8 @@ static void delivery_drop(struct exchange *x, struct delivery *d, struct str stu
 }
 
 /* Adds one event, either to the events to record or as a dead letter. p is the result of converting
- * it to *in: its code is PROBLEM_NONE if the event is valid. text: kept in the dead letter. */
+ * it to *in: its code is PROBLEM_NONE if the event is valid. text: its JSON, kept in the dead
+ * letter. */
 static void delivery_add(struct exchange *x, struct events *e, struct delivery *d,
                          const struct event_input *in, struct str text, const struct problem *p)
 {
@@ -172,8 +174,8 @@ static void delivery_add_json(struct exchange *x, struct events *e, struct deliv
 static bool events_allocate(struct exchange *x, struct events *e, enum form form, size_t n)
 {
     e->form = form;
-    e->v = arena_array(x->arena, n + 1, sizeof(*e->v));
-    e->batch.items = arena_array(x->arena, n + 1, sizeof(*e->batch.items));
+    e->v = arena_array(x->arena, n, sizeof(*e->v));
+    e->batch.items = arena_array(x->arena, n, sizeof(*e->batch.items));
     if (e->v && e->batch.items)
         return true;
     problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
@@ -312,7 +314,8 @@ static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
 }
 
 /* Queues the next commands of a letter: the reading of its students' tombstones, then the storing.
- * A letter without a known student gets no payload, so no tombstones are read for it. */
+ * A letter without a known student gets no payload, so there is no tombstone to read, and the
+ * letter is stored at once. */
 static void letter_queue(struct exchange *x, struct delivery *d)
 {
     struct dead_letter_new letter = {.reason = d->reason, .source = STR("dapr")};
@@ -330,8 +333,8 @@ static void letter_queue(struct exchange *x, struct delivery *d)
     }
 }
 
-/* Evaluates the replies to the letter's commands. *ret_id: id of the stored letter; *ret_erased:
- * one of its students is erased. False if Redis has failed, or when out of memory. */
+/* Evaluates the replies to the commands of a dead letter. *ret_id: id of the stored letter;
+ * *ret_erased: one of its students is erased. False if Redis has failed, or when out of memory. */
 static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erased)
 {
     struct problem ignored = {0};
@@ -367,7 +370,7 @@ static void letter_advance(struct exchange *x, struct delivery *d)
     } else if (d->stage == LETTER_CHECKING) {
         d->stage = erased ? LETTER_NONE : LETTER_ALLOWED;
     } else if (erased) {
-        (void)dead_letter_cmd_remove(&x->pipeline, &id, 1);
+        (void)dead_letter_cmd_remove(&x->pipeline, &id, /* count */ 1);
         d->stage = LETTER_REMOVING;
     } else {
         d->stage = LETTER_NONE;
@@ -379,7 +382,7 @@ static void letter_advance(struct exchange *x, struct delivery *d)
  * nevertheless, these students are passed to the audit log here. */
 static void events_set_outcomes(struct exchange *x, struct events *e)
 {
-    x->audit_denied.v = arena_array(x->arena, e->n + 1, sizeof(*x->audit_denied.v));
+    x->audit_denied.v = arena_array(x->arena, e->n, sizeof(*x->audit_denied.v));
     for (size_t i = 0; i < e->n; i++) {
         const struct event_batch_item *item = e->v[i].item;
 

@@ -21,9 +21,10 @@
 
 enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
 
-/* What decides whether the request may write about one of its students. */
+/* The commands whose replies decide whether the request may write about one of its students. */
 struct student_check {
-    struct command *cohorts;             /* the command of write_access_queue; NULL: not needed */
+    /* reads the student's cohorts; NULL: the caller needs none */
+    struct command *cohorts;
     struct command *consent, *tombstone; /* NULL for a single event, whose record checks both */
 };
 
@@ -33,7 +34,7 @@ struct publication {
     struct str_list students;     /* the students of the events, each once */
     struct student_check *checks; /* one for each of the students */
     struct write_access access;
-    bool checked; /* the first round trip has been evaluated */
+    bool checked; /* true: the replies of the first round trip were evaluated */
 };
 
 /* ---- parsing ---- */
@@ -56,7 +57,7 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
 
 /* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
  * parsing, whose code is PROBLEM_NONE if there was none. place: index of the event in the request;
- * NULL: the request is one event. A student may leave out the own id, as on ingest. */
+ * NULL: the request is one event. A student who calls may leave out the own id. */
 static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
                             struct problem *faults, const size_t *place)
 {
@@ -83,7 +84,7 @@ static bool publication_allocate(struct exchange *x, struct publication *s, size
                     "A batch has at most %d events: send the rest in further requests", EVENTS_MAX);
         return false;
     }
-    s->batch.items = arena_array(x->arena, n + 1, sizeof(*s->batch.items));
+    s->batch.items = arena_array(x->arena, n, sizeof(*s->batch.items));
     if (!s->batch.items)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     return s->batch.items;
@@ -102,7 +103,8 @@ static void publication_parse_envelope(struct exchange *x, struct publication *s
     publication_add(x, s, &event, &faults, place);
 }
 
-/* Parses the body of a structured request, one event, or of a batch, a list of them. */
+/* Parses the JSON body: a list of events if is_batch, else one event ("structured" mode of
+ * CloudEvents). */
 static void publication_parse_json(struct exchange *x, struct publication *s, bool is_batch)
 {
     struct json_object *body =
@@ -160,9 +162,9 @@ static void publication_parse(struct exchange *x, struct publication *s)
  * memory. */
 static bool publication_list_students(struct exchange *x, struct publication *s)
 {
-    struct str *all = arena_array(x->arena, s->batch.n + 1, sizeof(*all));
+    struct str *all = arena_array(x->arena, s->batch.n, sizeof(*all));
 
-    s->checks = arena_array(x->arena, s->batch.n + 1, sizeof(*s->checks));
+    s->checks = arena_array(x->arena, s->batch.n, sizeof(*s->checks));
     if (!all || !s->checks) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
@@ -194,7 +196,8 @@ static void publication_queue(struct exchange *x, struct publication *s)
     idempotency_queue_students(x, &s->students);
 }
 
-/* Parses the request and queues the first round trip. Returns NULL with x->problem set. */
+/* Parses the request and queues the first round trip, which reads whether the caller may write
+ * about each student. Returns NULL with x->problem set. */
 static struct publication *publication_begin(struct exchange *x)
 {
     struct publication *s = exchange_new_state(x, sizeof(*s));
@@ -250,7 +253,8 @@ static void publication_respond(struct exchange *x, const struct publication *s)
     exchange_json_end(x, &w);
 }
 
-/* Handler of POST. An event that was recorded before is accepted and changes nothing. */
+/* Handler of POST /api/v1/events: parse, check, record, respond. An event that was recorded before
+ * is accepted and changes nothing. */
 static enum step events_publish(struct exchange *x)
 {
     struct publication *s = x->state;
@@ -271,8 +275,8 @@ static enum step events_publish(struct exchange *x)
 }
 
 /* Returns the value of the header WebHook-Allowed-Origin. allowed: list of origins, separated by
- * commas. The value is the publisher's origin if it is in the list, an asterisk if that is in the
- * list, else empty. */
+ * commas. The value is an asterisk if the list has one, else the publisher's origin if the list has
+ * it, else empty. */
 static struct str webhook_allowed_origin(const char *allowed, struct str origin)
 {
     struct str rest = str_of(allowed), found = STR("");
@@ -289,8 +293,8 @@ static struct str webhook_allowed_origin(const char *allowed, struct str origin)
 }
 
 /* Handler of OPTIONS: the handshake by which a sender of webhooks learns whether this address
- * expects its events (CloudEvents, http-webhook.md, section 4). Consent is given by the two
- * headers; without them, the response is that of every OPTIONS. The handshake gives no access:
+ * expects its events (CloudEvents, http-webhook.md, section 4). The two headers say that events are
+ * expected; without them, the response is that of every OPTIONS. The handshake gives no access:
  * events need a token. */
 static enum step events_handshake(struct exchange *x)
 {

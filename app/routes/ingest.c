@@ -72,8 +72,8 @@ static enum step mastery_ingest(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Checks what rules cannot express: the data of the event against its type, and its time against
- * the clock. Returns false with x->problem set. */
+/* Checks what rules cannot express: the data must fit the event's type, and its time the clock.
+ * Returns false with x->problem set. */
 static bool ingest_check(struct exchange *x)
 {
     struct event_input *in = x->input;

@@ -24,13 +24,12 @@ struct window {
     size_t n; /* number of snapshots in days, after window_parse */
 };
 
-/* Queues the reading of the snapshots of a number of days. The last of them is `last`, a UTC day.
- */
+/* Queues the reading of the snapshots of day_count UTC days, the last of which is `last`. */
 static void window_queue(struct window *w, struct exchange *x, struct str student, int32_t last,
-                         int days)
+                         int day_count)
 {
-    w->day_count = days;
-    w->command = student_cmd_days(&x->pipeline, student, last - days + 1, days);
+    w->day_count = day_count;
+    w->command = student_cmd_days(&x->pipeline, student, last - day_count + 1, day_count);
 }
 
 /* Parses the snapshots in the reply. Returns false with x->problem set if the reply is an error. */
@@ -95,7 +94,8 @@ struct query {
 struct query_state {
     struct command *profile; /* reads the present state and the stored result */
     struct window window;
-    uint64_t erasures; /* result of engine_apply_erasures before Redis was read; query only */
+    /* number of erasures (engine_apply_erasures) before Redis was read; query only */
+    uint64_t erasures;
 };
 
 /* Returns whether the response may be stored in the stale cache, and sent again while Redis is
@@ -127,8 +127,8 @@ static struct str query_cache_key(struct exchange *x)
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* Writes the response. members: its JSON text up to the metadata, from Redis' data or from the
- * stale cache; the metadata are always those of this request. */
+/* Writes the response. members: the beginning of its JSON text, made from Redis' data or found in
+ * the stale cache. The member `metadata`, which follows, is always that of this request. */
 static void query_respond(struct exchange *x, struct str members, struct str student)
 {
     struct jw w;
@@ -151,7 +151,7 @@ static enum step query_stale(struct exchange *x)
     (void)engine_apply_erasures(x->engine); /* removes cached responses about erased students */
     if (!query_may_be_stale(x) || !stale_cache_find(x->engine->stale_cache, query_cache_key(x),
                                                     x->started_us / 1000, &members, &age_ms)) {
-        problem_unavailable(&x->problem, 1);
+        problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     query_respond(x, members, q->student);
@@ -254,8 +254,9 @@ static enum step mastery_query(struct exchange *x)
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, NULL,
                 NULL, 1);
-    /* not stored if a student was erased since Redis was read, because the response may be about
-     * that student, nor while the epoch of erasures is not known yet */
+    /* Not stored if any student was erased since Redis was read, because the response may be about
+     * that student; nor until this process has read the epoch of erasures (a number that each
+     * erasure changes) from Redis. */
     if (query_may_be_stale(x) && x->engine->erasures.epoch >= 0 &&
         s->erasures == engine_apply_erasures(x->engine))
         stale_cache_add(x->engine->stale_cache, query_cache_key(x), members, x->started_us / 1000);
@@ -272,8 +273,8 @@ struct calculate {
     double weights[COMPONENTS];
 };
 
-/* State of calculate and recompute between steps. The window comes with the first round trip and
- * is parsed once; the write may take several round trips. */
+/* State of calculate and recompute between steps. The first round trip brings the window (the
+ * snapshots of the latest days), which is parsed once; the write may take several round trips. */
 struct calculate_state {
     struct record record;
     struct window window;

@@ -28,7 +28,8 @@ static struct explain *explain_begin(struct exchange *x)
     return explain_init(e) ? e : NULL;
 }
 
-/* Writes an observation; one of a statement has no event id. */
+/* Writes an observation from which a component was computed. One that a client has stated, not an
+ * event, has no event id. */
 static void explain_write_observation(struct jw *w, const struct explained_observation *o)
 {
     bool is_statement = o->type == EVENT_TYPES;

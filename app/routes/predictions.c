@@ -87,8 +87,8 @@ struct days_input {
     int64_t days; /* trajectory: number of days ahead; accuracy: number of days back */
 };
 
-/* Commands that read a student's state and daily scores. State of trajectory and accuracy between
- * their steps. */
+/* State of trajectory and accuracy between their steps: the commands that read a student's state
+ * and daily scores. */
 struct history_state {
     struct command *state, *days;
     struct command *predictions; /* reads the stored predictions; accuracy only */
@@ -198,9 +198,9 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* Selects the predictions that were made on a day from `first` to `today`, or that are about one of
  * these days. Those that assume an intervention are not selected but counted in *ret_conditional:
- * it is not known whether the intervention took place, so they cannot be verified. model: select
- * only the predictions of the model with this name; NULL: all. ret has room for n predictions.
- * Returns the number of selected ones. */
+ * no record says whether the intervention took place, so such a prediction cannot be compared with
+ * a true score. model: select only the predictions of the model with this name; NULL: all. ret has
+ * room for n predictions. Returns the number of selected ones. */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
                               int32_t first, int32_t today, struct stored_prediction *ret,
                               size_t *ret_conditional)
@@ -245,7 +245,7 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
     if (!history_parse_consented(x, s, &history) ||
         !prediction_parse_list(s->predictions, x->arena, &records, &n, &x->problem))
         return false;
-    selected = arena_array(x->arena, n + 1, sizeof(*selected));
+    selected = arena_array(x->arena, n, sizeof(*selected));
     if (!selected) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
@@ -317,9 +317,9 @@ static enum step predict_accuracy(struct exchange *x)
 static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
     [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
 
-/* Writes how the predictions about the last days came out, by model and horizon; those without a
- * verified prediction are left out. Writes null before the worker has counted, or while Redis is
- * unavailable. */
+/* Writes which share of the predictions about the last days came true, by model and horizon (days
+ * ahead); a model and horizon without a verified prediction are left out. Writes null before the
+ * worker has counted, or while Redis is unavailable. */
 static void config_write_calibration(struct jw *w, const struct command *command)
 {
     struct calibration calibration;

@@ -57,7 +57,7 @@ static bool payload_has(struct json_object *payload, const char *name)
 static const char *const query_types[] = {"history", "comprehensive", NULL};
 
 /* What analytics_rules read from the payload of analytics_query. The target reads the student
- * again; by the rule here a payload without both fields gets both errors. */
+ * again; this struct has it too, so that a payload without both fields gets both errors. */
 struct analytics_query {
     struct str student;
     int type; /* query_type of the payload, an index in query_types */
@@ -120,8 +120,9 @@ static const struct route *intent_target(struct exchange *x, enum intent intent,
     return route;
 }
 
-/* Renames the fields in the errors of the target: it validated the payload as its body, but in the
- * request they are under "payload.". */
+/* Renames the fields in the errors of the target (the route to which the request was delegated):
+ * the target validated the payload as its body, but in the request the fields are under "payload.".
+ */
 static void process_prefix_fields(struct exchange *x)
 {
     for (struct field_error *e = x->problem.fields; e; e = e->next) {
@@ -182,8 +183,8 @@ static bool process_check(struct exchange *x)
     return delegated;
 }
 
-/* Check of the routes for one intent, whose payload is the whole body. Returns false with
- * x->problem set. */
+/* Check of a route that is for one intent, whose payload is the whole body: delegates to the
+ * intent's target. Returns false with x->problem set. */
 static bool process_body_check(struct exchange *x, enum intent intent)
 {
     struct process *in = x->input;
@@ -234,13 +235,14 @@ static enum problem_code envelope_error_code(enum problem_code code)
     return code == PROBLEM_INVALID_INTENT ? code : PROBLEM_VALIDATION_ERROR;
 }
 
-/* Returns whether the same call may succeed later, after a timeout or an internal error. */
+/* Returns whether the same call may succeed if it is repeated later, after a timeout or an internal
+ * error. */
 static bool envelope_is_retryable(enum problem_code code)
 {
     return code == PROBLEM_TIMEOUT_ERROR || code == PROBLEM_INTERNAL_ERROR;
 }
 
-/* Writes the members of the metadata that only a failed call has. */
+/* Writes the members of the envelope's metadata that only a failed call has. */
 static void envelope_write_error(struct jw *w, enum problem_code code)
 {
     enum problem_code error_code = envelope_error_code(code);
@@ -273,7 +275,8 @@ static void envelope_write(struct exchange *x, enum intent intent, struct str da
     exchange_json_end(x, &w);
 }
 
-/* Returns the intent of a route for one intent; INTENTS for /process, whose body names it. */
+/* Returns the intent of a route that is for one intent, found by its check function; INTENTS for
+ * /process, whose body names the intent. */
 static enum intent intent_of_route(const struct route *route)
 {
     if (route->check == mastery_check)
@@ -355,7 +358,7 @@ static const struct rule_form payload_forms[INTENTS + 1] = {
 };
 static const struct rule_forms payload_by_intent = {"intent", "Call", payload_forms};
 
-/* The responses of the targets; the document has them by these names. */
+/* The responses of the targets; the OpenAPI document has them by these names. */
 static const struct rule_form data_forms[] = {
     {"MasteryCalculateResponse", NULL, NULL},
     {"PredictionNextWeekResponse", NULL, NULL},

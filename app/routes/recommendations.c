@@ -92,12 +92,12 @@ static enum step recommend_adaptive(struct exchange *x)
     }
     recommend_write_areas(&w, "priority_areas", &r->learner);
     jw_object_end(&w);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the correlation id is in the metadata */
     return STEP_DONE;
 }
 
-/* Handler of compact: the recommendations of adaptive in short. They are not stored, so they have
- * no ids. */
+/* Handler of compact: the recommendations of adaptive without texts, estimates and ids: only
+ * action, area and priority. They are not stored, so feedback cannot name them. */
 static enum step recommend_compact(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_PREVIEW);
@@ -118,7 +118,7 @@ static enum step recommend_compact(struct exchange *x)
     }
     jw_array_end(&w);
     jw_int(&w, "count", (int64_t)r->n);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
 
@@ -155,7 +155,7 @@ static enum step recommend_learning_path(struct exchange *x)
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", r->student);
     recommend_write_path(&w, r, x->engine->catalogue);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
 
@@ -208,9 +208,10 @@ static enum step feedback_begin(struct exchange *x, const struct feedback_input 
     return STEP_MORE;
 }
 
-/* Evaluates who the student is and decides access. Queues the reading of the day's recommendations
- * and, for a teacher, of the cohorts on which access depends. The student is passed to the audit
- * log, since the request does not name one. */
+/* Parses who the student is, and decides access as far as the caller's role and id suffice (for a
+ * teacher feedback_may_see decides). Queues the reading of the day's recommendations and, for a
+ * teacher, of the cohorts on which access depends. The student is passed to the audit log, since
+ * the request does not name one. */
 static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 {
     enum verdict verdict;
@@ -231,8 +232,8 @@ static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 }
 
 /* Queues the writing of the day's recommendations with the feedback added. read: the command whose
- * reply holds these recommendations: that of the reading or, later, a write that failed because
- * they had changed. */
+ * reply holds these recommendations: s->read or, later, a write that failed because they had
+ * changed. */
 static enum step feedback_write(struct exchange *x, struct feedback_state *s,
                                 const struct command *read)
 {
@@ -277,13 +278,13 @@ static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
 
 /* Evaluates the write, then responds. The write fails if other feedback has changed the day's
  * recommendations meanwhile: its reply then holds the changed ones, to which the feedback is added
- * in a new write, at most RECOMMEND_ATTEMPTS_MAX times in all. */
+ * in a new write, of which there are RECOMMEND_ATTEMPTS_MAX at most. */
 static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
 {
     struct jw w;
 
     if (x->pipeline.status != PIPELINE_COMPLETE) {
-        problem_unavailable(&x->problem, 1);
+        problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     switch (recommendation_parse_change(s->written, &x->problem)) {
@@ -294,7 +295,7 @@ static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
     case RECOMMENDATIONS_OUTDATED:
         if (++s->attempts < RECOMMEND_ATTEMPTS_MAX)
             return feedback_write(x, s, s->written);
-        problem_unavailable(&x->problem, 1);
+        problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     case RECOMMENDATIONS_SAVED: break;
     }
@@ -448,7 +449,7 @@ static const struct rule history_rules[] = RULES(
     QUERY(INT, "days", history_input, days, "The last so many UTC days, today included", .min = 1,
           .max = HISTORY_DAYS, .default_value = HISTORY_DAYS_PRESET));
 
-/* Fields that a recommendation has both in full and in short. */
+/* Fields that a recommendation has both in adaptive and in compact. */
 #define ACTION FIELD(ENUM, "action", "What to do", .choices = action_names)
 #define AREA                                                                                       \
     FIELD(TEXT, "area", "The component that it is for; with topics quiz:TOPIC or quality:TOPIC")
@@ -467,7 +468,7 @@ static const struct rule history_rules[] = RULES(
     FIELD(ENUM_SET, "priority_areas", "Components below their thresholds, the largest gap first",  \
           .choices = component_names)
 
-/* One recommendation in full. */
+/* One recommendation as adaptive and learning-path show it. */
 static const struct rule item[] = RULES(
     RECOMMENDATION_ID, ACTION, AREA, PRIORITY,
     FIELD(TEXT, "description", "Which score against which threshold, and what to do about it"),
@@ -490,7 +491,7 @@ static const struct rule adaptive_response[] = RULES(
     FIELD(INT, "count", "How many there are"),
     FIELD(OBJECT, "metadata", "About this answer", .fields = adaptive_metadata));
 
-/* A recommendation in short. */
+/* A recommendation as compact shows it. */
 static const struct rule skill[] = RULES(ACTION, AREA, PRIORITY);
 static const struct rule compact_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list of all areas (the routes of one subject, in one file and one table). A new area is a
+/* The list of all areas (the routes of one subject, in one file and one table). To add an area: a
  * line here, a line in routes.h, and its file. */
 #include "app/routes/routes.h"
 

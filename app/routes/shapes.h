@@ -48,7 +48,8 @@ struct student_input {
 #define SHAPE_SCORE(field, text) FIELD(NUMBER, field, text, .max = 1)
 /* Four rows, ROW(name) for each component, in the order of enum component. */
 #define SHAPE_EACH_COMPONENT(ROW) ROW("completion"), ROW("quiz"), ROW("quality"), ROW("consistency")
-/* The end of a row of an object, or of a list of objects, that the table describes. */
+/* The last members of a row whose type is an object or a list of objects: the table that describes
+ * the object, and the name of its schema in the OpenAPI document. */
 #define SHAPE_OF_COMPONENTS_INPUT .fields = shape_components_input, .schema = "ComponentsInput"
 #define SHAPE_OF_COMPONENTS .fields = shape_components, .schema = "Components"
 #define SHAPE_OF_MASTERY_RESULT .fields = shape_mastery_result, .schema = "MasteryResult"
@@ -58,7 +59,8 @@ struct student_input {
 #define SHAPE_OF_INTERVAL .fields = shape_interval, .schema = "Interval"
 /* clang-format on */
 
-extern const struct rule shape_components[]; /* values of the four components, 0 to 1 */
+/* in a response: values of the four components, 0 to 1 */
+extern const struct rule shape_components[];
 /* components in a request; stored as double[COMPONENTS] */
 extern const struct rule shape_components_input[];
 extern const struct rule shape_mastery_result[]; /* docs/api.md, MasteryResult: a score */

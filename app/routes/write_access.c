@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The right to write about one student of a list, in two parts: what is known without Redis, and
- * what depends on cohorts. */
+/* Decides the right to write about one student of a list, in two steps: what is known without
+ * Redis, and what depends on the cohorts of a teacher. */
 #include "app/routes/write_access.h"
 
 #include "app/auth/access.h"

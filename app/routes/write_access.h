@@ -18,9 +18,9 @@ struct write_access {
  * reads the student's, for write_access_check. Returns NULL for other callers. */
 struct command *write_access_queue(struct exchange *x, struct write_access *access,
                                    struct str student);
-/* Decides for a teacher by the replies to what write_access_queue has queued. student_cohorts: what
- * write_access_queue has returned; NULL: already decided. Sets x->problem if the teacher does not
- * teach the student, or if Redis has failed. */
+/* Decides for a teacher, by the replies to the commands that write_access_queue has queued.
+ * student_cohorts: what write_access_queue has returned; NULL: already decided. Sets x->problem if
+ * the teacher does not teach the student, or if Redis has failed. */
 void write_access_check(struct exchange *x, const struct write_access *access,
                         const struct command *student_cohorts);
 

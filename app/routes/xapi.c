@@ -38,14 +38,14 @@ struct statements {
     bool is_list; /* true: the body is a list; false: it is one statement */
     struct write_access access;
     struct event_batch batch; /* the statements to record: those that are not stored yet */
-    bool checked;             /* the first round trip has been evaluated */
+    bool checked;             /* true: the replies of the first round trip were evaluated */
 };
 
 /* ---- parsing ---- */
 
 /* Adds a field error for each statement whose id another statement earlier in the list has, since
- * two statements with one id could not both be recorded. Compares each with all before it, which is
- * acceptable for at most XAPI_STATEMENTS_MAX statements. */
+ * of two statements with the same id only one could be recorded. Compares each with all before it,
+ * which is acceptable for at most XAPI_STATEMENTS_MAX statements. */
 static void statements_fail_repeated(struct exchange *x, const struct statements *s)
 {
     for (size_t i = 1; i < s->n; i++) {
@@ -100,8 +100,8 @@ static void statements_parse(struct exchange *x, struct statements *s, struct js
                     XAPI_STATEMENTS_MAX);
         return;
     }
-    s->v = arena_array(x->arena, s->n + 1, sizeof(*s->v));
-    s->batch.items = arena_array(x->arena, s->n + 1, sizeof(*s->batch.items));
+    s->v = arena_array(x->arena, s->n, sizeof(*s->v));
+    s->batch.items = arena_array(x->arena, s->n, sizeof(*s->batch.items));
     if (!s->v || !s->batch.items) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
@@ -190,7 +190,8 @@ static struct json_object *statements_parse_body(struct exchange *x)
 
 /* ---- rights, consent and known ids ---- */
 
-/* Queues everything that decides whether the statements may be recorded, in one round trip. */
+/* Queues the reading of everything that decides whether the statements may be recorded, in one
+ * round trip. A statement that becomes no event (ignored) needs only the right. */
 static void statements_queue(struct exchange *x, struct statements *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -205,7 +206,8 @@ static void statements_queue(struct exchange *x, struct statements *s)
     }
 }
 
-/* Parses the request and queues the first round trip. Returns NULL with x->problem set. */
+/* Parses the request and queues the first round trip, which reads whether the caller may write
+ * about each student, and which statements are stored already. Returns NULL with x->problem set. */
 static struct statements *statements_begin(struct exchange *x)
 {
     struct statements *s = exchange_new_state(x, sizeof(*s));
@@ -224,11 +226,11 @@ static void statements_fail_conflict(struct exchange *x)
     problem_set(&x->problem, PROBLEM_CONFLICT, "Another statement with this id is stored already");
 }
 
-/* Checks one statement against the replies of the first round trip. Ignored, but accepted: a
- * statement that becomes no event, or whose student is erased, so that a tool that forwards lists
- * does not send the list for ever. Skipped: a statement that is stored already. A conflict: another
- * statement is stored under the same id. Any other statement is added to the batch. Sets x->problem
- * if the statement may not be recorded. */
+/* Checks one statement against the replies of the first round trip. A statement that becomes no
+ * event, or whose student is erased, is accepted but not recorded: a refusal would make a tool that
+ * forwards lists send the same list for ever. A statement that is stored already is skipped;
+ * another statement stored under the same id is a conflict. Any other statement is added to the
+ * batch. Sets x->problem if the statement may not be recorded. */
 static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
 {
     struct str mark = {0};

@@ -123,8 +123,8 @@ static int audit_put_students(struct arena *arena, const struct audit_item *item
     return n;
 }
 
-/* Returns the key of the sender's mark, by which the scripts know whether a command of this sender
- * has run. */
+/* Returns the key of the sender's mark: what the scripts store about the sender's latest command,
+ * and by which they see whether it has run. */
 static struct str audit_mark(struct arena *arena, const struct audit_send *send)
 {
     return key_audit_mark(arena, send->shard, send->sender, send->aggregated);
@@ -140,12 +140,12 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
     argv[0] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT);
     argv[1] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT_READS);
     argv[2] = audit_mark(pipeline->arena, send);
-    keys = audit_put_students(pipeline->arena, items, count, 3, argv, indexes);
+    keys = audit_put_students(pipeline->arena, items, count, /* fixed */ 3, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
     argv[argc++] = command_int(pipeline->arena, send->number);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
-        /* x: a refusal; n: any other */
+        /* mode of the item for the script: x: a refusal; n: any other */
         argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
         argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
         argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
@@ -154,9 +154,10 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
     return pipeline_add_script(pipeline, &script_audit_items, keys, argc, argv);
 }
 
-/* Returns the field of the hash {ss}:audit:reads that counts this read, without its first line.
- * That line is the pseudonym, which only the script knows. The request's id is not part of the
- * field but of its value, so that all reads of the same kind in a minute share the field. */
+/* Returns the field of the hash {ss}:audit:reads (ss: the shard in hex) that counts this read,
+ * without its first line. That line is the pseudonym, which only the script knows. The request's id
+ * is not part of the field but of its value, so that all reads of the same kind in a minute share
+ * the field. */
 static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
     struct str texts[AUDIT_ARGS];
@@ -186,7 +187,7 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
 
     argv[0] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT_READS);
     argv[1] = audit_mark(pipeline->arena, send);
-    keys = audit_put_students(pipeline->arena, items, count, 2, argv, indexes);
+    keys = audit_put_students(pipeline->arena, items, count, /* fixed */ 2, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
     argv[argc++] = command_int(pipeline->arena, send->number);
@@ -215,9 +216,9 @@ struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_se
                             : audit_cmd_records(pipeline, send, items, count, argv);
 }
 
-/* Marks the items that are not recorded as failed. Both scripts, and the fence for them, reply the
- * numbers of the items that are not recorded. An error, no reply, or 0, the reply of a command that
- * has not run, means all items. */
+/* Sets ret_failed for the items that Redis has not recorded. Both scripts, and the fence
+ * (audit_cmd_fence), reply the numbers of the items that are not recorded. An error, no reply, or
+ * 0, the reply of a command that has not run, means all items. */
 void audit_parse_items(const struct command *command, size_t count, bool *ret_failed)
 {
     bool known = command && reply_array(command->reply, count, &(size_t){0}) == REPLY_OK;
@@ -336,8 +337,9 @@ struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, 
                         (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
 }
 
-/* Splits field and value as audit_count_reads.lua writes them. Returns false if they have another
- * form, which is possible only if another program writes into the hash. */
+/* Splits field and value as audit_count_reads.lua writes them; the last line of a field is the
+ * details, a JSON object. Returns false if they have another form, which is possible only if
+ * another program writes into the hash. */
 static bool audit_parse_read(struct str field, struct str value, struct audit_counted_read *ret)
 {
     struct audit_record *record = &ret->record;
@@ -385,7 +387,8 @@ bool audit_parse_reads(const struct command *command, size_t max, struct str *re
     return true;
 }
 
-/* Builds the call of audit_aggregate.lua. */
+/* Builds the call of audit_aggregate.lua, with the field, value, subject and record of each counted
+ * read. */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count)
 {
@@ -393,7 +396,7 @@ struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, s
     struct str *argv = arena_array(pipeline->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
     int argc = KEYS + 1;
 
-    if (!argv)
+    if (!argv) /* out of memory: a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_audit_aggregate, 0, 0, NULL);
     argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
     argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);

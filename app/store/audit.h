@@ -43,19 +43,23 @@ struct audit_record {
 };
 
 #define AUDIT_ACTOR_SELF    STR("=")
-#define AUDIT_ACTOR_STUDENT "student:" /* before the pseudonym of a student who acts */
-/* The actor with an id that is not a student's: the id itself, or "=ID" for an id that begins like
- * a student. No id begins with "=". Its p is NULL when out of memory. */
+#define AUDIT_ACTOR_STUDENT "student:" /* precedes the pseudonym of a student who acts */
+/* Returns the actor of a record for an id that is not a student's: the id itself, or "=ID" for an
+ * id that begins with "student:", which would look like a pseudonym. No id begins with "=". The
+ * text's p is NULL when out of memory. */
 struct str audit_actor_of_id(struct arena *arena, struct str id);
-/* Returns the text by which clients see the actor of a record: the id, or student:PSEUDONYM. */
+/* Returns the text by which clients see the actor of an audit record: the id, or student:PSEUDONYM.
+ * It removes the "=" that audit_actor_of_id has added to an id which looks like the latter. */
 struct str audit_actor_shown(struct str actor);
 
-/* For Lua scripts that append a record themselves (lua/lib/audit_record.lua): AUDIT_ARGS texts of
- * the record, AUDIT_STUDENT_KEYS keys of its student, and a seed, from which the script makes a
- * pseudonym if the student has none. */
+/* What a Lua script needs that appends an audit record (lua/lib/audit_record.lua): texts of the
+ * record, keys of its student, and a seed, from which it makes a pseudonym if the student has none.
+ */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };
+/* Puts the texts of an audit record into the arguments of a Lua script that appends it. */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);
+/* Puts the student's keys that a Lua script needs to append an audit record about the student. */
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
 /* Returns 128 random bits as hexadecimal digits. Its p is NULL when out of memory. */
@@ -78,9 +82,9 @@ struct audit_item {
 
 enum { AUDIT_ITEMS_MAX = 128 };
 
-/* Identifies a command that records items, so that it cannot run twice, nor after its sender has
- * given it up. A sender has one command at a time for a shard and value of `aggregated`, and sends
- * the next one, with a greater number, when it knows the outcome of the one before. */
+/* Identifies a command that records items, so that the command cannot run twice, nor after its
+ * sender has given it up. A sender has one command at a time for a shard and value of `aggregated`,
+ * and sends the next one, with a greater number, when it knows the outcome of the one before. */
 struct audit_send {
     struct str sender; /* random id of the process */
     int64_t number;    /* from 1 */
@@ -94,12 +98,14 @@ struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_se
 /* Parses the reply to audit_cmd_items or audit_cmd_fence. ret_failed[i] is set to true if Redis has
  * not recorded item i; for all items if the reply is an error or there is none. */
 void audit_parse_items(const struct command *command, size_t count, bool *ret_failed);
-/* For a sender whose command got no reply: replies what the command has replied. A command that has
- * not run is forbidden, because it may still be on its way, and none of its items is recorded. */
+/* For a sender whose command got no reply: queues a script that replies what the command has
+ * replied, if it has run. If it has not, the script forbids the command, which may still be on its
+ * way to Redis, and none of its items is recorded. */
 struct command *audit_cmd_fence(struct pipeline *pipeline, const struct audit_send *send);
-/* Gets a student's pseudonym; makes one if there is none. */
+/* Reads a student's pseudonym (random name in audit records); the script makes one if there is
+ * none. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
-/* Gets a student's pseudonym if there is one. */
+/* Reads a student's pseudonym (random name in audit records), if there is one. */
 struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student);
 /* Parses the reply to audit_cmd_make_pseudonym or audit_cmd_get_pseudonym. *ret: the pseudonym, or
  * "" if there is none. */
@@ -116,13 +122,15 @@ struct audit_entry {
 
 enum { AUDIT_PAGE_MAX = 1024 };
 
-/* Reads at most `count` records, oldest first. from and to are ids, as for stream_cmd_range. */
+/* Reads at most `count` audit records of the shard, oldest first. from and to are ids, as for
+ * stream_cmd_range. */
 struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                 struct str to, int count);
-/* Reads at most `count` records, newest first. before: an id, as for stream_cmd_newest. */
+/* Reads at most `count` audit records of the shard, newest first. before: an id, as for
+ * stream_cmd_newest. */
 struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
                                  int count);
-/* Replies the number of records in the shard's log. */
+/* Replies the number of records in the shard's audit log. */
 struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard);
 /* Parses the reply to audit_cmd_range or audit_cmd_newest. ret_entries has room for max <=
  * AUDIT_PAGE_MAX. */
@@ -131,7 +139,7 @@ bool audit_parse_entries(const struct command *command, size_t max, struct audit
 
 /* ---- counted reads, from which records are made ---- */
 
-/* A field of the hash {ss}:audit:reads: a read or refusal with its count. */
+/* A field of the hash {ss}:audit:reads (ss: the shard in hex): a read or refusal with its count. */
 struct audit_counted_read {
     struct str field, value;    /* field and value as Redis stores them */
     struct audit_record record; /* the record to be made; details are without the minute */
@@ -147,9 +155,9 @@ struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, 
  * fail. *ret_cursor "0" means that the scan is complete. */
 bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
-/* Turns each of the reads into a record, if Redis still stores it as it was read. record.details
- * must contain the minute. Replies how many records were made, or LEASE_LOST if `holder` does not
- * hold the shard's lease, which is the lock of the worker that processes the shard. */
+/* Turns each of the counted reads into an audit record, if Redis still stores it as it was read.
+ * record.details must contain the minute. Replies how many records were made, or LEASE_LOST if
+ * `holder` does not hold the shard's lease (time-limited ownership). */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 

@@ -19,7 +19,7 @@ struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard)
 {
     struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS);
 
-    return stream_cmd_newest(pipeline, key, STR("+"), 1);
+    return stream_cmd_newest(pipeline, key, STR("+"), /* count */ 1);
 }
 
 struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
@@ -86,7 +86,7 @@ bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct pr
 }
 
 /* Records and seals are removed together, so that the first remaining seal covers the first
- * remaining record. */
+ * remaining record. The script does nothing without the lease. */
 struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal)
 {

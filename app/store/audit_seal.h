@@ -35,9 +35,11 @@ struct audit_seal {
 
 enum { AUDIT_SEALS_PAGE = 256 }; /* number of seals to read at a time */
 
-/* Reads the newest seal. */
+/* Reads the newest seal of the shard's audit log (HMACs that make changes to the log detectable).
+ */
 struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard);
-/* Reads at most `count` seals, oldest first. from: an id, as for stream_cmd_range. */
+/* Reads at most `count` seals of the shard's audit log (HMACs of its records), oldest first. from:
+ * an id, as for stream_cmd_range. */
 struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                      int count);
 /* Parses the reply to audit_seal_cmd_latest or audit_seal_cmd_range. ret_seals has room for max. */
@@ -45,17 +47,17 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
                       size_t *ret_count, struct problem *p);
 
 /* Appends the seal v if two conditions hold: the head of the latest seal is still
- * v[SEAL_PREVIOUS_HEAD], and `holder` holds the shard's lease, which is the lock of the worker that
- * processes the shard. So two processes can never append to the same seal. */
+ * v[SEAL_PREVIOUS_HEAD], and `holder` (a worker) holds the shard's lease (time-limited ownership).
+ * So two processes can never append to the same seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
-/* Results of audit_seal_parse_add: the seal was appended, or not, because the latest seal has
- * another head. */
+/* Results of audit_seal_parse_add. SEAL_SAVED: the seal was appended. SEAL_OUTDATED: it was not,
+ * because the latest seal has another head than v[SEAL_PREVIOUS_HEAD]. */
 enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
-/* Removes the records before first_record and the seals before first_seal, if `holder` holds the
- * shard's lease. */
+/* Removes from the shard's audit log the records before first_record and the seals (HMACs of
+ * records) before first_seal, if `holder` holds the shard's lease. */
 struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal);
 
@@ -66,14 +68,15 @@ struct audit_head {
     int64_t number;  /* number of the seal, from 1 */
     struct str head; /* head of that seal */
 };
-/* Sets the shard's field of audit:heads to the head of its seal `number`. */
+/* Sets the shard's field of audit:heads to `number` and `head` of its latest seal. */
 void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
                         struct str head);
 
-/* Reads the heads of all shards. */
+/* Reads the hash audit:heads, which has of each shard the head of the latest seal of its audit log.
+ */
 struct command *audit_heads_cmd_get(struct pipeline *pipeline);
-/* Parses the reply to audit_heads_cmd_get into SHARDS elements, by shard. Fields of another form
- * are ignored. */
+/* Parses the reply to audit_heads_cmd_get (of each shard the head of the latest seal of its audit
+ * log) into SHARDS elements, by shard. Fields of another form are ignored. */
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
                        struct problem *p);
 

@@ -7,8 +7,9 @@
 #include "app/base/clock.h"
 #include "app/store/unfinished.h"
 
-/* Number of arguments of the script batch_create before those of the students: the expiry of the
- * keys, how many arguments a student has, and name and value of CREATE_FIELDS fields. */
+/* CREATE_ARGS: number of arguments of the script batch_create before those of the students: the
+ * expiry of the keys, how many arguments a student has, and name and value of CREATE_FIELDS fields.
+ */
 enum { CREATE_FIELDS = 6, CREATE_ARGS = 2 + 2 * CREATE_FIELDS };
 
 /* ---- creating ---- */
@@ -41,7 +42,8 @@ static void batch_register_students(struct pipeline *pipeline, struct str id, in
     }
 }
 
-/* Queues the first jobs: the first chunk of each lane, as far as the n students reach. */
+/* Queues the first jobs: the first chunk of each lane (each of the BATCH_LANES jobs that a batch
+ * has at a time computes one lane of chunks), as far as the n students reach. */
 static void batch_queue_jobs(struct pipeline *pipeline, struct str id, enum queue_priority priority,
                              int64_t n)
 {
@@ -68,9 +70,9 @@ static struct str batch_text(struct str text)
 
 /* Steps: lists the batch as unfinished and among all batches, adds it to the indexes of its
  * students, creates it, queues its jobs. The indexes are written before the batch because of
- * erasures: one that does not find the batch there ran before the batch existed, and the worker
- * then removes the student (job_batch.c). A student has two arguments when components are stated
- * (id and item), else one. Either all items are stated or none. */
+ * erasures: an erasure that does not find the batch in the index has run before the batch existed,
+ * and the worker then removes the student (job_batch.c). A student has two arguments when
+ * components are stated (id and item), else one. Either all items are stated or none. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n)
@@ -167,8 +169,8 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
                                               command_int(pipeline->arena, from)});
 }
 
-/* The reply 0 means that the batch had ended in another way, -1 that there is no such batch. On
- * failure the local number stays 0, so both results become false. */
+/* The reply 0 means that the batch had ended in another way, -1 that there is no such batch. If
+ * there is no number in the reply, both results are false. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {

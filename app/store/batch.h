@@ -19,7 +19,7 @@
 
 /* Creates the batch from created_ms, priority and the texts of `batch`, and queues its first jobs.
  * If a batch with this id exists already, it is left unchanged. n: number of items. These steps are
- * in several slots: until batch_cmd_created the batch is in the list of unfinished things
+ * in several slots: until batch_cmd_created the batch is in the list of unfinished changes
  * (unfinished.h), and the worker queues its jobs if they may be missing. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
@@ -27,12 +27,15 @@ struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
 /* Parses the reply to batch_cmd_create. *ret_created: false if the batch existed already. */
 bool batch_parse_create(const struct command *command, bool *ret_created, struct problem *p);
 
-/* Ends the creation, once all replies to batch_cmd_create were successful. */
+/* Ends the creation, once all replies to batch_cmd_create were successful: removes the batch from
+ * the list of unfinished changes (unfinished.h). */
 void batch_cmd_created(struct pipeline *pipeline, struct str id);
-/* Queues the first jobs of an existing batch again. */
+/* Queues the first jobs of an existing batch again, because they may be missing: its creator may
+ * have died, or Redis was lost. */
 void batch_cmd_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch);
 
-/* Reads the fields of a batch. */
+/* Reads the fields of a batch: its status, the numbers of its students, its times and its request.
+ */
 struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);
 /* Parses the reply to batch_cmd_get. Texts point into the reply. ret->exists is false if there is
  * no such batch. */
@@ -40,6 +43,7 @@ bool batch_parse(const struct command *command, struct batch *ret, struct proble
 
 /* Sets the status to cancelled, unless the batch has ended. */
 struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms);
+/* Parses the reply to batch_cmd_cancel. *ret_changed: whether this command ended the batch. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
 /* Sets the status to failed, unless the batch has ended. A job does this when its chunk, which
@@ -80,7 +84,8 @@ struct batch_update {
     struct batch batch; /* the batch with all its fields */
 };
 
-/* Starts the chunk at position `from`. The status pending becomes processing. */
+/* Starts the chunk (the students that one job calculates) at position `from`. The batch's status
+ * pending becomes processing. */
 struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms);
 /* Parses the reply to batch_cmd_start_chunk. ret_items has room for BATCH_CHUNK items. It receives
@@ -94,7 +99,7 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
 struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n);
-/* Parses the reply to batch_cmd_save. */
+/* Parses the reply to batch_cmd_save: the batch after the results were stored. */
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
 /* ---- for erasing and exporting a student: batch_chunk.c ---- */
@@ -102,11 +107,11 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 /* What a batch has of a student. */
 struct batch_student {
     bool exists;            /* the student is in the batch */
-    struct batch_item item; /* stated: not processed yet */
+    struct batch_item item; /* what is known of the student until there is a result */
     bool has_result;
     struct batch_result result;
 };
-/* Queues the commands that read what the batch has of the student. */
+/* Queues three commands that read what the batch has of the student: position, item and result. */
 void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student);
 /* Parses the replies of *command and of the commands after it, and moves *command past them. */
 bool batch_parse_student(const struct command **command, struct batch_student *ret,

@@ -126,8 +126,8 @@ struct str batch_print_item(struct arena *arena, const struct batch_item *item)
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Cuts one number in [0,1] per component off the text, each with the space after it. Returns false
- * if there are too few or others. */
+/* Cuts one number in [0,1] for each component off the text, each with the space after it. Returns
+ * false if there are fewer, or other texts. */
 static bool batch_parse_shares(struct str *text, double ret[COMPONENTS])
 {
     for (int i = 0; i < COMPONENTS; i++) {

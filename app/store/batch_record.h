@@ -77,12 +77,14 @@ struct batch {
 #define BATCH_FIELD_STR(name) STR_INIT(name),
 enum { BATCH_FIELD_COUNT = 0 BATCH_FIELDS(BATCH_FIELD_ONE) };
 
-/* Puts all keys of the batch into ret_keys, by enum batch_key. */
+/* Puts the Redis keys of the batch (its fields, students, items and results) into ret_keys, by enum
+ * batch_key. */
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS]);
 /* Parses the reply to HMGET with BATCH_FIELDS. ret->exists is false if there is no such batch. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
-/* Prints an item: the components, then the weights if given, as decimals that each end with a
- * space; empty if the item is not stated. The result's p is NULL when out of memory. */
+/* Prints an item, what is stated about one student: the components, then the weights if given, as
+ * decimals that each end with a space; empty if the item is not stated. The result's p is NULL when
+ * out of memory. */
 struct str batch_print_item(struct arena *arena, const struct batch_item *item);
 /* Parses an item as batch_print_item prints it; returns false for any other text. Does not set the
  * student. */

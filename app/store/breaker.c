@@ -13,8 +13,8 @@ void breaker_init(struct breaker *breaker, int threshold, int64_t open_us)
     *breaker = (struct breaker){.threshold = threshold, .open_us = open_us};
 }
 
-/* Changes an open circuit to half-open when its pause is over, which makes this true only once per
- * probe. */
+/* Changes an open circuit to half-open when its pause is over. The result is therefore true once
+ * for each probe, a command that tests whether the service is back. */
 bool breaker_probe_due(struct breaker *breaker, int64_t now_us)
 {
     if (breaker->state != BREAKER_OPEN || now_us < breaker->probe_at_us)
@@ -30,8 +30,9 @@ void breaker_success(struct breaker *breaker)
     breaker->opened_at_ms = 0;
 }
 
-/* closed: opens after enough failures in a row. half-open: the probe failed, so opens again. open:
- * a command failed that was sent before; it is counted, and the next probe is not delayed. */
+/* A closed breaker opens after `threshold` failures in a row, or at once. In a half-open one the
+ * probe has failed, so it opens again. If it is open, the failed command was sent before it opened:
+ * it is only counted, and the next probe is not delayed. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
 {
     uint16_t jitter;

@@ -21,12 +21,13 @@ struct breaker {
     int64_t probe_at_us;  /* monotonic time of the next probe, while it is open */
 };
 
-/* Sets a closed breaker. threshold, open_us: see struct breaker. */
+/* Makes a closed circuit breaker, which opens after `threshold` failures in a row; open_us later a
+ * probe tests whether Redis is back. */
 void breaker_init(struct breaker *breaker, int threshold, int64_t open_us);
-/* True when a probe is due, once for each probe: the breaker is half-open afterwards, and the
- * caller must send the probe. */
+/* Returns true when a probe (a command that tests whether the service is back) is due, once for
+ * each probe: the breaker is half-open afterwards, and the caller must send the probe. */
 bool breaker_probe_due(struct breaker *breaker, int64_t now_us);
-/* Records a success: the breaker is closed, with 0 failures. */
+/* Records that Redis has replied: the circuit breaker is closed, with 0 failures. */
 void breaker_success(struct breaker *breaker);
 /* Records a failure. at_once: opens the breaker even if fewer failures than the threshold were in
  * a row, as after a timeout. */

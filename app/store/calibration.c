@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stores the counts as one line of words: version of the models, day, then verified, covered and
- * errors for each model and horizon, in their order. */
+/* Stores the counts of predictions that came true as one line of words: version of the models, day,
+ * then verified, covered and errors for each model and horizon (days ahead), in the order of their
+ * enums. */
 #include "app/store/calibration.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* three days, because a daily pass may be missed */
+/* seconds until Redis deletes the counts: three days, because a daily pass may be missed */
 static const char calibration_expiry_s[] = "259200";
 
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
@@ -41,7 +42,8 @@ struct command *calibration_cmd_load(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_calibration});
 }
 
-/* Cuts the three numbers of one model and horizon from the text. */
+/* Cuts the three numbers of one model and horizon (verified, covered, sum of errors) from the text.
+ * Returns false if they are not possible. */
 static bool calibration_parse_count(struct str *text, struct calibration_count *ret)
 {
     return str_to_int64(str_cut(text, ' '), 0, INT32_MAX, &ret->verified) &&

@@ -7,11 +7,12 @@
 #include "app/domain/calibration.h"
 #include "app/store/pipeline.h"
 
-/* Stores the counts that are complete up to the day before `today`, for three days. */
+/* Stores the counts of predictions that came true, which are complete up to the day before `today`,
+ * for three days. */
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
                                      int32_t today);
 
-/* Reads the stored counts. */
+/* Reads the stored counts of predictions that came true. */
 struct command *calibration_cmd_load(struct pipeline *pipeline);
 /* Parses the reply to calibration_cmd_load. False, with *ret and *ret_today untouched, when there
  * are no counts of PREDICTION_MODEL_VERSION, or Redis did not reply. */

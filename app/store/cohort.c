@@ -8,7 +8,7 @@
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-/* largest number of cohorts in one index; the limits allow far fewer */
+/* most cohorts accepted in a reply; real indexes (sets of cohort ids) have far fewer */
 enum { COHORT_SET_MAX = 100000 };
 
 /* ---- the record ---- */
@@ -42,7 +42,7 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     if (text.n > 0)
         n++;
     ret->n = 0;
-    ret->v = arena_array(arena, n ? n : 1 /* an empty list is not NULL */, sizeof(*ret->v));
+    ret->v = arena_array(arena, n, sizeof(*ret->v));
     if (!ret->v || n > max)
         return false;
     while (text.n > 0)
@@ -158,12 +158,13 @@ void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change,
                                    key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
-/* Looks for the reply -2 of the script: the student is being erased. */
+/* Looks for the reply of cohort_link_student.lua that says that the student is being erased. */
 bool cohort_parse_link(const struct command *command)
 {
+    enum { STUDENT_IS_ERASED = -2 };
     int64_t linked;
 
-    return reply_int(command->reply, &linked) != REPLY_OK || linked != -2;
+    return reply_int(command->reply, &linked) != REPLY_OK || linked != STUDENT_IS_ERASED;
 }
 
 struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student)
@@ -180,7 +181,7 @@ struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teac
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
-/* Makes a list of the elements of the set; elements that are no texts are skipped. */
+/* Makes a list of the elements of the reply to SMEMBERS; elements that are no texts are skipped. */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p)
 {
@@ -189,7 +190,7 @@ bool cohort_parse_ids(const struct command *command, struct arena *arena, struct
     if (!reply_expect_array(command->reply, COHORT_SET_MAX, &n, p))
         return false;
     ret->n = 0;
-    ret->v = arena_array(arena, n ? n : 1, sizeof(*ret->v));
+    ret->v = arena_array(arena, n, sizeof(*ret->v));
     for (size_t i = 0; ret->v && i < n; i++) {
         if (reply_text(reply_at(command->reply, i), &ret->v[ret->n]) == REPLY_OK)
             ret->n++;
@@ -228,7 +229,7 @@ bool cohort_parse_teaches(const struct command *of_student, const struct command
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit)
 {
     struct str first = command_int(pipeline->arena, offset);
-    struct str last = command_int(pipeline->arena, (offset + limit - 1));
+    struct str last = command_int(pipeline->arena, offset + limit - 1);
 
     return pipeline_add(pipeline, COMMAND_READ, 4,
                         (struct str[]){STR("ZRANGE"), key_cohorts, first, last});

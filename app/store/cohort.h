@@ -8,9 +8,9 @@
  *
  * A request that changes a cohort holds the cohort's lease, the key cohort:{ID}:lock (lease.h). It
  * removes links first, then writes the record, then adds links. A change that stops half-way
- * therefore leaves fewer rights, never more; repeating it completes it, and so does the worker
- * (unfinished.h). Redis refuses each of these writes when the lease has ended, so that those of two
- * changes are never mixed. */
+ * therefore leaves fewer rights, never more. A repetition of the request completes the change, and
+ * so does the worker (unfinished.h). Redis refuses each of these writes when the lease has ended,
+ * so that those of two changes are never mixed. */
 #ifndef STORE_COHORT_H
 #define STORE_COHORT_H
 
@@ -29,13 +29,13 @@ struct cohort {
     struct str name;
     struct str_list teachers; /* both lists are in the order of the request */
     struct str_list students;
-    int64_t student_count; /* known even when the students were not read */
+    int64_t student_count; /* number of students, known even when the list was not read */
     int64_t created_at_ms, updated_at_ms;
 };
 
-/* Reads the record of a cohort. */
+/* Reads the record of a cohort: name, times, teachers and students. */
 struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort);
-/* Reads the record without the list of students. */
+/* Reads the record of a cohort without the list of its students. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort);
 /* Parses the reply to cohort_cmd_get or cohort_cmd_get_summary. Texts point into the reply; the
  * lists are in the arena. */
@@ -45,22 +45,31 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
 /* The writes of a change. until_ms: end of the cohort's lease in the clock of Redis (lease.h). The
  * reply to each is a number, LEASE_LOST when the lease has ended. */
 
-/* Writes or deletes the record and the cohort's place in the list of all cohorts. Links are not
- * changed. */
+/* Writes the cohort's record and its place in the list of all cohorts; not the links, by which
+ * students and teachers lead to the cohort. Redis refuses it after until_ms, the end of the
+ * cohort's lease. */
 void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort, int64_t until_ms);
+/* Deletes the cohort's record and its place in the list of all cohorts; not the links, by which
+ * students and teachers lead to the cohort. Redis refuses it after until_ms, the end of the
+ * cohort's lease. */
 void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort, int64_t until_ms);
-/* Add or remove the cohort in the set of a student or of a teacher. */
+/* Whether a link, the cohort in the set of cohorts of a student or teacher, is added or removed. */
 enum link_change { LINK_ADD, LINK_REMOVE };
+/* Adds the cohort to the student's set of cohorts, or removes it. Redis refuses it after until_ms,
+ * the end of the cohort's lease. */
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort, int64_t until_ms);
+/* Adds the cohort to the teacher's set of cohorts, or removes it. Redis refuses it after until_ms,
+ * the end of the cohort's lease. */
 void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change, struct str teacher,
                              struct str cohort, int64_t until_ms);
 /* Parses the reply to cohort_cmd_link_student. Returns false if the student could not be linked
  * because of an erasure. */
 bool cohort_parse_link(const struct command *command);
 
-/* Read the ids of the cohorts of a student, and of those that a teacher teaches. */
+/* Reads the ids of the cohorts that the student is in. */
 struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student);
+/* Reads the ids of the cohorts that the teacher teaches. */
 struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teacher);
 /* Parses the reply to cohort_cmd_of_student or cohort_cmd_of_teacher. The list is in the arena, its
  * texts point into the reply. */
@@ -71,9 +80,9 @@ bool cohort_parse_ids(const struct command *command, struct arena *arena, struct
  * function then returns false. */
 bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
                           bool *ret_teaches, struct problem *p);
-/* cohort_cmd_page reads the ids of `limit` cohorts after the first `offset`, sorted;
- * cohort_cmd_total reads the number of all cohorts. */
+/* Reads the sorted ids of `limit` cohorts after the first `offset`. */
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit);
+/* Reads the number of all cohorts. */
 struct command *cohort_cmd_total(struct pipeline *pipeline);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* hiredis makes a context only by connecting, so it gets a descriptor that is none. */
+/* Makes a context of hiredis without a connection. hiredis has only functions that connect or use a
+ * socket, so the context is made with an invalid descriptor. */
 #include "app/store/connect.h"
 
 #if HIREDIS_MAJOR == 0
@@ -10,7 +11,8 @@ typedef size_t array_size;
 
 /* Creates an array reply, as hiredis does, if its size is acceptable. Without this limit hiredis
  * allocates an array of any length that the header of a reply claims (hazards H7). No command of
- * this program has a reply with so many elements. NULL makes the parser report an error. */
+ * this program has a reply with so many elements. The result NULL makes the parser report an error.
+ */
 static void *redis_create_array(const redisReadTask *task, array_size elements)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
@@ -19,7 +21,8 @@ static void *redis_create_array(const redisReadTask *task, array_size elements)
     return elements > ELEMENTS_MAX ? NULL : bounds->original->createArray(task, elements);
 }
 
-/* Replaces the function of the reader that creates arrays; all others stay the original ones. */
+/* Replaces the function with which the reader (hiredis' parser of replies) creates arrays; all
+ * others stay the original ones. */
 static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds)
 {
     bounds->original = reader->fn;
@@ -32,7 +35,7 @@ static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds
 /* redisConnectFd is for a connection that exists already and may block; this one does not. */
 redisContext *connect_new_context(struct reply_bounds *bounds)
 {
-    redisContext *context = redisConnectFd(-1);
+    redisContext *context = redisConnectFd(/* no socket */ -1);
 
     if (!context)
         return NULL;

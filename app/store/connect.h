@@ -14,8 +14,8 @@ struct reply_bounds {
     redisReplyObjectFunctions bounded;         /* the same, but with a limit for arrays */
 };
 
-/* A context whose fd is -1. bounds: NULL if its reader gets functions of the caller's own
- * (reply_builder.h). Returns NULL when out of memory. */
+/* Returns a context whose fd is -1, or NULL when out of memory. bounds must outlive the context;
+ * NULL if its reader gets functions of the caller's own (reply_builder.h). */
 redisContext *connect_new_context(struct reply_bounds *bounds);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads and changes a student's decisions about consent. Per kind they are stored as lines of one
- * text, so that a single HMGET reads all kinds. The script consent_change.lua writes them. */
+/* Reads and changes a student's decisions about consent. The decisions of each kind of consent are
+ * the lines of one text, so that a single HMGET reads all kinds. The script consent_change.lua
+ * writes them. */
 #include "app/store/consent.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
 /* Builds KEYS (the first four) and ARGV of consent_change.lua. The name of the consent is its field
- * in the consent record; its letter is in the profile while the consent is withdrawn. */
+ * in the consent record; its letter (consent_codes) is in the profile while the consent is
+ * withdrawn. */
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change)
 {
     struct arena *arena = pipeline->arena;

@@ -8,8 +8,9 @@
 #include "app/store/schema.h"
 
 enum {
-    CONTROL_ARENA_SIZE = 16384,  /* bytes of the first block of the arena */
-    CONTROL_ARENA_MAX = 1 << 20, /* most bytes of it */
+    /* bytes of the first block of the arena that holds commands and replies */
+    CONTROL_ARENA_SIZE = 16384,
+    CONTROL_ARENA_MAX = 1 << 20, /* most bytes of that arena */
 };
 
 bool control_init(struct control *control)
@@ -25,11 +26,13 @@ void control_release(struct control *control)
 
 /* ---- the commands ---- */
 
+/* Queues one of the link's own commands. None of them changes records, hence COMMAND_READ. */
 static struct command *control_add(struct control *control, int argc, const struct str *argv)
 {
     return pipeline_add(&control->pipeline, COMMAND_READ, argc, argv);
 }
 
+/* Discards the commands of the handshake or heartbeat before. */
 static void control_begin(struct control *control)
 {
     arena_reset(control->arena);
@@ -44,6 +47,7 @@ static void control_add_map(struct control *control)
     control->slots_cmd = control_add(control, 2, (struct str[]){STR("CLUSTER"), STR("SLOTS")});
 }
 
+/* Queues ROLE, the last command of a handshake and the only one of a heartbeat. */
 static void control_end(struct control *control)
 {
     control->role_cmd = control_add(control, 1, (struct str[]){STR("ROLE")});
@@ -58,8 +62,9 @@ void control_make_heartbeat(struct control *control, bool with_map)
 }
 
 /* AUTH and SELECT, on which the commands after them depend, then the loading of all scripts, and
- * the reading (or raising) of the schema number. INFO takes part only where it is needed: an ACL
- * may forbid it. HELLO shows whether the server belongs to a cluster. */
+ * the reading (or raising) of the schema number. INFO, which names the server's run (run_id), is
+ * sent only if STORE_WAIT_REPLICAS or a cluster needs it: an ACL may forbid it. HELLO shows whether
+ * the server belongs to a cluster. */
 void control_make_handshake(struct control *control, const struct config *config,
                             const struct redis_url *url, bool writes_schema)
 {
@@ -91,6 +96,7 @@ void control_make_handshake(struct control *control, const struct config *config
 
 /* ---- the replies ---- */
 
+/* Writes the reason and returns the result, so that a caller can return both at once. */
 static enum control_result control_fail(char ret_error[CONTROL_ERROR_SIZE],
                                         enum control_result result, const char *why)
 {
@@ -98,7 +104,7 @@ static enum control_result control_fail(char ret_error[CONTROL_ERROR_SIZE],
     return result;
 }
 
-/* Whether the reply to ROLE says this role: "master", "slave" or "sentinel". */
+/* Returns whether the reply to ROLE says this role: "master", "slave" or "sentinel". */
 static bool control_role_is(const struct control *control, struct str role)
 {
     struct str said;
@@ -142,7 +148,7 @@ static const char *control_wrong_kind(const struct control *control)
     return NULL;
 }
 
-/* Checks the reply to one of the commands. */
+/* Checks the reply to one command of a handshake or heartbeat. ret_error: why it is not good. */
 static enum control_result control_check_reply(const redisReply *reply,
                                                char ret_error[CONTROL_ERROR_SIZE])
 {
@@ -165,7 +171,8 @@ static bool control_may_fail(const struct control *control, const struct command
            command->reply->type == REDIS_REPLY_ERROR && reply_is_redirection(command->reply);
 }
 
-/* The kind of the server is looked at first, as a sentinel knows few of the other commands. */
+/* A server of the wrong kind is refused first: a sentinel knows few of the other commands, and
+ * their errors would hide the reason. */
 enum control_result control_check(const struct control *control, char ret_error[CONTROL_ERROR_SIZE])
 {
     enum control_result result = CONTROL_GOOD;

@@ -30,9 +30,13 @@ enum control_result {
     CONTROL_UNUSABLE,
 };
 
-bool control_init(struct control *control); /* false: out of memory */
+/* Prepares a link's own commands (handshake, heartbeat); there are none yet. Returns false when out
+ * of memory. */
+bool control_init(struct control *control);
+/* Frees the memory of the commands. */
 void control_release(struct control *control);
-/* Replaces the commands by those of a heartbeat. with_map: it reads the map of the cluster. */
+/* Replaces the commands by those of a heartbeat, which test whether the server still replies and is
+ * the master. with_map: it also reads the map of the cluster. */
 void control_make_heartbeat(struct control *control, bool with_map);
 /* Replaces the commands by those of a handshake with the settings of config and url. writes_schema:
  * it stores this program's schema number. */

@@ -95,8 +95,8 @@ struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
 
 /* ---- reading ---- */
 
-/* Reads at most `count` letters in the order of `command`: XRANGE reads the oldest first, XREVRANGE
- * the newest first. */
+/* Calls dead_letter_list.lua, which reads at most `count` letters in the order of `command`: XRANGE
+ * reads the oldest first, XREVRANGE the newest first. */
 static struct command *dead_letter_cmd_page(struct pipeline *pipeline, struct str command,
                                             struct str from, struct str to, int count)
 {
@@ -112,7 +112,7 @@ struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from,
 
 struct command *dead_letter_cmd_newest(struct pipeline *pipeline)
 {
-    return dead_letter_cmd_page(pipeline, STR("XREVRANGE"), STR("+"), STR("-"), 1);
+    return dead_letter_cmd_page(pipeline, STR("XREVRANGE"), STR("+"), STR("-"), /* count */ 1);
 }
 
 struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id)
@@ -213,7 +213,7 @@ struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct s
                                DEAD_LETTER_KEYS + (int)n, argv);
 }
 
-/* Calls dead_letter_trim.lua with the last id to remove: a time alone, without a number behind it,
+/* Calls dead_letter_trim.lua with the last id to remove: a time alone, without a sequence number,
  * means the last id of that millisecond. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms)
 {

@@ -14,6 +14,7 @@
 /* At most DEAD_LETTERS_MAX dead letters are kept. Of an event that is longer than
  * DEAD_LETTER_BYTES_MAX only that many bytes are kept, as a JSON string. */
 enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
+enum { DEAD_LETTERS_PAGE = 100 }; /* most letters that one command removes or finds */
 
 struct dead_letter_new {
     struct str reason;     /* why the event cannot be processed */
@@ -22,13 +23,14 @@ struct dead_letter_new {
     size_t bytes_not_kept; /* length of a payload that is not kept; 0: kept, or there is none */
     struct str_list names; /* texts in the payload that may be ids of students; without spaces */
 };
-/* Stores a dead letter. */
+/* Stores a dead letter (an event that can never be processed, for an operator). */
 struct command *dead_letter_cmd_add(struct pipeline *pipeline, const struct dead_letter_new *letter,
                                     int64_t now_ms);
 /* Parses the reply to dead_letter_cmd_add. Returns true if the dead letter was stored; *ret_id
  * points into the reply. */
 bool dead_letter_parse_add(const struct command *command, struct str *ret_id, struct problem *p);
-/* Replaces a letter, if it still exists. The names in the index stay those of the old one. */
+/* Replaces the text of a dead letter (an event that was given up), if it still exists. The names in
+ * the index stay those of the old one. */
 struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
                                        const struct dead_letter_new *letter, int64_t now_ms);
 
@@ -41,21 +43,21 @@ struct dead_letter {
 
 /* Reads at most `count` dead letters, oldest first. from: an id, as for stream_cmd_range. */
 struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count);
-/* Reads the newest dead letter. */
+/* Reads the newest dead letter (an event that was given up, kept for an operator). */
 struct command *dead_letter_cmd_newest(struct pipeline *pipeline);
 /* Parses the reply to dead_letter_cmd_list or dead_letter_cmd_newest. ret_letters has room for max.
  * The texts are in the arena or in the reply. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
-/* Reads one letter. */
+/* Reads one dead letter (an event that was given up, kept for an operator). */
 struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id);
 /* Parses the reply to dead_letter_cmd_get. *ret_exists: whether there is such a letter; then *ret
  * is set, as by dead_letter_parse_list. */
 bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
                            struct dead_letter *ret, struct problem *p);
 
-/* Removes dead letters, at most DEAD_LETTERS_PAGE. Replies the number of those that existed. */
-enum { DEAD_LETTERS_PAGE = 100 };
+/* Removes the dead letters (events that were given up) with these ids, at most DEAD_LETTERS_PAGE.
+ * Replies the number of those that existed. */
 struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct str *ids, size_t n);
 /* Removes letters that are older than before_ms (Unix time), at most DEAD_LETTERS_PAGE. Replies
  * their number. */
@@ -64,7 +66,8 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 /* Reads the numbers of entries in the stream and of fields in the hash, which show whether there
  * are letters of version 0.1.0, whose text is in the stream and which no index has. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline);
-/* Parses the replies to dead_letter_cmd_count, whose result is `command`. */
+/* Parses the replies to dead_letter_cmd_count, which has returned `command`. *ret_has_old: whether
+ * there are letters of version 0.1.0, which no index has. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p);
 
 /* Reads ids of letters with the student's id among their names, at most DEAD_LETTERS_PAGE, those

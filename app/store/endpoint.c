@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* With sentinels the host of the transport is set anew for each connection. */
+/* Combines the sentinels, which name the master, and the transport, which connects to it. With
+ * sentinels the transport gets its host before each connection. */
 #include "app/store/endpoint.h"
 
 #include <stdlib.h>
@@ -7,8 +8,8 @@
 #include "app/store/sentinels.h"
 
 /* Time between two queries to the sentinels while there is a connection, and the longest time that
- * one may take: each heartbeat does one step of it (name, connection, TLS, reply), and nothing
- * waits for it. */
+ * one may take: each heartbeat does one step of the query (name, connection, TLS, reply), and no
+ * command waits for it. */
 static const int64_t ENDPOINT_VERIFY_US = 5000000, ENDPOINT_VERIFY_LIMIT_US = 10000000;
 
 struct endpoint {
@@ -17,13 +18,17 @@ struct endpoint {
     struct transport *transport;
     struct sentinels *sentinels; /* NULL: REDIS_URL names none */
     bool is_querying;            /* the sentinels have not named the master yet */
-    bool is_verifying;           /* they are queried although there is a connection */
-    int64_t queried_us;          /* when they were queried last */
-    struct redis_host master;    /* of the connection, as they have named it */
-    size_t attempt;              /* connections that failed: selects one of several masters */
+    /* the sentinels are queried although there is a connection (endpoint_verify) */
+    bool is_verifying;
+    int64_t queried_us; /* monotonic; when the sentinels were queried last */
+    /* server of the present connection, as the sentinels have named it */
+    struct redis_host master;
+    /* number of failed connections: selects one of several named masters */
+    size_t attempt;
 };
 
-/* Creates what the URL requires. False: out of memory. */
+/* Creates what the URL requires: TLS files, the transport to a Unix socket or a host, sentinels.
+ * Returns false when out of memory. */
 static bool endpoint_set_url(struct endpoint *endpoint, const struct redis_url *url)
 {
     if (url->is_secure && !(endpoint->files = tls_files_new(endpoint->config)))
@@ -96,6 +101,8 @@ static bool endpoint_use_master(struct endpoint *endpoint)
     return true;
 }
 
+/* Queries the sentinels first, if REDIS_URL names some; once they have named a master, advances the
+ * connection to it. The descriptor changes from that of the sentinels to that of the transport. */
 bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed)
 {
     enum sentinels_state state =
@@ -132,8 +139,8 @@ void endpoint_close(struct endpoint *endpoint, bool has_succeeded)
     transport_close(endpoint->transport, has_succeeded);
 }
 
-/* Each call goes on with the queries, so that the connections to the sentinels need not be
- * watched. */
+/* Each call continues the query, so that the connections to the sentinels need not be watched. A
+ * query that ends without a clear result counts as a confirmation. */
 bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
 {
     if (!endpoint->sentinels)
@@ -143,7 +150,7 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
         endpoint->queried_us = now_us;
         sentinels_start(endpoint->sentinels);
     } else if (endpoint->is_verifying &&
-               (sentinels_poll(endpoint->sentinels, false) != SENTINELS_QUERIED ||
+               (sentinels_poll(endpoint->sentinels, /* has_waited */ false) != SENTINELS_QUERIED ||
                 now_us - endpoint->queried_us >= ENDPOINT_VERIFY_LIMIT_US)) {
         endpoint->is_verifying = false;
         sentinels_stop(endpoint->sentinels);
@@ -164,7 +171,7 @@ const char *endpoint_error(const struct endpoint *endpoint)
                                  : transport_error(endpoint->transport);
 }
 
-/* The text of the sentinels may be that of a transport. */
+/* The error of the sentinels may be that of the transport to one of them. */
 bool endpoint_error_is_public(const struct endpoint *endpoint)
 {
     return endpoint->is_querying ? sentinels_error_is_public(endpoint->sentinels)

@@ -27,8 +27,8 @@ struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str stud
         (struct str[]){STR("GET"), key_student(pipeline->arena, student, STUDENT_KEY_ERASED)});
 }
 
-/* Looks only whether the tombstone exists; its value does not matter. Nil, and a failed command,
- * leave the p of the local text NULL. */
+/* Looks only whether the tombstone (key that exists once an erasure has begun) exists; its value
+ * does not matter. Nil, and a failed command, leave the p of the local text NULL. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p)
 {
     struct str tombstone = {0};
@@ -46,8 +46,9 @@ void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct er
     ret->tombstone = erasure_cmd_tombstone(pipeline, student);
 }
 
-/* The token is the first line of STUDENT_KEY_RECOMMENDED. Both replies are parsed even if the first
- * one fails; the problem shows the failure. */
+/* The token (random text in the ids of the student's recommendations) is the first line of
+ * STUDENT_KEY_RECOMMENDED. Both replies are parsed even if the first one fails; the problem shows
+ * the failure. */
 bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
                           bool *ret_begun, struct problem *p)
 {
@@ -90,7 +91,7 @@ bool erasure_parse_search(const struct command *command, struct arena *arena,
         return false;
     }
     ret->has_more = has_more == 1;
-    ret->entries = arena_array(arena, n + 1, sizeof(*ret->entries));
+    ret->entries = arena_array(arena, n, sizeof(*ret->entries));
     if (ret->entries && stream_parse(found, n, ret->entries, &ret->n) == REPLY_OK)
         return true;
     reply_problem(found, p);
@@ -179,7 +180,8 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;
 }
 
-/* ZRANGE takes the positions of the first and the last element, both inclusive. */
+/* Reads a page of the index. ZRANGE takes the positions of the first and the last element, both
+ * inclusive. */
 struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                   enum student_key index, int64_t offset, int count)
 {
@@ -190,8 +192,8 @@ struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                        command_int(pipeline->arena, offset + count - 1)});
 }
 
-/* Deletes the indexes of the student's records elsewhere (ERASE_AT_END) last: the phases before
- * this one find these records by them. */
+/* Deletes the student's indexes (ERASE_AT_END in keys.def) last, because the earlier steps of the
+ * erasure find the student's records in other slots by these indexes. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s)
 {
     struct str argv[STUDENT_KEY_COUNT + 2];
@@ -318,7 +320,8 @@ struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline)
     return command;
 }
 
-/* BGREWRITEAOF replies usual_error while another rewrite is running. */
+/* An error reply means that another rewrite is running (command->usual_error) or that the command
+ * failed. */
 bool erasure_parse_aof_rewrite(const struct command *command)
 {
     return reply_status(command->reply) == REPLY_OK;

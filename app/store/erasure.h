@@ -13,7 +13,7 @@
 #include "app/store/stream.h"
 
 /* Number of texts in the audit record about the erasure: the fields a, r, t, o, s, c, d, n of
- * {ss}:audit, the audit log of the shard. */
+ * {ss}:audit, the audit log of the shard (ss: its number in hex). */
 enum { ERASURE_RECORD_FIELDS = 8 };
 
 /* Reads the tombstone, which exists while a student is being erased and for some time after. */
@@ -21,11 +21,12 @@ struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str stud
 /* Parses the reply to erasure_cmd_tombstone. *ret_begun: whether the tombstone exists. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p);
 
-/* The commands whose replies erasure_cmd_shard needs: they read the student's token and tombstone.
- * The token is a random text in the ids of the student's recommendations. */
+/* The commands whose replies erasure_cmd_shard needs. */
 struct erasure_lookup {
     struct command *token, *tombstone;
 };
+/* Reads what erasure_cmd_shard needs: the student's token (random text in the ids of the student's
+ * recommendations) and the tombstone (key that exists once the erasure has begun). */
 void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct erasure_lookup *ret);
 /* Parses the replies to erasure_cmd_lookup. *ret_token: the student's token; empty: none.
  * *ret_begun: whether there is a tombstone. */
@@ -33,7 +34,7 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
                           bool *ret_begun, struct problem *p);
 
 /* Searches a part of a stream, bounded by bytes, for entries that have the text in a field.
- * previous: the last id of the part before; "" means from the start. */
+ * previous: the last id of the part searched before; "": search from the start. */
 struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
                                    struct str previous, struct str text);
 struct erasure_part {
@@ -60,7 +61,7 @@ enum {
 
 struct erasure_shard {
     struct str student;
-    struct str token; /* from erasure_parse_lookup */
+    struct str token; /* the student's token, from erasure_parse_lookup */
     bool dry_run;     /* true: count what would be deleted, and change nothing */
     int32_t today;    /* days since 1970-01-01 */
     /* For the journal (swept[0]: changes not yet processed) and the outbox (swept[1]: events not
@@ -90,16 +91,17 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
  */
 struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                   enum student_key index, int64_t offset, int count);
-/* Ends the erasure: deletes the student's indexes, and lets the tombstone expire after tombstone_s
- * seconds. */
+/* Ends the erasure: deletes the student's indexes, and lets the tombstone (key that prevents new
+ * data about the student) expire after tombstone_s seconds. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s);
 
 /* ---- the epoch: a number that changes with the end of every erasure ---- */
 
-/* Changes the epoch, after the student's records are deleted. */
+/* Changes the epoch (a number by which processes see that an erasure has ended) after the student's
+ * records are deleted. */
 void erasure_cmd_change_epoch(struct pipeline *pipeline);
 
-/* Reads the epoch. */
+/* Reads the epoch, a number that changes with the end of every erasure. */
 struct command *erasure_cmd_get_epoch(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_epoch. Returns the epoch, 0 before the first erasure; -1 when
  * the command failed. */
@@ -116,12 +118,14 @@ struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str c
 
 /* ---- erasures that are not complete ---- */
 
-/* Adds the student to the sorted set `erasures`, or removes the student from it. */
+/* Adds the student to the sorted set `erasures`, the list of erasures that are not complete. */
 void erasure_cmd_register(struct pipeline *pipeline, struct str student, int64_t now_ms);
+/* Removes the student from the sorted set `erasures`, the list of erasures that are not complete.
+ */
 void erasure_cmd_unregister(struct pipeline *pipeline, struct str student);
+enum { ERASURES_UNFINISHED_MAX = 8 };
 /* Reads the oldest erasures that were registered before before_ms, at most ERASURES_UNFINISHED_MAX.
  */
-enum { ERASURES_UNFINISHED_MAX = 8 };
 struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before_ms);
 /* Parses the reply to erasure_cmd_unfinished. Returns the number of students put into ret_students,
  * which has room for ERASURES_UNFINISHED_MAX; 0 also if the command failed. The texts are not
@@ -135,18 +139,21 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
  * until a rewrite was started after it. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline);
 
-/* Starts a rewrite of the AOF. */
+/* Starts a rewrite of the AOF (the append-only file of Redis), after which the file no longer has
+ * past writes of erased data. */
 struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_rewrite_aof. Returns whether a rewrite was started. False means
  * that another one is running, which may have begun before the deletions. */
 bool erasure_parse_aof_rewrite(const struct command *command);
 
-/* Reads whether a rewrite of the AOF is requested. */
+/* Reads whether a rewrite of the AOF (the append-only file of Redis) is requested, because it still
+ * has erased data. */
 struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_aof_request. Returns false if there is no request.
  * *ret_request identifies the request. */
 bool erasure_parse_aof_request(const struct command *command, struct str *ret_request);
-/* Removes the request that ret_request identified. A later request stays. */
+/* Removes the request of an AOF rewrite that erasure_parse_aof_request has named. A later one
+ * stays. */
 void erasure_cmd_clear_aof_request(struct pipeline *pipeline, struct str request);
 
 #endif

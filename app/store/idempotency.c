@@ -25,9 +25,9 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
     return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
 
-/* A time that is longer than any request runs. A response is stored only within this time after the
- * key was acquired. So no record outlives its entry in the student's list, and an erasure finds all
- * of them. */
+/* Longest time in which a request may store its response after it acquired the key; no request runs
+ * that long. So no record outlives its entry in the student's list, and an erasure finds all of
+ * them. */
 enum { IDEMPOTENCY_RUN_MAX_MS = 600000 };
 
 struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str student,
@@ -52,7 +52,8 @@ static bool idempotency_parse_record(struct str text, struct str owner,
     if (str_equal(state, STR("running"))) {
         ret->state = str_equal(str_cut(&first_line, ' '), owner) ? IDEMPOTENCY_ACQUIRED
                                                                  : IDEMPOTENCY_RUNNING;
-        (void)str_cut(&first_line, ' '); /* the end of the ownership */
+        /* skips the time at which the other request's ownership ends */
+        (void)str_cut(&first_line, ' ');
         ret->effect = first_line;
         return true;
     }
@@ -86,7 +87,8 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
     return false;
 }
 
-/* Queues the end of the ownership. outcome: "free", "end" or the record with the response. */
+/* Queues idempotency_finish.lua, which ends this owner's right to the key. outcome: "free" (deletes
+ * the record), "end" (a repetition may continue) or the record with the response. */
 static struct command *idempotency_cmd_finish(struct pipeline *pipeline, struct str key,
                                               struct str owner, struct str outcome)
 {

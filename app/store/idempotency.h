@@ -3,8 +3,8 @@
  * request gets the stored response and has no second effect (docs/api.md, Idempotency). There is
  * one record idempotency:{CALLER}:HASH per caller, route and key. It says that a request is
  * running, or has the response. It alone decides what a repetition is: the id of the change, which
- * is stored with what was changed, is made anew for each record and kept in it. When the record has
- * expired, the same key makes a new change. */
+ * is stored with what was changed, is a new one for each record and stored in it. When the record
+ * has expired, a request with the same key makes a new change. */
 #ifndef STORE_IDEMPOTENCY_H
 #define STORE_IDEMPOTENCY_H
 
@@ -34,9 +34,9 @@ struct idempotency_record {
 /* Returns the Redis key of a record. hash: hash of the route and the Idempotency-Key. The
  * result's p is NULL when out of memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
-/* Acquires the key for running_ms. Then another request with the same body may acquire it. Should
- * the first request be alive after all, both run. The id of the change is the same for both, so
- * only one of them makes it, and the response of the late one is not stored. owner: letters and
+/* Acquires the key for running_ms. Afterwards another request with the same body may acquire it.
+ * Should the first request still be running, both run. The id of the change is the same for both,
+ * so only one of them makes it, and the response of the late one is not stored. owner: letters and
  * digits, unique to the request. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms);
@@ -47,9 +47,10 @@ struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str s
 /* Parses the reply to idempotency_cmd_acquire. owner: as there. Texts point into the reply. */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);
-/* The three ways to end the ownership. None has an effect if another request has acquired the key,
- * or if an erasure has deleted the record. */
-/* Stores the response. The reply is 1; 0: not stored. */
+/* The three functions below end a request's ownership of the key. None has an effect if another
+ * request has acquired the key, or if an erasure has deleted the record. */
+/* Stores the response in the record of the request's idempotency key, if `owner` still owns the
+ * key. The reply is 1; 0: not stored. */
 struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                                      const struct idempotency_record *record);
 /* For a request that has made no change: deletes the record, so that the key may be used with

@@ -112,6 +112,8 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
     return pipeline_add_script(pipeline, &script_journal_process, keys, argc, argv);
 }
 
+/* The reply is [number, index, index, ...]: how many entries were processed, then the indexes (from
+ * 0) of those that the script could not use. */
 bool journal_parse_processed(const struct command *command, int64_t *ret_processed,
                              bool *ret_unusable, struct problem *p)
 {

@@ -19,7 +19,8 @@ enum {
     JOURNAL_MESSAGES_MAX = 2  /* largest number of events to publish per entry */
 };
 
-/* Reads the oldest JOURNAL_ENTRIES_MAX entries of the shard's journal. */
+/* Reads the oldest JOURNAL_ENTRIES_MAX entries of the shard's journal, the changes that the worker
+ * has not processed yet. */
 struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard);
 struct journal_record {
     struct str id;   /* id of the entry in the stream */

@@ -102,7 +102,8 @@ static char *key_put_id(char *to, struct str id, char c, char replacement)
     return end;
 }
 
-/* Builds the key {ss}:student:ID, or {ss}:student:HASH, followed by the suffix of the kind. */
+/* Builds the key {ss}:student:ID (ss: the shard in hex), or with the keyed hash of the id in place
+ * of ID (KEY_HASHED), followed by the suffix of the kind of record. */
 static struct str key_build(struct arena *arena, unsigned shard, struct str student,
                             const struct student_kind *kind)
 {
@@ -187,7 +188,8 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
     return true;
 }
 
-/* Sets *ret to what follows {ss}:student: in the key. False: the key begins differently. */
+/* Sets *ret to what follows {ss}:student: in the key (ss: the shard in hex). Returns false if the
+ * key begins differently. */
 static bool key_after_student(struct str key, struct str *ret)
 {
     static const struct str middle = STR_INIT(":student:");
@@ -217,7 +219,8 @@ static bool key_has_suffix(struct str text, const struct student_kind *kind, siz
 }
 
 /* Finds the kind whose suffix the key has. The suffix of a profile is empty, so every key ends with
- * it: the kind with the longest suffix counts. A colon that is left belongs to no known suffix. */
+ * it: the kind with the longest suffix is the right one. A colon in what precedes the suffix means
+ * that the suffix is unknown, because an id in a key has none. */
 bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
                        enum student_key *ret_kind)
 {
@@ -352,7 +355,6 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort)
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
 }
 
-/* Returns batch:{ID} with the suffix of `key`. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key)
 {
     static const char *const suffixes[BATCH_KEYS] = {"", ":students", ":items", ":results"};

@@ -25,7 +25,7 @@ enum key_retention { RETAIN_ALWAYS, RETAIN_EXPIRY, RETAIN_ENTRIES, RETAIN_FIELDS
 /* One row STUDENT_KEY of keys.def. */
 struct student_kind {
     const char *name;   /* name in the counts that an erasure reports */
-    const char *suffix; /* what follows {ss}:student:ID in the key */
+    const char *suffix; /* what follows {ss}:student:ID in the key (ss: shard in hex) */
     enum key_family family;
     enum key_type type;
     /* Name of the member in an export of the student; NULL: not exported. */
@@ -64,8 +64,8 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
  * SHA-256. */
 struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
                                 enum student_key key);
-/* Gets the id of the student from the key of a profile. False: it is the key of another record, or
- * out of memory. */
+/* Parses the key of a profile and returns the id of its student. False: it is the key of another
+ * record, or out of memory. */
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
@@ -74,29 +74,33 @@ extern const struct str key_pattern_students;
  */
 bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
                        enum student_key *ret_kind);
-/* Makes the keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days
- * since 1970-01-01). ret_keys has room for count keys. False: out of memory. */
+/* Makes the keys {ss}:student:ID:day:YYYYMMDD (ss: the shard in hex) of count days, beginning with
+ * the day `first` (days since 1970-01-01). ret_keys has room for count keys. False: out of memory.
+ */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
-/* Like key_student_days, for the keys {ss}:student:ID:opening:YYYYMMDD and
- * {ss}:student:ID:recommendations:YYYYMMDD. */
+/* Makes the keys {ss}:student:ID:opening:YYYYMMDD (ss: the shard in hex) of count days from the day
+ * `first` on. An opening is the state with which a day began. False: out of memory. */
 bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
                           struct str *ret_keys);
+/* Makes the keys {ss}:student:ID:recommendations:YYYYMMDD (ss: the shard in hex) of count days from
+ * the day `first` on. False: out of memory. */
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys);
-/* Returns the key {ss}:recommended:TOKEN, whose value is the student whose recommendation ids
- * contain this token. The token begins with the two digits of the student's shard, so the key is in
- * the slot of the student without naming the student. An erasure finds this key because the value
- * of STUDENT_KEY_RECOMMENDED begins with the token. */
+/* Returns the key {ss}:recommended:TOKEN (ss: the shard in hex), whose value is the student whose
+ * recommendation ids contain this token. The token begins with the two digits of the student's
+ * shard, so the key is in the slot of the student without naming the student. An erasure finds this
+ * key because the value of STUDENT_KEY_RECOMMENDED begins with the token. */
 struct str key_recommended(struct arena *arena, struct str token);
-/* key_of_kind returns the key of a student for a kind of record with one key. key_days_of_kind is
- * like key_student_days, for any kind with one key per day. */
+/* Returns the key of a student for a kind of record with one key. */
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind);
+/* Makes the keys {ss}:student:ID:KIND:YYYYMMDD (ss: the shard in hex) of count days from the day
+ * `first` on, for any kind of record with one key per day. False: out of memory. */
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys);
 
-/* Keys of one shard: {ss}:journal (changes to process), {ss}:outbox (events to publish),
- * {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
+/* Keys of one shard (ss: its number in hex): {ss}:journal (changes to process), {ss}:outbox (events
+ * to publish), {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
  * {ss}:audit:reads, and {ss}:replicated, which is what `replicated` is outside of a cluster. */
 enum shard_key {
     SHARD_KEY_JOURNAL,
@@ -111,19 +115,26 @@ enum shard_key {
 enum { KEY_SHARD_TAG_SIZE = 5 };
 /* Prints the hash tag of the shard, such as {2b}, which all its keys begin with. */
 void key_print_shard_tag(unsigned shard, char ret_tag[KEY_SHARD_TAG_SIZE]);
+/* Returns the key of one of the shard's records, such as {ss}:journal (ss: the shard in hex). */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
-/* Returns {ss}:audit:from:SENDER, or {ss}:audit:reads:from:SENDER for aggregated events: the key of
- * the outcome of a sender's latest command (struct audit_send). */
+/* Returns {ss}:audit:from:SENDER (ss: the shard in hex), or {ss}:audit:reads:from:SENDER for
+ * aggregated events: the key of the outcome of a sender's latest command (struct audit_send). */
 struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender, bool aggregated);
 /* Gets the shard from the hash tag of a key: 0x2b from {2b}:journal. False: the key has no such
  * tag. */
 bool key_parse_hash_tag(struct str key, unsigned *ret_shard);
 /* Parses a shard's two hexadecimal digits, such as 2b. False: the text is no such number. */
 bool key_parse_shard(struct str digits, unsigned *ret_shard);
-struct str key_journal(struct arena *arena, struct str student);         /* {ss}:journal */
-struct str key_cohort(struct arena *arena, struct str cohort);           /* cohort:{ID} */
-struct str key_cohort_lock(struct arena *arena, struct str cohort);      /* cohort:{ID}:lock */
-struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teacher:{ID}:cohorts */
+/* Returns the key {ss}:journal of the student's shard (ss: its number in hex): the changes that the
+ * worker has not processed yet. */
+struct str key_journal(struct arena *arena, struct str student);
+/* Returns the key cohort:{ID} of the cohort's record. */
+struct str key_cohort(struct arena *arena, struct str cohort);
+/* Returns the key cohort:{ID}:lock of the cohort's lease, which a request holds while it changes
+ * the cohort. */
+struct str key_cohort_lock(struct arena *arena, struct str cohort);
+/* Returns the key teacher:{ID}:cohorts of the set of cohorts that the teacher teaches. */
+struct str key_teacher_cohorts(struct arena *arena, struct str teacher);
 /* Keys of a batch: batch:{ID}, batch:{ID}:students and so on (batch.h). */
 enum batch_key {
     BATCH_KEY_STATE,
@@ -132,6 +143,7 @@ enum batch_key {
     BATCH_KEY_RESULTS,
     BATCH_KEYS
 };
+/* Returns one of the batch's keys: batch:{ID} or batch:{ID}: and a suffix. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* Returns idempotency:{ROLE:CALLER}:HASH; hash: the digest of the client's idempotency key. */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
@@ -141,7 +153,7 @@ extern const struct str key_cohorts;     /* cohorts: sorted set of all cohort id
 extern const struct str key_erasures;    /* erasures: sorted set of students, by start time */
 /* erasures:epoch: number that every erasure changes when it ends */
 extern const struct str key_erasure_epoch;
-extern const struct str key_unfinished;  /* unfinished: see unfinished.h */
+extern const struct str key_unfinished;  /* unfinished: list of unfinished changes (unfinished.h) */
 extern const struct str key_aof_rewrite; /* erasures:rewrite: the AOF has to be rewritten */
 /* Dead letters, the items that were given up (dead_letter.h): queue:{dead}, the stream of their
  * ids; queue:{dead}:letters, hash of their texts; queue:{dead}:index, sorted set by name. */
@@ -150,8 +162,8 @@ extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, b
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs to retry */
 extern const struct str key_batches;     /* batches: sorted set of all batch ids, by time */
 extern const struct str key_replicated;  /* replicated: written before each WAIT (replicas.h) */
-extern const struct str key_calibration; /* calibration: see calibration.h */
-extern const struct str key_schema;      /* schema: see schema.h */
+extern const struct str key_calibration; /* calibration: counts of predictions that came true */
+extern const struct str key_schema;      /* schema: number of the format of all records */
 extern const struct str key_workers;     /* workers: hash of the workers' heartbeats */
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The scripts lease_acquire.lua and lease_write.lua have the rules. */
+/* Calls the scripts lease_acquire.lua and lease_write.lua, which compare the holder and the time of
+ * a lease (lease.h). */
 #include "app/store/lease.h"
 
 #include "app/store/reply.h"
 
-enum { LEASE_ARGC_MAX = 16 }; /* most arguments of a fenced write */
+/* most texts of a write that Redis refuses after the end of the lease (lease_cmd_write) */
+enum { LEASE_ARGC_MAX = 16 };
 
 struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
                                   int64_t ms)

@@ -36,14 +36,16 @@ struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, str
  * then is CONFLICT with the time after which to try again. False, with its problem, when the reply
  * is an error or missing. */
 bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, struct problem *p);
-/* Releases the lease if the holder has it; otherwise changes nothing. */
+/* Releases the lease (right to change something for a limited time) if the holder has it; otherwise
+ * changes nothing. */
 void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str holder);
 
 /* Adds a write that Redis refuses after until_ms, the end of the lease (lease_parse_acquire). argv:
  * the command, its only key, its other arguments. The reply is that of the command, a number, or
  * LEASE_LOST. */
 void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv);
-/* Returns whether a reply of the pipeline is LEASE_LOST. */
+/* Returns whether a reply of the pipeline is LEASE_LOST: Redis refused a write because the caller's
+ * lease has ended. */
 bool lease_was_lost(const struct pipeline *pipeline);
 
 #endif

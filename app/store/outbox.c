@@ -5,7 +5,7 @@
 
 #include "app/store/keys.h"
 
-/* Returns the key {ss}:outbox of the shard. */
+/* Returns the key {ss}:outbox of the shard (ss: its number in hex). */
 static struct str outbox_key(struct pipeline *pipeline, unsigned shard)
 {
     return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
@@ -18,7 +18,7 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
     struct str from =
         previous.n > 0 ? arena_printf(pipeline->arena, "(%.*s", STR_ARG(previous)) : STR("-");
 
-    return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), 1);
+    return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), /* count */ 1);
 }
 
 /* Reads the fields of the entry. If one is absent, the event stays without text (its p is NULL), or
@@ -29,7 +29,7 @@ bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_e
     struct stream_entry entry;
     size_t n;
 
-    if (stream_parse(command->reply, 1, &entry, &n) != REPLY_OK) {
+    if (stream_parse(command->reply, /* max */ 1, &entry, &n) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
     }

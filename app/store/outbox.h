@@ -15,7 +15,8 @@ struct outbox_entry {
     struct message message; /* message.event.p is NULL if the entry has another form */
 };
 
-/* Reads the oldest entry after the id `previous`, or the oldest of all if `previous` is empty. */
+/* Reads the oldest event of the shard's outbox (events to publish) after the id `previous`, or the
+ * oldest of all if `previous` is empty. */
 struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str previous);
 /* Parses the reply to outbox_cmd_next. *ret_found: whether there is an entry; *ret_entry is set
  * only then, and its texts point into the reply. Returns false, with the reason in *p, on failure.
@@ -27,9 +28,10 @@ bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_e
  * holder's. */
 struct command *outbox_cmd_remove(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   struct str id);
-/* Appends an event to the outbox. */
+/* Appends an event to the shard's outbox, the stream of events to publish. */
 void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct message *message);
-/* Removes the entries that are older than before_ms. Installations without a publisher use it. */
+/* Removes the events from the shard's outbox (events to publish) that are older than before_ms.
+ * Installations without a publisher use it. */
 void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms);
 
 #endif

@@ -84,7 +84,9 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
     return 2 * fields;
 }
 
-/* Builds KEYS and ARGV of prediction_save.lua. */
+/* Builds KEYS and ARGV of prediction_save.lua: the oldest time to keep, two expiries (of the stream
+ * of records, of the latest predictions), name and text of the prediction, and the fields of its
+ * record. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text)
@@ -134,7 +136,7 @@ static bool prediction_parse_share(struct str text, double *ret)
 }
 
 /* Sets the member of the record that belongs to the field `name`. Returns false if the value does
- * not fit the field. A linear search, as there are only FIELDS names. */
+ * not fit the field. The search is linear, since there are only FIELDS names. */
 static bool prediction_parse_field(struct prediction_record *record, struct str name,
                                    struct str value)
 {
@@ -183,7 +185,7 @@ bool prediction_parse_list(const struct command *command, struct arena *arena,
 
     if (!reply_expect_array(command->reply, PREDICTIONS_READ_MAX, &n, p))
         return false;
-    records = arena_array(arena, n + 1 /* an empty list is not NULL */, sizeof(*records));
+    records = arena_array(arena, n, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
         /* [id, [name, value, ...]] */
         const redisReply *entry = reply_at(command->reply, n - 1 - i);

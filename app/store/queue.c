@@ -145,8 +145,8 @@ struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str work
                          text);
 }
 
-/* At most QUEUE_READ_MAX jobs in one run of the script, because Redis runs nothing else meanwhile.
- */
+/* Requeues at most QUEUE_READ_MAX jobs in one run of the script, because Redis executes nothing
+ * else meanwhile. */
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
     (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,

@@ -18,6 +18,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* TOKEN_BYTES: random bytes of a token. TOKEN_N: its hexadecimal digits, with the shard's two in
+ * front. NUMBER_MAX: largest number of a recommendation on one day. */
 enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
 /* ---- ids ---- */
@@ -162,9 +164,9 @@ static void recommendation_put_record(struct buf *out, const struct recommendati
     line_put_name(out, priority_names[record->priority]);
     line_put_name(out, reason_names[record->reason]);
     line_put_int(out, record->minutes);
-    line_put_number(out, true, record->score);
-    line_put_number(out, true, record->gap);
-    line_put_number(out, true, record->confidence);
+    line_put_number(out, /* present */ true, record->score);
+    line_put_number(out, /* present */ true, record->gap);
+    line_put_number(out, /* present */ true, record->confidence);
     if (record->has_feedback) {
         line_put_int(out, record->feedback_at_ms);
         line_put_int(out, feedback->completed);
@@ -183,7 +185,7 @@ static void recommendation_put_feedback(struct buf *out, const struct feedback_r
     line_put_int(out, record->number);
     line_put_name(out, action_names[record->action]);
     line_put_name(out, component_names[record->area]);
-    line_put_number(out, true, record->usefulness);
+    line_put_number(out, /* present */ true, record->usefulness);
     buf_char(out, '\n');
 }
 
@@ -346,7 +348,7 @@ struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str stu
 {
     struct str argv[4] = {STR("MGET")};
 
-    if (!key_student_recommendations(pipeline->arena, student, day, 1, &argv[1]))
+    if (!key_student_recommendations(pipeline->arena, student, day, /* count */ 1, &argv[1]))
         pipeline->failed = true;
     argv[2] = key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED);
     if (with_path)
@@ -385,9 +387,9 @@ bool recommendation_parse(const struct command *command, struct arena *arena, in
     return false;
 }
 
-/* Appends the feedback `added` to the history. Removes from it earlier feedback on the same
- * recommendation, feedback that is HISTORY_DAYS old or older, and, if there is still no room, the
- * oldest feedback. */
+/* Appends the feedback `added` to the history. Removes from the history earlier feedback on the
+ * same recommendation, feedback that is HISTORY_DAYS old or older, and, if there is still no room,
+ * the oldest feedback. */
 static void recommendation_update_history(struct recommendations *recommendations,
                                           const struct feedback_record *added)
 {
@@ -473,14 +475,15 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
     const struct recommendations *new = change->recommendations;
     struct arena *arena = pipeline->arena;
     bool has_path = change->path.n > 0;
-    struct str argv[6 + 8] = {{0},
-                              key_student(arena, change->student, STUDENT_KEY_RECOMMENDED),
-                              key_recommended(arena, new->token),
-                              key_student(arena, change->student, STUDENT_KEY_ERASED),
-                              key_student(arena, change->student, STUDENT_KEY_PROFILE)};
+    struct str argv[/* keys */ 6 + /* arguments */ 8] = {
+        {0},
+        key_student(arena, change->student, STUDENT_KEY_RECOMMENDED),
+        key_recommended(arena, new->token),
+        key_student(arena, change->student, STUDENT_KEY_ERASED),
+        key_student(arena, change->student, STUDENT_KEY_PROFILE)};
     struct str *arg = argv + 5;
 
-    if (!key_student_recommendations(arena, change->student, new->day, 1, &argv[0]))
+    if (!key_student_recommendations(arena, change->student, new->day, /* count */ 1, &argv[0]))
         pipeline->failed = true;
     if (has_path)
         *arg++ = key_student(arena, change->student, STUDENT_KEY_PATH);
@@ -517,7 +520,7 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-/* One MGET of the student's text, then the text of each day. */
+/* Reads the student's text and then the text of each day by one MGET. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first, int count)
 {
@@ -544,7 +547,7 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
             return false;
         n += lines_count(text);
     }
-    next = arena_array(arena, n + 1 /* an empty list is not NULL */, sizeof(*next));
+    next = arena_array(arena, n, sizeof(*next));
     if (!next)
         return false;
     *ret_records = next; /* the beginning; `next` moves on */

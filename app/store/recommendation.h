@@ -64,15 +64,18 @@ struct recommendations {
 
 /* ---- ids: rec_TOKEN-YYYYMMDD-NUMBER ---- */
 
-/* Makes a token: the number of the student's shard and 128 random bits, as hexadecimal digits. */
+/* Makes a token, which the ids of a student's recommendations contain instead of the student: the
+ * number of the student's shard and 128 random bits, as hexadecimal digits. */
 struct str recommendation_token(struct arena *arena, struct str student);
-/* Prints an id, with its terminating null byte. */
+/* Prints the id of a recommendation, rec_TOKEN-YYYYMMDD-NUMBER, with its terminating null byte. */
 void recommendation_id_print(struct str token, int32_t day, int number,
                              char ret_id[RECOMMENDATION_ID_SIZE]);
-/* Parses an id. Returns false if it is none. *ret_token points into id. */
+/* Parses the id of a recommendation, rec_TOKEN-YYYYMMDD-NUMBER. Returns false if it is none.
+ * *ret_token points into id. */
 bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
                              int *ret_number);
-/* Reads the id of the student that has this token. */
+/* Reads the id of the student that has this token (a random text, which the ids of the student's
+ * recommendations contain). */
 struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str token);
 /* Parses the reply to recommendation_cmd_student. *ret_student: the id; empty if there is no such
  * token. */
@@ -81,7 +84,8 @@ bool recommendation_parse_student(const struct command *command, struct str *ret
 
 /* ---- one day, which may be added to ---- */
 
-/* Reads the day's text and the student's text, and with with_path the latest learning path. */
+/* Reads the text with the day's recommendations, the student's text (token and latest feedback),
+ * and with with_path the latest learning path. */
 struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path);
 /* Parses the reply to recommendation_cmd_get. Also parses the reply to a change whose outcome is
@@ -103,7 +107,8 @@ struct recommendation_change {
     int32_t today;                                 /* days since 1970-01-01 */
     struct str path; /* new learning path to store; empty: the stored one stays */
 };
-/* Writes the day's text and the student's text, if Redis still has both as they were read. */
+/* Writes the text with the day's recommendations and the student's text (token and latest
+ * feedback), if Redis still has both as they were read. */
 struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pipelines wait in two queues: `covered` by the WAIT that is on its way, and `added` after it was
- * sent. Its reply finishes the covered ones, or joins them to the added ones for the next WAIT. The
- * connection is a whole store: handshake, probes and time limits are the same as for the main one.
+/* The pipelines of requests that wait for replicas are in two queues: `covered` by the WAIT that
+ * Redis is executing, and `added` after that WAIT was sent. Its reply finishes the covered ones, or
+ * joins them to the added ones for the next WAIT. The connection is a whole store: handshake,
+ * probes and time limits are the same as for the main one.
  *
  * In a cluster there is a WAIT for each master that has written. It follows a write to a key of the
  * master's own, and so goes to the same node. */
@@ -26,11 +27,14 @@ static const int64_t REPLICAS_RETRY_US = 100000;
 
 /* Who waits for the replicas of one server. */
 struct replicas_group {
-    char server_id[LINK_SERVER_ID_SIZE]; /* of the server that has the writes */
-    struct arena *arena;                 /* memory of one WAIT */
-    struct pipeline pipeline;            /* the write before WAIT, and WAIT */
+    /* identifies the server that has executed the writes of the pipelines in `added` and `covered`
+     */
+    char server_id[LINK_SERVER_ID_SIZE];
+    struct arena *arena;      /* memory of one WAIT */
+    struct pipeline pipeline; /* two commands: a small write, and WAIT, which covers it */
+    /* the small write before WAIT, which shows that earlier writes have been copied; WAIT */
     struct command *mark_cmd, *wait_cmd;
-    bool is_sent;    /* a WAIT is on its way */
+    bool is_sent;    /* a WAIT was sent and has no reply yet */
     int64_t next_us; /* earliest time of the next WAIT */
     unsigned shard;  /* in a cluster: the one whose key was written before the latest WAIT */
     struct pipeline_queue added, covered;
@@ -108,6 +112,7 @@ static void replicas_move(struct pipeline_queue *from, struct pipeline_queue *to
         pipeline_queue_push(to, pipeline);
 }
 
+/* Ends the wait of a pipeline; replicas_next_done returns it to its owner. */
 static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline,
                             enum pipeline_status status)
 {
@@ -115,8 +120,8 @@ static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline
     pipeline_queue_push(&replicas->done, pipeline);
 }
 
-/* Called when a pipeline waits for writes of another server than those before it. From now on only
- * a WAIT to the new server counts, which says nothing about writes of the old one; so all pipelines
+/* Called when a pipeline waits for writes to another server than those before it. From now on only
+ * a WAIT to the new server counts, which says nothing about writes to the old one; so all pipelines
  * that wait for these fail. */
 static void replicas_change_server(struct replicas *replicas, struct replicas_group *group,
                                    const char *server_id)
@@ -204,7 +209,7 @@ static void replicas_send_wait(struct replicas *replicas, struct replicas_group 
     store_submit(replicas->store, pipeline, now_us);
 }
 
-/* Whether WAIT was sent to the server that has executed the writes of the pipelines. */
+/* Returns whether WAIT was sent to the server that has executed the writes of the pipelines. */
 static bool replicas_are_of_same_server(const struct replicas *replicas,
                                         const struct replicas_group *group)
 {
@@ -217,9 +222,9 @@ static bool replicas_are_of_same_server(const struct replicas *replicas,
     return strcmp(store_server_id(replicas->store), group->server_id) == 0;
 }
 
-/* True if the replies show that enough replicas have the write before WAIT, and so have the writes
- * of the pipelines, which the same server has executed. A server that has become a replica itself
- * refuses that write. */
+/* Returns true if the replies show that enough replicas have the small write before WAIT, and so
+ * also the writes of the pipelines, which the same server has executed before. A server that has
+ * become a replica itself refuses the small write. */
 static bool replicas_have_all(const struct replicas *replicas, const struct replicas_group *group)
 {
     int64_t count = 0;
@@ -231,8 +236,9 @@ static bool replicas_have_all(const struct replicas *replicas, const struct repl
            count >= replicas->config->store_wait_replicas;
 }
 
-/* After a WAIT that ended without enough replicas the next one is sent at once: Redis has blocked
- * for a while. After a failure, or when another server has replied, it is sent after a pause. */
+/* Processes the replies to the small write and WAIT. If too few replicas had the write, the next
+ * WAIT is sent at once, since Redis has blocked for a while. After a failure, or if another server
+ * has replied, it is sent after a pause. */
 static void replicas_on_reply(struct replicas *replicas, struct replicas_group *group,
                               int64_t now_us)
 {

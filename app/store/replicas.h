@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Waits until STORE_WAIT_REPLICAS replicas have the writes that Redis has confirmed, by the command
  * WAIT. Redis blocks the connection that sends WAIT, so WAIT has a connection of its own: neither
- * reads nor other writes ever wait for it. One WAIT at a time serves everybody who waits. WAIT
- * covers the earlier writes of its own connection alone; so a small write goes before it, and a
- * replica that has this one has all that Redis executed before it. That holds for writes to the
+ * reads nor other writes ever wait for it. One WAIT at a time serves all requests that wait. WAIT
+ * counts only the earlier writes of its own connection; so a small write is sent before it, and a
+ * replica that has this write has all that Redis executed before it. That holds for writes to the
  * same server only: after a failover one of two connections may still lead to the old one. */
 #ifndef STORE_REPLICAS_H
 #define STORE_REPLICAS_H
@@ -12,11 +12,13 @@
 
 struct replicas;
 
-/* NULL with the reason in ret_error. config must outlive it; its store_wait_replicas is not 0. */
+/* Returns NULL with the reason in ret_error when it cannot be made. config must outlive the result;
+ * its store_wait_replicas is not 0. */
 struct replicas *replicas_new(const struct config *config, char ret_error[200]);
-void replicas_free(struct replicas *replicas); /* accepts NULL */
-/* The store with the connection, for the event loop: to be watched as the main one is, but to be
- * flushed and ticked by replicas_tick alone. */
+/* Closes the connection that sends WAIT and frees it; accepts NULL. */
+void replicas_free(struct replicas *replicas);
+/* Returns the store with the connection that sends WAIT, so that the event loop can watch its
+ * socket. Only replicas_tick may call store_flush and store_tick for it. */
 struct store *replicas_store(struct replicas *replicas);
 
 /* Waits for the replicas to have all writes whose replies this process has read from the server
@@ -25,7 +27,8 @@ struct store *replicas_store(struct replicas *replicas);
  * is reached, or writes of another server follow (PIPELINE_FAILED). */
 void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const char *server_id,
                      int64_t now_us);
-/* Returns the next pipeline that has finished waiting; NULL: none. */
+/* Returns the next pipeline that has finished waiting for the replicas, successfully or not; NULL:
+ * none. */
 struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us);
 /* Sends WAIT when there is none on its way, and fails the pipelines that have waited for limit_us.
  * To be called once a loop iteration. Returns the microseconds after which it must be called again.

@@ -137,7 +137,7 @@ bool reply_is_redirection(const redisReply *reply)
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {
-        problem_unavailable(p, 1);
+        problem_unavailable(p, /* retry_after_s */ 1);
         return;
     }
     switch (reply_error_of(reply)) {
@@ -145,7 +145,7 @@ void reply_problem(const redisReply *reply, struct problem *p)
     case REPLY_STORE_UNAVAILABLE:
     case REPLY_WRITES_REFUSED:
     case REPLY_MISCONFIGURED:
-    case REPLY_NOT_AUTHENTICATED: problem_unavailable(p, 1); return;
+    case REPLY_NOT_AUTHENTICATED: problem_unavailable(p, /* retry_after_s */ 1); return;
     case REPLY_NO_ERROR:
     case REPLY_NO_SCRIPT:
     case REPLY_BUG: problem_set(p, PROBLEM_INTERNAL_ERROR, NULL); return;
@@ -157,7 +157,7 @@ bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
     /* A failed pipeline may have no commands (out of memory), so the loop alone would accept it. */
     if (pipeline->status != PIPELINE_COMPLETE) {
-        problem_unavailable(p, 1);
+        problem_unavailable(p, /* retry_after_s */ 1);
         return false;
     }
     for (const struct command *command = pipeline->first; command; command = command->next) {

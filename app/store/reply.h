@@ -25,10 +25,11 @@ const redisReply *reply_at(const redisReply *reply, size_t i);
 /* REPLY_OK if the reply is a status such as OK, else REPLY_ERROR. */
 enum reply_result reply_status(const redisReply *reply);
 
-/* Like reply_int and reply_array, for replies that must have this type: true if the value was read.
- * False, with the problem for the client in *p (see reply_problem), when the reply is nil, an error
- * or of another type. */
+/* Reads an integer. False, with the problem for the client in *p (see reply_problem), when the
+ * reply is nil, an error or of another type. */
 bool reply_expect_int(const redisReply *reply, int64_t *ret, struct problem *p);
+/* Reads the number of elements of an array of at most max elements. False, with the problem for the
+ * client in *p (see reply_problem), when the reply is nil, an error, longer or of another type. */
 bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, struct problem *p);
 /* Like reply_text: true if the text was read, and also for nil, with *ret unchanged. False, with *p
  * set, for any other reply. */

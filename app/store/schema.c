@@ -15,8 +15,9 @@ struct command *schema_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
-/* Calls schema_write.lua. A COMMAND_READ although it writes, because repeating it after a broken
- * connection does no harm. The argument of the script is this program's schema number. */
+/* Calls schema_write.lua. The command is a COMMAND_READ although it writes, because repeating it
+ * after a broken connection does no harm. The argument of the script is this program's schema
+ * number. */
 struct command *schema_cmd_write(struct pipeline *pipeline)
 {
     struct str number = command_int(pipeline->arena, STORE_SCHEMA);
@@ -26,7 +27,7 @@ struct command *schema_cmd_write(struct pipeline *pipeline)
 }
 
 /* SETRANGE with an empty text changes nothing and creates no key, but Redis refuses it whenever it
- * refuses writes. A COMMAND_READ, because repeating it does no harm. */
+ * refuses writes. The command is a COMMAND_READ, because repeating it does no harm. */
 struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4,

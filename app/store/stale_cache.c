@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A table of slots. The hash of a key determines its slot, and a new response replaces the one in
- * its slot. So the number of responses, and with it the memory, is limited without a list of their
- * ages. */
+/* The stale cache (responses to send again while Redis is away) is a table of slots. The hash of a
+ * key determines its slot, and a new response replaces the one in its slot. So the number of
+ * responses, and with it the memory, is limited without a list of their ages. */
 #include "app/store/stale_cache.h"
 
 #include <stdlib.h>

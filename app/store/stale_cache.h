@@ -12,8 +12,11 @@ struct stale_cache;
 #define STALE_CACHE_AGE_MAX_MS INT64_C(300000)
 enum { STALE_CACHE_BODY_MAX = 16384 }; /* bytes */
 
-struct stale_cache *stale_cache_new(size_t entries); /* NULL: out of memory */
-void stale_cache_free(struct stale_cache *cache);    /* accepts NULL */
+/* Makes the cache of responses for the time while Redis is away, with room for so many entries.
+ * Returns NULL when out of memory. */
+struct stale_cache *stale_cache_new(size_t entries);
+/* Frees the cache with its responses; accepts NULL. */
+void stale_cache_free(struct stale_cache *cache);
 /* Stores the body of a response. key: the request together with its caller. A body of more than
  * STALE_CACHE_BODY_MAX bytes is not stored. */
 void stale_cache_add(struct stale_cache *cache, struct str key, struct str body, int64_t now_ms);
@@ -22,7 +25,7 @@ void stale_cache_add(struct stale_cache *cache, struct str key, struct str body,
 bool stale_cache_find(struct stale_cache *cache, struct str key, int64_t now_ms,
                       struct str *ret_body, int64_t *ret_age_ms);
 
-/* Removes all responses. */
+/* Removes all responses from the cache, as after an erasure: they may show the erased student. */
 void stale_cache_clear(struct stale_cache *cache);
 
 #endif

@@ -21,6 +21,7 @@ void store_watch_init(struct store_watch *watch, struct ev_loop *loop, struct st
  * other calls of the store: a new connection has another descriptor, or even the same descriptor
  * number for another socket. */
 void store_watch_update(struct store_watch *watch);
+/* Stops watching the socket; the connection stays. */
 void store_watch_stop(struct store_watch *watch);
 
 #endif

@@ -20,7 +20,7 @@ struct command *stream_cmd_newest(struct pipeline *pipeline, struct str stream, 
                                        command_int(pipeline->arena, count)});
 }
 
-/* True for the reply nil; false for NULL, which is no reply. */
+/* Returns true for the reply nil; false for NULL, which is no reply. */
 static bool stream_is_nil(const redisReply *reply)
 {
     return reply && reply->type == REDIS_REPLY_NIL;
@@ -63,7 +63,7 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
     return REPLY_OK;
 }
 
-/* A linear search: entries have fewer than ten fields. */
+/* The search is linear: entries have fewer than ten fields. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret)
 {
     size_t n;
@@ -90,7 +90,7 @@ bool stream_parse_has_entry(const struct command *command, bool *ret_found)
 {
     size_t n;
 
-    if (reply_array(command->reply, 1, &n) != REPLY_OK)
+    if (reply_array(command->reply, /* max */ 1, &n) != REPLY_OK)
         return false;
     *ret_found = n == 1;
     return true;

@@ -36,9 +36,10 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
  * seals of the audit log cover an entry as lines of text (docs/audit.md, Seals). */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values);
-/* Reads whether the stream still has the entry. stream_parse_has_entry parses the reply into
- * *ret_found; it returns false when the reply is an error. */
+/* Reads whether the stream still has the entry with this id. */
 struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id);
+/* Parses the reply to stream_cmd_has_entry. *ret_found: whether the stream still has the entry.
+ * Returns false when the reply is an error. */
 bool stream_parse_has_entry(const struct command *command, bool *ret_found);
 /* Reads the time in an id: milliseconds since the epoch, by the clock of Redis. False: the text is
  * no id. */

@@ -121,11 +121,11 @@ typedef bool day_keys(struct arena *arena, struct str student, int32_t first, in
 /* Queues one MGET of the keys that `keys` makes for all days. When memory is short for the keys,
  * the pipeline is marked as failed and never sent. */
 static struct command *student_cmd_mget(struct pipeline *pipeline, struct str student,
-                                        int32_t first, int count, day_keys *keys)
+                                        int32_t first, int count, day_keys *make_keys)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
 
-    if (!keys(pipeline->arena, student, first, count, argv + 1))
+    if (!make_keys(pipeline->arena, student, first, count, argv + 1))
         pipeline->failed = true;
     return pipeline_add(pipeline, COMMAND_READ, 1 + count, argv);
 }
@@ -394,6 +394,8 @@ bool student_parse_mark(const struct command *command, bool *ret_counted, struct
     return result != REPLY_ERROR;
 }
 
+/* Scans one page of the stream. Each page has about 200 entries, because Redis runs nothing else
+ * while a script runs. */
 struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
                                          struct str cursor, int32_t oldest)
 {

@@ -31,7 +31,7 @@ bool student_has_withdrawn(const struct command *command, enum consent consent);
  * of the reply: false, with p set, when the reply is missing or no array. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p);
-/* Reads only the consents of the profile. */
+/* Reads which kinds of consent the student has withdrawn, and nothing else. */
 struct command *student_cmd_consent(struct pipeline *pipeline, struct str student);
 
 struct student_profile {
@@ -50,7 +50,8 @@ struct command *student_cmd_profile(struct pipeline *pipeline, struct str studen
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p);
 
-/* Reads the state without the result, which is a fifth of the bytes. */
+/* Reads the student's packed state (evidence from which the result is computed) without the result:
+ * a fifth of the bytes. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
 /* Parses the reply to student_cmd_state or student_cmd_topics (topics.h). *ret is the initial
  * mastery state if the student has none. */
@@ -157,7 +158,7 @@ enum change_outcome student_parse_change(const struct command *command, struct s
  * mark that is stored. */
 bool student_parse_known_mark(const struct command *command, size_t i, struct str *ret_mark);
 
-/* Reads the mark of an event. */
+/* Reads the mark of an event, which is stored when the event was counted for the student. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,
                                  struct str event_id);
 /* Parses the reply to student_cmd_mark. *ret_counted: whether an event with this id was counted. If

@@ -20,6 +20,7 @@ static unsigned char *state_put64(unsigned char *p, uint64_t value)
     return p + sizeof(value);
 }
 
+/* Writes the value as 4 bytes, little-endian. Returns the position after it. */
 static unsigned char *state_put32(unsigned char *p, uint32_t value)
 {
     value = htole32(value);
@@ -27,6 +28,7 @@ static unsigned char *state_put32(unsigned char *p, uint32_t value)
     return p + sizeof(value);
 }
 
+/* Writes the value as 8 bytes, little-endian. Returns the position after it. */
 static unsigned char *state_put_double(unsigned char *p, double value)
 {
     uint64_t bits;
@@ -81,6 +83,7 @@ static uint64_t state_get64(struct state_reader *reader)
     return le64toh(value);
 }
 
+/* Reads 4 bytes, little-endian, and moves the reader past them. The packed state is long enough. */
 static uint32_t state_get32(struct state_reader *reader)
 {
     uint32_t value;
@@ -90,6 +93,7 @@ static uint32_t state_get32(struct state_reader *reader)
     return le32toh(value);
 }
 
+/* Reads 8 bytes, little-endian, and moves the reader past them. The packed state is long enough. */
 static double state_get_double(struct state_reader *reader)
 {
     uint64_t bits = state_get64(reader);

@@ -15,8 +15,7 @@ struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
                                        STR("COUNT"), STR("1000"), STR("TYPE"), STR("hash")});
 }
 
-/* The reply is [cursor, [key, ...]]. The list has room for one student more than there are keys,
- * so that its pointer is not NULL for an empty page. */
+/* The reply is [cursor, [key, ...]]. Each key of a profile gives one student. */
 bool students_parse_page(const struct command *command, struct arena *arena, struct str *ret_cursor,
                          struct str_list *ret_students, struct problem *p)
 {
@@ -30,7 +29,7 @@ bool students_parse_page(const struct command *command, struct arena *arena, str
         return false;
     }
     ret_students->n = 0;
-    ret_students->v = arena_array(arena, key_count + 1, sizeof(*ret_students->v));
+    ret_students->v = arena_array(arena, key_count, sizeof(*ret_students->v));
     for (size_t i = 0; ret_students->v && i < key_count; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK &&
             key_parse_profile(key, arena, &ret_students->v[ret_students->n]))

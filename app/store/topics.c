@@ -13,7 +13,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* Whole numbers below 2^53 are exact in a double. */
+/* 2^53: whole numbers below it are exact in a double */
 static const double exact_limit = 9007199254740992;
 /* Bytes of a topic without its id. */
 enum { TOPIC_FIXED_SIZE = 1 + 1 + 3 * 8 };
@@ -59,10 +59,10 @@ struct str topics_pack(struct arena *arena, const struct topic *topics, size_t n
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Reads the topic at the start of *rest and removes it from there. False when *rest is too short,
- * or for values that no evidence can have: the sum is the weight times a mean in [0,1], up to
- * rounding, no number of events makes a weight of 1e12, and the time a whole number that a double
- * holds exactly. */
+/* Reads the topic at the start of *rest and removes it from there. Returns false when *rest is too
+ * short, or for values that no evidence can have: the sum is the weight times a mean in [0,1], up
+ * to rounding, no number of events makes a weight of 1e12, and the time a whole number that a
+ * double holds exactly. */
 static bool topics_get(struct str *rest, struct topic *ret)
 {
     size_t id_size = rest->n > 0 ? (unsigned char)rest->p[0] : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads and changes the list `unfinished`. */
+/* Reads and changes the list `unfinished`: cohorts and batches whose change takes several steps and
+ * is not complete (unfinished.h). */
 #include "app/store/unfinished.h"
 
 #include "app/store/keys.h"

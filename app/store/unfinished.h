@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list of all that is being made or changed in several steps, whose keys are in several slots
- * so that no script can do it at once: the sorted set `unfinished`, entries "KIND ID" by the time
- * of Redis at which they were added. Who begins adds the entry with the first step, and removes it
- * with the last one. The worker finishes what stays in the list because its process died or Redis
- * was lost (worker/unfinished.c). Finishing must do no harm to what is still in progress. Erasures
- * have a list of their own (store/erasure.h). */
+/* The list of cohorts and batches that are being created or changed in several steps, because their
+ * keys are in several slots, so that no script can do it at once: the sorted set `unfinished`,
+ * entries "KIND ID" by the time of Redis at which they were added. The process that begins a change
+ * adds the entry with the first step, and removes it with the last one. The worker finishes what
+ * stays in the list because its process died or Redis was lost (worker/unfinished.c). Finishing
+ * must do no harm to a change that is still in progress. Erasures have a list of their own
+ * (store/erasure.h). */
 #ifndef STORE_UNFINISHED_H
 #define STORE_UNFINISHED_H
 
@@ -12,13 +13,15 @@
 
 enum unfinished_kind { UNFINISHED_COHORT, UNFINISHED_BATCH, UNFINISHED_KINDS };
 
-/* Adds the entry of a cohort or batch, which has this id, when work on it begins. */
+/* Adds a cohort or batch, which has this id, to the list of unfinished changes when its change
+ * begins. */
 void unfinished_cmd_add(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
-/* Removes the entry of a cohort or batch when work on it is complete. */
+/* Removes a cohort or batch from the list of unfinished changes when its change is complete. */
 void unfinished_cmd_remove(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
 
-/* Reads the oldest entry that was added at least age_ms ago. */
+/* Reads the oldest entry of the list of unfinished changes to cohorts and batches that was added at
+ * least age_ms ago. */
 struct command *unfinished_cmd_oldest(struct pipeline *pipeline, int64_t age_ms);
 /* Parses the reply to unfinished_cmd_oldest. False: there is no such entry, or the command has
  * failed. *ret_kind is UNFINISHED_KINDS for an entry that this program did not write. ret_id points

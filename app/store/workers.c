@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stores the heartbeat of a worker as a field "BEATS SHARDS LAG_MS DAPR" of the hash `workers`.
- * The field of a worker that died remains as long as another worker renews the hash. Readers
- * therefore compare two reads (worker/heartbeat.c removes fields that do not change). */
+/* Stores the heartbeat of a worker as a field "BEATS SHARDS LAG_MS DAPR" of the hash `workers`. The
+ * field of a worker that died remains as long as another worker renews the hash. Readers therefore
+ * compare two reads: the field of a living worker changes (worker/heartbeat.c removes fields that
+ * do not). */
 #include "app/store/workers.h"
 
 #include "app/store/keys.h"

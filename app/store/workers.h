@@ -31,7 +31,7 @@ struct worker_heartbeat {
 
 /* Stores the heartbeat in the field of its worker. */
 void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *heartbeat);
-/* Reads the heartbeats of all workers. */
+/* Reads the latest heartbeats of all workers. */
 struct command *workers_cmd_get(struct pipeline *pipeline);
 /* Parses the reply to workers_cmd_get. ret_heartbeats has room for WORKERS_MAX; further workers,
  * and fields of another form, are ignored. False if the reply is not a hash. Texts point into the

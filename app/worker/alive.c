@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets the time of change of a file for a probe (see alive.h). */
+/* Sets the time of change (mtime) of the file ALIVE_FILE once a second, which shows a probe that
+ * the event loop runs (see alive.h). */
 #include "app/worker/alive.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@
 
 static const int64_t INTERVAL_US = 1000000;
 
-/* Returns false with errno. The file is opened each time, because it may have been removed. */
+/* Sets the file's time of change to now, and creates the file if it is missing. Returns false with
+ * errno. The file is opened each time, because it may have been removed. */
 static bool alive_touch(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);
@@ -23,6 +25,7 @@ static bool alive_touch(const char *path)
     return done;
 }
 
+/* A failure is logged once, and again only after a success in between. */
 void alive_tick(struct alive *alive)
 {
     struct engine *engine = alive->worker->engine;

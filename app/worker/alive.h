@@ -9,13 +9,13 @@
 
 struct alive {
     struct worker_context *worker;
-    int64_t next_us; /* monotonic; when the time of change is due to be set again */
-    bool failed;     /* the last attempt failed, and that was logged */
+    int64_t next_us; /* monotonic; when the file's time of change is to be set next */
+    bool failed;     /* the last attempt to set the time of change failed, and that was logged */
 };
 
 /* Sets the time of change if that is due; does nothing without ALIVE_FILE. */
 void alive_tick(struct alive *alive);
-/* Removes the file. */
+/* Removes ALIVE_FILE at an orderly end of the worker. */
 void alive_close(const struct alive *alive);
 
 #endif

@@ -3,7 +3,7 @@
  * shard by HSCAN and turns those whose minute is over into audit records. Retention reads the
  * oldest seals (links of the HMAC chain that each cover a group of audit records) and deletes a
  * seal together with its records when all of them are outdated. Both scans change a shard only by
- * Lua scripts that check the lease. seal.c makes the seals. */
+ * Lua scripts that check whether this worker still holds the lease. seal.c makes the seals. */
 #include "app/worker/audit_maintenance.h"
 
 #include <stdio.h>
@@ -26,15 +26,15 @@ static const int64_t MINUTE_GRACE_MS = 5000;
 
 /* ---- a scan ---- */
 
-/* Makes the next step of the shard due after us microseconds. It starts at the beginning of the
- * shard, unless the caller sets the cursor afterwards. */
-static void audit_scan_schedule(struct audit_scan *scan, int64_t us)
+/* Makes the next step of the current shard due after delay_us. That step starts with the first
+ * counter of the shard (HSCAN cursor "0"), unless the caller sets another cursor afterwards. */
+static void audit_scan_schedule(struct audit_scan *scan, int64_t delay_us)
 {
-    scan->next_us[scan->shard] = scan->schedule.worker->now_us + us;
+    scan->next_us[scan->shard] = scan->schedule.worker->now_us + delay_us;
     memcpy(scan->cursor, "0", sizeof("0"));
 }
 
-/* Ends a step that failed; the shard is scanned again after a pause, and other shards meanwhile.
+/* Ends a step that failed; the shard is scanned again after a pause, other shards meanwhile.
  * Repeating is safe: a script that has already aggregated a counter or deleted a seal does not find
  * it again. */
 static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
@@ -57,7 +57,8 @@ static int64_t audit_scan_due_us(const struct audit_maintenance *audit,
 
 /* Starts the next step of the scan and returns its task. Returns NULL if no step can start now:
  * none is due, one is running, the worker is draining, or there is no memory. The shard of the
- * latest step comes first, because its scan may not be complete. */
+ * latest step comes first, because its scan may not be complete; for another shard the scan starts
+ * again at cursor "0". */
 static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struct audit_scan *scan)
 {
     const struct worker_context *w = audit->worker;
@@ -84,7 +85,8 @@ static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struc
 /* ---- aggregation ---- */
 
 /* Returns the details of the audit record (a JSON object) with the counted minute as its first
- * member: {"minute":"2026-01-15T10:00:00.000Z",...}. p is NULL when out of memory. */
+ * member: {"minute":"2026-01-15T10:00:00.000Z",...}. The stored details are an object too, at least
+ * "{}", and follow the new member without their "{". The text's p is NULL when out of memory. */
 static struct str audit_details_with_minute(struct arena *arena,
                                             const struct audit_counted_read *read)
 {
@@ -97,7 +99,8 @@ static struct str audit_details_with_minute(struct arena *arena,
 }
 
 /* Called when the counters of one step were aggregated. HSCAN has returned the cursor "0" if they
- * were the last counters of the shard: its next scan is then due after the interval. */
+ * were the last counters of the shard: its next scan is then due after the interval. LEASE_LOST:
+ * another worker holds the lease, and the script has changed nothing. */
 static void audit_on_aggregated(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -117,10 +120,10 @@ static void audit_on_aggregated(struct task *task)
     periodic_end(&scan->schedule, task);
 }
 
-/* Sends the aggregation of the n counters, except invalid ones and those whose minute is not over
- * yet. The array is compacted in place: its first `due` elements are those that are sent. Without a
- * due counter the task is submitted with no command, so that it continues the same way. Returns
- * false when out of memory. */
+/* Sends the script that aggregates the n counters, without invalid ones and those whose minute is
+ * not over yet (minute: minutes since the epoch). The array is compacted in place: its first `due`
+ * elements are those that are sent. Without a due counter the task is submitted with no command, so
+ * that it continues the same way. Returns false when out of memory. */
 static bool audit_aggregate(struct task *task, struct audit_counted_read *reads, size_t n)
 {
     int64_t minute_now = (task->worker->now_ms - MINUTE_GRACE_MS) / 60000;
@@ -143,8 +146,9 @@ static bool audit_aggregate(struct task *task, struct audit_counted_read *reads,
     return true;
 }
 
-/* Called with the reply to HSCAN: stores the cursor for the next step, and aggregates the counters.
- * Counters that could not be aggregated stay in the hash until the next scan of the shard. */
+/* Called with the reply to HSCAN, which has a cursor and some counters of reads: stores the cursor
+ * for the next step, and aggregates the counters. Counters that could not be aggregated stay in the
+ * hash until the next scan of the shard. */
 static void audit_on_reads(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -165,7 +169,7 @@ static void audit_on_reads(struct task *task)
         audit_scan_retry_later(scan, task);
 }
 
-/* Starts a step of the aggregation: it reads about 100 counters of one shard. */
+/* Starts a step of the aggregation if one is due: it reads about 100 counters of one shard. */
 static void audit_tick_aggregation(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->aggregation;
@@ -181,7 +185,8 @@ static void audit_tick_aggregation(struct audit_maintenance *audit)
 /* ---- retention ---- */
 
 /* Called at the end of a step of retention. task->data is the command that has deleted outdated
- * seals, or NULL if the shard needs no further step. */
+ * seals, or NULL if the shard needs no further step. A lost lease is treated like a failure: the
+ * pause does no harm, because a shard without the lease is left out anyway. */
 static void audit_on_trimmed(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -201,7 +206,7 @@ static void audit_on_trimmed(struct task *task)
 }
 
 /* Returns how many of the n seals, counted from the oldest, cover only records older than
- * AUDIT_DAYS: the id of the last record under a seal contains its time. */
+ * AUDIT_DAYS: the id of the last record under a seal contains the record's time. */
 static size_t audit_count_outdated(const struct worker_context *w, const struct audit_seal *seals,
                                    size_t n)
 {
@@ -215,9 +220,10 @@ static size_t audit_count_outdated(const struct worker_context *w, const struct 
 }
 
 /* Called when the oldest seals of a shard were read. Deletes the outdated ones with their records,
- * except the latest seal of the shard, since the next seal is chained to it. A full page of seals
- * (AUDIT_SEALS_PAGE) means that there may be more: then task->data stays set, and the next step
- * reads the same shard again. */
+ * except the latest seal of the shard, since the next seal is chained to it. The trim deletes what
+ * precedes seals[outdated], the oldest seal that stays. A full page of seals (AUDIT_SEALS_PAGE)
+ * means that there may be more: then task->data stays set, and the next step reads the same shard
+ * again. */
 static void audit_on_seals(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -243,7 +249,7 @@ static void audit_on_seals(struct task *task)
     task_submit(task, audit_on_trimmed);
 }
 
-/* Starts a step of retention: it reads the oldest seals of one shard. */
+/* Starts a step of retention if one is due: it reads the oldest seals of one shard. */
 static void audit_tick_retention(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->retention;
@@ -262,11 +268,10 @@ void audit_maintenance_init(struct audit_maintenance *audit, struct worker_conte
     audit->worker = w;
     audit->shards = shards;
     memcpy(audit->aggregation.cursor, "0", sizeof("0"));
-    periodic_init(&audit->aggregation.schedule, w, 0);
-    periodic_init(&audit->retention.schedule, w, 0);
+    periodic_init(&audit->aggregation.schedule, w, /* delay_us */ 0);
+    periodic_init(&audit->retention.schedule, w, /* delay_us */ 0);
 }
 
-/* Called in every loop iteration: starts the steps that are due. */
 void audit_maintenance_tick(struct audit_maintenance *audit)
 {
     audit_tick_aggregation(audit);

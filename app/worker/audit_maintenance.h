@@ -16,9 +16,10 @@
 struct audit_scan {
     struct periodic schedule; /* ensures one step at a time */
     unsigned shard;           /* number of the shard of the latest step */
-    char cursor[24];          /* cursor of the next HSCAN of the shard; "0": its start; unused by
-                                 retention */
-    /* monotonic; next step of each shard, unless its lease began after scanned_us */
+    /* cursor of the shard's next HSCAN; "0": its start; retention does not use it */
+    char cursor[24];
+    /* monotonic; when the next step of each shard is due; at once if its lease began after
+     * scanned_us */
     int64_t next_us[SHARDS];
     int64_t scanned_us[SHARDS]; /* monotonic; start of the latest step of each shard; 0: none */
 };
@@ -29,10 +30,11 @@ struct audit_maintenance {
     struct audit_scan aggregation, retention;
 };
 
-/* Prepares both passes; audit_maintenance_tick, called in every loop iteration, runs their steps.
- */
+/* Prepares the two scans of the audit logs: one makes records of counted reads, the other one
+ * deletes old records. */
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards);
+/* Called in every loop iteration: starts the steps of both scans that are due. */
 void audit_maintenance_tick(struct audit_maintenance *audit);
 
 #endif

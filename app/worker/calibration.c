@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A pass scans all keys for streams of predictions, and reads with each stream the student's
- * history and consents. It consists of small steps with pauses, so that requests are not delayed.
- */
+/* Counts how many stored predictions came true (see calibration.h). One pass scans all keys for
+ * streams of predictions, and reads with each stream the student's history of scores and consents.
+ * It consists of small steps with pauses, so that requests are not delayed. */
 #include "app/worker/calibration.h"
 
 #include <stdio.h>
@@ -16,22 +16,24 @@
  * accepted in its reply. CALIBRATION_READ_MAX: newest predictions that are read of one student. */
 enum { CALIBRATION_SCAN_COUNT = 200, CALIBRATION_KEYS_MAX = 10000, CALIBRATION_READ_MAX = 200 };
 
-static const int64_t CALIBRATION_FIRST_US = 3000000; /* after the start of the process */
-static const int64_t CALIBRATION_STEP_US = 50000;    /* pause between two steps */
+/* first pass, after the start of the process */
+static const int64_t CALIBRATION_FIRST_US = 3000000;
+static const int64_t CALIBRATION_STEP_US = 50000; /* pause between two steps */
 static const int64_t CALIBRATION_PASS_US = INT64_C(86400) * 1000000;
 
-/* The commands that read one student. */
+/* The commands that read the data of one student. */
 struct calibration_student {
     struct command *predictions, *days, *consents;
 };
 
-/* The students of one step, in task->data. */
+/* The students whose data one step reads; task->data points to it. */
 struct calibration_step {
     struct calibration_student *students;
     size_t n;
 };
 
-/* Resets the cursor and the counts, and schedules the next pass to start after delay_us. */
+/* Resets the SCAN cursor and the counts of predictions, and schedules the next pass to start after
+ * delay_us. */
 static void calibration_restart(struct calibration_pass *pass, int64_t delay_us)
 {
     memcpy(pass->cursor, "0", sizeof("0"));
@@ -48,7 +50,8 @@ static void calibration_fail(struct task *task)
     periodic_end(&pass->schedule, task);
 }
 
-/* Sets the gauges to the counts of the configured model. */
+/* Sets the two gauges to the counts of the configured prediction model: verified predictions (their
+ * day has come), and covered ones (the true score was inside the predicted interval). */
 static void calibration_publish(struct calibration_pass *pass, const struct calibration *c)
 {
     const struct engine *engine = pass->worker->engine;
@@ -59,8 +62,8 @@ static void calibration_publish(struct calibration_pass *pass, const struct cali
     pass->published = true;
 }
 
-/* Parses the model of a stored prediction, "name/version". Returns false for another version of the
- * model: its errors say nothing about the present version. */
+/* Parses the model of a stored prediction, "name/version". Returns false for an unknown model, and
+ * for another version: its errors say nothing about the present one. */
 static bool calibration_model(struct str text, enum prediction_model *ret)
 {
     struct str name = str_cut(&text, '/');
@@ -74,9 +77,10 @@ static bool calibration_model(struct str text, enum prediction_model *ret)
     return false;
 }
 
-/* Counts the student's predictions that came true and those that did not. Predictions after an
- * intervention or of another model version are not counted. Data that cannot be parsed is left out;
- * the student's own accuracy endpoint reports it. */
+/* Counts the student's predictions that came true and those that did not. Predictions that assume
+ * an intervention (help for the student, such as tutoring) or are of another model version are not
+ * counted. Data that cannot be parsed is left out; the student's own accuracy endpoint reports it.
+ */
 static void calibration_add_student(struct calibration_pass *pass, struct task *task,
                                     const struct calibration_student *student)
 {
@@ -131,7 +135,7 @@ static void calibration_end_step(struct task *task)
     task_submit(task, calibration_on_saved);
 }
 
-/* Called with the data of the students of a step: counts their predictions. */
+/* Called when the data of a step's students were read: counts their predictions. */
 static void calibration_on_read(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -147,7 +151,7 @@ static void calibration_on_read(struct task *task)
 }
 
 /* Called with the reply of SCAN. Queues the reads of each student whose key of predictions is in
- * the reply; students has one spare element, so that its size is never 0. */
+ * the reply. */
 static void calibration_on_scanned(struct task *task)
 {
     struct calibration_pass *pass = task->owner;
@@ -161,7 +165,7 @@ static void calibration_on_scanned(struct task *task)
     if (task_failed(task) || !step || reply_text(reply_at(reply, 0), &cursor) != REPLY_OK ||
         cursor.n >= sizeof(pass->cursor) ||
         reply_array(keys, CALIBRATION_KEYS_MAX, &n) != REPLY_OK ||
-        !(step->students = arena_array(task->arena, n + 1, sizeof(*step->students)))) {
+        !(step->students = arena_array(task->arena, n, sizeof(*step->students)))) {
         calibration_fail(task);
         return;
     }
@@ -191,13 +195,13 @@ void calibration_init(struct calibration_pass *pass, struct worker_context *w,
     memcpy(pass->cursor, "0", sizeof("0"));
 }
 
-/* Starts the next step if one is due. A worker without the lease of shard 0 sets its gauges to 0,
- * because another worker shows them now. */
+/* A worker without the lease of shard 0 sets its gauges to 0, because another worker shows them
+ * now. */
 void calibration_tick(struct calibration_pass *pass)
 {
     struct task *task;
 
-    if (!shards_lease_held(pass->shards, 0)) {
+    if (!shards_lease_held(pass->shards, SINGLE_WORKER_SHARD)) {
         if (pass->published)
             calibration_publish(pass, &(struct calibration){0});
         pass->published = false;
@@ -205,7 +209,7 @@ void calibration_tick(struct calibration_pass *pass)
     }
     if (worker_draining(pass->worker))
         return;
-    task = periodic_begin(&pass->schedule, 0, pass);
+    task = periodic_begin(&pass->schedule, NO_SHARD, pass);
     if (!task)
         return;
     const struct str argv[] = {

@@ -18,12 +18,15 @@ struct calibration_pass {
                                   students in its reply */
     char cursor[24];           /* cursor of the next SCAN */
     struct calibration counts; /* counts of this pass so far */
-    bool published;            /* this worker has set the gauges */
+    /* this worker has set the gauges; they become 0 when it loses the lease */
+    bool published;
 };
 
-/* Prepares the pass; calibration_tick, called in every loop iteration, runs its steps. */
+/* Prepares the passes over all students, which count the predictions that came true. */
 void calibration_init(struct calibration_pass *pass, struct worker_context *w,
                       const struct shards *shards);
+/* Called in every loop iteration: starts the next step of a pass over all students if one is due.
+ */
 void calibration_tick(struct calibration_pass *pass);
 
 #endif

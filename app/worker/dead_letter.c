@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writes a dead letter in three or four round trips. (1) Check that the entry is still in its
  * stream. (2) Add the dead letter. (3) Check the entry again. (4) Only if the entry has
- * disappeared: remove the dead letter again.
+ * disappeared: remove the dead letter again, because an erasure has removed the entry.
  *
  * The second check closes the race with an erasure, which first removes entries from the streams
  * and later from the dead letters. If the entry is still in its stream after the dead letter was
@@ -28,15 +28,17 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
-/* Queues the command that adds the dead letter. When out of memory pipeline->failed is set, and
- * dead_letter_on_added notices it by task_failed. */
+/* Queues the command that adds the dead letter. The payload is kept only if the students that it is
+ * about are known by the names in it, so that an erasure can find it, or with item->always_keep.
+ * When out of memory pipeline->failed is set: the task then fails, which dead_letter_on_added sees.
+ */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {
     struct dead_letter_new letter = {.reason = item->reason, .source = item->source};
     struct letter_names names = {.known = false};
 
-    letter_names_find(&names, item->payload, STR(""), pipeline->arena);
+    letter_names_find(&names, item->payload, /* student */ STR(""), pipeline->arena);
     letter_set_payload(&letter, item->payload, &names, item->always_keep);
     /* a text whose p is NULL could not be allocated; dead_letter_cmd_add would omit it */
     if (!item->reason.p || !item->source.p)
@@ -99,7 +101,7 @@ static void dead_letter_on_entry_checked(struct task *task)
         state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
         task_submit(task, dead_letter_on_added);
     } else { /* second check: the entry was erased, so the dead letter must go as well */
-        (void)dead_letter_cmd_remove(&task->pipeline, &state->letter_id, 1);
+        (void)dead_letter_cmd_remove(&task->pipeline, &state->letter_id, /* count */ 1);
         task_submit(task, dead_letter_on_removed);
     }
 }

@@ -12,8 +12,8 @@ static const int64_t INTERVAL_US = 5000000; /* microseconds between two runs */
 /* Erasures that started less than this time ago are left alone: the process that started them may
  * still be working on them. */
 static const int64_t MIN_AGE_MS = 60000;
-/* Between two rewrites: Redis is blocked while it forks, longer the more memory it has, and a
- * rewrite writes all data. */
+/* Least time between two rewrites of the AOF: Redis is blocked while it forks, longer the more
+ * memory it has, and a rewrite writes all data. */
 static const int64_t REWRITE_INTERVAL_US = INT64_C(3600) * 1000000;
 
 /* Ends a run and its task; the next run is due after delay_us. */
@@ -27,8 +27,8 @@ static void erasures_end(struct task *task, int64_t delay_us)
 
 /* ---- the append-only file ---- */
 
-/* Called when the request for a rewrite was removed. If the removal failed, the next run finds the
- * request again. */
+/* Called when the request for an AOF rewrite was removed from Redis: ends the run. If the removal
+ * failed, the next run finds the request again. */
 static void erasures_on_request_cleared(struct task *task)
 {
     erasures_end(task, INTERVAL_US);
@@ -51,10 +51,10 @@ static void erasures_on_rewrite_started(struct task *task)
     task_submit(task, erasures_on_request_cleared);
 }
 
-/* The last part of a run: starts the AOF rewrite if one was requested and this process has started
- * none within REWRITE_INTERVAL_US, otherwise ends the run. If every erasure of this run succeeded,
- * the list may contain more erasures than one run reads (ERASURES_UNFINISHED_MAX), and the next run
- * starts at once. */
+/* The last part of a run: starts the rewrite of the append-only file (AOF) if an erasure has
+ * requested one and this process has started none within REWRITE_INTERVAL_US, otherwise ends the
+ * run. If every erasure of this run succeeded, the list may contain more erasures than one run
+ * reads (ERASURES_UNFINISHED_MAX), and the next run starts at once. */
 static void erasures_start_rewrite(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -157,7 +157,7 @@ static void erasures_continue_run(struct task *task)
 {
     const struct erasures *erasures = task->owner;
 
-    if (worker_draining(task->worker) || !shards_lease_held(erasures->shards, 0))
+    if (worker_draining(task->worker) || !shards_lease_held(erasures->shards, SINGLE_WORKER_SHARD))
         erasures_end(task, INTERVAL_US);
     else if (erasures->current < erasures->count)
         erasures_start_erase(task);
@@ -180,8 +180,8 @@ static void erasures_drop_invalid(struct task *task, struct str student)
     erasure_cmd_unregister(&task->pipeline, student);
 }
 
-/* Called with the first replies of a run: copies the valid student ids, and starts with the first
- * student. */
+/* Called with the first replies of a run: copies the valid student ids, removes the invalid ones
+ * from Redis in one more round trip, and starts with the first student. */
 static void erasures_on_read(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -216,19 +216,20 @@ void erasures_init(struct erasures *erasures, struct worker_context *w, const st
     memset(erasures, 0, sizeof(*erasures));
     erasures->worker = w;
     erasures->shards = shards;
-    periodic_init(&erasures->schedule, w, 0);
+    periodic_init(&erasures->schedule, w, /* delay_us */ 0);
 }
 
-/* Starts a run if one is due: sends the commands that read the list of unfinished erasures and the
- * request for an AOF rewrite. */
+/* Sends the commands that read the list of unfinished erasures and the request for a rewrite of the
+ * append-only file (AOF). */
 void erasures_tick(struct erasures *erasures)
 {
     int64_t before_ms = erasures->worker->now_ms - MIN_AGE_MS;
     struct task *task;
 
-    if (worker_draining(erasures->worker) || !shards_lease_held(erasures->shards, 0))
+    if (worker_draining(erasures->worker) ||
+        !shards_lease_held(erasures->shards, SINGLE_WORKER_SHARD))
         return;
-    task = periodic_begin(&erasures->schedule, 0, erasures);
+    task = periodic_begin(&erasures->schedule, NO_SHARD, erasures);
     if (!task)
         return;
     erasures->unfinished_cmd = erasure_cmd_unfinished(&task->pipeline, before_ms);

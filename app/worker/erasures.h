@@ -26,11 +26,13 @@ struct erasures {
     struct command *cmd; /* reads the request for an AOF rewrite, later starts the rewrite */
 };
 
-/* Prepares the runs; erasures_tick, called in every loop iteration, starts a run when one is due.
- */
+/* Prepares the runs, which complete interrupted erasures of students. */
 void erasures_init(struct erasures *erasures, struct worker_context *w,
                    const struct shards *shards);
+/* Called in every loop iteration: starts a run, which completes interrupted erasures, if one is
+ * due. */
 void erasures_tick(struct erasures *erasures);
+/* Frees what an interrupted erasure has allocated, at the end of the process. */
 void erasures_close(struct erasures *erasures);
 
 #endif

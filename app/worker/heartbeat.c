@@ -12,9 +12,9 @@
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two heartbeats */
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
-/* Returns true if the worker that sent the heartbeat is alive, and then fills *ret_peer. A worker
- * that was not known before counts as alive from now on. At most WORKERS_MAX workers are
- * compared. */
+/* Returns true if the worker that sent the heartbeat is alive, and then fills *ret_peer: its
+ * counter was seen to change within DEAD_AFTER_US. A worker that was not known before counts as
+ * alive from now on; an id that is too long is not that of a worker. */
 static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
                                  const struct worker_heartbeat *beat, struct peer *ret_peer)
 {
@@ -34,10 +34,10 @@ static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
 }
 
 /* Removes a dead worker from the hash `workers`, and from the consumers of the job queue if it has
- * no jobs left there. Replies are ignored. */
+ * no jobs left there. The replies do not matter. */
 static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
 {
-    struct task *task = task_begin(heartbeat->worker, 0, heartbeat);
+    struct task *task = task_begin(heartbeat->worker, NO_SHARD, heartbeat);
 
     if (!task)
         return; /* no memory: the next heartbeat tries again */
@@ -88,7 +88,7 @@ static void heartbeat_on_replies(struct task *task)
 void heartbeat_tick(struct heartbeat *heartbeat)
 {
     struct worker_context *w = heartbeat->worker;
-    struct task *task = periodic_begin(&heartbeat->schedule, 0, heartbeat);
+    struct task *task = periodic_begin(&heartbeat->schedule, NO_SHARD, heartbeat);
     struct worker_heartbeat beat;
 
     if (!task)

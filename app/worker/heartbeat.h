@@ -30,6 +30,7 @@ struct heartbeat {
     int64_t beats; /* heartbeats that this worker has sent */
 };
 
+/* Called in every loop iteration: sends a heartbeat if one is due. */
 void heartbeat_tick(struct heartbeat *heartbeat);
 /* Returns the number of living workers, this one included: 1 or more. */
 size_t heartbeat_live_workers(const struct heartbeat *heartbeat);

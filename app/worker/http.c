@@ -131,7 +131,7 @@ static int http_set_timer(CURLM *multi, long ms, void *user_data)
     ev_timer_stop(http->loop, &http->timer);
     if (ms < 0)
         return 0;
-    ev_timer_set(&http->timer, (double)ms / 1e3, 0);
+    ev_timer_set(&http->timer, (double)ms / 1e3, /* repeat: never */ 0);
     ev_timer_start(http->loop, &http->timer);
     return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The job kind "batch": computes one chunk (up to BATCH_CHUNK students) of a batch. The mastery
- * records of all its students are computed at the same time, each as if it had been requested alone
- * (app/service/record.c), and each result is stored as soon as it is known. The worker may die at
- * any step without harm: the batch id serves as event id, so that a record is made once; a result
- * is stored once; and the next attempt computes only the students without a result.
+ * records of all its students are computed at the same time, each as if a client had requested it
+ * alone (app/service/record.c), and each result is stored as soon as it is known. The worker may
+ * die at any step without harm: the batch id serves as event id, so the engine records each
+ * student's score once; the script stores each result once; and the next attempt computes only the
+ * students without a result.
  *
  * A finished job is replaced in the queue by the job of the chunk that is BATCH_LANES chunks
  * further on. Each batch thus has BATCH_LANES jobs at a time, and many batches progress together.
@@ -36,15 +37,16 @@ struct batch_job {
     size_t unit_count, running;
     struct batch_result results[BATCH_CHUNK]; /* results that are not sent to Redis yet */
     size_t result_count;
-    /* erased students were removed, and the batch's counts are not updated yet */
+    /* true: erased students were removed from the batch, and its counts are not updated yet */
     bool removed_some;
     bool unavailable; /* Redis failed for a student, so the job must be tried again */
 };
 
 /* ---- the batch ---- */
 
-/* Stores the status and the counts of the batch that a script has returned. update->changed is true
- * for only one job when the status changes, so that metrics count each change once. */
+/* Stores in the job's state the status and the counts of the batch that a script has returned.
+ * update->changed is true for only one job when the status changes, so that metrics count each
+ * change once. */
 static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                                const struct batch_update *update)
 {
@@ -86,16 +88,16 @@ bool job_parse_batch_body(struct job *job, struct batch_body *ret)
     return false;
 }
 
-/* Sets the job that replaces this one in the queue. One script finishes this job and adds the
- * follow-up job. */
+/* Sets the job that replaces this one in the queue: one script finishes this job and adds the
+ * other. from: position of its first student in the batch; 0 for a callback. */
 static void batch_set_follow_up(struct job *job, struct str kind, struct str batch, int64_t from)
 {
     job->follow_up.kind = kind;
     job->follow_up.body = batch_job_body(job->task->arena, batch, from);
 }
 
-/* Counts and logs a failure that the engine has to answer for: `of` is job or student. student: its
- * id, NULL for a job. */
+/* Counts and logs a failure that is the engine's fault, not the client's. of: what has failed,
+ * "job" or "student"; student: id of that student, NULL for a job. */
 static void batch_report_fault(struct worker_context *w, const struct job *job, struct str batch,
                                const char *of, const struct str *student,
                                const struct problem *problem)
@@ -136,7 +138,7 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
             batch_report_fault(w, job, body.batch, "job", NULL, &job->problem);
         }
         if (callback_due)
-            batch_set_follow_up(job, STR("callback"), body.batch, 0);
+            batch_set_follow_up(job, STR("callback"), body.batch, /* from */ 0);
     }
 }
 
@@ -222,7 +224,7 @@ static bool batch_start(struct worker_context *w, struct job *job)
     struct batch_job *b = job->state = arena_zalloc(arena, sizeof(*b));
 
     if (!b) {
-        problem_unavailable(&job->problem, 1);
+        problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return false;
     }
     if (!job_parse_batch_body(job, &b->body))
@@ -243,7 +245,7 @@ static bool batch_start_units(struct worker_context *w, struct job *job)
 
     if (!items ||
         !batch_parse_start_chunk(b->start_cmd, &update, items, &b->unit_count, &job->problem)) {
-        problem_unavailable(&job->problem, 1);
+        problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return false;
     }
     b->start_cmd = NULL;
@@ -292,17 +294,18 @@ static void batch_step_units(struct worker_context *w, struct job *job)
 }
 
 /* Called when the computations for all students have ended. Sets the job that follows this one in
- * the queue (the callback, or the next chunk of this lane), or the problem that makes the job be
- * tried again. */
+ * the queue: the callback, or the chunk that is BATCH_LANES chunks further on (the batch's other
+ * jobs compute those in between). If Redis failed, sets the problem with which the job is tried
+ * again instead. */
 static void batch_finish(struct job *job)
 {
     struct batch_job *b = job->state;
     int64_t next_from = b->body.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
 
     if (b->unavailable)
-        problem_unavailable(&job->problem, 1);
+        problem_unavailable(&job->problem, /* retry_after_s */ 1);
     else if (b->callback_due)
-        batch_set_follow_up(job, STR("callback"), b->body.batch, 0);
+        batch_set_follow_up(job, STR("callback"), b->body.batch, /* from */ 0);
     else if (b->batch.exists && !batch_ended(b->batch.status) && next_from < BATCH_STUDENTS_MAX)
         batch_set_follow_up(job, job->queued.kind, b->body.batch, next_from);
 }

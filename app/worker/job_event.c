@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The job kind "event": a learning event that became a dead letter and is processed again
  * (mastery-ctl dead retry). The body of the job is the id of the letter, which stays until the
- * event is counted: so the queue holds nothing about a student. The letter is a CloudEvent or the
- * event alone ("bare"). The event is processed as if it had just arrived; its event id makes sure
- * that it counts once. */
+ * event is counted: so the queue holds no personal data. The letter is a CloudEvent or the event
+ * alone ("bare"). The event is processed as if it had just arrived; its event id makes sure that it
+ * counts once. */
 #include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
@@ -15,8 +15,9 @@
 
 /* What the job keeps between two calls of its step function. */
 struct event_job {
-    struct command *letter_cmd; /* reads the letter; NULL: it was read */
-    struct command *remove_cmd; /* removes the letter; NULL: the event is not counted yet */
+    /* reads the letter; NULL: the letter was read, and the computation was started */
+    struct command *letter_cmd;
+    struct command *remove_cmd; /* removes the dead letter; NULL: the event is not counted yet */
     struct event_input input;   /* the event, as every way of input delivers it */
     struct record record;       /* progress of the computation that the event causes */
 };
@@ -40,7 +41,7 @@ static enum step event_job_read(struct job *job)
     struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
 
     if (!e) {
-        problem_unavailable(&job->problem, 1);
+        problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     if (!stream_id_valid(job->queued.body)) {
@@ -74,16 +75,16 @@ static enum step event_job_start(struct worker_context *w, struct job *job)
                                 .actor = STR("worker"),
                                 .correlation_id = job->queued.id};
     if (!e->record.event_json.p) {
-        problem_unavailable(&job->problem, 1);
+        problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     pipeline_clear(&job->task->pipeline);
     return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
-/* Called when the computation has ended. Counts the outcome of the event and removes the letter. If
- * the student was erased or has withdrawn consent, the letter is removed too, because it would
- * retain what is refused. */
+/* Called when the computation has ended. Counts the outcome of the event and removes the letter;
+ * after any other failure than a refusal the letter stays. If the student was erased or has
+ * withdrawn consent, the letter is removed too, because it would retain what is refused. */
 static enum step event_job_finish(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;
@@ -97,12 +98,13 @@ static enum step event_job_finish(struct worker_context *w, struct job *job)
                                             : EVENT_ACCEPTED);
     job->problem = (struct problem){.code = PROBLEM_NONE};
     pipeline_clear(&job->task->pipeline);
-    e->remove_cmd = dead_letter_cmd_remove(&job->task->pipeline, &job->queued.body, 1);
+    e->remove_cmd = dead_letter_cmd_remove(&job->task->pipeline, &job->queued.body, /* count */ 1);
     return STEP_MORE;
 }
 
 /* The step function of the job kind "event": read the letter, start the computation, continue it,
- * remove the letter. */
+ * remove the letter. If letter_cmd is still set after event_job_start, the job has ended there: the
+ * letter is gone, or it is no valid event. */
 enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;

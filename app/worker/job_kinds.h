@@ -20,8 +20,8 @@ struct batch_body {
     int64_t from;     /* position of the first student of the chunk in the batch, a multiple of
                          BATCH_CHUNK; 0 if the JSON has no "from" */
 };
-/* Parses the body of the job. Returns false with job->problem set if it is not such a body.
- * Implemented in job_batch.c. */
+/* Parses the body of the job. Returns false with job->problem set if it has another form, or a
+ * "from" that is no multiple of BATCH_CHUNK. Implemented in job_batch.c. */
 bool job_parse_batch_body(struct job *job, struct batch_body *ret);
 
 #endif

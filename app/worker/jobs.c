@@ -13,14 +13,14 @@
 #include "app/store/stream.h"
 #include "app/worker/dead_letter.h"
 
-enum { PAUSES_MAX = 3 }; /* the pause between attempts grows this many times */
+enum { PAUSES_MAX = 3 }; /* how many times the pause between attempts of a job grows */
 static const int64_t READ_INTERVAL_US = 25000; /* between two reads of the queue */
 /* between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
 static const int64_t RENEW_INTERVAL_US = 1000000; /* between two renewals of the running jobs */
 /* a job that was not renewed for this time may be claimed: its worker has missed ten renewals */
 static const int64_t CLAIM_IDLE_MS = 10000;
-/* before the second attempt; each further pause is four times longer */
+/* pause before a job's second attempt; each further pause is four times longer */
 static const int64_t FIRST_PAUSE_MS = 500;
 
 /* Returns true if the job must not be tried again. attempts: failed attempts, including those
@@ -30,7 +30,8 @@ static bool job_is_exhausted(const struct job *job, int64_t attempts)
     return attempts >= job->jobs->kinds[job->kind].attempts_max;
 }
 
-/* Counts one event in METRIC_JOBS, which has the labels kind and status. */
+/* Counts in METRIC_JOBS what became of a job. status: "done", "again" (it will be tried again) or
+ * "dead". */
 static void job_count(const struct job *job, const char *status)
 {
     const struct jobs *jobs = job->jobs;
@@ -88,9 +89,10 @@ static void job_call_on_dead_letter(struct job *job)
         jobs->kinds[job->kind].on_dead_letter(jobs->worker, job);
 }
 
-/* Called when the commands of on_dead_letter were executed: calls on_dead_letter again with the
- * replies, and finishes the job. If they failed, the job stays pending and is claimed later. */
-static void job_on_dependents_updated(struct task *task)
+/* Called with the replies to the commands of on_dead_letter (which update what depends on the job,
+ * such as its batch): calls on_dead_letter again with them, and finishes the job. If they failed,
+ * the job stays pending and is claimed later. */
+static void job_on_dead_letter_replies(struct task *task)
 {
     struct job *job = task->data;
 
@@ -130,7 +132,7 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
     pipeline_clear(&task->pipeline);
     job_call_on_dead_letter(job);
     if (task->pipeline.count > 0)
-        task_submit(task, job_on_dependents_updated);
+        task_submit(task, job_on_dead_letter_replies);
     else
         job_finish(job);
 }
@@ -150,7 +152,8 @@ static void job_on_letter_updated(struct task *task)
 }
 
 /* Called when the existing dead letter that the job names was read: writes the reason of this
- * failure into it. A letter that an erasure has removed is not written again. */
+ * failure into it. "null" in place of an event means that the letter has none. A letter that an
+ * erasure has removed is not written again. */
 static void job_on_letter_read(struct task *task)
 {
     struct job *job = task->data;
@@ -176,8 +179,8 @@ static void job_on_letter_read(struct task *task)
 
 /* Gives the job up for this reason. Writes the job to the dead letters; but if the job names an
  * existing dead letter (an event that is processed again), that letter gets the new reason instead.
- * A follow-up job that the step function has set is dropped, because this job has failed;
- * on_dead_letter may set another one. */
+ * A follow-up job (follow_up.kind) that the step function has set is dropped, because this job has
+ * failed; on_dead_letter may set another one. */
 static void job_put_dead_letter(struct job *job, struct str reason)
 {
     const struct job_kind *kind =
@@ -219,9 +222,9 @@ static void job_retry_later(struct job *job)
 }
 
 /* Decides what happens to a job after its last step: finish, retry or dead letter. queued.attempts
- * is the number of earlier failed attempts. The script of a retry stores this number plus 1, so it
- * is set to -1 after progress (to store 0), and reduced by 1 if this attempt does not count
- * (no_capacity). */
+ * is the number of failed attempts before this one. The script of a retry stores this number plus
+ * 1, so it is set to -1 after progress (to store 0), and reduced by 1 if this attempt does not
+ * count (no_capacity). */
 static void job_end(struct job *job)
 {
     struct str reason = str_of(job->problem.message);
@@ -245,8 +248,9 @@ static void job_end(struct job *job)
 
 /* ---- steps ---- */
 
-/* Calls the step function of the kind of the job: at first, and again after each round trip or HTTP
- * response. While an HTTP call is running, nothing is submitted: job_on_response continues. */
+/* Calls the step function of the kind of the job: first when the job starts, and again after each
+ * round trip or HTTP response. While an HTTP call is running, nothing is submitted: job_on_response
+ * continues. */
 static void job_run_step(struct task *task)
 {
     struct job *job = task->data;
@@ -297,7 +301,7 @@ size_t jobs_active_calls(const struct jobs *jobs)
  * one whose attempts are exhausted, becomes a dead letter. */
 static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queue_job *queued)
 {
-    struct task *task = task_begin(jobs->worker, 0, jobs);
+    struct task *task = task_begin(jobs->worker, NO_SHARD, jobs);
 
     *job = (struct job){.jobs = jobs, .queued = *queued, .task = task};
     if (!task)
@@ -325,8 +329,8 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
 /* ---- reading the queue ---- */
 
 /* Called when the queue was read: starts each job in the first free place of JOBS_AT_ONCE. There
- * are enough free places, since only this task starts jobs, and it has requested no more jobs than
- * places. */
+ * are enough of them, since only this function starts jobs, and no more jobs were read than places
+ * were free. */
 static void jobs_on_read(struct task *task)
 {
     struct jobs *jobs = task->owner;
@@ -350,8 +354,8 @@ static void jobs_on_read(struct task *task)
 }
 
 /* Decides how many jobs of each priority to read. Of eight jobs, five are of high priority, two of
- * normal and one of low priority, so that low priority always makes progress. cursor: how many jobs
- * were read so far; the fixed order is continued from there. */
+ * normal and one of low priority, so that low priority always makes progress. cursor: number of
+ * jobs read so far, from which the fixed order is continued. */
 static void jobs_share_capacity(unsigned cursor, size_t capacity,
                                 size_t ret_counts[QUEUE_PRIORITIES])
 {
@@ -369,7 +373,7 @@ static void jobs_read(struct jobs *jobs, size_t capacity)
 {
     const struct worker_context *w = jobs->worker;
     size_t counts[QUEUE_PRIORITIES];
-    struct task *task = task_begin(jobs->worker, 0, jobs);
+    struct task *task = task_begin(jobs->worker, NO_SHARD, jobs);
 
     if (!task)
         return;
@@ -395,7 +399,7 @@ static void jobs_renew(struct jobs *jobs)
     if (jobs->running == 0 || w->now_us < jobs->next_renew_us)
         return;
     jobs->next_renew_us = w->now_us + RENEW_INTERVAL_US;
-    task = task_begin(w, 0, jobs);
+    task = task_begin(w, NO_SHARD, jobs);
     if (!task)
         return;
     for (int i = 0; i < JOBS_AT_ONCE; i++) {

@@ -53,7 +53,7 @@ struct job_kind {
     struct str name; /* name of the kind in the queue */
     job_step *step;
     int attempts_max; /* failed attempts after which a job becomes a dead letter */
-    job_on_dead_letter *on_dead_letter; /* may be NULL */
+    job_on_dead_letter *on_dead_letter; /* NULL: nothing depends on the job */
     bool names_letter; /* the body is the id of a dead letter, which is updated if the job fails */
     bool names_batch;  /* the body names a batch and no student: a dead letter keeps it */
 };
@@ -65,7 +65,7 @@ struct jobs {
     unsigned kind_count;
     struct job v[JOBS_AT_ONCE]; /* places for running jobs */
     size_t running;             /* places that are not free */
-    /* Number of jobs read so far: where jobs_share_capacity goes on in its fixed order of
+    /* Number of jobs read so far: where jobs_share_capacity continues its fixed order of
      * priorities. */
     unsigned rr_cursor;
     /* Monotonic times before which no read, no claim (taking over the jobs of a dead worker) and no
@@ -74,6 +74,8 @@ struct jobs {
     bool reading; /* a task that reads the queue is running */
 };
 
+/* Called in every loop iteration: reads the queue and starts jobs, and renews the running ones,
+ * when that is due. */
 void jobs_tick(struct jobs *jobs);
 /* Returns the number of jobs whose HTTP call is running. */
 size_t jobs_active_calls(const struct jobs *jobs);

@@ -86,8 +86,8 @@ static void journal_compute_effects(struct task *task, struct journal_batch *bat
         batch->lag_ms = w->now_ms - written_ms;
 }
 
-/* Counts the entries in the metrics. processed: the number of entries that the script found in the
- * journal and removed, including unreadable ones. */
+/* Counts the entries in the metrics, and keeps the longest lag. processed: the number of entries
+ * that the script found in the journal and removed, including unreadable ones. */
 static void journal_count(struct journal *journal, const struct journal_batch *batch,
                           int64_t processed)
 {
@@ -95,7 +95,8 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
     uint64_t unreadable = batch->unreadable_count;
 
     if (processed > (int64_t)unreadable)
-        metrics_add(metrics, METRIC_JOURNAL, "turned", NULL, (uint64_t)processed - unreadable);
+        metrics_add(metrics, METRIC_JOURNAL, /* processed */ "turned", NULL,
+                    (uint64_t)processed - unreadable);
     if (unreadable > 0)
         metrics_add(metrics, METRIC_JOURNAL, "unreadable", NULL, unreadable);
     if (batch->lag_ms > journal->lag_max_ms)
@@ -104,9 +105,9 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
 
 static void journal_process(struct task *task);
 
-/* Marks the entries that the script could not use (unusable[i]) to become dead letters, by setting
- * their reasons. Returns whether there is one; journal_process then writes them to the dead
- * letters, and the script that follows only removes them. */
+/* Sets a reason for each entry that the script could not use (unusable[i]), so that it becomes a
+ * dead letter. Returns whether there is one; journal_process then writes them to the dead letters,
+ * and the script that follows only removes them. */
 static bool journal_set_unusable(struct journal_batch *batch, const bool *unusable)
 {
     bool found = false;
@@ -126,7 +127,7 @@ static bool journal_set_unusable(struct journal_batch *batch, const bool *unusab
 
 /* Called with the reply of the script that has removed the entries and written their effects. Ends
  * the task, unless the script has found entries that it could not use: they become dead letters
- * first. */
+ * first. LEASE_LOST: another worker holds the lease, and the script has changed nothing. */
 static void journal_on_processed(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -209,7 +210,7 @@ static void journal_process(struct task *task)
 }
 
 /* Handles a journal whose key has another type in Redis, or whose reply cannot be parsed: logs it
- * when it is new, and ends the task. journal_wait.c then leaves the shard out, and the shard is
+ * the first time, and ends the task. journal_wait.c then leaves the shard out, and the shard is
  * read again with each sweep. */
 static void journal_set_shard_unusable(struct task *task)
 {
@@ -228,7 +229,8 @@ static void journal_set_shard_unusable(struct task *task)
     journal_end(task);
 }
 
-/* Called when the entries of a shard were read: computes their effects. journal_last_id (from where
+/* Called when the entries of a shard were read: computes their effects (new records and events to
+ * publish). The code INTERNAL_ERROR means that the key is not a stream. journal_last_id (from where
  * journal_wait.c waits for new entries) advances even if processing fails later, because
  * journal_pending is set again in that case. */
 static void journal_on_read(struct task *task)

@@ -17,9 +17,10 @@ struct journal {
     int64_t next_sweep_us;       /* monotonic; when all shards are read again */
 };
 
+/* Called in every loop iteration: starts to process journals that may have entries. */
 void journal_tick(struct journal *journal);
 /* Returns the longest lag since the last call: the time in ms from writing an entry to processing
- * it. "Consume" means that the stored maximum is set to 0. */
+ * it. Resets the stored maximum to 0. */
 int64_t journal_consume_lag_ms(struct journal *journal);
 
 #endif

@@ -8,11 +8,12 @@
 
 #include "app/store/reply.h"
 
-/* The time for which Redis blocks; bytes of the arena at first and at most. */
+/* BLOCK_MS: longest time for which Redis delays the reply to XREAD while there is no entry.
+ * ARENA_FIRST, ARENA_CAP: bytes of the arena, at first and at most. */
 enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
 
-/* Pause after a reply with new entries. Under load many entries arrive in this time, and one
- * wake-up serves them all. */
+/* Pause after a reply with new entries, before the next XREAD. Under load many entries arrive in
+ * this time, and one wake-up serves them all. */
 static const int64_t GATHER_US = 100000;
 
 /* Time between two looks at the journals in a cluster. */
@@ -30,7 +31,6 @@ bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
     return true;
 }
 
-/* Closes the wait, also after a journal_wait_open that has failed. */
 void journal_wait_close(struct journal_wait *wait)
 {
     if (wait->store)

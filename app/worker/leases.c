@@ -25,7 +25,7 @@ void leases_init(struct leases *leases, struct worker_context *w, struct shards 
     random_bytes(&first, sizeof(first));
     *leases =
         (struct leases){.worker = w, .shards = shards, .heartbeat = heartbeat, .rr_cursor = first};
-    periodic_init(&leases->schedule, w, 0);
+    periodic_init(&leases->schedule, w, /* delay_us */ 0);
 }
 
 /* Returns the key of a shard's lease. It is in the same cluster slot as the shard's journal and
@@ -87,9 +87,10 @@ static void leases_on_replies(struct task *task)
     periodic_end(&leases->schedule, task);
 }
 
-/* Queues the command for one shard: acquire or renew its lease, give it back, or nothing. *wanted:
- * the number of leases held or being acquired, at most share. A draining worker has the share 0: it
- * acquires no lease, but renews those that it holds until its started work is complete. */
+/* Queues the command for one shard: acquire or renew its lease, or give it back (not while a task
+ * works on the shard), or nothing. share: how many leases this worker may hold. *wanted: the number
+ * of leases that it holds or now tries to acquire. A draining worker has the share 0: it acquires
+ * no lease, but renews those that it holds until its started work is complete. */
 static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline, unsigned shard,
                                size_t share, size_t *wanted)
 {
@@ -112,16 +113,16 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         lease_cmd_acquire(pipeline, leases_key(pipeline, shard), w->id, LEASE_MS);
 }
 
-/* Sends the commands of one interval for all shards. The share is rounded up, so that all shards
- * have a holder. The search starts at rr_cursor, since leases of earlier shards are probably
- * held. */
+/* Sends the commands of one interval for all shards. A worker's share of the shards is rounded up,
+ * so that all shards have a holder. The search starts at rr_cursor, since leases of earlier shards
+ * are probably held. */
 void leases_tick(struct leases *leases)
 {
     size_t live = heartbeat_live_workers(leases->heartbeat);
     size_t share = worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
     size_t wanted = leases->shards->held_count;
     unsigned first = leases->rr_cursor;
-    struct task *task = periodic_begin(&leases->schedule, 0, leases);
+    struct task *task = periodic_begin(&leases->schedule, NO_SHARD, leases);
 
     if (!task)
         return;

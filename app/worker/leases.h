@@ -23,8 +23,11 @@ struct leases {
     unsigned rr_cursor;  /* the shard with which the search for free leases starts */
 };
 
+/* Starts without leases (rights of this worker to process shards). */
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat);
+/* Called in every loop iteration: renews this worker's leases and acquires free ones, once in an
+ * interval. */
 void leases_tick(struct leases *leases);
 /* Queues commands that give back all leases that this worker holds; it treats them as lost at
  * once. */

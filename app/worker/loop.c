@@ -65,8 +65,9 @@ struct worker {
 
 /* ---- the subsystems ---- */
 
-/* Initializes every subsystem, and opens those that need memory or a connection. Returns false with
- * a message on stderr; worker_close_subsystems must be called in any case. */
+/* Initializes every subsystem, and opens those that need memory or a connection; where opening sets
+ * no error text, the reason is memory. Returns false with a message on stderr;
+ * worker_close_subsystems must be called in any case. */
 static bool worker_open_subsystems(struct worker *w)
 {
     struct worker_context *context = &w->context;
@@ -89,7 +90,7 @@ static bool worker_open_subsystems(struct worker *w)
     w->heartbeat.shards = shards;
     w->heartbeat.journal = &w->journal;
     w->heartbeat.sidecar = &w->sidecar;
-    periodic_init(&w->heartbeat.schedule, context, 0);
+    periodic_init(&w->heartbeat.schedule, context, /* delay_us */ 0);
     leases_init(&w->leases, context, shards, &w->heartbeat);
     w->jobs.worker = context;
     w->jobs.http = w->http;
@@ -182,8 +183,9 @@ static void worker_deregister_if_idle(struct worker *w)
     if (w->deregistered || !worker_draining(&w->context) || w->tasks.count > 0)
         return;
     w->deregistered = true;
-    task = task_begin(&w->context, 0, w);
-    if (!task) {
+    task = task_begin(&w->context, NO_SHARD, w);
+
+    if (!task) { /* no memory: the worker ends at once, and its leases expire by themselves */
         w->context.drain_deadline_us = w->context.now_us;
         return;
     }

@@ -11,8 +11,8 @@
 #include "app/worker/loop.h"
 
 /* Opens the engine and runs the worker; only_check: checks the configuration and writes nothing.
- * Returns the exit status. After a failure it waits for a second or two, because a supervisor gives
- * up a process that ends at once several times. engine_close also releases an engine that
+ * Returns the exit status. After a failure it waits for a second or two, because a supervisor stops
+ * restarting a process that ends at once several times. engine_close also releases an engine that
  * engine_open has opened only in part. */
 static int worker_main(const struct router *router, bool only_check)
 {

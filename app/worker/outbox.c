@@ -11,7 +11,7 @@
 #include "app/store/lease.h"
 #include "app/worker/dead_letter.h"
 
-enum { BACKOFFS_MAX = 3 }; /* how many times the pause after a failure grows */
+enum { BACKOFFS_MAX = 3 }; /* how many times the pause after failures of one event grows */
 
 /* ---- the end of an attempt ---- */
 
@@ -33,13 +33,13 @@ static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
     s->task = NULL;
 }
 
-/* Delays the next attempt of the shard by us microseconds or more, counted from this loop
+/* Delays the next attempt of the shard by delay_us or more, counted from the start of this loop
  * iteration. */
-static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t us)
+static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t delay_us)
 {
     struct outbox_shard *s = &outbox->v[shard];
 
-    s->next_run_us = outbox->worker->now_us + us;
+    s->next_run_us = outbox->worker->now_us + delay_us;
     worker_wake_at(outbox->worker, s->next_run_us);
 }
 
@@ -56,9 +56,9 @@ static void outbox_back_off(struct outbox *outbox, unsigned shard)
     outbox_pause(outbox, shard, us);
 }
 
-/* Marks the tried entry as done: the next attempt removes it from Redis in the same round trip that
- * reads the entry after it. */
-static void outbox_entry_done(struct outbox_shard *s)
+/* Marks the entry of the last attempt as done: the next attempt removes it from Redis in the same
+ * round trip that reads the entry after it, and may start at once. */
+static void outbox_mark_for_removal(struct outbox_shard *s)
 {
     memcpy(s->remove_id, s->tried_id, sizeof(s->remove_id));
     s->next_run_us = 0;
@@ -92,7 +92,7 @@ static void outbox_on_dead_letter(struct task *task, enum dead_letter_result res
     case DEAD_LETTER_STORED:
         outbox_count(outbox, "dead");
         outbox_log_dead(outbox, shard);
-        outbox_entry_done(&outbox->v[shard]);
+        outbox_mark_for_removal(&outbox->v[shard]);
         break;
     case DEAD_LETTER_ENTRY_GONE: break;
     case DEAD_LETTER_FAILED: outbox_pause(outbox, shard, WORKER_RETRY_US); break;
@@ -155,7 +155,7 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
     switch (result->outcome) {
     case PUBLISH_OK:
         outbox_count(outbox, "published");
-        outbox_entry_done(s);
+        outbox_mark_for_removal(s);
         break;
     case PUBLISH_REFUSED:
         s->http_status = result->status;
@@ -178,9 +178,9 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
     outbox_end_attempt(outbox, shard);
 }
 
-/* Publishes the entry that was read. Counters of failures start again if it is another entry than
- * that of the last attempt. An unreadable entry becomes a dead letter; if the sidecar accepts no
- * further event now, the attempt ends. */
+/* Publishes the entry that was read. If it is another entry than that of the last attempt, its
+ * pauses start from the shortest again. An unreadable entry becomes a dead letter; if the sidecar
+ * accepts no further event now, the attempt ends. */
 static void outbox_publish(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -197,7 +197,7 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
     }
     if (!s->entry.message.event.p) {
         outbox_put_dead_letter(outbox, shard, STR("not an entry of the outbox"));
-    } else if (!sidecar_can_publish(outbox->sidecar, 0)) {
+    } else if (!sidecar_can_publish(outbox->sidecar, /* about_to */ 0)) {
         outbox_end_attempt(outbox, shard);
     } else if (!sidecar_publish(outbox->sidecar, &publication)) {
         outbox_end_attempt(outbox, shard);
@@ -207,8 +207,8 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
 
 /* ---- reading ---- */
 
-/* Processes the reply to the removal of the entry that is done, if one was sent. Returns false if
- * Redis may not have removed it; the next attempt then repeats the removal. */
+/* Processes the reply to the removal of a published entry, if one was sent. Returns false if Redis
+ * may not have removed the entry; the next attempt then repeats the removal. */
 static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -297,8 +297,8 @@ static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 }
 
 /* Returns true if this worker holds the shard's lease and the last attempt with its oldest event
- * failed. The flag outbox_pending does not count: the sweep sets it for all shards again and again.
- */
+ * failed. The flag outbox_pending says nothing about it: the sweep (journal.c) sets it for all
+ * shards every few seconds. */
 static bool outbox_has_failed(const struct outbox *outbox, unsigned shard)
 {
     return shards_lease_held(outbox->shards, shard) && outbox->v[shard].backoffs > 0;

@@ -17,16 +17,18 @@
 struct outbox_shard {
     /* task of the running attempt, with the texts of entry; NULL: none is running */
     struct task *task;
-    struct outbox_entry entry;      /* oldest event of the outbox, read by the running attempt */
-    struct command *read_cmd;       /* reads the oldest entry that is not removed */
-    struct command *remove_cmd;     /* removes remove_id; NULL: there is nothing to remove */
-    uint64_t erasures_seen;         /* number of erasures of the pool when the attempt started */
+    struct outbox_entry entry;  /* oldest event of the outbox, read by the running attempt */
+    struct command *read_cmd;   /* reads the oldest entry that is not removed */
+    struct command *remove_cmd; /* removes remove_id; NULL: there is nothing to remove */
+    /* how many erasures all processes had completed when the attempt started */
+    uint64_t erasures_seen;
     char tried_id[STREAM_ID_SIZE];  /* id of the entry of the last attempt */
     char remove_id[STREAM_ID_SIZE]; /* id of the entry to remove from Redis; empty: none */
     int64_t next_run_us;            /* monotonic; earliest start of the next attempt */
-    int backoffs;                   /* pauses in succession, each longer than the one before */
-    long http_status;               /* HTTP status of the last response to tried_id; 0: none */
-    bool waits_for_sidecar;         /* true: the last attempt ended with PUBLISH_AWAY */
+    /* number of pauses in succession, each longer than the one before */
+    int backoffs;
+    long http_status;       /* HTTP status of the last response to tried_id; 0: none */
+    bool waits_for_sidecar; /* true: the last attempt ended with PUBLISH_AWAY */
 };
 
 struct outbox {
@@ -38,6 +40,7 @@ struct outbox {
     unsigned rr_cursor; /* the shard with which the next tick starts: round robin */
 };
 
+/* Called in every loop iteration: starts the attempts that are due. */
 void outbox_tick(struct outbox *outbox);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Schedules a subsystem that works in one task at a time (see periodic.h). The interval counts from
+/* Schedules the runs of a subsystem, one task at a time (see periodic.h). The interval counts from
  * the start of a run if the subsystem calls periodic_schedule at the start, and from the end of the
  * run if it calls the function at the end. */
 #include "app/worker/periodic.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One pass a day. It first trims the dead letters (and the outboxes, if events are not published).
- * It then scans all keys twice, for streams and for hashes of students, and removes what keys.def
- * says is too old. The pass is a sequence of small steps
- * with pauses, so that requests are not delayed. audit_maintenance.c trims the audit log. */
+/* Deletes outdated data once a day. A pass first trims the dead letters (and the outboxes, if
+ * events are not published). It then scans all keys twice, for streams and for hashes of students,
+ * and removes what app/store/keys.def says is too old. The pass is a sequence of small steps with
+ * pauses, so that requests are not delayed. audit_maintenance.c trims the audit log. */
 #include "app/worker/retention.h"
 
 #include <stdio.h>
@@ -16,13 +16,13 @@
 /* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted. */
 enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 };
 
-static const int64_t FIRST_RUN_US = 2000000;   /* after the start of the process */
+static const int64_t FIRST_RUN_US = 2000000;   /* first pass, after the start of the process */
 static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
 /* between the end of a pass and the next one */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
-/* used only without a sidecar: events that no worker publishes */
+/* age limit of events to publish, used only without a sidecar: then no worker publishes them */
 static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000;
 
 /* Called when the deletions of a step were executed. Their replies are ignored: the next pass
@@ -57,8 +57,9 @@ static void retention_end_pass(struct retention *retention)
 
 /* ---- the scans ---- */
 
-/* Queues the removal of one page of old entries or fields from a key, after the cursor. Nothing is
- * queued for a key that expires as a whole, or is kept. */
+/* Queues the script that removes one page of old entries (of a stream) or fields (of a hash) from a
+ * student's key, after the cursor. Nothing is queued for a key that Redis expires as a whole, or
+ * that is kept for ever. */
 static void retention_queue_page(struct pipeline *pipeline, struct str key, struct str cursor,
                                  int64_t now_ms)
 {
@@ -101,7 +102,7 @@ static void retention_on_page_trimmed(struct task *task)
         retention_on_trimmed(task);
 }
 
-/* The scans of a pass, executed in this order: one for each type of key of which keys.def has
+/* The scans of a pass, in this order: one for each type of key of which app/store/keys.def has
  * entries or fields to remove. */
 static const char *const scans[] = {"stream", "hash"};
 enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
@@ -189,14 +190,14 @@ void retention_init(struct retention *retention, struct worker_context *w,
     periodic_init(&retention->schedule, w, FIRST_RUN_US);
 }
 
-/* Starts the next step of a pass, or a new pass, if one is due. */
 void retention_tick(struct retention *retention)
 {
     struct task *task;
 
-    if (worker_draining(retention->worker) || !shards_lease_held(retention->shards, 0))
+    if (worker_draining(retention->worker) ||
+        !shards_lease_held(retention->shards, SINGLE_WORKER_SHARD))
         return;
-    task = periodic_begin(&retention->schedule, 0, retention);
+    task = periodic_begin(&retention->schedule, NO_SHARD, retention);
     if (!task)
         return;
     if (*retention->cursor)

@@ -17,9 +17,11 @@ struct retention {
     uint64_t scanned;         /* number of keys that this pass has found */
 };
 
-/* Prepares the passes; retention_tick, called in every loop iteration, runs their steps. */
+/* Prepares the passes over all students, which delete entries that are too old. */
 void retention_init(struct retention *retention, struct worker_context *w,
                     const struct shards *shards);
+/* Called in every loop iteration: starts the next step of a pass over all students, or a new pass,
+ * if one is due. */
 void retention_tick(struct retention *retention);
 
 #endif

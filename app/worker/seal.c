@@ -15,7 +15,8 @@
 enum { RECORDS_PER_SEAL = 64 };
 
 static const int64_t INTERVAL_US = 1000000;
-/* between two anchors of a shard, and between two log lines about chains that cannot be read */
+/* time between two anchors of a shard, and between two log lines about chains that cannot be read
+ */
 static const int64_t ANCHOR_INTERVAL_US = 60000000;
 
 /* Loads the keys for sealing again if the secrets were reloaded (app/service/secrets_reload.h),
@@ -76,8 +77,8 @@ static void seals_log_anchors(struct seals *seals)
     }
 }
 
-/* Counts a chain that cannot be read and is therefore not continued; logs one line a minute for all
- * such chains. */
+/* Counts that the chain of seals of a shard cannot be read and is therefore not continued; logs one
+ * line a minute for all such chains. */
 static void seals_report_unreadable(struct seals *seals, unsigned shard)
 {
     const struct worker_context *w = seals->worker;
@@ -103,9 +104,9 @@ static void seals_end(struct task *task)
     periodic_end(&seals->schedule, task);
 }
 
-/* Called when the latest seal of a shard was read: it is the end of the chain. Without any seal,
- * the chain starts with seal number 0. The next run starts at once, since the shard may have
- * unsealed records. */
+/* Called when the latest seal of a shard was read: it becomes the known end of the chain. Without
+ * any seal, the chain starts with seal number 0. The next run starts at once, since the shard may
+ * have unsealed records. */
 static void seals_on_latest(struct seals *seals, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
@@ -123,7 +124,7 @@ static void seals_on_latest(struct seals *seals, unsigned shard)
     if (n == 0)
         s->link = (struct audit_link){.seal_number = 0};
     s->link_known = true;
-    periodic_schedule(&seals->schedule, 0);
+    periodic_schedule(&seals->schedule, /* delay_us */ 0);
 }
 
 /* Called when the new records of a shard were read: queues the command that adds a seal over them.
@@ -131,6 +132,7 @@ static void seals_on_latest(struct seals *seals, unsigned shard)
 static void seals_on_records(struct seals *seals, struct task *task, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
+    /* new seals use the first key */
     const struct audit_key *key = &task->worker->engine->audit_keys.v[0];
     struct audit_entry entries[RECORDS_PER_SEAL];
     struct problem p = {.code = PROBLEM_NONE};
@@ -147,7 +149,7 @@ static void seals_on_records(struct seals *seals, struct task *task, unsigned sh
         !audit_seal_next(task->arena, key, shard, &s->link, entries, n, fields, &s->next_link))
         return;
     if (n == RECORDS_PER_SEAL) /* there may be more records: the next run starts at once */
-        periodic_schedule(&seals->schedule, 0);
+        periodic_schedule(&seals->schedule, /* delay_us */ 0);
     s->next_count = n;
     s->cmd = audit_seal_cmd_add(&task->pipeline, shard, task->worker->id, fields);
 }
@@ -203,8 +205,8 @@ static void seals_on_added(struct task *task)
         task_submit(task, seals_end);
 }
 
-/* Starts the second round trip: it adds a seal for each shard with new records. It is sent even
- * without commands, so that the run continues the same way. */
+/* Starts the second round trip: it adds a seal for each shard with new records. The task is
+ * submitted even without commands, so that the run always ends in seals_on_added. */
 static void seals_on_read(struct task *task)
 {
     struct seals *seals = task->owner;
@@ -245,11 +247,11 @@ void seals_init(struct seals *seals, struct worker_context *w, struct shards *sh
     memset(seals, 0, sizeof(*seals));
     seals->worker = w;
     seals->shards = shards;
-    periodic_init(&seals->schedule, w, 0);
+    periodic_init(&seals->schedule, w, /* delay_us */ 0);
 }
 
-/* Starts a run if one is due. The keys are reloaded and the anchors logged even while a run is in
- * progress or the worker is draining. */
+/* The keys are reloaded and the anchors (latest seals, for comparison) logged even while a run is
+ * in progress or the worker is draining. */
 void seals_tick(struct seals *seals)
 {
     struct task *task;
@@ -258,7 +260,7 @@ void seals_tick(struct seals *seals)
     seals_log_anchors(seals);
     if (worker_draining(seals->worker))
         return;
-    task = periodic_begin(&seals->schedule, 0, seals);
+    task = periodic_begin(&seals->schedule, NO_SHARD, seals);
     if (!task)
         return;
     periodic_schedule(&seals->schedule, INTERVAL_US);

@@ -33,9 +33,10 @@ struct seals {
     int64_t next_anchor_us, next_error_log_us;
 };
 
-/* Prepares the sealing; seals_tick, called in every loop iteration, seals shards when they are due.
- */
+/* Prepares the runs, which add seals (HMACs of new records) to the audit logs of shards. */
 void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards);
+/* Called in every loop iteration: starts a run, which seals the audit logs of this worker's shards,
+ * if one is due. */
 void seals_tick(struct seals *seals);
 
 #endif

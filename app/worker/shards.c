@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keeps the shared state of all shards in memory; the store is not involved. Invariant: held_count
- * is the number of shards whose lease_end_us is not 0, even if that time is already over. */
+/* Keeps in memory what this process knows of all shards; Redis is not accessed. Invariant:
+ * held_count is the number of shards whose lease_end_us is not 0, even if that time is already
+ * over. */
 #include "app/worker/shards.h"
 
 #include "app/base/clock.h"

@@ -10,6 +10,10 @@
 #include "app/store/stream.h"
 #include "app/worker/context.h"
 
+/* The worker that holds the lease of this shard does the work that only one worker may do at a
+ * time: retention, calibration, unfinished erasures and changes. */
+enum { SINGLE_WORKER_SHARD = 0 };
+
 struct shard {
     /* monotonic; end of the lease, a little earlier than in Redis; 0: not held */
     int64_t lease_end_us;

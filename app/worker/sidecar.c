@@ -12,7 +12,7 @@
 
 #include "app/obs/trace.h"
 
-enum { FAILURES_TO_OPEN = 3 }; /* failures in succession that open the circuit */
+enum { FAILURES_TO_OPEN = 3 }; /* failures in succession that open the circuit to the sidecar */
 
 /* time from opening the circuit to the probe that tests the sidecar */
 static const int64_t OPEN_US = 1000000;
@@ -48,9 +48,10 @@ static const struct verdict {
      "look at the message broker, and at the sidecar's log"},
 };
 
+/* the first row: the trouble when the sidecar does not respond at all */
 static const struct verdict *const verdict_unreachable = &verdicts[0];
 
-/* Returns the row of the result of an HTTP call. */
+/* Returns the row of the table for the result of an HTTP call. */
 static const struct verdict *sidecar_verdict(const struct http_call *call)
 {
     long status = call->result == CURLE_OK ? call->status : 0;
@@ -63,10 +64,10 @@ static const struct verdict *sidecar_verdict(const struct http_call *call)
     return v;
 }
 
-/* Writes one log line when the trouble (what is wrong with the sidecar) begins, becomes another
- * one, or ends. While the sidecar or the broker is away, timeouts and errors alternate: they count
- * as the same trouble, which is reported only when it has opened the circuit. A wrong configuration
- * is reported at once. */
+/* Writes one log line when a trouble (what is wrong with the sidecar) begins, changes or ends.
+ * While the sidecar or the broker is away, timeouts and errors alternate: they count as the same
+ * trouble, which is reported only when it has opened the circuit. A wrong configuration is reported
+ * at once. */
 static void sidecar_report_trouble(struct sidecar *sidecar)
 {
     struct log *log = sidecar->worker->engine->log;
@@ -153,7 +154,6 @@ bool sidecar_limits_attempts(const struct sidecar *sidecar)
     return sidecar->breaker.state != BREAKER_CLOSED;
 }
 
-/* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))
@@ -167,7 +167,7 @@ enum dapr_state sidecar_state(const struct sidecar *sidecar)
 
 /* Called when the health check is over. A passed check does not prove that publishing works:
  * broker, token and component are not tested. So it ends a trouble only if no event waits to be
- * published, since no attempt would then show that the trouble has ended. */
+ * published; otherwise an attempt to publish shows whether the trouble has ended. */
 static void sidecar_on_health(struct http_call *call)
 {
     struct sidecar *sidecar = call->owner;
@@ -182,8 +182,9 @@ static void sidecar_on_health(struct http_call *call)
     }
 }
 
-/* Sends a health check if the last contact is HEALTH_INTERVAL_US ago. It is needed because the
- * endpoint /ready shows the state of the sidecar even if there is no event to publish. */
+/* Sends a health check if the last contact is HEALTH_INTERVAL_US ago. Health checks are needed
+ * because the endpoint /ready shows the state of the sidecar even if there is no event to publish.
+ */
 static void sidecar_check_health(struct sidecar *sidecar)
 {
     struct worker_context *w = sidecar->worker;
@@ -206,8 +207,9 @@ static void sidecar_check_health(struct sidecar *sidecar)
 
 /* ---- publishing ---- */
 
-/* Called when the HTTP call of an event is over. The publisher is made free before on_result is
- * called, since that function may start the next event. */
+/* Called when the HTTP call of an event is over: records the result, and passes it to the owner of
+ * the publication. The publisher (place for one event) becomes free before on_result is called,
+ * since that function may start the next event. */
 static void sidecar_on_response(struct http_call *call)
 {
     struct publisher *p = call->owner;
@@ -259,8 +261,8 @@ static bool publisher_set_headers(struct publisher *p)
            (!token || !*token || http_add_header(&p->headers, "dapr-api-token: %s", token));
 }
 
-/* Takes the first free publisher (of PUBLISHERS) and starts its HTTP call. The libcurl handle of
- * the last call is preserved (.easy). */
+/* Uses the first free publisher (place for an event, PUBLISHERS of them) and starts its HTTP call.
+ * The libcurl handle of the last call is preserved (.easy). */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
     const struct engine *engine = sidecar->worker->engine;
@@ -297,8 +299,8 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
  * when out of memory. */
 static char *sidecar_publish_url(const char *base, const char *pubsub, const char *topic)
 {
-    char *pubsub_escaped = curl_easy_escape(NULL, pubsub, 0);
-    char *topic_escaped = curl_easy_escape(NULL, topic, 0);
+    char *pubsub_escaped = curl_easy_escape(NULL, pubsub, /* NUL-terminated */ 0);
+    char *topic_escaped = curl_easy_escape(NULL, topic, /* NUL-terminated */ 0);
     char *url = NULL;
 
     if (pubsub_escaped && topic_escaped &&

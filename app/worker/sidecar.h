@@ -73,7 +73,9 @@ struct sidecar {
 /* Builds the URLs. Returns false when out of memory. sidecar_close must be called in any case. */
 bool sidecar_open(struct sidecar *sidecar);
 void sidecar_close(struct sidecar *sidecar); /* frees the URLs and calls; after http_free */
+/* Called in every loop iteration: sends a health check if one is due, and reports changes. */
 void sidecar_tick(struct sidecar *sidecar);
+/* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar);
 /* Returns true if one more event may be published now. about_to: the number of events that are
  * being read from Redis and will be published next. If the circuit is open, the worker wakes when

@@ -25,13 +25,15 @@ static struct task *task_new(void)
     return NULL;
 }
 
+/* Frees the task and its arena, which has its pipeline and replies. */
 static void task_free(struct task *task)
 {
     arena_free(task->arena);
     free(task);
 }
 
-/* Takes a spare task or a new one, and puts it at the start of the list of running tasks. */
+/* Uses a spare task (one that has ended, with its memory) or a new one, and puts it at the start of
+ * the list of running tasks. */
 struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
 {
     struct tasks *tasks = w->tasks;

@@ -14,6 +14,9 @@ struct task;
  * submits them. */
 typedef void task_on_replies(struct task *task);
 
+/* The shard of a task that is not about one shard. */
+enum { NO_SHARD = 0 };
+
 struct task {
     struct pipeline pipeline;
     struct arena *arena; /* memory of the task, reset when the task ends */
@@ -21,7 +24,7 @@ struct task {
     task_on_replies *on_replies;
     void *owner;               /* the subsystem that has begun the task */
     void *data;                /* state of the owner; NULL at first */
-    unsigned shard;            /* number of the shard for a task about one shard, else 0 */
+    unsigned shard;            /* number of the shard that the task is about, or NO_SHARD */
     struct task *next, **link; /* list of tasks; link: the pointer that points to this task */
 };
 
@@ -37,8 +40,9 @@ struct tasks {
 struct task *task_begin(struct worker_context *w, unsigned shard, void *owner);
 /* Submits the queued commands to Redis; on_replies is called in a later loop iteration. */
 void task_submit(struct task *task, task_on_replies *on_replies);
-void task_end(struct task *task);          /* ends and frees the task; accepts NULL */
-bool task_failed(const struct task *task); /* true: at least one reply is missing */
-void tasks_release(struct tasks *tasks);   /* frees all tasks, the running ones too */
+void task_end(struct task *task); /* ends and frees the task; accepts NULL */
+/* true: Redis was unavailable, or there was no memory for the commands; replies may be missing */
+bool task_failed(const struct task *task);
+void tasks_release(struct tasks *tasks); /* frees all tasks, the running ones too */
 
 #endif

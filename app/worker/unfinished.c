@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run reads the oldest entry of the list and finishes it by the steps of its kind. What cannot be
- * finished now (Redis is full, the cohort is being changed) goes to the end of the list. */
+/* A run reads the oldest entry of the list of unfinished changes and finishes it by the steps of
+ * its kind (a cohort or a batch). What cannot be finished now (Redis is full, the cohort is being
+ * changed) goes to the end of the list. */
 #include "app/worker/unfinished.h"
 
 #include "app/store/batch.h"
 #include "app/store/lease.h"
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two runs */
-/* Younger entries are left alone: the process that added them is probably still working on them. */
+/* Entries of the list of unfinished changes that are younger are left alone: the process that added
+ * them is probably still working on them. */
 static const int64_t MIN_AGE_MS = 5000;
 
 /* ---- the kinds ---- */
 
-/* A step of finishing a cohort: makes the links of the cohort (its students and teachers) those of
- * its record again, and removes erased students from it. A cohort that does not exist any more
- * counts as finished. */
+/* A step of finishing a cohort: writes the sets that link the cohort with its students and teachers
+ * again, as the cohort's record states them, and removes erased students from the cohort. A cohort
+ * that does not exist any more counts as finished. */
 static enum step unfinished_roster(struct unfinished *unfinished, struct task *task,
                                    struct problem *p)
 {
@@ -25,9 +27,10 @@ static enum step unfinished_roster(struct unfinished *unfinished, struct task *t
     return step;
 }
 
-/* A step of finishing a batch. First reads the batch. Then queues its first jobs if it has not
- * started, and removes the entry from the list. Last, checks the replies. If the jobs were in the
- * queue already, they are there twice, which does no harm: a result is written once. */
+/* A step of finishing a batch. The first call reads the batch. The second queues its first jobs if
+ * it has not started, and removes the entry from the list. The third, when the pipeline no longer
+ * begins with batch_cmd, checks the replies. If the jobs were in the queue already, they are there
+ * twice, which does no harm: a result is written once. */
 static enum step unfinished_batch(struct unfinished *unfinished, struct task *task,
                                   struct problem *p)
 {
@@ -117,6 +120,7 @@ static void unfinished_on_read(struct task *task)
         return;
     }
     pipeline_clear(&task->pipeline);
+    /* UNFINISHED_KINDS: the entry names an unknown kind */
     if (unfinished->kind == UNFINISHED_KINDS || !id_valid(id)) {
         unfinished_cmd_drop(&task->pipeline, unfinished->oldest_cmd);
         task_submit(task, unfinished_on_moved);
@@ -137,17 +141,17 @@ void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
     memset(unfinished, 0, sizeof(*unfinished));
     unfinished->worker = w;
     unfinished->shards = shards;
-    periodic_init(&unfinished->schedule, w, 0);
+    periodic_init(&unfinished->schedule, w, /* delay_us */ 0);
 }
 
-/* Starts a run if one is due: reads the oldest entry. */
 void unfinished_tick(struct unfinished *unfinished)
 {
     struct task *task;
 
-    if (worker_draining(unfinished->worker) || !shards_lease_held(unfinished->shards, 0))
+    if (worker_draining(unfinished->worker) ||
+        !shards_lease_held(unfinished->shards, SINGLE_WORKER_SHARD))
         return;
-    task = periodic_begin(&unfinished->schedule, 0, unfinished);
+    task = periodic_begin(&unfinished->schedule, NO_SHARD, unfinished);
     if (!task)
         return;
     unfinished->oldest_cmd = unfinished_cmd_oldest(&task->pipeline, MIN_AGE_MS);

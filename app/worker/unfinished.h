@@ -22,10 +22,11 @@ struct unfinished {
     struct command *batch_cmd;   /* UNFINISHED_BATCH: reads the batch; NULL: not sent yet */
 };
 
-/* Prepares the runs; unfinished_tick, called in every loop iteration, starts a run when one is due.
- */
+/* Prepares the runs, which complete interrupted changes of cohorts and batches. */
 void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
                      const struct shards *shards);
+/* Called in every loop iteration: starts a run, which completes the oldest interrupted change of a
+ * cohort or batch, if one is due. */
 void unfinished_tick(struct unfinished *unfinished);
 
 #endif
