@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A hash table with a line for each student to whom this process writes at the moment: a few
+/* A hash table with a line for each student about whose state this process writes: a few
  * hundred at most, so it does not grow. Lines that are empty are used again. */
 #include "app/service/record_line.h"
 

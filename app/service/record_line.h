@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Lines: for each student, the changes of this process that are not written yet. One of them leads:
  * only it reads what the change needs and writes, for itself and for those that wait (group commit,
- * record_group.h). So a process has at most one write to a student under way, and its writes do not
- * race with each other; those of other processes may race with them. */
+ * record_group.h). So a process runs at most one write to a student at a time, and its writes do
+ * not race with each other; those of other processes may race with them. */
 #ifndef SERVICE_RECORD_LINE_H
 #define SERVICE_RECORD_LINE_H
 

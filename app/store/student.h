@@ -101,7 +101,7 @@ enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
 /* Most entries of one change. */
 enum { STUDENT_ENTRIES_MAX = 64 };
-/* What one of the requests that a change serves adds beside the state. */
+/* What one of the requests that a change serves adds to the state. */
 struct student_entry {
     struct str journal; /* journal entry as JSON */
     /* Id of the event, which must not have been counted before; empty: no event. Different from

@@ -291,6 +291,7 @@ static void parse_profile(const struct command *command, struct arena *arena)
 
     (void)arena;
     (void)student_parse_change(command, &packed, &q);
+    (void)student_parse_known_mark(command, 0, &packed);
     if (!parsed_or_problem(student_parse_profile(command, &profile, &p), &p) || !profile.exists)
         return;
     require_state(&profile.state);
