@@ -10,18 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/store/keys.h"
-#include "app/store/members.h"
+#include "app/store/members_watch.h"
 #include "app/store/parts.h"
 #include "app/store/reply.h"
 #include "app/store/scan_cursor.h"
 #include "app/store/schema.h"
 
 /* Redirections in a row after which a part is delayed: the nodes do not agree. */
-enum { HOPS_MAX = 3, EVENTS_MAX = 64 };
+enum { HOPS_MAX = 3 };
 /* Pause before commands are sent again that no node executes at the moment. */
 static const int64_t DELAY_US = 20000;
 /* Time between two requests of the map while nothing shows that it has changed. */
@@ -38,9 +36,8 @@ struct cluster {
     int64_t now_us;                /* of the latest call */
     int64_t map_us;                /* when the map was requested last */
     bool knows_schema;             /* the node that has the schema number was confirmed */
-    int epoll_fd;                  /* -1: it must be made anew */
-    unsigned generation;           /* changes with epoll_fd */
-    char error[200];               /* why no node could be added */
+    struct members_watch watch;
+    char error[200]; /* why no node could be added */
 };
 
 struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
@@ -57,7 +54,7 @@ struct cluster *cluster_new(const struct config *config, const struct redis_url 
     cluster->members.url = url;
     cluster->members.clock = clock;
     cluster->limit_us = config->store_round_timeout_ms * INT64_C(1000);
-    cluster->epoll_fd = -1;
+    members_watch_init(&cluster->watch);
     if (members_add_seeds(&cluster->members, ret_error))
         return cluster;
     cluster_free(cluster);
@@ -69,8 +66,7 @@ void cluster_free(struct cluster *cluster)
     if (!cluster)
         return;
     members_release(&cluster->members);
-    if (cluster->epoll_fd >= 0)
-        (void)close(cluster->epoll_fd);
+    members_watch_release(&cluster->watch);
     free(cluster);
 }
 
@@ -401,48 +397,7 @@ struct pipeline *cluster_next_done(struct cluster *cluster)
     return pipeline_queue_pop(&cluster->done);
 }
 
-/* ---- descriptors ---- */
-
-/* Registers the sockets of all nodes with a new epoll descriptor: one that has been closed may have
- * given its number to another. */
-static void cluster_watch_anew(struct cluster *cluster)
-{
-    struct members *members = &cluster->members;
-
-    if (cluster->epoll_fd >= 0)
-        (void)close(cluster->epoll_fd);
-    cluster->generation++;
-    cluster->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    for (size_t i = 0; i < members->count && cluster->epoll_fd >= 0; i++) {
-        struct member *member = &members->each[i];
-        struct epoll_event event = {.data.ptr = member};
-
-        if (!member->node || node_fd(member->node) < 0)
-            continue;
-        event.events = EPOLLIN | (node_wants_write(member->node) ? (uint32_t)EPOLLOUT : 0);
-        (void)epoll_ctl(cluster->epoll_fd, EPOLL_CTL_ADD, node_fd(member->node), &event);
-    }
-}
-
-/* Adapts the epoll descriptor to the present connections. */
-static void cluster_watch(struct cluster *cluster)
-{
-    struct members *members = &cluster->members;
-    bool is_changed = cluster->epoll_fd < 0;
-
-    for (size_t i = 0; i < members->count; i++) {
-        struct member *member = &members->each[i];
-        unsigned generation = member->node ? node_generation(member->node) : 0;
-        bool wants_write = member->node && node_wants_write(member->node);
-
-        is_changed = is_changed || member->watched_generation != generation ||
-                     member->watched_write != wants_write;
-        member->watched_generation = generation;
-        member->watched_write = wants_write;
-    }
-    if (is_changed)
-        cluster_watch_anew(cluster);
-}
+/* ---- every loop iteration ---- */
 
 /* Redirections and later phases may queue more, and a connection may end. */
 void cluster_flush(struct cluster *cluster, int64_t now_us)
@@ -454,20 +409,12 @@ void cluster_flush(struct cluster *cluster, int64_t now_us)
                 node_flush(cluster->members.each[i].node, now_us);
         }
     } while (cluster_advance(cluster));
-    cluster_watch(cluster);
+    members_watch_update(&cluster->watch, &cluster->members);
 }
 
 void cluster_on_ready(struct cluster *cluster, int64_t now_us)
 {
-    struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(cluster->epoll_fd, events, EVENTS_MAX, 0);
-
-    for (int i = 0; i < n; i++) {
-        const struct member *member = events[i].data.ptr;
-
-        if (member->node)
-            node_on_ready(member->node, now_us);
-    }
+    members_watch_read(&cluster->watch, now_us);
     cluster_flush(cluster, now_us);
 }
 
@@ -566,12 +513,12 @@ size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_
 
 int cluster_fd(const struct cluster *cluster)
 {
-    return cluster->epoll_fd;
+    return cluster->watch.epoll_fd;
 }
 
 unsigned cluster_generation(const struct cluster *cluster)
 {
-    return cluster->generation;
+    return cluster->watch.generation;
 }
 
 enum store_state cluster_circuit(const struct cluster *cluster, uint64_t *ret_failures,

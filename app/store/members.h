@@ -12,7 +12,7 @@ struct member {
     struct redis_host host;
     struct node *node; /* NULL: this place in the table is free */
     bool serves;       /* it has slots */
-    /* What cluster_watch has registered: the connection and whether to wait for writing. */
+    /* What members_watch.c has registered: the connection and whether to wait for writing. */
     unsigned watched_generation;
     bool watched_write;
 };

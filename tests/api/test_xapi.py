@@ -789,6 +789,7 @@ def test_store_away_is_503_and_a_repeat_counts_once(start_engine):
     assert data["components"]["quiz"] == pytest.approx(0.5, abs=1e-3)
 
 
+@pytest.mark.one_server
 def test_list_about_one_student_was_a_round_trip_for_each_statement(start_engine):
     """Redis gets the writes of a list together, as it does for a list about many students."""
     engine = start_engine(POOL_SIZE=1)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One descriptor, of epoll, that stands for the sockets of all members, so that event loops watch a
+ * cluster as they watch one server. */
+#ifndef STORE_MEMBERS_WATCH_H
+#define STORE_MEMBERS_WATCH_H
+
+#include "app/store/members.h"
+
+struct members_watch {
+    int epoll_fd;        /* -1: it must be made anew */
+    unsigned generation; /* changes with epoll_fd */
+};
+
+void members_watch_init(struct members_watch *watch);
+void members_watch_release(struct members_watch *watch);
+/* Adapts the descriptor to the present connections, to be called after all other calls. */
+void members_watch_update(struct members_watch *watch, struct members *members);
+/* Lets the nodes read and write whose sockets are ready. */
+void members_watch_read(const struct members_watch *watch, int64_t now_us);
+
+#endif
