@@ -12,7 +12,7 @@
  * A credential that was removed from its file counts for KEY_GRACE_S more, like other secrets. */
 bool basic_verify(const struct config *config, struct str authorization, struct arena *arena,
                   struct principal *ret);
-/* Whether the header is of the scheme Basic, in any case of letters. */
+/* Returns whether the header is of the scheme Basic, in any case of letters. */
 bool basic_is_scheme(struct str authorization);
 
 #endif
