@@ -142,7 +142,8 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* ---- links ---- */
 
-/* Copies a seal's texts into arrays of fixed size, so their lengths are checked. */
+/* Copies a seal's texts into arrays of fixed size, so their lengths are checked: another program
+ * may have written to the stream of seals. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;

@@ -32,7 +32,7 @@ struct comparison {
     size_t n;
     bool at_date;       /* scores at the close of `day` are requested, else current ones */
     int32_t day;        /* requested day; only with at_date */
-    int32_t oldest_day; /* day before which there are no snapshots; only with at_date */
+    int32_t oldest_day; /* first day that may have a snapshot; only with at_date */
     /* internal to the implementation: callers do not use them */
     bool started;        /* the first step has run */
     bool states_read;    /* all states have been read */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The parts of which a process consists: one structure that is built at the start of the process,
- * passed to every function that needs a part of it, and closed at the end. Processes share nothing
+/* The modules of which a process consists: one structure that is built at the start of the process,
+ * passed to every function that needs one of them, and closed at the end. Processes share nothing
  * but Redis and the metrics file. */
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
@@ -46,7 +46,8 @@ struct engine {
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
     uint64_t reported_dropped; /* number of dropped log lines that is in the metrics */
-    int64_t refusals_due_us;   /* monotonic time when nginx's counts are next kept small */
+    int64_t refusals_due_us;   /* monotonic time of the next call of refusals_count, which keeps
+                                  nginx's files small */
     bool reported_clock_off;
     /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
      * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is

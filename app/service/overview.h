@@ -20,7 +20,7 @@ enum {
     OVERVIEW_WEAKEST = 3, /* most topics that are kept of a member */
 };
 
-/* A topic of a member. */
+/* A topic of a member, with how well the member masters it. */
 struct overview_topic {
     struct str id;
     double mastery; /* mastery of the topic, in [0,1] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A table indexed by the first bytes of the hash of the student's id. Its memory is zeroed by
- * calloc, so that a process that serves no overview does not use it. */
+/* The cache is a table indexed by the first bytes of the hash of the student's id. Its memory is
+ * zeroed by calloc, so that a process that serves no overview does not use it. */
 #include "app/service/overview_cache.h"
 
 #include <stdlib.h>

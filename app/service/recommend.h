@@ -13,6 +13,8 @@
 #include "app/store/recommendation.h"
 #include "app/store/student.h"
 
+/* RECOMMEND_ATTEMPTS_MAX: most attempts to save when other requests of the student save, too.
+ * PATH_ID_SIZE: bytes of a learning path's id, with the NUL. */
 enum { RECOMMEND_ATTEMPTS_MAX = 10, PATH_ID_SIZE = 38 };
 
 enum recommend_kind {
@@ -29,15 +31,15 @@ struct recommend {
     struct path_options path_options; /* only for RECOMMEND_PATH */
     int64_t now_ms;
     /* out, when done without a problem */
-    bool has_data; /* the student's state is not empty */
-    struct learner learner;
+    bool has_data;          /* the student's state is not empty */
+    struct learner learner; /* mastery and feedback, in the form in which items are chosen */
     const struct recommendation *v; /* the n chosen items, or the n steps of the path */
     size_t n;
     const int *numbers; /* number of the day of each item of v; NULL for a preview */
     struct recommendation chosen[RECOMMENDATIONS_MAX];
     struct learning_path path; /* only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
-    struct recommendations today;
+    struct recommendations today; /* what has been recommended today, with what is new */
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *topics_cmd, *read_cmd, *write_cmd;
     int attempts;

@@ -61,9 +61,10 @@ static void record_set_base(struct record *r, const struct mastery_state *curren
         r->previous_level = mastery_level(mastery_score_of_state(current));
 }
 
-/* Queues the write of the change. packed: the packed state that Redis must still have. days: the
- * day_count closing states to write, oldest first; the last one is the current state. base: the
- * closing state before them (struct student_change), or NULL. False when out of memory. */
+/* Makes the mastery result and the journal entry of the change, queues its write, and registers the
+ * write as in flight. packed: the packed state that Redis must still have. days: the day_count
+ * closing states to write, oldest first; the last one is the current state. base: the closing state
+ * before them (struct student_change), or NULL. False when out of memory. */
 static bool record_queue_write(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                struct str packed, struct mastery_state *days, size_t day_count,
                                const struct mastery_state *base)
@@ -122,7 +123,8 @@ static bool record_change_current(struct record *r, struct engine *engine,
 
     mastery_state_advance(&state, record_day(r));
     record_apply(r, &state);
-    return record_queue_write(r, engine, pipeline, packed, &state, 1, begins_day ? &before : NULL);
+    return record_queue_write(r, engine, pipeline, packed, &state, /* day_count */ 1,
+                              begins_day ? &before : NULL);
 }
 
 /* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
@@ -170,7 +172,7 @@ static bool record_change_past(struct record *r, struct engine *engine, struct p
     if (!changed || !record_find_base(r, days, next, n, &base, p))
         return false;
     changed[0] = base;
-    if (base.day != day)
+    if (base.day != day) /* the day has no state yet: this change makes it */
         changed[0].updated_at_ms = r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms;
     mastery_state_advance(&changed[0], day);
     for (; next < n && days[next].day < r->state.day; next++)
@@ -223,7 +225,7 @@ static bool record_gives_up(struct record *r, struct problem *p)
 {
     if (++r->attempts < RECORD_ATTEMPTS_MAX)
         return false;
-    problem_unavailable(p, 1);
+    problem_unavailable(p, /* retry_after_s */ 1);
     return true;
 }
 
@@ -236,7 +238,8 @@ static enum step record_recompute(struct record *r, struct engine *engine,
     struct mastery_state unchanged = r->state;
 
     if (!r->is_first)
-        return record_queue_write(r, engine, pipeline, packed, &unchanged, 1, NULL)
+        return record_queue_write(r, engine, pipeline, packed, &unchanged, /* day_count */ 1,
+                                  /* base */ NULL)
                    ? STEP_MORE
                    : record_fail(p);
     problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
@@ -272,7 +275,7 @@ static enum step record_compute(struct record *r, struct engine *engine, struct 
 
 /* Computes a change of a past day. It needs the states of several days, so it cannot start from a
  * write in flight: it locks the student against further ones, and reads again until those have
- * finished. */
+ * finished. record_fail keeps the problem that record_change_past may have set. */
 static enum step record_compute_past(struct record *r, struct engine *engine,
                                      struct pipeline *pipeline,
                                      const struct student_profile *profile, struct problem *p)
@@ -298,7 +301,8 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
 }
 
 /* Ends the change by the outcome of its write, or computes it again when another write came first.
- * STEP_DONE also ends it with a problem. */
+ * After a duplicate statement or recomputation the stored result is read. STEP_DONE also ends the
+ * change with a problem. */
 static enum step record_after_write(struct record *r, struct engine *engine,
                                     struct pipeline *pipeline, struct problem *p)
 {
@@ -320,7 +324,9 @@ static enum step record_after_write(struct record *r, struct engine *engine,
         problem_set(p, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
         return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
-    case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* unless p has a problem */
+    case CHANGE_PROBLEM:
+        problem_unavailable(p, /* retry_after_s */ 1);
+        return STEP_DONE; /* p may have a problem already, which stays */
     case CHANGE_OUTDATED: break;
     }
     if (record_gives_up(r, p))

@@ -24,7 +24,7 @@ struct record {
     struct str student;
     enum record_kind kind;
     double components[COMPONENTS]; /* RECORD_STATEMENT: the stated components */
-    bool own_weights;              /* RECORD_STATEMENT: weights is set */
+    bool own_weights;              /* RECORD_STATEMENT: `weights` replaces the usual weights */
     double weights[COMPONENTS];
     struct learning_event event; /* RECORD_EVENT: the event */
     struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
@@ -65,8 +65,8 @@ struct record {
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 
-/* Whether the change has queued or sent the write of the student's latest state, so that a change
- * of the same or a later day may follow it (r->follows) without waiting for the reply. */
+/* Returns whether the change has queued or sent the write of the student's latest state, so that a
+ * change of the same or a later day may follow it (r->follows) without waiting for the reply. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

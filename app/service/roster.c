@@ -69,7 +69,9 @@ static void roster_begin(struct roster_change *change, struct pipeline *pipeline
     unfinished_cmd_add(pipeline, UNFINISHED_COHORT, change->new_roster.id);
 }
 
-/* Checks all replies of a round trip, and that all its writes were made within the lease. */
+/* Checks all replies of a round trip, and that all its writes were made within the lease.
+ * lease_was_lost: Redis has refused a write because the lease had ended, so another change may be
+ * running, as when the lease could not be acquired (CONFLICT). */
 static bool roster_check_replies(struct roster_change *change, const struct pipeline *pipeline,
                                  struct problem *p)
 {
@@ -108,8 +110,9 @@ static bool roster_read_old(struct roster_change *change, struct pipeline *pipel
 typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
                              struct str cohort, int64_t until_ms);
 
-/* Queues the changes of the links of the next COHORT_CHUNK members, each by the function `queue`.
- * Returns true when these are the last members; change->next is then the length of the list. */
+/* Queues the changes of the links between the cohort and the next COHORT_CHUNK members, each by the
+ * function `queue`. Returns true when these are the last members; change->next is then the length
+ * of the list. */
 static bool roster_queue_links(struct roster_change *change, struct pipeline *pipeline,
                                roster_link_cmd *queue, enum link_change link,
                                struct str_list members)

@@ -87,10 +87,10 @@ static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
         state->generation++;
         if (engine_has_log_key(engine)) /* otherwise the random one of this process is kept */
             engine_set_hash_keys(engine);
-        metrics_add(engine->metrics, METRIC_KEYS, "changed", NULL, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "changed", /* second label */ NULL, 1);
     }
     if (refused)
-        metrics_add(engine->metrics, METRIC_KEYS, "refused", NULL, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "refused", /* second label */ NULL, 1);
     metrics_gauge_set(engine->metrics, GAUGE_KEYS_REFUSED, refused);
     if (refused && (is_forced || !state->rejected))
         secrets_log_refused(engine, error);
