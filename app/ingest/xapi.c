@@ -34,8 +34,9 @@ static bool xapi_has_failed(const struct xapi_reader *r)
     return problem->field_count > r->errors_before || problem->code == PROBLEM_INTERNAL_ERROR;
 }
 
-/* Returns the student's id, which is actor.account.name or the mail address in actor.mbox. Adds a
- * field error when that is absent or no valid id; the p of the result is NULL when it is absent. */
+/* Returns the student's id, which is actor.account.name or, without an account, the mail address in
+ * actor.mbox. Adds a field error when that is absent or no valid id; the p of the result is NULL
+ * when it is absent. */
 static struct str xapi_student(const struct xapi_reader *r)
 {
     static const struct str scheme = STR_INIT("mailto:");

@@ -13,7 +13,7 @@
 static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
                               const struct field_path *path, const struct binding *binding);
 
-/* Adds a field error at path.name. */
+/* Adds a field error for the member `name` of the object at `path`. */
 static void xapi_fail_member(const struct binding *binding, const struct field_path *path,
                              const char *name, const char *message)
 {
@@ -78,8 +78,8 @@ static void xapi_check_text(struct json_object *value, const struct xapi_key *ke
         field_fail(binding, path, fault);
 }
 
-/* Adds a field error unless the value is a number, and for FORM_WHOLE one without a fraction, 0 or
- * more. 3.0 counts as whole, because JSON has only one type of number. */
+/* Adds a field error unless the value is a number, which FORM_WHOLE requires to be 0 or more and
+ * without a fraction. 3.0 counts as whole, because JSON has only one type of number. */
 static void xapi_check_number(struct json_object *value, enum xapi_form form,
                               const struct field_path *path, const struct binding *binding)
 {
@@ -140,8 +140,8 @@ static void xapi_check_list(struct json_object *list, const struct xapi_key *key
     }
 }
 
-/* Checks a value by the form that the key demands. The last branch is FORM_BOOL, the only form that
- * is left there. */
+/* Checks a value by the form that the key demands. Forms up to FORM_CHOICE are those of a string.
+ * The last branch is FORM_BOOL, the only form that is left there. */
 static void xapi_check_value(struct json_object *value, const struct xapi_key *key,
                              const struct field_path *path, const struct binding *binding)
 {

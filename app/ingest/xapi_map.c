@@ -45,7 +45,8 @@ static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 #define CMI5_PROGRESS       "https://w3id.org/xapi/cmi5/result/extensions/progress"
 #define VIDEO_PROGRESS      "https://w3id.org/xapi/video/extensions/progress"
 
-/* True when the IRI is the wanted one, which is a whole IRI, or a path that may be on any host. */
+/* True when the IRI is the wanted one, which is a whole IRI, or, if it begins with a slash, a path
+ * that may be on any host, by http or https. */
 static bool xapi_extension_fits(struct str iri, struct str wanted)
 {
     struct str path = iri, scheme = str_cut(&path, ':');
@@ -118,8 +119,8 @@ static void xapi_add_number(struct xapi_reader *r, const char *name, double valu
     (void)json_object_object_add(r->data, name, json_object_new_double_s(value, text));
 }
 
-/* Adds the result's duration in seconds to the event's data; 0 when the result has none. A longer
- * one than events may have is valid in a statement, and counts as the longest. */
+/* Adds the result's duration in seconds to the event's data; 0 when the result has none. A duration
+ * beyond EVENT_SECONDS_MAX is valid in a statement, and counts as that maximum. */
 static void xapi_add_duration(struct xapi_reader *r, const char *name)
 {
     double seconds = 0;
@@ -176,8 +177,8 @@ static struct str xapi_last_segment(struct str iri)
     return segment;
 }
 
-/* Whether the IRI is that of a profile, such as the category by which cmi5 marks its statements:
- * it is in the publishers' registries and says nothing about the material. */
+/* Returns whether the IRI is that of a profile, such as the category by which cmi5 marks its
+ * statements: it is in the publishers' registries and says nothing about the material. */
 static bool xapi_is_of_profile(struct str iri)
 {
     return str_starts_with(iri, STR("https://w3id.org/xapi/")) ||
@@ -416,6 +417,8 @@ static const struct xapi_mapping {
     {"scored", xapi_map_scored},
 };
 
+/* Calls the function of the statement's verb, which is known if a prefix and the name of a row make
+ * up its IRI. */
 int xapi_map_data(struct xapi_reader *r)
 {
     struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");
