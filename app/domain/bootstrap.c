@@ -19,7 +19,7 @@ struct bootstrap {
 struct bootstrap *bootstrap_new(void)
 {
     struct bootstrap *b = malloc(sizeof(*b));
-    double p = exp(-1), sum = 0;
+    double p = exp(-1), sum = 0; /* p: probability of k, exp(-1) / k! */
 
     if (!b)
         return NULL;
@@ -57,6 +57,8 @@ double bootstrap_weight(struct bootstrap *b)
     return k;
 }
 
+/* Drops the resamples without a value, sorts the others in place, and reads the two percentiles
+ * between which the share BOOTSTRAP_LEVEL of them is. */
 struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES])
 {
     const double tail = 100 * (1 - BOOTSTRAP_LEVEL) / 2;

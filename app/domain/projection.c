@@ -16,8 +16,8 @@ enum {
 };
 static const double prior_rate = 0.2; /* active days a day before anything is known */
 
-/* The error that predictions far ahead usually have, and how many of the student's own errors it
- * weighs as much as. */
+/* usual_error: the error that predictions far ahead usually have. usual_count: how many of the
+ * student's own errors it weighs as much as. */
 static const double usual_error = 0.0424, usual_count = 4;
 
 /* Returns the number of active days after day `after`, up to the last day of the history. Bit i of
@@ -62,11 +62,13 @@ static double activity_rate(const struct daily *days, size_t n, int32_t today)
     return fmin(1, (PRIOR_DAYS * prior_rate + active) / (PRIOR_DAYS + observed));
 }
 
-/* Returns the consistency that is expected `ahead` days after today if the student is active at
- * this rate. The last active day before then is expected (1 - rate) / rate days earlier, but after
- * today. Consistency counts the active days of the window that ends with it: those up to today are
- * known, and of those after today a share `rate` is expected to be active. The wait is rounded,
- * because a known day is inside the window or not: 4 days must not become 3.9999999999999996. */
+/* Returns the consistency that is expected `ahead` days after today if each day after today is
+ * active with the probability `rate`. Consistency changes only on active days. The last active day
+ * up to the predicted one is expected (1 - rate) / rate days before it (`wait`), but after today.
+ * The window of ACTIVITY_WINDOW_DAYS that ends with it has that day, the known active days up to
+ * today, and the days between, of which the share `rate` is expected to be active. The wait is
+ * rounded, because a known day is inside the window or not: 4 days must not become
+ * 3.9999999999999996. */
 static double consistency_at_rate(const struct daily *days, size_t n, int32_t today, int ahead,
                                   double rate)
 {
@@ -140,9 +142,10 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
 }
 
 /* Sets the distribution: its centre by the model, its error as a mean of the usual error and the
- * student's own errors. Own errors count by their number, but at most one for each 2 * ahead - 1
- * days (or each half-life of evidence if that is shorter), because errors whose spans overlap are
- * not independent (docs/mastery-model.md, How predictions are judged). */
+ * student's own errors. The usual error grows with `ahead`, as new evidence replaces the present
+ * one, and is doubled for a history of one day. Own errors count by their number, but at most one
+ * for each 2 * ahead - 1 days (or each half-life of evidence if that is shorter), because errors
+ * whose spans overlap are not independent (docs/mastery-model.md, How predictions are judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {

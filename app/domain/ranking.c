@@ -62,6 +62,8 @@ static double ranking_weighted_auc(const struct ranked *learners, size_t n, cons
     return s.pairs > 0 ? s.concordant / s.pairs : (double)NAN;
 }
 
+/* Computes the AUC with each learner counted once, then for each resample with random weights. The
+ * array has one element more than needed, because malloc may return NULL for 0 bytes. */
 bool ranking_auc(struct ranked *learners, size_t n, struct measured *ret)
 {
     struct bootstrap *bootstrap = bootstrap_new();

@@ -89,7 +89,8 @@ struct order {
     size_t n;                   /* its length */
 };
 
-/* Index of the node; graph->n when the topic is not in the graph. */
+/* Returns the index of the topic's node in the graph; graph->n when the topic is not in the graph.
+ */
 static size_t graph_find(const struct topic_graph *graph, struct str id)
 {
     size_t i = 0;
@@ -120,12 +121,13 @@ static void order_add_node(struct order *order, size_t node)
     }
 }
 
+/* Returns whether the topic's mastery is of the highest level, so that it needs no more work. */
 static bool topic_is_mastered(const struct topic *topic)
 {
     return mastery_level(topic->mastery) == MASTER;
 }
 
-/* Whether the topic was observed in the component. */
+/* Returns whether the topic was observed in the component. */
 static bool topic_is_in(const struct topic *topic, enum component component)
 {
     return topic->components >> component & 1;
