@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only reader and writer of UTF-8 sequences; the JSON parser, the JSON writer and the decoder
- * of queries use it. */
+/* Reads and writes UTF-8 sequences, for the JSON parser, the JSON writer and the decoder of
+ * queries. */
 #include "app/base/utf8.h"
 
 /* The first byte determines the length. For some first bytes the second byte has a narrower range
