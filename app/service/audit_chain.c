@@ -167,7 +167,7 @@ static struct str audit_list_macs(struct arena *arena, const struct audit_key *k
     char mac[AUDIT_MAC_SIZE];
 
     buf_init(&list, arena);
-    /* about the length of an id and a MAC each; a failure is in list.failed */
+    /* 50: about the length of an id and a MAC; a failure to reserve is in list.failed */
     (void)buf_reserve(&list, n * 50);
     for (size_t i = 0; i < n; i++) {
         if (!audit_record_mac(arena, key, &entries[i], mac))

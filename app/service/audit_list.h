@@ -40,7 +40,7 @@ struct audit_list_shard {
 };
 
 struct audit_list {
-    /* in */
+    /* in: set by the caller */
     struct str user; /* filter by actor; empty: any. A student's id matches the pseudonym, too */
     struct str resource_type; /* filter by type of resource; empty: any */
     size_t limit;             /* largest number of records in the list */

@@ -436,8 +436,7 @@ static bool catalogue_read_document(struct catalogue_loader *loader, struct str 
 
 /* Reads the document, and lets catalogue_error check the rules for the catalogue as a whole, such
  * as the order of the items. clang-tidy does not see that ret_error is written through the loader.
- */
-/* NOLINTBEGIN(readability-non-const-parameter) */
+ * NOLINTBEGIN(readability-non-const-parameter) */
 const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
                                         char ret_error[CATALOGUE_ERROR_SIZE])
 /* NOLINTEND(readability-non-const-parameter) */

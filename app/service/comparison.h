@@ -27,7 +27,7 @@ struct compared_student {
 };
 
 struct comparison {
-    /* in */
+    /* in: set by the caller */
     struct compared_student *students; /* the n students: ids filled, the other fields zeroed */
     size_t n;
     bool at_date;       /* scores at the close of `day` are requested, else current ones */

@@ -84,8 +84,8 @@ static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_
     return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
 }
 
-/* Checks that the metrics file could be opened or made, and changes nothing. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+/* Checks that the metrics file could be opened or made, and changes nothing.
+ * NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
 static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     return metrics_check(engine->config.metrics_file, ret_error);
@@ -180,8 +180,8 @@ static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENG
 /* Lets the store write the schema number (the number of the format of all records) when it
  * connects. Does not wait for the connection, because Redis or its name server may be away. That is
  * safe: the store sends no write before the handshake has shown that no later version has written
- * to this Redis. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+ * to this Redis.
+ * NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
@@ -346,9 +346,10 @@ static void engine_report_dropped(struct engine *engine)
     engine->reported_dropped = dropped;
 }
 
-/* nginx appends a byte to a file for each request that it refuses itself. refusals_count not only
- * counts the bytes but also frees the disk blocks of old ones. A request for the metrics calls it
- * as well, but a deployment may never read its metrics. */
+/* Keeps nginx's counts of refused requests small on disk: nginx appends a byte to a file for each
+ * request that it refuses itself, and refusals_count not only counts the bytes but also frees the
+ * disk blocks of old ones. A request for the metrics calls it as well, but a deployment may never
+ * read its metrics. */
 static void engine_trim_refusals(struct engine *engine)
 {
     const char *folder = engine->config.nginx_refusals_dir;

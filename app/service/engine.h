@@ -35,11 +35,12 @@ struct engine {
     struct audit *audit;             /* audit events to send; NULL: the program records none */
     struct readiness *readiness;     /* state for /ready; NULL without ENGINE_SERVING */
     struct stale_cache *stale_cache; /* responses for when Redis is unavailable; NULL: none */
-    struct overview_cache *overview_cache; /* results from histories; NULL without ENGINE_SERVING */
-    const struct catalogue *catalogue;     /* items to recommend; NULL without ENGINE_SERVING */
-    const struct router *router;           /* NULL in programs that serve no requests */
-    struct arena *process_arena;           /* memory of the catalogue */
-    struct secrets_state secrets;          /* state of reading the secrets again */
+    struct overview_cache
+        *overview_cache; /* what overviews show of histories; NULL without ENGINE_SERVING */
+    const struct catalogue *catalogue; /* items to recommend; NULL without ENGINE_SERVING */
+    const struct router *router;       /* NULL in programs that serve no requests */
+    struct arena *process_arena;       /* memory of the catalogue */
+    struct secrets_state secrets;      /* state of reading the secrets again */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */
     /* values that engine_report has last reported to log and metrics */

@@ -64,8 +64,8 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
 }
 
 /* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure. Any
- * other reply leaves the erasure to be repeated. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
+ * other reply leaves the erasure to be repeated.
+ * NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];

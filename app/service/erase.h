@@ -24,7 +24,7 @@ void erase_hash(const struct engine *engine, struct str student, char ret_hash[L
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE]);
 
 struct erase {
-    /* in */
+    /* in: set by the caller */
     struct engine *engine;
     struct str student;                     /* id of the student to erase */
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */

@@ -12,7 +12,8 @@
 #include "app/store/reply.h"
 
 enum {
-    ERASE_ATTEMPTS_MAX = 20, /* calls of the script while another request saves recommendations */
+    ERASE_ATTEMPTS_MAX = 20, /* most calls of the script, which is repeated while another request
+                                saves recommendations */
 };
 
 /* ---- for all phases ---- */
@@ -38,8 +39,8 @@ void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
     log_hash(engine->log, STR("key of the log"), ret_id);
 }
 
-/* Queues the reads of the student's tombstone and of the token in the student's recommendation ids.
- */
+/* Queues the reads of the student's tombstone (the mark of an erased student) and of the token in
+ * the ids of the student's recommendations. */
 static void erase_queue_lookup(struct erase *e, struct pipeline *pipeline)
 {
     erasure_cmd_lookup(pipeline, e->student, &e->lookup);

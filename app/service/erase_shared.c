@@ -21,7 +21,7 @@ enum {
 /* ---- cohorts and batches: one command for each entry of a page ---- */
 
 /* True when the reply to a command about one cohort or batch says that the student was in it: a
- * number above 0, or any text. */
+ * number above 0 (of what was removed), or any text (what is stored of the student). */
 static bool erase_reply_is_hit(const redisReply *reply)
 {
     struct str text;
@@ -129,9 +129,9 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
  * ERASE_INDEXED_LETTERS: reads all later letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
-/* Queues the command that reads the next page of dead letters, or first counts them. The stream is
- * searched for entries that contain "event": only letters of version 0.1.0 have their text there.
- */
+/* Queues the command that reads the next page of dead letters, or first counts them; e->offset says
+ * which of the three this phase is at. The stream is searched for entries that contain "event":
+ * only letters of version 0.1.0 have their text there. */
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
     struct str cursor = str_of(e->cursor);

@@ -30,7 +30,7 @@ typedef void event_log_visitor(void *context, const struct logged_event *event, 
 
 /* State of the reading. */
 struct event_log {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     struct arena *arena; /* memory that lives as long as the reading */
     /* internal to the implementation: callers do not use them */

@@ -20,7 +20,7 @@ struct explain_event {
 typedef bool explain_event_reader(struct str text, struct arena *arena, struct explain_event *ret);
 
 struct explain {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     int64_t now_ms;
     explain_event_reader *read_event;

@@ -16,7 +16,7 @@ enum { EXPORT_SECTIONS_MAX = 32 }; /* largest number of sections */
 
 struct export
 {
-    /* in */
+    /* in: set by the caller */
     const struct engine *engine;
     struct str student, exported_by; /* id of the student, id of the user who requests the export */
     int64_t now_ms;

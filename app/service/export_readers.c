@@ -227,7 +227,8 @@ static void export_queue_consents(struct export_read *r, struct pipeline *pipeli
     r->cmd = consent_cmd_get(pipeline, r->student);
 }
 
-/* Writes one decision of the student about the consent with that name. */
+/* Writes one decision of the student about a kind of consent. name: that kind, such as "analytics".
+ */
 static void export_write_consent(struct export_read *r, const char *name,
                                  const struct consent_record *record, struct problem *p)
 {

@@ -159,8 +159,9 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
     return (struct str){payload.p + from + 1, *ret_end - from - 1};
 }
 
-/* Adds a text from a payload that is not parsed. If it has escapes or contains JSON, it is not
- * decoded and may contain any id, so `known` becomes false. */
+/* Adds a text from a payload that is not parsed. If it has escapes, it is not decoded here: when it
+ * is short enough for an id, or may be JSON, it may contain any id, and `known` becomes false. A
+ * longer text cannot be an id and is passed on. */
 static void names_add_unparsed(struct search *s, struct str member, struct str text)
 {
     bool is_escaped = memchr(text.p, '\\', text.n);

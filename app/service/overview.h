@@ -49,7 +49,7 @@ struct overview_member {
 };
 
 struct overview {
-    /* in */
+    /* in: set by the caller */
     const struct config *config;
     struct overview_cache *cache; /* NULL: none */
     int64_t now_ms;

@@ -24,9 +24,10 @@ struct overview_outlook {
 };
 
 struct overview_entry {
-    unsigned char student[DIGEST_SIZE];    /* SHA-256 of the id */
-    unsigned char stamp[STATE_STAMP_SIZE]; /* of the state that it was computed from */
-    int32_t today;                         /* 0: the place is free */
+    unsigned char student[DIGEST_SIZE]; /* SHA-256 of the id */
+    unsigned char
+        stamp[STATE_STAMP_SIZE]; /* stamp of the state that the outlook was computed from */
+    int32_t today;               /* 0: the place is free */
     struct overview_outlook outlook;
 };
 

@@ -27,7 +27,7 @@ void predict_fit(const struct config *config, enum prediction_model model,
 void predict_write_model(struct jw *w, const struct forecast *forecast);
 
 struct predict {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     enum prediction_model model;
     int days_ahead;

@@ -24,7 +24,7 @@ enum recommend_kind {
 };
 
 struct recommend {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     enum recommend_kind kind;
     struct recommendation_filter filter;

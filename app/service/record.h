@@ -20,7 +20,7 @@ enum record_kind {
 };
 
 struct record {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     enum record_kind kind;
     double components[COMPONENTS]; /* RECORD_STATEMENT: the stated components */
@@ -49,7 +49,7 @@ struct record {
     struct str result_json; /* the MasteryResult as stored */
     bool is_first;          /* the student had no data before */
     enum level previous_level;
-    bool is_erased; /* with the problem FORBIDDEN: because the student was erased */
+    bool is_erased; /* the problem FORBIDDEN was set because the student was erased */
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;

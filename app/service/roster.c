@@ -50,7 +50,8 @@ static void roster_queue_lease(struct roster_change *change, struct pipeline *pi
                           str_of(change->lease_holder), change->lease_ms);
 }
 
-/* Queues the command that releases the lease. */
+/* Queues the command that releases the lease, and forgets the command that renewed it, so that its
+ * reply is not checked again. */
 static void roster_queue_release(struct roster_change *change, struct pipeline *pipeline)
 {
     lease_cmd_release(pipeline, key_cohort_lock(pipeline->arena, change->new_roster.id),
@@ -127,10 +128,10 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
     return change->next == members.n;
 }
 
-/* Collects in change->erased the students who got no link because they are erased. Replies come in
- * the order of new_roster.students; link_attempts counts them. The id of an erased student is
- * emptied there, so that roster_drop_erased leaves it out. False, with a problem, when out of
- * memory. */
+/* Collects in change->erased the students who got no link to the cohort because they are erased
+ * (cohort_parse_link is then false). Replies come in the order of new_roster.students;
+ * link_attempts counts them. The id of an erased student is emptied there, so that
+ * roster_drop_erased leaves it out. False, with a problem, when out of memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline,
                               struct problem *p)
 {
