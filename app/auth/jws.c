@@ -22,7 +22,7 @@ enum { ES256_HALF = 32, SIGNATURE_MAX = 2048, SIGN_FIRST = 16 << 10, SIGN_CAP = 
 static const struct jws_algorithm {
     const char *name;
     const char *other_type; /* what is wrong with a key of another type */
-    int key_type;           /* as EVP_PKEY_get_base_id gives it */
+    int key_type;           /* OpenSSL's number for the type of key */
     bool is_pss;            /* RSA signatures with the padding PSS */
     bool has_digest;        /* SHA-256 of the signed part is signed; else the signed part itself */
 } algorithms[] = {

@@ -21,7 +21,7 @@ struct download {
     const struct config *config;
     const atomic_bool *cancelled;
     int64_t end_us; /* monotonic: the end of the time for all requests */
-    char *error;    /* KEY_FETCH_ERROR_SIZE bytes */
+    char *error;    /* gets the reason of a failure; KEY_FETCH_ERROR_SIZE bytes */
     char *text;     /* the body so far, with a NUL */
     size_t n;
 };

@@ -23,11 +23,11 @@ enum { P256_COORDINATE = 32, SCRATCH_FIRST = 16 << 10, SCRATCH_CAP = 4 << 20 };
 
 /* What the functions here need: the set of keys to fill, and where to write an error. */
 struct key_reader {
-    const char *setting;     /* from which the text is, for messages */
+    const char *setting;     /* setting from which the text comes, named in messages */
     const char *algorithm;   /* JWT_ALGORITHM, which each key must suit */
     struct token_keys *keys; /* the set to which keys are added */
     struct arena *scratch;
-    char *error; /* 200 bytes */
+    char *error; /* gets the message about a bad key; 200 bytes */
 };
 
 /* Writes an error that begins with the setting. Returns false. */

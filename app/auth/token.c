@@ -2,8 +2,8 @@
 /* Verifies tokens and holds the keys for it. A token in the cache of verified tokens is accepted at
  * once. Any other token must pass all checks, the cheap ones first: size, form, header, signature
  * by one of the current or retired keys, claims. A retired key is one that a reload no longer finds
- * in the key files; it is accepted for KEY_GRACE_S more. The generation is a number that grows with
- * each change of the keys, which makes all cached tokens invalid. */
+ * in the key files; it is accepted for KEY_GRACE_S seconds more. The generation is a number that
+ * grows with each change of the keys, which makes all cached tokens invalid. */
 #include "app/auth/token.h"
 
 #include <stdio.h>
@@ -204,8 +204,8 @@ static struct json_object *token_parse_section(struct str section, struct arena 
     return text.p ? json_parse(text, scratch, &ignored) : NULL;
 }
 
-/* Returns whether `typ` is absent, or one of the types of such tokens (RFC 7519, section 5.1; RFC
- * 9068, section 2.1). */
+/* Returns whether the token's header has no `typ`, or one of the types of a JSON Web Token (RFC
+ * 7519, section 5.1) or access token (RFC 9068, section 2.1). */
 static bool token_type_valid(struct json_object *header)
 {
     static const char *const types[] = {"JWT", "application/jwt", "at+jwt", "application/at+jwt"};
@@ -257,7 +257,7 @@ static bool token_signed_by_any(const struct token_keys *keys, struct str kid,
     return false;
 }
 
-/* Returns whether one of the keys has this name. */
+/* Returns whether one of the keys has this name (kid, the key id of a JWK Set). */
 static bool token_keys_have_kid(const struct token_keys *keys, struct str kid)
 {
     for (size_t i = 0; i < keys->n; i++)
@@ -277,7 +277,8 @@ static void token_request_key(struct tokens *tokens, struct str kid, struct prob
 }
 
 /* Returns whether form, header and signature of a token are valid; the claims are not checked.
- * Stores the payload, which is still encoded, in *ret_payload. */
+ * Stores the payload, which is still encoded, in *ret_payload. Before each check that may fail, the
+ * reason for its failure is set. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
                                   struct problem *p)
 {
@@ -319,8 +320,9 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
     return false;
 }
 
-/* Returns whether there are no keys at all, because the provider has not been reached yet or for
- * too long. The problem then says that the token cannot be judged. */
+/* Returns whether there are no keys at all: the provider was never reached, or its last keys are
+ * too old. The problem then says that the token cannot be judged; if a fetch of keys is running,
+ * the request may wait for them (awaits_keys). */
 static bool tokens_lack_keys(const struct tokens *tokens, struct problem *p)
 {
     if (!tokens->provider || tokens->keys.n > 0)

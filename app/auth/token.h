@@ -27,7 +27,7 @@ enum {
 struct tokens *tokens_new(const struct config *config, char ret_error[200]);
 void tokens_free(struct tokens *tokens); /* wipes the keys */
 /* Reads the key files again. On any error the old keys stay and false is returned. Keys that are no
- * longer in the files are accepted for KEY_GRACE_S more. now_us: monotonic. */
+ * longer in the files are accepted for KEY_GRACE_S seconds more. now_us: monotonic. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
 /* Drops removed keys whose grace time is over. now_us: monotonic. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us);

@@ -115,12 +115,14 @@ static bool has_role(const struct claims_check *r)
     return role_of(r) != ROLE_NONE;
 }
 
+/* Checks that exp, the time at which the token expires, is a number. */
 static bool has_expiry(const struct claims_check *r)
 {
     double ignored_ms;
     return claim_time_ms(r, "exp", &ignored_ms);
 }
 
+/* Checks that exp is in the future. */
 static bool is_not_expired(const struct claims_check *r)
 {
     double exp_ms;

@@ -78,7 +78,8 @@ static struct str word_of(const struct config *config, enum role role)
 
 /* ---- signing ---- */
 
-/* Signs the claims with the first secret of the configuration. */
+/* Signs the claims with the first secret of the configuration. NULL with a message: about the
+ * secret, or else the one that token_make has set before. */
 static char *sign_by_secret(const struct config *config, const char *claims, char ret_error[200])
 {
     struct token_keys keys;
@@ -124,7 +125,8 @@ static EVP_PKEY *read_private_key(const struct config *config, char ret_error[20
     return key;
 }
 
-/* Signs the claims with the private key of JWT_PRIVATE_KEY_FILE. NULL with a message. */
+/* Signs the claims with the private key of JWT_PRIVATE_KEY_FILE. NULL with a message: about the
+ * key, or else the one that token_make has set before. */
 static char *sign_by_key(const struct config *config, const char *claims, char ret_error[200])
 {
     EVP_PKEY *key = read_private_key(config, ret_error);

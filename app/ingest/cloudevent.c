@@ -63,7 +63,7 @@ struct cloudevent_attributes {
 
 static const struct {
     const char *name;
-    size_t offset; /* of the attribute's text in struct cloudevent_attributes, in bytes */
+    size_t offset; /* offset of the attribute's text in struct cloudevent_attributes, in bytes */
     bool required;
 } attribute_table[] = {
     {"id", offsetof(struct cloudevent_attributes, id), true},
@@ -235,13 +235,14 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena)
     struct str decoded = {text, 0};
 
     if (!text || !cloudevent_unquote(value, text, &decoded.n) ||
-        !percent_decode(decoded, false /* '+' is no space */, text, &decoded.n) ||
+        !percent_decode(decoded, /* plus_is_space */ false, text, &decoded.n) ||
         !utf8_valid(decoded) || cloudevent_has_control(decoded))
         return (struct str){0};
     text[decoded.n] = '\0';
     return decoded;
 }
 
+/* Collects the values of the ce- headers as the web server has sent them, not decoded. */
 struct cloudevent_headers cloudevent_headers_of(const struct http_request *request)
 {
     return (struct cloudevent_headers){.id = request->ce_id,
@@ -395,7 +396,7 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
                               struct event_input *ret, struct problem *p)
 {
     *ret = (struct event_input){0};
-    (void)validate_object(event_rules, body, STR(""), arena, ret, p);
+    (void)validate_object(event_rules, body, /* no prefix */ STR(""), arena, ret, p);
     if (!ret->has_student && !problem_has_field(p, STR("student_id")))
         (void)cloudevent_fail(p, arena, "student_id", "is required");
     return event_input_finish(ret, now_ms, arena, p);

@@ -15,7 +15,7 @@
 
 #define XAPI_ACTIVITIES "http://adlnet.gov/expapi/activities/"
 
-/* questions_total of a quiz whose statement does not have that extension */
+/* the number of questions of a quiz whose statement has no extension questions_total */
 enum { XAPI_DEFAULT_QUESTIONS = 10 };
 
 /* Builds the path of the field on the stack; field_fail copies what it needs of it. */
@@ -93,7 +93,7 @@ static bool xapi_read_number(const struct xapi_reader *r, const char *wanted, do
                              double max, double *ret)
 {
     struct json_object *json = xapi_extension(r, wanted);
-    double value = json_object_get_double(json); /* of no number it is not used */
+    double value = json_object_get_double(json); /* 0 if json is no number; then it is not used */
 
     if (!json_value_is_number(json) || value < min || value > max)
         return false;
@@ -170,7 +170,7 @@ static struct str xapi_last_segment(struct str iri)
         path = (struct str){path.p + 2, path.n - 2};
         (void)str_cut(&path, '/');
     } else if (!memchr(path.p, '/', path.n)) {
-        return segment; /* a URN */
+        return segment; /* a URN has no path */
     }
     for (size_t i = path.n; i > 0 && path.p[i - 1] != '/'; i--)
         segment = (struct str){path.p + i - 1, path.n - i + 1};
@@ -185,8 +185,8 @@ static bool xapi_is_of_profile(struct str iri)
            str_starts_with(iri, STR("http://id.tincanapi.com/"));
 }
 
-/* Adds the activity's topic to the list, if its IRI ends with the id of one that is not in the list
- * yet, and the list has room. */
+/* Adds the activity's topic to the list: the last segment of its IRI, if that has the form of a
+ * topic's id. A topic that is in the list already, or for which there is no room, is left out. */
 static void xapi_add_topic(struct json_object *list, struct json_object *activity)
 {
     struct str iri = json_value_member_text(activity, "id"), id;
@@ -238,7 +238,7 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
     struct json_object *scaled = json_value_member(score, "scaled");
     struct json_object *raw = json_value_member(score, "raw");
     struct json_object *max = json_value_member(score, "max");
-    double min = json_object_get_double(json_value_member(score, "min")); /* 0 of NULL */
+    double min = json_object_get_double(json_value_member(score, "min")); /* 0 when absent */
     double share;
 
     if (scaled) {
@@ -270,7 +270,7 @@ static int xapi_add_quiz(struct xapi_reader *r, double score)
     xapi_add_number(r, "questions_total", total);
     xapi_add_number(r, "questions_correct", floor(correct));
     xapi_add_duration(r, "time_spent_seconds");
-    xapi_add_difficulty(r, NULL);
+    xapi_add_difficulty(r, /* default_name: none */ NULL);
     xapi_add_topics(r);
     return QUIZ_COMPLETED;
 }
