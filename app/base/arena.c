@@ -117,6 +117,7 @@ void arena_reset(struct arena *arena)
     ASAN_POISON_MEMORY_REGION(arena->current->bytes, arena->current->size);
 }
 
+/* The reset makes the deferred calls and leaves only the first block. */
 void arena_free(struct arena *arena)
 {
     if (!arena)

@@ -9,7 +9,10 @@
 
 #define DAY_MS INT64_C(86400000)
 
-enum { TIME_TEXT_SIZE = 25, DAY_TEXT_SIZE = 11 }; /* with the NUL */
+enum {
+    TIME_TEXT_SIZE = 25,
+    DAY_TEXT_SIZE = 11
+}; /* bytes of the texts of a time and a day, with the NUL */
 
 int64_t clock_wall_ms(void);      /* UTC, milliseconds since the epoch */
 int64_t clock_monotonic_us(void); /* microseconds since an arbitrary start */

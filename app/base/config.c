@@ -24,7 +24,10 @@
 #define PKGDATADIR "/usr/share/mastery-engine"
 #endif
 
-enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 }; /* bytes */
+enum {
+    SECRET_FILE_MAX = 64 * 1024, /* bytes of a file with a secret */
+    HMAC_SECRET_MIN = 32,        /* bytes of an HMAC secret, at least */
+};
 
 const struct config_row config_rows[] = {
 /* clang-format off */

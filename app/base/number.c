@@ -105,7 +105,7 @@ static struct decimal decimal_shortest(double value)
         d = decimal_nearest(value, digit_count);
         if (digit_count == 17 || decimal_value(d) == value)
             break;
-        d.digits++; /* the next larger decimal: used for a power of two, else overwritten */
+        d.digits++; /* tries the next larger decimal, which only a power of two may need */
         if (is_power_of_two(value) && decimal_value(d) == value)
             break;
     }
@@ -218,7 +218,7 @@ double number_round12(double value)
     if (!(fabs(value) < 8192))
         return value;
     uint64_t mantissa = (uint64_t)ldexp(frexp(fabs(value), &exponent), DBL_MANT_DIG);
-    int shift = DBL_MANT_DIG - exponent; /* at least 40 */
+    int shift = DBL_MANT_DIG - exponent; /* at least 40, as value is below 2^13 */
     if (shift > 95) /* the result is 0, because mantissa * 10^12 is below 2^93 */
         return copysign(0, value);
     uint128 scaled = (uint128)mantissa * UINT64_C(1000000000000);

@@ -16,7 +16,7 @@ struct network {
 
 /* Networks from RFC 6890 and IANA's registry of special-purpose IPv4 addresses. */
 static const struct network not_public_4[] = {
-    {{0}, 8},             /* this network */
+    {{0}, 8},             /* hosts of the own network */
     {{10}, 8},            /* private */
     {{100, 64}, 10},      /* shared by carriers */
     {{127}, 8},           /* loopback */

@@ -212,7 +212,7 @@ enum { DIGITS_MAX = 800, DIGITS_SIZE = DIGITS_MAX + 32 };
 
 /* A number without its sign and its decimal point. */
 struct significant {
-    char digits[DIGITS_SIZE]; /* without leading zeros */
+    char digits[DIGITS_SIZE]; /* the first n digits, without leading zeros; not NUL-terminated */
     size_t n;
     int64_t exponent;     /* the value is digits * 10^exponent */
     bool dropped_nonzero; /* a digit after the first DIGITS_MAX was not zero */

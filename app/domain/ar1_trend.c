@@ -41,7 +41,8 @@ struct sums {
     double log_scale; /* sum of the logarithms of the squared scales of the innovations */
 };
 
-/* Adds the products of one day's scaled innovations p, q and r (see struct sums) to the sums. */
+/* Adds the products of one day's scaled innovations (what is new on that day, beyond its
+ * correlation with the day before): p of the constant 1, q of the time, r of the score. */
 static void sums_add(struct sums *s, double p, double q, double r)
 {
     s->pp += p * p;
@@ -107,7 +108,7 @@ static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sum
                            double slope_sd, double last_y)
 {
     double df = (double)m->n - 2;
-    double free_variance = fmax(variance_min, ar1_solve(sums, 0 /* no prior */).squares / df);
+    double free_variance = fmax(variance_min, ar1_solve(sums, /* prior */ 0).squares / df);
     double prior = free_variance / (slope_sd * slope_sd);
     struct solution fit = ar1_solve(sums, prior);
 

@@ -70,7 +70,8 @@ struct backtest_sums {
 /* Counts of predictions for two pictures: of probabilities (bins) and of scores (cells). */
 struct backtest_picture {
     struct backtest_bin bins[BACKTEST_BINS];
-    uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* by predicted, then by true score */
+    uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* number of predictions by class of the
+                                                       predicted score, then of the true score */
 };
 
 struct backtest {

@@ -45,8 +45,9 @@ void bootstrap_free(struct bootstrap *b)
     free(b);
 }
 
-/* Draws from the Poisson distribution with mean 1 by inverting its distribution function. A draw
- * above TABLE, which has a probability of 1e-8, becomes TABLE. */
+/* Draws from the Poisson distribution with mean 1 by inverting its distribution function, of which
+ * `cumulative` has the first TABLE values. A larger draw, which has a probability of 1e-8, becomes
+ * TABLE. */
 double bootstrap_weight(struct bootstrap *b)
 {
     double u = gsl_rng_uniform(b->rng);

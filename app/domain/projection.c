@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The model "projection" and, for comparison and for histories without events, "last_value". Both
- * give a centre; the error of either is learned from what the same formula would have predicted on
- * each past day. Days are counted from today where an expected day is a fraction, so that no digits
- * are lost. */
+/* Has the model "projection" and, for comparison and for histories without events, "last_value".
+ * Both give a centre; the error of either is learned from what the same formula would have
+ * predicted on each past day. Expected days, which may be fractions, are numbers of days from
+ * today: as days since 1970 they would have fewer exact digits. */
 #include "app/domain/projection.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static const double usual_error = 0.0424, usual_count = 4;
  * last->active_days is the day i days before the last one. */
 static int active_days_after(const struct daily *last, int32_t after)
 {
-    int64_t count = (int64_t)last->day - after; /* of the days that are counted */
+    int64_t count =
+        (int64_t)last->day - after; /* number of days that are counted, up to the last one */
 
     if (count <= 0)
         return 0;
@@ -73,7 +74,7 @@ static double consistency_at_rate(const struct daily *days, size_t n, int32_t to
                                   double rate)
 {
     double wait = fmin(ahead - 1, number_round12((1 - rate) / rate));
-    double last = ahead - wait, window_start = last - ACTIVITY_WINDOW_DAYS; /* from today */
+    double last = ahead - wait, window_start = last - ACTIVITY_WINDOW_DAYS; /* in days from today */
     int known = active_days_after(&days[n - 1], today + (int32_t)floor(window_start));
     double expected = rate * fmax(0, last - 1 - fmax(0, window_start));
 
@@ -124,7 +125,7 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
                                        int32_t today, int ahead)
 {
     struct own_errors errors = {0};
-    /* days of the history up to the origin, and up to the predicted day */
+    /* numbers of days of the history up to the origin, and up to the predicted day */
     size_t known = 0, then = 0;
 
     for (int32_t origin = days[0].day; origin + ahead <= today; origin++) {

@@ -64,7 +64,8 @@ extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 
 /* The start of the shared file. */
 struct metrics_header {
-    uint64_t magic, layout, size;   /* constant; metrics_layout_hash; bytes of the file */
+    uint64_t magic, layout,
+        size; /* MAGIC; the result of metrics_layout_hash; the bytes of the file */
     atomic_llong counting_since_ms; /* when all counters last were 0, since the epoch */
     atomic_ullong slots_used;       /* slots with this index or a greater one were never owned */
     atomic_ullong erasures;         /* number of students erased by any of the processes */

@@ -241,7 +241,7 @@ static void print_counter(const struct printer *p, enum metric row)
 /* Prints a gauge without labels and unit. */
 static void print_gauge(const struct printer *p, const char *name, const char *help, int64_t value)
 {
-    print_family(p, name, "", "gauge", help);
+    print_family(p, name, /* suffix */ "", "gauge", help);
     buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
 }
 

@@ -80,6 +80,8 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
     return false;
 }
 
+/* Releases the slot, so that another process may own it, and the permit to retire if this process
+ * has it. */
 void metrics_release_slot(struct metrics *m)
 {
     if (!m->own_slot)
