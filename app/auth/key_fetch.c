@@ -217,8 +217,8 @@ static char *discover(struct download *d)
     return ret;
 }
 
-/* The time of JWT_JWKS_TIMEOUT_MS is that of both requests together. The reason "no memory" is set
- * first: it stays when no request was made. */
+/* JWT_JWKS_TIMEOUT_MS limits both requests together: for the discovery document, and for the keys.
+ * The reason "no memory" is set first: it stays when no request was made. */
 char *key_fetch(const struct config *config, const atomic_bool *cancelled,
                 char ret_error[KEY_FETCH_ERROR_SIZE])
 {

@@ -59,7 +59,7 @@ struct provider {
     pthread_t thread;      /* valid while running */
     atomic_bool done;      /* the thread has written its result */
     atomic_bool cancelled; /* the thread must end soon */
-    int fd;                /* eventfd, readable when done */
+    int fd;                /* eventfd, readable when the thread is done */
     struct run run;
     bool has_copy;            /* run.keys has keys of the file, for the first tick */
     int64_t fetched_ms;       /* wall clock; 0: there are no keys */

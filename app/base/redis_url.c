@@ -122,8 +122,8 @@ static const char *redis_url_parse_host(struct str text, int default_port, struc
     return NULL;
 }
 
-/* Parses the hosts, separated by commas. names_sentinels: several are allowed, and the default port
- * is another one. Returns NULL or the error message. */
+/* Parses the hosts, separated by commas. names_sentinels: several hosts are allowed, and the
+ * default port is that of a sentinel. Returns NULL or the error message. */
 static const char *redis_url_parse_hosts(struct str hosts, bool names_sentinels,
                                          struct redis_url *ret)
 {

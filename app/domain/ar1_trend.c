@@ -20,7 +20,7 @@ static const double rhos[AR1_TREND_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
  */
 static double rho_prior(size_t i)
 {
-    /* cppcheck-suppress arrayIndexOutOfBoundsCond */
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; i is always below AR1_TREND_RHOS */
     double from = i > 0 ? (rhos[i - 1] + rhos[i]) / 2 : 0;
     double to = i + 1 < AR1_TREND_RHOS ? (rhos[i] + rhos[i + 1]) / 2 : 1;
 

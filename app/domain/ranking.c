@@ -23,7 +23,7 @@ struct ranking_sums {
     double tied, tied_failed;
     double group_failed; /* learners of this group who failed */
     /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
-     * value, and all pairs; the latter only of the groups that are complete. */
+     * value, and all pairs. All pairs are counted only for the groups that are complete. */
     double concordant, pairs;
 };
 

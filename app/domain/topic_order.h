@@ -8,7 +8,7 @@
 
 enum { TOPIC_NODES_MAX = 256 }; /* topics of a graph */
 
-/* A topic that has prerequisites, or is one. */
+/* A topic that has prerequisites or is a prerequisite. */
 struct topic_node {
     struct str id;
     uint16_t *needs; /* indexes of its prerequisites in the graph */

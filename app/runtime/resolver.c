@@ -27,7 +27,7 @@ struct addresses {
 struct lookup {
     atomic_int owners; /* the resolver and the thread, until each has released the lookup */
     atomic_bool done;
-    int fd;    /* eventfd, readable when done */
+    int fd;    /* eventfd, readable when the thread is done */
     int error; /* result of getaddrinfo */
     struct addresses found;
     char host[HOST_SIZE], port[PORT_SIZE];

@@ -45,7 +45,7 @@ struct audit_list {
     struct str resource_type; /* filter by type of resource; empty: any */
     size_t limit;             /* largest number of records in the list */
     struct audit_cursor from; /* where the list begins */
-    /* out, at STEP_DONE without a problem */
+    /* out: set when the last step ends without a problem */
     struct audit_list_item *items; /* the n listed records, newest first */
     size_t n;
     int64_t total;            /* number of records in the log; with a filter, of matches found */

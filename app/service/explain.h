@@ -25,7 +25,7 @@ struct explain {
     int64_t now_ms;
     explain_event_reader *read_event;
     struct arena *arena; /* memory that lives as long as the reading */
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     struct explanation explanation;
     /* internal to the implementation: callers do not use them */
     struct event_log log;

@@ -54,7 +54,7 @@ struct overview {
     struct overview_cache *cache; /* NULL: none */
     int64_t now_ms;
     struct arena *reply_arena; /* memory of one pipeline; each step resets it */
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     struct overview_member *members; /* the n students of the cohort, by rank */
     size_t n;
     struct topic_means topics; /* topics of the members with data, the weakest first */

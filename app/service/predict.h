@@ -33,7 +33,7 @@ struct predict {
     int days_ahead;
     int intervention; /* enum intervention, or NO_INTERVENTION */
     int64_t now_ms;
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     struct str json_members; /* the members of the response, without braces */
     bool reused;             /* json_members come from the cache */
     /* internal to the implementation: callers do not use them */

@@ -30,7 +30,7 @@ struct recommend {
     struct recommendation_filter filter;
     struct path_options path_options; /* only for RECOMMEND_PATH */
     int64_t now_ms;
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     bool has_data;          /* the student's state is not empty */
     struct learner learner; /* mastery and feedback, in the form in which items are chosen */
     const struct recommendation *v; /* the n chosen items, or the n steps of the path */

@@ -39,7 +39,7 @@ struct record {
     const char *actor_role;
     struct str correlation_id;
     struct str traceparent; /* trace of the request, for the events that follow; may be empty */
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     bool duplicate; /* event_id was recorded before: nothing has changed. RECORD_EVENT: of the
                      * fields below, only previous_mark is set. Other kinds: state, result and
                      * result_json are those that are stored now */

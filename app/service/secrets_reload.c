@@ -47,8 +47,9 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
     return good;
 }
 
-/* Reads the files of public keys again. *ret_changed becomes true when their generation (a number
- * that rises with each change) is another one. False, with a reason, when a file is invalid. */
+/* Reads the files of public keys again. *ret_changed becomes true when they have changed: their
+ * generation, a number that rises with each change, is higher. False, with a reason, when a file is
+ * invalid. */
 static bool secrets_read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
                               char ret_error[SECRETS_ERROR_SIZE])
 {
