@@ -68,8 +68,8 @@ static bool has_byte(struct str s, char byte)
     return s.n > 0 && memchr(s.p, byte, s.n);
 }
 
-/* Returns whether the text is an IPv6 address without brackets, as far as its characters say: of
- * hosts, only those have two colons. */
+/* Returns whether the text is an IPv6 address without brackets, judged by its characters alone: it
+ * has two or more colons, which no other host has. */
 static bool is_bare_ipv6(struct str s)
 {
     const char *colon = s.n > 0 ? memchr(s.p, ':', s.n) : NULL;

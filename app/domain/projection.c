@@ -24,8 +24,8 @@ static const double usual_error = 0.0424, usual_count = 4;
  * last->active_days is the day i days before the last one. */
 static int active_days_after(const struct daily *last, int32_t after)
 {
-    int64_t count =
-        (int64_t)last->day - after; /* number of days that are counted, up to the last one */
+    /* number of days after `after`, the last one included */
+    int64_t count = (int64_t)last->day - after;
 
     if (count <= 0)
         return 0;

@@ -66,9 +66,8 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
     return at_ms;
 }
 
-/* Makes the id of a statement that has none (struct xapi_request). Its p is NULL when out of
- * memory.
- */
+/* Makes the id of a statement that has none, so that it has the same id when the same request is
+ * sent again. Its p is NULL when out of memory. */
 static struct str xapi_make_id(const struct xapi_reader *r, const struct xapi_request *request)
 {
     bool has_time = json_value_member(r->statement, "timestamp");

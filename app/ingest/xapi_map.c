@@ -331,7 +331,8 @@ static int xapi_map_completed(struct xapi_reader *r)
     return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : xapi_map_lesson(r);
 }
 
-/* Maps the verb attempted, which says only with a progress how much was seen. */
+/* Maps the verb attempted. Without a progress the statement does not say how much of the lesson was
+ * seen, and is no event. */
 static int xapi_map_attempted(struct xapi_reader *r)
 {
     double percent;

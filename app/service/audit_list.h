@@ -63,7 +63,7 @@ struct audit_list {
     bool started;     /* the first step has run */
 };
 
-/* Runs the next step of the list. Call with the fields under "internal" zeroed, then again after
+/* Runs the next step of the list. Call with the internal fields zeroed, then again after
  * each pipeline until STEP_DONE, which is also returned after a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
 

@@ -86,8 +86,8 @@ bool engine_has_log_key(const struct engine *engine);
  * again when secrets have changed. */
 void engine_set_hash_keys(struct engine *engine);
 /* Clears the stale cache if a student was erased since it was last cleared, as far as this process
- * knows. Returns the number of such changes: a response may be cached only if it is the same as
- * before the response's data were requested. */
+ * knows. Returns how often that has happened. A response may be cached only if this number is the
+ * same as before the response's data were requested. */
 uint64_t engine_apply_erasures(struct engine *engine);
 /* Returns whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
  * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */

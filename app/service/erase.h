@@ -54,7 +54,7 @@ struct erase {
     int attempts;   /* number of times that the shard's script had to be retried */
 };
 
-/* Allocates the memory of an erasure, whose fields under "in" are filled and the others zeroed.
+/* Allocates the memory of an erasure, whose input fields are set and all others zeroed.
  * False when out of memory. erase_release must be called in any case. */
 bool erase_init(struct erase *e);
 void erase_release(struct erase *e);

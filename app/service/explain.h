@@ -35,7 +35,7 @@ struct explain {
     struct arena *event_arena; /* memory for reading one event, reset for each */
 };
 
-/* Allocates what the reading needs. Call with the fields under "internal" zeroed. False when out of
+/* Allocates what the reading needs. Call with the internal fields zeroed. False when out of
  * memory. The caller calls explain_release in any case. */
 bool explain_init(struct explain *e);
 void explain_release(struct explain *e);

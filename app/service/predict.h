@@ -43,7 +43,7 @@ struct predict {
     struct mastery_state current; /* the student's current state */
 };
 
-/* Runs the next step of a prediction. Call with the fields under "in" filled and the others zeroed,
+/* Runs the next step of a prediction. Call with the input fields set and all others zeroed,
  * then again after each pipeline until STEP_DONE, which is also returned after a problem. The first
  * call queues reads only. Problems: NOT_FOUND for a student without data, FORBIDDEN when consent to
  * analytics is withdrawn, SERVICE_UNAVAILABLE. */

@@ -45,7 +45,7 @@ struct recommend {
     int attempts;
 };
 
-/* Runs the next step of a recommendation. Call with the fields under "in" filled and the others
+/* Runs the next step of a recommendation. Call with the input fields set and all others
  * zeroed, then again after each pipeline until STEP_DONE, which is also returned after a problem.
  * The first call queues reads only, so that an access check in the same pipeline is decided before
  * anything is written. */

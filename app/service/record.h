@@ -55,7 +55,7 @@ struct record {
     int attempts;
 };
 
-/* Runs the next step of recording. Call with the fields under "in" filled and the others zeroed,
+/* Runs the next step of recording. Call with the input fields set and all others zeroed,
  * then again after each pipeline until STEP_DONE. The first call queues reads only: an access check
  * that is queued with them is decided before anything is written. Problems: NOT_FOUND for a student
  * without data to recompute from; FORBIDDEN for an erased student, or when consent to data
