@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The secrets are random texts and no passwords of persons, so that one SHA-256 protects them as
- * well as a slow hash would, and costs nothing in the event loop. */
+/* Verifies the key and secret of a learning tool (HTTP Basic). The secrets are random texts and no
+ * passwords of persons, so that one SHA-256 protects them as well as a slow hash would, and costs
+ * nothing in the event loop. */
 #include "app/auth/basic.h"
 
 #include "app/base/base64.h"
@@ -17,8 +18,10 @@ bool basic_is_scheme(struct str authorization)
            str_equal_nocase((struct str){authorization.p, scheme.n}, scheme);
 }
 
-/* Whether the list has the key with this hash. A key may be there several times, while its secret
- * is replaced. All lines are compared, so that the time does not show which of them matches. */
+/* Returns whether the list, the lines of XAPI_CREDENTIALS, has the key with this hash of its
+ * secret, whose hexadecimal digits may be in upper case there. A key may be there several times,
+ * while its secret is replaced. All lines are compared, so that the time does not show which of
+ * them matches. */
 static bool basic_is_listed(const char *list, struct str key, struct str hash)
 {
     struct str text = str_of(list);
@@ -35,6 +38,8 @@ static bool basic_is_listed(const char *list, struct str key, struct str hash)
     return found;
 }
 
+/* Decodes "KEY:SECRET" from base64, and searches the key with the hash of the secret among the
+ * current credentials and those that were removed a short time ago. */
 bool basic_verify(const struct config *config, struct str authorization, struct arena *arena,
                   struct principal *ret)
 {

@@ -9,10 +9,11 @@
 #include "app/base/config.h"
 
 /* Verifies the Authorization header. True: *ret is a service whose user id is "xapi:" and the key.
- * A credential that was removed from its file counts for KEY_GRACE_S more, like other secrets. */
+ * A credential that was removed from its file is accepted for KEY_GRACE_S seconds more, like other
+ * secrets. */
 bool basic_verify(const struct config *config, struct str authorization, struct arena *arena,
                   struct principal *ret);
-/* Whether the header is of the scheme Basic, in any case of letters. */
+/* Returns whether the header is of the scheme Basic, in any case of letters. */
 bool basic_is_scheme(struct str authorization);
 
 #endif

@@ -13,15 +13,16 @@
 #include "app/base/buf.h"
 #include "app/base/digest.h"
 
-/* Bytes of r and of s in a signature of ES256; of the largest signature, of an RSA key of 16384
- * bits; and memory for signing. */
+/* ES256_HALF: bytes of r and of s, the two numbers of a signature of ES256. SIGNATURE_MAX: bytes of
+ * the largest signature, of an RSA key of 16384 bits. SIGN_FIRST, SIGN_CAP: memory for signing, at
+ * first and at most. */
 enum { ES256_HALF = 32, SIGNATURE_MAX = 2048, SIGN_FIRST = 16 << 10, SIGN_CAP = 256 << 10 };
 
 /* The algorithms with public keys. */
 static const struct jws_algorithm {
     const char *name;
     const char *other_type; /* what is wrong with a key of another type */
-    int key_type;           /* as EVP_PKEY_get_base_id gives it */
+    int key_type;           /* OpenSSL's number for the type of key */
     bool is_pss;            /* RSA signatures with the padding PSS */
     bool has_digest;        /* SHA-256 of the signed part is signed; else the signed part itself */
 } algorithms[] = {
@@ -31,6 +32,8 @@ static const struct jws_algorithm {
     {"EdDSA", "not a key on Ed25519, as EdDSA needs", EVP_PKEY_ED25519, false, false},
 };
 
+/* Returns the row of the algorithm; NULL for HS256, which has no public key, and for an unknown
+ * name. */
 static const struct jws_algorithm *algorithm_of(const char *name)
 {
     for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
@@ -39,6 +42,8 @@ static const struct jws_algorithm *algorithm_of(const char *name)
     return NULL;
 }
 
+/* RSA_BITS_MIN is the least that RFC 7518, section 3.3, allows. prime256v1 is OpenSSL's name of the
+ * curve P-256. */
 const char *jws_key_error(const EVP_PKEY *key, const char *algorithm)
 {
     const struct jws_algorithm *a = algorithm_of(algorithm);
@@ -56,7 +61,8 @@ const char *jws_key_error(const EVP_PKEY *key, const char *algorithm)
     return NULL;
 }
 
-/* Whether the signature is the HMAC-SHA-256 of the signed part, compared in constant time. */
+/* Returns whether the signature is the HMAC-SHA-256 of the signed part, compared in constant time.
+ */
 static bool hmac_verify(struct str signed_part, struct str signature, const struct token_key *key)
 {
     unsigned char mac[DIGEST_SIZE];
@@ -67,9 +73,10 @@ static bool hmac_verify(struct str signed_part, struct str signature, const stru
     return CRYPTO_memcmp(mac, signature.p, sizeof(mac)) == 0;
 }
 
-/* Converts a signature of ES256, r and s of 32 bytes each (RFC 7518, section 3.4), to the DER form
- * that OpenSSL reads. The caller frees *ret_der with OPENSSL_free. Returns its length; 0 or less on
- * failure. */
+/* Converts a signature of ES256, the numbers r and s of 32 bytes each (RFC 7518, section 3.4), to
+ * the DER form that OpenSSL reads. ECDSA_SIG_set0 takes the two numbers over if it succeeds; else
+ * they are freed here. The caller frees *ret_der with OPENSSL_free. Returns its length; 0 or less
+ * on failure. */
 static int ecdsa_to_der(struct str signature, unsigned char **ret_der)
 {
     const unsigned char *bytes = (const unsigned char *)signature.p;
@@ -89,7 +96,8 @@ static int ecdsa_to_der(struct str signature, unsigned char **ret_der)
     return n;
 }
 
-/* Verifies by OpenSSL. signature: in the form that OpenSSL reads. */
+/* Verifies a signature by OpenSSL. signature: n bytes in the form that OpenSSL reads. The salt of
+ * PSS must be as long as the digest (RFC 7518, section 3.5). */
 static bool public_verify(const struct jws_algorithm *a, EVP_PKEY *key, struct str signed_part,
                           const unsigned char *signature, size_t n)
 {
@@ -108,7 +116,8 @@ static bool public_verify(const struct jws_algorithm *a, EVP_PKEY *key, struct s
 }
 
 /* The algorithm is the caller's, never the token's, and a public key that does not suit it verifies
- * nothing. OpenSSL's queue of errors is cleared, because later code would report what is left. */
+ * nothing. Only HS256 has no row in the table and no public key. OpenSSL's queue of errors is
+ * cleared, because later code would report what is left. */
 bool jws_verify(struct str signed_part, struct str signature, const char *algorithm,
                 const struct token_key *key)
 {
@@ -144,7 +153,7 @@ static bool ecdsa_from_der(const unsigned char *der, size_t n, unsigned char ret
     return good;
 }
 
-/* Signs by OpenSSL. *ret_n: room in ret before, length of the signature after. */
+/* Signs the text by OpenSSL. *ret_n: room in ret before, length of the signature after. */
 static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
                          unsigned char *ret, size_t *ret_n)
 {
@@ -160,7 +169,8 @@ static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct st
     return good;
 }
 
-/* Signs the part before the last dot. The signature of ES256 is converted in place. */
+/* Signs the text (header, dot and payload of a token). OpenSSL's signature for ES256 is converted
+ * in place. The result is in ret; its p is NULL on failure. */
 static struct str private_signature(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
                                     unsigned char ret[SIGNATURE_MAX])
 {
@@ -188,6 +198,8 @@ static void put_base64url(struct buf *out, struct str text)
     out->failed = out->failed || !block;
 }
 
+/* Makes header, payload and signature, each in base64url, with dots between them. A buffer without
+ * memory gives no signature or a failed text, and then no token. */
 char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key)
 {
     const struct jws_algorithm *a = algorithm_of(algorithm);

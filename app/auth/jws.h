@@ -7,9 +7,9 @@
 
 #include "app/auth/token_keys.h"
 
-/* Whether the signature of the signed part (header, dot and payload, still encoded) was made with
- * this key and exactly this algorithm: "HS256", "RS256", "PS256", "ES256" or "EdDSA". signature:
- * decoded bytes. */
+/* Returns whether the signature of the signed part (header, dot and payload, still encoded) was
+ * made with this key and exactly this algorithm: "HS256", "RS256", "PS256", "ES256" or "EdDSA".
+ * signature: decoded bytes. */
 bool jws_verify(struct str signed_part, struct str signature, const char *algorithm,
                 const struct token_key *key);
 /* Checks type and size of a public key. Returns NULL when it suits the algorithm, else what is
@@ -18,7 +18,8 @@ const char *jws_key_error(const EVP_PKEY *key, const char *algorithm);
 /* Makes a token with these claims (the text of a JSON object), signed by HS256. The caller frees
  * it; NULL on failure. */
 char *jws_sign(const char *claims, const struct token_key *secret);
-/* The same with a private key and one of the other algorithms. */
+/* Makes a token like jws_sign, but signed with a private key and another algorithm than HS256. The
+ * caller frees it; NULL on failure. */
 char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key);
 
 #endif

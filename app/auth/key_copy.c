@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The file has a first line with its format, the time and the source, and then the set as the
- * provider has sent it. It is written under a temporary name and then renamed, so that a reader
- * never sees a part of it. */
+/* The file with a copy of the provider's keys has a first line with its format, the time and the
+ * source, and then the set as the provider has sent it. It is written under a temporary name and
+ * then renamed, so that a reader never sees a part of it. */
 #include "app/auth/key_copy.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@
 
 enum {
     FILE_MAX = KEY_SET_MAX + 8192, /* bytes of a file: a set and the line before it */
-    PATH_SIZE = 4096,
-    ATTEMPTS_SIZE = 80, /* bytes of the text of the attempts */
+    PATH_SIZE = 4096,              /* bytes of a path */
+    ATTEMPTS_SIZE = 80,            /* bytes of the text of the attempts */
 };
 
 /* Writes an error about a path. Returns false. */
@@ -46,7 +46,8 @@ static int open_own(const char *path, int flags)
     return -1;
 }
 
-/* An existing file must be one that may be trusted, and a new one must be possible. */
+/* Checks both files: one that exists must be a file that may be trusted, and for one that does not,
+ * the folder must allow new files. "./" is the folder of a path without a slash. */
 bool key_copy_check(const char *path, char ret_error[200])
 {
     char folder[PATH_SIZE], lock[PATH_SIZE + 8];
@@ -82,6 +83,8 @@ static bool copy_parse(struct str file, const char *source, struct key_copy *ret
     return true;
 }
 
+/* The file is read as a whole into memory that then belongs to *ret. A file that is longer than
+ * FILE_MAX is cut, and its set is then no valid JSON. */
 bool key_copy_read(const char *path, const char *source, struct key_copy *ret)
 {
     int fd = open_own(path, O_RDONLY);
@@ -119,6 +122,7 @@ bool key_copy_write(const char *path, const char *source, int64_t fetched_ms, st
     return good;
 }
 
+/* Does not wait for the lock: LOCK_NB makes flock fail while another process has it. */
 int key_copy_lock(const char *path)
 {
     char name[PATH_SIZE];
@@ -149,6 +153,8 @@ void key_copy_read_attempts(int fd, struct key_attempts *ret)
         ret->failures = (int)failures;
 }
 
+/* Overwrites the text of the attempts: three numbers that key_copy_read_attempts reads. A longer
+ * old text leaves bytes after the line feed, which are not read. */
 bool key_copy_write_attempts(int fd, const struct key_attempts *attempts)
 {
     char text[ATTEMPTS_SIZE];

@@ -19,13 +19,13 @@ enum { KEY_SET_MAX = 256 << 10 };
 struct key_copy {
     char *memory;       /* to be freed by the caller; NULL: none */
     struct str text;    /* the set, in memory */
-    int64_t fetched_ms; /* wall clock */
+    int64_t fetched_ms; /* when it was fetched, by the wall clock */
 };
 
 /* The latest attempts of all processes; times by the wall clock, 0: never. */
 struct key_attempts {
-    int64_t tried_ms;     /* any attempt */
-    int64_t requested_ms; /* an attempt because of an unknown key */
+    int64_t tried_ms;     /* the latest attempt of any kind */
+    int64_t requested_ms; /* the latest attempt because of an unknown key */
     int failures;         /* failed attempts since the latest good one */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is fetched here decides who can sign in. So TLS is verified, redirects are not followed, a
- * proxy of the environment is not used, and size and time are limited. */
+/* Fetches the keys of the identity provider. They decide who can sign in, so TLS is verified,
+ * redirects are not followed, a proxy of the environment is not used, and size and time are
+ * limited. */
 #include "app/auth/key_fetch.h"
 
 #include <curl/curl.h>
@@ -20,7 +21,7 @@ struct download {
     const struct config *config;
     const atomic_bool *cancelled;
     int64_t end_us; /* monotonic: the end of the time for all requests */
-    char *error;    /* KEY_FETCH_ERROR_SIZE bytes */
+    char *error;    /* gets the reason of a failure; KEY_FETCH_ERROR_SIZE bytes */
     char *text;     /* the body so far, with a NUL */
     size_t n;
 };
@@ -37,7 +38,8 @@ const char *key_fetch_source(const struct config *config)
 
 /* ---- one request ---- */
 
-/* Callback CURLOPT_WRITEFUNCTION: appends to the body; fewer bytes than came end the request. */
+/* Callback of libcurl (CURLOPT_WRITEFUNCTION): appends the bytes to the body. libcurl ends the
+ * request with CURLE_WRITE_ERROR when fewer bytes are returned than came. */
 static size_t download_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
     struct download *d = user_data;
@@ -51,6 +53,9 @@ static size_t download_on_body(char *bytes, size_t size, size_t count, void *use
     return n;
 }
 
+/* Allows https alone, or http too for a host of this machine and in development. NOPROXY "*"
+ * ignores the proxies of the environment. NOSIGNAL: this is a thread of a process with handlers of
+ * its own. */
 static void download_set_options(struct download *d, CURL *easy, const char *url,
                                  char curl_error[CURL_ERROR_SIZE])
 {
@@ -73,8 +78,8 @@ static void download_set_options(struct download *d, CURL *easy, const char *url
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
 }
 
-/* Runs the transfer until it ends, the time is over, or it is cancelled. libcurl's easy interface
- * would notice the latter a second later. */
+/* Runs the transfer until it ends, the time is over, or another thread cancels it. libcurl's easy
+ * interface would notice a cancellation up to a second later. */
 static CURLcode download_run(const struct download *d, CURLM *multi)
 {
     const CURLMsg *message;
@@ -91,7 +96,8 @@ static CURLcode download_run(const struct download *d, CURLM *multi)
     return message ? message->data.result : CURLE_FAILED_INIT;
 }
 
-/* Writes why a request has failed. Returns false. */
+/* Writes why a request has failed: by libcurl's result or, if that is good, by the HTTP status.
+ * Returns false. */
 static bool download_refuse(const struct download *d, const char *url, CURLcode result, long status,
                             const char *curl_error)
 {
@@ -136,8 +142,8 @@ static bool download_get(struct download *d, const char *url)
 
 /* ---- discovery ---- */
 
-/* The issuer must be the same to the byte, so that the document of another server, to which a
- * mistake in the setting leads, is not believed. */
+/* Returns whether the document is that of OIDC_ISSUER. The issuer must be the same to the byte, so
+ * that the document of another server, to which a mistake in the setting leads, is not believed. */
 static bool discovery_is_of_issuer(const struct config *config, struct str issuer,
                                    char ret_error[KEY_FETCH_ERROR_SIZE])
 {
@@ -150,7 +156,8 @@ static bool discovery_is_of_issuer(const struct config *config, struct str issue
                            issuer.p, config->oidc_issuer);
 }
 
-/* The jwks_uri, copied, when the document is acceptable. memory: of the parsed document. */
+/* Returns a copy of the document's jwks_uri, the URL of the keys; NULL with a reason when the
+ * document is not acceptable. memory: of the parsed document. */
 static char *discovery_keys_url(const struct config *config, struct str document,
                                 struct arena *memory, char ret_error[KEY_FETCH_ERROR_SIZE])
 {
@@ -177,6 +184,8 @@ static char *discovery_keys_url(const struct config *config, struct str document
     return copy;
 }
 
+/* The reason "no memory" is set first: it stays when the arena or the copy of the URL cannot be
+ * allocated. */
 char *key_fetch_parse_discovery(const struct config *config, struct str document,
                                 char ret_error[KEY_FETCH_ERROR_SIZE])
 {
@@ -208,6 +217,8 @@ static char *discover(struct download *d)
     return ret;
 }
 
+/* JWT_JWKS_TIMEOUT_MS limits both requests together: for the discovery document, and for the keys.
+ * The reason "no memory" is set first: it stays when no request was made. */
 char *key_fetch(const struct config *config, const atomic_bool *cancelled,
                 char ret_error[KEY_FETCH_ERROR_SIZE])
 {

@@ -15,11 +15,11 @@ enum { KEY_FETCH_ERROR_SIZE = 200 };
  * call soon when another thread sets it. curl_global_init must have been called. */
 char *key_fetch(const struct config *config, const atomic_bool *cancelled,
                 char ret_error[KEY_FETCH_ERROR_SIZE]);
-/* The setting that says where keys are fetched, and its value. */
+/* Return the name of the setting that says where keys are fetched, and its value. */
 const char *key_fetch_setting(const struct config *config);
 const char *key_fetch_source(const struct config *config);
-/* The jwks_uri of a discovery document. Returns a text that the caller frees; NULL with a reason
- * when the document is not the one of OIDC_ISSUER. */
+/* Gets the jwks_uri (URL of the keys) from the text of a discovery document. Returns a copy that
+ * the caller frees; NULL with a reason when the document is not the one of OIDC_ISSUER. */
 char *key_fetch_parse_discovery(const struct config *config, struct str document,
                                 char ret_error[KEY_FETCH_ERROR_SIZE]);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run of the thread: lock, look whether another process has fetched meanwhile, else fetch, write
- * the file, unlock. struct run is the thread's until it sets `done`; the loop reads it only after
- * it has seen that. Times that processes share are of the wall clock, others of the monotonic one.
- */
+/* Fetches the identity provider's keys in a thread. A run of the thread: lock, look whether another
+ * process has fetched meanwhile, else fetch, write the file for the other processes, unlock. struct
+ * run is the thread's until it sets `done`; the loop reads it only after it has seen that. Times
+ * that processes share are of the wall clock, others of the monotonic one. */
 #include "app/auth/provider.h"
 
 #include <errno.h>
@@ -20,9 +20,9 @@
 #include "app/base/clock.h"
 
 enum {
-    PAUSE_MAX_S = 30,     /* longest pause after a failed fetch */
-    PAUSE_NO_KEYS_S = 4,  /* the same while there are no keys at all */
-    LOCK_POLL_US = 20000, /* between two attempts to get the lock */
+    PAUSE_MAX_S = 30,     /* longest pause after a failed fetch, in seconds */
+    PAUSE_NO_KEYS_S = 4,  /* longest pause while there are no keys at all */
+    LOCK_POLL_US = 20000, /* pause between two attempts to get the lock */
     SECOND_US = 1000000,
 };
 
@@ -34,15 +34,15 @@ enum run_kind {
 
 enum run_outcome {
     RUN_FAILED,
-    RUN_TAKEN, /* another process's keys are newer than those of this process */
+    RUN_COPIED, /* the keys in the file, from another process, are new enough */
     RUN_FETCHED,
-    RUN_TOO_EARLY, /* it is too early for another attempt; not_before_ms says when it is not */
+    RUN_TOO_EARLY, /* too early for another attempt; it may be made at not_before_ms */
 };
 
 struct run {
     const struct config *config;
     enum run_kind kind;
-    int64_t have_ms; /* when the keys of this process were fetched; 0: it has none */
+    int64_t have_ms; /* when the keys of this process were fetched (wall clock); 0: it has none */
     int64_t started_ms, started_us;
     /* the result */
     enum run_outcome outcome;
@@ -54,12 +54,12 @@ struct run {
 
 struct provider {
     const struct config *config;
-    bool running;          /* the thread has been started, and its result has not been taken */
+    bool running;          /* the thread has been started, and its result has not been read */
     bool forced;           /* the next tick fetches */
     pthread_t thread;      /* valid while running */
     atomic_bool done;      /* the thread has written its result */
     atomic_bool cancelled; /* the thread must end soon */
-    int fd;                /* eventfd, readable when done */
+    int fd;                /* eventfd, readable when the thread is done */
     struct run run;
     bool has_copy;            /* run.keys has keys of the file, for the first tick */
     int64_t fetched_ms;       /* wall clock; 0: there are no keys */
@@ -71,8 +71,8 @@ struct provider {
 
 /* ---- the thread ---- */
 
-/* Milliseconds since a time of the wall clock, which may have been set back: then it is as if the
- * time were long ago. */
+/* Returns the milliseconds since a time of the wall clock. If the clock has been set back, so that
+ * the time is in the future, it counts as long ago. */
 static int64_t age_of(int64_t time_ms)
 {
     int64_t now_ms = clock_wall_ms();
@@ -80,7 +80,8 @@ static int64_t age_of(int64_t time_ms)
     return time_ms > now_ms ? INT64_MAX : now_ms - time_ms;
 }
 
-/* The pause after this many failures: 1, 2, 4, ... seconds. */
+/* Returns the pause after this many failures in a row (1 or more): 1, 2, 4, ... seconds. The
+ * maximum counts from the sixth failure on, so that the shift stays small. */
 static int64_t pause_ms(int failures, bool has_keys)
 {
     int64_t most = has_keys ? PAUSE_MAX_S : PAUSE_NO_KEYS_S, s = INT64_C(1) << (failures - 1) % 32;
@@ -88,8 +89,9 @@ static int64_t pause_ms(int failures, bool has_keys)
     return (failures > 5 || s > most ? most : s) * 1000;
 }
 
-/* Waits for the lock while another process fetches, for as long as a fetch may take. -1: without
- * it, because the time is over or the file cannot be used. */
+/* Waits for the lock while another process fetches, for as long as a fetch may take. Returns the
+ * descriptor whose closing releases the lock; -1 when the time is over or the file cannot be used.
+ */
 static int run_lock(const struct run *run, const atomic_bool *cancelled)
 {
     const char *path = run->config->jwt_jwks_cache_file;
@@ -104,7 +106,7 @@ static int run_lock(const struct run *run, const atomic_bool *cancelled)
     return fd;
 }
 
-/* Fills run->keys from a set. False with run->error; run->keys is then empty. */
+/* Fills run->keys from the text of a JWK Set. False with run->error; run->keys is then empty. */
 static bool run_parse(struct run *run, struct str text)
 {
     if (public_keys_parse_set(text, key_fetch_setting(run->config), run->config->jwt_algorithm,
@@ -114,7 +116,9 @@ static bool run_parse(struct run *run, struct str text)
     return false;
 }
 
-/* Whether keys of the file, fetched at this time, make a fetch of this process unnecessary. */
+/* Returns whether keys of the file, fetched at this time, make a fetch of this process unnecessary:
+ * for RUN_DUE they must not be old, for RUN_FORCED not older than the request. For an unknown key,
+ * any newer set may have it. */
 static bool run_is_served_by(const struct run *run, int64_t fetched_ms)
 {
     switch (run->kind) {
@@ -127,15 +131,16 @@ static bool run_is_served_by(const struct run *run, int64_t fetched_ms)
     return fetched_ms > run->have_ms;
 }
 
-/* Whether keys are too old to be used. Here a clock that was set back makes them new: else all keys
- * would be lost. */
+/* Returns whether keys are too old to be used. If the clock was set back, they count as new: else
+ * all keys would be lost. */
 static bool is_expired(const struct config *config, int64_t fetched_ms)
 {
     return clock_wall_ms() - fetched_ms >= config->jwt_jwks_max_age_s * INT64_C(1000);
 }
 
-/* Takes the keys of the file when they are new enough. */
-static bool run_take_copy(struct run *run)
+/* Reads the keys of the file into run->keys when they are new enough. False when they are not, or
+ * cannot be read. */
+static bool run_read_copy(struct run *run)
 {
     const struct config *config = run->config;
     struct key_copy copy;
@@ -151,7 +156,9 @@ static bool run_take_copy(struct run *run)
     return taken;
 }
 
-/* Whether it is too early for another attempt; then run->not_before_ms says when it is not. */
+/* Returns whether it is too early for another attempt, by those of all processes: after a failure
+ * for RUN_DUE, after the last request for RUN_REQUESTED, never for RUN_FORCED. run->not_before_ms
+ * becomes the time from which on it is allowed. */
 static bool run_is_early(struct run *run, const struct key_attempts *attempts)
 {
     int64_t last_ms = attempts->tried_ms, wait_ms = 0;
@@ -167,7 +174,8 @@ static bool run_is_early(struct run *run, const struct key_attempts *attempts)
 }
 
 /* Fetches, and writes the file for the other processes. The attempt is written before, so that it
- * counts even if this process is killed meanwhile. lock: -1: no other process will know. */
+ * counts even if this process is killed meanwhile. lock -1: this process could not lock, so it
+ * writes nothing. */
 static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled, int lock,
                                   struct key_attempts *attempts)
 {
@@ -194,7 +202,8 @@ static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled,
     return good ? RUN_FETCHED : RUN_FAILED;
 }
 
-/* Without the lock this process fetches on its own; with it, first looks what others have done. */
+/* Reads the keys of the file if they are new enough, else fetches unless it is too early. Without
+ * the lock (-1) the attempts of other processes are not known. */
 static enum run_outcome run_with_lock(struct run *run, const atomic_bool *cancelled, int lock)
 {
     struct key_attempts attempts = {.failures = run->failures};
@@ -202,13 +211,16 @@ static enum run_outcome run_with_lock(struct run *run, const atomic_bool *cancel
     if (lock >= 0)
         key_copy_read_attempts(lock, &attempts);
     run->failures = attempts.failures;
-    if (run_take_copy(run))
-        return RUN_TAKEN;
+    if (run_read_copy(run))
+        return RUN_COPIED;
     if (run_is_early(run, &attempts))
         return RUN_TOO_EARLY;
     return run_fetch(run, cancelled, lock, &attempts);
 }
 
+/* The thread: runs once, then sets `done` and wakes the event loop by the eventfd. (void)! silences
+ * the warning that a result is ignored: a failed write would only delay the loop until its next
+ * tick. */
 static void *provider_thread(void *owned)
 {
     struct provider *provider = owned;
@@ -225,7 +237,7 @@ static void *provider_thread(void *owned)
 
 /* ---- the loop's side ---- */
 
-/* Starts the thread. Without one the next tick tries again, a second later. */
+/* Starts the thread. If it cannot be started, a tick tries again, a second later. */
 static void provider_start(struct provider *provider, enum run_kind kind, int64_t now_us)
 {
     provider->run = (struct run){.config = provider->config,
@@ -239,7 +251,8 @@ static void provider_start(struct provider *provider, enum run_kind kind, int64_
     provider->due_us = now_us + SECOND_US;
 }
 
-/* The keys of the file, if they are not too old, are for the first tick. */
+/* Reads the keys of the file, for the first tick to return. RUN_REQUESTED lets keys of any age
+ * count, up to JWT_JWKS_MAX_AGE_S. */
 struct provider *provider_new(const struct config *config, char ret_error[200])
 {
     struct provider *provider = calloc(1, sizeof(*provider));
@@ -259,10 +272,11 @@ struct provider *provider_new(const struct config *config, char ret_error[200])
         provider_free(provider);
         return NULL;
     }
-    provider->has_copy = run_take_copy(&provider->run);
+    provider->has_copy = run_read_copy(&provider->run);
     return provider;
 }
 
+/* Waits for the thread, which notices `cancelled` within milliseconds. */
 void provider_free(struct provider *provider)
 {
     if (!provider)
@@ -276,8 +290,9 @@ void provider_free(struct provider *provider)
     free(provider);
 }
 
-/* Microseconds until a fetch of good keys is due again; 0: now. The first process to get the lock
- * fetches, and the others take its keys. */
+/* Returns the microseconds until keys that are in use must be fetched again; 0: now. In all
+ * processes they are due at the same time: the first one to get the lock fetches, and the others
+ * read its keys from the file. */
 static int64_t provider_refresh_us(const struct provider *provider)
 {
     int64_t refresh_us = provider->config->jwt_jwks_refresh_s * INT64_C(1000000);
@@ -286,7 +301,7 @@ static int64_t provider_refresh_us(const struct provider *provider)
     return age_ms >= refresh_us / 1000 ? 0 : refresh_us - age_ms * 1000;
 }
 
-/* Gives the keys of the run to the caller. */
+/* Gives the keys of the run to the caller, who owns them from then on. */
 static void provider_hand_over(struct provider *provider, int64_t now_us, struct token_keys *ret)
 {
     *ret = provider->run.keys;
@@ -296,8 +311,9 @@ static void provider_hand_over(struct provider *provider, int64_t now_us, struct
     provider->error[0] = '\0';
 }
 
-/* Takes the result of the thread, which has ended. */
-static enum provider_event provider_take_result(struct provider *provider, int64_t now_us,
+/* Reads the result of the thread, which has ended, and sets when the next fetch is due, and when an
+ * unknown key may cause one. After a request that was too early these follow from not_before_ms. */
+static enum provider_event provider_read_result(struct provider *provider, int64_t now_us,
                                                 struct token_keys *ret)
 {
     const struct run *run = &provider->run;
@@ -310,10 +326,10 @@ static enum provider_event provider_take_result(struct provider *provider, int64
     provider->failures = run->failures;
     if (run->kind == RUN_REQUESTED && run->outcome == RUN_TOO_EARLY)
         provider->request_again_us = now_us + (run->not_before_ms - clock_wall_ms()) * 1000;
-    else if (run->kind == RUN_REQUESTED && run->outcome != RUN_TAKEN)
+    else if (run->kind == RUN_REQUESTED && run->outcome != RUN_COPIED)
         provider->request_again_us = run->started_us + cooldown_us;
     switch (run->outcome) {
-    case RUN_TAKEN: provider_hand_over(provider, now_us, ret); return PROVIDER_TAKEN;
+    case RUN_COPIED: provider_hand_over(provider, now_us, ret); return PROVIDER_COPIED;
     case RUN_FETCHED: provider_hand_over(provider, now_us, ret); return PROVIDER_FETCHED;
     case RUN_TOO_EARLY:
         provider->due_us =
@@ -327,6 +343,8 @@ static enum provider_event provider_take_result(struct provider *provider, int64
     return PROVIDER_FAILED;
 }
 
+/* Returns one event for each call: the keys of the file at first, then the results of the thread.
+ * Expired keys are reported once, by setting fetched_ms to 0. */
 enum provider_event provider_tick(struct provider *provider, int64_t now_us, struct token_keys *ret)
 {
     enum provider_event event = PROVIDER_NOTHING;
@@ -334,9 +352,9 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us, str
     if (provider->has_copy) {
         provider->has_copy = false;
         provider_hand_over(provider, now_us, ret);
-        event = PROVIDER_TAKEN;
+        event = PROVIDER_COPIED;
     } else if (provider->running && atomic_load(&provider->done)) {
-        event = provider_take_result(provider, now_us, ret);
+        event = provider_read_result(provider, now_us, ret);
     }
     if (!provider->running && (provider->forced || now_us >= provider->due_us)) {
         provider_start(provider, provider->forced ? RUN_FORCED : RUN_DUE, now_us);
@@ -350,8 +368,8 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us, str
     return event;
 }
 
-/* A running fetch may have ended before the provider had the new key; the caller requests another
- * one after it. */
+/* While a fetch is running, the caller waits for it. It may have read the keys before the provider
+ * had the new one; the caller then requests another fetch. */
 bool provider_request(struct provider *provider)
 {
     int64_t now_us = clock_monotonic_us();
@@ -379,7 +397,7 @@ int provider_fd(const struct provider *provider)
     return provider->fd;
 }
 
-/* A clock that was set back makes keys new rather than old. */
+/* If the clock was set back, the age is 0. */
 int64_t provider_age_ms(const struct provider *provider)
 {
     int64_t now_ms = clock_wall_ms();

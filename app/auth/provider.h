@@ -3,7 +3,7 @@
  * so that the event loop never waits for the provider.
  *
  * The processes of a pool fetch once for all (auth/key_copy.h): the process that has the lock
- * fetches, and the others take what was fetched. Keys are fetched at start, when they are
+ * fetches, and the others read what was fetched. Keys are fetched at start, when they are
  * JWT_JWKS_REFRESH_S old, after a failure (with growing pauses), and when a token names an unknown
  * key, then at most once in JWT_JWKS_COOLDOWN_S. While the provider is away the last good set stays
  * in use until it is JWT_JWKS_MAX_AGE_S old. */
@@ -21,8 +21,8 @@ struct provider *provider_new(const struct config *config, char ret_error[200]);
 /* Ends a running fetch within milliseconds. NULL is allowed. */
 void provider_free(struct provider *provider);
 
-/* To be called once in each loop iteration: takes the result of the thread, and starts it when a
- * fetch is due. With PROVIDER_TAKEN and PROVIDER_FETCHED the keys are in *ret, which must be empty
+/* To be called once in each loop iteration: reads the result of the thread, and starts it when a
+ * fetch is due. With PROVIDER_COPIED and PROVIDER_FETCHED the keys are in *ret, which must be empty
  * before and belongs to the caller afterwards. now_us: monotonic. */
 enum provider_event provider_tick(struct provider *provider, int64_t now_us,
                                   struct token_keys *ret);
@@ -31,15 +31,19 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us,
 bool provider_request(struct provider *provider);
 /* Requests a fetch by the next tick, even if the keys are new. */
 void provider_refresh(struct provider *provider);
+/* Returns whether the thread is running, or has a result that the next tick reads. */
 bool provider_is_fetching(const struct provider *provider);
-/* A descriptor that becomes readable when the thread has a result; the same for the whole life. */
+/* Returns a descriptor that becomes readable when the thread has a result. It is the same as long
+ * as the provider exists. */
 int provider_fd(const struct provider *provider);
 
-/* Milliseconds since the keys in use were fetched; -1: there are none. */
+/* Returns the milliseconds since the keys in use were fetched; -1: there are none. */
 int64_t provider_age_ms(const struct provider *provider);
-/* Failed fetches since the last good one, of all processes as far as this one knows. */
+/* Returns the number of failed fetches since the last good one, of all processes as far as this one
+ * knows. */
 int provider_failures(const struct provider *provider);
-/* Why the latest fetch of this process has failed; empty: it has not. Begins with the setting. */
+/* Returns why the latest fetch of this process has failed, beginning with the setting; empty: it
+ * has not failed. */
 const char *provider_error(const struct provider *provider);
 
 #endif

@@ -6,7 +6,7 @@
 /* What a tick of the provider has found. */
 enum provider_event {
     PROVIDER_NOTHING,
-    PROVIDER_TAKEN,   /* keys that another process has fetched */
+    PROVIDER_COPIED,  /* keys that another process has fetched, read from its file */
     PROVIDER_FETCHED, /* keys that this process has fetched */
     PROVIDER_FAILED,  /* this process could not fetch keys; provider_error has the reason */
     PROVIDER_EXPIRED, /* the last keys are too old to be used */

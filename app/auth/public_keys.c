@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One function for each form of a key file, and for each type of PEM block and of JWK. */
+/* Reads public keys: one function for each form of a key file, and for each type of PEM block and
+ * of JWK. */
 #include "app/auth/public_keys.h"
 
 #include <stdarg.h>
@@ -16,16 +17,17 @@
 #include "app/base/buf.h"
 #include "app/http/json.h"
 
-/* Bytes of a coordinate on P-256, and memory for a JWK Set: at first, and at most. */
+/* P256_COORDINATE: bytes of a coordinate on the curve P-256. SCRATCH_FIRST, SCRATCH_CAP: memory for
+ * a JWK Set, at first and at most. */
 enum { P256_COORDINATE = 32, SCRATCH_FIRST = 16 << 10, SCRATCH_CAP = 4 << 20 };
 
-/* What the functions here need. */
+/* What the functions here need: the set of keys to fill, and where to write an error. */
 struct key_reader {
-    const char *setting; /* from which the text is, for messages */
-    const char *algorithm;
-    struct token_keys *keys;
+    const char *setting;     /* setting from which the text comes, named in messages */
+    const char *algorithm;   /* JWT_ALGORITHM, which each key must suit */
+    struct token_keys *keys; /* the set to which keys are added */
     struct arena *scratch;
-    char *error; /* 200 bytes */
+    char *error; /* gets the message about a bad key; 200 bytes */
 };
 
 /* Writes an error that begins with the setting. Returns false. */
@@ -61,7 +63,7 @@ static bool reader_add(const struct key_reader *r, EVP_PKEY *key, struct str kid
 
 /* ---- DER and PEM ---- */
 
-/* The key of a certificate; NULL when these bytes are no certificate. */
+/* Returns the key of a certificate; NULL when these bytes are no certificate, or more than one. */
 static EVP_PKEY *key_of_certificate(const unsigned char *der, size_t n)
 {
     const unsigned char *p = der;
@@ -72,12 +74,13 @@ static EVP_PKEY *key_of_certificate(const unsigned char *der, size_t n)
     return key;
 }
 
+/* Returns the key of the form SubjectPublicKeyInfo, which PEM calls PUBLIC KEY. */
 static EVP_PKEY *key_of_public(const unsigned char *der, size_t n)
 {
     return d2i_PUBKEY(NULL, &der, (long)n);
 }
 
-/* The key of the form RSAPublicKey (PKCS #1). */
+/* Returns the key of the form RSAPublicKey (PKCS #1). */
 static EVP_PKEY *key_of_pkcs1(const unsigned char *der, size_t n)
 {
     return d2i_PublicKey(EVP_PKEY_RSA, NULL, &der, (long)n);
@@ -106,15 +109,15 @@ static bool reader_add_block(const struct key_reader *r, const char *name, const
                        name);
 }
 
-/* Whether the latest failure of PEM_read_bio was the end of the file. The other possible reason is
- * a damaged block, which has another error. */
+/* Returns whether the latest failure of PEM_read_bio was the end of the file. The other possible
+ * reason is a damaged block, which has another error. */
 static bool pem_at_end(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
-/* Adds the keys of all PEM blocks. OpenSSL's queue of errors is cleared before, so that pem_at_end
- * sees the latest error. */
+/* Adds the keys of all PEM blocks. PEM_read_bio reads the next block. OpenSSL's queue of errors is
+ * cleared before, so that pem_at_end sees the latest error. */
 static bool reader_add_pem(const struct key_reader *r, struct str text)
 {
     BIO *in = BIO_new_mem_buf(text.p, (int)text.n); /* the file is at most 64 KiB */
@@ -138,7 +141,8 @@ static bool reader_add_pem(const struct key_reader *r, struct str text)
     return good;
 }
 
-/* The text with a line break for each \n that is written as two characters. */
+/* Returns the text with a line break for each \n that is written as two characters; without memory
+ * the text as it is. */
 static struct str reader_unescape(const struct key_reader *r, struct str text)
 {
     struct buf out;
@@ -179,7 +183,8 @@ static bool reader_add_base64(const struct key_reader *r, struct str text)
 
 /* ---- JWK Set ---- */
 
-/* The decoded bytes of a member; their p is NULL when it is absent or not base64url. */
+/* Returns the decoded bytes of a member of a JWK; their p is NULL when it is absent or not
+ * base64url. */
 static struct str jwk_bytes(const struct key_reader *r, struct json_object *jwk, const char *name)
 {
     struct str text = json_str(json_object_object_get(jwk, name));
@@ -202,7 +207,8 @@ static EVP_PKEY *key_of_parameters(const char *type, OSSL_PARAM_BLD *builder)
     return key;
 }
 
-/* kty RSA (RFC 7518, section 6.3.1). */
+/* Returns the key of a JWK of the type RSA (RFC 7518, section 6.3.1): modulus n and exponent e.
+ * NULL when it is damaged. */
 static EVP_PKEY *key_of_rsa_jwk(const struct key_reader *r, struct json_object *jwk)
 {
     struct str n = jwk_bytes(r, jwk, "n"), e = jwk_bytes(r, jwk, "e");
@@ -222,7 +228,9 @@ static EVP_PKEY *key_of_rsa_jwk(const struct key_reader *r, struct json_object *
     return key;
 }
 
-/* kty EC (RFC 7518, section 6.2.1), on the curve P-256 alone. */
+/* Returns the key of a JWK of the type EC (RFC 7518, section 6.2.1) on the curve P-256 (OpenSSL:
+ * prime256v1). Its two coordinates become an uncompressed point. NULL when it is on another curve
+ * or damaged. */
 static EVP_PKEY *key_of_ec_jwk(const struct key_reader *r, struct json_object *jwk)
 {
     struct str x = jwk_bytes(r, jwk, "x"), y = jwk_bytes(r, jwk, "y");
@@ -242,7 +250,8 @@ static EVP_PKEY *key_of_ec_jwk(const struct key_reader *r, struct json_object *j
     return key_of_parameters("EC", builder);
 }
 
-/* kty OKP (RFC 8037, section 2), on the curve Ed25519 alone. */
+/* Returns the key of a JWK of the type OKP (RFC 8037, section 2) on the curve Ed25519. NULL when it
+ * is on another curve or damaged. */
 static EVP_PKEY *key_of_okp_jwk(const struct key_reader *r, struct json_object *jwk)
 {
     struct str x = jwk_bytes(r, jwk, "x");
@@ -252,7 +261,7 @@ static EVP_PKEY *key_of_okp_jwk(const struct key_reader *r, struct json_object *
     return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)x.p, x.n);
 }
 
-/* The key of a JWK; NULL when it is of another type or damaged. */
+/* Returns the key of a JWK; NULL when it is of another type or damaged. */
 static EVP_PKEY *key_of_jwk(const struct key_reader *r, struct json_object *jwk)
 {
     static const struct {
@@ -267,7 +276,7 @@ static EVP_PKEY *key_of_jwk(const struct key_reader *r, struct json_object *jwk)
     return NULL;
 }
 
-/* Whether the member is absent or has this text. */
+/* Returns whether the member is absent or has this text. */
 static bool jwk_permits(struct json_object *jwk, const char *name, const char *text)
 {
     struct json_object *value = json_object_object_get(jwk, name);
@@ -275,8 +284,8 @@ static bool jwk_permits(struct json_object *jwk, const char *name, const char *t
     return !value || str_equal(json_str(value), str_of(text));
 }
 
-/* Adds the key of a JWK. One that is for another purpose or algorithm, or of a type that is not
- * known here, is skipped (RFC 7517, section 5). */
+/* Adds the key of a JWK. One that is for another purpose or algorithm, damaged, or of a type that
+ * is not known here, is skipped (RFC 7517, section 5). */
 static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
 {
     struct str kid = json_str(json_object_object_get(jwk, "kid"));
@@ -292,6 +301,7 @@ static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
     return true;
 }
 
+/* Adds the suitable keys of a JWK Set, an object with the list `keys`. */
 static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -312,7 +322,8 @@ static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
 
 /* ---- all forms ---- */
 
-/* Adds the keys of a text in the form that its beginning shows. */
+/* Adds the keys of a text in the form that the text shows, after a byte order mark: JSON is a JWK
+ * Set, a line BEGIN is PEM, and anything else may be base64. */
 static bool reader_add_text(const struct key_reader *r, struct str text)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";

@@ -2,8 +2,8 @@
 /* Verifies tokens and holds the keys for it. A token in the cache of verified tokens is accepted at
  * once. Any other token must pass all checks, the cheap ones first: size, form, header, signature
  * by one of the current or retired keys, claims. A retired key is one that a reload no longer finds
- * in the key files; it is accepted for KEY_GRACE_S more. The generation is a number that grows with
- * each change of the keys, which makes all cached tokens invalid. */
+ * in the key files; it is accepted for KEY_GRACE_S seconds more. The generation is a number that
+ * grows with each change of the keys, which makes all cached tokens invalid. */
 #include "app/auth/token.h"
 
 #include <stdio.h>
@@ -95,7 +95,7 @@ static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t
         if (token_keys_contain(&tokens->keys, &old->v[i]))
             continue;
         if (tokens->retired.n == TOKEN_KEYS_MAX)
-            tokens_drop_retired(tokens, 0);
+            tokens_drop_retired(tokens, /* the oldest */ 0);
         tokens->retired_until_us[tokens->retired.n] = now_us + grace_us;
         tokens->retired.v[tokens->retired.n++] = old->v[i];
         old->v[i] = (struct token_key){0};
@@ -121,7 +121,8 @@ static void tokens_adopt(struct tokens *tokens, struct token_keys *keys, int64_t
     token_keys_release(&old);
 }
 
-/* The keys of a provider are fetched by the next tick. */
+/* Loads the keys into a set of its own and then replaces the current ones. Keys of a provider do
+ * not come from files: its next tick fetches them. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
 {
     struct token_keys keys;
@@ -143,13 +144,14 @@ bool tokens_are_fetching(const struct tokens *tokens)
     return tokens->provider && provider_is_fetching(tokens->provider);
 }
 
-/* Keys that are too old are dropped at once, without a grace time. */
+/* Passes the event of the provider on. Keys that are too old (PROVIDER_EXPIRED) are dropped at
+ * once, without a grace time. */
 enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us)
 {
     struct token_keys keys = {.n = 0};
     enum provider_event event =
         tokens->provider ? provider_tick(tokens->provider, now_us, &keys) : PROVIDER_NOTHING;
-    if (event == PROVIDER_TAKEN || event == PROVIDER_FETCHED)
+    if (event == PROVIDER_COPIED || event == PROVIDER_FETCHED)
         tokens_adopt(tokens, &keys, now_us);
     if (event == PROVIDER_EXPIRED) {
         token_keys_release(&tokens->keys);
@@ -202,8 +204,8 @@ static struct json_object *token_parse_section(struct str section, struct arena 
     return text.p ? json_parse(text, scratch, &ignored) : NULL;
 }
 
-/* Whether `typ` is absent, or one of the types of such tokens (RFC 7519, section 5.1; RFC 9068,
- * section 2.1). */
+/* Returns whether the token's header has no `typ`, or one of the types of a JSON Web Token (RFC
+ * 7519, section 5.1) or access token (RFC 9068, section 2.1). */
 static bool token_type_valid(struct json_object *header)
 {
     static const char *const types[] = {"JWT", "application/jwt", "at+jwt", "application/at+jwt"};
@@ -218,8 +220,8 @@ static bool token_type_valid(struct json_object *header)
     return false;
 }
 
-/* Whether the header of a token names the configured algorithm and demands nothing else. Sets the
- * reason in *p when it does not. */
+/* Returns whether the header of a token names the configured algorithm and demands nothing else.
+ * Sets the reason in *p when it does not. */
 static bool token_header_valid(struct json_object *header, const char *algorithm, struct problem *p)
 {
     struct str alg;
@@ -255,7 +257,7 @@ static bool token_signed_by_any(const struct token_keys *keys, struct str kid,
     return false;
 }
 
-/* Whether one of the keys has this name. */
+/* Returns whether one of the keys has this name (kid, the key id of a JWK Set). */
 static bool token_keys_have_kid(const struct token_keys *keys, struct str kid)
 {
     for (size_t i = 0; i < keys->n; i++)
@@ -264,8 +266,9 @@ static bool token_keys_have_kid(const struct token_keys *keys, struct str kid)
     return false;
 }
 
-/* For a token that no key verifies: requests the provider's keys when the token may be signed by
- * one that is not known yet. A known name means a forged signature. */
+/* Called for a token that no key verifies: requests the provider's keys when the token may be
+ * signed by a key that is not known yet. If the key that the token names is known, the signature is
+ * forged, and nothing is requested. */
 static void token_request_key(struct tokens *tokens, struct str kid, struct problem *p)
 {
     bool known = kid.p && (token_keys_have_kid(&tokens->keys, kid) ||
@@ -273,8 +276,9 @@ static void token_request_key(struct tokens *tokens, struct str kid, struct prob
     p->awaits_keys = tokens->provider && !known && provider_request(tokens->provider);
 }
 
-/* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
- * payload, which is still encoded, in *ret_payload. */
+/* Returns whether form, header and signature of a token are valid; the claims are not checked.
+ * Stores the payload, which is still encoded, in *ret_payload. Before each check that may fail, the
+ * reason for its failure is set. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
                                   struct problem *p)
 {
@@ -291,7 +295,7 @@ static bool token_signature_valid(struct tokens *tokens, struct str token, struc
         return false;
     kid = token_string_member(header, "kid");
     problem_reason(p, "no key verifies the signature; the token's kid is %.*s",
-                   kid.p ? (int)kid.n : 6, kid.p ? kid.p : "absent");
+                   STR_ARG(kid.p ? kid : STR("absent")));
     if (token_signed_by_any(&tokens->keys, kid, signed_part, signature, algorithm) ||
         token_signed_by_any(&tokens->retired, kid, signed_part, signature, algorithm))
         return true;
@@ -301,7 +305,7 @@ static bool token_signature_valid(struct tokens *tokens, struct str token, struc
 
 /* Verifies a token that is not in the cache, and stores its user and role in *ret when it is valid.
  * The message of the problem does not say which check of the signature failed, because that would
- * only help an attacker. */
+ * only help an attacker; p->reason, for the log, does. */
 static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
                         struct principal *ret, int64_t *ret_expires_ms, struct problem *p)
 {
@@ -316,8 +320,9 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
     return false;
 }
 
-/* Whether there are no keys at all, because the provider has not been reached yet or for too long.
- * The problem then says that the token cannot be judged. */
+/* Returns whether there are no keys at all: the provider was never reached, or its last keys are
+ * too old. The problem then says that the token cannot be judged; if a fetch of keys is running,
+ * the request may wait for them (awaits_keys). */
 static bool tokens_lack_keys(const struct tokens *tokens, struct problem *p)
 {
     if (!tokens->provider || tokens->keys.n > 0)
@@ -351,7 +356,7 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
     return valid;
 }
 
-/* Takes the token from a header "Bearer TOKEN" and verifies it. The scheme Bearer may be in upper
+/* Cuts the token out of a header "Bearer TOKEN" and verifies it. The scheme Bearer may be in upper
  * or lower case, and one or more spaces follow it (RFC 6750, section 2.1). A header with another
  * scheme counts as no credentials. */
 bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,

@@ -27,16 +27,17 @@ enum {
 struct tokens *tokens_new(const struct config *config, char ret_error[200]);
 void tokens_free(struct tokens *tokens); /* wipes the keys */
 /* Reads the key files again. On any error the old keys stay and false is returned. Keys that are no
- * longer in the files are accepted for KEY_GRACE_S more. now_us: monotonic. */
+ * longer in the files are accepted for KEY_GRACE_S seconds more. now_us: monotonic. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
 /* Drops removed keys whose grace time is over. now_us: monotonic. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us);
 /* The identity provider from whose server the keys come; NULL: they come from settings or files. */
 struct provider *tokens_provider(const struct tokens *tokens);
-/* To be called once in each loop iteration: does what is due about the provider, and uses the keys
- * that have come. Without a provider always PROVIDER_NOTHING. now_us: monotonic. */
+/* To be called once in each loop iteration: lets the provider fetch keys when that is due, and uses
+ * the keys that have come. Without a provider always PROVIDER_NOTHING. now_us: monotonic. */
 enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us);
-/* Whether keys are being fetched, so that requests which have p->awaits_keys should wait. */
+/* Returns whether keys are being fetched, so that requests which have p->awaits_keys should wait.
+ */
 bool tokens_are_fetching(const struct tokens *tokens);
 /* A number that changes whenever the accepted keys change. */
 uint64_t tokens_generation(const struct tokens *tokens);

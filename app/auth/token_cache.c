@@ -42,14 +42,17 @@ static size_t set_of(const unsigned char digest[DIGEST_SIZE])
     return ((size_t)digest[0] << 8 | digest[1]) % SETS;
 }
 
-/* Whether an entry may still be used: the keys are the same and it has not expired. An expiry that
- * is more than LIFETIME_MS away means that the clock was set back; the entry is then not used. */
+/* Returns whether an entry may still be used: the keys are the same and it has not expired. An
+ * expiry that is more than LIFETIME_MS away means that the clock was set back; the entry is then
+ * not used. */
 static bool is_current(const struct entry *e, uint64_t generation, int64_t now_ms)
 {
     return e->generation == generation && now_ms < e->expires_ms &&
            e->expires_ms - now_ms <= LIFETIME_MS;
 }
 
+/* Compares in constant time, so that the time of a response does not show how much of a guess is
+ * right. */
 static bool has_digest(const struct entry *e, const unsigned char digest[DIGEST_SIZE])
 {
     return CRYPTO_memcmp(e->digest, digest, DIGEST_SIZE) == 0;
@@ -80,8 +83,8 @@ static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generatio
     return best;
 }
 
-/* Writes the token over an entry of its set. The entry expires after LIFETIME_MS (TOKEN_CACHE_S in
- * milliseconds), or with the token when that is earlier. */
+/* Writes the token over an entry of the digest's set. The entry expires after LIFETIME_MS
+ * (TOKEN_CACHE_S in milliseconds), or with the token when that is earlier. */
 void token_cache_add(struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                      uint64_t generation, int64_t now_ms, int64_t expires_ms,
                      const struct principal *principal)

@@ -38,8 +38,8 @@ static bool claim_time_ms(const struct claims_check *r, const char *name, double
     return true;
 }
 
-/* The claim that a setting names: a member of the claims, or, when the setting begins with a slash,
- * the value at a JSON Pointer (RFC 6901). NULL when it is absent. */
+/* Returns the claim that a setting names: a member of the claims, or, when the setting begins with
+ * a slash, the value at a JSON Pointer (RFC 6901). NULL when it is absent. */
 static struct json_object *claim_of(const struct claims_check *r, const char *setting)
 {
     struct json_object *value = NULL;
@@ -48,7 +48,8 @@ static struct json_object *claim_of(const struct claims_check *r, const char *se
     return json_pointer_get(r->claims, setting, &value) == 0 ? value : NULL;
 }
 
-/* The role of a user with this name. No token gives the sidecar's role, ROLE_SERVICE. */
+/* Returns the role with this name; ROLE_NONE: none. No token gives the sidecar's role,
+ * ROLE_SERVICE. */
 static enum role role_named(struct str name)
 {
     for (enum role role = ROLE_STUDENT; role <= ROLE_ADMIN; role++)
@@ -57,10 +58,11 @@ static enum role role_named(struct str name)
     return ROLE_NONE;
 }
 
-/* The role that a word of the provider means; ROLE_NONE: none. With an empty JWT_ROLE_MAP the words
- * are the names of the roles. Otherwise only words of the map count: at some providers users choose
- * the names of their groups, and a group called admin must not make them administrators. The map is
- * parsed for each look-up: this happens once for a token, which is cached afterwards. */
+/* Returns the role that a word of the provider means; ROLE_NONE: none. With an empty JWT_ROLE_MAP
+ * the words are the names of the roles. Otherwise only words of the map count: at some providers
+ * users choose the names of their groups, and a group called admin must not make them
+ * administrators. The map is parsed for each look-up: this happens once for a token, which is
+ * cached afterwards. */
 static enum role role_meant(const struct claims_check *r, struct str word)
 {
     struct str list = str_trim(str_of(r->config->jwt_role_map));
@@ -73,8 +75,8 @@ static enum role role_meant(const struct claims_check *r, struct str word)
     return ROLE_NONE;
 }
 
-/* The role that the claim JWT_ROLE_CLAIM gives: a text, or a list of which the highest role counts.
- * Words that mean no role here are skipped, because providers list other ones, too. */
+/* Returns the role that the claim JWT_ROLE_CLAIM gives: a text, or a list of which the highest role
+ * counts. Words that mean no role here are skipped, because providers list other ones, too. */
 static enum role role_of(const struct claims_check *r)
 {
     struct json_object *value = claim_of(r, r->config->jwt_role_claim);
@@ -94,13 +96,14 @@ static bool is_object(const struct claims_check *r)
     return json_object_is_type(r->claims, json_type_object);
 }
 
-/* The text of the claim JWT_SUBJECT_CLAIM; its p is NULL when the claim is absent or no text. */
+/* Returns the text of the claim JWT_SUBJECT_CLAIM; its p is NULL when the claim is absent or no
+ * text. */
 static struct str subject_of(const struct claims_check *r)
 {
     return json_str(claim_of(r, r->config->jwt_subject_claim));
 }
 
-/* Whether the subject is a text in the form of a user id (id_valid). */
+/* Returns whether the subject is a text in the form of a user id (id_valid). */
 static bool has_user(const struct claims_check *r)
 {
     struct str subject = subject_of(r);
@@ -112,19 +115,21 @@ static bool has_role(const struct claims_check *r)
     return role_of(r) != ROLE_NONE;
 }
 
+/* Checks that exp, the time at which the token expires, is a number. */
 static bool has_expiry(const struct claims_check *r)
 {
     double ignored_ms;
     return claim_time_ms(r, "exp", &ignored_ms);
 }
 
+/* Checks that exp is in the future. */
 static bool is_not_expired(const struct claims_check *r)
 {
     double exp_ms;
     return claim_time_ms(r, "exp", &exp_ms) && r->now_ms < exp_ms;
 }
 
-/* Whether the token expires within the longest lifetime that is configured. */
+/* Returns whether the token expires within the longest lifetime that is configured. */
 static bool expires_in_time(const struct claims_check *r)
 {
     double exp_ms;
@@ -132,8 +137,8 @@ static bool expires_in_time(const struct claims_check *r)
            exp_ms <= r->now_ms + r->config->jwt_max_lifetime_s * 1e3;
 }
 
-/* Whether the claim is absent, or is a time in the past or at most JWT_LEEWAY_S in the future.
- */
+/* Returns whether the claim is absent, or is a time in the past or at most JWT_LEEWAY_S in the
+ * future. */
 static bool is_not_in_future(const struct claims_check *r, const char *name)
 {
     double time_ms;
@@ -142,25 +147,27 @@ static bool is_not_in_future(const struct claims_check *r, const char *name)
     return claim_time_ms(r, name, &time_ms) && time_ms <= r->now_ms + r->config->jwt_leeway_s * 1e3;
 }
 
+/* Checks nbf, the time from which on the token is valid. */
 static bool is_begun(const struct claims_check *r)
 {
     return is_not_in_future(r, "nbf");
 }
 
+/* Checks iat, the time when the token was issued. */
 static bool is_issued(const struct claims_check *r)
 {
     return is_not_in_future(r, "iat");
 }
 
-/* Whether the token is from the configured issuer; true when no issuer is configured. */
+/* Returns whether the token is from the configured issuer; true when no issuer is configured. */
 static bool issuer_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_issuer);
     return expected.n == 0 || str_equal(token_string_member(r->claims, "iss"), expected);
 }
 
-/* Whether an element of the list is the expected text. The loop goes on after it, because all
- * elements must be strings (RFC 7519, section 4.1.3); else the result is false. */
+/* Returns whether an element of the list is the expected text, and all elements are strings, as RFC
+ * 7519, section 4.1.3, requires; so the loop does not end at the element that is found. */
 static bool list_has(struct json_object *list, struct str expected)
 {
     bool found = false;
@@ -173,8 +180,8 @@ static bool list_has(struct json_object *list, struct str expected)
     return found;
 }
 
-/* Whether the token is for the configured audience: aud is that text, or a list with it. Without a
- * configured audience the token must have no aud. */
+/* Returns whether the token is for the configured audience: aud is that text, or a list with it.
+ * Without a configured audience the token must have no aud. */
 static bool audience_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_audience);
@@ -209,7 +216,7 @@ static const struct check {
     {audience_matches, "The token is for another audience", "aud", 0},
 };
 
-/* Whether two texts differ by one slash at the end, as issuers in settings often do. */
+/* Returns whether two texts differ by one slash at the end, as issuers in settings often do. */
 static bool differs_by_slash(struct str a, struct str b)
 {
     struct str longer = a.n > b.n ? a : b, shorter = a.n > b.n ? b : a;
@@ -217,8 +224,8 @@ static bool differs_by_slash(struct str a, struct str b)
            str_starts_with(longer, shorter);
 }
 
-/* Sets the reason for the log: the claim and its value. The subject is personal data, so of it only
- * the form is logged. */
+/* Sets the reason for the log: the name of the claim that was refused, and its value. The subject
+ * is personal data, so of it only the form is logged. */
 static void claims_explain(const struct claims_check *r, const struct check *check,
                            const char *claim, struct problem *p)
 {
@@ -236,7 +243,8 @@ static void claims_explain(const struct claims_check *r, const struct check *che
                            : "");
 }
 
-/* Makes the checks in the order of the table; the first one that fails sets the problem. */
+/* Makes the checks in the order of the table; the first one that fails sets the problem. The name
+ * of a claim that a setting chooses is read from the configuration, at the offset in the table. */
 static bool claims_pass(const struct claims_check *r, struct problem *p)
 {
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

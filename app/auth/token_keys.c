@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A set of keys: adding, comparing, wiping. token_keys_load.c fills it. */
+/* Functions for a set of keys that verify tokens: adding, comparing, wiping. token_keys_load.c
+ * fills it. */
 #include "app/auth/token_keys.h"
 
 #include <stdarg.h>
@@ -27,8 +28,9 @@ static void key_wipe(struct token_key *key)
     *key = (struct token_key){0};
 }
 
-/* Appends a key, and takes its parts over; frees them when there are TOKEN_KEYS_MAX keys already or
- * when a part is missing, for lack of memory. variable: setting that the key comes from. */
+/* Appends a key, whose parts then belong to the set. Frees them when there are TOKEN_KEYS_MAX keys
+ * already or when a part is missing, for lack of memory. variable: setting that the key comes from.
+ */
 static bool keys_append(struct token_keys *keys, struct token_key key, const char *variable,
                         char ret_error[200])
 {
@@ -74,8 +76,8 @@ void token_keys_remove(struct token_keys *keys, size_t i)
     memmove(&keys->v[i], &keys->v[i + 1], (keys->n - i) * sizeof(keys->v[0]));
 }
 
-/* Whether two keys have the same bytes and the same name. Only the comparison of keys of one length
- * takes constant time; the length is not secret. */
+/* Returns whether two keys have the same bytes and the same name. Only the comparison of keys of
+ * one length takes constant time; the length is not secret. */
 static bool key_equal(const struct token_key *a, const struct token_key *b)
 {
     return a->n == b->n && CRYPTO_memcmp(a->p, b->p, a->n) == 0 &&

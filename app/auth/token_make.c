@@ -15,14 +15,16 @@
 
 /* ---- claims ---- */
 
-/* Adds a claim with a text; a setting that is NULL or empty (issuer, audience) adds none. */
+/* Adds a claim with a text; an empty text, as of a setting that is not set (issuer, audience), adds
+ * none. */
 static void claims_add_text(struct json_object *claims, const char *name, struct str value)
 {
     if (value.n > 0)
         json_object_object_add(claims, name, json_object_new_string_len(value.p, (int)value.n));
 }
 
-/* The first part of a JSON Pointer, with ~1 and ~0 decoded, in ret; the pointer begins after it. */
+/* Cuts the first part off a JSON Pointer and copies it to ret, with ~1 decoded to a slash and ~0 to
+ * ~. A part that is too long for ret is cut. */
 static void pointer_next(struct str *pointer, char *ret, size_t size)
 {
     struct str part = str_cut(pointer, '/');
@@ -36,8 +38,8 @@ static void pointer_next(struct str *pointer, char *ret, size_t size)
     ret[n] = '\0';
 }
 
-/* Adds a text at the place that a setting names: a name, or a JSON Pointer, whose objects are made.
- */
+/* Adds a text as the claim that a setting names: by its name, or by a JSON Pointer, whose objects
+ * are made. */
 static void claims_add_at(struct json_object *claims, const char *setting, struct str value)
 {
     struct str pointer = str_of(setting);
@@ -60,7 +62,8 @@ static void claims_add_at(struct json_object *claims, const char *setting, struc
     claims_add_text(claims, name, value);
 }
 
-/* The word that means the role: its name, or the first one of JWT_ROLE_MAP. */
+/* Returns the word that means the role in the claims of a token: its name, or the first one of
+ * JWT_ROLE_MAP; the p is NULL when the map has none. */
 static struct str word_of(const struct config *config, enum role role)
 {
     struct str list = str_trim(str_of(config->jwt_role_map));
@@ -75,7 +78,8 @@ static struct str word_of(const struct config *config, enum role role)
 
 /* ---- signing ---- */
 
-/* Signs the claims with the first secret of the configuration. */
+/* Signs the claims with the first secret of the configuration. NULL with a message: about the
+ * secret, or else the one that token_make has set before. */
 static char *sign_by_secret(const struct config *config, const char *claims, char ret_error[200])
 {
     struct token_keys keys;
@@ -87,8 +91,8 @@ static char *sign_by_secret(const struct config *config, const char *claims, cha
     return token;
 }
 
-/* Reads the private key; NULL with a message. A key with a password is refused: no person could be
- * requested to type it. */
+/* Reads the private key; NULL with a message. A key with a password is refused, because nothing
+ * here could type it: the empty password is passed, so that OpenSSL does not prompt for one. */
 static EVP_PKEY *read_private_key(const struct config *config, char ret_error[200])
 {
     const char *path = config->jwt_private_key_file;
@@ -108,7 +112,7 @@ static EVP_PKEY *read_private_key(const struct config *config, char ret_error[20
                               errno == ENODATA ? "it is empty" : strerror(errno));
         return NULL;
     }
-    in = BIO_new_mem_buf(text, -1);
+    in = BIO_new_mem_buf(text, /* to its NUL */ -1);
     key = in ? PEM_read_bio_PrivateKey(in, NULL, NULL, no_password) : NULL;
     BIO_free(in);
     explicit_bzero(text, strlen(text));
@@ -121,6 +125,8 @@ static EVP_PKEY *read_private_key(const struct config *config, char ret_error[20
     return key;
 }
 
+/* Signs the claims with the private key of JWT_PRIVATE_KEY_FILE. NULL with a message: about the
+ * key, or else the one that token_make has set before. */
 static char *sign_by_key(const struct config *config, const char *claims, char ret_error[200])
 {
     EVP_PKEY *key = read_private_key(config, ret_error);

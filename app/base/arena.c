@@ -72,13 +72,14 @@ static struct block *block_new(size_t size, struct block *next)
     return block;
 }
 
+/* The memory must not be poisoned when free gets it. */
 static void block_free(struct block *block)
 {
     ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
     free(block);
 }
 
-/* Allocates the arena with its first block, which it keeps until arena_free. */
+/* Allocates the arena with its first block, which resets keep. */
 struct arena *arena_new(size_t first_block, size_t cap)
 {
     struct arena *arena = malloc(sizeof(*arena));
@@ -116,6 +117,7 @@ void arena_reset(struct arena *arena)
     ASAN_POISON_MEMORY_REGION(arena->current->bytes, arena->current->size);
 }
 
+/* The reset makes the deferred calls and leaves only the first block. */
 void arena_free(struct arena *arena)
 {
     if (!arena)

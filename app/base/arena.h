@@ -23,8 +23,8 @@ void arena_reset(struct arena *arena);
  * exceeded or malloc fails. size 0 is allowed. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_zalloc(struct arena *arena, size_t size); /* as arena_alloc, but filled with zeros */
-/* An array of count elements of size bytes each, filled with zeros. NULL also when count * size
- * overflows. */
+/* Returns an array of count elements of size bytes each, filled with zeros; it has an address also
+ * for 0 elements. NULL when out of memory, or when count * size overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 /* Copy s, or format like printf, to a new text in the arena with a NUL after its end. The p of
  * the returned text is NULL when out of memory. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only decoder of base64. The two alphabets differ in their last two characters and in the
- * padding, so one function decodes both. */
+/* Decodes base64; nothing else in the engine does. The two alphabets differ in their last two
+ * characters and in the padding, so one function decodes both. */
 #include "app/base/base64.h"
 
 enum { INVALID = 64 }; /* result of base64_value that no character of the alphabet has */
 
-/* The 6-bit value (0 to 63) of a base64 character, or INVALID. last_two: the two characters of the
- * alphabet for the values 62 and 63. */
+/* Returns the 6-bit value (0 to 63) of a base64 character, or INVALID. last_two: the two characters
+ * of the alphabet for the values 62 and 63. */
 static unsigned base64_value(char c, const char *last_two)
 {
     if (c >= 'A' && c <= 'Z')
@@ -19,8 +19,9 @@ static unsigned base64_value(char c, const char *last_two)
 }
 
 /* Decodes a text without padding. Four characters hold three bytes: each character appends 6 bits
- * to `bits`, and each time that 8 or more bits are pending, the upper 8 of them are written.
- * The p of the result is NULL when out of memory or when the text is not canonical base64. */
+ * to `bits`, and each time that 8 or more bits are pending, the upper 8 of them are written. The p
+ * of the result is NULL when out of memory or when the text is not canonical base64: the only one
+ * that encodes its bytes. */
 static struct str base64_decode_unpadded(struct str text, const char *last_two, struct arena *arena)
 {
     const struct str invalid = {0};
@@ -49,7 +50,8 @@ static struct str base64_decode_unpadded(struct str text, const char *last_two, 
     return (bits & ((1U << pending) - 1)) == 0 ? (struct str){bytes, n} : invalid;
 }
 
-/* Removes the padding, at most two = that make the length a multiple of 4, and decodes the rest. */
+/* Removes the padding, at most two = that make the length a multiple of 4, and decodes the
+ * remaining text. */
 struct str base64_decode(struct str text, struct arena *arena)
 {
     if (text.n % 4 != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Growing copies the text to a larger piece of the arena. The old piece stays allocated, unused,
- * until the arena is reset. This wastes at most as much as the text takes, because sizes double. */
+/* A text that grows. Growing copies the text to a larger piece of the arena. The old piece stays
+ * allocated, unused, until the arena is reset. This wastes at most as much as the text takes,
+ * because sizes double. */
 #include "app/base/buf.h"
 
 #include <math.h>
@@ -141,7 +142,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     buf->n += (size_t)length;
 }
 
-/* Whether a byte is an ASCII character that needs no escape in a JSON string. */
+/* Returns whether a byte is an ASCII character that needs no escape in a JSON string. */
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';

@@ -19,6 +19,7 @@ struct buf {
 void buf_init(struct buf *buf, struct arena *arena);
 /* Allocates room for `more` bytes after the text; false when out of memory. */
 bool buf_reserve(struct buf *buf, size_t more);
+/* Append bytes, a text, a C string, a byte, and an integer as decimal digits. */
 void buf_put(struct buf *buf, const void *bytes, size_t n);
 void buf_str(struct buf *buf, struct str s);
 void buf_text(struct buf *buf, const char *text);

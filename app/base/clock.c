@@ -30,7 +30,7 @@ int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* a / b rounded towards minus infinity; C rounds towards zero. b must be positive. */
+/* Returns a / b rounded towards minus infinity, where C rounds towards zero. b must be positive. */
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -46,9 +46,10 @@ int64_t day_start_ms(int32_t day)
     return day * DAY_MS;
 }
 
-/* Howard Hinnant, "chrono-compatible low-level date algorithms", days_from_civil: years begin on
- * 1 March, so that the leap day is the last of its year; they repeat every 400 years = 146097 days
- * (an era); 1970-01-01 is 719468 days after 0000-03-01. */
+/* Returns the day (since 1970-01-01) of a date, by days_from_civil of Howard Hinnant,
+ * "chrono-compatible low-level date algorithms": years begin on 1 March, so that the leap day is
+ * the last of its year; they repeat every 400 years = 146097 days (an era); 1970-01-01 is 719468
+ * days after 0000-03-01. (153 * month + 2) / 5 is the number of days in the months before. */
 static int32_t day_of_date(struct date date)
 {
     int year = date.month <= 2 ? date.year - 1 : date.year;
@@ -61,8 +62,9 @@ static int32_t day_of_date(struct date date)
     return era * 146097 + day_of_era - 719468;
 }
 
-/* The inverse of day_of_date, by civil_from_days of the same paper. The divisions of day_of_era
- * remove the leap days, so that dividing by 365 gives the year of the 400-year era. */
+/* Returns the date of a day: the inverse of day_of_date, by civil_from_days of the same paper. The
+ * divisions of day_of_era remove the leap days, so that dividing by 365 gives the year of the
+ * 400-year era. */
 static struct date date_of_day(int32_t epoch_day)
 {
     int64_t day = (int64_t)epoch_day + 719468;
@@ -96,6 +98,7 @@ static char *put_digits(char *p, int64_t value, int width)
     return p + width;
 }
 
+/* Writes a character; returns the position after it. */
 static char *put_char(char *p, char c)
 {
     *p = c;
@@ -166,7 +169,7 @@ static bool cut_char(struct str *s, const char *choices)
     return true;
 }
 
-/* The number of days of a month (1 to 12) in that year. */
+/* Returns the number of days of a month (1 to 12) in that year. */
 static int days_in_month(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};

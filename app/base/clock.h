@@ -9,13 +9,16 @@
 
 #define DAY_MS INT64_C(86400000)
 
-enum { TIME_TEXT_SIZE = 25, DAY_TEXT_SIZE = 11 }; /* with the NUL */
+enum {
+    TIME_TEXT_SIZE = 25,
+    DAY_TEXT_SIZE = 11
+}; /* bytes of the texts of a time and a day, with the NUL */
 
 int64_t clock_wall_ms(void);      /* UTC, milliseconds since the epoch */
 int64_t clock_monotonic_us(void); /* microseconds since an arbitrary start */
 
-/* The UTC day (since 1970-01-01) of a time. Rounds down, so that times before 1970 get the right
- * day too. */
+/* Returns the UTC day (since 1970-01-01) of a time. Rounds down, so that times before 1970 get the
+ * right day too. */
 int32_t day_of_ms(int64_t epoch_ms);
 int64_t day_start_ms(int32_t day);
 int day_in_month(int32_t day); /* 1 to 31 */
@@ -30,7 +33,8 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE]);
 bool time_parse(struct str text, int64_t *ret_epoch_ms);
 void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]); /* prints 2026-01-31 */
 bool day_parse(struct str text, int32_t *ret_day); /* false unless YYYY-MM-DD, a real date */
-/* The day of a date; false, with *ret_day unchanged, unless it exists in the years 0000 to 9999. */
+/* Gets the day of a date; false, with *ret_day unchanged, unless it exists in the years 0000 to
+ * 9999. */
 bool day_make(int year, int month, int day, int32_t *ret_day);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads, checks and replaces the settings. Every function walks over the rows of
- * config.def (one row per setting); only the check_... functions, for rules that concern several
- * settings, name single settings. So adding a setting means adding a row.
- *
- * Secrets are wiped before their memory is freed, and no function prints a secret. */
+/* Loads, checks and replaces the settings. Every function loops over the rows of config.def (one
+ * row per setting); only the check_... functions, for rules that concern several settings, name
+ * single settings. So adding a setting means adding a row. Secrets are wiped before their memory is
+ * freed, and no function prints a secret. */
 #include "app/base/config.h"
 
 #include <errno.h>
@@ -25,7 +24,10 @@
 #define PKGDATADIR "/usr/share/mastery-engine"
 #endif
 
-enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 }; /* bytes */
+enum {
+    SECRET_FILE_MAX = 64 * 1024, /* bytes of a file with a secret */
+    HMAC_SECRET_MIN = 32,        /* bytes of an HMAC secret, at least */
+};
 
 const struct config_row config_rows[] = {
 /* clang-format off */
@@ -58,14 +60,15 @@ const struct config_row config_rows[] = {
 
 const size_t config_row_count = sizeof(config_rows) / sizeof(*config_rows);
 
-/* The address of the member of config at this offset. The offset comes from offsetof, so the
- * address is aligned for the type of the member. These two functions are for writing, config_member
- * and config_text for reading. */
+/* Returns the address of the member of config at this offset. The offset comes from offsetof, so
+ * the address is aligned for the type of the member. This function and text_at are for writing,
+ * config_member and config_text for reading. */
 static void *member_at(struct config *config, size_t offset)
 {
     return (char *)config + offset;
 }
 
+/* Returns the address of the text member at this offset. */
 static const char **text_at(struct config *config, size_t offset)
 {
     return member_at(config, offset);
@@ -94,7 +97,7 @@ __attribute__((format(printf, 3, 4))) static void config_fail(struct loader *l, 
     (void)fputc('\n', l->out);
 }
 
-/* The value of an environment variable; NULL when it is not set or is empty. */
+/* Returns the value of an environment variable; NULL when it is not set or is empty. */
 static const char *variable(const struct loader *l, const char *name)
 {
     const char *value = l->source(name);
@@ -126,6 +129,7 @@ static void wipe_and_free(const char *text)
     free(writable);
 }
 
+/* Stores a copy of the value of a KIND_TEXT, or of its default. */
 static void load_text(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
@@ -133,7 +137,7 @@ static void load_text(struct loader *l, const struct config_row *row)
     set_text(l, row->name, row->member, str_of(value ? value : row->default_text));
 }
 
-/* Whether value is one of the choices, which are separated by |. */
+/* Returns whether value is one of the choices, which are separated by |. */
 static bool is_choice(struct str choices, struct str value)
 {
     while (choices.n > 0)
@@ -184,7 +188,8 @@ static void load_number(struct loader *l, const struct config_row *row)
     *(double *)member_at(l->config, row->member) = number;
 }
 
-/* The text s without the white space at its end, since files usually end with a newline. */
+/* Returns the text s without the white space at its end, since files usually end with a newline.
+ * White space at the start stays: it may be part of a secret. */
 static struct str trim_end(struct str s)
 {
     struct str trimmed = str_trim(s);
@@ -266,8 +271,8 @@ static void load_row(struct loader *l, const struct config_row *row)
     }
 }
 
-/* Settings that have an effect only with some kinds of REDIS_URL are refused with another one: they
- * show that something else is meant. */
+/* Refuses settings that have an effect only with a REDIS_URL for TLS when it is for none: they show
+ * that something else is meant. Certificate and key are useless without each other. */
 static void check_redis_companions(struct loader *l, const struct redis_url *url)
 {
     const struct config *c = l->config;
@@ -327,8 +332,8 @@ static void check_hmac_keys(struct loader *l)
         check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
 
-/* Checks where public keys come from: one source for all algorithms but HS256. With HS256 a
- * provider that is set would be ignored. */
+/* Checks where public keys come from: all algorithms but HS256 need exactly one source. With HS256
+ * a provider that is set would be ignored, so it is refused. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -350,7 +355,8 @@ static void check_public_keys(struct loader *l)
     }
 }
 
-/* Checks the URL from which keys are fetched. */
+/* Checks the URL from which keys are fetched; an empty one is not set. In development any host may
+ * be without TLS. */
 static void check_key_url(struct loader *l, const char *name, const char *url)
 {
     const char *error =
@@ -360,8 +366,9 @@ static void check_key_url(struct loader *l, const char *name, const char *url)
         config_fail(l, name, "\"%s\" %s", url, error);
 }
 
-/* Fills the settings whose default is another setting: the issuer, and the file of the provider's
- * keys. */
+/* Fills the settings whose default is derived from another setting: JWT_ISSUER from OIDC_ISSUER,
+ * and the file of the provider's keys from METRICS_FILE. Without memory for the path it stays
+ * empty. */
 static void derive_settings(struct loader *l)
 {
     struct config *c = l->config;
@@ -377,8 +384,8 @@ static void derive_settings(struct loader *l)
     }
 }
 
-/* Checks the name of a claim. In a JSON Pointer a tilde is a part of ~0 or ~1 (RFC 6901, section
- * 3). */
+/* Checks the name of a claim, which may be a JSON Pointer. In one a tilde is a part of ~0 or ~1
+ * (RFC 6901, section 3); the loop visits each tilde. */
 static void check_claim(struct loader *l, const char *name, const char *claim)
 {
     for (const char *p = claim; claim[0] == '/' && (p = strchr(p, '~')); p++)
@@ -388,7 +395,7 @@ static void check_claim(struct loader *l, const char *name, const char *claim)
         }
 }
 
-/* Each entry of JWT_ROLE_MAP is a word and the role of a user. */
+/* Checks that each entry of JWT_ROLE_MAP is a word and the role of a user. */
 static void check_role_map(struct loader *l)
 {
     struct str list = str_of(l->config->jwt_role_map);
@@ -401,8 +408,9 @@ static void check_role_map(struct loader *l)
                         STR_ARG(entry.text));
 }
 
-/* With CALLBACK_HOSTS, a CALLBACK_SECRET is required: the receiver of an unsigned callback could
- * not verify its sender. */
+/* Checks that CALLBACK_SECRET is set if CALLBACK_HOSTS is, and is long enough: the receiver of an
+ * unsigned callback could not verify its sender. A secret is NULL although its file is set when the
+ * file could not be read, which has been reported already. */
 static void check_callbacks(struct loader *l)
 {
     const struct config *c = l->config;
@@ -415,7 +423,8 @@ static void check_callbacks(struct loader *l)
                     "is shorter than %d bytes", HMAC_SECRET_MIN);
 }
 
-/* Each line of XAPI_CREDENTIALS is key:hash:note. The message does not show the line. */
+/* Checks that each line of XAPI_CREDENTIALS is key:hash:note. The message does not show the line.
+ */
 static void check_xapi_credentials(struct loader *l)
 {
     const struct config *c = l->config;
@@ -432,8 +441,8 @@ static void check_xapi_credentials(struct loader *l)
     }
 }
 
-/* Each of WEBHOOK_ORIGINS is * or a DNS name. It is sent in a response header, where a character of
- * another kind could end the header. */
+/* Checks that each of WEBHOOK_ORIGINS is * or a DNS name. It is sent in a response header, where a
+ * character of another kind could end the header. */
 static void check_webhook_origins(struct loader *l)
 {
     static const char allowed[] =
@@ -500,12 +509,13 @@ int config_load(struct config *config, config_source *source, FILE *errors)
     return l.errors;
 }
 
+/* Returns the address of a secret's past value at this offset. */
 static struct past_secret *past_at(struct config *config, size_t offset)
 {
     return member_at(config, offset);
 }
 
-/* Whether two texts are equal; NULL is equal only to NULL. */
+/* Returns whether two texts are equal; NULL is equal only to NULL. */
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -582,9 +592,9 @@ void config_release(struct config *config)
     *config = (struct config){0};
 }
 
-/* Writes a NUL after the last character of the n bytes that is not white space. Returns 0, or the
- * errno for a text that cannot be a secret. There is room for the NUL unless n exceeds
- * SECRET_FILE_MAX, and that is refused first. */
+/* Ends the text of a secret file, whose first n bytes were read, with a NUL after the last
+ * character that is not white space. Returns 0, or the errno for a text that cannot be a secret.
+ * There is room for the NUL unless n exceeds SECRET_FILE_MAX, and that is refused first. */
 static int terminate_secret(char *bytes, size_t n)
 {
     struct str text = trim_end((struct str){bytes, n});
@@ -599,8 +609,9 @@ static int terminate_secret(char *bytes, size_t n)
     return 0;
 }
 
-/* Reads a secret from its file, up to one byte more than a secret may have, to notice a file that
- * is too large. On failure the bytes are wiped, because they may be a secret. */
+/* Reads a secret from its file, up to one byte more than a secret may have, so that a file that is
+ * too large is noticed. On failure the bytes are wiped, because they may be a secret, and errno is
+ * set after the calls that might change it. */
 char *config_read_secret_file(const char *path)
 {
     size_t size = SECRET_FILE_MAX + 1;

@@ -43,7 +43,8 @@ typedef const char *config_source(const char *name);
  * `errors`, never with a value that may be a secret. Returns the number of errors; config may be
  * used only when that is 0. */
 int config_load(struct config *config, config_source *source, FILE *errors);
-/* Whether ENVIRONMENT is development, where an identity provider may be used without TLS. */
+/* Returns whether ENVIRONMENT is development, where an identity provider may be used without TLS.
+ */
 bool config_is_development(const struct config *config);
 /* The config_source that reads the environment of the process. */
 const char *config_environment(const char *name);

@@ -4,7 +4,8 @@
 #include "app/base/config_row.h"
 #include "app/base/number.h"
 
-/* Prints a line NAME=value for each setting. A secret is shown as (set) or (not set). */
+/* Prints a line NAME=value for each setting. A secret is shown as (set) or (not set); all other
+ * settings but numbers are texts, or NULL when not set. */
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < config_row_count; i++) {

@@ -22,7 +22,8 @@ struct config_row {
 extern const struct config_row config_rows[];
 extern const size_t config_row_count;
 
-/* The member of config at this offset, and the text that the member at this offset points to. */
+/* Return the address of the member of config at this offset, and the text to which the member at
+ * this offset points. */
 static inline const void *config_member(const struct config *config, size_t offset)
 {
     return (const char *)config + offset;

@@ -5,6 +5,8 @@
 #include "app/base/ids.h"
 #include "app/base/percent.h"
 
+/* Returns the next line that is not empty and no comment, split at its colons; ret->line counts all
+ * lines. The note after the second colon is for people and is not read. */
 bool credentials_next(struct str *text, struct credential *ret)
 {
     while (text->n > 0) {

@@ -18,7 +18,8 @@ struct credential {
 /* Cuts the next credential from the text; the one before it is in *ret, or zeroes for the first
  * call. False: there is none left. */
 bool credentials_next(struct str *text, struct credential *ret);
-/* NULL for a valid credential, else what is wrong with it, without its hash. */
+/* Returns NULL for a valid credential, else what is wrong with it. The message does not show the
+ * hash. */
 const char *credential_fault(const struct credential *credential);
 
 #endif

@@ -17,9 +17,9 @@
 
 #include "app/base/last_message.h"
 
-enum { DIGEST_BLOCK_SIZE = 64 }; /* of SHA-256 */
+enum { DIGEST_BLOCK_SIZE = 64 }; /* bytes of a block of SHA-256 */
 
-/* The bytes of s as OpenSSL wants them, never NULL. */
+/* Returns the bytes of s as OpenSSL wants them, never NULL. */
 static const unsigned char *bytes_of(struct str s)
 {
     return (const unsigned char *)(s.n > 0 ? s.p : "");
@@ -39,6 +39,7 @@ void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
 
 static_assert(sizeof(SHA256_CTX) <= sizeof(struct digest), "struct digest holds OpenSSL's state");
 
+/* Returns OpenSSL's state of the digest, which is in d->state. */
 static SHA256_CTX *context_of(struct digest *d)
 {
     return (SHA256_CTX *)(void *)d->state;
@@ -59,7 +60,8 @@ void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE])
     (void)SHA256_Final(ret, context_of(d));
 }
 
-/* HMAC takes the length of the key as an int, so a key beyond INT_MAX aborts as well. */
+/* Computes HMAC-SHA-256. OpenSSL gets the length of the key as an int, so a key beyond INT_MAX
+ * aborts as well. */
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])
 {
     if (key.n <= INT_MAX &&
@@ -82,6 +84,8 @@ static void digest_begin_keyed(struct digest *d, const unsigned char key[DIGEST_
     OPENSSL_cleanse(block, sizeof(block));
 }
 
+/* Hashes a key that is longer than a block, as RFC 2104 demands, and stores the state of both
+ * SHA-256 after the padded key: 0x36 and 0x5c are the pads. */
 void digest_key_init(struct digest_key *key, struct str bytes)
 {
     unsigned char block[DIGEST_BLOCK_SIZE] = {0};
@@ -95,6 +99,8 @@ void digest_key_init(struct digest_key *key, struct str bytes)
     OPENSSL_cleanse(block, sizeof(block));
 }
 
+/* Continues copies of the two states: the inner digest of the data, then the outer one of that
+ * digest. */
 void digest_keyed(const struct digest_key *key, struct str data, unsigned char ret[DIGEST_SIZE])
 {
     struct digest inner = key->inner, outer = key->outer;

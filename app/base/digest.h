@@ -27,9 +27,9 @@ struct digest_key {
 };
 void digest_key_init(struct digest_key *key, struct str bytes);
 void digest_keyed(const struct digest_key *key, struct str data, unsigned char ret[DIGEST_SIZE]);
-/* Whether two secrets are equal, in a time that does not depend on where they differ. An empty
- * expected text is equal to nothing: a secret that is not configured must not match an empty one.
- */
+/* Returns whether two secrets are equal, in a time that does not depend on where they differ. An
+ * empty expected text is equal to nothing: a secret that is not configured must not match an empty
+ * one. */
 bool digest_secrets_equal(struct str expected, struct str actual);
 
 #endif

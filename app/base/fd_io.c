@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whole reads and writes: see fd_io.h. */
+/* Reads and writes as often as needed: the kernel may transfer fewer bytes than requested. */
 #include "app/base/fd_io.h"
 
 #include <errno.h>

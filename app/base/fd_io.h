@@ -12,7 +12,7 @@
 /* Reads until the end of the file, but at most size bytes. Returns the number of bytes read, or -1
  * with errno. */
 ssize_t fd_read_all(int fd, char *bytes, size_t size);
-/* False with errno; a part may then have been written. */
+/* Writes the whole text. False with errno; a part may then have been written. */
 bool fd_write_all(int fd, struct str text);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Only the beginning of the URL is parsed here; libcurl parses the rest. */
+/* Checks the scheme and host of a URL. Only the beginning of the URL is parsed here; libcurl parses
+ * the whole of it. */
 #include "app/base/https_url.h"
 
-/* The host of an authority, without the port. An IPv6 address keeps its brackets. */
+/* Returns the host of an authority (the part between // and the path), without the port. An IPv6
+ * address keeps its brackets. */
 static struct str host_of(struct str authority)
 {
     const char *end = authority.n > 0 && authority.p[0] == '['
@@ -20,8 +22,9 @@ static bool is_of_this_machine(struct str host)
            str_equal(host, STR("[::1]"));
 }
 
-/* A name before an @ in the authority would hide the host from a reader, and may be a password, so
- * it is refused. Characters that no URL has would be sent to the server by libcurl. */
+/* Checks scheme, characters and host. A name before an @ in the authority would hide the host from
+ * a reader, and may be a password, so it is refused. Characters that no URL has are refused,
+ * because libcurl would send them to the server. 8 and 7 are the lengths of the two schemes. */
 const char *https_url_error(struct str url, bool permit_http)
 {
     bool is_https = str_starts_with(url, STR("https://"));

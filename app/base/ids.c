@@ -16,7 +16,7 @@ bool id_is_word_char(char c)
            c == '-';
 }
 
-/* Whether s has 1 to max characters, all of A-Z a-z 0-9 _ - and those in `others`. */
+/* Returns whether s has 1 to max characters, all of A-Z a-z 0-9 _ - and those in `others`. */
 static bool id_has_form(struct str s, size_t max, struct str others)
 {
     if (s.n < 1 || s.n > max)
@@ -39,8 +39,9 @@ bool request_id_valid(struct str s)
     return id_has_form(s, REQUEST_ID_MAX, STR("."));
 }
 
-/* Fills n bytes from the kernel's random generator. A signal may interrupt getrandom, which is
- * then repeated. Any other failure aborts, because ids and keys must never be predictable. */
+/* Fills n bytes from the kernel's random generator. getrandom may return fewer bytes than
+ * requested, or be interrupted by a signal, and is then called again. Any other failure aborts,
+ * because ids and keys must never be predictable. */
 static void random_fill(unsigned char *bytes, size_t n)
 {
     size_t done = 0;
@@ -62,8 +63,8 @@ static struct {
     size_t left; /* the first `left` bytes are not used yet */
 } random_pool;
 
-/* Takes bytes from the end of the random pool, which is filled again when it has too few. More
- * bytes than the pool holds are read directly. */
+/* Copies bytes from the end of the random pool and wipes them there. The pool is filled again when
+ * it has too few. More bytes than the pool holds are read directly. */
 void random_bytes(void *ret, size_t n)
 {
     if (n > sizeof(random_pool.bytes)) {
@@ -91,8 +92,9 @@ void hex_print(const unsigned char *bytes, size_t n, char *ret_text)
     ret_text[2 * n] = '\0';
 }
 
-/* Prints 16 bytes, with the version in place of four bits and the variant in place of two (RFC
- * 9562), in groups with a dash after each; the dash after the last group is replaced by the NUL. */
+/* Prints 16 bytes as a UUID, with the version in place of four bits and the variant in place of two
+ * (RFC 9562), in groups with a dash after each; the dash after the last group is replaced by the
+ * NUL. */
 static void uuid_print(const unsigned char from[16], unsigned version,
                        char ret_text[UUID_TEXT_SIZE])
 {
@@ -117,10 +119,10 @@ void uuid_make(char ret_text[UUID_TEXT_SIZE])
     unsigned char bytes[16];
 
     random_bytes(bytes, sizeof(bytes));
-    uuid_print(bytes, 4, ret_text);
+    uuid_print(bytes, /* version */ 4, ret_text);
 }
 
 void uuid_of_digest(const unsigned char digest[16], char ret_text[UUID_TEXT_SIZE])
 {
-    uuid_print(digest, 5, ret_text);
+    uuid_print(digest, /* version */ 5, ret_text);
 }

@@ -21,11 +21,11 @@ bool request_id_valid(struct str s); /* 1..128 of A-Z a-z 0-9 . _ - */
  * after fork without exec must not call this: it has a copy of the buffer and would return the
  * same bytes as its parent. */
 void random_bytes(void *ret, size_t n);
-/* A random UUID of version 4, lower case, NUL-terminated. */
+/* Makes a random UUID of version 4, lower case, NUL-terminated. */
 void uuid_make(char ret_text[UUID_TEXT_SIZE]);
-/* The UUID that is made of the first 16 bytes of a digest: equal digests give equal UUIDs. Lower
- * case, NUL-terminated. It says that it is of version 5, made of a name; version 8 (RFC 9562) would
- * be truer, but clients that know the versions of RFC 4122, 1 to 5, refuse it. */
+/* Makes a UUID of the first 16 bytes of a digest: equal digests give equal UUIDs. Lower case,
+ * NUL-terminated. It says that it is of version 5, made of a name; version 8 (RFC 9562) would be
+ * truer, but clients that know the versions of RFC 4122, 1 to 5, refuse it. */
 void uuid_of_digest(const unsigned char digest[16], char ret_text[UUID_TEXT_SIZE]);
 /* Writes 2n hexadecimal digits and a NUL. */
 void hex_print(const unsigned char *bytes, size_t n, char *ret_text);

@@ -13,6 +13,7 @@ struct jw {
     bool comma; /* the next value needs a comma: it is not the first in its object or array */
 };
 
+/* Begin and end an object or an array, whose values the calls between the two write. */
 void jw_object(struct jw *w, const char *key);
 void jw_object_end(struct jw *w);
 void jw_array(struct jw *w, const char *key);

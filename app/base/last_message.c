@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets an alarm before the write: stderr is shared with other processes, so that O_NONBLOCK must
- * not be set on it, and another process may fill the pipe between a poll and the write. */
+/* Writes the last message of a process. An alarm is set before the write: stderr is shared with
+ * other processes, so that O_NONBLOCK must not be set on it, and another process may fill the pipe
+ * between a poll and the write. */
 #include "app/base/last_message.h"
 
 #include <signal.h>
@@ -8,6 +9,8 @@
 
 enum { WRITE_TIMEOUT_S = 1 };
 
+/* The alarm is not reset after the write, because the caller ends the process. SIGALRM must not be
+ * blocked in this thread, or the alarm would have no effect. */
 void last_message(struct str text)
 {
     sigset_t set;

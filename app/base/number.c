@@ -33,11 +33,11 @@ static struct decimal without_zeros(struct decimal d)
     return d;
 }
 
-/* The fast path for whole numbers and for scores (at most 12 decimals), both with at most 15
- * digits. Returns false when value is neither; *ret is unchanged then. Different decimals of up to
- * 15 digits have different doubles, so a decimal that reads back as value is the shortest one. A
- * score is an integer below 10^15 divided by 10^12: both are exact as doubles, so the quotient is
- * the double nearest to that decimal. */
+/* Finds the shortest decimal of a whole number or a score (at most 12 decimals), both with at most
+ * 15 digits, without printf. Returns false when value is neither; *ret is unchanged then. Different
+ * decimals of up to 15 digits have different doubles, so a decimal that reads back as value is the
+ * shortest one. A score is an integer below 10^15 divided by 10^12: both are exact as doubles, so
+ * the quotient is the double nearest to that decimal. */
 static bool decimal_of_count_or_score(double value, struct decimal *ret)
 {
     uint64_t digits;
@@ -55,8 +55,8 @@ static bool decimal_of_count_or_score(double value, struct decimal *ret)
     return true;
 }
 
-/* The double nearest to a decimal. The text that strtod gets has no decimal point, so the locale
- * cannot change its meaning. */
+/* Returns the double nearest to a decimal. The text that strtod gets has no decimal point, so the
+ * locale cannot change its meaning. */
 static double decimal_value(struct decimal d)
 {
     char text[40];
@@ -65,8 +65,8 @@ static double decimal_value(struct decimal d)
     return strtod(text, NULL);
 }
 
-/* The decimal of digit_count digits that is nearest to value. Reads only the digits of printf's
- * text and skips the decimal point, which depends on the locale. */
+/* Returns the decimal of digit_count digits that is nearest to value. Reads only the digits of
+ * printf's text and skips the decimal point, which depends on the locale. */
 static struct decimal decimal_nearest(double value, int digit_count)
 {
     char text[64];
@@ -81,6 +81,7 @@ static struct decimal decimal_nearest(double value, int digit_count)
     return d;
 }
 
+/* frexp gives the mantissa of value, in [0.5, 1). */
 static bool is_power_of_two(double value)
 {
     int exponent;
@@ -88,11 +89,11 @@ static bool is_power_of_two(double value)
     return frexp(value, &exponent) == 0.5;
 }
 
-/* The shortest decimal that reads back as value. 17 digits always do. At most one decimal of 15 or
- * fewer digits does, so the search starts at 15 digits; the zeros at its end are removed
- * afterwards. Subnormal numbers are less precise, so for them the search starts at 1 digit. A
- * power of two has closer neighbours below than above: the decimal nearest to it may then read
- * back as the neighbour below, while the next larger decimal reads back as value (2^-44 is
+/* Returns the shortest decimal that reads back as value. 17 digits always do. At most one decimal
+ * of 15 or fewer digits does, so the search starts at 15 digits; the zeros at its end are removed
+ * afterwards. Subnormal numbers are less precise, so for them the search starts at 1 digit. A power
+ * of two has closer neighbours below than above: the decimal nearest to it may then read back as
+ * the neighbour below, while the next larger decimal reads back as value (2^-44 is
  * 5.684341886080802e-14). */
 static struct decimal decimal_shortest(double value)
 {
@@ -104,7 +105,7 @@ static struct decimal decimal_shortest(double value)
         d = decimal_nearest(value, digit_count);
         if (digit_count == 17 || decimal_value(d) == value)
             break;
-        d.digits++; /* the next larger decimal: used for a power of two, else overwritten */
+        d.digits++; /* tries the next larger decimal, which only a power of two may need */
         if (is_power_of_two(value) && decimal_value(d) == value)
             break;
     }
@@ -118,12 +119,14 @@ struct text {
     size_t n;
 };
 
+/* Appends n bytes to the text. */
 static void text_put(struct text *text, const char *bytes, size_t n)
 {
     memcpy(text->p + text->n, bytes, n);
     text->n += n;
 }
 
+/* Appends n zeros, at most 21, as put_decimal needs. */
 static void text_zeros(struct text *text, int n)
 {
     static const char zeros[] = "000000000000000000000";
@@ -215,7 +218,7 @@ double number_round12(double value)
     if (!(fabs(value) < 8192))
         return value;
     uint64_t mantissa = (uint64_t)ldexp(frexp(fabs(value), &exponent), DBL_MANT_DIG);
-    int shift = DBL_MANT_DIG - exponent; /* at least 40 */
+    int shift = DBL_MANT_DIG - exponent; /* at least 40, as value is below 2^13 */
     if (shift > 95) /* the result is 0, because mantissa * 10^12 is below 2^93 */
         return copysign(0, value);
     uint128 scaled = (uint128)mantissa * UINT64_C(1000000000000);

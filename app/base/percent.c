@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only percent-decoder. The decoded bytes may be no valid text; the caller checks that
- * (utf8_valid). */
+/* Decodes percent-encoding; nothing else in the engine does. The decoded bytes may be no valid
+ * text; the caller checks that (utf8_valid). */
 #include "app/base/percent.h"
 
 int hex_digit(char c)

@@ -35,8 +35,6 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
     va_end(args);
 }
 
-/* Appends the error at the end of the list, so that clients see the errors in the order of the
- * checks. When out of memory the error is counted but not stored. */
 void problem_reason(struct problem *p, const char *format, ...)
 {
     va_list args;
@@ -46,6 +44,8 @@ void problem_reason(struct problem *p, const char *format, ...)
     va_end(args);
 }
 
+/* Appends the error at the end of the list, so that clients see the errors in the order of the
+ * checks. When out of memory the error is counted but not stored. */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...)
 {

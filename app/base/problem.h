@@ -48,7 +48,8 @@ void problem_reason(struct problem *p, const char *format, ...)
  */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
-/* Whether p has an error of this field or of a field inside it (weights.quiz is inside weights). */
+/* Returns whether p has an error of this field or of a field inside it (weights.quiz is inside
+ * weights). */
 bool problem_has_field(const struct problem *p, struct str field);
 /* Sets SERVICE_UNAVAILABLE with a Retry-After, unless p holds a problem already. */
 void problem_unavailable(struct problem *p, int retry_after_s);

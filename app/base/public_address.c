@@ -16,7 +16,7 @@ struct network {
 
 /* Networks from RFC 6890 and IANA's registry of special-purpose IPv4 addresses. */
 static const struct network not_public_4[] = {
-    {{0}, 8},             /* this network */
+    {{0}, 8},             /* hosts of the own network */
     {{10}, 8},            /* private */
     {{100, 64}, 10},      /* shared by carriers */
     {{127}, 8},           /* loopback */
@@ -41,8 +41,8 @@ static const struct network not_public_6[] = {
     {{0x3f, 0xff}, 20},             /* documentation */
 };
 
-/* Whether the first network->bits bits of address are those of the network: whole bytes, then the
- * upper bits of the byte after them. */
+/* Returns whether the first network->bits bits of address are those of the network: whole bytes,
+ * then the upper bits of the byte after them. */
 static bool is_in_network(const unsigned char *address, const struct network *network)
 {
     unsigned bytes = network->bits / 8, bits = network->bits % 8;
@@ -63,7 +63,8 @@ static bool is_in_any_network(const unsigned char *address, const struct network
     return false;
 }
 
-/* The address is copied, because `address` may not be aligned for the type of its family. */
+/* Looks in the lists for the address's family. The address is copied, because `address` may not be
+ * aligned for the type of its family. */
 bool address_is_public(const struct sockaddr *address, size_t size)
 {
     struct sockaddr_in in4;

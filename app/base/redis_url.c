@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only parser of REDIS_URL: config.c uses it at start to check the setting, the store to
+/* Parses REDIS_URL; nothing else does: config.c uses it at start to check the setting, the store to
  * connect. URLs of HTTP are parsed by libcurl instead, because libcurl also connects to them. */
 #include "app/base/redis_url.h"
 
@@ -56,8 +56,8 @@ static const struct {
     {STR_INIT("rediss+cluster:"), "a Redis Cluster with TLS is written rediss://host/?cluster"},
 };
 
-/* Whether all bytes of s are in `characters`. A NUL is refused first, because strchr finds the end
- * of `characters` for it. */
+/* Returns whether all bytes of s are in `characters`. A NUL is refused first, because strchr finds
+ * the end of `characters` for it. */
 static bool is_only_of(struct str s, const char *characters)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -71,7 +71,8 @@ static bool has_byte(struct str s, char byte)
     return s.n > 0 && memchr(s.p, byte, s.n);
 }
 
-/* Whether the text is an IPv6 address, as far as its characters say: only those have two colons. */
+/* Returns whether the text is an IPv6 address without brackets, judged by its characters alone: it
+ * has two or more colons, which no other host has. */
 static bool is_bare_ipv6(struct str s)
 {
     const char *colon = s.n > 0 ? memchr(s.p, ':', s.n) : NULL;
@@ -80,9 +81,9 @@ static bool is_bare_ipv6(struct str s)
            has_byte((struct str){colon + 1, s.n - (size_t)(colon + 1 - s.p)}, ':');
 }
 
-/* Copies the host ("host" or "[::1]") at the start of *text to ret. *text then holds the rest:
- * empty, or the port with its colon. False when the host is empty, too long or has a character that
- * hosts do not have. */
+/* Copies the host ("host" or "[::1]") at the start of *text to ret, which is filled with zeros.
+ * *text then holds what follows: nothing, or the port with its colon. False when the host is empty,
+ * too long or has a character that hosts do not have. */
 static bool redis_url_cut_host(struct str *text, struct redis_host *ret)
 {
     struct str host = *text;
@@ -104,7 +105,7 @@ static bool redis_url_cut_host(struct str *text, struct redis_host *ret)
     }
     if (host.n == 0 || host.n >= sizeof(ret->name) || !is_only_of(host, allowed))
         return false;
-    memcpy(ret->name, host.p, host.n); /* the NUL after it is there: *ret was filled with zeros */
+    memcpy(ret->name, host.p, host.n); /* ret->name has the NUL after it already */
     return true;
 }
 
@@ -124,7 +125,8 @@ static const char *redis_url_parse_host(struct str text, int default_port, struc
     return NULL;
 }
 
-/* Parses the hosts, separated by commas. */
+/* Parses the hosts, separated by commas. names_sentinels: several hosts are allowed, and the
+ * default port is that of a sentinel. Returns NULL or the error message. */
 static const char *redis_url_parse_hosts(struct str hosts, bool names_sentinels,
                                          struct redis_url *ret)
 {
@@ -146,7 +148,8 @@ static const char *redis_url_parse_hosts(struct str hosts, bool names_sentinels,
     return error;
 }
 
-/* Decodes the name before the @. A colon begins a password, also one of an empty name. */
+/* Decodes the user name before the @ of a URL. A colon would begin a password, which is refused.
+ * Returns NULL or the error message. */
 static const char *redis_url_parse_user(struct str user, struct redis_url *ret)
 {
     size_t n;
@@ -157,7 +160,7 @@ static const char *redis_url_parse_user(struct str user, struct redis_url *ret)
         return "the user before @ is empty; write redis://host without @, or redis://user@host";
     if (user.n >= sizeof(ret->user))
         return "the user is longer than 127 bytes";
-    if (!percent_decode(user, false, ret->user, &n))
+    if (!percent_decode(user, /* plus_is_space */ false, ret->user, &n))
         return "a % in the user is not followed by two hexadecimal digits; % itself is written %25";
     if (memchr(ret->user, '\0', n) || memchr(ret->user, ' ', n))
         return "the user has a space or a NUL, which no user of Redis has";
@@ -218,7 +221,7 @@ static const char *redis_url_parse_tcp(struct str rest, bool names_sentinels, st
     return NULL;
 }
 
-/* "unix://" is followed by an absolute path. */
+/* Checks the path after "unix://", which must be absolute. Returns NULL or the error message. */
 static const char *redis_url_parse_socket(const char *path, struct redis_url *ret)
 {
     if (path[0] != '/' || path[1] == '\0')
@@ -230,7 +233,8 @@ static const char *redis_url_parse_socket(const char *path, struct redis_url *re
     return NULL;
 }
 
-/* Chooses by the scheme. */
+/* Calls the parser for the URL's scheme. A scheme of other programs gets a message that says what
+ * to write instead. */
 const char *redis_url_parse(const char *url, struct redis_url *ret)
 {
     static const struct str socket = STR_INIT("unix://");

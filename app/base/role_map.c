@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Splits JWT_ROLE_MAP. */
+/* Splits JWT_ROLE_MAP into its entries. */
 #include "app/base/role_map.h"
 
 bool role_map_next(struct str *list, struct role_map_entry *ret)

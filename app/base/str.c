@@ -212,7 +212,7 @@ enum { DIGITS_MAX = 800, DIGITS_SIZE = DIGITS_MAX + 32 };
 
 /* A number without its sign and its decimal point. */
 struct significant {
-    char digits[DIGITS_SIZE]; /* without leading zeros */
+    char digits[DIGITS_SIZE]; /* the first n digits, without leading zeros; not NUL-terminated */
     size_t n;
     int64_t exponent;     /* the value is digits * 10^exponent */
     bool dropped_nonzero; /* a digit after the first DIGITS_MAX was not zero */
@@ -234,10 +234,10 @@ static void significant_add(struct significant *number, struct str digits)
     }
 }
 
-/* The fast path. Up to 15 digits, and powers of ten up to 10^22, are exact as doubles, and one
- * operation on two exact operands rounds correctly (Clinger, "How to read floating point numbers
- * accurately", 1990). False when the number has more digits or a larger exponent; *ret is
- * unchanged then. */
+/* Converts a short number exactly. Up to 15 digits, and powers of ten up to 10^22, are exact as
+ * doubles, and one operation on two exact operands rounds correctly (Clinger, "How to read floating
+ * point numbers accurately", 1990). False when the number has more digits or a larger exponent;
+ * *ret is unchanged then. */
 static bool exact_value(const struct significant *number, double *ret)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -256,9 +256,9 @@ static bool exact_value(const struct significant *number, double *ret)
     return true;
 }
 
-/* The slow path. Converts the number by strtod, whose text has no decimal point, so that the
- * locale cannot change its meaning. A 1 is appended for dropped digits that were not zero, so that
- * the value is rounded to the right side. The text is built in number->digits. */
+/* Converts a long number by strtod, whose text has no decimal point, so that the locale cannot
+ * change its meaning. A 1 is appended for dropped digits that were not zero, so that the value is
+ * rounded to the right side. The text is built in number->digits. */
 static double rounded_value(struct significant *number)
 {
     int64_t exponent = number->exponent;

@@ -29,13 +29,14 @@ struct str_list {
 /* For printf: printf("%.*s", STR_ARG(s)). For texts far shorter than INT_MAX. */
 #define STR_ARG(s) (int)(s).n, (s).p
 
-/* The text of a C string; for NULL the empty text. */
+/* Returns the text of a C string; for NULL the empty text. */
 struct str str_of(const char *text);
 bool str_equal(struct str a, struct str b);
 char ascii_lower(char c);                          /* A to Z as a to z; any other byte as it is */
 bool str_equal_nocase(struct str a, struct str b); /* ignores the case of ASCII letters */
 bool str_starts_with(struct str s, struct str prefix);
-/* Negative, 0 or positive; by bytes, then by length, as strcmp does. */
+/* Returns a negative number, 0 or a positive one as a is before, equal to or after b: by bytes,
+ * then by length, as strcmp does. */
 int str_compare(struct str a, struct str b);
 /* Returns the text before the first separator and moves *text past that separator. Without a
  * separator returns all of *text and makes *text empty. */
@@ -43,16 +44,16 @@ struct str str_cut(struct str *text, char separator);
 struct str str_trim(struct str s); /* s without the spaces, tabs, CR and LF at both ends */
 
 void str_sort(struct str *texts, size_t n); /* in the order of str_compare */
-/* Whether the text is in a list that str_sort has sorted. */
+/* Returns whether the text is in a list that str_sort has sorted. */
 bool str_sorted_has(const struct str_list *sorted, struct str text);
 
 /* str_to_int64 and str_to_double parse a whole text, independent of the locale: spaces, a + before
  * the number and other characters after it are refused. When they return false, *ret is unchanged.
  * An integer is accepted only in the form in which it is printed: 007 and -0 are refused. */
-/* False also outside of [min, max]. */
+/* Parses an integer; false also when it is outside of [min, max]. */
 bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret);
-/* By the grammar of a JSON number (RFC 8259), correctly rounded. False also when the magnitude is
- * beyond DBL_MAX. */
+/* Parses a decimal by the grammar of a JSON number (RFC 8259), correctly rounded. False also when
+ * the magnitude is beyond DBL_MAX. */
 bool str_to_double(struct str s, double *ret);
 
 #endif

@@ -5,11 +5,11 @@
 
 #include "app/base/arena.h"
 
-void str_list_sort(struct str_list *list); /* in place */
+void str_list_sort(struct str_list *list); /* sorts the list in place */
 /* Returns a sorted copy of the list; the copy shares the bytes of the texts with the original. The
  * v of the returned list is NULL only when out of memory: a copy of an empty list has a v, too. */
 struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list);
-/* Whether the list, which must be sorted, holds the text. */
+/* Returns whether the list, which must be sorted, holds the text. */
 bool str_list_contains(const struct str_list *sorted, struct str text);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only reader and writer of UTF-8 sequences; the JSON parser, the JSON writer and the decoder
- * of queries use it. */
+/* Reads and writes UTF-8 sequences, for the JSON parser, the JSON writer and the decoder of
+ * queries. */
 #include "app/base/utf8.h"
 
 /* The first byte determines the length. For some first bytes the second byte has a narrower range
@@ -16,13 +16,13 @@ size_t utf8_sequence(const char *p, size_t n, bool *ret_valid)
     if (bytes[0] < 0xc2 || bytes[0] > 0xf4)
         return 1;
     if (bytes[0] == 0xe0)
-        low = 0xa0; /* below: overlong */
+        low = 0xa0; /* smaller ones: overlong forms */
     if (bytes[0] == 0xed)
-        high = 0x9f; /* above: surrogates */
+        high = 0x9f; /* greater ones: surrogates */
     if (bytes[0] == 0xf0)
-        low = 0x90; /* below: overlong */
+        low = 0x90; /* smaller ones: overlong forms */
     if (bytes[0] == 0xf4)
-        high = 0x8f; /* above: beyond U+10FFFF */
+        high = 0x8f; /* greater ones: beyond U+10FFFF */
     for (size_t i = 1; i < length; i++) {
         if (i == n || bytes[i] < low || bytes[i] > high)
             return i;
@@ -46,7 +46,7 @@ bool utf8_valid(struct str text)
  * first byte. */
 size_t utf8_put(uint32_t code, char *ret)
 {
-    /* First byte by length of the sequence. */
+    /* Bits of the first byte that show the length of the sequence, by that length. */
     static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
     size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 

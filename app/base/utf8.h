@@ -6,6 +6,7 @@
 
 #include "app/base/str.h"
 
+/* Returns whether the whole text is well-formed UTF-8. */
 bool utf8_valid(struct str text);
 /* Returns the length in bytes of the character at p, where n > 0 bytes are readable. When these
  * bytes do not begin with a well-formed character, *ret_valid is false and the length is that of

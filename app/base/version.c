@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* build_commit.h is made by make at each build, config.h by configure. */
+/* The version and commit of this build. build_commit.h is made by make at each build, config.h by
+ * configure. */
 #include "app/base/version.h"
 
 #include <build_commit.h>

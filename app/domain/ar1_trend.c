@@ -14,12 +14,13 @@
 /* The grid is denser near 1, where a small change of rho changes the fit most. */
 static const double rhos[AR1_TREND_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
                                             .92, .95, .97, .98, .99, .995};
+
 /* Returns the prior probability of rhos[i]: the length of the part of [0,1) that is nearer to
  * rhos[i] than to any other element. This makes the prior of rho uniform although the grid is not.
  */
 static double rho_prior(size_t i)
 {
-    /* cppcheck-suppress arrayIndexOutOfBoundsCond */
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; i is always below AR1_TREND_RHOS */
     double from = i > 0 ? (rhos[i - 1] + rhos[i]) / 2 : 0;
     double to = i + 1 < AR1_TREND_RHOS ? (rhos[i] + rhos[i + 1]) / 2 : 1;
 
@@ -40,7 +41,8 @@ struct sums {
     double log_scale; /* sum of the logarithms of the squared scales of the innovations */
 };
 
-/* Adds the products of one day's scaled innovations p, q and r (see struct sums) to the sums. */
+/* Adds the products of one day's scaled innovations (what is new on that day, beyond its
+ * correlation with the day before): p of the constant 1, q of the time, r of the score. */
 static void sums_add(struct sums *s, double p, double q, double r)
 {
     s->pp += p * p;
@@ -51,8 +53,10 @@ static void sums_add(struct sums *s, double p, double q, double r)
     s->rr += r * r;
 }
 
-/* Returns the sums for one rho over n >= 1 points: x holds the days, y the scores. The first point
- * has no predecessor, so its innovations are the values 1, t and y themselves, with scale 1. */
+/* Returns the sums for one rho over n >= 1 points: x holds the days, y the scores. Each product is
+ * of the innovations of one day; dividing by `scale` gives all of them the same variance. The first
+ * point has no predecessor, so its innovations are the values 1, t and y themselves, with scale 1.
+ */
 static struct sums sums_of(const double *x, const double *y, size_t n, double rho)
 {
     struct sums s = {0};
@@ -80,8 +84,9 @@ struct solution {
     double inverse[3];   /* inverse of that symmetric matrix: elements [0][0], [0][1], [1][1] */
 };
 
-/* Solves the normal equations for level and slope. prior: the precision (1 / variance) that the
- * prior of the slope adds to the element qq; 0 means that the slope has no prior. */
+/* Solves the normal equations of least squares for level and slope. prior: the precision (1 /
+ * variance) that the prior of the slope adds to the element qq; 0 means that the slope has no
+ * prior. */
 static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
@@ -96,14 +101,14 @@ static struct solution ar1_solve(const struct sums *s, double prior)
 
 /* Fits the line for one rho and one prior of the slope (normal, with mean 0 and standard deviation
  * slope_sd), and stores it in m->v[i], all but its weight. sums: those for rho; last_y: the last
- * score. Returns the log marginal likelihood, up to a constant that is the same for every fit. The
- * equations are solved twice: first without a prior, to get the variance that scales the prior,
- * then with it. */
+ * score. Returns the log marginal likelihood (how probable the scores are under this rho and
+ * prior), up to a constant that is the same for every fit. The equations are solved twice: first
+ * without a prior, to get the variance that scales the prior, then with it. */
 static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
                            double slope_sd, double last_y)
 {
     double df = (double)m->n - 2;
-    double free_variance = fmax(variance_min, ar1_solve(sums, 0 /* no prior */).squares / df);
+    double free_variance = fmax(variance_min, ar1_solve(sums, /* prior */ 0).squares / df);
     double prior = free_variance / (slope_sd * slope_sd);
     struct solution fit = ar1_solve(sums, prior);
 
@@ -159,9 +164,11 @@ void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, doubl
         centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
         centre += m->v[i].weight * centres[i];
     }
-    /* The variance of a mixture is the weighted mean of the variances of each fit plus the
-     * variance of their centres. The variance of one fit has two parts, both in units of
-     * m->v[i].variance: of_u for the residual u on day x, of_line for the estimated line. */
+    /* The variance of a mixture is the weighted mean of the variances of each fit plus the variance
+     * of their centres. The variance of one fit has two parts, both in units of m->v[i].variance:
+     * of_u for the residual u on day x, of_line for the estimated line. The centre is p * level + t
+     * * slope + correlation * last y, so an error of the level counts p times and one of the slope
+     * t times. */
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;

@@ -9,12 +9,13 @@
 #include "app/base/number.h"
 #include "app/domain/prediction.h"
 
-/* Inactivity adds this much when it has lasted inactive_full_days or longer, less before. */
+/* Inactivity adds inactive_weight to the need when it has lasted inactive_full_days or longer, and
+ * proportionally less before. */
 static const double inactive_weight = 0.1, inactive_full_days = 14;
 
 const char attention_no_activity[] = "no activity yet";
 
-/* How far the score fell; 0 when it rose, or when there is no earlier score. */
+/* Returns how far the score fell; 0 when it rose, or when there is no earlier score. */
 static double attention_fall(const struct attention_facts *facts)
 {
     return facts->has_change ? fmax(0, -facts->change) : 0;

@@ -70,7 +70,8 @@ struct backtest_sums {
 /* Counts of predictions for two pictures: of probabilities (bins) and of scores (cells). */
 struct backtest_picture {
     struct backtest_bin bins[BACKTEST_BINS];
-    uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* by predicted, then by true score */
+    uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* number of predictions by class of the
+                                                       predicted score, then of the true score */
 };
 
 struct backtest {
@@ -140,7 +141,7 @@ static void backtest_judge(struct backtest *b, int horizon, const struct forecas
     bool improving, declining;
     struct prediction p;
 
-    forecast_at(f, day, 0 /* no intervention */, &p);
+    forecast_at(f, day, /* no intervention */ 0, &p);
     improving = strcmp(p.trend, "improving") == 0;
     declining = strcmp(p.trend, "declining") == 0;
     below = forecast_below(f, day, PREDICTION_INTERVENTION_BELOW);
@@ -161,9 +162,9 @@ static void backtest_judge(struct backtest *b, int horizon, const struct forecas
     backtest_picture_add(&b->pictures[horizon][f->model], p.score, below, truth);
 }
 
-/* Makes the predictions of day `today` from the first known_n of n days, and compares each with the
- * score that came true. Skipped: horizons after `end`, the last day of the records, and those
- * before which nothing happened after today. */
+/* Makes the predictions of day `today` by all models from the first known_n of n days (those up to
+ * today), and compares each with the score that came true. Skipped: horizons after `end`, the last
+ * day of the records, and those before which nothing happened after today. */
 static void backtest_add_day(struct backtest *b, const struct daily *days, size_t known_n, size_t n,
                              int32_t today, int32_t end)
 {
@@ -185,7 +186,8 @@ static void backtest_add_day(struct backtest *b, const struct daily *days, size_
     }
 }
 
-/* Adds the learner's sums, with a weight, to other sums. */
+/* Adds the learner's sums, multiplied by a weight, to other sums. Both structs are read as one
+ * array of numbers. */
 static void backtest_sums_add(struct backtest_sums *to, const struct backtest_sums *from,
                               double weight)
 {
@@ -196,8 +198,9 @@ static void backtest_sums_add(struct backtest_sums *to, const struct backtest_su
         out[i] += weight * in[i];
 }
 
-/* Called after all days of a learner: adds the learner's sums to the total and to the resamples,
- * unless no prediction could be compared. */
+/* Called after all days of a learner: adds the learner's sums to the total and, with a random
+ * weight each, to the resamples, unless no prediction could be compared. The number of predictions
+ * is the same for each model, so that of model 0 is read. */
 static void backtest_close_learner(struct backtest *b)
 {
     double n = 0;
@@ -207,7 +210,7 @@ static void backtest_close_learner(struct backtest *b)
     if (n <= 0)
         return;
     b->learners++;
-    backtest_sums_add(&b->total, &b->learner, 1);
+    backtest_sums_add(&b->total, &b->learner, /* weight */ 1);
     for (int i = 0; i < BOOTSTRAP_RESAMPLES; i++)
         backtest_sums_add(&b->resamples[i], &b->learner, bootstrap_weight(b->bootstrap));
     b->learner = (struct backtest_sums){0};

@@ -60,9 +60,9 @@ void backtest_free(struct backtest *b);
  * last day of the records; days after it are not used. */
 void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_t end);
 
-/* Number of learners with a prediction that was judged. */
+/* Returns the number of learners with a prediction that was judged. */
 size_t backtest_learners(const struct backtest *b);
-/* Number of predictions that were judged; the same for each model. */
+/* Returns the number of predictions that were judged for a horizon; each model has as many. */
 size_t backtest_predictions(const struct backtest *b, int horizon);
 
 /* Returns a figure of one model for one horizon (index in backtest_horizons), with its interval. */
@@ -71,8 +71,9 @@ struct measured backtest_measure(const struct backtest *b, int horizon, enum pre
 /* Returns an array of BACKTEST_BINS classes of equal width, from probability 0 to 1. */
 const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
                                          enum prediction_model model);
-/* Number of predictions with the predicted and the true score in these classes, which divide [0,1]
- * into BACKTEST_CELLS equal parts. */
+/* Returns the number of predictions whose predicted score is in the class `predicted` and whose
+ * true score is in the class `truth`. The classes 0 to BACKTEST_CELLS - 1 divide [0,1] into equal
+ * parts. */
 size_t backtest_cell(const struct backtest *b, int horizon, enum prediction_model model,
                      int predicted, int truth);
 

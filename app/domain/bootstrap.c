@@ -19,7 +19,7 @@ struct bootstrap {
 struct bootstrap *bootstrap_new(void)
 {
     struct bootstrap *b = malloc(sizeof(*b));
-    double p = exp(-1), sum = 0;
+    double p = exp(-1), sum = 0; /* p: probability of k, exp(-1) / k! */
 
     if (!b)
         return NULL;
@@ -45,8 +45,9 @@ void bootstrap_free(struct bootstrap *b)
     free(b);
 }
 
-/* Draws from the Poisson distribution with mean 1 by inverting its distribution function. A draw
- * above TABLE, which has a probability of 1e-8, becomes TABLE. */
+/* Draws from the Poisson distribution with mean 1 by inverting its distribution function, of which
+ * `cumulative` has the first TABLE values. A larger draw, which has a probability of 1e-8, becomes
+ * TABLE. */
 double bootstrap_weight(struct bootstrap *b)
 {
     double u = gsl_rng_uniform(b->rng);
@@ -57,6 +58,8 @@ double bootstrap_weight(struct bootstrap *b)
     return k;
 }
 
+/* Drops the resamples without a value, sorts the others in place, and reads the two percentiles
+ * between which the share BOOTSTRAP_LEVEL of them is. */
 struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES])
 {
     const double tail = 100 * (1 - BOOTSTRAP_LEVEL) / 2;

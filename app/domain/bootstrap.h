@@ -28,9 +28,9 @@ struct bootstrap *bootstrap_new(void); /* NULL when out of memory */
 void bootstrap_free(struct bootstrap *b);
 /* Returns a random weight: how many times the current learner counts in the next resample. */
 double bootstrap_weight(struct bootstrap *b);
-/* Makes a figure of its value and its values in the resamples; sorts the latter. NaN means that the
- * figure does not exist in a resample. The ends of the interval are percentiles of the resamples.
- */
+/* Returns a figure with its value and an interval, whose ends are percentiles of the figure's
+ * values in the resamples. Sorts `resamples`; NaN means that the figure does not exist in that
+ * resample. */
 struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES]);
 
 #endif

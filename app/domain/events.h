@@ -44,7 +44,7 @@ struct exercise_completed {
 /* An event quiz.completed. */
 struct quiz_completed {
     double score;                               /* share of the points, in [0,1] */
-    int64_t questions_total, questions_correct; /* numbers of questions */
+    int64_t questions_total, questions_correct; /* number of questions; how many were right */
     double time_spent_seconds;
     bool has_difficulty;
     enum difficulty difficulty; /* undefined while has_difficulty is false */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every number here is made by the functions that make the score itself (domain/mastery,
- * domain/events), applied to copies of the student's state. */
+/* Computes an explanation. Every number here is made by the functions that make the score itself
+ * (domain/mastery, domain/events), applied to copies of the student's state. */
 #include "app/domain/explain.h"
 
 #include <math.h>
@@ -28,6 +28,8 @@ static void explanation_clear_observations(struct explanation *e)
     }
 }
 
+/* A state with another statement than before, or whose components are still those of its statement,
+ * has none of the observations that were added. */
 void explanation_set_state(struct explanation *e, const struct mastery_state *state)
 {
     if (state->stated_at_ms != e->state.stated_at_ms || state->stated)
@@ -76,8 +78,8 @@ static void explain_keep(struct explained_component *c,
 }
 
 /* While the components are stated (set by `calculate`), the statement has replaced all
- * observations. An event recorded before the statement has no part in the evidence, even if it is
- * dated after it. */
+ * observations. An event recorded before the statement is not in the evidence, even if it is dated
+ * after it. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms)
 {

@@ -86,9 +86,9 @@ static bool item_missing(const struct progress *p, size_t item_index)
     return !p->done[item_index] && (int)item->difficulty >= suitable_level(p, item->component);
 }
 
-/* Returns whether the item may be the goal of a bundle: its difficulty is at the learner's level or
- * one above. An assessment may have any difficulty, but is eligible only while its component has no
- * evidence. */
+/* Returns whether the item may be the goal of a bundle (the item that is added with its missing
+ * prerequisites): its difficulty is at the learner's level or one above. An assessment may have any
+ * difficulty, but is eligible only while its component has no evidence. */
 static bool item_eligible(const struct progress *p, size_t item_index)
 {
     const struct content *item = &p->catalogue->items[item_index];
@@ -112,9 +112,9 @@ static void mark_needed(const struct progress *p, size_t item_index, bool needed
     }
 }
 
-/* Returns the bundle of an item: its missing prerequisites, then the item, with their expected
- * gain. Returns a bundle with count 0 when it has more than max_steps items or takes more than
- * max_minutes. */
+/* Returns the bundle of an item: its missing prerequisites, then the item, with the gain that is
+ * expected of them for the score. Returns a bundle with count 0 when it has more than max_steps
+ * items or takes more than max_minutes. */
 static struct bundle bundle_of(const struct progress *p, size_t item_index, size_t max_steps,
                                int max_minutes)
 {
@@ -136,9 +136,10 @@ static struct bundle bundle_of(const struct progress *p, size_t item_index, size
     return b;
 }
 
-/* Returns the bundle with the largest gain per minute; its count is 0 when no bundle fits. Gains
- * per minute are compared by cross products, so that no quotient is rounded and no divisor can be
- * 0. Of bundles with equal gains per minute, the one whose goal is first in the catalogue wins. */
+/* Returns the bundle (an item with its missing prerequisites) with the largest gain per minute; its
+ * count is 0 when no bundle fits. Gains per minute are compared by cross products, so that no
+ * quotient is rounded and no divisor can be 0. Of bundles with equal gains per minute, the one
+ * whose goal is first in the catalogue wins. */
 static struct bundle best_bundle(const struct progress *p, size_t max_steps, int max_minutes)
 {
     struct bundle best = {.count = 0};

@@ -222,7 +222,8 @@ enum level mastery_level(double score)
     return level;
 }
 
-/* Sums of 2 and more, and an infinite sum, are refused before the difference to 1 is rounded. */
+/* Refuses negative and infinite weights. A sum far from 1, also an infinite one, is refused before
+ * its difference to 1 is rounded. */
 bool mastery_weights_valid(const double weights[COMPONENTS])
 {
     double sum = 0;

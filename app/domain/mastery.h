@@ -78,7 +78,7 @@ struct mastery_state {
     uint64_t revision; /* grows with every write for the student, so no two states are equal */
 };
 
-/* Makes an empty student's state: no event, no statement. */
+/* Makes the state of a student without data: no event, no statement. */
 void mastery_state_init(struct mastery_state *s);
 /* Returns whether the student's state holds neither an event nor a statement. */
 bool mastery_state_empty(const struct mastery_state *s);

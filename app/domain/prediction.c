@@ -115,8 +115,8 @@ static bool series_fit(const struct series *s, struct line *ret)
     return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
 }
 
-/* Returns the first of the days that is among the last HISTORY_DAYS days up to today, or the last
- * day if all are older, and sets *n to the number of days from there on. */
+/* Returns the address of the first of the *n days that is among the last HISTORY_DAYS days up to
+ * today, or of the last day if all are older. Sets *n to the number of days from there on. */
 static const struct daily *recent_days(const struct daily *days, size_t *n, int32_t today)
 {
     for (; *n > 1 && days->day <= (int64_t)today - HISTORY_DAYS; --*n)
@@ -165,7 +165,8 @@ static int days_ahead(const struct forecast *f, int32_t day)
     return day > f->today ? day - f->today : 1;
 }
 
-/* Returns the predictive distribution of a model with a line: AR1_TREND or LEAST_SQUARES. */
+/* Returns the predictive distribution of a model with a line: AR1_TREND or LEAST_SQUARES. AR1_TREND
+ * predicts only days after the last score, so an earlier day is like the day after it. */
 static struct distribution line_distribution_at(const struct forecast *f, int32_t day)
 {
     double x = (double)day - f->day_zero;
@@ -182,12 +183,14 @@ static struct distribution line_distribution_at(const struct forecast *f, int32_
     return distribution;
 }
 
-/* Returns the predictive distribution for a day. */
+/* Returns the predictive distribution for a day, by the forecast's model. With too few days a model
+ * with a line predicts the latest score, and the model PROJECTION the same as LAST_VALUE. */
 static struct distribution distribution_at(const struct forecast *f, int32_t day)
 {
     bool has_line = f->model == LEAST_SQUARES || f->model == AR1_TREND;
     struct distribution distribution;
-    if (has_line && f->insufficient) /* sqrt(1/12): of the uniform distribution on [0,1] */
+    if (has_line && f->insufficient) /* sqrt(1/12): the standard deviation of the uniform
+                                        distribution on [0,1] */
         return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
     if (has_line)
         return line_distribution_at(f, day);
@@ -257,8 +260,9 @@ static struct interval interval_about(const struct distribution *d, double level
                              number_round12(number_clamp(upper, PREDICTION_WIDTH_MIN, 1)), level};
 }
 
-/* Names the trend by the slope of the line, in score a day, or by the predicted change. Both are
- * rounded, because 0.51 - 0.5 is a little more than 0.01 in binary. */
+/* Names the trend by the slope of the line, in score a day, for LEAST_SQUARES; its direction needs
+ * no probability, so rise and fall stay 1. For the other models, names it by the predicted change.
+ * Both numbers are rounded, because 0.51 - 0.5 is a little more than 0.01 in binary. */
 static const char *trend_of(const struct forecast *f, const struct distribution *d)
 {
     double change = number_round12(number_clamp(d->centre, 0, 1) - f->latest_score);

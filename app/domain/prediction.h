@@ -84,8 +84,8 @@ struct prediction {
     bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */
 };
 /* Predicts the score of a day. factor: the effect of an intervention, in [0,1]; 0 means no
- * intervention. The intervention raises a score y to y + factor * (1 - y), and the ends of the
- * interval likewise. The line of LEAST_SQUARES has a value on any day; for the other
+ * intervention. The intervention raises a score y, and each end of the interval, to
+ * y + factor * (1 - y). The line of LEAST_SQUARES has a value on any day; for the other
  * models a day up to today is like tomorrow.
  *
  * The trend is that of the slope for LEAST_SQUARES. For the other models the score rises or falls

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The model "projection" and, for comparison and for histories without events, "last_value". Both
- * give a centre; the error of either is learned from what the same formula would have predicted on
- * each past day. Days are counted from today where an expected day is a fraction, so that no digits
- * are lost. */
+/* Has the model "projection" and, for comparison and for histories without events, "last_value".
+ * Both give a centre; the error of either is learned from what the same formula would have
+ * predicted on each past day. Expected days, which may be fractions, are numbers of days from
+ * today: as days since 1970 they would have fewer exact digits. */
 #include "app/domain/projection.h"
 
 #include <math.h>
@@ -16,15 +16,16 @@ enum {
 };
 static const double prior_rate = 0.2; /* active days a day before anything is known */
 
-/* The error that predictions far ahead usually have, and how many of the student's own errors it
- * weighs as much as. */
+/* usual_error: the error that predictions far ahead usually have. usual_count: how many of the
+ * student's own errors it weighs as much as. */
 static const double usual_error = 0.0424, usual_count = 4;
 
 /* Returns the number of active days after day `after`, up to the last day of the history. Bit i of
  * last->active_days is the day i days before the last one. */
 static int active_days_after(const struct daily *last, int32_t after)
 {
-    int64_t count = (int64_t)last->day - after; /* of the days that are counted */
+    /* number of days after `after`, the last one included */
+    int64_t count = (int64_t)last->day - after;
 
     if (count <= 0)
         return 0;
@@ -62,16 +63,18 @@ static double activity_rate(const struct daily *days, size_t n, int32_t today)
     return fmin(1, (PRIOR_DAYS * prior_rate + active) / (PRIOR_DAYS + observed));
 }
 
-/* Returns the consistency that is expected `ahead` days after today if the student is active at
- * this rate. The last active day before then is expected (1 - rate) / rate days earlier, but after
- * today. Consistency counts the active days of the window that ends with it: those up to today are
- * known, and of those after today a share `rate` is expected to be active. The wait is rounded,
- * because a known day is inside the window or not: 4 days must not become 3.9999999999999996. */
+/* Returns the consistency that is expected `ahead` days after today if each day after today is
+ * active with the probability `rate`. Consistency changes only on active days. The last active day
+ * up to the predicted one is expected (1 - rate) / rate days before it (`wait`), but after today.
+ * The window of ACTIVITY_WINDOW_DAYS that ends with it has that day, the known active days up to
+ * today, and the days between, of which the share `rate` is expected to be active. The wait is
+ * rounded, because a known day is inside the window or not: 4 days must not become
+ * 3.9999999999999996. */
 static double consistency_at_rate(const struct daily *days, size_t n, int32_t today, int ahead,
                                   double rate)
 {
     double wait = fmin(ahead - 1, number_round12((1 - rate) / rate));
-    double last = ahead - wait, window_start = last - ACTIVITY_WINDOW_DAYS; /* from today */
+    double last = ahead - wait, window_start = last - ACTIVITY_WINDOW_DAYS; /* in days from today */
     int known = active_days_after(&days[n - 1], today + (int32_t)floor(window_start));
     double expected = rate * fmax(0, last - 1 - fmax(0, window_start));
 
@@ -122,7 +125,7 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
                                        int32_t today, int ahead)
 {
     struct own_errors errors = {0};
-    /* days of the history up to the origin, and up to the predicted day */
+    /* numbers of days of the history up to the origin, and up to the predicted day */
     size_t known = 0, then = 0;
 
     for (int32_t origin = days[0].day; origin + ahead <= today; origin++) {
@@ -140,9 +143,10 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
 }
 
 /* Sets the distribution: its centre by the model, its error as a mean of the usual error and the
- * student's own errors. Own errors count by their number, but at most one for each 2 * ahead - 1
- * days (or each half-life of evidence if that is shorter), because errors whose spans overlap are
- * not independent (docs/mastery-model.md, How predictions are judged). */
+ * student's own errors. The usual error grows with `ahead`, as new evidence replaces the present
+ * one, and is doubled for a history of one day. Own errors count by their number, but at most one
+ * for each 2 * ahead - 1 days (or each half-life of evidence if that is shorter), because errors
+ * whose spans overlap are not independent (docs/mastery-model.md, How predictions are judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {

@@ -20,7 +20,7 @@
 /* The distribution of a future score: centre + error * T, where T has Student's t distribution with
  * df degrees of freedom, or the normal one when df is 0. */
 struct distribution {
-    double centre, error, df; /* error > 0 */
+    double centre, error, df; /* error is > 0 */
 };
 
 /* Returns the consistency that is expected on the last active day up to the predicted one. */

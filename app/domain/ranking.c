@@ -23,7 +23,7 @@ struct ranking_sums {
     double tied, tied_failed;
     double group_failed; /* learners of this group who failed */
     /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
-     * value, and all pairs; the latter only of the groups that are complete. */
+     * value, and all pairs. All pairs are counted only for the groups that are complete. */
     double concordant, pairs;
 };
 
@@ -62,6 +62,8 @@ static double ranking_weighted_auc(const struct ranked *learners, size_t n, cons
     return s.pairs > 0 ? s.concordant / s.pairs : (double)NAN;
 }
 
+/* Computes the AUC with each learner counted once, then for each resample with random weights. The
+ * array has one element more than needed, because malloc may return NULL for 0 bytes. */
 bool ranking_auc(struct ranked *learners, size_t n, struct measured *ret)
 {
     struct bootstrap *bootstrap = bootstrap_new();

@@ -132,7 +132,7 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
 
         if (gap_of(l, (int)c) <= 0)
             continue;
-        /* Stable insertion sort of at most 4 components. */
+        /* Inserts c after the components that precede it: a stable insertion sort. */
         for (; i > 0 && area_precedes(l, c, ret[i - 1]); i--)
             ret[i] = ret[i - 1];
         ret[i] = c;
@@ -202,8 +202,9 @@ struct area {
     const struct content *items[RECOMMENDATIONS_MAX];
 };
 
-/* Returns whether the item may be added to the area: its component is that of the area, its action
- * is not excluded, and it has not been chosen yet. */
+/* Returns whether the item may be added to the area (a component to recommend items for): its
+ * component is that of the area, its action is not excluded, and it has not been chosen yet. Other
+ * actions than the preferred one are allowed, except assessments, unless only_action is set. */
 static bool area_accepts(const struct area *a, const struct content *item)
 {
     bool other_action = item->action != a->action;
@@ -216,8 +217,9 @@ static bool area_accepts(const struct area *a, const struct content *item)
     return true;
 }
 
-/* Returns the catalogue's item with the least penalty that the area accepts, the first in the
- * catalogue among equal ones; NULL when the area accepts none. */
+/* Returns the catalogue's item that the area (a component to recommend items for) accepts and whose
+ * penalty is least, the first in the catalogue among equal ones; NULL when the area accepts none.
+ */
 static const struct content *area_find_next(const struct catalogue *c, const struct learner *l,
                                             const struct area *a)
 {
@@ -245,9 +247,9 @@ static bool filter_accepts(const struct recommendation_filter *filter, enum comp
     return !filter->has_priority || filter->priority == priority_of_gap(gap);
 }
 
-/* Makes an area for each component that has a gap and that the filter accepts, the largest gap
- * first. Returns their number. A component without evidence is assessed first, except consistency,
- * for which there is no assessment. */
+/* Makes an area (a component to recommend items for) for each component that has a gap and that the
+ * filter accepts, the largest gap first. Returns their number. A component without evidence is
+ * assessed first, except consistency, for which there is no assessment. */
 static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,
                               struct area areas[COMPONENTS])
 {
@@ -263,22 +265,23 @@ static size_t areas_with_gaps(const struct learner *l, const struct recommendati
     return n;
 }
 
-/* Makes an area for each component that has no gap and that the filter accepts: something new to
- * learn. Returns their number. */
+/* Makes an area (a component to recommend items for) for each component that has no gap and that
+ * the filter accepts: something new to learn. Returns their number. */
 static size_t areas_without_gaps(const struct learner *l,
                                  const struct recommendation_filter *filter,
                                  struct area areas[COMPONENTS])
 {
     size_t n = 0;
     for (enum component c = COMPLETION; c < COMPONENTS; c++)
-        if (gap_of(l, (int)c) <= 0 && filter_accepts(filter, c, 0))
+        if (gap_of(l, (int)c) <= 0 && filter_accepts(filter, c, /* gap */ 0))
             areas[n++] =
                 (struct area){.component = c, .action = ACT_LEARN_NEW, .only_action = true};
     return n;
 }
 
-/* Adds one item to each area in turn, and repeats this until there are `limit` items or a pass over
- * all areas adds none; so at most `limit` + 1 passes. before: number of items before the pass. */
+/* Adds one item to each area (a component to recommend items for) in turn, and repeats this until
+ * there are `limit` items or a pass over all areas adds none; so at most `limit` + 1 passes.
+ * before: number of items before the pass. */
 static void fill_areas(const struct catalogue *c, const struct learner *l, struct area *areas,
                        size_t area_count, size_t limit)
 {

@@ -26,7 +26,8 @@ static size_t graph_find_cycle(const struct topic_graph *graph, const uint16_t *
     uint16_t path[TOPIC_NODES_MAX] = {0}, position[TOPIC_NODES_MAX];
     size_t node = 0, n = 0, first;
 
-    memset(position, 0xff, sizeof(position)); /* no node is in the path */
+    memset(position, 0xff,
+           sizeof(position)); /* bytes 0xff make UINT16_MAX: no node is in the path yet */
     while (places[node] != NODE_NOT_PLACED)
         node++;
     while (position[node] == UINT16_MAX) {
@@ -66,7 +67,7 @@ size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NO
     uint16_t places[TOPIC_NODES_MAX];
     size_t placed = 0, before;
 
-    memset(places, 0xff, sizeof(places)); /* NODE_NOT_PLACED */
+    memset(places, 0xff, sizeof(places)); /* bytes 0xff make NODE_NOT_PLACED */
     do {
         before = placed;
         for (size_t i = 0; i < graph->n; i++)
@@ -86,10 +87,11 @@ struct order {
     const struct topic_graph *graph;
     bool done[TOPIC_NODES_MAX]; /* node i is in the list already, or must be left out */
     struct str *ids;            /* the list of topics to work on */
-    size_t n;                   /* its length */
+    size_t n;                   /* number of ids */
 };
 
-/* Index of the node; graph->n when the topic is not in the graph. */
+/* Returns the index of the topic's node in the graph; graph->n when the topic is not in the graph.
+ */
 static size_t graph_find(const struct topic_graph *graph, struct str id)
 {
     size_t i = 0;
@@ -120,12 +122,13 @@ static void order_add_node(struct order *order, size_t node)
     }
 }
 
+/* Returns whether the topic's mastery is of the highest level, so that it needs no more work. */
 static bool topic_is_mastered(const struct topic *topic)
 {
     return mastery_level(topic->mastery) == MASTER;
 }
 
-/* Whether the topic was observed in the component. */
+/* Returns whether the topic was observed in the component. */
 static bool topic_is_in(const struct topic *topic, enum component component)
 {
     return topic->components >> component & 1;

@@ -8,7 +8,7 @@
 
 enum { TOPIC_NODES_MAX = 256 }; /* topics of a graph */
 
-/* A topic that has prerequisites, or is one. */
+/* A topic that has prerequisites or is a prerequisite. */
 struct topic_node {
     struct str id;
     uint16_t *needs; /* indexes of its prerequisites in the graph */
@@ -18,7 +18,7 @@ struct topic_node {
 /* After topic_graph_sort the indexes of a topic's prerequisites are smaller than its own. */
 struct topic_graph {
     struct topic_node *nodes;
-    size_t n; /* at most TOPIC_NODES_MAX */
+    size_t n; /* number of nodes, TOPIC_NODES_MAX at most */
 };
 
 /* Sorts the topics so that prerequisites come first. Returns 0, or when that is not possible the

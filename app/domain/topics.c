@@ -54,7 +54,7 @@ void topics_rank(struct topic *topics, size_t n, int64_t now_ms)
         sum += e.sum;
         weight += e.weight;
     }
-    mean = weight > 0 ? sum / weight : 0.5;
+    mean = weight > 0 ? sum / weight : 0.5; /* 0.5: not used, there is no topic */
     for (size_t i = 0; i < n; i++) {
         struct evidence e = evidence_at(&topics[i].evidence, newest_ms);
 

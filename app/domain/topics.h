@@ -11,7 +11,7 @@
 
 enum {
     EVENT_TOPICS_MAX = 20,    /* topics of one event */
-    STUDENT_TOPICS_MAX = 256, /* topics of one student; the least recently seen one falls out */
+    STUDENT_TOPICS_MAX = 256, /* topics of one student; the least recently seen one is dropped */
 };
 /* The weight of the student's mean in the mastery of a topic. */
 #define TOPIC_PRIOR_WEIGHT 2.0

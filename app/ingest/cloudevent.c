@@ -63,7 +63,7 @@ struct cloudevent_attributes {
 
 static const struct {
     const char *name;
-    size_t offset; /* of the attribute's text in struct cloudevent_attributes, in bytes */
+    size_t offset; /* offset of the attribute's text in struct cloudevent_attributes, in bytes */
     bool required;
 } attribute_table[] = {
     {"id", offsetof(struct cloudevent_attributes, id), true},
@@ -209,7 +209,8 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 
 /* Copies a header value to out, which has room for value.n bytes, and sets *ret_n to the bytes
  * written. A quoted string of RFC 9110 is copied without its quotes and backslashes, any other
- * value unchanged. False for a quoted string without a closing quote. */
+ * value unchanged. False for a quoted string without a closing quote, also when a backslash before
+ * the last quote makes that a part of the text. */
 static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
 {
     bool quoted = value.n > 0 && value.p[0] == '"';
@@ -219,7 +220,7 @@ static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
         return false;
     for (; i < end; i++) {
         if (quoted && value.p[i] == '\\' && ++i == end)
-            return false; /* the closing quote was escaped */
+            return false;
         out[n++] = value.p[i];
     }
     *ret_n = n;
@@ -234,13 +235,14 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena)
     struct str decoded = {text, 0};
 
     if (!text || !cloudevent_unquote(value, text, &decoded.n) ||
-        !percent_decode(decoded, false /* '+' is no space */, text, &decoded.n) ||
+        !percent_decode(decoded, /* plus_is_space */ false, text, &decoded.n) ||
         !utf8_valid(decoded) || cloudevent_has_control(decoded))
         return (struct str){0};
     text[decoded.n] = '\0';
     return decoded;
 }
 
+/* Collects the values of the ce- headers as the web server has sent them, not decoded. */
 struct cloudevent_headers cloudevent_headers_of(const struct http_request *request)
 {
     return (struct cloudevent_headers){.id = request->ce_id,
@@ -330,7 +332,8 @@ static bool cloudevent_is_event_type(struct str type)
 }
 
 /* Adds the field `name` to the body: the payload's own value if it has one, else the text from the
- * envelope if it is not empty, else nothing. */
+ * envelope if it is not empty, else nothing. The body and the payload then both own the value
+ * (json_object_get). */
 static void cloudevent_add_field(struct json_object *body, struct json_object *payload,
                                  const char *name, struct str from_envelope)
 {
@@ -393,7 +396,7 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
                               struct event_input *ret, struct problem *p)
 {
     *ret = (struct event_input){0};
-    (void)validate_object(event_rules, body, STR(""), arena, ret, p);
+    (void)validate_object(event_rules, body, /* no prefix */ STR(""), arena, ret, p);
     if (!ret->has_student && !problem_has_field(p, STR("student_id")))
         (void)cloudevent_fail(p, arena, "student_id", "is required");
     return event_input_finish(ret, now_ms, arena, p);
@@ -428,8 +431,8 @@ static bool cloudevent_parse_unwrapped(struct json_object *envelope, struct aren
     return true;
 }
 
-/* An object without the attributes specversion and type, which no body of POST .../ingest has, is
- * such a body. */
+/* A body of POST .../ingest has neither of the members specversion and type, which a CloudEvent
+ * must have: so an object without both is read as such a body. */
 bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p)
 {
@@ -448,7 +451,8 @@ bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct a
     return valid;
 }
 
-/* Returns p->message instead of the field errors when p has none, or when out of memory. */
+/* Joins the field errors of p, up to about ERROR_LINE_MAX bytes. Returns p->message instead when p
+ * has none, or when out of memory. */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
 {
     struct buf out;

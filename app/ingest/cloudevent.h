@@ -66,9 +66,9 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
                               struct event_input *ret, struct problem *p);
 
 /* Converts an event in any of the forms in which publishers and Dapr send one in JSON: a
- * CloudEvent; one around a raw payload, which is a body of POST .../ingest or a CloudEvent; or such
- * a body without a CloudEvent around it. False with field errors in p; then ret->student is the
- * student as far as known. */
+ * CloudEvent; a CloudEvent that Dapr has put around what was published, which is a body of POST
+ * .../ingest or a CloudEvent itself; or a body of POST .../ingest alone. False with field errors in
+ * p; then ret->student is the student as far as known. */
 bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 

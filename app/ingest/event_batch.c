@@ -20,11 +20,12 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
 
     metrics_add(engine->metrics, METRIC_EVENTS, type, statuses[status], 1);
     if (status == EVENT_ACCEPTED)
-        metrics_add(engine->metrics, METRIC_CALCULATIONS, "event", NULL, 1);
+        metrics_add(engine->metrics, METRIC_CALCULATIONS, "event", /* second label */ NULL, 1);
 }
 
 /* Sets the item's stage to done and counts its outcome in the metrics. EVENT_REJECTED means that
- * the event can never succeed, EVENT_FAILED that it may succeed when it is sent again. */
+ * the event can never succeed: the student is erased or has withdrawn consent (FORBIDDEN).
+ * EVENT_FAILED means that it may succeed when it is sent again. */
 static void event_batch_finish_item(struct event_batch_item *item, struct engine *engine)
 {
     enum event_status status = EVENT_ACCEPTED;
@@ -52,8 +53,9 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
 }
 
 /* Sets up the item's record and runs its first step, which usually queues the command that reads
- * the student's profile. follows: of struct record. event_json.p is NULL when out of memory; such
- * an item is finished at once with PROBLEM_INTERNAL_ERROR. */
+ * the student's profile. follows: the item's write may start from the state that an earlier item of
+ * the student, still in flight, will leave (struct record). event_json.p is NULL when out of
+ * memory; such an item is finished at once with PROBLEM_INTERNAL_ERROR. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
                                    bool follows, struct engine *engine, struct pipeline *pipeline)
 {
@@ -72,7 +74,7 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         .correlation_id = batch->correlation_id,
         .traceparent = batch->traceparent};
     item->stage = EVENT_BATCH_RUNNING;
-    pipeline_init(&item->pipeline, pipeline->arena, NULL);
+    pipeline_init(&item->pipeline, pipeline->arena, /* owner */ NULL);
     if (!item->record.event_json.p)
         problem_set(&item->problem, PROBLEM_INTERNAL_ERROR, NULL);
     if (item->problem.code == PROBLEM_NONE)

@@ -43,7 +43,7 @@ struct event_batch {
     struct event_batch_item *items;
     size_t n; /* number of items */
     int64_t now_ms;
-    struct str actor, correlation_id, traceparent; /* of the request */
+    struct str actor, correlation_id, traceparent; /* who sent the request, its id, and its trace */
     const char *actor_role;
     /* used by event_batch_step alone; zeroed by the caller */
     size_t done_count; /* first item that is not done: items[0 .. done_count - 1] are done */

@@ -11,7 +11,7 @@
 #include "app/http/validate.h"
 
 enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, COUNT_MAX = 1000000 };
-/* Upper limits of the numbers in an event's data. No real event has more; larger values would only
+/* Upper limit of a number in an event's data. No real event has more; larger values would only
  * distort sums. */
 #define VALUE_MAX 1e15
 
@@ -190,7 +190,8 @@ union event_data {
 };
 
 /* Fills in->event with the observations that the model counts, and in->warnings, from the checked
- * data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct. */
+ * data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct.
+ * EVENT_TYPES, the number of types, is no type that the rules let pass. */
 static void event_input_convert(struct event_input *in, union event_data *data)
 {
     switch ((enum event_type)in->type) {
@@ -229,7 +230,7 @@ static void event_input_check_id(const struct event_input *in, struct arena *are
 
 /* Adds a field error when the event is too old or in the future. An event older than the limit
  * would be older than the history that is kept; a future one shows that the sender's clock is
- * wrong. */
+ * wrong. An event without a readable timestamp has a field error already. */
 static void event_input_check_time(const struct event_input *in, int64_t now_ms,
                                    struct arena *arena, struct problem *p)
 {
@@ -265,7 +266,8 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
     return true;
 }
 
-/* Writes the member `data` unchanged, including members that no rule knows. */
+/* Writes the member `data` unchanged, including members that no rule knows; without memory for its
+ * text, an empty object. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena)
 {
     struct buf out;

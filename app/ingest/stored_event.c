@@ -17,7 +17,7 @@ bool stored_event_read(struct str text, struct arena *arena, struct explain_even
     struct event_input in = {0};
     struct json_object *json = json_parse(text, arena, &p);
 
-    if (!json || !validate_object(event_rules, json, STR(""), arena, &in, &p) ||
+    if (!json || !validate_object(event_rules, json, /* no prefix */ STR(""), arena, &in, &p) ||
         !event_input_finish(&in, in.at_ms, arena, &p))
         return false;
     (void)snprintf(ret->id, sizeof(ret->id), "%.*s", STR_ARG(in.event_id));

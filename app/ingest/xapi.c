@@ -34,8 +34,9 @@ static bool xapi_has_failed(const struct xapi_reader *r)
     return problem->field_count > r->errors_before || problem->code == PROBLEM_INTERNAL_ERROR;
 }
 
-/* Returns the student's id, which is actor.account.name or the mail address in actor.mbox. Adds a
- * field error when that is absent or no valid id; the p of the result is NULL when it is absent. */
+/* Returns the student's id, which is actor.account.name or, without an account, the mail address in
+ * actor.mbox. Adds a field error when that is absent or no valid id; the p of the result is NULL
+ * when it is absent. */
 static struct str xapi_student(const struct xapi_reader *r)
 {
     static const struct str scheme = STR_INIT("mailto:");
@@ -65,9 +66,8 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
     return at_ms;
 }
 
-/* Makes the id of a statement that has none (struct xapi_request). Its p is NULL when out of
- * memory.
- */
+/* Makes the id of a statement that has none, so that it has the same id when the same request is
+ * sent again. Its p is NULL when out of memory. */
 static struct str xapi_make_id(const struct xapi_reader *r, const struct xapi_request *request)
 {
     bool has_time = json_value_member(r->statement, "timestamp");

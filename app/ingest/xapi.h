@@ -14,7 +14,7 @@ enum { XAPI_STATEMENTS_MAX = 1000 }; /* greatest number of statements in one req
 
 /* True when the value of the request header X-Experience-API-Version is 1.0, 1.0.x or 2.0.x. */
 bool xapi_version_supported(struct str version);
-/* Returns the value of that header in the response to a request of the given version. */
+/* Returns the value of X-Experience-API-Version in the response to a request with that version. */
 const char *xapi_version_of_response(struct str requested);
 
 struct xapi_event {

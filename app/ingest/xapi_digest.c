@@ -39,8 +39,8 @@ static bool xapi_is_compared(struct str name, struct json_object *value, int dep
  * each object or array around the value. */
 static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out);
 
-/* Whether the member is one of the context's activities, where one activity may be written without
- * its list. These names have no other use outside of extensions. */
+/* Returns whether the member is one of the context's activities, where one activity may be written
+ * without its list. These names have no other use outside of extensions. */
 static bool xapi_is_context_activity(struct str name)
 {
     static const char *const names[] = {"parent", "grouping", "category", "other"};
@@ -52,11 +52,12 @@ static bool xapi_is_context_activity(struct str name)
     return false;
 }
 
-/* Writes an activity as xapi_write_value writes the list of it. */
+/* Writes an activity as xapi_write_value would write a list of this one activity, with its comma
+ * before the closing bracket, so that both forms give the same digest. */
 static void xapi_write_list_of_one(struct json_object *activity, int depth, struct buf *out)
 {
     buf_char(out, '[');
-    xapi_write_value(activity, depth + 1, false, out);
+    xapi_write_value(activity, depth + 1, /* all */ false, out);
     buf_text(out, ",]");
 }
 
@@ -120,8 +121,9 @@ static void xapi_write_value(struct json_object *json, int depth, bool all, stru
     }
 }
 
-/* The timestamp is milliseconds since the epoch, so that 12:00Z equals 13:00+01:00. Its form has
- * been checked, so parsing it cannot fail. */
+/* Hashes the canonical text of the statement. The timestamp after the digest is in milliseconds
+ * since the epoch, so that 12:00Z equals 13:00+01:00. Its form has been checked, so parsing it
+ * cannot fail. */
 struct str xapi_mark(struct json_object *statement, struct arena *arena)
 {
     struct str timestamp = json_value_member_text(statement, "timestamp");
@@ -131,7 +133,7 @@ struct str xapi_mark(struct json_object *statement, struct arena *arena)
     struct buf text;
 
     buf_init(&text, arena);
-    xapi_write_value(statement, 0, false /* not within extensions */, &text);
+    xapi_write_value(statement, /* depth */ 0, /* all */ false, &text);
     if (text.failed)
         return (struct str){0};
     digest_sha256(buf_view(&text), sha);
@@ -142,6 +144,7 @@ struct str xapi_mark(struct json_object *statement, struct arena *arena)
     return arena_printf(arena, "%s@%" PRId64, hex, at_ms);
 }
 
+/* Compares the digests, and the timestamps after the "@" only if both marks have one. */
 bool xapi_marks_equal(struct str a, struct str b)
 {
     struct str digest_a = str_cut(&a, '@'), digest_b = str_cut(&b, '@');

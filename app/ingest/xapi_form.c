@@ -13,7 +13,7 @@
 static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
                               const struct field_path *path, const struct binding *binding);
 
-/* Adds a field error at path.name. */
+/* Adds a field error for the member `name` of the object at `path`. */
 static void xapi_fail_member(const struct binding *binding, const struct field_path *path,
                              const char *name, const char *message)
 {
@@ -78,8 +78,8 @@ static void xapi_check_text(struct json_object *value, const struct xapi_key *ke
         field_fail(binding, path, fault);
 }
 
-/* Adds a field error unless the value is a number, and for FORM_WHOLE one without a fraction, 0 or
- * more. 3.0 counts as whole, because JSON has only one type of number. */
+/* Adds a field error unless the value is a number, which FORM_WHOLE requires to be 0 or more and
+ * without a fraction. 3.0 counts as whole, because JSON has only one type of number. */
 static void xapi_check_number(struct json_object *value, enum xapi_form form,
                               const struct field_path *path, const struct binding *binding)
 {
@@ -140,8 +140,8 @@ static void xapi_check_list(struct json_object *list, const struct xapi_key *key
     }
 }
 
-/* Checks a value by the form that the key demands. The last branch is FORM_BOOL, the only form that
- * is left there. */
+/* Checks a value by the form that the key demands. Forms up to FORM_CHOICE are those of a string.
+ * The last branch is FORM_BOOL, the only form that is left there. */
 static void xapi_check_value(struct json_object *value, const struct xapi_key *key,
                              const struct field_path *path, const struct binding *binding)
 {
@@ -307,14 +307,14 @@ static const struct xapi_key group_keys[] = {
     {NULL, FORM_TEXT, false, NULL, NULL, xapi_check_identifier},
 };
 
-/* 2.4.3: verbs */
+/* xAPI-Data.md, 2.4.3: verbs */
 static const struct xapi_key verb_keys[] = {
     {"id", FORM_IRI, true, NULL, NULL, NULL},
     {"display", FORM_LANGUAGES, false, NULL, NULL, NULL},
     {0},
 };
 
-/* 2.4.4.1: activities, and the interactions that their definitions describe */
+/* xAPI-Data.md, 2.4.4.1: activities, and the interactions that their definitions describe */
 static const struct xapi_key interaction_component_keys[] = {
     {"id", FORM_TEXT, true, NULL, NULL, NULL},
     {"description", FORM_LANGUAGES, false, NULL, NULL, NULL},
@@ -342,7 +342,7 @@ static const struct xapi_key activity_keys[] = {
     {0},
 };
 
-/* 2.4.5: results */
+/* xAPI-Data.md, 2.4.5: results */
 static const struct xapi_key score_keys[] = {
     {"scaled", FORM_NUMBER, false, NULL, NULL, NULL},
     {"raw", FORM_NUMBER, false, NULL, NULL, NULL},
@@ -360,7 +360,7 @@ static const struct xapi_key result_keys[] = {
     {0},
 };
 
-/* 2.4.6: contexts */
+/* xAPI-Data.md, 2.4.6: contexts */
 static const struct xapi_key context_activities_keys[] = {
     {"parent", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
     {"grouping", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
@@ -403,7 +403,7 @@ static const struct xapi_key context_keys[] = {
     {0},
 };
 
-/* 2.4.11: attachments */
+/* xAPI-Data.md, 2.4.11: attachments */
 static const struct xapi_key attachment_keys[] = {
     {"usageType", FORM_IRI, true, NULL, NULL, NULL},
     {"display", FORM_LANGUAGES, true, NULL, NULL, NULL},
@@ -415,8 +415,8 @@ static const struct xapi_key attachment_keys[] = {
     {0},
 };
 
-/* 2.4: the statement. The actor must be an agent and the object an activity, because no other
- * statement can be converted to a learning event. */
+/* xAPI-Data.md, 2.4: the statement. The actor must be an agent and the object an activity, because
+ * no other statement can be converted to a learning event. */
 static const struct xapi_key statement_keys[] = {
     {"id", FORM_UUID, false, NULL, NULL, NULL},
     {"actor", FORM_OBJECT, true, agent_keys, NULL, NULL},

@@ -15,7 +15,7 @@
 
 #define XAPI_ACTIVITIES "http://adlnet.gov/expapi/activities/"
 
-/* questions_total of a quiz whose statement does not have that extension */
+/* the number of questions of a quiz whose statement has no extension questions_total */
 enum { XAPI_DEFAULT_QUESTIONS = 10 };
 
 /* Builds the path of the field on the stack; field_fail copies what it needs of it. */
@@ -45,7 +45,8 @@ static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 #define CMI5_PROGRESS       "https://w3id.org/xapi/cmi5/result/extensions/progress"
 #define VIDEO_PROGRESS      "https://w3id.org/xapi/video/extensions/progress"
 
-/* True when the IRI is the wanted one, which is a whole IRI, or a path that may be on any host. */
+/* True when the IRI is the wanted one, which is a whole IRI, or, if it begins with a slash, a path
+ * that may be on any host, by http or https. */
 static bool xapi_extension_fits(struct str iri, struct str wanted)
 {
     struct str path = iri, scheme = str_cut(&path, ':');
@@ -92,7 +93,7 @@ static bool xapi_read_number(const struct xapi_reader *r, const char *wanted, do
                              double max, double *ret)
 {
     struct json_object *json = xapi_extension(r, wanted);
-    double value = json_object_get_double(json); /* of no number it is not used */
+    double value = json_object_get_double(json); /* 0 if json is no number; then it is not used */
 
     if (!json_value_is_number(json) || value < min || value > max)
         return false;
@@ -118,8 +119,8 @@ static void xapi_add_number(struct xapi_reader *r, const char *name, double valu
     (void)json_object_object_add(r->data, name, json_object_new_double_s(value, text));
 }
 
-/* Adds the result's duration in seconds to the event's data; 0 when the result has none. A longer
- * one than events may have is valid in a statement, and counts as the longest. */
+/* Adds the result's duration in seconds to the event's data; 0 when the result has none. A duration
+ * beyond EVENT_SECONDS_MAX is valid in a statement, and counts as that maximum. */
 static void xapi_add_duration(struct xapi_reader *r, const char *name)
 {
     double seconds = 0;
@@ -169,23 +170,23 @@ static struct str xapi_last_segment(struct str iri)
         path = (struct str){path.p + 2, path.n - 2};
         (void)str_cut(&path, '/');
     } else if (!memchr(path.p, '/', path.n)) {
-        return segment; /* a URN */
+        return segment; /* a URN has no path */
     }
     for (size_t i = path.n; i > 0 && path.p[i - 1] != '/'; i--)
         segment = (struct str){path.p + i - 1, path.n - i + 1};
     return segment;
 }
 
-/* Whether the IRI is that of a profile, such as the category by which cmi5 marks its statements:
- * it is in the publishers' registries and says nothing about the material. */
+/* Returns whether the IRI is that of a profile, such as the category by which cmi5 marks its
+ * statements: it is in the publishers' registries and says nothing about the material. */
 static bool xapi_is_of_profile(struct str iri)
 {
     return str_starts_with(iri, STR("https://w3id.org/xapi/")) ||
            str_starts_with(iri, STR("http://id.tincanapi.com/"));
 }
 
-/* Adds the activity's topic to the list, if its IRI ends with the id of one that is not in the list
- * yet, and the list has room. */
+/* Adds the activity's topic to the list: the last segment of its IRI, if that has the form of a
+ * topic's id. A topic that is in the list already, or for which there is no room, is left out. */
 static void xapi_add_topic(struct json_object *list, struct json_object *activity)
 {
     struct str iri = json_value_member_text(activity, "id"), id;
@@ -237,7 +238,7 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
     struct json_object *scaled = json_value_member(score, "scaled");
     struct json_object *raw = json_value_member(score, "raw");
     struct json_object *max = json_value_member(score, "max");
-    double min = json_object_get_double(json_value_member(score, "min")); /* 0 of NULL */
+    double min = json_object_get_double(json_value_member(score, "min")); /* 0 when absent */
     double share;
 
     if (scaled) {
@@ -269,7 +270,7 @@ static int xapi_add_quiz(struct xapi_reader *r, double score)
     xapi_add_number(r, "questions_total", total);
     xapi_add_number(r, "questions_correct", floor(correct));
     xapi_add_duration(r, "time_spent_seconds");
-    xapi_add_difficulty(r, NULL);
+    xapi_add_difficulty(r, /* default_name: none */ NULL);
     xapi_add_topics(r);
     return QUIZ_COMPLETED;
 }
@@ -330,7 +331,8 @@ static int xapi_map_completed(struct xapi_reader *r)
     return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : xapi_map_lesson(r);
 }
 
-/* Maps the verb attempted, which says only with a progress how much was seen. */
+/* Maps the verb attempted. Without a progress the statement does not say how much of the lesson was
+ * seen, and is no event. */
 static int xapi_map_attempted(struct xapi_reader *r)
 {
     double percent;
@@ -416,6 +418,8 @@ static const struct xapi_mapping {
     {"scored", xapi_map_scored},
 };
 
+/* Calls the function of the statement's verb, which is known if a prefix and the name of a row make
+ * up its IRI. */
 int xapi_map_data(struct xapi_reader *r)
 {
     struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");

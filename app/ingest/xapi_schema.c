@@ -23,6 +23,7 @@ static const struct {
 
 static void xapi_write_object(const struct xapi_key *keys, struct jw *w);
 
+/* Writes the schema of a string: its format or pattern, or the values that FORM_CHOICE allows. */
 static void xapi_write_text(const struct xapi_key *key, struct jw *w)
 {
     jw_text(w, "type", "string");
@@ -38,7 +39,7 @@ static void xapi_write_text(const struct xapi_key *key, struct jw *w)
     jw_array_end(w);
 }
 
-/* Writes a list of objects, or of texts if keys is NULL. */
+/* Writes the schema of a list of objects with these keys, or of texts if keys is NULL. */
 static void xapi_write_list(const struct xapi_key *keys, struct jw *w)
 {
     jw_text(w, "type", "array");
@@ -50,7 +51,8 @@ static void xapi_write_list(const struct xapi_key *keys, struct jw *w)
     jw_object_end(w);
 }
 
-/* Writes an object whose keys are not fixed. */
+/* Writes the schema of an object whose keys are not fixed by a table. of_texts: its values must be
+ * texts. */
 static void xapi_write_map(bool of_texts, struct jw *w)
 {
     jw_text(w, "type", "object");
@@ -61,6 +63,7 @@ static void xapi_write_map(bool of_texts, struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes the schema of a value that is an object with these keys, or a list of such objects. */
 static void xapi_write_one_or_many(const struct xapi_key *keys, struct jw *w)
 {
     jw_array(w, "oneOf");

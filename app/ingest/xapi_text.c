@@ -48,7 +48,7 @@ bool xapi_is_iri(struct str text)
     return true;
 }
 
-/* mailto:NAME@HOST with neither part empty. */
+/* The form is mailto:NAME@HOST with neither part empty. NAME begins after 7 characters. */
 bool xapi_is_mailto(struct str text)
 {
     const char *at = memchr(text.p, '@', text.n);
@@ -133,8 +133,8 @@ static bool xapi_cut_whole(struct str *text, size_t digits, int *ret)
     return true;
 }
 
-/* Cuts a part of two digits, before which the extended form has a separator and the basic form
- * none. */
+/* Cuts a part of two digits, such as the month, before which the extended form has a separator and
+ * the basic form none. */
 static bool xapi_cut_part(struct str *text, char separator, bool basic, int *ret)
 {
     return (basic || xapi_skip(text, separator)) && xapi_cut_whole(text, 2, ret);
@@ -209,8 +209,9 @@ static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
            day_make(year, part, day, ret_day);
 }
 
-/* Cuts the time of day: hours, then minutes, then seconds; the last of them that is there may have
- * a fraction. 24:00 is the end of the day. Second 60 counts as 59.999, as in time_parse. */
+/* Cuts the time of day: hours, then minutes, then seconds (i is the number of these that were
+ * read); the last one may have a fraction. 24:00 is the end of the day. Second 60 counts as 59.999,
+ * as in time_parse. */
 static bool xapi_cut_time_of_day(struct str *text, bool basic, int64_t *ret_ms)
 {
     static const int unit_ms[] = {3600000, 60000, 1000}, most[] = {24, 59, 60};
@@ -351,6 +352,7 @@ bool xapi_parse_duration(struct str text, double *ret_seconds)
     size_t next_unit = 0;
     bool is_time = false, fraction = false, weeks = false;
 
+    /* the text must begin with P: nothing is before it, and it was there to be cut off */
     if (text.n < 3 || str_cut(&unread, 'P').n > 0 || unread.n + 1 != text.n)
         return false;
     while (unread.n > 0) {

@@ -108,7 +108,8 @@ static enum log_level level_of(const char *name)
 
 /* Opens a log. Only the members before `buffer` are set to zero: the buffer is large, and its bytes
  * are written before they are read. no_growth_arena may give at most 1 byte, so that every attempt
- * of a text buffer to grow fails. The key of log_hash is random until log_set_key is called. */
+ * of a text buffer to grow fails. The program's name is cut, so that `middle` has room. The key of
+ * log_hash is random until log_set_key is called. */
 struct log *log_open(int fd, const char *program, const char *min_level)
 {
     struct log *log = malloc(sizeof(*log));
@@ -151,8 +152,9 @@ void log_close(struct log *log)
 
 /* --- Lines --- */
 
-/* Prints the current time into log->time_text. While the second is the same as at the last call,
- * only the three digits of the milliseconds are replaced, which is much cheaper. */
+/* Prints the current time into log->time_text, such as 2026-01-31T23:59:59.123Z. While the second
+ * is the same as at the last call (time_ms is negative before the first), only the three digits of
+ * the milliseconds, at 20 to 22, are replaced, which is much cheaper. */
 static void update_time(struct log *log)
 {
     const int64_t now = clock_wall_ms();
@@ -238,6 +240,8 @@ struct jw *log_begin(struct log *log, enum log_level level, const char *event)
     return &log->writer;
 }
 
+/* Does nothing when no line is being built or the line has no room, so that ret_mac stays as it is.
+ */
 void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE])
 {
     unsigned char digest[DIGEST_SIZE];
@@ -297,8 +301,8 @@ static size_t log_chunk_length(const struct log *log, const char *p, size_t n)
     return end ? (size_t)(end - p) + 1 : PIPE_BUF;
 }
 
-/* Writes as much as possible without blocking, and moves the remainder to the start of the buffer.
- * After an error the bytes stay in the buffer, and the next log_flush writes them again. */
+/* Writes as much as possible without blocking, and moves the bytes that remain to the start of the
+ * buffer. After an error they stay in the buffer, and the next log_flush writes them again. */
 static void log_write(struct log *log)
 {
     size_t done = 0;

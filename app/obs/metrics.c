@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opens the metrics, counts and adds up. A slot is one process's part of the shared file, a cell
- * one number in it (metrics_layout.h). Counting adds to a cell of the process's own slot with
- * relaxed atomics. Adding up reads the slots of all processes while they go on counting, so a sum
- * may be a few counts behind but never falls. metrics_print.c has the text formats, metrics_file.c
- * makes and maps the file, metrics_slot.c decides which process owns which slot. */
+/* Opens the metrics, counts events and adds up the counts of all processes. A slot is one process's
+ * part of the shared file, a cell one number in it (metrics_layout.h). Counting adds to a cell of
+ * the process's own slot with relaxed atomics. Adding up reads the slots of all processes while
+ * they go on counting, so a sum may be a few counts behind but never falls. metrics_print.c has the
+ * text formats, metrics_file.c makes and maps the file, metrics_slot.c decides which process owns
+ * which slot. */
 #include "app/obs/metrics.h"
 
 #include <math.h>
@@ -76,7 +77,8 @@ static void metrics_count(struct metrics *m, size_t cell, uint64_t n)
 }
 
 /* Adds a duration of `us` microseconds to the histogram whose first cell is `first_cell`: 1 to the
- * bucket of the first bound that is not below it, and the duration to the sum after the buckets. */
+ * bucket of the first bound that is not below it (the last bucket has no bound), and the duration
+ * to the sum after the buckets. */
 static void metrics_observe(struct metrics *m, size_t first_cell, const uint64_t *bounds_us,
                             uint64_t us)
 {
@@ -111,7 +113,8 @@ void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int
                     duration_us > 0 ? (uint64_t)duration_us : 0);
 }
 
-/* The cells of a counter with two labels are ordered by the first label, then by the second. */
+/* Adds to the cell for the values of the counter's labels. The cells of a counter with two labels
+ * are ordered by the first label, then by the second. */
 void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n)
 {
@@ -259,10 +262,9 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
 
 /* --- Summary --- */
 
-/* Returns the duration, in milliseconds, below which the given share (0 to 1) of `count` requests
- * lies, as Prometheus' function histogram_quantile computes it. Within a bucket the durations count
- * as evenly spread. When the result would lie beyond the last bound, it is that bound; 0 without
- * requests. */
+/* Estimates the duration, in milliseconds, below which the given share (0 to 1) of `count` requests
+ * is, as Prometheus' function histogram_quantile does. Within a bucket the durations count as
+ * evenly spread. A result beyond the last bound becomes that bound; 0 without requests. */
 static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
 {
     const double rank = share * (double)count;

@@ -32,8 +32,9 @@ enum metric_gauge {
     GAUGE_STORE_CONNECTIONS,    /* open connections to Redis */
     GAUGE_STORE_IN_USE,         /* connections to Redis that wait for replies */
     GAUGE_SERVING,              /* 1: the process accepts connections of the web server */
-    GAUGE_PREDICTIONS_VERIFIED, /* predictions of the configured model that lately came true */
-    GAUGE_PREDICTIONS_COVERED,  /* those with the true score inside the interval */
+    GAUGE_PREDICTIONS_VERIFIED, /* predictions of the configured model whose day has come lately */
+    GAUGE_PREDICTIONS_COVERED, /* those of the verified ones with the true score inside the interval
+                                */
     GAUGE_KEYS_REFUSED, /* 1: the process keeps old secrets because the new ones are invalid */
     /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
      * the others the sum. */
@@ -80,9 +81,9 @@ void metrics_set_breaker(struct metrics *m, enum metric_service service, enum br
  * serves; the permit is given again when the number is what it was, or after ten seconds. Returns
  * false when the process must try again later. now_ms: monotonic. */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms);
-/* How many students have been erased, counted by all processes together. A process that reads
- * another number than before drops its cached results, which may be those of an erased student. m
- * NULL: nothing is counted, and the number is 0. */
+/* Count an erasure of a student, and return how many students have been erased, counted by all
+ * processes together. A process that reads another number than before drops its cached results,
+ * which may be those of an erased student. m NULL: nothing is counted, and the number is 0. */
 void metrics_add_erasure(struct metrics *m);
 uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */

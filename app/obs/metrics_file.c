@@ -15,7 +15,7 @@
 #include "app/base/clock.h"
 #include "app/obs/metrics_layout.h"
 
-#define MAGIC UINT64_C(0x3173656e67656d6d)
+#define MAGIC UINT64_C(0x3173656e67656d6d) /* the first bytes of every file of metrics */
 
 /* Writes an error line about the path, with the text of errno. Always returns false. */
 static bool file_fail(char ret_error[200], const char *what, const char *path)
@@ -50,7 +50,7 @@ static bool file_fill(const struct metrics *m, int fd)
         .magic = MAGIC, .layout = metrics_layout_hash(m), .size = file_size(m)};
 
     atomic_init(&header.counting_since_ms, clock_wall_ms());
-    const int failed = posix_fallocate(fd, 0, (off_t)file_size(m));
+    const int failed = posix_fallocate(fd, /* offset */ 0, (off_t)file_size(m));
     if (failed != 0) {
         errno = failed;
         return false;
@@ -173,7 +173,8 @@ static int open_locked(const char *path, char ret_error[200])
 /* Maps the file m->fd into memory and sets m->header. False with ret_error. */
 static bool file_map(struct metrics *m, const char *path, char ret_error[200])
 {
-    void *mapping = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
+    void *mapping = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd,
+                         /* offset */ 0);
 
     if (mapping == MAP_FAILED)
         return file_fail(ret_error, "map", path);
@@ -203,6 +204,8 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
     return mapped;
 }
 
+/* An existing file must be one that may be trusted. Where there is none, the folder must allow a
+ * new one ("./" for a path without a slash). */
 bool metrics_check(const char *path, char ret_error[200])
 {
     char folder[4096];

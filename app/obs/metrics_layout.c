@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tables that give each cell (64-bit number) of the shared file of metrics its meaning, and a
- * hash of all these tables. A file whose header has another hash was made by a different build, and
- * metrics_file.c replaces it. This file itself accesses neither the shared file nor processes. */
+/* Has the tables that give each cell (64-bit number) of the shared file of metrics its meaning, and
+ * a hash of all these tables. A file whose header has another hash was made by a different build,
+ * and metrics_file.c replaces it. This file itself accesses neither the shared file nor processes.
+ */
 #include "app/obs/metrics_layout.h"
 
 const struct counter_row metrics_rows[METRICS] = {

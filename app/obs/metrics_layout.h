@@ -64,13 +64,14 @@ extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 
 /* The start of the shared file. */
 struct metrics_header {
-    uint64_t magic, layout, size;   /* constant; metrics_layout_hash; bytes of the file */
+    uint64_t magic, layout,
+        size; /* MAGIC; the result of metrics_layout_hash; the bytes of the file */
     atomic_llong counting_since_ms; /* when all counters last were 0, since the epoch */
     atomic_ullong slots_used;       /* slots with this index or a greater one were never owned */
     atomic_ullong erasures;         /* number of students erased by any of the processes */
-    /* For metrics_take_permit. permit_serving: how many processes were serving when the permit was
-     * last taken. permit_short_since_ms: since when (monotonic) the permit is free while fewer are
-     * serving; 0: no process has noticed. */
+    /* For metrics_take_permit. permit_serving: how many processes were serving when a process last
+     * got the permit. permit_short_since_ms: since when (monotonic) fewer are serving while no
+     * process has the permit; 0: none has noticed that. */
     atomic_llong permit_serving, permit_short_since_ms;
 };
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
@@ -114,7 +115,7 @@ static inline size_t metrics_slots_used(const struct metrics *m)
     return used < SLOTS ? (size_t)used : SLOTS;
 }
 
-/* metrics_layout.c */
+/* metrics_layout.c: splits the labels of a row of metrics.def */
 void metrics_labels_parse(struct str text, struct label_set *ret);
 /* Returns the position of the value among the values of a counter's first (label 0) or second
  * (label 1) label. When the counter has no such label, value must be NULL and the position is 0. */

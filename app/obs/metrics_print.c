@@ -241,7 +241,7 @@ static void print_counter(const struct printer *p, enum metric row)
 /* Prints a gauge without labels and unit. */
 static void print_gauge(const struct printer *p, const char *name, const char *help, int64_t value)
 {
-    print_family(p, name, "", "gauge", help);
+    print_family(p, name, /* suffix */ "", "gauge", help);
     buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
 }
 
@@ -252,7 +252,7 @@ static void print_gauge_seconds(const struct printer *p, const char *name, const
 {
     print_family(p, name, "", "gauge", help);
     print_unit(p, name, "seconds");
-    print_name(p, name, "", &(struct series){.n = 0});
+    print_name(p, name, /* suffix */ "", /* no labels */ &(struct series){.n = 0});
     print_seconds(p, (uint64_t)(value_ms > 0 ? value_ms : 0) * 1000);
 }
 
@@ -308,7 +308,8 @@ static void print_breakers(const struct printer *p, const struct metrics_live *l
     }
 }
 
-/* The counts of nginx, of all its statuses. */
+/* Prints how many responses nginx has made itself, for each status that it can make. folder: that
+ * of nginx's counts. */
 static void print_refusals(const struct printer *p, const char *folder)
 {
     const char *name = "nginx_refusals";

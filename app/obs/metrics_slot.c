@@ -80,6 +80,8 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
     return false;
 }
 
+/* Releases the slot, so that another process may own it, and the permit to retire if this process
+ * has it. */
 void metrics_release_slot(struct metrics *m)
 {
     if (!m->own_slot)
@@ -107,8 +109,9 @@ static long long count_serving(const struct metrics *m)
     return serving;
 }
 
-/* True when a process that retired has been replaced: as many processes serve as when the permit
- * was last taken. Also true when they have been fewer for REPLACEMENT_WAIT_MS. */
+/* True when the last process that retired has been replaced: as many processes serve as when it got
+ * the permit. Also true when they have been fewer for REPLACEMENT_WAIT_MS, or when the clock shows
+ * a time before `since`, which a process had written before the machine was restarted. */
 static bool is_replaced(struct metrics_header *header, long long serving, int64_t now_ms)
 {
     long long since = 0;
@@ -120,6 +123,9 @@ static bool is_replaced(struct metrics_header *header, long long serving, int64_
     return now_ms < since || now_ms - since >= REPLACEMENT_WAIT_MS;
 }
 
+/* A process has the permit while it has the lock on the header, which the kernel releases when the
+ * process ends. The number of serving processes at this time shows later whether it was replaced.
+ */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms)
 {
     if (!lock_set(m, m->header, F_WRLCK))

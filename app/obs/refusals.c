@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* nginx opens the files with O_APPEND, so it goes on after the end of a file that was cut or has
- * holes. */
+/* Reads and resets the counts that nginx keeps as the sizes of files. nginx opens the files with
+ * O_APPEND, so it goes on after the end of a file that was cut or has holes. */
 #include "app/obs/refusals.h"
 
 #include <fcntl.h>
@@ -8,13 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* KEPT_BLOCKS: of 512 bytes, 64 KiB. PAGE: holes begin and end at pages. */
+/* PATH_SIZE: bytes of a path. KEPT_BLOCKS: blocks of 512 bytes that a file may have before they are
+ * freed: 64 KiB. PAGE: bytes of a page, at whose limits a hole begins and ends. */
 enum { PATH_SIZE = 4096, KEPT_BLOCKS = 128, PAGE = 4096 };
 
 const int refusal_statuses[REFUSAL_STATUSES] = {400, 403, 404, 408, 413, 414, 415,
                                                 429, 431, 500, 502, 503, 504};
 
-/* Opens the file of a status; -1: there is none, or it is another program's. */
+/* Opens the file in which nginx counts the responses with this status; -1: there is none, or it may
+ * not be opened. */
 static int refusals_open(const char *folder, int status)
 {
     char path[PATH_SIZE];
@@ -25,6 +27,8 @@ static int refusals_open(const char *folder, int status)
     return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
+/* The size of the file is the count. Its blocks are freed by a hole in place of the bytes, which
+ * keeps the size. */
 uint64_t refusals_count(const char *folder, int status)
 {
     int fd = refusals_open(folder, status);

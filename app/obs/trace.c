@@ -7,8 +7,9 @@
 #include "app/base/ids.h"
 #include "app/base/percent.h"
 
-/* Offsets in a traceparent, 00-TRACEID-PARENTID-FLAGS, and limits of a tracestate (W3C Trace
- * Context level 2, sections 3.2 and 3.3). */
+/* Offsets in a traceparent, 00-TRACEID-PARENTID-FLAGS, where the parent's id is its span id; and
+ * limits of a tracestate, in members and bytes (W3C Trace Context level 2, sections 3.2 and 3.3).
+ */
 enum {
     TRACE_ID_AT = 3,
     PARENT_ID_AT = 36,

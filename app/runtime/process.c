@@ -38,8 +38,8 @@ void process_disable_dumps(void)
     (void)setrlimit(RLIMIT_CORE, &none);
 }
 
-/* Makes all restrictions, in this order: the kernel accepts the seccomp filter only after
- * PR_SET_NO_NEW_PRIVS. */
+/* Makes all restrictions that a server process has, in this order: the kernel accepts the seccomp
+ * filter only after PR_SET_NO_NEW_PRIVS. */
 void process_harden(void)
 {
     process_disable_dumps();
@@ -58,7 +58,7 @@ void process_die_with_parent(pid_t parent)
         (void)raise(SIGTERM);
 }
 
-/* jitter is 0 to 65 535, so the pause is 1.1 to 1.8 s long. */
+/* The random part of the pause is 0 to 65 535 times 10 us, so the pause is 1.1 to 1.8 s long. */
 int process_fail_slowly(enum process_exit status)
 {
     uint16_t jitter;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A lookup is shared by the resolver and the thread; whichever ends last frees it. So a resolver
- * can be freed while getaddrinfo() hangs in the thread. The thread fills the result and then sets
- * `done`; the resolver reads the result only after it has seen `done`. */
+/* Runs a lookup of a host name in a thread. The lookup is shared by the resolver and the thread;
+ * the one that ends last frees it. So a resolver can be freed while getaddrinfo() hangs in the
+ * thread. The thread fills the result and then sets `done`; the resolver reads the result only
+ * after it has seen `done`. */
 #include "app/runtime/resolver.h"
 
 #include <arpa/inet.h>
@@ -26,7 +27,7 @@ struct addresses {
 struct lookup {
     atomic_int owners; /* the resolver and the thread, until each has released the lookup */
     atomic_bool done;
-    int fd;    /* eventfd, readable when done */
+    int fd;    /* eventfd, readable when the thread is done */
     int error; /* result of getaddrinfo */
     struct addresses found;
     char host[HOST_SIZE], port[PORT_SIZE];
@@ -42,6 +43,7 @@ struct resolver {
 
 /* ---- the lookup ---- */
 
+/* Called by each of the two owners when it no longer needs the lookup; the last one frees it. */
 static void lookup_release(struct lookup *lookup)
 {
     if (atomic_fetch_sub(&lookup->owners, 1) > 1)
@@ -82,7 +84,8 @@ static void *lookup_thread(void *owned)
     return NULL;
 }
 
-/* Starts the thread. NULL: out of memory, descriptors or threads. */
+/* Starts a thread that looks the resolver's host up. Without a thread only the resolver owns the
+ * lookup, and releases it. NULL: out of memory, descriptors or threads. */
 static struct lookup *lookup_start(const struct resolver *resolver)
 {
     struct lookup *lookup = calloc(1, sizeof(*lookup));
@@ -138,6 +141,7 @@ struct resolver *resolver_new(const char *host, int port)
     return resolver;
 }
 
+/* A running lookup stays until its thread ends, which frees it then. */
 void resolver_free(struct resolver *resolver)
 {
     if (resolver && resolver->lookup)
@@ -145,8 +149,9 @@ void resolver_free(struct resolver *resolver)
     free(resolver);
 }
 
-/* A lookup that ended unnoticed, after its caller had given up, is processed first: its addresses
- * are known from then on, but may be old, so that another lookup begins. */
+/* Begins a lookup unless one is running. A lookup that ended unnoticed, after its caller had given
+ * up, is processed first: its addresses are known from then on, but may be old, so that another
+ * lookup begins. */
 void resolver_start(struct resolver *resolver)
 {
     if (resolver->is_numeric || resolver_poll(resolver) == RESOLVER_RUNNING)
@@ -156,6 +161,8 @@ void resolver_start(struct resolver *resolver)
         resolver->error = EAI_MEMORY;
 }
 
+/* Reads the result of a lookup that has ended, once. Without one, the state is that of the lookup
+ * before. */
 enum resolver_state resolver_poll(struct resolver *resolver)
 {
     struct lookup *lookup = resolver->lookup;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Resolves a host name without blocking the event loop. getaddrinfo() has no time limit: while the
- * name server does not answer, it blocks for many seconds (hazards X2). It therefore runs in a
+ * name server does not respond, it blocks for many seconds (hazards X2). It therefore runs in a
  * thread of its own, which lives as long as the lookup. The addresses of the latest successful
  * lookup are kept, for when a later one fails or is slow. */
 #ifndef RUNTIME_RESOLVER_H
@@ -29,16 +29,17 @@ void resolver_free(struct resolver *resolver);
 void resolver_start(struct resolver *resolver);
 /* Returns the state of the lookup that was started last. */
 enum resolver_state resolver_poll(struct resolver *resolver);
-/* A descriptor that becomes readable when the running lookup ends; -1 if none is running. */
+/* Returns a descriptor that becomes readable when the running lookup ends; -1 if none is running.
+ */
 int resolver_fd(const struct resolver *resolver);
 
-/* Number of the known addresses: those of the latest successful lookup, IPv4 first. */
+/* Returns the number of the known addresses: those of the latest successful lookup, IPv4 first. */
 size_t resolver_count(const struct resolver *resolver);
-/* Address i of them, with the port. *ret_length: its size in bytes. Valid until resolver_poll() or
- * resolver_start() is called. */
+/* Returns the known address with the index i, with the port. *ret_length: its size in bytes. Valid
+ * until resolver_poll() or resolver_start() is called. */
 const struct sockaddr *resolver_address(const struct resolver *resolver, size_t i,
                                         socklen_t *ret_length);
-/* Why the latest lookup has failed, in words. */
+/* Returns why the latest lookup has failed, in words. */
 const char *resolver_error(const struct resolver *resolver);
 
 #endif

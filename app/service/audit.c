@@ -25,7 +25,7 @@
 
 enum {
     AUDIT_BATCH_MAX = 512, /* most events in one batch */
-    /* from this many collected events on, they are sent without delay */
+    /* from this many collected events on, they are sent without delay, before the buffer is full */
     AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4,
     AUDIT_WAITING_MAX = 2048,  /* most events that wait to be sent again */
     AUDIT_SHARD_MAX = 256,     /* most waiting events of one shard */
@@ -34,7 +34,8 @@ enum {
     AUDIT_ARENA_FIRST = 16384, /* size of the arena's first block in bytes */
     AUDIT_ARENA_CAP = 8 << 20, /* largest size of the arena in bytes */
 };
-static const int64_t AUDIT_RETRY_US = 200000;  /* pause after a batch that failed as a whole */
+static const int64_t AUDIT_RETRY_US =
+    200000; /* pause after a batch that failed as a whole, such as when Redis is unavailable */
 static const int64_t AUDIT_REPEAT_US = 500000; /* pause before an event is sent again */
 /* How long a node of a cluster may hold up the events for the others: longer than a replica needs
  * to take its place. */
@@ -115,7 +116,7 @@ struct audit *audit_new(void)
     return NULL;
 }
 
-/* Events that have not been sent are lost. */
+/* Events that have not been sent are lost: the end of a process calls audit_log_pending before. */
 void audit_free(struct audit *audit)
 {
     if (!audit)
@@ -148,6 +149,8 @@ void audit_event_add(struct engine *engine, const struct audit_event *event)
     audit_unstored_log(engine, &audit->unstored, &entry, "no_room");
 }
 
+/* Counts the collected events, those of `sending` whose batch has not ended, and those that wait to
+ * be sent again. */
 size_t audit_pending(const struct audit *audit)
 {
     return audit ? audit->collecting.n + (audit->sending.n - audit->sent) + audit->waiting.n : 0;
@@ -178,7 +181,8 @@ static uint16_t audit_bucket(const struct audit_buffer_entry *event)
 }
 
 /* Fills `order` by a counting sort, which keeps the order of the events within a bucket. starts[b]
- * becomes the position in `order` of the next event of bucket b. */
+ * is at first the number of events in the buckets before b, which is the position of b's first
+ * event in `order`, and then the position of b's next event. */
 static void audit_sort_by_bucket(struct audit *audit)
 {
     size_t starts[AUDIT_BUCKETS + 1] = {0};
@@ -201,8 +205,9 @@ static const struct audit_buffer_entry *audit_event_at(const struct audit *audit
 
 /* ---- events to be sent again ---- */
 
-/* Removes the oldest event from the queue and returns it. The result is valid until the next event
- * is added. */
+/* Removes the oldest event from the queue, which must not be empty, and returns it. The result is
+ * valid until the next event is added. Bucket 2 * shard and the next one belong to the same shard.
+ */
 static const struct audit_buffer_entry *waiting_pop(struct audit_waiting *waiting)
 {
     const struct audit_buffer_entry *event = &waiting->v[waiting->first];
@@ -239,7 +244,8 @@ static void audit_repeat_later(struct engine *engine, const struct audit_buffer_
     (*of_shard)++;
 }
 
-/* Moves the events that are due from `waiting` to `sending`, as far as `sending` has room. */
+/* Moves the events that are due from `waiting` to `sending`, as far as `sending` has room. All have
+ * the same pause, so the loop ends at the first event that is not due. */
 static void audit_repeat_due(struct audit *audit, int64_t now_us)
 {
     struct audit_waiting *waiting = &audit->waiting;
@@ -279,10 +285,10 @@ static struct str audit_details(struct arena *arena, const struct audit_buffer_e
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* Makes *ret, the audit record of an event with what the script that adds it needs. A record never
- * names a student by id: the actor is "self" for a student's own data and the pseudonym in the
- * reply of pseudonym_cmd for a student who acts on other data. False when out of memory or when the
- * pseudonym could not be read. */
+/* Makes *ret: the audit record of an event, and what else the script that adds it needs. A record
+ * never names a student by id: the actor is "self" for a student's own data and the pseudonym in
+ * the reply of pseudonym_cmd for a student who acts on other data. False when out of memory or when
+ * the pseudonym could not be read. */
 static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry *event,
                             const struct command *pseudonym_cmd, struct audit_item *ret)
 {
@@ -328,8 +334,9 @@ static size_t audit_group_length(const struct audit *audit, size_t first, size_t
     return n;
 }
 
-/* Returns the length of the batch that begins at order[sent]. It ends before a bucket would need a
- * second command, so that the outcome of each command can be queried. */
+/* Returns the number of events in the batch that begins at order[sent], AUDIT_BATCH_MAX at most.
+ * One command adds AUDIT_ITEMS_MAX records at most; the batch ends before a bucket would need a
+ * second command, because the query for lost replies knows one command for each bucket. */
 static size_t audit_batch_length(const struct audit *audit)
 {
     size_t end = audit->sending.n, n, length = 0;
@@ -354,8 +361,9 @@ static struct audit_send audit_group_send(const struct audit *audit,
 }
 
 /* Queues the command that adds the records of order[first .. first + n - 1]. An event whose record
- * cannot be made, because its pseudonym could not be read, is left out and waits to be sent again;
- * the order is compacted to the others. */
+ * cannot be made (its pseudonym could not be read, or out of memory) is left out and waits to be
+ * sent again; the order is compacted to the others. This counts as a refusal, so that an event
+ * whose record can never be made ends in the log. */
 static void audit_queue_group(struct engine *engine, size_t first, size_t n, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -403,14 +411,15 @@ static void audit_send_items(struct engine *engine, int64_t now_us)
 
 /* Starts a batch with the oldest events that are not in Redis yet. A student who acts on other data
  * than his own is recorded by pseudonym. The pseudonym is in another Redis slot than the record, so
- * the script that adds the record cannot read it, and another pipeline reads it first. */
+ * the script that adds the record cannot read it, and another pipeline reads it first. Without such
+ * events, or without memory for their commands, the records are sent at once. */
 static void audit_start_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
 
     audit->batch_size = audit_batch_length(audit);
     arena_reset(audit->arena);
-    pipeline_init(&audit->pipeline, audit->arena, NULL);
+    pipeline_init(&audit->pipeline, audit->arena, /* owner */ NULL);
     audit->pipeline.is_unordered = true;
     for (size_t i = 0; i < audit->batch_size; i++) {
         const struct audit_buffer_entry *event = audit_event_at(audit, audit->sent + i);
@@ -439,9 +448,9 @@ static bool audit_group_is_known(const struct audit *audit, const struct audit_g
            (!queried || reply_error_of(group->command->reply) == REPLY_NO_ERROR);
 }
 
-/* True if Redis has reported which events of the batch it has recorded, or if nothing was sent (the
- * pseudonyms could not be read, or there was no memory for the commands). A reply may be missing
- * for lack of memory even if the pipeline is complete. */
+/* True if it is certain which events of the batch Redis has recorded: it has replied to each
+ * command, or nothing was sent (the pseudonyms could not be read, or there was no memory for the
+ * commands). A reply may be missing for lack of memory even if the pipeline is complete. */
 static bool audit_outcome_is_known(const struct audit *audit)
 {
     bool queried = audit->stage == AUDIT_AWAITS_FENCES;
@@ -463,7 +472,7 @@ static void audit_send_fences(struct engine *engine, int64_t now_us)
     struct audit *audit = engine->audit;
 
     arena_reset(audit->arena);
-    pipeline_init(&audit->pipeline, audit->arena, NULL);
+    pipeline_init(&audit->pipeline, audit->arena, /* owner */ NULL);
     audit->pipeline.is_unordered = true;
     for (size_t g = 0; g < audit->group_count; g++) {
         struct audit_send send = audit_group_send(audit, &audit->groups[g]);
@@ -474,9 +483,9 @@ static void audit_send_fences(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Called when the outcome of the batch is known: events that Redis has not recorded wait to be sent
- * again. They count as refused only if the command that records has replied so, not the query.
- * Returns the number of events that Redis has recorded. */
+/* Called when the outcome of the batch is known. Moves the events that Redis has not recorded to
+ * the queue of those to be sent again. They count as refused only if the command that records has
+ * replied so, not the query. Returns the number of events that Redis has recorded. */
 static size_t audit_count_recorded(struct engine *engine, int64_t now_us)
 {
     const struct audit *audit = engine->audit;
@@ -515,7 +524,7 @@ static void audit_end_batch(struct engine *engine, int64_t now_us)
     if (audit->pipeline.status != PIPELINE_COMPLETE)
         audit->retry_us = now_us + AUDIT_RETRY_US;
     if (recorded > 0)
-        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, recorded);
+        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, /* labels */ NULL, NULL, recorded);
     audit->sent += audit->batch_size;
     if (audit->sent == audit->sending.n) {
         audit_buffer_clear(&audit->sending);
@@ -534,8 +543,8 @@ static void audit_log_events(struct engine *engine, size_t first, size_t n, cons
         audit_unstored_log(engine, &audit->unstored, audit_event_at(audit, i), reason);
 }
 
-/* Events of a batch whose outcome is unknown get the reason "uncertain", because Redis may have
- * recorded them. */
+/* Events of a batch whose outcome is unknown (the stages from AUDIT_AWAITS_ITEMS on) get the reason
+ * "uncertain", because Redis may have recorded them. All others get the reason "shutdown". */
 void audit_log_pending(struct engine *engine)
 {
     struct audit *audit = engine->audit;
@@ -608,8 +617,8 @@ static void audit_exchange_buffers(struct audit *audit, int64_t now_us)
     audit_sort_by_bucket(audit);
 }
 
-/* Starts a batch if one is due. Events of `sending` that were not sent yet come first; only when
- * there are none, the collected events follow. */
+/* Starts a batch if one is due, or the query for the outcome of the last one. Events of `sending`
+ * that were not sent yet come first; only when there are none, the collected events follow. */
 void audit_tick(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

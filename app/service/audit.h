@@ -41,10 +41,12 @@ struct audit_event {
     int64_t now_ms;
 };
 
-struct audit *audit_new(void);        /* NULL when out of memory */
-void audit_free(struct audit *audit); /* NULL is allowed */
+struct audit *audit_new(void); /* NULL when out of memory */
+void audit_free(
+    struct audit *audit); /* does nothing when audit is NULL; events that were not sent are lost */
 
-/* Adds an event. Does nothing when engine->audit is NULL. */
+/* Adds an event. Does nothing when engine->audit is NULL, as in the worker and mastery-ctl, which
+ * write their audit records in other ways. */
 void audit_event_add(struct engine *engine, const struct audit_event *event);
 
 /* Sends the events that are due. Call it once a loop iteration, before store_flush. */
@@ -55,7 +57,7 @@ bool audit_on_replies(struct engine *engine, const struct pipeline *completed, i
 /* Returns the microseconds until audit_tick has something to send. INT64_MAX: it has nothing to
  * send until an event is added or a reply arrives. */
 int64_t audit_wait_us(const struct engine *engine, int64_t now_us);
-/* Returns the number of events that Redis has not confirmed yet. */
+/* Returns the number of events that Redis has not confirmed yet. audit may be NULL: 0. */
 size_t audit_pending(const struct audit *audit);
 /* Writes the events that Redis has not confirmed to the log, at the end of the process. */
 void audit_log_pending(struct engine *engine);

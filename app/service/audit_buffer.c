@@ -39,8 +39,9 @@ static uint32_t audit_hash_text(uint32_t h, struct str s)
     return h;
 }
 
-/* Hashes only route, actor and student. Events that differ in other values may have the same hash:
- * audit_entry_equals then distinguishes them. */
+/* Hashes only route, actor and student, from the two constants of FNV-1a on. Events that differ in
+ * other values may have the same hash: audit_entry_equals then distinguishes them. The lowest three
+ * bits of the route's address are 0 for all routes and are left out. */
 static uint32_t audit_hash_event(const struct audit_event *event)
 {
     uint32_t h = 2166136261U ^ (uint32_t)((uintptr_t)event->route >> 3);
@@ -54,8 +55,9 @@ static bool audit_text_is(const char *text, unsigned char n, struct str s)
     return n == s.n && (n == 0 || memcmp(text, s.p, n) == 0);
 }
 
-/* True when the event can be counted in the entry, because all recorded values are equal. Only the
- * correlation id (the request's id) is not compared: the first event's is recorded for all. */
+/* True when the event can be counted in the entry, because all recorded values are equal. Two are
+ * not compared: the correlation id (the request's id; the first event's is recorded for all), and
+ * `success`, which depends on the status. */
 static bool audit_entry_equals(const struct audit_buffer_entry *entry,
                                const struct audit_event *event)
 {

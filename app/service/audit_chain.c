@@ -142,7 +142,8 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* ---- links ---- */
 
-/* Copies a seal's texts into arrays of fixed size, so their lengths are checked. */
+/* Copies a seal's texts into arrays of fixed size, so their lengths are checked: another program
+ * may have written to the stream of seals. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;
@@ -166,7 +167,7 @@ static struct str audit_list_macs(struct arena *arena, const struct audit_key *k
     char mac[AUDIT_MAC_SIZE];
 
     buf_init(&list, arena);
-    /* about the length of an id and a MAC each; a failure is in list.failed */
+    /* 50: about the length of an id and a MAC; a failure to reserve is in list.failed */
     (void)buf_reserve(&list, n * 50);
     for (size_t i = 0; i < n; i++) {
         if (!audit_record_mac(arena, key, &entries[i], mac))

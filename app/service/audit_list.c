@@ -132,7 +132,8 @@ static bool audit_list_read_first_replies(struct audit_list *list, struct arena 
     return true;
 }
 
-/* Reads the reply with the shard's page. A page with fewer records than requested is its last. */
+/* Reads the reply with the shard's page. A page with fewer records than requested is the last one
+ * of its log. */
 static bool audit_list_read_page(struct audit_list *list, unsigned shard, struct arena *arena,
                                  struct problem *p)
 {
@@ -228,7 +229,8 @@ static void audit_list_add_newest(struct audit_list *list, unsigned shard)
 }
 
 /* Merges records until the list is complete (STEP_DONE) or a shard's next page is needed
- * (STEP_MORE). */
+ * (STEP_MORE). has_more is set even if the records that were not examined would not match: only the
+ * next list finds that out. */
 static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipeline)
 {
     unsigned shard;
@@ -256,7 +258,7 @@ enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, st
     if (!list->started)
         return audit_list_begin(list, pipeline, p);
     if (pipeline->status != PIPELINE_COMPLETE) {
-        problem_unavailable(p, 1);
+        problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     if (list->count_cmds[0] && !audit_list_read_first_replies(list, pipeline->arena, p))

@@ -40,12 +40,12 @@ struct audit_list_shard {
 };
 
 struct audit_list {
-    /* in */
+    /* in: set by the caller */
     struct str user; /* filter by actor; empty: any. A student's id matches the pseudonym, too */
     struct str resource_type; /* filter by type of resource; empty: any */
     size_t limit;             /* largest number of records in the list */
     struct audit_cursor from; /* where the list begins */
-    /* out, at STEP_DONE without a problem */
+    /* out: set when the last step ends without a problem */
     struct audit_list_item *items; /* the n listed records, newest first */
     size_t n;
     int64_t total;            /* number of records in the log; with a filter, of matches found */
@@ -63,7 +63,7 @@ struct audit_list {
     bool started;     /* the first step has run */
 };
 
-/* Runs the next step of the list. Call with the fields under "internal" zeroed, then again after
+/* Runs the next step of the list. Call with the internal fields zeroed, then again after
  * each pipeline until STEP_DONE, which is also returned after a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
 

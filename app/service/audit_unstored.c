@@ -4,7 +4,8 @@
 
 #include "app/base/clock.h"
 
-/* Writes the log_hash of an id as the field `name`; nothing for an empty id. */
+/* Writes the keyed hash of an id (log_hash) as the member `name` of the log line; nothing for an
+ * empty id. */
 static void unstored_id(struct log *log, struct jw *w, const char *name, const char *id,
                         unsigned char n)
 {
@@ -18,7 +19,8 @@ static void unstored_id(struct log *log, struct jw *w, const char *name, const c
 
 /* The level is ERROR, so that no setting of LOG_LEVEL suppresses the line. If the log drops the
  * line, because its reader stalls, its number is missing in the log. The text `subjects` consists
- * of JSON members already. */
+ * of JSON members already. log_add_mac adds the MAC of the line and stores it in chain->mac, as
+ * "previous" of the next line. */
 void audit_unstored_log(struct engine *engine, struct audit_unstored *chain,
                         const struct audit_buffer_entry *event, const char *reason)
 {

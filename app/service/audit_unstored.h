@@ -16,7 +16,7 @@ struct audit_unstored {
 };
 
 /* Writes one event to the log and counts it in METRIC_AUDIT_UNSTORED with the label `reason`. Ids
- * of persons and groups are written as their log_hash. */
+ * of persons and groups are written as keyed hashes (log_hash). */
 void audit_unstored_log(struct engine *engine, struct audit_unstored *chain,
                         const struct audit_buffer_entry *event, const char *reason);
 

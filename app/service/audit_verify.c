@@ -34,14 +34,21 @@ static const int64_t AUDIT_UNSEALED_MAX_MS = 60000;
  * and that of the program which verifies the chain. */
 static const int64_t AUDIT_CLOCK_SLACK_MS = INT64_C(3600000);
 
-/* Sets the fault of the check: its kind, and the id of the record (is_record) or seal that has it.
- * Always returns false, so that a caller can return the result. */
-static bool audit_check_fault(struct audit_check *check, enum audit_fault fault, bool is_record,
-                              struct str id)
+/* Sets the fault that was found in a seal, and the seal's id. Always returns false, so that a
+ * caller can return the result. */
+static bool audit_seal_fault(struct audit_check *check, enum audit_fault fault, struct str id)
 {
     check->fault = fault;
-    check->is_record = is_record;
+    check->is_record = false;
     (void)snprintf(check->id, sizeof(check->id), "%.*s", STR_ARG(id));
+    return false;
+}
+
+/* Sets the fault that was found in an audit record, and the record's id. Always returns false. */
+static bool audit_record_fault(struct audit_check *check, enum audit_fault fault, struct str id)
+{
+    (void)audit_seal_fault(check, fault, id);
+    check->is_record = true;
     return false;
 }
 
@@ -57,10 +64,10 @@ static bool audit_check_first_seal(struct audit_check *check, const struct audit
     int64_t before_ms;
 
     if (number == 1)
-        return has_no_previous || audit_check_fault(check, AUDIT_SEAL_MOVED, false, seal->id);
+        return has_no_previous || audit_seal_fault(check, AUDIT_SEAL_MOVED, seal->id);
     if (!stream_id_time(seal->v[SEAL_PREVIOUS_LAST], &before_ms) ||
         before_ms > check->retained_since_ms + AUDIT_CLOCK_SLACK_MS)
-        return audit_check_fault(check, AUDIT_START_TRUNCATED, false, seal->id);
+        return audit_seal_fault(check, AUDIT_START_TRUNCATED, seal->id);
     return true;
 }
 
@@ -78,9 +85,9 @@ static bool audit_check_position(struct audit_check *check, const struct audit_s
         return true;
     if (number == check->link.seal_number &&
         str_equal(seal->v[SEAL_PREVIOUS_HEAD], str_of(check->previous_head)))
-        return audit_check_fault(check, AUDIT_FORKED, false, seal->id);
-    return audit_check_fault(
-        check, number > check->link.seal_number + 1 ? AUDIT_SEAL_REMOVED : AUDIT_SEAL_MOVED, false,
+        return audit_seal_fault(check, AUDIT_FORKED, seal->id);
+    return audit_seal_fault(
+        check, number > check->link.seal_number + 1 ? AUDIT_SEAL_REMOVED : AUDIT_SEAL_MOVED,
         seal->id);
 }
 
@@ -93,13 +100,13 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, 
     struct audit_link link;
 
     if (!audit_link_from_seal(seal, &link))
-        return audit_check_fault(check, AUDIT_SEAL_CHANGED, false, seal->id);
+        return audit_seal_fault(check, AUDIT_SEAL_CHANGED, seal->id);
     if (!key)
-        return audit_check_fault(check, AUDIT_NO_KEY, false, seal->id);
+        return audit_seal_fault(check, AUDIT_NO_KEY, seal->id);
     if (!audit_seal_head(arena, key, check->shard, seal->v, head))
-        return audit_check_fault(check, AUDIT_NO_MEMORY, false, seal->id);
+        return audit_seal_fault(check, AUDIT_NO_MEMORY, seal->id);
     if (strcmp(head, link.head) != 0)
-        return audit_check_fault(check, AUDIT_SEAL_CHANGED, false, seal->id);
+        return audit_seal_fault(check, AUDIT_SEAL_CHANGED, seal->id);
     if (!audit_check_position(check, seal, link.seal_number))
         return false;
     (void)snprintf(check->previous_head, sizeof(check->previous_head), "%.*s",
@@ -142,9 +149,9 @@ static bool audit_fault_of_changed(struct audit_check *check, const struct audit
 
     while (audit_cut_mac(&list, &moved.id, &mac)) {
         if (audit_has_mac(check, seal, &moved, mac, arena))
-            return audit_check_fault(check, AUDIT_REORDERED, true, entry->id);
+            return audit_record_fault(check, AUDIT_REORDERED, entry->id);
     }
-    return audit_check_fault(check, AUDIT_CHANGED, true, entry->id);
+    return audit_record_fault(check, AUDIT_CHANGED, entry->id);
 }
 
 /* Compares two sorted lists: the ids in the seal, and the stored records. An id on one side only is
@@ -160,15 +167,15 @@ bool audit_check_records(struct audit_check *check, const struct audit_seal *sea
         int order = i < n ? stream_id_compare(entries[i].id, id) : 1;
 
         if (order < 0)
-            return audit_check_fault(check, AUDIT_INSERTED, true, entries[i].id);
+            return audit_record_fault(check, AUDIT_INSERTED, entries[i].id);
         if (order > 0)
-            return audit_check_fault(check, AUDIT_REMOVED, true, id);
+            return audit_record_fault(check, AUDIT_REMOVED, id);
         if (!audit_has_mac(check, seal, &entries[i], mac, arena))
             return audit_fault_of_changed(check, seal, &entries[i], arena);
         i++;
         check->records++;
     }
-    return i == n || audit_check_fault(check, AUDIT_INSERTED, true, entries[i].id);
+    return i == n || audit_record_fault(check, AUDIT_INSERTED, entries[i].id);
 }
 
 /* ---- beyond the chain ---- */
@@ -179,9 +186,9 @@ bool audit_check_records(struct audit_check *check, const struct audit_seal *sea
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head)
 {
     if (number > check->link.seal_number)
-        return audit_check_fault(check, AUDIT_END_TRUNCATED, false, STR(""));
+        return audit_seal_fault(check, AUDIT_END_TRUNCATED, STR(""));
     if (number == check->link.seal_number && !str_equal(head, str_of(check->link.head)))
-        return audit_check_fault(check, AUDIT_REPLACED, false, STR(""));
+        return audit_seal_fault(check, AUDIT_REPLACED, STR(""));
     return true;
 }
 
@@ -193,5 +200,5 @@ bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *o
 
     if (stream_id_time(oldest->id, &at_ms) && at_ms > now_ms - AUDIT_UNSEALED_MAX_MS)
         return true;
-    return audit_check_fault(check, AUDIT_UNSEALED, true, oldest->id);
+    return audit_record_fault(check, AUDIT_UNSEALED, oldest->id);
 }

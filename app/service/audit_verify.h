@@ -30,7 +30,7 @@ enum audit_fault {
 extern const char *const audit_fault_texts[AUDIT_FAULTS];
 
 struct audit_check {
-    /* in */
+    /* in: set by the caller */
     const struct audit_keys *keys;
     unsigned shard;
     int64_t retained_since_ms; /* time from which on retention has removed no record */

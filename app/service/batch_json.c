@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The status of a batch (many students computed in the background) as clients see it. The times of
- * a start or an end that has not happened yet are null. */
+/* Makes the status of a batch (many students computed in the background) as clients see it. The
+ * times of a start or an end that has not happened yet are null. */
 #include "app/service/batch_json.h"
 
 #include <math.h>

@@ -38,7 +38,8 @@ static bool callback_parse_url(const char *url, struct callback_url *ret)
     return result == CURLUE_OK;
 }
 
-/* Frees the components of a URL; curl_free accepts NULL for those that the URL does not have. */
+/* Frees the components of a URL. curl_free accepts the NULL of a component that the URL does not
+ * have. */
 static void callback_release_url(struct callback_url *parsed)
 {
     curl_free(parsed->scheme);
@@ -80,7 +81,8 @@ static bool callback_is_listed(const char *hosts, const struct callback_url *par
     return false;
 }
 
-/* Returns the reason why the URL is refused; NULL when it is allowed. */
+/* Returns the reason why the URL is refused, as the end of a sentence; NULL when it is allowed. A
+ * URL with a user or password is refused, because the URL is stored with the batch. */
 static const char *callback_url_refusal(const struct config *config,
                                         const struct callback_url *parsed)
 {
@@ -97,8 +99,8 @@ static const char *callback_url_refusal(const struct config *config,
     return NULL;
 }
 
-/* Returns whether there are exactly two slashes before the host: libcurl also accepts one or three.
- */
+/* Returns whether there are exactly two slashes before the host. libcurl also accepts one or three,
+ * where another program could find another host in the URL. */
 static bool callback_has_two_slashes(const char *text, const char *scheme)
 {
     size_t n = scheme ? strlen(scheme) : 0;
@@ -124,8 +126,8 @@ const char *callback_refusal(const struct config *config, struct str url)
     return reason;
 }
 
-/* Signs TIMESTAMP.BODY. The signature covers the timestamp, so that a receiver can refuse an old
- * callback that is sent again by an attacker. */
+/* Signs the text TIMESTAMP.BODY. The signature covers the timestamp, so that a receiver can refuse
+ * an old callback that is sent again by an attacker. */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE])
 {

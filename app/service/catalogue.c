@@ -81,8 +81,8 @@ static const struct rule document_rules[] = {
     {0},
 };
 
-/* Where the reading of a file is at the moment. Error messages about an entry begin with its place,
- * LIST[INDEX]. */
+/* The file that is being read, and the position in it. Error messages about an entry begin with its
+ * place, LIST[INDEX]. */
 struct catalogue_loader {
     struct arena *arena; /* memory of the catalogue */
     char *error;         /* gets the error message; has CATALOGUE_ERROR_SIZE bytes */
@@ -190,10 +190,10 @@ static bool catalogue_follows_harder(const struct content *item, const struct co
     return false;
 }
 
-/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the entries before it.
- * catalogue->items is NULL while the list of items is read, and set while the starters (items for
- * students without any data) are read afterwards. Prerequisites may be earlier items only, and a
- * starter has none. */
+/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the entries before it in
+ * the same list. catalogue->items is NULL while the list of items is read, and set while the
+ * starters (items for students without any data) are read afterwards; a starter's id must differ
+ * from every item's. Prerequisites may be earlier items only, and a starter has none. */
 static bool catalogue_read_entry(const struct catalogue_loader *loader,
                                  const struct catalogue_entry *entry, struct content *contents,
                                  size_t i, const struct catalogue *catalogue)
@@ -220,8 +220,9 @@ static bool catalogue_read_entry(const struct catalogue_loader *loader,
     return true;
 }
 
-/* Reads the n entries of the list `list` ("items" or "starters"). Returns NULL, with an error
- * message, when one is wrong. The items must be read before the starters. */
+/* Reads the list with this name ("items" or "starters") from the entries that the rules have
+ * filled. Returns NULL, with an error message, when one is wrong. The items must be read before the
+ * starters. */
 static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
                                                  const struct rule_objects *from,
                                                  const struct catalogue *catalogue)
@@ -251,8 +252,9 @@ static bool catalogue_is_placeholder(struct str name)
            str_equal(name, STR("threshold"));
 }
 
-/* True when every { in the sentence begins a known placeholder that } closes. A { at the very end
- * is not found by this function; its caller refuses it. */
+/* True when every { in the sentence begins a known placeholder that } closes. str_cut removes the
+ * text up to a character, or the whole text without it. So a { at the very end is not found by this
+ * function; its caller refuses it. */
 static bool catalogue_has_known_placeholders(struct str sentence)
 {
     for (;;) {
@@ -295,8 +297,9 @@ static size_t catalogue_topic(struct topic_graph *graph, struct str id)
     return i;
 }
 
-/* Adds element i of `list`, a list of topic ids, to the prerequisites of the topic with index
- * `node` and id `name`. False, with an error message, when the element is wrong. */
+/* Adds element i of `list`, a list of topic ids, to the topics that the topic with index `node` and
+ * id `name` needs: its prerequisites. Its array `needs` has room for the whole list. False, with an
+ * error message, when the element is wrong. */
 static bool catalogue_read_need(const struct catalogue_loader *loader, struct topic_graph *graph,
                                 size_t node, const char *name, struct json_object *list, size_t i)
 {
@@ -317,8 +320,9 @@ static bool catalogue_read_need(const struct catalogue_loader *loader, struct to
     return true;
 }
 
-/* Adds the topic `name` with the list of its prerequisites to the graph. False, with an error
- * message, when one of them is wrong. */
+/* Adds the topic `name` with the list of its prerequisites to the graph. The topic may be in the
+ * graph already, as a prerequisite of another one. False, with an error message, when one of the
+ * prerequisites is wrong. */
 static bool catalogue_read_topic(const struct catalogue_loader *loader, struct topic_graph *graph,
                                  const char *name, struct json_object *list)
 {
@@ -342,8 +346,8 @@ static bool catalogue_read_topic(const struct catalogue_loader *loader, struct t
     return true;
 }
 
-/* Writes the error message about a cycle, "a needs b needs a", cut when it is too long. Returns
- * false. */
+/* Writes the error message about a cycle of n topics, "a needs b needs a", cut when it is too long.
+ * Returns false. */
 static bool catalogue_fail_cycle(const struct catalogue_loader *loader, const struct str *cycle,
                                  size_t n)
 {
@@ -359,7 +363,8 @@ static bool catalogue_fail_cycle(const struct catalogue_loader *loader, const st
 }
 
 /* Reads the member "prerequisites" of the file, and sorts its topics so that prerequisites come
- * first. Without the member there are no topics. */
+ * first. The sort finds a cycle of n topics if there is one. Without the member there are no
+ * topics. */
 static bool catalogue_read_topics(const struct catalogue_loader *loader, struct json_object *json,
                                   struct topic_graph *ret)
 {
@@ -404,8 +409,9 @@ static bool catalogue_describe(const struct catalogue_loader *loader, const stru
                           p->offset);
 }
 
-/* Reads the whole file into *ret; false with an error message. The items are read before the
- * starters, whose ids must differ from theirs. The list of a kind that is wrong is NULL. */
+/* Makes the catalogue *ret from the text of the file; false with an error message. The items are
+ * read before the starters, whose ids must differ from theirs. A list with a wrong entry is NULL.
+ */
 static bool catalogue_read_document(struct catalogue_loader *loader, struct str text,
                                     struct catalogue *ret)
 {
@@ -428,8 +434,9 @@ static bool catalogue_read_document(struct catalogue_loader *loader, struct str 
     return ret->starters && catalogue_read_topics(loader, document.prerequisites, &ret->topics);
 }
 
-/* clang-tidy does not see that ret_error is written through struct catalogue_loader */
-/* NOLINTBEGIN(readability-non-const-parameter) */
+/* Reads the document, and lets catalogue_error check the rules for the catalogue as a whole, such
+ * as the order of the items. clang-tidy does not see that ret_error is written through the loader.
+ * NOLINTBEGIN(readability-non-const-parameter) */
 const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
                                         char ret_error[CATALOGUE_ERROR_SIZE])
 /* NOLINTEND(readability-non-const-parameter) */
@@ -470,11 +477,12 @@ static bool catalogue_read_file(const struct catalogue_loader *loader, const cha
     return true;
 }
 
-/* Writes the error message to a buffer of its own first, because catalogue_parse does not know the
- * path that must come before it. Path and message are cut so that both fit into ret_error. */
+/* catalogue_parse does not know the path, so its message goes to a buffer of its own, and is then
+ * copied to ret_error after the path. Path and message are cut so that both fit. */
 const struct catalogue *catalogue_load(const char *path, struct arena *arena,
                                        char ret_error[CATALOGUE_ERROR_SIZE])
 {
+    enum { PATH_MAX_SHOWN = 120 }; /* bytes of the path in a message */
     char error[CATALOGUE_ERROR_SIZE];
     struct catalogue_loader loader = {.arena = arena, .error = error};
     const struct catalogue *catalogue = NULL;
@@ -483,8 +491,8 @@ const struct catalogue *catalogue_load(const char *path, struct arena *arena,
     if (catalogue_read_file(&loader, path, &text))
         catalogue = catalogue_parse(text, arena, error);
     if (!catalogue)
-        (void)snprintf(ret_error, CATALOGUE_ERROR_SIZE, "%.*s: %.*s", 120, path,
-                       CATALOGUE_ERROR_SIZE - 124, error);
+        (void)snprintf(ret_error, CATALOGUE_ERROR_SIZE, "%.*s: %.*s", PATH_MAX_SHOWN, path,
+                       CATALOGUE_ERROR_SIZE - PATH_MAX_SHOWN - (int)sizeof(": "), error);
     return catalogue;
 }
 

@@ -21,8 +21,9 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
-/* Queues the commands that read the cohorts of those students about whose access the table in
- * auth/access.c cannot decide. */
+/* Adds the students about whose access the table in auth/access.c cannot decide alone, because it
+ * depends on a cohort that they share with the caller: queues the reads of their cohorts. If the
+ * table refuses one student, or there is no memory for the commands, the whole check is refused. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {
@@ -34,7 +35,7 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
 
         if (verdict == VERDICT_IF_OWN_STUDENT && cmds)
             cmds[n++] = cohort_cmd_of_student(pipeline, students.v[i]);
-        else if (verdict != VERDICT_YES) /* or no memory for cmds */
+        else if (verdict != VERDICT_YES) /* VERDICT_IF_OWN_STUDENT here: no memory for cmds */
             access->denied = true;
     }
     if (n == 0)
@@ -45,7 +46,8 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
 }
 
 /* Decides by the table in auth/access.c if that is possible. Otherwise the cohort is stored, and
- * cohort_access_check searches it among the caller's own cohorts. */
+ * cohort_access_check searches it among the caller's own cohorts. VERDICT_IF_OWN_STUDENT is no
+ * decision about a cohort, so it counts as a refusal. */
 void cohort_access_add_cohort(struct cohort_access *access, enum access right, struct str cohort,
                               struct pipeline *pipeline)
 {
@@ -110,7 +112,8 @@ static bool cohort_access_is_granted(const struct cohort_access *access, struct 
     return cohort_access_to_students(access, &own, arena, p);
 }
 
-/* Every refusal has the same problem, FORBIDDEN, unless a reply was an error. */
+/* Every refusal has the same problem, FORBIDDEN; an error reply keeps the problem that it has set.
+ */
 bool cohort_access_check(const struct cohort_access *access, struct arena *arena, struct problem *p)
 {
     if (cohort_access_is_granted(access, arena, p))

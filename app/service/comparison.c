@@ -23,7 +23,8 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
     return true;
 }
 
-/* daily->known has a bit for each component, which is set when the component was observed. */
+/* daily->known has a bit for each component, which is set when the component was observed. The
+ * score always has a value. */
 bool comparison_value(const struct daily *daily, int component, double *ret)
 {
     if (component != OVERALL_SCORE && !(daily->known >> component & 1))

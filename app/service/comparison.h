@@ -27,12 +27,12 @@ struct compared_student {
 };
 
 struct comparison {
-    /* in */
+    /* in: set by the caller */
     struct compared_student *students; /* the n students: ids filled, the other fields zeroed */
     size_t n;
     bool at_date;       /* scores at the close of `day` are requested, else current ones */
     int32_t day;        /* requested day; only with at_date */
-    int32_t oldest_day; /* day before which there are no snapshots; only with at_date */
+    int32_t oldest_day; /* first day that may have a snapshot; only with at_date */
     /* internal to the implementation: callers do not use them */
     bool started;        /* the first step has run */
     bool states_read;    /* all states have been read */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opens and closes the parts of which a process consists (store, log, metrics, keys, ...), and
+/* Opens and closes the modules of which a process consists (store, log, metrics, keys, ...), and
  * reports the state of the store. The table open_steps has the order of opening. Nothing here
  * processes a request. */
 #include "app/service/engine.h"
@@ -22,9 +22,10 @@
 #include "app/store/clock_skew.h"
 #include "app/store/keys.h"
 
-/* between two looks at nginx's counts */
+/* time between two reads of the counts of requests that nginx refuses itself */
 static const int64_t REFUSALS_INTERVAL_US = INT64_C(10000000);
 
+/* room for a message of the catalogue after the name of its setting */
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
 bool engine_has_log_key(const struct engine *engine)
@@ -79,13 +80,14 @@ static bool engine_open_tokens(struct engine *engine, char ret_error[ENGINE_ERRO
     return engine->tokens != NULL;
 }
 
-/* Loads the keys that seal the audit log. */
+/* Loads the keys (AUDIT_KEY) with which the worker seals the audit log. */
 static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+/* Checks that the metrics file could be opened or made, and changes nothing.
+ * NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
 static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     return metrics_check(engine->config.metrics_file, ret_error);
@@ -147,7 +149,8 @@ static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_E
     return engine->readiness != NULL;
 }
 
-/* Makes the connection on which responses to writes wait for replicas, if they have to. */
+/* Makes the connection on which the process waits until replicas have its writes, before it sends
+ * the responses to them. Without STORE_WAIT_REPLICAS no response waits. */
 static bool engine_open_replicas(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     if (engine->config.store_wait_replicas == 0)
@@ -167,7 +170,7 @@ static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE
     return engine->stale_cache != NULL;
 }
 
-/* Makes the cache of results from histories. */
+/* Makes the cache of what overviews show of students' histories. */
 static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->overview_cache = overview_cache_new();
@@ -179,8 +182,8 @@ static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENG
 /* Lets the store write the schema number (the number of the format of all records) when it
  * connects. Does not wait for the connection, because Redis or its name server may be away. That is
  * safe: the store sends no write before the handshake has shown that no later version has written
- * to this Redis. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+ * to this Redis.
+ * NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
@@ -210,8 +213,8 @@ static const struct {
     {ENGINE_METRICS, engine_open_schema, NULL},
 };
 
-/* Prints nothing when config_load fails, because it has printed its own errors. The first part that
- * cannot be opened ends the loop. */
+/* Opens the modules in the order of open_steps, up to the first that cannot be opened. Prints
+ * nothing when config_load fails, because it has printed its own errors. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems)
 {
@@ -289,8 +292,8 @@ bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms)
            llabs(*ret_ahead_ms) > CLOCK_SKEW_REPORTED_MS;
 }
 
-/* Sets the gauge of the clock's difference, and logs when it becomes, or is no longer, too large.
- */
+/* Sets the gauge of the difference between this machine's clock and that of Redis (0 while it is
+ * not known), and logs when it becomes, or is no longer, too large. */
 static void engine_report_clock(struct engine *engine)
 {
     int64_t ahead_ms;
@@ -307,8 +310,8 @@ static void engine_report_clock(struct engine *engine)
     log_end(engine->log);
 }
 
-/* Sets this process's part of a gauge. The gauge is the sum over all processes of the pool, so the
- * difference to the value that was reported last is added to it. */
+/* Sets this process's part of a gauge to `value`. The gauge is the sum over all processes of the
+ * pool, so the difference to the part that was reported last (*reported) is added to it. */
 static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *reported,
                                 int64_t value)
 {
@@ -317,7 +320,8 @@ static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, 
     *reported = value;
 }
 
-/* Looks whether students were erased since the last call. If so, both caches are cleared
+/* Looks whether students were erased since the last call: by this pool, which counts in the metrics
+ * file, or by any process, which changes the epoch in Redis. If so, both caches are cleared
  * completely, because it is not known which cached responses and overviews are about these
  * students. */
 uint64_t engine_apply_erasures(struct engine *engine)
@@ -339,13 +343,15 @@ static void engine_report_dropped(struct engine *engine)
 {
     const uint64_t dropped = log_dropped(engine->log);
 
-    metrics_add(engine->metrics, METRIC_LOG_DROPPED, NULL, NULL,
+    metrics_add(engine->metrics, METRIC_LOG_DROPPED, /* labels */ NULL, NULL,
                 dropped - engine->reported_dropped);
     engine->reported_dropped = dropped;
 }
 
-/* Reading nginx's counts keeps their files small; done here too, for deployments whose metrics are
- * not read. */
+/* Keeps nginx's counts of refused requests small on disk: nginx appends a byte to a file for each
+ * request that it refuses itself, and refusals_count not only counts the bytes but also frees the
+ * disk blocks of old ones. A request for the metrics calls it as well, but a deployment may never
+ * read its metrics. */
 static void engine_trim_refusals(struct engine *engine)
 {
     const char *folder = engine->config.nginx_refusals_dir;
@@ -358,7 +364,8 @@ static void engine_trim_refusals(struct engine *engine)
         (void)refusals_count(folder, refusal_statuses[i]);
 }
 
-/* store_consume_counts returns what was counted since the last call. */
+/* store_consume_counts returns what was counted since the last call, so it is added to the
+ * counters; the other functions report what has changed. */
 void engine_report(struct engine *engine)
 {
     struct store_counts counts;
@@ -381,13 +388,14 @@ void engine_report(struct engine *engine)
                     counts.unavailable[kind]);
     }
     if (counts.reconnects > 0)
-        metrics_add(engine->metrics, METRIC_RECONNECTS, NULL, NULL, counts.reconnects);
+        metrics_add(engine->metrics, METRIC_RECONNECTS, /* labels */ NULL, NULL, counts.reconnects);
     engine_report_dropped(engine);
     engine_trim_refusals(engine);
 }
 
-/* Has the type that watchdog_start prescribes. */
+/* Called by the watchdog's thread, which knows only void pointers. */
 void engine_count_deadline(void *engine)
 {
-    metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, NULL, NULL, 1);
+    metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, /* labels */ NULL,
+                /* second label */ NULL, 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The parts of which a process consists: one structure that is built at the start of the process,
- * passed to every function that needs a part of it, and closed at the end. Processes share nothing
+/* The modules of which a process consists: one structure that is built at the start of the process,
+ * passed to every function that needs one of them, and closed at the end. Processes share nothing
  * but Redis and the metrics file. */
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
@@ -35,18 +35,20 @@ struct engine {
     struct audit *audit;             /* audit events to send; NULL: the program records none */
     struct readiness *readiness;     /* state for /ready; NULL without ENGINE_SERVING */
     struct stale_cache *stale_cache; /* responses for when Redis is unavailable; NULL: none */
-    struct overview_cache *overview_cache; /* results from histories; NULL without ENGINE_SERVING */
-    const struct catalogue *catalogue;     /* items to recommend; NULL without ENGINE_SERVING */
-    const struct router *router;           /* NULL in programs that serve no requests */
-    struct arena *process_arena;           /* memory of the catalogue */
-    struct secrets_state secrets;          /* state of reading the secrets again */
+    struct overview_cache
+        *overview_cache; /* what overviews show of histories; NULL without ENGINE_SERVING */
+    const struct catalogue *catalogue; /* items to recommend; NULL without ENGINE_SERVING */
+    const struct router *router;       /* NULL in programs that serve no requests */
+    struct arena *process_arena;       /* memory of the catalogue */
+    struct secrets_state secrets;      /* state of reading the secrets again */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */
     /* values that engine_report has last reported to log and metrics */
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
     uint64_t reported_dropped; /* number of dropped log lines that is in the metrics */
-    int64_t refusals_due_us;   /* monotonic time when nginx's counts are next kept small */
+    int64_t refusals_due_us;   /* monotonic time of the next call of refusals_count, which keeps
+                                  nginx's files small */
     bool reported_clock_off;
     /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
      * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is
@@ -84,8 +86,8 @@ bool engine_has_log_key(const struct engine *engine);
  * again when secrets have changed. */
 void engine_set_hash_keys(struct engine *engine);
 /* Clears the stale cache if a student was erased since it was last cleared, as far as this process
- * knows. Returns the number of such changes: a response may be cached only if it is the same as
- * before the response's data were requested. */
+ * knows. Returns how often that has happened. A response may be cached only if this number is the
+ * same as before the response's data were requested. */
 uint64_t engine_apply_erasures(struct engine *engine);
 /* Returns whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
  * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */

@@ -11,8 +11,9 @@
 
 enum { ERASE_ARENA_FIRST = 64 << 10, ERASE_ARENA_CAP = 64 << 20 };
 
-/* NULL for the tombstone, which is no record. Records that several students share have the name of
- * their kind, whichever index has led to them. */
+/* NULL for the tombstone, which is no record. `kind` is an enum student_key, or STUDENT_KEY_COUNT
+ * plus an enum shared_key. Records that several students share have the name of their kind,
+ * whichever index has led to them. */
 const char *erase_kind_name(size_t kind)
 {
     static const char *const shared_names[SHARED_KEY_COUNT] = {
@@ -48,9 +49,10 @@ void erase_release(struct erase *e)
 
 /* ---- the last phase ---- */
 
-/* Queues the end of an erasure: marks the tombstone as complete and removes the erasure from the
- * register of unfinished ones. Then removes the traces of old commands in Redis: clears the slow
- * log, and requests a rewrite of the append-only file. Queues nothing when the pass only counts. */
+/* Queues the end of an erasure: marks the tombstone as complete, changes the epoch, so that other
+ * processes drop cached data, and removes the erasure from the register of unfinished ones. Then
+ * removes the traces of old commands in Redis: clears the slow log, and requests a rewrite of the
+ * append-only file. Queues nothing when the pass only counts. */
 static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
 {
     if (erase_only_counts(e))
@@ -61,8 +63,9 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
     erasure_cmd_purge_traces(pipeline);
 }
 
-/* Reads the replies to erase_queue_finish, and logs the erasure. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
+/* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure. Any
+ * other reply leaves the erasure to be repeated.
+ * NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
@@ -117,8 +120,8 @@ static void erase_swap_arenas(struct erase *e, struct pipeline *pipeline)
 }
 
 /* True for commands that may fail without leaving data of the student behind. ZADD registers the
- * erasure and SET requests a rewrite; both fail when Redis has no memory left. SLOWLOG fails
- * when the Redis user may not clear the slow log. */
+ * erasure and SET requests a rewrite of the append-only file; both fail when Redis has no memory
+ * left. SLOWLOG fails when the Redis user may not clear the slow log. */
 static bool erase_may_fail(const struct command *command)
 {
     static const struct str names[] = {STR_INIT("ZADD"), STR_INIT("SET"), STR_INIT("SLOWLOG")};
@@ -173,11 +176,12 @@ static bool erase_start_deleting(struct erase *e)
 }
 
 /* Passes the replies of the last step to their phase. Then runs phases until one has queued
- * commands (STEP_MORE), or all have ended or there is a problem (STEP_DONE). */
+ * commands (STEP_MORE), or all have ended or there is a problem (STEP_DONE). A phase that queues
+ * nothing has nothing to do and is skipped. */
 enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     if (e->awaiting_replies && pipeline->status != PIPELINE_COMPLETE) {
-        problem_unavailable(p, 1);
+        problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     erase_swap_arenas(e, pipeline);

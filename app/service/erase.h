@@ -24,7 +24,7 @@ void erase_hash(const struct engine *engine, struct str student, char ret_hash[L
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE]);
 
 struct erase {
-    /* in */
+    /* in: set by the caller */
     struct engine *engine;
     struct str student;                     /* id of the student to erase */
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
@@ -54,7 +54,7 @@ struct erase {
     int attempts;   /* number of times that the shard's script had to be retried */
 };
 
-/* Allocates the memory of an erasure, whose fields under "in" are filled and the others zeroed.
+/* Allocates the memory of an erasure, whose input fields are set and all others zeroed.
  * False when out of memory. erase_release must be called in any case. */
 bool erase_init(struct erase *e);
 void erase_release(struct erase *e);

@@ -7,8 +7,8 @@
 
 #include "app/service/erase.h"
 
-/* The phases in the order in which they run: one for each row SHARED_KEY of keys.def, with a first
- * and a last one. */
+/* The phases in the order in which they run: ERASE_LOOKUP, then one for each row SHARED_KEY of
+ * keys.def, then ERASE_FINISH. */
 enum erase_phase_id {
     ERASE_LOOKUP,
 #define SHARED_KEY(id, ...) ERASE_##id,

@@ -12,7 +12,8 @@
 #include "app/store/reply.h"
 
 enum {
-    ERASE_ATTEMPTS_MAX = 20, /* calls of the script while another request saves recommendations */
+    ERASE_ATTEMPTS_MAX = 20, /* most calls of the script, which is repeated while another request
+                                saves recommendations */
 };
 
 /* ---- for all phases ---- */
@@ -31,14 +32,15 @@ void erase_hash(const struct engine *engine, struct str student, char ret_hash[L
     log_hash(engine->log, student, ret_hash);
 }
 
-/* Hashes a text that is not an id, so that the result cannot be the hash of a student. */
+/* Hashes a constant text that is not an id, so that the result identifies the key and cannot be the
+ * hash of a student. */
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
 {
     log_hash(engine->log, STR("key of the log"), ret_id);
 }
 
-/* Queues the reads of the student's tombstone and of the token in the student's recommendation ids.
- */
+/* Queues the reads of the student's tombstone (the mark of an erased student) and of the token in
+ * the ids of the student's recommendations. */
 static void erase_queue_lookup(struct erase *e, struct pipeline *pipeline)
 {
     erasure_cmd_lookup(pipeline, e->student, &e->lookup);
@@ -118,23 +120,26 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
 /* ---- all other keys of the student, and the tombstone ---- */
 
 /* Queues the script that deletes the student's keys, or counts them. It also adds the audit record
- * of the erasure, which names the student by a keyed hash. `swept` says how far journal and outbox
- * have been searched, in this order. */
+ * of the erasure, whose fields not set here stay empty and which names the student by a keyed hash.
+ * `swept` says how far journal and outbox have been searched, in this order. */
 static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
-    struct erasure_shard shard = {
-        .student = e->student,
-        .token = str_of(e->token),
-        .dry_run = erase_only_counts(e),
-        .today = day_of_ms(e->now_ms),
-        .record = {{0}, e->role, STR("erased"), {0}, STR("1"), e->correlation_id, {0}, STR("1")}};
+    struct erasure_shard shard = {.student = e->student,
+                                  .token = str_of(e->token),
+                                  .dry_run = erase_only_counts(e),
+                                  .today = day_of_ms(e->now_ms),
+                                  .record = {[RECORD_ROLE] = e->role,
+                                             [RECORD_ACTION] = STR("erased"),
+                                             [RECORD_SUCCESS] = STR("1"),
+                                             [RECORD_CORRELATION] = e->correlation_id,
+                                             [RECORD_COUNT] = STR("1")}};
 
     erase_hash(e->engine, e->student, hash);
     erase_key_id(e->engine, key);
-    shard.record[0] = audit_actor_of_id(pipeline->arena, e->actor);
-    shard.record[3] = arena_printf(pipeline->arena, "student/%s", hash);
-    shard.record[6] = arena_printf(pipeline->arena, "{\"key\":\"%s\"}", key);
+    shard.record[RECORD_ACTOR] = audit_actor_of_id(pipeline->arena, e->actor);
+    shard.record[RECORD_RESOURCE] = arena_printf(pipeline->arena, "student/%s", hash);
+    shard.record[RECORD_DETAILS] = arena_printf(pipeline->arena, "{\"key\":\"%s\"}", key);
     for (size_t i = 0; i < 2; i++) {
         shard.swept[i].seen = str_of(e->scanned_ids[i]);
         shard.swept[i].removed = e->had_tombstone || e->counts[ERASED_JOURNAL + i] > 0;
@@ -162,7 +167,7 @@ static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct
     case ERASURE_PROBLEM: return;
     case ERASURE_RETRY:
         if (++e->attempts == ERASE_ATTEMPTS_MAX)
-            problem_unavailable(p, 1);
+            problem_unavailable(p, /* retry_after_s */ 1);
         erase_restart_from(e, ERASE_LOOKUP);
         return;
     case ERASURE_DONE: break;

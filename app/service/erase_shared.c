@@ -21,7 +21,7 @@ enum {
 /* ---- cohorts and batches: one command for each entry of a page ---- */
 
 /* True when the reply to a command about one cohort or batch says that the student was in it: a
- * number above 0, or any text. */
+ * number above 0 (of what was removed), or any text (what is stored of the student). */
 static bool erase_reply_is_hit(const redisReply *reply)
 {
     struct str text;
@@ -31,8 +31,8 @@ static bool erase_reply_is_hit(const redisReply *reply)
 }
 
 /* When the last step's commands were about single cohorts or batches, counts those that had the
- * student, and returns true. False: the last step has read a page, so there is nothing to count
- * yet. */
+ * student in e->counts[kind], and returns true. False: the last step has read a page, so there is
+ * nothing to count yet. */
 static bool erase_count_hits(struct erase *e, size_t kind)
 {
     const struct command *command = e->first_replied_cmd;
@@ -62,9 +62,9 @@ static void erase_queue_cohorts(struct erase *e, struct pipeline *pipeline)
     e->phase_cmd = erasure_cmd_cohorts(pipeline, str_of(e->cursor), ERASE_LIST_PAGE);
 }
 
-/* Called first with a page of cohort ids: queues the removal of the student from each cohort, and
- * moves the cursor to the last id, or to "" after the last page. Called again with the replies to
- * the removals: counts them. */
+/* Called first with a page of cohort ids: queues the removal of the student from each cohort (the
+ * script only checks when the pass only counts), and moves the cursor to the last id, or to ""
+ * after the last page. Called again with the replies to the removals: counts them. */
 static void erase_parse_cohorts(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct str id = STR("");
@@ -129,7 +129,9 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
  * ERASE_INDEXED_LETTERS: reads all later letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
-/* Queues the command that reads the next page of dead letters, or first counts them. */
+/* Queues the command that reads the next page of dead letters, or first counts them; e->offset says
+ * which of the three this phase is at. The stream is searched for entries that contain "event":
+ * only letters of version 0.1.0 have their text there. */
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
     struct str cursor = str_of(e->cursor);
@@ -161,7 +163,7 @@ static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, 
             continue;
         e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS]++;
         if (!erase_only_counts(e))
-            (void)dead_letter_cmd_remove(pipeline, &part.entries[i].id, 1);
+            (void)dead_letter_cmd_remove(pipeline, &part.entries[i].id, /* ids */ 1);
     }
     e->has_more = true;
     e->offset = part.has_more ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
@@ -170,7 +172,7 @@ static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, 
 }
 
 /* Counts the letters of a page of the index, and queues their removal unless the pass only counts.
- */
+ * The index names a letter by each id in it, so none is parsed here. */
 static void erase_parse_indexed_letters(struct erase *e, struct pipeline *pipeline,
                                         struct problem *p)
 {
@@ -227,8 +229,9 @@ static void erase_sum_idempotency(struct erase *e)
     e->has_more = e->offset > 0;
 }
 
-/* Called first with a page of keys: queues commands that count or delete them, up to 500 keys in
- * each. Called again with the replies to these commands: adds them up. */
+/* Called first with a page of keys of idempotency records: queues commands that count or delete
+ * them, up to 500 keys in each. Called again with the replies to these commands: adds them up.
+ * e->offset is 0 after the last page. */
 static void erase_parse_idempotency(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool only_counts = erase_only_counts(e);

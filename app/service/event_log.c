@@ -20,8 +20,9 @@ struct event_log_page {
     void *context;
 };
 
-/* Queues the read of the next page of the stream, by a search for the empty text, which finds every
- * entry. A search is used because its reply is bounded by bytes: one event may have 1 MiB. */
+/* Queues the read of the next page by a search, whose reply is bounded by bytes: one event may have
+ * 1 MiB. The student's stream is searched for the empty text, which finds every entry, and the
+ * shard's journal for the student's id. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline)
 {
     struct arena *arena = pipeline->arena;
@@ -35,7 +36,9 @@ void event_log_queue(struct event_log *log, struct pipeline *pipeline)
                                       str_of(log->cursor), log->student);
 }
 
-/* Adds the id of an event from the journal to the list journal_ids, which grows by doubling. */
+/* Adds a copy of the id of an event from the journal to the list journal_ids, which grows by
+ * doubling. Without memory the reading ends with a problem, because an event might be passed on
+ * twice. */
 static void event_log_keep_id(struct event_log *log, struct str id, struct problem *p)
 {
     struct str_list *ids = &log->journal_ids;
@@ -56,7 +59,8 @@ static void event_log_keep_id(struct event_log *log, struct str id, struct probl
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
 }
 
-/* Visits the event of a journal entry; entries about other changes have none. */
+/* Visits the event of a journal entry of the student. Entries about other changes have no event,
+ * nor has an entry that is no JSON (json is then NULL, which json_value_member accepts). */
 static void event_log_visit_journal(const struct event_log_page *page,
                                     const struct stream_entry *entry, struct problem *p)
 {
@@ -82,7 +86,7 @@ static void event_log_visit_journal(const struct event_log_page *page,
 }
 
 /* Returns whether an event of the stream has been visited in the journal before: the worker has
- * moved it meanwhile. */
+ * moved it meanwhile. An event without a readable id counts as not visited. */
 static bool event_log_was_visited(const struct event_log_page *page, struct str event)
 {
     struct problem unreadable = {.code = PROBLEM_NONE};
@@ -108,7 +112,8 @@ static void event_log_visit_stream(const struct event_log_page *page,
         page->visit(page->context, &logged, p);
 }
 
-/* After the last page of the journal, the stream follows from its start. */
+/* After the last page of the journal, the stream follows from its start (the cursor is empty
+ * again), so true is returned after every page of the journal. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p)
 {

@@ -30,7 +30,7 @@ typedef void event_log_visitor(void *context, const struct logged_event *event, 
 
 /* State of the reading. */
 struct event_log {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     struct arena *arena; /* memory that lives as long as the reading */
     /* internal to the implementation: callers do not use them */
@@ -44,8 +44,8 @@ struct event_log {
 /* Queues the command that reads the next page. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline);
 /* Calls `visit` for each event of the page until one sets a problem. scratch: memory for one page.
- * Returns whether another page follows; false with a problem, too: SERVICE_UNAVAILABLE,
- * INTERNAL_ERROR, or one of the visitor. */
+ * Returns whether another page follows. False also after a problem: SERVICE_UNAVAILABLE,
+ * INTERNAL_ERROR, or one that the visitor has set. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p);
 

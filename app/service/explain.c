@@ -45,8 +45,9 @@ static enum step explain_queue_page(struct explain *e, struct pipeline *pipeline
     return STEP_MORE;
 }
 
-/* The first call queues the read of the state. Each later call parses the state and the page of the
- * log, and queues the next page; after the last page it finishes the explanation. */
+/* The first call queues the read of the state. Each later call parses the state and, unless it is
+ * the second call, the page of the log, and queues the next page; after the last page it finishes
+ * the explanation. */
 enum step explain_step(struct explain *e, struct pipeline *pipeline, struct problem *p)
 {
     struct mastery_state state;

@@ -20,12 +20,12 @@ struct explain_event {
 typedef bool explain_event_reader(struct str text, struct arena *arena, struct explain_event *ret);
 
 struct explain {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     int64_t now_ms;
     explain_event_reader *read_event;
     struct arena *arena; /* memory that lives as long as the reading */
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     struct explanation explanation;
     /* internal to the implementation: callers do not use them */
     struct event_log log;
@@ -35,7 +35,7 @@ struct explain {
     struct arena *event_arena; /* memory for reading one event, reset for each */
 };
 
-/* Allocates what the reading needs. Call with the fields under "internal" zeroed. False when out of
+/* Allocates what the reading needs. Call with the internal fields zeroed. False when out of
  * memory. The caller calls explain_release in any case. */
 bool explain_init(struct explain *e);
 void explain_release(struct explain *e);

@@ -36,8 +36,8 @@ static bool export_list_sections(struct export *e)
     return true;
 }
 
-/* Writes the members before `data`. They are not covered by the digest, and need not be in
- * canonical form. */
+/* Writes the members before `data`; export_write_tail closes the object. They are not covered by
+ * the digest, and need not be in canonical form. */
 static void export_write_head(struct export *e)
 {
     struct jw w = {.out = e->out};
@@ -129,7 +129,8 @@ static void export_advance(struct export *e, struct pipeline *pipeline, struct p
 }
 
 /* Runs one step of the export. All that it writes to `out` after the head belongs to `data`, so it
- * is added to the digest. */
+ * is added to the digest. An export without any value ends with NOT_FOUND, and the caller discards
+ * the document. */
 enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
     size_t data_start;

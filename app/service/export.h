@@ -16,7 +16,7 @@ enum { EXPORT_SECTIONS_MAX = 32 }; /* largest number of sections */
 
 struct export
 {
-    /* in */
+    /* in: set by the caller */
     const struct engine *engine;
     struct str student, exported_by; /* id of the student, id of the user who requests the export */
     int64_t now_ms;
@@ -34,7 +34,7 @@ struct export
     struct digest digest;                /* SHA-256 of the part of `data` that has been written */
 };
 
-/* Runs the next step of the export. Call with the fields under "internal" zeroed, then again after
+/* Runs the next step of the export. Call with the internal fields zeroed, then again after
  * each pipeline until STEP_DONE, which is also returned after a problem. The pipeline must use
  * reply_arena, and nothing else may use it. Problems: NOT_FOUND when the student has no records,
  * SERVICE_UNAVAILABLE, INTERNAL_ERROR. After a problem the caller must discard the document. */

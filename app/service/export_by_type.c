@@ -116,7 +116,8 @@ static void export_queue_daily(struct export_read *r, struct pipeline *pipeline)
     r->cmd = pipeline_add(pipeline, COMMAND_READ, 1 + STUDENT_DAYS_MAX, argv);
 }
 
-/* Writes {date, value} for each day that has a value. */
+/* Writes {date, value} for each day that has a value. Element i of the reply is the value of day i
+ * after the oldest one. */
 static void export_write_daily(struct export_read *r, struct problem *p)
 {
     struct str value;
@@ -189,7 +190,7 @@ static void export_write_set(struct export_read *r, struct problem *p)
         reply_problem(r->cmd->reply, p);
         return;
     }
-    members.v = arena_array(r->writer.arena, n + 1, sizeof(*members.v));
+    members.v = arena_array(r->writer.arena, n + 1, sizeof(*members.v)); /* n may be 0 */
     if (!members.v) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return;
@@ -218,7 +219,8 @@ void export_queue_page(struct export_read *r, struct pipeline *pipeline)
 }
 
 /* Calls `write` for each entry. A full page means that there may be another one, which begins after
- * the last entry. */
+ * the last entry. An id that does not fit into the cursor is none of Redis, and ends the section.
+ */
 void export_write_page(struct export_read *r, export_entry_writer *write, struct problem *p)
 {
     struct stream_entry entries[EXPORT_PAGE];
@@ -262,7 +264,8 @@ static void export_write_stream(struct export_read *r, struct problem *p)
 }
 
 /* Returns the functions that export a kind of record: a kind with one key for each day is read with
- * one MGET, any other kind by the type of its keys. */
+ * one MGET, any other kind by the type of its keys. A reader's members are is_list, queue_commands
+ * and write_replies. */
 const struct export_reader *export_reader_by_type(const struct student_kind *kind)
 {
     static const struct export_reader daily = {true, export_queue_daily, export_write_daily};

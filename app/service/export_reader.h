@@ -15,7 +15,7 @@
 enum {
     EXPORT_PAGE = 500,   /* stream entries that one step reads */
     EXPORT_IDS = 8,      /* records in other places that one step reads, by their ids in an index */
-    EXPORT_ID_SIZE = 64, /* bytes of such an id, with the NUL */
+    EXPORT_ID_SIZE = 64, /* bytes of the id of one of these records, with the NUL */
 };
 
 /* What a reader needs while its section is written. */

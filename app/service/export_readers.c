@@ -125,7 +125,8 @@ static void export_queue_events(struct export_read *r, struct pipeline *pipeline
     event_log_queue(&r->events, pipeline);
 }
 
-/* Writes a learning event, which is stored as JSON text. */
+/* Writes a learning event, which is stored as JSON text. export_read: the context that
+ * export_write_events passes. */
 static void export_write_event(void *export_read, const struct logged_event *event,
                                struct problem *p)
 {
@@ -226,7 +227,8 @@ static void export_queue_consents(struct export_read *r, struct pipeline *pipeli
     r->cmd = consent_cmd_get(pipeline, r->student);
 }
 
-/* Writes one decision of the student about the consent with that name. */
+/* Writes one decision of the student about a kind of consent. name: that kind, such as "analytics".
+ */
 static void export_write_consent(struct export_read *r, const char *name,
                                  const struct consent_record *record, struct problem *p)
 {
@@ -268,7 +270,8 @@ static void export_keep_ids(struct export_read *r, const struct str *ids, size_t
 }
 
 /* Queues the read of the next page of the index of dead letters, or of the letters whose ids the
- * last step has stored. */
+ * last step has stored. r->cmd is the first of these commands; each leads to the next by
+ * command->next. */
 static void export_queue_letters(struct export_read *r, struct pipeline *pipeline)
 {
     if (r->id_count == 0)
@@ -293,9 +296,9 @@ static void export_write_letter(struct export_read *r, const struct dead_letter 
     export_value_end(&r->writer, p);
 }
 
-/* Stores the ids of a page of the index, or writes the letters of that page. A letter in the index
- * may not be about the student (its text may contain the id with another meaning): it is left out.
- */
+/* Stores the ids of a page of the index, or writes the letters of that page, after which the index
+ * is read on. A letter in the index may not be about the student (its text may contain the id with
+ * another meaning): it is left out. */
 static void export_write_letters(struct export_read *r, struct problem *p)
 {
     const struct command *command = r->cmd;
@@ -351,8 +354,9 @@ static void export_write_batch(struct export_read *r, const char *id,
     export_value_end(&r->writer, p);
 }
 
-/* Stores the ids of a page of the index, or writes the student's part of these batches. Batches
- * that have expired are left out. */
+/* Stores the ids of a page of the index, or writes the student's part of these batches;
+ * batch_parse_student moves `command` on to the next batch. Batches that have expired are left out,
+ * and so is the empty id of an element that is no text. */
 static void export_write_batches(struct export_read *r, struct problem *p)
 {
     const struct command *command = r->cmd;

@@ -25,8 +25,8 @@ void export_section_end(struct export_writer *w);
 /* Writes a JSON text as the value of the open section, or as the next element of its list. Sets the
  * problem INTERNAL_ERROR when the text is no JSON, or its p is NULL. */
 void export_put_json(struct export_writer *w, struct str json, struct problem *p);
-/* Writes null as the value of the open section, which is no list: the student has no such record.
- */
+/* Writes null as the value of the open section, which is no list. null means that the student has
+ * no such record. */
 void export_put_null(struct export_writer *w);
 /* Begins and ends a value that is written piece by piece to the returned JSON writer. At the end it
  * is written as by export_put_json. Only one value can be begun at a time. */

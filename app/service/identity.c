@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A provider that stays away would cause a log line each half minute: the first failure is logged,
- * then only each one whose number in a row is a power of two. */
+/* Logs and counts the fetches of the identity provider's keys. A provider that stays away would
+ * cause a log line each half minute: only the first failure in a row is logged, then the second,
+ * the fourth, the eighth, ... */
 #include "app/service/identity.h"
 
 #include "app/auth/provider.h"
 #include "app/service/engine.h"
 
-/* Logs a fetch that has failed. */
+/* Logs a fetch of keys that has failed, and its consequence for tokens. The age of the keys is
+ * negative when there are none. */
 static void identity_log_failure(struct engine *engine, const struct provider *provider)
 {
     int64_t age_ms = provider_age_ms(provider);
@@ -20,16 +22,18 @@ static void identity_log_failure(struct engine *engine, const struct provider *p
     log_end(engine->log);
 }
 
+/* Counts a fetch that has failed, and logs it if the number of failures in a row is a power of two.
+ */
 static void identity_on_failure(struct engine *engine, const struct provider *provider)
 {
     int failures = provider_failures(provider);
 
-    metrics_add(engine->metrics, METRIC_PROVIDER, "failed", NULL, 1);
+    metrics_add(engine->metrics, METRIC_PROVIDER, "failed", /* second label */ NULL, 1);
     if ((failures & (failures - 1)) == 0)
         identity_log_failure(engine, provider);
 }
 
-/* Logs that new keys have come, or that a fetch has succeeded after failures. */
+/* Logs that the keys have changed, or that a fetch has succeeded after failures. */
 static void identity_on_keys(struct engine *engine, const struct provider *provider, bool changed,
                              bool had_failed)
 {
@@ -43,7 +47,8 @@ static void identity_on_keys(struct engine *engine, const struct provider *provi
     log_end(engine->log);
 }
 
-/* Reports the age of the keys; that of no keys is JWT_JWKS_MAX_AGE_S. */
+/* Sets the gauge of the age of the keys. Without keys it is JWT_JWKS_MAX_AGE_S, the age at which
+ * keys are no longer used. */
 static void identity_report_age(struct engine *engine, const struct provider *provider)
 {
     int64_t age_ms = provider_age_ms(provider);
@@ -52,6 +57,8 @@ static void identity_report_age(struct engine *engine, const struct provider *pr
                       age_ms < 0 ? engine->config.jwt_jwks_max_age_s * INT64_C(1000) : age_ms);
 }
 
+/* Lets the provider do what is due, and reports what has happened. tokens_generation changes with
+ * the keys: a fetch may return the same keys again. */
 void identity_tick(struct engine *engine, int64_t now_us)
 {
     struct provider *provider = tokens_provider(engine->tokens);
@@ -64,9 +71,9 @@ void identity_tick(struct engine *engine, int64_t now_us)
     had_failed = *provider_error(provider) != '\0'; /* the tick may clear it */
     switch (tokens_tick(engine->tokens, now_us)) {
     case PROVIDER_FETCHED:
-        metrics_add(engine->metrics, METRIC_PROVIDER, "fetched", NULL, 1);
+        metrics_add(engine->metrics, METRIC_PROVIDER, "fetched", /* second label */ NULL, 1);
         __attribute__((fallthrough));
-    case PROVIDER_TAKEN:
+    case PROVIDER_COPIED: /* another process of the pool has fetched them */
         identity_on_keys(engine, provider, tokens_generation(engine->tokens) != generation,
                          had_failed);
         break;

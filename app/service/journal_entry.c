@@ -18,7 +18,7 @@ struct journal_entry {
     struct str kind, student, traceparent;
     struct str actor, actor_role, correlation_id;
     struct str level, level_before; /* mastery levels; level_before is empty for the first data */
-    int64_t at_ms, revision;
+    int64_t at_ms, revision;        /* revision: grows with each write of the student's state */
     double score;
     struct json_object *event; /* kind "event": the learning event as the client sent it */
     struct str consent;        /* kind "consent": type of the consent */
@@ -64,7 +64,8 @@ struct journal_context {
 /* ---- the student's event log ---- */
 
 /* Sets the text to append to the student's event log: the learning event as JSON, or an empty text
- * when the entry has none. False when out of memory. */
+ * when the entry has none. Slashes stay unescaped, as clients send them. False when out of memory.
+ */
 static bool journal_add_event(const struct journal_context *c)
 {
     struct json_object *event = c->entry->event;
@@ -165,13 +166,14 @@ static struct str journal_actor(const struct journal_entry *e, struct arena *are
                                                     : audit_actor_of_id(arena, e->actor);
 }
 
-/* The details of the audit record of a changed score: the state's revision. */
+/* Writes the details of the audit record of a changed score: the state's revision, which grows with
+ * each write. */
 static void journal_score_details(struct jw *w, const struct journal_entry *e)
 {
     jw_int(w, "revision", e->revision);
 }
 
-/* The details of the audit record of a decision about consent. */
+/* Writes the details of the audit record of a decision about consent. */
 static void journal_consent_details(struct jw *w, const struct journal_entry *e)
 {
     jw_str(w, "consent_type", e->consent);

@@ -21,7 +21,8 @@ static bool mentions_quoted(struct str text, struct str id)
     return false;
 }
 
-/* Parses JSON leniently; NULL when the text is no JSON, or when out of memory. */
+/* Parses JSON leniently (json-c without strict mode); NULL when the text is no JSON, or when out of
+ * memory. */
 static struct json_object *mentions_parse(struct str text)
 {
     struct json_tokener *tokener = json_tokener_new();

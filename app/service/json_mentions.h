@@ -6,9 +6,10 @@
 
 #include "app/base/str.h"
 
-/* For entries of the journal (changes that the worker has not processed yet) and the outbox (events
- * to publish). True when the member student_id or subject is the id, or when the text is no JSON
- * object and has the id in quotes. The Lua script erasure_shard.lua decides in the same way. */
+/* True when the text, an entry of the journal (changes that the worker has not processed yet) or of
+ * the outbox (events to publish), is about the student: the member student_id or subject is the id,
+ * or the text is no JSON object and has the id in quotes. The Lua script erasure_shard.lua decides
+ * in the same way. */
 bool entry_belongs_to(struct str text, struct str student);
 
 #endif

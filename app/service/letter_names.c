@@ -78,13 +78,13 @@ static struct str names_of_number(const struct search *s, struct json_object *nu
 
 static void names_search_text(struct search *s, struct str text, bool must_be_json);
 
-/* Adds a text as a name, and the names in the text if it is JSON or base64 of JSON. The id of a
- * student is not searched for JSON, because random bytes in base64 may look like it. */
+/* Adds a text as a name, and the names in the text if it is JSON or base64 of JSON. A valid id of a
+ * student is not searched for JSON, because it may look like base64 whose bytes look like JSON. */
 static void names_add_value(struct search *s, struct str text, bool is_student)
 {
     names_add(s, text, is_student);
     if (!is_student || !id_valid(text))
-        names_search_text(s, text, false);
+        names_search_text(s, text, /* must_be_json */ false);
 }
 
 /* Searches the value of a member, and by recursion what is in it; elements of an array count as
@@ -110,7 +110,7 @@ static void names_search(struct search *s, struct str member, struct json_object
     case json_type_int:
     case json_type_double:
         if (is_student)
-            names_add(s, names_of_number(s, value), true);
+            names_add(s, names_of_number(s, value), /* is_student */ true);
         break;
     case json_type_null:
     case json_type_boolean: break;
@@ -159,8 +159,9 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
     return (struct str){payload.p + from + 1, *ret_end - from - 1};
 }
 
-/* Adds a text from a payload that is not parsed. If it has escapes or contains JSON, it is not
- * decoded and may contain any id, so `known` becomes false. */
+/* Adds a text from a payload that is not parsed. If it has escapes, it is not decoded here: when it
+ * is short enough for an id, or may be JSON, it may contain any id, and `known` becomes false. A
+ * longer text cannot be an id and is passed on. */
 static void names_add_unparsed(struct search *s, struct str member, struct str text)
 {
     bool is_escaped = memchr(text.p, '\\', text.n);
@@ -223,9 +224,9 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
         ret->known = false;
         return;
     }
-    names_add(&s, student, true);
+    names_add(&s, student, /* is_student */ true);
     if (payload.n <= LETTER_PARSED_MAX)
-        names_search_text(&s, payload, true);
+        names_search_text(&s, payload, /* must_be_json */ true);
     else
         names_search_head(&s, payload);
     ret->known = ret->known && ret->student_count > 0;
@@ -243,6 +244,7 @@ void letter_set_payload(struct dead_letter_new *letter, struct str payload,
     letter->names = names->known ? names->names : (struct str_list){0};
 }
 
+/* Finds the names again, because only the payload is stored with a letter. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena)
 {
     struct letter_names names = {.known = false};

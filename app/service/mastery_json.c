@@ -30,7 +30,8 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day)
 }
 
 /* recent_exercises and recent_quizzes count the last ACTIVITY_WINDOW_DAYS days; the streaks and
- * days_active are about the whole history. */
+ * days_active are about the whole history. A history has more than HISTORY_DAYS days only when an
+ * event was dated ahead: the newest day is then left out. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today)
 {
@@ -70,9 +71,9 @@ void mastery_write_topic(struct jw *w, const struct topic *topic, int64_t eviden
     jw_object_end(w);
 }
 
-/* Members of the MasteryResult. Member breakdown: each component times its weight; their sum is
- * weighted_sum, the score before it is limited to 1. Member evidence: for each component, the sum
- * of the weights of its observations, which decay with time. */
+/* Writes the MasteryResult. Its member breakdown has each component times its weight; their sum is
+ * weighted_sum, the score before it is limited to 1. The member evidence has, for each component,
+ * the sum of the weights of its observations, which decay with time. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components)

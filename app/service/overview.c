@@ -114,7 +114,7 @@ static bool overview_parse_topics(struct overview *o, struct overview_member *m,
 
         if (i >= OVERVIEW_WEAKEST)
             continue;
-        if (!id.p) /* the cohort has too many topics */
+        if (!id.p) /* not added, as the cohort has too many topics */
             id = arena_copy(o->topics.arena, topics.v[i].id);
         o->topics.failed = o->topics.failed || !id.p;
         m->weakest[m->weakest_count++] = (struct overview_topic){id, topics.v[i].mastery};
@@ -171,7 +171,7 @@ static int overview_compare_numbers(double x, double y)
     return (x > y) - (x < y);
 }
 
-/* Members by id: the last criterion of each order. */
+/* Orders members for qsort by id, which is also the last criterion of each other order. */
 static int overview_by_id(const void *a, const void *b)
 {
     const struct overview_member *x = a, *y = b;
@@ -247,8 +247,9 @@ static void overview_rank(struct overview *o)
 
 /* ---- the steps ---- */
 
-/* Queues the reads of one member. A member with an outlook in the cache gets it at once; its
- * snapshots are read only if its state has changed since. */
+/* Queues the reads of one member. A member with an outlook in the cache gets it at once; a script
+ * reads its snapshots only if its state has changed since, which it finds by the entry's stamp (the
+ * last bytes of the packed state, which no other state of the student has). */
 static void overview_queue_member(const struct overview *o, struct overview_member *m,
                                   struct pipeline *pipeline, struct overview_read *ret)
 {

@@ -20,7 +20,7 @@ enum {
     OVERVIEW_WEAKEST = 3, /* most topics that are kept of a member */
 };
 
-/* A topic of a member. */
+/* A topic of a member, with how well the member masters it. */
 struct overview_topic {
     struct str id;
     double mastery; /* mastery of the topic, in [0,1] */
@@ -49,12 +49,12 @@ struct overview_member {
 };
 
 struct overview {
-    /* in */
+    /* in: set by the caller */
     const struct config *config;
     struct overview_cache *cache; /* NULL: none */
     int64_t now_ms;
     struct arena *reply_arena; /* memory of one pipeline; each step resets it */
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     struct overview_member *members; /* the n students of the cohort, by rank */
     size_t n;
     struct topic_means topics; /* topics of the members with data, the weakest first */

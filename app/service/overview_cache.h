@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What this process has computed from the histories of students, so that another page or another
- * sort of an overview, or the same one again, needs no snapshots. An entry is used only while the
- * student's state in Redis is the one that it was computed from, and on the same UTC day. Consent
- * is not in it: it is read with the state each time.
- *
- * The table has a fixed number of places, one for each value of the hash; an entry replaces the one
- * in its place. It holds hashes instead of ids. */
+/* Caches what this process has computed from the histories of students, so that another page or
+ * another sort of an overview, or the same one again, needs no snapshots. An entry is used only
+ * while the student's state in Redis is the one that it was computed from, and on the same UTC day.
+ * Consent is not in it: it is read with the state each time. The table has a fixed number of
+ * places, one for each value of the hash; an entry replaces the one in its place. It holds hashes
+ * instead of ids. */
 #ifndef SERVICE_OVERVIEW_CACHE_H
 #define SERVICE_OVERVIEW_CACHE_H
 
@@ -26,8 +25,9 @@ struct overview_outlook {
 
 struct overview_entry {
     unsigned char student[DIGEST_SIZE]; /* SHA-256 of the id */
-    unsigned char stamp[STATE_STAMP_SIZE];
-    int32_t today; /* 0: the place is free */
+    unsigned char
+        stamp[STATE_STAMP_SIZE]; /* stamp of the state that the outlook was computed from */
+    int32_t today;               /* 0: the place is free */
     struct overview_outlook outlook;
 };
 

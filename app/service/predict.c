@@ -113,6 +113,7 @@ static struct str predict_cache_text(const struct predict *p, struct arena *aren
     struct buf text;
 
     buf_init(&text, arena);
+    /* 32: enough for the time and two line feeds */
     (void)buf_reserve(&text, p->cache_stamp.n + p->json_members.n + 32);
     buf_str(&text, p->cache_stamp);
     buf_char(&text, '\n');
@@ -168,7 +169,7 @@ static void predict_write_impact(struct jw *w, const struct predict *p,
 {
     struct prediction without;
 
-    forecast_at(forecast, day, 0, &without);
+    forecast_at(forecast, day, /* no intervention */ 0, &without);
     jw_object(w, "intervention_impact");
     jw_text(w, "type", intervention_names[p->intervention]);
     jw_number(w, "factor", factor);
@@ -222,7 +223,8 @@ static struct str predict_make(const struct predict *p, const struct config *con
 }
 
 /* The third step: makes a prediction, and queues the write of its record and cache entry
- * (STEP_MORE). STEP_DONE ends the prediction with a problem. */
+ * (STEP_MORE). The script writes no second record when the stamp is that of the latest prediction.
+ * STEP_DONE ends the prediction with a problem. */
 static enum step predict_make_and_save(struct predict *p, const struct config *config,
                                        struct pipeline *pipeline, struct problem *problem)
 {

@@ -27,13 +27,13 @@ void predict_fit(const struct config *config, enum prediction_model model,
 void predict_write_model(struct jw *w, const struct forecast *forecast);
 
 struct predict {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     enum prediction_model model;
     int days_ahead;
     int intervention; /* enum intervention, or NO_INTERVENTION */
     int64_t now_ms;
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     struct str json_members; /* the members of the response, without braces */
     bool reused;             /* json_members come from the cache */
     /* internal to the implementation: callers do not use them */
@@ -43,7 +43,7 @@ struct predict {
     struct mastery_state current; /* the student's current state */
 };
 
-/* Runs the next step of a prediction. Call with the fields under "in" filled and the others zeroed,
+/* Runs the next step of a prediction. Call with the input fields set and all others zeroed,
  * then again after each pipeline until STEP_DONE, which is also returned after a problem. The first
  * call queues reads only. Problems: NOT_FOUND for a student without data, FORBIDDEN when consent to
  * analytics is withdrawn, SERVICE_UNAVAILABLE. */

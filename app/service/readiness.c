@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks once a second whether Redis takes writes and which workers run, for /ready, and whether a
- * student was erased by any process. The check is one pipeline: a write that changes nothing, the
+/* Checks once a second whether Redis accepts writes and which workers run, for /ready, and whether
+ * a student was erased by any process. The check is one pipeline: a write that changes nothing, the
  * read of the heartbeats by which workers show that they run, the read of the erasure epoch, and
  * TIME, by which this process corrects its clock (store/clock_skew.h). */
 #include "app/service/readiness.h"
@@ -175,7 +175,8 @@ bool readiness_is_known(const struct engine *engine)
     return engine->readiness->is_known;
 }
 
-/* Returns the result of the latest check, unless Redis has become unavailable since then. */
+/* Returns the result of the latest check, unless Redis has become unavailable since then: the store
+ * has no connection to the master, or a reply is overdue. */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
 {
     const char *known = store_public_error(engine->store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What /ready reports: whether Redis takes writes, and the state of the workers and of Dapr's
+/* What /ready reports: whether Redis accepts writes, and the state of the workers and of Dapr's
  * sidecar. A check reads this from Redis once a second. /ready returns the latest result without
  * waiting for Redis, so that a probe gets its response in time even while Redis is slow. A Redis
  * that no longer replies is noticed within about 1.2 s, a connection that is closed at once. */
@@ -32,7 +32,7 @@ void readiness_tick(struct engine *engine, int64_t now_us);
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
 /* Microseconds until readiness_tick has something to send; INT64_MAX while replies are awaited. */
 int64_t readiness_wait_us(const struct engine *engine, int64_t now_us);
-/* Whether the first check has ended, successful or not. */
+/* Returns whether the first check has ended, successful or not. */
 bool readiness_is_known(const struct engine *engine);
 /* Returns the result of the latest check, or why Redis is unavailable now. */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us);

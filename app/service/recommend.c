@@ -187,8 +187,9 @@ static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
 }
 
 /* Queues the write of what was chosen (STEP_MORE). STEP_DONE when all of it is saved already, or
- * with a problem. change.path is empty (n = 0) when the saved path stays as it is; its p is NULL
- * when a new one could not be made for lack of memory. */
+ * with a problem. A student without a token for the ids of recommendations gets one. change.path is
+ * empty (n = 0) when the saved path stays as it is; its p is NULL when a new one could not be made
+ * for lack of memory. */
 static enum step recommend_save(struct recommend *r, const struct engine *engine,
                                 struct pipeline *pipeline, struct problem *p)
 {
@@ -225,18 +226,19 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
     struct str path = r->today.path;
 
     if (pipeline->status != PIPELINE_COMPLETE) {
-        problem_unavailable(p, 1);
+        problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     switch (recommendation_parse_change(r->write_cmd, p)) {
     case RECOMMENDATIONS_SAVED:
-    case RECOMMENDATIONS_ERASED: /* the response is valid, but its ids are not stored */
+    case RECOMMENDATIONS_ERASED: /* this and the next: the response is valid, but its ids are not
+                                    stored */
     case RECOMMENDATIONS_WITHDRAWN:
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_OUTDATED: break;
     }
     if (++r->attempts == RECOMMEND_ATTEMPTS_MAX) {
-        problem_unavailable(p, 1);
+        problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     /* the reply has today's records but no path, so the path of the first read is kept */

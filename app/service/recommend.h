@@ -13,6 +13,8 @@
 #include "app/store/recommendation.h"
 #include "app/store/student.h"
 
+/* RECOMMEND_ATTEMPTS_MAX: most attempts to save when other requests of the student save, too.
+ * PATH_ID_SIZE: bytes of a learning path's id, with the NUL. */
 enum { RECOMMEND_ATTEMPTS_MAX = 10, PATH_ID_SIZE = 38 };
 
 enum recommend_kind {
@@ -22,28 +24,28 @@ enum recommend_kind {
 };
 
 struct recommend {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     enum recommend_kind kind;
     struct recommendation_filter filter;
     struct path_options path_options; /* only for RECOMMEND_PATH */
     int64_t now_ms;
-    /* out, when done without a problem */
-    bool has_data; /* the student's state is not empty */
-    struct learner learner;
+    /* out: set when the last step ends without a problem */
+    bool has_data;          /* the student's state is not empty */
+    struct learner learner; /* mastery and feedback, in the form in which items are chosen */
     const struct recommendation *v; /* the n chosen items, or the n steps of the path */
     size_t n;
     const int *numbers; /* number of the day of each item of v; NULL for a preview */
     struct recommendation chosen[RECOMMENDATIONS_MAX];
     struct learning_path path; /* only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
-    struct recommendations today;
+    struct recommendations today; /* what has been recommended today, with what is new */
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *topics_cmd, *read_cmd, *write_cmd;
     int attempts;
 };
 
-/* Runs the next step of a recommendation. Call with the fields under "in" filled and the others
+/* Runs the next step of a recommendation. Call with the input fields set and all others
  * zeroed, then again after each pipeline until STEP_DONE, which is also returned after a problem.
  * The first call queues reads only, so that an access check in the same pipeline is decided before
  * anything is written. */

@@ -9,7 +9,8 @@
 #include "app/service/catalogue.h"
 
 /* Returns the score to show, cut after three decimals instead of rounded: a score just below a
- * threshold must not look as if it had reached the threshold. */
+ * threshold must not look as if it had reached the threshold. 1e-9 makes up for a product that is
+ * slightly too small, such as 0.29 * 1000. */
 static double recommend_shown_score(double score)
 {
     return number_round12(floor(score * 1000 + 1e-9) / 1000);

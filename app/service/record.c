@@ -74,7 +74,7 @@ static bool record_change_past(struct record *r, struct pipeline *pipeline, stru
     if (!changed || !record_find_base(r, days, next, n, &base, p))
         return false;
     changed[0] = base;
-    if (base.day != day)
+    if (base.day != day) /* the day has no state yet: this change makes it */
         changed[0].updated_at_ms = r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms;
     mastery_state_advance(&changed[0], day);
     for (; next < n && days[next].day < r->state.day; next++)
@@ -118,7 +118,7 @@ static bool record_gives_up(struct record *r, struct problem *p)
 {
     if (++r->attempts < RECORD_ATTEMPTS_MAX)
         return false;
-    problem_unavailable(p, 1);
+    problem_unavailable(p, /* retry_after_s */ 1);
     return true;
 }
 

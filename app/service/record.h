@@ -20,11 +20,11 @@ enum record_kind {
 };
 
 struct record {
-    /* in */
+    /* in: set by the caller */
     struct str student;
     enum record_kind kind;
     double components[COMPONENTS]; /* RECORD_STATEMENT: the stated components */
-    bool own_weights;              /* RECORD_STATEMENT: weights is set */
+    bool own_weights;              /* RECORD_STATEMENT: `weights` replaces the usual weights */
     double weights[COMPONENTS];
     struct learning_event event; /* RECORD_EVENT: the event */
     struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
@@ -42,7 +42,7 @@ struct record {
     const char *actor_role;
     struct str correlation_id;
     struct str traceparent; /* trace of the request, for the events that follow; may be empty */
-    /* out, when done without a problem */
+    /* out: set when the last step ends without a problem */
     bool duplicate; /* event_id was recorded before: nothing has changed. RECORD_EVENT: of the
                      * fields below, only previous_mark is set. Other kinds: state, result and
                      * result_json are those that are stored now */
@@ -52,7 +52,7 @@ struct record {
     struct str result_json; /* the MasteryResult of `result`; may be empty for RECORD_EVENT */
     bool is_first;          /* the student had no data before */
     enum level previous_level;
-    bool is_erased; /* with the problem FORBIDDEN: because the student was erased */
+    bool is_erased; /* the problem FORBIDDEN was set because the student was erased */
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;
@@ -70,7 +70,7 @@ struct record {
     unsigned generation;         /* if is_settled: the connection of the leader's script */
 };
 
-/* Runs the next step of recording. Call with the fields under "in" filled and the others zeroed,
+/* Runs the next step of recording. Call with the input fields set and all others zeroed,
  * then again after each pipeline until STEP_DONE. Other changes of the student in this process may
  * be written together with it, so the struct must stay where it is until then. The first call
  * queues reads only: an access check that is queued with them is decided before anything is

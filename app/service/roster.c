@@ -50,7 +50,8 @@ static void roster_queue_lease(struct roster_change *change, struct pipeline *pi
                           str_of(change->lease_holder), change->lease_ms);
 }
 
-/* Queues the command that releases the lease. */
+/* Queues the command that releases the lease, and forgets the command that renewed it, so that its
+ * reply is not checked again. */
 static void roster_queue_release(struct roster_change *change, struct pipeline *pipeline)
 {
     lease_cmd_release(pipeline, key_cohort_lock(pipeline->arena, change->new_roster.id),
@@ -69,7 +70,9 @@ static void roster_begin(struct roster_change *change, struct pipeline *pipeline
     unfinished_cmd_add(pipeline, UNFINISHED_COHORT, change->new_roster.id);
 }
 
-/* Checks all replies of a round trip, and that all its writes were made within the lease. */
+/* Checks all replies of a round trip, and that all its writes were made within the lease.
+ * lease_was_lost: Redis has refused a write because the lease had ended, so another change may be
+ * running, as when the lease could not be acquired (CONFLICT). */
 static bool roster_check_replies(struct roster_change *change, const struct pipeline *pipeline,
                                  struct problem *p)
 {
@@ -108,8 +111,9 @@ static bool roster_read_old(struct roster_change *change, struct pipeline *pipel
 typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
                              struct str cohort, int64_t until_ms);
 
-/* Queues the changes of the links of the next COHORT_CHUNK members, each by the function `queue`.
- * Returns true when these are the last members; change->next is then the length of the list. */
+/* Queues the changes of the links between the cohort and the next COHORT_CHUNK members, each by the
+ * function `queue`. Returns true when these are the last members; change->next is then the length
+ * of the list. */
 static bool roster_queue_links(struct roster_change *change, struct pipeline *pipeline,
                                roster_link_cmd *queue, enum link_change link,
                                struct str_list members)
@@ -124,10 +128,10 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
     return change->next == members.n;
 }
 
-/* Collects in change->erased the students who got no link because they are erased. Replies come in
- * the order of new_roster.students; link_attempts counts them. The id of an erased student is
- * emptied there, so that roster_drop_erased leaves it out. False, with a problem, when out of
- * memory. */
+/* Collects in change->erased the students who got no link to the cohort because they are erased
+ * (cohort_parse_link is then false). Replies come in the order of new_roster.students;
+ * link_attempts counts them. The id of an erased student is emptied there, so that
+ * roster_drop_erased leaves it out. False, with a problem, when out of memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline,
                               struct problem *p)
 {

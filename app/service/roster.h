@@ -11,9 +11,11 @@
 #include "app/store/reply.h"
 
 struct roster_change {
-    struct cohort new_roster; /* in; exists false: delete. created_at_ms is set here */
-    struct cohort old_roster; /* out; its lists then have only those who were removed */
-    int64_t lease_ms;         /* in: duration of the lease (store/lease.h), renewed by each step */
+    struct cohort new_roster; /* in: the roster to write; exists false: delete the cohort.
+                                 created_at_ms is set here */
+    struct cohort
+        old_roster;   /* out: the roster before; its lists then have only those who were removed */
+    int64_t lease_ms; /* in: duration of the lease (store/lease.h), renewed by each step */
     bool repair; /* in: keep the roster as it is stored; only new_roster.id is set by the caller */
     /* internal to the implementation: callers do not use them */
     int phase;              /* phase of the change: an enum in roster.c */

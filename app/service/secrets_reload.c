@@ -47,8 +47,9 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
     return good;
 }
 
-/* Reads the files of public keys again. *ret_changed becomes true when their generation (a number
- * that rises with each change) is another one. False, with a reason, when a file is invalid. */
+/* Reads the files of public keys again. *ret_changed becomes true when they have changed: their
+ * generation, a number that rises with each change, is higher. False, with a reason, when a file is
+ * invalid. */
 static bool secrets_read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
                               char ret_error[SECRETS_ERROR_SIZE])
 {
@@ -87,10 +88,10 @@ static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
         state->generation++;
         if (engine_has_log_key(engine)) /* otherwise the random one of this process is kept */
             engine_set_hash_keys(engine);
-        metrics_add(engine->metrics, METRIC_KEYS, "changed", NULL, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "changed", /* second label */ NULL, 1);
     }
     if (refused)
-        metrics_add(engine->metrics, METRIC_KEYS, "refused", NULL, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "refused", /* second label */ NULL, 1);
     metrics_gauge_set(engine->metrics, GAUGE_KEYS_REFUSED, refused);
     if (refused && (is_forced || !state->rejected))
         secrets_log_refused(engine, error);

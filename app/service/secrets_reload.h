@@ -3,7 +3,7 @@
  * keys) is read again each KEY_POLL_MS even if its time stamp is unchanged: so a symbolic link that
  * is switched to another file, as Kubernetes does, needs no watching (hazards K7). Each process
  * does this by itself; SIGHUP makes it reload at once. What a file held before is accepted for
- * KEY_GRACE_S more.
+ * KEY_GRACE_S seconds more.
  *
  * All or nothing: while any secret is empty, too short or malformed, all of them stay as they are,
  * a log line says why, and the gauge keys_refused counts the processes in which this is so.

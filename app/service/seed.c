@@ -15,7 +15,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* Why an erased student is left out. */
+/* The reason with which an erased student is refused. */
 static const char seed_erased[] = "is erased, so it gets no new data";
 
 enum { SEED_SLOTS = 64, SEED_ARENA_FIRST = 8192, SEED_ARENA_CAP = 1 << 20 };
@@ -73,7 +73,8 @@ static void seed_refuse(struct seed_slot *slot, const char *reason)
     seed->on_refused(seed->context, seed_student(slot)->id, reason);
 }
 
-/* Stops the run when Redis is unavailable; any other problem is a refusal of the student. */
+/* Stops the run when Redis is unavailable (SERVICE_UNAVAILABLE, 503). Any other problem is a
+ * refusal of the student; FORBIDDEN (403) has one of two reasons. */
 static void seed_handle_problem(struct seed_slot *slot)
 {
     switch (problem_status(slot->problem.code)) {
@@ -239,7 +240,8 @@ static void seed_advance_slot(struct seed_slot *slot)
     }
 }
 
-/* Sends what is queued and blocks until replies arrive or the store has something to do. */
+/* Sends what is queued and blocks until replies arrive or the store has something to do: store_tick
+ * returns the microseconds until it must be called again, 0 when replies are ready already. */
 static void seed_wait_for_store(struct store *store)
 {
     struct pollfd ready = {.events = POLLIN};

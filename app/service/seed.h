@@ -37,8 +37,9 @@ struct seed {
 
 enum seed_outcome {
     SEED_DONE,
-    SEED_REFUSED,     /* on_refused was called; without keep_going nothing is written, unless the
-                       * refusal came only while writing: the counts say how much is */
+    SEED_REFUSED, /* on_refused was called. Without keep_going nothing is written, unless a student
+                     was refused only while writing; days_written says how many days were written
+                     before */
     SEED_UNAVAILABLE, /* Redis is unavailable or refuses writes; days in flight may be written */
     SEED_NO_MEMORY,
 };

@@ -12,9 +12,19 @@
 #include "app/store/keys.h"
 #include "app/store/stream.h"
 
-/* Number of texts in the audit record about the erasure: the fields a, r, t, o, s, c, d, n of
- * {ss}:audit, the audit log of the shard (ss: its number in hex). */
-enum { ERASURE_RECORD_FIELDS = 8 };
+/* The texts of the audit record about the erasure, in the order in which erasure_shard.lua gets
+ * them; their meaning is that of enum audit_field (store/audit.h). */
+enum erasure_record_field {
+    RECORD_ACTOR,
+    RECORD_ROLE,
+    RECORD_ACTION,
+    RECORD_RESOURCE,
+    RECORD_SUCCESS,
+    RECORD_CORRELATION,
+    RECORD_DETAILS,
+    RECORD_COUNT,
+    ERASURE_RECORD_FIELDS
+};
 
 /* Reads the tombstone, which exists while a student is being erased and for some time after. */
 struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str student);
@@ -71,7 +81,8 @@ struct erasure_shard {
         struct str seen;
         bool removed;
     } swept[2];
-    struct str record[ERASURE_RECORD_FIELDS]; /* the audit record about the erasure */
+    /* the audit record about the erasure, by enum erasure_record_field */
+    struct str record[ERASURE_RECORD_FIELDS];
 };
 /* Deletes the student's keys that are ERASE_WITH_SHARD in keys.def, and sets the tombstone. */
 struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasure_shard *shard);
