@@ -4,6 +4,8 @@
  * choose from, or text that cannot be completed. */
 #include "app/ctl/completion.h"
 
+#include <ctype.h>
+
 /* True when the shells complete the value as the name of a file. */
 static bool is_file(const struct option_rule *rule)
 {
@@ -219,15 +221,17 @@ static void mdoc_print_text(FILE *out, const char *text)
         (void)fputs(*text == '\\' ? "\\e" : (const char[]){*text, '\0'}, out);
 }
 
-/* Prints the option or operand as in a synopsis, without the line's end. */
+/* Prints the option or operand as in a synopsis, without the line's end. Pages have placeholders in
+ * small letters. */
 static void mdoc_print_name(FILE *out, const struct option_rule *rule)
 {
-    if (option_is_operand(rule))
-        (void)fprintf(out, "Ar %s", rule->value_name);
-    else if (rule->type == OPTION_FLAG)
+    if (!option_is_operand(rule))
         (void)fprintf(out, "Fl -%s", rule->name);
-    else
-        (void)fprintf(out, "Fl -%s Ar %s", rule->name, rule->value_name);
+    if (rule->type == OPTION_FLAG)
+        return;
+    (void)fputs(option_is_operand(rule) ? "Ar " : " Ar ", out);
+    for (const char *p = rule->value_name; *p; p++)
+        (void)fputc(tolower((unsigned char)*p), out);
 }
 
 /* Prints options before operands, as a user writes them. */

@@ -58,7 +58,7 @@ static const struct option_rule verify_options[] = {
     OPTION_JSON(verify_settings),
     {.name = "script", .value_name = "FILE", .type = OPTION_TEXT,
      .offset = offsetof(struct verify_settings, script),
-     .description = "the checks (" PKGDATADIR "/verify-deployment.sh)"},
+     .description = "the checks (verify-deployment.sh of this installation)"},
     {0},
 };
 /* clang-format on */
