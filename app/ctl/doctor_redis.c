@@ -18,7 +18,7 @@ enum {
     LAG_WARN_MS = 10000,      /* delay of the workers */
     LAG_FAIL_MS = 60000,
     BEAT_WAIT_MS = 4000, /* a worker that sends no heartbeat for this time is gone */
-    BEAT_POLL_MS = 200,
+    BEAT_POLL_MS = 50,
 };
 
 /* Returns the value of a line "name:value" of INFO; empty: there is none. */

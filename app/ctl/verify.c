@@ -75,7 +75,8 @@ const struct subcommand verify_subcommand = {
         "made for the check are changed, and they are erased. Tokens, addresses and paths come\n"
         "from the environment, see verify-deployment.sh --help.\n"
         "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no response.\n",
-    .json = "an object: url, at, counts, and the boxes with their results and evidence",
+    .json = "an object: url, version, commit, environment, time, operator, ticked, failed, person, "
+            "and boxes (id, section, box, result, evidence)",
     .options = verify_options,
     .default_settings = &verify_defaults,
     .settings_size = sizeof(struct verify_settings),
