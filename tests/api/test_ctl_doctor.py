@@ -9,6 +9,7 @@ import signal
 import threading
 
 import pytest
+from harness.binaries import ROOT
 from harness.ctl import run_ctl
 from harness.engine import Engine
 from harness.ports import free_port
@@ -319,6 +320,13 @@ def test_an_address_that_is_none_is_wrong_usage():
 
 
 # --- the output ----------------------------------------------------------------------------------
+
+
+def test_the_documentation_has_a_row_for_each_check():
+    text = (ROOT / "docs/operations.md").read_text()
+    section = text[text.index("| check | fails when") : text.index("What is not configured is skipped")]
+    assert re.findall(r"^\| (\w[\w ]*) \|", section, re.M) == ["check", *CHECKS]
+    assert f"`mastery-ctl doctor` runs {len(CHECKS)} checks" in text
 
 
 def test_lines_for_people(deployment):

@@ -2,6 +2,7 @@
 """--json of every command: one object, or objects one a line, with the members that the help names."""
 import json
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from harness.binaries import ROOT
@@ -11,9 +12,10 @@ from harness.expect import assert_ok
 from harness.store import put_dead_letter
 from harness.wait import wait_for
 
-GRADEBOOK = "student_id,Quiz 1,date\nann,8/10,2026-01-31\n"
+NOW = datetime.now(timezone.utc) - timedelta(days=2)
+GRADEBOOK = f"student_id,Quiz 1,date\nann,8/10,{NOW:%Y-%m-%d}\n"
 EVENT = {
-    "event_id": "e-1", "event_type": "quiz.completed", "student_id": "ann", "timestamp": "2026-01-31T12:00:00Z",
+    "event_id": "e-1", "event_type": "quiz.completed", "student_id": "ann", "timestamp": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
     "data": {"quiz_id": "q", "score": 0.9, "questions_total": 10, "questions_correct": 9, "time_spent_seconds": 60},
 }  # fmt: skip
 SEED = "student_id,date,completion,quiz,quality,consistency\n"
@@ -28,7 +30,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def engine():
-    with Engine() as running:
+    with Engine(RECOMMENDATIONS_FILE=str(ROOT / "conf/recommendations.json")) as running:
         yield running
 
 
