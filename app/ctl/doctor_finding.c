@@ -13,8 +13,10 @@ static struct str finding_text(struct doctor *d, const char *format, va_list arg
     struct str copy;
 
     (void)vsnprintf(text, sizeof(text), format, args);
-    for (char *p = text; *p; p++)
-        *p = (unsigned char)*p < ' ' || *p == 0x7F ? ' ' : *p;
+    for (char *p = text; *p; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7F)
+            *p = ' ';
+    }
     copy = arena_copy(d->arena, str_of(text));
     return copy.p ? copy : STR("");
 }

@@ -29,8 +29,10 @@ static void join_lines(char *text)
 
     while (n > 0 && text[n - 1] == '\n')
         text[--n] = '\0';
-    for (char *p = text; *p; p++)
-        *p = *p == '\n' ? ';' : *p;
+    for (char *p = text; *p; p++) {
+        if (*p == '\n')
+            *p = ';';
+    }
 }
 
 /* Loads the configuration into the engine, and makes its store, which connects later. */
@@ -220,6 +222,7 @@ void doctor_provider(struct doctor *d, struct doctor_finding *f)
 /* ---- services by HTTP ---- */
 
 /* Called by libcurl with the response's body, which is not used. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl prescribes the type */
 static size_t ignore_body(char *bytes, size_t size, size_t count, void *context)
 {
     (void)bytes;

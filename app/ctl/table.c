@@ -3,6 +3,7 @@
  * on all; of a longer list each such group has widths of its own. */
 #include "app/ctl/table.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ void table_begin(struct table *table, const char *const *heads)
     *table = (struct table){.heads = heads, .screen_width = terminal_width()};
     while (heads[table->columns])
         table->columns++;
+    assert(table->columns >= 1 && table->columns <= TABLE_COLUMNS_MAX);
     if (terminal_is_output())
         table->cells = calloc(TABLE_ROWS, sizeof(*table->cells));
     table->aligned = table->cells;
@@ -62,6 +64,7 @@ static void table_print_rows(struct table *table)
     const char *cells[TABLE_COLUMNS_MAX];
     int widths[TABLE_COLUMNS_MAX] = {0};
 
+    assert(table->columns >= 1); /* as table_begin has checked */
     for (size_t c = 0; c < table->columns; c++) {
         widths[c] = table_text_width(table->heads[c]);
         for (size_t i = 0; i < table->n; i++) {
@@ -94,8 +97,10 @@ void table_row(struct table *table, const struct str *fields)
         char *cell = table->cells[table->n][c];
 
         (void)snprintf(cell, TABLE_CELL_SIZE, "%.*s", STR_ARG(fields[c]));
-        for (char *p = cell; *p; p++)
-            *p = (unsigned char)*p < ' ' || *p == 0x7F ? '?' : *p;
+        for (char *p = cell; *p; p++) {
+            if ((unsigned char)*p < ' ' || *p == 0x7F)
+                *p = '?';
+        }
     }
     if (++table->n == TABLE_ROWS)
         table_print_rows(table);

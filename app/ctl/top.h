@@ -26,7 +26,7 @@ struct top_view {
     int64_t at_ms; /* wall clock */
     double interval_s;
     const char *metrics_problem; /* why the metrics file cannot be read; NULL: it was read */
-    const char *redis_problem;   /* why Redis cannot be asked; NULL: it replied */
+    const char *redis_problem;   /* why there is no reply of Redis; NULL: there is one */
     double requests_per_s, errors_per_s, mean_ms, p50_ms, p95_ms, p99_ms;
     double cache_hit_share; /* of the interval; below 0: no query */
     int64_t active, store_connections;

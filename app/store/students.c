@@ -10,10 +10,10 @@ enum { STUDENTS_PAGE_MAX = 100000 }; /* most keys in a reply; STUDENTS_PAGE_KEYS
 
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
-    return pipeline_add(pipeline, COMMAND_READ, 8,
-                        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students,
-                                       STR("COUNT"), command_int(pipeline->arena, STUDENTS_PAGE_KEYS),
-                                       STR("TYPE"), STR("hash")});
+    return pipeline_add(
+        pipeline, COMMAND_READ, 8,
+        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students, STR("COUNT"),
+                       command_int(pipeline->arena, STUDENTS_PAGE_KEYS), STR("TYPE"), STR("hash")});
 }
 
 /* The reply is [cursor, [key, ...]]. The list has room for one student more than there are keys,

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.ctl import run_ctl
+from test_ctl import at_terminal
 
 PAGE = ROOT / "man/mastery-ctl.1"
 
@@ -38,6 +39,13 @@ def test_every_command_has_json_and_says_what_it_prints():
 def test_the_list_for_people_has_the_same_commands():
     assert [line.split()[0] for line in ctl("commands").splitlines()] == list(table())
     assert re.findall(r"^  ([a-z][a-z-]+) ", ctl("--help"), re.M) == list(table())
+
+
+def test_a_terminal_gets_a_table_with_a_heading():
+    status, seen = at_terminal("commands")
+    lines = seen.splitlines()
+    assert status == 0 and lines[0].split() == ["COMMAND", "WHAT", "IT", "DOES"]
+    assert {line.index(row["summary"]) for line, row in zip(lines[1:], table().values())} == {lines[0].index("WHAT")}
 
 
 def test_the_help_of_a_command_has_the_rows_of_the_table():
