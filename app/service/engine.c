@@ -94,8 +94,7 @@ typedef struct metrics *metrics_opener(const char *path, const struct metrics_en
 
 /* Opens the metrics file with an endpoint for each route. One more endpoint, "other", counts the
  * requests that match no route. */
-static bool engine_open_metrics_by(struct engine *engine, metrics_opener *open,
-                                   char ret_error[200])
+static bool engine_open_metrics_by(struct engine *engine, metrics_opener *open, char ret_error[200])
 {
     size_t n = router_count(engine->router);
     struct metrics_endpoint *endpoints = calloc(n + 1, sizeof(*endpoints));
