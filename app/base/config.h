@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "app/base/json_write.h"
 #include "app/base/str.h"
 
 /* The value that a secret had before its last change. It is accepted together with the new value
@@ -61,6 +62,9 @@ void config_release(struct config *config);
 char *config_read_secret_file(const char *path);
 /* Prints a line NAME=value for each setting; secrets as (set) or (not set). */
 void config_print(const struct config *config, FILE *out);
+/* Writes a member for each setting into the open object: numbers and texts as such; for a secret
+ * true when it is set. */
+void config_write_json(const struct config *config, struct jw *w);
 /* Prints the table of settings as Markdown, for docs/configuration.md. */
 void config_print_markdown(FILE *out);
 

@@ -30,6 +30,32 @@ void config_print(const struct config *config, FILE *out)
     }
 }
 
+void config_write_json(const struct config *config, struct jw *w)
+{
+    for (size_t i = 0; i < config_row_count; i++) {
+        const struct config_row *row = &config_rows[i];
+        const char *text;
+
+        switch (row->kind) {
+        case KIND_INT:
+            jw_int(w, row->name, *(const int *)config_member(config, row->member));
+            break;
+        case KIND_NUMBER:
+            jw_number(w, row->name, *(const double *)config_member(config, row->member));
+            break;
+        case KIND_SECRET:
+            text = config_text(config, row->member);
+            jw_bool(w, row->name, text && *text);
+            break;
+        case KIND_TEXT:
+        case KIND_CHOICE:
+            text = config_text(config, row->member);
+            jw_text(w, row->name, text ? text : "");
+            break;
+        }
+    }
+}
+
 /* Prints a description as a table cell. A | in it is escaped, because | separates the columns of a
  * Markdown table. */
 static void print_description(FILE *out, const char *text)

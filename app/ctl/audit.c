@@ -11,7 +11,9 @@
 
 #include "app/base/clock.h"
 #include "app/ctl/audit_anchors.h"
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
+#include "app/ctl/table.h"
+#include "app/ctl/terminal.h"
 #include "app/service/audit_list.h"
 #include "app/service/audit_verify.h"
 
@@ -27,6 +29,7 @@ struct audit_settings {
     int action;         /* enum action: verify or list */
     const char *anchor; /* path of the worker's log with anchors; NULL: none */
     int64_t limit;      /* number of records that `list` prints */
+    bool json;
 };
 
 /* Settings, connection and counts of one run of mastery-ctl audit. */
@@ -39,9 +42,26 @@ struct audit_run {
     struct audit_head heads[SHARDS]; /* each chain's head as the worker stores it in Redis */
     uint64_t seals, records;         /* numbers that were checked */
     uint64_t shards, faults;         /* shards with a seal; shards with a fault */
+    struct json_line json;           /* with --json: the result of verify, while it is written */
+    struct progress progress;
 };
 
 /* ---- verify ---- */
+
+/* Writes the fault as an object into the open array of faults. */
+static void verify_write_fault(struct jw *w, const struct audit_check *c)
+{
+    char shard[4];
+
+    (void)snprintf(shard, sizeof(shard), "%02x", c->shard);
+    jw_object(w, NULL);
+    jw_text(w, "shard", shard);
+    jw_text(w, "kind", c->is_record ? "record" : "seal");
+    jw_text(w, "id", *c->id ? c->id : c->link.head);
+    jw_text(w, "fault", audit_fault_texts[c->fault]);
+    jw_int(w, "seal_number", c->link.seal_number);
+    jw_object_end(w);
+}
 
 /* Prints the fault that the check of a shard has found, and counts the shard as faulty; does
  * nothing if there is no fault. */
@@ -50,6 +70,11 @@ static void verify_report(struct audit_run *r, const struct audit_check *c)
     if (c->fault == AUDIT_INTACT)
         return;
     r->faults++;
+    if (r->settings->json) {
+        verify_write_fault(&r->json.w, c);
+        return;
+    }
+    progress_clear();
     (void)printf("shard %02x: %s %s %s", c->shard, c->is_record ? "record" : "seal",
                  *c->id ? c->id : c->link.head, audit_fault_texts[c->fault]);
     if (c->link.seal_number > 0)
@@ -201,6 +226,27 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
     return true;
 }
 
+/* Prints the summary, or completes the JSON. Returns CTL_FAILED when a shard has a fault. */
+static enum ctl_exit verify_print_summary(struct audit_run *r)
+{
+    enum ctl_exit status = r->faults > 0 ? CTL_FAILED : CTL_DONE;
+    struct jw *w = &r->json.w;
+
+    progress_clear();
+    if (!r->settings->json) {
+        (void)printf("%" PRIu64 " records under %" PRIu64 " seals in %" PRIu64 " shards, %" PRIu64
+                     " shards with faults\n",
+                     r->records, r->seals, r->shards, r->faults);
+        return status;
+    }
+    jw_array_end(w);
+    jw_bool(w, "intact", r->faults == 0);
+    jw_int(w, "records", (int64_t)r->records);
+    jw_int(w, "seals", (int64_t)r->seals);
+    jw_int(w, "shards", (int64_t)r->shards);
+    return json_line_end(&r->json, r->command, status);
+}
+
 /* Verifies all shards and prints a summary. An error of Redis ends the run. A fault of a shard does
  * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when
  * a shard has a fault. */
@@ -210,23 +256,25 @@ static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retaine
     int64_t retained_since_ms =
         subcommand_now_ms(&r->engine) - r->engine.config.audit_days * INT64_C(86400000);
 
+    jw_array(json_line_begin(&r->json, retained), "faults");
+    r->progress.what = "shards";
     if (!verify_read_heads(r, retained, &p))
         return subcommand_fail(r->command, &r->engine, &p);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct audit_check c = {
             .keys = &r->engine.audit_keys, .shard = shard, .retained_since_ms = retained_since_ms};
 
-        if (!verify_shard(r, &c, &p))
+        progress_draw(&r->progress, shard, SHARDS, -1);
+        if (!verify_shard(r, &c, &p)) {
+            progress_clear();
             return subcommand_fail(r->command, &r->engine, &p);
+        }
         verify_report(r, &c);
         r->seals += c.seals;
         r->records += c.records;
         r->shards += c.seals > 0;
     }
-    (void)printf("%" PRIu64 " records under %" PRIu64 " seals in %" PRIu64 " shards, %" PRIu64
-                 " shards with faults\n",
-                 r->records, r->seals, r->shards, r->faults);
-    return r->faults > 0 ? CTL_FAILED : CTL_DONE;
+    return verify_print_summary(r);
 }
 
 /* Loads the anchors, if --anchor is given, then verifies: a file that cannot be read is reported
@@ -245,9 +293,10 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
 
 /* ---- list ---- */
 
-/* Prints an audit record as one line: shard and id, time, outcome, actor (role), action, resource,
- * subject, count, details. */
-static void audit_print_line(const struct audit_list_item *found)
+/* Prints an audit record as one row of the table: shard and id, time, outcome, actor (role),
+ * action, resource, subject, count with details. */
+static void audit_print_line(struct table *table, const struct audit_list_item *found,
+                             struct arena *arena)
 {
     const struct audit_entry *e = &found->entry;
     struct str actor = audit_actor_shown(e->v[AUDIT_ACTOR]);
@@ -256,11 +305,58 @@ static void audit_print_line(const struct audit_list_item *found)
 
     (void)stream_id_time(e->id, &at_ms);
     time_print(at_ms, time);
-    (void)printf("%02x-%.*s  %s  %s  %.*s (%.*s)  %.*s  %.*s  %.*s  x%.*s  %.*s\n", found->shard,
-                 STR_ARG(e->id), time, str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? "done" : "FAILED",
-                 STR_ARG(actor), STR_ARG(e->v[AUDIT_ROLE]), STR_ARG(e->v[AUDIT_ACTION]),
-                 STR_ARG(e->v[AUDIT_RESOURCE]), STR_ARG(e->v[AUDIT_SUBJECT]),
-                 STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
+    table_row(table,
+              (struct str[]){
+                  arena_printf(arena, "%02x-%.*s", found->shard, STR_ARG(e->id)), str_of(time),
+                  str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? STR("done") : STR("FAILED"),
+                  arena_printf(arena, "%.*s (%.*s)", STR_ARG(actor), STR_ARG(e->v[AUDIT_ROLE])),
+                  e->v[AUDIT_ACTION], e->v[AUDIT_RESOURCE], e->v[AUDIT_SUBJECT],
+                  arena_printf(arena, "x%.*s  %.*s", STR_ARG(e->v[AUDIT_COUNT]),
+                               STR_ARG(e->v[AUDIT_DETAILS]))});
+}
+
+/* Prints an audit record as a line of JSON. */
+static enum ctl_exit audit_print_json(const struct audit_run *r,
+                                      const struct audit_list_item *found)
+{
+    const struct audit_entry *e = &found->entry;
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, r->arena);
+    int64_t at_ms = 0, count = 0;
+
+    (void)stream_id_time(e->id, &at_ms);
+    (void)str_to_int64(e->v[AUDIT_COUNT], 0, INT64_MAX, &count);
+    jw_str(w, "id", arena_printf(r->arena, "%02x-%.*s", found->shard, STR_ARG(e->id)));
+    jw_time(w, "at", at_ms);
+    jw_bool(w, "success", str_equal(e->v[AUDIT_SUCCESS], STR("1")));
+    jw_str(w, "actor", audit_actor_shown(e->v[AUDIT_ACTOR]));
+    jw_str(w, "role", e->v[AUDIT_ROLE]);
+    jw_str(w, "action", e->v[AUDIT_ACTION]);
+    jw_str(w, "resource", e->v[AUDIT_RESOURCE]);
+    jw_str(w, "subject", e->v[AUDIT_SUBJECT]);
+    jw_str(w, "correlation_id", e->v[AUDIT_CORRELATION]);
+    jw_int(w, "count", count);
+    json_line_value(w, "details", e->v[AUDIT_DETAILS], r->arena);
+    return json_line_end(&line, r->command, CTL_DONE);
+}
+
+/* Prints the records that were found. */
+static enum ctl_exit audit_print_list(const struct audit_run *r, const struct audit_list *l)
+{
+    static const char *const heads[] = {"ID",       "AT",      "OUTCOME",        "ACTOR", "ACTION",
+                                        "RESOURCE", "SUBJECT", "COUNT, DETAILS", NULL};
+    enum ctl_exit status = CTL_DONE;
+    struct table table;
+
+    table_begin(&table, heads);
+    for (size_t i = 0; i < l->n && status == CTL_DONE; i++) {
+        if (r->settings->json)
+            status = audit_print_json(r, &l->items[i]);
+        else
+            audit_print_line(&table, &l->items[i], r->arena);
+    }
+    table_end(&table);
+    return status;
 }
 
 /* Prints the newest records of all shards. Each audit_list_step queues the commands that read the
@@ -282,9 +378,7 @@ static enum ctl_exit audit_list_newest(struct audit_run *r)
     }
     if (p.code != PROBLEM_NONE)
         return subcommand_fail(r->command, &r->engine, &p);
-    for (size_t i = 0; i < l->n; i++)
-        audit_print_line(&l->items[i]);
-    return CTL_DONE;
+    return audit_print_list(r, l);
 }
 
 /* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). `arena`,
@@ -323,6 +417,7 @@ static const struct option_rule audit_options[] = {
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = 10000,
      .offset = offsetof(struct audit_settings, limit),
      .description = "with list: the newest N (100)"},
+    OPTION_JSON(audit_settings),
     {0},
 };
 /* clang-format on */
@@ -337,6 +432,9 @@ const struct subcommand audit_subcommand = {
         "record\n"
         "        or seal of each shard that was changed, removed or inserted; exit status 1 then\n"
         "list    prints one line for each record, newest first\n",
+    .json = "for verify an object: faults (shard, kind, id, fault, seal_number), intact, records, "
+            "seals, shards; for list a line for each record: id, at, success, actor, role, action, "
+            "resource, subject, correlation_id, count, details",
     .options = audit_options,
     .default_settings = &audit_defaults,
     .settings_size = sizeof(struct audit_settings),

@@ -10,6 +10,7 @@
 #include "app/ctl/csv.h"
 #include "app/ctl/histories.h"
 #include "app/ctl/subcommand.h"
+#include "app/ctl/terminal.h"
 #include "app/store/students.h"
 
 enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
@@ -37,6 +38,7 @@ struct backtest_run {
     struct results results;    /* results of the CSV file, with --csv only */
     int32_t end;               /* last day of the histories */
     struct backtest_report report;
+    struct progress progress;
 };
 
 /* Prints why the run has failed, and returns CTL_FAILED. */
@@ -53,6 +55,7 @@ static enum ctl_exit backtest_show(struct backtest_run *r)
 {
     const struct backtest_settings *s = r->settings;
 
+    progress_clear();
     if (backtest_learners(r->report.backtest) == 0)
         return backtest_fail(r, "no history is long enough: none has activity in a week after its "
                                 "first one");
@@ -98,6 +101,7 @@ static bool backtest_add_students(struct backtest_run *r, struct str_list studen
  * ends the scan. False with a problem in p when Redis fails. */
 static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 {
+    size_t keys = subcommand_key_count(&r->engine), seen = 0;
     struct str cursor = STR("0");
     char cursor_text[32];
 
@@ -115,6 +119,9 @@ static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
         (void)snprintf(cursor_text, sizeof(cursor_text), "%.*s", STR_ARG(cursor));
         arena_reset(r->page_arena);
         cursor = str_of(cursor_text);
+        r->progress.what = "keys";
+        seen += STUDENTS_PAGE_KEYS;
+        progress_draw(&r->progress, seen, keys, -1);
     } while (!str_equal(cursor, STR("0")));
     return true;
 }
@@ -183,9 +190,12 @@ static enum ctl_exit backtest_csv(struct backtest_run *r)
     }
     if (bad < 0 || !backtest_begin(r, PREDICTION_LEVEL))
         return backtest_fail(r, "out of memory");
-    for (size_t i = 0; i < results->n; i++)
+    r->progress.what = "learners";
+    for (size_t i = 0; i < results->n; i++) {
+        progress_draw(&r->progress, i, results->n, -1);
         backtest_add(r->report.backtest, results->learners[i].days, results->learners[i].n,
                      results->last_day);
+    }
     r->report.results = results;
     return backtest_show(r);
 }
@@ -219,8 +229,7 @@ static const struct option_rule backtest_options[] = {
     {.name = "model", .value_name = "MODEL", .type = OPTION_CHOICE,
      .choices = prediction_model_names, SETTING(model),
      .description = "model of the plot and of the ranking (projection)"},
-    {.name = "json", .type = OPTION_FLAG, SETTING(json),
-     .description = "print the results as JSON"},
+    OPTION_JSON(backtest_settings),
     {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT, SETTING(plot),
      .description = "draw predictions against truths: a .png or .svg file, - for text"},
     {0},
@@ -246,6 +255,8 @@ const struct subcommand backtest_subcommand = {
         "  learner,module,final_result,day,assessment,type,weight,score\n"
         "as in the Open University Learning Analytics Dataset; type is CMA or TMA, score 0 to\n"
         "100. With it, no server is needed.\n",
+    .json = "an object: learners, interval_level, results (for each horizon and model each figure "
+            "with its interval), and with FILE ranking",
     .options = backtest_options,
     .default_settings = &backtest_defaults,
     .settings_size = sizeof(struct backtest_settings),

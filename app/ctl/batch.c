@@ -9,7 +9,7 @@
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 #include "app/ctl/histories.h"
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
 #include "app/ctl/terminal.h"
 #include "app/service/batch_json.h"
 
@@ -24,6 +24,7 @@ struct batch_settings {
     struct str_list students; /* ids to submit; empty: not given */
     const char *cohort;       /* cohort to submit; NULL: not given */
     int priority;             /* enum queue_priority */
+    bool json;
 };
 
 /* Settings, connections and results of one run of mastery-ctl batch; an argument of nearly all
@@ -33,6 +34,7 @@ struct batch_run {
     const struct batch_settings *settings;
     struct engine engine;
     struct arena *arena; /* replies; reset before each read of the batch */
+    struct progress progress;
 };
 
 /* Reads the batch from Redis; the texts in *ret live until the next call. False with a problem in p
@@ -54,23 +56,30 @@ static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p
 
 /* ---- watch ---- */
 
-/* Writes the words that follow the numbers in the progress bar: "students", with the time left when
- * it is known. The escape sequence erases what remains of a longer line. */
-static void batch_print_time_left(char ret_text[64], const struct batch *b)
+/* Prints the batch as a line of JSON. */
+static enum ctl_exit batch_print_json(struct batch_run *r, const struct batch *b)
 {
-    int64_t left_s;
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, r->arena);
 
-    if (batch_time_left(b, clock_wall_ms(), &left_s))
-        (void)snprintf(ret_text, 64, "students, %" PRId64 ":%02" PRId64 " left\033[K", left_s / 60,
-                       left_s % 60);
-    else
-        (void)snprintf(ret_text, 64, "students ");
+    jw_text(w, "batch_id", r->settings->id);
+    jw_text(w, "status", batch_status_names[b->status]);
+    jw_int(w, "processed", b->processed);
+    jw_int(w, "total", b->total);
+    jw_int(w, "failed", b->failed);
+    if (b->completed_ms > 0 && b->started_ms > 0)
+        jw_number(w, "seconds", (double)(b->completed_ms - b->started_ms) / 1e3);
+    return json_line_end(&line, r->command, CTL_DONE);
 }
 
 /* Prints one line about the batch: status, numbers of students and, when it has ended, its
  * duration. */
-static void batch_print_state(const struct batch *b)
+static void batch_print_state(struct batch_run *r, const struct batch *b)
 {
+    if (r->settings->json) {
+        (void)batch_print_json(r, b);
+        return;
+    }
     (void)printf("%s: %" PRId64 " of %" PRId64 " students, %" PRId64 " failed",
                  batch_status_names[b->status], b->processed, b->total, b->failed);
     if (b->completed_ms > 0 && b->started_ms > 0)
@@ -80,17 +89,20 @@ static void batch_print_state(const struct batch *b)
 
 /* Shows the batch's progress: a bar on a terminal, otherwise a line, but only when something has
  * changed since `previous`, so that a log stays short. */
-static void batch_print_progress(const struct batch *b, const struct batch *previous)
+static void batch_print_progress(struct batch_run *r, const struct batch *b,
+                                 const struct batch *previous)
 {
     bool moved = b->status != previous->status || b->processed != previous->processed ||
                  b->total != previous->total;
-    char time_left[64];
+    int64_t left_s;
 
-    if (progress_is_enabled()) {
-        batch_print_time_left(time_left, b);
-        progress_draw((size_t)b->processed, (size_t)b->total, time_left);
+    if (progress_is_enabled() && !r->settings->json) {
+        if (!batch_time_left(b, clock_wall_ms(), &left_s))
+            left_s = -1;
+        r->progress.what = "students";
+        progress_draw(&r->progress, (size_t)b->processed, (size_t)b->total, left_s);
     } else if (moved) {
-        batch_print_state(b);
+        batch_print_state(r, b);
         (void)fflush(stdout);
     }
 }
@@ -112,14 +124,14 @@ static enum ctl_exit batch_watch(struct batch_run *r)
     struct batch previous = {.total = -1}, current = {.exists = false};
 
     while (batch_load(r, &current, &p) && !batch_ended(current.status)) {
-        batch_print_progress(&current, &previous);
+        batch_print_progress(r, &current, &previous);
         previous = current;
         batch_pause();
     }
     progress_clear();
     if (p.code != PROBLEM_NONE)
         return subcommand_fail(r->command, &r->engine, &p);
-    batch_print_state(&current);
+    batch_print_state(r, &current);
     return current.status == BATCH_COMPLETED && current.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
@@ -145,7 +157,7 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
                          batch_status_names[batch.status]);
         return CTL_FAILED;
     }
-    batch_print_state(&batch);
+    batch_print_state(r, &batch);
     return CTL_DONE;
 }
 
@@ -195,6 +207,21 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
     return subcommand_round_trip(&r->engine, &pipeline, p);
 }
 
+/* Prints the id of the new batch. */
+static enum ctl_exit batch_print_id(struct batch_run *r, const char *id)
+{
+    struct json_line line;
+    struct jw *w;
+
+    if (!r->settings->json) {
+        (void)puts(id);
+        return CTL_DONE;
+    }
+    w = json_line_begin(&line, r->arena);
+    jw_text(w, "batch_id", id);
+    return json_line_end(&line, r->command, CTL_DONE);
+}
+
 /* Creates a batch of the given students or cohort and prints its id. The id is 128 random bits, as
  * for batches of the HTTP route: the id is enough to read the batch, so it must not be
  * guessable. */
@@ -220,8 +247,7 @@ static enum ctl_exit batch_submit(struct batch_run *r)
     hex_print(bytes, BYTES, id);
     if (!batch_create(r, str_of(id), students, &p))
         return subcommand_fail(r->command, &r->engine, &p);
-    (void)printf("%s\n", id);
-    return CTL_DONE;
+    return batch_print_id(r, id);
 }
 
 /* ---- all of it ---- */
@@ -294,6 +320,7 @@ static const struct option_rule batch_options[] = {
      .choices = batch_priority_names,
      .offset = offsetof(struct batch_settings, priority),
      .description = "high, normal or low (normal)"},
+    OPTION_JSON(batch_settings),
     {0},
 };
 /* clang-format on */
@@ -310,6 +337,8 @@ const struct subcommand batch_subcommand = {
         "        without a terminal, a line for each change; fails if the batch fails or a\n"
         "        student has no result\n"
         "cancel  cancels a batch; results that exist are kept\n",
+    .json = "for submit an object: batch_id; for watch a line for each change, for cancel an "
+            "object: batch_id, status, processed, total, failed, seconds (when it has ended)",
     .options = batch_options,
     .default_settings = &batch_defaults,
     .settings_size = sizeof(struct batch_settings),

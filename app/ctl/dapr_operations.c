@@ -7,11 +7,15 @@
  * Dapr (pkg/config/acl_trie.go) takes the shortest operation that the path begins with, whole
  * segments compared, and refuses a method that this operation lacks. An operation therefore has the
  * methods of all paths below it too. */
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
 
 #include <stdio.h>
 
 #include "app/routes/routes.h"
+
+struct dapr_operations_settings {
+    bool json;
+};
 
 enum { PATHS_OF_A_ROUTE = 1 + sizeof(((struct route *)0)->aliases) / sizeof(const char *) };
 
@@ -58,23 +62,46 @@ static void operation_print(const char *operation)
     (void)puts("]\n  action: allow");
 }
 
+/* Prints the operation as a line of JSON. */
+static enum ctl_exit operation_print_json(const struct subcommand *command, const char *operation,
+                                          struct arena *arena)
+{
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, arena);
+
+    jw_text(w, "name", operation);
+    jw_array(w, "httpVerb");
+    for (int method = 0; method < HTTP_METHODS; method++) {
+        if (operation_has_method(operation, (enum http_method)method))
+            jw_text(w, NULL, http_method_name((enum http_method)method));
+    }
+    jw_array_end(w);
+    jw_text(w, "action", "allow");
+    return json_line_end(&line, command, CTL_DONE);
+}
+
 /* Prints an operation for each path of each route. */
 static enum ctl_exit dapr_operations_run(const struct subcommand *command, const void *settings,
                                          struct arena *arena)
 {
-    (void)command;
-    (void)settings;
-    (void)arena;
+    const struct dapr_operations_settings *s = settings;
+    enum ctl_exit status = CTL_DONE;
+
     for (size_t i = 0; i < process_routes.n; i++) {
         const struct route *route = &process_routes.v[i];
 
-        for (size_t k = 0; k < PATHS_OF_A_ROUTE && route_path(route, k); k++)
-            operation_print(route_path(route, k));
+        for (size_t k = 0; k < PATHS_OF_A_ROUTE && route_path(route, k); k++) {
+            if (!s->json)
+                operation_print(route_path(route, k));
+            else if (status == CTL_DONE)
+                status = operation_print_json(command, route_path(route, k), arena);
+        }
     }
-    return fflush(stdout) == 0 && !ferror(stdout) ? CTL_DONE : CTL_FAILED;
+    return status;
 }
 
-static const struct option_rule dapr_operations_options[] = {{0}};
+static const struct option_rule dapr_operations_options[] = {OPTION_JSON(dapr_operations_settings),
+                                                             {0}};
 
 const struct subcommand dapr_operations_subcommand = {
     .name = "dapr-operations",
@@ -82,6 +109,8 @@ const struct subcommand dapr_operations_subcommand = {
     .description =
         "Reads no settings. The list belongs into a policy of spec.accessControl of the engine's\n"
         "Configuration, for each app that may call the engine through Dapr.\n",
+    .json = "a line for each operation: name, httpVerb, action",
     .options = dapr_operations_options,
+    .settings_size = sizeof(struct dapr_operations_settings),
     .run = dapr_operations_run,
 };

@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
+#include "app/ctl/table.h"
+#include "app/ctl/terminal.h"
 #include "app/http/json.h"
 #include "app/store/dead_letter.h"
 #include "app/store/keys.h"
@@ -26,6 +28,7 @@ struct dead_letter_settings {
     int action;     /* enum action: list, show, retry or drop */
     const char *id; /* id of a letter, or "all"; NULL: not given */
     int64_t limit;  /* greatest number of letters to process */
+    bool json;
 };
 
 /* Settings, connections and results of one run of mastery-ctl dead; an argument of nearly all
@@ -34,9 +37,13 @@ struct dead_letter_run {
     const struct subcommand *command;
     const struct dead_letter_settings *settings;
     struct engine engine;
-    struct arena *arena;     /* replies; reset before each page of letters */
-    int64_t processed_count; /* letters that were dropped or retried */
-    int64_t refused_count;   /* letters that cannot be retried */
+    struct arena *arena;      /* replies; reset before each page of letters */
+    int64_t processed_count;  /* letters that were dropped or retried */
+    int64_t refused_count;    /* letters that cannot be retried */
+    struct table table;       /* of list */
+    struct arena *json_arena; /* one line of JSON; reset after each */
+    struct progress progress; /* of retry and drop of all */
+    size_t total;             /* letters in Redis at the start of retry or drop of all */
 };
 
 /* ---- reading ---- */
@@ -60,14 +67,33 @@ static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, in
 /* ---- one letter ---- */
 
 /* Prints a letter as one line. The reason is cut to REASON_SHOWN bytes to fit a terminal. */
-static void dead_letter_print_line(const struct dead_letter *letter)
+static void dead_letter_print_line(struct dead_letter_run *r, const struct dead_letter *letter)
 {
     struct str reason = letter->reason;
 
     if (reason.n > REASON_SHOWN)
         reason.n = REASON_SHOWN;
-    (void)printf("%.*s  %.*s  %.*s  %.*s\n", STR_ARG(letter->id), STR_ARG(letter->at),
-                 STR_ARG(letter->source), STR_ARG(reason));
+    table_row(&r->table, (struct str[]){letter->id, letter->at, letter->source, reason});
+}
+
+/* Prints a letter as a line of JSON; `show` prints the event too. Returns false when memory is
+ * exhausted. */
+static bool dead_letter_print_json(struct dead_letter_run *r, const struct dead_letter *letter)
+{
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, r->json_arena);
+    bool printed;
+
+    jw_str(w, "id", letter->id);
+    jw_str(w, "at", letter->at);
+    jw_str(w, "source", letter->source);
+    jw_str(w, "reason", letter->reason);
+    jw_bool(w, "complete", letter->complete);
+    if (r->settings->action == SHOW)
+        json_line_value(w, "event", letter->event, r->json_arena);
+    printed = json_line_end(&line, r->command, CTL_DONE) == CTL_DONE;
+    arena_reset(r->json_arena);
+    return printed;
 }
 
 /* Prints all fields of a letter, one per line. */
@@ -248,8 +274,15 @@ static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_lette
 static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
                                 struct problem *p)
 {
+    bool reads = r->settings->action == LIST || r->settings->action == SHOW;
+
+    if (reads && r->settings->json) {
+        if (!dead_letter_print_json(r, letter))
+            problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
+        return p->code == PROBLEM_NONE;
+    }
     switch ((enum action)r->settings->action) {
-    case LIST: dead_letter_print_line(letter); return true;
+    case LIST: dead_letter_print_line(r, letter); return true;
     case SHOW: dead_letter_print(letter); return true;
     case RETRY: return dead_letter_retry(r, letter, p);
     case DROP: return dead_letter_drop(r, letter, p);
@@ -275,6 +308,26 @@ static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, st
     return true;
 }
 
+/* Reads the number of letters for the progress bar of retry and drop. False with a problem in p
+ * when Redis fails. */
+static bool dead_letter_begin_progress(struct dead_letter_run *r, struct problem *p)
+{
+    struct pipeline pipeline;
+    struct command *command;
+    int64_t total = 0;
+
+    r->progress.what = "letters";
+    if (r->settings->action != RETRY && r->settings->action != DROP)
+        return true;
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    command = dead_letter_cmd_count(&pipeline);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !reply_expect_int(command->reply, &total, p))
+        return false;
+    r->total = (size_t)(total < r->settings->limit ? total : r->settings->limit);
+    return true;
+}
+
 /* Processes all letters up to the limit, oldest first, a page at a time. Letters that became dead
  * after the start are left for the next run. A page with fewer letters than PAGE is the last one.
  * "(" before an id means "after this id" to Redis. */
@@ -286,7 +339,7 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
     int64_t remaining = r->settings->limit, end_ms, time_ms;
     size_t n = PAGE;
 
-    if (!dead_letter_newest_ms(r, &end_ms, &p))
+    if (!dead_letter_begin_progress(r, &p) || !dead_letter_newest_ms(r, &end_ms, &p))
         return subcommand_fail(r->command, &r->engine, &p);
     while (n == PAGE && remaining > 0) {
         arena_reset(r->arena);
@@ -298,6 +351,9 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
                 return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
             if (!dead_letter_process(r, &letters[i], &p))
                 return subcommand_fail(r->command, &r->engine, &p);
+            if (r->total > 0)
+                progress_draw(&r->progress, (size_t)(r->processed_count + r->refused_count),
+                              r->total, -1);
         }
         remaining -= (int64_t)n;
         if (n > 0)
@@ -343,41 +399,62 @@ static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
                : "ID must be two numbers with a dash between, as list prints it";
 }
 
+/* Prints how many letters were retried or dropped. Returns `status`. */
+static enum ctl_exit dead_letter_print_counts(struct dead_letter_run *r, enum ctl_exit status)
+{
+    bool is_retry = r->settings->action == RETRY;
+    struct json_line line;
+    struct jw *w;
+
+    if (!r->settings->json) {
+        (void)printf("%" PRId64 " %s\n", r->processed_count, is_retry ? "put back" : "dropped");
+        return status;
+    }
+    w = json_line_begin(&line, r->json_arena);
+    jw_int(w, is_retry ? "retried" : "dropped", r->processed_count);
+    jw_int(w, "refused", r->refused_count);
+    return json_line_end(&line, r->command, status);
+}
+
 /* Processes one letter or all of them; `list` has no id and so processes all. For retry and drop
  * the number of processed letters is then printed, also after an error. Returns the exit status. */
 static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
 {
+    static const char *const heads[] = {"ID", "AT", "SOURCE", "REASON", NULL};
     const struct dead_letter_settings *s = r->settings;
     enum ctl_exit status;
 
+    table_begin(&r->table, heads);
     if (s->action == SHOW || (s->action != LIST && strcmp(s->id, "all") != 0))
         status = dead_letter_process_one(r);
     else
         status = dead_letter_process_all(r);
+    table_end(&r->table);
+    progress_clear();
     if (s->action == RETRY || s->action == DROP)
-        (void)printf("%" PRId64 " %s\n", r->processed_count,
-                     s->action == RETRY ? "put back" : "dropped");
+        return dead_letter_print_counts(r, status);
     return status;
 }
 
-/* Checks the operands, connects to Redis and runs the action. The arena of the caller is not used,
- * because it has the settings and must not be reset. engine_close and arena_free accept what was
- * never opened. */
+/* Checks the operands, connects to Redis and runs the action. engine_close and arena_free accept
+ * what was never opened. */
 static enum ctl_exit dead_letter_run(const struct subcommand *command, const void *settings,
                                      struct arena *arena)
 {
-    struct dead_letter_run r = {.command = command, .settings = settings};
+    struct dead_letter_run r = {.command = command, .settings = settings, .arena = NULL};
     const char *error = dead_letter_usage_error(settings);
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena;
+    (void)arena; /* has the settings, and must not be reset */
     if (error)
         return subcommand_usage_error(command, error);
     r.arena = arena_new(1 << 16, 64 << 20);
-    if (r.arena &&
+    r.json_arena = arena_new(1 << 16, 64 << 20);
+    if (r.arena && r.json_arena &&
         engine_open(&r.engine, "mastery-ctl dead", NULL /* router */, 0 /* subsystems */))
         status = dead_letter_run_action(&r);
     engine_close(&r.engine);
+    arena_free(r.json_arena);
     arena_free(r.arena);
     return status;
 }
@@ -394,6 +471,7 @@ static const struct option_rule dead_letter_options[] = {
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = INT64_MAX,
      .offset = offsetof(struct dead_letter_settings, limit),
      .description = "only the oldest N (default: all)"},
+    OPTION_JSON(dead_letter_settings),
     {0},
 };
 /* clang-format on */
@@ -410,6 +488,8 @@ const struct subcommand dead_letter_subcommand = {
                    "       once, and removes their letters; events to publish go to the end of "
                    "their shard's outbox\n"
                    "drop   deletes a letter\n",
+    .json = "for list a line for each letter: id, at, source, reason, complete; for show an object "
+            "with event too; for retry and drop an object: retried or dropped, refused",
     .options = dead_letter_options,
     .default_settings = &dead_letter_defaults,
     .settings_size = sizeof(struct dead_letter_settings),

@@ -8,16 +8,20 @@
 
 #include "app/base/clock.h"
 #include "app/ctl/erase_list.h"
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
+#include "app/ctl/terminal.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/service/erase.h"
+
+enum { SCAN_PAGE = 1000 }; /* keys that one SCAN looks at */
 
 struct erase_settings {
     const char *student; /* NULL with --replay */
     const char *replay;  /* file with the list of erasures; NULL: erase one student */
     const char *since;   /* with --replay: time of the back-up */
     bool dry_run;
+    bool json;
 };
 
 /* One run of mastery-ctl erase. */
@@ -27,15 +31,38 @@ struct erase_run {
     struct engine engine;
     struct erase_list list; /* with --replay */
     int64_t erased_count;   /* students found and erased */
+    struct arena *arena;    /* lives until the program ends */
+    struct progress progress;
+    size_t key_count, keys_seen; /* with --replay: keys in Redis; those that SCAN has looked at */
 };
 
-/* Prints the number of records of each kind that has a name for operators. */
-static void erase_print_counts(const struct erase *e)
+/* Prints the number of records of each kind that has a name for operators, as JSON. */
+static enum ctl_exit erase_print_json(const struct erase_run *r, const struct erase *e)
 {
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, r->arena);
+
+    jw_str(w, "student", e->student);
+    jw_bool(w, "erased", !e->dry_run);
+    jw_object(w, "counts");
+    for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
+        if (erase_kind_name(kind))
+            jw_int(w, erase_kind_name(kind), e->counts[kind]);
+    }
+    jw_object_end(w);
+    return json_line_end(&line, r->command, CTL_DONE);
+}
+
+/* Prints the number of records of each kind that has a name for operators. */
+static enum ctl_exit erase_print_counts(const struct erase_run *r, const struct erase *e)
+{
+    if (r->settings->json)
+        return erase_print_json(r, e);
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
         if (erase_kind_name(kind))
             (void)printf("%-22s %" PRId64 "\n", erase_kind_name(kind), e->counts[kind]);
     }
+    return CTL_DONE;
 }
 
 /* Runs the same steps as the HTTP route. Every step can be repeated, so after an interruption the
@@ -79,7 +106,7 @@ static enum ctl_exit erase_student(struct erase_run *r, struct str student, bool
     if (erase_init(&e))
         status = erase_run_steps(r, &e);
     if (status == CTL_DONE && print_counts)
-        erase_print_counts(&e);
+        status = erase_print_counts(r, &e);
     erase_release(&e);
     return status;
 }
@@ -120,12 +147,12 @@ static bool replay_parse(struct str element, struct arena *arena, struct str *re
 static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, struct str cursor)
 {
     if (letters)
-        return pipeline_add(
-            pipeline, COMMAND_READ, 5,
-            (struct str[]){STR("ZSCAN"), key_dead_letter_index, cursor, STR("COUNT"), STR("1000")});
+        return pipeline_add(pipeline, COMMAND_READ, 5,
+                            (struct str[]){STR("ZSCAN"), key_dead_letter_index, cursor,
+                                           STR("COUNT"), command_int(pipeline->arena, SCAN_PAGE)});
     return pipeline_add(pipeline, COMMAND_READ, 6,
                         (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students,
-                                       STR("COUNT"), STR("1000")});
+                                       STR("COUNT"), command_int(pipeline->arena, SCAN_PAGE)});
 }
 
 /* Reads all pages of one place (see replay_cmd_page), and erases the students in it that are in the
@@ -152,6 +179,8 @@ static enum ctl_exit replay_place(struct erase_run *r, bool letters)
             status = subcommand_fail(r->command, &r->engine, &p);
             break;
         }
+        r->keys_seen += letters ? 0 : SCAN_PAGE;
+        progress_draw(&r->progress, r->keys_seen, r->key_count, -1);
         (void)snprintf(cursor, sizeof(cursor), "%.*s", STR_ARG(next));
         for (size_t i = 0; i < n && status == CTL_DONE; i++) {
             if (reply_text(reply_at(reply_at(command->reply, 1), i), &element) == REPLY_OK &&
@@ -161,6 +190,24 @@ static enum ctl_exit replay_place(struct erase_run *r, bool letters)
     } while (status == CTL_DONE && strcmp(cursor, "0") != 0);
     arena_free(arena);
     return status;
+}
+
+/* Prints what --replay has done. Returns `status`. */
+static enum ctl_exit replay_print(const struct erase_run *r, enum ctl_exit status)
+{
+    struct json_line line;
+    struct jw *w;
+
+    if (!r->settings->json) {
+        (void)printf("%zu erasures in the list, %" PRId64 " students found and erased\n", r->list.n,
+                     r->erased_count);
+        return status;
+    }
+    w = json_line_begin(&line, r->arena);
+    jw_int(w, "erasures", (int64_t)r->list.n);
+    jw_int(w, "erased", r->erased_count);
+    jw_int(w, "other_key", (int64_t)r->list.other_key);
+    return json_line_end(&line, r->command, status);
 }
 
 /* Reads the list of erasures and erases its students wherever the store has them. A hash that was
@@ -184,11 +231,13 @@ static enum ctl_exit erase_replay(struct erase_run *r)
         subcommand_error(r->command, "%s: %s", s->replay, strerror(errno));
         return CTL_FAILED;
     }
+    r->progress.what = "keys";
+    r->key_count = subcommand_key_count(&r->engine);
     status = replay_place(r, /* letters */ false);
     if (status == CTL_DONE)
         status = replay_place(r, /* letters */ true);
-    (void)printf("%zu erasures in the list, %" PRId64 " students found and erased\n", r->list.n,
-                 r->erased_count);
+    progress_clear();
+    status = replay_print(r, status);
     if (r->list.other_key == 0)
         return status;
     subcommand_error(r->command,
@@ -221,7 +270,7 @@ static const char *erase_usage_error(const struct erase_settings *s)
 static enum ctl_exit erase_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
-    struct erase_run r = {.command = command, .settings = settings};
+    struct erase_run r = {.command = command, .settings = settings, .arena = arena};
     const char *error = erase_usage_error(settings);
     size_t count;
     const struct route_table *tables = route_tables(&count);
@@ -230,7 +279,6 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
     struct router *router;
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena;
     if (error)
         return subcommand_usage_error(command, error);
     router = router_new(tables, count);
@@ -256,6 +304,7 @@ static const struct option_rule erase_options[] = {
      .description = "with --replay: only those since this time, that of the back-up"},
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND,
      .offset = offsetof(struct erase_settings, student), .description = "the student to erase"},
+    OPTION_JSON(erase_settings),
     {0},
 };
 /* clang-format on */
@@ -268,6 +317,8 @@ const struct subcommand erase_subcommand = {
         "\nAfter a restore, --replay erases the students again whose erasure is recorded since "
         "the\n"
         "back-up. The records have keyed hashes: LOG_KEY must be the one of that time.\n",
+    .json = "an object: student, erased (false with --dry-run), counts; with --replay: erasures, "
+            "erased, other_key",
     .options = erase_options,
     .settings_size = sizeof(struct erase_settings),
     .run = erase_run,

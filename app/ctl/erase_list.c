@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A line is searched for its parts instead of parsed, because the two sources have different forms:
+/* A line is searched for its parts instead of parsed, because the sources have different forms:
  *   {"time":"2026-01-31T…Z",…,"event":"student.erased","student":"HASH","key":"KEY"}
- *   2b-1-0  2026-01-31T…Z  admin  root (admin)  erased  student/HASH  …  {"key":"KEY"} */
+ *   2b-1-0  2026-01-31T…Z  admin  root (admin)  erased  student/HASH  …  {"key":"KEY"}
+ *   {"id":"2b-1-0","at":"2026-01-31T…Z",…,"resource":"student/HASH",…,"details":{"key":"KEY"}} */
 #include "app/ctl/erase_list.h"
 
 #include <errno.h>
@@ -55,7 +56,8 @@ static bool list_parse(struct erase_list *list, const char *line, int64_t since_
     if (!strstr(line, "erased") || list_is_before(line, since_ms))
         return false;
     if (!list_copy_digits(list_after(line, "\"student\":\""), HASH_N, ret->hash) &&
-        !list_copy_digits(list_after(line, " student/"), HASH_N, ret->hash))
+        !list_copy_digits(list_after(line, " student/"), HASH_N, ret->hash) &&
+        !list_copy_digits(list_after(line, "\"resource\":\"student/"), HASH_N, ret->hash))
         return false;
     if (list_copy_digits(list_after(line, "\"key\":\""), HASH_N, key) && strcmp(key, key_id) != 0) {
         list->other_key++;

@@ -12,6 +12,7 @@ enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20, OUT_FIRST = 1 << 20, OUT_CAP 
 
 struct export_settings {
     const char *student;
+    bool json; /* not used: the output is JSON in any case */
 };
 
 /* Prints each piece of the export as soon as it is complete, then empties e->out, so that memory
@@ -79,6 +80,7 @@ static const struct option_rule export_options[] = {
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
      .offset = offsetof(struct export_settings, student),
      .description = "the student whose data is printed"},
+    OPTION_JSON(export_settings),
     {0},
 };
 /* clang-format on */
@@ -86,6 +88,7 @@ static const struct option_rule export_options[] = {
 const struct subcommand export_subcommand = {
     .name = "export",
     .summary = "Prints all data of a student as JSON with its hash",
+    .json = "the same as without: an object with all data and its integrity_hash",
     .options = export_options,
     .settings_size = sizeof(struct export_settings),
     .run = export_run,

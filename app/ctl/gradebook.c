@@ -307,12 +307,43 @@ long gradebook_read(struct str text, const char *name, const struct gradebook_op
 
 /* ---- the table ---- */
 
+static const char *const role_names[COLUMN_ROLES] = {
+    [COLUMN_QUIZ] = "quiz",       [COLUMN_EXERCISE] = "exercise", [COLUMN_LESSON] = "lesson",
+    [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignored",   [COLUMN_STUDENT] = "student",
+    [COLUMN_DATE] = "date"};
+
+/* Writes an object for a column: maximum and results only if it has results. */
+static void gradebook_write_column(const struct gradebook_column *column, struct jw *w)
+{
+    jw_object(w, NULL);
+    jw_str(w, "name", column->name);
+    jw_text(w, "role", role_names[column->role]);
+    if (column->role < COLUMN_IGNORED) {
+        if (column->max > 0)
+            jw_number(w, "maximum", column->max);
+        else
+            jw_null(w, "maximum");
+        jw_int(w, "results", (int64_t)column->results);
+    }
+    jw_object_end(w);
+}
+
+void gradebook_write_json(const struct gradebook *book, struct jw *w)
+{
+    jw_array(w, "columns");
+    for (size_t i = 0; i < book->n; i++)
+        gradebook_write_column(&book->columns[i], w);
+    jw_array_end(w);
+    jw_str(w, "separator", (struct str){&book->csv.separator, 1});
+    jw_int(w, "students", (int64_t)book->row_count);
+    jw_int(w, "skipped_rows", (int64_t)book->skipped);
+    if (book->date == book->n && book->at_ms > 0)
+        jw_day(w, "date", day_of_ms(book->at_ms));
+    jw_int(w, "results", (int64_t)book->event_count);
+}
+
 void gradebook_print(const struct gradebook *book, FILE *out)
 {
-    static const char *const names[COLUMN_ROLES] = {
-        [COLUMN_QUIZ] = "quiz",       [COLUMN_EXERCISE] = "exercise", [COLUMN_LESSON] = "lesson",
-        [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignored",   [COLUMN_STUDENT] = "student",
-        [COLUMN_DATE] = "date"};
     char text[CSV_SHOWN_SIZE], day[DAY_TEXT_SIZE];
 
     (void)fprintf(out, "%-*s  %-8s  %7s  %7s\n", CSV_SHOWN_MAX, "COLUMN", "IS", "MAXIMUM",
@@ -322,7 +353,7 @@ void gradebook_print(const struct gradebook *book, FILE *out)
         bool has_results = column->role < COLUMN_IGNORED;
 
         (void)fprintf(out, "%-*s  %-8s", CSV_SHOWN_MAX, csv_printable(column->name, text),
-                      names[column->role]);
+                      role_names[column->role]);
         if (has_results && column->max > 0)
             (void)fprintf(out, "  %7g", column->max);
         else

@@ -7,6 +7,7 @@
 #ifndef CTL_GRADEBOOK_H
 #define CTL_GRADEBOOK_H
 
+#include "app/base/json_write.h"
 #include "app/ctl/csv.h"
 
 /* What a column is. The roles up to COLUMN_IGNORED are also values of --column. */
@@ -70,6 +71,8 @@ long gradebook_read(struct str text, const char *name, const struct gradebook_op
                     struct arena *arena, FILE *errors, struct gradebook *ret);
 /* Prints what was understood: each column, what it counts as, its maximum and its results. */
 void gradebook_print(const struct gradebook *book, FILE *out);
+/* Writes the same into an open object. */
+void gradebook_write_json(const struct gradebook *book, struct jw *w);
 
 /* ---- steps of gradebook_read ---- */
 

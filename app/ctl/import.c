@@ -6,6 +6,7 @@
 
 #include "app/base/clock.h"
 #include "app/ctl/gradebook.h"
+#include "app/ctl/json_line.h"
 #include "app/ctl/upload.h"
 
 struct import_settings {
@@ -36,6 +37,21 @@ static enum ctl_exit import_send(const struct subcommand *command, const struct 
     return status;
 }
 
+/* Prints what was understood. Returns `status`. */
+static enum ctl_exit import_print(const struct subcommand *command, const struct import_settings *s,
+                                  const struct gradebook *book, struct arena *arena,
+                                  enum ctl_exit status)
+{
+    struct json_line line;
+
+    if (!s->upload.json) {
+        gradebook_print(book, stdout);
+        return status;
+    }
+    gradebook_write_json(book, json_line_begin(&line, arena));
+    return json_line_end(&line, command, status);
+}
+
 /* Reads the file, and prints with --dry-run what was understood; otherwise sends the events. */
 static enum ctl_exit import_file(const struct subcommand *command, struct import_settings *s,
                                  struct arena *arena)
@@ -59,14 +75,15 @@ static enum ctl_exit import_file(const struct subcommand *command, struct import
         return CTL_FAILED;
     }
     if (s->dry_run)
-        gradebook_print(&book, stdout);
+        (void)import_print(command, s, &book, arena, CTL_DONE);
     if (bad > 0) {
         subcommand_error(command, "%ld error%s: nothing is sent", bad, bad == 1 ? "" : "s");
         return CTL_FAILED;
     }
     if (!s->dry_run)
         return import_send(command, s, &book, arena);
-    (void)printf("%zu results; nothing was sent\n", book.event_count);
+    if (!s->upload.json)
+        (void)printf("%zu results; nothing was sent\n", book.event_count);
     return CTL_DONE;
 }
 
@@ -114,6 +131,9 @@ const struct subcommand import_subcommand = {
         "which column counts as what, and all errors by line and column. With an error nothing\n"
         "is sent. A result that was sent before, in any file, counts once, so the command may be\n"
         "repeated. Options with NAME may be repeated. Reads no settings but MASTERY_TOKEN.\n",
+    .json =
+        "an object: accepted, rejected, finished, seconds; with --dry-run: columns (name, role, "
+        "maximum, results), separator, students, skipped_rows, date, results",
     .options = import_options,
     .default_settings = &import_defaults,
     .settings_size = sizeof(struct import_settings),

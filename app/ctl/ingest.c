@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/json_line.h"
 #include "app/ctl/upload.h"
 #include "app/http/json.h"
 #include "app/http/validate.h"
@@ -45,9 +46,28 @@ static bool ingest_check_line(struct str line, int64_t number, int64_t now_ms, s
     return false;
 }
 
+/* Prints how many lines are valid. Returns `status`. */
+static enum ctl_exit ingest_print_checked(const struct subcommand *command,
+                                          const struct ingest_settings *s, int64_t valid,
+                                          int64_t invalid, struct arena *arena,
+                                          enum ctl_exit status)
+{
+    struct json_line line;
+    struct jw *w;
+
+    if (!s->upload.json) {
+        (void)printf("%" PRId64 " valid, %" PRId64 " invalid; nothing was sent\n", valid, invalid);
+        return status;
+    }
+    w = json_line_begin(&line, arena);
+    jw_int(w, "valid", valid);
+    jw_int(w, "invalid", invalid);
+    return json_line_end(&line, command, status);
+}
+
 /* Checks all lines that are not empty, and prints how many are valid. */
-static enum ctl_exit ingest_check(const struct subcommand *command, struct line_reader *lines,
-                                  const char *name)
+static enum ctl_exit ingest_check(const struct subcommand *command, const struct ingest_settings *s,
+                                  struct line_reader *lines, struct arena *run_arena)
 {
     struct arena *arena = arena_new(1 << 16, 16 << 20);
     int64_t valid = 0, invalid = 0, now_ms = clock_wall_ms();
@@ -67,11 +87,11 @@ static enum ctl_exit ingest_check(const struct subcommand *command, struct line_
     }
     failed = !arena || ferror(lines->in);
     if (failed)
-        subcommand_error(command, "%s: %s", name, strerror(errno));
+        subcommand_error(command, "%s: %s", s->file, strerror(errno));
     free(memory);
     arena_free(arena);
-    (void)printf("%" PRId64 " valid, %" PRId64 " invalid; nothing was sent\n", valid, invalid);
-    return failed || invalid > 0 ? CTL_FAILED : CTL_DONE;
+    return ingest_print_checked(command, s, valid, invalid, run_arena,
+                                failed || invalid > 0 ? CTL_FAILED : CTL_DONE);
 }
 
 /* ---- the upload ---- */
@@ -117,7 +137,7 @@ static enum ctl_exit ingest_run(const struct subcommand *command, const void *ow
         subcommand_error(command, "%s: %s", settings->file, strerror(errno));
         return CTL_FAILED;
     }
-    status = settings->dry_run ? ingest_check(command, &lines, settings->file)
+    status = settings->dry_run ? ingest_check(command, settings, &lines, arena)
                                : ingest_send(command, settings, &lines, arena);
     lines_close(&lines);
     return status;
@@ -148,6 +168,7 @@ const struct subcommand ingest_subcommand = {
         "FILE.done has the position. An event that is sent twice counts once. With --dry-run it\n"
         "needs no engine: each line is checked as the engine would, except for rights and for\n"
         "the student. Reads no settings but MASTERY_TOKEN.\n",
+    .json = "an object: accepted, rejected, finished, seconds; with --dry-run: valid, invalid",
     .options = ingest_options,
     .default_settings = &ingest_defaults,
     .settings_size = sizeof(struct ingest_settings),

@@ -3,11 +3,24 @@
  * search the log for a student without the log holding ids. */
 #include <stdio.h>
 
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
 
 struct log_hash_settings {
     const char *id;
+    bool json;
 };
+
+/* Prints id and hash as JSON. */
+static enum ctl_exit log_hash_print_json(const struct subcommand *command, const char *id,
+                                         const char *hash, struct arena *arena)
+{
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, arena);
+
+    jw_text(w, "id", id);
+    jw_text(w, "hash", hash);
+    return json_line_end(&line, command, CTL_DONE);
+}
 
 /* Prints the hash. Without a configured key each process hashes with a random key, and the hash
  * would not be in any log. */
@@ -19,12 +32,14 @@ static enum ctl_exit log_hash_run(const struct subcommand *command, const void *
     enum ctl_exit status = CTL_FAILED;
     char hash[LOG_HASH_SIZE];
 
-    (void)arena;
     if (engine_open(&engine, "mastery-ctl log-hash", NULL /* router */, 0 /* subsystems */)) {
         if (engine_has_log_key(&engine)) {
             log_hash(engine.log, str_of(s->id), hash);
-            (void)puts(hash);
             status = CTL_DONE;
+            if (s->json)
+                status = log_hash_print_json(command, s->id, hash, arena);
+            else
+                (void)puts(hash);
         } else {
             subcommand_error(command, "LOG_KEY or JWT_SECRET is required: without both, each "
                                       "process hashes with a random key of its own");
@@ -39,6 +54,7 @@ static const struct option_rule log_hash_options[] = {
     {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true,
      .offset = offsetof(struct log_hash_settings, id),
      .description = "the id of a student, teacher or admin"},
+    OPTION_JSON(log_hash_settings),
     {0},
 };
 /* clang-format on */
@@ -49,6 +65,7 @@ const struct subcommand log_hash_subcommand = {
     .description =
         "\nThe log has keyed hashes instead of ids. The key is LOG_KEY, or is derived from "
         "JWT_SECRET.\n",
+    .json = "an object: id, hash",
     .options = log_hash_options,
     .settings_size = sizeof(struct log_hash_settings),
     .run = log_hash_run,

@@ -9,47 +9,46 @@
 #include "app/ctl/subcommand.h"
 #include "app/runtime/process.h"
 
-enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20 };
-
-/* clang-format off */
-static const struct subcommand *const subcommands[] = {
-    &token_subcommand,
-    &health_subcommand,
-    &verify_subcommand,
-    &schema_subcommand,
-    &seed_subcommand,
-    &ingest_subcommand,
-    &import_subcommand,
-    &dead_letter_subcommand,
-    &audit_subcommand,
-    &batch_subcommand,
-    &report_subcommand,
-    &backtest_subcommand,
-    &export_subcommand,
-    &erase_subcommand,
-    &log_hash_subcommand,
-    &config_subcommand,
-    &nginx_locations_subcommand,
-    &dapr_operations_subcommand,
-};
-/* clang-format on */
-
-enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
+enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20, LINE_WIDTH = 90 };
 
 /* Prints the help of mastery-ctl itself, with the summary of each subcommand. */
 static void ctl_print_help(FILE *out)
 {
+    size_t count;
+    const struct subcommand *const *table = subcommand_table(&count);
+
     (void)fputs("Usage: mastery-ctl COMMAND [OPTION]...\n\n"
                 "Operates a Mastery Engine. Commands:\n\n",
                 out);
-    for (size_t i = 0; i < SUBCOMMANDS; i++)
-        (void)fprintf(out, "  %-18s %s\n", subcommands[i]->name, subcommands[i]->summary);
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(out, "  %-18s %s\n", table[i]->name, table[i]->summary);
     (void)fputs(
         "\n  --help             print this help and exit; see also mastery-ctl COMMAND --help\n"
         "  --version          print the version and exit\n\n"
         "Settings come from the environment, like the engine's; mastery-ctl config prints them.\n"
         "Exit status: 0 done, 1 failed, 2 wrong usage, 3 Redis or the service cannot be reached.\n",
         out);
+}
+
+/* Prints two texts after each other, with line breaks in place of spaces, so that no line is longer
+ * than LINE_WIDTH. */
+static void ctl_print_wrapped(FILE *out, const char *first, const char *second)
+{
+    int column = fprintf(out, "%s", first);
+    struct str rest = str_of(second);
+
+    while (rest.n > 0) {
+        struct str word = str_cut(&rest, ' ');
+
+        if (column + 1 + (int)word.n >= LINE_WIDTH) {
+            (void)fputc('\n', out);
+            column = 0;
+        } else if (word.p > second) {
+            (void)fputc(' ', out);
+        }
+        column += (int)word.n + 1;
+        (void)fprintf(out, "%.*s", STR_ARG(word));
+    }
 }
 
 /* Prints the help of one subcommand: usage line, summary, description, options. */
@@ -59,17 +58,22 @@ static void ctl_print_subcommand_help(const struct subcommand *command, FILE *ou
     options_print_usage(command->options, out);
     (void)fprintf(out, "\n\n%s.\n", command->summary);
     if (command->description)
-        (void)fprintf(out, "%s", command->description);
+        (void)fputs(command->description, out);
     (void)fputc('\n', out);
+    ctl_print_wrapped(out, "With --json prints ", command->json);
+    (void)fputs(".\n\n", out);
     options_print_help(command->options, out);
 }
 
 /* Returns the subcommand of that name, NULL when there is none. */
 static const struct subcommand *ctl_find(const char *name)
 {
-    for (size_t i = 0; i < SUBCOMMANDS; i++) {
-        if (strcmp(subcommands[i]->name, name) == 0)
-            return subcommands[i];
+    size_t count;
+    const struct subcommand *const *table = subcommand_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
     }
     return NULL;
 }

@@ -37,8 +37,7 @@ __attribute__((format(printf, 2, 3))) static bool option_error(struct reader *r,
     return false;
 }
 
-/* Returns whether the row is for an argument without dashes. */
-static bool is_operand(const struct option_rule *rule)
+bool option_is_operand(const struct option_rule *rule)
 {
     return rule->type == OPTION_OPERAND;
 }
@@ -47,13 +46,13 @@ static bool is_operand(const struct option_rule *rule)
  * show an option as a user writes it: --name, or FILE for an operand. */
 static const char *option_prefix(const struct option_rule *rule)
 {
-    return is_operand(rule) ? "" : "--";
+    return option_is_operand(rule) ? "" : "--";
 }
 
 /* Returns the label of an option: its name, or for an operand the placeholder, such as FILE. */
 static const char *option_label(const struct option_rule *rule)
 {
-    return is_operand(rule) ? rule->value_name : rule->name;
+    return option_is_operand(rule) ? rule->value_name : rule->name;
 }
 
 /* Returns the address of the option's value in the settings. It is aligned for the value's type,
@@ -219,7 +218,7 @@ static bool option_is_set(const struct reader *r, const struct option_rule *rule
 static const struct option_rule *option_find(const struct reader *r, struct str name)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
-        if (!is_operand(rule) && str_equal(name, str_of(rule->name)))
+        if (!option_is_operand(rule) && str_equal(name, str_of(rule->name)))
             return rule;
     }
     return NULL;
@@ -251,7 +250,7 @@ static bool option_parse_argument(struct reader *r, char *const **arg, char *con
 static bool option_parse_operand(struct reader *r, const char *arg)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
-        if (is_operand(rule) && !option_is_set(r, rule))
+        if (option_is_operand(rule) && !option_is_set(r, rule))
             return option_parse_value(r, rule, arg);
     }
     return option_error(r, "unexpected argument \"%s\"", arg);
@@ -303,7 +302,7 @@ void options_print_usage(const struct option_rule *rules, FILE *out)
 {
     (void)fputs(" [OPTION]...", out);
     for (const struct option_rule *rule = rules; rule && rule->name; rule++) {
-        if (is_operand(rule))
+        if (option_is_operand(rule))
             (void)fprintf(out, rule->required ? " %s" : " [%s]", rule->value_name);
         else if (rule->required)
             (void)fprintf(out, " --%s %s", rule->name, rule->value_name);
@@ -324,7 +323,7 @@ void options_print_help(const struct option_rule *rules, FILE *out)
 {
     for (const struct option_rule *rule = rules; rule && rule->name; rule++)
         option_print_line(out, option_prefix(rule), option_label(rule),
-                          is_operand(rule) || !rule->value_name ? "" : rule->value_name,
+                          option_is_operand(rule) || !rule->value_name ? "" : rule->value_name,
                           rule->description);
     option_print_line(out, "--", "help", "", "print this help and exit");
 }

@@ -23,10 +23,12 @@ enum option_type {
                        the first operand is for the first such row, the next for the next */
 };
 
-/* A row of the table; a row of zeros ends it. */
+/* A row of the table; a row of zeros ends it. Help, man page and completion of the shells are made
+ * from the rows. */
 struct option_rule {
     const char *name;       /* without the dashes; not shown for an operand, but not NULL */
-    const char *value_name; /* placeholder for the value in the help: FILE, N */
+    const char *value_name; /* placeholder for the value: N; if it begins with FILE, the shells
+                               complete names of files */
     const char *description;
     const char *const *choices; /* NULL-terminated values of OPTION_CHOICE; else NULL */
     enum option_type type;
@@ -34,6 +36,13 @@ struct option_rule {
     int64_t min, max; /* range of OPTION_INT */
     size_t offset;    /* place of the value in the struct of settings, in bytes */
 };
+
+/* The row of --json, which each subcommand has; the settings have a member `json`. */
+#define OPTION_JSON(settings)                                                                      \
+    {                                                                                              \
+        .name = "json", .type = OPTION_FLAG, .offset = offsetof(struct settings, json),            \
+        .description = "print JSON"                                                                \
+    }
 
 enum { OPTION_RULES_MAX = 16 }; /* rows that a table may have */
 
@@ -47,6 +56,8 @@ enum options_result options_parse(const struct option_rule *rules, int count, ch
 /* Prints the end of a usage line, such as " [OPTION]... FILE": operands and required options are
  * shown by name. */
 void options_print_usage(const struct option_rule *rules, FILE *out);
+/* True when an argument without dashes is the value of the row. */
+bool option_is_operand(const struct option_rule *rule);
 /* Prints the help of each option, --help last. */
 void options_print_help(const struct option_rule *rules, FILE *out);
 

@@ -7,6 +7,7 @@
 
 #include "app/base/clock.h"
 #include "app/ctl/histories.h"
+#include "app/ctl/json_line.h"
 #include "app/ctl/report_explain.h"
 #include "app/ctl/report_plot.h"
 #include "app/ctl/subcommand.h"
@@ -19,6 +20,7 @@ struct report_settings {
     const char *cohort;  /* id; NULL: a student is reported */
     const char *output;  /* path of the chart; "-": text */
     int64_t days;        /* days to predict */
+    bool json;
 };
 
 /* The scores of a cohort's students at the end of each day; index d of the arrays is a day, 0 is
@@ -223,6 +225,41 @@ static void report_print_summary(const struct report_run *r, const struct group 
                      g->excluded);
 }
 
+/* Prints the same as JSON: the latest score and all predictions. */
+static enum ctl_exit report_print_json(const struct report_run *r, const struct group *g,
+                                       const struct forecast *f)
+{
+    const struct history *h = &r->report.history;
+    const struct daily *latest = &h->days[h->n - 1];
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, r->arena);
+
+    jw_text(w, g ? "cohort_id" : "student_id", g ? r->settings->cohort : r->settings->student);
+    if (g) {
+        jw_int(w, "students", (int64_t)g->n);
+        jw_int(w, "withdrawn", (int64_t)g->excluded);
+    }
+    jw_number(w, "score", latest->score);
+    jw_text(w, "level", level_names[mastery_level(latest->score)]);
+    jw_int(w, "days_of_history", (int64_t)h->n);
+    jw_text(w, "trend",
+            f->insufficient ? NULL : r->report.predictions[r->report.days_ahead - 1].trend);
+    jw_array(w, "predictions");
+    for (int i = 0; i < r->report.days_ahead; i++) {
+        const struct prediction *p = &r->report.predictions[i];
+
+        jw_object(w, NULL);
+        jw_day(w, "date", r->today + 1 + i);
+        jw_number(w, "score", p->score);
+        jw_number(w, "lower", p->interval.lower);
+        jw_number(w, "upper", p->interval.upper);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_text(w, "chart", r->settings->output);
+    return json_line_end(&line, r->command, CTL_DONE);
+}
+
 /* ---- all of it ---- */
 
 /* Reads the history, predicts, draws the chart, and prints the summary only after the chart was
@@ -244,6 +281,8 @@ static enum ctl_exit report_draw_and_print(struct report_run *r)
     report_format_title(r, g, &forecast);
     if (!report_draw(r->command, r->settings->output, &r->report))
         return CTL_FAILED;
+    if (r->settings->json)
+        return report_print_json(r, g, &forecast);
     report_print_summary(r, g);
     if (!g)
         report_print_explanation(&explanation);
@@ -265,6 +304,8 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
     r->settings = settings;
     if (!r->settings->student == !r->settings->cohort) /* none of the two, or both */
         return subcommand_usage_error(command, "either STUDENT or --cohort is required");
+    if (r->settings->json && strcmp(r->settings->output, "-") == 0)
+        return subcommand_usage_error(command, "--json needs a file as --output, not -");
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
     if (r->arena && r->chunk_arena &&
@@ -291,6 +332,7 @@ static const struct option_rule report_options[] = {
      .description = "a .png or .svg file; - for text"},
     {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
      .offset = offsetof(struct report_settings, days), .description = "days ahead to predict (14)"},
+    OPTION_JSON(report_settings),
     {0},
 };
 /* clang-format on */
@@ -305,6 +347,8 @@ const struct subcommand report_subcommand = {
         "prediction with its interval, and the components. Needs gnuplot. Students who have\n"
         "withdrawn consent to analytics are left out. For a student, the summary explains\n"
         "the score.\n",
+    .json = "an object: student_id or cohort_id, score, level, days_of_history, trend, predictions "
+            "(date, score, lower, upper), chart; of a cohort also students, withdrawn",
     .options = report_options,
     .default_settings = &report_defaults,
     .settings_size = sizeof(struct report_settings),

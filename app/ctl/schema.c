@@ -7,12 +7,31 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
+
+struct schema_settings {
+    bool json;
+};
+
+/* Prints both numbers as JSON. */
+static enum ctl_exit schema_print_json(const struct subcommand *command, int64_t found,
+                                       struct arena *arena)
+{
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, arena);
+
+    if (found == 0)
+        jw_null(w, "store");
+    else
+        jw_int(w, "store", found);
+    jw_int(w, "version", STORE_SCHEMA);
+    return json_line_end(&line, command, CTL_DONE);
+}
 
 /* Reads the schema number from Redis and prints it. The number 0 means that Redis has no records of
  * the engine yet. */
 static enum ctl_exit schema_print(const struct subcommand *command, struct engine *engine,
-                                  struct arena *arena)
+                                  bool json, struct arena *arena)
 {
     char why[160];
     int64_t found;
@@ -29,6 +48,8 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
         subcommand_error(command, "%s", why);
         return CTL_FAILED;
     }
+    if (json)
+        return schema_print_json(command, found, arena);
     if (found == 0)
         (void)printf("store none, this version %d\n", STORE_SCHEMA);
     else
@@ -41,15 +62,17 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
 static enum ctl_exit schema_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
+    const struct schema_settings *s = settings;
     struct engine engine;
     enum ctl_exit status = CTL_FAILED;
 
-    (void)settings;
     if (engine_open(&engine, "mastery-ctl schema", NULL /* router */, 0 /* subsystems */))
-        status = schema_print(command, &engine, arena);
+        status = schema_print(command, &engine, s->json, arena);
     engine_close(&engine);
     return status;
 }
+
+static const struct option_rule schema_options[] = {OPTION_JSON(schema_settings), {0}};
 
 const struct subcommand schema_subcommand = {
     .name = "schema",
@@ -58,5 +81,8 @@ const struct subcommand schema_subcommand = {
         "A store with a higher number belongs to a later version. This version does not write to\n"
         "it and is not ready. See docs/runbooks.md, \"Roll back\".\n"
         "Exit status: 0 this version may use the store, 3 it may not or Redis cannot be reached.\n",
+    .json = "an object: store (null: none), version",
+    .options = schema_options,
+    .settings_size = sizeof(struct schema_settings),
     .run = schema_run,
 };

@@ -10,6 +10,7 @@
 #include "app/base/buf.h"
 #include "app/base/clock.h"
 #include "app/ctl/csv.h"
+#include "app/ctl/json_line.h"
 #include "app/ctl/seed_csv.h"
 #include "app/ctl/seed_curve.h"
 #include "app/ctl/terminal.h"
@@ -21,6 +22,7 @@ struct seed_settings {
     const char *file;        /* path of the CSV file; "-": standard input; NULL: generate */
     bool keep_going;         /* true: skip what cannot be written and write the rest */
     bool dry_run;            /* true: only make the plan */
+    bool json;
 };
 
 static const struct seed_settings seed_defaults = {
@@ -36,6 +38,7 @@ struct seeding {
     int64_t now_ms;
     struct seed_plan plan;
     bool has_bad_lines; /* true: the CSV file has invalid lines, which were skipped */
+    struct progress progress;
 };
 
 /* ---- the plan ---- */
@@ -129,16 +132,35 @@ static void seed_on_refused(void *own, struct str student, const char *why)
 /* Draws the progress bar. seed_run calls this after each day that was written. */
 static void seed_on_progress(void *own, size_t done, size_t total)
 {
-    (void)own;
-    progress_update(done, total, "days");
+    struct seeding *s = own;
+
+    s->progress.what = "days";
+    progress_draw(&s->progress, done, total, -1);
 }
 
-/* Prints how many students and days were written, and how long that took. */
-static void seed_print_summary(const struct seed *seed, int64_t took_us)
+/* Prints how many students and days were written, and how long that took; with took_us 0 how many
+ * would be. Returns `status`. */
+static enum ctl_exit seed_print_summary(const struct seeding *s, size_t students, size_t days,
+                                        int64_t took_us, enum ctl_exit status)
 {
-    (void)printf("%zu student%s, %zu day%s, %.1f s\n", seed->students_written,
-                 seed->students_written == 1 ? "" : "s", seed->days_written,
-                 seed->days_written == 1 ? "" : "s", (double)took_us / 1e6);
+    struct json_line line;
+    struct jw *w;
+
+    if (!s->settings->json) {
+        (void)printf("%zu student%s, %zu day%s", students, students == 1 ? "" : "s", days,
+                     days == 1 ? "" : "s");
+        if (s->settings->dry_run)
+            (void)puts("; nothing was written");
+        else
+            (void)printf(", %.1f s\n", (double)took_us / 1e6);
+        return status;
+    }
+    w = json_line_begin(&line, s->arena);
+    jw_int(w, "students", (int64_t)students);
+    jw_int(w, "days", (int64_t)days);
+    jw_bool(w, "written", !s->settings->dry_run);
+    jw_number(w, "seconds", (double)took_us / 1e6);
+    return json_line_end(&line, s->command, status);
 }
 
 /* Reports that Redis cannot be reached or, when the connection is open, that it refuses writes. */
@@ -164,7 +186,8 @@ static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
     enum seed_outcome outcome = seed_run(&seed, engine);
 
     progress_clear();
-    seed_print_summary(&seed, clock_monotonic_us() - began_us);
+    (void)seed_print_summary(s, seed.students_written, seed.days_written,
+                             clock_monotonic_us() - began_us, CTL_DONE);
     switch (outcome) {
     case SEED_DONE: return s->has_bad_lines ? CTL_FAILED : CTL_DONE;
     case SEED_REFUSED: return CTL_FAILED;
@@ -181,9 +204,8 @@ static enum ctl_exit seed_show_plan(const struct seeding *s)
 
     for (size_t i = 0; i < s->plan.n; i++)
         days += s->plan.students[i].n;
-    (void)printf("%zu student%s, %zu day%s; nothing was written\n", s->plan.n,
-                 s->plan.n == 1 ? "" : "s", days, days == 1 ? "" : "s");
-    return s->has_bad_lines ? CTL_FAILED : CTL_DONE;
+    return seed_print_summary(s, s->plan.n, days, /* took_us */ 0,
+                              s->has_bad_lines ? CTL_FAILED : CTL_DONE);
 }
 
 /* Checks the options, makes the whole plan, and connects to Redis only when the plan may be
@@ -241,6 +263,7 @@ static const struct option_rule seed_options[] = {
      .description = "check the file or the options, and write nothing"},
     {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, SETTING(file),
      .description = "CSV file to load instead; - for standard input"},
+    OPTION_JSON(seed_settings),
     {0},
 };
 /* clang-format on */
@@ -254,6 +277,7 @@ const struct subcommand seed_subcommand = {
         "with dates of the last 90 days, UTC, and values from 0 to 1. Everything is checked "
         "before\n"
         "anything is written. History cannot be added before data that a student already has.\n",
+    .json = "an object: students, days, written (false with --dry-run), seconds",
     .options = seed_options,
     .default_settings = &seed_defaults,
     .settings_size = sizeof(struct seed_settings),

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/store/reply.h"
+
 /* Failures to write to standard error are ignored: there is no other place to report them. */
 void subcommand_error(const struct subcommand *command, const char *format, ...)
 {
@@ -59,6 +61,23 @@ int64_t subcommand_now_ms(struct engine *engine)
     }
     arena_free(arena);
     return store_now_ms(engine->store);
+}
+
+size_t subcommand_key_count(struct engine *engine)
+{
+    struct arena *arena = arena_new(1024, 4096);
+    struct pipeline pipeline;
+    struct command *command;
+    int64_t count = 0;
+
+    if (!arena)
+        return 0;
+    pipeline_init(&pipeline, arena, NULL);
+    command = pipeline_add(&pipeline, COMMAND_READ, 1, (struct str[]){STR("DBSIZE")});
+    if (store_wait(engine->store, &pipeline))
+        (void)reply_int(command->reply, &count);
+    arena_free(arena);
+    return count > 0 ? (size_t)count : 0;
 }
 
 enum ctl_exit subcommand_fail(const struct subcommand *command, const struct engine *engine,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A subcommand of mastery-ctl: its name, its options and its function. Each subcommand has a file
- * of its own and a line in the table of main.c. Subcommands write results to standard output and
- * errors to standard error. */
+ * of its own and a line in the table of commands.c. Subcommands write results to standard output
+ * and errors to standard error. */
 #ifndef CTL_SUBCOMMAND_H
 #define CTL_SUBCOMMAND_H
 
@@ -20,7 +20,8 @@ struct subcommand {
     const char *name;
     const char *summary;     /* one line without a full stop, for the list of all subcommands */
     const char *description; /* paragraphs for the subcommand's own --help; NULL: none */
-    const struct option_rule *options; /* rows that end with a row of zeros; NULL: no options */
+    const char *json;        /* what --json prints, for the help; continues "With --json prints" */
+    const struct option_rule *options; /* rows that end with a row of zeros, --json among them */
     const void *default_settings;      /* settings without any option; NULL: all zero */
     size_t settings_size;              /* bytes of the struct of settings */
     /* Runs the subcommand. `settings` is a copy of default_settings with the values of the command
@@ -28,6 +29,10 @@ struct subcommand {
     enum ctl_exit (*run)(const struct subcommand *command, const void *settings,
                          struct arena *arena);
 };
+
+/* The table of all subcommands, from which the help, the man page and the completion of the shells
+ * are made (commands.c). */
+const struct subcommand *const *subcommand_table(size_t *ret_count);
 
 extern const struct subcommand token_subcommand;
 extern const struct subcommand health_subcommand;
@@ -47,6 +52,8 @@ extern const struct subcommand report_subcommand;
 extern const struct subcommand export_subcommand;
 extern const struct subcommand erase_subcommand;
 extern const struct subcommand log_hash_subcommand;
+extern const struct subcommand top_subcommand;
+extern const struct subcommand doctor_subcommand;
 
 /* Prints a line on standard error: "mastery-ctl NAME: MESSAGE". */
 void subcommand_error(const struct subcommand *command, const char *format, ...)
@@ -64,6 +71,9 @@ bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, str
  * Redis to measure it, unless it is connected; the time by this machine's clock when Redis cannot
  * be reached. */
 int64_t subcommand_now_ms(struct engine *engine);
+/* Returns the number of keys in Redis, of which a SCAN has to look at all; 0: Redis has not said.
+ */
+size_t subcommand_key_count(struct engine *engine);
 /* Prints the problem on standard error. Returns CTL_UNAVAILABLE when the problem is that Redis
  * cannot be reached, else CTL_FAILED. */
 enum ctl_exit subcommand_fail(const struct subcommand *command, const struct engine *engine,

@@ -4,12 +4,17 @@
 #include "app/ctl/terminal.h"
 
 #include <assert.h>
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "app/base/clock.h"
+
 enum { BAR_WIDTH = 40 }; /* characters of the progress bar */
+
+static const int64_t REDRAW_US = 1000000; /* longest time without a new remaining time */
 
 /* Returns whether to print colours: standard output is a terminal and the user has not refused
  * colours. The variable NO_COLOR refuses them only when it is not empty (no-color.org). */
@@ -33,36 +38,85 @@ void terminal_print(enum colour colour, int width, const char *text)
         (void)printf("%-*s", width, text);
 }
 
+bool terminal_is_output(void)
+{
+    return isatty(STDOUT_FILENO);
+}
+
+/* Returns the size of the terminal; zeros when standard output is none. */
+static struct winsize terminal_size(void)
+{
+    struct winsize size = {.ws_col = 0};
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+        return (struct winsize){.ws_col = 0};
+    return size;
+}
+
+int terminal_width(void)
+{
+    return terminal_size().ws_col;
+}
+
+int terminal_height(void)
+{
+    return terminal_size().ws_row;
+}
+
 bool progress_is_enabled(void)
 {
     return isatty(STDERR_FILENO);
 }
 
-/* \r moves to the start of the line, so that each bar overwrites the one before. The filled part
- * and the empty part are cut from two constant texts. A total of 0 counts as 100 percent. */
-void progress_draw(size_t done, size_t total, const char *what)
+/* Returns the remaining seconds if the rest takes as long for each thing as what has been done
+ * since the first bar; -1 when that is not known yet. */
+static int64_t progress_left(const struct progress *progress, size_t done, size_t total,
+                             int64_t now_us)
+{
+    int64_t took_us = now_us - progress->began_us;
+
+    if (done == 0 || done >= total || took_us < REDRAW_US)
+        return -1;
+    return (int64_t)((double)took_us / 1e6 * (double)(total - done) / (double)done + 0.5);
+}
+
+/* \r moves to the start of the line, so that each bar overwrites the one before, and \033[K erases
+ * what remains of a longer one. The filled part and the empty part are cut from two constant
+ * texts. */
+static void progress_print(const struct progress *progress, size_t done, size_t total,
+                           int64_t left_s)
 {
     static const char full[] = "########################################",
                       empty[] = "........................................";
-    size_t percent = total > 0 ? done * 100 / total : 100;
-    int filled = (int)(percent * BAR_WIDTH / 100);
+    int filled = (int)(progress->percent * BAR_WIDTH / 100);
 
     static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1,
                   "one character a step");
-    if (progress_is_enabled())
-        (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full,
-                      BAR_WIDTH - filled, empty, percent, done, total, what);
+    (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full, BAR_WIDTH - filled,
+                  empty, progress->percent, done, total, progress->what);
+    if (left_s >= 0)
+        (void)fprintf(stderr, ", %" PRId64 ":%02" PRId64 " left", left_s / 60, left_s % 60);
+    (void)fputs("\033[K", stderr);
 }
 
-/* `before` is the percentage of the previous call; SIZE_MAX, which is no percentage, for the first
- * call. */
-void progress_update(size_t done, size_t total, const char *what)
+/* A total of 0 counts as 100 percent. */
+void progress_draw(struct progress *progress, size_t done, size_t total, int64_t left_s)
 {
-    size_t percent = total > 0 ? done * 100 / total : 100;
-    size_t before = total > 0 && done > 0 ? (done - 1) * 100 / total : SIZE_MAX;
+    size_t percent = total > 0 ? (done < total ? done * 100 / total : 100) : 100;
+    int64_t now_us;
 
-    if (percent != before)
-        progress_draw(done, total, what);
+    if (!progress_is_enabled())
+        return;
+    now_us = clock_monotonic_us();
+    if (progress->began_us != 0 && percent == progress->percent &&
+        now_us - progress->drawn_us < REDRAW_US)
+        return;
+    if (progress->began_us == 0)
+        progress->began_us = now_us;
+    progress->percent = percent;
+    progress->drawn_us = now_us;
+    progress_print(progress, done, total,
+                   left_s >= 0 ? left_s : progress_left(progress, done, total, now_us));
 }
 
 void progress_clear(void)

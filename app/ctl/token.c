@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl token: signs an access token (JWT) with JWT_SECRET or with the private key of
  * JWT_PRIVATE_KEY_FILE, for development, tests and emergencies. */
-#include "app/ctl/subcommand.h"
+#include "app/ctl/json_line.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -15,6 +15,7 @@ struct token_settings {
     const char *user;
     int role;      /* index in token_roles */
     int64_t ttl_s; /* lifetime of the token in seconds */
+    bool json;
 };
 
 static const char *const token_roles[] = {"student", "teacher", "admin", NULL};
@@ -23,9 +24,8 @@ static_assert(ROLE_TEACHER == ROLE_STUDENT + 1 && ROLE_ADMIN == ROLE_STUDENT + 2
 
 /* Returns a signed token, which the caller frees. NULL after a line on standard error. */
 static char *token_sign(const struct subcommand *command, const struct token_settings *s,
-                        const struct config *config)
+                        const struct config *config, int64_t now_s)
 {
-    int64_t now_s = clock_wall_ms() / 1000;
     char *token, error[200];
 
     if (s->ttl_s > config->jwt_max_lifetime_s) {
@@ -42,24 +42,49 @@ static char *token_sign(const struct subcommand *command, const struct token_set
     return token;
 }
 
+/* Prints the token as JSON. The room is reserved at once, so that no copy of the token is left
+ * when the text grows. */
+static enum ctl_exit token_print_json(const struct subcommand *command,
+                                      const struct token_settings *s, const char *token,
+                                      int64_t now_s, struct arena *arena)
+{
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, arena);
+    enum ctl_exit status;
+
+    (void)buf_reserve(&line.text, strlen(token) + 1024);
+    jw_text(w, "token", token);
+    jw_text(w, "user", s->user);
+    jw_text(w, "role", token_roles[s->role]);
+    jw_time(w, "expires_at", (now_s + s->ttl_s) * 1000);
+    status = json_line_end(&line, command, CTL_DONE);
+    explicit_bzero(line.text.p, line.text.n);
+    return status;
+}
+
 /* Prints a signed token. Returns CTL_FAILED after an error, which was then printed already. The
  * token's bytes are overwritten before they are freed, because a token is a secret. */
 static enum ctl_exit token_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
+    const struct token_settings *s = settings;
+    int64_t now_s = clock_wall_ms() / 1000;
+    enum ctl_exit status = CTL_DONE;
     struct config config;
     char *token = NULL;
 
-    (void)arena;
     if (subcommand_load_config(command, &config))
-        token = token_sign(command, settings, &config);
+        token = token_sign(command, s, &config, now_s);
     config_release(&config);
     if (!token)
         return CTL_FAILED;
-    (void)puts(token);
+    if (s->json)
+        status = token_print_json(command, s, token, now_s, arena);
+    else
+        (void)puts(token);
     explicit_bzero(token, strlen(token));
     free(token);
-    return CTL_DONE;
+    return status;
 }
 
 /* clang-format off */
@@ -71,6 +96,7 @@ static const struct option_rule token_options[] = {
      .offset = offsetof(struct token_settings, role), .description = "student, teacher or admin"},
     {.name = "ttl", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 316224000,
      .offset = offsetof(struct token_settings, ttl_s), .description = "lifetime (3600)"},
+    OPTION_JSON(token_settings),
     {0},
 };
 /* clang-format on */
@@ -80,6 +106,7 @@ static const struct token_settings token_defaults = {.ttl_s = 3600};
 const struct subcommand token_subcommand = {
     .name = "token",
     .summary = "Prints a token, signed with JWT_SECRET or JWT_PRIVATE_KEY_FILE",
+    .json = "an object: token, user, role, expires_at",
     .options = token_options,
     .default_settings = &token_defaults,
     .settings_size = sizeof(struct token_settings),

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/json_line.h"
 #include "app/ctl/terminal.h"
 #include "app/http/json.h"
 
@@ -54,6 +55,7 @@ struct upload {
     int64_t saved_us;           /* monotonic time when the position was last written */
     int64_t accepted, rejected; /* numbers of lines */
     bool aborted;               /* true: no more requests are started */
+    struct progress progress;
 };
 
 /* ---- the position in the file ---- */
@@ -127,7 +129,8 @@ static void upload_show_progress(struct upload *s)
     if (s->input->size == 0)
         return;
     until = upload_done_until(s, &number);
-    progress_update((size_t)until, (size_t)s->input->size, "bytes");
+    s->progress.what = "bytes";
+    progress_draw(&s->progress, (size_t)until, (size_t)s->input->size, -1);
     if (now_us - s->saved_us < SAVE_US)
         return;
     s->saved_us = now_us;
@@ -421,25 +424,39 @@ static void upload_release(struct upload *s)
     free(s->url);
 }
 
+/* Prints the summary as JSON. Returns `status`. */
+static enum ctl_exit upload_print_json(struct upload *s, int64_t took_us, enum ctl_exit status)
+{
+    struct json_line line;
+    struct jw *w = json_line_begin(&line, s->arena);
+
+    jw_int(w, "accepted", s->accepted);
+    jw_int(w, "rejected", s->rejected);
+    jw_bool(w, "finished", !s->aborted);
+    jw_number(w, "seconds", (double)took_us / 1e6);
+    return json_line_end(&line, s->command, status);
+}
+
 /* Prints the summary. The position is saved when the upload was aborted, and removed when it is
  * complete. */
 static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
 {
     const char *path = s->input->position_path;
+    enum ctl_exit status = s->aborted ? CTL_UNAVAILABLE : s->rejected > 0 ? CTL_FAILED : CTL_DONE;
 
     progress_clear();
     if (s->aborted)
         upload_save_position(s);
     else if (path)
         (void)unlink(path); /* nothing is left to resume */
+    if (s->settings->json)
+        return upload_print_json(s, took_us, status);
     (void)printf("%" PRId64 " accepted, %" PRId64 " rejected, %.1f s%s\n", s->accepted, s->rejected,
                  (double)took_us / 1e6,
                  !s->aborted ? ""
                  : path      ? "; not finished: continue with --resume"
                              : "; not finished: repeat the command");
-    if (s->aborted)
-        return CTL_UNAVAILABLE;
-    return s->rejected > 0 ? CTL_FAILED : CTL_DONE;
+    return status;
 }
 
 /* struct upload is in the arena, because it is too big for the stack (UPLOAD_PARALLEL_MAX

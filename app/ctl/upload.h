@@ -15,6 +15,7 @@ struct upload_settings {
     const char *url;   /* of the engine; subcommand_check_url has accepted it */
     const char *token; /* NULL: the value of MASTERY_TOKEN */
     int64_t parallel;  /* 1 to UPLOAD_PARALLEL_MAX */
+    bool json;         /* print the summary as JSON */
 };
 
 /* The rows of the options that fill the member `upload` of a subcommand's settings. */
@@ -29,6 +30,10 @@ struct upload_settings {
          .type = OPTION_TEXT,                                                                      \
          .offset = offsetof(struct settings, upload.token),                                        \
          .description = "a token that may send these events; better in MASTERY_TOKEN"},            \
+        {.name = "json",                                                                           \
+         .type = OPTION_FLAG,                                                                      \
+         .offset = offsetof(struct settings, upload.json),                                         \
+         .description = "print JSON"},                                                             \
     {                                                                                              \
         .name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1,                       \
         .max = UPLOAD_PARALLEL_MAX, .offset = offsetof(struct settings, upload.parallel),          \

@@ -55,11 +55,10 @@ static const struct option_rule verify_options[] = {
     {.name = "report", .value_name = "FILE.md", .type = OPTION_TEXT,
      .offset = offsetof(struct verify_settings, report),
      .description = "write the checklist with the results"},
-    {.name = "json", .type = OPTION_FLAG, .offset = offsetof(struct verify_settings, json),
-     .description = "print one JSON document instead of lines"},
+    OPTION_JSON(verify_settings),
     {.name = "script", .value_name = "FILE", .type = OPTION_TEXT,
      .offset = offsetof(struct verify_settings, script),
-     .description = "the checks (" PKGDATADIR "/verify-deployment.sh)"},
+     .description = "the checks (verify-deployment.sh of this installation)"},
     {0},
 };
 /* clang-format on */
@@ -76,6 +75,8 @@ const struct subcommand verify_subcommand = {
         "made for the check are changed, and they are erased. Tokens, addresses and paths come\n"
         "from the environment, see verify-deployment.sh --help.\n"
         "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no response.\n",
+    .json = "an object: url, version, commit, environment, time, operator, ticked, failed, person, "
+            "and boxes (id, section, box, result, evidence)",
     .options = verify_options,
     .default_settings = &verify_defaults,
     .settings_size = sizeof(struct verify_settings),

@@ -33,10 +33,10 @@ static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *en
     return true;
 }
 
-/* Makes the struct, maps the file and acquires a slot. fd is -1 before the first failure can occur,
- * so that metrics_close does not close descriptor 0. */
-struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
-                             size_t endpoint_count, char ret_error[200])
+/* Makes the struct; with ret_error when memory is exhausted. fd is -1 before the first failure can
+ * occur, so that metrics_close does not close descriptor 0. */
+static struct metrics *metrics_new(const struct metrics_endpoint *endpoints, size_t endpoint_count,
+                                   char ret_error[200])
 {
     struct metrics *m = calloc(1, sizeof(*m));
 
@@ -48,11 +48,29 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
         metrics_close(m);
         return NULL;
     }
-    if (!metrics_map(m, path, ret_error) || !metrics_acquire_slot(m, ret_error)) {
-        metrics_close(m);
-        return NULL;
-    }
     return m;
+}
+
+struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
+                             size_t endpoint_count, char ret_error[200])
+{
+    struct metrics *m = metrics_new(endpoints, endpoint_count, ret_error);
+
+    if (m && metrics_map(m, path, ret_error) && metrics_acquire_slot(m, ret_error))
+        return m;
+    metrics_close(m);
+    return NULL;
+}
+
+struct metrics *metrics_open_reader(const char *path, const struct metrics_endpoint *endpoints,
+                                    size_t endpoint_count, char ret_error[200])
+{
+    struct metrics *m = metrics_new(endpoints, endpoint_count, ret_error);
+
+    if (m && metrics_map_reader(m, path, ret_error))
+        return m;
+    metrics_close(m);
+    return NULL;
 }
 
 /* Releases what m owns. metrics_open calls this for a struct that is only partly filled: what it
@@ -189,9 +207,8 @@ static uint64_t slot_read_cell(const struct slot *slot, size_t cell)
     return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);
 }
 
-/* Returns how bad a circuit breaker's state is, from 0 (closed) to 2 (open). The constants of the
- * state have another order, because a scrape shows them as numbers. */
-static int breaker_severity(enum breaker_gauge state)
+/* The constants of the state have another order, because a scrape shows them as numbers. */
+int metrics_breaker_severity(enum breaker_gauge state)
 {
     switch (state) {
     case BREAKER_GAUGE_CLOSED: return 0;
@@ -209,7 +226,7 @@ static void metrics_sum_breaker(const struct slot *slot, size_t service, struct 
         (enum breaker_gauge)atomic_load(&slot->breakers[service].state);
     const int64_t opened_at_ms = atomic_load(&slot->breakers[service].opened_at_ms);
 
-    if (breaker_severity(state) > breaker_severity(ret->breakers[service].state))
+    if (metrics_breaker_severity(state) > metrics_breaker_severity(ret->breakers[service].state))
         ret->breakers[service].state = state;
     ret->breakers[service].failures += (uint64_t)atomic_load(&slot->breakers[service].failures);
     if (opened_at_ms > ret->breakers[service].opened_at_ms)
@@ -262,10 +279,11 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
 
 /* --- Summary --- */
 
-/* Estimates the duration, in milliseconds, below which the given share (0 to 1) of `count` requests
- * is, as Prometheus' function histogram_quantile does. Within a bucket the durations count as
- * evenly spread. A result beyond the last bound becomes that bound; 0 without requests. */
-static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
+/* Returns the duration, in milliseconds, below which the given share (0 to 1) of `count` requests
+ * lies, as Prometheus' function histogram_quantile computes it. Within a bucket the durations count
+ * as evenly spread. When the result would lie beyond the last bound, it is that bound; 0 without
+ * requests. */
+double metrics_percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
 {
     const double rank = share * (double)count;
     double below = 0;
@@ -301,9 +319,9 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
         count += histogram[i];
     if (count > 0)
         ret->average_latency_ms = (double)histogram[BUCKETS] / (double)count / 1000;
-    ret->p50_ms = percentile_ms(histogram, count, 0.50);
-    ret->p95_ms = percentile_ms(histogram, count, 0.95);
-    ret->p99_ms = percentile_ms(histogram, count, 0.99);
+    ret->p50_ms = metrics_percentile_ms(histogram, count, 0.50);
+    ret->p95_ms = metrics_percentile_ms(histogram, count, 0.95);
+    ret->p99_ms = metrics_percentile_ms(histogram, count, 0.99);
 }
 
 /* Fills *ret from the sums that metrics_sum has written to m->totals and `live`. summarize_requests

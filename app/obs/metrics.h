@@ -55,6 +55,10 @@ enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HAL
  * explanation in ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
+/* Opens an existing file for reading alone, without owning a slot. Only metrics_take_sample and
+ * metrics_close may be used with the result. */
+struct metrics *metrics_open_reader(const char *path, const struct metrics_endpoint *endpoints,
+                                    size_t endpoint_count, char ret_error[200]);
 /* Checks whether metrics_open could open or make the file at path; changes nothing. */
 bool metrics_check(const char *path, char ret_error[200]);
 void metrics_close(struct metrics *m); /* releases the slot; NULL is allowed */

@@ -171,10 +171,10 @@ static int open_locked(const char *path, char ret_error[200])
 }
 
 /* Maps the file m->fd into memory and sets m->header. False with ret_error. */
-static bool file_map(struct metrics *m, const char *path, char ret_error[200])
+static bool file_map(struct metrics *m, int protection, const char *path, char ret_error[200])
 {
-    void *mapping = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd,
-                         /* offset */ 0);
+    void *mapping =
+        mmap(NULL, file_size(m), protection, MAP_SHARED, m->fd, /* offset */ 0);
 
     if (mapping == MAP_FAILED)
         return file_fail(ret_error, "map", path);
@@ -182,26 +182,48 @@ static bool file_map(struct metrics *m, const char *path, char ret_error[200])
     return true;
 }
 
+/* Returns the bytes from the start of a slot to that of the next one, which begins on a new cache
+ * line. */
+static size_t file_stride(const struct metrics *m)
+{
+    const size_t line = 64; /* bytes of a cache line */
+    const size_t slot_size = sizeof(struct slot) + m->cell_count * sizeof(atomic_ullong);
+
+    return (slot_size + line - 1) / line * line;
+}
+
 /* Opens and maps the metrics file. If its layout is not that of this build, a new file replaces it
  * under the same path while the old one is locked, so that only one process replaces it. m->fd is
  * the file in use. False with ret_error; metrics_close then closes m->fd. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
 {
-    const size_t line = 64; /* bytes of a cache line; each slot begins on a new one */
-    const size_t slot_size = sizeof(struct slot) + m->cell_count * sizeof(atomic_ullong);
-
-    m->stride = (slot_size + line - 1) / line * line;
+    m->stride = file_stride(m);
     const int locked = open_locked(path, ret_error);
     if (locked < 0)
         return false;
     m->fd = file_has_layout(m, locked) ? locked : file_make(m, path, ret_error);
-    const bool mapped = m->fd >= 0 && file_map(m, path, ret_error);
+    const bool mapped = m->fd >= 0 && file_map(m, PROT_READ | PROT_WRITE, path, ret_error);
     /* Closing the descriptor would not release the lock, because the mapping keeps the file
      * open. */
     (void)flock(locked, LOCK_UN);
     if (m->fd != locked)
         (void)close(locked);
     return mapped;
+}
+
+bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200])
+{
+    m->stride = file_stride(m);
+    m->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (m->fd < 0)
+        return file_fail(ret_error, "open", path);
+    if (!file_is_trusted(m->fd, path, ret_error))
+        return false;
+    if (!file_has_layout(m, m->fd)) {
+        (void)snprintf(ret_error, 200, "%.100s is the metrics file of another version", path);
+        return false;
+    }
+    return file_map(m, PROT_READ, path, ret_error);
 }
 
 /* An existing file must be one that may be trusted. Where there is none, the folder must allow a

@@ -78,6 +78,7 @@ static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line"
 
 /* The metrics of one process; cells has cell_count elements. */
 struct slot {
+    atomic_llong pid; /* process id of the owner */
     atomic_llong gauges[GAUGES];
     struct {
         atomic_llong state, failures, opened_at_ms;
@@ -151,6 +152,8 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
 /* metrics_file.c: maps the file at path into memory; a new file is made when there is none with
  * this layout. m must have its endpoints and cell_count already. False with a line in ret_error. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
+/* Maps a file that exists with this layout, for reading alone. False with a line in ret_error. */
+bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200]);
 void metrics_unmap(struct metrics *m);
 
 /* metrics_slot.c: acquires the first free slot; false with a line in ret_error. */
@@ -158,6 +161,12 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
 void metrics_release_slot(struct metrics *m);
 /* True when the process that owns the slot is running. */
 bool metrics_slot_live(const struct metrics *m, size_t index);
+
+/* metrics.c: returns how bad a circuit breaker's state is, from 0 (closed) to 2 (open). */
+int metrics_breaker_severity(enum breaker_gauge state);
+/* metrics.c: the duration in milliseconds below which the share (0 to 1) of `count` requests lies,
+ * by the numbers in their buckets. */
+double metrics_percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share);
 
 /* The gauges and circuit breakers of the running processes, added up. */
 struct metrics_live {

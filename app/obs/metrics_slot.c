@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "app/obs/metrics_layout.h"
 
@@ -68,6 +69,7 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
         if (!lock_set(m, metrics_slot(m, i), F_WRLCK))
             continue;
         slot_clear_gauges(metrics_slot(m, i));
+        atomic_store(&metrics_slot(m, i)->pid, getpid());
         /* cannot fail: no other process has a lock here */
         (void)lock_set(m, metrics_slot(m, i), F_RDLCK);
         m->own_index = i;

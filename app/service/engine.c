@@ -93,9 +93,12 @@ static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ER
     return metrics_check(engine->config.metrics_file, ret_error);
 }
 
+typedef struct metrics *metrics_opener(const char *path, const struct metrics_endpoint *endpoints,
+                                       size_t endpoint_count, char ret_error[200]);
+
 /* Opens the metrics file with an endpoint for each route. One more endpoint, "other", counts the
  * requests that match no route. */
-static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+static bool engine_open_metrics_by(struct engine *engine, metrics_opener *open, char ret_error[200])
 {
     size_t n = router_count(engine->router);
     struct metrics_endpoint *endpoints = calloc(n + 1, sizeof(*endpoints));
@@ -108,9 +111,19 @@ static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERR
         endpoints[i] = (struct metrics_endpoint){http_method_name(route->method), route->pattern};
     }
     endpoints[n] = (struct metrics_endpoint){"any", "other"};
-    engine->metrics = metrics_open(engine->config.metrics_file, endpoints, n + 1, ret_error);
+    engine->metrics = open(engine->config.metrics_file, endpoints, n + 1, ret_error);
     free(endpoints);
     return engine->metrics != NULL;
+}
+
+static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    return engine_open_metrics_by(engine, metrics_open, ret_error);
+}
+
+bool engine_read_metrics(struct engine *engine, char ret_error[200])
+{
+    return engine_open_metrics_by(engine, metrics_open_reader, ret_error);
 }
 
 /* Loads the catalogue into an arena that lives as long as the process. After a failure ret_error

@@ -79,6 +79,9 @@ enum engine_subsystem {
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
 void engine_close(struct engine *engine);
+/* Opens the metrics file for metrics_take_sample alone (obs/metrics_sample.h), in an engine that
+ * was opened with a router and without ENGINE_METRICS. False with a line in ret_error. */
+bool engine_read_metrics(struct engine *engine, char ret_error[200]);
 /* True when the hashes that replace ids in the log are made with a configured key, so that an id
  * has the same hash in all processes. */
 bool engine_has_log_key(const struct engine *engine);

@@ -6,13 +6,14 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { STUDENTS_PAGE_MAX = 100000 }; /* most keys in a reply; COUNT 1000 gives far fewer */
+enum { STUDENTS_PAGE_MAX = 100000 }; /* most keys in a reply; STUDENTS_PAGE_KEYS gives far fewer */
 
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
-    return pipeline_add(pipeline, COMMAND_READ, 8,
-                        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students,
-                                       STR("COUNT"), STR("1000"), STR("TYPE"), STR("hash")});
+    return pipeline_add(
+        pipeline, COMMAND_READ, 8,
+        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students, STR("COUNT"),
+                       command_int(pipeline->arena, STUDENTS_PAGE_KEYS), STR("TYPE"), STR("hash")});
 }
 
 /* The reply is [cursor, [key, ...]]. Each key of a profile gives one student. */

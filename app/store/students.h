@@ -8,6 +8,8 @@
 #include "app/base/problem.h"
 #include "app/store/pipeline.h"
 
+enum { STUDENTS_PAGE_KEYS = 1000 }; /* keys of any kind that one page looks at */
+
 /* Reads one page. cursor: "0" for the first page, then the *ret_cursor of the page before. When
  * *ret_cursor is "0", that page was the last one. */
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor);

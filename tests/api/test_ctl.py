@@ -24,7 +24,8 @@ from harness.wait import LIMIT_S
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
     "token", "health", "verify", "schema", "seed", "ingest", "import", "dead", "batch", "audit", "export", "erase",
-    "log-hash", "report", "backtest", "config", "nginx-locations", "dapr-operations",
+    "log-hash", "report", "backtest", "config", "nginx-locations", "dapr-operations", "doctor", "top", "commands",
+    "completion",
 ]
 HEADER = "student_id,date,completion,quiz,quality,consistency"
 DONE, FAILED, USAGE, AWAY = range(4)

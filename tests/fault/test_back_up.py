@@ -205,9 +205,10 @@ def test_a_restore_does_not_bring_back_the_erased(backed_up):
         assert done.returncode == 0 and "2 erasures in the list, 0 students found" in done.stdout, done
 
 
-def test_the_audit_log_is_such_a_list_too(backed_up, tmp_path):
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "JSON"])
+def test_the_audit_log_is_such_a_list_too(backed_up, tmp_path, form):
     pool, names, archive, log, since = backed_up
-    listed = subprocess.run([bin_dir() / "mastery-ctl", "audit", "list"], env=pool.environment, capture_output=True, text=True, check=True)
+    listed = subprocess.run([bin_dir() / "mastery-ctl", "audit", "list", *form], env=pool.environment, capture_output=True, text=True, check=True)
     assert not [name for name in names.values() if name in listed.stdout], "keyed hashes, no ids"
     (tmp_path / "audit.txt").write_text(listed.stdout)
     with restored_server(archive) as server:

@@ -94,6 +94,12 @@ def test_the_tarball_and_the_tree_make_the_same_package(package):
         assert contents(from_tree) == contents(package)
 
 
+def test_the_package_completes_in_both_shells(package):
+    paths = {path for _, _, path in contents(package)}
+    assert "./usr/share/bash-completion/completions/mastery-ctl" in paths
+    assert "./usr/share/zsh/vendor-completions/_mastery-ctl" in paths
+
+
 def test_lintian_is_content(package):
     changes = list(package.parent.glob("mastery-engine_*.changes"))
     output = run("lintian", "--fail-on=error,warning", "--allow-root", *changes or [package])

@@ -11,7 +11,7 @@
 #include <CUnit/CUnit.h>
 
 #include "app/base/clock.h"
-#include "app/obs/metrics.h"
+#include "app/obs/metrics_sample.h"
 
 void metrics_tests(void);
 
@@ -691,6 +691,61 @@ static void percentiles_are_interpolated_inside_buckets(void)
     metrics_file_remove(&file);
 }
 
+/* A reader owns no slot, changes nothing, and measures what happened between two samples. */
+static void a_reader_measures_the_interval_between_two_samples(void)
+{
+    struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
+    static struct metrics_sample before, after;
+    const struct metrics_process *own;
+    struct metrics *reader;
+    char error[200];
+
+    metrics_observe_request(m, QUERY, 200, 400000); /* before the interval */
+    reader = metrics_open_reader(file.path, endpoints, ENDPOINTS, error);
+    CU_ASSERT_FATAL(reader != NULL);
+    metrics_take_sample(reader, &before);
+    for (int i = 0; i < 99; i++)
+        metrics_observe_request(m, HEALTH, 200, 700);
+    metrics_observe_request(m, QUERY, 503, 30000);
+    metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 3);
+    metrics_take_sample(reader, &after);
+    CU_ASSERT_EQUAL(after.requests - before.requests, 100);
+    CU_ASSERT_EQUAL(after.errors - before.errors, 1);
+    CU_ASSERT(metrics_sample_percentile_ms(&before, &after, 0.5) < 1);
+    CU_ASSERT(metrics_sample_percentile_ms(&before, &after, 0.999) > 20);
+    CU_ASSERT(metrics_sample_percentile_ms(&before, &after, 0.999) < 100);
+    CU_ASSERT_DOUBLE_EQUAL(metrics_sample_mean_ms(&before, &after), (99 * 0.7 + 30) / 100, 1e-9);
+    CU_ASSERT_EQUAL_FATAL(after.n, 1);
+    own = metrics_sample_find(&after, getpid(), after.processes[0].slot);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(own);
+    CU_ASSERT_EQUAL(own->requests, 101);
+    CU_ASSERT_EQUAL(own->active, 3);
+    metrics_reset(m);
+    metrics_observe_request(m, HEALTH, 200, 700);
+    before = after;
+    metrics_take_sample(reader, &after); /* counts that were reset are those since then */
+    CU_ASSERT_DOUBLE_EQUAL(metrics_sample_mean_ms(&before, &after), 0.7, 1e-9);
+    metrics_close(reader);
+    CU_ASSERT_EQUAL(summary_of(m).live_processes, 1);
+    metrics_close(m);
+    metrics_file_remove(&file);
+}
+
+static void a_reader_makes_and_replaces_no_file(void)
+{
+    struct metrics_file file = metrics_file_make();
+    char error[200] = "";
+
+    CU_ASSERT_PTR_NULL(metrics_open_reader(file.path, endpoints, ENDPOINTS, error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "No such file"));
+    CU_ASSERT_EQUAL(access(file.path, F_OK), -1);
+    metrics_close(open_metrics(&file));
+    CU_ASSERT_PTR_NULL(metrics_open_reader(file.path, endpoints, ENDPOINTS - 1, error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "of another version"));
+    metrics_file_remove(&file);
+}
+
 static void every_label_combination_has_a_cell_of_its_own(void)
 {
     static const char *const types[] = {
@@ -845,6 +900,9 @@ void metrics_tests(void)
     CU_add_test(suite, "errors are statuses from 500 on", errors_are_statuses_from_500_on);
     CU_add_test(suite, "percentiles are interpolated inside buckets",
                 percentiles_are_interpolated_inside_buckets);
+    CU_add_test(suite, "a reader measures the interval between two samples",
+                a_reader_measures_the_interval_between_two_samples);
+    CU_add_test(suite, "a reader makes and replaces no file", a_reader_makes_and_replaces_no_file);
     CU_add_test(suite, "every label combination has a cell of its own",
                 every_label_combination_has_a_cell_of_its_own);
     CU_add_test(suite, "odd batch durations are counted as 0 or the longest",

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is made from the table of subcommands for other programs: completion for bash and zsh, and
+ * the lists of options in the man page (mdoc). */
+#ifndef CTL_COMPLETION_H
+#define CTL_COMPLETION_H
+
+#include <stdio.h>
+
+#include "app/ctl/subcommand.h"
+
+/* Print a script that a shell reads to complete the arguments of mastery-ctl. */
+void completion_print_bash(FILE *out, const struct subcommand *const *table, size_t count);
+void completion_print_zsh(FILE *out, const struct subcommand *const *table, size_t count);
+/* Print the lines of all subcommands in the section SYNOPSIS of the man page, and the options of
+ * one subcommand as a list. */
+void completion_print_synopsis(FILE *out, const struct subcommand *const *table, size_t count);
+void completion_print_mdoc(FILE *out, const struct subcommand *command);
+
+#endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The checks of this host: configuration, files, keys, and services that are reached by HTTP. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "app/auth/key_copy.h"
+#include "app/auth/key_fetch.h"
+#include "app/auth/public_keys.h"
+#include "app/base/clock.h"
+#include "app/ctl/doctor.h"
+#include "app/ctl/health_check.h"
+#include "app/ctl/nginx_locations.h"
+#include "app/obs/metrics_sample.h"
+#include "app/routes/routes.h"
+#include "app/service/catalogue.h"
+
+/* ---- configuration ---- */
+
+/* Joins the lines of a text by "; ". */
+static void join_lines(char *text)
+{
+    size_t n = strlen(text);
+
+    while (n > 0 && text[n - 1] == '\n')
+        text[--n] = '\0';
+    for (char *p = text; *p; p++) {
+        if (*p == '\n')
+            *p = ';';
+    }
+}
+
+/* Loads the configuration into the engine, and makes its store, which connects later. */
+void doctor_configuration(struct doctor *d, struct doctor_finding *f)
+{
+    static const char advice[] =
+        "correct the settings that are named; docs/configuration.md, mastery-ctl config";
+    struct config *config = &d->engine.config;
+    char *errors = NULL, error[CATALOGUE_ERROR_SIZE] = "out of memory";
+    size_t n = 0;
+    FILE *out = open_memstream(&errors, &n);
+    int count = out ? config_load(config, config_environment, out) : 1;
+
+    if (out)
+        (void)fclose(out);
+    if (count > 0) {
+        join_lines(errors ? errors : error);
+        doctor_trouble(d, f, DOCTOR_FAIL, advice, "%s", errors ? errors : error);
+    } else if (access(config->recommendations_file, R_OK) == 0 &&
+               !catalogue_load(config->recommendations_file, d->arena, error)) {
+        doctor_trouble(d, f, DOCTOR_FAIL, advice, "RECOMMENDATIONS_FILE: %s", error);
+    } else {
+        d->engine.store = store_new(config, error);
+        d->has_config = d->engine.store;
+        if (d->has_config)
+            doctor_ok(d, f, "valid, %s", config->environment);
+        else
+            doctor_trouble(d, f, DOCTOR_FAIL, advice, "%s", error);
+    }
+    free(errors);
+}
+
+/* ---- secrets ---- */
+
+/* A file that holds a secret; NULL path: not set. */
+struct secret_file {
+    const char *variable, *path;
+};
+
+/* Returns what is wrong with the permissions of a file; NULL: nothing. */
+static const char *secret_fault(const char *path)
+{
+    struct stat about;
+
+    if (stat(path, &about) != 0)
+        return strerror(errno);
+    if (about.st_mode & (S_IWGRP | S_IWOTH))
+        return "others than the owner may write to it";
+    return about.st_mode & (S_IROTH | S_IXOTH) ? "all users may read it" : NULL;
+}
+
+void doctor_secrets(struct doctor *d, struct doctor_finding *f)
+{
+    const struct config *c = &d->engine.config;
+    const struct secret_file files[] = {
+#define TEXT(name, member, default_, description)
+#define SECRET(name, member, description) {#name "_FILE", c->member##_file},
+#define INT(name, member, default_, min, max, description)
+#define NUMBER(name, member, default_, min, max, description)
+#define CHOICE(name, member, default_, choices, description)
+#include "app/base/config.def"
+#undef TEXT
+#undef SECRET
+#undef INT
+#undef NUMBER
+#undef CHOICE
+        {"JWT_PRIVATE_KEY_FILE", c->jwt_private_key_file},
+        {"REDIS_KEY_FILE", c->redis_key_file},
+    };
+    int checked = 0;
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *fault;
+
+        if (!files[i].path || !*files[i].path)
+            continue;
+        fault = secret_fault(files[i].path);
+        if (fault) {
+            doctor_trouble(d, f, DOCTOR_FAIL,
+                           "chmod o=,g-w FILE, and chown it to the engine's user", "%s %s: %s",
+                           files[i].variable, files[i].path, fault);
+            return;
+        }
+        checked++;
+    }
+    doctor_ok(d, f, checked > 0 ? "%d files, closed to other users" : "none is in a file", checked);
+}
+
+/* ---- keys of tokens ---- */
+
+/* Writes the names of the keys: "kid a, kid b". */
+static void keys_print(const struct token_keys *keys, char *ret_text, size_t size)
+{
+    size_t n = 0;
+
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < keys->n && n + 1 < size; i++) {
+        if (keys->v[i].kid)
+            n += (size_t)snprintf(ret_text + n, size - n, ", kid %.60s", keys->v[i].kid);
+    }
+}
+
+/* Reports keys that can be used. `where` says where they come from. */
+static void keys_report(struct doctor *d, struct doctor_finding *f, const struct token_keys *keys,
+                        const char *where)
+{
+    char names[400];
+
+    keys_print(keys, names, sizeof(names));
+    doctor_ok(d, f, "%s, %zu key%s from %s%s", d->engine.config.jwt_algorithm, keys->n,
+              keys->n == 1 ? "" : "s", where, names);
+}
+
+/* Checks the copy of the identity provider's keys that the processes share. */
+static void keys_check_copy(struct doctor *d, struct doctor_finding *f)
+{
+    const struct config *c = &d->engine.config;
+    struct token_keys keys = {.n = 0};
+    struct key_copy copy;
+    char error[200], where[80];
+    int64_t age_s;
+
+    if (!key_copy_read(c->jwt_jwks_cache_file, key_fetch_source(c), &copy)) {
+        doctor_trouble(
+            d, f, DOCTOR_WARN, "run the check as the engine's user, on the host of the pool",
+            "no copy of the provider's keys that belongs to this user, %s", c->jwt_jwks_cache_file);
+        return;
+    }
+    age_s = (clock_wall_ms() - copy.fetched_ms) / 1000;
+    (void)snprintf(where, sizeof(where), "the provider, %" PRId64 " s old", age_s);
+    if (age_s > c->jwt_jwks_max_age_s)
+        doctor_trouble(d, f, DOCTOR_FAIL, "see the row identity provider",
+                       "the provider's keys are %" PRId64 " s old, more than JWT_JWKS_MAX_AGE_S",
+                       age_s);
+    else if (!public_keys_parse_set(copy.text, key_fetch_setting(c), c->jwt_algorithm, &keys,
+                                    error))
+        doctor_trouble(d, f, DOCTOR_FAIL, "correct JWT_ALGORITHM, or the provider's keys", "%s",
+                       error);
+    else
+        keys_report(d, f, &keys, where);
+    token_keys_release(&keys);
+    free(copy.memory);
+}
+
+void doctor_keys(struct doctor *d, struct doctor_finding *f)
+{
+    const struct config *c = &d->engine.config;
+    struct token_keys keys = {.n = 0};
+    char error[200];
+
+    if (token_keys_by_url(c)) {
+        keys_check_copy(d, f);
+        return;
+    }
+    if (token_keys_load(c, KEYS_FROM_FILES, &keys, error))
+        keys_report(d, f, &keys,
+                    strcmp(c->jwt_algorithm, "HS256") == 0 ? "JWT_SECRET" : "JWT_PUBLIC_KEY_FILE");
+    else
+        doctor_trouble(d, f, DOCTOR_FAIL, "correct the keys; docs/security.md, docs/identity.md",
+                       "%s", error);
+    token_keys_release(&keys);
+}
+
+void doctor_provider(struct doctor *d, struct doctor_finding *f)
+{
+    static const char advice[] =
+        "start the provider, or correct the setting; docs/runbooks.md, docs/identity.md";
+    const struct config *c = &d->engine.config;
+    atomic_bool cancelled = false;
+    struct token_keys keys = {.n = 0};
+    char error[KEY_FETCH_ERROR_SIZE], *text;
+
+    if (!token_keys_by_url(c)) {
+        doctor_skip(f, "none is configured");
+        return;
+    }
+    text = key_fetch(c, &cancelled, error);
+    if (text &&
+        public_keys_parse_set(str_of(text), key_fetch_setting(c), c->jwt_algorithm, &keys, error))
+        keys_report(d, f, &keys, key_fetch_source(c));
+    else
+        doctor_trouble(d, f, DOCTOR_FAIL, advice, "%s", error);
+    token_keys_release(&keys);
+    free(text);
+}
+
+/* ---- services by HTTP ---- */
+
+/* Called by libcurl with the response's body, which is not used. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl prescribes the type */
+static size_t ignore_body(char *bytes, size_t size, size_t count, void *context)
+{
+    (void)bytes;
+    (void)context;
+    return size * count;
+}
+
+/* Requests a URL. Returns the HTTP status; 0 with libcurl's reason in *ret_why. */
+static long http_status_of(const char *url, int64_t timeout_s, const char **ret_why)
+{
+    CURL *curl = curl_easy_init();
+    CURLcode result = CURLE_FAILED_INIT;
+    long status = 0;
+
+    if (curl) {
+        (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+        (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)timeout_s);
+        (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
+        result = curl_easy_perform(curl);
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    }
+    curl_easy_cleanup(curl);
+    *ret_why = curl_easy_strerror(result);
+    return result == CURLE_OK ? status : 0;
+}
+
+/* Requests what the workers request too: the sidecar with its outbound components. */
+void doctor_sidecar(struct doctor *d, struct doctor_finding *f)
+{
+    const struct config *c = &d->engine.config;
+    struct str url;
+    const char *why;
+    long status;
+
+    if (!*c->dapr_http_endpoint && c->dapr_http_port == 0) {
+        doctor_skip(f, "none is configured");
+        return;
+    }
+    url = *c->dapr_http_endpoint
+              ? arena_printf(d->arena, "%s/v1.0/healthz/outbound", c->dapr_http_endpoint)
+              : arena_printf(d->arena, "http://127.0.0.1:%d/v1.0/healthz/outbound",
+                             c->dapr_http_port);
+    status = url.p ? http_status_of(url.p, d->settings->timeout_s, &why) : 0;
+    if (status / 100 == 2)
+        doctor_ok(d, f, "%s: %ld", url.p, status);
+    else if (status > 0)
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "look at the sidecar's log for a component that does not start",
+                       "%s: HTTP status %ld", url.p, status);
+    else
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "start the sidecar, or correct DAPR_HTTP_PORT or DAPR_HTTP_ENDPOINT",
+                       "%s: %s", url.p ? url.p : "", url.p ? why : "out of memory");
+}
+
+/* While Redis is away /ready is not requested: the row redis has the reason. */
+void doctor_pool(struct doctor *d, struct doctor_finding *f)
+{
+    const struct health_target target = {.url = d->settings->url,
+                                         .timeout_s = d->settings->timeout_s};
+    struct health_result result;
+
+    health_check(&target, HEALTH_HEALTH, d->arena, &result);
+    if (result.outcome == CTL_DONE && d->has_redis)
+        health_check(&target, HEALTH_READY, d->arena, &result);
+    if (result.outcome == CTL_DONE)
+        doctor_ok(d, f, "%s/%s: %s, version %s, %" PRId64 " ms", target.url, result.name,
+                  result.status, result.version, result.duration_ms);
+    else if (result.failure)
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "start nginx and the pool, or name the address with --url", "%s: %s",
+                       target.url, result.failure);
+    else
+        doctor_trouble(d, f, DOCTOR_FAIL, "docs/troubleshooting.md; the pool's log has the reason",
+                       "%s/%s: HTTP status %ld%s%s", target.url, result.name, result.http_status,
+                       *result.reason ? ": " : "", result.reason);
+}
+
+/* ---- the metrics file ---- */
+
+/* Reports what the running processes have written into the file of metrics. */
+static void metrics_report(struct doctor *d, struct doctor_finding *f,
+                           const struct metrics_sample *sample)
+{
+    static const char *const services[METRIC_SERVICES] = {"Redis", "Dapr"};
+
+    if (sample->gauges[GAUGE_KEYS_REFUSED] > 0) {
+        doctor_trouble(d, f, DOCTOR_FAIL, "correct the files of secrets; docs/runbooks.md",
+                       "%" PRId64 " processes keep old secrets: the new ones are not valid",
+                       sample->gauges[GAUGE_KEYS_REFUSED]);
+        return;
+    }
+    for (int i = 0; i < METRIC_SERVICES; i++) {
+        if (sample->breakers[i].state != BREAKER_GAUGE_CLOSED) {
+            doctor_trouble(d, f, DOCTOR_WARN, "see the rows redis and sidecar; mastery-ctl top",
+                           "a circuit breaker for %s is open", services[i]);
+            return;
+        }
+    }
+    if (sample->n == 0)
+        doctor_trouble(d, f, DOCTOR_WARN, "start the pool and the worker on this host",
+                       "no process of this host uses METRICS_FILE %s",
+                       d->engine.config.metrics_file);
+    else
+        doctor_ok(d, f, "%zu processes, circuit breakers closed", sample->n);
+}
+
+void doctor_metrics(struct doctor *d, struct doctor_finding *f)
+{
+    struct metrics_sample *sample = arena_zalloc(d->arena, sizeof(*sample));
+    char error[200] = "out of memory";
+
+    if (!sample || !engine_read_metrics(&d->engine, error)) {
+        doctor_trouble(d, f, DOCTOR_WARN,
+                       "run the check on the host of the pool, as the engine's user or root",
+                       "METRICS_FILE: %s", error);
+        return;
+    }
+    metrics_take_sample(d->engine.metrics, sample);
+    metrics_report(d, f, sample);
+}
+
+/* ---- disk ---- */
+
+/* Returns the free share of the file system that has the folder of the file, in percent, with that
+ * folder; -1: there is no such folder. */
+static int64_t free_percent(const char *path, char ret_folder[256])
+{
+    const char *slash = strrchr(path, '/');
+    struct statvfs about;
+
+    (void)snprintf(ret_folder, 256, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    if (ret_folder[0] == '\0')
+        (void)snprintf(ret_folder, 256, "/");
+    if (statvfs(ret_folder, &about) != 0 || about.f_blocks == 0)
+        return -1;
+    return (int64_t)((double)about.f_bavail * 100 / (double)about.f_blocks);
+}
+
+void doctor_disk(struct doctor *d, struct doctor_finding *f)
+{
+    const struct config *c = &d->engine.config;
+    struct str refusals = arena_printf(d->arena, "%s/", c->nginx_refusals_dir);
+    const struct {
+        const char *variable, *path;
+    } files[] = {
+        {"METRICS_FILE", c->metrics_file},
+        {"JWT_JWKS_CACHE_FILE", token_keys_by_url(c) ? c->jwt_jwks_cache_file : ""},
+        {"ALIVE_FILE", c->alive_file},
+        {"NGINX_REFUSALS_DIR", *c->nginx_refusals_dir && refusals.p ? refusals.p : ""},
+    };
+    int64_t least = 100, percent;
+    char folder[256];
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (!*files[i].path)
+            continue;
+        percent = free_percent(files[i].path, folder);
+        if (percent < 0 || percent < d->settings->min_free_percent) {
+            doctor_trouble(d, f, DOCTOR_FAIL,
+                           percent < 0 ? "make the folder, for the engine's user"
+                                       : "make room on the file system, or enlarge it",
+                           percent < 0 ? "%s: there is no folder %s"
+                                       : "%s: the file system of %s has %" PRId64 " %% free",
+                           files[i].variable, folder, percent);
+            return;
+        }
+        least = percent < least ? percent : least;
+    }
+    doctor_ok(d, f, "%" PRId64 " %% free or more", least);
+}
+
+/* ---- nginx ---- */
+
+/* Returns the text that the file must have, which the caller frees; NULL: out of memory. */
+static char *nginx_expected(enum nginx_section section)
+{
+    size_t count, n = 0;
+    const struct route_table *tables = route_tables(&count);
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &n);
+    bool good = out && nginx_locations_print(out, tables, count, section) == 0;
+
+    if (out)
+        (void)fclose(out);
+    if (good)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* Returns whether the file has this text; false also when it cannot be read. */
+static bool file_has_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "re");
+    bool same = file != NULL;
+
+    while (same && *text)
+        same = fgetc(file) == (unsigned char)*text++;
+    same = same && fgetc(file) == EOF;
+    if (file)
+        (void)fclose(file);
+    return same;
+}
+
+/* Compares the files that scripts/render-nginx has made of the route tables with those that this
+ * version makes. */
+void doctor_nginx(struct doctor *d, struct doctor_finding *f)
+{
+    static const char *const files[] = {[NGINX_MAPS] = "route-maps.conf",
+                                        [NGINX_PUBLIC] = "locations-public.conf",
+                                        [NGINX_SIDECAR] = "locations-sidecar.conf"};
+    static const char *const folders[] = {"/run/mastery-engine-nginx/conf",
+                                          "/run/mastery-nginx/conf"};
+    const char *folder = d->settings->nginx;
+
+    for (size_t i = 0; !folder && i < sizeof(folders) / sizeof(folders[0]); i++)
+        folder = access(folders[i], R_OK | X_OK) == 0 ? folders[i] : NULL;
+    if (!folder) {
+        doctor_skip(f, "no configuration of nginx is here; --nginx FOLDER names another place");
+        return;
+    }
+    for (int section = NGINX_MAPS; section <= NGINX_SIDECAR; section++) {
+        struct str path = arena_printf(d->arena, "%s/%s", folder, files[section]);
+        char *expected = nginx_expected((enum nginx_section)section);
+        bool same = path.p && expected && file_has_text(path.p, expected);
+
+        free(expected);
+        if (!same) {
+            doctor_trouble(d, f, DOCTOR_FAIL,
+                           "render the configuration again (scripts/render-nginx, or reload "
+                           "mastery-engine-nginx)",
+                           "%s is not what this version makes of its routes: limits or paths "
+                           "differ",
+                           path.p ? path.p : folder);
+            return;
+        }
+    }
+    doctor_ok(d, f, "%s has the routes and limits of this version", folder);
+}

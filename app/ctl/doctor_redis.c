@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The checks of Redis and of what the workers do there. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "app/base/clock.h"
+#include "app/ctl/doctor.h"
+#include "app/service/audit_verify.h"
+#include "app/store/clock_skew.h"
+#include "app/store/depths.h"
+#include "app/store/reply.h"
+#include "app/store/schema.h"
+
+enum {
+    REDIS_MAJOR_MIN = 7,      /* oldest version that the tests use */
+    MEMORY_WARN_PERCENT = 90, /* of maxmemory */
+    LAG_WARN_MS = 10000,      /* delay of the workers */
+    LAG_FAIL_MS = 60000,
+    BEAT_WAIT_MS = 4000, /* a worker that sends no heartbeat for this time is gone */
+    BEAT_POLL_MS = 50,
+};
+
+/* Returns the value of a line "name:value" of INFO; empty: there is none. */
+static struct str info_value(struct str section, const char *name)
+{
+    struct str wanted = str_of(name);
+
+    while (section.n > 0) {
+        struct str value = str_trim(str_cut(&section, '\n'));
+        struct str key = str_cut(&value, ':');
+
+        if (str_equal(key, wanted))
+            return value;
+    }
+    return STR("");
+}
+
+/* Returns the whole number of a line of INFO; 0: there is none. */
+static int64_t info_int(struct str section, const char *name)
+{
+    int64_t value = 0;
+
+    (void)str_to_int64(info_value(section, name), 0, INT64_MAX, &value);
+    return value;
+}
+
+/* Queues INFO SECTION. */
+static struct command *doctor_cmd_info(struct pipeline *pipeline, const char *section)
+{
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("INFO"), str_of(section)});
+}
+
+/* Returns the text of a reply, which lives as long as the arena; empty: an error of Redis. */
+static struct str doctor_text(const struct command *command)
+{
+    struct str text = STR("");
+
+    (void)reply_text(command->reply, &text);
+    return text;
+}
+
+/* The store connects with its own handshake, which checks password, schema and role; the reason of
+ * a failure is the store's. */
+void doctor_redis(struct doctor *d, struct doctor_finding *f)
+{
+    int64_t began_us = clock_monotonic_us(), major = 0;
+    struct command *server, *persistence, *memory;
+    struct pipeline pipeline;
+    struct str version, first;
+
+    pipeline_init(&pipeline, d->arena, NULL /* owner */);
+    server = doctor_cmd_info(&pipeline, "server");
+    persistence = doctor_cmd_info(&pipeline, "persistence");
+    memory = doctor_cmd_info(&pipeline, "memory");
+    if (!store_wait(d->engine.store, &pipeline)) {
+        const char *why = store_last_error(d->engine.store);
+
+        if (strstr(why, "schema")) /* doctor_schema reports this */
+            doctor_ok(d, f, "replies at %s", d->engine.config.redis_url);
+        else
+            doctor_trouble(
+                d, f, DOCTOR_FAIL,
+                "start Redis, or correct REDIS_URL, REDIS_PASSWORD and the files of TLS; "
+                "docs/troubleshooting.md",
+                "%s: %s", d->engine.config.redis_url, *why ? why : "no reply in time");
+        return;
+    }
+    d->has_redis = true;
+    d->server = doctor_text(server);
+    d->persistence = doctor_text(persistence);
+    d->memory = doctor_text(memory);
+    version = info_value(d->server, "redis_version");
+    first = version;
+    if (version.n > 0 && str_to_int64(str_cut(&first, '.'), 0, 1000, &major) &&
+        major < REDIS_MAJOR_MIN)
+        doctor_trouble(d, f, DOCTOR_WARN, "use Redis 7 or later, with which the engine is tested",
+                       "Redis %.*s", STR_ARG(version));
+    else
+        doctor_ok(d, f, "master, version %.*s, connected in %.1f ms",
+                  STR_ARG(version.n > 0 ? version : STR("unknown")),
+                  (double)(clock_monotonic_us() - began_us) / 1000);
+}
+
+/* Reads appendfsync, which INFO does not show; empty: CONFIG is not allowed. */
+static struct str doctor_appendfsync(struct doctor *d)
+{
+    struct str value = STR("");
+    struct pipeline pipeline;
+    struct command *command;
+
+    pipeline_init(&pipeline, d->arena, NULL /* owner */);
+    command = pipeline_add(&pipeline, COMMAND_READ, 3,
+                           (struct str[]){STR("CONFIG"), STR("GET"), STR("appendfsync")});
+    if (store_wait(d->engine.store, &pipeline))
+        (void)reply_text(reply_at(command->reply, 1), &value);
+    return value;
+}
+
+void doctor_persistence(struct doctor *d, struct doctor_finding *f)
+{
+    struct str fsync = doctor_appendfsync(d);
+
+    if (d->persistence.n == 0)
+        doctor_skip(f, "Redis does not allow INFO");
+    else if (!str_equal(info_value(d->persistence, "aof_enabled"), STR("1")))
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "redis-cli CONFIG SET appendonly yes, and the same in redis.conf",
+                       "appendonly is no: writes are lost when Redis restarts");
+    else if (str_equal(info_value(d->persistence, "aof_last_write_status"), STR("err")))
+        doctor_trouble(d, f, DOCTOR_FAIL, "docs/runbooks.md, \"Redis is full\"",
+                       "Redis cannot write its append-only file");
+    else if (str_equal(info_value(d->persistence, "aof_last_bgrewrite_status"), STR("err")))
+        doctor_trouble(d, f, DOCTOR_WARN, "make room on its disk; its log has the reason",
+                       "Redis could not rewrite its append-only file");
+    else if (fsync.n > 0 && !str_equal(fsync, STR("always")))
+        doctor_trouble(d, f, DOCTOR_WARN,
+                       "redis-cli CONFIG SET appendfsync always, or accept the loss of two "
+                       "seconds of writes when the machine fails",
+                       "appendfsync is %.*s", STR_ARG(fsync));
+    else
+        doctor_ok(d, f, "appendonly yes, appendfsync %.*s",
+                  STR_ARG(fsync.n > 0 ? fsync : STR("not shown")));
+}
+
+void doctor_memory(struct doctor *d, struct doctor_finding *f)
+{
+    struct str policy = info_value(d->memory, "maxmemory_policy");
+    int64_t used = info_int(d->memory, "used_memory"), limit = info_int(d->memory, "maxmemory");
+    int64_t percent = limit > 0 ? (int64_t)((double)used * 100 / (double)limit) : 0;
+
+    if (d->memory.n == 0)
+        doctor_skip(f, "Redis does not allow INFO");
+    else if (!str_equal(policy, STR("noeviction")))
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf",
+                       "maxmemory-policy is %.*s: Redis may delete data", STR_ARG(policy));
+    else if (percent >= MEMORY_WARN_PERCENT)
+        doctor_trouble(d, f, DOCTOR_WARN, "raise maxmemory; docs/runbooks.md, \"Redis is full\"",
+                       "%" PRId64 " %% of maxmemory are used", percent);
+    else
+        doctor_ok(d, f, "noeviction, %.1f MiB used%s", (double)used / (1 << 20),
+                  limit > 0 ? "" : ", no maxmemory");
+}
+
+void doctor_clock(struct doctor *d, struct doctor_finding *f)
+{
+    int64_t ahead_ms = 0;
+
+    if (engine_clock_is_off(&d->engine, &ahead_ms))
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "correct the clock of this machine or of Redis' (chrony, NTP; timedatectl)",
+                       "this machine is %" PRId64 " ms %s Redis: tokens expire by the wrong time",
+                       ahead_ms > 0 ? ahead_ms : -ahead_ms, ahead_ms > 0 ? "ahead of" : "behind");
+    else
+        doctor_ok(d, f, "within %" PRId64 " ms of Redis", ahead_ms > 0 ? ahead_ms : -ahead_ms);
+}
+
+void doctor_schema(struct doctor *d, struct doctor_finding *f)
+{
+    const char *why = store_last_error(d->engine.store);
+    char reason[160] = "";
+    struct pipeline pipeline;
+    struct command *command;
+    int64_t found = 0;
+
+    pipeline_init(&pipeline, d->arena, NULL /* owner */);
+    command = schema_cmd_get(&pipeline);
+    if (d->has_redis && store_wait(d->engine.store, &pipeline)) {
+        if (schema_parse(command, &found, reason, sizeof(reason))) {
+            doctor_ok(d, f, found > 0 ? "%" PRId64 ", this version has %d" : "none yet", found,
+                      STORE_SCHEMA);
+            return;
+        }
+        why = reason;
+    }
+    if (strstr(why, "schema"))
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "install the version that wrote the store; docs/runbooks.md, \"Roll back\"",
+                       "%s", why);
+    else
+        doctor_skip(f, "Redis cannot be reached");
+}
+
+/* ---- workers ---- */
+
+/* Reads the heartbeats. False when Redis does not reply. */
+static bool doctor_read_beats(struct doctor *d, struct worker_heartbeat *ret, size_t *ret_count)
+{
+    struct pipeline pipeline;
+    struct command *command;
+
+    pipeline_init(&pipeline, d->arena, NULL /* owner */);
+    command = workers_cmd_get(&pipeline);
+    *ret_count = 0;
+    return store_wait(d->engine.store, &pipeline) && workers_parse(command, ret, ret_count);
+}
+
+/* Keeps the heartbeats of `now` that differ from those of `first`; the others may belong to workers
+ * that are gone. */
+static void doctor_keep_alive(struct doctor *d, const struct worker_heartbeat *first, size_t n,
+                              const struct worker_heartbeat *now, size_t now_count)
+{
+    d->workers = 0;
+    for (size_t i = 0; i < now_count; i++) {
+        bool same = false;
+
+        for (size_t k = 0; k < n; k++)
+            same |= str_equal(first[k].id, now[i].id) && first[k].beats == now[i].beats;
+        if (!same)
+            d->beats[d->workers++] = now[i];
+    }
+}
+
+/* A heartbeat counts only when its number changes, so the check waits for that. */
+void doctor_workers(struct doctor *d, struct doctor_finding *f)
+{
+    struct worker_heartbeat first[WORKERS_MAX], now[WORKERS_MAX];
+    const struct timespec pause = {.tv_nsec = BEAT_POLL_MS * INT64_C(1000000)};
+    int64_t end_us = clock_monotonic_us() + BEAT_WAIT_MS * INT64_C(1000);
+    size_t n = 0, now_count = 0;
+    int64_t shards = 0;
+
+    if (!doctor_read_beats(d, first, &n)) {
+        doctor_skip(f, "Redis does not reply");
+        return;
+    }
+    while (n > 0 && d->workers < n && clock_monotonic_us() < end_us) {
+        (void)nanosleep(&pause, NULL);
+        if (doctor_read_beats(d, now, &now_count))
+            doctor_keep_alive(d, first, n, now, now_count);
+    }
+    for (size_t i = 0; i < d->workers; i++)
+        shards += d->beats[i].shards;
+    if (d->workers == 0)
+        doctor_trouble(d, f, DOCTOR_FAIL, "start mastery-worker; its log says why it has ended",
+                       "no worker is alive: nothing is published, sealed or computed in batches");
+    else if (shards < SHARDS)
+        doctor_trouble(d, f, DOCTOR_WARN, "wait ten seconds; then look into the workers' log",
+                       "%zu alive, which process %" PRId64 " of %d shards", d->workers, shards,
+                       SHARDS);
+    else
+        doctor_ok(d, f, "%zu alive", d->workers);
+}
+
+void doctor_journal(struct doctor *d, struct doctor_finding *f)
+{
+    int64_t lag_ms = 0;
+
+    if (d->workers == 0) {
+        doctor_skip(f, "no worker is alive");
+        return;
+    }
+    for (size_t i = 0; i < d->workers; i++)
+        lag_ms = d->beats[i].lag_ms > lag_ms ? d->beats[i].lag_ms : lag_ms;
+    if (lag_ms >= LAG_WARN_MS)
+        doctor_trouble(d, f, lag_ms >= LAG_FAIL_MS ? DOCTOR_FAIL : DOCTOR_WARN,
+                       "start another worker; look for a slow Redis or sidecar "
+                       "(mastery-ctl top)",
+                       "changes are processed %.1f s late", (double)lag_ms / 1000);
+    else
+        doctor_ok(d, f, "changes are processed %.1f s late at most", (double)lag_ms / 1000);
+}
+
+void doctor_queues(struct doctor *d, struct doctor_finding *f)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct depths depths;
+    struct pipeline pipeline;
+    struct command *command;
+
+    pipeline_init(&pipeline, d->arena, NULL /* owner */);
+    command = depths_cmd_get(&pipeline);
+    if (!store_wait(d->engine.store, &pipeline) || !depths_parse(command, &depths, &p))
+        doctor_trouble(d, f, DOCTOR_FAIL, "look for keys of another program in this database",
+                       "the lengths of the queues cannot be read: %s",
+                       p.code == PROBLEM_NONE ? "no reply" : p.message);
+    else if (depths.dead_letters > 0)
+        doctor_trouble(d, f, DOCTOR_WARN,
+                       "mastery-ctl dead list; then dead retry or dead drop; docs/runbooks.md",
+                       "%" PRId64 " dead letters", depths.dead_letters);
+    else
+        doctor_ok(d, f, "no dead letters; journal %" PRId64 ", outbox %" PRId64 ", jobs %" PRId64,
+                  depths.journal, depths.outbox,
+                  depths.jobs[QUEUE_HIGH] + depths.jobs[QUEUE_NORMAL] + depths.jobs[QUEUE_LOW]);
+}
+
+/* ---- the audit log ---- */
+
+/* Checks the latest seal of a shard: its head must be computed with AUDIT_KEY from its values, and
+ * be the one in audit:heads, which is read before the seals: a later seal may have been added. */
+static enum audit_fault doctor_check_seal(struct doctor *d, unsigned shard,
+                                          const struct audit_head *head,
+                                          const struct audit_seal *seal, size_t n)
+{
+    const struct audit_key *key;
+    char computed[AUDIT_HEAD_SIZE];
+    struct audit_link link;
+
+    if (n == 0)
+        return head->exists ? AUDIT_END_TRUNCATED : AUDIT_INTACT;
+    if (!audit_link_from_seal(seal, &link))
+        return AUDIT_SEAL_CHANGED;
+    key = audit_keys_find(&d->engine.audit_keys, seal->v[SEAL_KEY]);
+    if (!key)
+        return AUDIT_NO_KEY;
+    if (!audit_seal_head(d->arena, key, shard, seal->v, computed))
+        return AUDIT_NO_MEMORY;
+    if (strcmp(computed, link.head) != 0)
+        return AUDIT_SEAL_CHANGED;
+    if (!head->exists || head->number < link.seal_number)
+        return AUDIT_INTACT;
+    return head->number > link.seal_number             ? AUDIT_END_TRUNCATED
+           : !str_equal(head->head, str_of(link.head)) ? AUDIT_REPLACED
+                                                       : AUDIT_INTACT;
+}
+
+/* Reads the heads, then the latest seal of each shard. Returns false when Redis fails. ret_seals
+ * counts shards with a seal; *ret_fault is the first fault, of *ret_shard. */
+static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_fault *ret_fault,
+                               unsigned *ret_shard)
+{
+    struct audit_head *heads = arena_array(d->arena, SHARDS, sizeof(*heads));
+    struct command *command, *latest[SHARDS];
+    struct problem p = {.code = PROBLEM_NONE};
+    struct pipeline pipeline;
+
+    pipeline_init(&pipeline, d->arena, NULL /* owner */);
+    command = audit_heads_cmd_get(&pipeline);
+    if (!heads || !store_wait(d->engine.store, &pipeline) || !audit_heads_parse(command, heads, &p))
+        return false;
+    pipeline_clear(&pipeline);
+    for (unsigned shard = 0; shard < SHARDS; shard++)
+        latest[shard] = audit_seal_cmd_latest(&pipeline, shard);
+    if (!store_wait(d->engine.store, &pipeline))
+        return false;
+    *ret_seals = 0;
+    *ret_fault = AUDIT_INTACT;
+    for (unsigned shard = 0; shard < SHARDS && *ret_fault == AUDIT_INTACT; shard++) {
+        struct audit_seal seal;
+        size_t n = 0;
+
+        if (!audit_seal_parse(latest[shard], 1, &seal, &n, &p))
+            return false;
+        *ret_seals += n;
+        *ret_fault = doctor_check_seal(d, shard, &heads[shard], &seal, n);
+        *ret_shard = shard;
+    }
+    return true;
+}
+
+void doctor_audit(struct doctor *d, struct doctor_finding *f)
+{
+    enum audit_fault fault = AUDIT_INTACT;
+    unsigned shard = 0;
+    size_t seals = 0;
+    char error[200];
+
+    if (!audit_keys_load(&d->engine.config, &d->engine.audit_keys, error))
+        doctor_trouble(d, f, DOCTOR_FAIL, "set AUDIT_KEY, without which no worker starts", "%s",
+                       error);
+    else if (!doctor_check_heads(d, &seals, &fault, &shard))
+        doctor_trouble(d, f, DOCTOR_FAIL, "look for keys of another program in this database",
+                       "the heads of the chains cannot be read");
+    else if (fault != AUDIT_INTACT)
+        doctor_trouble(d, f, DOCTOR_FAIL,
+                       "mastery-ctl audit verify names record and seal; docs/audit.md",
+                       "shard %02x: the latest seal %s", shard, audit_fault_texts[fault]);
+    else
+        doctor_ok(d, f, "the latest seals of %zu shards are intact", seals);
+}

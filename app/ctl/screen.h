@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A terminal that shows pages which replace each other, until the user presses q or Ctrl-C. */
+#ifndef CTL_SCREEN_H
+#define CTL_SCREEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <termios.h>
+
+struct screen {
+    bool is_open;         /* the terminal was changed, and has to be restored */
+    struct termios saved; /* its settings before */
+    int signal_fd;        /* INT, TERM, HUP and QUIT are read from it; -1: none */
+};
+
+/* Switches to the alternate screen, hides the cursor, and reads keys without echo. If standard
+ * input or output is no terminal, nothing is changed, and only signals are received. */
+void screen_open(struct screen *screen);
+/* Restores the terminal. */
+void screen_close(struct screen *screen);
+/* Erases the page before a new one is printed, and shows the printed page. */
+void screen_begin_page(const struct screen *screen);
+void screen_end_page(const struct screen *screen);
+/* Waits. Returns false when the user wants to end: q, Ctrl-C, or a signal. */
+bool screen_wait(const struct screen *screen, int64_t ms);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lists on standard output: on a terminal a table with a heading and aligned columns, otherwise a
+ * line for each row, with two spaces between the fields, as soon as the row is complete. */
+#ifndef CTL_TABLE_H
+#define CTL_TABLE_H
+
+#include "app/base/str.h"
+
+enum { TABLE_COLUMNS_MAX = 8, TABLE_ROWS = 200, TABLE_CELL_SIZE = 160 };
+
+struct table {
+    const char *const *heads; /* names of the columns; NULL at the end */
+    bool aligned;             /* standard output is a terminal */
+    int screen_width;         /* characters of a line of the terminal; 0: not known */
+    size_t columns, n;        /* columns of the table; rows that wait to be printed */
+    char (*cells)[TABLE_COLUMNS_MAX][TABLE_CELL_SIZE]; /* TABLE_ROWS rows; NULL: not aligned */
+    bool has_heads;                                    /* the heading has been printed */
+};
+
+/* heads: at most TABLE_COLUMNS_MAX names, then NULL. Without memory nothing is aligned. */
+void table_begin(struct table *table, const char *const *heads);
+/* Adds a row with as many fields as there are columns. A field that is not the last one is cut to
+ * TABLE_CELL_SIZE on a terminal; control characters are replaced there. */
+void table_row(struct table *table, const struct str *fields);
+/* Prints the rows that wait, and frees the memory. */
+void table_end(struct table *table);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How many entries wait in Redis for the workers. */
+#ifndef STORE_DEPTHS_H
+#define STORE_DEPTHS_H
+
+#include "app/base/problem.h"
+#include "app/store/keys.h"
+#include "app/store/pipeline.h"
+#include "app/store/queue.h"
+
+struct depths {
+    int64_t journal; /* changes to process, of all shards */
+    int64_t outbox;  /* events to publish, of all shards */
+    int64_t jobs[QUEUE_PRIORITIES];
+    int64_t later; /* jobs to retry */
+    int64_t dead_letters;
+};
+
+/* Queues the commands, about 500, which Redis executes in a millisecond. Returns the first one. */
+struct command *depths_cmd_get(struct pipeline *pipeline);
+/* Parses the replies to depths_cmd_get, whose result is `command`. False with p set when one is no
+ * number. */
+bool depths_parse(const struct command *command, struct depths *ret, struct problem *p);
+
+#endif
