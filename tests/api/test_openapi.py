@@ -5,6 +5,7 @@ import re
 import jsonschema
 import pytest
 from harness.batches import Batches, stating
+from harness.contract import ROWS
 from harness.described import response_schema, assert_as_described, resolve
 from harness.engine import fresh_id
 from harness.expect import assert_ok
@@ -93,6 +94,26 @@ def test_it_is_openapi_3_1(document):
 @pytest.mark.parametrize("path", CONTRACT)
 def test_endpoints_of_the_contract_are_in_it(document, path):
     assert METHODS & set(document["paths"][path]) >= CONTRACT[path]
+
+
+def test_it_has_the_endpoints_of_the_contract_and_no_others(document):
+    contract = {(row.method, path.replace("spare_", "")) for row in ROWS for path in row.paths}
+    contract.add(("OPTIONS", "/api/v1/events"))
+    assert {(method.upper(), path) for path, method, _ in operations(document)} == contract
+
+
+def test_an_alias_is_the_same_operation(document):
+    """So that one path of each operation is enough for tests that take long."""
+    own = ("operationId", "description", "deprecated")
+    by_id = {operation["operationId"]: operation for _, _, operation in operations(document)}
+    aliases = [name for name in by_id if "-alias-" in name]
+    assert len(aliases) > 10
+    for name in aliases:
+        alias, main = (
+            {key: value for key, value in by_id[one].items() if key not in own}
+            for one in (name, re.sub(r"-alias-\d+$", "", name))
+        )
+        assert alias == main, name
 
 
 def test_operation_ids_are_there_and_unique(document):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What schemathesis reports although the engine is right: each with the reason. A finding is an
-artefact when its check and its text match; everything else fails the test."""
+artefact when its check and its text match; everything else fails the test, as does an artefact that
+is found no more."""
 import re
 
 REFUSED, ACCEPTED = "Schema-valid request rejected", "Schema-violating request accepted"
@@ -29,9 +30,9 @@ ARTEFACTS = [
 ]  # fmt: skip
 
 
-def reason_of(check, text):
-    """Why the finding is none; None: it is one."""
-    for known, pattern, reason in ARTEFACTS:
-        if known == check and re.search(pattern, text, re.DOTALL):
-            return reason
+def of(check, text):
+    """The artefact that the finding is; None: none."""
+    for row in ARTEFACTS:
+        if row[0] == check and re.search(row[1], text, re.DOTALL):
+            return row
     return None
