@@ -151,8 +151,8 @@ static void openapi_write_media(const struct entry *entry, const char *type, boo
     jw_object_end(w);
 }
 
-/* Writes the media types of a body with CloudEvents: one event, a batch, and an object that may be
- * the data of an event whose attributes are in headers. */
+/* Writes the media types of a body with CloudEvents: one event, a batch, and an object that is an
+ * event, or the data of one whose attributes are in headers. */
 static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
 {
     for (const char *const *type = route_body_types(entry->route); *type; type++) {
@@ -165,7 +165,8 @@ static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
         jw_object(w, *type);
         jw_object(w, "schema");
         jw_text(w, "type", "object");
-        jw_text(w, "description", "The data alone, with the attributes in ce- headers");
+        jw_text(w, "description",
+                "One event; or its data alone, with the attributes in ce- headers");
         jw_object_end(w);
         jw_object_end(w);
     }

@@ -111,9 +111,9 @@ struct route {
     int other_status;         /* a second status with the same response; 0: none */
     const struct rule *response; /* fields of the JSON response; NULL: the response is not JSON */
     const char *response_type;   /* content type of a response that is not JSON; else NULL */
-    /* media types of the body, the usual one first, ending with NULL; NULL: application/json */
-    const char *const *body_types;
     const char *summary;         /* one line for the OpenAPI document */
+    /* Media types of the body, the usual one first, ending with NULL. NULL: application/json. */
+    const char *const *body_types;
     /* For that document: the body also has the fields of this form, which the route that handles it
      * in the end validates. NULL: only those of the rules. */
     const struct rule_form *payload;
