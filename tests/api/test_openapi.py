@@ -342,3 +342,24 @@ def test_requests_of_the_contract_are_as_described(document, learner):
         jsonschema.Draft202012Validator(schema, resolver=resolver).validate(body)
         schema = resolve(document, schema)
         assert request["required"] is bool(schema.get("required") or {"oneOf", "anyOf"} & set(schema))
+
+
+COHORTS = {"cohort_a_student_ids": ["a", "b"], "cohort_b_student_ids": ["c", "d"]}
+HISTORY = {"student_id": "a", "query_type": "history"}
+REFUSED = [
+    ("batch/mastery", {"student_ids": ["a"], "requests": [{"student_id": "b"}]}),
+    ("analytics/compare/cohorts", {**COHORTS, "cohort_b_id": "."}),
+    ("analytics/compare/cohorts", {**COHORTS, "comparison_date": ""}),
+    ("mastery/query", {"student_id": "a", "date": ""}),
+    ("process", {"intent": "analytics_query", "payload": {**HISTORY, "end_date": "2000-01-01"}}),
+    ("process", {"intent": "analytics_query", "payload": {**HISTORY, "days": 7, "end_date": "2000-01-01"}}),
+]
+
+
+@pytest.mark.parametrize("name, body", REFUSED)
+def test_a_body_that_is_refused_is_not_valid(admin, document, name, body):
+    path = f"/api/v1/{name}"
+    assert admin.post(path, body).status == 400
+    schema = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    resolver = jsonschema.RefResolver("", document)
+    assert not jsonschema.Draft202012Validator(schema, resolver=resolver).is_valid(body)
