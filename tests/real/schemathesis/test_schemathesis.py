@@ -14,13 +14,15 @@ import pytest
 from harness.demo_class import demo_engine
 from harness.real import built
 
+HERE = Path(__file__).parent
 USERS = {"none": None, "student": "student-1", "teacher": "teacher-1", "admin": "admin-1"}
 TOKEN_S = 10 * 3600  # a run takes hours on a busy machine
 EXAMPLES_MIN = 100  # so many find every artefact
 EXAMPLES = int(os.environ.get("EXAMPLES", EXAMPLES_MIN))
 # The data are the same in each run. Failures are not reduced to shorter ones, which takes most of the time. A busy
 # machine makes no finding.
-REPEATABLE = ["--generation-deterministic", "--no-shrink", "--suppress-health-check", "all", "--request-timeout", "60"]
+REPEATABLE = ["--generation-deterministic", "--no-shrink", "--suppress-health-check", "all"]
+REPEATABLE += ["--request-timeout", "120", "--max-response-time", "120"]
 # Pages that nginx serves; and further paths of the same operations (tests/api/test_openapi.py compares them).
 NOT_TESTED = ["--exclude-operation-id-regex", "^docs|-alias-"]
 ERRORS = re.compile(r"^=+ ERRORS =+$", re.MULTILINE)
@@ -29,7 +31,7 @@ FINDING = re.compile(r"^- ST\d+ (.*)\n((?:(?!^- ST\d+ |^\d+\. Test Case|^___).*\
 
 @pytest.fixture(scope="session")
 def program():
-    path = built(Path(__file__).parent)
+    path = built(HERE)
     subprocess.run([path, "--version"], check=True)
     return path
 
@@ -40,7 +42,8 @@ def findings(text):
 
 
 def command(program, engine, role):
-    words = [program, "run", f"{engine.base_url}/openapi.json", "--checks", "all", "-m", "all", "-n", str(EXAMPLES)]
+    words = [program, "--config-file", HERE / "schemathesis.toml", "run"]
+    words += [f"{engine.base_url}/openapi.json", "--checks", "all", "-m", "all", "-n", str(EXAMPLES)]
     words += ["--no-color", "--continue-on-failure", "--output-truncate", "false", "--output-sanitize", "false"]
     words += [*REPEATABLE, *NOT_TESTED]
     if USERS[role]:
