@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """schemathesis with all checks, as each of four callers: what it finds is exactly the list of artefacts
 (artefacts.py). EXAMPLES is the number of examples for each operation. With the default of 100 the four runs take
-an hour on two processors that have nothing else to do; EXAMPLES=10 takes some minutes, and finds too little to say
-that an entry of the list is obsolete."""
+hours; with fewer they find too little to say that an entry of the list is obsolete."""
 import os
 import re
 import subprocess
