@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Signing in by HTTP Basic (RFC 7617) with a key and secret of XAPI_CREDENTIALS, as learning tools
- * do: they cannot get a token. It opens the xAPI resource alone (ROUTE_XAPI). */
+ * do: they cannot get a token. It opens the xAPI resource alone (ROUTE_BASIC). */
 #ifndef AUTH_BASIC_H
 #define AUTH_BASIC_H
 

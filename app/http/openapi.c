@@ -16,8 +16,8 @@
 #include "app/http/openapi_schema.h"
 #include "app/http/response.h"
 
-/* Writes the two ways in which a caller can be identified: a user's token, or the API token of the
- * sidecar (Dapr's process next to the engine). */
+/* Writes the three ways in which a caller can be identified: a user's token, a learning tool's key
+ * and secret, or the API token of the sidecar (Dapr's process next to the engine). */
 static void openapi_write_security_schemes(struct jw *w)
 {
     jw_object(w, "securitySchemes");
@@ -25,6 +25,11 @@ static void openapi_write_security_schemes(struct jw *w)
     jw_text(w, "type", "http");
     jw_text(w, "scheme", "bearer");
     jw_text(w, "bearerFormat", "JWT");
+    jw_object_end(w);
+    jw_object(w, "basic");
+    jw_text(w, "type", "http");
+    jw_text(w, "scheme", "basic");
+    jw_text(w, "description", "Key and secret of a learning tool (XAPI_CREDENTIALS_FILE)");
     jw_object_end(w);
     jw_object(w, "sidecar");
     jw_text(w, "type", "apiKey");
@@ -149,19 +154,25 @@ static void openapi_write_media(const struct entry *entry, const char *type, boo
     jw_object_end(w);
 }
 
-/* Writes the three forms of a body with CloudEvents: one event, a batch, and the data of an event
- * whose attributes are in headers. */
+/* Writes the media types of a body with CloudEvents: one event, a batch, and an object that is an
+ * event, or the data of one whose attributes are in headers. */
 static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
 {
-    openapi_write_media(entry, "application/cloudevents+json", /* one */ true, /* many */ false, w);
-    openapi_write_media(entry, "application/cloudevents-batch+json", /* one */ false,
-                        /* many */ true, w);
-    jw_object(w, "application/json");
-    jw_object(w, "schema");
-    jw_text(w, "type", "object");
-    jw_text(w, "description", "The data alone, with the attributes in ce- headers");
-    jw_object_end(w);
-    jw_object_end(w);
+    for (const char *const *type = route_body_types(entry->route); *type; type++) {
+        bool is_batch = strstr(*type, "-batch+") != NULL;
+
+        if (strcmp(*type, "application/json") != 0) {
+            openapi_write_media(entry, *type, !is_batch, is_batch, w);
+            continue;
+        }
+        jw_object(w, *type);
+        jw_object(w, "schema");
+        jw_text(w, "type", "object");
+        jw_text(w, "description",
+                "One event; or its data alone, with the attributes in ce- headers");
+        jw_object_end(w);
+        jw_object_end(w);
+    }
 }
 
 /* Returns whether the body must be there: when a field of it is required, when one option out of a
@@ -188,11 +199,10 @@ static void openapi_write_body(const struct entry *entry, struct jw *w)
     jw_object(w, "requestBody");
     jw_bool(w, "required", openapi_requires_body(route));
     jw_object(w, "content");
-    if (route->flags & ROUTE_CLOUDEVENTS)
+    if (route->body_types)
         openapi_write_cloudevents(entry, w);
     else
-        openapi_write_media(entry, route->body_type ? route->body_type : "application/json",
-                            /* one */ true, many, w);
+        openapi_write_media(entry, "application/json", /* one */ true, many, w);
     jw_object_end(w);
     jw_object_end(w);
 }
@@ -281,6 +291,8 @@ static void openapi_write_security(const struct route *route, struct jw *w)
     if (route->access != ACCESS_OPEN) {
         if (!(route->flags & ROUTE_SIDECAR_ONLY))
             openapi_write_scheme("bearer", w);
+        if (route->flags & ROUTE_BASIC)
+            openapi_write_scheme("basic", w);
         if (route->flags & (ROUTE_SIDECAR_ONLY | ROUTE_SIDECAR_TRUSTED))
             openapi_write_scheme("sidecar", w);
     }

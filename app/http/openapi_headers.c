@@ -83,7 +83,7 @@ static const struct header headers[] = {
     RESPONSE(0, ON(401, 403), "WWW-Authenticate", RULE_TEXT, .description =
         "The Bearer challenge: with error=\"invalid_token\" (401) when credentials were sent and "
         "refused, with error=\"insufficient_scope\" on 403"),
-    RESPONSE(0, ON(415), "Accept", RULE_TEXT, .description = "The accepted media type"),
+    RESPONSE(0, ON(415), "Accept", RULE_TEXT, .description = "The accepted media types"),
     {OF_RESPONSE, 0, ON(409), {.name = "Retry-After", .type = RULE_INT, .min = 1,
         .max = (double)INFINITY, .description =
         "Seconds to wait before repeating the request: another one with the same Idempotency-Key, "

@@ -2,10 +2,9 @@
 /* Writes the named schemas. If one field of an object (the discriminator) selects the form of
  * another field, the schema is a union: one object for each choice of that field. If an object has
  * groups of options (struct rule_option: fields of which a client sends some instead of others),
- * the schema is a union of objects without a name, one for each combination of options. Each
- * requires a field that the others lack; a body with two options at once then fits more than one of
- * them, which oneOf refuses. Where an option may be absent, the fields of the other options are
- * null instead, which counts as absent. */
+ * the schema is a union of objects without a name, one for each combination of options. In each the
+ * fields of the other options are null, which counts as absent, so that a body with two options at
+ * once fits none of them. */
 #include "app/http/openapi_objects.h"
 
 #include <stdio.h>
@@ -101,15 +100,29 @@ const char *const *objects_choices(const struct rule *rules, const struct rule_f
 
 /* ---- one object ---- */
 
-/* Returns whether the group has an option whose fields may be absent. The schema of such an option
- * also fits a body that lacks its fields, so it must exclude the fields of the other options. */
-static bool object_group_may_be_absent(const struct component *c, int group)
+/* Returns whether the table has a field of the body with this name. */
+static bool object_has_field(const struct rule *rules, const char *name)
 {
-    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
-        if (rule->option.group == group && rule->option.may_be_absent)
+    for (; rules && rules->type != RULE_END; rules++) {
+        if (rules->source == IN_BODY && strcmp(rules->name, name) == 0)
             return true;
     }
     return false;
+}
+
+/* Returns the field of the object with this index: first those of c->fields, then those of c->more
+ * that have other names. NULL after the last one. */
+static const struct rule *object_field(const struct component *c, size_t index)
+{
+    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && index-- == 0)
+            return rule;
+    }
+    for (const struct rule *rule = c->more; rule && rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && !object_has_field(c->fields, rule->name) && index-- == 0)
+            return rule;
+    }
+    return NULL;
 }
 
 /* Returns whether the field belongs to another option than the one this object is for, so that the
@@ -123,10 +136,10 @@ static bool object_leaves_out(const struct component *c, const struct rule *rule
 }
 
 /* Returns whether this object must have the field: the rule requires it, or it belongs to the
- * option that the object is for. */
+ * option that the object is for. Of c->more only the fields of such an option are required. */
 static bool object_requires(const struct component *c, const struct rule *rule)
 {
-    return rule->required ||
+    return (rule->required && object_has_field(c->fields, rule->name)) ||
            (rule->option.group > 0 && !object_leaves_out(c, rule) && !rule->option.may_be_absent);
 }
 
@@ -139,8 +152,6 @@ static void object_write_field(const struct component *c, const struct rule *rul
     struct rule field = *rule;
 
     if (object_leaves_out(c, rule)) {
-        if (!object_group_may_be_absent(c, rule->option.group))
-            return;
         jw_object(w, rule->name);
         jw_text(w, "type", "null");
         jw_object_end(w);
@@ -161,34 +172,19 @@ static void object_write_field(const struct component *c, const struct rule *rul
     schema_write(&field, field.name, c->side, w);
 }
 
-/* Returns whether the table has a field of the body with this name. */
-static bool object_has_field(const struct rule *rules, const char *name)
-{
-    for (; rules && rules->type != RULE_END; rules++) {
-        if (rules->source == IN_BODY && strcmp(rules->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Writes the keywords type, properties and required of an object, which has the fields of c->fields
- * and c->more. A field in both is written once, by the rule in c->fields. */
+/* Writes the keywords type, properties and required of an object. */
 static void object_write_members(const struct component *c, struct jw *w)
 {
+    const struct rule *rule;
+
     jw_text(w, "type", "object");
     jw_object(w, "properties");
-    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
-        if (rule->source == IN_BODY)
-            object_write_field(c, rule, w);
-    }
-    for (const struct rule *rule = c->more; rule && rule->type != RULE_END; rule++) {
-        if (rule->source == IN_BODY && !object_has_field(c->fields, rule->name))
-            object_write_field(c, rule, w);
-    }
+    for (size_t i = 0; (rule = object_field(c, i)); i++)
+        object_write_field(c, rule, w);
     jw_object_end(w);
     jw_array(w, "required");
-    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
-        if (rule->source == IN_BODY && object_requires(c, rule))
+    for (size_t i = 0; (rule = object_field(c, i)); i++) {
+        if (object_requires(c, rule))
             jw_text(w, NULL, rule->name);
     }
     jw_array_end(w);
@@ -197,13 +193,27 @@ static void object_write_members(const struct component *c, struct jw *w)
 /* Returns the highest number of an option of the group; 0: there is no such group. */
 static int object_option_count(const struct component *c, int group)
 {
+    const struct rule *rule;
     int count = 0;
 
-    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
-        if (rule->source == IN_BODY && rule->option.group == group && rule->option.number > count)
+    for (size_t i = 0; (rule = object_field(c, i)); i++) {
+        if (rule->option.group == group && rule->option.number > count)
             count = rule->option.number;
     }
     return count;
+}
+
+/* Returns whether an option may be absent. An object without any option may then fit several objects of the
+ * union. */
+static bool object_may_lack_options(const struct component *c)
+{
+    const struct rule *rule;
+
+    for (size_t i = 0; (rule = object_field(c, i)); i++) {
+        if (rule->option.may_be_absent)
+            return true;
+    }
+    return false;
 }
 
 /* Writes one object for each combination of options of this group and the groups after it: chooses
@@ -275,7 +285,7 @@ static void component_write(struct component *c, struct jw *w)
     } else if (selected) {
         object_write_choices(c, selected, w);
     } else if (object_option_count(c, /* group */ 1) > 0) {
-        jw_array(w, object_group_may_be_absent(c, /* group */ 1) ? "anyOf" : "oneOf");
+        jw_array(w, object_may_lack_options(c) ? "anyOf" : "oneOf");
         object_write_options(c, /* group */ 1, w);
         jw_array_end(w);
     } else {

@@ -52,12 +52,6 @@ static void schema_write_enum(const struct rule *rule, bool nullable, struct jw 
     jw_array_end(w);
 }
 
-/* Writes the keyword pattern: the form that ids have, as a regular expression. */
-static void schema_write_id(struct jw *w)
-{
-    jw_text(w, "pattern", ID_PATTERN);
-}
-
 /* Writes the elements of a list: objects for RULE_OBJECTS, else strings. The elements themselves
  * cannot be null. */
 static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
@@ -71,7 +65,7 @@ static void schema_write_list(const struct rule *rule, enum schema_side side, st
     jw_object(w, "items");
     schema_write_type(rule->type == RULE_OBJECTS ? "object" : "string", /* nullable */ false, w);
     if (rule->type == RULE_IDS)
-        schema_write_id(w);
+        jw_text(w, "pattern", ID_PATTERN);
     else if (rule->type == RULE_ENUM_SET)
         schema_write_enum(rule, /* nullable */ false, w);
     else if (rule->fields)
@@ -132,20 +126,26 @@ static void schema_write_named(const struct rule *rule, struct jw *w)
         schema_write_reference(rule->schema, w);
 }
 
-/* For each rule type: the JSON type, the keywords for min and max, and the format; NULL: none. A
- * RULE_JSON has no type, because any value is valid. RULE_NUMBERS has no keywords here, because its
- * bounds are those of the elements. */
+/* The forms of a day and of a time (base/clock.h). Validators and generators need not know the
+ * formats, and a day such as 2026-02-30 has this form too. */
+#define DAY_PATTERN "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+#define TIME_PATTERN                                                                               \
+    DAY_PATTERN "[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+
+/* For each rule type: the JSON type, the keywords for min and max, the format and the pattern;
+ * NULL: none. A RULE_JSON has no type, because any value is valid. RULE_NUMBERS has no keywords
+ * here, because its bounds are those of the elements. */
 static const struct {
-    const char *type, *min, *max, *format;
+    const char *type, *min, *max, *format, *pattern;
 } schema_types[] = {
-    [RULE_ID] = {.type = "string"},
+    [RULE_ID] = {.type = "string", .pattern = ID_PATTERN},
     [RULE_TEXT] = {.type = "string", .min = "minLength", .max = "maxLength"},
     [RULE_ENUM] = {.type = "string"},
     [RULE_BOOL] = {.type = "boolean"},
     [RULE_INT] = {.type = "integer", .min = "minimum", .max = "maximum"},
     [RULE_NUMBER] = {.type = "number", .min = "minimum", .max = "maximum"},
-    [RULE_DAY] = {.type = "string", .format = "date"},
-    [RULE_TIME] = {.type = "string", .format = "date-time"},
+    [RULE_DAY] = {.type = "string", .format = "date", .pattern = "^" DAY_PATTERN "$"},
+    [RULE_TIME] = {.type = "string", .format = "date-time", .pattern = "^" TIME_PATTERN "$"},
     [RULE_IDS] = {.type = "array", .min = "minItems", .max = "maxItems"},
     [RULE_ENUM_SET] = {.type = "array", .min = "minItems", .max = "maxItems"},
     [RULE_OBJECT] = {.type = "object"},
@@ -156,15 +156,16 @@ static const struct {
     [RULE_TEXTS] = {.type = "array"},
 };
 
-/* Writes bounds and format of the value, then what the rule type requires in addition. */
+/* Writes bounds, format and pattern of the value, then what the rule type requires in addition. */
 static void schema_write_constraints(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (schema_types[rule->type].min)
         schema_write_bounds(rule, schema_types[rule->type].min, schema_types[rule->type].max, w);
     if (schema_types[rule->type].format)
         jw_text(w, "format", schema_types[rule->type].format);
+    if (schema_types[rule->type].pattern)
+        jw_text(w, "pattern", schema_types[rule->type].pattern);
     switch (rule->type) {
-    case RULE_ID: schema_write_id(w); break;
     case RULE_ENUM: schema_write_enum(rule, rule->nullable, w); break;
     case RULE_IDS:
     case RULE_ENUM_SET:

@@ -74,8 +74,6 @@ static void problem_write_response(const struct problem *p, struct str correlati
     http_response_clear(r);
     problem_add_retry_after(p, r);
     problem_add_challenge(p, r);
-    if (p->code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
-        (void)http_response_header(r, "Accept", STR("application/json"));
     http_response_json(r, problem_status(p->code), &w);
     jw_bool(&w, "success", false);
     problem_write(p, "error", &w);

@@ -83,6 +83,7 @@ enum route_flag {
      * accepts a body of any size that nginx passes on, and nginx drops what is larger (hazards
      * Y1). */
     ROUTE_DELIVERY = 1 << 25,
+    ROUTE_BASIC = 1 << 26, /* accepts a learning tool's key and secret by HTTP Basic */
 };
 
 /* A request that a client can make after a response, which has the value of one of its parameters
@@ -112,8 +113,9 @@ struct route {
     int other_status;         /* a second status with the same response; 0: none */
     const struct rule *response; /* fields of the JSON response; NULL: the response is not JSON */
     const char *response_type;   /* content type of a response that is not JSON; else NULL */
-    const char *body_type;       /* content type of a raw body; NULL: application/json */
     const char *summary;         /* one line for the OpenAPI document */
+    /* Media types of the body, the usual one first, ending with NULL. NULL: application/json. */
+    const char *const *body_types;
     /* For the OpenAPI document: form of the payload, whose fields the body has too; the route to
      * which the request is delegated validates them. NULL: the body has only the fields of the
      * rules. */
@@ -124,6 +126,14 @@ struct route {
     /* for the OpenAPI document: requests that can follow; NULL: none */
     const struct route_link *links;
 };
+
+/* Returns the media types that the body of the route may have, ending with NULL. */
+static inline const char *const *route_body_types(const struct route *route)
+{
+    static const char *const json_only[] = {"application/json", NULL};
+
+    return route->body_types ? route->body_types : json_only;
+}
 
 /* Returns whether at least one rule of the route reads a field from the body. */
 static inline bool route_has_body(const struct route *route)

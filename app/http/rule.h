@@ -53,7 +53,7 @@ struct rule_objects {
 struct rule_form {
     const char *name;          /* its name there, such as QuizCompletedData */
     const struct rule *fields; /* its fields; NULL: another part of the document has the schema */
-    const struct rule *more;   /* further fields, of which none is required here; NULL: none */
+    const struct rule *more;   /* further fields, required only by their option; NULL: none */
 };
 
 /* The forms of the value of a RULE_JSON, which the handler checks by the table of one of them. Only

@@ -262,6 +262,9 @@ bool cloudevent_is_binary(const struct cloudevent_headers *headers)
            headers->type.n > 0;
 }
 
+const char *const cloudevent_media_types[] = {
+    "application/cloudevents+json", "application/cloudevents-batch+json", "application/json", NULL};
+
 /* The two content types of CloudEvents come first: a structured event may have ce- headers too. */
 enum cloudevent_form cloudevent_form_of(struct str content_type,
                                         const struct cloudevent_headers *headers)

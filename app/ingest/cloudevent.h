@@ -41,6 +41,11 @@ enum cloudevent_form {
 };
 enum cloudevent_form cloudevent_form_of(struct str content_type,
                                         const struct cloudevent_headers *headers);
+/* The content types of these forms, ending with NULL, and the error for a request of no form. */
+extern const char *const cloudevent_media_types[];
+#define CLOUDEVENT_NO_FORM_MESSAGE                                                                 \
+    "Send application/cloudevents+json, application/cloudevents-batch+json, or the attributes in " \
+    "ce- headers"
 
 /* Parses a CloudEvent in binary mode. False with field errors in p. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,

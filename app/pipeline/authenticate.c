@@ -75,7 +75,7 @@ bool authenticate_by_header(struct exchange *x)
     }
     if (header.n == 0 && x->route->flags & ROUTE_TOKEN_IN_BODY)
         return true;
-    if (x->route->flags & ROUTE_XAPI && basic_is_scheme(header))
+    if (x->route->flags & ROUTE_BASIC && basic_is_scheme(header))
         return authenticate_by_basic(x);
     if (!tokens_verify_header(x->engine->tokens, header, x->wall_ms, &x->caller, &x->problem))
         return false;

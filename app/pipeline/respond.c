@@ -56,6 +56,22 @@ void respond_allowed_methods(struct exchange *x)
         (void)http_response_header(&x->response, "Allow", methods);
 }
 
+/* Adds the header Accept, which names the media types that the route accepts (RFC 9110, section
+ * 15.5.16); it is left out when out of memory. */
+static void respond_add_accepted_types(struct exchange *x)
+{
+    struct buf types;
+
+    buf_init(&types, x->arena);
+    for (const char *const *type = route_body_types(x->route); *type; type++) {
+        if (types.n > 0)
+            buf_text(&types, ", ");
+        buf_text(&types, *type);
+    }
+    if (!types.failed)
+        (void)http_response_header(&x->response, "Accept", buf_view(&types));
+}
+
 /* Writes the response of the problem, if there is one, in place of what the handler has written. */
 void respond_complete(struct exchange *x)
 {
@@ -69,6 +85,8 @@ void respond_complete(struct exchange *x)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
         respond_allowed_methods(x); /* problem_respond has dropped all headers */
+    if (x->problem.code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
+        respond_add_accepted_types(x);
     if (x->match.route && x->match.route->finalize)
         x->match.route->finalize(x);
     if (!x->response.headers_sent)

@@ -300,7 +300,8 @@ static void events_parse(struct exchange *x, struct events *e)
     case CLOUDEVENT_STRUCTURED: events_parse_json(x, e, /* may_be_list */ false); break;
     case CLOUDEVENT_BATCH: events_parse_json(x, e, /* may_be_list */ true); break;
     case CLOUDEVENT_BINARY: events_parse_binary(x, e, &headers); break;
-    case CLOUDEVENT_NO_FORM: problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    case CLOUDEVENT_NO_FORM:
+        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, CLOUDEVENT_NO_FORM_MESSAGE);
     }
 }
 
@@ -511,7 +512,7 @@ static const struct route routes[] = {
     {.name = "dapr-events", .method = POST, .pattern = EVENTS_PATH, .access = ACCESS_HANDLER,
      .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_DELIVERY | ROUTE_RAW_BODY |
               ROUTE_JOURNALED | ROUTE_PERSONAL, .rules = envelope, .handler = dapr_events,
-     .status = 200, .response = events_response, .body_type = "application/cloudevents+json",
+     .status = 200, .response = events_response, .body_types = cloudevent_media_types,
      .summary = "Receives learning events from Dapr, as CloudEvents"},
 };
 /* clang-format on */

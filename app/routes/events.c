@@ -150,9 +150,7 @@ static void publication_parse(struct exchange *x, struct publication *s)
     case CLOUDEVENT_BATCH: publication_parse_json(x, s, /* is_batch */ true); break;
     case CLOUDEVENT_BINARY: publication_parse_binary(x, s, &headers); break;
     case CLOUDEVENT_NO_FORM:
-        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                    "Send application/cloudevents+json, application/cloudevents-batch+json, or the "
-                    "attributes in ce- headers");
+        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, CLOUDEVENT_NO_FORM_MESSAGE);
     }
 }
 
@@ -342,7 +340,7 @@ static const struct route routes[] = {
     {.name = "events", .method = POST, EVENTS, .access = ACCESS_HANDLER,
      .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_IDEMPOTENT |
               ROUTE_BIG_BODY | ROUTE_CLOUDEVENTS,
-     .rules = envelope, .handler = events_publish,
+     .rules = envelope, .handler = events_publish, .body_types = cloudevent_media_types,
      .status = 202, .response = publish_response,
      .summary = "Records learning events that come as CloudEvents, one or a batch of up to 1000"},
     {.name = "events-handshake", .method = OPTIONS, EVENTS, .access = ACCESS_OPEN,

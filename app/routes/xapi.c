@@ -401,7 +401,7 @@ static const struct rule about[] = RULES(
     .finalize = statements_add_headers, .write_schema = xapi_write_schema
 #define STATEMENTS_FLAGS                                                                           \
     (ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_CONFLICT | ROUTE_XAPI |             \
-     ROUTE_XAPI_VERSIONED | ROUTE_BIG_BODY)
+     ROUTE_XAPI_VERSIONED | ROUTE_BIG_BODY | ROUTE_BASIC)
 
 static const struct route routes[] = {
     {.name = "xapi-statements", .method = POST, STATEMENTS, .rules = statement, .status = 200,

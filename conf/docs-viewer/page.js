@@ -18,10 +18,11 @@ SwaggerUIBundle({
 });
 
 /* What the viewer leaves out for screen readers and the keyboard: names of fields, landmarks, levels of
- * headings. Each row: elements, and the attributes that they get (null removes one). */
+ * headings; and an attribute that Chromium asks for. Each row: elements, and the attributes that they get (null removes one). */
 const AMENDMENTS = [
     ["#servers", { "aria-label": "Server" }],
     [".body-param__text", { "aria-label": "Request body" }],
+    ["#auth_username", { autocomplete: "off" }],
     [".close-modal", { "aria-label": "Close" }],
     [".auth-btn-wrapper .authorize", { "aria-label": "Authorize: apply credentials" }],
     [".dialog-ux .modal-ux", { role: "dialog", "aria-modal": "true", "aria-label": "Available authorizations" }],

@@ -123,6 +123,23 @@ def test_credentials_open_no_other_resource(listed, row):
             client.close()
 
 
+OPERATIONS = {"get", "put", "post", "delete"}
+
+
+def test_openapi_names_basic_where_it_is_accepted(listed, tool):
+    document = assert_ok(tool.get("/openapi.json"))
+    scheme = document["components"]["securitySchemes"]["basic"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "basic")
+    accepting = {
+        (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method in OPERATIONS & set(item)
+        if {"basic": []} in item[method]["security"]
+    }
+    rows = [row for row in ROWS if row.right != "open" and "xapi" in row.paths[0]]
+    assert accepting == {(row.method, path) for row in rows for path in row.paths}
+
+
 def test_audit_log_names_the_tool(start_pool, start_worker, redis_server):
     pool = start_pool(XAPI_CREDENTIALS=line())
     start_worker(pool)

@@ -84,6 +84,20 @@ def test_a_key_is_1_to_128_printable_characters(admin, student, bad):
     assert_problem(calculate(admin, student, bad), 400, "VALIDATION_ERROR")
 
 
+def test_an_empty_key_is_refused_by_the_engine(start_pool, student):
+    pool = start_pool(POOL_SIZE=1)
+    sent = {"json": body(student), "token": pool.token("root", "admin")}
+    response = pool.request("POST", CALCULATE, headers={"Idempotency-Key": ""}, **sent)
+    assert response.status == 400
+    assert [error["field"] for error in response.json["error"]["details"]["errors"]] == ["Idempotency-Key"]
+
+
+def test_an_empty_key_is_none_behind_nginx(admin, student):
+    """nginx's variables do not tell an empty header from none (hazards X52)."""
+    response = calculate(admin, student, "")
+    assert response.status == 200 and "Idempotency-Replayed" not in response.headers
+
+
 def test_of_fifty_at_once_one_is_executed(engine, student, key):
     caller = fresh_id("admin")
 

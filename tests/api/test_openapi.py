@@ -5,6 +5,7 @@ import re
 import jsonschema
 import pytest
 from harness.batches import Batches, stating
+from harness.contract import ROWS
 from harness.described import response_schema, assert_as_described, resolve
 from harness.engine import fresh_id
 from harness.expect import assert_ok
@@ -93,6 +94,26 @@ def test_it_is_openapi_3_1(document):
 @pytest.mark.parametrize("path", CONTRACT)
 def test_endpoints_of_the_contract_are_in_it(document, path):
     assert METHODS & set(document["paths"][path]) >= CONTRACT[path]
+
+
+def test_it_has_the_endpoints_of_the_contract_and_no_others(document):
+    contract = {(row.method, path.replace("spare_", "")) for row in ROWS for path in row.paths}
+    contract.add(("OPTIONS", "/api/v1/events"))
+    assert {(method.upper(), path) for path, method, _ in operations(document)} == contract
+
+
+def test_an_alias_is_the_same_operation(document):
+    """So that one path of each operation is enough for tests that take long."""
+    own = ("operationId", "description", "deprecated")
+    by_id = {operation["operationId"]: operation for _, _, operation in operations(document)}
+    aliases = [name for name in by_id if "-alias-" in name]
+    assert len(aliases) > 10
+    for name in aliases:
+        alias, main = (
+            {key: value for key, value in by_id[one].items() if key not in own}
+            for one in (name, re.sub(r"-alias-\d+$", "", name))
+        )
+        assert alias == main, name
 
 
 def test_operation_ids_are_there_and_unique(document):
@@ -321,3 +342,24 @@ def test_requests_of_the_contract_are_as_described(document, learner):
         jsonschema.Draft202012Validator(schema, resolver=resolver).validate(body)
         schema = resolve(document, schema)
         assert request["required"] is bool(schema.get("required") or {"oneOf", "anyOf"} & set(schema))
+
+
+COHORTS = {"cohort_a_student_ids": ["a", "b"], "cohort_b_student_ids": ["c", "d"]}
+HISTORY = {"student_id": "a", "query_type": "history"}
+REFUSED = [
+    ("batch/mastery", {"student_ids": ["a"], "requests": [{"student_id": "b"}]}),
+    ("analytics/compare/cohorts", {**COHORTS, "cohort_b_id": "."}),
+    ("analytics/compare/cohorts", {**COHORTS, "comparison_date": ""}),
+    ("mastery/query", {"student_id": "a", "date": ""}),
+    ("process", {"intent": "analytics_query", "payload": {**HISTORY, "end_date": "2000-01-01"}}),
+    ("process", {"intent": "analytics_query", "payload": {**HISTORY, "days": 7, "end_date": "2000-01-01"}}),
+]
+
+
+@pytest.mark.parametrize("name, body", REFUSED)
+def test_a_body_that_is_refused_is_not_valid(admin, document, name, body):
+    path = f"/api/v1/{name}"
+    assert admin.post(path, body).status == 400
+    schema = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    resolver = jsonschema.RefResolver("", document)
+    assert not jsonschema.Draft202012Validator(schema, resolver=resolver).is_valid(body)

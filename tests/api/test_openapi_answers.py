@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """/openapi.json against answers that come seldom: it lists each one's status and headers."""
+import re
 import uuid
 
 import pytest
@@ -59,6 +60,14 @@ def ask(described, admin):
         return response
 
     return send
+
+
+def operations_with_body(document):
+    """(path, method, operation) of those that have a body."""
+    for path, item in document["paths"].items():
+        for method in ("post", "put"):
+            if "requestBody" in item.get(method, {}):
+                yield path, method, item[method]
 
 
 def calculation(student, value=0.5):
@@ -212,6 +221,26 @@ def test_headers_of_refusals_are_as_described(engine, ask, student):
     ask(415, "POST", QUERY, body, Content_Type="text/plain")
     twice = {"Authorization": "Bearer x", "authorization": "Bearer x"}
     ask(400, "GET", "/health", by=engine.client(), **twice)
+
+
+def test_a_refused_media_type_names_those_of_the_document(engine, document, admin):
+    refused = {}
+    for path, method, operation in operations_with_body(document):
+        client = engine.sidecar() if operation.get("x-listener") == "sidecar" else admin
+        if path.startswith("/dapr/"):
+            headers = {"dapr-api-token": engine.values["APP_API_TOKEN"]}
+        else:
+            headers = {"X-Experience-API-Version": "1.0.3"}
+        query = f"?statementId={uuid.uuid4()}" if method == "put" and "xapi" in path else ""
+        address = re.sub(r"{\w+}", str(uuid.uuid4()), path) + query
+        headers["Content-Type"] = "text/plain"
+        response = client.request(method.upper(), address, body="x", headers=headers)
+        assert response.status == 415, f"{method} {path}: {response}"
+        refused[method, path] = response.headers["Accept"].split(", ")
+        assert set(refused[method, path]) == set(operation["requestBody"]["content"]), path
+    cloudevents = ["application/cloudevents+json", "application/cloudevents-batch+json", "application/json"]
+    assert refused["post", "/api/v1/events"] == refused["post", "/dapr/events"] == cloudevents
+    assert refused["put", "/xapi/statements"] == ["application/json"]
 
 
 @pytest.mark.parametrize("path", ["/dapr/subscribe", "/dapr/config"])

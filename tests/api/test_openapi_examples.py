@@ -104,10 +104,31 @@ def test_links_lead_to_operations_with_the_parameter(document):
         assert set(link["parameters"]) <= names
 
 
-def test_docs_list_exactly_the_paths_of_the_document(document):
+def rows_of_docs():
+    """([(methods, path)], [alias], limit) of each row of the table of routes in docs/api.md."""
     page = (ROOT / "docs/api.md").read_text()
     table = page[page.index("\n## Routes\n") : page.index("\n## MasteryResult\n")]
-    assert set(re.findall(r"`(/[^`]*)`", table)) == set(document["paths"])
+    for line in table.splitlines():
+        if not re.match(r"\| [A-Z]", line):
+            continue
+        routes, aliases, limit = line.strip("| ").split(" |")
+        named = []
+        for part in routes.split(";"):
+            methods = {word.lower() for word in re.findall(r"[A-Z]+", part[: part.index("`")])}
+            named += [(methods, path) for path in re.findall(r"`(/[^`]*)`", part)]
+        yield named, re.findall(r"`(/[^`]*)`", aliases), limit.strip()
+
+
+def test_docs_list_exactly_the_operations_of_the_document(document):
+    listed = {}
+    for named, aliases, limit in rows_of_docs():
+        methods = set().union(*(words for words, _ in named))
+        named += [(methods & set(document["paths"][path]), path) for path in aliases]
+        listed |= {(method, path): limit for words, path in named for method in words}
+    assert listed == {
+        (method, path): str(operation.get("x-rate-limit", {}).get("per_minute", "none"))
+        for path, method, operation in operations(document)
+    }
 
 
 # Executing them

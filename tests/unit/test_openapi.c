@@ -224,6 +224,7 @@ static void rules_become_schemas(void)
 {
 #define BODY   "components|schemas|SubmitRequest|"
 #define ANSWER "components|schemas|HistoryResponse|"
+#define DAY    "[0-9]{4}-[0-9]{2}-[0-9]{2}"
     static const struct expected rows[] = {
         {HISTORY "parameters|0",
          "{\"name\":\"student_id\",\"in\":\"path\",\"required\":true,\"description\":\"Whose\","
@@ -261,8 +262,11 @@ static void rules_become_schemas(void)
         {BODY "properties|data", "{}"},
         {ANSWER "required", "[\"success\",\"at\",\"deleted\"]"},
         {ANSWER "properties|success", "{\"type\":\"boolean\"}"},
-        {ANSWER "properties|at", "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"},
-        {ANSWER "properties|date", "{\"type\":\"string\",\"format\":\"date\"}"},
+        {ANSWER "properties|at",
+         "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"pattern\":\"^" DAY "[Tt ]"
+         "[0-9]{2}:[0-9]{2}:[0-9]{2}(\\\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$\"}"},
+        {ANSWER "properties|date",
+         "{\"type\":\"string\",\"format\":\"date\",\"pattern\":\"^" DAY "$\"}"},
         {ANSWER "properties|deleted",
          "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"number\"}}"},
         {ANSWER "properties|students|additionalProperties|required", "[\"quiz\"]"},

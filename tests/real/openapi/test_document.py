@@ -3,6 +3,7 @@
 strictly and work against the engine."""
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,9 +14,13 @@ from harness.real import built
 
 HERE = Path(__file__).parent
 PROGRAM_TIMEOUT_S = 600
-# Defects of openapi-python-client 0.29, whatever the document: __aexit__ of its client class is typed too
-# loosely, and a body that may be a list is compared by isinstance(body, list[X]).
-GENERATOR_FINDINGS = ("client.py:", "events.py:64: error: Parameterized generics cannot be used")
+# Defects of openapi-python-client 0.29, whatever the document: __exit__ and __aexit__ of its client class are typed
+# too loosely, and a body of which one media type is a list is compared by isinstance(body, list[X]): its clients
+# cannot send CloudEvents (docs/events.md).
+GENERATOR_FINDINGS = re.compile(
+    r"^generated/(client\.py:\d+: error: Argument 1 to \"__a?exit__\""
+    r"|api/(events/events|dapr/dapr_events)\.py:\d+: error: Parameterized generics cannot be used)"
+)
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +100,6 @@ def test_python_client_is_strict_and_works(tools, document, caller):
     shutil.copy(HERE / "calls.py", folder)
     text, _ = run([programs / "mypy", "--strict", "--no-error-summary", "calls.py", "generated"], folder)
     lines = [line for line in text.splitlines() if ": error:" in line]
-    assert not [line for line in lines if not any(known in line for known in GENERATOR_FINDINGS)], text
+    assert not [line for line in lines if not GENERATOR_FINDINGS.match(line)], text
     text, status = run([programs / "python", "calls.py"], folder, **caller)
     assert (status, text) == (0, "calls work\n"), text
