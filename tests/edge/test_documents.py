@@ -7,7 +7,9 @@ import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.wait import LIMIT_S
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")), *(ROOT / "docs").glob("*.md")]
+)
 # Of the list that was agreed: its words are not ours, and its tools are another project's.
 OURS = [page for page in PAGES if page.name != "deployment-verification-checklist.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")

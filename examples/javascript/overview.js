@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* A class for its teacher: the three students who need attention most, each with the reasons. */
+const response = await fetch(`${process.env.BASE_URL}/api/v1/cohorts/demo-class/overview?sort=attention&limit=3`, {
+    headers: { Authorization: `Bearer ${process.env.TEACHER_TOKEN}` },
+});
+if (!response.ok)
+    throw new Error(`${response.status} ${await response.text()}`);
+
+/** @type {import("./api.js").components["schemas"]["CohortOverviewResponse"]} */
+const overview = await response.json();
+console.log(`${overview.name}: ${overview.total} students`);
+for (const student of overview.students)
+    if ("attention" in student)
+        console.log(`${student.student_id}: ${student.attention.reasons.join("; ") || "nothing"}`);
