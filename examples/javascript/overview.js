@@ -9,6 +9,8 @@ if (!response.ok)
 /** @type {import("./api.js").components["schemas"]["CohortOverviewResponse"]} */
 const overview = await response.json();
 console.log(`${overview.name}: ${overview.total} students`);
-for (const student of overview.students)
-    if ("attention" in student)
-        console.log(`${student.student_id}: ${student.attention.reasons.join("; ") || "nothing"}`);
+for (const { student_id, attention } of overview.students) {
+    // Of a student who has withdrawn consent to analytics there is the id alone.
+    const reasons = attention?.reasons ?? ["no consent to analytics"];
+    console.log(`${student_id}: ${reasons.join("; ") || "nothing"}`);
+}

@@ -8,7 +8,7 @@ const response = await fetch(`${process.env.BASE_URL}/api/v1/recommendations/ada
 if (!response.ok)
     throw new Error(`${response.status} ${await response.text()}`);
 
-/** @type {import("./api.js").components["schemas"]["RecommendationAdaptiveResponse"]} */
+/** @type {import("./api.js").components["schemas"]["RecommendationsAdaptiveResponse"]} */
 const result = await response.json();
 for (const { priority, area, description } of result.recommendations)
     console.log(`${priority}, ${area}: ${description}`);

@@ -12,4 +12,6 @@ with urllib.request.urlopen(request, timeout=10) as response:
     overview = json.load(response)
 print(f"{overview['name']}: {overview['total']} students")
 for student in overview["students"]:
-    print(f"{student['student_id']}: {'; '.join(student['attention']['reasons']) or 'nothing'}")
+    # Of a student who has withdrawn consent to analytics there is the id alone.
+    reasons = student["attention"]["reasons"] if "attention" in student else ["no consent to analytics"]
+    print(f"{student['student_id']}: {'; '.join(reasons) or 'nothing'}")
