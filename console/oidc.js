@@ -3,7 +3,7 @@
  * Over the redirect the browser's session storage holds the code verifier, the state and the page to return
  * to (which names no student), and nothing else; they are removed when they are read. */
 const PLACE = "console.sign_in";
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 const encoded = (bytes) =>
     btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");

@@ -2,6 +2,7 @@
 """The console's sign-in at a real Keycloak: the code flow with PKCE in a real Chromium, and how it fails."""
 import base64
 import hashlib
+import ssl
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
@@ -33,16 +34,18 @@ def console(keycloak):
         yield engine
 
 
-def pin(authority):
-    """What Chromium compares instead of an authority of the system."""
-    key = x509.load_pem_x509_certificate(authority.path.read_bytes()).public_key()
-    return base64.b64encode(hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()).decode()
+def pin(keycloak):
+    """Of the server's key: what Chromium accepts though no authority of the system has signed it."""
+    pem = ssl.get_server_certificate(("localhost", keycloak.port))
+    key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
 @pytest.fixture
 def page(keycloak, console):
     keycloak.change_console(**{"access.token.lifespan": ""})
-    with Browser(f"--ignore-certificate-errors-spki-list={pin(keycloak.authority)}") as browser:
+    with Browser(f"--ignore-certificate-errors-spki-list={pin(keycloak)}") as browser:
         browser.console = f"{console.base_url}/console/"
         browser.open(browser.console)
         yield browser
