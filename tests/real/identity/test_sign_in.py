@@ -93,7 +93,7 @@ def test_signing_out_ends_the_session_at_the_provider_too(page):
 
 
 def test_an_expired_token_leads_to_signing_in_again(page, keycloak):
-    keycloak.change_console(**{"access.token.lifespan": "15"})
+    keycloak.change_console(**{"access.token.lifespan": "60"})
     sign_in(page)
     page.says("Class 7b")
     page.says("Your session has ended")
@@ -113,6 +113,7 @@ def test_another_state_is_refused(page):
 def test_a_code_of_another_sign_in_is_refused(page):
     """Without the verifier of the page that began it: what an attacker's link would have."""
     to_provider(page)
+    page.one("#username")
     begun = parse_qs(urlsplit(page.driver.current_url).query)
     page.open(page.console)
     page.script("sessionStorage.clear()")
