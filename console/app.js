@@ -33,7 +33,14 @@ function skip(event) {
     document.querySelector("#main h1")?.focus();
 }
 
-const signOut = () => end("signin.signed_out");
+/* The session at the provider ends too: otherwise the next person at this computer would be signed in as this one
+ * without a password. */
+function signOut() {
+    const { provider } = user();
+    end(provider && !provider.logout ? "signin.signed_out_here" : "signin.signed_out");
+    if (provider?.logout)
+        location.assign(provider.logout);
+}
 
 /* Moves the focus to the new page's heading, as a browser does when it loads a page. Titles name no student:
  * browsers keep them in their history. */

@@ -49,9 +49,9 @@ function payloadOf(text) {
     }
 }
 
-/* Reads the token to choose the pages to show. The engine alone checks it, with each request.
- * Returns null, or the key of the text that says what is wrong. */
-export function begin(text, config) {
+/* Reads the token to choose the pages to show. The engine alone checks it, with each request. `provider` is the
+ * identity provider that has issued it just now (oidc.js). Returns null, or the key of the text that says what is wrong. */
+export function begin(text, config, provider = null) {
     const trimmed = text.trim().replace(/^bearer\s+/i, "");
     const payload = payloadOf(trimmed);
     if (!payload || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(trimmed))
@@ -62,7 +62,7 @@ export function begin(text, config) {
     if (!role)
         return "signin.no_role";
     token = trimmed;
-    claims = { id: String(claimOf(payload, config.subject_claim) ?? ""), role, expires: payload.exp * 1000 };
+    claims = { id: String(claimOf(payload, config.subject_claim) ?? ""), role, expires: payload.exp * 1000, provider };
     announce();
     return null;
 }

@@ -18,16 +18,19 @@ function tokenOfLink(config) {
     return config.environment === "development" ? found[1] : null;
 }
 
-/* Signs in by what the address carries. Returns the key of a message, or null. */
+/* Signs in by what the address carries. Returns a message, or null. */
 export async function signInByAddress(config) {
     try {
-        const token = tokenOfLink(config) ?? (config.issuer ? await oidc.finish(config) : null);
-        return token && begin(token, config);
-    } catch {
-        return "signin.provider_failed";
+        const token = tokenOfLink(config);
+        const found = token ? { token } : config.issuer ? await oidc.finish(config) : null;
+        return found && begin(found.token, config, found.provider);
+    } catch (error) {
+        return error instanceof oidc.Refusal
+            ? ["signin.provider_refused", { error: error.message }] : "signin.provider_failed";
     }
 }
 
+/* A message is the key of a text, or a list of a key and values. */
 export function SignIn({ config, reason }) {
     const [message, setMessage] = useState(reason);
     const field = useRef(null);
@@ -42,7 +45,7 @@ export function SignIn({ config, reason }) {
     return html`<div class="sign-in card">
         <h1 tabindex="-1">${t("signin.title")}</h1>
         <p>${t("signin.purpose")}</p>
-        ${message && html`<div class="notice problem" role="alert"><p>${t(message)}</p></div>`}
+        ${message && html`<div class="notice problem" role="alert"><p>${t(...[message].flat())}</p></div>`}
         ${oidc.available(config) && html`<p>
             <button type="button" class="primary" onClick=${provider}>${t("signin.provider")}</button>
         </p>`}

@@ -362,7 +362,8 @@ void gradebook_print(const struct gradebook *book, FILE *out)
             (void)fprintf(out, "  %7zu", column->results);
         (void)fputc('\n', out);
     }
-    (void)fprintf(out, "fields separated by %s; %zu students; %zu rows that are no student's\n",
+    (void)fprintf(out,
+                  "fields separated by %s; %zu rows of students; %zu rows that are no student's\n",
                   book->csv.separator == '\t'  ? "tabs"
                   : book->csv.separator == ';' ? "semicolons"
                                                : "commas",

@@ -1,6 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 "use strict";
 
+/* Ids that only an earlier response can say, with their examples in the document. When a request is sent, the example is
+ * replaced by the id of the latest response that had one; the page shows the request as it was sent. */
+const EXAMPLES = { batch_id: "00000000000000000000000000000000", recommendation_id: "adaptive-example" };
+const ids = {};
+
+function remember(response) {
+    for (const name of Object.keys(EXAMPLES))
+        ids[name] = new RegExp(`"${name}": ?"([^"]+)"`).exec(response.text)?.[1] ?? ids[name];
+    return response;
+}
+
+function withIds(request) {
+    for (const [name, id] of Object.entries(ids)) {
+        request.url = request.url.replace(EXAMPLES[name], id ?? "$&");
+        request.body = request.body?.replace?.(EXAMPLES[name], id ?? "$&") ?? request.body;
+    }
+    return request;
+}
+
 /* validatorUrl is null: Swagger UI must not send the API description to an online validator (the page's
  * Content-Security-Policy forbids it too). persistAuthorization is false: a pasted token is lost when the
  * page is closed. */
@@ -15,6 +34,8 @@ SwaggerUIBundle({
     docExpansion: "list",
     filter: true,
     tryItOutEnabled: true,
+    requestInterceptor: withIds,
+    responseInterceptor: remember,
 });
 
 /* What the viewer leaves out for screen readers and the keyboard: names of fields, landmarks, levels of

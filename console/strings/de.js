@@ -47,8 +47,10 @@ export default {
     "signin.expired": "Dieses Token ist abgelaufen. Besorgen Sie ein neues und fügen Sie es hier ein.",
     "signin.no_role": "Dieses Token nennt keine Rolle dieses Dienstes. Sein Betreiber weiß, welche Rollen sich anmelden können.",
     "signin.provider_failed": "Die Anmeldung mit der Organisation ist nicht gelungen. Versuchen Sie es noch einmal oder fragen Sie den Betreiber.",
+    "signin.provider_refused": "Die Organisation hat Sie nicht angemeldet ({error}). Versuchen Sie es noch einmal oder fragen Sie den Betreiber.",
     "signin.ended": "Ihre Sitzung ist zu Ende. Melden Sie sich wieder an, um dort weiterzumachen, wo Sie waren.",
     "signin.signed_out": "Sie sind abgemeldet.",
+    "signin.signed_out_here": "Sie sind hier abgemeldet. Bei der Organisation sind Sie vielleicht noch angemeldet: melden Sie sich an einem gemeinsamen Computer auch dort ab.",
 
     "problem.offline": "Es gibt keine Verbindung.",
     "problem.offline.do": "Prüfen Sie das Netz und versuchen Sie es noch einmal. Es wurde nichts geändert.",

@@ -47,8 +47,10 @@ export default {
     "signin.expired": "This token has expired. Get a new one and paste it here.",
     "signin.no_role": "This token names no role of this service. Its operator can say which roles may sign in.",
     "signin.provider_failed": "Signing in with your organisation did not succeed. Try again, or ask the operator.",
+    "signin.provider_refused": "Your organisation did not sign you in ({error}). Try again, or ask the operator.",
     "signin.ended": "Your session has ended. Sign in again to go on where you were.",
     "signin.signed_out": "You are signed out.",
+    "signin.signed_out_here": "You are signed out here. You may still be signed in at your organisation: on a shared computer sign out there too.",
 
     "problem.offline": "There is no connection.",
     "problem.offline.do": "Check the network, then try again. Nothing has been changed.",

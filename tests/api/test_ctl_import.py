@@ -64,7 +64,7 @@ def test_a_canvas_export_is_understood():
     }
     assert found["SIS User ID"] == ["student"]
     assert found["Current Score"] == found["Quizzes Final Points"] == found["Section"] == ["ignored"]
-    assert "commas; 3 students; 3 rows that are no student's" in result.stdout
+    assert "commas; 3 rows of students; 3 rows that are no student's" in result.stdout
     assert f"all results are of {day(3)}\n" in result.stdout
     assert result.stdout.endswith("5 results; nothing was sent\n")
 
@@ -77,7 +77,7 @@ def test_a_moodle_export_with_decimal_commas_is_understood():
     assert found['Assignment: "Water" (Percentage)'] == ["exercise", "100", "2"]
     for ignored in ("Quiz: Fractions (Real)", "Course total (Percentage)", "Last downloaded from this course"):
         assert found[ignored] == ["ignored"]
-    assert "separated by semicolons; 2 students;" in result.stdout
+    assert "separated by semicolons; 2 rows of students;" in result.stdout
 
 
 def test_a_spreadsheet_says_its_own_maxima_and_dates():
@@ -136,14 +136,14 @@ def test_columns_of_ids_that_are_not_the_students_count_nothing():
 def test_a_student_is_one_whatever_the_name(header, row):
     column = ("--student", "Pupil") if "Pupil" in header else ()
     result = dry(f"{header}\n{row}\n", "--date", day(1), "--max", "Q=10", *column)
-    assert "1 students; 0 rows that are no student's" in result.stdout
+    assert "1 rows of students; 0 rows that are no student's" in result.stdout
     assert table(result)["Q"] == ["quiz", "10", "1"]
 
 
 @pytest.mark.parametrize("row", ["Maximum,,,10", ",Max,,10", ",,Out of,10", "Points possible,,(read only),10"])
 def test_a_row_of_maxima_has_no_student(row):
     result = dry(f"Name,Student ID,Group,Q\n{row}\nA,s-1,7a,8\n", "--date", day(1))
-    assert "1 students; 1 rows that are no student's" in result.stdout
+    assert "1 rows of students; 1 rows that are no student's" in result.stdout
     assert table(result)["Q"] == ["quiz", "10", "1"]
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from harness.browser import Browser
+from harness.docs_page import enter_token, execute
 from harness.engine import ROOT, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
@@ -157,21 +158,7 @@ QUERY = "#operations-mastery-mastery-query"
 
 
 def try_query(page, student):
-    """Sends the query from the page; (status, body) as the page shows them."""
-    if not page.find(f"{QUERY}.is-open"):
-        page.click(f"{QUERY} .opblock-summary-control")
-    page.paste(f"{QUERY} textarea", json.dumps({"student_id": student}))
-    page.click(f"{QUERY} button.execute")
-    live = f"{QUERY} .live-responses-table .response"
-    status = page.one(f"{live} .response-col_status").text.split()[0]
-    return int(status), page.one(f"{live} .highlight-code").text
-
-
-def enter_token(page, token):
-    page.click(".auth-wrapper .authorize")
-    page.paste(".dialog-ux #auth-bearer-value", token)
-    page.click(".dialog-ux .auth-btn-wrapper .authorize")
-    page.click(".dialog-ux .btn-done")
+    return execute(page, QUERY, json.dumps({"student_id": student}))
 
 
 def test_a_browser_shows_every_operation_without_violating_the_policy(page, engine):
@@ -202,6 +189,27 @@ def test_try_it_works_with_a_pasted_token(page, engine):
     assert status == 200 and '"mastery_score": 0.83' in body
     assert page.violations() == []
     assert [line for line in page.complaints() if "401" not in line] == []
+
+
+@pytest.mark.parametrize(
+    "first, then",
+    [
+        ("#operations-batch-batch-submit", "#operations-batch-batch-status"),
+        ("#operations-recommendations-recommendations-adaptive", "#operations-recommendations-recommendations-feedback"),
+    ],
+)
+def test_execute_uses_the_ids_of_earlier_responses(page, engine, first, then):
+    enter_token(page, engine.token("admin-of-docs", "admin"))
+    assert execute(page, first)[0] in (200, 202)
+    status, body = execute(page, then)
+    assert status == 200, body
+
+
+def test_the_examples_that_ids_replace_are_those_of_the_document(engine):
+    document = engine.client().get("/openapi.json").text
+    examples = re.search(r"EXAMPLES = \{ (.*) \};", (VIEWER / "page.js").read_text())[1]
+    for name, example in re.findall(r'(\w+): "([^"]+)"', examples):
+        assert f'"{name}"' in document and f'"{example}"' in document
 
 
 def test_a_reload_drops_the_token(page, engine):

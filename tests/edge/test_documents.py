@@ -2,12 +2,15 @@
 """What the pages tell people to do can be done: commands, options, links and codes are there."""
 import re
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.wait import LIMIT_S
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")), *(ROOT / "docs").glob("*.md")]
+)
 # Of the list that was agreed: its words are not ours, and its tools are another project's.
 OURS = [page for page in PAGES if page.name != "deployment-verification-checklist.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -73,3 +76,21 @@ def test_the_index_of_operations_names_every_page_about_them():
     index = set(LINK.findall((ROOT / "docs/operations.md").read_text()))
     about = {"runbooks", "troubleshooting", "slo", "escalation", "deployment-record", "capacity"}
     assert {f"{name}.md" for name in about} <= index
+
+
+def elements(picture):
+    """What a picture of Graphviz shows, without places: they depend on its version and on the fonts."""
+    svg = "{http://www.w3.org/2000/svg}"
+    return [
+        (group.get("class"), *(text.text for text in group if text.tag in (f"{svg}title", f"{svg}text")))
+        for group in ElementTree.fromstring(picture).iter(f"{svg}g")
+    ]
+
+
+def test_the_picture_of_the_architecture_is_up_to_date():
+    drawn = subprocess.run([ROOT / "scripts/draw-architecture"], capture_output=True, timeout=LIMIT_S, check=True).stdout
+    kept = (ROOT / "docs/architecture.svg").read_bytes()
+    assert len(elements(drawn)) > 20
+    assert elements(drawn) == elements(kept), "run scripts/draw-architecture"
+    styles = [re.search(rb"<style>.*?</style>", picture, re.DOTALL)[0] for picture in (drawn, kept)]
+    assert styles[0] == styles[1] and b"prefers-color-scheme: dark" in styles[0]

@@ -14,7 +14,7 @@ import tokenize
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-AREAS = ["app", "fcgi", "conf", "k8s", "scripts", "tests", "docs", "man", "bench", "debian", "m4", "."]
+AREAS = ["app", "fcgi", "conf", "k8s", "scripts", "tests", "docs", "examples", "man", "bench", "debian", "m4", "."]
 TEXTS = {"", ".c", ".h", ".def", ".py", ".sh", ".md", ".conf", ".in", ".yml", ".yaml", ".service", ".socket"} | {
     ".target", ".env", ".lua", ".ac", ".am", ".m4", ".js", ".css", ".1", ".8",
 }  # fmt: skip

@@ -23,7 +23,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
     "--window-size=1280,1600",
 ]
 WATCH = """
@@ -34,10 +34,11 @@ document.addEventListener("securitypolicyviolation",
 
 
 class Browser:
-    def __init__(self):
+    def __init__(self, *more):
+        """more: further arguments of Chromium."""
         self.profile = Path(tempfile.mkdtemp(prefix="mc-"))
         options = webdriver.ChromeOptions()
-        for argument in [*ARGUMENTS, f"--user-data-dir={self.profile}"]:
+        for argument in [*ARGUMENTS, *more, f"--user-data-dir={self.profile}"]:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         try:
@@ -87,6 +88,16 @@ class Browser:
             return True
 
         self._repeat(pasted, f"{css} filled")
+
+    def text(self, css="main"):
+        return self.one(css).text
+
+    def says(self, *words, css="main"):
+        """Waits until all of the words are shown."""
+        self._repeat(lambda: all(word in self.text(css) for word in words), f"{words} shown")
+
+    def script(self, text, *arguments):
+        return self.driver.execute_script(text, *arguments)
 
     def _repeat(self, step, what):
         """Until it succeeds: a page that redraws itself removes elements between two steps."""

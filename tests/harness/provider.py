@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for an identity provider: a discovery document and a JWK Set over TLS, and tokens."""
+"""A stand-in for an identity provider: a discovery document and a JWK Set over TLS, tokens, and the code flow."""
+import hashlib
 import http.server
 import json
 import ssl
 import threading
 import time
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -36,7 +38,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         provider.calls.append(self.path)
         provider.latest_s = time.monotonic()
         provider.gate.wait(60)
-        status, headers, body = provider.response(self.path)
+        self.reply(*provider.response(self.path))
+
+    def do_POST(self):
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.reply(*self.server.provider.token_response(dict(parse_qsl(form))))
+
+    def reply(self, status, headers, body):
         self.send_response(status)
         for name, value in {"Content-Length": len(body), **headers}.items():
             self.send_header(name, value)
@@ -118,3 +126,39 @@ class Provider:
         """As Keycloak does: a further key, which signs at once."""
         self.keys = [Key(kid), *self.keys]
         return self.keys[0]
+
+
+class SignInProvider(Provider):
+    """Signs a user in by the code flow with PKCE without asking anything. role: of the user. answer: parameters in
+    place of the code. metadata: of the discovery document. asked: the parameters of the latest call of each page."""
+
+    def __init__(self, role="teacher"):
+        self.role, self.answer, self.asked = role, None, {}
+        super().__init__()
+        base = f"http://127.0.0.1:{self.port}"
+        pages = {"authorization_endpoint": "/authorize", "token_endpoint": "/token", "end_session_endpoint": "/logout"}
+        self.metadata = {name: base + path for name, path in pages.items()}
+
+    def response(self, path):
+        page, query = urlsplit(path).path, dict(parse_qsl(urlsplit(path).query))
+        if page == "/authorize":
+            self.asked[page] = query
+            given = {"state": query["state"], "iss": self.issuer, **(self.answer or {"code": "a-code"})}
+            return 302, {"Location": f"{query['redirect_uri']}?{urlencode(given)}"}, b""
+        if page == "/logout":
+            self.asked[page] = query
+            return 302, {"Location": query["post_logout_redirect_uri"]}, b""
+        status, headers, body = super().response(path)
+        if page.endswith(DISCOVERY):
+            body = json.dumps({**json.loads(body), **self.metadata}).encode()
+        return status, {**headers, "Access-Control-Allow-Origin": "*"}, body
+
+    def token_response(self, form):
+        """Only for the page that began the sign-in: it knows what the challenge is the digest of."""
+        begun = self.asked["/authorize"]
+        self.asked["/token"] = form
+        challenge = b64url(hashlib.sha256(form["code_verifier"].encode()).digest())
+        fits = challenge == begun["code_challenge"] and form["code"] == "a-code"
+        fits = fits and form["redirect_uri"] == begun["redirect_uri"]
+        given = {"access_token": self.keys[0].token("teacher-7b", self.role, iss=self.issuer)} if fits else {"error": "invalid_grant"}
+        return 200 if fits else 400, {"Access-Control-Allow-Origin": "*"}, json.dumps(given).encode()

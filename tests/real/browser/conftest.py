@@ -56,15 +56,6 @@ class Page(Browser):
         """Nothing is loading any more."""
         wait_for(lambda: self.find("main h1") and not self.find(".loading"), "page loaded", timeout=60)
 
-    def text(self, css="main"):
-        return self.one(css).text
-
-    def says(self, *words, css="main"):
-        wait_for(lambda: all(word in self.text(css) for word in words), f"{words} shown", timeout=60)
-
-    def script(self, text, *arguments):
-        return self.driver.execute_script(text, *arguments)
-
     def judged(self):
         """axe-core's violations in both colour schemes, on a desk and on a phone, where nothing may be wider
         than the window."""

@@ -16,7 +16,7 @@ from harness.tls import Authority
 from harness.wait import wait_for
 
 ADMIN = {"KC_BOOTSTRAP_ADMIN_USERNAME": "root", "KC_BOOTSTRAP_ADMIN_PASSWORD": "a password for tests"}
-REALM, CLIENT, PASSWORD = "school", "platform", "a password of a user"
+REALM, CLIENT, CONSOLE, PASSWORD = "school", "platform", "mastery-console", "a password of a user"
 ROLES = ("student", "teacher", "admin")
 START_S = 300
 
@@ -97,21 +97,39 @@ class Keycloak:
         """As the provider issues it: nothing of the token is configured."""
         return self.grant(REALM, CLIENT, user, PASSWORD)
 
+    @staticmethod
+    def user(name, *roles):
+        return {
+            "username": name, "enabled": True, "emailVerified": True, "realmRoles": [*roles, f"default-roles-{REALM}"],
+            "email": f"{name}@school.example", "firstName": name, "lastName": "One",
+            "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
+        }  # fmt: skip
+
     def make_realm(self):
-        users = [
-            {
-                "username": f"{role}-1", "enabled": True, "emailVerified": True, "realmRoles": [role, f"default-roles-{REALM}"],
-                "email": f"{role}@school.example", "firstName": role, "lastName": "One",
-                "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
-            }
-            for role in ROLES
-        ]  # fmt: skip
         realm = {
-            "realm": REALM, "enabled": True, "accessTokenLifespan": 1800, "users": users,
+            "realm": REALM, "enabled": True, "accessTokenLifespan": 1800,
+            "users": [*(self.user(f"{role}-1", role) for role in ROLES), self.user("guest-1")],
             "roles": {"realm": [{"name": role} for role in ROLES]},
             "clients": [{"clientId": CLIENT, "publicClient": True, "directAccessGrantsEnabled": True}],
         }  # fmt: skip
         self.admin("POST", "", realm)
+
+    def make_console(self, base_url):
+        """A client for the console at this address, as docs/console.md says."""
+        client = {
+            "clientId": CONSOLE, "publicClient": True, "standardFlowEnabled": True,
+            "redirectUris": [f"{base_url}/console/"], "webOrigins": [base_url],
+            "attributes": {"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+"},
+        }  # fmt: skip
+        self.admin("POST", f"/{REALM}/clients", client)
+
+    def change_console(self, **attributes):
+        [client] = self.admin("GET", f"/{REALM}/clients?clientId={CONSOLE}")
+        client["attributes"].update(attributes)
+        self.admin("PUT", f"/{REALM}/clients/{client['id']}", client)
+
+    def end_sessions(self):
+        self.admin("POST", f"/{REALM}/logout-all")
 
     def rotate(self, priority):
         """A further key, with which the realm signs at once. Returns its kid."""

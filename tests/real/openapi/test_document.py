@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness.demo_class import demo_engine
+from harness.examples import EXAMPLES, PRINTED, TASKS, run_example
 from harness.real import built
 
 HERE = Path(__file__).parent
@@ -103,3 +104,22 @@ def test_python_client_is_strict_and_works(tools, document, caller):
     assert not [line for line in lines if not GENERATOR_FINDINGS.match(line)], text
     text, status = run([programs / "python", "calls.py"], folder, **caller)
     assert (status, text) == (0, "calls work\n"), text
+
+
+def test_examples_in_javascript_have_the_types_of_the_document_and_work(tools, demo, document):
+    folder = document.parent
+    for name in ("node_modules", "package.json"):
+        (folder / name).symlink_to(tools / name)
+    shutil.copytree(EXAMPLES, folder / "examples")
+    scripts = sorted((folder / "examples/javascript").glob("*.js"))
+    command = [tools / "node_modules/.bin/openapi-typescript", document, "-o", "examples/javascript/api.d.ts"]
+    text, status = run(command, folder)
+    assert status == 0, text
+    options = ["--checkJs", "--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "node"]
+    text, status = run([tools / "node_modules/.bin/tsc", *options, *scripts], folder)
+    assert status == 0, text
+    for task in TASKS:
+        done = run_example(demo, "javascript", task, folder / "examples")
+        assert done.returncode == 0 and re.fullmatch(PRINTED[task], done.stdout), done
+        done = run_example(demo, "javascript", task, STUDENT_TOKEN="x", TEACHER_TOKEN="x")
+        assert done.returncode != 0 and "401" in done.stderr, done
