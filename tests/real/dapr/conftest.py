@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The real sidecar, with a Redis of its own as broker and the shipped Resiliency file."""
+import http.server
 import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,65 @@ class Daprd:
             ]
             response = self.request("POST", f"/v1.0/publish/bulk/pubsub/{TOPIC}", entries)
             assert response.status == 204, response
+
+
+class Call:
+    """A request that an Application got."""
+
+    def __init__(self, handler, body):
+        self.method, self.path, self.body = handler.command, handler.path, body
+        self.headers = {name.lower(): value for name, value in handler.headers.items()}
+
+
+class Application(http.server.ThreadingHTTPServer):
+    """Another application than the engine. subscription: to what; calls: what it got, in order; answer(call): status
+    and JSON of the response to an event, changeable."""
+
+    daemon_threads = True
+
+    def __init__(self, subscription=None):
+        super().__init__(("127.0.0.1", 0), ApplicationHandler)
+        self.subscriptions = [{"pubsubname": "pubsub", **subscription}] if subscription else []
+        self.calls, self.answer = [], lambda _: (200, b'{"status":"SUCCESS"}')
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def called(self, path):
+        return [call for call in list(self.calls) if call.path == path]
+
+
+class ApplicationHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.calls.append(Call(self, b""))
+        subscribes = self.path == "/dapr/subscribe"
+        self.respond(200, json.dumps(self.server.subscriptions if subscribes else {}).encode())
+
+    def do_POST(self):
+        call = Call(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.server.calls.append(call)
+        self.respond(*self.server.answer(call))
+
+    def respond(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
 
 
 @pytest.fixture(scope="session")
