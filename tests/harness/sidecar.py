@@ -342,7 +342,11 @@ class Sidecar:
             return ["DROP"] * len(ids)
         if not 200 <= response.status < 300:
             return ["RETRY"] * len(ids)
-        named = {row["entryId"]: row["status"] for row in response.json.get("statuses", [])}
+        try:
+            rows = json.loads(response.body or b"").get("statuses") or []
+        except (ValueError, AttributeError):
+            rows = []
+        named = {row["entryId"]: row["status"] for row in rows}
         return [named.get(name) if named.get(name) in ("SUCCESS", "DROP") else "RETRY" for name in ids]
 
     def invoke(self, method, path, body=None, headers=None, caller="some-app"):

@@ -221,6 +221,23 @@ def test_bulk_delivery(application, start_real, broker):
     assert_same(request(first), request(own))
 
 
+@pytest.mark.parametrize("answer", ["no status", "no body", "no JSON", "204", "404", "400", "500"])
+def test_meaning_of_an_answer_to_a_whole_bulk(application, start_real, broker, answer):
+    """Whether its entries are delivered again."""
+    real_app, app = application(bulkSubscribe=BULK)
+
+    def everything_counted(call):
+        rows = [{"entryId": entry["entryId"], "status": "SUCCESS"} for entry in json.loads(call.body)["entries"]]
+        return 200, json.dumps({"statuses": rows}).encode()
+
+    real_app.answer = lambda call: everything_counted(call) if len(real_app.called("/events")) > 1 else ANSWERS[answer]
+    start_real(real_app, settings={"concurrency": "4"}).publish_many([{"n": n} for n in range(4)])
+    wait_for(lambda: broker.pending() == 0, "all delivered")
+    app.answer, sidecar = (lambda _: ANSWERS[answer]), stand_in(app)
+    outcomes = sidecar.deliver_bulk([sidecar.envelope({"n": n}) for n in range(4)], route="/events")
+    assert [outcome == "RETRY" for outcome in outcomes] == [len(real_app.called("/events")) > 1] * 4
+
+
 def sorted_entries(bulk):
     return {**bulk, "entries": sorted(bulk["entries"], key=lambda entry: entry["event"]["data"]["n"])}
 
