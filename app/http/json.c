@@ -434,10 +434,11 @@ static bool json_scan(struct scanner *s)
 
 /* Sets up the scanner and scans the whole text. Its array of keys is first_keys, on the stack,
  * until the open objects have more keys than fit into it. A scan that fails stops at the first
- * wrong byte, so s.at gives *ret_offset, or at the first value beyond max_values, and then sets
- * *ret_too_many. After success *ret_offset is unchanged, and *ret_text is the text for json-c:
- * `text` itself, or a copy with marked numbers whose p is NULL when out of memory. */
-static bool json_scan_text(struct str text, size_t max_values, struct arena *scratch,
+ * wrong byte, so s.at gives *ret_offset, or at the first value beyond *values_left, and then sets
+ * *ret_too_many. After success *values_left is reduced, *ret_offset is unchanged, and *ret_text is
+ * the text for json-c: `text` itself, or a copy with marked numbers whose p is NULL when out of
+ * memory. */
+static bool json_scan_text(struct str text, size_t *values_left, struct arena *scratch,
                            size_t *ret_offset, bool *ret_too_many, struct str *ret_text)
 {
     struct scanner s;
@@ -450,7 +451,7 @@ static bool json_scan_text(struct str text, size_t max_values, struct arena *scr
     /* The members are set one by one, because zeroing the arrays would cost time. */
     s.start = s.at = s.copied = text.p;
     s.end = text.p + text.n;
-    s.values_left = max_values;
+    s.values_left = *values_left;
     s.has_too_many = false;
     s.depth = 0;
     s.keys = s.first_keys;
@@ -463,6 +464,7 @@ static bool json_scan_text(struct str text, size_t max_values, struct arena *scr
         *ret_too_many = s.has_too_many;
         return false;
     }
+    *values_left = s.values_left;
     *ret_text = text;
     if (s.copied > s.start) {
         buf_str(&s.marked, (struct str){s.copied, (size_t)(s.end - s.copied)});
@@ -475,7 +477,7 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
 {
     struct str unused_text;
     bool unused_too_many;
-    return json_scan_text(text, max_values, scratch, ret_offset, &unused_too_many, &unused_text);
+    return json_scan_text(text, &max_values, scratch, ret_offset, &unused_too_many, &unused_text);
 }
 
 /* Called when the arena is reset: releases what json-c has allocated. */
@@ -508,21 +510,27 @@ struct json_object *json_parse(struct str text, struct arena *arena, struct prob
     return json_parse_limited(text, JSON_VALUES_MAX, arena, p);
 }
 
+struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
+                                       struct problem *p)
+{
+    return json_parse_counted(text, &max_values, arena, p);
+}
+
 /* Checks the text, lets json-c parse it, and makes the arena release the parsed value. A text that
  * json_scan_text has accepted is valid, so a later failure is not the client's: INTERNAL_ERROR.
  * object is NULL without an error for the text `null`: nothing to release. */
-struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
+struct json_object *json_parse_counted(struct str text, size_t *values_left, struct arena *arena,
                                        struct problem *p)
 {
     size_t offset;
     struct str checked;
     bool too_many;
-    if (!json_scan_text(text, max_values, arena, &offset, &too_many, &checked)) {
+    if (!json_scan_text(text, values_left, arena, &offset, &too_many, &checked)) {
         if (too_many) {
             problem_set(p, PROBLEM_PAYLOAD_TOO_LARGE,
                         "The body has more than %zu values, of which an object counts as 8 and a "
                         "list as 4: send less in each request",
-                        max_values);
+                        *values_left);
             return NULL;
         }
         problem_set(p, PROBLEM_INVALID_JSON, NULL);

@@ -32,6 +32,10 @@ struct json_object *json_parse(struct str text, struct arena *arena, struct prob
 /* Like json_parse, with max_values in place of JSON_VALUES_MAX. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p);
+/* Like json_parse_limited, for several texts that share a limit: *values_left is reduced by the
+ * values of a parsed text. */
+struct json_object *json_parse_counted(struct str text, size_t *values_left, struct arena *arena,
+                                       struct problem *p);
 
 /* Returns the text of a JSON string, valid as long as json; p is NULL for any other type and for
  * null. */

@@ -10,6 +10,7 @@
  * tombstones again; remove the letters about students who were erased meanwhile; respond. */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
+#include "app/ingest/dapr_bulk.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/event_request.h"
 #include "app/routes/routes.h"
@@ -18,10 +19,10 @@
 #include "app/store/erasure.h"
 
 #define EVENTS_PATH "/dapr/events"
-#define BULK_TYPE   "com.dapr.event.sent.bulk"
 
-/* The longest event and the longest BULK that are parsed, in bytes. A longer one is dropped.
- * BULK_MAX is so small that several copies of a BULK fit in the arena of a request. */
+/* EVENT_MAX: the longest event that is parsed, in bytes; a longer one is dropped. BULK_MAX: most
+ * bytes of events of a bulk delivery that are parsed in one request; it is so small that several
+ * copies of them fit in the arena of a request. */
 enum { EVENT_MAX = LETTER_PARSED_MAX, BULK_MAX = 12 << 20 };
 
 /* ---- read by the sidecar at its start ---- */
@@ -182,26 +183,57 @@ static bool events_allocate(struct exchange *x, struct events *e, enum form form
     return false;
 }
 
-/* Parses the entries of a BULK, each with an id and a CloudEvent or raw payload. */
-static void events_parse_bulk(struct exchange *x, struct events *e, struct json_object *entries)
-{
-    size_t n = json_object_array_length(entries);
+/* How much of a BULK may still be parsed in this request: all its events share the limits of one
+ * request. */
+struct bulk_room {
+    size_t bytes, values;
+};
 
-    if (!events_allocate(x, e, BULK, n))
+/* Adds the event of a BULK. What is too much for this request only together with the events before
+ * it stays RETRY: the sidecar delivers it again, without those that got another status. */
+static void delivery_add_text(struct exchange *x, struct events *e, struct delivery *d,
+                              struct str text, struct bulk_room *room)
+{
+    const struct event_input unknown = {0};
+    struct json_object *event = NULL;
+    struct problem p = {0};
+    size_t offset;
+
+    if (text.n > EVENT_MAX)
+        problem_set(&p, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
+    else if (text.n > room->bytes)
         return;
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *entry = json_object_array_get_idx(entries, i), *id, *event = NULL;
+    else
+        event = json_parse_counted(text, &room->values, x->arena, &p);
+    if (p.code == PROBLEM_NONE) {
+        room->bytes -= text.n;
+        delivery_add_json(x, e, d, event);
+    } else if (text.n > EVENT_MAX || p.code != PROBLEM_PAYLOAD_TOO_LARGE ||
+               !json_check(text, JSON_VALUES_MAX, x->arena, &offset)) {
+        delivery_add(x, e, d, &unknown, text, &p);
+    }
+}
+
+/* Parses the entries of a BULK, each with an id and a CloudEvent or raw payload. */
+static void events_parse_bulk(struct exchange *x, struct events *e, const struct dapr_bulk *bulk)
+{
+    struct bulk_room room = {BULK_MAX, JSON_VALUES_MAX};
+
+    if (!events_allocate(x, e, BULK, bulk->n))
+        return;
+    for (size_t i = 0; i < bulk->n && x->problem.code == PROBLEM_NONE; i++) {
+        const struct dapr_bulk_entry *entry = &bulk->entries[i];
+        struct problem ignored = {0};
+        struct str id = json_str(json_parse(entry->id, x->arena, &ignored));
         struct delivery *d = &e->v[e->n];
 
         /* an entry without an id cannot get a status, so it is left out: the sidecar delivers it
          * again */
-        if (!json_object_object_get_ex(entry, "entryId", &id) ||
-            !json_object_is_type(id, json_type_string))
+        if (!id.p)
             continue;
         e->n++;
-        d->entry = str_of(json_object_get_string(id));
-        (void)json_object_object_get_ex(entry, "event", &event);
-        delivery_add_json(x, e, d, event);
+        d->entry = id;
+        delivery_add_text(x, e, d, entry->event.p ? entry->event : STR("null"), &room);
     }
 }
 
@@ -236,48 +268,33 @@ static void events_parse_binary(struct exchange *x, struct events *e,
                  event.data ? json_text(event.data, x->arena) : x->request.body, &p);
 }
 
-/* Returns whether the body is a BULK in Dapr's form, and sets *ret_entries to its list. */
-static bool events_are_bulk(struct json_object *body, struct json_object **ret_entries)
-{
-    struct json_object *type;
-
-    return json_object_object_get_ex(body, "entries", ret_entries) &&
-           json_object_is_type(*ret_entries, json_type_array) &&
-           json_object_object_get_ex(body, "type", &type) &&
-           json_object_is_type(type, json_type_string) &&
-           strcmp(json_object_get_string(type), BULK_TYPE) == 0;
-}
-
 /* Makes the whole body one dead letter, because it cannot be parsed. The entries of a BULK then
  * cannot get a status each, so with unreadable_bulk the response makes Dapr not deliver them again.
  */
 static void events_drop_body(struct exchange *x, struct events *e, const struct problem *p)
 {
     const struct event_input unknown = {0};
-    struct str body = x->request.body;
+    const struct str body = x->request.body, bulk_type = STR("\"" DAPR_BULK_TYPE "\"");
 
     if (!events_allocate(x, e, SINGLE, 1))
         return;
     e->n = 1;
-    e->unreadable_bulk =
-        http_media_type_is(x->request.content_type, STR("application/json")) && body.n > 0 &&
-        memmem(body.p, body.n, STR("\"" BULK_TYPE "\"").p, STR("\"" BULK_TYPE "\"").n);
+    e->unreadable_bulk = http_media_type_is(x->request.content_type, STR("application/json")) &&
+                         body.n > 0 && memmem(body.p, body.n, bulk_type.p, bulk_type.n);
     delivery_add(x, e, &e->v[0], &unknown, body, p);
 }
 
-/* Parses a JSON body in any of the three forms. A list is accepted only if may_be_list, which the
- * content type application/cloudevents-batch+json sets. */
+/* Parses a JSON body. A list is accepted only if may_be_list, which the content type
+ * application/cloudevents-batch+json sets. */
 static void events_parse_json(struct exchange *x, struct events *e, bool may_be_list)
 {
     struct problem p = {0};
-    struct json_object *body = json_parse(x->request.body, x->arena, &p), *entries;
+    struct json_object *body = json_parse(x->request.body, x->arena, &p);
 
     if (p.code != PROBLEM_NONE) {
         events_drop_body(x, e, &p);
     } else if (may_be_list && json_object_is_type(body, json_type_array)) {
         events_parse_batch(x, e, body);
-    } else if (events_are_bulk(body, &entries)) {
-        events_parse_bulk(x, e, entries);
     } else if (events_allocate(x, e, SINGLE, 1)) {
         e->n = 1;
         delivery_add_json(x, e, &e->v[0], body);
@@ -288,10 +305,15 @@ static void events_parse_json(struct exchange *x, struct events *e, bool may_be_
 static void events_parse(struct exchange *x, struct events *e)
 {
     const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);
-    bool may_be_bulk = http_media_type_is(x->request.content_type, STR("application/json"));
     struct problem too_large = {0};
+    struct dapr_bulk bulk;
 
-    if (x->request.body.n > (may_be_bulk ? BULK_MAX : EVENT_MAX)) {
+    if (http_media_type_is(x->request.content_type, STR("application/json")) &&
+        dapr_bulk_split(x->request.body, x->arena, &bulk)) {
+        events_parse_bulk(x, e, &bulk);
+        return;
+    }
+    if (x->request.body.n > EVENT_MAX) {
         problem_set(&too_large, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
         events_drop_body(x, e, &too_large);
         return;

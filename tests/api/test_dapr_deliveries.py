@@ -179,14 +179,72 @@ def test_bulk_of_large_events_counts(admin, deliver):
     assert [entry["status"] for entry in statuses] == ["SUCCESS"] * 10
 
 
-@pytest.mark.parametrize(
-    "entries",
-    [[wrapped("x" * 13 * MIB)], [wrapped([0] * 130000)]],
-    ids=["too large", "too many values"],
-)
-def test_bulk_that_cannot_be_read_is_dropped(engine, deliver, entries):
+BAD_NEIGHBOURS = {
+    "larger than an event may be": lambda: json.dumps(wrapped("x" * 13 * MIB)),
+    "six times as long in JSON": lambda: json.dumps(wrapped("\1" * 4194000)),
+    "too many values": lambda: json.dumps(wrapped([0] * 130000)),
+    "nested too deep": lambda: json.dumps(wrapped(json.loads("[" * 40 + "]" * 40))),
+    "a NUL character": lambda: json.dumps(wrapped("\0")),
+    "half a character": lambda: json.dumps(wrapped("\ud800")),
+    "a key twice": lambda: '{"specversion":"1.0","specversion":"1.0"}',
+    "brackets and quotes in text": lambda: json.dumps(wrapped('"}]}\\"[{\\')),
+    "no event": lambda: "null",
+}
+
+
+def statuses_of(response):
+    return [entry["status"] for entry in assert_ok(response)["statuses"]]
+
+
+def bulk_text(*events):
+    """The text of a bulk with these texts as its events."""
+    body = json.dumps(bulk(*(f"event {i}" for i in range(len(events)))))
+    for i, text in enumerate(events):
+        body = body.replace(f'"event {i}"', text, 1)
+    return body
+
+
+@pytest.mark.parametrize("neighbour", BAD_NEIGHBOURS)
+def test_bad_entry_of_a_bulk_is_dropped_alone(engine, admin, deliver, student, neighbour):
+    before, model = len(dead_letters(engine.redis())), Student()
+    bodies = [event("quiz.completed", student) for _ in range(2)]
+    for body in bodies:
+        model.ingest(body)
+    first, last = (json.dumps(wrapped(body)) for body in bodies)
+    response = deliver(bulk_text(first, BAD_NEIGHBOURS[neighbour](), last), "application/json")
+    assert statuses_of(response) == ["SUCCESS", "DROP", "SUCCESS"]
+    assert_agrees(admin, student, model)
+    assert len(dead_letters(engine.redis())) == before + 1
+
+
+def test_largest_bulk_counts(deliver):
+    """With more values than a single request may have."""
+    topics = [f"topic-{i}" for i in range(20)]
+    bodies = [event("quiz.completed", fresh_id(), topic_ids=topics) for _ in range(1000)]
+    note = {f"key {i}": [] for i in range(10)}
+    left = [wrapped({**body, "note": note}) for body in bodies]
+    while left:
+        outcomes = statuses_of(deliver(bulk(*left), "application/json"))
+        assert outcomes[0] == "SUCCESS" and set(outcomes) <= {"SUCCESS", "RETRY"}
+        left = [item for item, outcome in zip(left, outcomes) if outcome == "RETRY"]
+
+
+def test_bulk_longer_than_is_parsed_at_once_is_delivered_in_parts(deliver):
+    left = [wrapped({**event("quiz.completed", fresh_id()), "note": "x" * 3 * MIB}) for _ in range(9)]
+    calls = 0
+    while left:
+        outcomes = statuses_of(deliver(bulk(*left), "application/json"))
+        assert outcomes[0] == "SUCCESS" and set(outcomes) <= {"SUCCESS", "RETRY"}
+        left, calls = [item for item, outcome in zip(left, outcomes) if outcome == "RETRY"], calls + 1
+    assert calls == 3
+
+
+@pytest.mark.parametrize("cut", ["]", '"entries"', '"entryId": "0"'])
+def test_bulk_that_is_cut_off_is_dropped(engine, deliver, cut):
+    """404 makes the sidecar drop it: its entries cannot have a status each."""
     before = len(dead_letters(engine.redis()))
-    response = deliver(bulk(*entries), "application/json")
+    body = json.dumps(bulk(wrapped({}))).replace(cut, "", 1)
+    response = deliver(body, "application/json")
     assert response.status == 404 and json.loads(response.body) == {"status": "DROP"}
     assert len(dead_letters(engine.redis())) == before + 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for Dapr's sidecar, written from its documented HTTP contract.
+"""A stand-in for Dapr's sidecar. tests/real/dapr/test_stand_in.py compares it with the real one.
 
 It receives what the engine publishes (POST /v1.0/publish/…), stores it in order, and reports its
 health (GET /v1.0/healthz, /v1.0/healthz/outbound). It calls the engine's app channel as a sidecar
@@ -12,6 +12,7 @@ and may change at any time.
 import concurrent.futures
 import http.server
 import json
+import posixpath
 import socket
 import sys
 import threading
@@ -21,9 +22,30 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from harness.client import Client
 
+
 def error(code, message):
     """The body of an error, in the order of keys that the sidecar writes."""
-    return json.dumps({"errorCode": code, "message": message}, separators=(",", ":")).encode()
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "dapr.io", "metadata": {}}
+    return json.dumps({"errorCode": code, "message": message, "details": [info]}, separators=(",", ":")).encode()
+
+
+def new_trace():
+    return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00"
+
+
+def time_in(seconds=0):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+def completed(event, topic="learning.events", pubsub="pubsub", trace=None, tracestate="", ttl_s=None):
+    """A CloudEvent as the sidecar stores it: it overwrites some attributes, and adds a missing time."""
+    trace = trace or new_trace()
+    overwritten = {
+        "pubsubname": pubsub, "topic": topic, "traceid": trace, "traceparent": trace, "tracestate": tracestate,
+    }  # fmt: skip
+    if ttl_s is not None:
+        overwritten["expiration"] = time_in(int(ttl_s))
+    return {"time": time_in(), **event, **overwritten}
 
 
 # The response to a publish, by mode: status and body, as pkg/api/errors/pubsub.go and
@@ -64,16 +86,11 @@ class Published:
 
     @property
     def stored(self):
-        """The event as the broker gets it: the sidecar overwrites some of its attributes."""
-        trace = self.headers.get("traceparent", "")
-        return {
-            **self.event,
-            "pubsubname": self.pubsub,
-            "topic": self.topic,
-            "traceid": trace,
-            "traceparent": trace,
-            "tracestate": self.headers.get("tracestate", ""),
-        }
+        """The event as the broker gets it."""
+        return completed(
+            self.event, self.topic, self.pubsub, self.headers.get("traceparent"),
+            self.headers.get("tracestate", ""), self.metadata.get("metadata.ttlInSeconds"),
+        )  # fmt: skip
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -209,24 +226,28 @@ class Sidecar:
 
     # The app channel
 
-    def _headers(self, more=None):
-        headers = {"traceparent": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"}
+    def _headers(self, more=None, traced=True):
+        """Of a call of the app: a trace, and the token, which replaces one that a caller has sent."""
+        own = {"traceparent": new_trace()} if traced else {}
         if self._app_token:
-            headers["dapr-api-token"] = self._app_token
-        return {**headers, **(more or {})}
+            own["dapr-api-token"] = self._app_token
+        kept = {name: value for name, value in (more or {}).items() if name.lower() not in own}
+        return {**kept, **own}
 
-    def call_app(self, method, path, body=None, headers=None):
+    def call_app(self, method, path, body=None, headers=None, traced=True):
         """One call of the app; its token and trace are put in by the sidecar, as Dapr does."""
         client = Client(self._app)
         try:
-            return client.request(method, path, body=body, headers=self._headers(headers))
+            return client.request(method, path, body=body, headers=self._headers(headers, traced))
         finally:
             client.close()
 
     def discover(self):
         """The configuration and the subscriptions, asked for as at a sidecar's start."""
-        config = self.call_app("GET", "/dapr/config", headers={"dapr-app-id": "mastery-engine"})
-        response = self.call_app("GET", "/dapr/subscribe")
+        headers = {"Content-Type": "application/json", "dapr-app-id": "mastery-engine"}
+        config, response = (
+            self.call_app("GET", path, headers=headers, traced=False) for path in ("/dapr/config", "/dapr/subscribe")
+        )
         subscriptions = response.json if response.status == 200 else []
         return (config.json if config.status == 200 else None), subscriptions
 
@@ -244,7 +265,7 @@ class Sidecar:
 
     def envelope(self, data, topic="learning.events", pubsub="pubsub", app_id="publisher", **attributes):
         """What the sidecar makes of data that were published without a CloudEvent around them."""
-        trace = f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00"
+        trace = new_trace()
         event = {
             "data": data,
             "datacontenttype": "application/json" if isinstance(data, dict) else "text/plain",
@@ -252,7 +273,7 @@ class Sidecar:
             "pubsubname": pubsub,
             "source": app_id,
             "specversion": "1.0",
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "time": time_in(),
             "topic": topic,
             "traceid": trace,
             "traceparent": trace,
@@ -265,12 +286,14 @@ class Sidecar:
     def deliver(self, event, route="/dapr/events", metadata=None):
         """Delivers one event; what a sidecar makes of the response: SUCCESS, RETRY or DROP.
 
-        The event may be bare, as one is that was published raw. The publisher's metadata are headers."""
+        The event may be bare text, as one is that was published raw: it has no trace. The publisher's metadata are
+        headers."""
         response = self.call_app(
             "POST",
             route,
             body=event if isinstance(event, (bytes, str)) else json.dumps(event),
-            headers={**(metadata or {}), "Content-Type": "application/cloudevents+json"},
+            headers={**(metadata or {}), "pubsubName": "pubsub", "Content-Type": "application/cloudevents+json"},
+            traced=not isinstance(event, (bytes, str)),
         )
         if response.status == 404:
             return "DROP"
@@ -300,10 +323,10 @@ class Sidecar:
             {
                 "entryId": name,
                 "event": event,
-                "metadata": {"redisStreamId": f"{i}-0"},
+                "metadata": None,
                 "contentType": "application/cloudevents+json",
             }
-            for i, (name, event) in enumerate(zip(ids, events))
+            for name, event in zip(ids, events)
         ]
         body = {
             "id": str(uuid.uuid4()),
@@ -313,27 +336,36 @@ class Sidecar:
             "metadata": {"pubsubName": pubsub},
             "entries": entries,
         }
-        response = self.call_app(
-            "POST", route, body=json.dumps(body), headers={"Content-Type": "application/json"}
-        )
+        headers = {"pubsubName": pubsub, "Content-Type": "application/json"}
+        response = self.call_app("POST", route, body=json.dumps(body), headers=headers)
         if response.status == 404:
             return ["DROP"] * len(ids)
         if not 200 <= response.status < 300:
             return ["RETRY"] * len(ids)
-        named = {row["entryId"]: row["status"] for row in response.json.get("statuses", [])}
+        try:
+            rows = json.loads(response.body or b"").get("statuses") or []
+        except (ValueError, AttributeError):
+            rows = []
+        named = {row["entryId"]: row["status"] for row in rows}
         return [named.get(name) if named.get(name) in ("SUCCESS", "DROP") else "RETRY" for name in ids]
 
     def invoke(self, method, path, body=None, headers=None, caller="some-app"):
         """…/v1.0/invoke/mastery-engine/method/<path> of another app, as it arrives here."""
         passed = {k: v for k, v in (headers or {}).items() if k.lower() not in HOP_BY_HOP}
+        host = socket.gethostname()
         passed.update(
             {
                 "dapr-caller-app-id": caller,
                 "dapr-caller-namespace": "default",
                 "dapr-callee-app-id": "mastery-engine",
+                "Forwarded": f"for=127.0.0.1;by=127.0.0.1;host={host}",
+                "X-Forwarded-For": "127.0.0.1",
+                "X-Forwarded-Host": host,
             }
         )
-        return self.call_app(method, "/" + path.lstrip("/"), body=body, headers=passed)
+        path, mark, query = path.partition("?")
+        cleaned = posixpath.normpath("/" + path.lstrip("/"))
+        return self.call_app(method, cleaned + mark + query, body=body, headers=passed)
 
 
 def main(port, path):

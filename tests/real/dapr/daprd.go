@@ -6,11 +6,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
+	"github.com/spf13/cast"
 	"go.opencensus.io/stats/view"
 
-	"github.com/dapr/components-contrib/nameresolution/mdns"
+	contrib "github.com/dapr/components-contrib/nameresolution"
 	"github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/dapr/cmd/daprd/options"
 	nameresolution "github.com/dapr/dapr/pkg/components/nameresolution"
@@ -27,6 +29,26 @@ import (
 )
 
 var log = logger.NewLogger("dapr.runtime")
+
+// names resolves an app id to the address that the sidecar's Configuration has for it. Dapr's own resolver of
+// a host without a cluster asks by multicast.
+type names map[string]string
+
+func newNames(logger.Logger) contrib.Resolver { return &names{} }
+
+func (n *names) Init(_ context.Context, metadata contrib.Metadata) (err error) {
+	*n, err = cast.ToStringMapStringE(metadata.Configuration)
+	return err
+}
+
+func (n *names) ResolveID(_ context.Context, request contrib.ResolveRequest) (string, error) {
+	if address, found := (*n)[request.ID]; found {
+		return address, nil
+	}
+	return "", fmt.Errorf("no address for the app %q", request.ID)
+}
+
+func (*names) Close() error { return nil }
 
 // config is what Dapr's command makes of its options, without those for actors, workflows and Kubernetes.
 func config(opts *options.Options, health healthz.Healthz, handler security.Handler) *runtime.Config {
@@ -96,7 +118,7 @@ func main() {
 	pubsub.DefaultRegistry.Logger = contrib
 	pubsub.DefaultRegistry.RegisterComponent(redis.NewRedisStreams, "redis")
 	nameresolution.DefaultRegistry.Logger = contrib
-	nameresolution.DefaultRegistry.RegisterComponent(mdns.NewResolver, "mdns")
+	nameresolution.DefaultRegistry.RegisterComponent(newNames, "fixed")
 	if err = run(signals.Context(), opts); err != nil {
 		log.Fatal(err)
 	}
