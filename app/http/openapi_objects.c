@@ -203,8 +203,8 @@ static int object_option_count(const struct component *c, int group)
     return count;
 }
 
-/* Returns whether an option may be absent. An object without any option may then fit several objects of the
- * union. */
+/* Returns whether an option may be absent. An object without any option may then fit several
+ * objects of the union. */
 static bool object_may_lack_options(const struct component *c)
 {
     const struct rule *rule;

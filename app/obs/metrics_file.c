@@ -173,8 +173,7 @@ static int open_locked(const char *path, char ret_error[200])
 /* Maps the file m->fd into memory and sets m->header. False with ret_error. */
 static bool file_map(struct metrics *m, int protection, const char *path, char ret_error[200])
 {
-    void *mapping =
-        mmap(NULL, file_size(m), protection, MAP_SHARED, m->fd, /* offset */ 0);
+    void *mapping = mmap(NULL, file_size(m), protection, MAP_SHARED, m->fd, /* offset */ 0);
 
     if (mapping == MAP_FAILED)
         return file_fail(ret_error, "map", path);
