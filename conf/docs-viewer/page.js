@@ -43,7 +43,7 @@ SwaggerUIBundle({
 const AMENDMENTS = [
     ["#servers", { "aria-label": "Server" }],
     [".body-param__text", { "aria-label": "Request body" }],
-    ["#auth_username", { autocomplete: "off" }],
+    [".auth-container [name=username]", { autocomplete: "off" }],
     [".close-modal", { "aria-label": "Close" }],
     [".auth-btn-wrapper .authorize", { "aria-label": "Authorize: apply credentials" }],
     [".dialog-ux .modal-ux", { role: "dialog", "aria-modal": "true", "aria-label": "Available authorizations" }],

@@ -20,7 +20,7 @@ ARTEFACTS = [
     (REFUSED, '"INSUFFICIENT_DATA"', "422 is described: the students of a valid request may have no data"),
     (REFUSED, r'"(payload\.)?requests\[\d+\]\.student_id","message":"must not be in the list twice"', "uniqueItems compares whole objects"),
     (REFUSED, r'"student_id","message":"is required"', "a student may leave it out; the schema is the same for all roles"),
-    (REFUSED, r'"message":"must be (\d+ to \d+ printable|visible ASCII|an event of)', "the characters of an id of an event or key are in its description"),
+    (REFUSED, r'"message":"must (be (\d+ to \d+ printable|an event of)|(be|consist of) visible ASCII)', "the characters of an id of an event or key are in its description"),
     (REFUSED, r'curl -X POST .*ce-.*api/v1/events', "binary mode: the attributes are in headers, and the schema of the body cannot require them"),
     (REFUSED, r'xapi/statements', "rules of xAPI about several keys together (one identifier of an actor, min below max), and about activity objects"),
     (REFUSED, r'"message":"The body has more than \d+ values', "413 is described: a student's body may have fewer values than its lists may have elements"),
