@@ -7,7 +7,8 @@
 
 /* Returns the text in the arena; control characters, which may come from a server or a file, are
  * replaced. */
-static struct str finding_text(struct doctor *d, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static struct str
+finding_text(struct doctor *d, const char *format, va_list args)
 {
     char text[1000];
     struct str copy;

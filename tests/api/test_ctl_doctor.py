@@ -14,7 +14,6 @@ from harness.ctl import run_ctl
 from harness.engine import Engine
 from harness.ports import free_port
 from harness.provider import Provider
-from harness.redis_server import RedisServer
 from harness.sidecar import Sidecar
 from harness.store import DEAD_LETTER_KEYS, put_dead_letter
 from harness.wait import wait_for
@@ -25,7 +24,12 @@ CHECKS = [
     "clock", "workers", "journal", "queues", "audit log", "sidecar", "metrics", "nginx", "engine",
 ]  # fmt: skip
 NEED_REDIS = ["persistence", "memory", "clock", "workers", "journal", "queues", "audit log"]
-LASTING = ["--appendonly", "yes", "--appendfsync", "always"]
+
+
+def keep_writes(redis):
+    """As the engine needs it, whatever the settings of this Redis were."""
+    redis.config_set("appendonly", "yes")
+    redis.config_set("appendfsync", "always")
 
 
 class Deployment:
@@ -69,6 +73,7 @@ def deployment():
         provider, sidecar = stack.enter_context(Provider()), stack.enter_context(Sidecar())
         settings = {"JWT_ALGORITHM": "ES256", "JWT_JWKS_URL": provider.keys_url, "DAPR_HTTP_PORT": sidecar.port}
         engine = stack.enter_context(Engine(APPENDFSYNC="always", **settings))
+        keep_writes(engine.redis())
         yield Deployment(engine, sidecar, provider)
 
 
@@ -245,9 +250,10 @@ class Beating:
 
 
 @pytest.mark.parametrize("shards, lag_ms, row", [(256, 61000, "journal"), (256, 11000, "journal"), (200, 0, "workers")])
-def test_workers_that_do_not_keep_up(deployment, shards, lag_ms, row):
-    with RedisServer(*LASTING) as server, Beating(server.client(), shards, lag_ms):
-        rows = deployment.doctor(REDIS_URL=server.url)
+def test_workers_that_do_not_keep_up(deployment, redis_server, shards, lag_ms, row):
+    keep_writes(redis_server.client())
+    with Beating(redis_server.client(), shards, lag_ms):
+        rows = deployment.doctor(REDIS_URL=redis_server.url)
     state = "fail" if lag_ms > 60000 else "warn"
     deployment.assert_rows(rows, **{row: (state, "200 of 256 shards" if row == "workers" else f"{lag_ms // 1000}.0 s late")})
 

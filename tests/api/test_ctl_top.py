@@ -94,7 +94,7 @@ def test_redis_away_shows_the_breakers(redis_server, pool):
         return found["breakers"]["redis"] != "closed" and found
 
     found = wait_for(is_open, "an open circuit breaker")
-    assert found["queues"] is None and "No such file" in found["redis_problem"]
+    assert found["queues"] is None and found["redis_problem"]
     assert found["processes"][0]["breakers"]["redis"] != "closed"
     text = top(pool.environment).stdout
     assert re.search(r"^breakers +redis (open|half_open) dapr closed", text, re.M)
