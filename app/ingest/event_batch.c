@@ -53,9 +53,9 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
 }
 
 /* Sets up the item's record and runs its first step, which usually queues the command that reads
- * the student's profile. follows: the item's write may start from the state that an earlier item of
- * the student, still in flight, will leave (struct record). event_json.p is NULL when out of
- * memory; such an item is finished at once with PROBLEM_INTERNAL_ERROR. */
+ * the student's profile. follows: an earlier item of the same student is still running (struct
+ * record). event_json.p is NULL when out of memory; such an item is finished at once with
+ * PROBLEM_INTERNAL_ERROR. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
                                    bool follows, struct engine *engine, struct pipeline *pipeline)
 {

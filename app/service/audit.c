@@ -437,9 +437,9 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Whether the reply to the command of a group says which of its events are recorded. An error reply
- * to the command that records means "not recorded", but an error reply to the query says nothing.
- */
+/* Returns whether the reply to the command of a group says which of its events are recorded. An
+ * error reply to the command that records means "not recorded", but an error reply to the query
+ * says nothing. */
 static bool audit_group_is_known(const struct audit *audit, const struct audit_group *group)
 {
     bool queried = audit->stage == AUDIT_AWAITS_FENCES;
@@ -637,7 +637,8 @@ void audit_tick(struct engine *engine, int64_t now_us)
     audit_start_batch(engine, now_us);
 }
 
-/* Whether a part of a cluster has been away for so long that the rest must not wait for it. */
+/* Returns whether a part of a cluster has been away for so long that the rest must not wait for it.
+ */
 static bool audit_is_held_up(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

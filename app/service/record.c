@@ -26,7 +26,8 @@ static bool record_change_current(struct record *r, struct pipeline *pipeline, s
     if (r->kind != RECORD_RECOMPUTE)
         mastery_state_advance(&state, record_day(r));
     record_apply(r, &state);
-    return record_queue_write(r, pipeline, packed, &state, 1, begins_day ? &before : NULL,
+    return record_queue_write(r, pipeline, packed, &state, /* day_count */ 1,
+                              begins_day ? &before : NULL,
                               /* with_others */ true);
 }
 
@@ -229,7 +230,9 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
         return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
     case CHANGE_OUTDATED:
-    case CHANGE_PROBLEM: problem_unavailable(p, 1); break; /* unless p has a problem */
+    case CHANGE_PROBLEM:
+        problem_unavailable(p, /* retry_after_s */ 1);
+        break; /* unless p has a problem */
     }
     return STEP_DONE;
 }

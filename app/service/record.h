@@ -81,8 +81,8 @@ struct record {
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 
-/* Whether a later change of the same list may follow this one (r->follows): its first reads, with
- * which the access was decided, have their replies. */
+/* Returns whether a later change of the same list may follow this one (r->follows): its first
+ * reads, with which the access was decided, have their replies. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

@@ -131,8 +131,8 @@ static const struct record *group_find(const struct group *g, const struct recor
     return NULL;
 }
 
-/* Whether r changes only the current state of the group's day: a later day has a snapshot of its
- * own, and for an earlier one r has to read more. */
+/* Returns whether r changes only the current state of the group's day: a later day has a snapshot
+ * of its own, and for an earlier one r has to read more. */
 static bool group_may_have(const struct record *r, const struct mastery_state *state)
 {
     return r->kind == RECORD_RECOMPUTE ? !mastery_state_empty(state) : record_day(r) == state->day;
