@@ -350,6 +350,8 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
         (void)fputs("    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n", out);
     if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
+    else if (any_flags & ROUTE_XAPI) /* its errors need headers that nginx.conf adds */
+        (void)fputs("    fastcgi_pass engine;\n}\n", out);
     else
         (void)fputs("    include engine.conf;\n}\n", out);
 }
@@ -366,7 +368,7 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_section se
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         (void)fprintf(out,
                       "location %s {\n    set $bucket " OTHER_BUCKET ";\n"
-                      "    include limit-%s-%d.conf;\n    include engine.conf;\n}\n",
+                      "    include limit-%s-%d.conf;\n    fastcgi_pass engine;\n}\n",
                       others[i], server, OTHER_PER_MINUTE);
 }
 

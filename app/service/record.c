@@ -329,6 +329,10 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
         return record_line_join(engine->lines, r, pipeline->arena) ? STEP_MORE : record_fail(p);
     if (r->follows && r->line->leader)
         return record_await(r, pipeline);
+    if (r->follows && r->line->packed_n > 0) {
+        record_line_lead(r);
+        return record_compute(r, pipeline, (struct str){r->line->packed, r->line->packed_n}, p);
+    }
     r->profile_cmd = student_cmd_profile(pipeline, r->student);
     return STEP_MORE;
 }

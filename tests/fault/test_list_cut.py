@@ -101,4 +101,4 @@ def test_a_list_that_was_cut_off_counts_once_when_it_is_sent_again(
         assert store.hlen(student_key(student, ":marks")) == COUNT, at
         history = pool.request("GET", f"/api/v1/mastery/history/{student}", token=admin)
         assert sum(day["sample_size"] for day in history.json["history"]) == COUNT, at
-    assert at > COUNT, "each item is written by a command of its own"
+    assert at > 2, "the list is read and written"
