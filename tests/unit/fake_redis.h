@@ -22,7 +22,7 @@ struct fake_redis {
 
 bool fake_redis_open(struct fake_redis *f);
 bool fake_redis_open_port(struct fake_redis *f); /* on 127.0.0.1 */
-void fake_redis_close(struct fake_redis *f); /* accepts all zero */
+void fake_redis_close(struct fake_redis *f);     /* accepts all zero */
 /* False: no connection is waiting. */
 bool fake_redis_accept(struct fake_redis *f);
 /* The name of the next complete command; false: there is none. */
