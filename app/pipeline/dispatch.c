@@ -307,7 +307,7 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
     }
     for (const struct written *one = x->pipeline.written; one; one = one->next) {
         if (!written_add(&x->written, x->arena, one->server_id))
-            problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* nobody would wait for it */
+            problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* no WAIT would cover it */
     }
     if (x->pipeline.has_writes && !x->has_written)
         x->generation = x->pipeline.generation;

@@ -188,7 +188,7 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     return last ? last : members_any(&cluster->members);
 }
 
-/* Adds copies of the command, whose replies nobody reads, for all nodes but `first`. */
+/* Adds copies of the command, whose replies are not read, for all nodes but `first`. */
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
                                const struct command *command, const struct member *first)
 {
@@ -281,15 +281,15 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
 /* ---- replies ---- */
 
 /* Prepares a command to be sent again. */
-static void command_renew(struct command *command, bool is_asking)
+static void command_renew(struct command *command, bool is_redirected)
 {
     command->reply = NULL; /* the arena frees it */
     command->loaded = false;
-    command->is_asking = is_asking;
+    command->is_redirected = is_redirected;
 }
 
 /* Sends the commands of the part again that its node has refused. One that was sent too often waits
- * for a while, as one that no node executes now. Each MOVED asks for a new map, since one slot is
+ * for a while, as one that no node executes now. Each MOVED requests a new map, since one slot is
  * seldom moved alone. */
 static void cluster_redirect(struct cluster *cluster, const struct member *from, struct part *part)
 {
@@ -307,7 +307,7 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
             node_request_map(member->node);
         if (kind == REDIRECTION_LATER || part->hops >= HOPS_MAX)
             member = NULL;
-        command_renew(command, member && kind == REDIRECTION_ASK);
+        command_renew(command, member && kind == REDIRECTION_ONCE);
         (void)parts_add(&again, part->split, member, command, part->hops + 1);
     }
     cluster_send_parts(cluster, &again);
@@ -448,8 +448,8 @@ static int64_t cluster_fail_late(struct cluster *cluster)
     return next_us;
 }
 
-/* Asks one node after the other for the map. When no node can be used, the cluster is looked for at
- * the addresses in REDIS_URL: all its nodes may have new ones. */
+/* Requests the map from one node after the other. When no node can be used, the cluster is looked
+ * for at the addresses in REDIS_URL: all its nodes may have new ones. */
 static void cluster_look_for_map(struct cluster *cluster)
 {
     const struct member *member;

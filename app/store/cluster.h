@@ -3,9 +3,9 @@
  * commands of a pipeline that only reads are sent to all their nodes at once; one with writes is
  * sent in phases that keep its order (parts.h). When the map of the slots changes, the cluster
  * follows: a command that a node has refused, because it has the slot no more (MOVED), not any more
- * (ASK) or not yet (TRYAGAIN, CLUSTERDOWN), was not executed, and is sent again within the limit of
- * its pipeline. Each node has a circuit breaker of its own, so a node that is away fails only
- * pipelines with keys on it.
+ * (for this key) or not yet (TRYAGAIN, CLUSTERDOWN), was not executed, and is sent again within the
+ * limit of its pipeline. Each node has a circuit breaker of its own, so a node that is away fails
+ * only pipelines with keys on it.
  *
  * Until the map and the schema number are known, pipelines wait. Who starts while the node with the
  * schema number is away does not wait for it.

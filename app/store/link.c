@@ -197,9 +197,9 @@ static void link_abandon_control(struct link *link)
 
 /* ---- sending ---- */
 
-/* Queues ASKING, whose reply is discarded: with it a node executes the next command although its
+/* Queues a command whose reply is discarded: with it a node executes the next one although its
  * slot is still being moved to that node. */
-static bool link_send_asking(struct link *link, int64_t now_us)
+static bool link_send_permission(struct link *link, int64_t now_us)
 {
     if (!sent_queue_reserve(&link->sent) ||
         !resp_append(&link->context->obuf, (struct str[]){STR("ASKING")}, 1)) {
@@ -226,7 +226,7 @@ bool link_send(struct link *link, struct command *command, int64_t now_us)
         link->argv[argc++] = str_of(key_count);
     }
     memcpy(link->argv + argc, command->argv, (size_t)command->argc * sizeof(*command->argv));
-    if (command->is_asking && !link_send_asking(link, now_us))
+    if (command->is_redirected && !link_send_permission(link, now_us))
         return false;
     if (!sent_queue_reserve(&link->sent) ||
         !resp_append(&link->context->obuf, link->argv, argc + command->argc)) {

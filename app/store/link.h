@@ -79,8 +79,8 @@ bool link_is_wrong_server(const struct link *link);
  * link; it is out of memory, or the sentinels have named another server. */
 bool link_heartbeat(struct link *link, bool with_map, int64_t now_us);
 
-/* Appends the command, after ASKING if command->is_asking, to the write buffer and to the queue.
- * False: out of memory, and neither has changed. */
+/* Appends the command, after the permission for it if command->is_redirected, to the write buffer
+ * and to the queue. False: out of memory, and neither has changed. */
 bool link_send(struct link *link, struct command *command, int64_t now_us);
 /* Writes as many bytes of the write buffer as the socket accepts. Returns LINK_IDLE, or an event
  * that ends the connection. Sets submitted_us of the pipelines of these commands: their time limit

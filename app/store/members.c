@@ -243,7 +243,8 @@ static void members_apply(struct members *members, const struct member *from,
         members_apply_range(members, from, reply_at(reply, i));
 }
 
-/* An idle member may be one that an ASK has named: it is connected to again for the next one. */
+/* An idle member may be one that was named for a single command: it is connected to again for the
+ * next one. */
 static void members_free_idle(struct members *members)
 {
     for (size_t i = 0; i < members->count; i++) {
@@ -312,7 +313,7 @@ enum redirection members_redirect(struct members *members, const struct member *
         return REDIRECTION_LATER;
     *ret = found;
     if (str_starts_with(text, STR("ASK ")))
-        return REDIRECTION_ASK;
+        return REDIRECTION_ONCE;
     found->serves = true;
     members->owner[slot] = (uint16_t)(found - members->each + 1);
     return REDIRECTION_MOVED;

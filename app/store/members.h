@@ -27,7 +27,7 @@ struct members {
     int block_ms;
     struct member each[MEMBERS_MAX];
     size_t count;          /* places in use, free ones among them */
-    uint16_t owner[SLOTS]; /* 1 + index of the member; 0: nobody */
+    uint16_t owner[SLOTS]; /* 1 + index of the member; 0: none */
     bool has_map;
     int64_t epoch; /* of the map */
     size_t next;   /* position of the next one for members_next_master() */
@@ -42,7 +42,7 @@ struct member *members_find(struct members *members, const struct redis_host *ho
 /* Adds the nodes of REDIS_URL, to find the cluster by them, and forgets how old the map is. False
  * with the reason in ret_error if not even one could be added. */
 bool members_add_seeds(struct members *members, char ret_error[200]);
-/* The member that has the slot; NULL: nobody. */
+/* The member that has the slot; NULL: none. */
 const struct member *members_owner(const struct members *members, int slot);
 /* A member that has slots, if possible one to which there is a connection; NULL: there is none. */
 const struct member *members_any(const struct members *members);
@@ -69,8 +69,8 @@ void members_take_maps(struct members *members);
 enum redirection {
     REDIRECTION_NONE,  /* the reply is no redirection */
     REDIRECTION_MOVED, /* *ret has the slot from now on */
-    REDIRECTION_ASK,   /* *ret executes the command, once, after ASKING */
-    REDIRECTION_LATER, /* nobody executes it now */
+    REDIRECTION_ONCE,  /* *ret executes the command, once (is_redirected) */
+    REDIRECTION_LATER, /* no node executes it now */
 };
 /* Parses a reply of `from`. With REDIRECTION_MOVED the map is changed. */
 enum redirection members_redirect(struct members *members, const struct member *from,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One descriptor, of epoll, that stands for the sockets of all members, so that event loops watch a
+/* One descriptor, of epoll, that represents the sockets of all members, so that event loops watch a
  * cluster as they watch one server. */
 #ifndef STORE_MEMBERS_WATCH_H
 #define STORE_MEMBERS_WATCH_H

@@ -56,7 +56,7 @@ void node_on_ready(struct node *node, int64_t now_us);
 int64_t node_tick(struct node *node, int64_t now_us);
 struct pipeline *node_next_done(struct node *node);
 
-/* For nodes of a cluster. node_request_map: the next node_tick() asks for the map of the cluster,
+/* For nodes of a cluster. node_request_map: the next node_tick() requests the map of the cluster,
  * which a handshake brings anyway. node_take_map: see link_take_map; valid until the next call of
  * the node. */
 void node_request_map(struct node *node);

@@ -24,11 +24,10 @@ struct command {
     enum command_kind kind;
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
-    bool loaded; /* the whole script was sent, because Redis did not know its digest */
-    bool
-        is_asking; /* is sent after ASKING, to a node to which the slot of its key is being moved */
-    int key_count; /* number of keys at the start of argv; for scripts only */
-    int argc;      /* number of texts in argv */
+    bool loaded;        /* the whole script was sent, because Redis did not know its digest */
+    bool is_redirected; /* goes to a node to which the slot of its key is being moved */
+    int key_count;      /* number of keys at the start of argv; for scripts only */
+    int argc;           /* number of texts in argv */
     const struct str *argv;
     const char *usual_error; /* start of an error reply that is no failure; NULL: there is none */
     redisReply *reply;       /* released with the pipeline's arena; NULL until it has arrived */

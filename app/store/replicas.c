@@ -134,8 +134,8 @@ static void replicas_change_server(struct replicas *replicas, struct replicas_gr
     (void)snprintf(group->server_id, sizeof(group->server_id), "%s", server_id);
 }
 
-/* The group of a server. In a cluster one that nobody waits in is used for another server: those
- * that are gone do not come back under the same id. NULL: out of memory. */
+/* The group of a server. In a cluster one in which no pipeline waits is used for another server:
+ * those that are gone do not come back under the same id. NULL: out of memory. */
 static struct replicas_group *replicas_group_of(struct replicas *replicas, const char *server_id)
 {
     struct replicas_group *group = replicas->groups, *idle = NULL;

@@ -63,7 +63,7 @@ enum reply_error {
     REPLY_BUG,               /* any other error, which only a bug can cause */
 };
 /* Whether the reply is an error by which a node of a cluster says that it has not executed the
- * command, since another node has the slot or will have it soon: MOVED, ASK, TRYAGAIN, CLUSTERDOWN.
+ * command, since another node has the slot or will have it soon: MOVED, TRYAGAIN and so on.
  */
 bool reply_is_redirection(const redisReply *reply);
 /* Returns the class of an error reply. REPLY_NO_ERROR for NULL and for any reply that is no error.
