@@ -67,7 +67,7 @@ static const struct expected present[] = {
                    "    include limit-public-30.conf;\n    include limit-public-10.conf;\n"},
     {NGINX_PUBLIC, "location ~ \"^/batch/status/[^/]+$\" {\n    set $bucket batch-status;\n"},
     {NGINX_PUBLIC, "location ~ \"^/cohorts/[^/]+$\" {\n    set $bucket cohort-read;\n"
-                   "    include limit-public-20.conf;\n    fastcgi_pass engine;\n}\n"},
+                   "    include limit-public-20.conf;\n    include engine.conf;\n}\n"},
     {NGINX_PUBLIC, "location = /batch {\n    set $bucket batch-submit;\n"
                    "    include limit-public-10.conf;\n    client_max_body_size 4m;\n"},
     {NGINX_PUBLIC, "    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n"},
@@ -79,7 +79,7 @@ static const struct expected present[] = {
      "location = /docs {\n    set $bucket docs;\n    include limit-sidecar-50.conf;\n"
      "    include docs.conf;\n}\n"},
     {NGINX_SIDECAR, "location = /dapr/events {\n    set $bucket dapr-events;\n"
-                    "    fastcgi_pass engine;\n}\n"},
+                    "    include engine.conf;\n}\n"},
     {NGINX_SIDECAR, "    set $bucket process;\n    set $limit_exempt $http_dapr_api_token;\n"
                     "    include limit-sidecar-100.conf;\n"},
 };
