@@ -71,7 +71,7 @@ def write_in_turn(pool, students):
 
 def test_every_program_works_on_all_nodes(cluster, pool, start_worker, stand_in_sidecar):
     start_worker(pool, stand_in_sidecar)
-    assert ready(pool) == (200, "ready")
+    wait_for(lambda: ready(pool) == (200, "ready"), "connected to all nodes")
     students = [student for master in cluster.masters for student in students_on(cluster, master, 2)]
     for number, student in enumerate(students):
         assert pool.calculate(student, (number / 10,) * 4).status == 200
@@ -110,8 +110,8 @@ def test_slots_are_moved_under_load(cluster, pool):
 
 def test_no_confirmed_write_is_lost_with_a_master(cluster):
     """STORE_WAIT_REPLICAS=1: the replica that takes over has what was confirmed."""
-    lost = next(server for server in cluster.servers if server.client().info("replication")["connected_slaves"])
-    other = next(server for server in cluster.servers if server.is_master() and server.port != lost.port)
+    lost, other = cluster.masters[:2]
+    assert lost.client().info("replication")["connected_slaves"] == 2, "one takes over, the other confirms"
     students = students_on(cluster, lost, 2)
     [unmoved] = students_on(cluster, other, 1)
     with Pool(cluster.url, STORE_WAIT_REPLICAS=1) as pool, Pool(cluster.url) as steady_pool:

@@ -49,6 +49,7 @@ class ClusterServer(RedisServer):
             "cluster-port": self.bus_port,
             "cluster-node-timeout": "5000",
             "cluster-require-full-coverage": "no",
+            "cluster-allow-replica-migration": "no",  # or a replica may leave its master for one that has none
             "rdbcompression": "no",  # a client of the cluster sets it on one node only
             "repl-diskless-sync-delay": "0",
             "repl-ping-replica-period": "1",  # only then is a replica shown
