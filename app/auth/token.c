@@ -32,7 +32,9 @@ struct tokens {
     struct arena *scratch;     /* memory of one verification, reset after it */
 };
 
-/* Loads the keys, or makes the provider, whose first tick brings keys. */
+/* Loads the keys from settings and files. If the identity provider's server has them, makes the
+ * struct that fetches them (provider.h) instead: its ticks in the event loop bring the keys, and
+ * until then there are none. */
 static bool tokens_open_keys(struct tokens *tokens, char ret_error[200])
 {
     if (!token_keys_by_url(tokens->config))
@@ -86,8 +88,9 @@ static void tokens_drop_retired(struct tokens *tokens, size_t i)
 }
 
 /* Moves those keys of old that are no longer current keys to the retired keys, which own them from
- * then on. The oldest retired key is dropped when there are too many. A retired key that is a
- * current key again is removed from the retired keys. */
+ * then on; without a grace time (KEY_GRACE_S is 0) none is retired. The oldest retired key is
+ * dropped when there are too many. A retired key that is a current key again is removed from the
+ * retired keys. */
 static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t now_us)
 {
     int64_t grace_us = tokens->config->key_grace_s * INT64_C(1000000);
@@ -312,7 +315,7 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
     struct str payload;
     if (!token_signature_valid(tokens, token, &payload, p))
         return token_refuse(p, "The token is not valid");
-    p->reason[0] = '\0';
+    p->reason[0] = '\0'; /* the one that was set before a check that then passed */
     if (token_claims_valid(token_parse_section(payload, tokens->scratch), tokens->config, now_ms,
                            ret, ret_expires_ms, p))
         return true;

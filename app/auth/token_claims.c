@@ -91,6 +91,7 @@ static enum role role_of(const struct claims_check *r)
     return highest;
 }
 
+/* Returns whether the payload is a JSON object, and so has claims at all. */
 static bool is_object(const struct claims_check *r)
 {
     return json_object_is_type(r->claims, json_type_object);
@@ -110,6 +111,7 @@ static bool has_user(const struct claims_check *r)
     return subject.p && id_valid(subject);
 }
 
+/* Returns whether the token gives a role of the engine. */
 static bool has_role(const struct claims_check *r)
 {
     return role_of(r) != ROLE_NONE;
@@ -225,7 +227,7 @@ static bool differs_by_slash(struct str a, struct str b)
 }
 
 /* Sets the reason for the log: the name of the claim that was refused, and its value. The subject
- * is personal data, so of it only the form is logged. */
+ * is personal data, so of it the log says only that it has not the form of an id. */
 static void claims_explain(const struct claims_check *r, const struct check *check,
                            const char *claim, struct problem *p)
 {

@@ -62,9 +62,11 @@ static int32_t day_of_date(struct date date)
     return era * 146097 + day_of_era - 719468;
 }
 
-/* Returns the date of a day: the inverse of day_of_date, by civil_from_days of the same paper. The
- * divisions of day_of_era remove the leap days, so that dividing by 365 gives the year of the
- * 400-year era. */
+/* Returns the date of a day: the inverse of day_of_date, by civil_from_days of Howard Hinnant,
+ * "chrono-compatible low-level date algorithms". 719468: days from 0000-03-01 to 1970-01-01, since
+ * years begin in March. The divisions of day_of_era remove the leap days (one in 4 years = 1460
+ * days, none in the last of 100 years = 36524 days; 146096: the leap day that ends the era), so
+ * that dividing by 365 gives the year of the 400-year era. */
 static struct date date_of_day(int32_t epoch_day)
 {
     int64_t day = (int64_t)epoch_day + 719468;
@@ -76,7 +78,7 @@ static struct date date_of_day(int32_t epoch_day)
     int month = (5 * day_of_year + 2) / 153; /* March is 0 */
 
     return (struct date){
-        .year = year_of_era + era * 400 + (month >= 10),
+        .year = year_of_era + era * 400 + (month >= 10), /* January and February end the year */
         .month = month < 10 ? month + 3 : month - 9,
         .day = day_of_year - (153 * month + 2) / 5 + 1,
     };
@@ -216,6 +218,7 @@ static bool cut_fraction(struct str *s, int *ret_ms)
     *ret_ms = 0;
     if (!cut_char(s, "."))
         return true;
+    /* a tenth digit is counted only to be refused */
     while (digits < 10 && (size_t)digits < s->n && s->p[digits] >= '0' && s->p[digits] <= '9')
         digits++;
     if (digits < 1 || digits > 9)

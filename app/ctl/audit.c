@@ -151,9 +151,9 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     return true;
 }
 
-/* Checks the oldest record after the last seal. A record older than the time within which the
- * worker seals records means that the worker is not sealing, a fault, which is then in c. False
- * with a problem in p when Redis fails. */
+/* Checks the oldest record after the last seal ("-": the first of all, "+": no end). A record older
+ * than the time within which the worker seals records means that the worker is not sealing, a
+ * fault, which is then in c. False with a problem in p when Redis fails. */
 static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     struct pipeline pipeline;
@@ -294,7 +294,8 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
 /* ---- list ---- */
 
 /* Prints an audit record as one row of the table: shard and id, time, outcome, actor (role),
- * action, resource, subject, count with details. */
+ * action, resource, subject (the student's pseudonym), and in one column the count (x3: the record
+ * is of three requests) and the details, a JSON object. */
 static void audit_print_line(struct table *table, const struct audit_list_item *found,
                              struct arena *arena)
 {
@@ -396,9 +397,10 @@ static enum ctl_exit audit_run(const struct subcommand *command, const void *set
     r->settings = settings;
     if (r->settings->anchor && r->settings->action != VERIFY)
         return subcommand_usage_error(command, "--anchor is for verify");
-    r->arena = arena_new(1 << 16, 256 << 20);
-    if (r->arena && engine_open(&r->engine, "mastery-ctl audit", NULL /* router */,
-                                r->settings->action == VERIFY ? ENGINE_SEALING : 0))
+    r->arena = arena_new(1 << 16, 256 << 20); /* bytes at first, and at most */
+    if (r->arena &&
+        engine_open(&r->engine, "mastery-ctl audit", /* no router: only metrics need it */ NULL,
+                    r->settings->action == VERIFY ? ENGINE_SEALING : 0))
         status = r->settings->action == VERIFY ? audit_verify_with_anchors(r, arena)
                                                : audit_list_newest(r);
     engine_close(&r->engine);

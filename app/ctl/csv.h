@@ -38,10 +38,11 @@ struct csv_reader {
     char separator;
     size_t line, next_line; /* line where the last record began, and the one after it, from 1 */
     long errors;
-    struct str *fields;              /* of the last record, with room for CSV_COLUMNS_MAX */
-    size_t places[CSV_NAMED_MAX];    /* of csv_next_row: place in a record of each named column */
-    size_t width;                    /* of csv_next_row: fields of a record; 0: not known yet */
-    const char *const *column_names; /* of csv_next_row: columns, NULL after the last */
+    struct str *fields; /* of the last record, with room for CSV_COLUMNS_MAX */
+    /* used only by csv_next_row: */
+    size_t places[CSV_NAMED_MAX];    /* place in a record of each named column */
+    size_t width;                    /* fields that each record must have; 0: not known yet */
+    const char *const *column_names; /* the named columns, NULL after the last; set by the caller */
 };
 
 /* Begins to read a text. Fields point into it or into the arena. An encoding that is not readable

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checks of this host: configuration, files, keys, and services that are reached by HTTP. */
+/* The checks of this host: configuration, files, keys, and services that are reached by HTTP. The
+ * pool is the processes of mastery-fcgi, which serve the requests that nginx passes on. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -84,6 +85,8 @@ static const char *secret_fault(const char *path)
     return about.st_mode & (S_IROTH | S_IXOTH) ? "all users may read it" : NULL;
 }
 
+/* Checks the files of all SECRET settings of config.def, and of two TEXT settings that name keys.
+ */
 void doctor_secrets(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -177,6 +180,8 @@ static void keys_check_copy(struct doctor *d, struct doctor_finding *f)
     free(copy.memory);
 }
 
+/* Checks the keys that verify tokens: those of files and settings, or, if a provider has them, the
+ * copy that the pool uses. */
 void doctor_keys(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -196,6 +201,7 @@ void doctor_keys(struct doctor *d, struct doctor_finding *f)
     token_keys_release(&keys);
 }
 
+/* Fetches the keys from the identity provider now, as the pool does when its copy is old. */
 void doctor_provider(struct doctor *d, struct doctor_finding *f)
 {
     static const char advice[] =
@@ -230,7 +236,8 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *context)
     return size * count;
 }
 
-/* Requests a URL. Returns the HTTP status; 0 with libcurl's reason in *ret_why. */
+/* Requests a URL, never by a proxy, as the engine's own requests. Returns the HTTP status; 0 with
+ * libcurl's reason in *ret_why. */
 static long http_status_of(const char *url, int64_t timeout_s, const char **ret_why)
 {
     CURL *curl = curl_easy_init();
@@ -305,7 +312,8 @@ void doctor_pool(struct doctor *d, struct doctor_finding *f)
 
 /* ---- the metrics file ---- */
 
-/* Reports what the running processes have written into the file of metrics. */
+/* Reports what the running processes have written into the file of metrics, the worst first:
+ * invalid secrets, then an open circuit breaker (requests to that service are refused at once). */
 static void metrics_report(struct doctor *d, struct doctor_finding *f,
                            const struct metrics_sample *sample)
 {
@@ -332,6 +340,8 @@ static void metrics_report(struct doctor *d, struct doctor_finding *f,
         doctor_ok(d, f, "%zu processes, circuit breakers closed", sample->n);
 }
 
+/* Reads METRICS_FILE, which the processes of the pool and the worker share on their host. It is a
+ * warning if that cannot be read: the doctor may run elsewhere, or as another user. */
 void doctor_metrics(struct doctor *d, struct doctor_finding *f)
 {
     struct metrics_sample *sample = arena_zalloc(d->arena, sizeof(*sample));
@@ -364,9 +374,12 @@ static int64_t free_percent(const char *path, char ret_folder[256])
     return (int64_t)((double)about.f_bavail * 100 / (double)about.f_blocks);
 }
 
+/* Checks the file systems of the files that the engine writes; a setting that is empty is not used.
+ */
 void doctor_disk(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
+    /* free_percent cuts off what follows the last slash */
     struct str refusals = arena_printf(d->arena, "%s/", c->nginx_refusals_dir);
     const struct {
         const char *variable, *path;
@@ -439,7 +452,7 @@ void doctor_nginx(struct doctor *d, struct doctor_finding *f)
                                         [NGINX_SIDECAR] = "locations-sidecar.conf"};
     static const char *const folders[] = {"/run/mastery-engine-nginx/conf",
                                           "/run/mastery-nginx/conf"};
-    const char *folder = d->settings->nginx;
+    const char *folder = d->settings->nginx; /* NULL: the first of `folders` that is readable */
 
     for (size_t i = 0; !folder && i < sizeof(folders) / sizeof(folders[0]); i++)
         folder = access(folders[i], R_OK | X_OK) == 0 ? folders[i] : NULL;

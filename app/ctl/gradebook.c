@@ -17,7 +17,8 @@ enum { QUESTIONS = 10, NAME_MAX_BYTES = 120 };
 
 /* ---- reading ---- */
 
-/* Copies the record's fields to a row, which has one for each column. False after an error. */
+/* Copies the record's n fields to a row, which has one for each column: fields that are missing at
+ * the end are empty, and empty ones beyond the header do not count. False after an error. */
 static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row *ret)
 {
     size_t content = n;
@@ -35,7 +36,8 @@ static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row
     return true;
 }
 
-/* Reads the header and all rows. False when memory is exhausted. */
+/* Reads the header and all rows. No file has more rows than line ends and one: `room`. False when
+ * memory is exhausted. */
 static bool book_read_rows(struct gradebook *book)
 {
     struct csv_reader *csv = &book->csv;
@@ -131,7 +133,7 @@ static bool book_check_rows(struct gradebook *book)
     char name[CSV_SHOWN_SIZE];
 
     (void)csv_printable(book->columns[book->student].name, name);
-    if (book->date == book->n)
+    if (book->date == book->n) /* there is no column of dates */
         book_check_date(book);
     for (size_t i = 0; i < book->row_count; i++) {
         struct gradebook_row *row = &book->rows[i];
@@ -270,7 +272,8 @@ static void cell_read(struct gradebook *book, const struct gradebook_row *row,
     }
 }
 
-/* Makes the events of all results. False when memory is exhausted. */
+/* Makes the events of all results, which only columns of a role before COLUMN_IGNORED have. False
+ * when memory is exhausted. */
 static bool book_make_events(struct gradebook *book)
 {
     size_t cells = 0;
@@ -289,7 +292,8 @@ static bool book_make_events(struct gradebook *book)
     return !book->events.failed;
 }
 
-/* Without the columns of students and dates the rows are not read, since each would be wrong. */
+/* Without the column of students, or any date (a column of dates, or --date in at_ms), the rows are
+ * not read, since each would be wrong. */
 long gradebook_read(struct str text, const char *name, const struct gradebook_options *options,
                     struct arena *arena, FILE *errors, struct gradebook *ret)
 {
@@ -312,7 +316,8 @@ static const char *const role_names[COLUMN_ROLES] = {
     [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignored",   [COLUMN_STUDENT] = "student",
     [COLUMN_DATE] = "date"};
 
-/* Writes an object for a column: maximum and results only if it has results. */
+/* Writes an object for a column: maximum and results only if it has results, which the roles before
+ * COLUMN_IGNORED (enum column_role) have. */
 static void gradebook_write_column(const struct gradebook_column *column, struct jw *w)
 {
     jw_object(w, NULL);
@@ -337,11 +342,14 @@ void gradebook_write_json(const struct gradebook *book, struct jw *w)
     jw_str(w, "separator", (struct str){&book->csv.separator, 1});
     jw_int(w, "students", (int64_t)book->row_count);
     jw_int(w, "skipped_rows", (int64_t)book->skipped);
-    if (book->date == book->n && book->at_ms > 0)
+    if (book->date == book->n && book->at_ms > 0) /* no column of dates: that of --date */
         jw_day(w, "date", day_of_ms(book->at_ms));
     jw_int(w, "results", (int64_t)book->event_count);
 }
 
+/* Only the roles before COLUMN_IGNORED have results. A column without a maximum has its maxima "in
+ * cells": 8/10, 80 %. Without a column of dates (book->date is book->n) all results have the date
+ * of --date. */
 void gradebook_print(const struct gradebook *book, FILE *out)
 {
     char text[CSV_SHOWN_SIZE], day[DAY_TEXT_SIZE];

@@ -3,7 +3,8 @@
 #include "app/base/clock.h"
 #include "app/ctl/gradebook.h"
 
-/* Cells without a result: Moodle writes -, Canvas N/A and, for the excused, EX. */
+/* Cells without a result: Moodle writes - (or an en dash, in UTF-8), Canvas N/A and, for the
+ * excused, EX. */
 static const char *const no_result[] = {"", "-", "\xE2\x80\x93", "n/a", "ex", "excused", NULL};
 
 /* Cuts the end off, and the spaces before it, no-break ones too. False when it is not there. */
@@ -19,17 +20,19 @@ static bool cell_cut_end(struct str *cell, char end)
     return true;
 }
 
-/* A number that is not negative. False for any other text. */
+/* Reads a number that is not negative. False for any other text. Why it is none is not used: also
+ * for an ambiguous one (1,000), the caller's error shows the cell and the forms that it may have.
+ */
 static bool cell_number(const struct csv_reader *r, struct str text, double *ret)
 {
-    bool ambiguous;
+    bool unused_ambiguous;
 
-    return csv_to_double(r, str_trim(text), ret, &ambiguous) && *ret >= 0;
+    return csv_to_double(r, str_trim(text), ret, &unused_ambiguous) && *ret >= 0;
 }
 
 enum cell_kind gradebook_parse_cell(const struct csv_reader *r, struct str cell, double *ret)
 {
-    double points, max = 100;
+    double points, max = 100; /* of a percentage; else the number after the slash */
     struct str rest = cell;
 
     for (size_t i = 0; no_result[i]; i++) {
@@ -58,7 +61,7 @@ static bool date_parse_dotted(struct str text, int32_t *ret_day)
     for (int i = 0; i < 3; i++) {
         struct str part = i < 2 ? str_cut(&text, '.') : text;
 
-        if (part.n == 2 && part.p[0] == '0')
+        if (part.n == 2 && part.p[0] == '0') /* str_to_int64 refuses a leading zero */
             part = (struct str){part.p + 1, 1};
         if (!str_to_int64(part, i < 2 ? 1 : 1000, max[i], &parts[i]))
             return false;
@@ -77,7 +80,7 @@ bool gradebook_parse_date(struct str text, int64_t now_ms, int64_t *ret_ms)
         date.n++;
     if (!day_parse(date, &day) && !date_parse_dotted(date, &day))
         return false;
-    *ret_ms = day_start_ms(day) + DAY_MS / 2;
+    *ret_ms = day_start_ms(day) + DAY_MS / 2; /* noon */
     if (day == day_of_ms(now_ms) && now_ms < *ret_ms)
         *ret_ms = now_ms;
     return true;

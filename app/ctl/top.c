@@ -114,7 +114,8 @@ static double rate_of(uint64_t before, uint64_t after, double seconds)
     return seconds > 0 ? (double)(after - (after < before ? 0 : before)) / seconds : 0;
 }
 
-/* Fills one process from its numbers in both samples. One that has just begun has no rates. */
+/* Fills one process from its numbers in both samples. One that has just begun is not in the older
+ * sample and has no rates; its share of the processor stays -1, not known. */
 static void top_fill_process(const struct top_run *r, int older, const struct metrics_process *now,
                              double seconds, struct top_process *ret)
 {
@@ -163,7 +164,8 @@ static void top_fill_metrics(struct top_run *r, int older)
         top_fill_process(r, older, &after->processes[i], seconds, &v->processes[i]);
 }
 
-/* Fills what comes from Redis, in one round trip. */
+/* Fills the depths of the queues, and from the heartbeats of the workers their number and largest
+ * delay: all that comes from Redis, in one round trip. */
 static void top_fill_queues(struct top_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -228,7 +230,7 @@ static enum ctl_exit top_loop(struct top_run *r)
 
         top_open_metrics(r);
         top_take_sample(r, !older);
-        if (!was_open)
+        if (!was_open) /* its first sample: there is no older one, so all rates are 0 */
             r->samples[older] = r->samples[!older];
         status = top_show(r, older);
         older = !older;
@@ -255,11 +257,11 @@ static enum ctl_exit top_run(const struct subcommand *command, const void *setti
         return CTL_FAILED;
     r->command = command;
     r->settings = settings;
-    r->arena = arena_new(1 << 18, 16 << 20);
+    r->arena = arena_new(1 << 18, 16 << 20); /* bytes at first, and at most */
     router = router_new(tables, count);
     if (r->arena && router && engine_open(&r->engine, "mastery-ctl top", router, 0)) {
         if (r->settings->once || r->settings->json)
-            r->screen.signal_fd = -1;
+            r->screen.signal_fd = -1; /* no screen: signals end the process as usual */
         else
             screen_open(&r->screen);
         status = top_loop(r);

@@ -103,11 +103,16 @@ static struct solution ar1_solve(const struct sums *s, double prior)
  * slope_sd), and stores it in m->v[i], all but its weight. sums: those for rho; last_y: the last
  * score. Returns the log marginal likelihood (how probable the scores are under this rho and
  * prior), up to a constant that is the same for every fit. The equations are solved twice: first
- * without a prior, to get the variance that scales the prior, then with it. */
+ * without a prior, to get the variance that scales the prior, then with it.
+ *
+ * The result is -1/2 times the sum of three terms: how far the scores are from the line; the scales
+ * of the innovations, as dividing by a scale changes the density of the scores; and how much more
+ * precisely the scores determine level and slope than the prior does: of two equally near fits the
+ * one that has to be less precise is more probable. */
 static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
                            double slope_sd, double last_y)
 {
-    double df = (double)m->n - 2;
+    double df = (double)m->n - 2; /* degrees of freedom: the line has two parameters */
     double free_variance = fmax(variance_min, ar1_solve(sums, /* prior */ 0).squares / df);
     double prior = free_variance / (slope_sd * slope_sd);
     struct solution fit = ar1_solve(sums, prior);
@@ -136,7 +141,7 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
     m.last_x = x[n - 1];
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         size_t rho = i / AR1_TREND_SLOPE_SDS, sd = i % AR1_TREND_SLOPE_SDS;
-        if (sd == 0)
+        if (sd == 0) /* the sums depend on rho alone, not on the prior of the slope */
             sums = sums_of(x, y, n, rhos[rho]);
         m.v[i].weight = rho_prior(rho) * ar1_trend_slope_sd_priors[sd];
         likelihoods[i] = ar1_fit_line(&m, i, &sums, rhos[rho], ar1_trend_slope_sds[sd], y[n - 1]);

@@ -28,8 +28,11 @@ static void explanation_clear_observations(struct explanation *e)
     }
 }
 
-/* A state with another statement than before, or whose components are still those of its statement,
- * has none of the observations that were added. */
+/* A statement is the four components that a client has set by the request `calculate`; it replaces
+ * all observations that were added before. They are dropped in two cases: the time of the statement
+ * differs, so there was another one; or the components are still the stated ones (state->stated: no
+ * event came after), which also finds a statement of the same time, as after the clock was set
+ * back. */
 void explanation_set_state(struct explanation *e, const struct mastery_state *state)
 {
     if (state->stated_at_ms != e->state.stated_at_ms || state->stated)
@@ -173,8 +176,8 @@ static void explain_score(struct explanation *e)
     }
 }
 
-/* Computes the score after some days without any event. Only consistency changes then: the evidence
- * loses weight, but its mean stays. */
+/* Computes the score after some days without any event. Only consistency (the share of recent days
+ * with activity) changes then: the evidence loses weight, but its mean stays. */
 static void explain_fading(struct explanation *e)
 {
     for (int i = 0; i < EXPLAIN_FADINGS; i++) {

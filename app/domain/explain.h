@@ -69,8 +69,8 @@ struct explanation {
 /* Makes an explanation without a state and without observations. */
 void explanation_init(struct explanation *e, int64_t now_ms);
 /* Sets the student's state, which must not be older than the events that are added after it. When
- * it has another statement than the state before it, the observations are dropped, as the
- * statement has replaced them. */
+ * it has another statement (the four components that a client sets by `calculate`) than the state
+ * before it, the observations are dropped, as the statement has replaced them. */
 void explanation_set_state(struct explanation *e, const struct mastery_state *state);
 /* Adds the observations of an event. recorded_at_ms: when it was recorded; 0: unknown. Ignores an
  * event that the last statement has replaced: one of an earlier time, or recorded before. id: C

@@ -30,7 +30,7 @@ static const double insufficient_confidence_max = 0.3;
 /* No prediction is certain: a larger confidence is rounding. */
 static const double confidence_max = 1 - 1e-12;
 /* Smallest standard deviation of a new score about a line of least squares: a few scores may lie on
- * a line by chance. */
+ * a line by chance, and the interval would have no width. */
 static const double residual_min = 0.02;
 
 /* Sums over n points of (x - x_mean)^2, (y - y_mean)^2 and (x - x_mean) * (y - y_mean). */
@@ -159,7 +159,8 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
         (void)ar1_trend_fit(scores.x, scores.y, n, &ret->ar1);
 }
 
-/* Returns the number of days from today to `day`, at least 1. */
+/* Returns the number of days from today to `day`, at least 1: the models of projection.c predict
+ * only days after today, so an earlier day is like tomorrow. */
 static int days_ahead(const struct forecast *f, int32_t day)
 {
     return day > f->today ? day - f->today : 1;
@@ -170,6 +171,7 @@ static int days_ahead(const struct forecast *f, int32_t day)
 static struct distribution line_distribution_at(const struct forecast *f, int32_t day)
 {
     double x = (double)day - f->day_zero;
+    /* the line has two parameters, so two degrees of freedom are lost */
     struct distribution distribution = {.df = (double)f->days - 2};
     struct line line = f->line;
     if (f->model == AR1_TREND) {
@@ -189,8 +191,8 @@ static struct distribution distribution_at(const struct forecast *f, int32_t day
 {
     bool has_line = f->model == LEAST_SQUARES || f->model == AR1_TREND;
     struct distribution distribution;
-    if (has_line && f->insufficient) /* sqrt(1/12): the standard deviation of the uniform
-                                        distribution on [0,1] */
+    if (has_line && f->insufficient)
+        /* sqrt(1/12): the standard deviation of the uniform distribution on [0,1]; df 0: normal */
         return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
     if (has_line)
         return line_distribution_at(f, day);

@@ -20,9 +20,10 @@ struct topic {
     struct str id;
     uint32_t components;      /* components in which it was observed: bits 1 << QUIZ, 1 << QUALITY
                                  (exercises) */
-    struct evidence evidence; /* weight > 0 */
-    double mastery; /* the student's mastery of the topic in [0,1], rounded to 12 decimals; set by
-                       topics_rank */
+    struct evidence evidence; /* sum of its observations, whose weights decay; weight > 0 */
+    /* the student's mastery of the topic in [0,1], set by topics_rank; rounded to 12 decimals, as
+     * every score, so that rounding errors do not decide the order */
+    double mastery;
 };
 
 /* Makes the observation that an event gives each of its topics: of an exercise the quality, of a

@@ -263,7 +263,8 @@ static enum state scan_close(struct scanner *s)
 }
 
 /* Scans an opening bracket and what follows it: the closing bracket or, in an object, the first
- * key. In an array a value must follow. */
+ * key. After it a value must follow; in an array, which has no keys, at once: the caller scans it.
+ * The level keeps key_count as the index of its first key, so that scan_close finds its keys. */
 static enum state scan_open(struct scanner *s)
 {
     if (s->depth == JSON_DEPTH_MAX)
@@ -480,7 +481,7 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
     return json_scan_text(text, &max_values, scratch, ret_offset, &unused_too_many, &unused_text);
 }
 
-/* Called when the arena is reset: releases what json-c has allocated. */
+/* Called when the arena is reset: releases what json-c has allocated outside of it. */
 static void json_c_release(void *object)
 {
     (void)json_object_put(object);

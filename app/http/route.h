@@ -98,9 +98,10 @@ struct route_link {
 struct route {
     const char *name; /* unique name in OpenAPI, rate limits and log, such as "mastery-query" */
     enum http_method method;
-    const char *pattern;      /* main path, such as /api/v1/mastery/history/{student_id} */
-    const char *aliases[4];   /* further paths with the same handler and rate limit; NULL: none */
-    const char *bucket;       /* name of the route whose rate limit this route shares; NULL: none */
+    const char *pattern;    /* main path, such as /api/v1/mastery/history/{student_id} */
+    const char *aliases[4]; /* further paths with the same handler and rate limit; NULL: none */
+    /* name of the route whose rate limit this route shares; NULL: it has a limit of its own */
+    const char *bucket;
     int limit_per_minute;     /* most requests of one client in a minute; 0 with ROUTE_UNLIMITED */
     enum access access;       /* right that the caller needs */
     unsigned flags;           /* set of enum route_flag */

@@ -254,8 +254,8 @@ struct cloudevent_headers cloudevent_headers_of(const struct http_request *reque
                                        .datacontenttype = request->ce_datacontenttype};
 }
 
-/* A header that is absent has length 0. One of the four is enough, so that the error about an event
- * without another of them names that one. */
+/* A header that is absent has length 0. One of the four required attributes is enough, so that the
+ * error about an event that lacks another of them names the one that is missing. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers)
 {
     return headers->id.n > 0 || headers->source.n > 0 || headers->specversion.n > 0 ||

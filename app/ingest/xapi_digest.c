@@ -144,7 +144,8 @@ struct str xapi_mark(struct json_object *statement, struct arena *arena)
     return arena_printf(arena, "%s@%" PRId64, hex, at_ms);
 }
 
-/* Compares the digests, and the timestamps after the "@" only if both marks have one. */
+/* Compares the digests, and the timestamps after the "@" only if both marks have one. A mark lacks
+ * it when its statement had none, as xAPI allows: a server may give that statement a timestamp. */
 bool xapi_marks_equal(struct str a, struct str b)
 {
     struct str digest_a = str_cut(&a, '@'), digest_b = str_cut(&b, '@');

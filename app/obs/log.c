@@ -93,7 +93,7 @@ static bool log_open_sink(struct log *log, int fd)
     if (log->fd >= 0)
         return true;
     log->must_poll = log->sink == SINK_PIPE;
-    log->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    log->fd = fcntl(fd, F_DUPFD_CLOEXEC, /* at least, after standard error */ 3);
     return log->fd >= 0;
 }
 
@@ -321,7 +321,8 @@ static void log_write(struct log *log)
 }
 
 /* Adds a line log.dropped to the buffer with the number of lines that were dropped since the last
- * such line. */
+ * such line. head_length is 0 again after it, so that log_end does nothing if the caller's own
+ * line, for which log_begin has flushed, is dropped. */
 static void log_report_dropped(struct log *log)
 {
     const uint64_t count = log->unreported;
@@ -356,5 +357,5 @@ void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]
     unsigned char digest[DIGEST_SIZE];
 
     digest_keyed(&log->key, id, digest);
-    hex_print(digest, (LOG_HASH_SIZE - 1) / 2, ret_text);
+    hex_print(digest, /* bytes: two digits each */ (LOG_HASH_SIZE - 1) / 2, ret_text);
 }

@@ -36,7 +36,8 @@ static bool hook_is_immediate(const struct route *route)
 /* Returns the kind of event that a response with this status makes. Most errors of the client, such
  * as 400, reveal no data and make no event. unjournaled: the handler changed nothing. A change on a
  * route with ROUTE_JOURNALED leaves a journal entry, from which the worker process makes the event,
- * so this file makes none for it. A 404 of such a route has changed nothing either. */
+ * so this file makes none for it. A 404 of such a route has changed nothing either, so its event,
+ * like that of an unjournaled change, is made here: usually a read. */
 static enum hook_kind hook_kind_of(const struct route *route, int status, bool unjournaled)
 {
     bool immediate = hook_is_immediate(route);
@@ -232,7 +233,7 @@ static void hook_add_events(struct exchange *x, struct audit_event *event,
         return;
     }
     students = hook_distinct(x, subjects);
-    if (students.n == 0 || students.n > HOOK_EVENTS_MAX) {
+    if (students.n == 0 || students.n > HOOK_EVENTS_MAX) { /* 0: no valid id, or out of memory */
         event->student = STR("");
         if (students.n > 0)
             event->subjects = hook_digest(x, students);
@@ -257,7 +258,8 @@ static void hook_record(struct exchange *x, enum audit_mode mode, int status,
     bool delegated = x->route != x->match.route;
     struct audit_event event = {.principal = &x->caller,
                                 .mode = mode,
-                                /* after NOT_REPLICATED the change is made all the same */
+                                /* NOT_REPLICATED: the replicas have not confirmed in time, but
+                                 * the change is made */
                                 .success =
                                     status < 400 || x->problem.code == PROBLEM_NOT_REPLICATED,
                                 .status = status,

@@ -100,9 +100,11 @@ static bool dispatch_has_invalid_id(const struct route_match *match)
  * nginx selects limits and access by a normalised path. A path that the client sent in another form
  * (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx and the
  * engine could understand it as two different paths (hazards N10). The exception is a path that has
- * a route even as it was sent, and a parameter that is no valid id, such as "%41": such a request
- * keeps its route and gets the usual error of an invalid id later. Every path parameter has a
- * RULE_ID (tests/unit/test_routes.c), so exchange_read_input refuses all such requests. */
+ * a route even as it was sent (not decoded, as request.path then is), and a parameter that is no
+ * valid id, such as "%41": such a request keeps its route and gets the usual error of an invalid id
+ * later. Every path parameter has a RULE_ID (tests/unit/test_routes.c), so exchange_read_input
+ * refuses all such requests. request.sidecar: the request came by the listener of Dapr's sidecar,
+ * which has routes that the public listener does not have. */
 static bool dispatch_find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
@@ -118,7 +120,8 @@ static bool dispatch_find_route(struct exchange *x)
 }
 
 /* Refuses a request that has waited longer than QUEUE_TIMEOUT_MS, since its client may have given
- * up, and work for it would make all others wait as long. Returns false when x->problem is set. */
+ * up, and work for it would make all others wait as long. Probes (ROUTE_SERVED_LATE) are served all
+ * the same. Returns false when x->problem is set. */
 static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
 {
     int limit_ms = x->engine->config.queue_timeout_ms;
@@ -133,7 +136,8 @@ static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
 
 /* Refuses the request early, before the token is verified and the body is parsed, when it has
  * waited too long since nginx passed it on: in nginx's connection, or in the queue of the socket.
- * Both times are of the clock of this host; a wait of more than an hour is a clock that was set. */
+ * Both times are of the clock of this host; a wait of more than an hour is a clock that was set.
+ * passed_ms 0: nginx has not sent the time. */
 static bool dispatch_admit(struct exchange *x)
 {
     const int64_t waited_ms = x->wall_ms - x->request.passed_ms, hour_ms = INT64_C(3600) * 1000;
@@ -179,7 +183,8 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
 
 /* Submits the exchange's queued commands to the store with a time limit. All round trips of a
  * request share one limit (STORE_ROUND_TIMEOUT_MS), of which store_left_us is left. A heavy request
- * may need many round trips, so each of them has the whole limit. */
+ * may need many round trips, so each of them has the whole limit, which the store sets for the
+ * limit 0. A light one whose time is used up gets 1 us instead. */
 static void dispatch_submit(struct dispatch *d, struct exchange *x)
 {
     if (!(x->route->flags & ROUTE_HEAVY))

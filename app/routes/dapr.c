@@ -190,7 +190,8 @@ struct bulk_room {
 };
 
 /* Adds the event of a BULK. What is too much for this request only together with the events before
- * it stays RETRY: the sidecar delivers it again, without those that got another status. */
+ * it stays RETRY (the initial outcome): the sidecar delivers it again, without those that got
+ * another status. What is too much alone, which json_check finds, is dropped. */
 static void delivery_add_text(struct exchange *x, struct events *e, struct delivery *d,
                               struct str text, struct bulk_room *room)
 {
@@ -356,8 +357,10 @@ static void letter_queue(struct exchange *x, struct delivery *d)
     }
 }
 
-/* Evaluates the replies to the commands of a dead letter. *ret_id: id of the stored letter;
- * *ret_erased: one of its students is erased. False if Redis has failed, or when out of memory. */
+/* Evaluates the replies to the commands of a dead letter in the stage LETTER_CHECKING, which only
+ * reads tombstones, or LETTER_STORING. *ret_id: id of the stored letter; unchanged in the first of
+ * these stages, which stores none. *ret_erased: one of its students is erased. False if Redis has
+ * failed, or when out of memory: the reason is not needed, the event is delivered again. */
 static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erased)
 {
     struct problem ignored = {0};

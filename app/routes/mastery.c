@@ -118,7 +118,7 @@ static struct str query_cache_key(struct exchange *x)
     struct buf text;
 
     buf_init(&text, x->arena);
-    (void)buf_reserve(&text, 16 + x->caller.user.n + x->request.body.n);
+    (void)buf_reserve(&text, /* role and spaces */ 16 + x->caller.user.n + x->request.body.n);
     buf_text(&text, role_names[x->caller.role]);
     buf_char(&text, ' ');
     buf_str(&text, x->caller.user);
@@ -237,7 +237,7 @@ static enum step mastery_query(struct exchange *x)
         s = exchange_new_state(x, sizeof(*s));
         if (!s)
             return STEP_DONE;
-        s->erasures = engine_apply_erasures(x->engine);
+        s->erasures = engine_apply_erasures(x->engine); /* compared at the end */
         s->profile = student_cmd_profile(&x->pipeline, q->student);
         window_queue(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
@@ -317,8 +317,10 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
     return record_step(&s->record, x->engine, &x->pipeline, &x->problem);
 }
 
-/* Puts the student's state that was just written into the window as the snapshot of today, because
- * the window was read before the write. */
+/* Puts the student's state that was just written into the window as the snapshot of its day,
+ * because the window was read before the write. That day is today, or tomorrow when an event dated
+ * ahead has begun it. A snapshot of the same day is replaced (`>=`: the days must ascend in any
+ * case), else the state is appended. A full window, which ends with today, has no room for it. */
 static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)

@@ -197,17 +197,17 @@ static enum step predict_trajectory(struct exchange *x)
 /* ---- accuracy ---- */
 
 /* Selects the predictions that were made on a day from `first` to `today`, or that are about one of
- * these days. Those that assume an intervention are not selected but counted in *ret_conditional:
- * no record says whether the intervention took place, so such a prediction cannot be compared with
- * a true score. model: select only the predictions of the model with this name; NULL: all. ret has
- * room for n predictions. Returns the number of selected ones. */
+ * these days. Those that assume an intervention are not selected but counted in
+ * *ret_conditional_count: no record says whether the intervention took place, so such a prediction
+ * cannot be compared with a true score. model: select only the predictions of the model with this
+ * name; NULL: all. ret has room for n predictions. Returns the number of selected ones. */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
                               int32_t first, int32_t today, struct stored_prediction *ret,
-                              size_t *ret_conditional)
+                              size_t *ret_conditional_count)
 {
     size_t selected_count = 0;
 
-    *ret_conditional = 0;
+    *ret_conditional_count = 0;
     for (size_t i = 0; i < n; i++) {
         const struct prediction_record *r = &records[i];
         struct str name_and_version = r->model;
@@ -217,7 +217,7 @@ static size_t accuracy_select(const struct prediction_record *records, size_t n,
         if (model && !str_equal(str_cut(&name_and_version, '/'), str_of(model)))
             continue;
         if (r->intervention.n > 0)
-            (*ret_conditional)++;
+            (*ret_conditional_count)++;
         else
             ret[selected_count++] =
                 (struct stored_prediction){r->target_day, r->score, r->lower, r->upper};
@@ -240,7 +240,8 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
     struct prediction_record *records;
     struct stored_prediction *selected;
     struct history history;
-    size_t n, selected_count, conditional;
+    size_t n, selected_count;
+    size_t conditional_count; /* predictions that assume an intervention (accuracy_select) */
 
     if (!history_parse_consented(x, s, &history) ||
         !prediction_parse_list(s->predictions, x->arena, &records, &n, &x->problem))
@@ -255,9 +256,9 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
         struct accuracy *a = model < PREDICTION_MODELS ? &ret->of_model[model] : &ret->all;
 
         selected_count = accuracy_select(records, n, prediction_model_names[model], first, today,
-                                         selected, &conditional);
+                                         selected, &conditional_count);
         accuracy_of(selected, selected_count, history.days, history.n, today, a);
-        a->total_predictions += conditional; /* counted, but never verified */
+        a->total_predictions += conditional_count; /* counted, but never verified */
     }
     return true;
 }
@@ -330,7 +331,7 @@ static void config_write_calibration(struct jw *w, const struct command *command
         return;
     }
     jw_object(w, "calibration");
-    jw_day(w, "until", today - 1);
+    jw_day(w, "until", today - 1); /* the last day that was over when they were counted */
     jw_int(w, "days", CALIBRATION_DAYS);
     jw_array(w, "models");
     for (int i = 0; i < PREDICTION_MODELS * CALIBRATION_HORIZONS; i++) {

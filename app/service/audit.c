@@ -439,7 +439,8 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
 
 /* Returns whether the reply to the command of a group says which of its events are recorded. An
  * error reply to the command that records means "not recorded", but an error reply to the query
- * says nothing. */
+ * says nothing. In the stage AUDIT_AWAITS_FENCES the command is that query, a fence
+ * (audit_cmd_fence), else the one that records. */
 static bool audit_group_is_known(const struct audit *audit, const struct audit_group *group)
 {
     bool queried = audit->stage == AUDIT_AWAITS_FENCES;
@@ -549,7 +550,7 @@ void audit_log_pending(struct engine *engine)
 {
     struct audit *audit = engine->audit;
     bool uncertain;
-    size_t unsent;
+    size_t unsent; /* position in `order` of the first event whose record was not sent */
 
     if (!audit)
         return;
@@ -564,8 +565,9 @@ void audit_log_pending(struct engine *engine)
         audit_unstored_log(engine, &audit->unstored, &audit->collecting.v[i], "shutdown");
 }
 
-/* Writes the events to the log whose outcome a node of a cluster does not report for so long, so
- * that they do not hold up those for the other nodes. */
+/* Writes the events to the log whose outcome a node of a cluster has not reported for
+ * AUDIT_LOST_US, so that they do not hold up those for the other nodes. Their groups get n = 0, so
+ * that audit_count_recorded does not send them again. */
 static void audit_give_up_lost(struct engine *engine)
 {
     struct audit *audit = engine->audit;

@@ -60,7 +60,9 @@ static void event_log_keep_id(struct event_log *log, struct str id, struct probl
 }
 
 /* Visits the event of a journal entry of the student. Entries about other changes have no event,
- * nor has an entry that is no JSON (json is then NULL, which json_value_member accepts). */
+ * nor has an entry that is no JSON (json is then NULL, which json_value_member accepts). Keeps the
+ * event's id: the worker may move the event from the journal to the student's stream before that
+ * is read, and it must not be visited there again. */
 static void event_log_visit_journal(const struct event_log_page *page,
                                     const struct stream_entry *entry, struct problem *p)
 {
@@ -72,7 +74,7 @@ static void event_log_visit_journal(const struct event_log_page *page,
     if (stream_field(entry, STR("e"), &text) != REPLY_OK ||
         !entry_belongs_to(text, page->log->student))
         return;
-    json = json_parse(text, page->scratch, &unreadable);
+    json = json_parse(text, page->scratch, &unreadable); /* a fault needs no report: see above */
     event = json_value_member(json, "event");
     if (!event)
         return;
@@ -94,7 +96,7 @@ static bool event_log_was_visited(const struct event_log_page *page, struct str 
     struct str id;
 
     if (page->log->journal_ids.n == 0 || !event.p)
-        return false;
+        return false; /* nothing to compare: saves parsing the event */
     json = json_parse(event, page->scratch, &unreadable);
     id = json_value_member_text(json, "event_id");
     return id.p && str_list_contains(&page->log->journal_ids, id);

@@ -28,7 +28,7 @@ static bool record_change_current(struct record *r, struct pipeline *pipeline, s
     record_apply(r, &state);
     return record_queue_write(r, pipeline, packed, &state, /* day_count */ 1,
                               begins_day ? &before : NULL,
-                              /* with_others */ true);
+                              /* with_others: those that wait, by one script */ true);
 }
 
 /* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
@@ -84,7 +84,7 @@ static bool record_change_past(struct record *r, struct pipeline *pipeline, stru
     for (size_t i = 0; i < count; i++)
         record_apply(r, &changed[i]);
     return record_queue_write(r, pipeline, packed, changed, count, base.day < day ? &base : NULL,
-                              /* with_others */ false);
+                              /* with_others: it is written alone */ false);
 }
 
 /* Queues the reads from which the change is computed from the beginning: the profile and, if
@@ -229,10 +229,10 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
         problem_set(p, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
         return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
-    case CHANGE_OUTDATED:
+    case CHANGE_OUTDATED: /* does not come here */
     case CHANGE_PROBLEM:
-        problem_unavailable(p, /* retry_after_s */ 1);
-        break; /* unless p has a problem */
+        problem_unavailable(p, /* retry_after_s */ 1); /* unless p has a problem */
+        break;
     }
     return STEP_DONE;
 }
@@ -304,7 +304,7 @@ static enum step record_after_reads(struct record *r, struct engine *engine,
     if (!record_leads(r, engine, pipeline))
         return record_await(r, pipeline);
     if (r->has_waited && pipeline_time_left_us(pipeline, clock_monotonic_us()) <= 0) {
-        problem_unavailable(p, 1); /* nothing was written */
+        problem_unavailable(p, /* retry_after_s */ 1); /* nothing was written */
         return STEP_DONE;
     }
     mastery_state_limit_times(&profile.state, r->now_ms);

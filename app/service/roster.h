@@ -25,7 +25,8 @@ struct roster_change {
     char lease_holder[UUID_TEXT_SIZE];
     int64_t lease_until_ms; /* end of the lease, in the clock of Redis */
     struct command *lease_cmd, *read_cmd;
-    struct problem failure; /* why the change ends, while its lease is being released */
+    struct problem failure; /* problem that has ended the change; the step after the release of the
+                               lease returns it */
 };
 
 /* Runs the next step of the change. Call again after each pipeline until STEP_DONE. Problems:

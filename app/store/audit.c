@@ -167,7 +167,7 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
     buf_init(&field, arena);
     (void)buf_reserve(&field, 160);
     buf_int(&field, item->minute);
-    for (int i = 0; i < AUDIT_ARGS - 1; i++) {
+    for (int i = 0; i < AUDIT_ARGS - 1; i++) { /* all but the last, the count */
         /* - 1, because texts[] has no AUDIT_SUBJECT, which is before it */
         if (i == AUDIT_CORRELATION - 1)
             continue;
@@ -206,7 +206,7 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
 struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_send *send,
                                 const struct audit_item *items, size_t count)
 {
-    size_t argc_max = 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
+    size_t argc_max = /* three keys, seed, number */ 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
     /* a script without arguments fails the pipeline */
@@ -221,6 +221,7 @@ struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_se
  * 0, the reply of a command that has not run, means all items. */
 void audit_parse_items(const struct command *command, size_t count, bool *ret_failed)
 {
+    /* the number of elements is not needed: the loop skips those that are absent */
     bool known = command && reply_array(command->reply, count, &(size_t){0}) == REPLY_OK;
     int64_t item;
 
@@ -296,8 +297,9 @@ struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
-/* Parses one entry. An entry with other fields is returned as invalid and with empty texts, so that
- * a verification can report it. */
+/* Parses one entry. An entry with other fields than audit_field_names, which only another program
+ * can have written, is returned as invalid and with empty texts, so that a verification can report
+ * it. */
 static void audit_parse_entry(const struct stream_entry *from, struct audit_entry *ret)
 {
     *ret = (struct audit_entry){.id = from->id};
@@ -354,6 +356,7 @@ static bool audit_parse_read(struct str field, struct str value, struct audit_co
     success = str_cut(&field, '\n');
     record->success = str_equal(success, STR("1"));
     record->details = field;
+    /* / 60000: so that the minute in milliseconds fits; 2: the shortest object is {} */
     if (!str_to_int64(minute, 0, INT64_MAX / 60000, &ret->minute) || field.n < 2 ||
         field.p[0] != '{' || memchr(field.p, '\n', field.n) ||
         !str_to_int64(str_cut(&value, ' '), 0, INT64_MAX, &record->count))

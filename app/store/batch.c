@@ -62,17 +62,19 @@ void batch_cmd_created(struct pipeline *pipeline, struct str id)
     unfinished_cmd_remove(pipeline, UNFINISHED_BATCH, id);
 }
 
-/* Returns the text, or "" if it is absent: an argument without text would fail the pipeline. */
+/* Returns an optional text, or "" if the request had none: its p is then NULL, which as an argument
+ * counts as lack of memory and would fail the pipeline. */
 static struct str batch_text(struct str text)
 {
     return text.n > 0 ? text : STR("");
 }
 
-/* Steps: lists the batch as unfinished and among all batches, adds it to the indexes of its
- * students, creates it, queues its jobs. The indexes are written before the batch because of
- * erasures: an erasure that does not find the batch in the index has run before the batch existed,
- * and the worker then removes the student (job_batch.c). A student has two arguments when
- * components are stated (id and item), else one. Either all items are stated or none. */
+/* Steps: lists the batch as unfinished (so that a worker queues its jobs if this process dies
+ * before it has done so) and among all batches, adds it to the indexes of its students, creates it,
+ * queues its jobs. The indexes are written before the batch because of erasures: an erasure that
+ * does not find the batch in the index has run before the batch existed, and the worker then
+ * removes the student (job_batch.c). A student has two arguments when components are stated (id and
+ * item), else one. Either all items are stated or none. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n)
@@ -169,8 +171,9 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
                                               command_int(pipeline->arena, from)});
 }
 
-/* The reply 0 means that the batch had ended in another way, -1 that there is no such batch. If
- * there is no number in the reply, both results are false. */
+/* The reply 0 means that the batch had ended in another way, so that another chunk or none sends
+ * the callback (the POST to the client's URL), -1 that there is no such batch. If there is no
+ * number in the reply, both results are false. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {

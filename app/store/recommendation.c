@@ -107,7 +107,8 @@ struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str
                         (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
-/* Reads the id. Nil is no error: the student was erased, or the token was never issued. */
+/* Reads the id of the student who has the token. Nil is no error: the student was erased, or the
+ * token was never issued. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p)
 {
@@ -522,20 +523,21 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* Reads the student's text and then the text of each day by one MGET. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
-                                        int32_t first, int count)
+                                        int32_t first_day, int count)
 {
     struct str argv[2 + RECOMMENDATION_DAYS_MAX] = {STR("MGET")};
 
     argv[1] = key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED);
-    if (!key_student_recommendations(pipeline->arena, student, first, count, argv + 2))
+    if (!key_student_recommendations(pipeline->arena, student, first_day, count, argv + 2))
         pipeline->failed = true;
     return pipeline_add(pipeline, COMMAND_READ, 2 + count, argv);
 }
 
-/* Parses the texts of all days, which are the elements of the reply after the first, into one
- * array. Counts their lines first, to allocate it once. */
+/* Parses the texts of all days from first_day on, which are the elements of the reply after the
+ * first (the student's text), into one array. Counts their lines first, to allocate it once. */
 static bool recommendation_parse_records(const redisReply *reply, size_t days, struct arena *arena,
-                                         int32_t first, struct recommendation_record **ret_records,
+                                         int32_t first_day,
+                                         struct recommendation_record **ret_records,
                                          size_t *ret_count)
 {
     struct recommendation_record *next;
@@ -554,7 +556,7 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
     *ret_count = n;
     for (size_t i = 0; i < days; i++) {
         if (!recommendation_text_at(reply, 1 + i, &text) ||
-            !recommendation_parse_day(text, first + (int32_t)i, next))
+            !recommendation_parse_day(text, first_day + (int32_t)i, next))
             return false;
         next += lines_count(text);
     }
@@ -563,9 +565,9 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
 
 /* Parses the first text, the student's, of which only the token is returned, and then the texts of
  * the days. */
-bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
-                               struct recommendation_record **ret_records, size_t *ret_count,
-                               struct str *ret_token, struct problem *p)
+bool recommendation_parse_days(const struct command *command, struct arena *arena,
+                               int32_t first_day, struct recommendation_record **ret_records,
+                               size_t *ret_count, struct str *ret_token, struct problem *p)
 {
     struct recommendations student_part = {0};
     struct str text;
@@ -577,7 +579,7 @@ bool recommendation_parse_days(const struct command *command, struct arena *aren
         return false;
     }
     if (!recommendation_parse_student_text(text, &student_part) ||
-        !recommendation_parse_records(command->reply, n - 1, arena, first, ret_records,
+        !recommendation_parse_records(command->reply, n - 1, arena, first_day, ret_records,
                                       ret_count)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;

@@ -128,14 +128,13 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 /* ---- many days ---- */
 
 enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS };
-/* Reads the recommendations of `count` days from the day `first` on; count <=
- * RECOMMENDATION_DAYS_MAX. */
+/* Reads the recommendations of `count` days from first_day on; count <= RECOMMENDATION_DAYS_MAX. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
-                                        int32_t first, int count);
+                                        int32_t first_day, int count);
 /* Parses the reply to recommendation_cmd_days into an array in the arena, oldest first. *ret_token:
  * the student's token, empty if there is none. Texts point into the reply. */
-bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
-                               struct recommendation_record **ret_records, size_t *ret_count,
-                               struct str *ret_token, struct problem *p);
+bool recommendation_parse_days(const struct command *command, struct arena *arena,
+                               int32_t first_day, struct recommendation_record **ret_records,
+                               size_t *ret_count, struct str *ret_token, struct problem *p);
 
 #endif

@@ -85,12 +85,12 @@ static const struct {
     {STR_INIT("MASTERDOWN"), REPLY_WRONG_SERVER},
     {STR_INIT("LOADING"), REPLY_WRONG_SERVER},
     {STR_INIT("BUSY"), REPLY_STORE_UNAVAILABLE},
-    {STR_INIT("CLUSTERDOWN"), REPLY_STORE_UNAVAILABLE},
+    {STR_INIT("CLUSTERDOWN"), REPLY_STORE_UNAVAILABLE}, /* see reply_is_redirection */
     {STR_INIT("TRYAGAIN"), REPLY_WRITES_REFUSED},
     {STR_INIT("OOM"), REPLY_WRITES_REFUSED},
-    {STR_INIT("MISCONF"), REPLY_WRITES_REFUSED},
-    {STR_INIT("NOREPLICAS"), REPLY_WRITES_REFUSED},
-    {STR_INIT("UNBLOCKED"), REPLY_WRITES_REFUSED},
+    {STR_INIT("MISCONF"), REPLY_WRITES_REFUSED},    /* it cannot save its data to the disk */
+    {STR_INIT("NOREPLICAS"), REPLY_WRITES_REFUSED}, /* too few replicas are connected */
+    {STR_INIT("UNBLOCKED"), REPLY_WRITES_REFUSED},  /* it became a replica during the command */
     {STR_INIT("NOAUTH"), REPLY_NOT_AUTHENTICATED},
     {STR_INIT("WRONGPASS"), REPLY_NOT_AUTHENTICATED},
     {STR_INIT("DENIED"), REPLY_NOT_AUTHENTICATED}, /* protected mode */
@@ -121,6 +121,9 @@ enum reply_error reply_error_of(const redisReply *reply)
     return REPLY_BUG;
 }
 
+/* TRYAGAIN: a slot is being moved, and this node has only some of the command's keys. CLUSTERDOWN:
+ * no node has the slot, or most masters are not reached, until a replica takes its master's place.
+ * After both the same command may succeed soon, on this node or another one. */
 bool reply_is_redirection(const redisReply *reply)
 {
     static const char *const codes[] = {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "};
@@ -133,7 +136,9 @@ bool reply_is_redirection(const redisReply *reply)
 }
 
 /* A wrong password or address of Redis is a mistake of the operator, not of the client, so the
- * client gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
+ * client gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second.
+ * REPLY_NO_SCRIPT counts as a bug: the store has sent the whole script already (link.c), so Redis
+ * should know it. REPLY_NO_ERROR here is a reply of a type that the caller did not expect. */
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {

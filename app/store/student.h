@@ -59,7 +59,7 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
                          struct problem *p);
 
 /* Most days that are read at once: those of the history, the day before it, and one more because
- * clocks differ. */
+ * the clocks of the machines differ: another process may have begun the next day. */
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
 /* Reads the snapshots of the days `first` to first + count - 1; count is at most STUDENT_DAYS_MAX.
  */
@@ -85,9 +85,9 @@ bool student_parse_changed(const struct command *command, struct command *ret_to
  * between that snapshot and the opening needs the opening when the snapshot has expired. */
 struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
                                      int count);
-/* Parses the snapshot or opening of the day first + i from the reply to student_cmd_days or
- * student_cmd_openings. REPLY_MISSING: the day has none. REPLY_ERROR: i >= count, or the state
- * cannot be read. */
+/* Parses one state of the day first + i: from the reply to student_cmd_days the snapshot, with
+ * which the day ended; from the reply to student_cmd_openings the opening, with which it began.
+ * REPLY_MISSING: the day has none. REPLY_ERROR: i >= count, or the state cannot be read. */
 enum reply_result student_parse_day(const struct command *command, size_t i,
                                     struct mastery_state *ret);
 /* Parses the reply to student_cmd_days: all snapshots that exist, oldest first. ret_days has room

@@ -26,8 +26,9 @@ struct batch_unit {           /* the computation for one student of the chunk */
 /* What the job keeps between two calls of its step function. */
 struct batch_job {
     struct batch_body body;
-    struct batch batch;        /* the batch as the latest script has reported it */
-    bool callback_due;         /* the batch has ended, and this job must queue its callback */
+    struct batch batch; /* the batch as the latest script has reported it */
+    /* the batch has ended, and this job must queue its callback (a POST to the client's URL) */
+    bool callback_due;
     struct command *start_cmd; /* starts the chunk; NULL: its reply was processed */
     struct command *save_cmd;  /* stores results; NULL: none sent, or its reply was processed */
     struct str record_id; /* event id of the records of this batch, "batch ID"; ids of real events
@@ -46,7 +47,8 @@ struct batch_job {
 
 /* Stores in the job's state the status and the counts of the batch that a script has returned.
  * update->changed is true for only one job when the status changes, so that metrics count each
- * change once. */
+ * change once. The duration of a cancelled batch is not observed: it says nothing about the work.
+ */
 static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                                const struct batch_update *update)
 {
@@ -88,8 +90,10 @@ bool job_parse_batch_body(struct job *job, struct batch_body *ret)
     return false;
 }
 
-/* Sets the job that replaces this one in the queue: one script finishes this job and adds the
- * other. from: position of its first student in the batch; 0 for a callback. */
+/* Sets the follow-up, the job that replaces this one in the queue: one script finishes this job and
+ * adds the other. The follow-up is of the kind "batch", for the chunk that begins with the student
+ * at the position `from` of the batch, or "callback": it sends a POST to the URL that the batch
+ * named, and has no students, so `from` is 0. */
 static void batch_set_follow_up(struct job *job, struct str kind, struct str batch, int64_t from)
 {
     job->follow_up.kind = kind;

@@ -133,7 +133,7 @@ static void retention_on_scanned(struct task *task)
     retention->scanned += n;
     periodic_schedule(&retention->schedule, STEP_INTERVAL_US);
     if (str_equal(cursor, STR("0")) && ++retention->scan == SCANS)
-        retention_end_pass(retention);
+        retention_end_pass(retention); /* the deletions of its last keys are sent all the same */
     task_submit(task, retention_on_page_trimmed);
 }
 
@@ -151,7 +151,7 @@ static void retention_scan(struct retention *retention, struct task *task)
 }
 
 /* Called when a page of dead letters was trimmed. After a full page there may be more: trims the
- * next page. */
+ * next page. After an error `removed` stays 0, and the next pass trims what is left. */
 static void retention_on_letters_trimmed(struct task *task)
 {
     int64_t removed = 0;
@@ -166,8 +166,10 @@ static void retention_on_letters_trimmed(struct task *task)
     task_submit(task, retention_on_letters_trimmed);
 }
 
-/* Starts a pass: trims the dead letters and, if no sidecar is configured, the outboxes: these may
- * contain events of an earlier configuration, which no worker publishes. */
+/* Starts a pass: trims the dead letters and, if no sidecar (Dapr's process, which publishes events)
+ * is configured, the outboxes (events to publish): these may contain events of an earlier
+ * configuration, which no worker publishes. The steps after it scan all keys, from the cursor "0"
+ * that is set here: `scan` is the number of the scan, `scanned` counts the keys that were found. */
 static void retention_start_pass(struct retention *retention, struct task *task)
 {
     int64_t now_ms = task->worker->now_ms;
