@@ -46,7 +46,11 @@ static void event_batch_finish_item(struct event_batch_item *item, struct engine
 static void event_batch_advance_item(struct event_batch_item *item, struct engine *engine,
                                      struct pipeline *pipeline)
 {
-    if (record_step(&item->record, engine, &item->pipeline, &item->problem) == STEP_MORE)
+    enum step step = record_step(&item->record, engine, &item->pipeline, &item->problem);
+
+    if (!written_join(&pipeline->written, pipeline->arena, item->pipeline.written))
+        problem_unavailable(&item->problem, /* retry_after_s */ 1); /* no WAIT would cover it */
+    if (step == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);
     else
         event_batch_finish_item(item, engine);

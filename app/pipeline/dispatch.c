@@ -280,12 +280,21 @@ static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
     return d->chunk_ready(x);
 }
 
+/* In a cluster: takes over the servers that have executed writes of the pipeline, or of another
+ * request's pipeline that were writes of this one too (record_after_others). */
+static void dispatch_note_written(struct exchange *x)
+{
+    if (!written_join(&x->written, x->arena, x->pipeline.written))
+        problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* no WAIT would cover it */
+}
+
 /* Runs one step of the handler. After STEP_MORE its commands are submitted, unless there is a
  * problem, which ends the exchange. */
 static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 {
     enum step step = x->route->handler(x);
 
+    dispatch_note_written(x);
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE && !dispatch_send_chunk(d, x))
         problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE, "The client stopped reading");
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE) {
@@ -310,10 +319,7 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
             dispatch_on_replicas(d, x, x->pipeline.status == PIPELINE_COMPLETE);
         return;
     }
-    for (const struct written *one = x->pipeline.written; one; one = one->next) {
-        if (!written_add(&x->written, x->arena, one->server_id))
-            problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* no WAIT would cover it */
-    }
+    dispatch_note_written(x);
     if (x->pipeline.has_writes && !x->has_written)
         x->generation = x->pipeline.generation;
     x->has_written = x->has_written || x->pipeline.has_writes;

@@ -28,7 +28,7 @@ static bool record_change_current(struct record *r, struct pipeline *pipeline, s
     record_apply(r, &state);
     return record_queue_write(r, pipeline, packed, &state, /* day_count */ 1,
                               begins_day ? &before : NULL,
-                              /* with_others: those that wait, by one script */ true);
+                              /* with_others: those that wait, by one script */ !r->is_alone);
 }
 
 /* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
@@ -237,13 +237,15 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
     return STEP_DONE;
 }
 
-/* Ends a change that was written with another one. Its own pipeline shows that the connection still
- * leads to the server that has the write (dispatch_confirm). */
+/* Ends a change that was written with another one. If replicas must have the write, its own
+ * pipeline shows that the connection still leads to the server that has it, or in a cluster gets
+ * the servers that have it (dispatch_confirm). */
 static enum step record_after_others(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     bool known = pipeline->status == PIPELINE_COMPLETE && pipeline->generation == r->generation;
 
     r->is_settled = false;
+    known = written_join(&pipeline->written, pipeline->arena, r->written) && known;
     return record_end(r, known ? r->outcome : CHANGE_PROBLEM, pipeline, p);
 }
 
@@ -258,8 +260,11 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
 
     record_settle_others(r, outcome, pipeline);
     if (outcome == CHANGE_DUPLICATE &&
-        !student_parse_known_mark(r->write_cmd, 0, &r->previous_mark))
+        !student_parse_known_mark(r->write_cmd, 0, &r->previous_mark)) {
+        /* Others that repeat events may come again and again, and would refuse it each time. */
+        r->is_alone = true;
         return record_queue_reads(r, pipeline, /* with_days */ false);
+    }
     if (outcome != CHANGE_OUTDATED)
         return record_end(r, outcome, pipeline, p);
     if (record_gives_up(r, p))

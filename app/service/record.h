@@ -68,6 +68,9 @@ struct record {
     bool is_settled;             /* the leader's script has decided about it: `outcome` */
     enum change_outcome outcome; /* if is_settled */
     unsigned generation;         /* if is_settled: the connection of the leader's script */
+    struct written *written;     /* if is_settled, in a cluster: servers that executed the script */
+    bool is_alone;               /* its next write is its own only */
+    bool must_lead; /* a leader was not written with it: it leads before those after it */
 };
 
 /* Runs the next step of recording. Call with the input fields set and all others zeroed,

@@ -157,7 +157,8 @@ static bool group_add_waiting(struct group *g)
             r->previous_mark = arena_copy(r->arena, same->mark);
             continue;
         }
-        if (g->bytes > GROUP_BYTES_MAX || !group_may_have(r, &state))
+        r->must_lead = !group_may_have(r, &state);
+        if (r->must_lead || g->bytes > GROUP_BYTES_MAX)
             break;
         record_set_base(r, &state);
         record_apply(r, &state);
@@ -181,8 +182,10 @@ bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str 
                                     .entries = g.entries,
                                     .now_ms = r->now_ms};
 
-    for (struct record *other = group_waiting(r); other; other = other->next)
+    for (struct record *other = group_waiting(r); other; other = other->next) {
         other->place = 0; /* in an earlier script */
+        other->must_lead = other->must_lead || !with_others;
+    }
     if (!group_add(&g, r, current) || (with_others && !group_add_waiting(&g)))
         return false;
     *current = g.state;
@@ -200,8 +203,10 @@ bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str 
 static void record_settle(struct record *r, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {
+    bool is_noted = written_join(&r->written, r->arena, pipeline->written);
+
     r->is_settled = true;
-    r->outcome = outcome;
+    r->outcome = is_noted ? outcome : CHANGE_PROBLEM; /* no WAIT would cover the write */
     r->generation = pipeline->generation;
     record_line_resume(r);
 }

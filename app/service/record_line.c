@@ -130,18 +130,19 @@ void record_line_resume(struct record *r)
     r->parked = NULL;
 }
 
-/* Lets the change that came last go on, to lead: its request has most time left, and the time limit
- * of the one that leads is that of all that are written with it. */
-static void line_resume_last(struct record_line *line)
+/* Lets one of the changes that wait go on, to lead: the first that must lead, as it could wait for
+ * ever while others come. Otherwise the one that came last: its request has most time left, and the
+ * time limit of the one that leads is that of all that are written with it. */
+static void line_resume_next(struct record_line *line)
 {
-    struct record *last = NULL;
+    struct record *next = NULL;
 
-    for (struct record *r = line->first; r; r = r->next) {
+    for (struct record *r = line->first; r && !(next && next->must_lead); r = r->next) {
         if (r->parked && !r->is_settled)
-            last = r;
+            next = r;
     }
-    if (last)
-        record_line_resume(last);
+    if (next)
+        record_line_resume(next);
 }
 
 /* Makes an empty line an unused one. */
@@ -168,7 +169,7 @@ void record_line_leave(struct record *r)
     else
         line_remove(line, r);
     if (!line->leader && line->first)
-        line_resume_last(line);
+        line_resume_next(line);
     else if (!line->leader)
         line_release(line);
 }

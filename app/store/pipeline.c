@@ -28,6 +28,15 @@ bool written_add(struct written **list, struct arena *arena, const char *server_
     return true;
 }
 
+bool written_join(struct written **list, struct arena *arena, const struct written *from)
+{
+    for (; from; from = from->next) {
+        if (!written_add(list, arena, from->server_id))
+            return false;
+    }
+    return true;
+}
+
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner)
 {
     *pipeline = (struct pipeline){.arena = arena, .owner = owner};

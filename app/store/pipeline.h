@@ -88,6 +88,8 @@ struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
 /* Adds a server to the list, unless it is there. The text is copied to the arena. False: out of
  * memory. */
 bool written_add(struct written **list, struct arena *arena, const char *server_id);
+/* Adds copies of all servers of the list `from`. False: out of memory. */
+bool written_join(struct written **list, struct arena *arena, const struct written *from);
 
 /* Makes an empty pipeline, whose commands and replies will be in the arena. */
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);

@@ -96,9 +96,12 @@ bool task_failed(const struct task *task)
     return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
-/* Frees all tasks of a list that is linked by next. */
+/* Frees all tasks of a list that is linked by next. All arenas are reset before any task is freed:
+ * a change that leads a line lets a change of another task go on then (record_line_leave). */
 static void task_free_list(struct task *task)
 {
+    for (const struct task *t = task; t; t = t->next)
+        arena_reset(t->arena);
     while (task) {
         struct task *next = task->next;
 

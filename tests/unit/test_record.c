@@ -738,6 +738,62 @@ static void a_repeated_event_does_not_hold_up_its_group(void)
     CU_ASSERT_TRUE(line_is_empty());
 }
 
+/* Reads, after which the job leads or waits. */
+static void job_begin(struct job *job)
+{
+    job_step(job, STEP_MORE);
+    job_reply(job);
+    job_step(job, STEP_MORE);
+}
+
+/* A script is refused because of the first repeat; another one arrives before the next script. */
+static void repeats_that_keep_coming_do_not_hold_up_a_new_event(void)
+{
+    struct job *first = new_statement(0.5), *job = new_event("new", NOON, 1);
+    struct job *repeats[] = {new_event("known", NOON, 1), new_event("known", NOON, 1)};
+
+    (void)job_finish(new_event("known", NOON, 1));
+    job_begin(first);
+    job_begin(repeats[0]);
+    job_begin(job);
+    job_reply(first);
+    job_step(first, STEP_DONE);
+    job_step(job, STEP_MORE);
+    job_reply(job);
+    job_step(job, STEP_MORE);
+    job_begin(repeats[1]);
+    job_reply(job);
+    job_step(job, STEP_MORE);
+    job_reply(job);
+    job_step(job, STEP_DONE);
+    CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
+    CU_ASSERT_FALSE(job->record.duplicate);
+    (void)finish_together(repeats, 2);
+    CU_ASSERT_TRUE(repeats[0]->record.duplicate && repeats[1]->record.duplicate);
+    CU_ASSERT_EQUAL(stored_state().quizzes, 2);
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
+static void changes_that_are_written_alone_are_made_in_their_order(void)
+{
+    struct job *jobs[] = {new_event("a", NOON - DAY_MS, 1), new_event("b", NOON - DAY_MS, 1),
+                          new_event("c", NOON - DAY_MS, 1)};
+
+    (void)job_finish(new_statement(0.5));
+    for (int i = 0; i < 3; i++)
+        job_begin(jobs[i]);
+    for (int i = 0; i < 3; i++) {
+        struct job *job = jobs[i];
+
+        do {
+            CU_ASSERT_FALSE_FATAL(job->pipeline.is_parked);
+            job_reply(job);
+        } while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE);
+        CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
+    }
+    CU_ASSERT_TRUE(line_is_empty());
+}
+
 static void a_repeated_statement_shows_the_stored_result(void)
 {
     struct job *first = new_statement(0.5), *again = new_statement(0.9);
@@ -1115,6 +1171,8 @@ void record_tests(void)
     TEST(changes_that_share_a_pipeline_wait_by_reading);
     TEST(a_change_that_is_given_up_leaves_the_others_to_go_on);
     TEST(a_repeated_event_does_not_hold_up_its_group);
+    TEST(repeats_that_keep_coming_do_not_hold_up_a_new_event);
+    TEST(changes_that_are_written_alone_are_made_in_their_order);
     TEST(many_repeats_of_one_event_count_once_and_never_wait);
     TEST(a_repeated_statement_shows_the_stored_result);
     TEST(a_late_event_succeeds_while_others_write);
