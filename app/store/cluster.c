@@ -313,6 +313,16 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
     cluster_send_parts(cluster, &again);
 }
 
+/* Whether the node may have executed a write of the part: it has not refused all of them. */
+static bool part_may_have_written(const struct part *part)
+{
+    for (const struct command *command = part->pipeline.first; command; command = command->next) {
+        if (command->kind == COMMAND_WRITE && !reply_is_redirection(command->reply))
+            return true;
+    }
+    return false;
+}
+
 /* Notes which server has executed the writes of a part: "" if it is not known, since there is
  * another connection by now. */
 static void cluster_note_server(const struct member *member, struct part *part)
@@ -320,7 +330,7 @@ static void cluster_note_server(const struct member *member, struct part *part)
     struct pipeline *whole = part->split->whole;
     bool is_same = node_generation(member->node) == part->pipeline.generation;
 
-    if (part->pipeline.has_writes &&
+    if (part_may_have_written(part) &&
         !written_add(&whole->written, whole->arena, is_same ? node_server_id(member->node) : ""))
         part->split->failed = true;
 }
