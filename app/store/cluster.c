@@ -188,9 +188,9 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     return last ? last : members_any(&cluster->members);
 }
 
-/* Adds copies of the command, whose replies are not read, for all nodes but `first`. */
+/* Adds copies of the command for all nodes but `first`. */
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
-                               const struct command *command, const struct member *first)
+                               struct command *command, const struct member *first)
 {
     const struct member *member;
 
@@ -199,13 +199,8 @@ static void cluster_add_copies(struct cluster *cluster, struct parts *parts, str
 
         if (member == first)
             continue;
-        copy = arena_zalloc(split->whole->arena, sizeof(*copy));
-        if (!copy) {
-            split->failed = true;
-            return;
-        }
-        *copy = *command;
-        if (!parts_add(parts, split, member, copy, 0))
+        copy = split_add_copy(split, command);
+        if (!copy || !parts_add(parts, split, member, copy, 0))
             return;
     }
 }
