@@ -280,6 +280,7 @@ static void command_renew(struct command *command, bool is_redirected)
 {
     command->reply = NULL; /* the arena frees it */
     command->loaded = false;
+    command->is_resent = true;
     command->is_redirected = is_redirected;
 }
 
