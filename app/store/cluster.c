@@ -183,8 +183,7 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     if (slot != SLOT_NONE)
         return members_owner(&cluster->members, slot);
     if (scan_cursor_is_used(command))
-        return members_serving(&cluster->members,
-                               scan_cursor_decode(command, command->pipeline->arena));
+        return members_serving(&cluster->members, scan_cursor_decode(command, &cluster->members));
     return last ? last : members_any(&cluster->members);
 }
 
@@ -225,6 +224,7 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
     struct command *first = split_next(split), *command;
     const struct member *member = NULL;
 
+    split->epoch = cluster->members.epoch;
     while ((command = split_next(split))) {
         member = cluster_route(cluster, command, member);
         if (member && parts.first && !split_may_join(split, &parts, first, command, member))
@@ -339,7 +339,7 @@ static void cluster_on_part(struct cluster *cluster, const struct member *member
     if (part->pipeline.status != PIPELINE_COMPLETE) {
         split->failed = true;
     } else {
-        scan_cursor_encode(&part->pipeline, &cluster->members, member);
+        scan_cursor_encode(&part->pipeline, &cluster->members, member, split->epoch);
         cluster_note_server(member, part);
         cluster_redirect(cluster, member, part);
     }

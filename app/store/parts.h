@@ -27,7 +27,8 @@ struct split {
     size_t next;               /* index of the first command that is in no part yet */
     size_t open;               /* parts that are not done */
     struct copy *copies;
-    bool failed; /* a command could not be sent, or its part has failed */
+    int64_t epoch; /* of the map by which the latest phase was sent */
+    bool failed;   /* a command could not be sent, or its part has failed */
 };
 
 struct part {
