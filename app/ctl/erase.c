@@ -13,6 +13,7 @@
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/service/erase.h"
+#include "app/store/scan_cursor.h"
 
 enum { SCAN_PAGE = 1000 }; /* keys that one SCAN looks at */
 
@@ -162,7 +163,7 @@ static enum ctl_exit replay_place(struct erase_run *r, bool letters)
     enum { ELEMENTS_MAX = 1 << 20 };
     struct arena *arena = arena_new(1 << 16, 64 << 20);
     enum ctl_exit status = arena ? CTL_DONE : CTL_FAILED;
-    char cursor[24] = "0";
+    char cursor[SCAN_CURSOR_SIZE] = "0";
     struct problem p = {.code = PROBLEM_NONE};
     struct str next, element, student;
     struct pipeline pipeline;

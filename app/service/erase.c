@@ -50,17 +50,18 @@ void erase_release(struct erase *e)
 /* ---- the last phase ---- */
 
 /* Queues the end of an erasure: marks the tombstone as complete, changes the epoch, so that other
- * processes drop cached data, and removes the erasure from the register of unfinished ones. Then
- * removes the traces of old commands in Redis: clears the slow log, and requests a rewrite of the
- * append-only file. Queues nothing when the pass only counts. */
+ * processes drop cached data, and removes the traces of old commands in Redis: requests a rewrite
+ * of the append-only file, and clears the slow log. Only then, removes the erasure from the
+ * register of unfinished ones: in a cluster the commands before it may fail alone, and a worker
+ * then repeats the erasure. Queues nothing when the pass only counts. */
 static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
 {
     if (erase_only_counts(e))
         return;
     erasure_cmd_finish(pipeline, e->student, e->engine->config.erased_tombstone_s);
     erasure_cmd_change_epoch(pipeline);
-    erasure_cmd_unregister(pipeline, e->student);
     erasure_cmd_purge_traces(pipeline);
+    erasure_cmd_unregister(pipeline, e->student);
 }
 
 /* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure. Any

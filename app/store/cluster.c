@@ -183,14 +183,13 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     if (slot != SLOT_NONE)
         return members_owner(&cluster->members, slot);
     if (scan_cursor_is_used(command))
-        return members_serving(&cluster->members,
-                               scan_cursor_decode(command, command->pipeline->arena));
+        return members_serving(&cluster->members, scan_cursor_decode(command, &cluster->members));
     return last ? last : members_any(&cluster->members);
 }
 
-/* Adds copies of the command, whose replies are not read, for all nodes but `first`. */
+/* Adds copies of the command for all nodes but `first`. */
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
-                               const struct command *command, const struct member *first)
+                               struct command *command, const struct member *first)
 {
     const struct member *member;
 
@@ -199,13 +198,8 @@ static void cluster_add_copies(struct cluster *cluster, struct parts *parts, str
 
         if (member == first)
             continue;
-        copy = arena_zalloc(split->whole->arena, sizeof(*copy));
-        if (!copy) {
-            split->failed = true;
-            return;
-        }
-        *copy = *command;
-        if (!parts_add(parts, split, member, copy, 0))
+        copy = split_add_copy(split, command);
+        if (!copy || !parts_add(parts, split, member, copy, 0))
             return;
     }
 }
@@ -230,6 +224,7 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
     struct command *first = split_next(split), *command;
     const struct member *member = NULL;
 
+    split->epoch = cluster->members.epoch;
     while ((command = split_next(split))) {
         member = cluster_route(cluster, command, member);
         if (member && parts.first && !split_may_join(split, &parts, first, command, member))
@@ -285,6 +280,7 @@ static void command_renew(struct command *command, bool is_redirected)
 {
     command->reply = NULL; /* the arena frees it */
     command->loaded = false;
+    command->is_resent = true;
     command->is_redirected = is_redirected;
 }
 
@@ -313,6 +309,16 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
     cluster_send_parts(cluster, &again);
 }
 
+/* Whether the node may have executed a write of the part: it has not refused all of them. */
+static bool part_may_have_written(const struct part *part)
+{
+    for (const struct command *command = part->pipeline.first; command; command = command->next) {
+        if (command->kind == COMMAND_WRITE && !reply_is_redirection(command->reply))
+            return true;
+    }
+    return false;
+}
+
 /* Notes which server has executed the writes of a part: "" if it is not known, since there is
  * another connection by now. */
 static void cluster_note_server(const struct member *member, struct part *part)
@@ -320,7 +326,7 @@ static void cluster_note_server(const struct member *member, struct part *part)
     struct pipeline *whole = part->split->whole;
     bool is_same = node_generation(member->node) == part->pipeline.generation;
 
-    if (part->pipeline.has_writes &&
+    if (part_may_have_written(part) &&
         !written_add(&whole->written, whole->arena, is_same ? node_server_id(member->node) : ""))
         part->split->failed = true;
 }
@@ -333,7 +339,7 @@ static void cluster_on_part(struct cluster *cluster, const struct member *member
     if (part->pipeline.status != PIPELINE_COMPLETE) {
         split->failed = true;
     } else {
-        scan_cursor_encode(&part->pipeline, &cluster->members, member);
+        scan_cursor_encode(&part->pipeline, &cluster->members, member, split->epoch);
         cluster_note_server(member, part);
         cluster_redirect(cluster, member, part);
     }

@@ -10,8 +10,9 @@
  * Until the map and the schema number are known, pipelines wait. Who starts while the node with the
  * schema number is away does not wait for it.
  *
- * A command without a key goes to the node of the command before it. SCAN goes through all nodes:
- * its cursor is "NODE-CURSOR". SLOWLOG and BGREWRITEAOF go to all nodes.
+ * A command without a key goes to the node of the command before it. SCAN goes through all nodes
+ * (scan_cursor.h). SLOWLOG and BGREWRITEAOF go to all nodes, and their reply is an error if that of
+ * any node is.
  *
  * store.h describes what functions with the same name after the prefix do. */
 #ifndef STORE_CLUSTER_H

@@ -296,18 +296,18 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-/* Clears the slow log, and stores the request for a rewrite as a unique text, so that clearing one
- * does not clear another that was made while the rewrite was running. That rewrite may have missed
- * the deletions before the other request. */
+/* Stores the request for a rewrite as a unique text, so that clearing one does not clear another
+ * that was made while the rewrite was running. That rewrite may have missed the deletions before
+ * the other request. Clears the slow log last: in a cluster that fails if any node is away. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline)
 {
     char request[UUID_TEXT_SIZE];
 
     uuid_make(request);
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 2, (struct str[]){STR("SLOWLOG"), STR("RESET")});
     (void)pipeline_add(
         pipeline, COMMAND_WRITE, 3,
         (struct str[]){STR("SET"), key_aof_rewrite, arena_printf(pipeline->arena, "%s", request)});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 2, (struct str[]){STR("SLOWLOG"), STR("RESET")});
 }
 
 struct command *erasure_cmd_rewrite_aof(struct pipeline *pipeline)

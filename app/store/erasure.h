@@ -145,8 +145,8 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-/* Clears the slow log of Redis, which shows arguments of commands, and requests a rewrite of the
- * AOF (append-only file), which has all past writes, from the workers. The request stays in Redis
+/* Requests a rewrite of the AOF (append-only file), which has all past writes, from the workers,
+ * and clears the slow log of Redis, which shows arguments of commands. The request stays in Redis
  * until a rewrite was started after it. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline);
 

@@ -44,6 +44,7 @@ struct node {
     int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
     bool connected_before;     /* at least one connection was opened */
     bool wants_map;            /* the next heartbeat reads the map of the cluster */
+    bool is_in_cluster;
 };
 
 /* When anything fails, frees what was allocated so far and returns NULL with the reason in
@@ -59,6 +60,7 @@ struct node *node_new(const struct config *config, const struct redis_host *host
     }
     node->config = config;
     node->clock = clock;
+    node->is_in_cluster = host != NULL;
     node->limit_us = config->store_round_timeout_ms * INT64_C(1000);
     breaker_init(&node->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
@@ -306,16 +308,18 @@ static bool node_error_is_usual(const struct command *command, const redisReply 
 }
 
 /* Counts a reply by its outcome. An error such as BUSY counts as a failure for the breaker,
- * although the connection works. Any other reply ends a series of failures, unless it shows that
- * the server is the wrong one, which counts when the connection is closed. */
+ * although the connection works; but not CLUSTERDOWN in a cluster, which may be about one slot, and
+ * after which the command is sent again. Any other reply ends a series of failures, unless it shows
+ * that the server is the wrong one, which counts when the connection is closed. */
 static void node_count_reply(struct node *node, const struct command *command,
                              const redisReply *reply, int64_t now_us)
 {
     enum reply_error error =
         node_error_is_usual(command, reply) ? REPLY_NO_ERROR : reply_error_of(reply);
+    bool is_redirection = node->is_in_cluster && reply_is_redirection(reply);
 
     (error == REPLY_NO_ERROR ? node->counts.ok : node->counts.errors)[command->kind]++;
-    if (error == REPLY_STORE_UNAVAILABLE) {
+    if (error == REPLY_STORE_UNAVAILABLE && !is_redirection) {
         link_record_error(node->link, reply->str);
         breaker_failure(&node->breaker, now_us, /* at_once */ false);
     } else if (node->breaker.state == BREAKER_CLOSED && error != REPLY_WRONG_SERVER) {

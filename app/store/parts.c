@@ -46,10 +46,27 @@ bool split_may_join(const struct split *split, struct parts *parts, const struct
     return is_one_member;
 }
 
+struct command *split_add_copy(struct split *split, struct command *original)
+{
+    struct copy *copy = arena_zalloc(split->whole->arena, sizeof(*copy));
+
+    if (!copy) {
+        split->failed = true;
+        return NULL;
+    }
+    *copy = (struct copy){*original, original, split->copies};
+    split->copies = copy;
+    return &copy->command;
+}
+
 void split_end(struct split *split)
 {
     struct pipeline *whole = split->whole;
 
+    for (const struct copy *copy = split->copies; copy; copy = copy->next) {
+        if (!copy->command.reply || copy->command.reply->type == REDIS_REPLY_ERROR)
+            copy->original->reply = copy->command.reply;
+    }
     whole->last = &whole->first;
     for (size_t i = 0; i < whole->count; i++) {
         split->commands[i]->pipeline = whole;

@@ -14,12 +14,21 @@
 
 struct member;
 
+/* A copy of a command that all nodes get, for another node than the command itself. */
+struct copy {
+    struct command command;
+    struct command *original;
+    struct copy *next;
+};
+
 struct split {
     struct pipeline *whole;
     struct command **commands; /* of the whole, in its order */
     size_t next;               /* index of the first command that is in no part yet */
     size_t open;               /* parts that are not done */
-    bool failed;               /* a command could not be sent, or its part has failed */
+    struct copy *copies;
+    int64_t epoch; /* of the map by which the latest phase was sent */
+    bool failed;   /* a command could not be sent, or its part has failed */
 };
 
 struct part {
@@ -45,7 +54,10 @@ struct command *split_next(const struct split *split);
  * one command. first: the first command of the phase. */
 bool split_may_join(const struct split *split, struct parts *parts, const struct command *first,
                     const struct command *next, const struct member *member);
-/* Gives all commands back to the pipeline, with the replies that they have. */
+/* Adds a copy of the command, to be put into a part. NULL, with split->failed: out of memory. */
+struct command *split_add_copy(struct split *split, struct command *original);
+/* Gives all commands back to the pipeline, with the replies that they have. That of a command for
+ * all nodes is an error, or missing, if that of any node is. */
 void split_end(struct split *split);
 
 /* Adds a command to the part for this member. hops: of the part, if it is a new one. False, with

@@ -24,7 +24,8 @@ struct command {
     enum command_kind kind;
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
-    bool loaded;        /* the whole script was sent, because Redis did not know its digest */
+    bool loaded;    /* the whole script was sent, because Redis did not know its digest */
+    bool is_resent; /* in a cluster: a node has refused it, and commands after it were executed */
     bool is_redirected; /* goes to a node to which the slot of its key is being moved */
     int key_count;      /* number of keys at the start of argv; for scripts only */
     int argc;           /* number of texts in argv */

@@ -224,14 +224,15 @@ static bool replicas_are_of_same_server(const struct replicas *replicas,
 
 /* Returns true if the replies show that enough replicas have the small write before WAIT, and so
  * also the writes of the pipelines, which the same server has executed before. A server that has
- * become a replica itself refuses the small write. */
+ * become a replica itself refuses the small write. If the small write was sent again, WAIT, which a
+ * node of a cluster never refuses, was executed before it. */
 static bool replicas_have_all(const struct replicas *replicas, const struct replicas_group *group)
 {
     int64_t count = 0;
 
     return group->pipeline.status == PIPELINE_COMPLETE &&
            replicas_are_of_same_server(replicas, group) &&
-           reply_status(group->mark_cmd->reply) == REPLY_OK &&
+           reply_status(group->mark_cmd->reply) == REPLY_OK && !group->mark_cmd->is_resent &&
            reply_int(group->wait_cmd->reply, &count) == REPLY_OK &&
            count >= replicas->config->store_wait_replicas;
 }

@@ -8,16 +8,17 @@
 #define WORKER_CALIBRATION_H
 
 #include "app/domain/calibration.h"
+#include "app/store/scan_cursor.h"
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
 struct calibration_pass {
     struct worker_context *worker;
     const struct shards *shards;
-    struct periodic schedule;  /* when the next step of the pass runs: one SCAN and the reads of the
-                                  students in its reply */
-    char cursor[24];           /* cursor of the next SCAN */
-    struct calibration counts; /* counts of this pass so far */
+    struct periodic schedule; /* when the next step of the pass runs: one SCAN and the reads of the
+                                 students in its reply */
+    char cursor[SCAN_CURSOR_SIZE]; /* cursor of the next SCAN */
+    struct calibration counts;     /* counts of this pass so far */
     /* this worker has set the gauges; they become 0 when it loses the lease */
     bool published;
 };

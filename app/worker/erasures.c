@@ -36,15 +36,21 @@ static void erasures_on_request_cleared(struct task *task)
 
 /* Called with the reply to the start of an AOF rewrite. If Redis was rewriting already, that
  * rewrite may have started before the erasure and may contain erased data: the request is kept, and
- * the next run tries again. */
+ * a later run tries again. In a cluster, where one node may be rewriting or away and the others
+ * have started by this call, all must be ready at the same time: each try therefore waits twice as
+ * long as the one before it, or else the nodes would take turns for ever. */
 static void erasures_on_rewrite_started(struct task *task)
 {
     struct erasures *erasures = task->owner;
 
     if (task_failed(task) || !erasure_parse_aof_rewrite(erasures->cmd)) {
+        erasures->rewrite_due_us = task->worker->now_us + erasures->rewrite_pause_us;
+        if (erasures->rewrite_pause_us < REWRITE_INTERVAL_US / 2)
+            erasures->rewrite_pause_us *= 2;
         erasures_end(task, INTERVAL_US);
         return;
     }
+    erasures->rewrite_pause_us = INTERVAL_US;
     erasures->rewrite_due_us = task->worker->now_us + REWRITE_INTERVAL_US;
     pipeline_clear(&task->pipeline);
     erasure_cmd_clear_aof_request(&task->pipeline, erasures->rewrite_request);
@@ -216,6 +222,7 @@ void erasures_init(struct erasures *erasures, struct worker_context *w, const st
     memset(erasures, 0, sizeof(*erasures));
     erasures->worker = w;
     erasures->shards = shards;
+    erasures->rewrite_pause_us = INTERVAL_US;
     periodic_init(&erasures->schedule, w, /* delay_us */ 0);
 }
 

@@ -5,16 +5,17 @@
 #ifndef WORKER_RETENTION_H
 #define WORKER_RETENTION_H
 
+#include "app/store/scan_cursor.h"
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
 struct retention {
     struct worker_context *worker;
     const struct shards *shards;
-    struct periodic schedule; /* when the next step runs: one SCAN with its deletions */
-    char cursor[24];          /* cursor of the next SCAN; empty: no pass is in progress */
-    size_t scan;              /* index of the scan in progress in the table of scans */
-    uint64_t scanned;         /* number of keys that this pass has found */
+    struct periodic schedule;      /* when the next step runs: one SCAN with its deletions */
+    char cursor[SCAN_CURSOR_SIZE]; /* cursor of the next SCAN; empty: no pass is in progress */
+    size_t scan;                   /* index of the scan in progress in the table of scans */
+    uint64_t scanned;              /* number of keys that this pass has found */
 };
 
 /* Prepares the passes over all students, which delete entries that are too old. */
