@@ -112,7 +112,7 @@ static void lines_are_kept_apart_and_used_again(void)
 {
     enum { STUDENTS = 1000 }; /* more than there are buckets */
     static struct record r[STUDENTS];
-    static char ids[STUDENTS][8];
+    static char ids[STUDENTS][16];
 
     for (int i = 0; i < STUDENTS; i++) {
         (void)snprintf(ids[i], sizeof(ids[i]), "s_%d", i);
