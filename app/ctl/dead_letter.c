@@ -328,6 +328,27 @@ static bool dead_letter_begin_progress(struct dead_letter_run *r, struct problem
     return true;
 }
 
+/* Processes the n letters of a page, up to the first that became dead after end_ms: *ret_has_ended
+ * is whether there is one. False with a problem. */
+static bool dead_letter_process_page(struct dead_letter_run *r, struct dead_letter *letters,
+                                     size_t n, int64_t end_ms, bool *ret_has_ended,
+                                     struct problem *p)
+{
+    int64_t time_ms;
+
+    for (size_t i = 0; i < n; i++) {
+        *ret_has_ended = stream_id_time(letters[i].id, &time_ms) && time_ms > end_ms;
+        if (*ret_has_ended)
+            return true;
+        if (!dead_letter_process(r, &letters[i], p))
+            return false;
+        if (r->total > 0)
+            progress_draw(&r->progress, (size_t)(r->processed_count + r->refused_count), r->total,
+                          -1);
+    }
+    return true;
+}
+
 /* Processes all letters up to the limit, oldest first, a page at a time. Letters that became dead
  * after the start are left for the next run. A page with fewer letters than PAGE is the last one.
  * "(" before an id means "after this id" to Redis. */
@@ -336,25 +357,18 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
     struct problem p = {.code = PROBLEM_NONE};
     struct dead_letter letters[PAGE];
     char from[64] = "-";
-    int64_t remaining = r->settings->limit, end_ms, time_ms;
+    int64_t remaining = r->settings->limit, end_ms;
     size_t n = PAGE;
+    bool has_ended = false;
 
     if (!dead_letter_begin_progress(r, &p) || !dead_letter_newest_ms(r, &end_ms, &p))
         return subcommand_fail(r->command, &r->engine, &p);
-    while (n == PAGE && remaining > 0) {
+    while (n == PAGE && remaining > 0 && !has_ended) {
         arena_reset(r->arena);
         if (!dead_letter_read_page(r, str_of(from), remaining < PAGE ? (int)remaining : PAGE,
-                                   letters, &n, &p))
+                                   letters, &n, &p) ||
+            !dead_letter_process_page(r, letters, n, end_ms, &has_ended, &p))
             return subcommand_fail(r->command, &r->engine, &p);
-        for (size_t i = 0; i < n; i++) {
-            if (stream_id_time(letters[i].id, &time_ms) && time_ms > end_ms)
-                return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
-            if (!dead_letter_process(r, &letters[i], &p))
-                return subcommand_fail(r->command, &r->engine, &p);
-            if (r->total > 0)
-                progress_draw(&r->progress, (size_t)(r->processed_count + r->refused_count),
-                              r->total, -1);
-        }
         remaining -= (int64_t)n;
         if (n > 0)
             (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(letters[n - 1].id));

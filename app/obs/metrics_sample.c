@@ -9,7 +9,8 @@ static_assert((int)METRICS_PROCESSES_MAX == (int)SLOTS, "a process for each slot
 static_assert((int)METRICS_DURATIONS == (int)BUCKETS, "the ranges of a histogram");
 
 /* Adds the requests of one endpoint, whose cells these are, to the sums. */
-static void sample_add_requests(uint64_t statuses[STATUSES], uint64_t *requests, uint64_t *errors)
+static void sample_add_requests(const uint64_t statuses[STATUSES], uint64_t *requests,
+                                uint64_t *errors)
 {
     for (size_t i = 0; i < STATUSES; i++) {
         *requests += statuses[i];

@@ -152,10 +152,10 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
         (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
         store_measure_clock(engine->store, r->time_cmd);
         readiness_apply_epoch(engine, r->epoch_cmd);
-    }
-    for (size_t i = 0; i < r->last.workers; i++) {
-        if (heartbeats[i].dapr > r->last.dapr)
-            r->last.dapr = heartbeats[i].dapr;
+        for (size_t i = 0; i < r->last.workers; i++) {
+            if (heartbeats[i].dapr > r->last.dapr)
+                r->last.dapr = heartbeats[i].dapr;
+        }
     }
     r->next_us = now_us + (r->last.problem ? READINESS_RETRY_US : READINESS_INTERVAL_US);
     return true;
