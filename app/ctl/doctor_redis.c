@@ -21,27 +21,12 @@ enum {
     BEAT_POLL_MS = 50,
 };
 
-/* Returns the value of a line "name:value" of INFO; empty: there is none. */
-static struct str info_value(struct str section, const char *name)
-{
-    struct str wanted = str_of(name);
-
-    while (section.n > 0) {
-        struct str value = str_trim(str_cut(&section, '\n'));
-        struct str key = str_cut(&value, ':');
-
-        if (str_equal(key, wanted))
-            return value;
-    }
-    return STR("");
-}
-
 /* Returns the whole number of a line of INFO; 0: there is none. */
 static int64_t info_int(struct str section, const char *name)
 {
     int64_t value = 0;
 
-    (void)str_to_int64(info_value(section, name), 0, INT64_MAX, &value);
+    (void)str_to_int64(reply_info_value(section, str_of(name)), 0, INT64_MAX, &value);
     return value;
 }
 
@@ -90,7 +75,7 @@ void doctor_redis(struct doctor *d, struct doctor_finding *f)
     d->server = doctor_text(server);
     d->persistence = doctor_text(persistence);
     d->memory = doctor_text(memory);
-    version = info_value(d->server, "redis_version");
+    version = reply_info_value(d->server, STR("redis_version"));
     first = version;
     if (version.n > 0 && str_to_int64(str_cut(&first, '.'), 0, 1000, &major) &&
         major < REDIS_MAJOR_MIN)
@@ -123,14 +108,15 @@ void doctor_persistence(struct doctor *d, struct doctor_finding *f)
 
     if (d->persistence.n == 0)
         doctor_skip(f, "Redis does not allow INFO");
-    else if (!str_equal(info_value(d->persistence, "aof_enabled"), STR("1")))
+    else if (!str_equal(reply_info_value(d->persistence, STR("aof_enabled")), STR("1")))
         doctor_trouble(d, f, DOCTOR_FAIL,
                        "redis-cli CONFIG SET appendonly yes, and the same in redis.conf",
                        "appendonly is no: writes are lost when Redis restarts");
-    else if (str_equal(info_value(d->persistence, "aof_last_write_status"), STR("err")))
+    else if (str_equal(reply_info_value(d->persistence, STR("aof_last_write_status")), STR("err")))
         doctor_trouble(d, f, DOCTOR_FAIL, "docs/runbooks.md, \"Redis is full\"",
                        "Redis cannot write its append-only file");
-    else if (str_equal(info_value(d->persistence, "aof_last_bgrewrite_status"), STR("err")))
+    else if (str_equal(reply_info_value(d->persistence, STR("aof_last_bgrewrite_status")),
+                       STR("err")))
         doctor_trouble(d, f, DOCTOR_WARN, "make room on its disk; its log has the reason",
                        "Redis could not rewrite its append-only file");
     else if (fsync.n > 0 && !str_equal(fsync, STR("always")))
@@ -145,7 +131,7 @@ void doctor_persistence(struct doctor *d, struct doctor_finding *f)
 
 void doctor_memory(struct doctor *d, struct doctor_finding *f)
 {
-    struct str policy = info_value(d->memory, "maxmemory_policy");
+    struct str policy = reply_info_value(d->memory, STR("maxmemory_policy"));
     int64_t used = info_int(d->memory, "used_memory"), limit = info_int(d->memory, "maxmemory");
     int64_t percent = limit > 0 ? (int64_t)((double)used * 100 / (double)limit) : 0;
 

@@ -202,32 +202,28 @@ bool control_has_schema(const struct control *control)
     return control->schema_cmd && !control_may_fail(control, control->schema_cmd);
 }
 
-/* Finds the line "NAME:VALUE" in a reply of several lines. The value is empty if there is none. */
+/* Returns the value of the line "name:value" in the reply to the command; empty if there is none.
+ */
 static struct str control_value(const struct command *command, struct str name)
 {
-    struct str text, line;
+    struct str text = STR("");
 
-    if (!command || reply_text(command->reply, &text) != REPLY_OK)
-        return (struct str){"", 0};
-    while (text.n > 0) {
-        line = str_trim(str_cut(&text, '\n'));
-        if (str_starts_with(line, name))
-            return (struct str){line.p + name.n, line.n - name.n};
-    }
-    return (struct str){"", 0};
+    if (command)
+        (void)reply_text(command->reply, &text);
+    return reply_info_value(text, name);
 }
 
 /* Redis draws run_id at random at each start. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE])
 {
-    struct str id = control_value(control->info_cmd, STR("run_id:"));
+    struct str id = control_value(control->info_cmd, STR("run_id"));
 
     (void)snprintf(ret_id, CONTROL_SERVER_ID_SIZE, "%.*s", STR_ARG(id));
 }
 
 const redisReply *control_map(const struct control *control, int64_t *ret_epoch)
 {
-    struct str epoch = control_value(control->epoch_cmd, STR("cluster_current_epoch:"));
+    struct str epoch = control_value(control->epoch_cmd, STR("cluster_current_epoch"));
     const redisReply *slots = control->slots_cmd ? control->slots_cmd->reply : NULL;
 
     if (!slots || slots->type != REDIS_REPLY_ARRAY || !str_to_int64(epoch, 0, INT64_MAX, ret_epoch))

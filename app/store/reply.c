@@ -173,3 +173,15 @@ bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
     }
     return true;
 }
+
+struct str reply_info_value(struct str text, struct str name)
+{
+    while (text.n > 0) {
+        struct str value = str_trim(str_cut(&text, '\n'));
+        struct str key = str_cut(&value, ':');
+
+        if (str_equal(key, name))
+            return value;
+    }
+    return STR("");
+}

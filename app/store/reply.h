@@ -79,4 +79,8 @@ void reply_problem(const redisReply *reply, struct problem *p);
  * of the first command that has not. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p);
 
+/* Returns the value of the line "name:value" in a text of several lines, as INFO and CLUSTER INFO
+ * reply; points into the text. Empty: there is no such line. */
+struct str reply_info_value(struct str text, struct str name);
+
 #endif
