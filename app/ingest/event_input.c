@@ -157,7 +157,15 @@ static const struct rule_form data_forms[EVENT_TYPES + 1] = {
     [QUALITY_ASSESSED] = {"QualityAssessedData", quality_rules, NULL},
 };
 static const struct rule_forms data_by_type = {"event_type", "Event", data_forms};
-const struct rule_forms event_data_forms = {NULL, NULL, data_forms};
+
+/* A CloudEvent's data is one of these, or an event with its own event_type (the body of ingest). */
+static const struct rule_form cloudevent_forms[] = {
+    {"MasteryIngestRequest", NULL, NULL},  {"ExerciseCompletedData", NULL, NULL},
+    {"QuizCompletedData", NULL, NULL},     {"LessonViewedData", NULL, NULL},
+    {"ContentRatedData", NULL, NULL},      {"MilestoneReachedData", NULL, NULL},
+    {"QualityAssessedData", NULL, NULL},   {0},
+};
+const struct rule_forms cloudevent_data_forms = {NULL, NULL, cloudevent_forms};
 
 const struct rule event_rules[] = {
     {FIELD("event_id", RULE_TEXT, event_input, event_id,

@@ -37,8 +37,8 @@ struct event_input {
 /* The rules of the fields that all events have. The members of `data` and the characters of
  * event_id are checked by event_input_finish. */
 extern const struct rule event_rules[];
-/* The forms of `data`, one for each type, for documents of it. */
-extern const struct rule_forms event_data_forms;
+/* The forms of a CloudEvent's `data`, for the OpenAPI document only. */
+extern const struct rule_forms cloudevent_data_forms;
 
 /* Checks event_id, at_ms against now_ms, and `data` by the rules of the event's type, then fills
  * `event` and `warnings`. p may have field errors of the event already: the checks are made all the

@@ -4,6 +4,7 @@
 #define ROUTES_EVENT_REQUEST_H
 
 #include "app/ingest/event_batch.h"
+#include "app/ingest/event_input.h"
 #include "app/pipeline/exchange.h"
 
 /* The optional attributes of a CloudEvent, and its data, as all routes take them. */
@@ -12,10 +13,11 @@
              .example = "student-1"),                                                              \
         OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true,  \
                  .example = "today"),                                                              \
-        OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true,          \
+        OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .option = {1, 1, false},   \
+                 .forms = &cloudevent_data_forms,                                                  \
                  .example = "{\"milestone_type\":\"streak\",\"milestone_value\":7,"                \
                             "\"message\":\"Seven days in a row\"}"),                               \
-        OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true)
+        OPTIONAL(TEXT, "data_base64", "The same in base64", .option = {1, 2, false})
 
 /* Copies from the request to the batch what each event's record needs: time, caller and ids for the
  * audit log. The items are set by the handler. */

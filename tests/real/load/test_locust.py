@@ -65,7 +65,7 @@ def finish(process):
 def test_without_a_secret_it_ends_at_once(start):
     status, output = finish(start("http://127.0.0.1:9", None, 50, 5, "5m"))
     assert status == 1
-    assert output == "JWT_SECRET or JWT_SECRET_FILE is required: it signs the users' tokens\n"
+    assert output == "JWT_SECRET, JWT_SECRET_FILE or JWT_PRIVATE_KEY_FILE is required: it signs the users' tokens\n"
 
 
 def test_a_deployment_that_takes_no_load_is_told(start, engine):
