@@ -172,10 +172,14 @@ static void object_write_field(const struct component *c, const struct rule *rul
     schema_write(&field, field.name, c->side, w);
 }
 
-/* Writes the keywords type, properties and required of an object. */
+/* Writes the keywords type, properties and required of an object. One that is for an option gets
+ * minProperties as well, which adds nothing to required. Without it redocly 2.77 warns that the
+ * objects of a oneOf overlap: it does not see that a field which is null in one object, and
+ * required in another, separates the two. */
 static void object_write_members(const struct component *c, struct jw *w)
 {
     const struct rule *rule;
+    int required = 0;
 
     jw_text(w, "type", "object");
     jw_object(w, "properties");
@@ -184,10 +188,14 @@ static void object_write_members(const struct component *c, struct jw *w)
     jw_object_end(w);
     jw_array(w, "required");
     for (size_t i = 0; (rule = object_field(c, i)); i++) {
-        if (object_requires(c, rule))
+        if (object_requires(c, rule)) {
             jw_text(w, NULL, rule->name);
+            required++;
+        }
     }
     jw_array_end(w);
+    if (c->options[1] && required > 0)
+        jw_int(w, "minProperties", required);
 }
 
 /* Returns the highest number of an option of the group; 0: there is no such group. */
