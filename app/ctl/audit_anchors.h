@@ -8,14 +8,15 @@
 
 #include "app/service/audit_chain.h"
 
+/* A head of a shard's chain of seals, as the worker wrote it to its log. */
 struct anchor {
     unsigned shard;
     int64_t number;             /* number of the seal in its shard's chain, from 1 */
-    char head[AUDIT_HEAD_SIZE]; /* MAC of that seal in hexadecimal digits */
+    char head[AUDIT_HEAD_SIZE]; /* MAC of the seal `number`, in hexadecimal digits */
 };
 
 struct anchors {
-    struct anchor *v; /* sorted by shard, then by number of the seal */
+    struct anchor *v; /* heads of chains, sorted by shard, then by number of the seal */
     size_t n, size;   /* number of anchors; number that v has room for */
 };
 

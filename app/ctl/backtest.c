@@ -36,7 +36,7 @@ struct backtest_run {
     struct arena *page_arena;  /* ids of one page of students */
     struct arena *chunk_arena; /* replies for one chunk of students */
     struct results results;    /* results of the CSV file, with --csv only */
-    int32_t end;               /* last day of the histories */
+    int32_t end;               /* last day of the histories, in days since the epoch */
     struct backtest_report report;
     struct progress progress;
 };
@@ -64,8 +64,8 @@ static enum ctl_exit backtest_show(struct backtest_run *r)
     return !s->plot || backtest_plot(r->command, s->plot, &r->report) ? CTL_DONE : CTL_FAILED;
 }
 
-/* Prepares the sums. interval_level: the probability of the predicted intervals. False when out of
- * memory. */
+/* Makes the report with empty sums of errors of predictions. interval_level: the probability of the
+ * predicted intervals. False when out of memory. */
 static bool backtest_begin(struct backtest_run *r, double interval_level)
 {
     r->report = (struct backtest_report){.backtest = backtest_new(interval_level),

@@ -9,7 +9,7 @@
 enum { HEIGHT = 900, DRAWN = 2 };
 static const int drawn_horizons[DRAWN] = {0, BACKTEST_HORIZONS - 1};
 
-/* Returns the middle of class i of scores. */
+/* Returns the middle of class i of scores: [0,1] is cut into BACKTEST_CELLS equal classes. */
 static double cell_middle(int i)
 {
     return (i + 0.5) / BACKTEST_CELLS;

@@ -8,13 +8,14 @@
 #include "app/base/json_write.h"
 #include "app/ctl/backtest_rank.h"
 
-/* A table with two lines for each horizon and model, and a column for each figure. */
+/* A table with a column for each figure. Each horizon (days that a prediction looks ahead) and
+ * model has two lines, of the figures and of their intervals. */
 struct table {
     const char *title;
     const struct column {
         const char *head;
         enum backtest_figure figure;
-    } * columns; /* the last one has no head */
+    } * columns; /* those with a heading; a column of zeros ends the list */
     int decimals;
 };
 
@@ -59,7 +60,8 @@ static void print_interval(const struct measured *m, int decimals)
     (void)printf("%*s", COLUMN_WIDTH, m->exists ? text : "");
 }
 
-/* Prints the two lines of a horizon and a model: the figures, and their intervals. */
+/* Prints the two lines of a model and a horizon (index in backtest_horizons, days ahead): the
+ * figures, and below them their intervals. */
 static void print_row(const struct backtest *b, const struct table *table, int horizon,
                       enum prediction_model model)
 {
@@ -139,8 +141,8 @@ static void write_measured(struct jw *w, const char *name, struct measured m)
     jw_object_end(w);
 }
 
-/* Writes an object with all figures of a horizon and a model, and the classes of its probabilities.
- */
+/* Writes an object with all figures of a model and a horizon (days ahead), and for each class of
+ * predicted probabilities of a score below 0.5 how many of the scores were below it. */
 static void write_result(struct jw *w, const struct backtest *b, int horizon,
                          enum prediction_model model)
 {
@@ -176,7 +178,7 @@ static void write_ranking(struct jw *w, const struct rank_report *ranking)
     jw_object_end(w);
 }
 
-/* Prints one JSON object; app/ctl/backtest.c has no other output with --json. */
+/* Prints one JSON object: with --json it is all that mastery-ctl backtest prints. */
 bool backtest_print_json(const struct backtest_report *r, struct arena *arena)
 {
     struct rank_report ranking;

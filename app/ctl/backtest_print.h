@@ -7,7 +7,7 @@
 #include "app/ctl/results_csv.h"
 #include "app/domain/backtest.h"
 
-/* What is to be shown. */
+/* What mastery-ctl backtest has measured and shows. */
 struct backtest_report {
     struct backtest *backtest;
     const struct results *results; /* with final results of learners; NULL: they are unknown */

@@ -16,8 +16,8 @@ struct rank_module {
     int32_t first, last; /* first and last day on which a learner of the module has a result */
 };
 
-/* Extends the days of the learner's module by those of the learner, or adds the module to the *n
- * modules. Returns the index of the module. */
+/* Moves the first and the last day of the learner's module so that they include the learner's days;
+ * adds the module to the *n modules if it is not there. Returns its index. */
 static size_t rank_add_module(struct rank_module *modules, size_t *n,
                               const struct results_learner *learner)
 {
@@ -35,8 +35,9 @@ static size_t rank_add_module(struct rank_module *modules, size_t *n,
     return i;
 }
 
-/* Computes the value of a learner in each ranking at the close of the day `today`, from the n days
- * known by then. Greater values rank first. */
+/* Computes the values by which a learner ranks (enum rank_by) at the close of the day `today`, from
+ * the n days known by then. Greater values rank first. The change of the score is since the last
+ * day, known[n_before - 1], that is a week or more ago; a learner with no such day has none. */
 static void rank_values(enum prediction_model model, const struct daily *known, size_t n,
                         int32_t today, double ret[RANKINGS])
 {
@@ -44,12 +45,12 @@ static void rank_values(enum prediction_model model, const struct daily *known, 
     struct attention_facts facts = {.days_inactive = today - last->day};
     struct forecast forecast;
     struct prediction p;
-    size_t before_n = n;
+    size_t n_before = n;
 
-    while (before_n > 0 && known[before_n - 1].day > today - ATTENTION_DAYS)
-        before_n--;
-    facts.has_change = before_n > 0;
-    facts.change = before_n > 0 ? last->score - known[before_n - 1].score : 0;
+    while (n_before > 0 && known[n_before - 1].day > today - ATTENTION_DAYS)
+        n_before--;
+    facts.has_change = n_before > 0;
+    facts.change = n_before > 0 ? last->score - known[n_before - 1].score : 0;
     forecast_fit(model, known, n, today, &forecast);
     forecast_at(&forecast, today + ATTENTION_DAYS, 0 /* no intervention */, &p);
     facts.predicted_score = p.score;

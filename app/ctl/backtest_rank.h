@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How well the engine's numbers at mid-course rank the learners who later fail or withdraw before
- * the others of their module. */
+/* How well four numbers of the engine at mid-course (need of attention, predicted score, change of
+ * the score, days without activity) rank the learners who later fail or withdraw before the others
+ * of their module. */
 #ifndef CTL_BACKTEST_RANK_H
 #define CTL_BACKTEST_RANK_H
 

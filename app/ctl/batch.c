@@ -202,6 +202,7 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
         !batch_parse_create(command, &created, p) || !pipeline_check_replies(&pipeline, p))
         return false;
+    /* all its jobs are queued: until this is recorded, workers look for jobs that may be missing */
     pipeline_clear(&pipeline);
     batch_cmd_created(&pipeline, id);
     return subcommand_round_trip(&r->engine, &pipeline, p);

@@ -69,7 +69,7 @@ static enum ctl_exit commands_print_mdoc(const struct subcommand *command, const
     return subcommand_usage_error(command, "--mdoc needs the name of a command, or SYNOPSIS");
 }
 
-/* Prints the table, or what is made from it for the man page. */
+/* Prints the table of all subcommands; with --mdoc a part of the man page that is made from it. */
 static enum ctl_exit commands_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {
@@ -138,6 +138,7 @@ static void completion_print(FILE *out, enum shell shell)
         completion_print_zsh(out, table, count);
 }
 
+/* Prints the script; with --json it is a text in an object, for which it is made in memory. */
 static enum ctl_exit completion_run(const struct subcommand *command, const void *settings,
                                     struct arena *arena)
 {

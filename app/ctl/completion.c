@@ -58,7 +58,8 @@ static void bash_print_cases(FILE *out, const struct subcommand *command)
     }
 }
 
-/* bash splits --name=VALUE into three words, with "=" between. */
+/* The function of the script that bash calls for the word at the cursor. bash splits --name=VALUE
+ * into three words, with "=" between. */
 static const char bash_function[] =
     "_mastery_ctl() {\n"
     "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -158,7 +159,8 @@ static void zsh_print_value(FILE *out, const struct option_rule *rule)
     }
 }
 
-/* Prints the specification of one option or operand. */
+/* Prints what _arguments reads about one option, '--name=[DESCRIPTION]:NAME:ACTION', or about an
+ * operand, 'N:NAME:ACTION', with its number from 1 (`operand`). */
 static void zsh_print_rule(FILE *out, const struct option_rule *rule, int operand)
 {
     (void)fputs(" \\\n            '", out);
@@ -175,6 +177,8 @@ static void zsh_print_rule(FILE *out, const struct option_rule *rule, int operan
     (void)fputc('\'', out);
 }
 
+/* Prints the list of commands with their summaries, then for each command a case that calls zsh's
+ * _arguments with its options and operands. */
 void completion_print_zsh(FILE *out, const struct subcommand *const *table, size_t count)
 {
     (void)fputs("#compdef mastery-ctl\n"
@@ -221,8 +225,8 @@ static void mdoc_print_text(FILE *out, const char *text)
         (void)fputs(*text == '\\' ? "\\e" : (const char[]){*text, '\0'}, out);
 }
 
-/* Prints the option or operand as in a synopsis, without the line's end. Pages have placeholders in
- * small letters. */
+/* Prints the option or operand as in a synopsis, without the line's end. Man pages have
+ * placeholders in small letters. */
 static void mdoc_print_name(FILE *out, const struct option_rule *rule)
 {
     if (!option_is_operand(rule))
@@ -255,6 +259,7 @@ void completion_print_synopsis(FILE *out, const struct subcommand *const *table,
     }
 }
 
+/* The options as a list of mdoc, then what --json prints. */
 void completion_print_mdoc(FILE *out, const struct subcommand *command)
 {
     (void)fputs(".Bl -tag -width Ds\n", out);

@@ -127,10 +127,12 @@ static bool csv_cut_quoted(struct csv_reader *r, struct str *ret)
         n = 1;
         if (text.p[i] == '"' && (i + 1 == text.n || text.p[i + 1] != '"'))
             break;
-        if (csv_at_line_end((struct str){text.p + i, text.n - i}, &n))
+        if (csv_at_line_end((struct str){text.p + i, text.n - i}, &n)) {
             r->next_line++;
-        else if (text.p[i] == '"')
-            doubled += n++;
+        } else if (text.p[i] == '"') {
+            doubled++;
+            n = 2; /* both quotes; csv_undouble makes one of them */
+        }
     }
     csv_skip(r, i < text.n ? i + 1 : text.n);
     if (i >= text.n)

@@ -33,10 +33,10 @@ const char *csv_file_name(const char *path);
 struct csv_reader {
     struct str text;     /* what is left to read */
     const char *name;    /* name of the file, for errors */
-    struct arena *arena; /* memory of unquoted fields */
+    struct arena *arena; /* memory of fields whose doubled quotes were made one */
     FILE *out;           /* stream that errors are written to */
     char separator;
-    size_t line, next_line; /* line where the last record began, and the one after it, from 1 */
+    size_t line, next_line; /* lines where the last record and the next one begin, from 1 */
     long errors;
     struct str *fields; /* of the last record, with room for CSV_COLUMNS_MAX */
     /* used only by csv_next_row: */

@@ -47,7 +47,7 @@ static bool operation_has_method(const char *operation, enum http_method method)
     return false;
 }
 
-/* Prints the operation with all its methods, as YAML. */
+/* Prints an operation (a path and the methods that Dapr must allow there) as YAML. */
 static void operation_print(const char *operation)
 {
     const char *separator = "";
@@ -62,7 +62,7 @@ static void operation_print(const char *operation)
     (void)puts("]\n  action: allow");
 }
 
-/* Prints the operation as a line of JSON. */
+/* Prints an operation (a path and the methods that Dapr must allow there) as a line of JSON. */
 static enum ctl_exit operation_print_json(const struct subcommand *command, const char *operation,
                                           struct arena *arena)
 {
@@ -80,7 +80,7 @@ static enum ctl_exit operation_print_json(const struct subcommand *command, cons
     return json_line_end(&line, command, CTL_DONE);
 }
 
-/* Prints an operation for each path of each route. */
+/* Prints, for each path of each route, the operation that Dapr must allow. */
 static enum ctl_exit dapr_operations_run(const struct subcommand *command, const void *settings,
                                          struct arena *arena)
 {

@@ -26,8 +26,8 @@ static const char *const dead_letter_actions[] = {"list", "show", "retry", "drop
 
 struct dead_letter_settings {
     int action;     /* enum action: list, show, retry or drop */
-    const char *id; /* id of a letter, or "all"; NULL: not given */
-    int64_t limit;  /* greatest number of letters to process */
+    const char *id; /* id of a dead letter, or "all"; NULL: not given */
+    int64_t limit;  /* greatest number of dead letters to process */
     bool json;
 };
 
@@ -40,10 +40,10 @@ struct dead_letter_run {
     struct arena *arena;      /* replies; reset before each page of letters */
     int64_t processed_count;  /* letters that were dropped or retried */
     int64_t refused_count;    /* letters that cannot be retried */
-    struct table table;       /* of list */
+    struct table table;       /* output of the action list */
     struct arena *json_arena; /* one line of JSON; reset after each */
-    struct progress progress; /* of retry and drop of all */
-    size_t total;             /* letters in Redis at the start of retry or drop of all */
+    struct progress progress; /* shown by the actions retry and drop with the id "all" */
+    size_t total;             /* with "all": letters in Redis when retry or drop began */
 };
 
 /* ---- reading ---- */
@@ -187,13 +187,14 @@ static bool dead_letter_remove(struct dead_letter_run *r, const struct dead_lett
     return true;
 }
 
-/* Removes the letter and counts it as processed. False with a problem in p when Redis fails. */
+/* Removes the letter and counts it as processed, also when an erasure has just removed it. False
+ * with a problem in p when Redis fails. */
 static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
                              struct problem *p)
 {
-    bool existed;
+    bool unused_existed;
 
-    if (!dead_letter_remove(r, letter, &existed, p))
+    if (!dead_letter_remove(r, letter, &unused_existed, p))
         return false;
     r->processed_count++;
     return true;

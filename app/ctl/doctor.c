@@ -11,7 +11,7 @@
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 
-enum { STATE_WIDTH = 6, NAME_WIDTH = 18 }; /* columns, in characters */
+enum { STATE_WIDTH = 6, NAME_WIDTH = 18 }; /* widths of the first two columns of the output */
 
 /* What must be there before a check is run; otherwise it is skipped. */
 enum doctor_need { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_REDIS };
@@ -60,7 +60,7 @@ static void doctor_run_check(struct doctor *d, size_t i, struct doctor_finding *
         checks[i].run(d, f);
 }
 
-/* Prints the line of one finding, and below it what to do. */
+/* Prints the line of one finding, and below it the advice if there is one. */
 static void doctor_print(const char *name, const struct doctor_finding *f)
 {
     static const enum colour colours[DOCTOR_STATES] = {[DOCTOR_OK] = COLOUR_GOOD,
@@ -116,7 +116,8 @@ static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct 
     return status;
 }
 
-/* The engine is opened piece by piece by the checks; engine_close accepts what was never opened. */
+/* Instead of engine_open, which would end at the first fault, each check opens what it needs of
+ * d->engine; engine_close accepts what was never opened. */
 static enum ctl_exit doctor_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

@@ -9,8 +9,8 @@
 
 struct doctor_settings {
     const char *url;          /* of the engine */
-    const char *nginx;        /* folder of nginx's configuration; NULL: the packages' */
-    int64_t min_free_percent; /* space of a file system below which its row fails */
+    const char *nginx;        /* folder of nginx's configuration; NULL: where packages put it */
+    int64_t min_free_percent; /* free space of a file system below which the check fails */
     int64_t timeout_s;        /* longest wait for each response by HTTP */
     bool json;
 };
@@ -20,11 +20,11 @@ enum doctor_state { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_SKIPPED, DOCTOR_
 /* What a check has found. Texts are in the arena of struct doctor. */
 struct doctor_finding {
     enum doctor_state state;
-    struct str found;  /* what is there */
-    struct str advice; /* what to do; empty with DOCTOR_OK and DOCTOR_SKIPPED */
+    struct str found;  /* what the check saw: "within 3 ms of Redis" */
+    struct str advice; /* what the operator should do; empty with DOCTOR_OK and DOCTOR_SKIPPED */
 };
 
-/* What the checks share. Earlier checks fill what later ones need. */
+/* The state of one run, an argument of all checks. Earlier checks fill what later ones need. */
 struct doctor {
     const struct doctor_settings *settings;
     struct engine
@@ -32,12 +32,13 @@ struct doctor {
     struct arena *arena;
     bool has_config; /* the configuration is valid, and the engine has a store */
     bool has_redis;  /* Redis replies as a master with a known schema */
-    struct str server, persistence, memory;     /* sections of INFO; empty: not allowed */
+    struct str server, persistence, memory;     /* sections of INFO; empty: Redis refuses INFO */
     struct worker_heartbeat beats[WORKERS_MAX]; /* of workers that are alive */
     size_t workers;
 };
 
-/* Set the finding: by its text alone, or with what to do. `format` is that of what was found. */
+/* Set a finding. doctor_ok and doctor_trouble (a warning or a failure) format the text of what was
+ * found; doctor_skip says why the check was not made; advice: what the operator should do. */
 void doctor_ok(struct doctor *d, struct doctor_finding *f, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void doctor_skip(struct doctor_finding *f, const char *why);
@@ -47,10 +48,10 @@ void doctor_trouble(struct doctor *d, struct doctor_finding *f, enum doctor_stat
 
 typedef void doctor_check(struct doctor *d, struct doctor_finding *f);
 
-/* doctor_host.c: of this host, without Redis */
+/* in doctor_host.c: the checks of this host, without Redis */
 doctor_check doctor_configuration, doctor_secrets, doctor_keys, doctor_provider, doctor_sidecar,
     doctor_pool, doctor_metrics, doctor_disk, doctor_nginx;
-/* doctor_redis.c */
+/* in doctor_redis.c: the checks of Redis and of what the workers do there */
 doctor_check doctor_redis, doctor_persistence, doctor_memory, doctor_clock, doctor_schema,
     doctor_workers, doctor_journal, doctor_queues, doctor_audit;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Texts of findings. When memory is exhausted a text is empty; the state remains. */
+/* Sets the findings of mastery-ctl doctor. When memory is exhausted their texts are empty. */
 #include <stdarg.h>
 #include <stdio.h>
 

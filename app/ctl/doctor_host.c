@@ -23,7 +23,7 @@
 
 /* ---- configuration ---- */
 
-/* Joins the lines of a text by "; ". */
+/* Joins the lines of a text by semicolons. */
 static void join_lines(char *text)
 {
     size_t n = strlen(text);
@@ -126,7 +126,7 @@ void doctor_secrets(struct doctor *d, struct doctor_finding *f)
 
 /* ---- keys of tokens ---- */
 
-/* Writes the names of the keys: "kid a, kid b". */
+/* Writes the names of the keys, to follow other text: ", kid a, kid b". */
 static void keys_print(const struct token_keys *keys, char *ret_text, size_t size)
 {
     size_t n = 0;
@@ -201,7 +201,8 @@ void doctor_keys(struct doctor *d, struct doctor_finding *f)
     token_keys_release(&keys);
 }
 
-/* Fetches the keys from the identity provider now, as the pool does when its copy is old. */
+/* Fetches the keys from the identity provider now, as the processes of the pool (mastery-fcgi) do
+ * when their copy is old. */
 void doctor_provider(struct doctor *d, struct doctor_finding *f)
 {
     static const char advice[] =
@@ -258,7 +259,8 @@ static long http_status_of(const char *url, int64_t timeout_s, const char **ret_
     return result == CURLE_OK ? status : 0;
 }
 
-/* Requests what the workers request too: the sidecar with its outbound components. */
+/* Requests the health of the Dapr sidecar and of the components by which it sends (outbound), as
+ * the workers do before they publish events. */
 void doctor_sidecar(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -374,8 +376,8 @@ static int64_t free_percent(const char *path, char ret_folder[256])
     return (int64_t)((double)about.f_bavail * 100 / (double)about.f_blocks);
 }
 
-/* Checks the file systems of the files that the engine writes; a setting that is empty is not used.
- */
+/* Checks the free space of the file systems of the files that the engine writes; a setting that is
+ * empty is not used. */
 void doctor_disk(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -412,7 +414,8 @@ void doctor_disk(struct doctor *d, struct doctor_finding *f)
 
 /* ---- nginx ---- */
 
-/* Returns the text that the file must have, which the caller frees; NULL: out of memory. */
+/* Returns what nginx's file of this section must contain; the caller frees it. NULL: out of memory.
+ */
 static char *nginx_expected(enum nginx_section section)
 {
     size_t count, n = 0;
@@ -429,7 +432,7 @@ static char *nginx_expected(enum nginx_section section)
     return NULL;
 }
 
-/* Returns whether the file has this text; false also when it cannot be read. */
+/* Returns whether the file has exactly this content; false also when it cannot be read. */
 static bool file_has_text(const char *path, const char *text)
 {
     FILE *file = fopen(path, "re");

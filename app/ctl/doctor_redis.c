@@ -15,9 +15,9 @@
 enum {
     REDIS_MAJOR_MIN = 7,      /* oldest version that the tests use */
     MEMORY_WARN_PERCENT = 90, /* of maxmemory */
-    LAG_WARN_MS = 10000,      /* delay of the workers */
-    LAG_FAIL_MS = 60000,
-    BEAT_WAIT_MS = 4000, /* a worker that sends no heartbeat for this time is gone */
+    LAG_WARN_MS = 10000,      /* delay of the workers that is a warning, ... */
+    LAG_FAIL_MS = 60000,      /* ... and a failure */
+    BEAT_WAIT_MS = 4000,      /* a worker that sends no heartbeat for this time is gone */
     BEAT_POLL_MS = 50,
 };
 
@@ -102,6 +102,8 @@ static struct str doctor_appendfsync(struct doctor *d)
     return value;
 }
 
+/* What Redis has acknowledged must not be lost when it restarts: that needs an append-only file
+ * that is written without errors and synced at each write. */
 void doctor_persistence(struct doctor *d, struct doctor_finding *f)
 {
     struct str fsync = doctor_appendfsync(d);
@@ -129,6 +131,7 @@ void doctor_persistence(struct doctor *d, struct doctor_finding *f)
                   STR_ARG(fsync.n > 0 ? fsync : STR("not shown")));
 }
 
+/* When its memory is full, Redis must refuse writes (noeviction) instead of deleting records. */
 void doctor_memory(struct doctor *d, struct doctor_finding *f)
 {
     struct str policy = reply_info_value(d->memory, STR("maxmemory_policy"));
@@ -149,6 +152,7 @@ void doctor_memory(struct doctor *d, struct doctor_finding *f)
                   limit > 0 ? "" : ", no maxmemory");
 }
 
+/* Tokens are verified by this machine's clock; Redis' clock gives the times that are stored. */
 void doctor_clock(struct doctor *d, struct doctor_finding *f)
 {
     int64_t ahead_ms = 0;
@@ -162,6 +166,8 @@ void doctor_clock(struct doctor *d, struct doctor_finding *f)
         doctor_ok(d, f, "within %" PRId64 " ms of Redis", ahead_ms > 0 ? ahead_ms : -ahead_ms);
 }
 
+/* Checks the schema number (of the format of all records). The store refuses records of another
+ * version with a text that has the word "schema"; doctor_redis reports all other errors. */
 void doctor_schema(struct doctor *d, struct doctor_finding *f)
 {
     const char *why = store_last_error(d->engine.store);
@@ -202,8 +208,8 @@ static bool doctor_read_beats(struct doctor *d, struct worker_heartbeat *ret, si
     return store_wait(d->engine.store, &pipeline) && workers_parse(command, ret, ret_count);
 }
 
-/* Keeps the heartbeats of `now` that differ from those of `first`; the others may belong to workers
- * that are gone. */
+/* Keeps the heartbeats of `now` whose number has risen since `first`: those workers are alive,
+ * while the others may be gone. */
 static void doctor_keep_alive(struct doctor *d, const struct worker_heartbeat *first, size_t n,
                               const struct worker_heartbeat *now, size_t now_count)
 {
@@ -218,7 +224,8 @@ static void doctor_keep_alive(struct doctor *d, const struct worker_heartbeat *f
     }
 }
 
-/* A heartbeat counts only when its number changes, so the check waits for that. */
+/* A worker is alive when the number of its heartbeat rises, so the check waits until all numbers
+ * have risen, for BEAT_WAIT_MS at most. Those alive must together process all shards. */
 void doctor_workers(struct doctor *d, struct doctor_finding *f)
 {
     struct worker_heartbeat first[WORKERS_MAX], now[WORKERS_MAX];
@@ -249,6 +256,7 @@ void doctor_workers(struct doctor *d, struct doctor_finding *f)
         doctor_ok(d, f, "%zu alive", d->workers);
 }
 
+/* Checks how late the slowest worker processes the changes in the journal. */
 void doctor_journal(struct doctor *d, struct doctor_finding *f)
 {
     int64_t lag_ms = 0;
@@ -268,6 +276,7 @@ void doctor_journal(struct doctor *d, struct doctor_finding *f)
         doctor_ok(d, f, "changes are processed %.1f s late at most", (double)lag_ms / 1000);
 }
 
+/* Dead letters (events and jobs that the workers have given up) need an operator. */
 void doctor_queues(struct doctor *d, struct doctor_finding *f)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -293,8 +302,10 @@ void doctor_queues(struct doctor *d, struct doctor_finding *f)
 
 /* ---- the audit log ---- */
 
-/* Checks the latest seal of a shard: its head must be computed with AUDIT_KEY from its values, and
- * be the one in audit:heads, which is read before the seals: a later seal may have been added. */
+/* Checks the latest seal (MAC over audit records) of a shard; n is 0 when it has none. The MAC,
+ * which is the head of the shard's chain, must be that which AUDIT_KEY gives, and the one in
+ * audit:heads. Those were read before: a lower number there means a new seal, a higher one a
+ * removed seal. */
 static enum audit_fault doctor_check_seal(struct doctor *d, unsigned shard,
                                           const struct audit_head *head,
                                           const struct audit_seal *seal, size_t n)
@@ -321,8 +332,9 @@ static enum audit_fault doctor_check_seal(struct doctor *d, unsigned shard,
                                                        : AUDIT_INTACT;
 }
 
-/* Reads the heads, then the latest seal of each shard. Returns false when Redis fails. ret_seals
- * counts shards with a seal; *ret_fault is the first fault, of *ret_shard. */
+/* Reads the heads in audit:heads, then the latest seal of each shard, and compares them. Returns
+ * false when Redis fails. *ret_seals is the number of shards with a seal; *ret_fault is the first
+ * fault, of *ret_shard. */
 static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_fault *ret_fault,
                                unsigned *ret_shard)
 {
@@ -355,6 +367,7 @@ static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_f
     return true;
 }
 
+/* Checks the end of each chain of seals; mastery-ctl audit verify checks the whole audit log. */
 void doctor_audit(struct doctor *d, struct doctor_finding *f)
 {
     enum audit_fault fault = AUDIT_INTACT;

@@ -30,7 +30,7 @@ struct erase_run {
     const struct subcommand *command;
     const struct erase_settings *settings;
     struct engine engine;
-    struct erase_list list; /* with --replay */
+    struct erase_list list; /* with --replay: the students to erase */
     int64_t erased_count;   /* students found and erased */
     struct arena *arena;    /* lives until the program ends */
     struct progress progress;
@@ -143,8 +143,8 @@ static bool replay_parse(struct str element, struct arena *arena, struct str *re
     return id_valid(*ret_student);
 }
 
-/* Queues the command that reads a page: of the index of dead letters if `letters`, else of all keys
- * of students. cursor: where the page begins; "0" for the first. */
+/* Queues the command that reads a page, about SCAN_PAGE elements: of the index of dead letters if
+ * `letters`, else of all keys of students. cursor: where it begins; "0" for the first page. */
 static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, struct str cursor)
 {
     if (letters)
@@ -156,9 +156,9 @@ static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, 
                                        STR("COUNT"), command_int(pipeline->arena, SCAN_PAGE)});
 }
 
-/* Reads all pages of one place (see replay_cmd_page), and erases the students in it that are in the
- * list. */
-static enum ctl_exit replay_place(struct erase_run *r, bool letters)
+/* Reads all pages of the index of dead letters if `letters`, else of the keys of students, and
+ * erases the students found there who are in the list. The progress bar counts the keys only. */
+static enum ctl_exit replay_scan(struct erase_run *r, bool letters)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
     struct arena *arena = arena_new(1 << 16, 64 << 20);
@@ -193,7 +193,8 @@ static enum ctl_exit replay_place(struct erase_run *r, bool letters)
     return status;
 }
 
-/* Prints what --replay has done. Returns `status`. */
+/* Prints what --replay has done; erasures with a hash of another key, which erase_replay reports as
+ * an error, are here only in JSON. Returns `status`. */
 static enum ctl_exit replay_print(const struct erase_run *r, enum ctl_exit status)
 {
     struct json_line line;
@@ -234,9 +235,9 @@ static enum ctl_exit erase_replay(struct erase_run *r)
     }
     r->progress.what = "keys";
     r->key_count = subcommand_key_count(&r->engine);
-    status = replay_place(r, /* letters */ false);
+    status = replay_scan(r, /* letters */ false);
     if (status == CTL_DONE)
-        status = replay_place(r, /* letters */ true);
+        status = replay_scan(r, /* letters */ true);
     progress_clear();
     status = replay_print(r, status);
     if (r->list.other_key == 0)

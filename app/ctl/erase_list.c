@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A line is searched for its parts instead of parsed, because the sources have different forms:
+/* A line is searched for its parts instead of parsed, because it may be of the log, of mastery-ctl
+ * audit list, or of the same with --json:
  *   {"time":"2026-01-31T…Z",…,"event":"student.erased","student":"HASH","key":"KEY"}
  *   2b-1-0  2026-01-31T…Z  admin  root (admin)  erased  student/HASH  …  {"key":"KEY"}
  *   {"id":"2b-1-0","at":"2026-01-31T…Z",…,"resource":"student/HASH",…,"details":{"key":"KEY"}} */
@@ -32,8 +33,8 @@ static bool list_copy_digits(const char *text, size_t n, char *ret)
     return true;
 }
 
-/* Returns whether the first time in the line is before since_ms. A time is found by its T, which
- * follows the 10 characters of the date. */
+/* Returns whether the first time in a line of the list is before since_ms; false without a time. A
+ * time is found by its T, which follows the 10 characters of the date. */
 static bool list_is_before(const char *line, int64_t since_ms)
 {
     int64_t ms;

@@ -10,7 +10,7 @@
 
 #include "app/obs/log.h"
 
-/* A student in the list. */
+/* A student in the list of erasures. */
 struct erased {
     char hash[LOG_HASH_SIZE];
     bool done; /* true: the student was found and erased again */

@@ -65,7 +65,8 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
 
     buf_init(&out, text_arena);
     if (reply_arena && text_arena &&
-        engine_open(&engine, "mastery-ctl export", NULL /* router */, ENGINE_SERVING)) {
+        engine_open(&engine, "mastery-ctl export", NULL /* router */,
+                    ENGINE_SERVING /* the catalogue describes recommendations */)) {
         e.now_ms = subcommand_now_ms(&engine);
         status = export_print(command, &engine, &e);
     }

@@ -161,8 +161,9 @@ static void id_add_fact(struct digest *d, struct str fact)
     digest_update(d, (struct str){"", 1});
 }
 
-/* The id of a result's event. Only a day of the file is part of it: --date may be another one when
- * the import is repeated. The case of a student's id is part of it, that of names is not. */
+/* Makes the id of a result's event from student, course, item and the day in the file. The day of
+ * --date is no part of it, because a repeated import may have another one. Upper and lower case
+ * differ in a student's id, not in the names. */
 static void event_id(const struct gradebook *book, const struct gradebook_row *row,
                      const struct gradebook_column *column, char ret[UUID_TEXT_SIZE])
 {

@@ -27,17 +27,17 @@ struct gradebook_options {
     const char *student;    /* name of the column with the students' ids; NULL: found by name */
     const char *date;       /* a date, or the name of the column of dates; NULL: found by name */
     const char *course;     /* distinguishes results of this course from others; NULL: none */
-    struct str_list roles;  /* NAME=ROLE, the name of a column and one of its roles */
+    struct str_list roles;  /* NAME=ROLE; ROLE is quiz, exercise, lesson, quality or ignore */
     struct str_list maxima; /* NAME=NUMBER, or NUMBER for all other columns */
-    int64_t now_ms;         /* the time of today's results, if noon is still to come */
+    int64_t now_ms;         /* now; results of today get this time if noon is still to come */
 };
 
 struct gradebook_column {
     struct str name; /* as in the file; empty: the column has none, and is ignored */
     struct str item; /* the name without "(Real)" or "(Percentage)" at its end */
     enum column_role role;
-    bool is_named;  /* an option says what it is */
-    bool has_plain; /* it has a number without a maximum of its own */
+    bool is_named;  /* --column says what the column is */
+    bool has_plain; /* a cell has points alone, such as 8; 8/10 and 80 % are not plain */
     double max;     /* points of a full result; 0: not known */
     size_t results;
 };
@@ -53,13 +53,13 @@ struct gradebook {
     const struct gradebook_options *options;
     struct arena *arena;
     struct csv_reader csv;
-    struct gradebook_column *columns; /* n */
+    struct gradebook_column *columns; /* n columns */
     size_t n;
-    struct gradebook_row *rows; /* row_count, without those that are no student's */
+    struct gradebook_row *rows; /* row_count rows, all of students */
     size_t row_count, skipped;
     size_t student, date;    /* places of these columns; n: there is none */
     int64_t at_ms;           /* time of all results, if no column has the dates */
-    struct buf events;       /* one JSON object a line */
+    struct buf events;       /* learning events, one JSON object a line */
     struct str *event_names; /* of each event, for messages, printable: "FILE:LINE: COLUMN" */
     size_t event_count;
 };
@@ -71,7 +71,7 @@ long gradebook_read(struct str text, const char *name, const struct gradebook_op
                     struct arena *arena, FILE *errors, struct gradebook *ret);
 /* Prints what was understood: each column, what it counts as, its maximum and its results. */
 void gradebook_print(const struct gradebook *book, FILE *out);
-/* Writes the same into an open object. */
+/* Writes what gradebook_print prints as members of the open object of w. */
 void gradebook_write_json(const struct gradebook *book, struct jw *w);
 
 /* ---- steps of gradebook_read ---- */
@@ -80,7 +80,8 @@ void gradebook_write_json(const struct gradebook *book, struct jw *w);
  * maxima. Errors are counted in book->csv. */
 void gradebook_find_columns(struct gradebook *book);
 
-/* What a cell has. Points need the maximum of the column. */
+/* What a cell has: no result, a share of the possible points (8/10, 80 %), points (8), whose
+ * maximum the column must have, or other text. */
 enum cell_kind { CELL_EMPTY, CELL_SHARE, CELL_POINTS, CELL_INVALID };
 /* Reads a cell such as 8, 8.5, 8,5, 8/10, 80 % or -. Of CELL_SHARE *ret is the share of the points,
  * of CELL_POINTS the points. */

@@ -7,7 +7,8 @@
  * excused, EX. */
 static const char *const no_result[] = {"", "-", "\xE2\x80\x93", "n/a", "ex", "excused", NULL};
 
-/* Cuts the end off, and the spaces before it, no-break ones too. False when it is not there. */
+/* Cuts the character `end`, such as %, off, and the spaces before it, no-break ones too. False when
+ * the cell does not end with it. */
 static bool cell_cut_end(struct str *cell, char end)
 {
     static const struct str no_break = STR_INIT("\xC2\xA0");
@@ -20,8 +21,8 @@ static bool cell_cut_end(struct str *cell, char end)
     return true;
 }
 
-/* Reads a number that is not negative. False for any other text. Why it is none is not used: also
- * for an ambiguous one (1,000), the caller's error shows the cell and the forms that it may have.
+/* Reads a number that is not negative. False for any other text, also for an ambiguous number
+ * (1,000): the caller's error, with the cell and the forms that it may have, is the same for both.
  */
 static bool cell_number(const struct csv_reader *r, struct str text, double *ret)
 {
@@ -32,7 +33,7 @@ static bool cell_number(const struct csv_reader *r, struct str text, double *ret
 
 enum cell_kind gradebook_parse_cell(const struct csv_reader *r, struct str cell, double *ret)
 {
-    double points, max = 100; /* of a percentage; else the number after the slash */
+    double points, max = 100; /* max: 100 for 80 %, 10 for 8/10 */
     struct str rest = cell;
 
     for (size_t i = 0; no_result[i]; i++) {

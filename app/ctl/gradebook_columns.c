@@ -8,33 +8,33 @@ static const char *const role_words[] = {
     [COLUMN_QUIZ] = "quiz",       [COLUMN_EXERCISE] = "exercise", [COLUMN_LESSON] = "lesson",
     [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignore",    NULL};
 
-/* Names of the column with the students' ids; the first that is there and has any. The others have
- * no results. */
+/* Names of columns with ids of students, the best first; the first that is not empty is used. None
+ * of them has results. */
 static const char *const student_names[] = {
     "student_id", "student id",   "sis user id",   "id number", "user_id", "user id", "username",
     "login",      "sis login id", "email address", "email",     "e-mail",  "id",      NULL};
 static const char *const date_names[] = {"date",         "datum",           "day", "submitted",
                                          "submitted at", "submission date", NULL};
-/* Further columns that have numbers and no results. */
+/* Names of other columns that have no results, even if there are numbers in them. */
 static const char *const ignored_names[] = {
     "first name",  "last name",    "surname",      "name",
     "student",     "student name", "root account", "section",
     "institution", "department",   "group",        "class",
     "phone",       "total",        "grade",        "last downloaded from this course",
     NULL};
-/* Ends of the names of sums, which would count results twice, of grades in words, and of remarks.
- */
+/* Ends of names of columns to ignore: sums, which would count results twice; grades in words;
+ * remarks. */
 static const char *const ignored_ends[] = {
     " total",        " current points", " final points", "current score", "final score",
     "current grade", "final grade",     "(letter)",      "(feedback)",    NULL};
-/* What the beginning of a name says; other results count as quizzes. */
+/* The roles of columns whose names begin so; results in other columns count as quizzes. */
 static const struct {
     const char *begin;
     enum column_role role;
 } beginnings[] = {{"assignment:", COLUMN_EXERCISE}, {"workshop:", COLUMN_EXERCISE},
                   {"exercise", COLUMN_EXERCISE},    {"homework", COLUMN_EXERCISE},
                   {"lesson:", COLUMN_LESSON},       {"scorm package:", COLUMN_LESSON}};
-/* The first cell of the row with the maxima. */
+/* First cells of the row of maxima (points of a full result in each column). */
 static const char *const max_names[] = {
     "points possible", "maximum", "maximum points", "max", "max points", "out of", NULL};
 
@@ -61,7 +61,8 @@ static bool name_ends(struct str name, const char *end)
     return name.n >= n && str_equal_nocase((struct str){name.p + name.n - n, n}, str_of(end));
 }
 
-/* Cuts what Moodle appends: the kind of grade. */
+/* Returns the quiz or assignment (item) of a column's name: without the kind of grade that Moodle
+ * appends. */
 static struct str name_item(struct str name)
 {
     static const char *const ends[] = {"(real)", "(percentage)", NULL};
@@ -117,7 +118,8 @@ static size_t columns_find_any(const struct gradebook *book, const char *const *
 
 /* ---- rows that are no student's ---- */
 
-/* Takes the maxima of a row; "(read only)" of Canvas and other texts are none. */
+/* Reads the row of maxima (points of a full result); "(read only)" of Canvas and other texts are
+ * skipped. */
 static void columns_take_maxima(struct gradebook *book, const struct gradebook_row *row)
 {
     double max;
@@ -128,8 +130,8 @@ static void columns_take_maxima(struct gradebook *book, const struct gradebook_r
     }
 }
 
-/* True for a column that may have the students' ids, known before columns_find_special, which
- * needs the list without these rows. */
+/* True for a column that may have the students' ids, by its name alone: columns_find_special, which
+ * decides on one, runs only when the rows that are no student's are removed. */
 static bool column_may_have_ids(const struct gradebook *book, size_t place)
 {
     const struct gradebook_column *column = &book->columns[place];
@@ -138,8 +140,9 @@ static bool column_may_have_ids(const struct gradebook *book, size_t place)
            (book->options->student && column_is_called(column, str_of(book->options->student)));
 }
 
-/* True for a number, "(read only)" of Canvas, and 1,000, whose column then lacks a maximum: an
- * error that says more than one about a student without an id. */
+/* True for what a row of maxima may have: a number, "(read only)" of Canvas, or a number that
+ * cannot be read, such as 1,000. That its column lacks a maximum is then the error, which helps
+ * more than one about a student without an id. */
 static bool cell_may_be_maximum(const struct gradebook *book, struct str cell)
 {
     double unused;
@@ -150,8 +153,8 @@ static bool cell_may_be_maximum(const struct gradebook *book, struct str cell)
            (!csv_to_double(&book->csv, cell, &unused, &ambiguous) && ambiguous);
 }
 
-/* True for a row that begins like maxima and has, unlike a student named Max, no id and no other
- * text after that. */
+/* True for the row of maxima. Its first cell with text, in the column `first`, says "maximum" or
+ * the like and it has, unlike a student named Max, no id and no other text after that. */
 static bool row_is_maxima(const struct gradebook *book, const struct gradebook_row *row,
                           size_t first)
 {
@@ -187,7 +190,8 @@ static bool row_is_manual_posting(const struct gradebook *book, const struct gra
     return true;
 }
 
-/* True for the row of maxima, whose maxima are taken, and for Canvas' own rows. */
+/* True for the row of maxima (points of a full result), which is then read, and for Canvas' own
+ * rows. */
 static bool row_is_no_student(struct gradebook *book, const struct gradebook_row *row)
 {
     size_t first = 0;
@@ -201,7 +205,7 @@ static bool row_is_no_student(struct gradebook *book, const struct gradebook_row
     return row_is_test_student(book, row) || row_is_manual_posting(book, row);
 }
 
-/* Removes these rows from the list. */
+/* Removes the rows that are no student's from the list. */
 static void rows_skip(struct gradebook *book)
 {
     size_t n = 0;
@@ -229,7 +233,7 @@ static struct str option_split(struct str option, struct str *ret_value)
     return str_trim((struct str){option.p, n > 0 ? n - 1 : 0});
 }
 
-/* Counts an error when no column has the name that an option says. */
+/* Finds the column that an option names. False after an error that there is no such column. */
 static bool option_find_column(struct gradebook *book, const char *option, struct str name,
                                size_t *ret_place)
 {
@@ -240,6 +244,7 @@ static bool option_find_column(struct gradebook *book, const char *option, struc
                                              csv_printable(name, text));
 }
 
+/* Gives columns their roles (quiz, ignore, ...) by --column NAME=ROLE. */
 static void options_take_roles(struct gradebook *book)
 {
     const struct str_list *list = &book->options->roles;
@@ -263,8 +268,8 @@ static void options_take_roles(struct gradebook *book)
     }
 }
 
-/* A maximum with a name counts for each column with that name or item, before the file's own; one
- * without a name for columns that have none otherwise. */
+/* Sets maxima by --max. NAME=NUMBER is for each column with that name or item, even if the file has
+ * another maximum; NUMBER alone is for all columns that have no maximum yet. */
 static void options_take_maxima(struct gradebook *book)
 {
     const struct str_list *list = &book->options->maxima;
@@ -307,7 +312,8 @@ static enum column_role column_role_of_name(const struct gradebook_column *colum
     return COLUMN_QUIZ;
 }
 
-/* Sets has_plain. Returns whether a cell of the column has a result. */
+/* Returns whether a cell of the column has a result. Sets has_plain if a result is points alone,
+ * such as 8, for which the column needs a maximum. */
 static bool column_has_results(struct gradebook *book, size_t place)
 {
     bool found = false;
@@ -323,7 +329,8 @@ static bool column_has_results(struct gradebook *book, size_t place)
     return found;
 }
 
-/* Of two columns of the same item, the percentages are used: they need no maximum. */
+/* True if another column has the same quiz or assignment (item) in percentages, as Moodle exports
+ * it. The percentages are then used: they need no maximum. */
 static bool column_has_percentages_elsewhere(const struct gradebook *book, size_t place)
 {
     const struct gradebook_column *column = &book->columns[place];

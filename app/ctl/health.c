@@ -22,7 +22,7 @@ struct health_settings {
 
 /* ---- text ---- */
 
-/* Prints the first two columns of a line: the state in colour, and the name. */
+/* Prints the first two columns of an endpoint's or a dependency's line: state in colour, name. */
 static void health_print_state(enum colour colour, const char *state, const char *name)
 {
     terminal_print(colour, STATE_WIDTH, state);

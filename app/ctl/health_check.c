@@ -9,7 +9,8 @@
 
 enum { BODY_MAX = 65536 }; /* most bytes of a response's body */
 
-/* The endpoints: path without the slash, and value of the member "status" when all is well. */
+/* The engine's endpoints for its health: path without the slash, and value of the member "status"
+ * when all is well. */
 static const struct {
     const char *name, *good_status;
 } endpoints[] = {

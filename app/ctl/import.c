@@ -87,6 +87,7 @@ static enum ctl_exit import_file(const struct subcommand *command, struct import
     return CTL_DONE;
 }
 
+/* Copies the settings, which are constant here, because import_file sets the time in them. */
 static enum ctl_exit import_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

@@ -96,7 +96,8 @@ static enum ctl_exit ingest_check(const struct subcommand *command, const struct
 
 /* ---- the upload ---- */
 
-/* Sends the lines of an open file, with --resume from its position. */
+/* Sends the lines of an open file; with --resume from the position that an earlier run has saved in
+ * FILE.done. */
 static enum ctl_exit ingest_send(const struct subcommand *command,
                                  const struct ingest_settings *settings, struct line_reader *lines,
                                  struct arena *arena)

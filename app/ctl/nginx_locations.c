@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes nginx's configuration of the route tables. A pattern is a path that may have {parameters};
- * a route has one pattern and perhaps aliases. Each pattern of each route claims a path (struct
- * claim). The claims are sorted so that those with the same path, one per HTTP method, are
- * neighbours and become one location of nginx. A bucket is a rate limit that one route has or
- * several share; nginx counts requests by the variable $bucket, and $limit_class is the bucket's
- * limit in requests a minute. The sidecar is Dapr's process next to the engine, with an nginx
- * server of its own. */
+ * a route has one pattern and perhaps aliases. Each pattern of each route is a struct path_route.
+ * They are sorted so that those with the same path, one per HTTP method, are neighbours and become
+ * one location of nginx. A bucket is a rate limit that one route has or several share; nginx counts
+ * requests by the variable $bucket, and $limit_class is the bucket's limit in requests a minute.
+ * The sidecar is Dapr's process next to the engine, with an nginx server of its own. */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
 
 #include "app/http/router.h"
 
-/* The bucket of requests for paths without a route, and its limit. */
+/* The rate limit (bucket) of requests for paths without a route: name and requests a minute. */
 #define OTHER_BUCKET "other"
 enum { OTHER_PER_MINUTE = 50 };
 
-/* A pattern that claims a path for a route: the route's main pattern or an alias. */
-struct claim {
+/* A path of a route: its main pattern or an alias. */
+struct path_route {
     const char *pattern;
     const struct route *route;
-    size_t rank; /* position in the tables; keeps their order, as qsort alone does not */
+    size_t rank; /* position in the route tables; qsort alone would not keep their order */
 };
 
-/* Claims sorted by pattern, so that all methods of one path are neighbours. */
-struct claims {
-    struct claim *v;
+/* Routes sorted by path, so that all methods of one path are neighbours. */
+struct path_routes {
+    struct path_route *v;
     size_t n;
 };
 
-/* Returns the name of the route's bucket; a route that shares none has its own. */
+/* Returns the name of the route's bucket: one that routes share, or the route's own rate limit. */
 static const char *route_bucket(const struct route *route)
 {
     return route->bucket ? route->bucket : route->name;
@@ -68,12 +67,12 @@ static int pattern_compare(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* Compares two claims for qsort: by path; within a path routes of the sidecar alone last; then by
- * rank. The first claim of a path names the path's map of buckets, so it must be the same on the
+/* Compares two routes for qsort: by path; within a path routes of the sidecar alone last; then by
+ * rank. The first route of a path names the path's map of buckets, so it must be the same on the
  * public server, which lacks the sidecar's routes. */
-static int claim_compare(const void *a, const void *b)
+static int path_route_compare(const void *a, const void *b)
 {
-    const struct claim *x = a, *y = b;
+    const struct path_route *x = a, *y = b;
     unsigned x_is_last = x->route->flags & ROUTE_SIDECAR_ONLY,
              y_is_last = y->route->flags & ROUTE_SIDECAR_ONLY;
     int order = pattern_compare(x->pattern, y->pattern);
@@ -85,41 +84,43 @@ static int claim_compare(const void *a, const void *b)
     return order;
 }
 
-/* Adds a claim for the route's pattern and for each of its aliases; claims->v has room for them. */
-static void claims_add(struct claims *claims, const struct route *route)
+/* Adds the route with its pattern and with each of its aliases; all->v has room for them. The rank
+ * is the place in the order of the tables. */
+static void path_routes_add(struct path_routes *all, const struct route *route)
 {
     const size_t aliases_max = sizeof(route->aliases) / sizeof(route->aliases[0]);
 
-    claims->v[claims->n] = (struct claim){route->pattern, route, claims->n};
-    claims->n++;
+    all->v[all->n] = (struct path_route){route->pattern, route, all->n};
+    all->n++;
     for (size_t i = 0; i < aliases_max && route->aliases[i]; i++) {
-        claims->v[claims->n] = (struct claim){route->aliases[i], route, claims->n};
-        claims->n++;
+        all->v[all->n] = (struct path_route){route->aliases[i], route, all->n};
+        all->n++;
     }
 }
 
-/* Collects the claims of all routes and sorts them. The caller frees ret->v, which is NULL when
- * memory is exhausted; calloc gets one claim more, so that NULL has no other reason. */
-static void claims_collect(const struct route_table *tables, size_t count, struct claims *ret)
+/* Collects all routes with all their paths and sorts them. The caller frees ret->v, which is NULL
+ * when memory is exhausted; calloc gets one element more, so that NULL has no other reason. */
+static void path_routes_collect(const struct route_table *tables, size_t count,
+                                struct path_routes *ret)
 {
     const size_t patterns_max = 1 + sizeof(((struct route *)0)->aliases) / sizeof(char *);
     size_t routes = 0;
 
     for (size_t i = 0; i < count; i++)
         routes += tables[i].n;
-    *ret = (struct claims){calloc(routes * patterns_max + 1, sizeof(struct claim)), 0};
+    *ret = (struct path_routes){calloc(routes * patterns_max + 1, sizeof(struct path_route)), 0};
     if (!ret->v)
         return;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < tables[i].n; k++)
-            claims_add(ret, &tables[i].v[k]);
-    qsort(ret->v, ret->n, sizeof(ret->v[0]), claim_compare);
+            path_routes_add(ret, &tables[i].v[k]);
+    qsort(ret->v, ret->n, sizeof(ret->v[0]), path_route_compare);
 }
 
-/* Cuts the claims of one path off the front of *rest and returns them; *rest must not be empty. */
-static struct claims claims_cut_path(struct claims *rest)
+/* Cuts the routes of one path off the front of *rest and returns them; *rest must not be empty. */
+static struct path_routes path_routes_cut(struct path_routes *rest)
 {
-    struct claims path = {rest->v, 0};
+    struct path_routes path = {rest->v, 0};
 
     while (path.n < rest->n && pattern_compare(path.v[0].pattern, rest->v[path.n].pattern) == 0)
         path.n++;
@@ -128,19 +129,20 @@ static struct claims claims_cut_path(struct claims *rest)
     return path;
 }
 
-/* Removes the claims of the routes that only the sidecar's server has. */
-static void claims_drop_sidecar(struct claims *claims)
+/* Removes the routes that only the sidecar's server has. */
+static void path_routes_drop_sidecar(struct path_routes *all)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < claims->n; i++)
-        if (!(claims->v[i].route->flags & ROUTE_SIDECAR_ONLY))
-            claims->v[kept++] = claims->v[i];
-    claims->n = kept;
+    for (size_t i = 0; i < all->n; i++)
+        if (!(all->v[i].route->flags & ROUTE_SIDECAR_ONLY))
+            all->v[kept++] = all->v[i];
+    all->n = kept;
 }
 
-/* Returns whether all methods of the path have the same bucket; the path then needs no map. */
-static bool path_has_one_bucket(struct claims path)
+/* Returns whether all methods of the path have the same rate limit (bucket); then no map from
+ * method to bucket is needed. */
+static bool path_has_one_bucket(struct path_routes path)
 {
     for (size_t i = 1; i < path.n; i++)
         if (strcmp(route_bucket(path.v[0].route), route_bucket(path.v[i].route)) != 0)
@@ -148,39 +150,40 @@ static bool path_has_one_bucket(struct claims path)
     return true;
 }
 
-/* Returns the first of all claims that has the bucket of the given claim. NULL with a line on
- * standard error when the two claims have different limits. Compares at most all claims, a few
- * hundred. */
-static const struct claim *bucket_first_claim(struct claims claims, const struct claim *claim)
+/* Returns the first of all routes that has the bucket (shared rate limit) of the given one. NULL
+ * with a line on standard error when the two have different limits. Compares at most all routes, a
+ * few hundred. */
+static const struct path_route *bucket_first_route(struct path_routes all,
+                                                   const struct path_route *one)
 {
-    const char *bucket = route_bucket(claim->route);
+    const char *bucket = route_bucket(one->route);
 
-    for (size_t i = 0; i < claims.n; i++) {
-        if (strcmp(route_bucket(claims.v[i].route), bucket) != 0)
+    for (size_t i = 0; i < all.n; i++) {
+        if (strcmp(route_bucket(all.v[i].route), bucket) != 0)
             continue;
-        if (route_limit(claims.v[i].route) == route_limit(claim->route))
-            /* claims.v is not local */
+        if (route_limit(all.v[i].route) == route_limit(one->route))
+            /* only `all` is local: the array that all.v points to outlives it */
             /* cppcheck-suppress returnDanglingLifetime */
-            return &claims.v[i];
+            return &all.v[i];
         (void)fprintf(stderr,
                       "nginx-locations: %s and %s share the bucket %s but have different limits\n",
-                      claims.v[i].route->name, claim->route->name, bucket);
+                      all.v[i].route->name, one->route->name, bucket);
         return NULL;
     }
-    return claim;
+    return one;
 }
 
-/* Prints the map from $bucket to $limit_class, with each bucket once. Returns 0, or -1 when a
- * bucket has two limits. */
-static int print_classes(FILE *out, struct claims claims)
+/* Prints the map from $bucket to $limit_class (requests a minute), with each bucket once. Returns
+ * 0, or -1 when routes give the bucket that they share different limits. */
+static int print_classes(FILE *out, struct path_routes all)
 {
     (void)fprintf(out, "map $bucket $limit_class {\n    default %d;\n", OTHER_PER_MINUTE);
-    for (size_t i = 0; i < claims.n; i++) {
-        const struct claim *first = bucket_first_claim(claims, &claims.v[i]);
+    for (size_t i = 0; i < all.n; i++) {
+        const struct path_route *first = bucket_first_route(all, &all.v[i]);
 
         if (!first)
             return -1;
-        if (first == &claims.v[i])
+        if (first == &all.v[i])
             (void)fprintf(out, "    %s %d;\n", route_bucket(first->route),
                           route_limit(first->route));
     }
@@ -188,9 +191,10 @@ static int print_classes(FILE *out, struct claims claims)
     return 0;
 }
 
-/* Prints the map from method to bucket for one path. A method that the path does not have counts in
- * the path's first bucket, because the response 405 costs time too. HEAD counts as GET. */
-static void print_method_buckets(FILE *out, struct claims path)
+/* Prints the map from method to bucket (name of the rate limit) for one path. A method that the
+ * path does not have counts in the path's first bucket, because the response 405 costs time too.
+ * HEAD counts as GET. */
+static void print_method_buckets(FILE *out, struct path_routes path)
 {
     (void)fprintf(out, "\n# %s\nmap $request_method $bucket_%zu {\n    default %s;\n",
                   path.v[0].pattern, path.v[0].rank, route_bucket(path.v[0].route));
@@ -235,11 +239,11 @@ static void print_regex(FILE *out, const char *pattern)
 
 /* Prints the map from path to the methods of its routes on the public server, for the header Allow
  * of responses to CORS preflights, which nginx makes. */
-static void print_allowed_methods(FILE *out, struct claims rest)
+static void print_allowed_methods(FILE *out, struct path_routes rest)
 {
     (void)fputs("\nmap $uri $allowed_methods {\n    default \"\";\n", out);
     while (rest.n > 0) {
-        const struct claims path = claims_cut_path(&rest);
+        const struct path_routes path = path_routes_cut(&rest);
         unsigned methods = 0;
         char text[64];
 
@@ -256,20 +260,21 @@ static void print_allowed_methods(FILE *out, struct claims rest)
     (void)fputs("}\n", out);
 }
 
-/* Prints all maps. Returns 0, or -1 when a bucket has two limits. */
-static int print_maps(FILE *out, struct claims claims)
+/* Prints all maps: of limits, of rate limits (buckets) by method for paths whose methods differ in
+ * them, and of allowed methods. Returns 0, or -1 when a bucket has two limits. */
+static int print_maps(FILE *out, struct path_routes all)
 {
-    struct claims rest = claims;
+    struct path_routes rest = all;
 
-    if (print_classes(out, claims) != 0)
+    if (print_classes(out, all) != 0)
         return -1;
     while (rest.n > 0) {
-        struct claims path = claims_cut_path(&rest);
+        struct path_routes path = path_routes_cut(&rest);
 
         if (!path_has_one_bucket(path))
             print_method_buckets(out, path);
     }
-    print_allowed_methods(out, claims);
+    print_allowed_methods(out, all);
     return 0;
 }
 
@@ -286,9 +291,9 @@ static void print_match(FILE *out, const char *pattern)
     }
 }
 
-/* Returns whether an earlier claim of the path has the same limit as the claim at `index`; the
+/* Returns whether an earlier method of the path has the same limit as the one at `index`; the
  * limit's file is then included already. */
-static bool limit_is_repeated(struct claims path, size_t index)
+static bool limit_is_repeated(struct path_routes path, size_t index)
 {
     for (size_t i = 0; i < index; i++)
         if (route_limit(path.v[i].route) == route_limit(path.v[index].route))
@@ -300,7 +305,7 @@ static bool limit_is_repeated(struct claims path, size_t index)
  * only requests whose $limit_class is its own limit. Probes and scrapes on the sidecar's server,
  * which is reached from this host only, have no limit: refused probes would end the sidecar's
  * subscriptions (hazards Y6). */
-static void print_limits(FILE *out, struct claims path, enum nginx_section section)
+static void print_limits(FILE *out, struct path_routes path, enum nginx_section section)
 {
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
 
@@ -314,8 +319,9 @@ static void print_limits(FILE *out, struct claims path, enum nginx_section secti
     }
 }
 
-/* Prints the line that sets $bucket: to the path's only bucket, or to the variable of its map. */
-static void print_bucket(FILE *out, struct claims path)
+/* Prints the line that sets $bucket (name of the rate limit): to the path's only one, or to the
+ * variable of the path's map. */
+static void print_bucket(FILE *out, struct path_routes path)
 {
     if (path_has_one_bucket(path))
         (void)fprintf(out, "    set $bucket %s;\n", route_bucket(path.v[0].route));
@@ -327,7 +333,7 @@ static void print_bucket(FILE *out, struct claims path)
  * networks or static pages if any of its methods has the flag. Only if all its methods have the
  * flag, requests with dapr-api-token are exempt from rate limits; the engine compares that token
  * with the sidecar's (pipeline/authenticate.c). */
-static void print_location(FILE *out, struct claims path, enum nginx_section section)
+static void print_location(FILE *out, struct path_routes path, enum nginx_section section)
 {
     unsigned any_flags = 0, all_flags = ~0U;
 
@@ -356,15 +362,16 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
         (void)fputs("    include engine.conf;\n}\n", out);
 }
 
-/* Prints the locations of all paths, and at the end those of requests without one: paths that no
- * route has, and methods for which nginx chooses no location (conf/nginx/errors.conf). */
-static void print_locations(FILE *out, struct claims rest, enum nginx_section section)
+/* Prints the locations of all paths, and at the end those of requests without one, which share a
+ * rate limit (bucket): paths that no route has, and methods for which nginx chooses no location
+ * (conf/nginx/errors.conf). */
+static void print_locations(FILE *out, struct path_routes rest, enum nginx_section section)
 {
     static const char *const others[] = {"/", "@method-not-allowed"};
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
 
     while (rest.n > 0)
-        print_location(out, claims_cut_path(&rest), section);
+        print_location(out, path_routes_cut(&rest), section);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         (void)fprintf(out,
                       "location %s {\n    set $bucket " OTHER_BUCKET ";\n"
@@ -372,27 +379,27 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_section se
                       others[i], server, OTHER_PER_MINUTE);
 }
 
-/* Collects the claims and prints the section. The maps are made of all claims, because both servers
+/* Collects the routes and prints the section. The maps are made of all routes, because both servers
  * use the same maps; only the locations of the public server leave the sidecar's routes out. A
  * failure to write is found at the end, by ferror. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
                           enum nginx_section section)
 {
-    struct claims claims;
+    struct path_routes all;
     int status = 0;
 
-    claims_collect(tables, count, &claims);
-    if (!claims.v) {
+    path_routes_collect(tables, count, &all);
+    if (!all.v) {
         (void)fputs("nginx-locations: out of memory\n", stderr);
         return -1;
     }
     if (section == NGINX_PUBLIC)
-        claims_drop_sidecar(&claims);
+        path_routes_drop_sidecar(&all);
     if (section == NGINX_MAPS)
-        status = print_maps(out, claims);
+        status = print_maps(out, all);
     else
-        print_locations(out, claims, section);
-    free(claims.v);
+        print_locations(out, all, section);
+    free(all.v);
     if (fflush(out) != 0 || ferror(out)) {
         perror("nginx-locations: writing");
         return -1;

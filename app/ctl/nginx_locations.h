@@ -20,7 +20,7 @@
 
 enum nginx_section {
     NGINX_MAPS,   /* maps for http{}: from $bucket to $limit_class (requests a minute, 0: no limit),
-                   * and from method to bucket for paths whose methods have different buckets */
+                   * and from method to bucket for paths whose methods differ in the rate limit */
     NGINX_PUBLIC, /* locations of the public server: the routes that clients may use */
     NGINX_SIDECAR, /* locations of the server for Dapr's sidecar: all routes */
 };

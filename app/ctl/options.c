@@ -11,7 +11,7 @@
 
 #include "app/base/ids.h"
 
-/* HELP_COLUMN: where descriptions begin in the help */
+/* ERROR_SIZE: bytes of an error text; HELP_COLUMN: where descriptions begin in the help */
 enum { ERROR_SIZE = 200, HELP_COLUMN = 24 };
 
 /* The state of one options_parse call. */

@@ -19,8 +19,8 @@ enum option_type {
     OPTION_ID,      /* const char *, a valid id */
     OPTION_IDS,     /* struct str_list of valid ids; separated by commas, repeated, or both */
     OPTION_TEXTS,   /* struct str_list of any texts; the option is repeated */
-    OPTION_OPERAND, /* an argument without dashes: const char *, or int when the row has choices;
-                       the first operand is for the first such row, the next for the next */
+    OPTION_OPERAND, /* an argument without dashes: const char *, or int if the table's row has
+                       choices; the rows of this type get the operands in their order */
 };
 
 /* A row of the table; a row of zeros ends it. Help, man page and completion of the shells are made

@@ -15,8 +15,8 @@ static bool path_has_suffix(struct str s, struct str end)
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);
 }
 
-/* Returns gnuplot's output format ("terminal") for a file's name, without the height; NULL when the
- * name ends with neither .png nor .svg. */
+/* Returns gnuplot's output format ("terminal") for a file's name, such as "pngcairo size 1000"; the
+ * caller appends the height. NULL when the name ends with neither .png nor .svg. */
 static const char *gnuplot_terminal(struct str path)
 {
     if (str_equal(path, STR("-")))

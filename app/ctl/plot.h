@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A chart that is drawn by the program gnuplot. gnuplot runs as a child process and reads commands
- * and data from a pipe. */
+/* Charts of mastery-ctl report and backtest, drawn by the program gnuplot. It runs as a child
+ * process and reads commands and data from a pipe. */
 #ifndef CTL_PLOT_H
 #define CTL_PLOT_H
 

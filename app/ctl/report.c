@@ -18,14 +18,14 @@ enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
 struct report_settings {
     const char *student; /* id; NULL: a cohort is reported */
     const char *cohort;  /* id; NULL: a student is reported */
-    const char *output;  /* path of the chart; "-": text */
+    const char *output;  /* path of the chart; "-": as text on standard output */
     int64_t days;        /* days to predict */
     bool json;
 };
 
 /* The scores of a cohort's students at the end of each day; index d of the arrays is a day, 0 is
  * the oldest and HISTORY_DAYS - 1 is today. */
-struct group {
+struct cohort_scores {
     int32_t today;                               /* days since the epoch */
     size_t n;                                    /* number of students with a history */
     size_t excluded;                             /* number of students who have withdrawn consent */
@@ -74,102 +74,102 @@ static bool report_read_student(struct report_run *r, struct problem *p)
 
 /* ---- a cohort ---- */
 
-/* Adds one student's score and components to day d of the group. A component without evidence
+/* Adds one student's score and components to day d of the cohort. A component without evidence
  * (nothing was observed of it yet, its bit in day->known is 0) is not added to the sums. */
-static void group_add_day(struct group *g, int d, const struct daily *day)
+static void cohort_scores_add_day(struct cohort_scores *cohort, int d, const struct daily *day)
 {
-    g->scores[d][g->known[d]++] = day->score;
+    cohort->scores[d][cohort->known[d]++] = day->score;
     for (int c = 0; c < COMPONENTS; c++) {
         if (!(day->known & (1u << c)))
             continue;
-        g->sums[d][c] += day->components[c];
-        g->sum_counts[d][c]++;
+        cohort->sums[d][c] += day->components[c];
+        cohort->sum_counts[d][c]++;
     }
 }
 
-/* Called by histories_read with one student's history: adds it to the group (context). On a day
- * without a score the student counts with the latest score before it, so that an idle student stays
- * in the mean. Days before the first score are not counted. `at` is the number of the history's
- * days up to day d. */
-static void group_add_student(void *context, const struct history *h)
+/* Called by histories_read with one student's history: adds it to the cohort's scores (context). On
+ * a day without a score the student counts with the latest score before it, so that an idle student
+ * stays in the mean. Days before the first score are not counted. `at` is the number of the
+ * history's days up to day d. */
+static void cohort_scores_add_student(void *context, const struct history *h)
 {
-    struct group *g = context;
-    int32_t first = g->today - HISTORY_DAYS + 1;
+    struct cohort_scores *cohort = context;
+    int32_t first = cohort->today - HISTORY_DAYS + 1;
     size_t at = 0;
 
     if (h->n == 0)
         return;
-    g->n++;
+    cohort->n++;
     for (int d = 0; d < HISTORY_DAYS; d++) {
         while (at < h->n && h->days[at].day <= first + d)
             at++;
         if (at > 0)
-            group_add_day(g, d, &h->days[at - 1]);
+            cohort_scores_add_day(cohort, d, &h->days[at - 1]);
     }
 }
 
 /* Fills the report's history with the means, and lower and upper with the quartiles, of each day on
- * which at least one student had a score. */
-static void group_compute_means(struct report_run *r, struct group *g)
+ * which at least one student had a score. Bit c of day->known: component c has a mean. */
+static void cohort_scores_compute_means(struct report_run *r, struct cohort_scores *cohort)
 {
     struct report *report = &r->report;
 
     for (int d = 0; d < HISTORY_DAYS; d++) {
-        size_t n = g->known[d], at = report->history.n;
+        size_t n = cohort->known[d], at = report->history.n;
         struct daily *day = &report->history.days[at];
 
         if (n == 0)
             continue;
-        sort_values(g->scores[d], n);
+        sort_values(cohort->scores[d], n);
         *day = (struct daily){.day = r->today - HISTORY_DAYS + 1 + d,
-                              .score = moments_of(g->scores[d], n).mean};
+                              .score = moments_of(cohort->scores[d], n).mean};
         for (int c = 0; c < COMPONENTS; c++) {
-            if (g->sum_counts[d][c] == 0)
+            if (cohort->sum_counts[d][c] == 0)
                 continue;
             day->known |= 1u << c;
-            day->components[c] = g->sums[d][c] / (double)g->sum_counts[d][c];
+            day->components[c] = cohort->sums[d][c] / (double)cohort->sum_counts[d][c];
         }
-        report->lower[at] = percentile_of_sorted(g->scores[d], n, 25);
-        report->upper[at] = percentile_of_sorted(g->scores[d], n, 75);
+        report->lower[at] = percentile_of_sorted(cohort->scores[d], n, 25);
+        report->upper[at] = percentile_of_sorted(cohort->scores[d], n, 75);
         report->history.n++;
     }
 }
 
-/* Returns an empty group with room for the scores of `students` students on each day; NULL when
- * memory is exhausted. */
-static struct group *group_new(struct report_run *r, size_t students)
+/* Returns the scores of a cohort, none yet, with room for those of `students` students on each day;
+ * NULL when memory is exhausted. */
+static struct cohort_scores *cohort_scores_new(struct report_run *r, size_t students)
 {
-    struct group *g = arena_zalloc(r->arena, sizeof(*g));
+    struct cohort_scores *cohort = arena_zalloc(r->arena, sizeof(*cohort));
 
-    if (!g)
+    if (!cohort)
         return NULL;
-    g->today = r->today;
+    cohort->today = r->today;
     for (int d = 0; d < HISTORY_DAYS; d++) {
-        g->scores[d] = arena_array(r->arena, students, sizeof(double));
-        if (!g->scores[d])
+        cohort->scores[d] = arena_array(r->arena, students, sizeof(double));
+        if (!cohort->scores[d])
             return NULL;
     }
-    return g;
+    return cohort;
 }
 
-/* Reads the histories of the cohort's students and computes the daily means. *ret is the group.
+/* Reads the histories of the cohort's students and computes the daily means. *ret has all scores.
  * False with a problem in p, also when no student has a history. */
-static bool report_read_cohort(struct report_run *r, struct group **ret, struct problem *p)
+static bool report_read_cohort(struct report_run *r, struct cohort_scores **ret, struct problem *p)
 {
-    struct cohort cohort;
-    struct group *g;
+    struct cohort record;
+    struct cohort_scores *cohort;
 
-    if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &cohort, p))
+    if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &record, p))
         return false;
-    *ret = g = group_new(r, cohort.students.n);
-    if (!g) {
+    *ret = cohort = cohort_scores_new(r, record.students.n);
+    if (!cohort) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
         return false;
     }
-    if (!histories_read(&r->engine, r->chunk_arena, cohort.students, r->today, group_add_student, g,
-                        &g->excluded, p))
+    if (!histories_read(&r->engine, r->chunk_arena, record.students, r->today,
+                        cohort_scores_add_student, cohort, &cohort->excluded, p))
         return false;
-    group_compute_means(r, g);
+    cohort_scores_compute_means(r, cohort);
     r->report.is_group = true;
     if (r->report.history.n == 0)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no history of anybody in %s",
@@ -188,12 +188,12 @@ static void report_predict(struct report_run *r, struct forecast *ret)
     predict_fit(config, predict_model(config), &r->report.history, r->today, ret);
     r->report.days_ahead = (int)r->settings->days;
     for (int i = 0; i < r->report.days_ahead; i++)
-        forecast_at(ret, r->today + 1 + i, 0, &r->report.predictions[i]);
+        forecast_at(ret, r->today + 1 + i, 0 /* no intervention */, &r->report.predictions[i]);
 }
 
 /* Writes the chart's title, which is also the first line of the summary: student or cohort, latest
- * score, trend. g is NULL for a student. */
-static void report_format_title(struct report_run *r, const struct group *g,
+ * score, trend. cohort is NULL for a student. */
+static void report_format_title(struct report_run *r, const struct cohort_scores *cohort,
                                 const struct forecast *f)
 {
     const struct history *h = &r->report.history;
@@ -201,9 +201,9 @@ static void report_format_title(struct report_run *r, const struct group *g,
     const char *trend = r->report.predictions[r->report.days_ahead - 1].trend;
     char subject[TITLE_SIZE / 2];
 
-    if (g)
+    if (cohort)
         (void)snprintf(subject, sizeof(subject), "%s, %zu students: mean %.2f", r->settings->cohort,
-                       g->n, score);
+                       cohort->n, score);
     else
         (void)snprintf(subject, sizeof(subject), "%s: %.2f, %s", r->settings->student, score,
                        level_names[mastery_level(score)]);
@@ -212,32 +212,34 @@ static void report_format_title(struct report_run *r, const struct group *g,
     r->report.title = r->title;
 }
 
-/* Prints title, length of the history, and the last prediction. g is NULL for a student. */
-static void report_print_summary(const struct report_run *r, const struct group *g)
+/* Prints title, length of the history, and the last prediction. cohort is NULL for a student. */
+static void report_print_summary(const struct report_run *r, const struct cohort_scores *cohort)
 {
     const struct prediction *last = &r->report.predictions[r->report.days_ahead - 1];
 
     (void)printf("%s\n%zu days of history; in %d days %.2f (%.0f %% interval %.2f to %.2f)\n",
                  r->title, r->report.history.n, r->report.days_ahead, last->score,
                  last->interval.level * 100, last->interval.lower, last->interval.upper);
-    if (g && g->excluded > 0)
+    if (cohort && cohort->excluded > 0)
         (void)printf("%zu students left out: they have withdrawn consent to analytics\n",
-                     g->excluded);
+                     cohort->excluded);
 }
 
-/* Prints the same as JSON: the latest score and all predictions. */
-static enum ctl_exit report_print_json(const struct report_run *r, const struct group *g,
-                                       const struct forecast *f)
+/* Prints the summary as JSON, with all predictions instead of the last. cohort is NULL for a
+ * student. */
+static enum ctl_exit report_print_json(const struct report_run *r,
+                                       const struct cohort_scores *cohort, const struct forecast *f)
 {
     const struct history *h = &r->report.history;
     const struct daily *latest = &h->days[h->n - 1];
     struct json_line line;
     struct jw *w = json_line_begin(&line, r->arena);
 
-    jw_text(w, g ? "cohort_id" : "student_id", g ? r->settings->cohort : r->settings->student);
-    if (g) {
-        jw_int(w, "students", (int64_t)g->n);
-        jw_int(w, "withdrawn", (int64_t)g->excluded);
+    jw_text(w, cohort ? "cohort_id" : "student_id",
+            cohort ? r->settings->cohort : r->settings->student);
+    if (cohort) {
+        jw_int(w, "students", (int64_t)cohort->n);
+        jw_int(w, "withdrawn", (int64_t)cohort->excluded);
     }
     jw_number(w, "score", latest->score);
     jw_text(w, "level", level_names[mastery_level(latest->score)]);
@@ -263,14 +265,14 @@ static enum ctl_exit report_print_json(const struct report_run *r, const struct 
 /* ---- all of it ---- */
 
 /* Reads the history, predicts, draws the chart, and prints the summary only after the chart was
- * drawn. g stays NULL for a student. Returns the exit status. */
+ * drawn. cohort stays NULL for a student. Returns the exit status. */
 static enum ctl_exit report_draw_and_print(struct report_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct group *g = NULL;
+    struct cohort_scores *cohort = NULL;
     struct forecast forecast;
     struct explanation explanation;
-    bool read = r->settings->cohort ? report_read_cohort(r, &g, &p)
+    bool read = r->settings->cohort ? report_read_cohort(r, &cohort, &p)
                                     : report_read_student(r, &p) &&
                                           report_explain(&r->engine, r->arena, r->settings->student,
                                                          &explanation, &p);
@@ -278,13 +280,13 @@ static enum ctl_exit report_draw_and_print(struct report_run *r)
     if (!read)
         return subcommand_fail(r->command, &r->engine, &p);
     report_predict(r, &forecast);
-    report_format_title(r, g, &forecast);
+    report_format_title(r, cohort, &forecast);
     if (!report_draw(r->command, r->settings->output, &r->report))
         return CTL_FAILED;
     if (r->settings->json)
-        return report_print_json(r, g, &forecast);
-    report_print_summary(r, g);
-    if (!g)
+        return report_print_json(r, cohort, &forecast);
+    report_print_summary(r, cohort);
+    if (!cohort)
         report_print_explanation(&explanation);
     return CTL_DONE;
 }

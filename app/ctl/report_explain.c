@@ -47,7 +47,7 @@ static void report_print_component(enum component component, const struct explai
     if (c->observation_count > 0) {
         day_print(day_of_ms(largest->at_ms), day);
         (void)printf("; of it %.0f %% %s of %s with %.2f", largest->share * 100,
-                     largest->type == EVENT_TYPES ? explain_statement_name
+                     largest->type == EVENT_TYPES ? explain_statement_name /* no event */
                                                   : event_type_names[largest->type],
                      day, largest->value);
     }

@@ -11,11 +11,11 @@
 
 enum { REPORT_AHEAD_MAX = 30 }; /* greatest number of days to predict */
 
-/* What the chart shows. */
+/* What the chart of mastery-ctl report shows. */
 struct report {
     const char *title;
     struct history history; /* daily scores of a student, or daily means of a cohort */
-    bool is_group;          /* true: a cohort's report, with lower and upper */
+    bool is_group;          /* true: of a cohort, with lower and upper; false: of a student */
     /* first and third quartile of a cohort's scores on each day of history */
     double lower[STUDENT_DAYS_MAX], upper[STUDENT_DAYS_MAX];
     struct prediction predictions[REPORT_AHEAD_MAX]; /* the first is for tomorrow */

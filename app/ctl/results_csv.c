@@ -41,7 +41,7 @@ static const char *const final_results[FINAL_RESULTS + 1] = {[RESULT_DISTINCTION
 enum result_type { CMA, TMA };
 static const char *const result_types[] = {[CMA] = "CMA", [TMA] = "TMA", NULL};
 
-/* A valid line. */
+/* A valid line of the CSV file: one result of a learner. */
 struct result_row {
     struct str learner, module;
     size_t line;            /* number of the line, from 1 */
@@ -67,7 +67,7 @@ static bool results_parse_choice(struct csv_reader *r, const char *column, struc
                      names);
 }
 
-/* Parses a day, a whole number. False after an error. */
+/* Parses a day: a whole number, 0 at the beginning of the course. False after an error. */
 static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
 {
     char text[CSV_SHOWN_SIZE];
@@ -80,7 +80,8 @@ static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *r
     return true;
 }
 
-/* Parses the fields of a line into a row. False after an error for each wrong field. */
+/* Parses the fields of a line into a row. False after an error for each wrong field. The weight is
+ * checked only: the engine gives events weights of its own. */
 static bool results_parse_row(struct csv_reader *r, const struct str fields[COLUMNS],
                               struct result_row *ret)
 {
@@ -130,8 +131,9 @@ static void results_check_learners(struct csv_reader *r, const struct result_row
     }
 }
 
-/* The event of a row, at noon of its day. No figure of the backtest depends on the
- * date of day 0. */
+/* Returns the event of a row: a quiz for a result that a computer has marked (CMA), an exercise for
+ * one that a tutor has marked (TMA). Its time is noon of its day, as if courses began on
+ * 1970-01-01: no figure of the backtest depends on that date. */
 static struct learning_event results_event(const struct result_row *row)
 {
     int64_t at_ms = day_start_ms(row->day) + DAY_MS / 2;
@@ -145,8 +147,9 @@ static struct learning_event results_event(const struct result_row *row)
                              at_ms);
 }
 
-/* Replays the rows of one learner, which begin at `rows`, and fills in the learner and the days,
- * which have room for all rows. Returns the number of rows. */
+/* Replays the rows of one learner, which begin at `rows` and are in order of time. Fills in the
+ * learner and `days`, which gets the closing score of each day and has room for all rows. Returns
+ * the number of rows. */
 static size_t results_replay(const struct result_row *rows, size_t n, struct daily *days,
                              struct results_learner *ret)
 {
@@ -161,7 +164,7 @@ static size_t results_replay(const struct result_row *rows, size_t n, struct dai
     for (; i < n && str_equal(rows[i].learner, ret->id); i++) {
         struct learning_event event = results_event(&rows[i]);
 
-        ret->n += rows[i].day != state.day;
+        ret->n += rows[i].day != state.day; /* the first row of a new day */
         mastery_state_apply(&state, &event);
         daily_of_state(&state, &days[ret->n - 1]);
     }

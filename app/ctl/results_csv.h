@@ -27,7 +27,7 @@ struct results_learner {
 struct results {
     struct results_learner *learners; /* n, in order of id */
     size_t n;
-    int32_t last_day; /* of all results */
+    int32_t last_day; /* last day of all results */
 };
 
 /* Parses the text; *ret points into it. For each error "NAME:LINE: COLUMN: REASON" is

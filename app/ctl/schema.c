@@ -13,7 +13,7 @@ struct schema_settings {
     bool json;
 };
 
-/* Prints both numbers as JSON. */
+/* Prints the schema numbers of Redis (`found`; 0: none) and of this version as JSON. */
 static enum ctl_exit schema_print_json(const struct subcommand *command, int64_t found,
                                        struct arena *arena)
 {
@@ -57,8 +57,8 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
     return CTL_DONE;
 }
 
-/* Connects to Redis and prints the numbers. engine_open does not fail when Redis is unavailable;
- * schema_print notices that when its command has no reply. */
+/* Connects to Redis and prints the schema numbers. engine_open does not fail when Redis is
+ * unavailable; schema_print notices that when its command has no reply. */
 static enum ctl_exit schema_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

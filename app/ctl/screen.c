@@ -13,7 +13,7 @@
 
 enum { CTRL_C = 3 };
 
-/* Reads the signals that end a program from a descriptor from now on. */
+/* Returns a descriptor from which the signals that end a program are read from now on; -1: none. */
 static int screen_open_signals(void)
 {
     sigset_t ending;
@@ -42,7 +42,7 @@ void screen_open(struct screen *screen)
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) != 0)
         return;
     screen->is_open = true;
-    (void)fputs("\033[?1049h\033[?25l", stdout);
+    (void)fputs("\033[?1049h\033[?25l", stdout); /* alternate screen; hidden cursor */
 }
 
 void screen_close(struct screen *screen)
@@ -52,7 +52,7 @@ void screen_close(struct screen *screen)
     screen->signal_fd = -1;
     if (!screen->is_open)
         return;
-    (void)fputs("\033[?25h\033[?1049l", stdout);
+    (void)fputs("\033[?25h\033[?1049l", stdout); /* visible cursor; normal screen */
     (void)fflush(stdout);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &screen->saved);
     screen->is_open = false;
@@ -61,7 +61,7 @@ void screen_close(struct screen *screen)
 void screen_begin_page(const struct screen *screen)
 {
     if (screen->is_open)
-        (void)fputs("\033[H\033[J", stdout);
+        (void)fputs("\033[H\033[J", stdout); /* cursor to the top left; erase from there on */
 }
 
 void screen_end_page(const struct screen *screen)

@@ -9,7 +9,7 @@
 
 struct screen {
     bool is_open;         /* the terminal was changed, and has to be restored */
-    struct termios saved; /* its settings before */
+    struct termios saved; /* the terminal's settings before */
     int signal_fd;        /* INT, TERM, HUP and QUIT are read from it; -1: none */
 };
 
@@ -18,8 +18,9 @@ struct screen {
 void screen_open(struct screen *screen);
 /* Restores the terminal. */
 void screen_close(struct screen *screen);
-/* Erases the page before a new one is printed, and shows the printed page. */
+/* Erases the screen for the next page; without a terminal (is_open is false) does nothing. */
 void screen_begin_page(const struct screen *screen);
+/* Shows the printed page; without a terminal an empty line divides it from the next. */
 void screen_end_page(const struct screen *screen);
 /* Waits. Returns false when the user wants to end: q, Ctrl-C, or a signal. */
 bool screen_wait(const struct screen *screen, int64_t ms);

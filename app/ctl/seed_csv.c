@@ -15,7 +15,7 @@ enum { LINE_MIN = 20, FIELDS = 2 + COMPONENTS };
 static const char *const column_names[] = {"student_id", "date",        "completion", "quiz",
                                            "quality",    "consistency", NULL};
 
-/* A valid line. */
+/* A valid line of the CSV file: one day of a student. */
 struct csv_row {
     struct str student; /* id */
     size_t line;        /* number of the line, from 1 */

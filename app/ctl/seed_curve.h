@@ -10,11 +10,11 @@
 struct seed_curve {
     struct str_list students; /* ids of named students */
     int64_t student_count;    /* number of further students, with the ids PREFIX1, PREFIX2, ... */
-    const char *prefix;       /* PREFIX of these ids */
+    const char *prefix;       /* PREFIX in the ids of the further students */
     int64_t days;             /* length of the history; the last day is today */
-    double from, to;     /* values on the first and last day, in [0, 1]; a single day has `to` */
-    double noise;        /* standard deviation; each component of each day has noise of its own, and
-                            the sum is clamped to [0, 1] */
+    double from, to; /* values on the first and last day, in [0, 1]; a single day has `to` */
+    double noise;    /* standard deviation; on each day each of the four components of the score has
+                        noise of its own; a value with noise is clamped to [0, 1] */
     int64_t random_seed; /* number from which the noise is computed */
 };
 

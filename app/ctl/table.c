@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Aligned rows wait until TABLE_ROWS of them are complete, because the widths of the columns depend
- * on all; of a longer list each such group has widths of its own. */
+ * on all; in a longer list each such block of rows has widths of its own. */
 #include "app/ctl/table.h"
 
 #include <assert.h>

@@ -12,7 +12,7 @@ struct table {
     const char *const *heads; /* names of the columns; NULL at the end */
     bool aligned;             /* standard output is a terminal */
     int screen_width;         /* characters of a line of the terminal; 0: not known */
-    size_t columns, n;        /* columns of the table; rows that wait to be printed */
+    size_t columns, n;        /* columns of the table; rows in `cells`, not printed yet */
     char (*cells)[TABLE_COLUMNS_MAX][TABLE_CELL_SIZE]; /* TABLE_ROWS rows; NULL: not aligned */
     bool has_heads;                                    /* the heading has been printed */
 };

@@ -14,7 +14,7 @@
 
 enum { BAR_WIDTH = 40 }; /* characters of the progress bar */
 
-static const int64_t REDRAW_US = 1000000; /* longest time without a new remaining time */
+static const int64_t REDRAW_US = 1000000; /* the remaining time is shown anew at least this often */
 
 /* Returns whether to print colours: standard output is a terminal and the user has not refused
  * colours. The variable NO_COLOR refuses them only when it is not empty (no-color.org). */

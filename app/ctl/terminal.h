@@ -14,8 +14,9 @@ enum colour { COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOURS };
 void terminal_print(enum colour colour, int width, const char *text);
 /* True when standard output is a terminal. */
 bool terminal_is_output(void);
-/* Characters of a line and lines of the terminal that is standard output; 0: not known. */
+/* Characters of a line of the terminal that is standard output; 0: not known. */
 int terminal_width(void);
+/* Lines of that terminal; 0: not known. */
 int terminal_height(void);
 
 /* Work that takes long. A progress of zeros is that of work that has not begun. */

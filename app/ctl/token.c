@@ -35,6 +35,7 @@ static char *token_sign(const struct subcommand *command, const struct token_set
                          s->ttl_s, config->jwt_max_lifetime_s);
         return NULL;
     }
+    /* token_roles has the order of enum role from ROLE_STUDENT on */
     token = token_make(config, s->user, (enum role)(ROLE_STUDENT + s->role), now_s,
                        now_s + s->ttl_s, error);
     if (!token)

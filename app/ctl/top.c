@@ -23,7 +23,7 @@ struct top_settings {
 /* Processor time of a process when a sample was taken. */
 struct top_usage {
     int64_t pid;
-    uint64_t ticks; /* of sysconf(_SC_CLK_TCK) */
+    uint64_t ticks; /* used until then; sysconf(_SC_CLK_TCK) ticks are a second */
 };
 
 /* One run of mastery-ctl top. */
@@ -41,7 +41,8 @@ struct top_run {
 
 /* ---- /proc ---- */
 
-/* Reads the file /proc/PID/NAME, at most size - 1 bytes. False when there is none. */
+/* Reads the first line of the file /proc/PID/NAME, at most size - 1 bytes. False when there is
+ * none. */
 static bool proc_read(int64_t pid, const char *name, char *ret_text, size_t size)
 {
     char path[64];
@@ -95,7 +96,8 @@ static uint64_t proc_ticks(int64_t pid)
 
 /* ---- measuring ---- */
 
-/* Takes a sample of the metrics and of the processes' use of processors. */
+/* Takes a sample of the metrics and of the processes' use of processors into r->samples[index] and
+ * r->usages[index]. */
 static void top_take_sample(struct top_run *r, int index)
 {
     struct metrics_sample *sample = &r->samples[index];
@@ -137,7 +139,8 @@ static void top_fill_process(const struct top_run *r, int older, const struct me
     }
 }
 
-/* Fills what comes from the metrics: the differences of the older sample and the newer one. */
+/* Fills what comes from the metrics: the differences of r->samples[older], of the interval's start,
+ * and the other sample, of its end. */
 static void top_fill_metrics(struct top_run *r, int older)
 {
     const struct metrics_sample *before = &r->samples[older], *after = &r->samples[!older];
@@ -200,7 +203,7 @@ static void top_open_metrics(struct top_run *r)
 
 /* ---- the loop ---- */
 
-/* Measures one interval and prints it. Returns CTL_DONE to go on. */
+/* Prints the interval that began at r->samples[older]. Returns CTL_DONE to go on. */
 static enum ctl_exit top_show(struct top_run *r, int older)
 {
     arena_reset(r->arena);
@@ -217,7 +220,8 @@ static enum ctl_exit top_show(struct top_run *r, int older)
     return CTL_DONE;
 }
 
-/* Shows an interval after the other until the user ends it; with --once the first one. */
+/* Shows an interval after the other until the user ends it; with --once the first one. `older` is
+ * the index of the sample of the interval's start; the next sample replaces it. */
 static enum ctl_exit top_loop(struct top_run *r)
 {
     enum ctl_exit status = CTL_DONE;

@@ -21,22 +21,21 @@ struct top_process {
     enum breaker_gauge breakers[METRIC_SERVICES];
 };
 
-/* Numbers of one interval. */
+/* What mastery-ctl top shows about one interval. */
 struct top_view {
-    int64_t at_ms; /* wall clock */
+    int64_t at_ms; /* end of the interval by the wall clock */
     double interval_s;
     const char *metrics_problem; /* why the metrics file cannot be read; NULL: it was read */
     const char *redis_problem;   /* why there is no reply of Redis; NULL: there is one */
     double requests_per_s, errors_per_s, mean_ms, p50_ms, p95_ms, p99_ms;
-    double cache_hit_share; /* of the interval; below 0: no query */
     int64_t active, store_connections;
     double clock_skew_ms;
     struct metrics_breaker breakers[METRIC_SERVICES];
     struct top_process processes[METRICS_PROCESSES_MAX];
     size_t process_count;
     struct depths depths;
-    size_t workers; /* that send heartbeats */
-    int64_t lag_ms; /* largest delay of a worker in processing changes */
+    size_t workers; /* number of workers that send heartbeats */
+    int64_t lag_ms; /* largest delay of a worker in processing the journal of changes */
 };
 
 /* The names of services and states, by enum metric_service and enum breaker_gauge. */

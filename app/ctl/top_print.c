@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The screen of mastery-ctl top, and the same as JSON. */
+/* Prints what mastery-ctl top shows: as a screen of text, or as a line of JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 

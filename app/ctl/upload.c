@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* libcurl's "easy" handle is one request, its "multi" handle all of them. Each request has a slot
- * with its line, which is freed by the line's final response. */
+ * (struct upload_line) for the line of the file that it sends; the line's final response (202, or a
+ * status by which this line alone is rejected) frees the slot for the next line. */
 #include "app/ctl/upload.h"
 
 #include <curl/curl.h>
@@ -22,13 +23,13 @@ enum {
     RETRY_MAX_MS = 15000, /* longest pause between two requests for a line */
     TIMEOUT_S = 30,       /* longest time of one request */
 };
-static const int64_t SAVE_US = 1000000; /* time between two writes of the position */
+static const int64_t SAVE_US = 1000000; /* time between two writes of the file position_path */
 
 /* A slot for one line of the file and its request. */
 struct upload_line {
     CURL *easy;                  /* libcurl's handle of the request */
-    char *memory;                /* of the text, allocated by lines_next */
-    size_t size;                 /* bytes of the memory */
+    char *memory;                /* holds `text`; allocated by lines_next */
+    size_t size;                 /* bytes of `memory` */
     struct str text;             /* the line */
     int64_t number;              /* number of the line in the file, from 1 */
     off_t offset;                /* start of the line in the file, in bytes */
@@ -37,7 +38,7 @@ struct upload_line {
     bool is_used;                /* true: the slot has a line without a final response */
     bool in_flight;              /* true: its request is running */
     char response[RESPONSE_MAX]; /* start of the response's body */
-    size_t response_n;           /* length of that start in bytes */
+    size_t response_n;           /* bytes in `response` */
 };
 
 /* Everything about one upload: the file, the requests and the counts. */
@@ -47,12 +48,12 @@ struct upload {
     const struct upload_input *input;
     struct arena *arena; /* JSON of one response */
     bool is_at_end;
-    char *url; /* URL of the route */
+    char *url; /* URL of the route that ingests an event */
     struct curl_slist *headers;
     CURLM *multi;
     struct upload_line lines[UPLOAD_PARALLEL_MAX];
     int64_t pause_until_us;     /* monotonic time before which no request starts (after 429) */
-    int64_t saved_us;           /* monotonic time when the position was last written */
+    int64_t saved_us;           /* monotonic time of the last write of position_path */
     int64_t accepted, rejected; /* numbers of lines */
     bool aborted;               /* true: no more requests are started */
     struct progress progress;
@@ -376,6 +377,7 @@ static void upload_send_all(struct upload *s)
         (void)curl_multi_perform(s->multi, &running);
         upload_process_finished(s);
         upload_show_progress(s);
+        /* milliseconds: responses end the wait early, the end of a line's pause does not */
         (void)curl_multi_poll(s->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
     } while (s->aborted ? upload_has_lines(s, true /* in flight only */)
                         : upload_has_lines(s, false /* also lines that wait */) || !s->is_at_end);

@@ -13,8 +13,8 @@ enum { UPLOAD_PARALLEL_MAX = 64 }; /* requests at the same time */
 
 struct upload_settings {
     const char *url;   /* of the engine; subcommand_check_url has accepted it */
-    const char *token; /* NULL: the value of MASTERY_TOKEN */
-    int64_t parallel;  /* 1 to UPLOAD_PARALLEL_MAX */
+    const char *token; /* access token; NULL: the value of MASTERY_TOKEN */
+    int64_t parallel;  /* requests at the same time, 1 to UPLOAD_PARALLEL_MAX */
     bool json;         /* print the summary as JSON */
 };
 
@@ -45,7 +45,7 @@ struct upload_settings {
     }
 
 struct upload_input {
-    struct line_reader *lines; /* open; its messages about lines have their numbers */
+    struct line_reader *lines; /* reads the open file; messages use its numbers of lines */
     const char *name;          /* of the file, for errors */
     off_t size;                /* of the file in bytes, for the progress bar; 0: not known */
     /* File for the position up to which all lines have their final response; NULL: none is kept. */
