@@ -162,7 +162,7 @@ static enum ctl_exit replay_scan(struct erase_run *r, bool letters)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
     struct arena *arena = arena_new(1 << 16, 64 << 20);
-    enum ctl_exit status = arena ? CTL_DONE : CTL_FAILED;
+    enum ctl_exit status = CTL_DONE;
     char cursor[SCAN_CURSOR_SIZE] = "0";
     struct problem p = {.code = PROBLEM_NONE};
     struct str next, element, student;
@@ -170,6 +170,8 @@ static enum ctl_exit replay_scan(struct erase_run *r, bool letters)
     struct command *command;
     size_t n;
 
+    if (!arena)
+        return CTL_FAILED;
     do {
         arena_reset(arena);
         pipeline_init(&pipeline, arena, NULL /* owner */);
