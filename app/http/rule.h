@@ -58,8 +58,8 @@ struct rule_form {
     const struct rule *more;
 };
 
-/* The forms of the value of a RULE_JSON, which the handler checks by the table of one of them. Only
- * the OpenAPI document uses this struct. */
+/* The forms that the value of a RULE_JSON may have. The handler itself checks the value by the
+ * table of one form; this struct is for the OpenAPI document only. */
 struct rule_forms {
     /* Field of the same object whose value selects the form, as event_type selects that of `data`.
      * It is a RULE_ENUM; a choice is one of its values. NULL: the value may have any form. */

@@ -88,8 +88,8 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
 }
 
 /* Returns whether the item must wait for an earlier one of the same student, because events of one
- * student are recorded in the order in which they were sent. If not, *ret_follows is whether one
- * runs that it need not wait for: the item is then recorded after it, if possible by one script.
+ * student are recorded in the order in which they were sent. If not, *ret_follows says if an
+ * earlier one still runs: the item is then recorded after it, if possible by the same script.
  * Compares at most EVENT_BATCH_PARALLEL_MAX items. */
 static bool event_batch_must_wait(const struct event_batch *batch,
                                   const struct event_batch_item *item, bool *ret_follows)
