@@ -29,7 +29,8 @@ void connection_init(struct connection *c, int fd)
     memset(c, 0, sizeof(*c));
     (void)FCGX_InitRequest(&c->request, /* listening socket: none */ -1, /* flags */ 0);
     c->request.ipcFd = fd;
-    /* FCGX_Accept_r first ends the request before, and would close a connection not to be kept */
+    /* FCGX_Accept_r first ends the previous request, though there is none, and would then close the
+     * connection if this was 0 */
     c->request.keepConnection = 1;
 }
 

@@ -15,7 +15,7 @@ struct reactor;
 
 enum connection_state {
     CONNECTION_IDLE,   /* no request is on the connection */
-    CONNECTION_BUSY,   /* from reading a request until its exchange is released */
+    CONNECTION_BUSY,   /* from reading a request until dispatch no longer needs it */
     CONNECTION_CLOSED, /* the descriptor is closed; the struct is freed later */
 };
 
@@ -24,7 +24,7 @@ struct connection {
     FCGX_Request request; /* state of libfcgi, with the descriptor */
     enum connection_state state;
     /* true: the loop watches the descriptor; false: it became readable while busy, and is watched
-     * again when the exchange is released */
+     * again when the request has ended */
     bool watched;
     bool first_record_ok;     /* true: the first FastCGI record of the connection was checked */
     struct exchange exchange; /* request and response; arena is NULL while there is no request */
@@ -38,7 +38,7 @@ struct connection {
 
 /* The result of connection_read. */
 enum connection_event {
-    CONNECTION_REQUEST, /* a complete request was read into the exchange */
+    CONNECTION_REQUEST, /* a complete request was read into connection.exchange */
     CONNECTION_LOST,    /* the connection is closed */
 };
 

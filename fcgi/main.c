@@ -27,7 +27,8 @@ static int fcgi_check(const struct router *router)
 }
 
 /* Opens the socket and the engine, and serves until drained. Returns the exit status. The socket is
- * opened first, since without it the process cannot serve at all. */
+ * opened first, since without it the process cannot serve at all. A failure ends the process only
+ * after a second, because supervisors give up what ends at once again and again. */
 static int fcgi_serve(const struct router *router)
 {
     struct engine engine;
@@ -57,7 +58,8 @@ int main(int argc, char *argv[])
     process_set_signals();
     process_harden();
     process_die_with_parent(parent); /* the pool must not outlive its supervisor multiwatch */
-    (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1); /* hazards F5 */
+    /* most ms that libfcgi waits when it closes a connection, instead of 2 s (hazards F5) */
+    (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1);
     /* hiredis blocks the loop while it resolves the host name of Redis. Without these limits, a
      * name server that does not respond would block the loop for half a minute. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);

@@ -40,19 +40,23 @@ struct reactor {
     ev_io listener; /* reports that a connection can be accepted */
     /* reports that keys of the identity provider have arrived; not used when files have the keys */
     ev_io provider;
-    ev_timer timer; /* wakes the loop for work that is due */
-    struct store_watch store;
-    struct store_watch replicas; /* not used if engine->replicas is NULL */
+    ev_timer timer;              /* wakes the loop for work that is due */
+    struct store_watch store;    /* watches the connections to Redis */
+    struct store_watch replicas; /* those to its replicas; not used if engine->replicas is NULL */
     struct signal_watch signals;
     struct dispatch dispatch;
     struct connection *connections; /* list of all connections */
     /* list of closed connections, freed at the end of the iteration: libev may still have events of
      * them */
     struct connection *removed;
-    int count, count_max;    /* number of connections; most that are accepted */
-    uint64_t served;         /* number of requests since the start of the process */
-    uint64_t retire_at;      /* value of served at which the process retires, or tries again to */
-    int64_t retire_until_us; /* monotonic; end of retiring; 0: not retiring */
+    int count, count_max; /* number of connections; most that are accepted */
+    uint64_t served;      /* number of requests since the start of the process */
+    /* value of `served` at which the process begins to retire (MAX_REQUESTS), or tries again to get
+     * the permit for it */
+    uint64_t retire_at;
+    /* monotonic; a process that retires drains when none of its connections is idle, at this time
+     * at the latest; 0: it does not retire */
+    int64_t retire_until_us;
     int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
     int64_t listen_again_us; /* monotonic; time to start listening (again); 0: listening */
     /* unused arenas; each running request has one of its own */
@@ -285,7 +289,8 @@ static void reactor_retire_after(struct reactor *r, uint64_t n)
     r->retire_at = r->served + n + jitter % (n / 8 + 1);
 }
 
-/* Returns whether the web server may send another request on a connection that it has kept. */
+/* Returns whether the web server may send another request on a connection that it has kept: one
+ * that is idle after a first request (first_record_ok). */
 static bool reactor_has_idle_connection(const struct reactor *r)
 {
     for (const struct connection *c = r->connections; c; c = c->next) {
@@ -383,8 +388,9 @@ static int64_t reactor_tick_stores(struct reactor *r)
 }
 
 /* One loop iteration, called before libev waits for events: passes replies, sends commands, writes
- * the log, and sets the timer to the earliest time at which store, audit or readiness have work.
- * Returns true if there is more work at once, so that the loop must not sleep. */
+ * the log, and sets the timer to the earliest time at which store, audit or readiness have work or
+ * a pause of accepting ends. Returns true if there is more work at once, so that the loop must not
+ * sleep. */
 static bool reactor_iterate(struct reactor *r)
 {
     struct engine *engine = r->engine;

@@ -4,11 +4,11 @@
  * the student or cohort of a request. */
 #include "app/auth/access.h"
 
-/* The subjects that a role may reach. RIGHT_NONE is 0, so that a missing row or column of the table
- * refuses. */
+/* The subjects (students and cohorts that requests are about) that a role may reach. RIGHT_NONE is
+ * 0, so that a missing row or column of the table refuses. */
 enum right {
-    RIGHT_NONE,        /* no subject */
-    RIGHT_ALL,         /* all subjects */
+    RIGHT_NONE,        /* no student and no cohort: refused */
+    RIGHT_ALL,         /* all students and cohorts */
     RIGHT_OWN,         /* the caller's own data */
     RIGHT_OWN_STUDENT, /* students of a cohort that the caller teaches */
     RIGHT_MEMBER,      /* cohorts of which the caller is a member */

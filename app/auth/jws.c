@@ -198,8 +198,8 @@ static void put_base64url(struct buf *out, struct str text)
     out->failed = out->failed || !block;
 }
 
-/* Makes header, payload and signature, each in base64url, with dots between them. A buffer without
- * memory gives no signature or a failed text, and then no token. */
+/* Makes header, payload and signature, each in base64url, with dots between them. Without memory
+ * for one of them (out.failed) there is no token. */
 char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key)
 {
     const struct jws_algorithm *a = algorithm_of(algorithm);

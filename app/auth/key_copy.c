@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The file with a copy of the provider's keys has a first line with its format, the time and the
- * source, and then the set as the provider has sent it. It is written under a temporary name and
- * then renamed, so that a reader never sees a part of it. */
+/* The file with a copy of the provider's keys has a first line with the name of its format, the
+ * time of the fetch (wall clock, ms) and the URL that the keys are from, and then the JWK Set as
+ * the provider has sent it. It is written under a temporary name and then renamed, so that a reader
+ * never sees a part of it. */
 #include "app/auth/key_copy.h"
 
 #include <errno.h>
@@ -46,8 +47,9 @@ static int open_own(const char *path, int flags)
     return -1;
 }
 
-/* Checks both files: one that exists must be a file that may be trusted, and for one that does not,
- * the folder must allow new files. "./" is the folder of a path without a slash. */
+/* Checks the file and its lock, PATH.lock: one that exists must be a file that may be trusted, and
+ * for one that does not, the folder must allow new files. "./" is the folder of a path without a
+ * slash. */
 bool key_copy_check(const char *path, char ret_error[200])
 {
     char folder[PATH_SIZE], lock[PATH_SIZE + 8];

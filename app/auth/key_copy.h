@@ -17,19 +17,20 @@ enum { KEY_SET_MAX = 256 << 10 };
 
 /* A stored JWK Set. */
 struct key_copy {
-    char *memory;       /* to be freed by the caller; NULL: none */
-    struct str text;    /* the set, in memory */
+    char *memory;       /* block in which `text` is, to be freed by the caller; NULL: none */
+    struct str text;    /* the JWK Set as JSON */
     int64_t fetched_ms; /* when it was fetched, by the wall clock */
 };
 
-/* The latest attempts of all processes; times by the wall clock, 0: never. */
+/* The latest attempts of all processes to fetch keys; times by the wall clock, 0: never. */
 struct key_attempts {
-    int64_t tried_ms;     /* the latest attempt of any kind */
-    int64_t requested_ms; /* the latest attempt because of an unknown key */
-    int failures;         /* failed attempts since the latest good one */
+    int64_t tried_ms;     /* the latest fetch of any kind, successful or not */
+    int64_t requested_ms; /* the latest fetch because a token named an unknown key */
+    int failures;         /* failed fetches since the latest good one */
 };
 
-/* Checks whether the files can be used; changes nothing. False with a line in ret_error. */
+/* Checks whether the file and PATH.lock can be used; changes nothing. False with a line in
+ * ret_error. */
 bool key_copy_check(const char *path, char ret_error[200]);
 /* Reads the set that was fetched from this source (a URL). Returns false when there is none, or
  * when the file may not be trusted. */
@@ -37,11 +38,13 @@ bool key_copy_read(const char *path, const char *source, struct key_copy *ret);
 /* Writes the set in place of an earlier one. Returns false with errno. */
 bool key_copy_write(const char *path, const char *source, int64_t fetched_ms, struct str text);
 
-/* Opens the second file and tries to lock it. Returns a descriptor, whose closing releases the
+/* Opens the file PATH.lock and tries to lock it. Returns a descriptor, whose closing releases the
  * lock; -1 with errno, which is EWOULDBLOCK while another process has the lock. */
 int key_copy_lock(const char *path);
-/* Read and write the attempts; fd: of key_copy_lock. */
+/* Reads the attempts from the lock file. Without any there, all members are 0. fd, here and below:
+ * of key_copy_lock. */
 void key_copy_read_attempts(int fd, struct key_attempts *ret);
+/* Writes the attempts to the lock file. Returns false on failure. */
 bool key_copy_write_attempts(int fd, const struct key_attempts *attempts);
 
 #endif

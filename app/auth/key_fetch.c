@@ -53,17 +53,17 @@ static size_t download_on_body(char *bytes, size_t size, size_t count, void *use
     return n;
 }
 
-/* Allows https alone, or http too for a host of this machine and in development. NOPROXY "*"
+/* Lets libcurl use http only for a URL that https_url_error accepts: of any host in development,
+ * else of this machine. NOPROXY "*"
  * ignores the proxies of the environment. NOSIGNAL: this is a thread of a process with handlers of
  * its own. */
 static void download_set_options(struct download *d, CURL *easy, const char *url,
                                  char curl_error[CURL_ERROR_SIZE])
 {
-    bool any_host = config_is_development(d->config);
+    const char *error = https_url_error(str_of(url), config_is_development(d->config));
 
     (void)curl_easy_setopt(easy, CURLOPT_URL, url);
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
-                           https_url_error(str_of(url), any_host) ? "https" : "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, error ? "https" : "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (*d->config->jwt_ca_file)
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, d->config->jwt_ca_file);

@@ -15,8 +15,9 @@ enum { KEY_FETCH_ERROR_SIZE = 200 };
  * call soon when another thread sets it. curl_global_init must have been called. */
 char *key_fetch(const struct config *config, const atomic_bool *cancelled,
                 char ret_error[KEY_FETCH_ERROR_SIZE]);
-/* Return the name of the setting that says where keys are fetched, and its value. */
+/* Returns the name of the setting that says where keys are fetched. */
 const char *key_fetch_setting(const struct config *config);
+/* Returns the value of that setting: a URL. */
 const char *key_fetch_source(const struct config *config);
 /* Gets the jwks_uri (URL of the keys) from the text of a discovery document. Returns a copy that
  * the caller frees; NULL with a reason when the document is not the one of OIDC_ISSUER. */

@@ -26,17 +26,18 @@ enum {
     SECOND_US = 1000000,
 };
 
+/* Why keys are fetched. */
 enum run_kind {
-    RUN_DUE,       /* the keys are old, or the latest fetch has failed */
-    RUN_REQUESTED, /* a token names an unknown key */
-    RUN_FORCED,    /* an operator wants it (SIGHUP) */
+    RUN_DUE,       /* a fetch because the keys are old, or the latest fetch has failed */
+    RUN_REQUESTED, /* a fetch because a token names an unknown key */
+    RUN_FORCED,    /* a fetch because an operator wants it (SIGHUP) */
 };
 
 enum run_outcome {
     RUN_FAILED,
     RUN_COPIED, /* the keys in the file, from another process, are new enough */
     RUN_FETCHED,
-    RUN_TOO_EARLY, /* too early for another attempt; it may be made at not_before_ms */
+    RUN_TOO_EARLY, /* too early for another fetch; it may be made at run.not_before_ms */
 };
 
 struct run {
@@ -55,14 +56,14 @@ struct run {
 struct provider {
     const struct config *config;
     bool running;          /* the thread has been started, and its result has not been read */
-    bool forced;           /* the next tick fetches */
+    bool forced;           /* the next provider_tick must start a fetch */
     pthread_t thread;      /* valid while running */
     atomic_bool done;      /* the thread has written its result */
     atomic_bool cancelled; /* the thread must end soon */
-    int fd;                /* eventfd, readable when the thread is done */
+    int fd;                /* eventfd, readable when the thread that fetches is done */
     struct run run;
-    bool has_copy;            /* run.keys has keys of the file, for the first tick */
-    int64_t fetched_ms;       /* wall clock; 0: there are no keys */
+    bool has_copy;            /* run.keys has keys of the file, for the first provider_tick */
+    int64_t fetched_ms;       /* wall clock: when the keys in use were fetched; 0: there are none */
     int64_t due_us;           /* monotonic: when the next fetch is due */
     int64_t request_again_us; /* monotonic: when an unknown key may cause a fetch again */
     int failures;
@@ -237,7 +238,8 @@ static void *provider_thread(void *owned)
 
 /* ---- the loop's side ---- */
 
-/* Starts the thread. If it cannot be started, a tick tries again, a second later. */
+/* Starts the thread. If it cannot be started, provider_tick tries again a second later;
+ * otherwise the result of the thread sets due_us. */
 static void provider_start(struct provider *provider, enum run_kind kind, int64_t now_us)
 {
     provider->run = (struct run){.config = provider->config,
@@ -251,8 +253,8 @@ static void provider_start(struct provider *provider, enum run_kind kind, int64_
     provider->due_us = now_us + SECOND_US;
 }
 
-/* Reads the keys of the file, for the first tick to return. RUN_REQUESTED lets keys of any age
- * count, up to JWT_JWKS_MAX_AGE_S. */
+/* Reads the keys of the file, for the first provider_tick to return. RUN_REQUESTED lets keys of any
+ * age count, up to JWT_JWKS_MAX_AGE_S. */
 struct provider *provider_new(const struct config *config, char ret_error[200])
 {
     struct provider *provider = calloc(1, sizeof(*provider));
@@ -301,7 +303,8 @@ static int64_t provider_refresh_us(const struct provider *provider)
     return age_ms >= refresh_us / 1000 ? 0 : refresh_us - age_ms * 1000;
 }
 
-/* Gives the keys of the run to the caller, who owns them from then on. */
+/* Gives the keys that the thread has fetched or read (provider->run) to the caller, who owns them
+ * from then on. */
 static void provider_hand_over(struct provider *provider, int64_t now_us, struct token_keys *ret)
 {
     *ret = provider->run.keys;

@@ -15,8 +15,9 @@
 
 struct provider;
 
-/* Starts no thread and sends nothing: the first tick does. config must outlive the provider. NULL,
- * with a line in ret_error, when out of memory or JWT_JWKS_CACHE_FILE cannot be used. */
+/* Starts no thread and sends nothing: the first provider_tick does. config must outlive the
+ * provider. NULL, with a line in ret_error, when out of memory or JWT_JWKS_CACHE_FILE cannot be
+ * used. */
 struct provider *provider_new(const struct config *config, char ret_error[200]);
 /* Ends a running fetch within milliseconds. NULL is allowed. */
 void provider_free(struct provider *provider);
@@ -29,9 +30,10 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us,
 /* Requests keys because a token names an unknown one. Returns true when the caller should try again
  * after provider_is_fetching has become false; false: the present keys are all that there is. */
 bool provider_request(struct provider *provider);
-/* Requests a fetch by the next tick, even if the keys are new. */
+/* Makes the next provider_tick start a fetch, even if the keys are new. */
 void provider_refresh(struct provider *provider);
-/* Returns whether the thread is running, or has a result that the next tick reads. */
+/* Returns whether the thread is running, or has a result that the next provider_tick
+ * reads. */
 bool provider_is_fetching(const struct provider *provider);
 /* Returns a descriptor that becomes readable when the thread has a result. It is the same as long
  * as the provider exists. */

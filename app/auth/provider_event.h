@@ -3,7 +3,7 @@
 #ifndef AUTH_PROVIDER_EVENT_H
 #define AUTH_PROVIDER_EVENT_H
 
-/* What a tick of the provider has found. */
+/* What provider_tick has found. */
 enum provider_event {
     PROVIDER_NOTHING,
     PROVIDER_COPIED,  /* keys that another process has fetched, read from its file */

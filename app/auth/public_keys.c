@@ -301,7 +301,8 @@ static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
     return true;
 }
 
-/* Adds the suitable keys of a JWK Set, an object with the list `keys`. */
+/* Adds the keys of a JWK Set, an object with the list `keys`. Keys for another purpose or algorithm
+ * are skipped. */
 static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -322,8 +323,9 @@ static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
 
 /* ---- all forms ---- */
 
-/* Adds the keys of a text in the form that the text shows, after a byte order mark: JSON is a JWK
- * Set, a line BEGIN is PEM, and anything else may be base64. */
+/* Adds the keys of a text, whose form is seen from it, after a byte order mark: JSON is a JWK Set;
+ * a line BEGIN is PEM, which may have \n for a line break, as in environment variables; anything
+ * else may be base64. */
 static bool reader_add_text(const struct key_reader *r, struct str text)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";

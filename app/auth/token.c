@@ -25,7 +25,7 @@ struct tokens {
     const struct config *config;
     struct token_keys keys;    /* current keys, as settings or files hold them */
     struct token_keys retired; /* keys that were removed but are still accepted; the oldest first */
-    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* end of each retired key; monotonic clock */
+    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* monotonic; when each retired key is dropped */
     uint64_t generation;                      /* number that grows when keys or retired change */
     struct provider *provider; /* fetches the keys; NULL: they come from settings or files */
     struct token_cache *cache; /* tokens that were verified a moment ago */
@@ -125,7 +125,7 @@ static void tokens_adopt(struct tokens *tokens, struct token_keys *keys, int64_t
 }
 
 /* Loads the keys into a set of its own and then replaces the current ones. Keys of a provider do
- * not come from files: its next tick fetches them. */
+ * not come from files: the next provider_tick fetches them. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
 {
     struct token_keys keys;
@@ -147,8 +147,8 @@ bool tokens_are_fetching(const struct tokens *tokens)
     return tokens->provider && provider_is_fetching(tokens->provider);
 }
 
-/* Passes the event of the provider on. Keys that are too old (PROVIDER_EXPIRED) are dropped at
- * once, without a grace time. */
+/* Returns the event of the provider, after its keys were put to use. Keys that are too old
+ * (PROVIDER_EXPIRED) are dropped at once, without a grace time. */
 enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us)
 {
     struct token_keys keys = {.n = 0};
@@ -315,7 +315,8 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
     struct str payload;
     if (!token_signature_valid(tokens, token, &payload, p))
         return token_refuse(p, "The token is not valid");
-    p->reason[0] = '\0'; /* the one that was set before a check that then passed */
+    /* token_signature_valid sets the reason before each check; here all of them have passed */
+    p->reason[0] = '\0';
     if (token_claims_valid(token_parse_section(payload, tokens->scratch), tokens->config, now_ms,
                            ret, ret_expires_ms, p))
         return true;

@@ -50,9 +50,9 @@ bool token_keys_fail(char ret_error[200], const char *format, ...)
 void token_keys_release(struct token_keys *keys);
 /* Wipes, frees and removes the key at index i; later keys move up by one. */
 void token_keys_remove(struct token_keys *keys, size_t i);
-/* Compare keys in constant time. Two sets are equal when they have the same keys in the same order.
- */
+/* Returns whether the set has a key of the same bytes and name. Compares in constant time. */
 bool token_keys_contain(const struct token_keys *keys, const struct token_key *key);
+/* Returns whether the sets have the same keys in the same order. Compares in constant time. */
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b);
 
 #endif

@@ -50,8 +50,8 @@ struct scanner {
 /* What the scanner has to find next. */
 enum state {
     VALUE_EXPECTED, /* a value must follow */
-    VALUE_DONE,     /* a comma, a closing bracket or the end of the text */
-    INVALID,        /* nothing: the text is invalid, and scanner.at is the place of the error */
+    VALUE_DONE,     /* a comma, a closing bracket or the end of the text must follow */
+    INVALID,        /* the text is wrong at scanner.at, and the scan ends */
 };
 
 /* Moves s->at past white space. */

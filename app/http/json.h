@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parses JSON that comes from clients. The library json-c accepts far more than RFC 8259 allows
- * (hazards J1: NaN, 1e999, control characters, duplicate keys, ...), so every text is
- * checked here before json-c parses it. */
+ * (NaN, 1e999, control characters, duplicate keys and more: docs/hazards.md, hazards J1), so every
+ * text is checked here before json-c parses it. */
 #ifndef HTTP_JSON_H
 #define HTTP_JSON_H
 
@@ -18,7 +18,8 @@ enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 120000, JSON_VALUES_UNTRUSTED = 20
 
 /* Accepts what RFC 8259 allows, with further limits: UTF-8 without BOM, no duplicate keys (compared
  * after decoding), no \u0000, no lone surrogates, numbers finite as doubles, nesting at most
- * JSON_DEPTH_MAX (the outermost value is level 1), at most max_values values, counted as above.
+ * JSON_DEPTH_MAX (the outermost value is level 1), at most max_values values (an array counts as 4
+ * values, an object as 8).
  * False with the offset of the first wrong byte in *ret_offset. scratch: memory for keys; when
  * it is exhausted the text counts as invalid. */
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset);

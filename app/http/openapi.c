@@ -63,8 +63,8 @@ struct entry {
     const struct route *route;
     const char *pattern; /* such as /api/v1/mastery/history/{student_id} */
     size_t alias;        /* 0: the main pattern; else the number of the alias, from 1 */
-    const char *area;    /* tag of the route's table */
-    int32_t today;       /* UTC day of the examples */
+    const char *area;    /* area of the route's table, such as mastery: its OpenAPI tag */
+    int32_t today;       /* UTC day (days since 1970-01-01) that dates in the examples have */
 };
 
 /* Writes a parameter of the path or the query, as the rule describes it. */

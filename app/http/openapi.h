@@ -11,7 +11,8 @@
 #define OPENAPI_API_VERSION "1.0.0"
 
 /* Appends the document to out and uses the arena of out for its own memory. When out of
- * memory, out->failed is set. today: the UTC day of the examples. */
+ * memory, out->failed is set. today: the UTC day that dates in the examples have, in days since
+ * 1970-01-01. */
 void openapi_write(const struct route_table *tables, size_t count, int32_t today, struct buf *out);
 
 #endif

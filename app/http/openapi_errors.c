@@ -67,8 +67,8 @@ static bool any_route(const struct route *route)
 struct error_response {
     enum problem_code code;                     /* gives the HTTP status */
     bool (*applies)(const struct route *route); /* whether the route can respond with the error */
-    const char *name;                           /* name of the component in the document */
-    const char *description;                    /* text of the component */
+    const char *name;                           /* name in components/responses of the document */
+    const char *description;                    /* what the error means, for the document */
 };
 
 /* clang-format off */

@@ -9,21 +9,22 @@
 #include "app/base/clock.h"
 #include "app/http/openapi_objects.h"
 
-/* An object whose example is written. If one field (`by`) selects the form of another field, the
- * example is for one choice of the selecting field. */
+/* An object whose example is written. If the value of one field selects the form of another one, as
+ * event_type selects that of `data`, the example is for one value of the selecting field. */
 struct example {
     const struct rule *fields;    /* rules of the object's fields */
-    const char *choice;           /* value of the selecting field; NULL: no field selects */
-    const char *by;               /* with `choice`: name of the selecting field */
-    const struct rule_form *form; /* with `choice`: the form that it selects, for the other field */
-    int32_t today;
+    const char *by;               /* name of the field that selects a form, such as event_type */
+    const char *choice;           /* value of that field here; NULL: no field selects */
+    const struct rule_form *form; /* with `choice`: the form that it selects for the other field */
+    int32_t today;                /* UTC day of dates and times, in days since 1970-01-01 */
 };
 
 /* Writes the example of an object: its fields that are required or have an example of their own. */
 static void example_write_object(const struct example *e, const char *key, struct jw *w);
 
-/* Writes the example that the rule gives: of a text type the text, its first * replaced by the
- * choice ("1" without a choice); of any other type its JSON. */
+/* Writes the example that the rule gives. Of a text type it is the text, whose first * is replaced
+ * by the choice, or by 1 without one: example-* gives example-quiz.completed or example-1. Of any
+ * other type it is JSON. */
 static void example_write_given(const struct rule *rule, const char *key, const char *choice,
                                 struct jw *w)
 {

@@ -7,7 +7,8 @@
 #include "app/base/json_write.h"
 #include "app/http/route.h"
 
-/* Writes the example of the field under a key. today: the UTC day of dates and times. */
+/* Writes the example of the field under a key. today: the UTC day that dates and times have,
+ * in days since 1970-01-01. */
 void example_write(const struct rule *rule, const char *key, int32_t today, struct jw *w);
 /* Writes the member "example" of a request body, or "examples" when a field of the body selects its
  * form: one example for each choice. many: as a list of one object. */

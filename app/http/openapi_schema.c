@@ -126,8 +126,9 @@ static void schema_write_named(const struct rule *rule, struct jw *w)
         schema_write_reference(rule->schema, w);
 }
 
-/* The forms of a day and of a time (base/clock.h). Validators and generators need not know the
- * formats, and a day such as 2026-02-30 has this form too. */
+/* The forms of a day and of a time (base/clock.h), as patterns, because tools that read the
+ * document need not check the formats `date` and `date-time`. The impossible day 2026-02-30 fits
+ * too. */
 #define DAY_PATTERN "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 #define TIME_PATTERN                                                                               \
     DAY_PATTERN "[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"

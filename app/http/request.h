@@ -20,8 +20,8 @@ struct http_request {
     struct str idempotency_key;
     struct str api_token; /* dapr-api-token; set only on the sidecar's own listener */
     struct str accept;
-    struct str xapi_version;   /* X-Experience-API-Version */
-    struct str webhook_origin; /* WebHook-Request-Origin */
+    struct str xapi_version;   /* X-Experience-API-Version: xAPI version that the client uses */
+    struct str webhook_origin; /* WebHook-Request-Origin: host that wants to send CloudEvents */
     /* ce-... headers: attributes of a CloudEvent whose data is the body; still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;

@@ -23,7 +23,8 @@ typedef enum step route_handler(struct exchange *x);
 /* Checks what rules cannot express in the input. Returns false with field errors in the problem.
  * Called even when rules have failed, so that all wrong fields are reported together. */
 typedef bool route_check(struct exchange *x);
-/* Changes the form of a complete response, after a success or an error. Called once. */
+/* Changes a complete response, after a success or an error, such as by adding headers to it. Called
+ * once. */
 typedef void route_finalize(struct exchange *x);
 
 /* The right that a route requires (auth/access.c has the table of rights by role). The comments say
@@ -33,7 +34,7 @@ enum access {
     ACCESS_ANY,            /* requests need any valid token */
     ACCESS_ADMIN,          /* only admins have access */
     ACCESS_READ_STUDENT,   /* S: the own data; T: the students of own cohorts; A: all students */
-    ACCESS_WRITE_STUDENT,  /* S, T, A: as ACCESS_READ_STUDENT, but for changes */
+    ACCESS_WRITE_STUDENT,  /* changes. S: the own data; T: the students of own cohorts; A: all */
     ACCESS_EXPORT,         /* S: the own data; T: nothing; A: all. For export and consent */
     ACCESS_READ_COHORT,    /* S: nothing; T: the own cohorts; A: all cohorts */
     ACCESS_COMPARE_COHORT, /* S: cohorts that contain the student; T: the own cohorts; A: all */
@@ -60,14 +61,16 @@ enum route_flag {
     ROUTE_LIST_RESPONSE = 1 << 10,    /* responds with a list, of texts if `response` is NULL */
     ROUTE_IDEMPOTENT = 1 << 11,       /* accepts an Idempotency-Key */
     ROUTE_STATIC_PAGE = 1 << 12,      /* is a page that nginx has as a file */
-    ROUTE_JOURNALED = 1 << 13,        /* the worker audits its changes by their journal entries */
-    ROUTE_AUDIT_EACH = 1 << 14,       /* each request is an audit event (pipeline/audit_hook.h) */
+    /* A change adds an entry to the journal (the changes that the worker process has to process),
+     * and the worker makes the audit event of it. */
+    ROUTE_JOURNALED = 1 << 13,
+    ROUTE_AUDIT_EACH = 1 << 14, /* each request is an audit event (pipeline/audit_hook.h) */
     /* Flags that only the OpenAPI document uses: */
     ROUTE_CONFLICT = 1 << 15, /* may respond with 409 without an Idempotency-Key too */
     /* responds with 422 when there are too few data to compare */
     ROUTE_INSUFFICIENT_DATA = 1 << 16,
     ROUTE_CACHED = 1 << 17,        /* X-Cache says if a response is HIT, MISS or STALE */
-    ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
+    ROUTE_STALE = 1 << 18,         /* while Redis is unavailable, sends an old copy, with Age */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
     ROUTE_XAPI = 1 << 20,          /* responses have the headers X-Experience-API-... */
     /* for probes and scrapes: served however long the request has waited (QUEUE_TIMEOUT_MS) */
@@ -83,16 +86,17 @@ enum route_flag {
      * accepts a body of any size that nginx passes on, and nginx drops what is larger (hazards
      * Y1). */
     ROUTE_DELIVERY = 1 << 25,
-    ROUTE_BASIC = 1 << 26, /* accepts a learning tool's key and secret by HTTP Basic */
+    /* accepts, besides tokens, the key and secret of a learning tool (HTTP Basic) */
+    ROUTE_BASIC = 1 << 26,
 };
 
-/* A request that a client can make after a response, which has the value of one of its parameters
- * (OpenAPI, Link Object). The list ends with an empty one. */
+/* A next request that a client can make with a value from the response, such as the status of the
+ * batch that was submitted (OpenAPI, Link Object). The list ends with an empty one. */
 struct route_link {
     const char *name;      /* name of the link in the document */
-    const char *operation; /* name of the route of the request */
-    const char *parameter; /* its parameter that gets the value */
-    const char *value;     /* JSON pointer to the value in the response, such as /batch_id */
+    const char *operation; /* name of the route of the next request, such as batch-status */
+    const char *parameter; /* parameter of the next request that gets the value */
+    const char *value;     /* JSON Pointer to the value in the response, such as /batch_id */
 };
 
 struct route {
@@ -109,7 +113,7 @@ struct route {
     size_t input_size;        /* bytes of the input struct that the rules fill */
     route_check *check;       /* further check of the input; NULL: none */
     route_handler *handler;   /* does the work of the route, in steps */
-    route_finalize *finalize; /* changes the form of the response; NULL: none */
+    route_finalize *finalize; /* changes the complete response; NULL: none */
     int status;               /* HTTP status of success */
     int other_status;         /* a second status with the same response; 0: none */
     const struct rule *response; /* fields of the JSON response; NULL: the response is not JSON */
@@ -117,14 +121,14 @@ struct route {
     const char *summary;         /* one line for the OpenAPI document */
     /* Media types of the body, the usual one first, ending with NULL. NULL: application/json. */
     const char *const *body_types;
-    /* For the OpenAPI document: form of the payload, whose fields the body has too; the route to
-     * which the request is delegated validates them. NULL: the body has only the fields of the
-     * rules. */
+    /* For the OpenAPI document, of a route that delegates to another one: the schema of the
+     * payload, which is the other route's input. The body has its fields too, and the other route
+     * validates them. NULL: the body has only the fields of the rules. */
     const struct rule_form *payload;
     /* For the OpenAPI document: writes the schema of a body that the handler parses by tables of
      * its own; the rules then only have the example. NULL: the rules are the schema. */
     void (*write_schema)(struct jw *w);
-    /* for the OpenAPI document: requests that can follow; NULL: none */
+    /* for the OpenAPI document: next requests that a client can make; NULL: none */
     const struct route_link *links;
 };
 

@@ -22,14 +22,14 @@ enum rule_type {
     RULE_DAY,      /* int32_t: YYYY-MM-DD */
     RULE_TIME,     /* int64_t: RFC 3339, epoch ms */
     RULE_IDS,      /* struct str_list: min..max distinct ids */
-    RULE_ENUM_SET, /* uint32_t: set of choices, bit per position */
-    RULE_OBJECT, /* the struct that `fields` describes, embedded: their offsets start at `offset` */
-    RULE_OBJECTS, /* struct rule_objects: min..max structs of `fields`, each item_size bytes */
-    RULE_JSON,    /* struct json_object *: any value, unchecked */
-    RULE_MAP,     /* responses only: object with any keys. Its values are objects of `fields`; if
-                   * `fields` is one rule without a name, they are of that rule; NULL: numbers */
-    RULE_NUMBERS, /* responses only: list of numbers in [min, max] */
-    RULE_TEXTS,   /* responses only: list of texts */
+    RULE_ENUM_SET, /* uint32_t: set of choices; bit i is set when choices[i] was sent */
+    RULE_OBJECT,   /* a struct in the input at `offset`, from which the offsets of `fields` count */
+    RULE_OBJECTS,  /* struct rule_objects: min..max structs of `fields`, each item_size bytes */
+    RULE_JSON,     /* struct json_object *: any value, unchecked */
+    RULE_MAP,      /* responses only: object with any keys. Its values are objects of `fields`; if
+                    * `fields` is one rule without a name, they are of that rule; NULL: numbers */
+    RULE_NUMBERS,  /* responses only: list of numbers in [min, max] */
+    RULE_TEXTS,    /* responses only: list of texts */
 };
 
 enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
@@ -51,30 +51,33 @@ struct rule_objects {
 
 /* A named schema of the OpenAPI document: an object with the fields of one table or two. */
 struct rule_form {
-    const char *name;          /* its name there, such as QuizCompletedData */
-    const struct rule *fields; /* its fields; NULL: another part of the document has the schema */
-    const struct rule *more;   /* further fields, required only by their option; NULL: none */
+    const char *name;          /* name of the schema in the document, such as QuizCompletedData */
+    const struct rule *fields; /* NULL: another part of the document has the schema of that name */
+    /* further fields, each required only with the option (struct rule_option) that it belongs to;
+     * NULL: none */
+    const struct rule *more;
 };
 
-/* The forms of the value of a RULE_JSON, which the handler checks by the table of one of them. Only
- * the OpenAPI document uses this struct. */
+/* The forms that the value of a RULE_JSON may have. The handler itself checks the value by the
+ * table of one form; this struct is for the OpenAPI document only. */
 struct rule_forms {
-    /* field of the same object whose value (a choice) selects the form; NULL: any form */
+    /* Field of the same object whose value selects the form, as event_type selects that of `data`.
+     * It is a RULE_ENUM; a choice is one of its values. NULL: the value may have any form. */
     const char *by;
-    /* with `by`: an object for one choice is named by the choice and this suffix */
+    /* With `by`, the document has a schema of the whole object for each choice. Its name is the
+     * choice and this suffix: quiz.completed and Event give QuizCompletedEvent. */
     const char *suffix;
-    /* The forms; an empty one ends the array. With `by`: one for each choice of that field, in
-     * their order. */
+    /* The forms; an empty one ends the array. With `by`: one for each choice, in their order. */
     const struct rule_form *v;
 };
 
-/* Fields of which a client sends some instead of others: those of one option out of a group. null
- * counts as absent in them. */
+/* Fields of which a client sends some instead of others, such as `days`, or else `start_date` and
+ * `end_date`: a group of two options. A client sends all fields of one option, and none of the
+ * others; null counts as absent. */
 struct rule_option {
-    int group; /* number of the group among the fields of the object, from 1; 0: none */
-    /* number of the option in the group, from 1; a client sends all fields of one option */
-    int number;
-    /* the same for all fields of an option: a client may also send no field of the group */
+    int group;  /* group that the field belongs to, numbered from 1 in each object; 0: none */
+    int number; /* option of the group that the field belongs to, numbered from 1 */
+    /* true: a client may also send no field of the group. Set in all fields of an option. */
     bool may_be_absent;
 };
 
@@ -93,8 +96,8 @@ struct rule {
     size_t offset;              /* offset of the member of the input struct that gets the value */
     size_t present; /* offset of a bool that is set when a valid value was stored; 0: none */
     const char *description;   /* one line for the reader of the OpenAPI document */
-    struct rule_option option; /* which option the field belongs to; group 0: none */
-    const char *schema;        /* name of the schema of `fields`; NULL: it has none */
+    struct rule_option option; /* set for a field that is sent instead of others; else zeroed */
+    const char *schema;        /* name of the OpenAPI schema of `fields`; NULL: it has none */
     /* possible forms of the value of a RULE_JSON; NULL: any value */
     const struct rule_forms *forms;
     /* Value of the field in the examples of the OpenAPI document: a text as it is, any other type

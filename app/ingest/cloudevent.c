@@ -394,7 +394,8 @@ static struct json_object *cloudevent_make_body(const struct cloudevent *event, 
 }
 
 /* "Bare" is a body of POST .../ingest without an envelope. Faults found by validate_object are in
- * p; event_input_finish goes on with the other checks and returns false if p has any fault. */
+ * p; event_input_finish makes the other checks and returns false if p has any fault. The rules let
+ * student_id be absent, because students may post about themselves; a publisher must name it. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p)
 {

@@ -35,13 +35,14 @@ bool cloudevent_is_binary(const struct cloudevent_headers *headers);
 /* The forms of a request with CloudEvents (HTTP protocol binding, section 3). */
 enum cloudevent_form {
     CLOUDEVENT_NO_FORM,    /* neither a content type of CloudEvents or JSON, nor ce- headers */
-    CLOUDEVENT_STRUCTURED, /* one event in JSON, also as application/json */
+    CLOUDEVENT_STRUCTURED, /* one event in JSON; its Content-Type may be application/json */
     CLOUDEVENT_BATCH,      /* a list of events in JSON */
     CLOUDEVENT_BINARY,     /* one event, its attributes in headers */
 };
 enum cloudevent_form cloudevent_form_of(struct str content_type,
                                         const struct cloudevent_headers *headers);
-/* The content types of these forms, ending with NULL, and the error for a request of no form. */
+/* The content types that cloudevent_form_of knows, ending with NULL, and the error for a request of
+ * CLOUDEVENT_NO_FORM. */
 extern const char *const cloudevent_media_types[];
 #define CLOUDEVENT_NO_FORM_MESSAGE                                                                 \
     "Send application/cloudevents+json, application/cloudevents-batch+json, or the attributes in " \

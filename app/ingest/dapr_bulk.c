@@ -62,7 +62,8 @@ static bool skip_brackets(struct scan *s)
     return false;
 }
 
-/* Moves past a value. */
+/* Moves past a JSON value, whose text is then *ret. Returns false when there is none, or no end of
+ * its string, object or list. */
 static bool take_value(struct scan *s, struct str *ret)
 {
     bool closed = true;
@@ -93,7 +94,8 @@ static bool take_member(struct scan *s, struct str *ret_key, struct str *ret_val
     return take(s, ':') && take_value(s, ret_value);
 }
 
-/* Splits one element of the list of entries. */
+/* Finds the JSON texts of the members entryId and event of one entry. Returns false when the entry
+ * is no object. */
 static bool split_entry(struct str text, struct dapr_bulk_entry *ret)
 {
     struct scan s = {text.p, text.p + text.n};
@@ -135,7 +137,8 @@ static struct dapr_bulk_entry *bulk_add(struct dapr_bulk *bulk, size_t *room, st
     return &bulk->entries[bulk->n++];
 }
 
-/* Splits the list of entries. */
+/* Appends each element of the bulk's list of entries to *ret. Returns false when it is no list of
+ * objects, or without memory. */
 static bool split_entries(struct str list, struct arena *arena, struct dapr_bulk *ret)
 {
     struct scan s = {list.p, list.p + list.n};

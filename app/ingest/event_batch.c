@@ -49,7 +49,7 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
     enum step step = record_step(&item->record, engine, &item->pipeline, &item->problem);
 
     if (!written_join(&pipeline->written, pipeline->arena, item->pipeline.written))
-        problem_unavailable(&item->problem, /* retry_after_s */ 1); /* no WAIT would cover it */
+        problem_unavailable(&item->problem, /* retry_after_s */ 1); /* WAIT would miss a server */
     if (step == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);
     else
@@ -88,8 +88,8 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
 }
 
 /* Returns whether the item must wait for an earlier one of the same student, because events of one
- * student are recorded in the order in which they were sent. If not, *ret_follows is whether one
- * runs that it need not wait for: the item is then recorded after it, if possible by one script.
+ * student are recorded in the order in which they were sent. If not, *ret_follows says if an
+ * earlier one still runs: the item is then recorded after it, if possible by the same script.
  * Compares at most EVENT_BATCH_PARALLEL_MAX items. */
 static bool event_batch_must_wait(const struct event_batch *batch,
                                   const struct event_batch_item *item, bool *ret_follows)
@@ -117,8 +117,8 @@ static size_t event_batch_window_end(const struct event_batch *batch)
 }
 
 /* Starts the waiting items of the window that need not wait for an earlier one of their student:
- * all of them, or only those that follow another one. */
-static void event_batch_start_waiting(struct event_batch *batch, bool only_following,
+ * all of them, or only those of busy students, who have an earlier item that runs. */
+static void event_batch_start_waiting(struct event_batch *batch, bool only_of_busy_students,
                                       struct engine *engine, struct pipeline *pipeline)
 {
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
@@ -126,15 +126,15 @@ static void event_batch_start_waiting(struct event_batch *batch, bool only_follo
         bool follows;
 
         if (item->stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, item, &follows) &&
-            (follows || !only_following))
+            (follows || !only_of_busy_students))
             event_batch_start_item(batch, item, follows, engine, pipeline);
     }
 }
 
-/* Lets the items that follow others join the line of their student, so that those others can write
- * them together with themselves; then advances the items that run, whose replies are there; then
- * starts items that wait. The commands of all of them are in `pipeline`, which the caller sends.
- * Each item gets the outcome of that one pipeline, so its record notices a failed round trip. */
+/* Starts waiting items of students who have a running one, which can then write both by one script;
+ * advances the items that run, whose replies are there; starts other items that wait. Their
+ * commands are in `pipeline`, which the caller sends. Each item gets the outcome of that one
+ * pipeline, so its record notices a failed round trip. */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline)
 {
@@ -145,7 +145,7 @@ enum step event_batch_step(struct event_batch *batch, struct engine *engine,
      */
     if (sent.status != PIPELINE_OPEN) {
         pipeline_clear(pipeline);
-        event_batch_start_waiting(batch, /* only_following */ true, engine, pipeline);
+        event_batch_start_waiting(batch, /* only_of_busy_students */ true, engine, pipeline);
     }
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
         struct event_batch_item *item = &batch->items[i];
@@ -158,7 +158,7 @@ enum step event_batch_step(struct event_batch *batch, struct engine *engine,
     /* An item may end without queueing a command. The window then moves on, and items that waited
      * can start: repeat until a command is queued, or all items are done. */
     do {
-        event_batch_start_waiting(batch, /* only_following */ false, engine, pipeline);
+        event_batch_start_waiting(batch, /* only_of_busy_students */ false, engine, pipeline);
         while (batch->done_count < batch->n &&
                batch->items[batch->done_count].stage == EVENT_BATCH_DONE)
             batch->done_count++;

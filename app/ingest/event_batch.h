@@ -26,8 +26,10 @@ enum event_batch_stage { EVENT_BATCH_WAITING, EVENT_BATCH_RUNNING, EVENT_BATCH_D
 
 struct event_batch_item {
     /* set by the caller */
-    struct event_input input; /* event that passed event_input_finish, with its student */
-    struct str mark; /* mark of a counted event: text stored under its id (struct record) */
+    struct event_input input; /* event checked by event_input_finish; its student must be set */
+    /* text that is stored with the event's id, for a later event of that id to be compared with
+     * (xapi_mark); may be empty */
+    struct str mark;
     /* set by event_batch_step when the item is done */
     struct problem problem; /* PROBLEM_NONE: recorded, or a duplicate; FORBIDDEN: the student is
                              * erased (record.is_erased), or has withdrawn consent;
@@ -40,8 +42,8 @@ struct event_batch_item {
 
 struct event_batch {
     /* set by the caller */
-    struct event_batch_item *items;
-    size_t n; /* number of items */
+    struct event_batch_item *items; /* n events in the order in which they were sent */
+    size_t n;
     int64_t now_ms;
     struct str actor, correlation_id, traceparent; /* who sent the request, its id, and its trace */
     const char *actor_role;

@@ -147,7 +147,7 @@ static const struct rule quality_rules[] = {
     {0},
 };
 
-/* The rules of each type's data. */
+/* The rules of `data` for each type of event. */
 static const struct rule_form data_forms[EVENT_TYPES + 1] = {
     [EXERCISE_COMPLETED] = {"ExerciseCompletedData", exercise_rules, NULL},
     [QUIZ_COMPLETED] = {"QuizCompletedData", quiz_rules, NULL},

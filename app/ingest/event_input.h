@@ -23,14 +23,14 @@ struct event_input {
     struct str event_id; /* the event's id: 8 to 64 visible ASCII characters */
     int type;            /* enum event_type; valid when has_type */
     bool has_type, has_time;
-    struct str student; /* student's id; without has_student the caller decides on the student */
+    struct str student; /* student's id; without has_student the route decides whose event it is */
     bool has_student;
     int64_t at_ms;     /* when the event happened, since the epoch; valid when has_time */
     struct str source; /* name of the system that sent the event; valid when has_source */
     bool has_source;
     struct json_object *data; /* fields of the event's type, not checked yet; NULL when absent */
     /* filled by event_input_finish */
-    struct learning_event event; /* observations that the model counts */
+    struct learning_event event; /* observations: weighted values that the mastery model counts */
     uint32_t warnings;           /* bit set of enum event_warning */
 };
 

@@ -67,7 +67,8 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
 }
 
 /* Makes the id of a statement that has none, so that it has the same id when the same request is
- * sent again. Its p is NULL when out of memory. */
+ * sent again: a digest of its place in the list, the day of the request unless the statement has a
+ * timestamp, and the request's identity. Its p is NULL when out of memory. */
 static struct str xapi_make_id(const struct xapi_reader *r, const struct xapi_request *request)
 {
     bool has_time = json_value_member(r->statement, "timestamp");

@@ -22,7 +22,7 @@ struct xapi_event {
     struct event_input input; /* checked event; its event_id is `id` in lower case */
     bool ignored;             /* the statement is valid but becomes no event; input has only the
                                * student and the event_id */
-    struct str mark;          /* compared by xapi_marks_equal */
+    struct str mark;          /* digest and time of the statement, for xapi_marks_equal */
 };
 
 /* True when the marks are of statements that the standard calls equal (xAPI-Data.md, 2.3.1). A

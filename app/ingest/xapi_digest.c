@@ -34,13 +34,15 @@ static bool xapi_is_compared(struct str name, struct json_object *value, int dep
     return !str_equal(name, STR("definition")) && !str_equal(name, STR("display"));
 }
 
-/* Declared here because it and xapi_write_members call each other. In both, `all` is true within
- * `extensions`, where every key counts for equality; depth is 0 for the statement and one more for
- * each object or array around the value. */
-static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out);
+/* Declared here because it and xapi_write_members call each other. In both, in_extensions is true
+ * within `extensions`, where every key counts for equality; depth is 0 for the statement and one
+ * more for each object or array around the value. */
+static void xapi_write_value(struct json_object *json, int depth, bool in_extensions,
+                             struct buf *out);
 
-/* Returns whether the member is one of the context's activities, where one activity may be written
- * without its list. These names have no other use outside of extensions. */
+/* Returns whether the member has a list of the context's activities. Statements may have a single
+ * activity in its place, which means the same and must give the same digest. These names have no
+ * other use outside of extensions. */
 static bool xapi_is_context_activity(struct str name)
 {
     static const char *const names[] = {"parent", "grouping", "category", "other"};
@@ -57,14 +59,15 @@ static bool xapi_is_context_activity(struct str name)
 static void xapi_write_list_of_one(struct json_object *activity, int depth, struct buf *out)
 {
     buf_char(out, '[');
-    xapi_write_value(activity, depth + 1, /* all */ false, out);
+    xapi_write_value(activity, depth + 1, /* in_extensions */ false, out);
     buf_text(out, ",]");
 }
 
 /* Writes the members that count for equality as key:value, in the byte order of their keys. Sets
  * out->failed when out of memory. The array of names has one element more than needed, so that its
  * size is never 0. */
-static void xapi_write_members(struct json_object *object, int depth, bool all, struct buf *out)
+static void xapi_write_members(struct json_object *object, int depth, bool in_extensions,
+                               struct buf *out)
 {
     size_t n = (size_t)json_object_object_length(object), k = 0;
     struct str_list names = {arena_array(out->arena, n + 1, sizeof(*names.v)), n};
@@ -81,23 +84,26 @@ static void xapi_write_members(struct json_object *object, int depth, bool all, 
     for (k = 0; k < n; k++) {
         struct json_object *value = json_value_member(object, names.v[k].p);
 
-        if (!all && !xapi_is_compared(names.v[k], value, depth))
+        if (!in_extensions && !xapi_is_compared(names.v[k], value, depth))
             continue;
         buf_json_string(out, names.v[k]);
         buf_char(out, ':');
-        if (!all && xapi_is_context_activity(names.v[k]) &&
+        if (!in_extensions && xapi_is_context_activity(names.v[k]) &&
             json_object_is_type(value, json_type_object))
             xapi_write_list_of_one(value, depth + 1, out);
         else
-            xapi_write_value(value, depth + 1, all || str_equal(names.v[k], STR("extensions")),
-                             out);
+            xapi_write_value(value, depth + 1,
+                             in_extensions || str_equal(names.v[k], STR("extensions")), out);
         buf_char(out, ',');
     }
 }
 
-/* Writes a JSON value in its canonical form. An integer and a double of the same value are written
- * alike. The recursion ends at JSON_DEPTH_MAX levels, because json_parse refuses deeper JSON. */
-static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out)
+/* Writes a JSON value in its canonical form: an integer and a double of the same value alike, and a
+ * comma after each element, also the last, because the text is only hashed. depth, in_extensions:
+ * as declared above. The recursion ends at JSON_DEPTH_MAX levels, because json_parse refuses deeper
+ * JSON. */
+static void xapi_write_value(struct json_object *json, int depth, bool in_extensions,
+                             struct buf *out)
 {
     switch (json_object_get_type(json)) {
     case json_type_null: buf_text(out, "null"); break;
@@ -108,14 +114,14 @@ static void xapi_write_value(struct json_object *json, int depth, bool all, stru
     case json_type_array:
         buf_char(out, '[');
         for (size_t i = 0; i < json_object_array_length(json); i++) {
-            xapi_write_value(json_object_array_get_idx(json, i), depth + 1, all, out);
+            xapi_write_value(json_object_array_get_idx(json, i), depth + 1, in_extensions, out);
             buf_char(out, ',');
         }
         buf_char(out, ']');
         break;
     case json_type_object:
         buf_char(out, '{');
-        xapi_write_members(json, depth, all, out);
+        xapi_write_members(json, depth, in_extensions, out);
         buf_char(out, '}');
         break;
     }
@@ -133,7 +139,7 @@ struct str xapi_mark(struct json_object *statement, struct arena *arena)
     struct buf text;
 
     buf_init(&text, arena);
-    xapi_write_value(statement, /* depth */ 0, /* all */ false, &text);
+    xapi_write_value(statement, /* depth */ 0, /* in_extensions */ false, &text);
     if (text.failed)
         return (struct str){0};
     digest_sha256(buf_view(&text), sha);

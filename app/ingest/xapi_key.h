@@ -20,15 +20,15 @@ enum xapi_form {
     FORM_DURATION,
     FORM_LANGUAGE,
     FORM_VERSION,
-    FORM_CHOICE, /* one of the key's choices */
+    FORM_CHOICE, /* one of the texts in xapi_key.choices */
     FORM_NUMBER,
     FORM_WHOLE, /* a number without a fraction, 0 or more */
     FORM_BOOL,
     FORM_LANGUAGES,   /* an object: language tag to text */
     FORM_EXTENSIONS,  /* an object: IRI to any value, null included */
-    FORM_OBJECT,      /* an object that has the key's `keys` */
-    FORM_OBJECTS,     /* a list of such objects */
-    FORM_ONE_OR_MANY, /* FORM_OBJECT or FORM_OBJECTS */
+    FORM_OBJECT,      /* an object with the keys of the table xapi_key.keys */
+    FORM_OBJECTS,     /* a list of objects with these keys */
+    FORM_ONE_OR_MANY, /* one object with these keys, or a list of them */
     FORM_TEXTS        /* a list of texts */
 };
 

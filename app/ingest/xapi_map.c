@@ -275,7 +275,7 @@ static int xapi_add_quiz(struct xapi_reader *r, double score)
     return QUIZ_COMPLETED;
 }
 
-/* Maps the verbs passed and mastered, which need no score: without one they count as 1. */
+/* Maps the verbs passed and mastered to a quiz. A score that is absent counts as 1. */
 static int xapi_map_passed(struct xapi_reader *r)
 {
     double score = 1;
@@ -284,7 +284,7 @@ static int xapi_map_passed(struct xapi_reader *r)
     return xapi_add_quiz(r, score);
 }
 
-/* Maps the verb failed, which counts as 0 without a score. */
+/* Maps the verb failed to a quiz. A score that is absent counts as 0. */
 static int xapi_map_failed(struct xapi_reader *r)
 {
     double score = 0;
@@ -309,8 +309,8 @@ static bool xapi_progress_percent(const struct xapi_reader *r, double *ret)
     return true;
 }
 
-/* Maps the verbs experienced and viewed: the whole activity was seen, or the part that an extension
- * says. */
+/* Maps the verbs experienced and viewed to a lesson, of which the whole was seen, or the part that
+ * an extension says. */
 static int xapi_map_lesson(struct xapi_reader *r)
 {
     double percent = 100;

@@ -76,7 +76,7 @@ static void xapi_write_one_or_many(const struct xapi_key *keys, struct jw *w)
     jw_array_end(w);
 }
 
-/* Writes the members of the schema of a value. */
+/* Writes the members of the schema of a value, such as type and minimum. */
 static void xapi_write_value(const struct xapi_key *key, struct jw *w)
 {
     switch (key->form) {
@@ -105,7 +105,7 @@ static void xapi_write_value(const struct xapi_key *key, struct jw *w)
     }
 }
 
-/* Writes an object that may have the keys of the table and no others. */
+/* Writes the schema of an object that may have the keys of the table and no others. */
 static void xapi_write_object(const struct xapi_key *keys, struct jw *w)
 {
     jw_text(w, "type", "object");

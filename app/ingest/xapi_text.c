@@ -282,7 +282,7 @@ bool xapi_parse_time(struct str text, int64_t *ret_ms)
 /* The components of a duration in the order in which they must come. */
 static const struct xapi_unit {
     char letter;
-    bool is_time;   /* true: the component comes after the letter T */
+    bool is_time;   /* true: comes after the letter T, as the minutes in PT5M */
     double seconds; /* length of one unit */
 } units[] = {
     {'Y', false, 365 * 86400.0},

@@ -28,7 +28,7 @@ enum {
     /* Extra bytes after the buffer. Before a text is written, the JSON writer reserves room for the
      * case that each byte must be escaped: far more than a finished line may have. */
     LINE_ROOM = 32 * 1024,
-    MIDDLE_SIZE = 128, /* bytes of struct log.middle */
+    MIDDLE_SIZE = 128, /* bytes for the fields service, program and pid, the same in each line */
 };
 
 /* End of a line that is too long: it replaces the fields of that line. */
@@ -46,8 +46,8 @@ enum { LEVELS = sizeof(level_names) / sizeof(level_names[0]) };
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET };
 
 struct log {
-    int fd; /* own descriptor of the sink, closed by log_close */
-    enum sink sink;
+    int fd;         /* the log's own descriptor of the file that it writes to */
+    enum sink sink; /* kind of that file */
     bool must_poll; /* true: a write to fd could block, so poll is called before each write */
     enum log_level min_level;
     char middle[MIDDLE_SIZE]; /* JSON from after the event's name to the pid, the same in each
@@ -61,7 +61,7 @@ struct log {
     struct arena *no_growth_arena; /* gives no memory, so that `line` cannot grow */
     struct buf line;
     struct jw writer;   /* JSON writer for the fields; writes to `line` */
-    size_t head_length; /* length of the head of the line being built; 0: there is no such line */
+    size_t head_length; /* bytes from time to pid of the line being built; 0: there is none */
     size_t used;        /* bytes of complete lines in buffer that are not written yet */
     char buffer[BUFFER_SIZE + LINE_ROOM];
 };
@@ -193,9 +193,9 @@ static void log_line_begin(struct log *log, enum log_level level, const char *ev
     log->writer = (struct jw){.out = line, .comma = true};
 }
 
-/* Completes the line. A line that is too long keeps its head but loses all its fields and gets
- * "cut":true, so that every line is valid JSON. At the end log->line is set to failed, because no
- * line is being built any more. */
+/* Completes the line. A line that is too long keeps its head (time to pid) but loses all its fields
+ * and gets "cut":true, so that every line is valid JSON. At the end log->line is set to failed,
+ * because no line is being built any more. */
 static void log_line_end(struct log *log)
 {
     struct buf *line = &log->line;
@@ -256,7 +256,7 @@ void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE])
 void log_end(struct log *log)
 {
     if (log->head_length == 0)
-        return;
+        return; /* log_begin has begun no line: its level is not logged, or the buffer is full */
     log_line_end(log);
     log->head_length = 0;
 }
@@ -321,8 +321,8 @@ static void log_write(struct log *log)
 }
 
 /* Adds a line log.dropped to the buffer with the number of lines that were dropped since the last
- * such line. head_length is 0 again after it, so that log_end does nothing if the caller's own
- * line, for which log_begin has flushed, is dropped. */
+ * such line. log_begin may have flushed to make room for a line of its caller, and drop that line
+ * all the same; so head_length is 0 again at the end, and log_end does nothing. */
 static void log_report_dropped(struct log *log)
 {
     const uint64_t count = log->unreported;

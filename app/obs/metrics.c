@@ -88,7 +88,7 @@ void metrics_close(struct metrics *m)
 
 /* --- Counting --- */
 
-/* Adds n to a cell of this process's slot. */
+/* Adds n to one count (cell) of this process. */
 static void metrics_count(struct metrics *m, size_t cell, uint64_t n)
 {
     atomic_fetch_add_explicit(&m->own_slot->cells[cell], n, memory_order_relaxed);
@@ -191,8 +191,8 @@ uint64_t metrics_erasures(const struct metrics *m)
     return m ? atomic_load(&m->header->erasures) : 0;
 }
 
-/* Sets all cells to 0. Other processes go on counting meanwhile; a count that is added after its
- * cell was set to 0 remains. */
+/* Sets all counts (cells) of all processes (slots) to 0. Other processes go on counting meanwhile;
+ * what is added to a cell after it was set to 0 remains. */
 void metrics_reset(struct metrics *m)
 {
     for (size_t i = 0; i < metrics_slots_used(m); i++)
@@ -201,7 +201,7 @@ void metrics_reset(struct metrics *m)
     atomic_store(&m->header->counting_since_ms, clock_wall_ms());
 }
 
-/* Returns the count in a cell of a slot. */
+/* Returns one count (cell) of the process that owns the slot. */
 static uint64_t slot_read_cell(const struct slot *slot, size_t cell)
 {
     return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);
@@ -234,7 +234,8 @@ static void metrics_sum_breaker(const struct slot *slot, size_t service, struct 
 }
 
 /* Adds the gauges and circuit breakers of one running process to *ret. The gauges
- * from GAUGE_JOURNAL_LAG_MS on are not added up: the greatest value of all processes counts. */
+ * from GAUGE_JOURNAL_LAG_MS on are delays and ages, of which a sum means nothing: the greatest
+ * value of all processes counts. */
 static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
 {
     ret->processes++;

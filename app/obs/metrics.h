@@ -29,12 +29,13 @@ enum metric {
 
 enum metric_gauge {
     GAUGE_ACTIVE_REQUESTS,
-    GAUGE_STORE_CONNECTIONS,    /* open connections to Redis */
-    GAUGE_STORE_IN_USE,         /* connections to Redis that wait for replies */
-    GAUGE_SERVING,              /* 1: the process accepts connections of the web server */
-    GAUGE_PREDICTIONS_VERIFIED, /* predictions of the configured model whose day has come lately */
-    GAUGE_PREDICTIONS_COVERED, /* those of the verified ones with the true score inside the interval
-                                */
+    GAUGE_STORE_CONNECTIONS, /* open connections to Redis */
+    GAUGE_STORE_IN_USE,      /* connections to Redis that wait for replies */
+    GAUGE_SERVING,           /* 1: the process accepts connections of the web server */
+    /* predictions of the configured model for one of the last 28 days */
+    GAUGE_PREDICTIONS_VERIFIED,
+    /* of these predictions, the ones whose interval contains the true score */
+    GAUGE_PREDICTIONS_COVERED,
     GAUGE_KEYS_REFUSED, /* 1: the process keeps old secrets because the new ones are invalid */
     /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
      * the others the sum. */
@@ -85,10 +86,11 @@ void metrics_set_breaker(struct metrics *m, enum metric_service service, enum br
  * serves; the permit is given again when the number is what it was, or after ten seconds. Returns
  * false when the process must try again later. now_ms: monotonic. */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms);
-/* Count an erasure of a student, and return how many students have been erased, counted by all
- * processes together. A process that reads another number than before drops its cached results,
- * which may be those of an erased student. m NULL: nothing is counted, and the number is 0. */
+/* Counts an erasure (all data of one student was deleted). m NULL: nothing is counted. */
 void metrics_add_erasure(struct metrics *m);
+/* Returns how many students were erased, by all processes together. A process that reads another
+ * number than before drops its cached results, which may be those of an erased student. m NULL: 0.
+ */
 uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */
 
@@ -102,8 +104,8 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
 /* The circuit breakers of all running processes for one service. */
 struct metrics_breaker {
     enum breaker_gauge state; /* worst state: open, then half-open, then closed */
-    uint64_t failures;        /* sum of their failures */
-    int64_t opened_at_ms;     /* time at which one of them last opened, since the epoch; 0: never */
+    uint64_t failures;        /* sum over the processes */
+    int64_t opened_at_ms;     /* when a process's breaker last opened, since the epoch; 0: never */
 };
 
 /* The numbers of the response to /metrics/detailed, over all processes. enum metric_gauge and

@@ -64,21 +64,23 @@ extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 
 /* The start of the shared file. */
 struct metrics_header {
-    uint64_t magic, layout,
-        size; /* MAGIC; the result of metrics_layout_hash; the bytes of the file */
+    uint64_t magic;                 /* MAGIC */
+    uint64_t layout;                /* metrics_layout_hash of the build that made the file */
+    uint64_t size;                  /* bytes of the file */
     atomic_llong counting_since_ms; /* when all counters last were 0, since the epoch */
-    atomic_ullong slots_used;       /* slots with this index or a greater one were never owned */
+    atomic_ullong slots_used;       /* from this index on, no slot has ever belonged to a process */
     atomic_ullong erasures;         /* number of students erased by any of the processes */
-    /* For metrics_take_permit. permit_serving: how many processes were serving when a process last
-     * got the permit. permit_short_since_ms: since when (monotonic) fewer are serving while no
-     * process has the permit; 0: none has noticed that. */
-    atomic_llong permit_serving, permit_short_since_ms;
+    /* how many processes were serving when one last got the permit to retire */
+    atomic_llong permit_serving;
+    /* since when (monotonic) fewer are serving although no process has the permit
+     * (metrics_take_permit): the last one is not replaced yet; 0: no process has noticed that */
+    atomic_llong permit_short_since_ms;
 };
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
 
 /* The metrics of one process; cells has cell_count elements. */
 struct slot {
-    atomic_llong pid; /* process id of the owner */
+    atomic_llong pid; /* id of the process that owns the slot */
     atomic_llong gauges[GAUGES];
     struct {
         atomic_llong state, failures, opened_at_ms;
@@ -90,13 +92,13 @@ struct metrics {
     int fd;                        /* shared file; holds the lock on own_slot; -1 when not open */
     struct metrics_header *header; /* start of the mapped file; NULL when not mapped */
     size_t stride;                 /* bytes from the start of a slot to that of the next one */
-    size_t cell_count;             /* cells of one slot */
+    size_t cell_count;             /* counts (cells) of one process */
     struct metrics_endpoint *endpoints;
     size_t endpoint_count;
     struct label_set labels[METRICS]; /* labels of each row of metrics.def */
-    struct slot *own_slot;            /* this process's slot; NULL before it is acquired */
+    struct slot *own_slot;            /* this process's part of the file; NULL: not acquired yet */
     size_t own_index;                 /* index of own_slot */
-    uint64_t *totals; /* for each cell the sum over all slots, computed by metrics_sum */
+    uint64_t *totals; /* each count (cell) added up over all processes (slots) by metrics_sum */
 };
 
 /* Returns the slot of that index; the first slot follows the header. */
@@ -107,8 +109,8 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
     return (struct slot *)(void *)(first + index * m->stride);
 }
 
-/* Returns how many slots may have been owned. The number in the file may be wrong, so it is limited
- * to the slots that there are. */
+/* Returns how many slots (parts of the file, each of one process) may have been owned. The number
+ * in the file may be wrong, so it is limited to the slots that there are. */
 static inline size_t metrics_slots_used(const struct metrics *m)
 {
     const unsigned long long used = atomic_load(&m->header->slots_used);
@@ -156,7 +158,8 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
 bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200]);
 void metrics_unmap(struct metrics *m);
 
-/* metrics_slot.c: acquires the first free slot; false with a line in ret_error. */
+/* metrics_slot.c: acquires the first free slot, this process's part of the file from then on; false
+ * with a line in ret_error. */
 bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
 void metrics_release_slot(struct metrics *m);
 /* True when the process that owns the slot is running. */
@@ -174,7 +177,7 @@ struct metrics_live {
     int64_t gauges[GAUGES];
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
-/* Fills *ret, and m->totals with the sum of each cell over all slots. */
+/* Fills *ret, and m->totals with the sum of each count (cell) over all processes (slots). */
 void metrics_sum(struct metrics *m, struct metrics_live *ret);
 
 #endif

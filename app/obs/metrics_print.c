@@ -25,7 +25,7 @@ struct series {
     size_t n;
 };
 
-/* --- Pieces --- */
+/* --- Parts of a sample's line --- */
 
 /* Appends a label value and escapes backslash, quote and newline in it. A value that does not fit
  * is cut. */

@@ -98,7 +98,8 @@ double metrics_sample_mean_ms(const struct metrics_sample *before,
 {
     uint64_t buckets[METRICS_DURATIONS];
     uint64_t count = sample_durations(before, after, buckets);
-    uint64_t earlier_us = after->requests < before->requests ? 0 : before->duration_sum_us;
+    bool was_reset = after->requests < before->requests;
+    uint64_t earlier_us = was_reset ? 0 : before->duration_sum_us;
 
     return count > 0 ? (double)(after->duration_sum_us - earlier_us) / (double)count / 1000 : 0;
 }

@@ -14,16 +14,16 @@ enum {
 /* A running process. Its counts may include those of an earlier owner of its slot. */
 struct metrics_process {
     int64_t pid;
-    size_t slot; /* identifies the process together with the pid */
+    size_t slot; /* index of its part of the file; a new process may have an earlier one's pid */
     uint64_t requests, errors;
     int64_t active; /* requests in progress */
     enum breaker_gauge breakers[METRIC_SERVICES];
 };
 
 struct metrics_sample {
-    int64_t at_us; /* monotonic */
-    uint64_t requests,
-        errors; /* all processes, also those that have ended; errors: 500 and above */
+    int64_t at_us;     /* monotonic; when the sample was taken */
+    uint64_t requests; /* of all processes, also those that have ended */
+    uint64_t errors;   /* of these, the responses with status 500 and above */
     uint64_t durations[METRICS_DURATIONS];
     uint64_t duration_sum_us;
     uint64_t cache_hits, cache_misses, store_reconnects;

@@ -40,7 +40,7 @@ bool metrics_slot_live(const struct metrics *m, size_t index)
            (fcntl(m->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK);
 }
 
-/* Resets the gauges and circuit breakers; the cells stay, so that sums of counters never fall. */
+/* Resets gauges and circuit breakers for a new owner. The counts stay, so that sums never fall. */
 static void slot_clear_gauges(struct slot *slot)
 {
     for (size_t i = 0; i < GAUGES; i++)
@@ -88,8 +88,7 @@ void metrics_release_slot(struct metrics *m)
 {
     if (!m->own_slot)
         return;
-    /* Closing the file would not release the locks while a child of this process has it open too.
-     */
+    /* Closing the file releases no lock while a child of this process has it open too. */
     (void)lock_set(m, m->own_slot, F_UNLCK);
     (void)lock_set(m, m->header, F_UNLCK);
     m->own_slot = NULL;
@@ -111,9 +110,10 @@ static long long count_serving(const struct metrics *m)
     return serving;
 }
 
-/* True when the last process that retired has been replaced: as many processes serve as when it got
- * the permit. Also true when they have been fewer for REPLACEMENT_WAIT_MS, or when the clock shows
- * a time before `since`, which a process had written before the machine was restarted. */
+/* True when the last process that retired (ended after MAX_REQUESTS) has been replaced: as many
+ * processes serve as when it got the permit to retire. Also true when they have been fewer for
+ * REPLACEMENT_WAIT_MS, or when the clock shows a time before `since`, which a process had written
+ * before the machine was restarted. */
 static bool is_replaced(struct metrics_header *header, long long serving, int64_t now_ms)
 {
     long long since = 0;
@@ -126,8 +126,7 @@ static bool is_replaced(struct metrics_header *header, long long serving, int64_
 }
 
 /* A process has the permit while it has the lock on the header, which the kernel releases when the
- * process ends. The number of serving processes at this time shows later whether it was replaced.
- */
+ * process ends. The number of processes that serve now shows later if it was replaced. */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms)
 {
     if (!lock_set(m, m->header, F_WRLCK))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads and resets the counts that nginx keeps as the sizes of files. nginx opens the files with
- * O_APPEND, so it goes on after the end of a file that was cut or has holes. */
+/* Reads and resets nginx's counts of the error responses that it makes itself. A count is the size
+ * of a file. nginx opens the files with O_APPEND, so it goes on after the end of a file that was
+ * cut or has holes. */
 #include "app/obs/refusals.h"
 
 #include <fcntl.h>
@@ -46,6 +47,7 @@ uint64_t refusals_count(const char *folder, int status)
     return (uint64_t)about.st_size;
 }
 
+/* Empties nginx's files, whose sizes are its counts of error responses. */
 void refusals_reset(const char *folder)
 {
     for (int i = 0; i < REFUSAL_STATUSES; i++) {

@@ -20,7 +20,7 @@ enum {
     MEMBERS_MAX = 32,
     KEY_MAX = 256,
     VALUE_MAX = 256,
-    MEMBER_LONG = 128, /* members longer than this are the first to be dropped */
+    MEMBER_LONG = 128, /* members key=value longer than this are the first to be dropped */
 };
 
 /* True when all n bytes are hexadecimal digits in lower case; the standard forbids A to F. */
