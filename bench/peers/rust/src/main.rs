@@ -203,7 +203,7 @@ async fn query(
     let key = format!("{}student:{}", app.prefix, body.student_id);
     let (stored, days): (Option<String>, Vec<Option<f64>>) = redis::pipe()
         .get(&key)
-        .hget(format!("{key}:days"), last_days(now))
+        .hmget(format!("{key}:days"), last_days(now))
         .query_async(&mut app.redis.clone())
         .await?;
     let stored = stored.ok_or(Refusal(StatusCode::NOT_FOUND, "no data"))?;
@@ -245,7 +245,7 @@ async fn calculate(
         .ignore()
         .expire(&days_key, 90 * 86400)
         .ignore()
-        .hget(&days_key, &days)
+        .hmget(&days_key, &days)
         .query_async(&mut app.redis.clone())
         .await?;
     Ok(respond(&data, scores, now))
