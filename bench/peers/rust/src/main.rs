@@ -259,7 +259,7 @@ async fn main() {
     let client = redis::Client::open(url).expect("REDIS_SOCKET");
     let app = Arc::new(App {
         redis: client.get_multiplexed_async_connection().await.expect("Redis"),
-        key: DecodingKey::from_secret(setting("JWT_SECRET").as_bytes()),
+        key: DecodingKey::from_secret(setting("JWT_SECRET").as_bytes()).expect("JWT_SECRET"),
         validation: Validation::new(Algorithm::HS256),
         prefix: setting("KEY_PREFIX"),
     });
