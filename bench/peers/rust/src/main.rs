@@ -254,7 +254,8 @@ async fn calculate(
 #[tokio::main]
 async fn main() {
     let setting = |name| env::var(name).unwrap_or_default();
-    let url = format!("redis+unix://{}?pass={}", setting("REDIS_SOCKET"), setting("REDIS_PASSWORD"));
+    let url =
+        format!("redis+unix://{}?pass={}", setting("REDIS_SOCKET"), setting("REDIS_PASSWORD"));
     let url = url.trim_end_matches("?pass=");
     let client = redis::Client::open(url).expect("REDIS_SOCKET");
     let app = Arc::new(App {
