@@ -3,7 +3,7 @@
 -- wrk -s load.lua URL -- query|calculate|ingest TOKEN STUDENTS
 -- All requests are built before wrk starts its clock, and cycle through the students. Only events need
 -- a new id each time: request() writes it over a placeholder of the same length.
-local VARIANTS = 5 -- different bodies per student, so that successive calculates change the state
+local BODIES = 1000 -- at least; and at least two for each student, so that successive calculates change the state
 
 local requests, last, count = {}, 0, 0
 local id_position, id_prefix, sent = nil, nil, 0
@@ -28,15 +28,14 @@ local bodies = { query = query, calculate = calculate, ingest = ingest }
 
 function init(args)
     local operation, token, students = args[1], args[2], tonumber(args[3])
-    local headers = {
-        ["Host"] = wrk.headers["Host"],
-        ["Content-Type"] = "application/json",
-        ["Authorization"] = "Bearer " .. token,
-    }
-    for n = 0, students * VARIANTS - 1 do
+    local head = table.concat({
+        "POST /api/v1/mastery/" .. operation .. " HTTP/1.1", "Host: " .. wrk.headers["Host"],
+        "Content-Type: application/json", "Authorization: Bearer " .. token, "Content-Length: ",
+    }, "\r\n")
+    for n = 0, students * math.max(2, BODIES / students) - 1 do
         local body = bodies[operation](string.format("bench-%d", n % students + 1), n * 7)
         count = count + 1
-        requests[count] = wrk.format("POST", "/api/v1/mastery/" .. operation, headers, body)
+        requests[count] = head .. #body .. "\r\n\r\n" .. body
     end
     if operation == "ingest" then
         id_position = requests[1]:find("0000000000000000", 1, true)

@@ -23,11 +23,13 @@ import time
 BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(BENCH)
 STUDENTS = 200
+MANY_STUDENTS = 10000
 PREFIX = "bench-"
 HISTORY_DAYS = 7
 DAY_SECONDS = 86400
 PROCESSES = len(os.sched_getaffinity(0))
-COMPONENTS = ("completion", "quiz", "quality", "consistency")
+WEIGHTS = {"completion": 0.4, "quiz": 0.3, "quality": 0.2, "consistency": 0.1}
+COMPONENTS = tuple(WEIGHTS)
 
 # Keys and headers that the responses of all systems must have, so that the comparison is fair.
 RESPONSE_KEYS = {"success", "student_id", "mastery_score", "level", "data", "historical_average", "trend", "metadata"}
@@ -71,6 +73,7 @@ class Workspace:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="mastery-bench-")
+        self.pids = {}  # by the name under which the process was started
         self.exit_stack = contextlib.ExitStack()
         return self
 
@@ -81,6 +84,7 @@ class Workspace:
         with open(self.path(f"{name}.log"), "ab") as log:
             child = subprocess.Popen(command, stdout=log, stderr=log, **{"stdin": subprocess.DEVNULL, **options})
         self.exit_stack.callback(end, child)
+        self.pids.setdefault(name, []).append(child.pid)
 
     def __exit__(self, kind, error, trace):
         self.exit_stack.close()
@@ -96,7 +100,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, test, seconds=20):
+def wait_until(what, test, seconds=120):
     deadline = time.monotonic() + seconds
     while not test():
         if time.monotonic() > deadline:
@@ -108,6 +112,59 @@ def require_programs(*programs):
     missing = [p for p in programs if shutil.which(p) is None]
     if missing:
         fail(f"not installed: {', '.join(missing)}; run scripts/install-packages bench")
+
+
+def installed(name, source, commands):
+    """Copies a peer's folder into the user's cache and runs the commands that install it there, once for each
+    content of the folder. Returns the folder."""
+    digest = hashlib.sha256()
+    for folder, _, names in sorted(os.walk(source)):
+        for path in sorted(os.path.join(folder, n) for n in names):
+            with open(path, "rb") as f:
+                digest.update(f"{os.path.relpath(path, source)}\0".encode() + f.read())
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    target = os.path.join(cache, "mastery-bench", f"{name}-{digest.hexdigest()[:16]}")
+    done = os.path.join(target, ".installed")
+    if not os.path.exists(done):
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+        for command in commands:
+            result = subprocess.run(command, cwd=target, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, text=True, check=False)
+            if result.returncode != 0:
+                fail(f"{name}: {shlex.join(command)} failed (--only leaves the system out):\n{result.stdout}")
+        with open(done, "w", encoding="utf-8"):
+            pass
+    return target
+
+
+# --- Memory of processes ---
+
+
+def descendants(roots):
+    """The processes and all that they have started."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", encoding="utf-8") as f:
+                parent = int(f.read().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+    found = list(roots)
+    for pid in found:
+        found += children.get(pid, [])
+    return found
+
+
+def memory_mib(roots):
+    """PSS of the processes and their descendants in MiB: of nginx, and of all others."""
+    kib = {"nginx": 0, "app": 0}
+    for pid in set(descendants(roots)):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+                name = "nginx" if f.read().strip() == "nginx" else "app"
+            with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+                kib[name] += next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+    return {name: amount / 1024 for name, amount in kib.items()}
 
 
 # --- Redis, for seeding the peers ---
@@ -192,6 +249,10 @@ def some_components(i):
 class System:
     """A server to be measured. start() starts it and sets port and token."""
 
+    needs = ()  # programs
+    headers = HEADERS  # that each response must have
+    data_keys = DATA_KEYS
+
     def __init__(self, name):
         self.name = name
         self.port = None
@@ -215,15 +276,29 @@ class System:
         return response is not None and response.status in (200, 404)
 
     def check(self, operation):
-        """Fails unless the response has the keys and headers that all systems must have."""
+        """Fails unless the response has the keys and headers that it must have, the right result, and a changed
+        token is refused."""
         response, body = self.post_operation(operation)
         if response is None or response.status != 200:
             fail(f"{self.name}: {operation} gets {response and response.status}: {body!r}")
-        missing = HEADERS - {name.lower() for name, _ in response.getheaders()}
+        missing = self.headers - {name.lower() for name, _ in response.getheaders()}
         document = json.loads(body)
-        missing |= RESPONSE_KEYS - document.keys() | DATA_KEYS - document.get("data", {}).keys()
+        missing |= RESPONSE_KEYS - document.keys() | self.data_keys - document.get("data", {}).keys()
         if missing:
             fail(f"{self.name}: the response to {operation} lacks {', '.join(sorted(missing))}")
+        expected = mastery_of(0)["mastery_score"]
+        if operation == "calculate" and document["mastery_score"] != expected:
+            fail(f"{self.name}: the score of {operation} is {document['mastery_score']}, not {expected}")
+        self.check_refusal(operation)
+
+    def check_refusal(self, operation):
+        token = self.token
+        signed, _, signature = token.rpartition(".")
+        self.token = f"{signed}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+        response, _ = self.post_operation(operation)
+        self.token = token
+        if response is None or response.status != 401:
+            fail(f"{self.name}: {operation} with a forged token gets {response and response.status}, not 401")
 
     def seed(self, redis):
         pass
@@ -231,9 +306,14 @@ class System:
     def between_rounds(self, redis):
         pass
 
+    def memory(self, workspace):
+        return memory_mib(workspace.pids[self.name])
+
 
 class NginxSystem(System):
-    """A program behind (or inside) an nginx of its own, which is configured from bench/nginx.conf."""
+    """A program behind (or inside) an nginx of its own."""
+
+    template = os.path.join(BENCH, "nginx.conf")
 
     def configure_nginx(self, workspace, http, location, modules="", main=""):
         """Writes the configuration of nginx and returns the command that starts it."""
@@ -242,7 +322,7 @@ class NginxSystem(System):
         if os.geteuid() == 0:
             main = f"user root;\n{main}"
         self.port = free_port()
-        with open(os.path.join(BENCH, "nginx.conf"), encoding="utf-8") as f:
+        with open(self.template, encoding="utf-8") as f:
             text = f.read()
         words = {"modules": modules, "dir": folder, "main": main, "http": http, "port": str(self.port),
                  "location": location}
@@ -262,19 +342,17 @@ class Peer(NginxSystem):
                 "KEY_PREFIX": f"{self.name}:", "RECORD_SCRIPT": os.path.join(BENCH, "record.lua")}
 
     def seed(self, redis):
-        """Writes each student's profile (by calculate) and the days before today (directly, in the peer's format)."""
-        with contextlib.closing(self.connect()) as connection:
-            for i in range(STUDENTS):
-                body = {"student_id": student(i), "components": some_components(i)}
-                response, text = post(connection, "/api/v1/mastery/calculate", self.token, body)
-                if response.status != 200:
-                    fail(f"{self.name}: seeding gets {response.status}: {text!r}")
-        redis.send_commands(
-            ["SET", f"{self.name}:{shard(student(i))}:student:{student(i)}:day:{day}",
-             json.dumps({"mastery_score": (i * 3 + k * 5) % 100 / 100, "level": "proficient",
-                         "components": some_components(i + k), "sample_size": 1}, separators=(",", ":")),
-             "EX", str(90 * DAY_SECONDS)]
-            for i in range(STUDENTS) for k, day in enumerate(past_days()))
+        """Writes each student's profile and the days before today, in the peer's format."""
+        redis.send_commands(command for i in range(MANY_STUDENTS) for command in self.seed_commands(i))
+
+    def seed_commands(self, i):
+        data, key = mastery_of(i), f"{self.name}:{shard(student(i))}:student:{student(i)}"
+        yield ["HSET", key, "m", json.dumps(data, separators=(",", ":")),
+               "s", f"1 {data['mastery_score']} {data['level']}"]
+        for k, day in enumerate(past_days()):
+            text = json.dumps({"mastery_score": day_score(i, k), "level": "proficient",
+                               "components": some_components(i + k), "sample_size": 1}, separators=(",", ":"))
+            yield ["SET", f"{key}:day:{day}", text, "EX", str(90 * DAY_SECONDS)]
 
     def between_rounds(self, redis):
         """Deletes the journals, which have no other consumer: the peers have no worker, as the engine has."""
@@ -286,12 +364,50 @@ def past_days():
     return [(today - datetime.timedelta(days=k)).strftime("%Y%m%d") for k in range(1, HISTORY_DAYS)]
 
 
+def day_score(i, k):
+    return (i * 3 + k * 5) % 100 / 100
+
+
+def level_of(score):
+    return "novice" if score < 0.4 else "developing" if score < 0.6 else "proficient" if score < 0.8 else "master"
+
+
+def mastery_of(i):
+    """The result of calculate with some_components(i)."""
+    components = some_components(i)
+    breakdown = {name: round(components[name] * weight, 12) for name, weight in WEIGHTS.items()}
+    score = round(sum(components[name] * weight for name, weight in WEIGHTS.items()), 12)
+    return {"student_id": student(i), "mastery_score": score, "level": level_of(score), "components": components,
+            "breakdown": {**breakdown, "weighted_sum": score, "weights": WEIGHTS},
+            "evidence": dict.fromkeys(COMPONENTS, 5), "calculated_at": "2026-01-01T00:00:00.000Z", "version": "1.0.0"}
+
+
+# The words that replace @http@ and @location@ in the peers' nginx.conf.
 UPSTREAM = """upstream peer {{
         server unix:{socket};
         keepalive 64;
         keepalive_requests 1000;
         keepalive_timeout 5s;
     }}"""
+PROXY = """proxy_pass http://peer;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_next_upstream off;"""
+NPM = ("npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
+LUA_LOCATIONS = """return 404;
+        }
+        location = /api/v1/mastery/query {
+            content_by_lua_block { mastery.query() }
+        }
+        location = /api/v1/mastery/calculate {
+            content_by_lua_block { mastery.calculate() }"""
+
+
+def load_modules():
+    modules = "/usr/lib/nginx/modules"
+    if not os.path.exists(f"{modules}/ngx_http_lua_module.so"):
+        fail("nginx's Lua module is not installed: run scripts/install-packages bench")
+    return f"load_module {modules}/ndk_http_module.so;\nload_module {modules}/ngx_http_lua_module.so;"
 
 
 class Hello(NginxSystem):
@@ -322,52 +438,38 @@ class Hello(NginxSystem):
 
 
 class Fastify(Peer):
-    def install(self, workspace):
-        require_programs("node", "npm")
-        folder = workspace.path("fastify")
-        shutil.copytree(os.path.join(BENCH, "fastify"), folder, ignore=shutil.ignore_patterns("node_modules"))
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"], cwd=folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            fail(f"npm cannot install Fastify (to run without it, use --only):\n{done.stdout}")
-        return folder
+    needs = ("node", "npm")
 
     def start(self, workspace, redis, secret):
         self.token = admin_token(secret)
-        folder = self.install(workspace)
+        folder = installed(self.name, os.path.join(BENCH, "fastify"), [NPM])
         path = workspace.path("fastify.sock")
         environment = {**self.environment(redis, secret), "SOCKET": path, "NODE_ENV": "production",
                        "PROCESSES": str(PROCESSES)}
         workspace.start("fastify", ["node", "server.js"], cwd=folder, env=environment)
         wait_until("Fastify", lambda: os.path.exists(path))
-        workspace.start("fastify", self.configure_nginx(
-            workspace, UPSTREAM.format(socket=path),
-            "proxy_pass http://peer;\n            proxy_http_version 1.1;\n"
-            '            proxy_set_header Connection "";\n            proxy_set_header X-Request-ID $id;\n'
-            "            proxy_next_upstream off;"))
+        workspace.start("fastify", self.configure_nginx(workspace, UPSTREAM.format(socket=path),
+                                                      f"{PROXY}\n            proxy_set_header X-Request-ID $id;"))
 
 
 class Lua(Peer):
+    folder = os.path.join(BENCH, "lua")
+
     def start(self, workspace, redis, secret):
+        """Inside nginx: no second process."""
         self.token = admin_token(secret)
-        modules = "/usr/lib/nginx/modules"
-        if not os.path.exists(f"{modules}/ngx_http_lua_module.so"):
-            fail("nginx's Lua module is not installed: run scripts/install-packages bench")
+        environment = self.environment(redis, secret)
+        http = f'lua_package_path "{self.folder}/?.lua;;";\n    init_by_lua_block {{ mastery = require "mastery" }}'
         names = ("REDIS_SOCKET", "REDIS_PASSWORD", "JWT_SECRET", "KEY_PREFIX", "RECORD_SCRIPT")
-        workspace.start("lua", self.configure_nginx(
-            workspace,
-            f'lua_package_path "{BENCH}/lua/?.lua;;";\n    init_by_lua_block {{ mastery = require "mastery" }}',
-            "return 404;\n        }\n"
-            "        location = /api/v1/mastery/query {\n"
-            "            content_by_lua_block { mastery.query() }\n        }\n"
-            "        location = /api/v1/mastery/calculate {\n"
-            "            content_by_lua_block { mastery.calculate() }",
-            modules=f"load_module {modules}/ndk_http_module.so;\nload_module {modules}/ngx_http_lua_module.so;",
-            main="".join(f"env {name};\n" for name in names)), env=self.environment(redis, secret))
+        workspace.start(self.name, self.configure_nginx(
+            workspace, http, LUA_LOCATIONS, modules=load_modules(), main="".join(f"env {name};\n" for name in names)),
+            env=environment)
 
 
 class Engine(System):
     """The engine of this tree. scripts/run starts it, and the Redis that all systems use; scripts/stop stops both."""
+
+    students = STUDENTS
 
     def start_engine(self, workspace, **settings):
         state = workspace.path("engine")
@@ -388,9 +490,12 @@ class Engine(System):
         return Redis(self.settings["REDIS_URL"].removeprefix("unix://"), self.settings["REDIS_PASSWORD"]), secret
 
     def seed(self, redis):
-        subprocess.run([os.path.join(self.settings["BIN_DIR"], "mastery-ctl"), "seed", "--students", str(STUDENTS),
+        subprocess.run([os.path.join(self.settings["BIN_DIR"], "mastery-ctl"), "seed", "--students", str(self.students),
                         "--prefix", PREFIX, "--days", str(HISTORY_DAYS)],
                        env={**os.environ, **self.settings}, stdout=subprocess.DEVNULL, check=True)
+
+    def memory(self, workspace):
+        return memory_mib(int(self.settings[name]) for name in ("NGINX_PID", "POOL_PID", "WORKER_PID"))
 
 
 SYSTEMS = {"hello": Hello, "engine": Engine, "fastify": Fastify, "lua": Lua}
