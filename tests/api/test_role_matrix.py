@@ -10,7 +10,6 @@ from harness.contract import BOTH, CALLERS, NO, RIGHTS, ROWS, about_a_student, e
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_headers_of_status, assert_ok
 from harness.process import pause, resume
-from harness.redis_cluster import by_cluster
 
 CHANGING = {
     "date",
@@ -217,8 +216,6 @@ class Commands:
     """What Redis is asked while something is done. Nobody but one process of the pool may ask."""
 
     def __init__(self, engine):
-        if by_cluster():
-            pytest.skip("this test is about one server")
         self._marker, self._monitor = engine.redis(), engine.redis().monitor().__enter__()
         self._count = 0
 
