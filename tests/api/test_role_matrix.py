@@ -210,7 +210,7 @@ def test_a_refusal_does_not_tell_who_exists(stage, row):
 BEHIND = re.compile(r":audit\b|:pseudonym\b")
 # The heartbeats of the process, once a second: is Redis a master, does it take writes, which workers
 # are there, was a student erased, and what time is it?
-HEARTBEAT = {"ROLE", "CLIENT", "SETRANGE schema 0 ", "HGETALL workers", "GET erasures:epoch", "TIME"}
+HEARTBEAT = {"ROLE", "CLUSTER", "CLIENT", "SETRANGE", "HGETALL workers", "GET erasures:epoch", "TIME"}
 
 
 class Commands:
