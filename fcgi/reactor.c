@@ -377,14 +377,13 @@ static int64_t reactor_tick_stores(struct reactor *r)
 {
     struct engine *engine = r->engine;
     int64_t next_us = store_tick(engine->store, clock_monotonic_us());
-    int64_t replicas_us;
 
     store_watch_update(&r->store);
     if (!engine->replicas)
         return next_us;
-    replicas_us = replicas_tick(engine->replicas, clock_monotonic_us());
+    next_us = min_us(next_us, replicas_tick(engine->replicas, clock_monotonic_us()));
     store_watch_update(&r->replicas);
-    return replicas_us < next_us ? replicas_us : next_us;
+    return next_us;
 }
 
 /* One loop iteration, called before libev waits for events: passes replies, sends commands, writes
@@ -396,21 +395,17 @@ static bool reactor_iterate(struct reactor *r)
     struct engine *engine = r->engine;
     bool has_more_work = dispatch_process(&r->dispatch);
     int64_t next_us = reactor_tick_stores(r);
-    int64_t audit_us = audit_wait_us(engine, clock_monotonic_us());
-    int64_t readiness_us = readiness_wait_us(engine, clock_monotonic_us());
 
+    next_us = min_us(next_us, audit_wait_us(engine, clock_monotonic_us()));
+    next_us = min_us(next_us, readiness_wait_us(engine, clock_monotonic_us()));
     secrets_reload_tick(engine, clock_monotonic_us());
     engine_report(engine);
     reactor_free_removed(r);
     reactor_start_listening(r);
     reactor_retire(r);
     log_flush(engine->log);
-    if (audit_us < next_us)
-        next_us = audit_us;
-    if (readiness_us < next_us)
-        next_us = readiness_us;
-    if (r->listen_again_us && next_us > LISTEN_PAUSE_US)
-        next_us = LISTEN_PAUSE_US;
+    if (r->listen_again_us)
+        next_us = min_us(next_us, LISTEN_PAUSE_US);
     r->timer.repeat = (double)next_us / 1e6 + 1e-6; /* 0 would mean "no timer" to libev */
     ev_timer_again(r->loop, &r->timer);
     return has_more_work || next_us == 0;

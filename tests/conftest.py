@@ -10,9 +10,8 @@ from harness.binaries import assert_no_report
 from harness.clock import build_library, environment_ahead
 from harness.engine import Engine, RunningEngine, fresh_id
 from harness.pool import Pool
-from harness.redis_cluster import by_cluster
+from harness.redis_kinds import new_server, reason_to_leave_out
 from harness.redis_server import RedisStandIn
-from harness.redis_tls import new_server
 from harness.sidecar import Sidecar
 from harness.worker import Worker
 
@@ -22,16 +21,13 @@ LONGEST_TEST_S = 120
 fixtures_day = None
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "one_server: the test looks into, or stops, one Redis; not for TEST_REDIS=cluster")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """Each test runs within one UTC day, with fixtures of this day: many have data of today."""
     global fixtures_day
-    if by_cluster() and item.get_closest_marker("one_server"):
-        pytest.skip("this test is about one server")
+    reason = reason_to_leave_out(item.originalname)
+    if reason:
+        pytest.skip(reason)
     if DAY_S - time.time() % DAY_S < LONGEST_TEST_S:
         time.sleep(DAY_S - time.time() % DAY_S + 1)
     today = time.time() // DAY_S

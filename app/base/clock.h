@@ -17,6 +17,12 @@ enum {
 int64_t clock_wall_ms(void);      /* UTC, milliseconds since the epoch */
 int64_t clock_monotonic_us(void); /* microseconds since an arbitrary start */
 
+/* The shorter one of two durations, or the earlier one of two times. */
+static inline int64_t min_us(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
 /* Returns the UTC day (since 1970-01-01) of a time. Rounds down, so that times before 1970 get the
  * right day too. */
 int32_t day_of_ms(int64_t epoch_ms);

@@ -152,6 +152,7 @@ enum step event_batch_step(struct event_batch *batch, struct engine *engine,
 
         item->pipeline.status = sent.status;
         item->pipeline.generation = sent.generation;
+        item->pipeline.written = sent.written; /* for changes of other requests */
         if (item->stage == EVENT_BATCH_RUNNING)
             event_batch_advance_item(item, engine, pipeline);
     }

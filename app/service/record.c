@@ -238,14 +238,12 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
 }
 
 /* Ends a change that was written with another one. If replicas must have the write, its own
- * pipeline shows that the connection still leads to the server that has it, or in a cluster gets
- * the servers that have it (dispatch_confirm). */
+ * pipeline shows that the connection still leads to the server that has it (dispatch_confirm). */
 static enum step record_after_others(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     bool known = pipeline->status == PIPELINE_COMPLETE && pipeline->generation == r->generation;
 
     r->is_settled = false;
-    known = written_join(&pipeline->written, pipeline->arena, r->written) && known;
     return record_end(r, known ? r->outcome : CHANGE_PROBLEM, pipeline, p);
 }
 
@@ -347,6 +345,11 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
 {
     enum step step = record_advance(r, engine, pipeline, p);
 
+    /* Not before the step, which may clear the pipeline for another read. */
+    if (!written_join(&pipeline->written, pipeline->arena, r->written)) {
+        problem_unavailable(p, /* retry_after_s */ 1); /* no WAIT would cover the write */
+        step = STEP_DONE;
+    }
     if (step == STEP_DONE)
         record_line_leave(r);
     return step;

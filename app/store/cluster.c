@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/base/clock.h"
+#include "app/store/cluster_internal.h"
 #include "app/store/keys.h"
-#include "app/store/members_watch.h"
 #include "app/store/parts.h"
 #include "app/store/reply.h"
 #include "app/store/scan_cursor.h"
@@ -24,21 +25,6 @@ enum { HOPS_MAX = 3 };
 static const int64_t DELAY_US = 20000;
 /* Time between two requests of the map while nothing shows that it has changed. */
 static const int64_t MAP_INTERVAL_US = 5000000;
-
-struct cluster {
-    const struct config *config;
-    struct members members;
-    struct pipeline_queue waiting; /* submitted before the cluster could be used */
-    struct pipeline_queue delayed; /* parts, the one that is due first in front */
-    struct pipeline_queue done;    /* complete or failed, not yet returned to their owners */
-    struct store_counts counts;    /* of pipelines that no node has got */
-    int64_t limit_us;              /* of pipelines that have none of their own */
-    int64_t now_us;                /* of the latest call */
-    int64_t map_us;                /* when the map was requested last */
-    bool knows_schema;             /* the node that has the schema number was confirmed */
-    struct members_watch watch;
-    char error[200]; /* why no node could be added */
-};
 
 struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
                             struct clock_skew *clock, char ret_error[200])
@@ -426,11 +412,6 @@ void cluster_on_ready(struct cluster *cluster, int64_t now_us)
 
 /* ---- time ---- */
 
-static int64_t min_us(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
-}
-
 /* Fails the pipelines that have waited too long. Returns the microseconds until the next one has.
  */
 static int64_t cluster_fail_late(struct cluster *cluster)
@@ -485,119 +466,4 @@ int64_t cluster_tick(struct cluster *cluster, int64_t now_us)
     if (cluster->delayed.first)
         next_us = min_us(next_us, ((struct part *)cluster->delayed.first->owner)->due_us - now_us);
     return cluster->done.first ? 0 : next_us;
-}
-
-/* ---- servers ---- */
-
-const char *cluster_server_id(const struct cluster *cluster, struct str key)
-{
-    const struct member *member = members_owner(&cluster->members, slot_of_key(key));
-
-    return member ? node_server_id(member->node) : "";
-}
-
-size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max)
-{
-    bool seen[MEMBERS_MAX] = {false};
-    size_t n = 0;
-
-    for (unsigned shard = 0; shard < SHARDS && n < max; shard++) {
-        char key[KEY_SHARD_TAG_SIZE];
-        const struct member *member;
-
-        key_print_shard_tag(shard, key);
-        member = members_owner(&cluster->members, slot_of_key(str_of(key)));
-        if (!member || seen[member - cluster->members.each])
-            continue;
-        seen[member - cluster->members.each] = true;
-        ret_shards[n++] = shard;
-    }
-    return n;
-}
-
-/* ---- state ---- */
-
-int cluster_fd(const struct cluster *cluster)
-{
-    return cluster->watch.epoll_fd;
-}
-
-unsigned cluster_generation(const struct cluster *cluster)
-{
-    return cluster->watch.generation;
-}
-
-enum store_state cluster_circuit(const struct cluster *cluster, uint64_t *ret_failures,
-                                 int64_t *ret_opened_at_ms)
-{
-    return members_circuit(&cluster->members, ret_failures, ret_opened_at_ms);
-}
-
-bool cluster_connected(const struct cluster *cluster)
-{
-    for (size_t i = 0; i < cluster->members.count; i++) {
-        if (cluster->members.each[i].node && node_connected(cluster->members.each[i].node))
-            return true;
-    }
-    return false;
-}
-
-bool cluster_has_master(const struct cluster *cluster)
-{
-    return cluster->members.has_map && members_have_master(&cluster->members);
-}
-
-bool cluster_responsive(const struct cluster *cluster, int64_t now_us)
-{
-    return members_usable(&cluster->members, now_us) > 0;
-}
-
-bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us)
-{
-    return members_usable(&cluster->members, now_us) < members_position(&cluster->members, NULL);
-}
-
-size_t cluster_sent_count(const struct cluster *cluster)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < cluster->members.count; i++) {
-        if (cluster->members.each[i].node)
-            n += node_sent_count(cluster->members.each[i].node);
-    }
-    return n;
-}
-
-const char *cluster_last_error(const struct cluster *cluster)
-{
-    const struct member *member = members_troubled(&cluster->members);
-
-    return member ? node_last_error(member->node) : cluster->error;
-}
-
-const char *cluster_public_error(const struct cluster *cluster)
-{
-    const struct member *member = members_troubled(&cluster->members);
-
-    return member ? node_public_error(member->node) : NULL;
-}
-
-void cluster_consume_counts(struct cluster *cluster, struct store_counts *ret)
-{
-    *ret = cluster->counts;
-    cluster->counts = (struct store_counts){0};
-    for (size_t i = 0; i < cluster->members.count; i++) {
-        struct store_counts counts;
-
-        if (!cluster->members.each[i].node)
-            continue;
-        node_consume_counts(cluster->members.each[i].node, &counts);
-        for (unsigned kind = COMMAND_READ; kind <= COMMAND_WRITE; kind++) {
-            ret->ok[kind] += counts.ok[kind];
-            ret->errors[kind] += counts.errors[kind];
-            ret->timeouts[kind] += counts.timeouts[kind];
-            ret->unavailable[kind] += counts.unavailable[kind];
-        }
-        ret->reconnects += counts.reconnects;
-    }
 }

@@ -14,9 +14,8 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
-#include "app/store/breaker.h"
 #include "app/store/clock_skew.h"
-#include "app/store/link.h"
+#include "app/store/node_internal.h"
 #include "app/store/reply.h"
 
 /* Commands without a reply from which on pipelines wait here instead of in Redis: enough that Redis
@@ -24,28 +23,6 @@
  * limit a burst of requests would time out together and open the circuit breaker. */
 enum { WINDOW = 64 };
 static const int64_t HEARTBEAT_US = 1000000; /* time between two heartbeats (ROLE) */
-/* Longest wait for a reply while Redis counts as responsive: a shorter stall is latency. */
-static const int64_t RESPONSIVE_US = 1000000;
-
-struct node {
-    const struct config *config;
-    struct link *link;
-    struct breaker breaker;
-    struct clock_skew *clock;
-    struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
-    /* Pipelines that wait for replies to earlier ones (WINDOW), with writes for the end of the
-     * handshake, or for another server: see node_must_wait. */
-    struct pipeline_queue deferred;
-    struct store_counts counts;
-    int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
-    /* Until then no pipeline can have waited too long: the earliest end of a limit, or a time
-     * before it. */
-    int64_t next_late_us;
-    int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
-    bool connected_before;     /* at least one connection was opened */
-    bool wants_map;            /* the next heartbeat reads the map of the cluster */
-    bool is_in_cluster;
-};
 
 /* When anything fails, frees what was allocated so far and returns NULL with the reason in
  * ret_error. */
@@ -93,11 +70,6 @@ void node_allow_blocking(struct node *node, int ms)
 }
 
 /* ---- queues and outcomes ---- */
-
-static int64_t min_us(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
-}
 
 struct pipeline *node_next_done(struct node *node)
 {
@@ -531,94 +503,4 @@ const redisReply *node_take_map(struct node *node, int64_t *ret_epoch)
     if (map)
         node->wants_map = false;
     return map;
-}
-
-bool node_has_schema(const struct node *node)
-{
-    return link_has_schema(node->link);
-}
-
-bool node_refuses_schema(const struct node *node)
-{
-    return link_refuses_schema(node->link);
-}
-
-bool node_is_idle(const struct node *node)
-{
-    return link_sent_count(node->link) == 0 && !node->deferred.first && !node->done.first;
-}
-
-/* ---- state ---- */
-
-int node_fd(const struct node *node)
-{
-    return link_fd(node->link);
-}
-
-unsigned node_generation(const struct node *node)
-{
-    return link_generation(node->link);
-}
-
-bool node_wants_write(const struct node *node)
-{
-    return link_wants_write(node->link);
-}
-
-/* Maps the state of the breaker to the public enum. */
-enum store_state node_circuit(const struct node *node, uint64_t *ret_failures,
-                              int64_t *ret_opened_at_ms)
-{
-    *ret_failures = node->breaker.failures;
-    *ret_opened_at_ms = node->breaker.opened_at_ms;
-    switch (node->breaker.state) {
-    case BREAKER_OPEN: return STORE_OPEN_CIRCUIT;
-    case BREAKER_HALF_OPEN: return STORE_HALF_OPEN_CIRCUIT;
-    case BREAKER_CLOSED: break;
-    }
-    return STORE_CLOSED_CIRCUIT;
-}
-
-bool node_connected(const struct node *node)
-{
-    return link_is_open(node->link);
-}
-
-const char *node_public_error(const struct node *node)
-{
-    return link_public_error(node->link);
-}
-
-bool node_has_master(const struct node *node)
-{
-    return node->breaker.state == BREAKER_CLOSED && link_is_open(node->link) &&
-           !link_in_handshake(node->link) && !link_is_wrong_server(node->link);
-}
-
-const char *node_server_id(const struct node *node)
-{
-    return link_server_id(node->link);
-}
-
-/* Only the oldest command is looked at, because it has waited longest. */
-bool node_responsive(const struct node *node, int64_t now_us)
-{
-    return node->breaker.state == BREAKER_CLOSED &&
-           link_wait_us(node->link, now_us) <= RESPONSIVE_US;
-}
-
-size_t node_sent_count(const struct node *node)
-{
-    return link_sent_count(node->link);
-}
-
-const char *node_last_error(const struct node *node)
-{
-    return link_error(node->link);
-}
-
-void node_consume_counts(struct node *node, struct store_counts *ret)
-{
-    *ret = node->counts;
-    node->counts = (struct store_counts){0};
 }

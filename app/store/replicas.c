@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/base/clock.h"
 #include "app/store/keys.h"
 #include "app/store/link.h"
 #include "app/store/reply.h"
@@ -287,28 +288,22 @@ static int64_t replicas_fail_late(struct replicas *replicas, struct pipeline_que
             continue;
         }
         pipeline_queue_push(queue, pipeline);
-        if (left_us < next_us)
-            next_us = left_us;
+        next_us = min_us(next_us, left_us);
     }
     return next_us;
-}
-
-static int64_t replicas_min_us(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
 }
 
 /* Like replicas_tick, for one server. */
 static int64_t replicas_tick_group(struct replicas *replicas, struct replicas_group *group,
                                    int64_t now_us)
 {
-    int64_t next_us = replicas_min_us(replicas_fail_late(replicas, &group->added, now_us),
-                                      replicas_fail_late(replicas, &group->covered, now_us));
+    int64_t next_us = min_us(replicas_fail_late(replicas, &group->added, now_us),
+                             replicas_fail_late(replicas, &group->covered, now_us));
 
     if (group->added.first && !group->is_sent && now_us >= group->next_us)
         replicas_send_wait(replicas, group, now_us);
     if (group->added.first && !group->is_sent)
-        next_us = replicas_min_us(next_us, group->next_us - now_us);
+        next_us = min_us(next_us, group->next_us - now_us);
     return next_us;
 }
 
@@ -317,8 +312,8 @@ int64_t replicas_tick(struct replicas *replicas, int64_t now_us)
     int64_t next_us = INT64_MAX;
 
     for (struct replicas_group *group = replicas->groups; group; group = group->next)
-        next_us = replicas_min_us(next_us, replicas_tick_group(replicas, group, now_us));
+        next_us = min_us(next_us, replicas_tick_group(replicas, group, now_us));
     store_flush(replicas->store, now_us);
-    next_us = replicas_min_us(next_us, store_tick(replicas->store, now_us));
+    next_us = min_us(next_us, store_tick(replicas->store, now_us));
     return replicas->done.first ? 0 : next_us;
 }

@@ -17,7 +17,7 @@ import pytest
 from harness.ctl import run_ctl
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
-from harness.redis_tls import trust
+from harness.redis_kinds import trust
 from harness.store import tombstone
 from harness.wait import LIMIT_S
 

@@ -9,6 +9,7 @@ import signal
 import threading
 
 import pytest
+from harness.audit import wait_records, wait_sealed
 from harness.binaries import ROOT
 from harness.ctl import run_ctl
 from harness.engine import Engine
@@ -267,7 +268,8 @@ def sealed(deployment):
     redis = deployment.engine.redis()
     deployment.engine.ctl("seed", "--student", "sealed", "--days", "1")
     deployment.engine.ctl("erase", "sealed")
-    wait_for(lambda: redis.hgetall("audit:heads"), "a seal")
+    wait_records(redis, t="erased")
+    wait_sealed(redis)  # no later seal takes the place of what a test writes
     return next(iter(redis.hgetall("audit:heads")))
 
 

@@ -13,7 +13,7 @@ import threading
 import pytest
 from harness.binaries import bin_dir
 from harness.ctl import run_ctl
-from harness.redis_tls import trust
+from harness.redis_kinds import trust
 from harness.store import put_dead_letter
 from harness.wait import LIMIT_S, wait_for
 from test_ctl import environment

@@ -16,7 +16,7 @@ from harness.cloudevents import (
     raw,
     wrapped,
 )
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.events import GOOD, event, now_ms
 from harness.expect import assert_ok, assert_problem
 from harness.model import DAY_MS, Student, assert_agrees
@@ -94,7 +94,7 @@ def test_subscription_is_as_configured_and_there_without_the_store(start_engine)
         DAPR_BULK_MESSAGES=50,
         POOL_SIZE=1,
     )
-    RedisProcess(engine).kill()
+    redis_process(engine).stop()
     [subscription] = assert_ok(engine.sidecar().get("/dapr/subscribe"))
     assert subscription == {
         "pubsubname": "kafka",
@@ -387,8 +387,8 @@ def test_store_down_is_retry_and_back_is_success(start_engine):
     body, model = event("quiz.completed", student), Student()
     model.ingest(body)
     assert sidecar.status(wrapped(body)) == "SUCCESS"
-    store = RedisProcess(engine)
-    store.kill()
+    store = redis_process(engine)
+    store.stop()
     other = event("lesson.viewed", student)
     model.ingest(other)
     bad = wrapped(event("quiz.completed", student, score=2))

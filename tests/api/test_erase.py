@@ -5,12 +5,13 @@ import base64
 import json
 
 import pytest
-from harness.engine import Engine, fresh_id
+from harness.engine import Engine, fresh_id, redis_process
 from harness.events import event, now_ms
 from harness.expect import assert_ok, assert_problem
 from harness.keys import STUDENT_KEYS, row_of
 from harness.mentions import mentioning
 from harness.model import DAY_MS
+from harness.redis_cluster import servers_of
 from harness.store import DEAD_LETTER_KEYS, dead_letters, put_event_job, student_key, tagged, tombstone
 from harness.wait import wait_for
 
@@ -198,11 +199,12 @@ def test_the_audit_record_is_what_is_left(own_engine, root):
 
 
 def rewrites(store):
-    return store.info("commandstats").get("cmdstat_bgrewriteaof", {"calls": 0})["calls"]
+    stats = [one.info("commandstats") for one in servers_of(store)]
+    return sum(each.get("cmdstat_bgrewriteaof", {"calls": 0})["calls"] for each in stats)
 
 
 def rewrite(store):
-    """Whether a rewrite has ended that began after this call; a worker may have begun another one before."""
+    """Whether a rewrite of a server has ended that began after this call; a worker may have begun another one before."""
     if store.info("persistence")["aof_rewrite_in_progress"]:
         return False
     store.bgrewriteaof()
@@ -210,21 +212,22 @@ def rewrite(store):
     return True
 
 
-@pytest.mark.one_server
 def test_the_file_of_commands_and_the_log_hold_no_id(own_engine, root):
     store, student = own_engine.redis(), fresh_id("ab")
     fill(own_engine, root, student)
     root.get(f"/api/v1/mastery/history/{student}?x={student}")
     root.get(f"/nowhere/{student}")
-    store.slowlog_reset()
+    for server in servers_of(store):
+        server.slowlog_reset()
     erase(root, student)
     assert store.exists("erasures:rewrite") or rewrites(store) > 0, "a worker rewrites the file within the hour"
-    wait_for(lambda: rewrite(store), "file rewritten")
-    files = [path for path in own_engine.state_dir.rglob("*") if path.is_file()]
+    for server in servers_of(store):
+        wait_for(lambda server=server: rewrite(server), "file rewritten")
+    files = [path for folder in own_engine.folders() for path in folder.rglob("*") if path.is_file()]
     found = {path.name: path.read_bytes().count(student.encode()) for path in files}
     found = {name: count for name, count in found.items() if count}
     assert not found
-    assert student not in str(store.slowlog_get(100))
+    assert student not in str([server.slowlog_get(100) for server in servers_of(store)])
 
 
 # What it answers
@@ -379,7 +382,6 @@ def test_an_event_that_could_not_be_taken_is_not_kept_either(own_engine, root, s
     assert mentioning(store, other) == set(DEAD_LETTER_KEYS[1:])
 
 
-@pytest.mark.one_server
 def test_another_process_forgets_its_last_answers(start_engine):
     engine = start_engine(POOL_SIZE=4, STALE_ANSWERS=1000, DRAIN_TIMEOUT_S=1)
     root, student = engine.admin(), fresh_id()
@@ -389,7 +391,7 @@ def test_another_process_forgets_its_last_answers(start_engine):
     for client in clients:
         assert_ok(client.post("/api/v1/mastery/query", body))
     erase(root, student)
-    engine.redis().shutdown(nosave=True)
+    redis_process(engine).stop()
     for client in clients:
         response = client.post("/api/v1/mastery/query", body)
         assert response.status == 503, response

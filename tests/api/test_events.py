@@ -5,7 +5,7 @@ import json
 
 import pytest
 from harness.cloudevents import BATCH, STRUCTURED, base64_of, binary_headers, own, wrapped
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.events import GOOD, event
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.model import Student, assert_agrees
@@ -357,8 +357,8 @@ def test_store_down_is_503_and_the_batch_counts_once_afterwards(start_engine):
     admin, student = engine.admin(), fresh_id()
     batch = [own(event("quiz.completed", student)) for _ in range(3)]
     accepted(post(admin, batch[:1], BATCH))
-    store = RedisProcess(engine)
-    store.kill()
+    store = redis_process(engine)
+    store.stop()
     assert_problem(post(admin, batch, BATCH), 503)
     store.start()
     wait_for(engine.ready, "ready")

@@ -6,7 +6,7 @@ import uuid
 import pytest
 from harness.batches import Batches, stating
 from harness.described import assert_as_described, pattern_of, resolve
-from harness.engine import Engine, RedisProcess, fresh_id
+from harness.engine import Engine, fresh_id, redis_process
 from harness.events import event, now_ms
 from harness.expect import assert_ok
 from harness.load import until_refused
@@ -260,8 +260,8 @@ def test_answers_without_the_store_are_as_described(start_engine, ask, student):
     own, body = engine.client(student), {"student_id": student}
     ask(200, "POST", CALCULATE, calculation(student), by=own)
     ask(200, "POST", QUERY, body, by=own)
-    store = RedisProcess(engine)
-    store.kill()
+    store = redis_process(engine)
+    store.stop()
     stale = ask(200, "POST", QUERY, body, by=own)
     assert stale.headers["X-Cache"] == "STALE" and stale.headers["Age"]
     ask(503, "POST", NEXT_WEEK, body, by=own)

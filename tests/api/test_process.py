@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from harness.client import Client
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import RateLimit
 from harness.process import program
@@ -250,7 +250,7 @@ def test_store_away_is_a_timeout_that_may_be_tried_again(start_engine):
         caller.process("mastery_calculation", {"student_id": student, "components": SCORES}),
         "mastery_calculation",
     )
-    RedisProcess(engine).kill()
+    redis_process(engine).stop()
     response = caller.process("mastery_calculation", {"student_id": student})
     code = "SERVICE_UNAVAILABLE"
     intent = "mastery_calculation"

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import pytest
 from harness.binaries import ROOT, bin_dir
-from harness.engine import Engine, RedisProcess
+from harness.engine import Engine, redis_process
 from harness.tls import Authority
 from harness.wait import wait_for
 
@@ -211,7 +211,7 @@ def test_secrets_are_no_arguments_of_the_programs_it_calls(limited, tmp_path):
 
 def test_without_redis_what_needs_it_fails_and_life_does_not(start_engine):
     engine = start_engine(RATE_LIMITS="on")
-    store = RedisProcess(engine)
+    store = redis_process(engine)
     store.signal(signal.SIGSTOP)
     try:
         wait_for(lambda: not engine.ready(), what="not ready")

@@ -760,7 +760,7 @@ def test_dead_letters_are_listed_shown_retried_and_dropped(
 def test_a_dead_letter_that_redis_does_not_let_go_stays_and_is_said_so(pool, store, action):
     for number in (1, 2):
         put_dead_letter(store, {"n": number}, "queue:event")
-    store.config_set("min-replicas-to-write", 1)
+    store.config_set("min-replicas-to-write", 9)
     refused = ctl(pool, "dead", action, "all", check=False)
     store.config_set("min-replicas-to-write", 0)
     assert refused.returncode == 1 and refused.stdout.startswith("0 "), refused

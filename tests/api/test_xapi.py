@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 import pytest
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.events import event, now_ms
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.model import DAY_MS, Student, assert_agrees, to_text
@@ -779,8 +779,8 @@ def test_store_away_is_503_and_a_repeat_counts_once(start_engine):
     admin, student = engine.admin(), fresh_id()
     sent = [statement(student), statement(student, "failed")]
     accepted(admin, sent[:1])
-    store = RedisProcess(engine)
-    store.kill()
+    store = redis_process(engine)
+    store.stop()
     assert_problem(send(admin, sent), 503, "SERVICE_UNAVAILABLE")
     store.start()
     engine.wait_ready()
@@ -789,7 +789,6 @@ def test_store_away_is_503_and_a_repeat_counts_once(start_engine):
     assert data["components"]["quiz"] == pytest.approx(0.5, abs=1e-3)
 
 
-@pytest.mark.one_server
 def test_list_about_one_student_was_a_round_trip_for_each_statement(start_engine):
     """Redis gets the writes of a list together, as it does for a list about many students."""
     engine = start_engine(POOL_SIZE=1)

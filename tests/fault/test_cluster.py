@@ -5,12 +5,11 @@ import collections
 
 import pytest
 from harness.ctl import run_ctl
-from harness.engine import fresh_id
 from harness.load import Load
 from harness.pool import Pool
 from harness.redis_cluster import Cluster, slot_of
 from harness.redis_server import TcpRedis
-from harness.store import tagged
+from harness.store import students_on, tagged
 from harness.wait import wait_for
 
 
@@ -29,16 +28,6 @@ def pool(cluster):
 
 def journal(student):
     return tagged(student, "journal")
-
-
-def students_on(cluster, server, count=3):
-    """New ones whose keys are on this node now."""
-    found = []
-    while len(found) < count:
-        student = fresh_id()
-        if cluster.master_of(journal(student)).port == server.port:
-            found.append(student)
-    return found
 
 
 def score_of(response):

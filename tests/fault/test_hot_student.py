@@ -3,12 +3,11 @@
 import json
 
 import pytest
+from harness.at_once import scripts_run, send_at_once
 from harness.engine import fresh_id
 from harness.events import event
-from harness.fastcgi import request_bytes
 from harness.model import scores
 from harness.pool import Pool
-from harness.process import pause, resume
 from harness.redis_server import RedisServer
 from harness.store import student_key, tagged
 
@@ -27,32 +26,12 @@ def pool(store):
         yield running
 
 
-def send_at_once(pool, redis, requests):
-    """Each process has read its share of the requests before Redis replies to the first one. The statuses."""
-    token = pool.token("root", "admin")
-    connections = [pool.connect() for _ in requests]
-    server = redis.info("server")["process_id"]
-    pause(server)
-    for connection, (path, body) in zip(connections, requests):
-        connection.send(request_bytes("POST", path, json.dumps(body).encode(), token))
-    resume(server)
-    statuses = [connection.read_response().status for connection in connections]
-    for connection in connections:
-        connection.close()
-    return statuses
-
-
 def statement(student, number):
     return "/api/v1/mastery/calculate", {"student_id": student, "components": scores(0.5 + number % 50 / 100)}
 
 
 def learning_event(student, _):
     return "/api/v1/mastery/ingest", event("quiz.completed", student=student)
-
-
-def scripts_run(redis):
-    counts = redis.info("commandstats")
-    return sum(counts.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
 
 
 @pytest.mark.parametrize("write", [statement, learning_event])
@@ -62,7 +41,7 @@ def test_writes_of_all_processes_to_one_student_succeed_and_are_all_stored(pool,
     before = scripts_run(redis)
     for number in range(ROUNDS):
         requests = [write(student, number + i) for i in range(CONNECTIONS)]
-        statuses += send_at_once(pool, redis, requests)
+        statuses += [response.status for response in send_at_once(pool, store, requests)]
     assert {status // 100 for status in statuses} == {2}, statuses
     entries = [json.loads(fields["e"]) for _, fields in redis.xrange(tagged(student, "journal"))]
     assert [entry["revision"] for entry in entries] == list(range(1, len(statuses) + 1))

@@ -2,7 +2,7 @@
 """Predictions and analytics while the store refuses, is away, or holds what is none of ours."""
 
 import pytest
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.expect import assert_ok, assert_problem
 from harness.store import student_key
 
@@ -44,8 +44,8 @@ def ask(client, method, path, body):
 def test_without_a_store_it_is_503(start_engine):
     engine = start_engine(POOL_SIZE=1)
     students, cohort = [fresh_id(), fresh_id()], fresh_id("c")
-    store = RedisProcess(engine)
-    store.kill()
+    store = redis_process(engine)
+    store.stop()
     overview = ("GET", f"/api/v1/cohorts/{cohort}/overview", None)
     for request in [*requests(students, cohort), overview]:
         assert_problem(ask(engine.admin(), *request), 503, "SERVICE_UNAVAILABLE")
@@ -55,7 +55,7 @@ def test_without_a_store_it_is_503(start_engine):
 
 def test_without_a_store_the_settings_are_shown(start_engine):
     engine = start_engine(POOL_SIZE=1)
-    RedisProcess(engine).kill()
+    redis_process(engine).stop()
     body = assert_ok(engine.admin().get(f"{PREDICTIONS}/config"))
     assert body["config"]["model"] == "projection" and body["calibration"] is None
 

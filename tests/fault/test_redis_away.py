@@ -11,7 +11,7 @@ import time
 
 import pytest
 import redis
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load
 from harness.redis_server import DEFAULT_TIMEOUTS, LONG_TIMEOUTS
@@ -25,14 +25,14 @@ def broken(start_engine, request):
     """An engine whose Redis the test may do anything to. It waits for replies as long as without
     settings: on a machine with other load even a healthy Redis may be too late."""
     engine = start_engine(DRAIN_TIMEOUT_S=1, **getattr(request, "param", DEFAULT_TIMEOUTS))
-    engine.store = RedisProcess(engine)
+    engine.store = redis_process(engine)
     yield engine
     with contextlib.suppress(ProcessLookupError):
         engine.store.signal(signal.SIGCONT)
 
 
 def stop_by_kill(store):
-    store.kill()
+    store.stop()
     return lambda: store.start()
 
 
@@ -138,7 +138,7 @@ def test_full_service_within_two_seconds_of_its_return(broken, stop):
 
 
 def test_engine_starts_and_recovers_though_redis_is_away(broken):
-    broken.store.kill()
+    broken.store.stop()
     for pid in broken.pool():
         # multiwatch starts others, which find no store from their first moment on
         signal_and_wait(broken, pid)
@@ -189,8 +189,8 @@ def test_stale_answer_for_ones_own_data_is_marked(start_engine):
         assert_ok(engine.calculate(each))
     client = engine.client(student, "student")
     fresh = assert_ok(client.post(QUERY, {"student_id": student}))
-    store = RedisProcess(engine)
-    store.kill()
+    store = redis_process(engine)
+    store.stop()
     time.sleep(1.1)
     response = client.post(QUERY, {"student_id": student})
     stale = assert_ok(response)
@@ -216,7 +216,7 @@ def test_teacher_gets_nothing_stale_whose_right_cannot_be_looked_up(start_engine
     assert_ok(engine.admin().put("/api/v1/cohorts/c1", roster), 201)
     client = engine.client(teacher, "teacher")
     assert_ok(client.post(QUERY, {"student_id": student}))
-    RedisProcess(engine).kill()
+    redis_process(engine).stop()
     assert_problem(client.post(QUERY, {"student_id": student}), 503)
     assert_problem(client.post(QUERY, {"student_id": fresh_id()}), 503)
 
@@ -224,7 +224,7 @@ def test_teacher_gets_nothing_stale_whose_right_cannot_be_looked_up(start_engine
 def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
     """Fault 3, with appendfsync always: what was answered is on the disk."""
     engine = start_engine(APPENDFSYNC="always")
-    store, clients = RedisProcess(engine), [engine.admin() for _ in range(4)]
+    store, clients = redis_process(engine), [engine.admin() for _ in range(4)]
 
     def write(caller, iteration):
         student, score = fresh_id(), round((iteration % 1000) / 1000, 3)
@@ -233,7 +233,7 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
 
     with Load(len(clients), write) as load:
         wait_for(lambda: count_of(load.results, 200) > 200, "writes")
-        store.kill()
+        store.stop()
         wait_for(lambda: count_of(load.results, 503) > 50, "refused writes")
         store.start()
         wait_for(lambda: count_of(load.results[-20:], 200) == 20, "full service again")

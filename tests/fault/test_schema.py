@@ -7,7 +7,7 @@ import re
 import pytest
 from harness.binaries import ROOT
 from harness.ctl import run_ctl
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.expect import assert_ok, assert_problem
 from harness.model import scores
 from harness.wait import wait_for
@@ -142,8 +142,8 @@ def test_a_full_store_without_a_schema_is_used_all_the_same(own_engine):
 
 
 def test_the_schema_survives_a_restart_of_redis(own_engine):
-    store = RedisProcess(own_engine)
-    store.kill()
+    store = redis_process(own_engine)
+    store.stop()
     store.start()
     own_engine.wait_ready()
     assert own_engine.redis().get("schema") == OURS

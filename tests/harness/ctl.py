@@ -3,7 +3,7 @@
 import subprocess
 
 from harness.binaries import bin_dir
-from harness.redis_tls import trust
+from harness.redis_kinds import trust
 
 LIMIT_S = 300  # an audit log or a large export is read whole
 

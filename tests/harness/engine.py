@@ -8,7 +8,6 @@ import tempfile
 import uuid
 from pathlib import Path
 
-import pytest
 import redis
 
 from harness.binaries import ROOT, assert_no_report, bin_dir
@@ -17,9 +16,8 @@ from harness.ctl import run_ctl
 from harness.deployment import read_env
 from harness.model import COMPONENTS
 from harness.process import alive, children, program
-from harness.redis_cluster import by_cluster, client_of
+from harness.redis_kinds import new_engine_server, trust
 from harness.redis_server import LONG_TIMEOUTS, without_none
-from harness.redis_tls import by_tls, new_server, shared_authority, trust
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -55,8 +53,7 @@ class Engine:
         }
         self.environment = without_none({**defaults, **settings})
         self.values = {}
-        other_redis = by_tls() or by_cluster()
-        self.other_redis = new_server() if other_redis and not self.environment["REDIS_URL"] else None
+        self.other_redis = None if self.environment["REDIS_URL"] else new_engine_server()
 
     def __enter__(self):
         return self.start()
@@ -135,13 +132,14 @@ class Engine:
         return Client(self.dapr_url, **options)
 
     def redis(self, decode=True):
-        if self.values["REDIS_URL"].endswith("?cluster"):
-            return client_of(self.values["REDIS_URL"], decode_responses=decode)
+        if self.other_redis:
+            return self.other_redis.client(decode)
         password = self.values.get("REDIS_PASSWORD")
-        options = {"password": password, "decode_responses": decode}
-        if self.values["REDIS_URL"].startswith("rediss:"):
-            options["ssl_ca_certs"] = str(shared_authority().path)
-        return redis.Redis.from_url(self.values["REDIS_URL"], **options)
+        return redis.Redis.from_url(self.values["REDIS_URL"], password=password, decode_responses=decode)
+
+    def folders(self):
+        """Where it and its Redis write their files."""
+        return [self.state_dir, *(self.other_redis.folders if self.other_redis else ())]
 
     # Data
 
@@ -220,6 +218,7 @@ class RunningEngine(Engine):
         self.environment = {**os.environ, "BIN_DIR": str(bin_dir())}
         self.values = {name: os.environ[name] for name in names if os.environ.get(name)}
         self.values["BASE_URL"] = os.environ["MASTERY_BASE_URL"]
+        self.other_redis = None
 
     def start(self):
         self.wait_ready()
@@ -229,12 +228,15 @@ class RunningEngine(Engine):
         pass
 
 
-class RedisProcess:
-    """The engine's own Redis, to be stopped in every way and started again as it was."""
+def redis_process(engine):
+    """The engine's Redis, to be stopped in every way and started again as it was; all nodes of a cluster."""
+    return engine.other_redis or _OwnRedis(engine)
+
+
+class _OwnRedis:
+    """The Redis that scripts/run has started."""
 
     def __init__(self, engine):
-        if by_cluster():
-            pytest.skip("this test is about one server")
         info = engine.redis().info("server")
         self.engine, self.pid = engine, info["process_id"]
         self._config = info["config_file"]
@@ -243,7 +245,8 @@ class RedisProcess:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def kill(self):
+    def stop(self):
+        """At once, as by kill -9."""
         self.signal(signal.SIGKILL)
         wait_for(lambda: not alive(self.pid), "redis gone")
 

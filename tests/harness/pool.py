@@ -12,7 +12,7 @@ from harness.fastcgi import FastCgi
 from harness.model import COMPONENTS
 from harness.process import alive, children, log_lines, program
 from harness.redis_server import LONG_TIMEOUTS, without_none
-from harness.redis_tls import trust
+from harness.redis_kinds import trust
 from harness.token import make_token
 from harness.wait import LIMIT_S, wait_for
 

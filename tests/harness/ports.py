@@ -11,8 +11,9 @@ def free_port():
 
 
 def free_ports(count):
-    """So many in a row, below those that the kernel takes for outgoing connections."""
-    for first in range(20000 + os.getpid() % 5000 * 2, 32000, 7):
+    """So many in a row, below those that the kernel takes for outgoing connections; at most 64, so that two
+    processes that begin at the same time do not find the same ones."""
+    for first in range(20000 + os.getpid() % 150 * 64, 32000, 7):
         sockets = [socket.socket() for _ in range(count)]
         try:
             for number, sock in enumerate(sockets):

@@ -1,47 +1,78 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Redis Cluster on loopback. With TEST_REDIS=cluster in the environment, engines and pools use such a one
-instead of one Redis on a unix socket."""
+"""A Redis Cluster on loopback."""
 import atexit
 import contextlib
-import os
-import re
 
 import pytest
 import redis
 from redis.cluster import ClusterNode, RedisCluster
 
-from harness.ports import free_port
+from harness.ports import free_ports
 from harness.redis_server import RedisServer
+from harness.redis_tls import tls_settings
 from harness.wait import wait_for
 
 SLOTS = 16384
-
-
-def by_cluster():
-    return os.environ.get("TEST_REDIS") == "cluster"
 
 
 def slot_of(key):
     return redis.cluster.key_slot(key.encode())
 
 
+class ClusterMonitor:
+    """MONITOR of all masters. What is seen ends with the first ECHO, which the client sends to all of them."""
+
+    def __init__(self, clients):
+        self._monitors = [client.monitor() for client in clients]
+
+    def __enter__(self):
+        for monitor in self._monitors:
+            monitor.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        for monitor in self._monitors:
+            monitor.__exit__(*error)
+
+    def listen(self):
+        """The lines of one master after the other; of the ECHO that ends them one line, the last."""
+        for number, monitor in enumerate(self._monitors, 1):
+            for line in monitor.listen():
+                if not line["command"].startswith("ECHO "):
+                    yield line
+                    continue
+                if number == len(self._monitors):
+                    yield line
+                break
+
+
 class ClusterClient(RedisCluster):
-    def config_set(self, name, value):
-        """On all masters, not on one of them."""
-        return self.execute_command("CONFIG SET", name, value, target_nodes=RedisCluster.PRIMARIES)
+    """What concerns a whole server goes to all masters."""
+
+    COMMAND_FLAGS = {
+        **RedisCluster.COMMAND_FLAGS,
+        **dict.fromkeys(("CONFIG SET", "DBSIZE", "ECHO", "KEYS"), RedisCluster.PRIMARIES),
+    }
+
+    def masters(self):
+        """A client of each."""
+        return [self.get_redis_connection(node) for node in self.get_primaries()]
+
+    def monitor(self):
+        return ClusterMonitor(self.masters())
 
 
-def client_of(url, **options):
-    """A client of the cluster that REDIS_URL names."""
-    ports = [int(port) for port in re.findall(r":(\d+)", url)]
-    return ClusterClient(startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports], **options)
+def servers_of(client):
+    """A client of each server that takes writes."""
+    return client.masters() if isinstance(client, ClusterClient) else [client]
 
 
 class ClusterServer(RedisServer):
-    """One node. settings: of redis.conf, instead of the tests' own."""
+    """One node. port: for clients; the next one is the bus port. settings: of redis.conf, instead of the tests' own. authority: the node speaks TLS alone, and requires
+    a certificate of this authority. network: all others reach the node by relays of this network."""
 
-    def __init__(self, **settings):
-        self.port, self.bus_port = free_port(), free_port()
+    def __init__(self, port, authority=None, network=None, **settings):
+        self.port, self.bus_port = port, port + 1
         settings = {
             "port": self.port,
             "bind": "127.0.0.1",
@@ -55,6 +86,11 @@ class ClusterServer(RedisServer):
             "repl-ping-replica-period": "1",  # only then is a replica shown
             **{name.replace("_", "-"): value for name, value in settings.items()},
         }
+        if authority:
+            settings |= tls_settings(authority, self.port, *authority.issue("127.0.0.1"))
+            settings |= {"tls-cluster": "yes", "tls-replication": "yes"}
+        if network:
+            settings |= network.place(self)
         super().__init__(*(word for name, value in settings.items() for word in (f"--{name}", str(value))))
 
     @property
@@ -72,11 +108,14 @@ class ClusterServer(RedisServer):
 
 
 class Cluster:
-    """So many masters with the slots in equal parts. replicas_of: the number of its master, for each replica."""
+    """So many masters with the slots in equal parts. replicas_of: the number of its master, for each replica.
+    settings: of each node."""
 
     def __init__(self, masters=3, replicas_of=(0, 1, 2), **settings):
-        self.masters = [ClusterServer(**settings) for _ in range(masters)]
-        self.replicas = [ClusterServer(**settings) for _ in replicas_of]
+        self.scheme = "rediss" if settings.get("authority") else "redis"
+        first = free_ports(2 * (masters + len(replicas_of)))
+        servers = [ClusterServer(first + 2 * number, **settings) for number in range(masters + len(replicas_of))]
+        self.masters, self.replicas = servers[:masters], servers[masters:]
         self._replicas_of = replicas_of
         self._stack = contextlib.ExitStack()
 
@@ -107,6 +146,9 @@ class Cluster:
         wait_for(lambda: all(self._knows_all(server) for server in self.servers), "all nodes know one another")
         for number, replica in zip(self._replicas_of, self.replicas):
             replica.client().execute_command("CLUSTER REPLICATE", self.masters[number].id)
+        self.wait_whole()
+
+    def wait_whole(self):
         wait_for(lambda: all(self._is_whole(server) for server in self.servers), "the cluster is whole")
 
     def _knows_all(self, server):
@@ -122,10 +164,12 @@ class Cluster:
 
     @property
     def url(self):
-        return "redis://" + ",".join(f"127.0.0.1:{server.port}" for server in self.masters) + "/?cluster"
+        hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.masters)
+        return f"{self.scheme}://{hosts}/?cluster"
 
     def client(self, decode=True, **options):
-        return client_of(self.url, decode_responses=decode, **options)
+        nodes = [ClusterNode("127.0.0.1", server.port) for server in self.masters]
+        return ClusterClient(startup_nodes=nodes, decode_responses=decode, **options)
 
     def move_slot(self, slot, source, target):
         """As redis-cli --cluster reshard does, with the keys that are there."""
@@ -147,23 +191,33 @@ class Cluster:
 
 
 class LentCluster:
-    """Three masters for one test, which leaves them to the next: a cluster takes seconds to start."""
+    """Three masters with a replica each for one test, which leaves them to the next: a cluster takes seconds to
+    start. What one server does all nodes do. options: it is persistent in any case."""
 
     idle = []
 
+    def __init__(self, *options):
+        self.cluster = None
+
     def __enter__(self):
         if not self.idle:
-            cluster = Cluster(replicas_of=()).__enter__()
+            # No replica takes over: a test that stops all nodes finds them as they were.
+            cluster = Cluster(appendonly="yes", cluster_node_timeout=60000).__enter__()
             atexit.register(cluster.__exit__)
             self.idle.append(cluster)
         self.cluster = self.idle.pop()
         return self
 
     def __exit__(self, *_):
-        for server in self.cluster.servers:
-            store = server.client()
+        if self.cluster is None:
+            return
+        if not all(server.is_up() for server in self.cluster.servers):
+            self.stop()
+            self.start()
+        for master in self.cluster.masters:
+            store = master.client()
             store.flushall()
-            for name, value in {"maxmemory": 0, "min-replicas-to-write": 0, "appendonly": "no"}.items():
+            for name, value in {"maxmemory": 0, "min-replicas-to-write": 0}.items():
                 store.config_set(name, value)
         self.idle.append(self.cluster)
 
@@ -173,10 +227,25 @@ class LentCluster:
 
     @property
     def path(self):
-        pytest.skip("this test is about one server")
+        pytest.skip("a stand-in stands between a program and one server, and nodes name one another")
+
+    @property
+    def folders(self):
+        """Of the masters: replicas keep what is erased in their files for longer (docs/privacy.md)."""
+        return [folder for server in self.cluster.masters for folder in server.folders]
+
+    def signal(self, number):
+        for server in self.cluster.servers:
+            server.signal(number)
 
     def stop(self):
-        pytest.skip("this test is about one server")
+        for server in self.cluster.servers:
+            server.stop()
 
-    def client(self, **options):
-        return self.cluster.client(**options)
+    def start(self):
+        for server in self.cluster.servers:
+            server.start()
+        self.cluster.wait_whole()
+
+    def client(self, decode=True, **options):
+        return self.cluster.client(decode, **options)

@@ -33,6 +33,10 @@ def without_none(settings):
     return {name: str(value) for name, value in settings.items() if value is not None}
 
 
+# Options of a Redis that has all that it has confirmed after kill -9, too.
+PERSISTENT = ("--appendonly", "yes", "--appendfsync", "everysec")
+
+
 class RedisServer:
     """A Redis on a unix socket of its own, nothing kept on disk unless asked for. wrapper: a command that
     ends by executing the one behind it."""
@@ -56,13 +60,22 @@ class RedisServer:
         wait_for(self.is_up, "redis up")
         return self
 
+    def signal(self, number):
+        self.process.send_signal(number)
+
     def stop(self):
+        """At once, as by kill -9."""
         if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+            self.signal(signal.SIGCONT)
             self.process.kill()
             self.process.wait()
         if self.path.exists():
             self.path.unlink()
+
+    @property
+    def folders(self):
+        """Where it writes its files."""
+        return [self.folder]
 
     @property
     def url(self):

@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Redis that speaks TLS on its `port`, with the certificate of an authority of the tests. With
-TEST_REDIS=tls in the environment, engines and pools use such a one instead of one on a unix socket."""
+"""A Redis that speaks TLS on its `port`, with the certificate of an authority of the tests."""
 import atexit
 import functools
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from harness.ports import free_port
-from harness.redis_cluster import LentCluster, by_cluster
 from harness.redis_server import RedisServer
 from harness.tls import Authority
-
-
-def by_tls():
-    return os.environ.get("TEST_REDIS") == "tls"
 
 
 @functools.cache
@@ -25,16 +18,16 @@ def shared_authority():
     return Authority(folder)
 
 
-def trust():
-    """Environment of a process that is to believe the shared authority, whatever its REDIS_URL is."""
-    return {"SSL_CERT_FILE": str(shared_authority().path)} if by_tls() else {}
-
-
-def new_server():
-    """The Redis of a test."""
-    if by_cluster():
-        return LentCluster()
-    return DefaultSecureRedis(shared_authority()) if by_tls() else RedisServer()
+def tls_settings(authority, port, certificate, key):
+    """Of a Redis that speaks TLS on the port, and nothing else on any."""
+    return {
+        "port": 0,
+        "tls-port": port,
+        "tls-cert-file": certificate,
+        "tls-key-file": key,
+        "tls-ca-cert-file": authority.path,
+        "bind": "127.0.0.1",
+    }
 
 
 class SecureRedis(RedisServer):
@@ -44,12 +37,8 @@ class SecureRedis(RedisServer):
         self.authority, self.port = authority, free_port()
         self.certificate, self.key = certificate or authority.issue(*names)
         settings = {
-            "tls-port": self.port,
-            "tls-cert-file": self.certificate,
-            "tls-key-file": self.key,
-            "tls-ca-cert-file": authority.path,
+            **tls_settings(authority, self.port, self.certificate, self.key),
             "tls-auth-clients": "no",
-            "bind": "127.0.0.1",
             **{name.replace("_", "-"): value for name, value in settings.items()},
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
@@ -61,6 +50,9 @@ class SecureRedis(RedisServer):
 
 
 class DefaultSecureRedis(SecureRedis):
+    def __init__(self, *options):
+        super().__init__(shared_authority(), *options)
+
     @property
     def url(self):
         return self.secure_url

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real sentinels with a master and its replicas, and a stand-in that answers as a sentinel what it is told."""
+import atexit
 import contextlib
+import functools
 import shutil
 import signal
 import socketserver
@@ -18,10 +20,19 @@ from harness.wait import wait_for
 NAME = "mymaster"
 
 
-class Sentinel:
-    """`lines`: of its configuration, beside the tests' own. options: of the client that looks at it."""
+def _watch(master_port):
+    return (
+        f"sentinel monitor {NAME} 127.0.0.1 {master_port} 2",
+        f"sentinel down-after-milliseconds {NAME} 1000",
+        f"sentinel failover-timeout {NAME} 5000",
+    )
 
-    def __init__(self, master_port, *lines, secure=None, **options):
+
+class Sentinel:
+    """`lines`: of its configuration, beside the tests' own. options: of the client that looks at it.
+    master_port: None for one that watches no server yet."""
+
+    def __init__(self, master_port=None, *lines, secure=None, **options):
         self.port, self.options, self.process = free_port(), options, None
         self.folder = Path(tempfile.mkdtemp(prefix="mn-"))
         self.config = self.folder / "sentinel.conf"
@@ -37,9 +48,7 @@ class Sentinel:
                     *ports,
                     "bind 127.0.0.1",
                     f"dir {self.folder}",
-                    f"sentinel monitor {NAME} 127.0.0.1 {master_port} 2",
-                    f"sentinel down-after-milliseconds {NAME} 1000",
-                    f"sentinel failover-timeout {NAME} 5000",
+                    *(_watch(master_port) if master_port else ()),
                     *lines,
                     "",
                 ]
@@ -75,6 +84,43 @@ class Sentinel:
         return self.client().sentinel_master(NAME)
 
 
+def _url(sentinels, name):
+    hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
+    return f"redis+sentinel://{hosts}/{name}"
+
+
+@functools.cache
+def _shared_sentinels():
+    """Three of them for all tests of this process."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return [stack.enter_context(Sentinel()) for _ in range(3)]
+
+
+class WatchedRedis(TcpRedis):
+    """A Redis that is found by sentinels. It has no replica, so they name it even while it is away."""
+
+    def __enter__(self):
+        super().__enter__()
+        for sentinel in _shared_sentinels():
+            sentinel.client().sentinel_monitor(self.name, "127.0.0.1", self.port, 2)
+        return self
+
+    def __exit__(self, *_):
+        for sentinel in _shared_sentinels():
+            sentinel.client().sentinel_remove(self.name)
+        super().__exit__()
+
+    @property
+    def name(self):
+        """Of the master, for the sentinels."""
+        return f"master-{self.port}"
+
+    @property
+    def url(self):
+        return _url(_shared_sentinels(), self.name)
+
+
 class Guarded:
     """A master, `replicas` and three sentinels that know one another and all of them."""
 
@@ -104,8 +150,7 @@ class Guarded:
 
     @property
     def url(self):
-        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        return f"redis+sentinel://{hosts}/{NAME}"
+        return _url(self.sentinels, NAME)
 
     def master(self):
         """The server that the first sentinel names."""

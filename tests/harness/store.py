@@ -42,6 +42,16 @@ def neighbour(student):
             return found
 
 
+def students_on(cluster, server, count=3):
+    """New ones whose keys are on this node of the cluster now."""
+    found = []
+    while len(found) < count:
+        student = fresh_id()
+        if cluster.master_of(tagged(student, "journal")).port == server.port:
+            found.append(student)
+    return found
+
+
 def raw(redis, key):
     """What Redis would write to a file about the key, which may be more than it shows."""
     redis.config_set("rdbcompression", "no")

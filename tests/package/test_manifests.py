@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "scripts/lib"))
 import kustomize  # noqa: E402
 
 K8S = ROOT / "k8s"
-OVERLAYS = ["dev", "production", "cluster"]
+OVERLAYS = ["dev", "production", "cluster", "redis-cluster"]
 ENGINE, WORKER, REDIS = "mastery-engine", "mastery-worker", "mastery-redis"
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
@@ -463,17 +463,27 @@ def test_ports_lead_to_containers(items):
 
 def test_redis_is_where_the_engine_and_dapr_look_for_it(items):
     data = items["ConfigMap", f"{ENGINE}-config"]["data"]
-    host = re.fullmatch(r"redis://([\w.-]+:\d+)/\d+", data["REDIS_URL"]).group(1)
+    hosts, rest = re.fullmatch(r"redis://([\w.:,-]+:\d+)/(\d+|\?cluster)", data["REDIS_URL"]).groups()
     if ("Service", REDIS) in items:
-        assert host == f"{REDIS}:6379"
+        assert hosts == f"{REDIS}:6379"
     for name in ("statestore", "pubsub"):
         if ("Component", name) in items:
             entries = {e["name"]: e for e in items["Component", name]["spec"]["metadata"]}
-            assert entries["redisHost"]["value"] == host
+            assert entries["redisHost"]["value"] == hosts
+            assert entries.get("redisType", {}).get("value") == ("cluster" if rest == "?cluster" else None)
             assert entries["redisPassword"]["secretKeyRef"] == {
                 "name": f"{ENGINE}-secrets", "key": "REDIS_PASSWORD",
             }  # fmt: skip
             assert items["Component", name]["scopes"] == [ENGINE, WORKER]
+
+
+def test_the_engine_takes_the_address_of_redis(items):
+    data = items["ConfigMap", f"{ENGINE}-config"]["data"]
+    settings = {"JWT_SECRET": "x" * 40, "AUDIT_KEY": "y" * 40, "REDIS_URL": data["REDIS_URL"], **sanitizer_options()}
+    settings["RECOMMENDATIONS_FILE"] = str(ROOT / "conf/recommendations.json")
+    command = [bin_dir() / "mastery-fcgi", "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, env=settings, check=False)
+    assert result.returncode == 0, result
 
 
 def test_one_image_for_all_containers(items):

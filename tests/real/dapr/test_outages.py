@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import API_TOKEN, Application, shipped
 from harness.binaries import ROOT
-from harness.engine import RedisProcess, fresh_id
+from harness.engine import fresh_id, redis_process
 from harness.events import event
 from harness.ports import free_port
 from harness.store import dead_letters
@@ -102,8 +102,8 @@ def test_setting_that_the_sidecar_refuses_is_seen_in_ready(start_both, setting):
 def test_events_wait_for_the_store(start_engine, engine_daprd, broker, away_s, bulk):
     engine = start_engine(DAPR_BULK_MESSAGES=bulk)
     daprd = engine_daprd(engine, settings={"concurrency": "100"} if bulk != "0" else {}).start()
-    store, students = RedisProcess(engine), [fresh_id() for _ in range(50)]
-    store.kill()
+    store, students = redis_process(engine), [fresh_id() for _ in range(50)]
+    store.stop()
     publish(daprd, [event("quiz.completed", student) for student in students])
     assert_stays(lambda: broker.pending() == 50, "kept while the store is away", away_s)
     store.start()
@@ -114,7 +114,7 @@ def test_events_wait_for_the_store(start_engine, engine_daprd, broker, away_s, b
 def test_without_a_policy_the_sidecar_acknowledges_what_failed(own_engine, engine_daprd, broker):
     """So the Resiliency file is required (hazards Y2). Should this fail, Dapr has changed: say so in the documents."""
     daprd = engine_daprd(own_engine, resiliency=None).start()
-    RedisProcess(own_engine).kill()
+    redis_process(own_engine).stop()
     publish(daprd, [event("quiz.completed", fresh_id())])
     wait_for(lambda: broker.pending() == 0, "acknowledged while the store is away")
 
@@ -210,7 +210,7 @@ def test_caller_gets_the_engines_own_error(own_engine, daprd, new_daprd):
     """And not Dapr's 500 (hazards Y8)."""
     example = shipped("Resiliency", ROOT / "k8s/examples/dapr-caller.yaml")
     gateway = new_daprd("learnflow-gateway", callees=[daprd], resiliency=example).start()
-    store = RedisProcess(own_engine)
+    store = redis_process(own_engine)
     store.signal(signal.SIGSTOP)
     try:
         response = gateway.invoke("/api/v1/process", {"intent": "mastery_calculation", "payload": {"student_id": "s"}})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness.binaries import ROOT
-from harness.engine import Engine, RedisProcess
+from harness.engine import Engine, redis_process
 from harness.real import built
 from harness.wait import wait_for
 
@@ -97,7 +97,7 @@ def test_circuit_breaker_opens_and_closes_at_its_thresholds_under_load(start, en
     """A stall of Redis within STORE_ROUND_TIMEOUT_MS is latency. A longer one opens the circuit, as do failed
     connections when Redis is gone; it closes when Redis is back. The users are refused with Retry-After alone, and
     obey it."""
-    store = RedisProcess(engine)
+    store = redis_process(engine)
 
     def breaker():  # with a token of its own, whose limit the load does not use up
         return engine.admin().get("/metrics/detailed").json["circuit_breakers"]["redis"]
@@ -115,7 +115,7 @@ def test_circuit_breaker_opens_and_closes_at_its_thresholds_under_load(start, en
     wait_for(lambda: breaker()["state"] == "open", "open while Redis stalls", 20)
     store.signal(signal.SIGCONT)
     wait_for(lambda: breaker()["state"] == "closed", "closed when it has caught up", 20)
-    store.kill()
+    store.stop()
     wait_for(lambda: breaker()["state"] == "open", "open without Redis", 20)
     store.start()
     wait_for(lambda: breaker()["state"] == "closed", "closed when it is back", 20)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the node share. node.c sends the pipelines, node_state.c says how the server
+ * is. */
+#ifndef STORE_NODE_INTERNAL_H
+#define STORE_NODE_INTERNAL_H
+
+#include "app/store/breaker.h"
+#include "app/store/link.h"
+#include "app/store/node.h"
+
+struct node {
+    const struct config *config;
+    struct link *link;
+    struct breaker breaker;
+    struct clock_skew *clock;
+    struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
+    /* Pipelines that wait for replies to earlier ones (WINDOW), with writes for the end of the
+     * handshake, or for another server: see node_must_wait. */
+    struct pipeline_queue deferred;
+    struct store_counts counts;
+    int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
+    /* Until then no pipeline can have waited too long: the earliest end of a limit, or a time
+     * before it. */
+    int64_t next_late_us;
+    int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
+    bool connected_before;     /* at least one connection was opened */
+    bool wants_map;            /* the next heartbeat reads the map of the cluster */
+    bool is_in_cluster;
+};
+
+#endif
