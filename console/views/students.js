@@ -68,7 +68,7 @@ export function Students({ students, cohort, name }) {
     const tools = html`<label class="search">${t("search")} <input type="search" value=${search} autocomplete="off"
             onInput=${(event) => setSearch(event.target.value)} /></label>
         <button type="button" onClick=${download}>${t("students.csv")}</button>`;
-    return html`<${Card} id="students" size="wide" title=${t("students.title")} tools=${tools}>
+    return html`<${Card} id="students" size="wide" title=${t("students.title")} what=${t("what.table")} tools=${tools}>
         <${Said}>${t("students.shown", { n: rows.length })}</${Said}>
         <${Rows} rows=${rows} cohort=${cohort} order=${order} onOrder=${setOrder} name=${name} />
     </${Card}>`;
