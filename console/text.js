@@ -44,6 +44,7 @@ const points = format({ maximumFractionDigits: 1, signDisplay: "exceptZero" });
 
 export const number = (value, digits = 0) =>
     value === null || value === undefined ? "–" : format({ maximumFractionDigits: digits })(value);
+export const decimalSign = () => made(Intl.NumberFormat).formatToParts(0.5).find(({ type }) => type === "decimal").value;
 export const percent = (score) => (score === null || score === undefined ? "–" : whole(score));
 /* A difference of two scores, in percentage points. */
 export const change = (value, digits = 0) =>
@@ -80,6 +81,26 @@ export function reason(text, student) {
             return t(key, values(found[1], student));
     }
     return text;
+}
+
+/* The sentence with which a recommendation begins (conf/recommendations.json), with percent as everywhere else. Scores
+ * are cut, so that one just below the threshold does not look as if it had reached it. */
+const WHY_STEP = [
+    [/^Your (\w+) is ([\d.]+), below the threshold of ([\d.]+)\. /, "step.gap"],
+    [/^Your (\w+) is ([\d.]+), so the threshold of ([\d.]+) is reached\. /, "step.new"],
+    [/^Nothing is known about your (\w+) yet \(threshold ([\d.]+)\)\. /, "step.unknown"],
+    [/^Nothing is known about your work yet\. /, "step.starter"],
+];
+const cut = (score) => percent(Math.floor(score * 100 + 1e-9) / 100);
+
+/* A recommendation's description; an unknown sentence stays as it is. */
+export function stepText(description) {
+    for (const [pattern, key] of WHY_STEP) {
+        const found = pattern.exec(description);
+        if (found)
+            return `${t(key, { part: t(`component.${found[1]}`), first: cut(found[2]), second: cut(found[3]) })} ${description.slice(found[0].length)}`;
+    }
+    return description;
 }
 
 /* "quiz:fractions" is a component and a topic. */

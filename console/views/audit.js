@@ -15,7 +15,7 @@ export function Audit() {
             const found = await freshJson(`api/v1/compliance/audit/logs?${new URLSearchParams(query)}`);
             setState({ query, logs: [...before, ...found.logs], total: found.total, cursor: found.next_cursor });
         } catch (error) {
-            setState({ logs: before, error });
+            setState({ query, cursor: query.cursor, logs: before, total: state.total, error });
         }
     };
     const submit = (event) => {
@@ -23,6 +23,7 @@ export function Audit() {
         load(queryOf(new FormData(event.target)), []);
     };
     return html`<h1 tabindex="-1">${t("menu.audit")}</h1>
+        <p class="soft">${t("audit.what")}</p>
         <form class="row" onSubmit=${submit} autocomplete="off">
             <label>${t("audit.actor")} <input name="user_id" autocomplete="off" spellcheck="false" /></label>
             <label>${t("audit.type")} <input name="resource_type" autocomplete="off" spellcheck="false" placeholder="mastery" /></label>

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Batches: starting one for a class, and following one by its id. The API lists no batches, so those that were
- * started here are remembered until the session ends. */
+ * started or followed here are remembered until the session ends. */
 import { html, useState } from "../view.js";
 import { allCohorts, freshJson, get, id, write } from "../api.js";
+import { onSession } from "../session.js";
 import { Card, Loaded, Problem, ScrollTable, useAction, useLoad, usePoll } from "../parts.js";
 import { moment, number, percent, t } from "../text.js";
 
 const POLL_MS = 3000;
 const MOST = 1000; /* students of a batch */
 const RUNNING = ["pending", "processing"];
+const PASSING = ["offline", "away", "limited"]; /* failures after which the status is read again */
+
+let known = [];
+onSession(() => { known = []; });
 
 export function Batches() {
-    const [batches, setBatches] = useState([]);
-    const follow = (batch) => setBatches((before) => [batch, ...before.filter((other) => other !== batch)]);
+    const [batches, setBatches] = useState(known);
+    const follow = (batch) => {
+        known = [batch, ...known.filter((other) => other !== batch)];
+        setBatches(known);
+    };
     return html`<h1 tabindex="-1">${t("menu.batches")}</h1>
         <div class="cards">
             <${Card} id="start" title=${t("batch.start")} what=${t("what.batch")}><${Start} onStarted=${follow} /></${Card}>
@@ -63,7 +71,10 @@ function Batch({ batch }) {
             setState({ status });
             return RUNNING.includes(status.status) ? POLL_MS : null;
         },
-        failed: (error) => setState({ error }),
+        failed: (error) => {
+            setState((before) => ({ ...before, error }));
+            return PASSING.includes(error.kind) ? POLL_MS : null;
+        },
     }, [batch]);
     const cancel = () => write("DELETE", path).catch((error) => setState((before) => ({ ...before, error })));
     const { status, error } = state;

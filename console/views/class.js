@@ -5,7 +5,7 @@ import { get, id } from "../api.js";
 import { FLOORS, Bar, Card, Level, Levels, Loaded, useLoad } from "../parts.js";
 import { link, studentLink } from "../router.js";
 import { percent, reason, t } from "../text.js";
-import { HeatMap } from "./heat_map.js";
+import { HeatMap, masteriesOf } from "./heat_map.js";
 import { Students } from "./students.js";
 
 const PAGE = 200; /* the API's largest page */
@@ -40,9 +40,13 @@ export function Class({ cohort }) {
 
 function Overview({ cohort, overview }) {
     const { name, total, summary, levels, students, topics } = overview;
+    const [known, setKnown] = useState({}); /* masteries of all topics, of the students of whom the map has read them */
     return html`
         ${total === 0 ? html`<p class="empty">${t("class.empty")}</p>` : html`
         <div class="cards">
+            <${Card} id="help" size="two" title=${t("class.help")} what=${t("what.attention")}>
+                <${Help} students=${students} cohort=${cohort} />
+            </${Card}>
             <div class="stack">
             <${Card} id="level" title=${t("class.level")} what=${t("what.level")}>
                 <p class="figures">
@@ -52,14 +56,11 @@ function Overview({ cohort, overview }) {
                 <${Levels} levels=${levels} />
             </${Card}>
             <${Card} id="topics" title=${t("class.topics")} what=${t("what.topics")}>
-                <${WeakTopics} topics=${topics} students=${students} cohort=${cohort} />
+                <${WeakTopics} topics=${topics} students=${students} known=${known} cohort=${cohort} />
             </${Card}>
             </div>
-            <${Card} id="help" size="two" title=${t("class.help")} what=${t("what.attention")}>
-                <${Help} students=${students} cohort=${cohort} />
-            </${Card}>
             <${Card} id="heat" size="wide" title=${t("heat.title")} what=${t("what.heat")}>
-                <${HeatMap} topics=${topics} students=${students} cohort=${cohort} />
+                <${HeatMap} topics=${topics} students=${students} known=${known} onKnown=${setKnown} cohort=${cohort} />
             </${Card}>
             <${Students} students=${students} cohort=${cohort} name=${name} />
         </div>`}`;
@@ -93,20 +94,22 @@ const NeedsHelp = ({ student, cohort }) => html`<li>
 
 /* ---- weakest topics, each with its students ---- */
 
-/* Of each topic, the students who have it among their three weakest with less than proficiency. */
-function strugglersOf(topic, students) {
-    const of = (student) => student.weakest_topics?.find(({ topic_id: id }) => id === topic)?.mastery ?? 1;
+/* Of each topic, the students who are less than proficient in it, as far as it is known: of all topics of a student,
+ * or of the three weakest. */
+function strugglersOf(topic, students, known) {
+    const of = ({ student_id: student, weakest_topics: weakest }) =>
+        (known[student] ?? masteriesOf(weakest ?? []))[topic] ?? 1;
     return students.filter((student) => of(student) < FLOORS.proficient).sort((a, b) => of(a) - of(b))
         .map((student) => ({ student: student.student_id, mastery: of(student) }));
 }
 
-function WeakTopics({ topics, students, cohort }) {
+function WeakTopics({ topics, students, known, cohort }) {
     const [n, setN] = useState(5);
     if (topics.length === 0)
         return html`<p class="empty">${t("class.topics_none")}</p>`;
     return html`<ul class="weak">${topics.slice(0, n).map((topic) => html`
             <${WeakTopic} key=${topic.topic_id} ...${topic} cohort=${cohort}
-                strugglers=${strugglersOf(topic.topic_id, students)} />`)}</ul>
+                strugglers=${strugglersOf(topic.topic_id, students, known)} />`)}</ul>
         ${topics.length > n && html`<button type="button" onClick=${() => setN(topics.length)}>
             ${t("class.topics_all", { n: topics.length })}</button>`}`;
 }

@@ -53,7 +53,7 @@ function Result({ a, b }) {
                 ${classes.map((one) => html`<${Distribution} key=${one.cohort_id} one=${one} />`)}
                 <${Numbers} classes=${classes} />
             </${Card}>
-            <${Card} id="parts" size="wide" title=${t("compare.components")}>
+            <${Card} id="parts" size="wide" title=${t("compare.components")} what=${t("what.parts")}>
                 <${Parts} parts=${result.component_comparison} classes=${classes} />
             </${Card}>
         </div>`}

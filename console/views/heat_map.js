@@ -9,18 +9,18 @@ import { percent, t } from "../text.js";
 
 const ROWS = 25; /* students a page of the map */
 
-const masteriesOf = (topics) => Object.fromEntries(topics.map(({ topic_id: topic, mastery }) => [topic, mastery]));
+export const masteriesOf = (topics) => Object.fromEntries(topics.map(({ topic_id: topic, mastery }) => [topic, mastery]));
 
-export function HeatMap({ topics, students, cohort }) {
+/* known: what has been read, by student; onKnown adds to it. */
+export function HeatMap({ topics, students, known, onKnown, cohort }) {
     const rows = students.filter(({ weakest_topics: weakest }) => weakest?.length > 0);
     const [page, setPage] = useState(0);
-    const [known, setKnown] = useState({});
     if (topics.length === 0 || rows.length === 0)
         return html`<p class="empty">${t("class.topics_none")}</p>`;
     const shown = rows.slice(page * ROWS, (page + 1) * ROWS);
     const names = topics.map(({ topic_id: topic }) => topic);
     return html`
-        <${Filler} students=${shown} known=${known} onKnown=${setKnown} />
+        <${Filler} students=${shown} known=${known} onKnown=${onKnown} />
         <${Scroll} label=${t("heat.title")}>
             <table class="heat">
                 <caption class="hidden">${t("heat.caption")}</caption>

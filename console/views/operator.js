@@ -27,6 +27,8 @@ const QUEUES = [
     ["queue.refused", (text) => sumOf(text, "overload_refusals_total")],
 ];
 
+const DEAD_LETTERS = ["list", "show ID", "retry ID", "drop ID"];
+
 /* /ready is 503 when it is not ready: that is a reading, not a failure. */
 async function readinessOf() {
     try {
@@ -47,9 +49,32 @@ async function reading() {
     return { at: Date.now(), ready, detailed, text };
 }
 
-/* Of a reading, what the chart shows later. */
-const pointsOf = ({ at, detailed: { error, performance } }) =>
-    (error ? [] : [{ at, requests: performance.requests_total, p95: performance.latency_ms.p95 }]);
+/* [upper bound in seconds, requests that took no longer] of all routes together, smallest bound first. */
+function durationsOf(text) {
+    const counts = {};
+    for (const [, bound, n] of text.matchAll(/^mastery_engine_http_request_duration_seconds_bucket\{.*le="([\d.e-]+|\+Inf)"\} (\d+)$/gm))
+        counts[bound] = (counts[bound] ?? 0) + Number(n);
+    return Object.entries(counts).map(([bound, n]) => [bound === "+Inf" ? Infinity : Number(bound), n]).sort(([a], [b]) => a - b);
+}
+
+/* The time in ms within which 95% of the requests between two readings were answered, as Prometheus' histogram_quantile
+ * computes it; null without requests, without one of the readings, or when the counters were reset meanwhile. */
+function p95Between(before, after) {
+    if (before.length === 0 || after.length === 0)
+        return null;
+    const counts = after.map(([bound, n], i) => [bound, n - before[i][1]]);
+    const rank = 0.95 * counts.at(-1)[1];
+    if (rank <= 0)
+        return null;
+    const i = counts.findIndex(([, n]) => n >= rank);
+    const [low, below] = counts[i - 1] ?? [0, 0];
+    const [bound, n] = counts[i];
+    return 1000 * (bound === Infinity ? low : low + (bound - low) * (rank - below) / (n - below));
+}
+
+/* Of a reading, what the charts show later. */
+const pointsOf = ({ at, detailed: { error, performance }, text }) =>
+    (error ? [] : [{ at, requests: performance.requests_total, durations: durationsOf(text) }]);
 
 export function Operator() {
     const [{ last, points, error }, setState] = useState({ points: [] });
@@ -87,17 +112,21 @@ const Ready = ({ ready }) => html`<${Card} id="ready" title=${t("operator.ready"
 function Live({ points, now }) {
     const later = points.slice(1);
     const rates = later.map(({ at, requests }, i) => Math.max(0, (requests - points[i].requests) * 1000 / (at - points[i].at)));
+    const latencies = later.map(({ durations }, i) => p95Between(points[i].durations, durations));
     const times = later.map(({ at }) => at / 1000);
     return html`<${Card} id="live" size="wide" title=${t("operator.live")} what=${t("what.live")}>
         <p class="figures">
             <span><strong>${number(rates.at(-1) ?? null, 1)}</strong> ${t("operator.rate")}</span>
-            <span><strong>${number(now.latency_ms.p95, 1)} ms</strong> ${t("operator.p95")}</span>
+            <span><strong>${number(latencies.at(-1) ?? null, 1)} ms</strong> ${t("operator.p95")}</span>
             <span><strong>${percent(now.error_rate)}</strong> ${t("operator.errors")}</span>
             <span><strong>${number(now.active_requests)}</strong> ${t("operator.active")}</span>
         </p>
-        ${times.length > 1 && html`<${LiveChart} times=${times} values=${rates} digits=${1} label=${t("operator.rate_chart")} />
-        <${Behind} caption=${t("operator.rate_chart")} head=${[t("audit.time"), t("operator.rate"), t("operator.p95")]}
-            rows=${times.map((at, i) => [moment(at * 1000), number(rates[i], 1), number(later[i].p95, 1)])} />`}
+        ${times.length > 1 && html`<h3>${t("operator.rate_chart")}</h3>
+        <${LiveChart} times=${times} values=${rates} digits=${1} label=${t("operator.rate_chart")} />
+        <h3>${t("operator.p95_chart")}</h3>
+        <${LiveChart} times=${times} values=${latencies} digits=${1} label=${t("operator.p95_chart")} />
+        <${Behind} caption=${t("operator.live")} head=${[t("audit.time"), t("operator.rate"), t("operator.p95")]}
+            rows=${times.map((at, i) => [moment(at * 1000), number(rates[i], 1), number(latencies[i], 1)])} />`}
     </${Card}>`;
 }
 
@@ -114,7 +143,9 @@ const Breakers = ({ detailed }) => html`<${Card} id="breakers" title=${t("operat
 const Queues = ({ text }) => html`<${Card} id="queues" title=${t("operator.queues")} what=${t("what.queues")}>
     <${ScrollTable} caption=${t("operator.queues")} head=${[t("queue.what"), t("queue.value")]}
         rows=${QUEUES.map(([key, value]) => [t(key), number(value(text), 1)])} />
-    <p class="soft">${t("queue.dead_letters")} <code>mastery-ctl dead list</code></p>
+    <p class="soft">${t("queue.dead_letters")}</p>
+    <dl class="soft">${DEAD_LETTERS.map((action) => html`<dt><code>mastery-ctl dead ${action}</code></dt>
+        <dd>${t(`dead.${action.split(" ")[0]}`)}</dd>`)}</dl>
 </${Card}>`;
 
 const Endpoints = ({ performance }) => html`<${Card} id="endpoints" size="wide" title=${t("operator.endpoints")}>

@@ -3,7 +3,7 @@
 import { html } from "../view.js";
 import { ask, get, id, write } from "../api.js";
 import { Card, Loaded, Problem, Said, ScrollTable, useAction, useLoad } from "../parts.js";
-import { area, change, date, percent, t } from "../text.js";
+import { area, change, date, percent, stepText, t } from "../text.js";
 
 export function Recommendations({ student, history }) {
     const load = useLoad(() => ask("recommendations/adaptive", { student_id: student, limit: 3 }), [student]);
@@ -13,8 +13,9 @@ export function Recommendations({ student, history }) {
             ${recommendations.map((step) => html`<${Step} key=${step.recommendation_id} step=${step} onSent=${past.again} />`)}
         </ol>`}</${Loaded}>
         <h3>${t("steps.past")}</h3>
-        <${Loaded} load=${past}>${({ recommendations }) => html`<${Past} steps=${recommendations}
-            scores=${history.value?.history ?? []} />`}</${Loaded}>
+        <${Loaded} load=${past}>${({ recommendations }) => load.status !== "loading" && html`<${Past} student=${student}
+            steps=${earlier(recommendations, load.value?.recommendations ?? [])} history=${history.value?.history ?? []} />`}
+        </${Loaded}>
     </${Card}>`;
 }
 
@@ -22,7 +23,7 @@ const Step = ({ step, onSent }) => html`<li>
     <p class="step-head"><strong>${t(`action.${step.action}`)}</strong> · ${area(step.area)}
         <span class="tag priority-${step.priority}">${t(`priority.${step.priority}`)}</span>
         <span class="soft">${t("steps.minutes", { n: step.estimated_time })}</span></p>
-    <p>${step.description}</p>
+    <p>${stepText(step.description)}</p>
     ${step.resources?.length > 0 && html`<p class="soft">${step.resources.join(" · ")}</p>`}
     <${Feedback} step=${step} onSent=${onSent} />
 </li>`;
@@ -62,23 +63,60 @@ function Feedback({ step, onSent }) {
     </details>`;
 }
 
-const scoreAt = (scores, day) => scores.findLast((entry) => entry.date <= day)?.mastery_score;
+/* ---- earlier steps: did they happen, and did they help? ---- */
 
-/* Did it happen, and what became of the score since: a difference in time, which is no proof of a cause. */
-function Past({ steps, scores }) {
-    const answered = steps.filter(({ feedback }) => feedback);
-    if (answered.length === 0)
-        return html`<p class="empty">${t("steps.past_none", { n: steps.length })}</p>`;
-    const now = scores.at(-1)?.mastery_score;
-    const rows = answered.map((step) => {
-        const then = scoreAt(scores, step.feedback.received_at.slice(0, 10));
-        return [
-            `${t(`action.${step.action}`)} · ${area(step.area)}`, date(step.recommended_at),
-            t(step.feedback.completed ? "yes" : "no"), step.feedback.satisfaction_rating ?? "–",
-            then === undefined || now === undefined ? "–" : `${percent(then)} → ${percent(now)} (${change(now - then)})`,
-        ];
-    });
-    return html`<${ScrollTable} caption=${t("steps.past")} rows=${rows}
-        head=${[t("steps.step"), t("steps.given"), t("steps.done"), t("steps.rating"), t("steps.since")]} />
-    <p class="soft">${t("steps.no_cause")}</p>`;
+const MOST_OBSERVATIONS = 10; /* of a component that the API explains */
+
+/* Without those that are shown as the next ones, unless there is feedback on them. */
+function earlier(steps, next) {
+    const ids = next.map(({ recommendation_id: step }) => step);
+    return steps.filter(({ recommendation_id: step, feedback }) => feedback || !ids.includes(step));
+}
+
+/* What is recommended for a part day after day is one row, from its first day on, unless it has feedback of its own. */
+function rowsOf(steps) {
+    const rows = new Map();
+    for (const step of [...steps].sort((a, b) => a.recommended_at.localeCompare(b.recommended_at))) {
+        const key = step.feedback ? step.recommendation_id : `${step.action} ${step.area}`;
+        if (!rows.has(key))
+            rows.set(key, step);
+    }
+    return [...rows.values()].reverse();
+}
+
+/* The work on a component since that time, as far as its score rests on it: results, or active days for regularity. */
+function workSince(component, time, explain, history) {
+    if (component === "consistency") {
+        const days = history.filter(({ date: day, sample_size: events }) => events > 0 && day > time.slice(0, 10));
+        return t("steps.active_days", { n: days.length });
+    }
+    const { observations } = explain.components.find(({ component: name }) => name === component);
+    const since = observations.filter(({ timestamp }) => timestamp > time).map(({ timestamp }) => timestamp).sort();
+    const key = since.length === 0 ? "steps.no_work" : observations.length < MOST_OBSERVATIONS ? "steps.work" : "steps.much_work";
+    return t(key, { n: since.length, date: since.length ? date(since.at(-1)) : "" });
+}
+
+/* The component at the end of the day before, or of that day for want of an earlier one, and now. */
+function partSince(component, time, history) {
+    const day = time.slice(0, 10);
+    const then = history.findLast(({ date: earlier }) => earlier < day) ?? history.find(({ date: same }) => same === day);
+    const [from, to] = [then, history.at(-1)].map((entry) => entry?.components[component]);
+    return from === undefined || from === null || to === undefined || to === null ? "–"
+        : t("steps.from_to", { part: t(`component.${component}`), from: percent(from), to: percent(to), points: change(to - from) });
+}
+
+const doneOf = ({ feedback }) => t(feedback ? (feedback.completed ? "yes" : "no") : "steps.no_feedback");
+
+/* A difference in time is no proof of a cause: the table says so. */
+function Past({ student, steps, history }) {
+    const load = useLoad(() => get(`mastery/explain/${id(student)}`), [student]);
+    if (steps.length === 0)
+        return html`<p class="empty">${t("steps.past_none")}</p>`;
+    return html`<${Loaded} load=${load}>${(explain) => html`
+        <${ScrollTable} caption=${t("steps.past")} rows=${rowsOf(steps).map((step) => [
+            `${t(`action.${step.action}`)} · ${area(step.area)}`, date(step.recommended_at), doneOf(step),
+            step.feedback?.satisfaction_rating ?? "–", workSince(step.area, step.recommended_at, explain, history),
+            partSince(step.area, step.recommended_at, history),
+        ])} head=${["step", "given", "done", "rating", "work_since", "since"].map((key) => t(`steps.${key}`))} />
+        <p class="soft">${t("steps.no_cause")}</p>`}</${Loaded}>`;
 }

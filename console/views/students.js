@@ -6,11 +6,11 @@ import { LEVELS, Card, Level, Said } from "../parts.js";
 import { Sparkline } from "../charts.js";
 import { csv, save } from "../csv.js";
 import { studentLink } from "../router.js";
-import { ago, change, percent, reason, t } from "../text.js";
+import { ago, change, currentLanguage, percent, reason, t } from "../text.js";
 
 const ROW_PX = 45; /* console.css has the same height */
 const WINDOWED_FROM = 80; /* rows; shorter tables are in the document whole, for printing and search */
-const OVERSCAN = 8;
+const CHUNK = 8; /* rows by which the window moves, so that few frames of scrolling draw any */
 const SPARK_DAYS = 28;
 
 const NAMES = new Intl.Collator(undefined, { numeric: true });
@@ -68,39 +68,42 @@ export function Students({ students, cohort, name }) {
     const tools = html`<label class="search">${t("search")} <input type="search" value=${search} autocomplete="off"
             onInput=${(event) => setSearch(event.target.value)} /></label>
         <button type="button" onClick=${download}>${t("students.csv")}</button>`;
-    return html`<${Card} id="students" size="wide" title=${t("students.title")} tools=${tools}>
+    return html`<${Card} id="students" size="wide" title=${t("students.title")} what=${t("what.table")} tools=${tools}>
         <${Said}>${t("students.shown", { n: rows.length })}</${Said}>
         <${Rows} rows=${rows} cohort=${cohort} order=${order} onOrder=${setOrder} name=${name} />
     </${Card}>`;
 }
 
-/* Only the rows in view, and some around them, are in the document; two spacer rows keep the height. */
+/* Only the rows in view, and a chunk or two before and after them, are in the document; two spacer rows keep the height. */
 function useWindow(n, order) {
     const place = useRef(null);
     const [first, setFirst] = useState(0);
     const windowed = n >= WINDOWED_FROM;
     const inView = Math.ceil((place.current?.clientHeight || 600) / ROW_PX);
-    const onScroll = () => setFirst(Math.max(0, Math.floor(place.current.scrollTop / ROW_PX) - OVERSCAN));
+    const onScroll = () => setFirst(Math.max(0, Math.floor(place.current.scrollTop / ROW_PX / CHUNK) - 1) * CHUNK);
     useLayoutEffect(() => { place.current.scrollTop = 0; }, [order]);
-    return windowed ? { place, onScroll, from: Math.min(first, n), to: Math.min(n, first + inView + 2 * OVERSCAN) }
+    return windowed ? { place, onScroll, from: Math.min(first, n), to: Math.min(n, first + inView + 3 * CHUNK) }
         : { place, from: 0, to: n };
 }
 
 const Spacer = ({ rows }) => (rows > 0
     ? html`<tr class="spacer" aria-hidden="true"><td colspan=${COLUMNS.length} style=${{ height: `${rows * ROW_PX}px` }}></td></tr>` : null);
 
+const row = (student, cohort, i) => html`<tr key=${student.student_id} aria-rowindex=${i + 2}>
+    ${COLUMNS.map(({ key, cell }) => (key === "student"
+        ? html`<th scope="row">${cell(student, cohort)}</th>` : html`<td>${cell(student, cohort)}</td>`))}
+</tr>`;
+
 function Rows({ rows, cohort, order, onOrder, name }) {
     const { place, onScroll, from, to } = useWindow(rows.length, order);
+    const drawn = useMemo(() => [], [rows, cohort, currentLanguage()]); /* Preact skips a row that is the same object */
     return html`<div class="scroll tall rows" role="group" tabindex="0" aria-label=${t("students.of", { name })}
             ref=${place} onScroll=${onScroll}>
         <table class="students" aria-rowcount=${rows.length + 1}>
             <thead><tr>${COLUMNS.map((column) => html`<${Head} key=${column.key} column=${column} order=${order} onOrder=${onOrder} />`)}</tr></thead>
             <tbody>
                 <${Spacer} rows=${from} />
-                ${rows.slice(from, to).map((student, i) => html`<tr key=${student.student_id} aria-rowindex=${from + i + 2}>
-                    ${COLUMNS.map(({ key, cell }) => (key === "student"
-                        ? html`<th scope="row">${cell(student, cohort)}</th>` : html`<td>${cell(student, cohort)}</td>`))}
-                </tr>`)}
+                ${rows.slice(from, to).map((student, i) => (drawn[from + i] ??= row(student, cohort, from + i)))}
                 <${Spacer} rows=${rows.length - to} />
             </tbody>
         </table>

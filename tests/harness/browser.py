@@ -9,7 +9,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from harness.wait import LIMIT_S, wait_for
+from harness.wait import LIMIT_S, SLOWNESS, wait_for
 
 ARGUMENTS = [
     "--headless=new",
@@ -46,6 +46,7 @@ class Browser:
         except BaseException:
             shutil.rmtree(self.profile, ignore_errors=True)
             raise
+        self.driver.set_script_timeout(5 * LIMIT_S * SLOWNESS)
         self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
 
     def __enter__(self):

@@ -60,7 +60,6 @@ class Page(Browser):
         """axe-core's violations in both colour schemes, on a desk and on a phone, where nothing may be wider
         than the window."""
         self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": self.axe})
-        self.driver.set_script_timeout(120)
         found = []
         for width in (DESK, PHONE):
             for dark in (False, True):

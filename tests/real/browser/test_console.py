@@ -4,8 +4,11 @@ import csv
 import io
 import json
 import re
+from datetime import timedelta
 
+from harness.events import event
 from harness.expect import assert_ok
+from harness.histories import today
 from harness.wait import wait_for
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -83,6 +86,18 @@ def test_a_formula_stays_a_text_in_the_file(page):
     assert text == "\ufeff\"'=1+1\",\"'-a\",\"'+b\",\"'@c\",-0.5,x\r\n"
 
 
+def test_a_file_for_a_german_spreadsheet_has_decimal_commas(page):
+    page.sign_in("teacher-1", "teacher")
+    text = page.driver.execute_async_script(
+        """const done = arguments[0];
+        Promise.all(["./csv.js", "./text.js"].map((file) => import(file))).then(async ([{csv}, {setLanguage}]) => {
+            await setLanguage("de");
+            done(csv([["a,b", 0.5, "c;d"]]));
+        });"""
+    )
+    assert text == '\ufeff"a,b";0,5;"c;d"\r\n'
+
+
 def test_a_students_page_explains_the_score(page):
     page.sign_in("teacher-1", "teacher")
     page.go(DEMO)
@@ -90,6 +105,8 @@ def test_a_students_page_explains_the_score(page):
     page.settled()
     page.says("History and prediction", "Why this score", "What would change it", "Next steps", "Activity")
     page.says("with a probability of 90%", "A hard exercise, done completely", "points are missing to")
+    page.says("%, below the threshold of", css=".steps")
+    assert not re.search(r"\b0\.\d", page.text(".steps")), "scores are in percent everywhere"
     page.click(".why summary")
     page.click(".behind summary")
     assert page.find(".behind table tbody tr") and page.find(".plot canvas")
@@ -107,8 +124,43 @@ def test_feedback_shows_in_what_became_of_earlier_steps(page):
     page.click(".feedback summary")
     page.click(".feedback input[value=yes]")
     page.click(".feedback button")
-    page.says("Score since then", "does not prove")
+    page.says("Work since then", "does not prove")
+    assert "Yes" in [cell.text for cell in page.find("[aria-labelledby=steps] td")]
     page.clean()
+
+
+def test_a_step_without_feedback_shows_whether_it_happened_and_helped(page):
+    student, engine = "with-a-step", page.engine
+    body = {"name": "Steps", "teacher_ids": ["teacher-3"], "student_ids": [student]}
+    assert engine.admin().put("/api/v1/cohorts/steps", body).status in (200, 201)
+    yesterday = (today() - timedelta(days=1)).isoformat()
+    engine.seed([(student, yesterday, 0.9, 0.3, 0.9, 0.9)])
+    assert_ok(engine.admin().post("/api/v1/recommendations/adaptive", {"student_id": student}))
+    for _ in range(12):
+        quiz = event("quiz.completed", student, score=1, questions_correct=10)
+        assert_ok(engine.admin().post("/api/v1/mastery/ingest", quiz), 202)
+    page.sign_in("teacher-3", "teacher")
+    page.go("#/class/steps")
+    page.click("table.students a")
+    page.says("Quizzes: 30% → ", "9 results or more, the last on", "no feedback")
+    page.clean()
+
+
+def test_the_map_completes_the_names_at_the_weakest_topics(page):
+    """Of a student with four weak topics the overview names three."""
+    student, topics = "weak-in-four", ["w1", "w2", "w3", "w4"]
+    engine = page.engine
+    body = {"name": "Four", "teacher_ids": ["teacher-4"], "student_ids": [student]}
+    assert engine.admin().put("/api/v1/cohorts/four", body).status in (200, 201)
+    for i, topic in enumerate(topics):
+        quiz = event("quiz.completed", student, score=0.1 + i / 10, questions_correct=1 + i, topic_ids=[topic])
+        assert_ok(engine.admin().post("/api/v1/mastery/ingest", quiz), 202)
+    page.sign_in("teacher-4", "teacher")
+    page.go("#/class/four")
+    page.says("Weakest topics")
+    assert len(page.find(".weak > li")) == 4 and len(page.find(".weak summary")) == 3
+    page.click(".heat-note button")
+    wait_for(lambda: len(page.find(".weak summary")) == 4, "the fourth topic names the student")
 
 
 def test_a_students_page_prints_without_the_controls(page):
@@ -166,7 +218,9 @@ def test_an_operator_watches_health_and_metrics(page):
     page.sign_in("admin-1", "admin")
     page.go("#/operator")
     page.says("Ready", "Circuit breakers", "closed", "Lag of the journal", "mastery-ctl dead list")
-    wait_for(lambda: page.find(".plot canvas"), "rates drawn", timeout=60)
+    wait_for(lambda: len(page.find(".plot canvas")) == 2, "rates and latencies drawn", timeout=60)
+    assert float(page.text("[aria-labelledby=live] .figures strong").split()[0]) > 0
+    assert float(re.match(r"([\d.]+) ms", page.text("[aria-labelledby=live] .figures span:nth-child(2)"))[1]) > 0
     assert page.judged() == []
     page.clean()
 
@@ -178,7 +232,32 @@ def test_an_operator_runs_a_batch(page):
     page.says("Completed", "24 of 24 students")
     page.says("results")
     assert page.judged() == []
+    title = page.text("main section:nth-child(3) h2")
+    page.go("#/audit")
+    page.go("#/batches")
+    page.says(title, "24 of 24 students")
+    page.click(".who button")
+    page.paste("#token", page.engine.token("admin-2", "admin"))
+    page.click(".sign-in form button")
+    page.says("Compute a class")
+    assert title not in page.text()
     page.clean()
+
+
+def test_a_batch_is_followed_on_after_an_interruption(page):
+    page.sign_in("admin-1", "admin")
+    page.go("#/batches")
+    page.script(
+        """const real = window.fetch;
+        window.away = true;
+        window.fetch = (url, more) => window.away && String(url).includes("/batch/mastery/")
+            ? Promise.reject(new TypeError()) : real(url, more);"""
+    )
+    page.click("form button.primary")
+    page.says("There is no connection")
+    page.script("window.away = false")
+    page.says("Completed", "24 of 24 students")
+    assert "There is no connection" not in page.text()
 
 
 def test_an_operator_searches_the_audit_log(page):

@@ -13,7 +13,7 @@ import pytest
 from harness.ports import free_port
 from harness.real import built
 from harness.tls import Authority
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, SLOWNESS, wait_for
 
 ADMIN = {"KC_BOOTSTRAP_ADMIN_USERNAME": "root", "KC_BOOTSTRAP_ADMIN_PASSWORD": "a password for tests"}
 REALM, CLIENT, CONSOLE, PASSWORD = "school", "platform", "mastery-console", "a password of a user"
@@ -78,7 +78,7 @@ class Keycloak:
         elif body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         request = urllib.request.Request(f"https://localhost:{self.port}{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30, context=self.authority.context()) as response:
+        with urllib.request.urlopen(request, timeout=LIMIT_S * SLOWNESS, context=self.authority.context()) as response:
             text = response.read()
         return json.loads(text) if text else None
 
