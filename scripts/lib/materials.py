@@ -14,7 +14,7 @@ COPYRIGHT = re.compile(r"usr/share/doc/([^/]+)/copyright")
 STATUS = "var/lib/dpkg/status"
 MACHINE_READABLE = re.compile(r"^Format: https?://\S*copyright-format", re.MULTILINE)
 # Names of licences in Debian's format of copyright files that SPDX spells otherwise.
-SPDX_NAMES = {"Expat": "MIT", "public-domain": "LicenseRef-public-domain"}
+SPDX_NAMES = {"Expat": "MIT", "BSD-2-clause": "BSD-2-Clause", "BSD-3-clause": "BSD-3-Clause"}
 GNU_LICENCE = re.compile(r"(A?GPL|LGPL|GFDL)-(\d)(\.\d)?(\+?)")
 
 

@@ -18,11 +18,12 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
+from cyclonedx.spdx import is_supported_id
 from materials import debian_packages, sha256_of, vendored_packages
 from packageurl import PackageURL
 
@@ -37,12 +38,15 @@ def file_component(name, checksum):
     return Component(type=ComponentType.FILE, name=name, bom_ref=f"file:{name}", hashes=sha256(checksum))
 
 
+def licence(name):
+    return LICENCES.make_with_id(name) if is_supported_id(name) else LICENCES.make_with_name(name)
+
+
 def library(package, purl):
-    text = f"see /usr/share/doc/{package.name}/copyright"
-    licences = [LICENCES.make_from_string(name) for name in package.licences] or [LICENCES.make_with_name(text)]
+    names = package.licences or [f"see /usr/share/doc/{package.name}/copyright"]
     return Component(
         type=ComponentType.LIBRARY, name=package.name, version=package.version, purl=purl, bom_ref=str(purl),
-        licenses=licences, hashes=sha256(package.sha256),
+        licenses=map(licence, names), hashes=sha256(package.sha256),
         components=[file_component(path, checksum) for path, checksum in package.files],
     )  # fmt: skip
 
@@ -70,7 +74,7 @@ def bill(tree, image, archives, files):
     commit = (tree / ".commit").read_text().strip()
     engine = Component(
         type=ComponentType.APPLICATION, name="mastery-engine", version=version, bom_ref="mastery-engine",
-        licenses=[LICENCES.make_from_string("GPL-3.0-or-later")],
+        licenses=[licence("GPL-3.0-or-later")],
         components=[file_component(name, sha256_of(name)) for name in files],
     )  # fmt: skip
     debian = {package.name: debian_library(package) for package in debian_packages(image, archives)}

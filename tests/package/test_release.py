@@ -184,7 +184,7 @@ DEP5 = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.
     "text, licences",
     [(DEP5 + "Files: *\nLicense: GPL-2+ and Expat\n\nLicense: GPL-2+\n text\n", ("GPL-2.0-or-later", "MIT")),
      (DEP5 + "License: LGPL-2.1\nLicense: GFDL-1.3+\n", ("GFDL-1.3-or-later", "LGPL-2.1-only")),
-     (DEP5 + "License: BSD-3-clause, or Apache-2.0\n", ("Apache-2.0", "BSD-3-clause")),
+     (DEP5 + "License: BSD-3-clause, or Apache-2.0\n", ("Apache-2.0", "BSD-3-Clause")),
      ("This is free software.\nLicense: none\n", ())],
 )  # fmt: skip
 def test_licences_of_copyright_files(text, licences):
