@@ -28,13 +28,15 @@ RUN echo "$COMMIT" >.commit && ./autogen.sh && \
 FROM ${BASE}
 ARG DEBIAN_FRONTEND=noninteractive
 COPY scripts/install-packages /tmp/
-# Logs, caches and backups of apt and dpkg are removed: they would differ between two builds.
+# Logs, caches, backups of apt and dpkg, and the day on which a user was made (in /etc/shadow) are removed: they would
+# differ between two builds.
 RUN bash /tmp/install-packages container && \
     groupadd --gid 10001 mastery-engine && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
         mastery-engine && \
     useradd --uid 10002 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
         mastery-nginx && \
+    sed -i 's/^\([^:]*:[^:]*:\)[0-9]*:/\1:/' /etc/shadow && \
     find /usr/share/doc -mindepth 1 -type f ! -name copyright -delete && \
     rm -rf /tmp/* /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old \
         /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/log/* /etc/*- /usr/share/man \

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from harness.binaries import sanitized, sanitizer_options
+from harness.client import Client
 from harness.engine import ROOT, bin_dir
 from harness.load import Load
 from harness.model import scores
 from harness.nginx import Nginx
 from harness.pool import AUDIT_KEY, SECRET
+from harness.ports import free_port
 from harness.process import alive, children, program
 from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
@@ -332,9 +334,10 @@ def test_systemd_hands_the_socket_to_who_is_needed(redis_server, tmp_path):
             process.wait()
 
 
-def allowed_calls(units):
-    """The system calls that the unit's filter leaves, by systemd's own lists."""
-    text = (CONF / "hardening.conf").read_text()
+def allowed_calls(units, service):
+    """The system calls that the unit's filter leaves, by systemd's own lists. @default, which every filter has, is
+    among @system-service."""
+    text = (units / f"{service}.service").read_text()
     lines = re.findall(r"^SystemCallFilter=(.*)$", text, re.MULTILINE)
 
     def expand(name):
@@ -352,10 +355,14 @@ def allowed_calls(units):
     return allowed
 
 
+def calls_of(trace):
+    """The system calls of a trace by strace -f."""
+    return set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
+
+
 @needs("systemd-analyze")
 @needs("strace")
 def test_the_engine_makes_no_call_that_its_unit_forbids(redis_server, units, tmp_path):
-    """@default, which every filter has, is among @system-service."""
     if sanitized():
         pytest.skip("sanitizers make calls of their own")
     trace = tmp_path / "trace"
@@ -372,7 +379,47 @@ def test_the_engine_makes_no_call_that_its_unit_forbids(redis_server, units, tmp
             for pid in children(process.pid):
                 os.kill(pid, signal.SIGTERM)
             process.wait(timeout=LIMIT_S)
-    calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
+    calls = calls_of(trace)
     assert "epoll_wait" in calls or "epoll_pwait" in calls
-    assert calls - {"execve"} <= allowed_calls(units), calls - allowed_calls(units)
+    for service in ("mastery-engine@", "mastery-worker"):
+        assert calls - allowed_calls(units, service) <= {"execve"}
+
+
+@needs("systemd-analyze")
+@needs("strace")
+@needs("nginx")
+def test_nginx_and_its_rendering_make_no_call_that_their_unit_forbids(units, tmp_path):
+    if sanitized():
+        pytest.skip("sanitizers make calls of their own")
+    port, dapr_port = free_port(), free_port()
+    environment = {
+        "PATH": os.environ["PATH"], "PORT": str(port), "DAPR_PORT": str(dapr_port), "LISTEN_ADDRESS": "127.0.0.1",
+        "FCGI_SOCKET": str(tmp_path / "engine.sock"), "NGINX_RUNTIME_DIR": str(tmp_path),
+        "NGINX_TEMPLATES": str(ROOT / "conf/nginx"), "MASTERY_CTL": str(bin_dir() / "mastery-ctl"),
+        "ACCESS_LOG": str(tmp_path / "access.log"), "METRICS_ALLOW": "127.0.0.1",
+    }  # fmt: skip
+    traced, trace = ["strace", "-f", "-qq", "-A", "-o"], tmp_path / "trace"
+    conf = tmp_path / "conf"
+    subprocess.run(
+        [*traced, trace, ROOT / "scripts/render-nginx", conf], env=environment, check=True, timeout=LIMIT_S
+    )
+    nginx = ["nginx", "-e", "stderr", "-p", tmp_path, "-c", conf / "nginx.conf", "-g", "daemon off;"]
+    process = subprocess.Popen([*traced, trace, *nginx], stdin=subprocess.DEVNULL)
+    wait_for(lambda: status_of(port) == 502, "nginx")
+    for pid in children(process.pid):
+        os.kill(pid, signal.SIGQUIT)
+    process.wait(timeout=LIMIT_S)
+    of_root = {"setuid", "setgroups"}  # the unit's nginx has its user already
+    assert calls_of(trace) - allowed_calls(units, "mastery-engine-nginx") - of_root <= {"execve"}
+
+
+def status_of(port):
+    """That of a request to an nginx without a pool; None while it does not listen."""
+    client = Client(f"http://127.0.0.1:{port}")
+    try:
+        return client.get("/health").status
+    except OSError:
+        return None
+    finally:
+        client.close()
 
