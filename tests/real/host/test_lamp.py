@@ -15,7 +15,8 @@ SNIPPET = """server {
     include snippets/mastery-engine.conf;
 }
 """
-MODULE = re.compile(r"/(?:etc/apache2/mods-enabled|var/lib/apache2/module/enabled_by_admin)(/|$)")
+# Modules of Apache stay enabled, as they may be those of other sites too, and so does a folder of a2dissite, empty.
+APACHES = re.compile(r"/etc/apache2/mods-enabled/|/var/lib/apache2/(module/enabled_by_admin(/|$)|site/disabled_by_admin$)")
 
 
 def listening(host):
@@ -59,8 +60,7 @@ def test_the_engine_comes_and_goes_and_the_site_does_not_notice(new_host, web_se
         wait_for(lambda: listening(host) == ports, "ports closed")
     assert set(visitors.results) == {(200, "site 42")} and not visitors.errors
     assert host.site_process() == site
-    # Modules of Apache stay enabled: they may be those of other sites too.
-    assert {path for path in differences(files, host.files()) if not MODULE.match(path)} == set()
+    assert {path for path in differences(files, host.files()) if not APACHES.match(path)} == set()
     assert traces(host) == set()
 
 
