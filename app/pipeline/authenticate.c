@@ -53,8 +53,9 @@ static bool authenticate_by_basic(struct exchange *x)
 /* Tries the credentials in order: none needed, the sidecar's token, a token that will be read from
  * the body later, a learning tool's key and secret, a user's token. On a route with
  * ROUTE_SIDECAR_ONLY the Authorization header is ignored, because no user's token opens such a
- * route. A request that no rate limit counts must be the sidecar's; with any other dapr-api-token
- * it is refused, even with a user's token (hazards X19). */
+ * route. A dapr-api-token that is not the sidecar's is refused where it has kept nginx from
+ * counting the request (authenticate_is_uncounted), even with a user's token: else anybody could
+ * avoid the rate limits by it (hazards X19). */
 bool authenticate_by_header(struct exchange *x)
 {
     bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY, is_sidecar;
@@ -83,8 +84,7 @@ bool authenticate_by_header(struct exchange *x)
     return true;
 }
 
-/* Returns the text of security_context.token of an unvalidated body; empty when it is not a text.
- */
+/* Returns the text security_context.token of an unvalidated body; empty: it is not a text. */
 static struct str authenticate_body_token(struct json_object *body)
 {
     struct json_object *context, *token;

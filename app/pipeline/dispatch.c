@@ -99,12 +99,11 @@ static bool dispatch_has_invalid_id(const struct route_match *match)
  *
  * nginx selects limits and access by a normalised path. A path that the client sent in another form
  * (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx and the
- * engine could understand it as two different paths (hazards N10). The exception is a path that has
- * a route even as it was sent (not decoded, as request.path then is), and a parameter that is no
- * valid id, such as "%41": such a request keeps its route and gets the usual error of an invalid id
- * later. Every path parameter has a RULE_ID (tests/unit/test_routes.c), so exchange_read_input
- * refuses all such requests. request.sidecar: the request came by the listener of Dapr's sidecar,
- * which has routes that the public listener does not have. */
+ * engine could understand it as two different paths (hazards N10). But 400, the usual error of an
+ * invalid id, is clearer for a path like /api/v1/cohorts/%41, whose parameter as it was sent is no
+ * id. It keeps its route, and exchange_read_input refuses it, because every path parameter has a
+ * RULE_ID (tests/unit/test_routes.c). request.sidecar: the request came by the listener of Dapr's
+ * sidecar, which has routes that the public listener does not have. */
 static bool dispatch_find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
@@ -157,7 +156,8 @@ static bool (*const dispatch_steps[])(struct exchange *x) = {
 };
 
 /* Runs the steps before the handler, from the first one that has not succeeded yet. Returns false
- * when one of them has ended the exchange, or waits for keys (problem.awaits_keys). */
+ * when one of them has ended the exchange, or when the token may be valid by a key that is being
+ * fetched (problem.awaits_keys); dispatch_continue_awaiting then runs that step again. */
 static bool dispatch_prepare(struct exchange *x)
 {
     for (; x->steps_done < sizeof(dispatch_steps) / sizeof(dispatch_steps[0]); x->steps_done++) {
@@ -175,7 +175,6 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     respond_complete(x);
     audit_hook_record(x);
     respond_report(x);
-    x->finished = true;
     d->active--;
     d->finished(x);
     d->released(x);
@@ -227,7 +226,7 @@ static void dispatch_await_next(struct dispatch *d, struct exchange *x)
     const struct written *written = x->written;
 
     if (!written) {
-        dispatch_on_replicas(d, x, true);
+        dispatch_on_replicas(d, x, /* are_replicated */ true);
         return;
     }
     x->written = written->next;
@@ -255,8 +254,9 @@ static void dispatch_confirm(struct dispatch *d, struct exchange *x)
 }
 
 /* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
- * must be made once) one more round trip stores the response for repetitions, or releases the key
- * after an error; the response is sent after it. x->completing marks this last round trip. */
+ * must be made once) one more round trip, marked by x->completing, stores the response for
+ * repetitions, or releases the key after an error. dispatch_confirm then makes sure that the
+ * replicas have the write, and sends the response. */
 static void dispatch_complete(struct dispatch *d, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
@@ -280,15 +280,17 @@ static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
     return d->chunk_ready(x);
 }
 
-/* In a cluster: takes over the servers that have executed writes of the pipeline, or of another
- * request's pipeline that were writes of this one too (record_after_others). */
+/* In a cluster: adds to x->written the servers that have executed writes of this request. They did
+ * so in its own round trip, or in that of another request which wrote changes of the same student
+ * that came at the same time; record_step then put the servers into x->pipeline.written. */
 static void dispatch_note_written(struct exchange *x)
 {
     if (!written_join(&x->written, x->arena, x->pipeline.written))
         problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* no WAIT would cover it */
 }
 
-/* Runs one step of the handler. After STEP_MORE its commands are submitted, unless there is a
+/* Runs one step of the handler. It may end a change that another request has written, so the
+ * servers of that write are noted. After STEP_MORE its commands are submitted, unless there is a
  * problem, which ends the exchange. */
 static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 {
@@ -307,8 +309,9 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
     dispatch_complete(d, x);
 }
 
-/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status).
- * x->generation is the number of the connection that sent the first write. */
+/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). Notes for
+ * dispatch_confirm whether anything was written (x->has_written) and where: in a cluster the
+ * servers (x->written), else the connection of the first write (x->generation). */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->awaits_replicas) {
@@ -369,7 +372,8 @@ static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
 }
 
 /* Runs the remaining steps before the handler, and then the first step of the handler. A heavy
- * request waits in its queue instead. */
+ * request waits in its queue instead. One that is not prepared ends, unless it may wait for keys
+ * that verify its token (dispatch_await_keys). */
 static void dispatch_continue(struct dispatch *d, struct exchange *x)
 {
     bool prepared = dispatch_prepare(x);
@@ -435,17 +439,14 @@ static bool dispatch_resume_next(struct dispatch *d)
         readiness_on_replies(d->engine, pipeline, clock_monotonic_us()))
         return true;
     x = pipeline->owner;
-    if (x->route->flags & ROUTE_HEAVY && !x->finished)
+    if (x->route->flags & ROUTE_HEAVY)
         dispatch_push(&d->heavy, x);
     else
         dispatch_resume(d, x);
     return true;
 }
 
-/* One iteration of the loop: (1) resumes all exchanges whose keys or replies have arrived, (2) runs
- * one step of one heavy request, (3) lets the audit log and the readiness check queue commands, (4)
- * sends all queued commands. Returns whether a heavy request waits, so that the loop must not
- * sleep. */
+/* The audit log and the readiness check queue their commands before all are sent. */
 bool dispatch_process(struct dispatch *d)
 {
     struct exchange *heavy;

@@ -54,8 +54,8 @@ static enum rule_subject exchange_subject_kind(enum access access)
     case ACCESS_OPEN:
     case ACCESS_ANY:
     case ACCESS_ADMIN:
-    case ACCESS_COMPARE_COHORT:
-    case ACCESS_HANDLER:
+    case ACCESS_COMPARE_COHORT: /* of no route: for handlers (service/cohort_access.h) */
+    case ACCESS_HANDLER:        /* the handler decides by the ids in the body */
     case ACCESSES: break;
     }
     return SUBJECT_NONE;
@@ -149,9 +149,10 @@ static void exchange_default_to_self(struct exchange *x)
         problem_field(&x->problem, x->arena, STR("student_id"), "is required");
 }
 
-/* Completes the input after its rules were applied, also when some of them failed, so that one
- * response reports all bad fields. What route->check returns is not needed: a
- * check that fails has added field errors to x->problem. */
+/* Completes the input after its rules were applied, by the id of a student who has sent none
+ * (exchange_default_to_self) and by the route's check; also when some rules failed, so that one
+ * response reports all bad fields. What route->check returns is not needed: a check that fails has
+ * added field errors to x->problem. */
 static bool exchange_complete_input(struct exchange *x)
 {
     if (x->route->flags & ROUTE_DEFAULTS_TO_SELF)

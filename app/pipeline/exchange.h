@@ -54,28 +54,32 @@ struct exchange {
     void *state; /* memory that the handler keeps between its steps; NULL in the first step */
 
     bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
-    struct command *student_cohorts; /* reads the student's cohorts; NULL: access to a cohort */
+    /* if access_pending: reads the student's cohorts; NULL: the request is about a cohort, so only
+     * teacher_cohorts decides */
+    struct command *student_cohorts;
     /* reads the cohorts that the caller teaches; NULL: not needed */
     struct command *teacher_cohorts;
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
     bool completing;  /* the last round trip runs: it stores the response or releases the key */
     bool has_written; /* a round trip had commands that may change data */
-    /* number of the connection to Redis that sent the first such round trip */
+    /* number of the connection to Redis that sent the first round trip with such commands: a later
+     * connection may lead to another server, whose replicas say nothing about the write */
     unsigned generation;
-    struct written *written; /* in a cluster: servers whose replicas have to have what they wrote */
+    struct written *written; /* in a cluster: servers that executed writes of this request */
     bool awaits_replicas;    /* the response waits until replicas have what the request wrote */
 
     /* What a handler reports for the audit log (pipeline/audit_hook.h). */
     struct str_list audit_subjects; /* students that neither the path nor the input names */
     struct str_list audit_denied;   /* students whose data were withheld from a response with 200 */
-    bool unjournaled;               /* the request changed nothing, so it has no journal entry */
+    /* the request changed nothing, so there is no journal entry from which the worker would make
+     * its audit event: audit_hook_record makes it */
+    bool unjournaled;
 
     struct str request_id; /* also the correlation_id of responses, logs and events */
     struct trace trace;    /* W3C Trace Context of the request */
     int64_t now_ms;        /* by Redis' clock (store_now_ms), read once: one request has one time */
     int64_t wall_ms;       /* by this machine's clock, for the times in tokens */
     int64_t started_us;    /* monotonic clock at the beginning of the exchange */
-    bool finished;         /* the response was handed over to the connection */
     size_t steps_done;     /* steps before the handler that need not run again */
     int64_t ready_us;      /* monotonic clock when the steps before the handler were done */
     struct exchange *next; /* next in a queue of the dispatcher; NULL: last */

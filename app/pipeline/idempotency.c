@@ -24,16 +24,17 @@ enum {
 
 struct idempotency {
     struct command *acquire; /* the command that acquires the key's record */
-    /* register the record with each student, so that an erasure of the student deletes it */
+    /* add the record's key to a list of each student; an erasure deletes the records in the list */
     struct command **registrations;
     size_t registration_count;
     struct command *save; /* stores the response; NULL: the request has no success to store */
-    struct str key;       /* Redis key of that record */
-    struct str marker;    /* id that the change stores when it is made; empty until acquired */
+    struct str key;       /* Redis key of the record of the Idempotency-Key */
+    struct str marker;    /* idempotency_marker; empty until the key is acquired */
     /* digest of this request (idempotency_digest_request); a record of the same key with another
      * digest is a conflict */
     struct str digest;
-    struct str owner; /* random token of this request, in hex */
+    /* random token of this request (idempotency_new_owner), in the record while it owns the key */
+    struct str owner;
     /* this request owns the key, or may own it, and must store or release at the end */
     bool is_owner;
 };
@@ -204,7 +205,9 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
 /* The key is acquired in the first round trip; later round trips have nothing to check. Two
  * requests are refused with 409: one whose key is owned by a running request, which passes with
  * time, and one whose key was used with another body. Without a reply to the acquiring command this
- * request may own the key, so it must release it. */
+ * request may own the key, so it must release it. A failed registration ends the request: an
+ * erasure of the student would not find its stored response. record.effect is the id of the change,
+ * which the record keeps for all requests that acquire it one after the other. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *state = x->idempotency;
@@ -240,8 +243,8 @@ bool idempotency_on_replies(struct exchange *x)
 
 /* Returns true when the change may have been made although the request does not end with success.
  * The first round trip acquires the key and reads, so only a later one can write; and an error
- * below 500 is a refusal, before which nothing was written. PROBLEM_NONE: the response itself could
- * not be made. */
+ * below 500 is a refusal, before which nothing was written. PROBLEM_NONE: the handler has made the
+ * change, but memory for the response was lacking (body.failed). */
 static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&

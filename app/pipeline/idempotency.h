@@ -4,15 +4,19 @@
  * 409 with Retry-After while the first request is running, and 409 without it when its body differs
  * from that of the first request.
  *
- * The key is acquired in the same round trip as the handler's first commands. The response is
- * stored in a round trip of its own before it is sent. Responses of successful requests are stored;
- * one that could not be stored is not sent, but 503. After a refusal the key is released. A request
- * whose outcome is unknown (an error of the server, or the process died) leaves a record that says
- * "running". A repetition with the same body may acquire it, after such an error at once, otherwise
- * when the lease of the first request has ended. The change has stored a marker (the id of
- * idempotency_marker) with what it changed, which prevents that it is made a second time. The
- * marker is a random id from the record, so it means nothing any more when the record has expired.
- */
+ * The key is acquired in the same round trip as the handler's first commands. How it ends:
+ * - success: the response is stored in a round trip of its own before it is sent; when that fails,
+ *   503 is sent instead;
+ * - a refusal: the key is released;
+ * - an error of the server, after which the change may have been made: the record still says
+ *   "running", and a repetition with the same body may acquire the key at once;
+ * - no end, because the process died: such a repetition may acquire the key when the lease of the
+ *   first request (the time for which it owns the key) has ended.
+ *
+ * Such a repetition does not make the change a second time: the change stores a marker
+ * (idempotency_marker) with what it changes, and is not made where the marker is found. The marker
+ * is a random id in the record, so a repetition has the marker of the first request until the
+ * record expires. */
 #ifndef PIPELINE_IDEMPOTENCY_H
 #define PIPELINE_IDEMPOTENCY_H
 
@@ -35,8 +39,9 @@ bool idempotency_queue_finish(struct exchange *x);
 /* To be called after the round trip of idempotency_queue_finish. Sets x->problem (503) when the
  * response of a success is not stored. */
 void idempotency_on_finish(struct exchange *x);
-/* Returns the id that this request's change stores to show that it was made. Known after the first
- * round trip; empty before it and without a key. */
+/* Returns the marker. The handler makes the id of what it writes from it, such as the event_id of a
+ * change of the score, so that a repetition finds what the first request has written. Known after
+ * the first round trip; empty before it and without a key. */
 struct str idempotency_marker(const struct exchange *x);
 
 #endif
