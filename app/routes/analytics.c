@@ -127,7 +127,7 @@ static enum step mastery_history(struct exchange *x)
 /* ---- comprehensive ---- */
 
 struct comprehensive_state {
-    /* reads the present state of the student, which shows whether there is any */
+    /* reads the present state of the student; none: there are no data about the student */
     struct command *state;
     struct command *days; /* reads the days of the period */
 };

@@ -214,7 +214,7 @@ static bool group_fill(struct exchange *x, struct group *g, const struct compare
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    count = comparison_values(students, n, OVERALL_SCORE, g->scores);
+    count = comparison_values(students, n, OVERALL_SCORE, g->scores); /* ascending */
     summary_of_sorted(g->scores, count, &g->summary);
     g->moments = moments_of(g->scores, count);
     return count >= COMPARE_COHORT_MIN || cohorts_fail_insufficient(x);

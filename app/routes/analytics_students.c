@@ -214,7 +214,7 @@ static enum step compare_students(struct exchange *x)
     jw_int(&w, "timeframe_days", in->days);
     jw_int(&w, "students", (int64_t)in->ids.n);
     jw_array(&w, "missing");
-    for (size_t i = found_count; i < in->ids.n; i++)
+    for (size_t i = found_count; i < in->ids.n; i++) /* students_rank has put them last */
         jw_str(&w, NULL, ranked[i].id);
     jw_array_end(&w);
     jw_object_end(&w);
@@ -228,7 +228,7 @@ static enum step compare_students(struct exchange *x)
 struct place_input {
     struct str student;
     struct str cohort;
-    int metric; /* index in the choices of the rule: 0 overall only, 1 also by component */
+    int metric; /* index in place_metrics: 0 the score only, 1 each component too */
 };
 
 struct place_state {

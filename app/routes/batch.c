@@ -42,8 +42,8 @@ struct submit_state {
     struct command *create; /* creates the batch; NULL until the Idempotency-Key is acquired */
     /* reads the batch, which an earlier request with the same key may have created */
     struct command *created;
-    /* true: the batch was created, and the commands of the last round trip are sent */
-    bool ended;
+    /* true: the batch is created; the last round trip takes it off the list of unfinished ones */
+    bool is_created;
     struct batch batch; /* the batch as it is stored, shown in the response */
 };
 
@@ -154,8 +154,9 @@ static struct batch_item *submit_make_items(struct exchange *x, const struct sub
     return items;
 }
 
-/* Queues the creation of the batch, and its reading. If a repeated request has created the batch
- * before, the script in Redis leaves it as it is, and the response shows its stored fields. */
+/* Queues the creation of the batch, and its reading. A repeated request with an Idempotency-Key has
+ * the id of the first one (submit_make_id). If that one has created the batch, the script in Redis
+ * leaves it as it is, and the response shows its stored fields. */
 static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
 {
     struct batch batch = {.priority = (enum queue_priority)in->priority,
@@ -177,9 +178,9 @@ static enum step submit_create(struct exchange *x, const struct submit *in, stru
     return STEP_MORE;
 }
 
-/* Evaluates the creation, and queues the removal of the batch from the list of unfinished ones.
- * Every command must have succeeded; otherwise the batch stays in that list, and the worker
- * completes it. */
+/* Evaluates the creation, and queues the removal of the batch from the list of batches whose
+ * creation is unfinished (store/unfinished.h). Every command must have succeeded, those that queue
+ * the batch's jobs too; otherwise the batch stays in that list, and the worker queues the jobs. */
 static enum step submit_end(struct exchange *x, struct submit_state *s)
 {
     bool is_new;
@@ -193,7 +194,7 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
         s->batch.status = BATCH_PENDING; /* as created: the worker may have changed it already */
         s->batch.processed = 0;
     }
-    s->ended = true;
+    s->is_created = true;
     pipeline_clear(&x->pipeline);
     batch_cmd_created(&x->pipeline, s->id);
     return STEP_MORE;
@@ -212,7 +213,7 @@ static enum step batch_submit(struct exchange *x)
         return exchange_new_state(x, sizeof(*s)) ? STEP_MORE : STEP_DONE;
     if (!s->create)
         return submit_create(x, x->input, s);
-    if (!s->ended)
+    if (!s->is_created)
         return submit_end(x, s);
     exchange_json_begin(x, 202, &w);
     jw_str(&w, "batch_id", s->id);
@@ -399,8 +400,9 @@ const struct rule batch_submit_rules[] = RULES(
           "URL to which the status is posted when the batch has ended", .nullable = true, .min = 1,
           .max = 2048, .present = offsetof(struct submit, has_callback)));
 
-/* Row for the batch; a link of the submission's response replaces the example. The input struct
- * must have a member `struct str batch`. */
+/* Row for the id of a batch in the path. The example names no batch: a tool that tries the routes
+ * of the OpenAPI document takes the id from the response of batch-submit instead, as batch_links
+ * says. tag: the input struct, which must have a member `struct str batch`. */
 #define PATH_BATCH(tag)                                                                            \
     PATH_ID("batch_id", tag, batch, SUBJECT_GROUP, "The batch, as its submission named it",        \
             .example = "00000000000000000000000000000000")

@@ -75,6 +75,13 @@ static enum step get_cohort(struct exchange *x)
 
 /* ---- put and delete ---- */
 
+/* Returns the length of the lease on the cohort, without which nobody may change it. Each round
+ * trip renews it, so it is that of one round trip with a wait in the queue of heavy requests. */
+static int64_t cohort_lease_ms(const struct exchange *x)
+{
+    return LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
+}
+
 /* Input of cohort-put: the new version of the cohort. It replaces the stored one completely. */
 struct cohort_put {
     struct str cohort;
@@ -83,8 +90,9 @@ struct cohort_put {
     struct str_list students;
 };
 
-/* Handler of cohort-put: replaces the cohort or creates it. A student who is erased (all personal
- * data deleted) while this runs is left out of the cohort. */
+/* Handler of cohort-put: replaces the cohort or creates it. Each call of roster_change_step is one
+ * round trip: lease and old roster, removal of old members, the record, new members, release. A
+ * student who is erased (all personal data deleted) meanwhile is left out of the cohort. */
 static enum step put_cohort(struct exchange *x)
 {
     const struct cohort_put *in = x->input;
@@ -94,7 +102,7 @@ static enum step put_cohort(struct exchange *x)
         change = exchange_new_state(x, sizeof(*change));
         if (!change)
             return STEP_DONE;
-        change->lease_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
+        change->lease_ms = cohort_lease_ms(x);
         change->new_roster = (struct cohort){.exists = true,
                                              .id = in->cohort,
                                              .name = in->name,
@@ -123,7 +131,7 @@ static enum step delete_cohort(struct exchange *x)
         change = exchange_new_state(x, sizeof(*change));
         if (!change)
             return STEP_DONE;
-        change->lease_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
+        change->lease_ms = cohort_lease_ms(x);
         change->new_roster = (struct cohort){.exists = false, .id = in->cohort};
     }
     if (roster_change_step(change, &x->pipeline, &x->problem) == STEP_MORE)
@@ -144,8 +152,9 @@ struct list_input {
 };
 
 struct list_state {
-    struct command *ids;      /* reads the ids of the page (admin) or of all cohorts (teacher) */
-    struct command *total;    /* reads the number of cohorts; NULL for a teacher */
+    struct command *ids; /* reads the ids of the page (admin) or of all cohorts (teacher) */
+    /* reads the number of cohorts; NULL for a teacher, for whom `ids` reads all ids to count */
+    struct command *total;
     struct str_list page;     /* ids of the cohorts on the page */
     int64_t count;            /* number of all cohorts that the caller may list */
     struct command **cohorts; /* commands that read the cohorts of the page; NULL until queued */

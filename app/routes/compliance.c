@@ -35,7 +35,7 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
     jw_int(&w, "at", x->now_ms);
     jw_text(&w, "consent_type", consent_names[in->type]);
     jw_bool(&w, "granted", granted);
-    exchange_json_end(x, &w);
+    exchange_json_end(x, &w); /* an entry ends with the correlation_id, as a response does */
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
@@ -95,7 +95,8 @@ static enum step decision_respond(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Handler of consent-give; with granted = false it refuses the consent. */
+/* Handler of consent-give; with granted = false it refuses the consent, also one that was never
+ * given. decision_begin sets x->state; the second call has the reply. */
 static enum step consent_give(struct exchange *x)
 {
     const struct decision *in = x->input;

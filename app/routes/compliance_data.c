@@ -65,7 +65,8 @@ static void erase_on_reset(void *e)
     erase_release(e);
 }
 
-/* Starts an erasure. Returns NULL when out of memory. */
+/* Starts an erasure: sets its input, and has erase_init allocate memory outside the request's
+ * arena. erase_on_reset frees it when the request has ended. Returns NULL when out of memory. */
 static struct erase *erase_new(struct exchange *x)
 {
     const struct erase_input *in = x->input;

@@ -94,9 +94,9 @@ struct delivery {
     struct str entry;   /* entryId of a BULK entry; empty in other forms */
     struct str reason;  /* why the event can never be recorded; p NULL: it can be */
     struct str text;    /* JSON of the event, kept in the dead letter */
-    struct str subject; /* student of the event that its text does not name; empty: none */
+    struct str subject; /* its student, perhaps named by the header ce-subject only; or empty */
     enum letter_stage stage;
-    /* texts of it that may be ids; not stored if a student of it is erased */
+    /* students and other ids in `text` (letter_names_find); no letter about an erased student */
     struct letter_names names;
     /* commands of the present stage */
     struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
@@ -124,8 +124,8 @@ static struct str json_text(struct json_object *json, struct arena *arena)
 /* Marks the event as one that can never be recorded: it becomes a dead letter with the reason in
  * *p. student: its student, if known. An internal error says nothing about the event, so it makes
  * the whole request fail instead, and Dapr delivers all events again. */
-static void delivery_drop(struct exchange *x, struct delivery *d, struct str student,
-                          const struct problem *p)
+static void delivery_make_letter(struct exchange *x, struct delivery *d, struct str student,
+                                 const struct problem *p)
 {
     if (p->code == PROBLEM_INTERNAL_ERROR) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
@@ -149,12 +149,13 @@ static void delivery_add(struct exchange *x, struct events *e, struct delivery *
         return;
     }
     event_metrics_add(x->engine, in, EVENT_REJECTED);
-    delivery_drop(x, d, in->student, p);
+    delivery_make_letter(x, d, in->student, p);
     d->text = text;
 }
 
-/* Adds an event in JSON, in any of the forms in which publishers and Dapr send one. The raw payload
- * of a BULK entry is a string, base64 of the event. */
+/* Adds an event in JSON, in any of the forms in which publishers and Dapr send one: an object or,
+ * as an entry of a BULK (enum form) may have it, a string with the event in base64. A string that
+ * is no base64 of JSON leaves event NULL. Only a dead letter keeps the text. */
 static void delivery_add_json(struct exchange *x, struct events *e, struct delivery *d,
                               struct json_object *json)
 {
@@ -189,9 +190,10 @@ struct bulk_room {
     size_t bytes, values;
 };
 
-/* Adds the event of a BULK. What is too much for this request only together with the events before
- * it stays RETRY (the initial outcome): the sidecar delivers it again, without those that got
- * another status. What is too much alone, which json_check finds, is dropped. */
+/* Adds the event of one entry of a BULK (enum form), or makes it a dead letter: if it is no JSON,
+ * is longer than EVENT_MAX or has too many values even alone (json_check). An event that exceeds
+ * only what the events before it left of the limits (room) is not added and keeps its initial
+ * outcome RETRY: the sidecar delivers it again, without the events that got another status. */
 static void delivery_add_text(struct exchange *x, struct events *e, struct delivery *d,
                               struct str text, struct bulk_room *room)
 {
@@ -215,7 +217,9 @@ static void delivery_add_text(struct exchange *x, struct events *e, struct deliv
     }
 }
 
-/* Parses the entries of a BULK, each with an id and a CloudEvent or raw payload. */
+/* Parses the entries of a BULK, Dapr's own list: each has an id, by which it gets a status of its
+ * own, and a CloudEvent or raw payload. (A BATCH is a plain list of CloudEvents.) Entries that the
+ * limits of one request (room) leave out are delivered again (delivery_add_text). */
 static void events_parse_bulk(struct exchange *x, struct events *e, const struct dapr_bulk *bulk)
 {
     struct bulk_room room = {BULK_MAX, JSON_VALUES_MAX};
@@ -272,7 +276,7 @@ static void events_parse_binary(struct exchange *x, struct events *e,
 /* Makes the whole body one dead letter, because it cannot be parsed. The entries of a BULK then
  * cannot get a status each, so with unreadable_bulk the response makes Dapr not deliver them again.
  */
-static void events_drop_body(struct exchange *x, struct events *e, const struct problem *p)
+static void events_make_letter(struct exchange *x, struct events *e, const struct problem *p)
 {
     const struct event_input unknown = {0};
     const struct str body = x->request.body, bulk_type = STR("\"" DAPR_BULK_TYPE "\"");
@@ -293,7 +297,7 @@ static void events_parse_json(struct exchange *x, struct events *e, bool may_be_
     struct json_object *body = json_parse(x->request.body, x->arena, &p);
 
     if (p.code != PROBLEM_NONE) {
-        events_drop_body(x, e, &p);
+        events_make_letter(x, e, &p);
     } else if (may_be_list && json_object_is_type(body, json_type_array)) {
         events_parse_batch(x, e, body);
     } else if (events_allocate(x, e, SINGLE, 1)) {
@@ -316,7 +320,7 @@ static void events_parse(struct exchange *x, struct events *e)
     }
     if (x->request.body.n > EVENT_MAX) {
         problem_set(&too_large, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
-        events_drop_body(x, e, &too_large);
+        events_make_letter(x, e, &too_large);
         return;
     }
     switch (cloudevent_form_of(x->request.content_type, &headers)) {
@@ -337,9 +341,11 @@ static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
         d->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, d->names.students[i]);
 }
 
-/* Queues the next commands of a letter: the reading of its students' tombstones, then the storing.
- * A letter without a known student gets no payload, so there is no tombstone to read, and the
- * letter is stored at once. */
+/* Queues the next commands of a letter. LETTER_NEW: reads the tombstones of its students; by the
+ * replies letter_advance sets LETTER_ALLOWED, or LETTER_NONE if one is erased. LETTER_ALLOWED:
+ * stores it and then reads the tombstones again, as one may have been erased since. A letter
+ * without a known student gets no payload (always_keep is for payloads that cannot be about a
+ * student), so there is no tombstone to read, and it is stored at once. */
 static void letter_queue(struct exchange *x, struct delivery *d)
 {
     struct dead_letter_new letter = {.reason = d->reason, .source = STR("dapr")};

@@ -3,11 +3,11 @@
  * or a batch (docs/events.md, CloudEvents). How a CloudEvent becomes a learning event is in
  * ingest/cloudevent.c, shared with /dapr/events.
  *
- * All events of a request are recorded, or none: a malformed one, a missing right, an erased
- * student or a withdrawn consent refuses the request before anything is written. The first round
- * trip reads what decides that, together with the first states of students, which only reads too.
- * A request that ended with 503 may have recorded some of its events; sent again, each counts once,
- * because each has an id of its own (struct cloudevent). */
+ * A malformed event, a missing right, an erased student or a withdrawn consent refuses the whole
+ * request before anything is written. The first round trip reads what decides that, together with
+ * the students' states, which event_batch_step reads first. Only when Redis fails while the events
+ * are written (503), some of them may be recorded; sent again, each counts once, because each has
+ * an id of its own (struct cloudevent). */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/pipeline/exchange.h"
@@ -25,14 +25,15 @@ enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
 struct student_check {
     /* reads the student's cohorts; NULL: the caller needs none */
     struct command *cohorts;
-    struct command *consent, *tombstone; /* NULL for a single event, whose record checks both */
+    /* NULL for a single event: the script that records it refuses it in the same two cases */
+    struct command *consent, *tombstone;
 };
 
 /* State of a request between its steps. */
 struct publication {
     struct event_batch batch;     /* the events, in the order of the request */
     struct str_list students;     /* the students of the events, each once */
-    struct student_check *checks; /* one for each of the students */
+    struct student_check *checks; /* may the request write about students.v[i]? */
     struct write_access access;
     bool checked; /* true: the replies of the first round trip were evaluated */
 };
@@ -156,8 +157,8 @@ static void publication_parse(struct exchange *x, struct publication *s)
 
 /* ---- rights and consent ---- */
 
-/* Lists the students of all events, each once. Returns false with x->problem set when out of
- * memory. */
+/* Lists the students of all events, each once, and allocates s->checks, which publication_queue
+ * fills for them. Returns false with x->problem set when out of memory. */
 static bool publication_list_students(struct exchange *x, struct publication *s)
 {
     struct str *all = arena_array(x->arena, s->batch.n, sizeof(*all));
@@ -251,8 +252,9 @@ static void publication_respond(struct exchange *x, const struct publication *s)
     exchange_json_end(x, &w);
 }
 
-/* Handler of POST /api/v1/events: parse, check, record, respond. An event that was recorded before
- * is accepted and changes nothing. */
+/* Handler of POST /api/v1/events: parse, check, record, respond. The first call of event_batch_step
+ * queues only reads, which share the round trip of the checks; it writes from its second call on,
+ * after publication_check. An event that was recorded before is accepted and changes nothing. */
 static enum step events_publish(struct exchange *x)
 {
     struct publication *s = x->state;
@@ -314,8 +316,8 @@ static enum step events_handshake(struct exchange *x)
 /* clang-format off */
 static const char *const specversions[] = {"1.0", NULL};
 
-/* Fields for the OpenAPI document only: the handler parses the body itself. An attribute can be as
- * long as a body allows. */
+/* The attributes of a CloudEvent, for the OpenAPI document only: the handler parses the body itself
+ * and limits the length of an attribute only by that of the body, hence .max. */
 static const struct rule envelope[] = RULES(
     FIELD(TEXT, "specversion", "1.0", .choices = specversions),
     FIELD(TEXT, "id", "With source it identifies the event, unless data has an event_id",

@@ -92,9 +92,10 @@ struct query {
 
 /* State of mastery-query and mastery-statistics between their steps. */
 struct query_state {
-    struct command *profile; /* reads the present state and the stored result */
+    struct command *profile; /* reads the student's present state, and the result stored with it */
     struct window window;
-    /* number of erasures (engine_apply_erasures) before Redis was read; query only */
+    /* query only: number of erasures of students that this process knew (engine_apply_erasures)
+     * before Redis was read; another one now keeps the response out of the stale cache */
     uint64_t erasures;
 };
 
@@ -224,7 +225,7 @@ static struct str query_members(struct exchange *x, const struct query *q,
 
 /* Handler of query: one round trip, then the response. For a date it reads HISTORY_DAYS days,
  * because the last snapshot before the date may be old. X-Cache is MISS for a date, whose result
- * is not stored, and HIT otherwise. */
+ * is computed here, and HIT otherwise: the latest change has stored its result in Redis. */
 static enum step mastery_query(struct exchange *x)
 {
     const struct query *q = x->input;
@@ -237,7 +238,8 @@ static enum step mastery_query(struct exchange *x)
         s = exchange_new_state(x, sizeof(*s));
         if (!s)
             return STEP_DONE;
-        s->erasures = engine_apply_erasures(x->engine); /* compared at the end */
+        /* clears the stale cache if a student was erased; compared at the end */
+        s->erasures = engine_apply_erasures(x->engine);
         s->profile = student_cmd_profile(&x->pipeline, q->student);
         window_queue(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
@@ -320,7 +322,8 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
 /* Puts the student's state that was just written into the window as the snapshot of its day,
  * because the window was read before the write. That day is today, or tomorrow when an event dated
  * ahead has begun it. A snapshot of the same day is replaced (`>=`: the days must ascend in any
- * case), else the state is appended. A full window, which ends with today, has no room for it. */
+ * case), else the state is appended. A full window has a snapshot of today, its last day: only a
+ * state of tomorrow then finds no room, and the trend ends with today. */
 static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)
@@ -329,9 +332,10 @@ static void window_put(struct window *w, const struct mastery_state *state)
         w->days[w->n++] = *state;
 }
 
-/* Stores the components that the caller states, or recomputes the score from stored data, by kind;
- * the response has the form of the one of query. Storing takes several round trips when others
- * write to the same student. */
+/* Stores the components that the caller states (RECORD_STATEMENT), or recomputes the score from
+ * stored data (RECORD_RECOMPUTE). The response has the form of the one of query; the window is the
+ * days that its trend is about. Storing takes several round trips when others write to the same
+ * student. */
 static enum step calculate_step(struct exchange *x, enum record_kind kind)
 {
     const struct calculate *c = x->input;
@@ -351,9 +355,10 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
         return STEP_DONE;
     metrics_add(x->engine->metrics, METRIC_CALCULATIONS,
                 kind == RECORD_RECOMPUTE ? "recomputed" : "stated", NULL, 1);
-    /* a repeated request changes nothing and has no journal entry */
+    /* A repeated request changes nothing and has no journal entry, so the audit log records it by
+     * itself. */
     x->unjournaled = s->record.duplicate;
-    if (kind == RECORD_STATEMENT)
+    if (kind == RECORD_STATEMENT) /* a recomputation leaves the student's state as it was read */
         window_put(&s->window, &s->record.state);
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", c->student);
@@ -372,7 +377,8 @@ static enum step mastery_calculate(struct exchange *x)
     return calculate_step(x, RECORD_STATEMENT);
 }
 
-/* Handler of the recomputation, which /api/v1/process delegates to. */
+/* Handler of mastery_recompute, to which /api/v1/process delegates: computes the student's score
+ * again from the stored state, and stores the result. */
 static enum step mastery_recalculate(struct exchange *x)
 {
     return calculate_step(x, RECORD_RECOMPUTE);

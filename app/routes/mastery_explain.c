@@ -13,7 +13,9 @@ static void explain_on_reset(void *explain)
     explain_release(explain);
 }
 
-/* Starts an explanation. Returns NULL when out of memory. */
+/* Starts an explanation. explain_init allocates memory for the reading, which explain_on_reset
+ * releases. The function that reads an event is passed, because app/service may not call
+ * app/ingest. Returns NULL when out of memory. */
 static struct explain *explain_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;
@@ -29,7 +31,8 @@ static struct explain *explain_begin(struct exchange *x)
 }
 
 /* Writes an observation from which a component was computed. One that a client has stated, not an
- * event, has no event id. */
+ * event, has no event id. weight_now is the weight of the observation, decayed until now; share is
+ * weight_now as a share of the weight of all the component's observations. */
 static void explain_write_observation(struct jw *w, const struct explained_observation *o)
 {
     bool is_statement = o->type == EVENT_TYPES;
@@ -44,7 +47,8 @@ static void explain_write_observation(struct jw *w, const struct explained_obser
     jw_object_end(w);
 }
 
-/* Writes a component with its contribution to the score and its observations. */
+/* Writes a component with its contribution to the score and its largest observations. other_share
+ * is the share of the component's weight that the observations not written have. */
 static void explain_write_component(struct jw *w, const char *name,
                                     const struct explained_component *c)
 {
@@ -136,7 +140,8 @@ static enum step mastery_explain(struct exchange *x)
 /* clang-format off */
 static const struct rule explain_rules[] = RULES(PATH_STUDENT(student_input));
 
-/* The types of events that are observations, and the name of a statement. */
+/* Values of event_type: the types of events from which components are computed, and the name that
+ * stands for values stated by a client, which come from no event. */
 static const char *const observation_types[] = {
     "exercise.completed", "quiz.completed", "lesson.viewed", "quality.assessed",
     explain_statement_name, NULL};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/mastery/topics: a student's mastery by topic. domain/topics.c has the formulas,
- * store/topics.c reads what the events have left. */
+ * store/topics.c reads the evidence for each topic, which recorded events have added up. */
 #include "app/domain/topics.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"

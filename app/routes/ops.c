@@ -68,7 +68,8 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
-/* The word for the state of Redis or, with other words for good and bad, of the whole. */
+/* Returns the word for a state, of Redis or of the whole service: bad unless is_good; "degraded" if
+ * is_degraded (a part of the nodes of a Redis Cluster accepts no writes); else good. */
 static const char *ops_state(bool is_good, bool is_degraded, const char *good, const char *bad)
 {
     if (!is_good)
@@ -78,7 +79,9 @@ static const char *ops_state(bool is_good, bool is_degraded, const char *good, c
 
 /* Handler of /ready: 200 if Redis takes writes and the process is not draining (finishing its
  * requests before it ends), else 503. Workers and Dapr's sidecar are shown but do not decide,
- * because requests can be served without them. */
+ * because requests can be served without them. It is degraded, with 200, if only a part of the
+ * nodes of a Redis Cluster accepts writes. clock_skew_ms: how much this machine's clock is ahead of
+ * that of Redis, if it is off by more than CLOCK_SKEW_REPORTED_MS. */
 static enum step ops_ready(struct exchange *x)
 {
     static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
@@ -121,7 +124,8 @@ static enum step ops_ready(struct exchange *x)
 /* ---- /metrics ---- */
 
 /* Handler of /metrics: writes the metrics in OpenMetrics or in the Prometheus text format,
- * whichever the client prefers; without a preference in the latter. */
+ * whichever the client prefers; without a preference in the latter. nginx counts the requests that
+ * it refuses itself by files in nginx_refusals_dir (obs/refusals.h); they are metrics too. */
 static enum step ops_metrics(struct exchange *x)
 {
     static const char openmetrics_type[] =
@@ -238,7 +242,8 @@ static enum step ops_metrics_detailed(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Handler of /metrics/reset: sets the counters of all processes of the pool to zero. */
+/* Handler of /metrics/reset: sets the counters of all processes of the pool to zero, and those of
+ * the requests that nginx has refused itself (nginx_refusals_dir). */
 static enum step ops_metrics_reset(struct exchange *x)
 {
     struct jw w;
@@ -254,7 +259,8 @@ static enum step ops_metrics_reset(struct exchange *x)
 /* ---- /openapi.json ---- */
 
 /* Handler of /openapi.json: writes the OpenAPI document. It is made for each request from the
- * tables of routes that serve it, so that document and service cannot differ. */
+ * tables of routes that serve it, so that document and service cannot differ. Its examples have
+ * dates of today, because some routes accept only recent days. */
 static enum step ops_openapi(struct exchange *x)
 {
     size_t count;

@@ -263,7 +263,9 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
     return true;
 }
 
-/* Writes the members of one accuracy. The caller begins and ends the object. */
+/* Writes the members of one accuracy. within_variance_rate is the share of true scores inside the
+ * predicted interval; recent_accuracy is 1 less the mean error of the last RECENT_PREDICTIONS
+ * verified predictions. The caller begins and ends the object. */
 static void accuracy_write(struct jw *w, const struct accuracy *a)
 {
     jw_int(w, "total_predictions", (int64_t)a->total_predictions);
@@ -314,13 +316,15 @@ static enum step predict_accuracy(struct exchange *x)
 
 /* ---- config ---- */
 
-/* Names of the horizons in the response, by enum calibration_horizon. */
+/* Names of the horizons in the response, by enum calibration_horizon: how many days before its day
+ * a prediction was made. NULL ends the array, as it must for .choices. */
 static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
     [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
 
-/* Writes which share of the predictions about the last days came true, by model and horizon (days
- * ahead); a model and horizon without a verified prediction are left out. Writes null before the
- * worker has counted, or while Redis is unavailable. */
+/* Writes how the predictions about the last days came out, by model and horizon (days ahead):
+ * coverage is the share of them whose interval contained the true score, average_error the mean
+ * distance of the predicted from the true score. A model and horizon without a verified prediction
+ * are left out. Writes null before the worker has counted, or while Redis is unavailable. */
 static void config_write_calibration(struct jw *w, const struct command *command)
 {
     struct calibration calibration;
@@ -486,6 +490,7 @@ static const struct rule intervention_metadata[] = RULES(
 static const struct rule next_week_response[] = RULES(PREDICTION_FIELDS(model_metadata));
 static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(intervention_metadata));
 
+/* A day ahead, with its predicted score. */
 #define AHEAD_FIELDS                                                                               \
     FIELD(INT, "days_from_now", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),            \
     FIELD(DAY, "date", "UTC day"),                                                                 \
@@ -495,7 +500,8 @@ static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(inter
 static const struct rule trajectory_point[] = RULES(
     AHEAD_FIELDS, INTERVAL_FIELD, CONFIDENCE_FIELD,
     FIELD(ENUM, "level", "Level of the predicted score", .choices = shape_levels));
-/* A day whose predicted score is under the threshold for an intervention. */
+/* A day whose predicted score is under the threshold for an intervention; only AHEAD_FIELDS: how
+ * many days ahead, the date, the predicted score. */
 static const struct rule intervention_point[] = RULES(AHEAD_FIELDS);
 
 static const struct rule trajectory_response[] = RULES(
@@ -533,7 +539,8 @@ static const struct rule accuracy_response[] = RULES(
           .fields = accuracy_model),
     FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
-/* One factor for each intervention, in the order of intervention_names. */
+/* In the response of config, for each intervention in the order of intervention_names: the share of
+ * what a score lacks to 1 that the intervention is expected to make up for. */
 static const struct rule factors[] = RULES(
     SHAPE_SCORE("tutoring", "Of tutoring"),
     SHAPE_SCORE("practice", "Of additional practice"),

@@ -56,8 +56,9 @@ static bool payload_has(struct json_object *payload, const char *name)
 /* Values of query_type, the member of the payload that selects the route of analytics_query. */
 static const char *const query_types[] = {"history", "comprehensive", NULL};
 
-/* What analytics_rules read from the payload of analytics_query. The target reads the student
- * again; this struct has it too, so that a payload without both fields gets both errors. */
+/* What analytics_rules read from the payload of analytics_query: query_type selects the target (the
+ * route to delegate to), whose own rules then read the student. The student is read here too, so
+ * that a payload without student_id and query_type gets the errors of both in one response. */
 struct analytics_query {
     struct str student;
     int type; /* query_type of the payload, an index in query_types */
@@ -80,7 +81,8 @@ static const char *const intent_paths[INTENTS] = {
     [ANALYTICS_QUERY] = "/api/v1/analytics/mastery-history",
 };
 
-/* Returns the route of POST requests to the path, NULL if there is none. */
+/* Returns the route of POST requests to the path, NULL if there is none. sidecar is false, because
+ * a route of the sidecar's listener alone (ROUTE_SIDECAR_ONLY) is no target. */
 static const struct route *intent_route_at(const struct exchange *x, const char *path)
 {
     struct route_match match;
@@ -298,8 +300,9 @@ static enum intent intent_of_exchange(const struct exchange *x)
 }
 
 /* Puts the response of the target (the route to which the request was delegated), or the problem,
- * into the envelope (the outer JSON object, envelope_write), and keeps the HTTP status. If there is
- * no memory for the envelope, the response is a plain problem. */
+ * into the envelope (the outer JSON object, envelope_write), and keeps the HTTP status. An unknown
+ * intent (INTENTS) is null in the envelope and "unknown" in the metric. If there is no memory for
+ * the envelope, the response is a plain problem. */
 static void process_finalize(struct exchange *x)
 {
     enum intent intent = intent_of_exchange(x);
@@ -358,7 +361,8 @@ static const struct rule_form payload_forms[INTENTS + 1] = {
 };
 static const struct rule_forms payload_by_intent = {"intent", "Call", payload_forms};
 
-/* The responses of the targets; the OpenAPI document has them by these names. */
+/* The forms of `data` in the envelope: the responses of the routes to which requests are delegated.
+ * The OpenAPI document has their schemas by these names, from the tables of those routes. */
 static const struct rule_form data_forms[] = {
     {"MasteryCalculateResponse", NULL, NULL},
     {"PredictionNextWeekResponse", NULL, NULL},
@@ -372,7 +376,8 @@ static const struct rule_forms data_by_target = {NULL, NULL, data_forms};
 static const struct rule_form error_forms[] = {{"ErrorDetail", NULL, NULL}, {0}};
 static const struct rule_forms any_error = {NULL, NULL, error_forms};
 
-/* IGNORED: a field that is accepted for compatibility and never used. */
+/* IGNORED: a field that is accepted for compatibility and never used. Its value goes to the member
+ * `ignored` of struct context. */
 #define IGNORED(field, ...) BODY(JSON, field, context, ignored, __VA_ARGS__, .nullable = true)
 
 static const struct rule context_rules[] = RULES(
@@ -393,7 +398,8 @@ static const struct rule process_rules[] = RULES(
           .required = true, .forms = &payload_by_intent),
     SECURITY_CONTEXT);
 
-/* The rules of the routes for one intent, without those of its payload. */
+/* The rules of the routes for one intent. Their body is the payload, whose fields the rules of the
+ * target check, and may have the caller's token in security_context. */
 static const struct rule context_alone[] = RULES(SECURITY_CONTEXT);
 
 static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT",
@@ -421,7 +427,9 @@ static const struct rule health_response[] = RULES(
     FIELD(TEXT, "service", "mastery-engine"),
     FIELD(ENUM_SET, "intents", "The intents that are known", .choices = intent_names));
 
-/* A route that delegates. more_flags: flags of its targets that matter for the OpenAPI document. */
+/* A route that delegates. old_path, older_path: other paths that earlier clients use; NULL: none.
+ * more_flags: flags of the targets by which the OpenAPI document describes headers and statuses,
+ * since the response is that of a target. */
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, its_payload, more_flags,     \
                 also, text)                                                                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \

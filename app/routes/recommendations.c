@@ -23,7 +23,8 @@ enum {
 
 /* ---- adaptive and compact ---- */
 
-/* Input of adaptive and compact. */
+/* Input of adaptive (recommendations in full, which are stored so that feedback can name them) and
+ * of compact (the same in short, not stored). */
 struct items_input {
     struct str student;
     int64_t limit; /* most recommendations in the response */
@@ -47,8 +48,9 @@ static struct recommend *recommend_new(struct exchange *x, enum recommend_kind k
     return r;
 }
 
-/* Runs one step of adaptive or compact. Returns STEP_MORE while replies are awaited; STEP_DONE
- * when x->state holds the recommendations or x->problem is set. */
+/* Runs one step of adaptive (RECOMMEND_ITEMS: the recommendations are stored, with ids for
+ * feedback) or compact (RECOMMEND_PREVIEW: they are not). Returns STEP_MORE while replies are
+ * awaited; STEP_DONE when x->state holds the recommendations or x->problem is set. */
 static enum step recommend_items_step(struct exchange *x, enum recommend_kind kind)
 {
     const struct items_input *in = x->input;
@@ -171,16 +173,17 @@ struct feedback_input {
     double improvement;
 };
 
-/* State of feedback between its round trips. The first reads the student by the id's token. The
- * second reads that day's recommendations and, for a teacher, the cohorts. The third writes the
+/* State of feedback between its round trips. The recommendation's id is rec_TOKEN-DAY-NUMBER. The
+ * first round trip reads the student, whose id Redis has under the token. The second reads the
+ * student's recommendations of that day and, for a teacher, the cohorts. The third writes the
  * recommendations back, and is repeated if they have changed since they were read. */
 struct feedback_state {
     struct str token;        /* random part of the id; the key in Redis that holds the student */
     int32_t day;             /* UTC day on which the recommendation was made */
     int number;              /* number of the recommendation on that day, from 1 */
-    struct command *owner;   /* reads the student that the token belongs to */
+    struct command *owner;   /* reads the student in whose recommendations' ids the token is */
     struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
-    struct command *written; /* latest command that writes them back; NULL before the first */
+    struct command *written; /* latest command that writes these back; NULL before the first */
     struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
     struct str student;
     struct recommendations recommendations;
@@ -208,10 +211,11 @@ static enum step feedback_begin(struct exchange *x, const struct feedback_input 
     return STEP_MORE;
 }
 
-/* Parses who the student is, and decides access as far as the caller's role and id suffice (for a
- * teacher feedback_may_see decides). Queues the reading of the day's recommendations and, for a
- * teacher, of the cohorts on which access depends. The student is passed to the audit log, since
- * the request does not name one. */
+/* Parses who the student is (the reply to s->owner), and decides access as far as the caller's role
+ * and id suffice (for a teacher feedback_may_see decides). Queues the reading of the day's
+ * recommendations and, for a teacher, of the cohorts on which access depends; not of the learning
+ * path (with_path). A caller without access gets 404, as for an unknown id, and so learns of no id.
+ * The student is passed to the audit log, since the request does not name one. */
 static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 {
     enum verdict verdict;
@@ -233,7 +237,8 @@ static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 
 /* Queues the writing of the day's recommendations with the feedback added. read: the command whose
  * reply holds these recommendations: s->read or, later, a write that failed because they had
- * changed. */
+ * changed. No recommendation is added, so none needs room. A student has another token than the id
+ * after an erasure: the id then names no recommendation of the present ones. */
 static enum step feedback_write(struct exchange *x, struct feedback_state *s,
                                 const struct command *read)
 {
@@ -330,7 +335,7 @@ struct history_input {
 
 /* Handler of history: one round trip, then the recommendations of the days. The texts are those of
  * the present catalogue; a recommendation whose item has left the catalogue is shown without text.
- */
+ * The token stands for the student in the id of each recommendation. */
 static enum step recommend_history(struct exchange *x)
 {
     const struct history_input *in = x->input;
@@ -410,7 +415,7 @@ static enum step recommend_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Input of adaptive and of compact. */
+/* Input of adaptive (recommendations in full) and of compact (the same in short). */
 static const struct rule items_rules[] = RULES(
     BODY_STUDENT(items_input),
     BODY(INT, "limit", items_input, limit, "How many at most", .min = 1, .max = RECOMMENDATIONS_MAX,
@@ -449,7 +454,7 @@ static const struct rule history_rules[] = RULES(
     QUERY(INT, "days", history_input, days, "The last so many UTC days, today included", .min = 1,
           .max = HISTORY_DAYS, .default_value = HISTORY_DAYS_PRESET));
 
-/* Fields that a recommendation has both in adaptive and in compact. */
+/* Fields of a recommendation. compact shows only the first three, adaptive all of them. */
 #define ACTION FIELD(ENUM, "action", "What to do", .choices = action_names)
 #define AREA                                                                                       \
     FIELD(TEXT, "area", "The component that it is for; with topics quiz:TOPIC or quality:TOPIC")
@@ -468,7 +473,8 @@ static const struct rule history_rules[] = RULES(
     FIELD(ENUM_SET, "priority_areas", "Components below their thresholds, the largest gap first",  \
           .choices = component_names)
 
-/* One recommendation as adaptive and learning-path show it. */
+/* One recommendation in full, as adaptive (what to do now) and learning-path (steps to a level, in
+ * their order) show it. */
 static const struct rule item[] = RULES(
     RECOMMENDATION_ID, ACTION, AREA, PRIORITY,
     FIELD(TEXT, "description", "Which score against which threshold, and what to do about it"),
@@ -491,7 +497,7 @@ static const struct rule adaptive_response[] = RULES(
     FIELD(INT, "count", "How many there are"),
     FIELD(OBJECT, "metadata", "About this answer", .fields = adaptive_metadata));
 
-/* A recommendation as compact shows it. */
+/* A recommendation in short, as compact shows it. */
 static const struct rule skill[] = RULES(ACTION, AREA, PRIORITY);
 static const struct rule compact_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,

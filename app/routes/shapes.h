@@ -22,7 +22,9 @@
 #define OPTIONAL(TYPE, field, ...) {.name = field, .type = RULE_##TYPE, .description = __VA_ARGS__}
 #define FIELD(TYPE, field, ...) OPTIONAL(TYPE, field, __VA_ARGS__, .required = true)
 
-/* Rows of a request: a field of the body, a field of the query, an id in the path. */
+/* Rows of a request: a field of the body, a field of the query, an id in the path. field: its name
+ * in the request. tag, member: the struct and the member that its value goes to. kind: what the id
+ * names (enum rule_subject). */
 #define BODY(TYPE, field, tag, member, ...)                                                        \
     OPTIONAL(TYPE, field, __VA_ARGS__, .offset = offsetof(struct tag, member))
 #define QUERY(TYPE, field, tag, member, ...)                                                       \
@@ -30,8 +32,8 @@
 #define PATH_ID(field, tag, member, kind, ...)                                                     \
     BODY(ID, field, tag, member, __VA_ARGS__, .source = IN_PATH, .required = true, .subject = kind)
 
-/* Row for the student that a request is about, in the body or the path. The input struct must have
- * a member `struct str student`. */
+/* Row for the student that a request is about, in the body (BODY_STUDENT) or the path
+ * (PATH_STUDENT). tag: the input struct, which must have a member `struct str student`. */
 #define BODY_STUDENT(tag)                                                                          \
     BODY(ID, "student_id", tag, student, "The student", .required = true,                          \
          .subject = SUBJECT_STUDENT)
@@ -41,15 +43,17 @@ struct student_input {
     struct str student;
 };
 
-/* Rows that many responses have. */
+/* Rows of the tables of responses that many of them have. `success` is always true in these tables,
+ * because a response with an error has another one. */
 #define SHAPE_SUCCESS FIELD(BOOL, "success", "Always true here")
 #define SHAPE_STUDENT FIELD(ID, "student_id", "The student")
 #define SHAPE_CORRELATION FIELD(TEXT, "correlation_id", "The request's id, as in X-Request-ID")
 #define SHAPE_SCORE(field, text) FIELD(NUMBER, field, text, .max = 1)
 /* Four rows, ROW(name) for each component, in the order of enum component. */
 #define SHAPE_EACH_COMPONENT(ROW) ROW("completion"), ROW("quiz"), ROW("quality"), ROW("consistency")
-/* The last members of a row whose type is an object or a list of objects: the table that describes
- * the object, and the name of its schema in the OpenAPI document. */
+/* Last arguments of a row (FIELD, BODY ...) of the type OBJECT or OBJECTS: the table of the fields
+ * of that object, and the name of its schema in the OpenAPI document. For example
+ * FIELD(OBJECT, "components", "The four components", SHAPE_OF_COMPONENTS). */
 #define SHAPE_OF_COMPONENTS_INPUT .fields = shape_components_input, .schema = "ComponentsInput"
 #define SHAPE_OF_COMPONENTS .fields = shape_components, .schema = "Components"
 #define SHAPE_OF_MASTERY_RESULT .fields = shape_mastery_result, .schema = "MasteryResult"

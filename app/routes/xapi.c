@@ -25,10 +25,11 @@
 /* One statement of the request. */
 struct entry {
     struct xapi_event event;
-    struct command *mark;            /* reads the digest of the statement stored under this id */
-    struct command *consent;         /* reads the consents of the student */
-    struct command *tombstone;       /* reads whether the student is erased */
-    struct command *student_cohorts; /* the command of write_access_queue; NULL: not needed */
+    struct command *mark;      /* reads the digest of the statement stored under this id */
+    struct command *consent;   /* reads the consents of the student */
+    struct command *tombstone; /* reads whether the student is erased */
+    /* reads the student's cohorts, on which a teacher's right to write depends; NULL: not needed */
+    struct command *student_cohorts;
 };
 
 /* State of a request with statements, between its steps. */
@@ -191,7 +192,9 @@ static struct json_object *statements_parse_body(struct exchange *x)
 /* ---- rights, consent and known ids ---- */
 
 /* Queues the reading of everything that decides whether the statements may be recorded, in one
- * round trip. A statement that becomes no event (ignored) needs only the right. */
+ * round trip. The mark is a digest of the statement that is stored under the same id: by it
+ * entry_check knows a repeated statement from another one. A statement that becomes no event
+ * (ignored) needs only the right. */
 static void statements_queue(struct exchange *x, struct statements *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -228,9 +231,9 @@ static void statements_fail_conflict(struct exchange *x)
 
 /* Checks one statement against the replies of the first round trip. A statement that becomes no
  * event, or whose student is erased, is accepted but not recorded: a refusal would make a tool that
- * forwards lists send the same list for ever. A statement that is stored already is skipped;
- * another statement stored under the same id is a conflict. Any other statement is added to the
- * batch. Sets x->problem if the statement may not be recorded. */
+ * forwards lists send the same list for ever. If a statement is stored under the same id (known),
+ * the marks, digests of both, are compared: an equal one is skipped, another one is a conflict. A
+ * statement with a new id is added to the batch. Sets x->problem if it may not be recorded. */
 static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
 {
     struct str mark = {0};
@@ -366,7 +369,8 @@ static enum step xapi_about(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* A statement for the examples of the OpenAPI document. */
+/* XAPI_ACTOR, VERB, OBJECT and RESULT: the parts of the statement that the OpenAPI document has as
+ * its example (STATEMENT_EXAMPLE). */
 #define XAPI_ACTOR "{\"account\":{\"homePage\":\"https://lms.example.org\",\"name\":\"student-1\"}}"
 #define XAPI_VERB "{\"id\":\"http://adlnet.gov/expapi/verbs/passed\"}"
 #define XAPI_OBJECT                                                                                \
@@ -374,9 +378,9 @@ static enum step xapi_about(struct exchange *x)
     "\"http://adlnet.gov/expapi/activities/assessment\"}}"
 #define XAPI_RESULT "{\"score\":{\"scaled\":0.9}}"
 
-/* The rows of a body whose schema xapi_write_schema writes: they only serve its example, and say
- * that a body is required. The handler parses it itself, because rules cannot check all that xAPI
- * requires. */
+/* Rows of the body. The OpenAPI document takes from them only the example, and that a body is
+ * required: xapi_write_schema writes the schema. The handler parses the body itself, because rules
+ * cannot check all that xAPI requires. */
 #define STATEMENT_EXAMPLE                                                                          \
     FIELD(JSON, "actor", NULL, .example = XAPI_ACTOR),                                             \
     FIELD(JSON, "verb", NULL, .example = XAPI_VERB),                                               \

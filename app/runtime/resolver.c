@@ -43,7 +43,8 @@ struct resolver {
 
 /* ---- the lookup ---- */
 
-/* Called by each of the two owners when it no longer needs the lookup; the last one frees it. */
+/* Called by each of the two owners, the resolver and the lookup's thread, when it no longer needs
+ * the lookup; the last one frees it. */
 static void lookup_release(struct lookup *lookup)
 {
     if (atomic_fetch_sub(&lookup->owners, 1) > 1)
@@ -161,8 +162,8 @@ void resolver_start(struct resolver *resolver)
         resolver->error = EAI_MEMORY;
 }
 
-/* Reads the result of a lookup that has ended, once. Without one, the state is that of the lookup
- * before. */
+/* While a lookup runs, the state is RESOLVER_RUNNING. The first call after its end takes the result
+ * and forgets the lookup; later calls return the same state until another lookup begins. */
 enum resolver_state resolver_poll(struct resolver *resolver)
 {
     struct lookup *lookup = resolver->lookup;

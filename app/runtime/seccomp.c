@@ -36,7 +36,7 @@ enum { X32_SYSCALL_BIT = 0x40000000 };
 static const uint32_t refused_calls[] = {
     /* start of other programs */
     SYS_execve, SYS_execveat,
-/* other processes; LeakSanitizer needs ptrace */
+/* reading and control of other processes; LeakSanitizer itself calls ptrace */
 #ifndef SANITIZED
     SYS_ptrace,
 #endif
@@ -52,7 +52,8 @@ static const uint32_t refused_calls[] = {
     SYS_add_key, SYS_keyctl, SYS_request_key, SYS_settimeofday, SYS_clock_settime, SYS_sethostname,
     SYS_setdomainname};
 
-/* Instructions of the filter: one comparison for each refused call, and seven others. */
+/* Instructions of the filter: a comparison for each refused call, and those that check the
+ * architecture and return (two LOAD, two JUMP, three RETURN). */
 enum { REFUSED = sizeof(refused_calls) / sizeof(refused_calls[0]), OTHERS = 7 };
 _Static_assert(REFUSED < 250, "a jump skips at most 255 instructions");
 
