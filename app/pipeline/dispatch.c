@@ -280,18 +280,17 @@ static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
     return d->chunk_ready(x);
 }
 
-/* In a cluster: adds to x->written the servers that have executed writes of this request. They did
- * so in its own round trip, or in that of another request which wrote changes of the same student
- * that came at the same time; record_step then put the servers into x->pipeline.written. */
+/* In a cluster: adds to x->written the servers that have executed writes of this request: in its
+ * own round trip, or in that of another request that wrote the changes of both (record_step adds
+ * those servers to x->pipeline.written). */
 static void dispatch_note_written(struct exchange *x)
 {
     if (!written_join(&x->written, x->arena, x->pipeline.written))
         problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* no WAIT would cover it */
 }
 
-/* Runs one step of the handler. It may end a change that another request has written, so the
- * servers of that write are noted. After STEP_MORE its commands are submitted, unless there is a
- * problem, which ends the exchange. */
+/* Runs one step of the handler, after which servers that wrote for this request may be known. After
+ * STEP_MORE its commands are submitted, unless there is a problem, which ends the exchange. */
 static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 {
     enum step step = x->route->handler(x);

@@ -54,8 +54,8 @@ struct exchange {
     void *state; /* memory that the handler keeps between its steps; NULL in the first step */
 
     bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
-    /* if access_pending: reads the student's cohorts; NULL: the request is about a cohort, so only
-     * teacher_cohorts decides */
+    /* for a teacher (access_pending): reads the student's cohorts; NULL: the request is about a
+     * cohort, so teacher_cohorts alone decides */
     struct command *student_cohorts;
     /* reads the cohorts that the caller teaches; NULL: not needed */
     struct command *teacher_cohorts;

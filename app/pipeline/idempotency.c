@@ -13,10 +13,9 @@
 #include "app/store/reply.h"
 
 /* How long a request owns its key: LEASE_REQUEST_MS (store/lease.h) and the limit of one round
- * trip. Nearly all requests have ended long before. A repetition of a request whose process died
- * has to wait only so long. When a request takes longer (its process was stopped, or its write
- * waited for many others of the same student), a repetition may run at the same time, and one of
- * the two makes the change (store/idempotency.h). */
+ * trip. A repetition of a request whose process died has to wait only so long. When a request takes
+ * longer (its process was stopped, or its write waited for many others of the same student), a
+ * repetition may run at the same time; one of them makes the change (store/idempotency.h). */
 enum {
     KEY_MAX = 128,    /* most characters of an Idempotency-Key */
     OWNER_BYTES = 16, /* random bytes of the token by which a request owns its key */
@@ -29,12 +28,11 @@ struct idempotency {
     size_t registration_count;
     struct command *save; /* stores the response; NULL: the request has no success to store */
     struct str key;       /* Redis key of the record of the Idempotency-Key */
-    struct str marker;    /* idempotency_marker; empty until the key is acquired */
+    struct str marker;    /* id of what this request writes; empty until it has the key */
     /* digest of this request (idempotency_digest_request); a record of the same key with another
      * digest is a conflict */
     struct str digest;
-    /* random token of this request (idempotency_new_owner), in the record while it owns the key */
-    struct str owner;
+    struct str owner; /* random token; a script changes the record only while it has this token */
     /* this request owns the key, or may own it, and must store or release at the end */
     bool is_owner;
 };
@@ -206,8 +204,7 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
  * requests are refused with 409: one whose key is owned by a running request, which passes with
  * time, and one whose key was used with another body. Without a reply to the acquiring command this
  * request may own the key, so it must release it. A failed registration ends the request: an
- * erasure of the student would not find its stored response. record.effect is the id of the change,
- * which the record keeps for all requests that acquire it one after the other. */
+ * erasure would not find its response. record.effect: id of the change, the same in repetitions. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *state = x->idempotency;

@@ -75,8 +75,8 @@ static enum step get_cohort(struct exchange *x)
 
 /* ---- put and delete ---- */
 
-/* Returns the length of the lease on the cohort, without which nobody may change it. Each round
- * trip renews it, so it is that of one round trip with a wait in the queue of heavy requests. */
+/* Returns the length of the lease on the cohort, the right to change it. Each round trip renews the
+ * lease, so it is that of one round trip with a wait in the queue of heavy requests. */
 static int64_t cohort_lease_ms(const struct exchange *x)
 {
     return LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
@@ -153,7 +153,7 @@ struct list_input {
 
 struct list_state {
     struct command *ids; /* reads the ids of the page (admin) or of all cohorts (teacher) */
-    /* reads the number of cohorts; NULL for a teacher, for whom `ids` reads all ids to count */
+    /* reads the number of cohorts; NULL for a teacher, whose cohorts are all in `ids` */
     struct command *total;
     struct str_list page;     /* ids of the cohorts on the page */
     int64_t count;            /* number of all cohorts that the caller may list */

@@ -25,7 +25,7 @@ enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
 struct student_check {
     /* reads the student's cohorts; NULL: the caller needs none */
     struct command *cohorts;
-    /* NULL for a single event: the script that records it refuses it in the same two cases */
+    /* NULL for a single event: the script that records the event reads both itself */
     struct command *consent, *tombstone;
 };
 

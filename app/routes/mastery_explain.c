@@ -140,8 +140,8 @@ static enum step mastery_explain(struct exchange *x)
 /* clang-format off */
 static const struct rule explain_rules[] = RULES(PATH_STUDENT(student_input));
 
-/* Values of event_type: the types of events from which components are computed, and the name that
- * stands for values stated by a client, which come from no event. */
+/* Values of event_type: the types of events from which components are computed, and the name
+ * for values stated by a client, which come from no event. */
 static const char *const observation_types[] = {
     "exercise.completed", "quiz.completed", "lesson.viewed", "quality.assessed",
     explain_statement_name, NULL};

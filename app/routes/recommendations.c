@@ -183,7 +183,7 @@ struct feedback_state {
     int number;              /* number of the recommendation on that day, from 1 */
     struct command *owner;   /* reads the student in whose recommendations' ids the token is */
     struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
-    struct command *written; /* latest command that writes these back; NULL before the first */
+    struct command *written; /* latest command that writes that day's back; NULL: none yet */
     struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
     struct str student;
     struct recommendations recommendations;
@@ -335,7 +335,7 @@ struct history_input {
 
 /* Handler of history: one round trip, then the recommendations of the days. The texts are those of
  * the present catalogue; a recommendation whose item has left the catalogue is shown without text.
- * The token stands for the student in the id of each recommendation. */
+ * The id of each recommendation has the token instead of the student's id. */
 static enum step recommend_history(struct exchange *x)
 {
     const struct history_input *in = x->input;

@@ -65,9 +65,7 @@ _Static_assert(REFUSED < 250, "a jump skips at most 255 instructions");
     (struct sock_filter) BPF_JUMP(BPF_JMP | (test) | BPF_K, value, yes, no)
 
 /* Builds the filter and installs it for this thread and the threads that it starts. A refused call
- * fails with EPERM. A jump gives the number of instructions that it skips: the right architecture
- * skips the RETURN after it, a refused number everything before the last RETURN. Returns false on
- * an architecture without a filter, or if prctl fails. */
+ * fails with EPERM. Returns false on an architecture without a filter, or if prctl fails. */
 bool seccomp_install_filter(void)
 {
     struct sock_filter code[REFUSED + OTHERS];
@@ -78,7 +76,7 @@ bool seccomp_install_filter(void)
         return false;
     /* numbers of another architecture mean other system calls: all are refused */
     code[n++] = LOAD(arch);
-    code[n++] = JUMP(BPF_JEQ, NATIVE, 1, 0);
+    code[n++] = JUMP(BPF_JEQ, NATIVE, 1, 0); /* the right architecture skips the RETURN */
     code[n++] = RETURN(SECCOMP_RET_ERRNO | EPERM);
     code[n++] = LOAD(nr);
     code[n++] = JUMP(BPF_JGE, X32_SYSCALL_BIT, REFUSED + 1, 0);
