@@ -175,6 +175,7 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     respond_complete(x);
     audit_hook_record(x);
     respond_report(x);
+    x->finished = true;
     d->active--;
     d->finished(x);
     d->released(x);
@@ -438,7 +439,7 @@ static bool dispatch_resume_next(struct dispatch *d)
         readiness_on_replies(d->engine, pipeline, clock_monotonic_us()))
         return true;
     x = pipeline->owner;
-    if (x->route->flags & ROUTE_HEAVY)
+    if (x->route->flags & ROUTE_HEAVY && !x->finished)
         dispatch_push(&d->heavy, x);
     else
         dispatch_resume(d, x);

@@ -80,6 +80,7 @@ struct exchange {
     int64_t now_ms;        /* by Redis' clock (store_now_ms), read once: one request has one time */
     int64_t wall_ms;       /* by this machine's clock, for the times in tokens */
     int64_t started_us;    /* monotonic clock at the beginning of the exchange */
+    bool finished;         /* the response was handed over to the connection */
     size_t steps_done;     /* steps before the handler that need not run again */
     int64_t ready_us;      /* monotonic clock when the steps before the handler were done */
     struct exchange *next; /* next in a queue of the dispatcher; NULL: last */
