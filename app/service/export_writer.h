@@ -28,9 +28,11 @@ void export_put_json(struct export_writer *w, struct str json, struct problem *p
 /* Writes null as the value of the open section, which is no list. null means that the student has
  * no such record. */
 void export_put_null(struct export_writer *w);
-/* Begins and ends a value that is written piece by piece to the returned JSON writer. At the end it
- * is written as by export_put_json. Only one value can be begun at a time. */
+/* Begins a value that is written piece by piece to the returned JSON writer. Only one value can be
+ * begun at a time. */
 struct jw *export_value_begin(struct export_writer *w);
+/* Ends the value that export_value_begin has begun: writes it like export_put_json, which sets the
+ * problem INTERNAL_ERROR when the text is no JSON, or memory was missing for it. */
 void export_value_end(struct export_writer *w, struct problem *p);
 
 #endif
