@@ -32,7 +32,7 @@ struct erase {
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
     int64_t now_ms;
     bool dry_run; /* only count records, change nothing */
-    /* results, set by the functions below */
+    /* results, set by erase_step */
     int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
     bool had_tombstone;           /* an earlier erasure of the student had begun */
     /* internal to the implementation: callers do not use them */

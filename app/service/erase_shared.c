@@ -188,7 +188,8 @@ static void erase_parse_indexed_letters(struct erase *e, struct pipeline *pipeli
     (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(ids[n - 1]));
 }
 
-/* Reads the reply to erase_queue_dead_letters, by the stage that e->offset says. */
+/* Reads the reply to erase_queue_dead_letters, by the stage in e->offset. Old letters are those of
+ * version 0.1.0, which the index does not have. */
 static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool has_old;

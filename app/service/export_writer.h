@@ -20,6 +20,7 @@ struct export_writer {
 
 /* Begins a section, which is a member of `data`: a list of values, or one value. */
 void export_section_begin(struct export_writer *w, const char *name, bool is_list);
+/* Ends the section, after its last value. */
 void export_section_end(struct export_writer *w);
 
 /* Writes a JSON text as the value of the open section, or as the next element of its list. Sets the

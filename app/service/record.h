@@ -30,8 +30,9 @@ struct record {
     /* the change is made once for this id; may be empty unless RECORD_EVENT */
     struct str event_id;
     struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
-    struct str mark;       /* text stored with event_id, for a later request with that id to see */
-    bool is_analytics;     /* the change is refused when consent to analytics is withdrawn */
+    /* the mark: text that is stored with event_id, and returned to a later request with that id */
+    struct str mark;
+    bool is_analytics; /* the change is refused when consent to analytics is withdrawn */
     /* For one of several changes of a request (an event batch), whose commands are sent in one
      * pipeline: any address that is the same for all of them. Else NULL. */
     const void *list;
@@ -49,7 +50,7 @@ struct record {
      * sets previous_mark only; for other kinds state, result and result_json are those that are
      * stored now */
     bool duplicate;
-    /* duplicate RECORD_EVENT: the `mark` that was stored when event_id was recorded */
+    /* duplicate RECORD_EVENT: the mark (text) that the first request with event_id has stored */
     struct str previous_mark;
     struct mastery_state state;
     struct mastery_result result;

@@ -105,8 +105,8 @@ static bool group_add(struct group *g, struct record *r, struct mastery_state *s
     state->updated_at_ms = r->now_ms;
     g->state = r->state = *state;
     mastery_of_state(state, r->now_ms, &r->result);
-    r->result_json = (struct str){0}; /* of an earlier attempt */
-    r->place = g->n + 1;              /* of its entry in the script */
+    r->result_json = (struct str){0}; /* it was made in an earlier attempt */
+    r->place = g->n + 1;              /* number of its entry in the script */
     r->repeats = false;
     g->last = r;
     return group_make_entry(g, r) && ++g->n;

@@ -31,7 +31,7 @@ struct seed {
     void (*on_refused)(void *context, struct str student, const char *reason);
     /* called after each day with the numbers of days; may be NULL */
     void (*on_progress)(void *context, size_t done, size_t total);
-    /* results, set by the functions below */
+    /* results, set by seed_run */
     size_t students_written, days_written;
 };
 
