@@ -262,7 +262,7 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
 
     record_settle_others(r, outcome, pipeline);
     if (outcome == CHANGE_DUPLICATE &&
-        !student_parse_known_mark(r->write_cmd, 0, &r->previous_mark)) {
+        !student_parse_known_mark(r->write_cmd, /* own entry */ 0, &r->previous_mark)) {
         /* without others: new ones that repeat events might make Redis refuse each attempt */
         r->is_alone = true;
         return record_queue_reads(r, pipeline, /* with_days */ false);

@@ -34,7 +34,7 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
     bool good;
 
     if (!out) {
-        secrets_first_line(NULL, ret_error);
+        secrets_first_line(/* lines */ NULL, ret_error);
         return false;
     }
     good = config_load(&fresh, config_environment, out) == 0;
