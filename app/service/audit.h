@@ -20,7 +20,8 @@
 struct audit;
 struct engine;
 
-#define AUDIT_MAX_DELAY_US INT64_C(500000) /* longest time that an aggregated event waits */
+/* longest wait of an event that counts repeated reads ("aggregated"); others do not wait */
+#define AUDIT_MAX_DELAY_US INT64_C(500000)
 
 /* One access, as a request reports it. The texts action, resource_type, route and via must live as
  * long as the process, because only their addresses are kept. The other texts are copied. */
@@ -42,8 +43,8 @@ struct audit_event {
 };
 
 struct audit *audit_new(void); /* NULL when out of memory */
-void audit_free(
-    struct audit *audit); /* does nothing when audit is NULL; events that were not sent are lost */
+/* Releases `audit`, with the events that were not sent; NULL is ignored. */
+void audit_free(struct audit *audit);
 
 /* Adds an event. Does nothing when engine->audit is NULL, as in the worker and mastery-ctl, which
  * write their audit records in other ways. */

@@ -9,10 +9,13 @@
 #include "app/service/audit_buffer.h"
 #include "app/service/engine.h"
 
-/* The end of a process's chain of lines. Zeros: no line yet. */
+/* The end of the chain of log lines that this process has written for audit events that are not
+ * stored in Redis. Zeros: no line yet. */
 struct audit_unstored {
-    int64_t number;         /* number of the latest line */
-    char mac[LOG_MAC_SIZE]; /* MAC of the latest line that was not dropped; empty: none */
+    int64_t number; /* number of the latest log line of the chain, from 1; 0: none */
+    /* MAC (keyed hash) of the latest log line of the chain; empty: none. A line that the log has
+     * dropped, because its reader stalls, does not count */
+    char mac[LOG_MAC_SIZE];
 };
 
 /* Writes one event to the log and counts it in METRIC_AUDIT_UNSTORED with the label `reason`. Ids

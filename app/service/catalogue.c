@@ -33,8 +33,9 @@ struct catalogue_entry {
 struct catalogue_document {
     int64_t version;
     struct str reasons[REASONS];
-    struct rule_objects items, starters; /* arrays of struct catalogue_entry */
-    struct json_object *prerequisites;   /* object of lists of topics; NULL: absent */
+    /* lists of struct catalogue_entry; starters are for students without data */
+    struct rule_objects items, starters;
+    struct json_object *prerequisites; /* object of lists of topics; NULL: absent */
 };
 
 #define ENTRY(member) .required = true, .offset = offsetof(struct catalogue_entry, member)
@@ -220,9 +221,9 @@ static bool catalogue_read_entry(const struct catalogue_loader *loader,
     return true;
 }
 
-/* Reads the list with this name ("items" or "starters") from the entries that the rules have
- * filled. Returns NULL, with an error message, when one is wrong. The items must be read before the
- * starters. */
+/* Reads the list with this name ("items" or "starters") from `from`, the entries of the file, whose
+ * form validate_object has checked. Returns NULL, with an error message, when one is wrong. The
+ * items must be read before the starters, whose ids must differ from theirs. */
 static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
                                                  const struct rule_objects *from,
                                                  const struct catalogue *catalogue)

@@ -9,7 +9,7 @@
 #include "app/auth/access.h"
 #include "app/store/cohort.h"
 
-enum { COHORT_ACCESS_LISTS = 2 }; /* largest number of lists of students, and of cohorts */
+enum { COHORT_ACCESS_MAX = 2 }; /* most lists of students, and most cohorts, of one check */
 
 struct cohort_access {
     const struct principal *principal;
@@ -18,21 +18,21 @@ struct cohort_access {
     struct {
         struct command **student_cmds; /* n commands; each reads the cohorts of one student */
         size_t n;
-    } lists[COHORT_ACCESS_LISTS]; /* students who must share a cohort with the caller */
+    } lists[COHORT_ACCESS_MAX]; /* students who must share a cohort with the caller */
     size_t list_count;
-    struct str cohorts[COHORT_ACCESS_LISTS]; /* cohorts that must be among the caller's own */
+    struct str cohorts[COHORT_ACCESS_MAX]; /* cohorts that must be among the caller's own */
     size_t cohort_count;
 };
 
 /* Begins a check of what this caller may access; the functions below add what is accessed. */
 void cohort_access_init(struct cohort_access *access, const struct principal *principal);
-/* Adds students to whose data the caller must have access. Call it for COHORT_ACCESS_LISTS lists at
+/* Adds students to whose data the caller must have access. Call it for COHORT_ACCESS_MAX lists at
  * most. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline);
 /* Adds a cohort to which the caller must have access: to its data (ACCESS_READ_COHORT), or to the
  * rank of one student in it (ACCESS_COMPARE_COHORT). The text `cohort` must live until the check.
- * Call it for COHORT_ACCESS_LISTS cohorts at most. */
+ * Call it for COHORT_ACCESS_MAX cohorts at most. */
 void cohort_access_add_cohort(struct cohort_access *access, enum access right, struct str cohort,
                               struct pipeline *pipeline);
 /* True when the caller has access to all students and cohorts that were added. False, with a

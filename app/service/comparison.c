@@ -48,8 +48,8 @@ size_t comparison_values(const struct compared_student *students, size_t n, int 
     return count;
 }
 
-/* Reads the current state of a student. A state of a day after the requested one cannot be used
- * (is_later): the student's latest snapshot up to the requested day is then searched. */
+/* Reads the current state of a student. A state of a day after the requested one cannot be used:
+ * the student's latest snapshot up to the requested day is then searched. */
 static void comparison_parse_state(const struct comparison *c, struct compared_student *student,
                                    struct problem *p)
 {
@@ -60,18 +60,18 @@ static void comparison_parse_state(const struct comparison *c, struct compared_s
     student->withdrawn = student_has_withdrawn(student->cmd, CONSENT_ANALYTICS);
     if (student->withdrawn || mastery_state_empty(&state))
         return;
-    student->is_later = c->at_date && state.day > c->day;
-    student->found = !student->is_later;
+    student->needs_snapshot = c->at_date && state.day > c->day;
+    student->found = !student->needs_snapshot;
     if (student->found)
         daily_of_state(&state, &student->daily);
 }
 
-/* Reads the student's latest snapshot in the window of days. When there is none, is_later stays
- * true, so that the next window is searched. */
+/* Reads the student's latest snapshot in the window of days. When there is none, needs_snapshot
+ * stays true, so that the next window is searched. */
 static void comparison_parse_days(struct compared_student *student, struct problem *p)
 {
     if (history_parse_latest(student->cmd, &student->found, &student->daily, p) && student->found)
-        student->is_later = false;
+        student->needs_snapshot = false;
 }
 
 /* Reads the replies for the students who had a command in the pipeline. */
@@ -108,7 +108,7 @@ static void comparison_queue_days(struct comparison *c, struct pipeline *pipelin
     for (; c->next < c->n && pipeline->count < COMPARISON_SNAPSHOTS_MAX; c->next++) {
         struct compared_student *student = &c->students[c->next];
 
-        if (student->is_later)
+        if (student->needs_snapshot)
             student->cmd =
                 student_cmd_days(pipeline, student->id, first, c->window_last - first + 1);
     }

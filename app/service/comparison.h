@@ -22,7 +22,9 @@ struct compared_student {
     bool withdrawn;     /* consent to analytics is withdrawn; `found` is then false */
     struct daily daily; /* score and components of the day; only with `found` */
     /* internal to the implementation: callers do not use them */
-    bool is_later;       /* the state is of a day after the requested one: needs a snapshot */
+    /* the current state is of a day after comparison.day, so a snapshot (closing state) of that day
+     * or an earlier one is needed */
+    bool needs_snapshot;
     struct command *cmd; /* the student's command in the current pipeline, or NULL */
 };
 
@@ -40,8 +42,8 @@ struct comparison {
     int32_t window_last; /* last day of the window of snapshots that is being read */
 };
 
-/* Allocates c->students with the ids of both lists, those of ids[0] first. False, with a problem,
- * when out of memory. */
+/* Allocates c->students with the ids of two lists (students of two cohorts, or of one cohort and a
+ * single student), those of ids[0] first. False, with a problem, when out of memory. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p);
 /* Runs the next step of the reading. Call again after each pipeline until STEP_DONE, which is also
@@ -53,8 +55,8 @@ enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struc
  * which nothing was observed, so that it has no value. */
 enum { OVERALL_SCORE = COMPONENTS };
 bool comparison_value(const struct daily *daily, int component, double *ret);
-/* Gets the values of the students that have a value, in ascending order, and returns the number of
- * values. ret has room for n of them. */
+/* Gets the values of a component, or of the score (OVERALL_SCORE), of the students that have one,
+ * in ascending order, and returns their number. ret has room for n of them. */
 size_t comparison_values(const struct compared_student *students, size_t n, int component,
                          double *ret);
 

@@ -61,7 +61,9 @@ void engine_set_hash_keys(struct engine *engine)
 /* ---- opening: a function that fails returns false; it fills ret_error, or leaves it as it is
  * ("out of memory") ---- */
 
-/* Makes the store without a connection to Redis: it connects when the first command is sent. */
+/* Makes the store without a connection to Redis: it connects when the first command is sent. What
+ * needs only store and log is made with it: the lines (changes not written yet, record_line.h),
+ * whose waiting requests it resumes, and the keys of the hashes that replace ids in the log. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->store = store_new(&engine->config, ret_error);
@@ -96,8 +98,9 @@ static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ER
 typedef struct metrics *metrics_opener(const char *path, const struct metrics_endpoint *endpoints,
                                        size_t endpoint_count, char ret_error[200]);
 
-/* Opens the metrics file with an endpoint for each route. One more endpoint, "other", counts the
- * requests that match no route. */
+/* Opens the metrics file by `open` (metrics_open, metrics_open_reader) with an endpoint for each
+ * route. One more endpoint, "other", counts the requests that match no route. If calloc fails,
+ * ret_error keeps the text that the caller has put there: "out of memory". */
 static bool engine_open_metrics_by(struct engine *engine, metrics_opener *open, char ret_error[200])
 {
     size_t n = router_count(engine->router);
@@ -116,11 +119,13 @@ static bool engine_open_metrics_by(struct engine *engine, metrics_opener *open, 
     return engine->metrics != NULL;
 }
 
+/* Joins the metrics file as a process that counts in it. */
 static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     return engine_open_metrics_by(engine, metrics_open, ret_error);
 }
 
+/* Without a slot in the file, which only processes that count own. */
 bool engine_read_metrics(struct engine *engine, char ret_error[200])
 {
     return engine_open_metrics_by(engine, metrics_open_reader, ret_error);
@@ -226,8 +231,9 @@ static const struct {
     {ENGINE_METRICS, engine_open_schema, NULL},
 };
 
-/* Opens the modules in the order of open_steps, up to the first that cannot be opened. Prints
- * nothing when config_load fails, because it has printed its own errors. */
+/* Opens the modules in the order of open_steps, up to the first that cannot be opened; with
+ * ENGINE_CHECK only tests whether the settings would permit it. Prints nothing when config_load
+ * fails, because it has printed its own errors. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems)
 {
@@ -253,8 +259,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     return good;
 }
 
-/* Closes all parts, in any order, because they do not use each other. A part that was not opened is
- * NULL, which each function accepts. */
+/* In any order, because the parts do not use each other. A part that was not opened is NULL, which
+ * each function accepts. */
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);

@@ -35,8 +35,8 @@ struct engine {
     struct audit *audit;             /* audit events to send; NULL: the program records none */
     struct readiness *readiness;     /* state for /ready; NULL without ENGINE_SERVING */
     struct stale_cache *stale_cache; /* responses for when Redis is unavailable; NULL: none */
-    struct overview_cache
-        *overview_cache; /* what overviews show of histories; NULL without ENGINE_SERVING */
+    /* what overviews show of histories; NULL without ENGINE_SERVING */
+    struct overview_cache *overview_cache;
     const struct catalogue *catalogue; /* items to recommend; NULL without ENGINE_SERVING */
     const struct router *router;       /* NULL in programs that serve no requests */
     struct arena *process_arena;       /* memory of the catalogue */
@@ -50,9 +50,10 @@ struct engine {
     int64_t refusals_due_us;   /* monotonic time of the next call of refusals_count, which keeps
                                   nginx's files small */
     bool reported_clock_off;
-    /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
-     * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is
-     * known at once. `generation` grows with each change of either that this process has seen. */
+    /* Erasures of students, after which the caches of responses and overviews are cleared. epoch: a
+     * number in Redis that each erasure changes, as last read (-1: not read yet). The processes of
+     * a pool (of one metrics file) also count their own erasures, which are known at once.
+     * `..._seen`: at the last clearing. generation: number of clearings. */
     struct {
         int64_t epoch, epoch_seen;
         uint64_t pool_seen, generation;
@@ -60,7 +61,9 @@ struct engine {
 };
 
 enum engine_subsystem {
-    ENGINE_METRICS = 1, /* joins the shared metrics file, and writes the schema number to Redis */
+    /* joins the shared metrics file; for programs that also write to Redis: stores the schema
+     * number there, so that an older version does not write */
+    ENGINE_METRICS = 1,
     ENGINE_TOKENS = 2,  /* verifies tokens */
     ENGINE_SERVING = 4, /* catalogue, audit records, stale cache, waiting for replicas */
     ENGINE_SEALING = 8, /* keys for sealing the audit log */
@@ -71,16 +74,16 @@ enum engine_subsystem {
 
 /* Loads the configuration from the environment, and opens log (standard error), store and the
  * requested subsystems (a sum of enum engine_subsystem). False when something is wrong: each fault
- * is then a line on standard error. Call engine_close in any case: it also releases an engine that
- * was opened only in part. A Redis that is unavailable, or has a later schema, does not prevent the
- * start. With ENGINE_METRICS the call waits for the first connection, STORE_CONNECT_TIMEOUT_MS at
- * most. router: its routes become the endpoints in the metrics; may be NULL without ENGINE_METRICS.
- */
+ * is then a line on standard error. Call engine_close in any case. A Redis that is unavailable, or
+ * has a later schema, does not prevent the start. router: its routes become the endpoints in the
+ * metrics; may be NULL without ENGINE_METRICS. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
+/* Closes what engine_open has opened, be it only a part. */
 void engine_close(struct engine *engine);
-/* Opens the metrics file for metrics_take_sample alone (obs/metrics_sample.h), in an engine that
- * was opened with a router and without ENGINE_METRICS. False with a line in ret_error. */
+/* Opens the metrics file of running processes to read their counts (metrics_take_sample), without
+ * being one of the processes that count: for mastery-ctl. The engine was opened with a router and
+ * without ENGINE_METRICS. False with a line in ret_error. */
 bool engine_read_metrics(struct engine *engine, char ret_error[200]);
 /* True when the hashes that replace ids in the log are made with a configured key, so that an id
  * has the same hash in all processes. */

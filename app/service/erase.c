@@ -11,9 +11,6 @@
 
 enum { ERASE_ARENA_FIRST = 64 << 10, ERASE_ARENA_CAP = 64 << 20 };
 
-/* NULL for the tombstone, which is no record. `kind` is an enum student_key, or STUDENT_KEY_COUNT
- * plus an enum shared_key. Records that several students share have the name of their kind,
- * whichever index has led to them. */
 const char *erase_kind_name(size_t kind)
 {
     static const char *const shared_names[SHARED_KEY_COUNT] = {
@@ -64,12 +61,12 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
     erasure_cmd_unregister(pipeline, e->student);
 }
 
-/* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure. Any
- * other reply leaves the erasure to be repeated.
+/* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure, with
+ * what mastery-ctl erase --replay needs. Any other reply leaves the erasure to be repeated.
  * NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
+    char hash[LOG_HASH_SIZE], key_id[LOG_HASH_SIZE];
     int64_t finished = 0;
     struct jw *w;
 
@@ -80,10 +77,10 @@ static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struc
     }
     metrics_add_erasure(e->engine->metrics);
     erase_hash(e->engine, e->student, hash);
-    erase_key_id(e->engine, key);
+    erase_key_id(e->engine, key_id); /* of the key that has made the hash */
     w = log_begin(e->engine->log, LOG_WARNING, "student.erased");
     jw_text(w, "student", hash);
-    jw_text(w, "key", key);
+    jw_text(w, "key", key_id);
     log_end(e->engine->log);
 }
 

@@ -14,13 +14,15 @@
 #include "app/service/engine.h"
 #include "app/store/erasure.h"
 
-/* Returns the name that a kind's count has in responses; NULL for a kind that is never counted. */
+/* Returns the name that the count of a kind (enum student_key, or STUDENT_KEY_COUNT plus an enum
+ * shared_key) has in responses; NULL for the tombstone, which is never counted. */
 const char *erase_kind_name(size_t kind);
 
-/* Writes the student's log_hash, by which the log and the audit record of an erasure name the
- * student, and an id of the key with which it was made. Erasures are repeated after a restore by
- * these (mastery-ctl erase --replay). */
+/* Writes the keyed hash (log_hash) by which the log and the audit record of an erasure name the
+ * student. By it the erasure is repeated after a restore (mastery-ctl erase --replay). */
 void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE]);
+/* Writes an id of the key with which erase_hash hashes: an erasure can be repeated by its hash only
+ * with the same key. */
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE]);
 
 struct erase {
@@ -30,7 +32,7 @@ struct erase {
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
     int64_t now_ms;
     bool dry_run; /* only count records, change nothing */
-    /* results, set by the functions below */
+    /* results, set by erase_step */
     int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
     bool had_tombstone;           /* an earlier erasure of the student had begun */
     /* internal to the implementation: callers do not use them */
@@ -49,14 +51,16 @@ struct erase {
     size_t entry_cmd_count;
     char cursor[ID_MAX + 1];         /* last id that was read; empty: the phase is at its start */
     char scanned_ids[2][ID_MAX + 1]; /* ids up to which journal and outbox have been searched */
-    int64_t offset; /* position of the next page's first entry, in phases that read sorted sets by
-                       rank */
-    int attempts;   /* number of times that the shard's script had to be retried */
+    /* position of the next page's first entry, in phases that read sorted sets by rank; in the
+     * phase of dead letters its stage (erase_shared.c) */
+    int64_t offset;
+    int attempts; /* number of times that the shard's script had to be retried */
 };
 
 /* Allocates the memory of an erasure, whose input fields are set and all others zeroed.
  * False when out of memory. erase_release must be called in any case. */
 bool erase_init(struct erase *e);
+/* Releases the memory that erase_init has allocated. */
 void erase_release(struct erase *e);
 /* Runs the next step of the erasure. Call after erase_init, then again after each pipeline until
  * STEP_DONE, which is also returned after a problem. The pipeline's arena is replaced by one of the

@@ -32,8 +32,7 @@ void erase_hash(const struct engine *engine, struct str student, char ret_hash[L
     log_hash(engine->log, student, ret_hash);
 }
 
-/* Hashes a constant text that is not an id, so that the result identifies the key and cannot be the
- * hash of a student. */
+/* Hashes a constant that is no id: the result differs between keys and is no hash of a student. */
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
 {
     log_hash(engine->log, STR("key of the log"), ret_id);
@@ -89,9 +88,9 @@ static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
                                       str_of(e->cursor), e->student);
 }
 
-/* Counts the student's entries in a page of the journal or outbox, and deletes them unless the pass
- * only counts. Keeps the id up to which the stream was searched, because the script of the shard
- * then examines only later entries. */
+/* Counts the student's entries in a page of the journal or outbox (the field "e" has the entry's
+ * JSON), and deletes them unless the pass only counts. Keeps the id up to which the stream was
+ * searched: the script of the shard (erase_queue_shard) then searches only later entries. */
 static void erase_parse_own_stream(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool is_journal = e->phase == ERASE_JOURNAL;
@@ -119,9 +118,10 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
 
 /* ---- all other keys of the student, and the tombstone ---- */
 
-/* Queues the script that deletes the student's keys, or counts them. It also adds the audit record
- * of the erasure, whose fields not set here stay empty and which names the student by a keyed hash.
- * `swept` says how far journal and outbox have been searched, in this order. */
+/* Queues the script that deletes the student's keys, or counts them, and adds the audit record,
+ * whose fields not set here stay empty. `swept` says how far journal and outbox have been searched,
+ * in this order, and whether entries may have been deleted from them, in an earlier step or
+ * (had_tombstone) erasure: the script then writes the stream again without them. */
 static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
@@ -147,17 +147,17 @@ static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
     e->phase_cmd = erasure_cmd_shard(pipeline, &shard);
 }
 
-/* Makes an earlier phase the next one to run. */
+/* Makes an earlier phase the next one. cursor and offset have not been moved from the start. */
 static void erase_restart_from(struct erase *e, enum erase_phase_id phase)
 {
     e->phase = phase;
     e->has_more = true; /* without has_more, erase_parse_replies would go on to the next phase */
 }
 
-/* Reads the script's reply. ERASURE_RETRY: the token in the student's recommendation ids has
- * changed since the lookup, so the script would miss the key whose name contains the token; the
- * phases start again from the lookup. When a counting pass has found anything, the deleting pass
- * starts. */
+/* Reads the script's reply. ERASURE_RETRY: the token in the student's recommendation ids is no
+ * longer the one that the phase ERASE_LOOKUP has read, so the script would miss the key whose name
+ * contains it; the phases start again with that phase. When a counting pass has found anything, the
+ * deleting pass starts: after the lookup, whose result it uses. */
 static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     int64_t counts[ERASED_SHARD_COUNTS] = {0};
@@ -180,7 +180,7 @@ static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct
     }
     if (e->dry_pass && erase_found(e) > 0) {
         e->dry_pass = false;
-        e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0;
+        e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0; /* their phases add to them */
         erase_restart_from(e, ERASE_JOURNAL);
     }
 }

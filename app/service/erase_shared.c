@@ -123,15 +123,15 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- dead letters ---- */
 
-/* In the phase of dead letters, e->offset has one of these values, in this order.
- * ERASE_COUNT_LETTERS: finds out whether there are letters of version 0.1.0. ERASE_OLD_LETTERS:
- * searches those letters, which are in no index and have their text in the stream's entry.
- * ERASE_INDEXED_LETTERS: reads all later letters by the index. */
+/* The stages of the phase of dead letters, in their order; e->offset has the stage, as this phase
+ * reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are letters of version 0.1.0.
+ * ERASE_OLD_LETTERS: searches those letters, which are in no index and have their text in the
+ * stream's entry. ERASE_INDEXED_LETTERS: reads all later letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
-/* Queues the command that reads the next page of dead letters, or first counts them; e->offset says
- * which of the three this phase is at. The stream is searched for entries that contain "event":
- * only letters of version 0.1.0 have their text there. */
+/* Queues the command of the stage that e->offset says: counts the letters, or reads the next page
+ * of them. The stream is searched for entries that contain "event", a member of each letter: only
+ * letters of version 0.1.0 have their text there. */
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
     struct str cursor = str_of(e->cursor);
@@ -147,9 +147,9 @@ static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
     }
 }
 
-/* Counts the letters of version 0.1.0 that mention the student in a part of the stream, and queues
- * their removal unless the pass only counts. There is always more to read: the next part, or then
- * the letters in the index. */
+/* Counts the letters of version 0.1.0 (their JSON is the field "e") that mention the student in a
+ * part of the stream, and queues their removal unless the pass only counts. There is always more to
+ * read: the next part, or after the last one, from an empty cursor on, the letters in the index. */
 static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct erasure_part part;
@@ -188,7 +188,8 @@ static void erase_parse_indexed_letters(struct erase *e, struct pipeline *pipeli
     (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(ids[n - 1]));
 }
 
-/* Reads the reply to erase_queue_dead_letters. */
+/* Reads the reply to erase_queue_dead_letters, by the stage in e->offset. Old letters are those of
+ * version 0.1.0, which the index does not have. */
 static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool has_old;

@@ -15,7 +15,7 @@
 #include "app/store/pipeline.h"
 #include "app/store/stream.h"
 
-/* An event of the log. */
+/* A learning event of the student's event log. */
 struct logged_event {
     /* The event as JSON, as event_input_json wrote it; not checked, p is NULL when the entry of the
      * stream has none. Valid during the call that it is passed to. */
@@ -28,7 +28,7 @@ struct logged_event {
  */
 typedef void event_log_visitor(void *context, const struct logged_event *event, struct problem *p);
 
-/* State of the reading. */
+/* State of the reading of a student's event log. */
 struct event_log {
     /* in: set by the caller */
     struct str student;
@@ -36,8 +36,11 @@ struct event_log {
     /* internal to the implementation: callers do not use them */
     struct command *cmd;         /* reads the current page */
     char cursor[STREAM_ID_SIZE]; /* id of the last entry that was read; empty: none yet */
-    bool in_stream;              /* the journal has been read, the stream follows */
-    struct str_list journal_ids; /* ids of the events from the journal; sorted once in_stream */
+    /* the journal has been read, the pages of the student's stream follow */
+    bool in_stream;
+    /* ids of the events from the journal, to leave them out if the stream has them too: sorted for
+     * that search when in_stream becomes true */
+    struct str_list journal_ids;
     size_t journal_ids_capacity; /* number of texts for which journal_ids has room */
 };
 

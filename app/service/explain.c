@@ -5,7 +5,7 @@
 
 #include "app/store/student.h"
 
-/* Bytes of the two arenas: first size and limit. One event is at most 1 MiB of JSON. */
+/* Bytes of page_arena and event_arena: first size and limit. One event is at most 1 MiB of JSON. */
 enum { PAGE_FIRST = 64 << 10, EVENT_FIRST = 16 << 10, ARENA_CAP = 16 << 20 };
 
 bool explain_init(struct explain *e)

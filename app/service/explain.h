@@ -9,7 +9,7 @@
 #include "app/http/route.h"
 #include "app/service/event_log.h"
 
-/* An event of the log, as the model counts it. */
+/* An event of the student's event log, in the form in which the mastery model counts it. */
 struct explain_event {
     char id[EXPLAIN_EVENT_ID_SIZE];
     enum event_type type;
@@ -25,12 +25,13 @@ struct explain {
     int64_t now_ms;
     explain_event_reader *read_event;
     struct arena *arena; /* memory that lives as long as the reading */
-    /* out: set when the last step ends without a problem */
+    /* out: the explanation of the score; set when the last step ends without a problem */
     struct explanation explanation;
     /* internal to the implementation: callers do not use them */
     struct event_log log;
     struct command *state_cmd;
-    bool in_log;               /* a page of the log was queued */
+    /* a page of the event log was queued: the next call reads it */
+    bool in_log;
     struct arena *page_arena;  /* memory of one page, reset by each step */
     struct arena *event_arena; /* memory for reading one event, reset for each */
 };
@@ -38,12 +39,13 @@ struct explain {
 /* Allocates what the reading needs. Call with the internal fields zeroed. False when out of
  * memory. The caller calls explain_release in any case. */
 bool explain_init(struct explain *e);
+/* Releases what explain_init has allocated. */
 void explain_release(struct explain *e);
 /* Call after explain_init, and again after each round trip until STEP_DONE. The first call queues
  * the read of the state in the pipeline as it is, together with what the caller has queued; after
  * it the pipeline uses page_arena. Problems: NOT_FOUND for a student without data,
  * SERVICE_UNAVAILABLE, INTERNAL_ERROR. An entry of the log that is no valid event is left out: its
- * weight is in other_share. */
+ * weight is in the `other_share` of its component, the share that no listed event explains. */
 enum step explain_step(struct explain *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

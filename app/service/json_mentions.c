@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Searches for a student's id in an entry. A plain search for the bytes of the id comes first,
- * because most texts concern other students; only texts that have these bytes are parsed. They are
- * parsed leniently, so that damaged JSON is searched, too: there it is better to delete too much
- * than to leave personal data. */
+/* Searches for a student's id in an entry of a journal or outbox. A plain search for the bytes of
+ * the id comes first, because most entries concern other students; only entries that have these
+ * bytes are parsed. They are parsed leniently, so that damaged JSON is searched, too: there it is
+ * better to delete too much than to leave personal data. */
 #include "app/service/json_mentions.h"
 
 #include "app/http/json_value.h"

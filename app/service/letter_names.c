@@ -13,11 +13,13 @@
 enum { NESTED_TEXTS_MAX = 3 }; /* JSON may be a text in JSON, and so on: levels that are searched */
 enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of an id whose every character is written as \uXXXX */
 
-/* State of the search in one payload. */
+/* State of the search for names (texts that may be ids) in the payload of one dead letter. */
 struct search {
     struct letter_names *found;
     struct arena *arena;
-    int nested; /* how many texts the searched JSON is nested in */
+    /* how many texts enclose the JSON that is searched: JSON may be the value of a text, and so on
+     */
+    int nested;
 };
 
 /* True for the members whose value is the id of a student. */
@@ -160,8 +162,8 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
 }
 
 /* Adds a text from a payload that is not parsed. If it has escapes, it is not decoded here: when it
- * is short enough for an id, or may be JSON, it may contain any id, and `known` becomes false. A
- * longer text cannot be an id and is passed on. */
+ * is short enough for an id, or may be JSON, it may contain any id, and `known` (all ids of the
+ * payload have been found) becomes false. A longer text is no id even when decoded. */
 static void names_add_unparsed(struct search *s, struct str member, struct str text)
 {
     bool is_escaped = memchr(text.p, '\\', text.n);
@@ -232,8 +234,8 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
     ret->known = ret->known && ret->student_count > 0;
 }
 
-/* Keeps the payload in the letter if all its names are known, or with always_keep if it is JSON;
- * otherwise only its size. */
+/* Keeps the payload in the letter if all its ids were found, or with always_keep if it is JSON;
+ * otherwise only its size. An erasure finds the letter by its names, the ids. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep)
 {

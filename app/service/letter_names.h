@@ -6,9 +6,10 @@
 
 #include "app/store/dead_letter.h"
 
-/* LETTER_NAMES_MAX, LETTER_STUDENTS_MAX: most names and students of a letter. LETTER_PARSED_MAX:
- * bytes of the longest payload that is parsed; of a longer one only the first DEAD_LETTER_BYTES_MAX
- * bytes are searched, and kept. */
+/* LETTER_NAMES_MAX: most names of a letter, which are texts that may be ids of any kind.
+ * LETTER_STUDENTS_MAX: most students of a letter, named by members such as student_id.
+ * LETTER_PARSED_MAX: bytes of the longest payload that is parsed; of a longer one only the first
+ * DEAD_LETTER_BYTES_MAX bytes are searched, and kept. */
 enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4, LETTER_PARSED_MAX = 4 << 20 };
 
 struct letter_names {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads a cohort's members in batches and ranks them by their need for attention. Everything is
- * computed from packed states, without the JSON of a result. */
+ * computed from packed states (a student's mastery in binary form); results that are stored as JSON
+ * are not read. */
 #include "app/service/overview.h"
 
 #include <stdlib.h>

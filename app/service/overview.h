@@ -29,9 +29,12 @@ struct overview_topic {
 /* What is known of a member. All sorts except OVERVIEW_BY_ID list the members in this order of
  * kinds. */
 enum overview_kind {
-    OVERVIEW_KNOWN,     /* the student has data; all members below are set */
-    OVERVIEW_NO_DATA,   /* there is no data about the student; of the following only rank is set */
-    OVERVIEW_WITHDRAWN, /* consent to analytics is withdrawn; none of the following is set */
+    OVERVIEW_KNOWN, /* the student has data; all members of struct overview_member are set */
+    /* there is no data about the student; of the members of struct overview_member after `kind`
+     * only rank is set */
+    OVERVIEW_NO_DATA,
+    /* consent to analytics is withdrawn; nothing but this and the id may be shown */
+    OVERVIEW_WITHDRAWN,
 };
 
 struct overview_member {
@@ -42,7 +45,8 @@ struct overview_member {
     struct overview_outlook outlook;
     int64_t last_active_ms; /* time of the latest event or statement (`calculate`) */
     struct attention_facts facts;
-    double need;                                     /* need for attention */
+    /* need for attention, >= 0: the larger, the earlier the member is listed (attention_need) */
+    double need;
     struct overview_topic weakest[OVERVIEW_WEAKEST]; /* the weakest topic first */
     size_t weakest_count;
     size_t rank; /* 1: needs attention most; no two members have the same */
@@ -59,9 +63,11 @@ struct overview {
     size_t n;
     struct topic_means topics; /* topics of the members with data, the weakest first */
     /* internal to the implementation: callers do not use them */
+    /* the commands that read one member */
     struct overview_read {
         struct command *topics, *days; /* read a member's state with topics, and snapshots */
-        /* instead of these two, when the cache has an entry of the member */
+        /* instead of `topics` and `days`, when the cache has an entry of the member: reads the
+         * same, but snapshots only if the state is another one than that of the entry */
         struct command *changed;
     } reads[OVERVIEW_BATCH];
     size_t first, next; /* members[first] to members[next - 1] are in the pipeline */

@@ -16,7 +16,7 @@ enum { OVERVIEW_CACHE_PLACES = 32768 }; /* three times the members of the larges
 
 /* What an overview shows of a student's history. */
 struct overview_outlook {
-    const char *trend; /* trend of the prediction; static text */
+    const char *trend; /* "improving", "declining" or "stable"; static text */
     double predicted_score;
     struct interval interval; /* interval of predicted_score */
     bool has_change;          /* there is an earlier score to compare with */
@@ -25,9 +25,11 @@ struct overview_outlook {
 
 struct overview_entry {
     unsigned char student[DIGEST_SIZE]; /* SHA-256 of the id */
-    unsigned char
-        stamp[STATE_STAMP_SIZE]; /* stamp of the state that the outlook was computed from */
-    int32_t today;               /* 0: the place is free */
+    /* stamp (bytes that no other state of the student has, student_stamp) of the state from which
+     * `outlook` was computed */
+    unsigned char stamp[STATE_STAMP_SIZE];
+    /* UTC day on which the outlook was computed; 0: the place is free */
+    int32_t today;
     struct overview_outlook outlook;
 };
 

@@ -22,7 +22,7 @@ static const int64_t READINESS_INTERVAL_US = 1000000;
 static const int64_t READINESS_RETRY_US = 250000;
 
 struct readiness {
-    struct arena *arena; /* memory of one check */
+    struct arena *arena; /* memory of the commands and replies of one check of Redis */
     struct pipeline pipeline;
     struct command *write_cmds[STORE_SPREAD_MAX]; /* one, or in a cluster one for each node */
     size_t write_count;
@@ -30,8 +30,9 @@ struct readiness {
     char refusal[64];            /* memory of the text last.problem when Redis refused the write */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
-    bool is_known;               /* the first check has ended */
-    int64_t next_us;             /* time of the next check */
+    /* the first check of Redis has ended, so `last` is a result */
+    bool is_known;
+    int64_t next_us; /* monotonic time at which the next check of Redis is due */
 };
 
 static const char not_reached[] = "Redis cannot be reached or does not reply in time";
@@ -58,7 +59,8 @@ void readiness_free(struct readiness *readiness)
     free(readiness);
 }
 
-/* Queues the writes that change nothing: {ss}:lease is a text. */
+/* Queues the writes that change nothing. In a cluster they are tried on {ss}:lease, a key on each
+ * node that has a text, as schema_cmd_try_write_of requires. */
 static void readiness_add_writes(struct engine *engine)
 {
     struct readiness *r = engine->readiness;
@@ -134,8 +136,9 @@ static void readiness_apply_epoch(struct engine *engine, const struct command *c
 }
 
 /* Sets the result of the check and the time of the next one. A pipeline that failed counts as
- * "Redis did not reply"; a reply with heartbeats that cannot be parsed counts as "no workers". Of
- * the states of the sidecar (Dapr's process) that workers report, the worst counts, which has the
+ * "Redis did not reply", except in a cluster of which only a part failed (is_degraded): the other
+ * nodes have replied. A reply with heartbeats that cannot be parsed counts as "no workers". Of the
+ * states of the sidecar (Dapr's process) that workers report, the worst counts, which has the
  * highest number in the enum. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {

@@ -259,7 +259,7 @@ static enum step recommend_after_reads(struct recommend *r, const struct engine 
 
     if (!student_parse_profile(r->profile_cmd, &profile, p) ||
         !student_parse_topics(r->topics_cmd, &topics, p) ||
-        !recommendation_parse(r->read_cmd, pipeline->arena, day_of_ms(r->now_ms),
+        !recommendation_parse(r->recommended_cmd, pipeline->arena, day_of_ms(r->now_ms),
                               RECOMMENDATIONS_MAX, &r->today, p))
         return STEP_DONE;
     recommend_describe_learner(r, &profile.state);
@@ -284,7 +284,7 @@ enum step recommend_step(struct recommend *r, const struct engine *engine,
         return recommend_after_reads(r, engine, pipeline, p);
     r->profile_cmd = student_cmd_profile(pipeline, r->student);
     r->topics_cmd = student_cmd_topics(pipeline, r->student);
-    r->read_cmd = recommendation_cmd_get(pipeline, r->student, day_of_ms(r->now_ms),
-                                         r->kind == RECOMMEND_PATH);
+    r->recommended_cmd = recommendation_cmd_get(pipeline, r->student, day_of_ms(r->now_ms),
+                                                r->kind == RECOMMEND_PATH);
     return STEP_MORE;
 }

@@ -40,8 +40,9 @@ struct recommend {
     struct learning_path path; /* only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
     struct recommendations today; /* what has been recommended today, with what is new */
-    /* internal to the implementation: callers do not use them */
-    struct command *profile_cmd, *topics_cmd, *read_cmd, *write_cmd;
+    /* internal to the implementation: callers do not use them. recommended_cmd reads the
+     * recommendations of today and the feedback; profile_cmd and topics_cmd read the mastery */
+    struct command *profile_cmd, *topics_cmd, *recommended_cmd, *write_cmd;
     int attempts;
 };
 

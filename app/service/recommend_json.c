@@ -51,7 +51,8 @@ static void recommend_write_description(struct jw *w, const struct catalogue *ca
         jw_str(w, "description", buf_view(&text));
 }
 
-/* Writes the recommendation's id, rec_TOKEN-YYYYMMDD-NUMBER. */
+/* Writes the recommendation's id, rec_TOKEN-YYYYMMDD-NUMBER. token: the random text that the ids of
+ * a student's recommendations contain instead of the student's id. */
 static void recommend_write_id(struct jw *w, struct str token, int32_t day, int number)
 {
     char id[RECOMMENDATION_ID_SIZE];

@@ -2,12 +2,12 @@
 /* The steps of recording a change:
  *
  *   read the profile -> lead the line -> compute -> write
- *                 \            \-> also read days and openings, when it is of a past day -> ...
- *                  \-> wait, until the change that leads has settled this one, or has ended
+ *                 \            \-> for a past day: also read the states of days -> ...
+ *                  \-> wait, until the leader has written this change too, or has ended
  *
- * A process writes the changes of a student that wait meanwhile by one script (record_group.h). A
- * write that finds another state in Redis returns it: another process has written. All is computed
- * again from that state, with the changes that have come meanwhile. */
+ * The line has the changes of this process to the student that are not written yet. Its leader
+ * writes those that wait meanwhile by the same script (record_group.h). A write that finds another
+ * state in Redis, of another process, returns it: all is computed again from that state. */
 #include "app/service/record.h"
 
 #include "app/base/clock.h"
@@ -16,7 +16,8 @@
 #include "app/service/record_group.h"
 #include "app/service/record_line.h"
 
-/* Changes the state of the current day, or begins a later day: only one closing state is written.
+/* Changes the state of the current day, or begins a later day, whose first write also stores the
+ * state before it (begins_day). Unless is_alone, changes that wait are written by the same script.
  * False when out of memory. */
 static bool record_change_current(struct record *r, struct pipeline *pipeline, struct str packed)
 {
@@ -27,8 +28,7 @@ static bool record_change_current(struct record *r, struct pipeline *pipeline, s
         mastery_state_advance(&state, record_day(r));
     record_apply(r, &state);
     return record_queue_write(r, pipeline, packed, &state, /* day_count */ 1,
-                              begins_day ? &before : NULL,
-                              /* with_others: those that wait, by one script */ !r->is_alone);
+                              begins_day ? &before : NULL, /* with_others */ !r->is_alone);
 }
 
 /* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
@@ -56,12 +56,11 @@ static bool record_find_base(const struct record *r, const struct mastery_state 
     return p->code == PROBLEM_NONE;
 }
 
-/* Changes a past day: for a late event, or for a statement when an event dated ahead has already
- * begun the next day. The change is applied to the closing states of that day and of all later
- * days. If the changed day has no state of its own, it starts from the latest state before it.
- * days: the n stored closing states, oldest first. changed[0] is the changed day, followed by the
- * later stored days; the last one is the current state: at most n + 2 states. False with a problem.
- */
+/* Changes a past day: for a late event, or for a statement (RECORD_STATEMENT) when an event dated
+ * ahead has already begun the next day. The change is applied to the closing states of that day,
+ * which may have none yet and then starts from the latest one before it (base), and of all later
+ * days. packed: the current state as read. days: the n stored closing states, oldest first.
+ * changed: the changed day, the later stored days, the current state. False with a problem. */
 static bool record_change_past(struct record *r, struct pipeline *pipeline, struct str packed,
                                const struct mastery_state *days, size_t n, struct problem *p)
 {
@@ -84,12 +83,13 @@ static bool record_change_past(struct record *r, struct pipeline *pipeline, stru
     for (size_t i = 0; i < count; i++)
         record_apply(r, &changed[i]);
     return record_queue_write(r, pipeline, packed, changed, count, base.day < day ? &base : NULL,
-                              /* with_others: it is written alone */ false);
+                              /* with_others */ false);
 }
 
 /* Queues the reads from which the change is computed from the beginning: the profile and, if
- * with_days, the closing states and openings of the days. Returns STEP_MORE. write_cmd and days_cmd
- * are set to NULL, because record_advance finds its next step by them. */
+ * with_days, the closing states and openings of the days (states with which a day ended and began).
+ * Returns STEP_MORE. write_cmd and days_cmd are set to NULL, because record_advance finds its next
+ * step by them. */
 static enum step record_queue_reads(struct record *r, struct pipeline *pipeline, bool with_days)
 {
     pipeline_clear(pipeline);
@@ -123,11 +123,11 @@ static bool record_gives_up(struct record *r, struct problem *p)
     return true;
 }
 
-/* Waits for the change that leads the line. The change may be among those that are written
- * meanwhile, which counts as a write of its own request. A request that waits only for this parks
- * its pipeline. One of several pipelines that are sent as one reads the profile once more: that
- * reply comes after the one to a write that was sent before. Changes of one list need no reply of
- * their own, since all of them go on when their pipeline is complete. */
+/* Waits for the leader of the line, whose script may write this change too: that counts as a write
+ * of this request. A change of the leader's own list is in the leader's pipeline and goes on with
+ * it. Another request parks its pipeline, which is sent without commands, until record_line_resume.
+ * Without an owner the pipeline is a part of a list's and cannot be parked: it reads the profile
+ * once more, whose reply comes after that to the leader's write. */
 static enum step record_await(struct record *r, struct pipeline *pipeline)
 {
     const struct record *leader = r->line->leader;
@@ -145,8 +145,9 @@ static enum step record_await(struct record *r, struct pipeline *pipeline)
     return STEP_MORE;
 }
 
-/* Makes the change the leader of its line, if there is none. False: it has to wait. Without memory
- * for a line it is made alone; processes do without lines between each other, too. */
+/* Makes the change the leader of its line (the one that writes for those that wait), if there is
+ * none. False: it has to wait for the leader. Without memory for a line it is written alone; Redis
+ * then refuses it if another write came first, as with two processes. */
 static bool record_leads(struct record *r, struct engine *engine, struct pipeline *pipeline)
 {
     if (!r->line && !record_line_join(engine->lines, r, pipeline->arena))
@@ -169,8 +170,8 @@ static struct str record_latest(const struct record *r, const struct student_pro
                : profile->packed;
 }
 
-/* Computes the change from `packed`, the state in Redis, and queues its write, or the read of the
- * days that it needs. */
+/* Computes the change from `packed`, the state in Redis, and queues its write; or, for a change of
+ * a past day, the read of the days. */
 static enum step record_compute(struct record *r, struct pipeline *pipeline, struct str packed,
                                 struct problem *p)
 {
@@ -179,7 +180,7 @@ static enum step record_compute(struct record *r, struct pipeline *pipeline, str
     mastery_state_init(&current);
     if (packed.n > 0 && !state_unpack(packed, &current))
         return record_fail(p);
-    mastery_state_limit_times(&current, r->now_ms);
+    mastery_state_limit_times(&current, r->now_ms); /* a wrong clock may have set them */
     record_set_base(r, &current);
     if (r->kind == RECORD_RECOMPUTE && r->is_first) {
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
@@ -190,7 +191,8 @@ static enum step record_compute(struct record *r, struct pipeline *pipeline, str
     return record_change_current(r, pipeline, packed) ? STEP_MORE : record_fail(p);
 }
 
-/* Computes a change of a past day, for which it needs the states of several days. */
+/* Computes a change of a past day from the states of the days. The write expects profile->packed
+ * still to be the current state. */
 static enum step record_compute_past(struct record *r, struct pipeline *pipeline,
                                      const struct student_profile *profile, struct problem *p)
 {
@@ -202,14 +204,14 @@ static enum step record_compute_past(struct record *r, struct pipeline *pipeline
     if (!student_parse_days(r->days_cmd, days, &n, p))
         return STEP_DONE;
     for (size_t i = 0; i < n; i++)
-        mastery_state_limit_times(&days[i], r->now_ms);
+        mastery_state_limit_times(&days[i], r->now_ms); /* a wrong clock may have set them */
     record_set_base(r, &profile->state);
     return record_change_past(r, pipeline, profile->packed, days, n, p) ? STEP_MORE
                                                                         : record_fail(p);
 }
 
-/* Ends the change by the outcome of the write that it was part of, other than CHANGE_OUTDATED.
- * STEP_DONE may also end it with a problem. */
+/* Ends the change by the outcome of its write, other than CHANGE_OUTDATED; STEP_DONE may be with a
+ * problem. A duplicate that is no event reads the stored result to show it. */
 static enum step record_end(struct record *r, enum change_outcome outcome,
                             struct pipeline *pipeline, struct problem *p)
 {
@@ -231,14 +233,15 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
     case CHANGE_OUTDATED: /* does not come here */
     case CHANGE_PROBLEM:
-        problem_unavailable(p, /* retry_after_s */ 1); /* unless p has a problem */
+        problem_unavailable(p, /* retry_after_s */ 1); /* a problem that p has already stays */
         break;
     }
     return STEP_DONE;
 }
 
-/* Ends a change that was written with another one. If replicas must have the write, its own
- * pipeline shows that the connection still leads to the server that has it (dispatch_confirm). */
+/* Ends a change that another one's script has written. If replicas must have the write,
+ * dispatch_confirm waits for those of the server that the request's own pipeline reached: it is
+ * that of the script only if both have the same connection (its number is `generation`). */
 static enum step record_after_others(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     bool known = pipeline->status == PIPELINE_COMPLETE && pipeline->generation == r->generation;
@@ -247,8 +250,9 @@ static enum step record_after_others(struct record *r, struct pipeline *pipeline
     return record_end(r, known ? r->outcome : CHANGE_PROBLEM, pipeline, p);
 }
 
-/* Ends the change that leads by the outcome of its write, or computes it again when another process
- * wrote first, or when it was written with an event that was counted before. */
+/* Ends the leader by the outcome of its write, or computes it again: from the state in Redis when
+ * another process wrote first; from the beginning when Redis wrote nothing because another change
+ * of the script (this one has no known mark) repeats an event that was counted before. */
 static enum step record_after_write(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     struct str packed = {0};
@@ -258,8 +262,8 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
 
     record_settle_others(r, outcome, pipeline);
     if (outcome == CHANGE_DUPLICATE &&
-        !student_parse_known_mark(r->write_cmd, 0, &r->previous_mark)) {
-        /* Others that repeat events may come again and again, and would refuse it each time. */
+        !student_parse_known_mark(r->write_cmd, /* own entry */ 0, &r->previous_mark)) {
+        /* without others: new ones that repeat events might make Redis refuse each attempt */
         r->is_alone = true;
         return record_queue_reads(r, pipeline, /* with_days */ false);
     }
@@ -287,10 +291,10 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
-/* Processes the replies to the reads: checks consent to analytics, then computes and writes the
- * change, or takes the stored result if it was recorded before. days_cmd becomes NULL when the
- * change is not of a past day after all, so that after a refused write the days are not read again.
- */
+/* Processes the replies to the reads: checks consent to analytics. A duplicate then takes the
+ * stored result. Any other change waits for the leader of its line, or leads and writes, if its
+ * request has time left after waiting. days_cmd becomes NULL when the change is not of a past day
+ * after all, so that after a refused write the days are not read again. */
 static enum step record_after_reads(struct record *r, struct engine *engine,
                                     struct pipeline *pipeline, struct problem *p)
 {
@@ -317,8 +321,10 @@ static enum step record_after_reads(struct record *r, struct engine *engine,
     return record_compute(r, pipeline, record_latest(r, &profile), p);
 }
 
-/* Runs the next step, which the commands and the line show. First call: queues the read of the
- * profile, or joins the line behind the earlier changes of the list. */
+/* Runs the next step: processes the replies to the write or, if another change's script has decided
+ * about this one, ends it, or processes the replies to the reads. A change that follows an earlier
+ * one of its list first joins the line, waits there for the leader, and computes from the state
+ * that was written last; any other change first reads the profile. */
 static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                 struct problem *p)
 {
@@ -345,9 +351,10 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
 {
     enum step step = record_advance(r, engine, pipeline, p);
 
-    /* Not before the step, which may clear the pipeline for another read. */
+    /* The response waits for replicas of the servers that executed the script of another change
+     * (r->written). After the step, which may clear the pipeline. */
     if (!written_join(&pipeline->written, pipeline->arena, r->written)) {
-        problem_unavailable(p, /* retry_after_s */ 1); /* no WAIT would cover the write */
+        problem_unavailable(p, /* retry_after_s */ 1); /* no memory to wait for all replicas */
         step = STEP_DONE;
     }
     if (step == STEP_DONE)

@@ -14,7 +14,7 @@
 enum { RECORD_ATTEMPTS_MAX = 200 };
 
 enum record_kind {
-    RECORD_STATEMENT, /* calculate: sets all four components as of now */
+    RECORD_STATEMENT, /* route `calculate`: the client sets all components of mastery as of now */
     RECORD_EVENT,     /* a learning event: counts for the day of its time, once for its id */
     RECORD_RECOMPUTE, /* nothing new: the result is computed again from the stored state */
 };
@@ -27,15 +27,18 @@ struct record {
     bool own_weights;              /* RECORD_STATEMENT: `weights` replaces the usual weights */
     double weights[COMPONENTS];
     struct learning_event event; /* RECORD_EVENT: the event */
-    struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
+    /* the change is made once for this id; may be empty unless RECORD_EVENT */
+    struct str event_id;
     struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
-    struct str mark;       /* text stored with event_id, for a later request with that id to see */
-    bool is_analytics;     /* the change is refused when consent to analytics is withdrawn */
-    /* The list of a request to which the change belongs, any address that is the same for all of
-     * them; NULL: none. The commands of its changes are sent in one pipeline. */
+    /* the mark: text that is stored with event_id, and returned to a later request with that id */
+    struct str mark;
+    bool is_analytics; /* the change is refused when consent to analytics is withdrawn */
+    /* For one of several changes of a request (an event batch), whose commands are sent in one
+     * pipeline: any address that is the same for all of them. Else NULL. */
     const void *list;
-    /* A list's later change: it is made after the earlier ones of the student, which are in the
-     * line, without a read of its own. For callers whose access has been decided. */
+    /* Another change of the same `list` to the same student comes before this one and still runs
+     * (record_may_be_followed): this one is computed from the state that the other one leaves,
+     * without a read of its own. For callers whose access has been decided. */
     bool follows;
     int64_t now_ms;
     struct str actor; /* who makes the change, for the journal */
@@ -43,10 +46,12 @@ struct record {
     struct str correlation_id;
     struct str traceparent; /* trace of the request, for the events that follow; may be empty */
     /* out: set when the last step ends without a problem */
-    bool duplicate; /* event_id was recorded before: nothing has changed. RECORD_EVENT: of the
-                     * fields below, only previous_mark is set. Other kinds: state, result and
-                     * result_json are those that are stored now */
-    struct str previous_mark; /* duplicate event: `mark` of the change that was recorded before */
+    /* event_id was recorded before: nothing has changed. Of the fields below, a RECORD_EVENT then
+     * sets previous_mark only; for other kinds state, result and result_json are those that are
+     * stored now */
+    bool duplicate;
+    /* duplicate RECORD_EVENT: the mark (text) that the first request with event_id has stored */
+    struct str previous_mark;
     struct mastery_state state;
     struct mastery_result result;
     struct str result_json; /* the MasteryResult of `result`; may be empty for RECORD_EVENT */
@@ -56,21 +61,35 @@ struct record {
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;
-    /* The changes of the same student in this process (record_line.h, record_group.h). */
-    struct record_line *line;    /* NULL: in none */
-    struct str packed;           /* state that the script leaves which it has sent as the leader */
-    struct record *next;         /* that waits in the line */
-    struct arena *arena;         /* memory of its request, for what the leader leaves it */
-    struct pipeline *parked;     /* its pipeline, while that waits for the leader; else NULL */
-    bool has_waited;             /* it was parked before */
-    size_t place;                /* place in the leader's script, from 1; 0: not in it */
-    bool repeats;                /* `place` is that of another change, which has its event_id */
-    bool is_settled;             /* the leader's script has decided about it: `outcome` */
-    enum change_outcome outcome; /* if is_settled */
-    unsigned generation;         /* if is_settled: the connection of the leader's script */
-    struct written *written;     /* if is_settled, in a cluster: servers that executed the script */
-    bool is_alone;               /* its next write is its own only */
-    bool must_lead; /* a leader was not written with it: it leads before those after it */
+    /* The line (record_line.h): the changes of this process to the student that are not written
+     * yet. Its leader reads, and writes by one script for itself and for others of them that wait
+     * (record_group.h). */
+    struct record_line *line; /* the line of the student, while the change is in it; else NULL */
+    /* set when it queues a script: the packed state (binary form) that the script will leave */
+    struct str packed;
+    struct record *next; /* the next change that waits in the same line; NULL: none */
+    /* memory of its request; the leader copies previous_mark and `written` to it */
+    struct arena *arena;
+    /* its pipeline, while that has no commands but waits for the leader (is_parked); else NULL */
+    struct pipeline *parked;
+    bool has_waited; /* its pipeline was parked before: it has waited for a leader */
+    /* number of its entry in the latest script of the line's leader, from 1; 0: it has none */
+    size_t place;
+    /* another change in the script has the same event_id: `place` is that of the other one */
+    bool repeats;
+    /* a script that another change sent has decided about this one, too: `outcome` */
+    bool is_settled;
+    enum change_outcome outcome; /* if is_settled: what became of the change */
+    /* if is_settled: number of the connection (store_generation) that carried the script */
+    unsigned generation;
+    /* if is_settled, in a cluster: servers that executed the script, whose replicas the response
+     * may have to wait for (WAIT) */
+    struct written *written;
+    /* its next script has no other change: others that repeat events made Redis refuse the last one
+     */
+    bool is_alone;
+    /* a leader could not write it together with itself: it leads before those that came later */
+    bool must_lead;
 };
 
 /* Runs the next step of recording. Call with the input fields set and all others zeroed,
@@ -84,8 +103,9 @@ struct record {
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 
-/* Returns whether a later change of the same list may follow this one (r->follows): its first
- * reads, with which the access was decided, have their replies. */
+/* Returns whether a later change of the same list to the student may follow this one (r->follows):
+ * the replies to its first reads, with which the access was decided, are there. A change in a line
+ * has them. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

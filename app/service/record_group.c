@@ -6,18 +6,19 @@
 #include "app/service/record_line.h"
 #include "app/store/topics.h"
 
-/* Bytes of journal entries after which a group is full, since Redis does nothing else while it runs
- * the script. */
+/* Bytes of journal entries (one for each change) after which a group, the changes that one script
+ * writes, is full: Redis does nothing else while it runs the script. */
 enum { GROUP_BYTES_MAX = 128 << 10 };
 
-/* A group while it is made. */
+/* A group, the changes that one script writes, while it is made. */
 struct group {
     struct record *leader;
     struct arena *arena;
-    struct mastery_state state; /* that the last change leaves */
-    const struct record *last;
+    /* the state that `last` leaves, from which the next change is computed */
+    struct mastery_state state;
+    const struct record *last; /* the change that was added last */
     struct student_entry entries[STUDENT_ENTRIES_MAX];
-    size_t n, bytes; /* number of entries, bytes of their journal entries */
+    size_t n, bytes; /* number of entries (changes), bytes of their journal entries */
 };
 
 /* Returns the journal entry of the change as JSON. From it the worker makes the audit record, the
@@ -72,8 +73,9 @@ void record_apply(const struct record *r, struct mastery_state *state)
         mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
 }
 
-/* Makes what the script adds for the change. All of it is in the leader's memory, because the
- * request of another change may end before the script is sent. False when out of memory. */
+/* Makes the change's entry in the script: its journal entry, its event_id with the mark (by which a
+ * repetition is recognised), its topics. All of it is in the memory of the leader, which sends the
+ * script, because the request of another change may end before. False when out of memory. */
 static bool group_make_entry(struct group *g, const struct record *r)
 {
     struct student_entry *entry = &g->entries[g->n];
@@ -95,15 +97,16 @@ static bool group_make_entry(struct group *g, const struct record *r)
            (topic_count == 0 || entry->topics.p);
 }
 
-/* Adds r, which is applied to `state`, to the group. False when out of memory. */
+/* Adds r to the group. state: the current state after r; the next change is computed from it
+ * (g->state). The result of the last one is stored. False when out of memory. */
 static bool group_add(struct group *g, struct record *r, struct mastery_state *state)
 {
     state->revision++;
     state->updated_at_ms = r->now_ms;
     g->state = r->state = *state;
     mastery_of_state(state, r->now_ms, &r->result);
-    r->result_json = (struct str){0}; /* of an earlier attempt */
-    r->place = g->n + 1;
+    r->result_json = (struct str){0}; /* it was made in an earlier attempt */
+    r->place = g->n + 1;              /* number of its entry in the script */
     r->repeats = false;
     g->last = r;
     return group_make_entry(g, r) && ++g->n;
@@ -131,16 +134,18 @@ static const struct record *group_find(const struct group *g, const struct recor
     return NULL;
 }
 
-/* Returns whether r changes only the current state of the group's day: a later day has a snapshot
- * of its own, and for an earlier one r has to read more. */
-static bool group_may_have(const struct record *r, const struct mastery_state *state)
+/* Returns whether r can be in a group whose state so far is `state`: only a change of the state's
+ * day, because a later day has a snapshot of its own, and for an earlier one r has to read more. A
+ * recomputation, which is of no day, needs a state that is not empty. */
+static bool group_accepts(const struct record *r, const struct mastery_state *state)
 {
     return r->kind == RECORD_RECOMPUTE ? !mastery_state_empty(state) : record_day(r) == state->day;
 }
 
-/* Adds the changes that wait in the leader's line, up to the first one that cannot be written with
- * it. One whose event_id is that of another is no change: if the other one is written, it gets that
- * one's mark, as if it had come later. False when out of memory. */
+/* Adds the changes that wait in the leader's line, up to the first one that cannot be in the
+ * script: it must lead the next one. One whose event_id is that of another in the script gets no
+ * entry: if the other one is written, it is a duplicate with that one's mark, as if it had come
+ * later. False when out of memory. */
 static bool group_add_waiting(struct group *g)
 {
     for (struct record *r = group_waiting(g->leader); r && g->n < STUDENT_ENTRIES_MAX;
@@ -148,8 +153,8 @@ static bool group_add_waiting(struct group *g)
         const struct record *same = group_find(g, r);
         struct mastery_state state = g->state;
 
-        mastery_state_limit_times(&state, r->now_ms);
-        if (r->is_settled)
+        mastery_state_limit_times(&state, r->now_ms); /* a wrong clock may have set them */
+        if (r->is_settled)                            /* an earlier script has decided about it */
             continue;
         if (same) {
             r->place = same->place;
@@ -157,7 +162,7 @@ static bool group_add_waiting(struct group *g)
             r->previous_mark = arena_copy(r->arena, same->mark);
             continue;
         }
-        r->must_lead = !group_may_have(r, &state);
+        r->must_lead = !group_accepts(r, &state);
         if (r->must_lead || g->bytes > GROUP_BYTES_MAX)
             break;
         record_set_base(r, &state);
@@ -183,8 +188,8 @@ bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str 
                                     .now_ms = r->now_ms};
 
     for (struct record *other = group_waiting(r); other; other = other->next) {
-        other->place = 0; /* in an earlier script */
-        other->must_lead = other->must_lead || !with_others;
+        other->place = 0;                                    /* it was that in an earlier script */
+        other->must_lead = other->must_lead || !with_others; /* this script leaves it out */
     }
     if (!group_add(&g, r, current) || (with_others && !group_add_waiting(&g)))
         return false;
@@ -199,14 +204,16 @@ bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str 
     return !pipeline->failed;
 }
 
-/* Sets the outcome of one change, which goes on. */
+/* Sets the outcome of a change that another one's script has decided about, and lets it go on. Its
+ * response must wait for the replicas of the servers that executed the script (WAIT), which are
+ * added to r->written; without memory for that, no response may promise the write. */
 static void record_settle(struct record *r, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {
     bool is_noted = written_join(&r->written, r->arena, pipeline->written);
 
     r->is_settled = true;
-    r->outcome = is_noted ? outcome : CHANGE_PROBLEM; /* no WAIT would cover the write */
+    r->outcome = is_noted ? outcome : CHANGE_PROBLEM;
     r->generation = pipeline->generation;
     record_line_resume(r);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Group commit: the change that leads a student's line (record_line.h) is written by one script
- * together with those that wait in the line. Each is computed from the state that the one before it
- * leaves, and has a result, a mark and a journal entry of its own, as if they were written one
- * after the other. They are written all or none. Only for record.c. */
+/* Group commit: the leader of a student's line (record_line.h) is written by one script together
+ * with the changes that wait in the line. Each is computed from the state that the one before it
+ * leaves, and has a result, a mark (by which a repeated event_id is recognised) and a journal entry
+ * of its own, as if they were written one after the other. They are written all or none. Only for
+ * record.c. */
 #ifndef SERVICE_RECORD_GROUP_H
 #define SERVICE_RECORD_GROUP_H
 
@@ -17,17 +18,20 @@ void record_set_base(struct record *r, const struct mastery_state *current);
  * nothing: the state keeps its day, because the student did nothing today. */
 void record_apply(const struct record *r, struct mastery_state *state);
 
-/* Queues the write of r, whose line, if it is in one, it leads. packed: the packed state that Redis
- * must still have. days: the day_count closing states to write, to which r is applied, oldest
- * first; the last one is the current state. base: the closing state before them (struct
- * student_change), or NULL. with_others: changes that wait are written with it. False when out of
- * memory. */
+/* Queues the script that writes r, the leader of its line (or a change in no line), and, if
+ * with_others, changes that wait in the line. packed: the packed state that Redis must still have.
+ * days: the day_count closing states to write, to which r is applied, oldest first; the last one is
+ * the current state. base: the closing state before them (struct student_change), or NULL. False
+ * when out of memory. */
 bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str packed,
                         struct mastery_state *days, size_t day_count,
                         const struct mastery_state *base, bool with_others);
 
-/* Settles the changes that were written with r by the outcome of the write: those that it decides
- * about go on. The others wait further, to be written again or alone. */
+/* Settles the changes that were in r's script, by its outcome: those that it decides about go on.
+ * CHANGE_OUTDATED decides about none, CHANGE_DUPLICATE about those whose event_id was recorded
+ * before (they have a known mark), other outcomes about all; but a change that repeats an event_id
+ * of the script is a duplicate if the script succeeded, and else waits. After a success the line
+ * gets the new state. */
 void record_settle_others(struct record *r, enum change_outcome outcome,
                           const struct pipeline *pipeline);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A hash table with a line for each student about whose state this process writes: a few
- * hundred at most, so it does not grow. Lines that are empty are used again. */
+/* A hash table with a line (the changes that are not written yet, record_line.h) for each student
+ * about whose state this process writes: a few hundred at most, so it does not grow. Lines that are
+ * empty are used again. */
 #include "app/service/record_line.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct record_lines *record_lines_new(record_resume *resume, struct store *store
     return lines;
 }
 
+/* Releases the lines of a list that is linked by `next`. */
 static void line_free_list(struct record_line *line)
 {
     while (line) {
@@ -44,8 +46,9 @@ void record_lines_free(struct record_lines *lines)
     free(lines);
 }
 
-/* Finds the link that points to the student's line, so that the caller can remove or insert it. The
- * link contains NULL when there is no line. */
+/* Finds the link that points to the student's line (changes that are not written yet) in its
+ * bucket, so that the caller can remove or insert the line. The link contains NULL when there is
+ * none. */
 static struct record_line **line_find(struct record_lines *lines, struct str student)
 {
     unsigned hash = 5381; /* djb2 */
@@ -59,8 +62,8 @@ static struct record_line **line_find(struct record_lines *lines, struct str stu
     return link;
 }
 
-/* Returns the line of the student, which is made if there is none. NULL: out of memory, or the id
- * is too long. */
+/* Returns the line of the student, which is made if there is none: without changes, leader and last
+ * written state (packed). NULL: out of memory, or the id is too long. */
 static struct record_line *line_obtain(struct record_lines *lines, struct str student)
 {
     struct record_line **place = line_find(lines, student), *line = *place;
@@ -84,6 +87,7 @@ static struct record_line *line_obtain(struct record_lines *lines, struct str st
     return line;
 }
 
+/* For arena_defer, which calls it when the memory of the change's request is reset. */
 static void line_leave(void *record)
 {
     record_line_leave(record);
@@ -130,9 +134,11 @@ void record_line_resume(struct record *r)
     r->parked = NULL;
 }
 
-/* Lets one of the changes that wait go on, to lead: the first that must lead, as it could wait for
- * ever while others come. Otherwise the one that came last: its request has most time left, and the
- * time limit of the one that leads is that of all that are written with it. */
+/* The leader has ended: lets one of the changes that wait go on, to lead and write them. It is the
+ * first that must lead (scripts leave it out), as it could wait for ever while others come.
+ * Otherwise the one that came last: its request has most time left, and the time limit of the
+ * leader is that of all that it writes. Those that are settled (written) or not parked go on by
+ * themselves. */
 static void line_resume_next(struct record_line *line)
 {
     struct record *next = NULL;
@@ -145,7 +151,7 @@ static void line_resume_next(struct record_line *line)
         record_line_resume(next);
 }
 
-/* Makes an empty line an unused one. */
+/* Takes a line without changes out of the table, and keeps its memory for another line. */
 static void line_release(struct record_line *line)
 {
     struct record_lines *lines = line->lines;

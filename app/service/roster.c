@@ -158,7 +158,8 @@ static bool roster_read_links(struct roster_change *change, const struct pipelin
 
 /* Removes from the roster the students who were erased after the client had sent it. A command for
  * each student is used, not a new list, because an erasure may be removing others from the same
- * roster. new_roster, which the response shows, loses them too. */
+ * roster. new_roster, which the response shows, loses them too: roster_read_links has emptied their
+ * ids. */
 static void roster_drop_erased(struct roster_change *change, struct pipeline *pipeline)
 {
     size_t n = 0;
@@ -174,7 +175,10 @@ static void roster_drop_erased(struct roster_change *change, struct pipeline *pi
     change->new_roster.student_count = (int64_t)n;
 }
 
-/* Queues the next commands of the current phase. True when they are the phase's last ones. */
+/* Queues the next commands of the current phase. True when they are the phase's last ones. Links
+ * are removed before the record is written and added after it, and teachers have links only while
+ * the students' are right: a change that stops half-way leaves fewer rights. old_roster has only
+ * members who are not in new_roster. */
 static bool roster_queue_phase(struct roster_change *change, struct pipeline *pipeline)
 {
     switch ((enum roster_phase)change->phase) {

@@ -13,14 +13,18 @@
 struct roster_change {
     struct cohort new_roster; /* in: the roster to write; exists false: delete the cohort.
                                  created_at_ms is set here */
-    struct cohort
-        old_roster;   /* out: the roster before; its lists then have only those who were removed */
+    /* out: the roster before the change; once it is read, its lists are reduced to the members who
+     * are not in new_roster */
+    struct cohort old_roster;
     int64_t lease_ms; /* in: duration of the lease (store/lease.h), renewed by each step */
-    bool repair; /* in: keep the roster as it is stored; only new_roster.id is set by the caller */
+    /* in: write the roster and its links again as it is stored, for a change that was interrupted;
+     * only new_roster.id is set by the caller */
+    bool repair;
     /* internal to the implementation: callers do not use them */
-    int phase;              /* phase of the change: an enum in roster.c */
-    size_t next;            /* index of the next member in this phase's list */
-    size_t link_attempts;   /* students whose link has been tried */
+    int phase;   /* phase of the change: an enum in roster.c */
+    size_t next; /* index of the next member in this phase's list */
+    /* number of replies to the adding of students' links to the cohort that have been read */
+    size_t link_attempts;
     struct str_list erased; /* students of the change who are erased and got no link */
     char lease_holder[UUID_TEXT_SIZE];
     int64_t lease_until_ms; /* end of the lease, in the clock of Redis */

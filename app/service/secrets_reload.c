@@ -11,8 +11,8 @@
 
 enum { SECRETS_ERROR_SIZE = 200 };
 
-/* Copies the first line of the errors that config_load has written. lines NULL: they could not be
- * collected. */
+/* Copies the first line of the errors that config_load has written, one a line. lines NULL: there
+ * was no memory to collect them; the error is then "out of memory". */
 static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_SIZE])
 {
     struct str all = str_of(lines ? lines : "out of memory"), line = str_cut(&all, '\n');
@@ -21,7 +21,8 @@ static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_S
 }
 
 /* Reads the secrets of the configuration. A replaced secret is accepted until the end of the grace
- * period. False, with a reason, when the new configuration is invalid. */
+ * period. False, with the first error that config_load has written, when the new configuration is
+ * invalid, or when out of memory. */
 static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret_changed,
                                 char ret_error[SECRETS_ERROR_SIZE])
 {
@@ -33,7 +34,7 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
     bool good;
 
     if (!out) {
-        secrets_first_line(NULL, ret_error);
+        secrets_first_line(/* lines */ NULL, ret_error);
         return false;
     }
     good = config_load(&fresh, config_environment, out) == 0;

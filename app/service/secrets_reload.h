@@ -19,8 +19,8 @@
 struct engine;
 
 struct secrets_state {
-    int64_t next_check_us; /* monotonic; 0: not set yet */
-    unsigned generation;   /* rises with each change */
+    int64_t next_check_us; /* monotonic time at which the files are read again; 0: not set yet */
+    unsigned generation;   /* rises with each reload that has changed a secret */
     bool rejected;         /* the latest reload was refused, because of what the files have now */
 };
 

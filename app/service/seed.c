@@ -30,9 +30,11 @@ struct seed_slot {
     struct problem problem;
     struct command *profile_cmd, *erased_cmd; /* commands of the first pass, which read the profile
                                                  and the tombstone; NULL until they are queued */
-    bool recording;                           /* second pass: the record of a day is not done */
-    size_t day;                               /* second pass: index of that day */
-    struct record record;                     /* second pass: the record of that day */
+    /* second pass: `record` has been begun and is not done */
+    bool recording;
+    /* second pass: index, in seed_student.days, of the day to write */
+    size_t day;
+    struct record record; /* second pass: writes the day `day` */
 };
 
 /* Runs the next step of a slot's student. STEP_MORE: commands are queued; STEP_DONE: finished. */
@@ -128,7 +130,7 @@ static enum step seed_check_student(struct seed_slot *slot)
                                         key_student(slot->arena, student->id, STUDENT_KEY_ERASED)});
         return STEP_MORE;
     }
-    slot->run->first_days[slot->student] = student->n;
+    slot->run->first_days[slot->student] = student->n; /* no day, unless the check succeeds */
     if (!student_parse_profile(slot->profile_cmd, &profile, &slot->problem))
         seed_handle_problem(slot);
     else if (!profile.exists && reply_int(slot->erased_cmd->reply, &is_erased) == REPLY_OK &&
@@ -154,8 +156,8 @@ static struct str seed_statement_id(const struct seed_day *day, struct arena *ar
     return arena_printf(arena, "seed:%d:%.32s", (int)day->day, hex);
 }
 
-/* Begins the statement of one day. Its time is noon, far from both neighbouring UTC days, or now
- * for today. */
+/* Begins the statement of one day: the components of mastery as a client could have stated them
+ * then. Its time is noon, far from both neighbouring UTC days, or now for today. */
 static void seed_begin_record(struct seed_slot *slot)
 {
     const struct seed_run *run = slot->run;
@@ -166,6 +168,7 @@ static void seed_begin_record(struct seed_slot *slot)
     pipeline_init(&slot->pipeline, slot->arena, slot);
     slot->record = (struct record){
         .student = seed_student(slot)->id,
+        .kind = RECORD_STATEMENT,
         .now_ms = today ? run->seed->now_ms : day_start_ms(day->day) + DAY_MS / 2,
         .actor = STR("mastery-ctl"),
         .correlation_id = str_of(run->correlation_id),

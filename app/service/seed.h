@@ -27,11 +27,11 @@ struct seed {
     size_t n;
     int64_t now_ms;  /* set by seed_run, when it has read Redis' clock */
     bool keep_going; /* write what can be written, instead of nothing, when a student is refused */
-    void *context;   /* first argument of the two functions below */
+    void *context;   /* first argument of on_refused and on_progress */
     void (*on_refused)(void *context, struct str student, const char *reason);
     /* called after each day with the numbers of days; may be NULL */
     void (*on_progress)(void *context, size_t done, size_t total);
-    /* results, set by the functions below */
+    /* results, set by seed_run */
     size_t students_written, days_written;
 };
 
