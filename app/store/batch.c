@@ -150,7 +150,8 @@ bool batch_parse(const struct command *command, struct batch *ret, struct proble
 
 /* ---- ending early ---- */
 
-/* Calls batch_end.lua without a chunk, so that no chunk is stored as the sender of the callback. */
+/* Calls batch_end.lua without a chunk, since no job calls it. The first job that later finds the
+ * batch ended sends the callback (the POST to the client's URL). */
 struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
     return pipeline_add_script(pipeline, &script_batch_end, 1, 3,
@@ -159,8 +160,8 @@ struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64
                                               str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
-/* Calls batch_end.lua. Unlike batch_cmd_cancel it passes `from`, the chunk whose job must send
- * the callback. */
+/* Calls batch_end.lua with `from`, by which the batch names the chunk whose job sends the callback
+ * (the POST to the client's URL): the calling job. batch_cmd_cancel passes none. */
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms)
 {
@@ -185,8 +186,9 @@ bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *re
     return ok;
 }
 
-/* batch_cmd_cancel and batch_cmd_fail use the same script, so their replies have the same form. A
- * cancel names no chunk that could have to send the callback, so that result is not used. */
+/* batch_cmd_cancel and batch_cmd_fail use the same script, so their replies have the same form.
+ * Whether the job of the caller must send the callback (the POST to the client's URL) is of no use
+ * here: the caller is a request and no job. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
     bool unused_callback_due;

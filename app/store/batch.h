@@ -30,8 +30,9 @@ bool batch_parse_create(const struct command *command, bool *ret_created, struct
 /* Ends the creation, once all replies to batch_cmd_create were successful: removes the batch from
  * the list of unfinished changes (unfinished.h). */
 void batch_cmd_created(struct pipeline *pipeline, struct str id);
-/* Queues the first jobs of an existing batch again, because they may be missing: its creator may
- * have died, or Redis was lost. */
+/* Queues the jobs of an existing batch that its creator queues (the first chunk of each lane)
+ * again, because they may be missing: the creator may have died, or Redis was lost. A job that runs
+ * twice does no harm, since a result is written once. */
 void batch_cmd_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch);
 
 /* Reads the fields of a batch: its status, the numbers of its students, its times and its request.
@@ -46,8 +47,8 @@ struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64
 /* Parses the reply to batch_cmd_cancel. *ret_changed: whether this command ended the batch. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
-/* Sets the status to failed, unless the batch has ended. A job does this when its chunk, which
- * begins at position `from`, can never succeed. */
+/* Sets the status to failed, unless the batch has ended. The job of the chunk that begins at
+ * position `from` does this when the chunk can never succeed. */
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms);
 /* Parses the reply to batch_cmd_fail. *ret_changed: whether this command ended the batch.
@@ -77,7 +78,8 @@ bool batch_parse_results(const struct command *command, size_t limit, bool *ret_
 
 /* ---- for the worker: batch_chunk.c ---- */
 
-/* A batch after a script of one of its chunks has run. */
+/* A batch after batch_cmd_start_chunk or batch_cmd_save, commands about one of its chunks (up to
+ * BATCH_CHUNK students that one job calculates). */
 struct batch_update {
     bool changed;       /* this script changed the status */
     bool callback_due;  /* the batch has ended, and this chunk must send the callback */
@@ -113,7 +115,8 @@ struct batch_student {
 };
 /* Queues three commands that read what the batch has of the student: position, item and result. */
 void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student);
-/* Parses the replies of *command and of the commands after it, and moves *command past them. */
+/* Parses the replies of *command and of the commands after it, and moves *command past them. An
+ * item that cannot be parsed is no error: the result may be there nevertheless. */
 bool batch_parse_student(const struct command **command, struct batch_student *ret,
                          struct problem *p);
 

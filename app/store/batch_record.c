@@ -137,8 +137,7 @@ static bool batch_parse_shares(struct str *text, double ret[COMPONENTS])
     return true;
 }
 
-/* An empty text is an item without stated components. After the components the text either ends
- * or has the weights up to its end. */
+/* After the components the text either ends or has the weights up to its end. */
 bool batch_parse_item(struct str text, struct batch_item *ret)
 {
     ret->stated = text.n > 0;

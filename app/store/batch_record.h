@@ -26,9 +26,9 @@ enum batch_status {
     BATCH_CANCELLED,
     BATCH_STATUSES
 };
-/* Names in Redis and in responses; both arrays end with NULL. Names of priorities are indexed by
- * enum queue_priority. */
+/* Names in Redis and in responses, by enum batch_status; NULL at the end. */
 extern const char *const batch_status_names[BATCH_STATUSES + 1];
+/* Names in Redis and in responses, by enum queue_priority; NULL at the end. */
 extern const char *const batch_priority_names[QUEUE_PRIORITIES + 1];
 
 /* Returns whether the status is final: completed, failed or cancelled. */
@@ -53,7 +53,7 @@ struct batch {
     int64_t total, processed, failed; /* numbers of students: all, with a result, failed */
     int64_t created_ms, started_ms, completed_ms; /* times; 0: not yet */
     struct str actor;                             /* user whose request created the batch */
-    struct str correlation_id, traceparent;       /* id and trace of that request */
+    struct str correlation_id, traceparent; /* id and trace of the request that created the batch */
     struct str callback_url; /* URL to notify when the batch has ended; may be empty */
 };
 
@@ -82,12 +82,13 @@ enum { BATCH_FIELD_COUNT = 0 BATCH_FIELDS(BATCH_FIELD_ONE) };
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS]);
 /* Parses the reply to HMGET with BATCH_FIELDS. ret->exists is false if there is no such batch. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
-/* Prints an item, what is stated about one student: the components, then the weights if given, as
- * decimals that each end with a space; empty if the item is not stated. The result's p is NULL when
- * out of memory. */
+/* Prints what an item states about one student: the components, then the weights if the client
+ * stated its own, as decimals that each end with a space, such as "0.5 0.7 0.25 1 ". Not for an
+ * item that is not stated, whose text is "". The result's p is NULL when out of memory. */
 struct str batch_print_item(struct arena *arena, const struct batch_item *item);
-/* Parses an item as batch_print_item prints it; returns false for any other text. Does not set the
- * student. */
+/* Parses the text of an item as batch_print_item prints it ("0.5 0.7 0.25 1 ": the components, then
+ * the client's own weights if any; each in [0,1]) or "" (calculate from the stored state). Returns
+ * false for any other text. Does not set the student. */
 bool batch_parse_item(struct str text, struct batch_item *ret);
 /* Returns the body of the job for the chunk that begins at position `from`: {"batch":ID,"from":N}.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stores the counts of predictions that came true as one line of words: version of the models, day,
- * then verified, covered and errors for each model and horizon (days ahead), in the order of their
- * enums. */
+/* Stores how well predictions have come true as one line of words: version of the models, day, then
+ * three numbers for each model and horizon (days ahead), in the order of their enums: verified (the
+ * predictions whose day has come), covered (those of them with the true score inside the predicted
+ * interval) and errors (sum of |predicted - true score|). */
 #include "app/store/calibration.h"
 
 #include <math.h>
@@ -10,7 +11,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* seconds until Redis deletes the counts: three days, because a daily pass may be missed */
+/* seconds until Redis deletes the text: three days, because the worker's pass over all students,
+ * which stores it once a day, may be missed */
 static const char calibration_expiry_s[] = "259200";
 
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
@@ -42,8 +44,9 @@ struct command *calibration_cmd_load(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_calibration});
 }
 
-/* Cuts the three numbers of one model and horizon (verified, covered, sum of errors) from the text.
- * Returns false if they are not possible. */
+/* Cuts the three numbers of one model and horizon (verified, covered, errors) from the text.
+ * Returns false if they are not possible: of the verified predictions each is covered or not, and
+ * has an error of at most 1, since scores are in [0,1]. */
 static bool calibration_parse_count(struct str *text, struct calibration_count *ret)
 {
     return str_to_int64(str_cut(text, ' '), 0, INT32_MAX, &ret->verified) &&

@@ -7,15 +7,16 @@
 #include "app/domain/calibration.h"
 #include "app/store/pipeline.h"
 
-/* Stores the counts of predictions that came true, which are complete up to the day before `today`,
- * for three days. */
+/* Stores for three days how well predictions have come true: for each model and horizon (days
+ * ahead) a struct calibration_count, complete up to the day before `today`. */
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
                                      int32_t today);
 
 /* Reads the stored counts of predictions that came true. */
 struct command *calibration_cmd_load(struct pipeline *pipeline);
-/* Parses the reply to calibration_cmd_load. False, with *ret and *ret_today untouched, when there
- * are no counts of PREDICTION_MODEL_VERSION, or Redis did not reply. */
+/* Parses the reply to calibration_cmd_load. *ret_today: the day on which the counts were stored, as
+ * days since 1970-01-01; they are complete up to the day before. False, with both results
+ * untouched, when there are no counts of PREDICTION_MODEL_VERSION, or Redis did not reply. */
 bool calibration_parse(const struct command *command, struct calibration *ret, int32_t *ret_today);
 
 #endif

@@ -13,7 +13,7 @@ enum { CLOCK_SKEW_REPORTED_MS = 2000 };
 
 struct clock_skew {
     int64_t offset_ms; /* to be added to this machine's clock; 0 until it is measured */
-    bool known;        /* true: the offset has been measured */
+    bool known;        /* true: offset_ms was measured */
 };
 
 /* Queues the command TIME, which should be the last one of its pipeline: what is queued after it

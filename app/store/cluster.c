@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a pipeline:
+/* The way of a pipeline, whose commands are divided into parts, one for each node (a split):
  *
  * cluster_submit -> (waiting) -> cluster_send_phase -> node_submit of each part -> Redis ->
  * cluster_on_part -> (redirections: cluster_redirect, delayed) -> next phase, or `done`
@@ -19,11 +19,13 @@
 #include "app/store/scan_cursor.h"
 #include "app/store/schema.h"
 
-/* Redirections in a row after which a part is delayed: the nodes do not agree. */
+/* Redirections in a row after which a part (commands for one node) is sent again only after
+ * DELAY_US: the nodes do not agree which of them has its slots. */
 enum { HOPS_MAX = 3 };
 /* Pause before commands are sent again that no node executes at the moment. */
 static const int64_t DELAY_US = 20000;
-/* Time between two requests of the map while nothing shows that it has changed. */
+/* Time between two requests of the map (which node has which slots) while nothing shows that it has
+ * changed. */
 static const int64_t MAP_INTERVAL_US = 5000000;
 
 struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
@@ -56,7 +58,7 @@ void cluster_free(struct cluster *cluster)
     free(cluster);
 }
 
-/* Called before the first connection, when there are only the nodes of REDIS_URL. */
+/* There are only the nodes of REDIS_URL yet. Those of the map get the setting in members_add. */
 void cluster_enable_schema_write(struct cluster *cluster)
 {
     cluster->members.writes_schema = true;
@@ -110,8 +112,10 @@ static bool cluster_is_away(const struct cluster *cluster)
     return true;
 }
 
-/* Whether pipelines may be sent: the map is known, and the schema number is one that this program
- * knows, as far as the node that has it is there. */
+/* Whether pipelines may be sent: the map is known, no node has a schema number that this program
+ * does not know, and the number was read. Without the number they may be sent while the node that
+ * has it is away (its circuit is not closed), or no node has its slot: the other nodes can be used
+ * meanwhile, and a handshake with that one checks the number later. */
 static bool cluster_may_send(struct cluster *cluster)
 {
     struct members *members = &cluster->members;
@@ -144,7 +148,8 @@ static void cluster_send_part(struct cluster *cluster, struct part *part)
     node_submit(part->member->node, &part->pipeline, cluster->now_us);
 }
 
-/* Sends the parts. One without a member waits until it is due. */
+/* Sends the parts. One without a member has commands that no node executes now: it is delayed, and
+ * due for cluster_resend after DELAY_US. */
 static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
 {
     struct part *part;
@@ -173,7 +178,8 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     return last ? last : members_any(&cluster->members);
 }
 
-/* Adds copies of the command for all nodes but `first`. */
+/* Adds copies of a command that is for all nodes (cluster_is_for_all), one for each node but
+ * `first`, which gets the command itself. */
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
                                struct command *command, const struct member *first)
 {
@@ -185,7 +191,7 @@ static void cluster_add_copies(struct cluster *cluster, struct parts *parts, str
         if (member == first)
             continue;
         copy = split_add_copy(split, command);
-        if (!copy || !parts_add(parts, split, member, copy, 0))
+        if (!copy || !parts_add(parts, split, member, copy, /* hops */ 0))
             return;
     }
 }
@@ -196,14 +202,17 @@ static bool cluster_is_for_all(const struct command *command)
                                 str_equal(command->argv[0], STR("BGREWRITEAOF")));
 }
 
+/* Puts a divided pipeline (split) together again, and returns it to its owner. */
 static void cluster_end_split(struct cluster *cluster, struct split *split)
 {
     split_end(split);
     cluster_finish(cluster, split->whole, split->failed ? PIPELINE_FAILED : PIPELINE_COMPLETE);
 }
 
-/* Sends the commands of the next phase. If one of them cannot be sent, none is, unless the pipeline
- * only reads; a read is worth having even if others have failed. */
+/* Sends the next phase of a divided pipeline: its commands from the first that was not sent up to
+ * one that must wait for the replies to these (split_may_join). If one of the phase cannot be sent,
+ * none is, unless the pipeline only reads; a read is worth having even if others have failed.
+ * Ends the split if no part of it is on its way then. */
 static void cluster_send_phase(struct cluster *cluster, struct split *split)
 {
     struct parts parts = {NULL, false};
@@ -217,7 +226,7 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
             break;
         split->next++;
         split->failed = split->failed || !member;
-        if (!member || !parts_add(&parts, split, member, command, 0))
+        if (!member || !parts_add(&parts, split, member, command, /* hops */ 0))
             continue;
         if (cluster_is_for_all(command))
             cluster_add_copies(cluster, &parts, split, command, member);
@@ -228,6 +237,8 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
         cluster_end_split(cluster, split);
 }
 
+/* Begins to send a pipeline: divides it by nodes (a split), and sends its first phase, all commands
+ * that need not wait for the reply to another (parts.h). */
 static void cluster_begin(struct cluster *cluster, struct pipeline *pipeline)
 {
     struct split *split = split_new(pipeline);
@@ -238,6 +249,8 @@ static void cluster_begin(struct cluster *cluster, struct pipeline *pipeline)
         cluster_fail(cluster, pipeline, cluster->counts.unavailable);
 }
 
+/* A parked pipeline has no commands and stays in no queue: its owner completes it by
+ * cluster_resume. Others wait if nothing may be sent yet, but not for nodes that are all away. */
 void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t now_us)
 {
     cluster->now_us = now_us;
@@ -264,15 +277,16 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
 /* Prepares a command to be sent again. */
 static void command_renew(struct command *command, bool is_redirected)
 {
-    command->reply = NULL; /* the arena frees it */
-    command->loaded = false;
+    command->reply = NULL;   /* the arena frees it */
+    command->loaded = false; /* the next node may know the script by its digest */
     command->is_resent = true;
     command->is_redirected = is_redirected;
 }
 
-/* Sends the commands of the part again that its node has refused. One that was sent too often waits
- * for a while, as one that no node executes now. Each MOVED requests a new map, since one slot is
- * seldom moved alone. */
+/* Sends the commands of the part again that its node has refused, to the node that the reply names.
+ * Without a member, those that no node executes now (REDIRECTION_LATER) or that were sent too often
+ * are delayed by cluster_send_parts. Each MOVED requests a new map, since one slot is seldom moved
+ * alone. A failure of parts_add is in split->failed. */
 static void cluster_redirect(struct cluster *cluster, const struct member *from, struct part *part)
 {
     struct parts again = {NULL, false};
@@ -317,7 +331,9 @@ static void cluster_note_server(const struct member *member, struct part *part)
         part->split->failed = true;
 }
 
-/* Called when a node has finished a part. The next phase follows when all parts are done. */
+/* Called when a node has finished a part, the commands of a divided pipeline (split) for that node.
+ * Commands that it has refused are sent again, in new parts, so split->open may rise before it
+ * falls. When no part is open, the next phase follows (parts.h), or the split ends. */
 static void cluster_on_part(struct cluster *cluster, const struct member *member, struct part *part)
 {
     struct split *split = part->split;
@@ -337,7 +353,8 @@ static void cluster_on_part(struct cluster *cluster, const struct member *member
         cluster_end_split(cluster, split);
 }
 
-/* Sends the commands of a delayed part, whose slots may have other nodes by now. */
+/* Sends the commands of a delayed part (cluster_send_parts) again, in new parts of the same split:
+ * their slots may have other nodes by now. */
 static void cluster_resend(struct cluster *cluster, struct part *part)
 {
     struct split *split = part->split;
@@ -346,11 +363,11 @@ static void cluster_resend(struct cluster *cluster, struct part *part)
     bool is_late = pipeline_time_left_us(split->whole, cluster->now_us) <= 0;
 
     for (; command; command = next) {
-        const struct member *member = cluster_route(cluster, command, NULL);
+        const struct member *member = cluster_route(cluster, command, /* last */ NULL);
 
         next = command->next;
         if (member && !is_late)
-            (void)parts_add(&again, split, member, command, 0);
+            (void)parts_add(&again, split, member, command, /* hops */ 0);
         else
             split->failed = true;
     }
@@ -359,8 +376,9 @@ static void cluster_resend(struct cluster *cluster, struct part *part)
         cluster_end_split(cluster, split);
 }
 
-/* Does what the nodes have made possible: takes maps, sends what waits, and takes finished parts.
- * False: there was nothing to do. */
+/* Does what the nodes have made possible: applies new maps of the slots, sends the pipelines that
+ * waited for the first map or the schema number, sends the delayed parts that are due, and
+ * processes the parts that nodes have finished. False: there was nothing to send or to process. */
 static bool cluster_advance(struct cluster *cluster)
 {
     struct pipeline *pipeline;
@@ -412,8 +430,8 @@ void cluster_on_ready(struct cluster *cluster, int64_t now_us)
 
 /* ---- time ---- */
 
-/* Fails the pipelines that have waited too long. Returns the microseconds until the next one has.
- */
+/* Fails the pipelines that have waited too long for the map or the schema number; all of them if
+ * every node is away. Returns the microseconds until the next one has waited too long. */
 static int64_t cluster_fail_late(struct cluster *cluster)
 {
     struct pipeline_queue all = cluster->waiting;

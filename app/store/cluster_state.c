@@ -13,6 +13,7 @@ const char *cluster_server_id(const struct cluster *cluster, struct str key)
     return member ? node_server_id(member->node) : "";
 }
 
+/* Of several shards on one node the first one is enough. */
 size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max)
 {
     bool seen[MEMBERS_MAX] = {false};
@@ -71,7 +72,9 @@ bool cluster_responsive(const struct cluster *cluster, int64_t now_us)
 
 bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us)
 {
-    return members_usable(&cluster->members, now_us) < members_position(&cluster->members, NULL);
+    size_t with_slots = members_position(&cluster->members, NULL);
+
+    return members_usable(&cluster->members, now_us) < with_slots;
 }
 
 size_t cluster_sent_count(const struct cluster *cluster)

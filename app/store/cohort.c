@@ -158,7 +158,8 @@ void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change,
                                    key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
-/* Looks for the reply of cohort_link_student.lua that says that the student is being erased. */
+/* Looks for the reply of cohort_link_student.lua that says that the student is being erased. True
+ * for an error or a missing reply: these fail the whole change, which the caller checks first. */
 bool cohort_parse_link(const struct command *command)
 {
     enum { STUDENT_IS_ERASED = -2 };

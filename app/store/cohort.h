@@ -42,8 +42,9 @@ struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str coh
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p);
 
-/* The writes of a change. until_ms: end of the cohort's lease in the clock of Redis (lease.h). The
- * reply to each is a number, LEASE_LOST when the lease has ended. */
+/* The writes of a request that creates, updates or deletes a cohort: the record, and the links to
+ * it that are added or removed. until_ms: end of the cohort's lease in the clock of Redis
+ * (lease.h). The reply to each is a number, LEASE_LOST when the lease has ended. */
 
 /* Writes the cohort's record and its place in the list of all cohorts; not the links, by which
  * students and teachers lead to the cohort. Redis refuses it after until_ms, the end of the

@@ -21,8 +21,8 @@ static void *redis_create_array(const redisReadTask *task, array_size elements)
     return elements > ELEMENTS_MAX ? NULL : bounds->original->createArray(task, elements);
 }
 
-/* Replaces the function with which the reader (hiredis' parser of replies) creates arrays; all
- * others stay the original ones. */
+/* Lets the reader (hiredis' parser of replies) refuse arrays that are too long: replaces the
+ * function with which it creates arrays by redis_create_array, and no other. */
 static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds)
 {
     bounds->original = reader->fn;

@@ -51,7 +51,7 @@ enum consent_outcome consent_parse_change(const struct command *command, struct 
                                           struct problem *p)
 {
     struct str line;
-    int64_t code; /* 0: never granted; -1: the student is erased */
+    int64_t code; /* 0: never granted; -1: the student is erased; there are no others */
 
     if (reply_int(command->reply, &code) == REPLY_OK)
         return code == 0 ? CONSENT_NEVER_GRANTED : CONSENT_ERASED;

@@ -25,7 +25,7 @@ struct consent_change {
     bool granted;         /* false: withdraw */
     bool only_if_granted; /* true: do nothing unless an earlier decision granted the consent */
     int64_t now_ms;
-    struct str actor;   /* role:user */
+    struct str actor;   /* who decides, as role:user */
     struct str journal; /* entry of the journal for the worker, as JSON */
 };
 
@@ -34,8 +34,9 @@ struct command *consent_cmd_change(struct pipeline *pipeline, const struct conse
 enum consent_outcome {
     CONSENT_SAVED,         /* *ret is the decision in force: this one, or an earlier equal one */
     CONSENT_NEVER_GRANTED, /* only_if_granted: there is nothing to withdraw */
-    CONSENT_ERASED,        /* the student is erased, and this decision does not end that */
-    CONSENT_PROBLEM,       /* the command failed; *p has the reason */
+    CONSENT_ERASED,  /* the student is erased: nothing was stored. Only granting the processing
+                        of data, when the erasure is complete, lets new data be stored */
+    CONSENT_PROBLEM, /* the command failed; *p has the reason */
 };
 /* Parses the reply to consent_cmd_change. *ret is set only for CONSENT_SAVED; its texts point into
  * the reply. */

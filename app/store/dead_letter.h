@@ -18,7 +18,7 @@ enum { DEAD_LETTERS_PAGE = 100 }; /* most letters that one command removes or fi
 
 struct dead_letter_new {
     struct str reason;     /* why the event cannot be processed */
-    struct str source;     /* the way it came, such as "dapr" */
+    struct str source;     /* the way by which the event came, such as "dapr" */
     struct str payload;    /* the event as JSON; empty: not kept, the member `event` becomes null */
     size_t bytes_not_kept; /* length of a payload that is not kept; 0: kept, or there is none */
     struct str_list names; /* texts in the payload that may be ids of students; without spaces */
@@ -29,8 +29,9 @@ struct command *dead_letter_cmd_add(struct pipeline *pipeline, const struct dead
 /* Parses the reply to dead_letter_cmd_add. Returns true if the dead letter was stored; *ret_id
  * points into the reply. */
 bool dead_letter_parse_add(const struct command *command, struct str *ret_id, struct problem *p);
-/* Replaces the text of a dead letter (an event that was given up), if it still exists. The names in
- * the index stay those of the old one. */
+/* Replaces the text of a dead letter (an event that was given up), if it still exists.
+ * letter->names is not used: the event must be the old one, so that the names by which the index
+ * finds the letter (ids of students in it) stay right. */
 struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
                                        const struct dead_letter_new *letter, int64_t now_ms);
 
@@ -41,7 +42,8 @@ struct dead_letter {
     bool complete; /* true: the event is a JSON object and not a string that was cut */
 };
 
-/* Reads at most `count` dead letters, oldest first. from: an id, as for stream_cmd_range. */
+/* Reads at most `count` dead letters, oldest first. from: id of the first one; "-": from the oldest
+ * on; "(" and an id: those after it. */
 struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count);
 /* Reads the newest dead letter (an event that was given up, kept for an operator). */
 struct command *dead_letter_cmd_newest(struct pipeline *pipeline);
@@ -51,8 +53,8 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
 /* Reads one dead letter (an event that was given up, kept for an operator). */
 struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id);
-/* Parses the reply to dead_letter_cmd_get. *ret_exists: whether there is such a letter; then *ret
- * is set, as by dead_letter_parse_list. */
+/* Parses the reply to dead_letter_cmd_get. *ret_exists: whether there is such a letter; then all of
+ * *ret but its id is set. The texts are in the arena. */
 bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
                            struct dead_letter *ret, struct problem *p);
 

@@ -20,10 +20,13 @@ struct endpoint {
     bool is_querying;            /* the sentinels have not named the master yet */
     /* the sentinels are queried although there is a connection (endpoint_verify) */
     bool is_verifying;
-    int64_t queried_us; /* monotonic; when the sentinels were queried last */
+    /* when the sentinels were queried last: the next check of the master is ENDPOINT_VERIFY_US
+     * later; monotonic */
+    int64_t queried_us;
     /* server of the present connection, as the sentinels have named it */
     struct redis_host master;
-    /* number of failed connections: selects one of several named masters */
+    /* Number of failed connections. If the sentinels name different masters, it selects which of
+     * these is tried next (sentinels_master). */
     size_t attempt;
 };
 
@@ -82,7 +85,7 @@ struct transport *endpoint_transport(struct endpoint *endpoint)
 void endpoint_open(struct endpoint *endpoint, int64_t now_us)
 {
     endpoint->is_querying = endpoint->sentinels != NULL;
-    endpoint->is_verifying = false;
+    endpoint->is_verifying = false; /* a check of the earlier master has ended with it */
     endpoint->queried_us = now_us;
     if (endpoint->is_querying)
         sentinels_start(endpoint->sentinels);
@@ -101,8 +104,9 @@ static bool endpoint_use_master(struct endpoint *endpoint)
     return true;
 }
 
-/* Queries the sentinels first, if REDIS_URL names some; once they have named a master, advances the
- * connection to it. The descriptor changes from that of the sentinels to that of the transport. */
+/* Queries the sentinels first, if REDIS_URL names some; as long as they may still name a master
+ * (SENTINELS_QUERIED) nothing has failed. Then advances the connection to the master. The
+ * descriptor is that of the sentinels, then that of the lookup of the name, then the socket. */
 bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed)
 {
     enum sentinels_state state =

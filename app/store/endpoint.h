@@ -31,8 +31,8 @@ bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_chan
 /* Returns whether there is a socket of Redis that connects or is connected: the sentinels have
  * named the master, and its host name is resolved. */
 bool endpoint_has_socket(const struct endpoint *endpoint);
-/* Returns whether endpoint_advance() could do something with has_waited = true: an address is known
- * from before. */
+/* Returns whether it is worth to call endpoint_advance() with has_waited, before all replies of
+ * sentinels or name servers have come: an address is known by an earlier one. */
 bool endpoint_knows_address(const struct endpoint *endpoint);
 /* Closes the connection. has_succeeded: the server was the right one; else the next attempt is made
  * with another one, if several are known. */

@@ -28,10 +28,12 @@ enum erasure_record_field {
 
 /* Reads the tombstone, which exists while a student is being erased and for some time after. */
 struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str student);
-/* Parses the reply to erasure_cmd_tombstone. *ret_begun: whether the tombstone exists. */
+/* Parses the reply to erasure_cmd_tombstone. *ret_begun: whether an erasure of the student has
+ * begun, which sets the tombstone. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p);
 
-/* The commands whose replies erasure_cmd_shard needs. */
+/* The commands whose replies erasure_cmd_shard needs, the script that deletes the keys of a
+ * student: one of the keys has the student's token in its name. */
 struct erasure_lookup {
     struct command *token, *tombstone;
 };
@@ -39,7 +41,7 @@ struct erasure_lookup {
  * recommendations) and the tombstone (key that exists once the erasure has begun). */
 void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct erasure_lookup *ret);
 /* Parses the replies to erasure_cmd_lookup. *ret_token: the student's token; empty: none.
- * *ret_begun: whether there is a tombstone. */
+ * *ret_begun: whether an erasure of the student has begun before, which has set the tombstone. */
 bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
                           bool *ret_begun, struct problem *p);
 
@@ -47,20 +49,24 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
  * previous: the last id of the part searched before; "": search from the start. */
 struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
                                    struct str previous, struct str text);
+/* What erasure_cmd_search has found in a part of a stream. */
 struct erasure_part {
-    /* entries with the text, in the arena; their texts point into the reply */
+    /* entries of the stream that have the searched text, in the arena; the texts of an entry point
+     * into the reply */
     struct stream_entry *entries;
     size_t n;
-    struct str last; /* the last id of the part; empty: the part has no entries */
+    struct str last; /* id of the last entry that was searched; empty: there was none */
     bool has_more;   /* false: this is the end of the stream */
 };
 
-/* Parses the reply to erasure_cmd_search. */
+/* Parses the reply to erasure_cmd_search, a search for a text in a part of a stream, into the
+ * entries that were found and where the next search begins. False with p set: it failed. */
 bool erasure_parse_search(const struct command *command, struct arena *arena,
                           struct erasure_part *ret, struct problem *p);
 
 /* Indexes of the counts of what was deleted: first those of enum student_key, then those of enum
- * shared_key. The script of the shard counts the kinds before ERASED_SHARD_COUNTS. */
+ * shared_key. erasure_shard.lua, which deletes what is in the student's shard, counts the kinds
+ * before ERASED_SHARD_COUNTS; the commands for other records (cohorts, batches ...) the rest. */
 enum {
     ERASED_JOURNAL = STUDENT_KEY_COUNT + SHARED_KEY_JOURNAL,
     ERASED_OUTBOX = STUDENT_KEY_COUNT + SHARED_KEY_OUTBOX,
@@ -74,9 +80,10 @@ struct erasure_shard {
     struct str token; /* the student's token, from erasure_parse_lookup */
     bool dry_run;     /* true: count what would be deleted, and change nothing */
     int32_t today;    /* days since 1970-01-01 */
-    /* For the journal (swept[0]: changes not yet processed) and the outbox (swept[1]: events not
-     * yet published), results of an earlier run: `seen` is the last entry that it searched (empty:
-     * none), `removed` says whether it has deleted entries. */
+    /* What searches by erasure_cmd_search have done before, in the journal (swept[0]: changes not
+     * yet processed) and the outbox (swept[1]: events not yet published). The script searches only
+     * entries after `seen`, the last one that was searched (empty: none). `removed`: entries may
+     * have been deleted, so it rebuilds the stream, since a deleted entry leaves its bytes. */
     struct {
         struct str seen;
         bool removed;
@@ -84,7 +91,9 @@ struct erasure_shard {
     /* the audit record about the erasure, by enum erasure_record_field */
     struct str record[ERASURE_RECORD_FIELDS];
 };
-/* Deletes the student's keys that are ERASE_WITH_SHARD in keys.def, and sets the tombstone. */
+/* Deletes all keys of the student but the lists by which records elsewhere are found (ERASE_AT_END
+ * in keys.def; erasure_cmd_finish deletes them), and sets the tombstone. One script does it, since
+ * all these keys are in the student's shard. */
 struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasure_shard *shard);
 enum erasure_outcome {
     ERASURE_DONE,    /* ret_counts is set */
@@ -97,7 +106,8 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_SHARD_COUNTS],
                                          struct problem *p);
 
-/* Reads an index of the student (a sorted set that is ERASE_AT_END in keys.def): at most `count`
+/* Reads an index of the student: a sorted set that names the student's records elsewhere, those of
+ * batches or of idempotency (ERASE_AT_END in keys.def: deleted after these). At most `count`
  * members, after the first `offset`. It is complete only if it is read after the tombstone was set.
  */
 struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
@@ -112,7 +122,8 @@ void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t t
  * records are deleted. */
 void erasure_cmd_change_epoch(struct pipeline *pipeline);
 
-/* Reads the epoch, a number that changes with the end of every erasure. */
+/* Reads the epoch, a number that changes with the end of every erasure: a process that finds
+ * another one than before discards its copies of responses, which may show the student. */
 struct command *erasure_cmd_get_epoch(struct pipeline *pipeline);
 /* Parses the reply to erasure_cmd_get_epoch. Returns the epoch, 0 before the first erasure; -1 when
  * the command failed. */
@@ -160,8 +171,9 @@ bool erasure_parse_aof_rewrite(const struct command *command);
 /* Reads whether a rewrite of the AOF (the append-only file of Redis) is requested, because it still
  * has erased data. */
 struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline);
-/* Parses the reply to erasure_cmd_get_aof_request. Returns false if there is no request.
- * *ret_request identifies the request. */
+/* Parses the reply to erasure_cmd_get_aof_request. Returns false if no rewrite is requested.
+ * *ret_request: text by which erasure_cmd_clear_aof_request removes this request and no later one.
+ */
 bool erasure_parse_aof_request(const struct command *command, struct str *ret_request);
 /* Removes the request of an AOF rewrite that erasure_parse_aof_request has named. A later one
  * stays. */

@@ -40,8 +40,9 @@ struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str s
                        command_int(pipeline->arena, IDEMPOTENCY_TTL_MS + IDEMPOTENCY_RUN_MAX_MS)});
 }
 
-/* Parses a record. Returns false if it has another form. The numbers 200 and 299 are the limits of
- * HTTP statuses of success; only such responses are stored. */
+/* Parses a record: "running DIGEST OWNER END_MS EFFECT", or "done DIGEST STATUS STUDENT LOCATION"
+ * with the body after a line feed. EFFECT, the id of the change, is not needed once it is made.
+ * Returns false if it has another form. Only responses with a status of success are stored. */
 static bool idempotency_parse_record(struct str text, struct str owner,
                                      struct idempotency_record *ret)
 {
@@ -52,8 +53,7 @@ static bool idempotency_parse_record(struct str text, struct str owner,
     if (str_equal(state, STR("running"))) {
         ret->state = str_equal(str_cut(&first_line, ' '), owner) ? IDEMPOTENCY_ACQUIRED
                                                                  : IDEMPOTENCY_RUNNING;
-        /* skips the time at which the other request's ownership ends */
-        (void)str_cut(&first_line, ' ');
+        (void)str_cut(&first_line, ' '); /* END_MS: the script has replied the time that is left */
         ret->effect = first_line;
         return true;
     }
@@ -88,7 +88,9 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
 }
 
 /* Queues idempotency_finish.lua, which ends this owner's right to the key. outcome: "free" (deletes
- * the record), "end" (a repetition may continue) or the record with the response. */
+ * the record), "end" (a repetition may acquire the key at once) or the record with the response.
+ * That record is kept for IDEMPOTENCY_TTL_MS. It is not stored if the present one has less left
+ * than the last argument: it is older than any request can be (IDEMPOTENCY_RUN_MAX_MS). */
 static struct command *idempotency_cmd_finish(struct pipeline *pipeline, struct str key,
                                               struct str owner, struct str outcome)
 {

@@ -2,9 +2,9 @@
 /* Idempotency records. A client may send a request with an Idempotency-Key, so that a repeated
  * request gets the stored response and has no second effect (docs/api.md, Idempotency). There is
  * one record idempotency:{CALLER}:HASH per caller, route and key. It says that a request is
- * running, or has the response. It alone decides what a repetition is: the id of the change, which
- * is stored with what was changed, is a new one for each record and stored in it. When the record
- * has expired, a request with the same key makes a new change. */
+ * running, or has the response. While it runs the record has the id of the change, which is also
+ * stored with what was changed: a repetition continues with this id, so that the change is made
+ * once. Without a record, or when it has expired, a request makes a new change, with a new id. */
 #ifndef STORE_IDEMPOTENCY_H
 #define STORE_IDEMPOTENCY_H
 
@@ -22,8 +22,10 @@ enum idempotency_state {
 
 struct idempotency_record {
     enum idempotency_state state;
-    struct str digest;   /* digest of the first request's body */
-    struct str effect;   /* id of the change; empty if DONE */
+    struct str digest; /* digest of the first request's body */
+    /* Id of the change, by which a repetition of it has no second effect. Empty if DONE: a
+     * repetition gets the response and makes no change. */
+    struct str effect;
     int64_t left_ms;     /* if RUNNING: how long the other request still owns the key; may be 0 */
     int status;          /* HTTP status; like the members below it is set only if DONE */
     struct str student;  /* student that the response is about; may be empty */
@@ -44,7 +46,8 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
  * finds it. The reply is a number; after an error no response may be stored. */
 struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str student,
                                          struct str key);
-/* Parses the reply to idempotency_cmd_acquire. owner: as there. Texts point into the reply. */
+/* Parses the reply to idempotency_cmd_acquire. owner: the same text as for that command; it is in
+ * the record if this request has acquired the key. Texts point into the reply. */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);
 /* The three functions below end a request's ownership of the key. None has an effect if another
@@ -54,11 +57,12 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
 struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                                      const struct idempotency_record *record);
 /* For a request that has made no change: deletes the record, so that the key may be used with
- * another body. A record that was taken over from an earlier request, whose change may have been
- * made, is kept as by idempotency_cmd_end. */
+ * another body. If the request was acquired from an earlier one, whose change may have been made,
+ * the record stays and only the ownership ends. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
-/* For a change that may have been made: a repetition with the same body continues at once, under
- * the same id of the change. */
+/* For a request without a known outcome (a reply was lost, say), whose change may have been made:
+ * ends only the ownership. The record stays "running" with the id of the change, so that a
+ * repetition with the same body acquires the key at once and makes the change at most once. */
 void idempotency_cmd_end(struct pipeline *pipeline, struct str key, struct str owner);
 
 #endif

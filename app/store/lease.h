@@ -23,11 +23,13 @@
 /* The reply of a script that needs the lease when the caller does not have it. */
 enum { LEASE_LOST = -1 };
 
-/* The lease of a request lasts this long plus STORE_ROUND_TIMEOUT_MS: from one round trip to the
- * next, with a wait among other heavy requests. */
+/* The lease of a request lasts this long plus STORE_ROUND_TIMEOUT_MS, the limit of a round trip. A
+ * request renews it with each round trip, between two of which it may wait for other heavy
+ * requests: two seconds are far more than that takes. */
 enum { LEASE_REQUEST_MS = 2000 };
 
-/* Acquires the lease `key` for ms milliseconds, more than 500, or renews it. holder: a text that is
+/* Acquires the lease `key` for ms milliseconds, or renews it. ms: more than 500, because the holder
+ * may write until 500 ms before the end, as the clocks of nodes differ. holder: a text that is
  * unique to the worker or request. */
 struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
                                   int64_t ms);

@@ -27,7 +27,7 @@
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
-    LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once */
+    LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once: see link_feed */
     SCRAP_FIRST = 1024,
     SCRAP_CAP = 1 << 20,
     /* bytes of one text in a reply; this program stores far smaller ones */
@@ -52,10 +52,11 @@ struct link {
     bool is_confirmed;                   /* the handshake of the connection has succeeded */
     bool wrong_server;                   /* `error` is that the server is no master or is loading */
     bool writes_schema;                  /* the handshake stores this program's schema number */
-    bool has_schema, refuses_schema;     /* what the latest handshake has found */
-    bool has_new_map;                    /* the replies of `control` have a map to be taken */
-    int block_ms;                        /* milliseconds added to the longest silence */
-    int64_t last_reply_us;               /* time of the latest reply; 0: none yet */
+    bool has_schema;     /* the latest handshake has read the schema number (schema.h) */
+    bool refuses_schema; /* it has read a number that this program does not know */
+    bool has_new_map;    /* `control` has a map of the slots that link_take_map has not returned */
+    int block_ms;        /* milliseconds added to the longest silence */
+    int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
     unsigned generation;            /* number that changes whenever the link is opened or closed */
     char error[CONTROL_ERROR_SIZE]; /* why the latest connection failed or ended */
     /* The part of `error` that anybody may read, as it names no host or user; NULL: none. */
@@ -122,15 +123,17 @@ void link_allow_blocking(struct link *link, int ms)
     link->block_ms = ms;
 }
 
-/* Copies the text, because link_close() frees the memory that it may be in. */
+/* Copies the text, because link_close() frees the memory that it may be in. The text may name a
+ * host or user, so public_error, which anybody may read, has none of it. */
 void link_record_error(struct link *link, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
     link->public_error = NULL;
 }
 
-/* Like link_record_error, for a reason that names no host or user. host, when it is not NULL, is
- * put before it for the log. */
+/* Like link_record_error, for a reason that names no host or user: anybody may read it (/ready), as
+ * public_error, which points to it in `error`. host, when it is not NULL, is put before it there,
+ * for the log only. A text that is too long loses its end. */
 static void link_record_public_error(struct link *link, const char *host, const char *why)
 {
     int n = snprintf(link->error, sizeof(link->error), "%s%s%s", host ? host : "", host ? ": " : "",
@@ -148,13 +151,13 @@ static enum link_event link_fail(struct link *link, enum link_event event, const
     return event;
 }
 
-/* Like link_fail, for a server that is no master or is loading its data. Returns LINK_BROKEN in the
+/* Records that the server is no master or is loading its data. Returns LINK_BROKEN in the
  * handshake, else LINK_IDLE: LINK_WRONG_SERVER follows when all replies have arrived. */
 static enum link_event link_fail_server(struct link *link, const char *why)
 {
     enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
 
-    link_record_public_error(link, NULL, why);
+    link_record_public_error(link, /* host */ NULL, why);
     link->wrong_server = true;
     return event;
 }
@@ -186,7 +189,8 @@ void link_abandon(struct link *link, size_t i)
     sent_queue_at(&link->sent, i)->command = NULL;
 }
 
-/* The link does not wait for the replies to its own commands any more. */
+/* The link does not wait for the replies to its own commands any more. link_sent_at hides these as
+ * NULL; it also returns NULL for a command that was abandoned before, which stays as it is. */
 static void link_abandon_control(struct link *link)
 {
     for (size_t i = 0; i < link->sent.count; i++) {
@@ -206,7 +210,7 @@ static bool link_send_permission(struct link *link, int64_t now_us)
         (void)link_fail(link, LINK_BROKEN, "out of memory for a command");
         return false;
     }
-    sent_queue_push(&link->sent, NULL, now_us);
+    sent_queue_push(&link->sent, /* no owner */ NULL, now_us);
     return true;
 }
 
@@ -258,7 +262,8 @@ static bool link_is_resolving(const struct link *link)
     return link->context && !endpoint_has_socket(link->endpoint);
 }
 
-/* Records why the connection failed, for the log with the host that REDIS_URL names. */
+/* Records why the connection failed. A public reason gets the host of REDIS_URL for the log, unless
+ * there are sentinels (address.master): the hosts of REDIS_URL are these then, not the server. */
 static enum link_event link_fail_connection(struct link *link)
 {
     const char *why = endpoint_error(link->endpoint);
@@ -306,8 +311,9 @@ enum link_event link_write(struct link *link, int64_t now_us)
 
 /* ---- the link's own commands ---- */
 
-/* Sends the commands of `control`. Behind other commands ROLE has their time limit, since Redis
- * executes them first. False: out of memory. */
+/* Sends the link's own commands: those of a handshake, or of a heartbeat (ROLE). A heartbeat has no
+ * time limit of its own: Redis executes the commands that were sent before it first, so its reply
+ * is late when theirs are (link_time_left_us). False: out of memory. */
 static bool link_send_control(struct link *link, int64_t now_us)
 {
     struct pipeline *control = &link->control.pipeline;
@@ -328,7 +334,8 @@ static bool link_send_control(struct link *link, int64_t now_us)
 bool link_heartbeat(struct link *link, bool with_map, int64_t now_us)
 {
     if (!link_in_handshake(link) && !endpoint_verify(link->endpoint, now_us)) {
-        link_record_public_error(link, NULL, "the sentinels name another server as the master");
+        link_record_public_error(link, /* host */ NULL,
+                                 "the sentinels name another server as the master");
         return false;
     }
     if (link->control.pipeline.status == PIPELINE_SUBMITTED || link_is_wrong_server(link))
@@ -365,7 +372,9 @@ static enum link_event link_check_control(struct link *link)
     return LINK_READY;
 }
 
-/* The handshake or heartbeat ends only after the check, which depends on which of them it is. */
+/* Ends the handshake or heartbeat, whose replies are all there. The status changes only after the
+ * check, which sees by it which of the two it is (link_in_handshake). There is a new map of the
+ * slots, even if the check fails, when a command of it has requested one (slots_cmd). */
 static enum link_event link_finish_control(struct link *link)
 {
     enum link_event event = link_check_control(link);
@@ -381,7 +390,7 @@ static enum link_event link_finish_control(struct link *link)
  * time limit of the handshake covers both. */
 bool link_open(struct link *link, int64_t now_us)
 {
-    link->context = connect_new_context(NULL);
+    link->context = connect_new_context(/* the builder has the limits */ NULL);
     if (!link->context) {
         (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
@@ -397,7 +406,9 @@ bool link_open(struct link *link, int64_t now_us)
     if (link_send_control(link, now_us) && link_connect(link, now_us) == LINK_IDLE)
         return true;
     (void)link_close(link);
-    (void)link_pop_sent(link); /* the queue has only abandoned commands of the handshake */
+    /* The queue has only abandoned commands of the handshake; link_pop_sent removes all such, and
+     * finds no other one. */
+    (void)link_pop_sent(link);
     return false;
 }
 
@@ -434,22 +445,21 @@ static struct arena *link_reply_arena(struct link *link)
 /* Assigns a reply to the oldest command without one; discards it if that command's owner has given
  * up. Returns LINK_REPLY when the caller must process it (*ret_command is set), LINK_READY when it
  * completed the handshake or a heartbeat, LINK_IDLE when there is nothing to process, or an event
- * that ends the connection. reply is NULL if there was not enough memory for it. */
+ * that ends the connection. reply is NULL if there was not enough memory for it. A reply that the
+ * server is the wrong one is recorded, even for a command without an owner, and ends nothing yet:
+ * link_read returns LINK_WRONG_SERVER when the other replies have arrived. */
 static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
                                    struct command **ret_command)
 {
     struct command *command;
     enum reply_error error = reply_error_of(reply);
-    enum link_event event = LINK_IDLE;
 
-    if (link->sent.count == 0 || error == REPLY_NOT_AUTHENTICATED) {
-        event = link_fail(link, LINK_UNUSABLE,
-                          link->sent.count > 0 ? reply->str : "a reply without a command");
-        return event;
-    }
+    if (link->sent.count == 0 || error == REPLY_NOT_AUTHENTICATED)
+        return link_fail(link, LINK_UNUSABLE,
+                         link->sent.count > 0 ? reply->str : "a reply without a command");
     command = sent_queue_pop(&link->sent);
     link->last_reply_us = now_us;
-    if (!command) {
+    if (!command) { /* its owner has given up */
         if (error == REPLY_WRONG_SERVER)
             (void)link_fail_server(link, reply->str);
         return LINK_IDLE;

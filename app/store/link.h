@@ -6,7 +6,7 @@
  *
  * Redis replies in the order of the commands, so a reply belongs to the oldest command of the
  * queue. A link does not decide about retries, the circuit breaker or the order of pipelines. Its
- * owner (store.c) decides, by the events that the functions return. After an event that ends the
+ * owner (node.c) decides, by the events that the functions return. After an event that ends the
  * connection the owner calls link_close() and then removes the commands without a reply from the
  * queue. The link never calls its owner. */
 #ifndef STORE_LINK_H
@@ -65,8 +65,10 @@ const char *link_server_id(const struct link *link);
 bool link_has_schema(const struct link *link);
 /* Whether the latest connection has found a schema number that this program does not know. */
 bool link_refuses_schema(const struct link *link);
-/* The map of the cluster with its epoch (control_map), once for each that the server has sent, a
- * replica too. Valid until the next link_open() or link_heartbeat(). NULL: no new one. */
+/* Returns the map of the cluster (reply to CLUSTER SLOTS: which node has which slots) that the
+ * latest handshake or heartbeat has brought, even one that failed since the server is a replica.
+ * Each map is returned once; NULL: there is no new one. *ret_epoch: the cluster's epoch at that
+ * time. The link owns the map, which is valid until the next link_open() or link_heartbeat(). */
 const redisReply *link_take_map(struct link *link, int64_t *ret_epoch);
 /* True once a reply has shown that the server is no master or is loading its data (hazards X1). No
  * more commands may be sent, and replies that still arrive must not be used: reads may be old. The
@@ -79,12 +81,14 @@ bool link_is_wrong_server(const struct link *link);
  * link; it is out of memory, or the sentinels have named another server. */
 bool link_heartbeat(struct link *link, bool with_map, int64_t now_us);
 
-/* Appends the command, after the permission for it if command->is_redirected, to the write buffer
- * and to the queue. False: out of memory, and neither has changed. */
+/* Appends the command to the write buffer and to the queue, if command->is_redirected after the
+ * permission to execute it. False: out of memory; the command is in neither, but the permission may
+ * be in both. */
 bool link_send(struct link *link, struct command *command, int64_t now_us);
 /* Writes as many bytes of the write buffer as the socket accepts. Returns LINK_IDLE, or an event
- * that ends the connection. Sets submitted_us of the pipelines of these commands: their time limit
- * starts here, so that a delay between link_send() and this call does not count. */
+ * that ends the connection. Sets submitted_us of the pipelines whose commands link_send() has added
+ * since the last call: their time limit starts here, so that a delay between link_send() and this
+ * call does not count. */
 enum link_event link_write(struct link *link, int64_t now_us);
 /* Reads until the next event. To be called again after LINK_REPLY and LINK_READY, until it returns
  * another event. With LINK_REPLY, *ret_command is no longer in the queue and the caller owns
@@ -116,11 +120,15 @@ int64_t link_wait_us(const struct link *link, int64_t now_us);
  * resolved or a sentinel has replied; -1 when closed. A new connection may get the same descriptor
  * number as the one before it; the generation differs for each connection. */
 int link_fd(const struct link *link);
-unsigned link_generation(const struct link *link); /* number of the connection */
+/* Number of the connection, another one after each opening and closing. A caller that stored the
+ * earlier number sees by it that replies, or the descriptor, are of another connection. */
+unsigned link_generation(const struct link *link);
 /* Whether the socket must become writable before the link can go on; with TLS that may be so with
  * an empty buffer. */
 bool link_wants_write(const struct link *link);
-size_t link_sent_count(const struct link *link); /* number of commands without a reply */
+/* Number of commands that were given to link_send() and have no reply yet, the link's own and those
+ * whose owner has given up among them. */
+size_t link_sent_count(const struct link *link);
 /* Why the latest connection failed or ended; "" before. */
 const char *link_error(const struct link *link);
 /* Records a reason that leaves the connection open. */

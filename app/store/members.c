@@ -192,7 +192,8 @@ static bool members_parse_host(struct str name, int64_t port, const struct membe
     return true;
 }
 
-/* The master of a range in the reply to CLUSTER SLOTS: [name, port, id, ...]. */
+/* The master of a range in the reply to CLUSTER SLOTS of the node `from`: [name, port, id, ...].
+ * The name may be nil: members_parse_host then uses that of `from`. */
 static bool members_parse_master(const redisReply *reply, const struct member *from,
                                  struct redis_host *ret)
 {
@@ -228,7 +229,9 @@ static void members_apply_range(struct members *members, const struct member *fr
         members->owner[slot] = (uint16_t)(member - members->each + 1);
 }
 
-/* A reply without ranges is that of a node that does not belong to the cluster yet. */
+/* Makes `reply` (CLUSTER SLOTS of the node `from`) the map, unless it is older than the present
+ * one: epoch is that of the cluster when the node replied. A reply without ranges is that of a node
+ * that does not belong to the cluster yet. */
 static void members_apply(struct members *members, const struct member *from,
                           const redisReply *reply, int64_t epoch)
 {
@@ -243,8 +246,8 @@ static void members_apply(struct members *members, const struct member *from,
         members_apply_range(members, from, reply_at(reply, i));
 }
 
-/* An idle member may be one that was named for a single command: it is connected to again for the
- * next one. */
+/* Frees the nodes that have no slots and nothing to do. One of them may be about to get a slot, and
+ * be named for single commands (REDIRECTION_ONCE): the next such command connects to it again. */
 static void members_free_idle(struct members *members)
 {
     for (size_t i = 0; i < members->count; i++) {
@@ -277,7 +280,8 @@ void members_take_maps(struct members *members)
 
 /* ---- redirections ---- */
 
-/* Parses "MOVED 3999 127.0.0.1:6381". An IPv6 address has no brackets there. */
+/* Parses "MOVED 3999 127.0.0.1:6381" of the node `from`, whose host is meant if the reply names
+ * none. An IPv6 address has no brackets there. */
 static bool members_parse_moved(struct str text, const struct member *from, int64_t *ret_slot,
                                 struct redis_host *ret)
 {

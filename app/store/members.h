@@ -19,18 +19,21 @@ struct member {
 
 enum { MEMBERS_MAX = 256 };
 
+/* The table of the nodes, and the map: which of them has which slots. */
 struct members {
     const struct config *config;
     const struct redis_url *url;
     struct clock_skew *clock;
-    bool writes_schema; /* settings of all nodes, of later ones too */
+    /* Settings for nodes that are added later: whether a handshake stores this program's schema
+     * number (schema.h); milliseconds that Redis may block a connection. */
+    bool writes_schema;
     int block_ms;
     struct member each[MEMBERS_MAX];
-    size_t count;          /* places in use, free ones among them */
+    size_t count;          /* places of `each` that were ever used; some may be free again */
     uint16_t owner[SLOTS]; /* 1 + index of the member; 0: none */
     bool has_map;
     int64_t epoch; /* of the map */
-    size_t next;   /* position of the next one for members_next_master() */
+    size_t next;   /* position in `each` of the member that members_next_master() looks at first */
 };
 
 /* Frees the nodes. */
@@ -39,8 +42,9 @@ void members_release(struct members *members);
  * ret_error: out of memory, or too many. */
 struct member *members_find(struct members *members, const struct redis_host *host,
                             char ret_error[200]);
-/* Adds the nodes of REDIS_URL, to find the cluster by them, and forgets how old the map is. False
- * with the reason in ret_error if not even one could be added. */
+/* Adds the nodes of REDIS_URL, to find the cluster by them. Any map counts as newer than the
+ * present one then: a cluster that was made again may begin with a lower epoch. False with the
+ * reason in ret_error if not even one could be added. */
 bool members_add_seeds(struct members *members, char ret_error[200]);
 /* The member that has the slot; NULL: none. */
 const struct member *members_owner(const struct members *members, int slot);
@@ -48,13 +52,14 @@ const struct member *members_owner(const struct members *members, int slot);
 const struct member *members_any(const struct members *members);
 /* The member with slots at position i of them; NULL: there are not so many. */
 const struct member *members_serving(const struct members *members, size_t i);
-/* Like members_any, another one each time; NULL: none can be used now. */
+/* A member that is a master now, with or without slots, another one each time so that all are
+ * queried; NULL: there is none. */
 const struct member *members_next_master(struct members *members);
 /* How many members with slots are before this one; NULL: how many there are. */
 size_t members_position(const struct members *members, const struct member *member);
 /* Whether any member can be used now. */
 bool members_have_master(const struct members *members);
-/* How many members with slots can be used and reply. */
+/* How many members with slots are masters and reply now. */
 size_t members_usable(const struct members *members, int64_t now_us);
 /* A member that cannot be used, one with slots if there is such a one; NULL: all can be. */
 const struct member *members_troubled(const struct members *members);

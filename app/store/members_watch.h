@@ -7,13 +7,15 @@
 #include "app/store/members.h"
 
 struct members_watch {
-    int epoll_fd;        /* -1: it must be made anew */
+    int epoll_fd;        /* -1: it must be made */
     unsigned generation; /* changes with epoll_fd */
 };
 
 void members_watch_init(struct members_watch *watch);
 void members_watch_release(struct members_watch *watch);
-/* Adapts the descriptor to the present connections, to be called after all other calls. */
+/* If a connection has changed (node_generation), or whether it waits for writing, makes a new
+ * descriptor with the present ones. To be called after all nodes were flushed, since each call of a
+ * node may change both. */
 void members_watch_update(struct members_watch *watch, struct members *members);
 /* Lets the nodes read and write whose sockets are ready. */
 void members_watch_read(const struct members_watch *watch, int64_t now_us);

@@ -81,6 +81,7 @@ static void node_finish_pipeline(struct node *node, struct pipeline *pipeline,
                                  enum pipeline_status status)
 {
     pipeline->status = status;
+    /* by it the owner sees later whether the server that has replied is still the present one */
     pipeline->generation = link_generation(node->link);
     pipeline_queue_push(&node->done, pipeline);
 }
@@ -170,7 +171,7 @@ void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us)
     if (pipeline->failed) {
         node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
     } else if (pipeline->is_parked) {
-        pipeline->status = PIPELINE_SUBMITTED;
+        pipeline->status = PIPELINE_SUBMITTED; /* in no queue until node_resume */
     } else if (pipeline->count == 0) {
         node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
     } else if (node->breaker.state != BREAKER_CLOSED ||
@@ -213,7 +214,8 @@ static void node_submit_again(struct node *node, struct pipeline *pipeline, int6
     node_submit(node, pipeline, now_us);
 }
 
-/* Removes the replies from the commands. Their memory stays in the arena of the pipeline. */
+/* Removes the replies from the commands, to send them once more. Their memory stays in the arena of
+ * the pipeline. The next server gets scripts by their digest again (`loaded` false). */
 static void node_discard_replies(struct pipeline *pipeline)
 {
     pipeline->reply_count = 0;
@@ -401,8 +403,9 @@ static void node_fail_if_late(struct node *node, struct pipeline *pipeline, int6
         node->next_late_us = min_us(node->next_late_us, now_us + left_us);
 }
 
-/* Fails the pipelines that have waited too long, sent or deferred. The commands of the sent ones
- * stay in the queue of the link without their owner, so that the connection need not be closed. */
+/* Fails the pipelines that have waited too long, sent or deferred, and sets next_late_us to the
+ * earliest limit of all others (node_fail_if_late lowers it). The commands of the sent ones stay in
+ * the queue of the link without their owner, so that the connection need not be closed. */
 static void node_fail_late(struct node *node, int64_t now_us)
 {
     struct pipeline_queue deferred = node->deferred;
@@ -464,8 +467,7 @@ static void node_check_time_limits(struct node *node, int64_t now_us)
 }
 
 /* The heartbeat is sent while other commands are outstanding, too: a server that has become a
- * replica still replies to reads. After a probe the next call is due when the probe times out.
- */
+ * replica still replies to reads. The limits are read again after a probe, which has one itself. */
 int64_t node_tick(struct node *node, int64_t now_us)
 {
     int64_t next_us;
@@ -489,7 +491,7 @@ int64_t node_tick(struct node *node, int64_t now_us)
 
 /* ---- of a cluster ---- */
 
-/* Makes the heartbeat due. */
+/* Makes a heartbeat due, which then reads the map (wants_map). */
 void node_request_map(struct node *node)
 {
     node->wants_map = true;

@@ -14,8 +14,9 @@ struct node {
     struct breaker breaker;
     struct clock_skew *clock;
     struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
-    /* Pipelines that wait for replies to earlier ones (WINDOW), with writes for the end of the
-     * handshake, or for another server: see node_must_wait. */
+    /* Pipelines that must not be sent yet (node_must_wait): WINDOW commands have no reply yet; or
+     * the pipeline writes, and the handshake has not shown yet that this program may write to the
+     * store; or the server is the wrong one, and the pipeline waits for the next server. */
     struct pipeline_queue deferred;
     struct store_counts counts;
     int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */

@@ -24,8 +24,10 @@ struct command {
     enum command_kind kind;
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
-    bool loaded;    /* the whole script was sent, because Redis did not know its digest */
-    bool is_resent; /* in a cluster: a node has refused it, and commands after it were executed */
+    bool loaded; /* the whole script was sent, because Redis did not know its digest */
+    /* In a cluster: a node has refused it, so it was executed after commands that follow it. WAIT
+     * then does not cover this write (replicas.c). */
+    bool is_resent;
     bool is_redirected; /* goes to a node to which the slot of its key is being moved */
     int key_count;      /* number of keys at the start of argv; for scripts only */
     int argc;           /* number of texts in argv */
@@ -36,7 +38,9 @@ struct command {
     struct pipeline *pipeline;
 };
 
-/* A server that has executed writes, for pipelines in a cluster (link_server_id). */
+/* A server of a cluster that has executed writes of a pipeline. The owner waits for the replicas of
+ * each such server (replicas.h). server_id: as link_server_id; "": not known which server it was.
+ */
 struct written {
     char server_id[41];
     struct written *next;
@@ -65,7 +69,8 @@ struct pipeline {
     bool is_unordered;
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
-    /* Set when it is complete: number of the connection (store_generation) whose server replied. */
+    /* Set when the pipeline is complete: number of the connection (store_generation) whose server
+     * has replied. By it the owner sees whether that is still the present connection. */
     unsigned generation;
     /* In a cluster, when it is complete: the servers that have executed its writes. */
     struct written *written;
@@ -86,10 +91,11 @@ void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline
 /* Removes and returns the oldest pipeline; NULL: the queue is empty. */
 struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
 
-/* Adds a server to the list, unless it is there. The text is copied to the arena. False: out of
- * memory. */
+/* Adds a server to a list of servers that have executed writes, unless it is there. server_id (40
+ * bytes at most) is copied to the arena. False: out of memory. */
 bool written_add(struct written **list, struct arena *arena, const char *server_id);
-/* Adds copies of all servers of the list `from`. False: out of memory. */
+/* Adds copies of all servers of `from` to another list of servers that have executed writes: a
+ * request has the servers of all its pipelines. False: out of memory. */
 bool written_join(struct written **list, struct arena *arena, const struct written *from);
 
 /* Makes an empty pipeline, whose commands and replies will be in the arena. */

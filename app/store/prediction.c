@@ -75,6 +75,7 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
                                        [UPPER] = prediction_number_text(arena, record->upper),
                                        [MODEL] = record->model,
                                        [INTERVENTION] = record->intervention};
+    /* INTERVENTION is the last field; its number is that of the fields before it */
     int fields = record->intervention.n > 0 ? FIELDS : INTERVENTION;
 
     for (size_t i = 0; i < (size_t)fields; i++) {
@@ -156,9 +157,9 @@ static bool prediction_parse_field(struct prediction_record *record, struct str 
     }
 }
 
-/* Parses the fields of a stored prediction: name, value, name, value, ... INTERVENTION and unknown
- * fields are optional; returns false if another field is missing, for more than 2 * FIELDS fields,
- * and for a value that does not fit its field. */
+/* Parses the fields of a stored prediction: name, value, name, value, ... Later versions may add
+ * fields, at most as many as there are; INTERVENTION, the last of FIELDS, is optional. Returns
+ * false for fewer or more fields than that, and for a value that does not fit its field. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;

@@ -29,7 +29,7 @@ struct prediction_record {
     int64_t made_at_ms;         /* when the prediction was made */
     int32_t target_day;         /* the predicted UTC day */
     double score, lower, upper; /* predicted score; lower and upper end of its interval; in [0,1] */
-    struct str model;           /* name of the model that made it */
+    struct str model;           /* name of the model that made the prediction */
     struct str intervention;    /* help for the student that the prediction assumes, such as
                                    tutoring; empty: none */
 };
@@ -40,8 +40,8 @@ struct prediction_record {
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text);
-/* Parses the reply to prediction_cmd_save. Returns true also if nothing was saved because of the
- * student; false means that the command failed. */
+/* Parses the reply to prediction_cmd_save. Returns true also if nothing was saved because the
+ * student is erased or has withdrawn consent; false means that the command failed. */
 bool prediction_parse_save(const struct command *command, struct problem *p);
 
 /* Parses the fields of one stored prediction (stream_entry.fields). Returns false if they have

@@ -123,7 +123,8 @@ static struct command *queue_cmd_end(struct pipeline *pipeline, struct str worke
 struct command *queue_cmd_finish(struct pipeline *pipeline, struct str worker,
                                  const struct queue_job *job)
 {
-    return queue_cmd_end(pipeline, worker, job, STR(""), STR(""), STR(""));
+    return queue_cmd_end(pipeline, worker, job, /* action: only remove */ STR(""), STR(""),
+                         STR(""));
 }
 
 void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struct queue_job *job,

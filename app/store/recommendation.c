@@ -468,8 +468,9 @@ static struct str recommendation_expiry(struct arena *arena, int32_t day)
 }
 
 /* Builds KEYS and ARGV of recommendation_change.lua. The first key is set below, because the
- * function that makes it can fail. The key and the argument for a learning path are left out if
- * there is none. */
+ * function that makes it can fail. ARGV: the two texts as they were read, which must still be
+ * stored, the two new texts, the expiry of the day's text (by its day) and that of all else (by
+ * today). The key and the argument for a learning path are left out if there is none. */
 struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change)
 {
@@ -501,8 +502,8 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                (int)(arg - argv), argv);
 }
 
-/* Parses the reply of the script: a number, or the two stored texts if they are not as they were
- * read. */
+/* The reply of recommendation_change.lua is a number, or the two texts that are stored, the day's
+ * and the student's, if one of them is not as it was read. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p)
 {

@@ -102,9 +102,10 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
 /* What recommendation_cmd_change writes. */
 struct recommendation_change {
     struct str student;
-    const struct recommendations *recommendations; /* the new content; its day_text and student_text
-                                                      are still as they were read */
-    int32_t today;                                 /* days since 1970-01-01 */
+    /* The new content. Its day_text and student_text are still as they were read: the script writes
+     * only if Redis has the same, as another request may have changed them meanwhile. */
+    const struct recommendations *recommendations;
+    int32_t today;   /* days since 1970-01-01 */
     struct str path; /* new learning path to store; empty: the stored one stays */
 };
 /* Writes the text with the day's recommendations and the student's text (token and latest
@@ -131,8 +132,9 @@ enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS };
 /* Reads the recommendations of `count` days from first_day on; count <= RECOMMENDATION_DAYS_MAX. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first_day, int count);
-/* Parses the reply to recommendation_cmd_days into an array in the arena, oldest first. *ret_token:
- * the student's token, empty if there is none. Texts point into the reply. */
+/* Parses the reply to recommendation_cmd_days into an array in the arena, oldest first. first_day:
+ * as for that command; the texts in the reply do not name their day. *ret_token: the student's
+ * token, empty if there is none. Texts point into the reply. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena,
                                int32_t first_day, struct recommendation_record **ret_records,
                                size_t *ret_count, struct str *ret_token, struct problem *p);

@@ -20,7 +20,8 @@ enum {
     /* Longest time that Redis blocks for one WAIT. Not longer, because writes that come meanwhile
      * are covered only by the next one. */
     REPLICAS_BLOCK_MS = 100,
-    REPLICAS_ARENA_SIZE = 1024, /* bytes of the first block of the arena, and most of all */
+    /* memory of one WAIT: bytes that are allocated at first, and at most in all */
+    REPLICAS_ARENA_SIZE = 1024,
     REPLICAS_ARENA_MAX = 65536,
 };
 /* Pause after a WAIT that could not be sent or was refused. */
@@ -49,7 +50,8 @@ struct replicas {
     struct pipeline_queue done;
 };
 
-/* NULL: out of memory. */
+/* Adds a group, which has the WAIT to one server and the pipelines that wait for its replicas.
+ * NULL: out of memory. */
 static struct replicas_group *replicas_add_group(struct replicas *replicas)
 {
     struct replicas_group *group = calloc(1, sizeof(*group));
@@ -135,8 +137,9 @@ static void replicas_change_server(struct replicas *replicas, struct replicas_gr
     (void)snprintf(group->server_id, sizeof(group->server_id), "%s", server_id);
 }
 
-/* The group of a server. In a cluster one in which no pipeline waits is used for another server:
- * those that are gone do not come back under the same id. NULL: out of memory. */
+/* The group of a server: its WAIT with the pipelines that wait. A new server of a cluster gets a
+ * group in which no pipeline waits, if there is one, so that groups of servers that are gone do not
+ * add up. A server that comes back has a new id. NULL: out of memory. */
 static struct replicas_group *replicas_group_of(struct replicas *replicas, const char *server_id)
 {
     struct replicas_group *group = replicas->groups, *idle = NULL;
@@ -184,7 +187,9 @@ static struct str replicas_key(const struct replicas *replicas, struct replicas_
     return (struct str){NULL, 0};
 }
 
-/* Sends the write and WAIT, which cover all pipelines that wait now. */
+/* Sends a small write and WAIT for all pipelines that wait now, which move from `added` to
+ * `covered`. WAIT counts replicas that have the earlier writes of its own connection only; so it
+ * needs the small write, which Redis has executed after all writes of these pipelines. */
 static void replicas_send_wait(struct replicas *replicas, struct replicas_group *group,
                                int64_t now_us)
 {
@@ -210,7 +215,9 @@ static void replicas_send_wait(struct replicas *replicas, struct replicas_group 
     store_submit(replicas->store, pipeline, now_us);
 }
 
-/* Returns whether WAIT was sent to the server that has executed the writes of the pipelines. */
+/* Returns whether WAIT was sent to the server that has executed the writes of the pipelines. In a
+ * cluster the list `written` has the servers that have executed the small write or WAIT: several,
+ * if the cluster has sent one of them to another node. */
 static bool replicas_are_of_same_server(const struct replicas *replicas,
                                         const struct replicas_group *group)
 {
@@ -256,6 +263,7 @@ static void replicas_on_reply(struct replicas *replicas, struct replicas_group *
     if (!pipeline_check_replies(&group->pipeline, &ignored) ||
         !replicas_are_of_same_server(replicas, group))
         group->next_us = now_us + REPLICAS_RETRY_US;
+    /* the pipelines of this WAIT wait for the next one, those added later after them */
     replicas_move(&group->added, &group->covered);
     group->added = group->covered;
     group->covered = (struct pipeline_queue){NULL, NULL};
@@ -293,7 +301,9 @@ static int64_t replicas_fail_late(struct replicas *replicas, struct pipeline_que
     return next_us;
 }
 
-/* Like replicas_tick, for one server. */
+/* Fails the pipelines that wait for the replicas of one server and have reached their limit, in
+ * `added` (no WAIT sent yet) and `covered` (by the WAIT that was sent), and sends the next WAIT.
+ * Returns the microseconds until a limit or the next WAIT is due; INT64_MAX: nothing waits. */
 static int64_t replicas_tick_group(struct replicas *replicas, struct replicas_group *group,
                                    int64_t now_us)
 {

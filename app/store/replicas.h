@@ -12,7 +12,8 @@
 
 struct replicas;
 
-/* Returns NULL with the reason in ret_error when it cannot be made. config must outlive the result;
+/* Makes what lets requests wait for replicas, with a store (connection) of its own for WAIT, which
+ * blocks it. NULL with the reason in ret_error: it cannot be made. config must outlive the result;
  * its store_wait_replicas is not 0. */
 struct replicas *replicas_new(const struct config *config, char ret_error[200]);
 /* Closes the connection that sends WAIT and frees it; accepts NULL. */

@@ -76,7 +76,9 @@ bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct p
     return false;
 }
 
-/* The codes that Redis 6 and 7 use for errors which operators or load can cause. */
+/* The codes that Redis 6 and 7 use for errors which operators or load can cause. Those of a cluster
+ * (MOVED and so on) show that REDIS_URL names it as a single server: with the URL of a cluster the
+ * store sends such a command to another node. */
 static const struct {
     struct str code;
     enum reply_error error;
@@ -85,7 +87,7 @@ static const struct {
     {STR_INIT("MASTERDOWN"), REPLY_WRONG_SERVER},
     {STR_INIT("LOADING"), REPLY_WRONG_SERVER},
     {STR_INIT("BUSY"), REPLY_STORE_UNAVAILABLE},
-    {STR_INIT("CLUSTERDOWN"), REPLY_STORE_UNAVAILABLE}, /* see reply_is_redirection */
+    {STR_INIT("CLUSTERDOWN"), REPLY_STORE_UNAVAILABLE}, /* no node has the slot, or most are away */
     {STR_INIT("TRYAGAIN"), REPLY_WRITES_REFUSED},
     {STR_INIT("OOM"), REPLY_WRITES_REFUSED},
     {STR_INIT("MISCONF"), REPLY_WRITES_REFUSED},    /* it cannot save its data to the disk */
@@ -95,9 +97,9 @@ static const struct {
     {STR_INIT("WRONGPASS"), REPLY_NOT_AUTHENTICATED},
     {STR_INIT("DENIED"), REPLY_NOT_AUTHENTICATED}, /* protected mode */
     {STR_INIT("NOPERM"), REPLY_MISCONFIGURED},     /* an ACL forbids the command or the key */
-    {STR_INIT("MOVED"), REPLY_MISCONFIGURED},      /* a cluster: another node has the slot */
-    {STR_INIT("ASK"), REPLY_MISCONFIGURED},        /* a cluster: the slot is being moved */
-    {STR_INIT("CROSSSLOT"), REPLY_MISCONFIGURED},  /* a cluster: keys of several slots */
+    {STR_INIT("MOVED"), REPLY_MISCONFIGURED},      /* not used as a cluster: another node's slot */
+    {STR_INIT("ASK"), REPLY_MISCONFIGURED},        /* likewise: the slot is being moved */
+    {STR_INIT("CROSSSLOT"), REPLY_MISCONFIGURED},  /* likewise: keys of several slots */
     {STR_INIT("NOSCRIPT"), REPLY_NO_SCRIPT},
 };
 

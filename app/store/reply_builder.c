@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The parser calls a function for each object of a reply, an array before its elements. A part of
+/* The parser calls a function for each object of a reply (a redisReply: the whole, or an element of
+ * an array), an array before its elements, and gets back what builder_object returns. A part of
  * an array may have arrived when its command is given up; no object of it is used after that. */
 #include "app/store/reply_builder.h"
 
@@ -29,13 +30,15 @@ static redisReply *builder_add(const redisReadTask *task, size_t room)
     return reply;
 }
 
-/* What the parser gets for an object. NULL would be an error of the whole connection to it; it does
- * not look into the object. */
+/* What the parser gets for an object. reply is NULL if the reply is discarded (builder_add). NULL
+ * would make the parser report an error of the whole connection, so it gets another pointer then,
+ * the builder: it does not look into the object. */
 static void *builder_object(const redisReadTask *task, redisReply *reply)
 {
     return reply ? (void *)reply : task->privdata;
 }
 
+/* Builds a text, with a copy of its bytes and a NUL behind it. */
 static void *builder_string(const redisReadTask *task, char *text, size_t n)
 {
     redisReply *reply = builder_add(task, n + 1);
@@ -50,7 +53,7 @@ static void *builder_string(const redisReadTask *task, char *text, size_t n)
 
 /* Without the limit hiredis would make room for as many elements as the header of a reply claims
  * (hazards H7). No command of this program has a reply with so many. NULL makes the parser report
- * an error. */
+ * an error. Without memory the reply is discarded instead (builder_add), which is no error. */
 static void *builder_array(const redisReadTask *task, array_size elements)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
@@ -66,6 +69,7 @@ static void *builder_array(const redisReadTask *task, array_size elements)
     return builder_object(task, reply);
 }
 
+/* Builds a number. Without memory the whole reply is discarded (builder_add). */
 static void *builder_integer(const redisReadTask *task, long long value)
 {
     redisReply *reply = builder_add(task, 0);
@@ -80,7 +84,7 @@ static void *builder_nil(const redisReadTask *task)
     redisReply *reply = builder_add(task, 0);
 
     if (reply)
-        reply->type = REDIS_REPLY_NIL; /* the task has the type of what is missing */
+        reply->type = REDIS_REPLY_NIL; /* not task->type: that of the text or array that is nil */
     return builder_object(task, reply);
 }
 

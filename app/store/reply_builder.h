@@ -21,8 +21,8 @@ void reply_builder_aim(struct reply_builder *builder, struct arena *arena);
 /* To be called before the arena of the reply that is being parsed is reset: what has arrived of it
  * is not touched any more, and the rest is discarded when it arrives. */
 void reply_builder_discard(struct reply_builder *builder);
-/* Returns the reply that the reader has returned, in the arena; NULL: it was discarded, or there
- * was not enough memory for it. */
+/* To be called with the reply that the reader has returned. Returns it, which is in the arena;
+ * NULL: it was discarded, or memory was short, and the pointer is no reply then. */
 redisReply *reply_builder_take(struct reply_builder *builder, void *reply);
 
 #endif

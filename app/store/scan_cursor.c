@@ -11,7 +11,7 @@ bool scan_cursor_is_used(const struct command *command)
     return !command->script && command->argc > 1 && str_equal(command->argv[0], STR("SCAN"));
 }
 
-/* A cursor of another form is left as it is: the node refuses it. */
+/* "0" begins with the first node. A cursor of another form goes there as it is: it is refused. */
 size_t scan_cursor_decode(struct command *command, const struct members *members)
 {
     struct str cursor = command->argv[1], node = str_cut(&cursor, '-');
@@ -32,8 +32,11 @@ size_t scan_cursor_decode(struct command *command, const struct members *members
     return (size_t)at;
 }
 
-/* When memory is short the reply stays as it is, and is the cursor of the first node: some of its
- * keys are then seen again, which SCAN allows. */
+/* Replaces a node's own cursor in the reply by NODE-EPOCH-CURSOR, so that the next SCAN goes on at
+ * the same place. at: position of the node; after its last key (cursor "0") the next node follows.
+ * is_last: there is no node after it, so its "0" stays and ends the whole. When memory is short the
+ * reply stays as it is, and begins the first node again: some of its keys are then seen again,
+ * which SCAN allows. */
 static void scan_encode(redisReply *cursor, size_t at, bool is_last, int64_t epoch,
                         struct arena *arena)
 {

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* SCAN over all nodes of a cluster, one after the other: the cursor that its user sees is
- * "NODE-EPOCH-CURSOR", the position of the node among the members that have slots, the epoch of the
- * map, and that node's own cursor. "0" begins with the first node and, as on one server, ends the
- * whole. When the map has changed SCAN begins again: slots may have moved to a node that it has
- * left behind, and another server makes nothing of the cursor. Some keys are then seen twice, which
- * SCAN allows. */
+/* SCAN over all nodes of a cluster, one after the other: the module that sends SCAN gets and sends
+ * a cursor of the cluster, "NODE-EPOCH-CURSOR": the position of the node among the members that
+ * have slots, the epoch of the map, and that node's own cursor. "0" begins with the first node and,
+ * as on one server, ends the whole. When the map has changed SCAN begins again: slots may have
+ * moved to a node that was scanned before, and another server makes nothing of the cursor. Some
+ * keys are then seen twice, which SCAN allows. */
 #ifndef STORE_SCAN_CURSOR_H
 #define STORE_SCAN_CURSOR_H
 
 #include "app/store/members.h"
 
-enum { SCAN_CURSOR_SIZE = 64 }; /* bytes of a user's cursor, with the NUL at its end */
+/* bytes of a cursor of the cluster, NODE-EPOCH-CURSOR, with the NUL at its end */
+enum { SCAN_CURSOR_SIZE = 64 };
 
 /* Whether the command is a SCAN. */
 bool scan_cursor_is_used(const struct command *command);
-/* Puts the node's own cursor in the place of the user's, which it returns the node of. */
+/* Replaces the cursor of the cluster in a SCAN, NODE-EPOCH-CURSOR, by the node's own cursor, and
+ * returns the position of that node. After a change of the map (another epoch): cursor 0 of the
+ * first node. */
 size_t scan_cursor_decode(struct command *command, const struct members *members);
-/* The reverse, in the replies to all SCANs of a pipeline that `from` has executed. epoch: of the
- * map when the pipeline was sent. */
+/* Replaces the node's own cursor by that of the cluster, NODE-EPOCH-CURSOR, in the replies to all
+ * SCANs of a pipeline that `from` has executed. epoch: of the map when the pipeline was sent. */
 void scan_cursor_encode(struct pipeline *pipeline, const struct members *members,
                         const struct member *from, int64_t epoch);
 

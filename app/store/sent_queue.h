@@ -23,7 +23,7 @@ struct sent_queue {
     struct sent_entry *entries; /* ring of `capacity` entries, a power of two */
     size_t capacity, first;     /* first: index of the oldest entry */
     size_t count;               /* number of entries */
-    size_t unwritten;           /* how many of them, the newest ones, are not on the socket yet */
+    size_t unwritten;           /* number of entries, the newest ones, not yet on the socket */
 };
 
 /* Frees the memory of the queue, which is empty afterwards. */

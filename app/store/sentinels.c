@@ -22,19 +22,20 @@ enum {
     SENTINELS_REPLY_MAX = 16384, /* bytes of the replies to one query; good ones have about 50 */
 };
 
-/* Why a query has failed. */
+/* Why a query to a sentinel has failed. */
 enum failure {
-    FAILURE_TRANSPORT,  /* the sentinel cannot be reached */
-    FAILURE_REPLY,      /* its reply is of no use; the text is ours */
-    FAILURE_REPLY_TEXT, /* the same; the text is the sentinel's, and may name a host or user */
+    FAILURE_TRANSPORT, /* the sentinel cannot be reached */
+    FAILURE_REPLY,     /* its reply is of no use; this program's text says why, to anybody */
+    /* its reply is an error, whose text may name a host or user, so not anybody may read it */
+    FAILURE_REPLY_TEXT,
 };
 
 struct sentinel {
     struct transport *transport;
     redisContext *context;      /* buffers of hiredis; NULL: not queried, or done */
-    struct reply_bounds bounds; /* of context */
+    struct reply_bounds bounds; /* limits the length of arrays that `context` parses (hazards H7) */
     bool awaits_auth;           /* the next reply is that to AUTH */
-    size_t received;            /* bytes of its replies to this query */
+    size_t received;            /* bytes that this sentinel has sent since sentinel_query() */
 };
 
 /* An address that sentinels have named. */
@@ -51,7 +52,7 @@ struct sentinels {
     /* Of the present round, and of the latest one that named a master; the most votes first. */
     struct candidate named[REDIS_URL_HOSTS_MAX], known[REDIS_URL_HOSTS_MAX];
     size_t named_count, known_count;
-    bool is_decided;      /* the round has ended */
+    bool is_decided;      /* no query runs: all have replied or failed, or enough have replied */
     bool is_public;       /* anybody may read `error`, as it names no host */
     bool has_reply_error; /* `error` is from the reply of a sentinel */
     char error[SENTINELS_ERROR_SIZE];
@@ -67,7 +68,7 @@ struct sentinels *sentinels_new(const struct config *config, const struct redis_
         return NULL;
     sentinels->config = config;
     sentinels->url = url;
-    sentinels->is_decided = true;
+    sentinels->is_decided = true; /* until sentinels_start */
     sentinels->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     good = sentinels->epoll_fd >= 0;
     for (size_t i = 0; good && i < url->host_count; i++) {
@@ -100,7 +101,8 @@ void sentinels_free(struct sentinels *sentinels)
 
 /* ---- one sentinel ---- */
 
-/* Ends the connection, which closes the descriptor and so removes it from epoll. */
+/* Ends the connection, which closes the descriptor and so removes it from epoll. has_succeeded
+ * false: the next query uses another address of the sentinel's host. */
 static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
 {
     transport_close(sentinel->transport, has_succeeded);
@@ -110,7 +112,7 @@ static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
 }
 
 /* Ends the connection and records why. What a sentinel replies says more than that another one
- * cannot be reached. */
+ * cannot be reached. Anybody may read the texts of this program, not that of a sentinel's error. */
 static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, enum failure failure,
                           const char *why)
 {
@@ -122,7 +124,7 @@ static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, enum
             is_reply ? failure == FAILURE_REPLY : transport_error_is_public(sentinel->transport);
     }
     all->has_reply_error = all->has_reply_error || is_reply;
-    sentinel_end(sentinel, false);
+    sentinel_end(sentinel, /* has_succeeded */ false);
 }
 
 /* Queues AUTH, if there is a password, and the query. False: out of memory. */
@@ -139,6 +141,7 @@ static bool sentinel_queue(const struct sentinels *all, struct sentinel *sentine
         out, (struct str[]){STR("SENTINEL"), STR("get-master-addr-by-name"), all->url->master}, 3);
 }
 
+/* Opens a connection to the sentinel and puts AUTH and the query into its write buffer. */
 static void sentinel_query(struct sentinels *all, struct sentinel *sentinel)
 {
     sentinel->received = 0;
@@ -189,7 +192,8 @@ static bool sentinel_parse(const redisReply *reply, struct redis_host *ret)
     return true;
 }
 
-/* What the reply means; NULL: an error that has only its own text. */
+/* What a reply that names no master means; NULL: an error without an explanation here, whose own
+ * text must do. */
 static const char *sentinel_explain(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ERROR)
@@ -216,7 +220,7 @@ static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
                       "the sentinels refuse REDIS_SENTINEL_PASSWORD (AUTH failed)");
     } else if (sentinel_parse(reply, &host)) {
         sentinels_vote(all, &host);
-        sentinel_end(sentinel, true);
+        sentinel_end(sentinel, /* has_succeeded */ true);
     } else if (text) {
         sentinel_fail(all, sentinel, FAILURE_REPLY, text);
     } else {
@@ -283,8 +287,9 @@ static void sentinel_watch(const struct sentinels *all, const struct sentinel *s
         (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Goes on with the lookup of the name, then connects. The lookup may still run when an address of
- * an earlier one is used: its descriptor must then wake the loop no more. */
+/* Goes on with the lookup of the sentinel's name, then connects. With has_waited, if the lookup
+ * still runs, an address that an earlier lookup has found is used: the descriptor of the lookup
+ * must wake the loop no more then. */
 static bool sentinel_connect(const struct sentinels *all, struct sentinel *sentinel,
                              bool has_waited)
 {
@@ -326,14 +331,14 @@ void sentinels_start(struct sentinels *sentinels)
     for (size_t i = 0; i < sentinels->url->host_count; i++)
         sentinel_query(sentinels, &sentinels->each[i]);
     for (size_t i = 0; i < sentinels->url->host_count; i++)
-        sentinel_advance(sentinels, &sentinels->each[i], false);
+        sentinel_advance(sentinels, &sentinels->each[i], /* has_waited */ false);
 }
 
 void sentinels_stop(struct sentinels *sentinels)
 {
     for (size_t i = 0; i < sentinels->url->host_count; i++)
-        sentinel_end(&sentinels->each[i], true);
-    sentinels->is_decided = true;
+        sentinel_end(&sentinels->each[i], /* has_succeeded */ true);
+    sentinels->is_decided = true; /* until the next sentinels_start */
 }
 
 static bool sentinels_all_have_ended(const struct sentinels *sentinels)
@@ -344,7 +349,8 @@ static bool sentinels_all_have_ended(const struct sentinels *sentinels)
     return true;
 }
 
-/* Whether more than half of the sentinels have named the same address in this round. */
+/* Whether more than half of the sentinels have named the same address since sentinels_start():
+ * named[0] is the address with the most votes. */
 static bool sentinels_have_majority(const struct sentinels *sentinels)
 {
     return sentinels->named_count > 0 && sentinels->named[0].votes * 2 > sentinels->url->host_count;

@@ -23,7 +23,7 @@ enum sentinels_state {
 struct sentinels *sentinels_new(const struct config *config, const struct redis_url *url,
                                 struct tls_files *files);
 void sentinels_free(struct sentinels *sentinels); /* accepts NULL */
-/* Begins to query all sentinels, over new connections. */
+/* Begins to query all sentinels, over new connections, and ends queries that still run. */
 void sentinels_start(struct sentinels *sentinels);
 /* Goes on as far as possible, and decides when more than half of the sentinels have named the same
  * address, or when all have replied or failed. has_waited (the caller has waited long enough):

@@ -11,7 +11,7 @@
 struct stale_slot {
     unsigned char key[DIGEST_SIZE]; /* SHA-256 of the key of the response */
     char *body;                     /* body of the response; NULL: the slot is empty */
-    size_t n, size;                 /* n: bytes of the body; size: bytes allocated for it */
+    size_t n, size;                 /* bytes of the response's body; bytes allocated for it */
     int64_t at_ms;                  /* when it was stored */
 };
 

@@ -25,11 +25,11 @@ struct store *store_new(const struct config *config, char ret_error[200])
         (void)snprintf(ret_error, 200, "out of memory");
         return NULL;
     }
-    /* node_new reports an URL that is malformed. */
+    /* redis_url_parse returns NULL for a good URL. node_new reports what is wrong with another. */
     if (!redis_url_parse(config->redis_url, &store->url) && store->url.is_cluster)
         store->cluster = cluster_new(config, &store->url, &store->clock, ret_error);
     else
-        store->node = node_new(config, NULL, &store->clock, ret_error);
+        store->node = node_new(config, /* not of a cluster */ NULL, &store->clock, ret_error);
     if (store->node || store->cluster)
         return store;
     store_free(store);

@@ -16,7 +16,8 @@ struct store;
 /* Creates a store, which connects when the first pipeline is submitted. NULL with the reason in
  * ret_error. config must outlive the store. */
 struct store *store_new(const struct config *config, char ret_error[200]);
-void store_free(struct store *store); /* accepts NULL */
+/* Closes all connections; accepts NULL. */
+void store_free(struct store *store);
 /* Whether the keys are on several nodes, so that one command must not name keys of several slots.
  */
 bool store_is_cluster(const struct store *store);
@@ -45,6 +46,8 @@ bool store_clock_skew(const struct store *store, int64_t *ret_ahead_ms);
 /* store_fd: the socket to poll, -1 when there is no connection. A new connection may get the same
  * descriptor number as the one before it; the generation differs for each connection. */
 int store_fd(const struct store *store);
+/* Number of the connection, in a cluster of the epoll descriptor. A caller compares it with the
+ * number that it stored: another one means another descriptor, and maybe another server. */
 unsigned store_generation(const struct store *store);
 /* Whether the socket must become writable before the store can go on; with TLS that may be so with
  * no bytes left to write. */
@@ -56,7 +59,8 @@ void store_on_ready(struct store *store, int64_t now_us);
  * Returns the microseconds after which it must be called again; 0 when store_next_done() has
  * pipelines to return. */
 int64_t store_tick(struct store *store, int64_t now_us);
-/* Completes a parked pipeline (struct pipeline) that was submitted, or is about to be. */
+/* Completes a parked pipeline (is_parked): it has no commands, was submitted, and is in no queue,
+ * since its owner waits for another pipeline. */
 void store_resume(struct store *store, struct pipeline *pipeline);
 /* Returns the next pipeline that is complete or failed; NULL: none. The caller owns it again. */
 struct pipeline *store_next_done(struct store *store);
@@ -65,14 +69,17 @@ struct pipeline *store_next_done(struct store *store);
  * circuit opened, in milliseconds since the epoch; 0 while it is closed. */
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms);
+/* Whether there is a connection, in a cluster to at least one node. */
 bool store_connected(const struct store *store);
 /* Whether the present connection leads to a server that has said, a second ago or later, that it is
  * a master. */
 bool store_has_master(const struct store *store);
-/* Identifies the server of the present connection (link_server_id); "": not known. Differs after a
- * failover, and after a restart of Redis. */
+/* Identifies the server of the present connection (link_server_id); "": not known, or a cluster,
+ * which has several (store_server_id_of). Differs after a failover, and after a restart of Redis.
+ */
 const char *store_server_id(const struct store *store);
-/* In a cluster: of the server that has the slot of the key; else as store_server_id. */
+/* Identifies the server that executes writes to the key, by the run id of Redis (40 hexadecimal
+ * digits); "": not known. For waiting for the replicas of that server (replicas.h). */
 const char *store_server_id_of(const struct store *store, struct str key);
 /* Whether Redis replies. False while the circuit is not closed, and while the oldest command
  * without a reply has waited for more than a second. Since every connection gets a heartbeat
@@ -86,13 +93,15 @@ enum { STORE_SPREAD_MAX = 64 };
 /* In a cluster: gets a shard of each node that has any. Returns their number, at most
  * STORE_SPREAD_MAX. 0: it is no cluster, or nothing is known. */
 size_t store_spread(const struct store *store, unsigned ret_shards[STORE_SPREAD_MAX]);
-size_t store_sent_count(const struct store *store); /* number of commands without a reply */
+/* Number of commands that were sent and have no reply yet. */
+size_t store_sent_count(const struct store *store);
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);
-/* The same if an operator has to do something, or wait (TLS, sentinels, the server's role, or it is
- * loading its data), else NULL. The text names no host or user. */
+/* Why the latest connection failed or ended, if an operator has to do something, or wait (TLS,
+ * sentinels, the server's role, or it is loading its data), else NULL. The text names no host or
+ * user. */
 const char *store_public_error(const struct store *store);
-/* Returns the counts and resets them. */
+/* Returns the numbers of commands by their outcome since the last call, and of reconnects. */
 void store_consume_counts(struct store *store, struct store_counts *ret);
 
 /* Submits the pipeline and blocks until it is done, for programs that may block (mastery-ctl).

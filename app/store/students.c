@@ -6,7 +6,9 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { STUDENTS_PAGE_MAX = 100000 }; /* most keys in a reply; STUDENTS_PAGE_KEYS gives far fewer */
+/* Most keys in a reply that are accepted. SCAN is requested to look at STUDENTS_PAGE_KEYS keys, but
+ * may return somewhat more. */
+enum { STUDENTS_PAGE_MAX = 100000 };
 
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {

@@ -17,7 +17,9 @@
 
 struct tls {
     SSL *ssl;
-    size_t padding;        /* bytes in the extension of the hello, see tls_pad_hello */
+    /* Bytes that make the hello (the first message of TLS) so long that a Redis without TLS rejects
+     * it at once (tls_pad_hello). */
+    size_t padding;
     bool read_wants_write; /* the latest read has to write first, as in a change of keys */
     bool write_wants_read; /* the latest write has to read first, as in the handshake */
     char error[TLS_ERROR_SIZE];
@@ -42,7 +44,8 @@ static bool tls_set_host(SSL *ssl, const char *host)
 
 enum { TLS_HEADER = 5 }; /* bytes of a record before its payload */
 
-/* Size of the hello that a connection sends; 0: out of memory. It is written into memory, by a
+/* Size of the hello (the first message of TLS) that a connection sends without padding, by which
+ * tls_pad_hello finds how much it needs; 0: out of memory. The hello is written into memory, by a
  * connection that is then discarded. */
 static size_t tls_hello_size(SSL_CTX *context, const char *name)
 {

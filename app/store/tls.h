@@ -12,7 +12,8 @@ struct tls;
 
 /* Begins TLS on a socket that is connected or connects, for the server `host` (a name, or a numeric
  * address); REDIS_TLS_NAME takes its place. The socket stays the caller's. The handshake takes
- * place in tls_read and tls_write. NULL with the reason in ret_error. */
+ * place in tls_read and tls_write. Its first message (hello) is padded so that a Redis without TLS
+ * rejects it at once, which would wait otherwise. NULL with the reason in ret_error. */
 struct tls *tls_new(struct tls_files *files, int fd, const char *host,
                     char ret_error[TLS_ERROR_SIZE]);
 /* Sends the server the end of TLS, without waiting. To be called before the socket is

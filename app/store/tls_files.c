@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* An extension of a type that servers must ignore (RFC 8701) gives the hello its size. */
+/* The type of the extension with the padding of the hello, which makes a Redis without TLS reject
+ * the connection at once (tls.c). Servers with TLS must ignore this type (RFC 8701). */
 enum { TLS_IGNORED_EXTENSION = 0x0a0a };
 
 enum { TLS_FILES = 3 }; /* authority, certificate, key */
@@ -27,7 +28,8 @@ static bool tls_fail(char ret_error[TLS_ERROR_SIZE], const char *what, const cha
     return false;
 }
 
-/* An encrypted key is refused: OpenSSL would read its password at the terminal. */
+/* Called by OpenSSL for the password of an encrypted key, which is refused (-1): without this
+ * function OpenSSL would read a password from the terminal, which a server does not have. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL prescribes the signature */
 static int tls_refuse_password(char *buffer, int size, int is_written, void *unused)
 {
@@ -80,8 +82,8 @@ static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
 
 /* ---- padding ---- */
 
-/* Called by OpenSSL for the bytes of the extension. Their number is the app data of the connection;
- * without app data there are none. */
+/* Called by OpenSSL for the bytes of the extension TLS_IGNORED_EXTENSION, which only make the hello
+ * longer. Their number is the app data of the connection; without app data there are none. */
 /* NOLINTBEGIN(readability-non-const-parameter): OpenSSL prescribes the signature */
 static int tls_add_padding(SSL *ssl, unsigned unused_type, unsigned unused_context,
                            const unsigned char **ret, size_t *ret_n, X509 *unused_x509,
@@ -104,7 +106,8 @@ static int tls_add_padding(SSL *ssl, unsigned unused_type, unsigned unused_conte
 
 /* ---- the context ---- */
 
-/* What is the same for all connections, with the files as they are now. NULL with the reason. */
+/* Makes what is the same for all connections, with the files as they are now. The extension has the
+ * padding of the hello: TLS_IGNORED_EXTENSION. NULL with the reason in ret_error. */
 static SSL_CTX *tls_new_context(const struct config *config, char ret_error[TLS_ERROR_SIZE])
 {
     SSL_CTX *context;

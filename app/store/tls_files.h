@@ -13,14 +13,17 @@ struct tls_files;
 
 enum {
     TLS_ERROR_SIZE = 160,
-    TLS_PADDING_MAX = 512, /* most bytes of padding in a hello */
+    /* Most bytes of padding in a hello, the first message of TLS. Padding makes its length one that
+     * a Redis without TLS rejects at once (tls.c). */
+    TLS_PADDING_MAX = 512,
 };
 
 /* No file is read yet. config must outlive it. NULL: out of memory. */
 struct tls_files *tls_files_new(const struct config *config);
 void tls_files_free(struct tls_files *files); /* accepts NULL */
 /* The context with the files as they are now, valid until the next call. A connection may have a
- * size_t as its app data: so many bytes of padding are in its hello. NULL with the setting and the
+ * size_t as its app data (SSL_set_app_data): so many bytes of padding are in its hello, the first
+ * message of TLS, which make a Redis without TLS reject it at once. NULL with the setting and the
  * reason in ret_error. */
 SSL_CTX *tls_files_context(struct tls_files *files, char ret_error[TLS_ERROR_SIZE]);
 /* REDIS_TLS_NAME; "": the certificate must be for the host itself. */

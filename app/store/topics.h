@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A student's topics in Redis: field t of the profile, one binary string, the packed topics
- * (docs/data-model.md, Packed topics). No hot read reads the field. Only the script
+ * (docs/data-model.md, Packed topics). The frequent requests (query, calculate) do not read the
+ * field. Only the script
  * lua/student_change.lua writes it, together with the event that names the topics. */
 #ifndef STORE_TOPICS_H
 #define STORE_TOPICS_H
@@ -12,7 +13,8 @@
 /* Version byte of packed topics. */
 enum { TOPICS_VERSION = 1 };
 
-/* Returns the packed form of the topics, in the arena; its p is NULL when out of memory. */
+/* Returns the packed form of the topics (topics.c), in the arena; its p is NULL when out of memory.
+ * A topic's set of components fits a byte: one bit for each of COMPONENTS. */
 struct str topics_pack(struct arena *arena, const struct topic *topics, size_t n);
 /* Reads packed topics into an array of *ret_n topics in the arena, whose ids point into `packed`.
  * False, with the outputs unchanged, when the text is not in this form, holds values that no

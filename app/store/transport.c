@@ -18,10 +18,10 @@
 struct transport {
     struct tls_files *files; /* NULL: no TLS */
     const char *path;        /* of a Unix socket; NULL: the host is used */
-    char host[256];          /* as resolver has it */
+    char host[256];          /* whose addresses `resolver` has; for messages and for TLS */
     int port;
     struct resolver *resolver; /* addresses of the host; NULL: a Unix socket */
-    size_t attempt;            /* connections that failed: selects one of several addresses */
+    size_t attempt;            /* number of failed connections: selects one of several addresses */
     int fd;                    /* -1: no socket yet */
     struct tls *tls;           /* NULL: no socket yet, or no TLS */
     bool has_read;             /* the connection has brought a byte */
@@ -44,7 +44,7 @@ void transport_free(struct transport *transport)
 {
     if (!transport)
         return;
-    transport_close(transport, true);
+    transport_close(transport, /* has_succeeded */ true);
     resolver_free(transport->resolver);
     free(transport);
 }
@@ -114,6 +114,7 @@ static bool transport_connect_unix(struct transport *transport)
            transport_fail(transport, "connect: ", strerror(errno));
 }
 
+/* Of several addresses of the host each failed connection (attempt) selects the next one. */
 bool transport_advance(struct transport *transport, bool has_waited)
 {
     const struct sockaddr *address;
@@ -137,7 +138,7 @@ bool transport_advance(struct transport *transport, bool has_waited)
         return transport_fail(transport, "connect: ", strerror(errno));
     if (!transport->files)
         return true;
-    transport->is_public = true;
+    transport->is_public = true; /* an error of tls_new is about its files: it names no host */
     transport->tls = tls_new(transport->files, transport->fd, transport->host, transport->error);
     return transport->tls != NULL;
 }

@@ -15,9 +15,10 @@ struct transport;
  * Returns NULL when out of memory. */
 struct transport *transport_new(struct tls_files *files);
 void transport_free(struct transport *transport); /* accepts NULL */
-/* The server of the connections from now on; one of both must be called before the first
- * transport_open. The host is copied; the path must outlive the transport. False: out of memory. */
+/* Sets the server of the later connections; this or transport_set_path must be called before the
+ * first transport_open. The host is copied. False: out of memory. */
 bool transport_set_host(struct transport *transport, const char *host, int port);
+/* Sets the path of the Unix socket of the later connections. It must outlive the transport. */
 void transport_set_path(struct transport *transport, const char *path);
 
 /* Starts to resolve the host. */
