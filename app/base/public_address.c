@@ -33,8 +33,8 @@ static const struct network not_public_4[] = {
     {{224}, 3},           /* multicast, reserved, broadcast */
 };
 
-/* In IPv6 only the addresses of the network global_unicast_6 are on the public Internet, except for
- * those of its parts in not_public_6. */
+/* Callbacks connect to IPv6 addresses only in the network of the public Internet, global_unicast_6,
+ * and not to those in its parts that not_public_6 lists. */
 static const struct network global_unicast_6 = {{0x20}, 3};
 static const struct network not_public_6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments, Teredo among them */

@@ -11,8 +11,8 @@
 
 #include <math.h>
 
-/* The values of rho that are tried. They are denser near 1, where a small change of rho changes the
- * fit most. */
+/* The values of rho (the correlation of the residuals of two successive days) that are tried. They
+ * are denser near 1, where a small change of rho changes the fit most. */
 static const double rhos[AR1_TREND_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
                                             .92, .95, .97, .98, .99, .995};
 
@@ -41,7 +41,8 @@ static const double variance_min = 1e-8;
  * one, so t <= 0), r of the score. */
 struct sums {
     double pp, pq, qq, pr, qr, rr;
-    double log_scale; /* sum of log(scale^2); scale: the divisor of a day's innovations */
+    double log_scale; /* part of the likelihood: sum of log(scale^2), where scale is the standard
+                       * deviation by which the innovations of a day were divided */
 };
 
 /* Adds the products of one day's innovations (what is new on that day, beyond its correlation with

@@ -81,7 +81,7 @@ static void explain_keep(struct explained_component *c,
     c->observations[at] = *observation;
 }
 
-/* While the components are stated (set by `calculate`), the statement has replaced all
+/* While the components are those stated by `calculate`, that statement has replaced all
  * observations. An event recorded before the statement is not in the evidence, even if it is dated
  * after it. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,

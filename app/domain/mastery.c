@@ -135,8 +135,9 @@ uint32_t mastery_known_components(const struct mastery_state *s)
     return known | (uint32_t)(s->stated || active_days_in_window(s) > 0) << CONSISTENCY;
 }
 
-/* Computes the four components before rounding: the stated values if the last change of the
- * components was a statement, else the means of the evidence. A component without evidence is 0. */
+/* Computes the four components before rounding: the values that the client stated by `calculate` if
+ * that was the last change of the components, else the means of the evidence. A component without
+ * evidence is 0. */
 static void mastery_exact_components(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated) {
@@ -263,7 +264,7 @@ double mastery_score_of_state(const struct mastery_state *s)
     return mastery_score(components, weights);
 }
 
-/* Stores the stated components and weights, and replaces all evidence by them. */
+/* Stores the components and weights that the client states, and replaces all evidence by them. */
 void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
                           const double *weights, int64_t now_ms)
 {

@@ -65,7 +65,7 @@ struct mastery_state {
     uint32_t active_days; /* bit i: there was an event on day - i */
     struct evidence evidence[EVIDENCE_COMPONENTS];
     bool stated; /* `calculate` was the last change of the components; ends with the next event */
-    bool own_weights; /* the last `calculate` had weights of its own */
+    bool own_weights; /* the last `calculate` stated weights too */
     /* The components that the client stated by its last request `calculate`, exactly as sent; they
      * stay when an event has set `stated` to false. Undefined while stated_at_ms is INT64_MIN. */
     double components[COMPONENTS];
@@ -83,7 +83,8 @@ struct mastery_state {
 /* Makes the state of a student without data: no event, and no statement (the components that a
  * client states by `calculate`). */
 void mastery_state_init(struct mastery_state *s);
-/* Returns whether the student's state holds neither an event nor a statement. */
+/* Returns whether the student's state holds neither an event nor components stated by `calculate`.
+ */
 bool mastery_state_empty(const struct mastery_state *s);
 /* Moves the student's state to a later day: shifts the activity bits, sets the counters of the day
  * to 0. Does nothing when `day` is not later than the day of the state. */

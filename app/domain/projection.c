@@ -13,7 +13,7 @@
 
 enum {
     RATE_WINDOW_DAYS = 28, /* the rate of activity is measured over so many days */
-    PRIOR_DAYS = 7         /* how many observed days prior_rate counts as much as */
+    PRIOR_DAYS = 7         /* the rate assumed in advance counts as much as so many days */
 };
 static const double prior_rate = 0.2; /* active days a day before anything is known */
 

@@ -19,10 +19,10 @@ static int ranked_compare(const void *a, const void *b)
 /* Sums of the learners' weights, from which the AUC is computed. The learners are visited group by
  * group (learners are compared within their group only), in a group by ascending value. */
 struct ranking_sums {
-    double passed; /* weight of this group's learners with lower values who did not fail */
+    double passed; /* weight of those of the group with lower values who did not fail */
     /* learners with the current value: those who did not fail; those who failed */
     double tied, tied_failed;
-    double group_failed; /* weight of this group's learners so far who failed their course */
+    double group_failed; /* weight of those of the group, so far, who failed their course */
     /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
      * value, and all pairs. All pairs are counted only for the groups that are complete. */
     double concordant, pairs;
