@@ -13,8 +13,7 @@
  * NULL when the text is not valid or when out of memory. */
 struct str base64_decode(struct str text, struct arena *arena);
 /* Decodes the URL alphabet (- and _) without padding, as tokens use it (RFC 7515): RFC 4648,
- * section
- * 5. The p of the result is NULL when the text is not valid or when out of memory. */
+ * section 5. The p of the result is NULL when the text is not valid or when out of memory. */
 struct str base64url_decode(struct str text, struct arena *arena);
 
 #endif

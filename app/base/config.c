@@ -272,8 +272,8 @@ static void load_row(struct loader *l, const struct config_row *row)
     }
 }
 
-/* Refuses the settings of TLS when REDIS_URL is not for TLS: the operator expects encryption then,
- * which there would not be. Certificate and key are useless without each other. */
+/* Refuses the settings of TLS when REDIS_URL is not for TLS: the operator expects encryption, but
+ * there would be none. Certificate and key are useless without each other. */
 static void check_redis_tls(struct loader *l, const struct redis_url *url)
 {
     const struct config *c = l->config;

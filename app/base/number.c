@@ -35,10 +35,10 @@ static struct decimal without_zeros(struct decimal d)
 
 /* Finds the shortest decimal of a whole number or a score (at most 12 decimals), both with at most
  * 15 digits, without printf. value is above 0. Returns false when value is neither a whole number
- * nor a score; *ret is unchanged then. Different
- * decimals of up to 15 digits have different doubles, so a decimal that reads back as value is the
- * shortest one. A score is an integer below 10^15 divided by 10^12: both are exact as doubles, so
- * the quotient is the double nearest to that decimal. */
+ * nor a score; *ret is unchanged then. Different decimals of up to 15 digits have different
+ * doubles, so a decimal that reads back as value is the shortest one. A score is an integer below
+ * 10^15 divided by 10^12: both are exact as doubles, so the quotient is the double nearest to that
+ * decimal. */
 static bool decimal_of_whole_or_score(double value, struct decimal *ret)
 {
     uint64_t digits;
@@ -91,12 +91,11 @@ static bool is_power_of_two(double value)
 }
 
 /* Returns the shortest decimal that reads back as value, which is above 0. 17 digits always do. At
- * most one decimal
- * of 15 or fewer digits does, so the search starts at 15 digits; the zeros at its end are removed
- * afterwards. Subnormal numbers are less precise, so for them the search starts at 1 digit. A power
- * of two has closer neighbours below than above: the decimal nearest to it may then read back as
- * the neighbour below, while the next larger decimal reads back as value (2^-44 is
- * 5.684341886080802e-14). */
+ * most one decimal of 15 or fewer digits does, so the search starts at 15 digits; the zeros at its
+ * end are removed afterwards. Subnormal numbers are less precise, so for them the search starts at
+ * 1 digit. A power of two has closer neighbours below than above: the decimal nearest to it may
+ * then read back as the neighbour below, while the next larger decimal reads back as value (2^-44
+ * is 5.684341886080802e-14). */
 static struct decimal decimal_shortest(double value)
 {
     struct decimal d = {0, 0};

@@ -29,16 +29,16 @@ const char *const backtest_figure_names[BACKTEST_FIGURES] = {
 
 /* The sums over predictions, from which the figures are computed. */
 enum backtest_sum {
-    SUM_N,             /* number of predictions */
-    SUM_ABSOLUTE,      /* sum of |predicted - true score| */
-    SUM_SQUARED,       /* sum of (predicted - true score)^2 */
-    SUM_ABSOLUTE_LAST, /* sum of |score on the day of the prediction - true score| */
-    SUM_COVERED,       /* predictions whose interval contains the true score */
-    SUM_WIDTH,         /* sum of the widths of the intervals */
-    SUM_BRIER,         /* sum of (predicted probability of a low score - 1 if it was low, or 0)^2 */
-    SUM_ROSE,          /* predictions after which the score rose */
-    SUM_FELL,          /* predictions after which the score fell */
-    SUM_IMPROVING,     /* predictions with the trend "improving" */
+    SUM_N,              /* number of predictions */
+    SUM_ABSOLUTE,       /* sum of |predicted - true score| */
+    SUM_SQUARED,        /* sum of (predicted - true score)^2 */
+    SUM_ABSOLUTE_LAST,  /* sum of |score on the day of the prediction - true score| */
+    SUM_COVERED,        /* predictions whose interval contains the true score */
+    SUM_WIDTH,          /* sum of the widths of the intervals */
+    SUM_BRIER,          /* sum of (p - low)^2; p: probability of a low score; low: 1 or 0 */
+    SUM_ROSE,           /* predictions after which the score rose */
+    SUM_FELL,           /* predictions after which the score fell */
+    SUM_IMPROVING,      /* predictions with the trend "improving" */
     SUM_IMPROVING_ROSE, /* "improving" predictions after which the score rose */
     SUM_DECLINING,      /* predictions with the trend "declining" */
     SUM_DECLINING_FELL, /* "declining" predictions after which the score fell */

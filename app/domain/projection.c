@@ -15,7 +15,8 @@ enum {
     RATE_WINDOW_DAYS = 28, /* the rate of activity is measured over so many days */
     PRIOR_DAYS = 7         /* the rate assumed in advance counts as much as so many days */
 };
-static const double prior_rate = 0.2; /* active days a day before anything is known */
+/* Active days a day that are assumed before anything is known: one active day is no habit yet. */
+static const double prior_rate = 0.2;
 
 /* The error, as a difference of scores, that a prediction far ahead has while the student has no
  * past to learn from: s0 in docs/mastery-model.md, Prediction, equation 11c. */

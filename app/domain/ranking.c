@@ -31,8 +31,7 @@ struct ranking_sums {
 /* Called after the last of the learners of a group who have the same value. Adds to the numerator
  * of the AUC: each of them who failed (s->tied_failed) makes a pair with each learner of the group
  * who did not fail. The pair counts 1 if that learner has a lower value (s->passed), and half if
- * that learner has this value (s->tied). group_failed counts all who failed, for the denominator.
- */
+ * that learner has this value (s->tied). */
 static void ranking_close_tie(struct ranking_sums *s)
 {
     s->concordant += s->tied_failed * (s->passed + s->tied / 2);
@@ -41,9 +40,8 @@ static void ranking_close_tie(struct ranking_sums *s)
     s->tied = s->tied_failed = 0;
 }
 
-/* Ends a group: afterwards learners are compared with those of the next group. s->pairs, the
- * denominator of the AUC, grows by all pairs of a learner who failed and one who did not, equal
- * values included. */
+/* Ends a group. s->pairs, the denominator of the AUC, grows by all its pairs of a learner who
+ * failed and one who did not; equal values make a pair too. */
 static void ranking_close_group(struct ranking_sums *s)
 {
     ranking_close_tie(s);

@@ -38,8 +38,7 @@ static struct command *dead_letter_queue_add(struct pipeline *pipeline,
     struct dead_letter_new letter = {.reason = item->reason, .source = item->source};
     struct letter_names names = {.known = false};
 
-    /* no student is known but from the payload */
-    letter_names_find(&names, item->payload, /* student */ STR(""), pipeline->arena);
+    letter_names_find(&names, item->payload, /* no other student */ STR(""), pipeline->arena);
     letter_set_payload(&letter, item->payload, &names, item->always_keep);
     /* a text whose p is NULL could not be allocated; dead_letter_cmd_add would omit it */
     if (!item->reason.p || !item->source.p)

@@ -15,8 +15,7 @@
 #include "app/service/record.h"
 #include "app/store/batch.h"
 
-/* The computation for one student of the chunk (the up to BATCH_CHUNK students of the batch that
- * this job computes). */
+/* The computation for one student of the chunk (the students that this job computes). */
 struct batch_unit {
     struct batch_item item;   /* the student and the input for the computation */
     struct record record;     /* progress and result of the computation */
@@ -28,8 +27,7 @@ struct batch_unit {
 /* What the job keeps between two calls of its step function. */
 struct batch_job {
     struct batch_body body;
-    /* Status and counts of the batch as of the last command that started the chunk or stored
-     * results: other jobs of the batch may have changed them since. */
+    /* status and counts of the batch, as they were at this job's last start or save command */
     struct batch batch;
     /* the batch has ended, and this job must queue its callback (a POST to the client's URL) */
     bool callback_due;

@@ -116,13 +116,12 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
 
 /* Sends the commands of one interval for all shards. A worker's share of the shards is rounded up,
  * so that all shards have a holder. The search starts at rr_cursor, after the shards that the last
- * search tried: those are probably held by others. leases_queue_shard counts in `wanted` the leases
- * that are held or tried, up to the share, and moves rr_cursor. */
+ * search tried: those are probably held by others. leases_queue_shard moves rr_cursor. */
 void leases_tick(struct leases *leases)
 {
     size_t live = heartbeat_live_workers(leases->heartbeat);
     size_t share = worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
-    size_t wanted = leases->shards->held_count;
+    size_t wanted = leases->shards->held_count; /* grows by each free lease that is tried */
     unsigned first = leases->rr_cursor;
     struct task *task = periodic_begin(&leases->schedule, NO_SHARD, leases);
 

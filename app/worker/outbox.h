@@ -28,7 +28,7 @@ struct outbox_shard {
     int64_t next_run_us;            /* monotonic; earliest start of the next attempt */
     /* number of pauses in succession, each longer than the one before */
     int backoffs;
-    long http_status;       /* HTTP status with which the sidecar refused that entry; 0: not yet */
+    long http_status;       /* HTTP status with which the sidecar refused tried_id; 0: it has not */
     bool waits_for_sidecar; /* true: the last attempt ended with PUBLISH_AWAY */
 };
 
