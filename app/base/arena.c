@@ -49,7 +49,7 @@ struct deferred {
 
 struct arena {
     struct block *current;
-    struct deferred *deferred; /* list of calls, newest first, allocated in the arena itself */
+    struct deferred *deferred; /* what the next reset releases, newest first; in the arena itself */
     size_t first_block;        /* bytes of the first block */
     size_t cap, used;          /* most bytes that may be allocated, bytes that are allocated */
 };

@@ -6,13 +6,14 @@
 
 #include "app/base/arena.h"
 
-/* Both functions return decoded bytes in the arena with a NUL after them, which the length does
- * not count. The p of the returned text is NULL when the argument is not
- * valid base64, or when out of memory. */
+/* base64_decode and base64url_decode return decoded bytes in the arena with a NUL after them, which
+ * the length does not count. */
 
-/* Standard alphabet (+ and /) with padding: section 4 of the RFC. */
+/* Decodes the standard alphabet (+ and /) with padding: RFC 4648, section 4. The p of the result is
+ * NULL when the text is not valid or when out of memory. */
 struct str base64_decode(struct str text, struct arena *arena);
-/* URL alphabet (- and _) without padding: section 5 of the RFC, as tokens use it (RFC 7515). */
+/* Decodes the URL alphabet (- and _) without padding, as tokens use it (RFC 7515): RFC 4648,
+ * section 5. The p of the result is NULL when the text is not valid or when out of memory. */
 struct str base64url_decode(struct str text, struct arena *arena);
 
 #endif

@@ -11,7 +11,10 @@
 #include "app/base/number.h"
 #include "app/base/utf8.h"
 
-enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 }; /* INT_TEXT_MAX: length of "-9223372036854775808" */
+enum {
+    FIRST_SIZE = 256, /* bytes that the first append allocates, at least */
+    INT_TEXT_MAX = 20 /* length of "-9223372036854775808" */
+};
 
 void buf_init(struct buf *buf, struct arena *arena)
 {
@@ -54,7 +57,8 @@ static bool buf_grow(struct buf *buf, size_t more)
     return !buf->failed;
 }
 
-/* buf_reserve for this file, where the compiler puts it into each function that appends. */
+/* Does what buf_reserve does. Being inline it makes no call while there is room: appending a byte
+ * is frequent. */
 static inline bool buf_has_room(struct buf *buf, size_t more)
 {
     return (!buf->failed && more <= buf->size - buf->n) || buf_grow(buf, more);
@@ -106,11 +110,10 @@ void buf_int(struct buf *buf, int64_t value)
     buf_put(buf, first, (size_t)(end - first));
 }
 
-/* Appends a decimal. A value that is not finite has none, so it sets buf->failed. */
 void buf_number(struct buf *buf, double value)
 {
     if (!isfinite(value))
-        buf->failed = true; /* buf_reserve returns false from now on */
+        buf->failed = true; /* buf_has_room returns false from now on */
     if (buf_has_room(buf, NUMBER_TEXT_MAX))
         buf->n += number_print(value, buf->p + buf->n);
 }

@@ -25,7 +25,8 @@ void buf_str(struct buf *buf, struct str s);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
 void buf_int(struct buf *buf, int64_t value);
-/* Appends the shortest decimal (number.h); value must be finite. */
+/* Appends the shortest decimal (number.h). A value that is not finite has none: it sets `failed`.
+ */
 void buf_number(struct buf *buf, double value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends s as a JSON string in quotes. Bytes that are not UTF-8 are replaced by U+FFFD. */

@@ -43,7 +43,7 @@ int32_t day_of_ms(int64_t epoch_ms)
 
 int64_t day_start_ms(int32_t day)
 {
-    return day * DAY_MS;
+    return day * DAY_MS; /* DAY_MS is an int64_t, so the product cannot overflow */
 }
 
 /* Returns the day (since 1970-01-01) of a date, by days_from_civil of Howard Hinnant,

@@ -10,9 +10,9 @@
 #define DAY_MS INT64_C(86400000)
 
 enum {
-    TIME_TEXT_SIZE = 25,
-    DAY_TEXT_SIZE = 11
-}; /* bytes of the texts of a time and a day, with the NUL */
+    TIME_TEXT_SIZE = 25, /* bytes of the text of time_print, with the NUL */
+    DAY_TEXT_SIZE = 11   /* bytes of the text of day_print, with the NUL */
+};
 
 int64_t clock_wall_ms(void);      /* UTC, milliseconds since the epoch */
 int64_t clock_monotonic_us(void); /* microseconds since an arbitrary start */
@@ -26,6 +26,7 @@ static inline int64_t min_us(int64_t a_us, int64_t b_us)
 /* Returns the UTC day (since 1970-01-01) of a time. Rounds down, so that times before 1970 get the
  * right day too. */
 int32_t day_of_ms(int64_t epoch_ms);
+/* Returns the time of 00:00 UTC of a day (since 1970-01-01), in milliseconds since the epoch. */
 int64_t day_start_ms(int32_t day);
 int day_in_month(int32_t day); /* 1 to 31 */
 
@@ -37,10 +38,11 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE]);
  * false, with *ret_epoch_ms unchanged, for any other text, and when the time in UTC is outside of
  * the years 0000 to 9999. */
 bool time_parse(struct str text, int64_t *ret_epoch_ms);
-void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]); /* prints 2026-01-31 */
+/* Prints a day (since 1970-01-01) as 2026-01-31. */
+void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]);
 bool day_parse(struct str text, int32_t *ret_day); /* false unless YYYY-MM-DD, a real date */
-/* Gets the day of a date; false, with *ret_day unchanged, unless it exists in the years 0000 to
- * 9999. */
+/* Gets the day (since 1970-01-01) of a date; false, with *ret_day unchanged, unless the date exists
+ * and is in the years 0000 to 9999. */
 bool day_make(int year, int month, int day, int32_t *ret_day);
 
 #endif

@@ -247,7 +247,8 @@ static void check_quotes(struct loader *l, const char *name)
             value.p[0]);
 }
 
-/* Checks the quotes of one setting: of its variable and, for a secret, of NAME_FILE. */
+/* Refuses quotes around the value of one setting: of its variable and, for a secret, of NAME_FILE.
+ */
 static void check_row_quotes(struct loader *l, const struct config_row *row)
 {
     char file_variable[80];
@@ -271,9 +272,9 @@ static void load_row(struct loader *l, const struct config_row *row)
     }
 }
 
-/* Refuses settings that have an effect only with a REDIS_URL for TLS when it is for none: they show
- * that something else is meant. Certificate and key are useless without each other. */
-static void check_redis_companions(struct loader *l, const struct redis_url *url)
+/* Refuses the settings of TLS when REDIS_URL is not for TLS: the operator expects encryption, but
+ * there would be none. Certificate and key are useless without each other. */
+static void check_redis_tls(struct loader *l, const struct redis_url *url)
 {
     const struct config *c = l->config;
     const struct {
@@ -305,7 +306,7 @@ static void check_redis_url(struct loader *l)
     if (error)
         config_fail(l, "REDIS_URL", "%s", error);
     else
-        check_redis_companions(l, &url);
+        check_redis_tls(l, &url);
 }
 
 /* Reports each line of keys (one key a line) that is shorter than HMAC_SECRET_MIN bytes. */
@@ -333,7 +334,8 @@ static void check_hmac_keys(struct loader *l)
 }
 
 /* Checks where public keys come from: all algorithms but HS256 need exactly one source. With HS256
- * a provider that is set would be ignored, so it is refused. */
+ * a provider that is set would never be contacted, so it is refused; a key file is only ignored. Of
+ * several sources at least one is a provider, which the message then names. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -347,7 +349,7 @@ static void check_public_keys(struct loader *l)
                         "JWT_ALGORITHM %s needs JWT_PUBLIC_KEY_FILE, JWT_JWKS_URL or OIDC_ISSUER",
                         c->jwt_algorithm);
         else if (sources > 1)
-            config_fail(l, has_url || has_issuer ? name : "JWT_PUBLIC_KEY_FILE",
+            config_fail(l, name,
                         "only one of JWT_PUBLIC_KEY_FILE, JWT_JWKS_URL and OIDC_ISSUER may be set; "
                         "with JWT_JWKS_URL, JWT_ISSUER names the issuer");
     } else if (has_url || has_issuer) {
@@ -367,8 +369,8 @@ static void check_key_url(struct loader *l, const char *name, const char *url)
 }
 
 /* Fills the settings whose default is derived from another setting: JWT_ISSUER from OIDC_ISSUER,
- * and the file of the provider's keys from METRICS_FILE. Without memory for the path it stays
- * empty. */
+ * and the file of the provider's keys from METRICS_FILE, because the same processes share both
+ * files. Without memory for the path it stays empty. */
 static void derive_settings(struct loader *l)
 {
     struct config *c = l->config;
@@ -384,12 +386,14 @@ static void derive_settings(struct loader *l)
     }
 }
 
-/* Checks the name of a claim, which may be a JSON Pointer. In one a tilde is a part of ~0 or ~1
- * (RFC 6901, section 3); the loop visits each tilde. */
+/* Checks the name of a claim. A name that begins with / is a JSON Pointer, in which each ~ must be
+ * followed by 0 or 1 (RFC 6901, section 3). */
 static void check_claim(struct loader *l, const char *name, const char *claim)
 {
-    for (const char *p = claim; claim[0] == '/' && (p = strchr(p, '~')); p++)
-        if (p[1] != '0' && p[1] != '1') {
+    if (claim[0] != '/')
+        return;
+    for (const char *tilde = claim; (tilde = strchr(tilde, '~')); tilde++)
+        if (tilde[1] != '0' && tilde[1] != '1') {
             config_fail(l, name, "in a JSON Pointer a name has ~0 for ~, and ~1 for /");
             return;
         }
@@ -423,8 +427,8 @@ static void check_callbacks(struct loader *l)
                     "is shorter than %d bytes", HMAC_SECRET_MIN);
 }
 
-/* Checks that each line of XAPI_CREDENTIALS is key:hash:note. The message does not show the line.
- */
+/* Checks that each line of XAPI_CREDENTIALS is key:hash:note. The message has the number of the
+ * line but not its text, which may contain a secret. */
 static void check_xapi_credentials(struct loader *l)
 {
     const struct config *c = l->config;
@@ -521,7 +525,8 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Lets config_wipe_old_secrets wipe a secret at that time, besides those that it wipes earlier. */
+/* Sets the time at which config_wipe_old_secrets next looks for secrets to wipe, unless it is to
+ * look earlier already. */
 static void config_wipe_at(struct config *config, int64_t at_us)
 {
     if (config->wipe_at_us == 0 || at_us < config->wipe_at_us)

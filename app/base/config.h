@@ -13,7 +13,7 @@
 /* The value that a secret had before its last change. It is accepted together with the new value
  * for a grace period (KEY_GRACE_S). */
 struct past_secret {
-    const char *text; /* earlier value; NULL: only the current value is accepted */
+    const char *text; /* the value before the last change; NULL: only the current one is accepted */
     int64_t until_us; /* end of the grace period in microseconds, by the monotonic clock */
 };
 

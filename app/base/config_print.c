@@ -66,7 +66,7 @@ static void print_description(FILE *out, const char *text)
     (void)fputs(" |", out);
 }
 
-/* Prints the choices (separated by | in the row) as a table cell: `a`, `b`. */
+/* Prints the choices (separated by | in the row) as a cell of the Markdown table: `a`, `b`. */
 static void print_choices(FILE *out, struct str choices)
 {
     (void)fputs(" ", out);
@@ -77,7 +77,7 @@ static void print_choices(FILE *out, struct str choices)
     (void)fputs(" |", out);
 }
 
-/* Prints the range of a KIND_NUMBER. */
+/* Prints the range of a KIND_NUMBER as a cell of the Markdown table. */
 static void print_range(FILE *out, const struct config_row *row)
 {
     char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
@@ -87,7 +87,8 @@ static void print_range(FILE *out, const struct config_row *row)
     (void)fprintf(out, " %s to %s |", least, most);
 }
 
-/* Prints the default value, or "not set" for a secret and for an empty text. */
+/* Prints the default value as a cell of the Markdown table, or "not set" for a secret and for an
+ * empty text. */
 static void print_default(FILE *out, const struct config_row *row)
 {
     char number[NUMBER_TEXT_MAX];

@@ -10,9 +10,11 @@ enum config_kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 /* One setting: a row of config.def, with the place of its value in struct config. */
 struct config_row {
     const char *name;
-    size_t member, file, past; /* offsets in struct config; file and past only for a KIND_SECRET */
-    const char *default_text;  /* default of a KIND_TEXT or KIND_CHOICE */
-    const char *choices;       /* allowed values of a KIND_CHOICE, separated by | */
+    /* Offsets in struct config: of the value, and for a KIND_SECRET of the path of its file
+     * (member_file) and of its value before the last change (member_past). */
+    size_t member, file, past;
+    const char *default_text; /* default of a KIND_TEXT or KIND_CHOICE */
+    const char *choices;      /* allowed values of a KIND_CHOICE, separated by | */
     const char *description;
     enum config_kind kind;
     int default_int, min, max;                     /* default and range of a KIND_INT */

@@ -11,8 +11,9 @@
 enum { CREDENTIAL_KEY_MAX = 64 };
 
 struct credential {
-    struct str key, hash; /* hash: 64 hexadecimal digits in a valid credential */
-    int line;             /* the first line is 1 */
+    struct str key;  /* user name of HTTP Basic, which is not secret */
+    struct str hash; /* SHA-256 of the secret: 64 hexadecimal digits in a valid credential */
+    int line;        /* the first line is 1 */
 };
 
 /* Cuts the next credential from the text; the one before it is in *ret, or zeroes for the first

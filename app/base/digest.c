@@ -3,7 +3,8 @@
  * wrong digest must not be used, for example to look up a token or to choose a shard. */
 #include "app/base/digest.h"
 
-#define OPENSSL_SUPPRESS_DEPRECATED /* see digest_sha256 */
+/* The deprecated SHA256_Init, _Update and _Final are used on purpose: digest_sha256 says why. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <assert.h>
 #include <limits.h>
@@ -111,8 +112,8 @@ void digest_keyed(const struct digest_key *key, struct str data, unsigned char r
     digest_final(&outer, ret);
 }
 
-/* Compares the SHA-256 digests of both texts. These have one length, so the time does not depend
- * on the lengths of the texts either. */
+/* Compares the SHA-256 digests of both texts. These have one length, so the time of the comparison
+ * does not depend on the texts. That of hashing depends on their lengths alone. */
 bool digest_secrets_equal(struct str expected, struct str actual)
 {
     unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];

@@ -24,7 +24,9 @@ static bool is_of_this_machine(struct str host)
 
 /* Checks scheme, characters and host. A name before an @ in the authority would hide the host from
  * a reader, and may be a password, so it is refused. Characters that no URL has are refused,
- * because libcurl would send them to the server. 8 and 7 are the lengths of the two schemes. */
+ * because libcurl would send them to the server. A backslash ends the authority, as some parsers
+ * read it as a slash: what follows must not count as the host. 8 and 7 are the lengths of the two
+ * schemes. */
 const char *https_url_error(struct str url, bool permit_http)
 {
     bool is_https = str_starts_with(url, STR("https://"));

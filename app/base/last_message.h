@@ -5,10 +5,10 @@
 
 #include "app/base/str.h"
 
-/* Writes the text to stderr; the caller then ends the process. If the reader of stderr does not
- * read, the write blocks, and after one second the kernel ends the process instead (SIGALRM).
- * Without that limit a stopped reader would keep every process alive that it should report (hazards
- * X7). Uses no lock and no memory that another thread may hold. */
+/* Writes the text to stderr; the caller then ends the process. If the reader of stderr has stopped
+ * and the pipe is full, the write blocks, and after one second the kernel ends the process instead
+ * (SIGALRM); else it would never end (hazards X7). Uses no lock and no memory that another thread
+ * may hold. */
 void last_message(struct str text);
 
 #endif

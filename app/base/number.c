@@ -34,11 +34,12 @@ static struct decimal without_zeros(struct decimal d)
 }
 
 /* Finds the shortest decimal of a whole number or a score (at most 12 decimals), both with at most
- * 15 digits, without printf. Returns false when value is neither; *ret is unchanged then. Different
- * decimals of up to 15 digits have different doubles, so a decimal that reads back as value is the
- * shortest one. A score is an integer below 10^15 divided by 10^12: both are exact as doubles, so
- * the quotient is the double nearest to that decimal. */
-static bool decimal_of_count_or_score(double value, struct decimal *ret)
+ * 15 digits, without printf. value is above 0. Returns false when value is neither a whole number
+ * nor a score; *ret is unchanged then. Different decimals of up to 15 digits have different
+ * doubles, so a decimal that reads back as value is the shortest one. A score is an integer below
+ * 10^15 divided by 10^12: both are exact as doubles, so the quotient is the double nearest to that
+ * decimal. */
+static bool decimal_of_whole_or_score(double value, struct decimal *ret)
 {
     uint64_t digits;
 
@@ -89,24 +90,26 @@ static bool is_power_of_two(double value)
     return frexp(value, &exponent) == 0.5;
 }
 
-/* Returns the shortest decimal that reads back as value. 17 digits always do. At most one decimal
- * of 15 or fewer digits does, so the search starts at 15 digits; the zeros at its end are removed
- * afterwards. Subnormal numbers are less precise, so for them the search starts at 1 digit. A power
- * of two has closer neighbours below than above: the decimal nearest to it may then read back as
- * the neighbour below, while the next larger decimal reads back as value (2^-44 is
- * 5.684341886080802e-14). */
+/* Returns the shortest decimal that reads back as value, which is above 0. 17 digits always do. At
+ * most one decimal of 15 or fewer digits does, so the search starts at 15 digits; the zeros at its
+ * end are removed afterwards. Subnormal numbers are less precise, so for them the search starts at
+ * 1 digit. A power of two has closer neighbours below than above: the decimal nearest to it may
+ * then read back as the neighbour below, while the next larger decimal reads back as value (2^-44
+ * is 5.684341886080802e-14). */
 static struct decimal decimal_shortest(double value)
 {
     struct decimal d = {0, 0};
 
-    if (decimal_of_count_or_score(value, &d))
+    if (decimal_of_whole_or_score(value, &d)) /* the usual case, found without printf */
         return d;
     for (int digit_count = value < DBL_MIN ? 1 : 15; digit_count <= 17; digit_count++) {
         d = decimal_nearest(value, digit_count);
         if (digit_count == 17 || decimal_value(d) == value)
             break;
-        d.digits++; /* tries the next larger decimal, which only a power of two may need */
-        if (is_power_of_two(value) && decimal_value(d) == value)
+        if (!is_power_of_two(value))
+            continue;
+        d.digits++; /* the next larger decimal */
+        if (decimal_value(d) == value)
             break;
     }
     return without_zeros(d);
@@ -119,7 +122,7 @@ struct text {
     size_t n;
 };
 
-/* Appends n bytes to the text. */
+/* Appends n bytes to the text, whose NUMBER_TEXT_MAX bytes have room for every number. */
 static void text_put(struct text *text, const char *bytes, size_t n)
 {
     memcpy(text->p + text->n, bytes, n);

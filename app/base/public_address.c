@@ -14,11 +14,12 @@ struct network {
     unsigned bits;
 };
 
-/* Networks from RFC 6890 and IANA's registry of special-purpose IPv4 addresses. */
+/* Networks from RFC 6890 and IANA's registry of special-purpose IPv4 addresses, each with its
+ * purpose there: a public server has no address in them. */
 static const struct network not_public_4[] = {
-    {{0}, 8},             /* hosts of the own network */
+    {{0}, 8},             /* "this network": no destination, but Linux connects 0.0.0.0 to itself */
     {{10}, 8},            /* private */
-    {{100, 64}, 10},      /* shared by carriers */
+    {{100, 64}, 10},      /* private networks of Internet providers, behind their NAT (RFC 6598) */
     {{127}, 8},           /* loopback */
     {{169, 254}, 16},     /* link-local, and the metadata services of clouds */
     {{172, 16}, 12},      /* private */
@@ -26,13 +27,14 @@ static const struct network not_public_4[] = {
     {{192, 0, 2}, 24},    /* documentation */
     {{192, 88, 99}, 24},  /* relays to 6to4 */
     {{192, 168}, 16},     /* private */
-    {{198, 18}, 15},      /* benchmarks */
+    {{198, 18}, 15},      /* laboratory networks that measure network devices (RFC 2544) */
     {{198, 51, 100}, 24}, /* documentation */
     {{203, 0, 113}, 24},  /* documentation */
     {{224}, 3},           /* multicast, reserved, broadcast */
 };
 
-/* In IPv6 only the global unicast network is public, except for these networks inside it. */
+/* Callbacks connect to IPv6 addresses only in the network of the public Internet, global_unicast_6,
+ * and not to those in its parts that not_public_6 lists. */
 static const struct network global_unicast_6 = {{0x20}, 3};
 static const struct network not_public_6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments, Teredo among them */

@@ -16,7 +16,8 @@
 
 enum { DATABASE_MAX = 65535, DEFAULT_PORT = 6379, SENTINEL_PORT = 26379 };
 
-/* The valid schemes but unix://. */
+/* The schemes of a REDIS_URL that names hosts (so not unix://): whether the connections use TLS
+ * (is_secure), and whether the hosts are sentinels instead of servers. */
 static const struct {
     struct str prefix;
     bool is_secure, names_sentinels;
@@ -30,7 +31,8 @@ static const struct {
 #define SENTINEL_FORM "redis+sentinel://host:26379,host:26379/MASTER"
 #define CLUSTER_FORM  "redis://host:6379,host:6379/?cluster"
 
-/* Beginnings that other programs use or that people try, with what to write here. */
+/* Beginnings of an address that other programs use or that people try; `error` says what to write
+ * into REDIS_URL instead. */
 static const struct {
     struct str prefix;
     const char *error;
@@ -168,7 +170,8 @@ static const char *redis_url_parse_user(struct str user, struct redis_url *ret)
     return NULL;
 }
 
-/* Cuts the option "?cluster" from the end of the URL. */
+/* Cuts the option "?cluster" from the end of the URL and sets ret->is_cluster for it. The option is
+ * refused when the hosts are sentinels (names_sentinels). Returns NULL or the error message. */
 static const char *redis_url_parse_option(struct str *rest, bool names_sentinels,
                                           struct redis_url *ret)
 {
@@ -187,7 +190,9 @@ static const char *redis_url_parse_option(struct str *rest, bool names_sentinels
     return NULL;
 }
 
-/* Parses the part of a URL after the scheme, "[user@]hosts[/MASTER][/database][?cluster]". */
+/* Parses the part of a URL after the scheme, "[user@]hosts[/MASTER][/database][?cluster]". MASTER
+ * is the name by which sentinels know the server: needed with names_sentinels, else not allowed.
+ * Returns NULL or the error message. */
 static const char *redis_url_parse_tcp(struct str rest, bool names_sentinels, struct redis_url *ret)
 {
     struct str authority;

@@ -20,10 +20,10 @@ struct redis_url {
     /* Path of a Unix socket, pointing into the URL; NULL: the hosts are used. */
     const char *path;
     struct redis_host hosts[REDIS_URL_HOSTS_MAX];
-    size_t host_count;              /* 0: a Unix socket */
-    bool is_secure;                 /* TLS */
-    bool is_cluster;                /* the hosts are nodes of a Redis Cluster, not all of them */
-    struct str master;              /* not empty: the hosts are sentinels, which know this master */
+    size_t host_count; /* 0: a Unix socket */
+    bool is_secure;    /* TLS */
+    bool is_cluster;   /* all hosts are nodes of one Redis Cluster, which may have more */
+    struct str master; /* not empty: the hosts are sentinels, which know this master */
     char user[REDIS_URL_USER_SIZE]; /* decoded; "": none */
     /* Number of the database as digits, pointing into the URL; empty: database 0. */
     struct str database;

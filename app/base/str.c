@@ -208,7 +208,10 @@ static bool number_split(struct str s, struct number_parts *ret)
 
 /* The value halfway between two neighbouring doubles has at most 767 significant digits. So of all
  * digits after the first DIGITS_MAX, rounding depends only on whether at least one is not zero. */
-enum { DIGITS_MAX = 800, DIGITS_SIZE = DIGITS_MAX + 32 };
+enum {
+    DIGITS_MAX = 800,
+    DIGITS_SIZE = DIGITS_MAX + 32 /* room for the 1 and the exponent that rounded_value appends */
+};
 
 /* A number without its sign and its decimal point. */
 struct significant {

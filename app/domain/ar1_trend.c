@@ -11,7 +11,8 @@
 
 #include <math.h>
 
-/* The grid is denser near 1, where a small change of rho changes the fit most. */
+/* The values of rho (the correlation of the residuals of two successive days) that are tried. They
+ * are denser near 1, where a small change of rho changes the fit most. */
 static const double rhos[AR1_TREND_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
                                             .92, .95, .97, .98, .99, .995};
 
@@ -34,15 +35,18 @@ const double ar1_trend_slope_sd_priors[AR1_TREND_SLOPE_SDS] = {.9, .1};
  * infinite likelihood. */
 static const double variance_min = 1e-8;
 
-/* Sums over all days of products of scaled innovations. p is the innovation of the constant 1, q
- * that of the time t (days before the last one, so t <= 0), r that of the score y. */
+/* Sums over all days, from which least squares finds the line: pq is the sum of p * q, and so on.
+ * Each is the innovation (value minus rho^gap times the value of the day before) of one day,
+ * divided by its standard deviation: p of the constant 1, q of the time t (days before the last
+ * one, so t <= 0), r of the score. */
 struct sums {
     double pp, pq, qq, pr, qr, rr;
-    double log_scale; /* sum of the logarithms of the squared scales of the innovations */
+    double log_scale; /* part of the likelihood: sum of log(scale^2), where scale is the standard
+                       * deviation by which the innovations of a day were divided */
 };
 
-/* Adds the products of one day's scaled innovations (what is new on that day, beyond its
- * correlation with the day before): p of the constant 1, q of the time, r of the score. */
+/* Adds the products of one day's innovations (what is new on that day, beyond its correlation with
+ * the day before): p of the constant 1, q of the time, r of the score. */
 static void sums_add(struct sums *s, double p, double q, double r)
 {
     s->pp += p * p;
@@ -53,9 +57,11 @@ static void sums_add(struct sums *s, double p, double q, double r)
     s->rr += r * r;
 }
 
-/* Returns the sums for one rho over n >= 1 points: x holds the days, y the scores. Each product is
- * of the innovations of one day; dividing by `scale` gives all of them the same variance. The first
- * point has no predecessor, so its innovations are the values 1, t and y themselves, with scale 1.
+/* Returns the sums of which ar1_solve makes the line, for one rho (the correlation of two
+ * successive days) over n >= 1 points: x holds the days, y the scores. An innovation is what a
+ * day's value adds to the part that the day before predicts (rho^gap times its value); dividing by
+ * `scale`, its standard deviation as a multiple of a residual's, gives all of them one variance.
+ * Nothing predicts the first point, so its innovations are 1, t and y themselves, and scale is 1.
  */
 static struct sums sums_of(const double *x, const double *y, size_t n, double rho)
 {
@@ -75,18 +81,19 @@ static struct sums sums_of(const double *x, const double *y, size_t n, double rh
     return s;
 }
 
-/* The line that minimises the squared innovations for one rho. */
+/* The line that fits the scores best for one rho (the correlation of two successive days). */
 struct solution {
     double level, slope; /* level: value of the line on the last day; slope: its change a day */
-    double squares;      /* sum of the squared innovations of the residuals, plus the penalty of
-                          * the prior of the slope */
-    double determinant;  /* determinant of the 2x2 matrix of the normal equations */
-    double inverse[3];   /* inverse of that symmetric matrix: elements [0][0], [0][1], [1][1] */
+    double squares;      /* what is minimal: the sum of squares of what the line leaves unexplained
+                          * on each day, plus prior * slope^2 */
+    double determinant;  /* of the matrix of the normal equations, (pp pq; pq qq + prior) */
+    double inverse[3];   /* inverse of the matrix of the normal equations, which is symmetric:
+                          * elements [0][0], [0][1], [1][1] */
 };
 
-/* Solves the normal equations of least squares for level and slope. prior: the precision (1 /
- * variance) that the prior of the slope adds to the element qq; 0 means that the slope has no
- * prior. */
+/* Solves the normal equations of least squares for level and slope, from the sums of products p * p
+ * to r * r of sums_of. prior: the precision (1 / variance) that the prior of the slope adds to the
+ * element qq; 0 means that the slope has no prior. The determinant is for the likelihood. */
 static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
@@ -105,10 +112,12 @@ static struct solution ar1_solve(const struct sums *s, double prior)
  * prior), up to a constant that is the same for every fit. The equations are solved twice: first
  * without a prior, to get the variance that scales the prior, then with it.
  *
- * The result is -1/2 times the sum of three terms: how far the scores are from the line; the scales
- * of the innovations, as dividing by a scale changes the density of the scores; and how much more
- * precisely the scores determine level and slope than the prior does: of two equally near fits the
- * one that has to be less precise is more probable. */
+ * The result is -1/2 times the sum of three terms: df * log(variance), how far the scores are from
+ * the line; log_scale, as dividing innovations by a scale changes the density of the scores; and
+ * log(determinant / prior), how much more precisely the scores determine level and slope than the
+ * prior does: of two equally near fits the one that has to be less precise is more probable
+ * (integrating the likelihood over level and slope gives determinant^(-1/2), the normal density of
+ * the slope's prior has the factor prior^(1/2)). */
 static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
                            double slope_sd, double last_y)
 {
@@ -127,9 +136,9 @@ static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sum
     return -0.5 * (df * log(m->v[i].variance) + sums->log_scale + log(fit.determinant / prior));
 }
 
-/* Fits the line once for each element of the grid, then sets the weight of each fit: its prior
- * times its marginal likelihood, divided by the sum of these products, so that the weights sum
- * to 1. */
+/* Fits the line once for each pair of a rho (rhos[]) and a standard deviation of the slope's prior
+ * (ar1_trend_slope_sds[]), then sets the weight of each fit: its prior times its marginal
+ * likelihood, divided by the sum of these products, so that the weights sum to 1. */
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret)
 {
     double likelihoods[AR1_TREND_FITS], best = -HUGE_VAL, sum = 0;
@@ -158,7 +167,8 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
 
 /* Computes a mixture of predictions: for each fit a prediction with a centre and a variance of its
  * own, weighted by the posterior probability of that fit. One loop adds the centres, the other the
- * variances. */
+ * variances. rho is the correlation of two successive days; last_residual is the distance of the
+ * last score from the line, of which rho^t is expected to remain after t days. */
 void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error)
 {
     double t = x - m->last_x, centres[AR1_TREND_FITS], centre = 0, variance = 0;
@@ -171,9 +181,10 @@ void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, doubl
     }
     /* The variance of a mixture is the weighted mean of the variances of each fit plus the variance
      * of their centres. The variance of one fit has two parts, both in units of m->v[i].variance:
-     * of_u for the residual u on day x, of_line for the estimated line. The centre is p * level + t
-     * * slope + correlation * last y, so an error of the level counts p times and one of the slope
-     * t times. */
+     * of_u for what is new in the residual of day x, of_line for the errors of the estimated level
+     * and slope, whose covariances are in `inverse`. As last_residual is the last score - level,
+     * the centre is p * level + t * slope + correlation * last score: an error of the level counts
+     * p times, and one of the slope t times. */
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;

@@ -19,26 +19,30 @@
 #include <stddef.h>
 
 enum {
-    AR1_TREND_RHOS = 13,     /* number of values of rho in the grid */
-    AR1_TREND_SLOPE_SDS = 2, /* number of prior standard deviations of the slope */
+    AR1_TREND_RHOS = 13,     /* how many values of rho, the correlation of two days, are tried */
+    AR1_TREND_SLOPE_SDS = 2, /* how many standard deviations of the slope's prior are tried */
     AR1_TREND_FITS = AR1_TREND_RHOS * AR1_TREND_SLOPE_SDS
 };
-/* The prior standard deviations of the slope, in score a day, and the prior probability of each. */
+/* The standard deviations of the slope's normal prior, in score a day: .0005 and .005. */
 extern const double ar1_trend_slope_sds[AR1_TREND_SLOPE_SDS];
+/* The prior probability of each of these standard deviations: .9 and .1. */
 extern const double ar1_trend_slope_sd_priors[AR1_TREND_SLOPE_SDS];
 
-/* The fitted model: one line for each rho and each prior of the slope. */
+/* The fitted model of a student's daily scores: one line for each rho (the correlation of the
+ * residuals of two successive days) and each standard deviation of the slope's prior. */
 struct ar1_trend {
     size_t n;      /* number of points that were fitted */
     double last_x; /* last (largest) x that was fitted; the model's time t is x - last_x */
     struct {
         double weight;        /* posterior probability of this fit; all sum to 1 */
         double rho;           /* correlation of the residuals of two successive days */
-        double level;         /* value of the line at last_x */
+        double level;         /* value of the fitted line on the last day that was fitted */
         double slope;         /* change of the line per unit of x */
         double last_residual; /* last y minus the value of the line at last_x */
         double variance;      /* variance of u(t), the residual of the line */
-        double inverse[3];    /* covariance of level and slope / variance: [0][0], [0][1], [1][1] */
+        /* Inverse of the matrix of the normal equations: its elements [0][0], [0][1], [1][1]. Times
+         * `variance` it is the covariance matrix of the estimated level and slope. */
+        double inverse[3];
     } v[AR1_TREND_FITS];
 };
 

@@ -35,7 +35,7 @@ enum backtest_sum {
     SUM_ABSOLUTE_LAST,  /* sum of |score on the day of the prediction - true score| */
     SUM_COVERED,        /* predictions whose interval contains the true score */
     SUM_WIDTH,          /* sum of the widths of the intervals */
-    SUM_BRIER,          /* sum of the squares whose mean is FIGURE_BRIER */
+    SUM_BRIER,          /* sum of (p - low)^2; p: probability of a low score; low: 1 or 0 */
     SUM_ROSE,           /* predictions after which the score rose */
     SUM_FELL,           /* predictions after which the score fell */
     SUM_IMPROVING,      /* predictions with the trend "improving" */
@@ -67,7 +67,9 @@ struct backtest_sums {
     double v[BACKTEST_HORIZONS][PREDICTION_MODELS][SUMS];
 };
 
-/* Counts of predictions for two pictures: of probabilities (bins) and of scores (cells). */
+/* Counts of predictions for the two pictures that the backtest's report shows: how often scores
+ * were low against the predicted probability of it (bins), true against predicted scores (cells).
+ */
 struct backtest_picture {
     struct backtest_bin bins[BACKTEST_BINS];
     uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* number of predictions by class of the
@@ -79,7 +81,7 @@ struct backtest {
     size_t learners;
     struct bootstrap *bootstrap;
     struct backtest_sums learner; /* sums of the learner whose history is being added */
-    struct backtest_sums total;   /* sums of all complete learners */
+    struct backtest_sums total;   /* sums of all learners whose history has been added */
     struct backtest_sums resamples[BOOTSTRAP_RESAMPLES];
     struct backtest_picture pictures[BACKTEST_HORIZONS][PREDICTION_MODELS];
 };
@@ -117,8 +119,10 @@ static int backtest_class(double value, int classes)
     return class < classes ? class : classes - 1;
 }
 
-/* Adds one prediction to the counts of the pictures. predicted: its score; below: its probability
- * of a score below PREDICTION_INTERVENTION_BELOW; truth: the true score. */
+/* Adds one prediction to the counts for the two pictures: to the class (bin) of its probability,
+ * and to the cell of predicted and true score. predicted: its score; below: its probability of a
+ * score below PREDICTION_INTERVENTION_BELOW; truth: the true score. All are in [0,1], which is
+ * divided into classes of equal width. */
 static void backtest_picture_add(struct backtest_picture *picture, double predicted, double below,
                                  double truth)
 {

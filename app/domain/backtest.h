@@ -17,10 +17,15 @@
 #include "app/domain/daily.h"
 #include "app/domain/prediction.h"
 
-/* BACKTEST_STEP_DAYS: days between two predictions for a learner. BACKTEST_BINS: classes of the
- * predicted probability of a score below PREDICTION_INTERVENTION_BELOW. BACKTEST_CELLS: classes of
- * a score, for the picture of predicted against true scores. */
-enum { BACKTEST_HORIZONS = 3, BACKTEST_STEP_DAYS = 7, BACKTEST_BINS = 10, BACKTEST_CELLS = 25 };
+enum {
+    BACKTEST_HORIZONS = 3,
+    BACKTEST_STEP_DAYS = 7, /* days between two predictions for a learner */
+    /* [0,1] in so many classes, for a probability of a score below PREDICTION_INTERVENTION_BELOW */
+    BACKTEST_BINS = 10,
+    /* [0,1] in so many classes, for a score; predictions are counted in a table of 25 x 25 cells:
+     * class of the predicted score by class of the true score */
+    BACKTEST_CELLS = 25
+};
 extern const int backtest_horizons[BACKTEST_HORIZONS]; /* in days: 7, 14, 28 */
 
 /* What is measured for a model and a horizon. */
@@ -46,9 +51,9 @@ extern const char *const backtest_figure_names[BACKTEST_FIGURES];
 
 /* A class of predictions by their probability of a score below PREDICTION_INTERVENTION_BELOW. */
 struct backtest_bin {
-    size_t n, hits; /* n: predictions of the class; hits: of these, those whose true score was below
-                       that limit */
-    double sum;     /* sum of the predicted probabilities */
+    size_t n;    /* predictions of the class */
+    size_t hits; /* of these, those whose true score was below PREDICTION_INTERVENTION_BELOW */
+    double sum;  /* sum of the n predicted probabilities of such a score */
 };
 
 struct backtest; /* the sums over any number of histories */
@@ -68,7 +73,8 @@ size_t backtest_predictions(const struct backtest *b, int horizon);
 /* Returns a figure of one model for one horizon (index in backtest_horizons), with its interval. */
 struct measured backtest_measure(const struct backtest *b, int horizon, enum prediction_model model,
                                  enum backtest_figure figure);
-/* Returns an array of BACKTEST_BINS classes of equal width, from probability 0 to 1. */
+/* Returns the predictions counted by their probability of a score below
+ * PREDICTION_INTERVENTION_BELOW: an array of BACKTEST_BINS classes of equal width from 0 to 1. */
 const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
                                          enum prediction_model model);
 /* Returns the number of predictions whose predicted score is in the class `predicted` and whose

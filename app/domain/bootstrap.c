@@ -7,19 +7,25 @@
 
 #include <gsl/gsl_rng.h>
 
-enum { SEED = 20130205, TABLE = 10 }; /* TABLE: elements of bootstrap.cumulative */
+enum {
+    SEED = 20130205, /* any constant: the same learners then give the same intervals */
+    TABLE = 10       /* weights 0 to 9 have a cumulative probability; a larger one is too rare */
+};
 
-/* The random numbers, and the distribution function of the weights: cumulative[k] is the
- * probability of at most k under the Poisson distribution with mean 1. */
+/* The random numbers, and the distribution function of the learners' weights: cumulative[k] is the
+ * probability of at most k under the Poisson distribution with mean 1, which is how often one of
+ * many learners is drawn when as many are drawn at random with replacement. */
 struct bootstrap {
     gsl_rng *rng;
     double cumulative[TABLE];
 };
 
+/* Seeds the random numbers and sums the probabilities of the weights k into the table by which
+ * bootstrap_weight turns a uniform random number into a weight. */
 struct bootstrap *bootstrap_new(void)
 {
     struct bootstrap *b = malloc(sizeof(*b));
-    double p = exp(-1), sum = 0; /* p: probability of k, exp(-1) / k! */
+    double p = exp(-1), sum = 0; /* p: probability of the weight k, exp(-1) / k! */
 
     if (!b)
         return NULL;

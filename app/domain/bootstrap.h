@@ -13,18 +13,23 @@
 #include "app/domain/statistics.h"
 
 enum { BOOTSTRAP_RESAMPLES = 1000 };
-#define BOOTSTRAP_LEVEL 0.95 /* probability of the intervals of figures */
+/* The interval of a figure (a number computed from many learners, such as a mean error) contains
+ * this share of its values in the resamples. */
+#define BOOTSTRAP_LEVEL 0.95
 
-/* A figure with the interval of its resamples. exists is false when the figure is 0/0, as a mean
- * over nothing is; the other members are then 0. */
+/* A figure (a number computed from many learners) with the interval that its values have in the
+ * resamples of the learners. exists is false when the figure is 0/0, as a mean over nothing is; the
+ * other members are then 0. */
 struct measured {
     bool exists;
     double value;
     struct interval interval;
 };
 
-struct bootstrap;                      /* the random numbers */
-struct bootstrap *bootstrap_new(void); /* NULL when out of memory */
+/* Makes the random weights of the learners in the resamples. */
+struct bootstrap;
+/* Starts the random weights, which are the same after every start. NULL when out of memory. */
+struct bootstrap *bootstrap_new(void);
 void bootstrap_free(struct bootstrap *b);
 /* Returns a random weight: how many times the current learner counts in the next resample. */
 double bootstrap_weight(struct bootstrap *b);

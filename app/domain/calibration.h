@@ -11,7 +11,7 @@
 enum calibration_horizon { CALIBRATION_WEEK, CALIBRATION_OTHER, CALIBRATION_HORIZONS };
 enum {
     CALIBRATION_WEEK_DAYS = 7,
-    CALIBRATION_DAYS = 28 /* predictions about so many days until yesterday are counted */
+    CALIBRATION_DAYS = 28 /* predictions are counted whose predicted day is one of the last 28 */
 };
 
 struct calibration_count {

@@ -14,7 +14,8 @@ struct daily {
     double score;                  /* the student's score on that day, in [0,1] */
     double components[COMPONENTS]; /* value of each component, in [0,1]; 0: no evidence */
     uint32_t known;                /* set of the components with evidence: bit i is component i */
-    uint32_t samples;              /* number of events and statements of the day or period */
+    uint32_t samples; /* number of learning events and of requests `calculate` (by which a client
+                         states all components itself) of the day or period */
     /* The following two are 0 for a mean of days or students. */
     uint32_t active_days;      /* bit i: there was an event on day - i */
     double consistency_weight; /* weight with which consistency is in the score */

@@ -25,9 +25,10 @@ enum event_type {
 
 enum difficulty { EASY, MEDIUM, HARD, EXPERT, DIFFICULTIES };
 
-/* The names in requests and responses. Both arrays end with NULL, so that validation rules can use
- * them as lists of choices. */
+/* Names of the types of events in requests and responses, for example "quiz.completed"; ends with
+ * NULL, so that validation rules can use the array as a list of choices. */
 extern const char *const event_type_names[EVENT_TYPES + 1];
+/* Names of the difficulties in requests and responses, "easy" to "expert"; ends with NULL. */
 extern const char *const difficulty_names[DIFFICULTIES + 1];
 
 /* The weights of observations by difficulty: 0.8, 1, 1.2, 1.5. */

@@ -19,7 +19,7 @@ void explanation_init(struct explanation *e, int64_t now_ms)
     mastery_state_init(&e->state);
 }
 
-/* Removes all observations of all components. */
+/* Removes all observations of all components, as a new statement (`calculate`) replaces them. */
 static void explanation_clear_observations(struct explanation *e)
 {
     for (int i = 0; i < COMPONENTS; i++) {
@@ -29,10 +29,10 @@ static void explanation_clear_observations(struct explanation *e)
 }
 
 /* A statement is the four components that a client has set by the request `calculate`; it replaces
- * all observations that were added before. They are dropped in two cases: the time of the statement
- * differs, so there was another one; or the components are still the stated ones (state->stated: no
- * event came after), which also finds a statement of the same time, as after the clock was set
- * back. */
+ * all observations that were added before. So they are dropped when the time of the statement
+ * differs: there was another one. They are also dropped while the components are the stated ones
+ * (state->stated: no event came after), since then no observation counts: after the clock was set
+ * back, another statement may have the same time as the one before it. */
 void explanation_set_state(struct explanation *e, const struct mastery_state *state)
 {
     if (state->stated_at_ms != e->state.stated_at_ms || state->stated)
@@ -62,7 +62,8 @@ static bool explain_precedes(const struct explained_observation *a,
 }
 
 /* Inserts the observation into the sorted list of a component, unless EXPLAIN_OBSERVATIONS others
- * precede it. If the list is full, its last element is dropped. */
+ * precede it. If the list is full, its last element is dropped. seen_weight counts every
+ * observation, so that shares are of all the evidence and not only of the list. */
 static void explain_keep(struct explained_component *c,
                          const struct explained_observation *observation)
 {
@@ -80,7 +81,7 @@ static void explain_keep(struct explained_component *c,
     c->observations[at] = *observation;
 }
 
-/* While the components are stated (set by `calculate`), the statement has replaced all
+/* While the components are those stated by `calculate`, that statement has replaced all
  * observations. An event recorded before the statement is not in the evidence, even if it is dated
  * after it. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
@@ -128,10 +129,11 @@ static void explain_add_statement(struct explanation *e)
 
 /* Computes the share that each observation has in the component's evidence, and rounds the weights.
  * evidence: that of the state; NULL for consistency. The evidence also contains events that are no
- * longer stored, so the listed shares may sum to less than 1. Limits handle rare cases: the
- * evidence may weigh less than its observations by rounding, or when a statement replaced an event
- * dated ahead. Evidence dated ahead is not decayed back to now, so its observations keep their
- * weights at its time. */
+ * longer stored, so the listed shares may sum to less than 1. If the evidence is of a later time
+ * than now (an event is dated ahead), `decay` changes the observations' weights to that time, as
+ * the evidence has none for now. The evidence may weigh less than all observations together
+ * (seen_weight), by rounding or when a statement replaced an event dated ahead: then that sum is
+ * the total, so that no share exceeds 1. */
 static void explain_share(struct explained_component *c, const struct evidence *evidence,
                           int64_t now_ms)
 {

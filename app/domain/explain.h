@@ -14,8 +14,8 @@
 #include "app/domain/mastery.h"
 
 enum {
-    EXPLAIN_OBSERVATIONS = 10, /* most observations of a component that are kept */
-    EXPLAIN_FADINGS = 3,       /* number of days ahead for which the score is computed */
+    EXPLAIN_OBSERVATIONS = 10, /* of each component, so many observations of most weight are kept */
+    EXPLAIN_FADINGS = 3,       /* elements of explain_fading_days */
     EXPLAIN_WHAT_IFS = 6,      /* number of events whose effect is computed */
     EXPLAIN_EVENT_ID_SIZE = 65 /* bytes of an event's id, with the NUL */
 };
@@ -23,45 +23,53 @@ enum {
 /* The days after which the score is computed as if nothing happened: 7, 14, 28. */
 extern const int explain_fading_days[EXPLAIN_FADINGS];
 
-/* The name of the statement (`calculate`) among the types of events: "calculated". */
+/* A statement is the four components that a client has set by the request `calculate`. It is
+ * explained like an event, and this is the name of its type: "calculated". */
 extern const char explain_statement_name[];
 
-/* An observation of a component: one of an event, or the value that the last statement set. */
+/* An observation of a component: one of an event, or the value that the last statement (the
+ * components that a client has set by `calculate`) set. */
 struct explained_observation {
-    char event_id[EXPLAIN_EVENT_ID_SIZE]; /* id of the event; empty: the statement */
-    enum event_type type;                 /* type of the event; EVENT_TYPES: the statement */
+    char event_id[EXPLAIN_EVENT_ID_SIZE]; /* id of the event; empty: a client's `calculate` */
+    enum event_type type;                 /* type of the event; EVENT_TYPES: `calculate` */
     int64_t at_ms;
-    double value;  /* value of the observation, in [0,1] */
-    double weight; /* weight, decayed to the time of the explanation, or of newer evidence */
-    double share;  /* share of the weight of all the component's evidence, in [0,1], rounded */
+    double value; /* value of the observation, in [0,1] */
+    /* Weight, decayed to the time of the explanation; if an event of the component is dated later
+     * than that, to the time of this event. */
+    double weight;
+    double share; /* share of the weight of all the component's evidence, in [0,1], rounded */
 };
 
 struct explained_component {
-    double value;        /* rounded, as in struct mastery_result */
+    double value;        /* value of the component, in [0,1], rounded; 0 without evidence */
     double weight;       /* weight of the component in the score */
     double contribution; /* value * weight; the sum over the components is the score */
-    double evidence;     /* weight of its evidence, as in struct mastery_result */
+    double evidence;     /* sum of the decayed weights of its observations; of consistency the
+                          * number of active days, or STATED_WEIGHT if stated; rounded */
     struct explained_observation observations[EXPLAIN_OBSERVATIONS]; /* largest share first */
     int observation_count;
-    double other_share; /* 1 - the sum of the shares, rounded; 1 without observations */
-    double seen_weight; /* internal: sum of the weights of all observations passed, decayed */
+    double other_share; /* share of the evidence that is in no element of `observations`: 1 - the
+                         * sum of their shares, rounded; 1 without observations */
+    double seen_weight; /* internal: sum of the weights of all observations that were added, also of
+                         * those not kept */
 };
 
 /* What the score would be after one more event. */
 struct explained_what_if {
     enum event_type type;
-    const char *assumption; /* the event in words */
+    const char *assumption; /* what is assumed to happen, e.g. "a lesson viewed to its end today" */
     double score;           /* the score after the event, rounded */
     double change;          /* score minus the present score, rounded */
 };
 
 struct explanation {
     int64_t now_ms;             /* time of the explanation */
-    struct mastery_state state; /* the student's state, as passed last */
+    struct mastery_state state; /* the student's state of the last explanation_set_state */
     double score;               /* the student's score, as mastery_score_of_state returns it */
     enum level level;
     struct explained_component components[COMPONENTS];
-    double fading[EXPLAIN_FADINGS]; /* scores, rounded, by explain_fading_days */
+    /* The scores after explain_fading_days[i] days in which nothing happens, rounded. */
+    double fading[EXPLAIN_FADINGS];
     double missing; /* score that is missing to the next level, rounded; 0 at the highest level */
     struct explained_what_if what_if[EXPLAIN_WHAT_IFS];
 };
@@ -77,8 +85,9 @@ void explanation_set_state(struct explanation *e, const struct mastery_state *st
  * string shorter than EXPLAIN_EVENT_ID_SIZE. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms);
-/* Completes an explanation whose state and observations are set: adds the statement, and computes
- * score, contributions, fading and what-if cases. */
+/* Completes an explanation whose state and observations are set: adds the client's last statement
+ * of the components (`calculate`), if any, as an observation of each, and computes the score, what
+ * each component contributes, the score after days without events, and after one more event. */
 void explanation_finish(struct explanation *e);
 
 #endif

@@ -21,10 +21,11 @@ struct progress {
     bool done[CATALOGUE_MAX]; /* done[i]: item i of the catalogue is a step of the path */
 };
 
-/* An item with its missing prerequisites. */
+/* An item of the catalogue with its missing prerequisites: the next steps of the path. */
 struct bundle {
-    uint16_t items[PATH_STEPS_MAX]; /* indexes in the catalogue, ascending */
-    size_t count; /* number of items; 0: the bundle exceeds the steps or the time that are left */
+    /* indexes of these items in the catalogue, ascending: prerequisites have smaller ones */
+    uint16_t items[PATH_STEPS_MAX];
+    size_t count; /* number of items; 0: the path has too few steps or too little time left */
     int minutes;  /* sum of the items' minutes */
     double gain;  /* increase of the expected score, >= 0 */
 };
@@ -87,8 +88,9 @@ static bool item_missing(const struct progress *p, size_t item_index)
 }
 
 /* Returns whether the item may be the goal of a bundle (the item that is added with its missing
- * prerequisites): its difficulty is at the learner's level or one above. An assessment may have any
- * difficulty, but is eligible only while its component has no evidence. */
+ * prerequisites): its difficulty is at the learner's level (item_missing excludes lower ones) or
+ * one above. An assessment may have any difficulty, but is eligible only while its component has no
+ * evidence. */
 static bool item_eligible(const struct progress *p, size_t item_index)
 {
     const struct content *item = &p->catalogue->items[item_index];
@@ -113,8 +115,9 @@ static void mark_needed(const struct progress *p, size_t item_index, bool needed
 }
 
 /* Returns the bundle of an item: its missing prerequisites, then the item, with the gain that is
- * expected of them for the score. Returns a bundle with count 0 when it has more than max_steps
- * items or takes more than max_minutes. */
+ * expected of them for the score. Prerequisites have smaller indexes than what needs them, so the
+ * loop adds each before the items that need it, and ends at the item. Returns a bundle with count 0
+ * when it has more than max_steps items or takes more than max_minutes. */
 static struct bundle bundle_of(const struct progress *p, size_t item_index, size_t max_steps,
                                int max_minutes)
 {

@@ -118,7 +118,8 @@ static int active_days_in_window(const struct mastery_state *s)
 }
 
 /* Returns the weight of the evidence behind a component, decayed to at_ms. Consistency has no
- * decaying evidence: its weight is the number of active days, or STATED_WEIGHT if it was stated. */
+ * decaying evidence: its weight is the number of active days. While the components are those that a
+ * client stated by `calculate` (s->stated), it has the weight of a stated value. */
 static double evidence_of_component(const struct mastery_state *s, int component, int64_t at_ms)
 {
     if (component != CONSISTENCY)
@@ -134,8 +135,9 @@ uint32_t mastery_known_components(const struct mastery_state *s)
     return known | (uint32_t)(s->stated || active_days_in_window(s) > 0) << CONSISTENCY;
 }
 
-/* Computes the four components before rounding: the stated values if the last change of the
- * components was a statement, else the means of the evidence. A component without evidence is 0. */
+/* Computes the four components before rounding: the values that the client stated by `calculate` if
+ * that was the last change of the components, else the means of the evidence. A component without
+ * evidence is 0. */
 static void mastery_exact_components(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated) {
@@ -149,8 +151,8 @@ static void mastery_exact_components(const struct mastery_state *s, double ret[C
     ret[CONSISTENCY] = fmin(1, active_days_in_window(s) / (double)ACTIVITY_FULL_DAYS);
 }
 
-/* Rounds a computed component to 12 decimals. A stated one is returned exactly as the client sent
- * it. */
+/* Rounds a computed component to 12 decimals. While s->stated, all four are those that the client
+ * sent by `calculate`, and are returned exactly as sent. */
 static double mastery_round(const struct mastery_state *s, double component)
 {
     return s->stated ? component : number_round12(component);
@@ -236,7 +238,9 @@ bool mastery_weights_valid(const double weights[COMPONENTS])
     return isfinite(sum) && sum < 2 && number_round12(fabs(sum - 1)) <= WEIGHTS_SUM_TOLERANCE;
 }
 
-/* Computes every number from the exact components, and rounds only the results. */
+/* Computes every number from the exact components, and rounds only the results. breakdown[i] is the
+ * part of component i in the score. The sum may exceed 1 by WEIGHTS_SUM_TOLERANCE, because the sum
+ * of stated weights may; the score is at most 1. */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
 {
     double components[COMPONENTS];
@@ -260,7 +264,7 @@ double mastery_score_of_state(const struct mastery_state *s)
     return mastery_score(components, weights);
 }
 
-/* Stores the stated components and weights, and replaces all evidence by them. */
+/* Stores the components and weights that the client states, and replaces all evidence by them. */
 void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
                           const double *weights, int64_t now_ms)
 {

@@ -35,8 +35,9 @@ extern const double level_floors[LEVELS]; /* lowest score of each level: 0, 0.4,
 #define WEIGHTS_SUM_TOLERANCE 0.001                    /* largest |sum of weights - 1| */
 enum {
     ACTIVITY_WINDOW_DAYS = 14, /* consistency counts the active days among the last 14 */
-    ACTIVITY_FULL_DAYS = 10,   /* active days in the window for a consistency of 1 */
-    STATED_WEIGHT = 5,         /* weight of a stated component as evidence */
+    ACTIVITY_FULL_DAYS = 10,   /* active days among ACTIVITY_WINDOW_DAYS for a consistency of 1 */
+    STATED_WEIGHT = 5,         /* a value that `calculate` stated weighs as much as 5 observations
+                                * of weight 1 */
     HISTORY_DAYS = 90          /* number of daily states that are kept */
 };
 
@@ -64,23 +65,26 @@ struct mastery_state {
     uint32_t active_days; /* bit i: there was an event on day - i */
     struct evidence evidence[EVIDENCE_COMPONENTS];
     bool stated; /* `calculate` was the last change of the components; ends with the next event */
-    bool own_weights; /* the last `calculate` had weights of its own */
-    /* Components of the last `calculate`, exactly as sent; they stay when an event has ended
-     * `stated`. Undefined while stated_at_ms says never. */
+    bool own_weights; /* the last `calculate` stated weights too */
+    /* The components that the client stated by its last request `calculate`, exactly as sent; they
+     * stay when an event has set `stated` to false. Undefined while stated_at_ms is INT64_MIN. */
     double components[COMPONENTS];
     double weights[COMPONENTS]; /* stated or default weights; undefined unless stated */
-    int64_t stated_at_ms;       /* time of the last `calculate` until this day; INT64_MIN: never */
-    int64_t last_event_ms;      /* time of the latest event; INT64_MIN: no event */
-    int64_t updated_at_ms;      /* time at which the state was written; the model does not use it */
-    uint32_t samples;           /* number of events and statements of this day */
-    uint32_t exercises;         /* number of exercise.completed events of this day */
-    uint32_t quizzes;           /* number of quiz.completed events of this day */
-    uint64_t revision; /* grows with every write for the student, so no two states are equal */
+    /* Time of the last request `calculate` up to the end of the state's day; INT64_MIN: none. */
+    int64_t stated_at_ms;
+    int64_t last_event_ms; /* time of the latest event; INT64_MIN: no event */
+    int64_t updated_at_ms; /* time at which the state was written; the model does not use it */
+    uint32_t samples;      /* number of events and of requests `calculate` of this day */
+    uint32_t exercises;    /* number of exercise.completed events of this day */
+    uint32_t quizzes;      /* number of quiz.completed events of this day */
+    uint64_t revision;     /* grows with every write for the student, so no two states are equal */
 };
 
-/* Makes the state of a student without data: no event, no statement. */
+/* Makes the state of a student without data: no event, and no statement (the components that a
+ * client states by `calculate`). */
 void mastery_state_init(struct mastery_state *s);
-/* Returns whether the student's state holds neither an event nor a statement. */
+/* Returns whether the student's state holds neither an event nor components stated by `calculate`.
+ */
 bool mastery_state_empty(const struct mastery_state *s);
 /* Moves the student's state to a later day: shifts the activity bits, sets the counters of the day
  * to 0. Does nothing when `day` is not later than the day of the state. */
@@ -90,8 +94,8 @@ void mastery_state_advance(struct mastery_state *s, int32_t day);
  * may be dated an hour ahead, and the clock may have been corrected since. */
 #define STATE_AHEAD_MAX_MS (INT64_C(2) * 3600000)
 /* Replaces times that are more than STATE_AHEAD_MAX_MS after now_ms by now_ms. Such times come from
- * a clock that was wrong when the state was written. While they were kept, no event would change
- * the components until that time has come. */
+ * a clock that was wrong when the state was written. If stated_at_ms stayed ahead, every event
+ * until then would count as older than the statement and not change the components. */
 void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms);
 
 /* The mastery result that is computed from a student's state. "Rounded": to 12 decimals. */
@@ -106,18 +110,20 @@ struct mastery_result {
 };
 
 /* Computes the mastery result of a student's state. at_ms: the time to which the weights of
- * evidence decay. Consistency has no decaying evidence: its weight is the number of active days in
- * the window, or STATED_WEIGHT if consistency was stated. A component without evidence has weight 0
- * and the weights of the others are scaled to sum to 1. An empty state has score 0 and weights 0.
- */
+ * evidence decay. ret->evidence of consistency is the number of active days in the window, or
+ * STATED_WEIGHT if the client stated it by `calculate`. A component without evidence has weight 0
+ * in the score, and the weights of the others are scaled to sum to 1. An empty state has score 0
+ * and weights 0. */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret);
 /* Returns the score alone, as mastery_of_state computes it. This needs no time and no exponential
  * function, because decay changes the weight of evidence and not its mean. */
 double mastery_score_of_state(const struct mastery_state *s);
 
-/* Returns the set of the components with evidence: bit (1 << component) for each. */
+/* Returns the set of the components with evidence: bit (1 << component) for each. Consistency is in
+ * it with an active day in the window, or while its value is the one stated by `calculate`. */
 uint32_t mastery_known_components(const struct mastery_state *s);
-/* Computes the four components alone, as mastery_of_state does. */
+/* Computes only the four components of the result of mastery_of_state: rounded to 12 decimals, or
+ * exactly as the client sent them while they are those stated by `calculate`. */
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS]);
 /* Returns the weight of consistency in the score, as mastery_of_state computes it. */
 double mastery_consistency_weight(const struct mastery_state *s);
@@ -158,8 +164,8 @@ struct learning_event {
     struct observation observations[EVIDENCE_COMPONENTS]; /* the first observation_count are set */
     int observation_count;
     bool is_exercise, is_quiz; /* the event is counted as one of these */
-    /* Ids of the topics of an exercise or a quiz, each once, at most EVENT_TOPICS_MAX
-     * (domain/topics.h); not part of the state. */
+    /* Ids of the topics of an exercise or a quiz, each once, at most EVENT_TOPICS_MAX. Each topic
+     * has evidence of its own (domain/topics.h): struct mastery_state knows no topics. */
     struct str_list topics;
 };
 

@@ -228,9 +228,9 @@ static double with_intervention(double y, double factor)
     return number_round12(y + factor * (1 - y));
 }
 
-/* The inverse of with_intervention: returns the score that the intervention raises exactly to
- * level_floor. Returns minus infinity when the intervention raises even 0 to that floor or above,
- * since then every score reaches it. */
+/* The inverse of with_intervention, y + factor * (1 - y): returns the score y that the intervention
+ * raises exactly to level_floor. The intervention raises a score of 0 to factor. If that reaches
+ * the floor, every score does: returns minus infinity. */
 static double floor_before_intervention(double level_floor, double factor)
 {
     return level_floor <= factor ? -HUGE_VAL
@@ -262,9 +262,10 @@ static struct interval interval_about(const struct distribution *d, double level
                              number_round12(number_clamp(upper, PREDICTION_WIDTH_MIN, 1)), level};
 }
 
-/* Names the trend by the slope of the line, in score a day, for LEAST_SQUARES; its direction needs
- * no probability, so rise and fall stay 1. For the other models, names it by the predicted change.
- * Both numbers are rounded, because 0.51 - 0.5 is a little more than 0.01 in binary. */
+/* Names the trend by the slope of the line, in score a day, for LEAST_SQUARES. For the other
+ * models, names it by the predicted change, if that direction is probable enough: rise and fall are
+ * the probabilities that the score rises or falls, and stay 1 for LEAST_SQUARES, which needs none.
+ * The change is rounded, because 0.51 - 0.5 is a little more than 0.01 in binary. */
 static const char *trend_of(const struct forecast *f, const struct distribution *d)
 {
     double change = number_round12(number_clamp(d->centre, 0, 1) - f->latest_score);
@@ -314,8 +315,8 @@ static double series_at(enum prediction_model model, const struct series *s, dou
     return centre;
 }
 
-/* Predicts one component from the days on which it has evidence; 0 when there are none. series_at
- * handles too few days. forecast_components (prediction.h) describes the arguments. */
+/* Predicts one component for a day from the days on which it has evidence; 0 when there are none.
+ * series_at handles too few days. factor: the effect of an intervention, in [0,1]; 0: none. */
 static double component_at(const struct forecast *f, int component, int32_t day, double factor)
 {
     struct series values = {.n = 0};

@@ -19,14 +19,16 @@
 #include "app/domain/daily.h"
 #include "app/domain/statistics.h"
 
-#define PREDICTION_MODEL_VERSION      "2.0.0"
-#define PREDICTION_LEVEL              0.9   /* probability of the interval, unless requested */
-#define PREDICTION_WIDTH_MIN          0.01  /* smallest distance of the ends of an interval */
-#define PREDICTION_TREND_SLOPE        0.002 /* score a day; with a smaller slope "stable" */
-#define PREDICTION_TREND_CHANGE       0.01  /* change of the score; a smaller change is "stable" */
-#define PREDICTION_TREND_PROBABILITY  0.6   /* probability of that direction; less is "stable" */
-#define PREDICTION_INTERVENTION_BELOW 0.5   /* students with a lower predicted score need help */
-enum { PREDICTION_MIN_DAYS = 3 };           /* fewest daily scores for anything but the latest */
+#define PREDICTION_MODEL_VERSION "2.0.0"
+#define PREDICTION_LEVEL         0.9   /* probability of the interval, unless requested */
+#define PREDICTION_WIDTH_MIN     0.01  /* smallest distance of the ends of an interval */
+#define PREDICTION_TREND_SLOPE   0.002 /* score a day; with a smaller slope "stable" */
+#define PREDICTION_TREND_CHANGE  0.01  /* change of the score; a smaller change is "stable" */
+/* With a smaller probability that the score rises (or falls) as predicted, the trend is "stable".
+ */
+#define PREDICTION_TREND_PROBABILITY  0.6
+#define PREDICTION_INTERVENTION_BELOW 0.5 /* students with a lower predicted score need help */
+enum { PREDICTION_MIN_DAYS = 3 };         /* fewest daily scores for anything but the latest */
 
 /* The models; mastery-ctl backtest compares their errors on stored histories. */
 enum prediction_model { PROJECTION, LEAST_SQUARES, AR1_TREND, LAST_VALUE, PREDICTION_MODELS };
@@ -57,8 +59,10 @@ struct forecast {
     size_t days;                 /* number of days used, at least 1 */
     int32_t today;               /* in days since 1970-01-01, not before the last day used */
     bool insufficient; /* fewer than PREDICTION_MIN_DAYS days: predicts the latest score, slope 0 */
-    struct ar1_trend ar1;  /* fitted for AR1_TREND, unless insufficient; else n is 0 */
-    struct line line;      /* x: days since day_zero; n is 0 while insufficient */
+    /* Fitted if model is AR1_TREND and `insufficient` is false; otherwise ar1.n is 0. */
+    struct ar1_trend ar1;
+    /* Line of least squares; x: days since day_zero. line.n is 0 if `insufficient` is true. */
+    struct line line;
     int32_t day_zero;      /* first day used, in days since 1970-01-01 */
     double latest_score;   /* score of the last day used */
     double slope;          /* change of the line a day; 0 while insufficient */
@@ -80,7 +84,9 @@ struct prediction {
                                  PREDICTION_WIDTH_MIN wide or more */
     double confidence;        /* probability that the true score will have `level`, below 1 */
     enum level level;
-    const char *trend;        /* "improving", "declining" or "stable", without the intervention */
+    /* "improving", "declining" or "stable": the trend without the effect that the intervention
+     * (help for the student) has on `score` */
+    const char *trend;
     bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */
 };
 /* Predicts the score of a day. factor: the effect of an intervention, in [0,1]; 0 means no
@@ -104,14 +110,16 @@ double forecast_below(const struct forecast *f, int32_t day, double limit);
 /* Predicts each component by the same model, within [0,1]: PROJECTION counts consistency forward,
  * the lines go through the days with evidence of the component. Otherwise, and for a line with
  * fewer than PREDICTION_MIN_DAYS such days, the prediction is the latest value; without any it is
- * 0. factor: as in forecast_at. */
+ * 0. factor: the effect of an intervention, in [0,1], as in forecast_at; 0: no intervention. */
 void forecast_components(const struct forecast *f, int32_t day, double factor,
                          double ret[COMPONENTS]);
 
 /* Help for a student, such as a tutor; raises a predicted score by its factor (forecast_at). */
 enum intervention { TUTORING, PRACTICE_SESSIONS, GUIDED_REVIEW, INTERVENTIONS };
 extern const char *const intervention_names[INTERVENTIONS + 1]; /* ends with NULL */
-extern const double intervention_factors[INTERVENTIONS]; /* default factors: 0.15, 0.10, 0.05 */
+/* The default factor of each enum intervention, 0.15, 0.10 and 0.05: the predicted score y becomes
+ * y + factor * (1 - y). */
+extern const double intervention_factors[INTERVENTIONS];
 
 /* A prediction that was made and stored earlier. */
 struct stored_prediction {
@@ -125,8 +133,10 @@ struct accuracy {
     size_t total_predictions;
     size_t verified_predictions; /* predictions whose day has come and has a true score */
     double average_error;        /* mean of |predicted - true score|, of verified ones */
-    double within_variance_rate; /* share of verified ones with the true score in the interval */
-    double recent_accuracy;      /* 1 - mean error of the last RECENT_PREDICTIONS verified ones */
+    /* Share of the verified predictions whose interval contains the true score. The name is that
+     * of the response, which is fixed. */
+    double within_variance_rate;
+    double recent_accuracy; /* 1 - mean error of the last RECENT_PREDICTIONS verified ones */
 };
 /* Compares stored predictions with the history. The true score of a day is that of the last day of
  * the history that is not after it. Predictions and days are in order of time. Without a verified

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Has the model "projection" and, for comparison and for histories without events, "last_value".
- * Both give a centre; the error of either is learned from what the same formula would have
- * predicted on each past day. Expected days, which may be fractions, are numbers of days from
- * today: as days since 1970 they would have fewer exact digits. */
+ * Both give a centre (the expected score); the error of either is learned from what the same
+ * formula would have predicted on each past day. Days that are computed from the rate of activity
+ * may be fractions. They are counted from today: as days since 1970 they would have fewer exact
+ * digits. */
 #include "app/domain/projection.h"
 
 #include <math.h>
@@ -12,13 +13,16 @@
 
 enum {
     RATE_WINDOW_DAYS = 28, /* the rate of activity is measured over so many days */
-    PRIOR_DAYS = 7         /* weight of the prior rate, in days */
+    PRIOR_DAYS = 7         /* the rate assumed in advance counts as much as so many days */
 };
-static const double prior_rate = 0.2; /* active days a day before anything is known */
+/* Active days a day that are assumed before anything is known: one active day is no habit yet. */
+static const double prior_rate = 0.2;
 
-/* usual_error: the error that predictions far ahead usually have. usual_count: how many of the
- * student's own errors it weighs as much as. */
-static const double usual_error = 0.0424, usual_count = 4;
+/* The error, as a difference of scores, that a prediction far ahead has while the student has no
+ * past to learn from: s0 in docs/mastery-model.md, Prediction, equation 11c. */
+static const double usual_error = 0.0424;
+/* How many errors of the student's own past usual_error weighs as much as. */
+static const double usual_count = 4;
 
 /* Returns the number of active days after day `after`, up to the last day of the history. Bit i of
  * last->active_days is the day i days before the last one. */
@@ -52,8 +56,9 @@ bool projection_has_activity(const struct daily *days, size_t n)
 }
 
 /* Returns the rate of activity: active days a day in the last four weeks, or since the first active
- * day, averaged with a prior. It is in (0,1), because at most as many days are active as there
- * were. */
+ * day, averaged with prior_rate. It is above 0 and below 1, because prior_rate is and at most as
+ * many days are active as there were; fmin guards against a damaged history. The last state,
+ * days[n - 1], has a bit for each of the 32 days up to it. */
 static double activity_rate(const struct daily *days, size_t n, int32_t today)
 {
     int64_t since_first = (int64_t)today - first_active_day(days) + 1;
@@ -64,11 +69,13 @@ static double activity_rate(const struct daily *days, size_t n, int32_t today)
 }
 
 /* Returns the consistency that is expected `ahead` days after today if each day after today is
- * active with the probability `rate`. Consistency changes only on active days. The last active day
- * up to the predicted one is expected (1 - rate) / rate days before it (`wait`), but after today.
- * The window of ACTIVITY_WINDOW_DAYS that ends with it has that day, the known active days up to
- * today, and the days between, of which the share `rate` is expected to be active. The wait is
- * rounded, because a known day is inside the window or not: 4 days must not become
+ * active with the probability `rate`. The score changes only with an event, so it has the
+ * consistency of the last active day up to the predicted one. Before an active day there are
+ * (1 - rate) / rate inactive ones on average, so that day is expected so many days before the
+ * predicted one (`wait`), but after today: at most ahead - 1. The window of ACTIVITY_WINDOW_DAYS
+ * that ends with it has that day, the known active days up to today (the bits of the last state,
+ * days[n - 1]), and the days between, of which the share `rate` is expected to be active. The wait
+ * is rounded, because a known day is inside the window or not: 4 days must not become
  * 3.9999999999999996. */
 static double consistency_at_rate(const struct daily *days, size_t n, int32_t today, int ahead,
                                   double rate)
@@ -142,11 +149,13 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
     return errors;
 }
 
-/* Sets the distribution: its centre by the model, its error as a mean of the usual error and the
- * student's own errors. The usual error grows with `ahead`, as new evidence replaces the present
- * one, and is doubled for a history of one day. Own errors count by their number, but at most one
- * for each 2 * ahead - 1 days (or each half-life of evidence if that is shorter), because errors
- * whose spans overlap are not independent (docs/mastery-model.md, How predictions are judged). */
+/* Sets the distribution: its centre (the expected score) by the model, its error as a mean of
+ * usual_error and of the errors that the model would have made in the student's past. The usual
+ * error grows with `ahead`: of the present evidence the share r = 2^(-ahead / half-life) remains,
+ * so the square of the error is the share 1 - r^2 of that far ahead. It is doubled for a history
+ * of one day. Own errors count by their number, but at most one for each 2 * ahead - 1 days (or
+ * each half-life of evidence if that is shorter): two predictions whose spans of `ahead` days
+ * overlap err together (docs/mastery-model.md, How predictions are judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {

@@ -20,19 +20,25 @@
 /* The distribution of a future score: centre + error * T, where T has Student's t distribution with
  * df degrees of freedom, or the normal one when df is 0. */
 struct distribution {
-    double centre, error, df; /* error is > 0 */
+    double centre; /* the expected score */
+    double error;  /* its standard error, > 0 */
+    double df;     /* degrees of freedom of Student's t distribution; 0: normal distribution */
 };
 
-/* Returns the consistency that is expected on the last active day up to the predicted one. */
+/* Returns the consistency that is expected on the predicted day. The score changes only with an
+ * event, so that is the consistency of the last active day up to the predicted one. */
 double projection_consistency(const struct daily *days, size_t n, int32_t today, int ahead);
 /* Returns whether the days know of an event. A history fed by `calculate` alone has none, and its
  * consistency is the stated one: projection_at then predicts the last value. */
 bool projection_has_activity(const struct daily *days, size_t n);
 
-/* Predicts by the model "projection". */
+/* Predicts by the model "projection": with the student's rate of activity consistency goes on, and
+ * all other components stay. The error is learned from what the model would have predicted in the
+ * student's past, beginning from what is usual. */
 void projection_at(const struct daily *days, size_t n, int32_t today, int ahead,
                    struct distribution *ret);
-/* Predicts that the score stays. The interval has the same formula as that of projection_at. */
+/* Predicts that the score stays. The error is learned as that of projection_at: from what this
+ * model would have predicted in the student's past, beginning from what is usual. */
 void last_value_at(const struct daily *days, size_t n, int32_t today, int ahead,
                    struct distribution *ret);
 

@@ -16,20 +16,22 @@ static int ranked_compare(const void *a, const void *b)
     return (left->value > right->value) - (left->value < right->value);
 }
 
-/* Sums of the learners' weights, while the learners are visited in the order of ranked_compare. */
+/* Sums of the learners' weights, from which the AUC is computed. The learners are visited group by
+ * group (learners are compared within their group only), in a group by ascending value. */
 struct ranking_sums {
-    double passed; /* learners of this group with lower values, who did not fail */
+    double passed; /* weight of those of the group with lower values who did not fail */
     /* learners with the current value: those who did not fail; those who failed */
     double tied, tied_failed;
-    double group_failed; /* learners of this group who failed */
+    double group_failed; /* weight of those of the group, so far, who failed their course */
     /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
      * value, and all pairs. All pairs are counted only for the groups that are complete. */
     double concordant, pairs;
 };
 
 /* Called after the last of the learners of a group who have the same value. Adds to the numerator
- * of the AUC: each of them who failed makes a pair with each learner who did not fail. The pair
- * counts 1 if that learner has a lower value, and half if that learner has this value (s->tied). */
+ * of the AUC: each of them who failed (s->tied_failed) makes a pair with each learner of the group
+ * who did not fail. The pair counts 1 if that learner has a lower value (s->passed), and half if
+ * that learner has this value (s->tied). */
 static void ranking_close_tie(struct ranking_sums *s)
 {
     s->concordant += s->tied_failed * (s->passed + s->tied / 2);
@@ -38,7 +40,8 @@ static void ranking_close_tie(struct ranking_sums *s)
     s->tied = s->tied_failed = 0;
 }
 
-/* Ends a group: afterwards learners are compared with those of the next group. */
+/* Ends a group. s->pairs, the denominator of the AUC, grows by all its pairs of a learner who
+ * failed and one who did not; equal values make a pair too. */
 static void ranking_close_group(struct ranking_sums *s)
 {
     ranking_close_tie(s);

@@ -141,7 +141,8 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
     return n;
 }
 
-/* Returns why an item for component c is recommended. gap: the gap of that component. */
+/* Returns why an item for component c is recommended. gap: how far the component is below its
+ * threshold. Without a gap the student can learn something new in it: REASON_NEW. */
 static enum reason reason_for(const struct learner *l, enum component c, double gap)
 {
     if (l->known == 0)
@@ -196,9 +197,11 @@ static int item_penalty(const struct content *item, enum action action, enum dif
 /* A component to recommend items for, and the items chosen for it so far. */
 struct area {
     enum component component;
-    enum action action; /* preferred action of the items */
-    bool only_action;   /* only items of `action`; otherwise all except those of ACT_ASSESS */
-    size_t count;       /* number of chosen items */
+    enum action action; /* preferred action of the items (what the student does with an item) */
+    /* Only items of `action`; otherwise all but assessments, which are for components without
+     * evidence. */
+    bool only_action;
+    size_t count; /* number of chosen items */
     const struct content *items[RECOMMENDATIONS_MAX];
 };
 

@@ -26,13 +26,15 @@ enum action {
     ACTIONS
 };
 enum priority { PRIORITY_LOW, PRIORITY_MEDIUM, PRIORITY_HIGH, PRIORITIES };
-/* Names in requests and responses; both arrays end with NULL. */
+/* Names of the actions in requests and responses, for example "learn_new"; ends with NULL. */
 extern const char *const action_names[ACTIONS + 1];
+/* Names of the priorities in requests and responses, for example "low"; ends with NULL. */
 extern const char *const priority_names[PRIORITIES + 1];
 
 /* The thresholds are 0.80, 0.75, 0.70, 0.70. A component below its threshold has a gap. */
 extern const double gap_thresholds[COMPONENTS];
-extern const double gap_high, gap_medium; /* smallest gaps of high and medium priority */
+/* Smallest gaps (threshold - value of the component) of high and medium priority: 0.2, 0.1. */
+extern const double gap_high, gap_medium;
 
 enum {
     CATALOGUE_MAX = 256,     /* largest number of items in a catalogue */
@@ -54,10 +56,10 @@ struct content {
 
 /* Why an item is recommended. */
 enum reason {
-    REASON_STARTER, /* there is no data about the student */
+    REASON_STARTER, /* there is no data about the student, who gets an item to start with */
     REASON_UNKNOWN, /* the component has no evidence */
     REASON_GAP,     /* the component is below its threshold */
-    REASON_NEW,     /* the component is at or above its threshold */
+    REASON_NEW,     /* the component has no gap: something new is recommended in it */
     REASONS
 };
 /* Names of the reasons in stored recommendations; the array ends with NULL. */
@@ -97,8 +99,9 @@ double feedback_usefulness(const struct feedback *f);
 
 /* Sum of the feedback on recommendations of one action in one component. */
 struct feedback_sum {
-    double usefulness; /* sum of the usefulness of each feedback */
-    int count;         /* number of feedbacks */
+    /* sum of how useful each recommendation was for the student, in [0,1] (feedback_usefulness) */
+    double usefulness;
+    int count; /* number of feedbacks */
 };
 
 /* The data about a student on which recommendations are based. */
@@ -107,9 +110,12 @@ struct learner {
     double score;
     double components[COMPONENTS];
     bool own_weights; /* weights are those that the last `calculate` of the student came with */
-    double weights[COMPONENTS];  /* own or default weights, not scaled */
+    /* Weights of the components in the score: those of that `calculate`, or the default ones; not
+     * scaled to the components with evidence. */
+    double weights[COMPONENTS];
     double evidence[COMPONENTS]; /* decayed weight of each component's evidence */
-    struct feedback_sum feedback[ACTIONS][COMPONENTS]; /* zeros after learner_of_state */
+    /* The student's feedback: 0 after learner_of_state, filled by learner_add_feedback. */
+    struct feedback_sum feedback[ACTIONS][COMPONENTS];
 };
 /* Adds one feedback on a recommendation of this action for the component `area`. usefulness: that
  * of the feedback, in [0,1]. */

@@ -126,7 +126,8 @@ static double two_sided_tail(double t, double df)
 }
 
 /* Sets statistic, p and interval of the test when the standard error of the difference of the means
- * is not 0. The caller has set ret->degrees_of_freedom. */
+ * is not 0; else there are no degrees of freedom, and welch_test sets the result itself. The caller
+ * has set ret->degrees_of_freedom. The interval has the probability WELCH_LEVEL. */
 static void welch_with_variance(double difference, double standard_error, struct welch_test *ret)
 {
     double df = ret->degrees_of_freedom;

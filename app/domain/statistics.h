@@ -80,8 +80,8 @@ size_t rank_of(const double *sorted, size_t n, double value);
 
 /* Compares one value of two students; a difference of up to 1e-9 counts as equal. */
 struct pair_comparison {
-    double difference;                /* a - b, rounded */
-    bool has_ratio;                   /* true when b is not 0 */
+    double difference;                /* value of student a - value of student b, rounded */
+    bool has_ratio;                   /* `ratio` exists: the value of b is not 0 */
     double ratio;                     /* a / b, rounded */
     const char *relative_performance; /* how a compares to b: "better", "worse", "equal" */
 };

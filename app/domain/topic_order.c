@@ -85,9 +85,9 @@ size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NO
 /* The list of topics while it is being built. */
 struct order {
     const struct topic_graph *graph;
-    bool done[TOPIC_NODES_MAX]; /* node i is in the list already, or must be left out */
-    struct str *ids;            /* the list of topics to work on */
-    size_t n;                   /* number of ids */
+    bool done[TOPIC_NODES_MAX]; /* topic i of the graph is in the list, or is mastered already */
+    struct str *ids;            /* the list: ids of the topics to work on, in their order */
+    size_t n;                   /* number of topics in the list */
 };
 
 /* Returns the index of the topic's node in the graph; graph->n when the topic is not in the graph.

@@ -26,7 +26,8 @@ struct topic_graph {
  * one the first one. The graph is not usable then. */
 size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NODES_MAX]);
 
-/* Room for the result of topic_order. */
+/* Room for the result of topic_order: at most all topics of the student and all others of the
+ * graph. */
 enum { TOPIC_ORDER_MAX = STUDENT_TOPICS_MAX + TOPIC_NODES_MAX };
 /* Puts the ids of topics to work on into ret, in their order, and returns their number: those of
  * the n ranked topics that were observed in the component, each after its prerequisites. A

@@ -13,13 +13,14 @@ enum {
     EVENT_TOPICS_MAX = 20,    /* topics of one event */
     STUDENT_TOPICS_MAX = 256, /* topics of one student; the least recently seen one is dropped */
 };
-/* The weight of the student's mean in the mastery of a topic. */
+/* A topic's mastery is the mean of its own observations and, with this weight, of the mean of the
+ * student's observations of all topics. */
 #define TOPIC_PRIOR_WEIGHT 2.0
 
 struct topic {
     struct str id;
-    uint32_t components;      /* components in which it was observed: bits 1 << QUIZ, 1 << QUALITY
-                                 (exercises) */
+    uint32_t components;      /* components in which the topic was observed: bits 1 << QUIZ (by a
+                                 quiz), 1 << QUALITY (by an exercise); only these name topics */
     struct evidence evidence; /* sum of its observations, whose weights decay; weight > 0 */
     /* the student's mastery of the topic in [0,1], set by topics_rank; rounded to 12 decimals, as
      * every score, so that rounding errors do not decide the order */

@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TREND_CHANGE     0.02 /* a larger change from first to last score is a trend */
-#define TREND_VOLATILITY 0.15 /* a series with a larger volatility is called inconsistent */
+#define TREND_CHANGE 0.02 /* a larger change from first to last score is a trend */
+/* With a larger volatility (volatility_of_scores) overall_trend is "inconsistent". */
+#define TREND_VOLATILITY 0.15
 
 /* Returns "improving" when last score - first score > 0.02, "declining" when it is < -0.02, else
  * "stable"; NULL with fewer than two scores. */
@@ -21,7 +22,8 @@ double mean_of_scores(const double *scores, size_t n);
 /* Returns the volatility, rounded: the sample standard deviation of the differences between
  * neighbouring scores; 0 with fewer than three scores. */
 double volatility_of_scores(const double *scores, size_t n);
-/* Returns 1 / (1 + 10 * volatility), rounded: 1 is perfectly steady. */
+/* Returns 1 / (1 + 10 * volatility), rounded: 1 is perfectly steady; scores that jump by about 0.1
+ * from day to day give 0.5. A figure of the analyses, not the component of mastery. */
 double consistency_of_volatility(double volatility);
 /* Returns "inconsistent" when the volatility is over TREND_VOLATILITY. Otherwise returns what
  * trend_of_scores returns, with "stable" instead of NULL. */
@@ -29,7 +31,9 @@ const char *overall_trend(const double *scores, size_t n);
 
 /* A run is a sequence of successive days with activity; lengths are in days. */
 struct streaks {
-    int current; /* length of the run of days that ends yesterday or later; else 0 */
+    /* Length of the run that ends today or yesterday, as the student may still be active today;
+     * 0 when the last run ended earlier. */
+    int current;
     int longest; /* length of the longest run */
 };
 /* Returns the streaks: runs of successive days. days: distinct days with activity, ascending, in

@@ -9,8 +9,8 @@
 
 struct alive {
     struct worker_context *worker;
-    int64_t next_us; /* monotonic; when the file's time of change is to be set next */
-    bool failed;     /* the last attempt to set the time of change failed, and that was logged */
+    int64_t next_us; /* monotonic; when the time of change of ALIVE_FILE is to be set next */
+    bool failed; /* the last attempt to set it failed; the failure was logged and is not again */
 };
 
 /* Sets the time of change if that is due; does nothing without ALIVE_FILE. */

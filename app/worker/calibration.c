@@ -18,7 +18,8 @@ enum { CALIBRATION_SCAN_COUNT = 200, CALIBRATION_KEYS_MAX = 10000, CALIBRATION_R
 
 /* first pass, after the start of the process */
 static const int64_t CALIBRATION_FIRST_US = 3000000;
-static const int64_t CALIBRATION_STEP_US = 50000; /* pause between two steps */
+/* pause between two steps of a pass (one SCAN with its reads), so that requests are not delayed */
+static const int64_t CALIBRATION_STEP_US = 50000;
 static const int64_t CALIBRATION_PASS_US = INT64_C(86400) * 1000000;
 
 /* The commands that read the data of one student. */

@@ -28,17 +28,17 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
-/* Queues the command that adds the dead letter. The payload is kept only if the students that it is
- * about are known by the names in it, so that an erasure can find it, or with item->always_keep.
- * When out of memory pipeline->failed is set: the task then fails, which dead_letter_on_added sees.
- */
+/* Queues the command that adds the dead letter. The payload is kept only if it has the ids of the
+ * students that it is about, so that an erasure can find it, or with item->always_keep (it holds
+ * nothing about a student). When out of memory pipeline->failed is set: the task then fails, which
+ * dead_letter_on_added sees. */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {
     struct dead_letter_new letter = {.reason = item->reason, .source = item->source};
     struct letter_names names = {.known = false};
 
-    letter_names_find(&names, item->payload, /* student */ STR(""), pipeline->arena);
+    letter_names_find(&names, item->payload, /* no other student */ STR(""), pipeline->arena);
     letter_set_payload(&letter, item->payload, &names, item->always_keep);
     /* a text whose p is NULL could not be allocated; dead_letter_cmd_add would omit it */
     if (!item->reason.p || !item->source.p)
@@ -55,7 +55,9 @@ static void dead_letter_on_removed(struct task *task)
 
 static void dead_letter_on_entry_checked(struct task *task);
 
-/* Sends the command that checks whether the entry is still in its stream. */
+/* Sends the command that checks whether the entry that becomes a dead letter is still in its stream
+ * (a journal, an outbox or the job queue): an erasure may remove it at any moment, and no dead
+ * letter must retain what was erased. */
 static void dead_letter_check_entry(struct task *task)
 {
     struct dead_letter_state *state = task->data;

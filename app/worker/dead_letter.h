@@ -9,12 +9,15 @@
 #include "app/worker/task.h"
 
 struct dead_letter_item {
-    struct str stream;  /* key of the stream that contains the entry */
-    struct str id;      /* id of the entry in that stream; the caller removes the entry */
-    struct str reason;  /* why the entry cannot be processed; p NULL counts as out of memory */
-    struct str source;  /* where the entry comes from, for the operator; p NULL: like reason */
-    struct str payload; /* content of the entry; kept if it is JSON and its student is known */
-    bool always_keep;   /* the payload holds nothing about a student: it is kept in any case */
+    struct str stream; /* key of the stream that contains the entry */
+    struct str id;     /* id of the entry in `stream`; the caller removes the entry */
+    struct str reason; /* why the entry cannot be processed; p NULL counts as out of memory */
+    /* Where the entry comes from, for the operator; p NULL counts as out of memory. */
+    struct str source;
+    /* Content of the entry. The dead letter has it only if it is JSON and names its student, so
+     * that an erasure can find it; otherwise it has only the number of its bytes. */
+    struct str payload;
+    bool always_keep; /* the payload holds nothing about a student: it is kept in any case */
 };
 
 enum dead_letter_result {

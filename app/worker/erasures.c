@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-static const int64_t INTERVAL_US = 5000000; /* microseconds between two runs */
+static const int64_t INTERVAL_US = 5000000; /* microseconds from a run's end to the next run */
 /* Erasures that started less than this time ago are left alone: the process that started them may
  * still be working on them. */
 static const int64_t MIN_AGE_MS = 60000;
@@ -36,9 +36,9 @@ static void erasures_on_request_cleared(struct task *task)
 
 /* Called with the reply to the start of an AOF rewrite. If Redis was rewriting already, that
  * rewrite may have started before the erasure and may contain erased data: the request is kept, and
- * a later run tries again. In a cluster, where one node may be rewriting or away and the others
- * have started by this call, all must be ready at the same time: each try therefore waits twice as
- * long as the one before it, or else the nodes would take turns for ever. */
+ * a later run tries again. In a cluster the try counts only if all nodes start a rewrite. If one
+ * cannot, the others have started one by this try and may be busy at the next: each try therefore
+ * waits twice as long as the one before it, until the rewrites of all have ended in the pause. */
 static void erasures_on_rewrite_started(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -94,8 +94,9 @@ static void erasures_on_registered(struct task *task)
 }
 
 /* Ends the erasure of one student. A completed one is followed by the next student; any other one
- * is registered again. The pipeline needs pipeline_init because erase_init has given it the memory
- * of the erasure, which is freed here. */
+ * is registered again with the present time, which moves it to the end of the list of unfinished
+ * erasures, so that it does not keep others from being tried. The pipeline needs pipeline_init
+ * because erase_init has given it the memory of the erasure, which is freed here. */
 static void erasures_end_erase(struct task *task, bool completed)
 {
     struct erasures *erasures = task->owner;
@@ -222,7 +223,7 @@ void erasures_init(struct erasures *erasures, struct worker_context *w, const st
     memset(erasures, 0, sizeof(*erasures));
     erasures->worker = w;
     erasures->shards = shards;
-    erasures->rewrite_pause_us = INTERVAL_US;
+    erasures->rewrite_pause_us = INTERVAL_US; /* the pause after the first failed AOF rewrite */
     periodic_init(&erasures->schedule, w, /* delay_us */ 0);
 }
 

@@ -47,9 +47,10 @@ static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
     task_submit(task, task_end);
 }
 
-/* Replaces the list of living peers by those of the n heartbeats that were read now, and removes
- * the dead ones from Redis. The new list is built apart, because the old one is needed for the
- * comparison of the counters. */
+/* Replaces the list of living peers by those of the n <= WORKERS_MAX heartbeats that were read now,
+ * and removes the dead ones from Redis. A peer lives if its counter has changed within
+ * DEAD_AFTER_US. The new list is built apart, because the counters are compared with the old one.
+ */
 static void heartbeat_update_peers(struct heartbeat *heartbeat,
                                    const struct worker_heartbeat *beats, size_t n)
 {
@@ -69,7 +70,8 @@ static void heartbeat_update_peers(struct heartbeat *heartbeat,
 }
 
 /* Called with the replies to a heartbeat. If a command failed, nothing is known about the other
- * workers, and the list of living peers stays as it was. */
+ * workers, and the list of living peers stays as it was. The reply to time_cmd, the time of Redis,
+ * corrects the times that this process stores. */
 static void heartbeat_on_replies(struct task *task)
 {
     struct heartbeat *heartbeat = task->owner;

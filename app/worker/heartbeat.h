@@ -14,7 +14,7 @@
 struct peer {
     char id[UUID_TEXT_SIZE]; /* random id of the worker */
     int64_t beats;           /* value of its heartbeat counter when it was read last */
-    int64_t last_beat_us;    /* monotonic; time when a change of the counter was seen last */
+    int64_t last_beat_us;    /* monotonic; time when `beats` was seen to have changed last */
 };
 
 struct heartbeat {

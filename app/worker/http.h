@@ -35,8 +35,10 @@ struct http_call {
     void (*done)(struct http_call *call); /* called when the call is over; may start it again */
     void *owner;                          /* of the caller; unused by http.c */
     /* Output, valid when done is called. */
-    CURLcode result;       /* CURLE_OK: a complete response was received */
-    bool address_refused;  /* true: public_only has refused an address */
+    CURLcode result; /* CURLE_OK: a complete response was received */
+    /* true: the host has an address that is not public, and because of public_only no connection
+     * to that address was made */
+    bool address_refused;
     long status;           /* HTTP status of the response; 0: none was received */
     size_t response_bytes; /* bytes of the body that were received, also beyond response_max */
     char excerpt[HTTP_EXCERPT_SIZE]; /* the start of the response's body, NUL-terminated */
@@ -49,7 +51,8 @@ struct http_call {
 
 /* Returns NULL when out of memory. connections: how many connections may be open to one host. */
 struct http *http_new(struct ev_loop *loop, long connections);
-/* Ends running calls without calling their done functions; accepts NULL. */
+/* Ends running calls without calling their done functions; accepts NULL. Each struct http_call
+ * keeps its libcurl handle until http_call_release. */
 void http_free(struct http *http);
 /* Starts a call. Returns false when out of memory; done is not called in that case. */
 bool http_call_begin(struct http *http, struct http_call *call);

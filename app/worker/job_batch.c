@@ -15,7 +15,8 @@
 #include "app/service/record.h"
 #include "app/store/batch.h"
 
-struct batch_unit {           /* the computation for one student of the chunk */
+/* The computation for one student of the chunk (the students that this job computes). */
+struct batch_unit {
     struct batch_item item;   /* the student and the input for the computation */
     struct record record;     /* progress and result of the computation */
     struct problem problem;   /* why the computation has failed; no code: it has not */
@@ -26,11 +27,14 @@ struct batch_unit {           /* the computation for one student of the chunk */
 /* What the job keeps between two calls of its step function. */
 struct batch_job {
     struct batch_body body;
-    struct batch batch; /* the batch as the latest script has reported it */
+    /* status and counts of the batch, as they were at this job's last start or save command */
+    struct batch batch;
     /* the batch has ended, and this job must queue its callback (a POST to the client's URL) */
     bool callback_due;
-    struct command *start_cmd; /* starts the chunk; NULL: its reply was processed */
-    struct command *save_cmd;  /* stores results; NULL: none sent, or its reply was processed */
+    /* Marks the chunk (up to BATCH_CHUNK students, the work of this job) as started and reads its
+     * students; NULL: its reply was processed, and the computations run. */
+    struct command *start_cmd;
+    struct command *save_cmd; /* stores results; NULL: none sent, or its reply was processed */
     struct str record_id; /* event id of the records of this batch, "batch ID"; ids of real events
                              contain no space */
     struct batch_unit units[BATCH_CHUNK];
@@ -101,7 +105,7 @@ static void batch_set_follow_up(struct job *job, struct str kind, struct str bat
 }
 
 /* Counts and logs a failure that is the engine's fault, not the client's. of: what has failed,
- * "job" or "student"; student: id of that student, NULL for a job. */
+ * "job" or "student"; student: id of that student, NULL for a job. problem: why it has failed. */
 static void batch_report_fault(struct worker_context *w, const struct job *job, struct str batch,
                                const char *of, const struct str *student,
                                const struct problem *problem)
@@ -123,8 +127,9 @@ static void batch_report_fault(struct worker_context *w, const struct job *job, 
 }
 
 /* Called when the job has become a dead letter. The first call queues the command that marks the
- * whole batch as failed; the second one, when dead_letter_cmd is set, has its reply. Results that
- * are already stored remain. */
+ * whole batch as failed; the second one, when dead_letter_cmd is set, has its reply. Of several
+ * dead jobs of a batch only one changes its status (`changed`), and reports it. Results that are
+ * already stored remain. body.from: position in the batch of this job's first student. */
 void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -139,7 +144,7 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
     } else if (batch_parse_fail(job->dead_letter_cmd, &changed, &callback_due, &p)) {
         if (changed) {
             metrics_add(w->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
-            batch_report_fault(w, job, body.batch, "job", NULL, &job->problem);
+            batch_report_fault(w, job, body.batch, "job", /* student */ NULL, &job->problem);
         }
         if (callback_due)
             batch_set_follow_up(job, STR("callback"), body.batch, /* from */ 0);
@@ -192,8 +197,9 @@ static void batch_step_unit(struct worker_context *w, struct job *job, struct ba
 }
 
 /* Starts the computation for one student: the mastery record is either a statement (the batch gives
- * the four components of the score) or a recomputation from stored evidence (the decayed weights
- * that a score rests on). */
+ * the four components of the score and, with own_weights, their weights) or a recomputation from
+ * stored evidence, which does not use the components and weights. is_analytics: a student who has
+ * withdrawn consent to analytics is refused. */
 static void batch_start_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     struct batch_job *b = job->state;
@@ -281,8 +287,9 @@ static void batch_on_saved(struct worker_context *w, struct job *job)
     b->save_cmd = NULL;
 }
 
-/* Runs the next step of every running computation. The outcome of the round trip of the job is
- * copied to the pipeline of each student, because their commands were part of it. */
+/* Runs the next step of every running computation. The commands of all students were sent in the
+ * pipeline of the job. So its outcome, and the number of the connection by which the replies came
+ * (generation: record_step compares it), are copied to the pipeline of each student. */
 static void batch_step_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;

@@ -15,15 +15,18 @@
 
 /* What the job keeps between two calls of its step function. */
 struct event_job {
-    /* reads the letter; NULL: the letter was read, and the computation was started */
+    /* Reads the dead letter with the event; NULL: it was read, and the computation of the student's
+     * new state (record_step) was started. */
     struct command *letter_cmd;
-    struct command *remove_cmd; /* removes the dead letter; NULL: the event is not counted yet */
-    struct event_input input;   /* the event, as every way of input delivers it */
-    struct record record;       /* progress of the computation that the event causes */
+    /* Removes the dead letter, the last step, after the event was counted for the student; NULL:
+     * not sent yet. */
+    struct command *remove_cmd;
+    struct event_input input; /* the event, as every way of input delivers it */
+    struct record record;     /* progress of the computation that the event causes */
 };
 
-/* Parses the letter's event into ret_input. Returns false with job->problem set if it is not a
- * learning event. */
+/* Parses the event of the dead letter (text), which is processed again, into ret_input. Returns
+ * false with job->problem set if it is not a learning event. */
 static bool event_job_parse(struct job *job, struct str text, int64_t now_ms,
                             struct event_input *ret_input)
 {
@@ -34,8 +37,8 @@ static bool event_job_parse(struct job *job, struct str text, int64_t now_ms,
     return p->code == PROBLEM_NONE && cloudevent_json_to_event(body, now_ms, arena, ret_input, p);
 }
 
-/* First step of the event job: queues the command that reads the letter. Returns STEP_DONE with
- * job->problem set when it cannot. */
+/* First step of the event job: queues the command that reads the dead letter. Returns STEP_DONE
+ * with job->problem set when it cannot. */
 static enum step event_job_read(struct job *job)
 {
     struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
@@ -82,8 +85,8 @@ static enum step event_job_start(struct worker_context *w, struct job *job)
     return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
-/* Called when the computation has ended. Counts the outcome of the event and removes the letter;
- * after any other failure than a refusal the letter stays. If the student was erased or has
+/* Called when the computation has ended. Counts the outcome of the event and removes its dead
+ * letter; after any other failure than a refusal the letter stays. If the student was erased or has
  * withdrawn consent, the letter is removed too, because it would retain what is refused. */
 static enum step event_job_finish(struct worker_context *w, struct job *job)
 {
@@ -102,9 +105,9 @@ static enum step event_job_finish(struct worker_context *w, struct job *job)
     return STEP_MORE;
 }
 
-/* The step function of the job kind "event": read the letter, start the computation, continue it,
- * remove the letter. If letter_cmd is still set after event_job_start, the job has ended there: the
- * letter is gone, or it is no valid event. */
+/* The step function of the job kind "event": read the dead letter, start the computation, continue
+ * it, remove the letter. If letter_cmd is still set after event_job_start, the job has ended there:
+ * the letter is gone, or it is no valid event. */
 enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;

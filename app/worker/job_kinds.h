@@ -14,7 +14,8 @@ job_step job_callback; /* sends the status of a batch that has ended to its call
  * the callback of the batch if it has one. */
 job_on_dead_letter job_batch_on_dead_letter;
 
-/* The parsed body of a job of the kinds batch and callback, in JSON {"batch":ID,"from":N}. */
+/* The parsed body of a job of the kinds batch and callback, in JSON {"batch":ID,"from":N}: the job
+ * is about the students of the batch from position N (0: the first) on. */
 struct batch_body {
     struct str batch; /* id of the batch; the text lives in the arena of the job */
     int64_t from;     /* position of the first student of the chunk in the batch, a multiple of

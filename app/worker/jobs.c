@@ -17,7 +17,8 @@ enum { PAUSES_MAX = 3 }; /* how many times the pause between attempts of a job g
 static const int64_t READ_INTERVAL_US = 25000; /* between two reads of the queue */
 /* between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
-static const int64_t RENEW_INTERVAL_US = 1000000; /* between two renewals of the running jobs */
+/* between two renewals of the running jobs; without any, another worker claims and runs them */
+static const int64_t RENEW_INTERVAL_US = 1000000;
 /* a job that was not renewed for this time may be claimed: its worker has missed ten renewals */
 static const int64_t CLAIM_IDLE_MS = 10000;
 /* pause before a job's second attempt; each further pause is four times longer */
@@ -207,7 +208,8 @@ static void job_put_dead_letter(struct job *job, struct str reason)
 }
 
 /* Schedules the next attempt of the job after a pause: 0.5 s after the first failed attempt, then 2
- * s and 8 s, and 32 s after every further one. */
+ * s and 8 s, and 32 s (0.5 s * 4^PAUSES_MAX) after every further one. queued.attempts: the number
+ * of failed attempts before this one, so 0 after the first failure; -1 after progress. */
 static void job_retry_later(struct job *job)
 {
     const struct worker_context *w = job->jobs->worker;

@@ -28,10 +28,13 @@ struct job {
     bool progressed;  /* part of the work is stored: earlier failed attempts no longer count */
     bool no_capacity; /* not started for lack of capacity: does not count as a failed attempt */
     unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
-    /* while the job becomes a dead letter: a command of on_dead_letter (NULL at its first call), or
-     * the read of the letter that the job names */
+    /* While the job becomes a dead letter. A job of a kind with names_letter: the command that
+     * reads the existing dead letter that its body names. Any other job: the command that
+     * on_dead_letter has sent; NULL at its first call. */
     struct command *dead_letter_cmd;
-    struct str dead_reason;     /* reason for giving up a job whose body names a dead letter */
+    /* Why a job whose body is the id of a dead letter (names_letter) was given up: is written into
+     * that letter. */
+    struct str dead_reason;
     struct http_call call;      /* the HTTP request of a job that sends one (job_call) */
     struct curl_slist *headers; /* HTTP headers of call; NULL: none */
     bool calling; /* true: call is running; the step function is called again after its response */
@@ -53,7 +56,9 @@ struct job_kind {
     struct str name; /* name of the kind in the queue */
     job_step *step;
     int attempts_max; /* failed attempts after which a job becomes a dead letter */
-    job_on_dead_letter *on_dead_letter; /* NULL: nothing depends on the job */
+    /* Called when the dead letter is stored: updates what depends on the job, such as the status of
+     * its batch; NULL: nothing does. */
+    job_on_dead_letter *on_dead_letter;
     bool names_letter; /* the body is the id of a dead letter, which is updated if the job fails */
     bool names_batch;  /* the body names a batch and no student: a dead letter keeps it */
 };
@@ -64,7 +69,7 @@ struct jobs {
     const struct job_kind *kinds;
     unsigned kind_count;
     struct job v[JOBS_AT_ONCE]; /* places for running jobs */
-    size_t running;             /* places that are not free */
+    size_t running;             /* number of running jobs: places in v that are not free */
     /* Number of jobs read so far: where jobs_share_capacity continues its fixed order of
      * priorities. */
     unsigned rr_cursor;

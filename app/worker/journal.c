@@ -62,8 +62,10 @@ static void journal_retry_later(struct task *task)
     journal_end(task);
 }
 
-/* Computes the effects of entry i of the batch. If it cannot be read, sets the reason instead; its
- * effects then have an empty student_event, with which the script only removes the entry. */
+/* Computes the effects of entry i of the batch: an audit record, an event for the student's own
+ * stream (student_event; "": none) and message_count events to publish. If the entry cannot be
+ * read, sets the reason instead; its effects then name no student, and the Lua script that writes
+ * the effects (journal_process) only removes the entry. */
 static void journal_compute_effects(struct task *task, struct journal_batch *batch, size_t i)
 {
     const struct worker_context *w = task->worker;
@@ -95,8 +97,8 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
     uint64_t unreadable = batch->unreadable_count;
 
     if (processed > (int64_t)unreadable)
-        metrics_add(metrics, METRIC_JOURNAL, /* processed */ "turned", NULL,
-                    (uint64_t)processed - unreadable);
+        metrics_add(metrics, METRIC_JOURNAL, /* a name that dashboards use: processed */
+                    "turned", NULL, (uint64_t)processed - unreadable);
     if (unreadable > 0)
         metrics_add(metrics, METRIC_JOURNAL, "unreadable", NULL, unreadable);
     if (batch->lag_ms > journal->lag_max_ms)
@@ -107,7 +109,8 @@ static void journal_process(struct task *task);
 
 /* Sets a reason for each entry that the script could not use (unusable[i]), so that it becomes a
  * dead letter. Returns whether there is one; journal_process then writes them to the dead letters,
- * and the script that follows only removes them. */
+ * and the script that follows only removes them: their effects now name no student. The script has
+ * removed the batch's other entries, which were counted, so its counts begin again at 0. */
 static bool journal_set_unusable(struct journal_batch *batch, const bool *unusable)
 {
     bool found = false;
@@ -121,13 +124,16 @@ static bool journal_set_unusable(struct journal_batch *batch, const bool *unusab
             (struct journal_effects){.id = batch->records[i].id, .student_event = STR("")};
         found = true;
     }
-    batch->next = batch->message_count = batch->unreadable_count = 0;
+    batch->next = 0; /* journal_process checks the entries from the first one again */
+    batch->message_count = batch->unreadable_count = 0;
     return found;
 }
 
 /* Called with the reply of the script that has removed the entries and written their effects. Ends
- * the task, unless the script has found entries that it could not use: they become dead letters
- * first. LEASE_LOST: another worker holds the lease, and the script has changed nothing. */
+ * the task, unless the script has left entries in the journal that it could not use: they become
+ * dead letters first, and the script then runs again for the batch. It counts only the entries that
+ * a run has removed, so none is counted twice. LEASE_LOST: another worker holds the lease, and the
+ * script has changed nothing. */
 static void journal_on_processed(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -209,9 +215,10 @@ static void journal_process(struct task *task)
     task_submit(task, journal_on_processed);
 }
 
-/* Handles a journal whose key has another type in Redis, or whose reply cannot be parsed: logs it
- * the first time, and ends the task. journal_wait.c then leaves the shard out, and the shard is
- * read again with each sweep. */
+/* Handles a journal whose key has another type in Redis: logs it the first time, and ends the task.
+ * A reply that cannot be parsed is treated as the same fault, since a stream gives none.
+ * journal_wait.c then leaves the shard out. Each sweep reads the journal again; the first read that
+ * succeeds clears journal_unusable (journal_on_read). */
 static void journal_set_shard_unusable(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -280,7 +287,9 @@ static void journal_begin(struct journal *journal, unsigned shard)
     task_submit(task, journal_on_read);
 }
 
-/* Marks the journal and the outbox of every shard as pending once in SWEEP_INTERVAL_US. */
+/* Marks the journal and the outbox of every shard as pending once in SWEEP_INTERVAL_US: the other
+ * places that set these flags may miss an entry, for example while journal_wait.c has no
+ * connection. */
 static void journal_sweep(struct journal *journal)
 {
     if (journal->worker->now_us < journal->next_sweep_us)

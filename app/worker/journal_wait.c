@@ -16,10 +16,12 @@ enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
  * this time, and one wake-up serves them all. */
 static const int64_t GATHER_US = 100000;
 
-/* Time between two looks at the journals in a cluster. */
+/* In a cluster the journals are read at this interval (by an XREAD for each that does not block),
+ * because a blocking XREAD can wait only for the journals of one slot. */
 static const int64_t LOOK_US = 200000;
 
-/* Opens a second connection to Redis, whose round trips may take BLOCK_MS longer. */
+/* Opens a connection of its own, besides that of the engine; its round trips may take BLOCK_MS
+ * longer. */
 bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
 {
     wait->arena = arena_new(ARENA_FIRST, ARENA_CAP);
@@ -60,8 +62,10 @@ static void journal_wait_add(struct journal_wait *wait, bool blocks, const unsig
     (void)pipeline_add(&wait->pipeline, COMMAND_READ, argc + 2 * n, argv);
 }
 
-/* A journal whose key has another type would make the whole command fail, and is left out. Nothing
- * is sent while this worker holds no lease. */
+/* Sends the XREAD that returns when a journal of a held shard has a new entry. In a cluster one
+ * XREAD can read only the journals of one slot, so each journal has one of its own; none blocks, as
+ * it would delay those after it on the connection. A journal whose key has another type would make
+ * the whole command fail, and is left out. Nothing is sent while this worker holds no lease. */
 static void journal_wait_send(struct journal_wait *wait)
 {
     unsigned held[SHARDS];
@@ -84,7 +88,8 @@ static void journal_wait_send(struct journal_wait *wait)
 }
 
 /* Marks the journals in the reply of XREAD as pending. The reply has one element for each journal
- * with new entries: the key of the journal and one entry. */
+ * with new entries: the key of the journal and one entry. The next XREAD waits for GATHER_US, in
+ * which more entries gather; in a cluster it waits for LOOK_US in any case. */
 static void journal_wait_mark_pending(struct journal_wait *wait, const redisReply *reply)
 {
     size_t n;

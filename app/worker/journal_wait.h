@@ -21,8 +21,9 @@ struct journal_wait {
     bool waiting;             /* true: an XREAD was sent and has no reply yet */
 };
 
-/* Opens the connection on which XREAD waits for new journal entries. Returns false with a message
- * in ret_error; journal_wait_close must be called in any case. */
+/* Opens the connection on which XREAD waits for new journal entries. Returns false on failure, with
+ * a message in ret_error unless there was no memory; journal_wait_close must be called in any
+ * case. */
 bool journal_wait_open(struct journal_wait *wait, char ret_error[200]);
 /* Closes the connection on which XREAD waits, also after a journal_wait_open that has failed. */
 void journal_wait_close(struct journal_wait *wait);

@@ -9,13 +9,13 @@
 #include "app/base/clock.h"
 #include "app/store/lease.h"
 
-static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals */
+static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals of the leases */
 /* This process treats a lease as ended this much earlier than Redis does, since the clocks of the
  * two machines run at slightly different rates. */
 static const int64_t MARGIN_US = 500000;
 
 /* Starts without leases; the first call of leases_tick acquires some. rr_cursor is the shard with
- * which the search for free leases begins. */
+ * which the search for free leases begins; a random byte is one of the SHARDS = 256 numbers. */
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat)
 {
@@ -89,8 +89,9 @@ static void leases_on_replies(struct task *task)
 
 /* Queues the command for one shard: acquire or renew its lease, or give it back (not while a task
  * works on the shard), or nothing. share: how many leases this worker may hold. *wanted: the number
- * of leases that it holds or now tries to acquire. A draining worker has the share 0: it acquires
- * no lease, but renews those that it holds until its started work is complete. */
+ * of leases that it holds (its value before the first shard) or now tries to acquire; while it is
+ * below the share, one more is tried. A draining worker has the share 0: it acquires no lease, but
+ * renews those that it holds until its started work is complete. */
 static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline, unsigned shard,
                                size_t share, size_t *wanted)
 {
@@ -102,7 +103,7 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         if (*wanted >= share)
             return;
         (*wanted)++;
-        leases->rr_cursor = shard + 1; /* other workers may hold the leases before this one */
+        leases->rr_cursor = shard + 1; /* the next search goes on after the shards tried now */
     } else if (leases->shards->held_count > share && !worker_draining(w) && !s->journal_busy &&
                !s->outbox_busy) {
         shards_lease_lost(leases->shards, shard);
@@ -114,13 +115,13 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
 }
 
 /* Sends the commands of one interval for all shards. A worker's share of the shards is rounded up,
- * so that all shards have a holder. The search starts at rr_cursor, since leases of earlier shards
- * are probably held. */
+ * so that all shards have a holder. The search starts at rr_cursor, after the shards that the last
+ * search tried: those are probably held by others. leases_queue_shard moves rr_cursor. */
 void leases_tick(struct leases *leases)
 {
     size_t live = heartbeat_live_workers(leases->heartbeat);
     size_t share = worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
-    size_t wanted = leases->shards->held_count;
+    size_t wanted = leases->shards->held_count; /* grows by each free lease that is tried */
     unsigned first = leases->rr_cursor;
     struct task *task = periodic_begin(&leases->schedule, NO_SHARD, leases);
 

@@ -9,7 +9,7 @@
 #include "app/worker/shards.h"
 
 /* Duration of a lease in ms. If a worker dies, other workers obtain its shards after this time plus
- * one interval of the schedule at most. */
+ * at most the second between two calls of leases_tick that send commands. */
 enum { LEASE_MS = 6000 };
 
 struct leases {
@@ -19,7 +19,7 @@ struct leases {
     struct periodic schedule;
     /* acquires or renews the lease of the shard; NULL: not sent */
     struct command *acquire_cmds[SHARDS];
-    size_t logged_count; /* number of leases in the last log line about it */
+    size_t logged_count; /* number of held leases in the last log line worker.leases */
     unsigned rr_cursor;  /* the shard with which the search for free leases starts */
 };
 

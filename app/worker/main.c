@@ -11,9 +11,8 @@
 #include "app/worker/loop.h"
 
 /* Opens the engine and runs the worker; only_check: checks the configuration and writes nothing.
- * Returns the exit status. After a failure it waits for a second or two, because a supervisor stops
- * restarting a process that ends at once several times. engine_close also releases an engine that
- * engine_open has opened only in part. */
+ * Returns the exit status, after a failure slowly (see main). engine_close also releases an engine
+ * that engine_open has opened only in part. */
 static int worker_main(const struct router *router, bool only_check)
 {
     struct engine engine;
@@ -29,7 +28,8 @@ static int worker_main(const struct router *router, bool only_check)
 }
 
 /* Prepares the process and runs the worker. Signals and hardening come first, before libraries can
- * start threads. */
+ * start threads. A failure ends the process only after a second or two (process_fail_slowly):
+ * supervisors stop restarting a process that ends at once several times. */
 int main(int argc, char *argv[])
 {
     size_t count;

@@ -179,8 +179,9 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
 }
 
 /* Publishes the entry that was read. If it is another entry than that of the last attempt, its
- * pauses start from the shortest again. An unreadable entry becomes a dead letter; if the sidecar
- * accepts no further event now, the attempt ends. */
+ * pauses start from the shortest again. An unreadable entry becomes a dead letter. If the sidecar
+ * may get no further event now, the attempt ends without a pause: the next tick that may publish
+ * starts another one. about_to is 0 because this event's read has ended. */
 static void outbox_publish(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -208,7 +209,8 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
 /* ---- reading ---- */
 
 /* Processes the reply to the removal of a published entry, if one was sent. Returns false if Redis
- * may not have removed the entry; the next attempt then repeats the removal. */
+ * may not have removed the entry; the next attempt then repeats the removal. After LEASE_LOST this
+ * worker must not remove it: remove_id is cleared, and the new holder publishes the entry again. */
 static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -225,7 +227,9 @@ static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
 }
 
 /* Called when the oldest entry of the shard was read: publishes it. has_entry stays true if reading
- * fails, since the outbox may have entries then. */
+ * fails, since the outbox may have entries then. While it has one, outbox_pending is set, so that
+ * outbox_tick starts another attempt after this one. When the outbox is empty no event has failed,
+ * so `backoffs` (failures in succession, which lengthen the pauses) is 0. */
 static void outbox_on_read(struct task *task)
 {
     struct outbox *outbox = task->owner;
@@ -240,7 +244,7 @@ static void outbox_on_read(struct task *task)
         outbox_pause(outbox, shard, WORKER_RETRY_US);
     } else if (has_entry && shards_lease_held(outbox->shards, shard) &&
                !worker_draining(outbox->worker)) {
-        outbox->shards->v[shard].outbox_pending = true;
+        outbox->shards->v[shard].outbox_pending = true; /* until a read finds none */
         outbox_publish(outbox, shard);
         return;
     }
@@ -278,7 +282,8 @@ static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 /* Starts an attempt for the shard if none is running, this worker holds its lease, and an entry is
  * to be removed or published. A draining worker only removes published entries. While the circuit
  * is open, sidecar_can_publish alone decides about the time of the next attempt, so a pause for the
- * sidecar does not count. */
+ * sidecar does not count. `reading` is the number of attempts that are reading their event and will
+ * publish it next: they count against the sidecar's limit of events at a time. */
 static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -304,8 +309,9 @@ static bool outbox_has_failed(const struct outbox *outbox, unsigned shard)
     return shards_lease_held(outbox->shards, shard) && outbox->v[shard].backoffs > 0;
 }
 
-/* Starts the attempts that are due. Each call begins with another shard, so that the limit of the
- * sidecar does not always exclude the same shards. */
+/* Starts the attempts that are due. Each call begins with another shard, so that the limit of
+ * PUBLISHERS events at a time does not always exclude the same shards. Sets events_wait when an
+ * event has failed: a passed health check then does not end the trouble of the sidecar. */
 void outbox_tick(struct outbox *outbox)
 {
     unsigned first = outbox->rr_cursor++;

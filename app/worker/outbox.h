@@ -15,7 +15,8 @@
 
 /* The outbox of one shard. */
 struct outbox_shard {
-    /* task of the running attempt, with the texts of entry; NULL: none is running */
+    /* Task of the running attempt to publish an event; NULL: none is running. Its memory has the
+     * texts of `entry`. */
     struct task *task;
     struct outbox_entry entry;  /* oldest event of the outbox, read by the running attempt */
     struct command *read_cmd;   /* reads the oldest entry that is not removed */
@@ -27,7 +28,7 @@ struct outbox_shard {
     int64_t next_run_us;            /* monotonic; earliest start of the next attempt */
     /* number of pauses in succession, each longer than the one before */
     int backoffs;
-    long http_status;       /* HTTP status of the last response to tried_id; 0: none */
+    long http_status;       /* HTTP status with which the sidecar refused tried_id; 0: it has not */
     bool waits_for_sidecar; /* true: the last attempt ended with PUBLISH_AWAY */
 };
 
@@ -36,7 +37,7 @@ struct outbox {
     struct shards *shards;
     struct sidecar *sidecar;
     struct outbox_shard v[SHARDS];
-    size_t reading;     /* attempts that are still reading their event from Redis */
+    size_t reading;     /* attempts to publish an event that are still reading it from Redis */
     unsigned rr_cursor; /* the shard with which the next tick starts: round robin */
 };
 

@@ -12,17 +12,18 @@
 struct retention {
     struct worker_context *worker;
     const struct shards *shards;
-    struct periodic schedule;      /* when the next step runs: one SCAN with its deletions */
+    /* When the next step runs: one SCAN, and in each key found the deletion of what is too old. */
+    struct periodic schedule;
     char cursor[SCAN_CURSOR_SIZE]; /* cursor of the next SCAN; empty: no pass is in progress */
-    size_t scan;                   /* index of the scan in progress in the table of scans */
+    size_t scan;                   /* the scan in progress: 0 of streams, 1 of hashes */
     uint64_t scanned;              /* number of keys that this pass has found */
 };
 
 /* Prepares the passes over all students, which delete entries that are too old. */
 void retention_init(struct retention *retention, struct worker_context *w,
                     const struct shards *shards);
-/* Called in every loop iteration: starts the next step of a pass over all students, or a new pass,
- * if one is due. */
+/* Called in every loop iteration: starts the next step of a pass, which deletes old data of all
+ * students, or a new pass, if one is due. */
 void retention_tick(struct retention *retention);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Keeps in memory what this process knows of all shards; Redis is not accessed. Invariant:
  * held_count is the number of shards whose lease_end_us is not 0, even if that time is already
- * over. */
+ * over: leases.c goes on to renew such a lease, until a reply says that another worker holds it. */
 #include "app/worker/shards.h"
 
 #include "app/base/clock.h"

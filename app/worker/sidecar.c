@@ -28,7 +28,8 @@ static const char cure_component[] =
  * something about the event: every other error of the sidecar, above all 500 while the broker is
  * away, would be the same for any event (hazards Y3). */
 static const struct verdict {
-    long from, to;          /* first and last HTTP status of the row; 0: there was no response */
+    /* The verdict holds for the HTTP statuses from..to; status 0: there was no response. */
+    long from, to;
     const char *error_code; /* Dapr's error code, in quotes, that the body contains; NULL: any */
     enum publish_outcome outcome;
     const char *reason; /* label of METRIC_OUTBOX_FAILURES; NULL: not a failure */
@@ -51,13 +52,14 @@ static const struct verdict {
 /* the first row: the trouble when the sidecar does not respond at all */
 static const struct verdict *const verdict_unreachable = &verdicts[0];
 
-/* Returns the row of the table for the result of an HTTP call. */
+/* Returns what the result of an attempt to publish means: the first row of the table `verdicts`
+ * that fits its HTTP status and body. */
 static const struct verdict *sidecar_verdict(const struct http_call *call)
 {
     long status = call->result == CURLE_OK ? call->status : 0;
     const struct verdict *v = verdicts;
 
-    /* the last row fits every status but 0 */
+    /* ends at the last row, which fits every status but 0, and for 0 at the first row */
     while (status < v->from || status > v->to ||
            (v->error_code && !strstr(call->excerpt, v->error_code)))
         v++;
@@ -106,7 +108,9 @@ static void sidecar_report_breaker(struct sidecar *sidecar)
 }
 
 /* Records the result of an attempt to publish in the circuit breaker. Every response except those
- * of PUBLISH_AWAY shows that the sidecar is available, and closes the circuit. */
+ * of PUBLISH_AWAY shows that the sidecar is available, and closes the circuit. A verdict with a
+ * cure (what the operator can do) is a trouble of the sidecar; without one the sidecar works, and
+ * has accepted or refused this event. */
 static void sidecar_record_verdict(struct sidecar *sidecar, const struct verdict *verdict)
 {
     sidecar->last_contact_us = sidecar->worker->now_us;
@@ -120,8 +124,10 @@ static void sidecar_record_verdict(struct sidecar *sidecar, const struct verdict
     sidecar->trouble = verdict->cure ? verdict : NULL;
 }
 
-/* Records an attempt that was cancelled before anything was sent. If it was the probe of a
- * half-open circuit, the probe has tested nothing: the circuit opens again, until another probe. */
+/* Records an attempt that was cancelled before anything was sent. The connection was established
+ * then, so it counts as a contact, after which no health check is due for a while. If the attempt
+ * was the probe of a half-open circuit, the probe has tested nothing: the circuit opens again,
+ * until another probe. */
 static void sidecar_record_cancelled(struct sidecar *sidecar)
 {
     sidecar->last_contact_us = sidecar->worker->now_us;
@@ -348,7 +354,6 @@ bool sidecar_open(struct sidecar *sidecar)
     return sidecar->url && sidecar->health_url;
 }
 
-/* Frees everything. No HTTP call may be running: http_free must have been called before. */
 void sidecar_close(struct sidecar *sidecar)
 {
     for (int i = 0; i < PUBLISHERS; i++) {

@@ -40,7 +40,8 @@ struct publication {
     bool (*may_send)(void *owner, unsigned shard);
     /* Called once, when the attempt is over. */
     void (*on_result)(void *owner, unsigned shard, const struct publish_result *result);
-    void *owner; /* for the caller, passed to both functions together with shard */
+    /* Chosen by the caller; passed to may_send and on_result, which unlike sidecar.c know them. */
+    void *owner;
     unsigned shard;
 };
 
@@ -66,13 +67,18 @@ struct sidecar {
     bool events_wait;        /* set by outbox.c: it has events whose last attempt failed */
     char *url, *health_url;  /* owned; for events, for health checks; NULL: no Dapr */
     struct http_call health; /* request for the health of the sidecar */
-    bool checking_health;    /* true: this request is running */
-    int64_t last_contact_us; /* monotonic; last response or health request; 0: none */
+    bool checking_health;    /* true: the request `health` is running */
+    /* Monotonic time of the last response of the sidecar, of the last failed or cancelled attempt
+     * to publish, or of the start of the last health check; 0: none. The next health check is due a
+     * while after it. */
+    int64_t last_contact_us;
 };
 
 /* Builds the URLs. Returns false when out of memory. sidecar_close must be called in any case. */
 bool sidecar_open(struct sidecar *sidecar);
-void sidecar_close(struct sidecar *sidecar); /* frees the URLs and calls; after http_free */
+/* Frees the URLs and the HTTP calls. http_free must have been called before, which ends the calls.
+ */
+void sidecar_close(struct sidecar *sidecar);
 /* Called in every loop iteration: sends a health check if one is due, and reports changes. */
 void sidecar_tick(struct sidecar *sidecar);
 /* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */

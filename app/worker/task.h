@@ -14,7 +14,7 @@ struct task;
  * submits them. */
 typedef void task_on_replies(struct task *task);
 
-/* The shard of a task that is not about one shard. */
+/* The shard of a task that is not about one shard: any number, as its owner does not read it. */
 enum { NO_SHARD = 0 };
 
 struct task {
@@ -32,7 +32,7 @@ struct task {
 struct tasks {
     struct task *first;        /* list of the running tasks */
     struct task *spare;        /* list of ended tasks, whose memory is used again */
-    size_t count, spare_count; /* lengths of the two lists */
+    size_t count, spare_count; /* number of running tasks, and of spare ones */
 };
 
 /* Returns a new task, or NULL when out of memory. Every task ends by task_end, or by tasks_release

@@ -7,7 +7,7 @@
 #include "app/store/batch.h"
 #include "app/store/lease.h"
 
-static const int64_t INTERVAL_US = 1000000; /* microseconds between two runs */
+static const int64_t INTERVAL_US = 1000000; /* microseconds from a run's end to the next run */
 /* Entries of the list of unfinished changes that are younger are left alone: the process that added
  * them is probably still working on them. */
 static const int64_t MIN_AGE_MS = 5000;
@@ -28,9 +28,11 @@ static enum step unfinished_roster(struct unfinished *unfinished, struct task *t
 }
 
 /* A step of finishing a batch. The first call reads the batch. The second queues its first jobs if
- * it has not started, and removes the entry from the list. The third, when the pipeline no longer
- * begins with batch_cmd, checks the replies. If the jobs were in the queue already, they are there
- * twice, which does no harm: a result is written once. */
+ * it has not started, and removes the entry from the list of unfinished changes. The third checks
+ * the replies; it knows that it is the third because the pipeline no longer begins with batch_cmd,
+ * the command of the first. STEP_DONE with a problem in *p is a failure, without one success. If
+ * the jobs were in the queue already, they are there twice, which does no harm: a result is written
+ * once. */
 static enum step unfinished_batch(struct unfinished *unfinished, struct task *task,
                                   struct problem *p)
 {
@@ -73,8 +75,9 @@ static void unfinished_on_moved(struct task *task)
     unfinished_end(task, INTERVAL_US);
 }
 
-/* Logs whether the entry was finished. An entry that was not finished moves to the end of the list.
- */
+/* Logs whether the entry was finished. The last step of a finished one has removed it from the
+ * list, so nothing is left to send: an empty pipeline only ends the run. An entry that was not
+ * finished is added with the present time, which moves it to the end of the list. */
 static void unfinished_end_entry(struct task *task, const struct problem *p)
 {
     const struct unfinished *unfinished = task->owner;
@@ -106,8 +109,9 @@ static void unfinished_run_step(struct task *task)
         unfinished_end_entry(task, &p);
 }
 
-/* Called when the oldest entry was read: starts to finish it. An entry that the engine cannot have
- * written is removed from the list. */
+/* Called when the oldest entry of the list of unfinished changes was read: starts to finish the
+ * change of a cohort (by `roster`: `repair` writes its links again from its stored record) or of a
+ * batch (by batch_cmd). An entry that the engine cannot have written is removed from the list. */
 static void unfinished_on_read(struct task *task)
 {
     struct unfinished *unfinished = task->owner;

@@ -10,14 +10,15 @@
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
-/* One run finishes the oldest entry of the list. */
+/* The runs that finish changes of cohorts and batches whose process died. The list of unfinished
+ * changes is in Redis (store/unfinished.h); one run finishes its oldest entry. */
 struct unfinished {
     struct worker_context *worker;
     const struct shards *shards;
     struct periodic schedule;
-    struct command *oldest_cmd;  /* reads the oldest entry of the list */
+    struct command *oldest_cmd;  /* reads the oldest entry of the list of unfinished changes */
     enum unfinished_kind kind;   /* what the entry names: a cohort or a batch */
-    struct str id;               /* id of that cohort or batch; in the arena of the task */
+    struct str id;               /* id of the cohort or batch; in the arena of the task */
     struct roster_change roster; /* UNFINISHED_COHORT: the change of its roster */
     struct command *batch_cmd;   /* UNFINISHED_BATCH: reads the batch; NULL: not sent yet */
 };
