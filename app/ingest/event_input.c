@@ -148,22 +148,21 @@ static const struct rule quality_rules[] = {
 };
 
 /* The rules of `data` for each type of event. */
-static const struct rule_form data_forms[EVENT_TYPES + 1] = {
-    [EXERCISE_COMPLETED] = {"ExerciseCompletedData", exercise_rules, NULL},
-    [QUIZ_COMPLETED] = {"QuizCompletedData", quiz_rules, NULL},
-    [LESSON_VIEWED] = {"LessonViewedData", lesson_rules, NULL},
-    [CONTENT_RATED] = {"ContentRatedData", rating_rules, NULL},
-    [MILESTONE_REACHED] = {"MilestoneReachedData", milestone_rules, NULL},
-    [QUALITY_ASSESSED] = {"QualityAssessedData", quality_rules, NULL},
-};
+#define DATA_FORMS                                                          \
+    [EXERCISE_COMPLETED] = {"ExerciseCompletedData", exercise_rules, NULL}, \
+    [QUIZ_COMPLETED] = {"QuizCompletedData", quiz_rules, NULL},             \
+    [LESSON_VIEWED] = {"LessonViewedData", lesson_rules, NULL},             \
+    [CONTENT_RATED] = {"ContentRatedData", rating_rules, NULL},             \
+    [MILESTONE_REACHED] = {"MilestoneReachedData", milestone_rules, NULL},  \
+    [QUALITY_ASSESSED] = {"QualityAssessedData", quality_rules, NULL}
+
+static const struct rule_form data_forms[EVENT_TYPES + 1] = {DATA_FORMS};
 static const struct rule_forms data_by_type = {"event_type", "Event", data_forms};
 
 /* A CloudEvent's data is one of these, or an event with its own event_type (the body of ingest). */
-static const struct rule_form cloudevent_forms[] = {
-    {"MasteryIngestRequest", NULL, NULL},  {"ExerciseCompletedData", NULL, NULL},
-    {"QuizCompletedData", NULL, NULL},     {"LessonViewedData", NULL, NULL},
-    {"ContentRatedData", NULL, NULL},      {"MilestoneReachedData", NULL, NULL},
-    {"QualityAssessedData", NULL, NULL},   {0},
+static const struct rule_form cloudevent_forms[EVENT_TYPES + 2] = {
+    DATA_FORMS,
+    [EVENT_TYPES] = {"MasteryIngestRequest", NULL, NULL},
 };
 const struct rule_forms cloudevent_data_forms = {NULL, NULL, cloudevent_forms};
 
