@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """STORE_WAIT_REPLICAS on a Redis Cluster: a response waits for the replicas of each node that has a write of the
 request, by whichever request's script it was made (hazards X3)."""
-import contextlib
 
 import pytest
 from harness.at_once import scripts_run, send_at_once
@@ -9,7 +8,7 @@ from harness.cloudevents import BATCH, own
 from harness.events import event
 from harness.model import scores
 from harness.pool import Pool
-from harness.process import pause, resume
+from harness.process import paused
 from harness.redis_cluster import Cluster
 from harness.store import students_on, tagged
 from harness.wait import wait_for
@@ -27,15 +26,6 @@ def pool(cluster):
     """One process, so that requests about a student meet in it."""
     with Pool(cluster.url, STORE_WAIT_REPLICAS=1, STORE_ROUND_TIMEOUT_MS=2000) as running:
         yield running
-
-
-@contextlib.contextmanager
-def paused(server):
-    pause(server.process.pid)
-    try:
-        yield
-    finally:
-        resume(server.process.pid)
 
 
 def statement(student, number):

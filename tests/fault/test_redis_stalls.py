@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Redis that pauses, as for a slow fsync: up to the deadline of a request its pause is latency; a longer
 one is 503 in time, on a connection that stays, and no reply reaches another request than its own."""
-import contextlib
 import time
 
 import pytest
 from harness.engine import fresh_id
 from harness.load import Load
 from harness.model import scores
-from harness.process import pause, resume
+from harness.process import paused
 from harness.redis_server import DEFAULT_TIMEOUTS
 from harness.wait import wait_for, within
 
@@ -18,15 +17,6 @@ CALLERS = 6
 @pytest.fixture
 def pool(start_pool):
     return start_pool(**DEFAULT_TIMEOUTS)
-
-
-@contextlib.contextmanager
-def paused(redis_server):
-    pause(redis_server.process.pid)
-    try:
-        yield
-    finally:
-        resume(redis_server.process.pid)
 
 
 class Callers:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """STORE_WAIT_REPLICAS: a replica that is stopped delays responses to writes, and nothing else (hazards X3)."""
-import contextlib
 import time
 import uuid
 
@@ -11,7 +10,7 @@ from harness.events import event
 from harness.load import Load
 from harness.model import scores
 from harness.ports import free_port
-from harness.process import pause, resume
+from harness.process import paused
 from harness.redis_server import DEFAULT_TIMEOUTS, RedisServer
 from harness.wait import assert_typical, wait_for, within
 
@@ -37,15 +36,6 @@ def replica(primary):
 @pytest.fixture
 def pool(primary, replica, start_pool):
     return start_pool(primary.url, STORE_WAIT_REPLICAS=1, **DEFAULT_TIMEOUTS)
-
-
-@contextlib.contextmanager
-def paused(server):
-    pause(server.process.pid)
-    try:
-        yield
-    finally:
-        resume(server.process.pid)
 
 
 def post(pool, path, body, **options):

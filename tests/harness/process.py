@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Processes: what /proc says of them, their log, and their pausing."""
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,16 @@ def pause(pid):
 
 def resume(pid):
     os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def paused(server):
+    """A server (harness/redis_server.py) that is stopped meanwhile, with its connections left open."""
+    pause(server.process.pid)
+    try:
+        yield
+    finally:
+        resume(server.process.pid)
 
 
 def log_lines(path, event):
