@@ -52,8 +52,9 @@ RECIPES = {
     "fastapi": Recipe(("python3",), ([sys.executable, "-m", "venv", "venv"],
                                      ["venv/bin/pip", "install", "--quiet", "--no-deps", "-r", "requirements.txt"]),
                       (*UVICORN, "--uds", "{socket}")),
+    # Without fastcgi_keep_conn: a kept connection holds one of PHP-FPM's few processes, and requests on others wait.
     "php": Recipe((PHP_FPM,), (), (PHP_FPM, "--nodaemonize", "--allow-to-run-as-root", "--fpm-config", "fpm.conf"),
-                  f"fastcgi_pass peer;\n            fastcgi_keep_conn on;\n{FASTCGI}"),
+                  f"fastcgi_pass peer;\n{FASTCGI}"),
 }
 
 
