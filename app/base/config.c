@@ -60,9 +60,9 @@ const struct config_row config_rows[] = {
 
 const size_t config_row_count = sizeof(config_rows) / sizeof(*config_rows);
 
-/* Returns the address of the member of config at this offset. The offset comes from offsetof, so
- * the address is aligned for the type of the member. This function and text_at are for writing,
- * config_member and config_text for reading. */
+/* Returns the address of the member of config at this offset, for writing. The offset comes from
+ * offsetof, so the address is aligned for the type of the member. To read a member, use
+ * config_member or config_text (config_row.h). */
 static void *member_at(struct config *config, size_t offset)
 {
     return (char *)config + offset;
@@ -129,7 +129,7 @@ static void wipe_and_free(const char *text)
     free(writable);
 }
 
-/* Stores a copy of the value of a KIND_TEXT, or of its default. */
+/* Loads a text setting (KIND_TEXT): stores a copy of its value, or of its default if not set. */
 static void load_text(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
@@ -146,9 +146,9 @@ static bool is_choice(struct str choices, struct str value)
     return false;
 }
 
-/* Stores the value of a KIND_CHOICE. An invalid choice is reported and stored all the same, so that
- * no member is NULL: the checks of config_load may still read it. After an error the caller does
- * not use config. */
+/* Loads a setting that has a list of allowed values (KIND_CHOICE). A value that is not in the list
+ * is reported, and stored all the same, so that no member is NULL for the checks that follow. After
+ * an error the caller of config_load does not use config. */
 static void load_choice(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
@@ -158,7 +158,8 @@ static void load_choice(struct loader *l, const struct config_row *row)
     load_text(l, row);
 }
 
-/* Stores the value of a KIND_INT. After an error, which is counted, the member has the default. */
+/* Loads an integer setting (KIND_INT). For an invalid value, counts an error and stores the
+ * default. */
 static void load_int(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
@@ -170,8 +171,8 @@ static void load_int(struct loader *l, const struct config_row *row)
     *(int *)member_at(l->config, row->member) = (int)number;
 }
 
-/* Stores the value of a KIND_NUMBER. A number out of range is stored too; its error is counted, and
- * the caller does not use config after an error. */
+/* Loads a decimal setting (KIND_NUMBER). A number out of range counts as an error and is stored all
+ * the same: after an error the caller of config_load does not use config. */
 static void load_number(struct loader *l, const struct config_row *row)
 {
     const char *value = variable(l, row->name);
@@ -213,8 +214,8 @@ static void load_secret_file(struct loader *l, const struct config_row *row, con
     set_text(l, name, row->file, str_of(path));
 }
 
-/* Loads a secret from the file that NAME_FILE names, or else from the variable NAME. A secret of
- * nothing but white space counts as not set. */
+/* Loads a secret (KIND_SECRET): from the file that the variable NAME_FILE names or, without that
+ * variable, from the variable NAME. A secret of nothing but white space counts as not set. */
 static void load_secret(struct loader *l, const struct config_row *row)
 {
     char file_variable[80];
@@ -231,9 +232,9 @@ static void load_secret(struct loader *l, const struct config_row *row)
         set_text(l, row->name, row->member, value);
 }
 
-/* Refuses a value that begins and ends with the same quote. systemd and shells remove such quotes
- * from an env file, docker --env-file keeps them: a secret would have two more characters. The
- * message does not show the value. */
+/* Refuses a value that begins and ends with the same kind of quote. systemd and shells remove such
+ * quotes from an env file, but docker --env-file keeps them: the same secret would then have two
+ * more characters. The message does not show the value. */
 static void check_quotes(struct loader *l, const char *name)
 {
     struct str value = str_of(variable(l, name));
@@ -260,7 +261,7 @@ static void check_row_quotes(struct loader *l, const struct config_row *row)
     check_quotes(l, file_variable);
 }
 
-/* Loads one setting in the way of its kind. Errors are counted in l->errors. */
+/* Loads one setting by the function for its kind. Errors are counted in l->errors. */
 static void load_row(struct loader *l, const struct config_row *row)
 {
     switch (row->kind) {
@@ -272,8 +273,9 @@ static void load_row(struct loader *l, const struct config_row *row)
     }
 }
 
-/* Refuses the settings of TLS when REDIS_URL is not for TLS: the operator expects encryption, but
- * there would be none. Certificate and key are useless without each other. */
+/* Refuses the TLS settings when REDIS_URL does not use TLS: the operator expects encryption, but
+ * there would be none. Also refuses a client certificate without its key, and a key without its
+ * certificate. */
 static void check_redis_tls(struct loader *l, const struct redis_url *url)
 {
     const struct config *c = l->config;
@@ -319,8 +321,8 @@ static void check_key_lines(struct loader *l, const char *name, const char *keys
             config_fail(l, name, "line %d is shorter than %d bytes", line, HMAC_SECRET_MIN);
 }
 
-/* Checks JWT_SECRET, which only JWT_ALGORITHM HS256 needs. A secret is NULL although its file is
- * set when the file could not be read; load_secret has reported that already. */
+/* Checks JWT_SECRET, which only JWT_ALGORITHM HS256 needs. The secret may be NULL although
+ * JWT_SECRET_FILE is set: the file could not be read, which load_secret has reported already. */
 static void check_hmac_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -333,9 +335,10 @@ static void check_hmac_keys(struct loader *l)
         check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
 
-/* Checks where public keys come from: all algorithms but HS256 need exactly one source. With HS256
- * a provider that is set would never be contacted, so it is refused; a key file is only ignored. Of
- * several sources at least one is a provider, which the message then names. */
+/* Checks the sources of public keys. All algorithms but HS256 need exactly one source. With HS256
+ * an identity provider is refused, because its keys would never be fetched; a key file is only
+ * ignored. When several sources are set, at least one of them is a provider, which the message
+ * names. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -357,8 +360,8 @@ static void check_public_keys(struct loader *l)
     }
 }
 
-/* Checks the URL from which keys are fetched; an empty one is not set. In development any host may
- * be without TLS. */
+/* Checks the URL from which keys are fetched; an empty URL means that it is not set. In
+ * development, the URL of any host may begin with http://. */
 static void check_key_url(struct loader *l, const char *name, const char *url)
 {
     const char *error =
@@ -368,9 +371,9 @@ static void check_key_url(struct loader *l, const char *name, const char *url)
         config_fail(l, name, "\"%s\" %s", url, error);
 }
 
-/* Fills the settings whose default is derived from another setting: JWT_ISSUER from OIDC_ISSUER,
- * and the file of the provider's keys from METRICS_FILE, because the same processes share both
- * files. Without memory for the path it stays empty. */
+/* Fills the settings whose default depends on another setting: JWT_ISSUER is OIDC_ISSUER, and the
+ * file for the provider's keys is METRICS_FILE with ".keys" at its end, because the same processes
+ * share both files. The path stays empty when out of memory. */
 static void derive_settings(struct loader *l)
 {
     struct config *c = l->config;
@@ -399,7 +402,7 @@ static void check_claim(struct loader *l, const char *name, const char *claim)
         }
 }
 
-/* Checks that each entry of JWT_ROLE_MAP is a word and the role of a user. */
+/* Checks that each entry of JWT_ROLE_MAP is word=role, where the role is one that users have. */
 static void check_role_map(struct loader *l)
 {
     struct str list = str_of(l->config->jwt_role_map);
@@ -412,9 +415,10 @@ static void check_role_map(struct loader *l)
                         STR_ARG(entry.text));
 }
 
-/* Checks that CALLBACK_SECRET is set if CALLBACK_HOSTS is, and is long enough: the receiver of an
- * unsigned callback could not verify its sender. A secret is NULL although its file is set when the
- * file could not be read, which has been reported already. */
+/* Checks that CALLBACK_SECRET is set when CALLBACK_HOSTS is, and that it is long enough: without
+ * the secret, the receiver of a callback could not verify who sent it. The secret may be NULL
+ * although CALLBACK_SECRET_FILE is set: the file could not be read, which load_secret has reported
+ * already. */
 static void check_callbacks(struct loader *l)
 {
     const struct config *c = l->config;
@@ -445,8 +449,8 @@ static void check_xapi_credentials(struct loader *l)
     }
 }
 
-/* Checks that each of WEBHOOK_ORIGINS is * or a DNS name. It is sent in a response header, where a
- * character of another kind could end the header. */
+/* Checks that each entry of WEBHOOK_ORIGINS is * or a DNS name. The engine sends the entry in a
+ * response header, where a line break, for example, would end the header. */
 static void check_webhook_origins(struct loader *l)
 {
     static const char allowed[] =
@@ -466,7 +470,8 @@ static void check_webhook_origins(struct loader *l)
     }
 }
 
-/* Checks that concern several settings, or that the type of a single row cannot express. */
+/* Makes the checks that concern several settings, and those that the type of a row cannot express.
+ */
 static void check_rows_together(struct loader *l)
 {
     check_redis_url(l);
@@ -495,8 +500,8 @@ const char *config_environment(const char *name)
     return getenv(name);
 }
 
-/* Loads each setting by itself, then makes the checks that concern several. These checks read
- * texts, so they are left out when a text is NULL because its copy failed. */
+/* Loads each setting on its own, then makes the checks that concern several settings. Those checks
+ * read texts, so they are skipped when a text is NULL because its copy failed. */
 int config_load(struct config *config, config_source *source, FILE *errors)
 {
     struct loader l = {.config = config, .source = source, .out = errors};
@@ -513,7 +518,7 @@ int config_load(struct config *config, config_source *source, FILE *errors)
     return l.errors;
 }
 
-/* Returns the address of a secret's past value at this offset. */
+/* Returns the address of the struct past_secret at this offset of config. */
 static struct past_secret *past_at(struct config *config, size_t offset)
 {
     return member_at(config, offset);
@@ -525,16 +530,17 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Sets the time at which config_wipe_old_secrets next looks for secrets to wipe, unless it is to
- * look earlier already. */
+/* Makes config_wipe_old_secrets look for secrets to wipe at at_us, unless an earlier time is set.
+ */
 static void config_wipe_at(struct config *config, int64_t at_us)
 {
     if (config->wipe_at_us == 0 || at_us < config->wipe_at_us)
         config->wipe_at_us = at_us;
 }
 
-/* Moves each secret of `fresh` that differs into config and keeps the replaced one as past secret
- * until past_until_us. Returns true when at least one secret was replaced. */
+/* Moves each secret of `fresh` that differs into config. The replaced value becomes the past
+ * secret, which is accepted until past_until_us. Returns true when at least one secret was
+ * replaced. */
 bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
 {
     bool changed = false;
@@ -581,7 +587,7 @@ void config_wipe_old_secrets(struct config *config, int64_t now_us)
     }
 }
 
-/* Wipes all texts, secret or not, and frees them. Afterwards config is as before config_load. */
+/* Wipes and frees all texts, secret or not. Afterwards config is as before config_load. */
 void config_release(struct config *config)
 {
     if (!config)
@@ -597,9 +603,9 @@ void config_release(struct config *config)
     *config = (struct config){0};
 }
 
-/* Ends the text of a secret file, whose first n bytes were read, with a NUL after the last
- * character that is not white space. Returns 0, or the errno for a text that cannot be a secret.
- * There is room for the NUL unless n exceeds SECRET_FILE_MAX, and that is refused first. */
+/* Removes the white space at the end of a secret file's text, whose first n bytes were read, and
+ * adds a NUL. Returns 0, or an errno when the text cannot be a secret. n may exceed SECRET_FILE_MAX
+ * by one: such a text is refused first, since it leaves no room for the NUL. */
 static int terminate_secret(char *bytes, size_t n)
 {
     struct str text = trim_end((struct str){bytes, n});
@@ -614,9 +620,9 @@ static int terminate_secret(char *bytes, size_t n)
     return 0;
 }
 
-/* Reads a secret from its file, up to one byte more than a secret may have, so that a file that is
- * too large is noticed. On failure the bytes are wiped, because they may be a secret, and errno is
- * set after the calls that might change it. */
+/* Reads one byte more than a secret may have, so that a file that is too large is noticed. On
+ * failure, wipes the bytes, because they may be a secret, and sets errno last, after calls that
+ * could change it. */
 char *config_read_secret_file(const char *path)
 {
     size_t size = SECRET_FILE_MAX + 1;

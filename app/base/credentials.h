@@ -16,8 +16,8 @@ struct credential {
     int line;        /* the first line is 1 */
 };
 
-/* Cuts the next credential from the text; the one before it is in *ret, or zeroes for the first
- * call. False: there is none left. */
+/* Cuts the next credential from *text and stores it in *ret. Before the first call *ret must be
+ * zeroed; later calls continue to count its lines. Returns false when no credential is left. */
 bool credentials_next(struct str *text, struct credential *ret);
 /* Returns NULL for a valid credential, else what is wrong with it. The message does not show the
  * hash. */

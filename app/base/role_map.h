@@ -12,9 +12,9 @@ struct role_map_entry {
     struct str word, role; /* both empty when the entry has no `=` */
 };
 
-/* Cuts the next entry from the list, and white space around its parts. An entry without `=` is
- * returned with an empty word and role, and the caller must refuse it. False: there is none left.
- */
+/* Cuts the next entry from the list and removes the white space around its word and role. An entry
+ * without `=` is returned with empty word and role; the caller must refuse it. Returns false when
+ * no entry is left. */
 bool role_map_next(struct str *list, struct role_map_entry *ret);
 
 #endif
