@@ -64,9 +64,9 @@ static struct value value_of_json(struct json_object *json)
     return value;
 }
 
-/* Converts a text of digits without needless zeros, with a minus sign before them or without. In a
- * query 1.0 and 1e1 are no whole numbers, unlike in JSON, which has one type of numbers. A number
- * above WHOLE_MAX may be inexact or infinite, and is refused later. */
+/* Converts a text of decimal digits, without needless zeros and with an optional minus sign. Unlike
+ * in JSON, whose numbers have one type, 1.0 and 1e1 are not accepted as integers in a query. A
+ * number above WHOLE_MAX may be inexact or infinite, and is refused later. */
 static bool whole_number_parse(struct str text, double *ret)
 {
     bool negative = text.n > 0 && text.p[0] == '-';
@@ -81,8 +81,8 @@ static bool whole_number_parse(struct str text, double *ret)
     return text.n == first + 1 || (text.n > first && text.p[first] != '0');
 }
 
-/* Makes a value of a text from the path or the query. The text is converted when the rule is for a
- * number or a boolean. A text that cannot be converted stays of kind TEXT, which parse_int,
+/* Makes a value of a text from the path or the query. When the rule is for a number or a boolean,
+ * the text is converted. A text that cannot be converted stays a TEXT, which parse_int,
  * parse_number and parse_bool refuse. */
 static struct value value_of_text(const struct rule *rule, struct str text)
 {
@@ -408,10 +408,10 @@ static void *input_member(void *input, size_t offset)
     return (char *)input + offset;
 }
 
-/* Stores the default value of an absent field; of an absent object, the defaults of its members. A
- * default of 0 is not stored, because the cleared input holds 0 already. A field that may come from
- * the query or the body has two rules for one member. The rule that finds no value must not
- * overwrite the value of the other rule, so these rules have no default. */
+/* Stores the default value of an absent field or, for an absent object, the defaults of its
+ * members. A default of 0 is not stored, because the cleared input holds 0 already: a field that
+ * may come from the query or the body has two rules for one member, both without a default, and the
+ * rule that finds no value must not overwrite the value of the other. */
 static void apply_default(const struct rule *rule, void *input)
 {
     void *ret = input_member(input, rule->offset);
@@ -593,9 +593,8 @@ static void bind_query(const struct binding *binding, const struct rule *rules, 
     }
 }
 
-/* Calls the three bind_ functions, which add their field errors to p, each whether or not the one
- * before it has failed. Returns whether p has no error. rules NULL: the route has no fields, so all
- * is valid. */
+/* Calls all three bind_ functions, even when one has added field errors to p. Returns whether p has
+ * no error. rules is NULL for a route without fields, whose input is always valid. */
 bool validate_input(const struct rule *rules, const struct path_values *path, struct str query,
                     struct json_object *body, struct arena *arena, void *input, struct problem *p)
 {
@@ -608,8 +607,8 @@ bool validate_input(const struct rule *rules, const struct path_values *path, st
     return p->code == PROBLEM_NONE;
 }
 
-/* The path of a field error begins with prefix. Without a prefix it begins with the member's own
- * name, as in a body; the error that the object is no object is then about the field "body". */
+/* The path of a field error begins with prefix. When prefix is empty it begins with the member's
+ * own name, and the error that the JSON is no object is about the field "body". */
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p)
 {
