@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists on standard output: on a terminal a table with a heading and aligned columns, otherwise a
- * line for each row, with two spaces between the fields, as soon as the row is complete. */
+/* Lists on standard output: on a terminal a table with a heading and aligned columns; otherwise one
+ * line for each row, with two spaces between the fields, printed at once. */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
 
@@ -17,12 +17,13 @@ struct table {
     bool has_heads;                                    /* the heading has been printed */
 };
 
-/* heads: at most TABLE_COLUMNS_MAX names, then NULL. Without memory nothing is aligned. */
+/* Begins a list. heads: at most TABLE_COLUMNS_MAX names, then NULL. When out of memory, nothing is
+ * aligned. */
 void table_begin(struct table *table, const char *const *heads);
-/* Adds a row with as many fields as there are columns. A field that is not the last one is cut to
- * TABLE_CELL_SIZE on a terminal; control characters are replaced there. */
+/* Adds a row with as many fields as there are columns. On a terminal a field that is not the last
+ * one is cut to TABLE_CELL_SIZE, and control characters are replaced. */
 void table_row(struct table *table, const struct str *fields);
-/* Prints the rows that wait, and frees the memory. */
+/* Prints the rows that are stored, and frees the memory. */
 void table_end(struct table *table);
 
 #endif
