@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The setting XAPI_CREDENTIALS: the keys and secrets with which learning tools sign in by HTTP
  * Basic, one "key:hash:note" a line. The hash is the SHA-256 of the secret in hexadecimal digits.
- * Empty lines and lines that begin with # are skipped. base/config.c checks the form; auth/basic.c
- * compares. */
+ * Empty lines and lines that begin with # are skipped. base/config_check.c checks the form;
+ * auth/basic.c compares. */
 #ifndef BASE_CREDENTIALS_H
 #define BASE_CREDENTIALS_H
 

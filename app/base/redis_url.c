@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses REDIS_URL; nothing else does: config.c uses it at start to check the setting, the store to
- * connect. URLs of HTTP are parsed by libcurl instead, because libcurl also connects to them. */
+/* Parses REDIS_URL; nothing else does: config_check.c uses it at start to check the setting, the
+ * store to connect. URLs of HTTP are parsed by libcurl instead, because libcurl also connects to
+ * them. */
 #include "app/base/redis_url.h"
 
 #include <sys/un.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The setting JWT_ROLE_MAP: which words of an identity provider mean which role, as a list
  * "word=role, word=role". A word may contain `=`; the last one of an entry separates the role.
- * base/config.c checks the form; auth/token_claims.c looks words up. */
+ * base/config_check.c checks the form; auth/token_claims.c looks words up. */
 #ifndef BASE_ROLE_MAP_H
 #define BASE_ROLE_MAP_H
 

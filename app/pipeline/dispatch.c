@@ -26,7 +26,9 @@ enum {
     CHUNK_MIN = 256 << 10, /* least bytes of a streamed body that are sent before it is complete */
     /* most requests that wait for keys of the identity provider at a time */
     AWAITING_KEYS_MAX = 512,
-    ERROR_ROOM = 1024, /* bytes reserved at first, so that an error fits into a full arena */
+    /* bytes reserved for the body before anything else, so that an error response can be written
+     * even when the arena is full */
+    ERROR_ROOM = 1024,
 };
 
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,

@@ -194,7 +194,7 @@ void link_abandon(struct link *link, size_t i)
 }
 
 /* Stops waiting for the replies to the link's own commands. link_sent_at returns NULL for these,
- * and for commands that were abandoned before, which sent_queue leaves unchanged. */
+ * and for commands that were abandoned before; abandoning these again changes nothing. */
 static void link_abandon_control(struct link *link)
 {
     for (size_t i = 0; i < link->sent.count; i++) {
@@ -504,7 +504,7 @@ static enum link_event link_feed(struct link *link)
         if (received < 0)
             return link_fail_connection(link);
         if (received == 0) {
-            link->may_read = true; /* the next call reads again */
+            link->may_read = true; /* nothing to read now: the next call tries again */
             return LINK_IDLE;
         }
         link->read_n = (size_t)received;
