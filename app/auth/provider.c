@@ -178,9 +178,9 @@ static bool run_is_early(struct run *run, const struct key_attempts *attempts)
     return age_of(last_ms) < wait_ms;
 }
 
-/* Fetches, and writes the file for the other processes. Records the attempt first, so that it
- * counts even if this process is killed during the fetch. lock is -1 when this process could not
- * acquire the lock; it then writes nothing. */
+/* Fetches the keys, and writes them to the file that all processes read. Records the attempt first,
+ * so that it counts even if this process is killed during the fetch. lock is -1 when this process
+ * could not acquire the lock; it then writes nothing. */
 static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled, int lock,
                                   struct key_attempts *attempts)
 {

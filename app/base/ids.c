@@ -34,6 +34,8 @@ bool id_valid(struct str s)
     return id_has_form(s, ID_MAX, STR(".~@:|+=")) && id_is_word_char(s.p[0]);
 }
 
+/* A request id has word characters and dots; it may begin with any of them, because it is only
+ * copied to headers and logs. */
 bool request_id_valid(struct str s)
 {
     return id_has_form(s, REQUEST_ID_MAX, STR("."));

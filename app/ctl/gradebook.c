@@ -215,7 +215,8 @@ static void event_write_data(struct jw *w, enum column_role role, struct str nam
     }
 }
 
-/* Appends the event for a result to book->events. */
+/* Appends the event for a result (one cell of the gradebook) to book->events, as a line of JSON.
+ * share: the result as a share of the points of its column, 0 to 1. */
 static void event_write(struct gradebook *book, const struct gradebook_row *row,
                         const struct gradebook_column *column, double share)
 {

@@ -10,15 +10,15 @@ enum { TABLE_COLUMNS_MAX = 8, TABLE_ROWS = 200, TABLE_CELL_SIZE = 160 };
 
 struct table {
     const char *const *heads; /* names of the columns; NULL at the end */
-    bool aligned;             /* standard output is a terminal */
+    bool aligned;             /* standard output is a terminal, and there is memory for the cells */
     int screen_width;         /* characters of a line of the terminal; 0: not known */
     size_t columns, n;        /* columns of the table; rows in `cells`, not printed yet */
     char (*cells)[TABLE_COLUMNS_MAX][TABLE_CELL_SIZE]; /* TABLE_ROWS rows; NULL: not aligned */
     bool has_heads;                                    /* the heading has been printed */
 };
 
-/* Begins a list. heads: at most TABLE_COLUMNS_MAX names, then NULL. When out of memory, nothing is
- * aligned. */
+/* Begins a list. heads: the names of the columns, at most TABLE_COLUMNS_MAX, then NULL. When there
+ * is no memory for the cells, each row is printed at once, without columns, even on a terminal. */
 void table_begin(struct table *table, const char *const *heads);
 /* Adds a row with as many fields as there are columns. On a terminal a field that is not the last
  * one is cut to TABLE_CELL_SIZE, and control characters are replaced. */

@@ -94,8 +94,8 @@ struct solution {
 };
 
 /* Solves the normal equations of least squares for level and slope, from the sums of products (pp
- * to rr) of sums_of. prior: the precision (1 / variance) of the slope's prior, which is added to
- * the element qq; 0: no prior. The determinant is stored for the likelihood. */
+ * to rr in struct sums). prior: the precision (1 / variance) of the slope's prior, which is added
+ * to the element qq; 0: no prior. The determinant is stored for the likelihood. */
 static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;

@@ -150,8 +150,8 @@ static void mastery_exact_components(const struct mastery_state *s, double ret[C
     ret[CONSISTENCY] = fmin(1, active_days_in_window(s) / (double)ACTIVITY_FULL_DAYS);
 }
 
-/* Rounds a computed component to 12 decimals. While s->stated, all four are those that the client
- * sent by `calculate`, and are returned exactly as sent. */
+/* Rounds a component to 12 decimals. While s->stated is true, the client has sent the components
+ * itself (request `calculate`); then returns the component exactly as sent. */
 static double mastery_round(const struct mastery_state *s, double component)
 {
     return s->stated ? component : number_round12(component);

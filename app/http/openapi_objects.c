@@ -322,7 +322,8 @@ static void components_add(struct components *all, const struct component *c)
     all->end = &added->next;
 }
 
-/* Adds a form as a component, unless another part of the document has its schema (fields NULL). */
+/* Adds the schema of a form (an object with certain fields) to the components. form->fields is NULL
+ * when another part of the document writes that schema; then adds nothing. */
 static void components_add_form(struct components *all, const struct rule_form *form,
                                 enum schema_side side)
 {

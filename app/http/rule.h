@@ -39,8 +39,8 @@ enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
  * it (pipeline/audit_hook.c). Ids of fields without a subject are never recorded. */
 enum rule_subject {
     SUBJECT_NONE = 0,
-    SUBJECT_STUDENT, /* a student; recorded under a pseudonym (a random name) */
-    SUBJECT_GROUP,   /* a cohort or batch; its id is recorded, because it names no person */
+    SUBJECT_STUDENT, /* a student; the audit log has a pseudonym (a random name) of it */
+    SUBJECT_GROUP,   /* a cohort or batch; the audit log has its id, because it names no person */
 };
 
 /* The stored value of a RULE_OBJECTS. */

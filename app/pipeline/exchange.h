@@ -62,8 +62,9 @@ struct exchange {
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
     bool completing;  /* the last round trip runs: it stores the response or releases the key */
     bool has_written; /* a round trip had commands that may change data */
-    /* number of the connection to Redis that sent the first round trip with such commands: a later
-     * connection may lead to another server, whose replicas say nothing about the write */
+    /* number of the connection to Redis that sent the first commands of this request that may
+     * change data: a later connection may lead to another server, whose replicas may lack the
+     * change */
     unsigned generation;
     struct written *written; /* in a cluster: servers that executed writes of this request */
     bool awaits_replicas;    /* the response waits until replicas have what the request wrote */

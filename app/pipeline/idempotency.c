@@ -185,9 +185,9 @@ static struct str idempotency_location(const struct http_response *r)
     return (struct str){0};
 }
 
-/* Uses the stored response of the first request as the response of this one. The first request has
- * made the change and its journal entry, from which the audit log records it. This request changes
- * nothing; `unjournaled` makes the audit log record it without a journal entry. */
+/* Responds with the stored response of the first request with this Idempotency-Key. This request
+ * changes nothing, so there is no entry of it in the journal, from which a worker copies changes to
+ * the audit log; `unjournaled` makes the audit log record the request without one. */
 static void idempotency_replay(struct exchange *x, const struct idempotency_record *record)
 {
     struct jw unused_writer;

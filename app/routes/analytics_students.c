@@ -17,7 +17,8 @@
 #include "app/service/history.h"
 #include "app/service/statistics_json.h"
 
-/* Index 0 is the score; the indexes from 1 are the components, in the order of enum component. */
+/* The figures by which students can be compared: the score (index 0), then the components in the
+ * order of enum component. */
 const char *const compare_metrics[] = {"mastery_score", "completion",  "quiz",
                                        "quality",       "consistency", NULL};
 

@@ -101,7 +101,8 @@ struct delivery {
     /* ids of students and others in `text` (letter_names_find): no letter may name an erased
      * student */
     struct letter_names names;
-    /* commands of the present stage */
+    /* commands of the present stage: letter stores the dead letter (LETTER_STORING only),
+     * tombstones look for the marks of erased students among those in it */
     struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
     struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */
     enum outcome outcome;

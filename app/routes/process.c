@@ -195,8 +195,9 @@ static bool process_body_check(struct exchange *x, enum intent intent)
     return x->problem.code == PROBLEM_NONE && process_delegate(x, intent, x->body);
 }
 
-/* Check of process-mastery: delegates to calculate or the recomputation. Returns false with
- * x->problem set. */
+/* Check of process-mastery: delegates to calculate or the recomputation, which means that the check
+ * and the handler of that route process the body. Returns false with x->problem set when the body
+ * is invalid. */
 static bool mastery_check(struct exchange *x)
 {
     return process_body_check(x, MASTERY_CALCULATION);

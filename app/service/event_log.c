@@ -61,8 +61,8 @@ static void event_log_keep_id(struct event_log *log, struct str id, struct probl
 
 /* Visits the event of a journal entry of the student. Entries about other changes have no event,
  * nor has an entry that is not JSON (json is then NULL, which json_value_member accepts). Stores
- * the event's id: the worker may move the event from the journal to the student's stream before the
- * stream is read, and it must not be visited there again. */
+ * the event's id, because the journal is read before the student's stream: the worker may move the
+ * event to the stream in the meantime, and then it must not be visited a second time. */
 static void event_log_visit_journal(const struct event_log_page *page,
                                     const struct stream_entry *entry, struct problem *p)
 {

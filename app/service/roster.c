@@ -214,9 +214,9 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
-/* Ends the change with the problem. If all replies have arrived, no write can be executed later, so
- * the lease is released first. Otherwise the lease must expire: until then it makes Redis refuse
- * late writes. */
+/* Ends the change with the problem. If all replies have arrived, no write of this change can be
+ * executed later, so the lease (the exclusive right to change the cohort) is released first, by one
+ * more step. Otherwise the lease is left to expire, because a write may still be on its way. */
 static enum step roster_fail(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {

@@ -188,9 +188,9 @@ bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *re
     return ok;
 }
 
-/* Parses the reply like batch_parse_fail, because both commands use the same script. A request,
- * unlike a job, never sends the callback (the POST to the client's URL), so that result is ignored.
- */
+/* Both commands use the same script, so its reply is parsed by batch_parse_fail. That function also
+ * returns whether the callback (the POST to the client's URL) is due, which is ignored here: only
+ * jobs of the worker send callbacks. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
     bool unused_callback_due;

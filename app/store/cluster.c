@@ -263,7 +263,7 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
     if (pipeline->limit_us == 0)
         pipeline->limit_us = cluster->limit_us;
     if (pipeline->is_parked && !pipeline->failed)
-        return; /* until cluster_resume */
+        return; /* nothing to send; the owner calls cluster_resume later */
     if (pipeline->failed)
         cluster_finish(cluster, pipeline, PIPELINE_FAILED);
     else if (pipeline->count == 0)

@@ -246,9 +246,9 @@ static void members_apply(struct members *members, const struct member *from,
         members_apply_range(members, from, reply_at(reply, i));
 }
 
-/* Frees the nodes that have no slots and no work. A node that is about to get a slot may be among
- * them, and be named for single commands (REDIRECTION_ONCE): the next such command adds it again.
- */
+/* Frees the nodes that have no slots and no work. One of them may be about to get a slot, so that
+ * other nodes redirect single commands to it (REDIRECTION_ONCE): the next such command adds it
+ * again. */
 static void members_free_idle(struct members *members)
 {
     for (size_t i = 0; i < members->count; i++) {

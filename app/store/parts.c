@@ -34,9 +34,10 @@ static bool command_is_alike(const struct command *a, const struct command *b)
     return str_equal(a->argv[2], b->argv[2]);
 }
 
-/* In a phase with writes, all commands are for one member, which executes them in their order, or
- * all do the same to different keys, so that their order does not matter. A pipeline that only
- * reads, or whose owner does not need the order (is_unordered), is one phase. */
+/* The commands of a phase may be executed in any order, unless all are for one member. So a phase
+ * with writes has commands for one member only, or commands that all do the same to different keys.
+ * A pipeline that only reads, or whose owner does not need the order (is_unordered), is one phase.
+ */
 bool split_may_join(const struct split *split, struct parts *parts, const struct command *first,
                     const struct command *next, const struct member *member)
 {

@@ -216,9 +216,9 @@ static void replicas_send_wait(struct replicas *replicas, struct replicas_group 
     store_submit(replicas->store, pipeline, now_us);
 }
 
-/* Returns whether WAIT was sent to the server that has executed the writes of the pipelines. In a
- * cluster the list `written` has the servers that have executed the small write or WAIT; there are
- * several if the cluster has redirected one of the two. */
+/* Returns whether the small write and WAIT (replicas_send_wait) were executed by the server that
+ * has executed the writes of the group. In a cluster the list `written` has the servers that have
+ * executed one of the two commands: two servers when a node has redirected one of the commands. */
 static bool replicas_are_of_same_server(const struct replicas *replicas,
                                         const struct replicas_group *group)
 {

@@ -31,9 +31,9 @@ static redisReply *builder_add(const redisReadTask *task, size_t room)
     return reply;
 }
 
-/* Returns the pointer that the parser gets for an object. When reply is NULL (builder_add: it is
- * discarded), the parser must get another pointer, because it would report NULL as an error of the
- * whole connection. It gets the builder, which it does not dereference. */
+/* Returns what a callback gives to the parser for an object: the object (reply) or, when the reply
+ * is discarded and so reply is NULL, the address of the builder. NULL would be an error of the
+ * whole connection to the parser, which does not dereference the pointer. */
 static void *builder_object(const redisReadTask *task, redisReply *reply)
 {
     return reply ? (void *)reply : task->privdata;

@@ -18,8 +18,9 @@ struct reply_builder {
 void reply_builder_init(struct reply_builder *builder, redisReader *reader);
 /* Sets the arena of the next reply. Must not be called when a part of a reply has been built. */
 void reply_builder_aim(struct reply_builder *builder, struct arena *arena);
-/* To be called before the arena of the reply that is being parsed is reset: its objects are not
- * accessed any more, and the rest of the reply is discarded on arrival. */
+/* To be called before the arena that holds the first objects of an incomplete reply is reset. The
+ * parser then no longer accesses these objects, and the rest of the reply is discarded on arrival.
+ */
 void reply_builder_discard(struct reply_builder *builder);
 /* To be called with the pointer that the reader has returned for a complete reply. Returns the
  * reply, which is in the arena; NULL when it was discarded or memory was short: the pointer is then

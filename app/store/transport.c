@@ -168,10 +168,10 @@ void transport_close(struct transport *transport, bool has_succeeded)
 
 /* ---- bytes ---- */
 
-/* Records why the connection has ended. error: errno, or 0 when the server has closed it. When that
- * happens before the first byte, the server may require TLS: such a server closes each connection
- * that does not begin with TLS. */
-static bool transport_fail_bytes(struct transport *transport, int error)
+/* Records why reading or writing has failed, and returns false. error: errno, or 0 when the server
+ * has closed the connection. When it did so before it sent a byte, the message suggests TLS: a
+ * server that requires TLS closes each connection that does not begin with it. */
+static bool transport_fail_io(struct transport *transport, int error)
 {
     bool was_cut = error == 0 || error == ECONNRESET || error == EPIPE;
 
@@ -203,7 +203,7 @@ static ssize_t transport_read_plain(struct transport *transport, char *buffer, s
         (void)transport_fail_publicly(
             transport, "the server speaks TLS on this port: REDIS_URL must begin with rediss://");
     else
-        (void)transport_fail_bytes(transport, received < 0 ? errno : 0);
+        (void)transport_fail_io(transport, received < 0 ? errno : 0);
     return -1;
 }
 
@@ -215,7 +215,7 @@ ssize_t transport_read(struct transport *transport, char *buffer, size_t size, b
         return transport_read_plain(transport, buffer, size, ret_more);
     received = tls_read(transport->tls, buffer, size, ret_more);
     if (received < 0)
-        (void)transport_fail_bytes(transport, 0);
+        (void)transport_fail_io(transport, 0);
     return received;
 }
 
@@ -229,7 +229,7 @@ bool transport_write(struct transport *transport, sds *bytes)
     if (written < 0 && !transport->tls && (errno == EAGAIN || errno == EINTR))
         return true;
     if (written < 0)
-        return transport_fail_bytes(transport, errno);
+        return transport_fail_io(transport, errno);
     if ((size_t)written == n) {
         sdsfree(*bytes);
         *bytes = sdsempty();
