@@ -12,8 +12,8 @@
 #include "app/base/percent.h"
 
 enum {
-    /* longest request body, in bytes, that is read from Dapr's sidecar, as in nginx's
-     * configuration; from other clients ROUTE_BIG_BODY_MAX is the limit */
+    /* bytes of the longest request body that is read from Dapr's sidecar, the same as in nginx's
+     * configuration; for other clients the limit is ROUTE_BIG_BODY_MAX */
     SIDECAR_BODY_MAX = 32 << 20,
     RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
     FCGI_HEADER_SIZE = 8, /* this and the following constants: FastCGI specification, section 8 */
@@ -29,8 +29,8 @@ void connection_init(struct connection *c, int fd)
     memset(c, 0, sizeof(*c));
     (void)FCGX_InitRequest(&c->request, /* listening socket: none */ -1, /* flags */ 0);
     c->request.ipcFd = fd;
-    /* FCGX_Accept_r first ends the previous request, though there is none, and would then close the
-     * connection if this was 0 */
+    /* FCGX_Accept_r first ends the previous request, though there is none; it would then close the
+     * connection if keepConnection were 0 */
     c->request.keepConnection = 1;
 }
 
@@ -70,10 +70,10 @@ struct parameters {
     struct str passed; /* when nginx passed the request on: seconds.milliseconds since the epoch */
 };
 
-/* The parameters that are stored, each with its offset in struct parameters; all others but two
- * (connection_store_parameter) are ignored. nginx sends a repeated header as a repeated parameter.
- * A header marked as unique must not be repeated, because two programs that read the request could
- * use different values (hazards F13). */
+/* The FastCGI parameters that are stored, each with its offset in struct parameters. All others are
+ * ignored, except two that connection_store_parameter handles itself. nginx sends a repeated header
+ * as a repeated parameter. A header marked as unique must not be repeated, because two programs
+ * that read the request could use different values (hazards F13). */
 static const struct {
     struct str name;
     size_t offset;
@@ -107,9 +107,9 @@ static const struct {
 };
 enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };
 
-/* Stores one parameter; text is NAME=VALUE. The first value of a unique parameter stays, and a
- * second one marks the request (duplicate_header), which is refused later. For other parameters,
- * the last value is used. The table is searched from its start: it has about 20 rows. */
+/* Stores one parameter; text is NAME=VALUE. Of a unique parameter the first value stays, and a
+ * second one marks the request (duplicate_header), which is refused later. Of other parameters the
+ * last value stays. A linear search is enough for a table of about 20 rows. */
 static void connection_store_parameter(struct parameters *parameters, const char *text)
 {
     struct http_request *r = &parameters->request;
@@ -157,10 +157,10 @@ static bool path_is_same(struct str sent, struct str normalized)
     return i == sent.n;
 }
 
-/* Sets path and query of the request. nginx has applied its limits and access rules by the
- * normalized path. If the client has sent another path, the request gets the path as it was sent,
- * is marked (noncanonical) and refused later: two forms of one address could pass a check that only
- * one of them should pass (hazards N10). */
+/* Sets path and query of the request. nginx has applied its limits and access rules to the
+ * normalized path. A request whose path was sent in another form keeps that form, is marked
+ * (noncanonical), and is refused later: one form could pass a check that only the other form should
+ * pass (hazards N10). */
 static void connection_set_path(struct parameters *parameters)
 {
     struct http_request *r = &parameters->request;
@@ -171,8 +171,8 @@ static void connection_set_path(struct parameters *parameters)
     r->path = r->noncanonical ? path : parameters->normalized_uri;
 }
 
-/* Parses a time as nginx writes it, such as "1764435000.123" (seconds since the epoch). Returns
- * milliseconds; 0 if the text has another form. */
+/* Parses a time that nginx has written, such as "1764435000.123" (seconds since the epoch). Returns
+ * milliseconds, or 0 if the text has another form. */
 static int64_t connection_parse_time(struct str text)
 {
     struct str rest = text, seconds = str_cut(&rest, '.');
@@ -207,10 +207,10 @@ static bool connection_read_body(struct connection *c, struct arena *arena, size
     return FCGX_GetStr(&extra, 1, in) == 0 && FCGX_GetError(in) == 0;
 }
 
-/* Reads the body whose length the client has announced (empty: no body). A body longer than the
- * listener's limit is not read: the request is marked (too_large, status 413), and the connection
- * is closed after the response, since the unread body is still on it. Returns false if the body
- * cannot be read. */
+/* Reads the body. `length` is its length as the client has announced it; empty: there is no body. A
+ * body over the listener's limit is not read: the request is marked (too_large, status 413), and
+ * the connection is closed after the response, since the unread body is still on it. Returns false
+ * if the body cannot be read. */
 static bool connection_accept_body(struct connection *c, struct arena *arena, struct str length)
 {
     int64_t n = 0;
@@ -224,7 +224,7 @@ static bool connection_accept_body(struct connection *c, struct arena *arena, st
     return true;
 }
 
-/* Takes over the request from libfcgi: its parameters, then its body. Any error closes the
+/* Accepts the request through libfcgi and reads its parameters, then its body. Any error closes the
  * connection and returns CONNECTION_LOST. */
 enum connection_event connection_read(struct connection *c, struct arena *arena)
 {
@@ -317,11 +317,11 @@ bool connection_send_chunk(struct connection *c)
     return true;
 }
 
-/* Ends the request, sends one byte more, and closes the connection. nginx keeps a connection for
- * its next request unless bytes follow the end of this request. The extra byte therefore makes
- * nginx close the connection, and no request is lost on a connection that is about to be closed
- * (hazards N2). The last records are written here, because libfcgi cannot send anything after the
- * end of a request. */
+/* Ends the request, sends one extra byte, and closes the connection. nginx keeps a connection for
+ * its next request unless bytes follow the end of the current one. The extra byte therefore makes
+ * nginx close the connection, so that it cannot lose a request on a connection that is about to be
+ * closed (hazards N2). The last FastCGI records are written here, because libfcgi cannot send
+ * anything after the end of a request. */
 static void connection_end(struct connection *c)
 {
     unsigned char high = (unsigned char)(c->request.requestId >> 8);
@@ -338,8 +338,8 @@ static void connection_end(struct connection *c)
     connection_close(c);
 }
 
-/* Sends what has not been sent of the response, then ends the request. The connection remains open
- * for a next request unless `last` is true or an error has occurred. */
+/* Sends the rest of the response, then ends the request. The connection stays open for another
+ * request unless `last` is true or an error has occurred. */
 bool connection_send_response(struct connection *c, bool last)
 {
     struct exchange *x = &c->exchange;

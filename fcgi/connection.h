@@ -15,7 +15,7 @@ struct reactor;
 
 enum connection_state {
     CONNECTION_IDLE,   /* no request is on the connection */
-    CONNECTION_BUSY,   /* from reading a request until dispatch no longer needs it */
+    CONNECTION_BUSY,   /* from reading a request until dispatch has released its exchange */
     CONNECTION_CLOSED, /* the descriptor is closed; the struct is freed later */
 };
 
@@ -28,8 +28,8 @@ struct connection {
     bool watched;
     bool first_record_ok;     /* true: the first FastCGI record of the connection was checked */
     struct exchange exchange; /* request and response; arena is NULL while there is no request */
-    /* head of the response; reserved early, since an error response needs it when the arena (the
-     * memory of the request) is full */
+    /* buffer for the head of the response; reserved early, because an error response needs it even
+     * when the arena (the memory of the request) is full */
     struct buf response_head;
     struct reactor *reactor;
     /* list of all connections of the process; link points to the pointer to this one */

@@ -28,7 +28,7 @@ static int fcgi_check(const struct router *router)
 
 /* Opens the socket and the engine, and serves until drained. Returns the exit status. The socket is
  * opened first, since without it the process cannot serve at all. A failure ends the process only
- * after a second, because supervisors give up what ends at once again and again. */
+ * after a second, because supervisors give up programs that repeatedly end at once. */
 static int fcgi_serve(const struct router *router)
 {
     struct engine engine;
@@ -53,7 +53,8 @@ int main(int argc, char *argv[])
     const struct route_table *tables = route_tables(&count);
     struct router *router;
     int status;
-    pid_t parent = getppid(); /* read first, so that the end of the parent in between is noticed */
+    /* before all other calls, so that an end of the parent during them is noticed */
+    pid_t parent = getppid();
 
     process_set_signals();
     process_harden();

@@ -26,11 +26,11 @@
 #include "fcgi/connection.h"
 
 enum {
-    ARENA_FIRST = 32768,      /* bytes of the arena (memory of one request) at first */
-    ARENA_CAP = 64 << 20,     /* bytes of an arena at most */
+    ARENA_FIRST = 32768,      /* first size of an arena (memory of one request), in bytes */
+    ARENA_CAP = 64 << 20,     /* largest size of an arena, in bytes */
     ARENAS_RETAINED = 128,    /* most unused arenas that are retained */
     SOCKET_TIMEOUT_MS = 400,  /* longest time of one read or write on a connection (hazards F3) */
-    LISTEN_PAUSE_US = 100000, /* pause after accepting was not possible */
+    LISTEN_PAUSE_US = 100000, /* pause after a failure to accept a connection */
     OWN_DESCRIPTORS = 16,     /* descriptors reserved for log, loop, store and libraries */
 };
 
@@ -40,9 +40,10 @@ struct reactor {
     ev_io listener; /* reports that a connection can be accepted */
     /* reports that keys of the identity provider have arrived; not used when files have the keys */
     ev_io provider;
-    ev_timer timer;              /* wakes the loop for work that is due */
-    struct store_watch store;    /* watches the connections to Redis */
-    struct store_watch replicas; /* those to its replicas; not used if engine->replicas is NULL */
+    ev_timer timer;           /* wakes the loop for work that is due */
+    struct store_watch store; /* watches the connections to Redis */
+    /* watches the connections to the replicas; not used if engine->replicas is NULL */
+    struct store_watch replicas;
     struct signal_watch signals;
     struct dispatch dispatch;
     struct connection *connections; /* list of all connections */
@@ -54,7 +55,7 @@ struct reactor {
     /* value of `served` at which the process begins to retire (MAX_REQUESTS), or tries again to get
      * the permit for it */
     uint64_t retire_at;
-    /* monotonic; a process that retires drains when none of its connections is idle, at this time
+    /* a process that retires starts draining when no connection is idle, or at this monotonic time
      * at the latest; 0: it does not retire */
     int64_t retire_until_us;
     int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
@@ -186,9 +187,10 @@ static void reactor_pause_listening(struct reactor *r)
     r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
 }
 
-/* Called in every loop iteration: starts accepting, after a pause or at the start of the process. A
- * new process first waits for its first check of Redis to end, in one way or the other: until then
- * it would respond to /ready with 503, although the other processes of the pool are ready. */
+/* Called in every loop iteration: starts to accept connections, after a pause or at the start of
+ * the process. A new process first waits until its first check of Redis has ended, with success or
+ * not: before, it would respond to /ready with 503, although the other processes of the pool are
+ * ready. */
 static void reactor_start_listening(struct reactor *r)
 {
     if (!r->listen_again_us || r->drain_until_us || clock_monotonic_us() < r->listen_again_us ||
@@ -240,8 +242,8 @@ static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events
     reactor_watch(r, c);
 }
 
-/* Returns the most connections that are accepted: the configured number, or fewer if the limit of
- * descriptors would leave none for the store and the log. */
+/* Returns how many connections are accepted at most: the configured number, or fewer, so that the
+ * limit of open descriptors leaves some for the store and the log. */
 static int reactor_connections_max(const struct config *config)
 {
     int64_t max = config->max_connections;
@@ -279,7 +281,7 @@ static void reactor_drain(struct reactor *r, const char *reason)
 
 /* ---- retiring ---- */
 
-/* Sets the number of requests after which the process retires, or tries again to: n more, and up to
+/* Sets the number of requests after which the process retires, or next tries to: n more, plus up to
  * an eighth of n at random, because all processes of a pool start together. */
 static void reactor_retire_after(struct reactor *r, uint64_t n)
 {
@@ -289,8 +291,8 @@ static void reactor_retire_after(struct reactor *r, uint64_t n)
     r->retire_at = r->served + n + jitter % (n / 8 + 1);
 }
 
-/* Returns whether the web server may send another request on a connection that it has kept: one
- * that is idle after a first request (first_record_ok). */
+/* Returns whether a connection is idle after at least one request (first_record_ok): the web server
+ * may send another request on it. */
 static bool reactor_has_idle_connection(const struct reactor *r)
 {
     for (const struct connection *c = r->connections; c; c = c->next) {
@@ -300,11 +302,11 @@ static bool reactor_has_idle_connection(const struct reactor *r)
     return false;
 }
 
-/* Called in every loop iteration: retires when MAX_REQUESTS are served and no other process of the
- * pool is retiring (hazards X4). Until this process has ended, the pool starts no other one in its
- * place. Therefore this one still accepts connections, and starts draining when none of the web
- * server's connections is idle. Each response is the last of its connection now, so this takes as
- * long as the web server keeps a connection idle (5 s). */
+/* Called in every loop iteration: retires when MAX_REQUESTS requests are served and no other
+ * process of the pool is retiring (hazards X4). The pool starts a replacement only after this
+ * process has ended. Therefore this process still accepts connections, closes each one after its
+ * next response, and starts draining when none is idle. That takes as long as the web server keeps
+ * an idle connection (5 s). */
 static void reactor_retire(struct reactor *r)
 {
     const struct config *config = &r->engine->config;
@@ -313,7 +315,7 @@ static void reactor_retire(struct reactor *r)
     if (config->max_requests == 0 || r->served < r->retire_at || r->drain_until_us)
         return;
     if (r->engine->reported_circuit != STORE_CLOSED_CIRCUIT)
-        return; /* the end of the process would wait for Redis, to send audit records */
+        return; /* draining would wait for Redis, because audit records must be sent */
     if (!r->retire_until_us) {
         if (!metrics_take_permit(r->engine->metrics, now_us / 1000)) {
             /* another process is retiring: this one tries again later */
@@ -336,7 +338,7 @@ static void reactor_on_signal(void *owner, int number)
     if (number == SIGHUP) {
         secrets_reload(r->engine, clock_monotonic_us());
     } else {
-        /* /ready responds 503: the pool ends, or an operator wants it */
+        /* /ready responds 503, because the pool ends or an operator wants it */
         r->engine->draining = true;
         reactor_drain(r, "signal");
     }
@@ -353,8 +355,8 @@ static bool reactor_drained(const struct reactor *r)
 
 /* ---- the loop ---- */
 
-/* Called by libev when keys of the identity provider have arrived. Only wakes the loop: the loop
- * iteration that follows reads the keys. */
+/* Called by libev when keys of the identity provider have arrived. Does nothing: the event only
+ * wakes the loop, whose next iteration reads the keys. */
 static void reactor_on_provider(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
@@ -386,10 +388,10 @@ static int64_t reactor_tick_stores(struct reactor *r)
     return next_us;
 }
 
-/* One loop iteration, called before libev waits for events: passes replies, sends commands, writes
- * the log, and sets the timer to the earliest time at which store, audit or readiness have work or
- * a pause of accepting ends. Returns true if there is more work at once, so that the loop must not
- * sleep. */
+/* One loop iteration, called before libev waits for events: passes on replies, sends commands,
+ * writes the log, and sets the timer to the next time at which the store, the audit log or the
+ * readiness check have work, or accepting starts again. Returns true if there is more work at once,
+ * so that the loop must not sleep. */
 static bool reactor_iterate(struct reactor *r)
 {
     struct engine *engine = r->engine;
@@ -427,9 +429,9 @@ static void reactor_release(struct reactor *r)
     ev_loop_destroy(r->loop);
 }
 
-/* Prepares and runs the loop. It does not sleep (EVRUN_NOWAIT) after an iteration that has left
- * work. The listener is set to non-blocking, because another process of the pool may accept the
- * connection first. */
+/* Prepares and runs the loop, without sleep (EVRUN_NOWAIT) after an iteration that has left work.
+ * The listener is non-blocking, because another process of the pool may accept the connection
+ * first. */
 int reactor_run(struct engine *engine, int listener)
 {
     struct reactor r = {.engine = engine,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decides about access by a table of rights (docs/api.md, Access rights). Some rights depend on
- * cohorts in Redis; the verdict says so, and the caller of access_decide reads them. The subject is
- * the student or cohort of a request. */
+/* Decides about access by a table of rights (docs/api.md, Access rights). The subject is the
+ * student or cohort that a request is about. When a right depends on cohorts in Redis, the verdict
+ * says so, and the caller of access_decide reads the cohorts. */
 #include "app/auth/access.h"
 
 /* The subjects (students and cohorts that requests are about) that a role may reach. RIGHT_NONE is
@@ -35,9 +35,9 @@ static const unsigned char rights[ACCESSES][ROLES] = {
 };
 /* clang-format on */
 
-/* Looks the right up in the table. A right to own data, students or cohorts needs a subject. Only
- * RIGHT_OWN_COHORT gives yes without one: such a request lists cohorts, and its handler limits the
- * list to those that the caller teaches. */
+/* Looks up the right in the table. A right to own data, students or cohorts needs a subject. The
+ * exception is RIGHT_OWN_COHORT: a request without a subject lists cohorts, and its handler limits
+ * the list to those that the caller teaches. */
 enum verdict access_decide(enum access access, const struct principal *caller, struct str subject)
 {
     if (access >= ACCESSES || caller->role >= ROLES)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Verifies the key and secret of a learning tool (HTTP Basic). The secrets are random texts and no
- * passwords of persons, so that one SHA-256 protects them as well as a slow hash would, and costs
- * nothing in the event loop. */
+/* Verifies the key and secret of a learning tool (HTTP Basic). The secrets are random texts, not
+ * passwords of persons. So one SHA-256 protects them as well as a slow password hash, and does not
+ * delay the event loop. */
 #include "app/auth/basic.h"
 
 #include "app/base/base64.h"
@@ -18,9 +18,9 @@ bool basic_is_scheme(struct str authorization)
            str_equal_nocase((struct str){authorization.p, scheme.n}, scheme);
 }
 
-/* Returns whether the list, the lines of XAPI_CREDENTIALS, has the key with this hash of its
- * secret, whose hexadecimal digits may be in upper case there. A key may be there several times,
- * while its secret is replaced. All lines are compared, so that the time does not show which of
+/* Returns whether the list (the lines of XAPI_CREDENTIALS) has the key with this hash of its
+ * secret. The list may have upper-case hexadecimal digits, and the same key several times, while
+ * its secret is being replaced. All lines are compared, so that the time does not show which of
  * them matches. */
 static bool basic_is_listed(const char *list, struct str key, struct str hash)
 {
@@ -32,14 +32,15 @@ static bool basic_is_listed(const char *list, struct str key, struct str hash)
         char lower[DIGEST_HEX_SIZE] = "";
 
         for (size_t i = 0; i < credential.hash.n && i + 1 < sizeof(lower); i++)
-            lower[i] = (char)(credential.hash.p[i] | 0x20); /* digits have this bit set already */
+            /* sets the bit that makes letters lower-case; digits have it already */
+            lower[i] = (char)(credential.hash.p[i] | 0x20);
         found |= str_equal(credential.key, key) && digest_secrets_equal(str_of(lower), hash);
     }
     return found;
 }
 
-/* Decodes "KEY:SECRET" from base64, and searches the key with the hash of the secret among the
- * current credentials and those that were removed a short time ago. */
+/* Decodes "KEY:SECRET" from base64, and looks for the key with the hash of the secret in the
+ * current credentials, then in those that were removed less than KEY_GRACE_S ago. */
 bool basic_verify(const struct config *config, struct str authorization, struct arena *arena,
                   struct principal *ret)
 {

@@ -13,15 +13,15 @@
 #include "app/base/buf.h"
 #include "app/base/digest.h"
 
-/* ES256_HALF: bytes of r and of s, the two numbers of a signature of ES256. SIGNATURE_MAX: bytes of
- * the largest signature, of an RSA key of 16384 bits. SIGN_FIRST, SIGN_CAP: memory for signing, at
- * first and at most. */
+/* ES256_HALF: bytes of r and of s, the two numbers of an ES256 signature. SIGNATURE_MAX: bytes of
+ * the largest signature, which an RSA key of 16384 bits makes. SIGN_FIRST, SIGN_CAP: first and
+ * greatest size of the memory for signing. */
 enum { ES256_HALF = 32, SIGNATURE_MAX = 2048, SIGN_FIRST = 16 << 10, SIGN_CAP = 256 << 10 };
 
 /* The algorithms with public keys. */
 static const struct jws_algorithm {
     const char *name;
-    const char *other_type; /* what is wrong with a key of another type */
+    const char *other_type; /* error text for a key of another type */
     int key_type;           /* OpenSSL's number for the type of key */
     bool is_pss;            /* RSA signatures with the padding PSS */
     bool has_digest;        /* SHA-256 of the signed part is signed; else the signed part itself */
@@ -42,8 +42,8 @@ static const struct jws_algorithm *algorithm_of(const char *name)
     return NULL;
 }
 
-/* RSA_BITS_MIN is the least that RFC 7518, section 3.3, allows. prime256v1 is OpenSSL's name of the
- * curve P-256. */
+/* RSA_BITS_MIN is the smallest key that RFC 7518, section 3.3, allows. prime256v1 is OpenSSL's name
+ * of the curve P-256. */
 const char *jws_key_error(const EVP_PKEY *key, const char *algorithm)
 {
     const struct jws_algorithm *a = algorithm_of(algorithm);
@@ -73,10 +73,10 @@ static bool hmac_verify(struct str signed_part, struct str signature, const stru
     return CRYPTO_memcmp(mac, signature.p, sizeof(mac)) == 0;
 }
 
-/* Converts a signature of ES256, the numbers r and s of 32 bytes each (RFC 7518, section 3.4), to
- * the DER form that OpenSSL reads. ECDSA_SIG_set0 takes the two numbers over if it succeeds; else
- * they are freed here. The caller frees *ret_der with OPENSSL_free. Returns its length; 0 or less
- * on failure. */
+/* Converts an ES256 signature, the numbers r and s of 32 bytes each (RFC 7518, section 3.4), to the
+ * DER form that OpenSSL reads. After a successful ECDSA_SIG_set0 the two numbers belong to the
+ * ECDSA_SIG; otherwise they are freed here. Returns the length of *ret_der, which the caller frees
+ * with OPENSSL_free; 0 or less on failure. */
 static int ecdsa_to_der(struct str signature, unsigned char **ret_der)
 {
     const unsigned char *bytes = (const unsigned char *)signature.p;
@@ -115,9 +115,9 @@ static bool public_verify(const struct jws_algorithm *a, EVP_PKEY *key, struct s
     return valid;
 }
 
-/* The algorithm is the caller's, never the token's, and a public key that does not suit it verifies
- * nothing. Only HS256 has no row in the table and no public key. OpenSSL's queue of errors is
- * cleared, because later code would report what is left. */
+/* The algorithm is the caller's choice, never the token's, and a public key of another type
+ * verifies nothing. Only HS256 has no row in the table and no public key. Clears OpenSSL's error
+ * queue, because later code would report the errors that are left in it. */
 bool jws_verify(struct str signed_part, struct str signature, const char *algorithm,
                 const struct token_key *key)
 {
@@ -143,7 +143,8 @@ bool jws_verify(struct str signed_part, struct str signature, const char *algori
 
 /* ---- signing ---- */
 
-/* Converts a signature of OpenSSL (DER) to the 64 bytes of ES256. False when it is none. */
+/* Converts an ECDSA signature from OpenSSL's DER form to the 64 bytes of ES256. Returns false when
+ * `der` is not such a signature. */
 static bool ecdsa_from_der(const unsigned char *der, size_t n, unsigned char ret[2 * ES256_HALF])
 {
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)n);
@@ -153,7 +154,8 @@ static bool ecdsa_from_der(const unsigned char *der, size_t n, unsigned char ret
     return good;
 }
 
-/* Signs the text by OpenSSL. *ret_n: room in ret before, length of the signature after. */
+/* Signs the text with OpenSSL. *ret_n: bytes of room in ret before the call, length of the
+ * signature after it. */
 static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
                          unsigned char *ret, size_t *ret_n)
 {
@@ -169,8 +171,8 @@ static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct st
     return good;
 }
 
-/* Signs the text (header, dot and payload of a token). OpenSSL's signature for ES256 is converted
- * in place. The result is in ret; its p is NULL on failure. */
+/* Signs the text (header, dot and payload of a token). For ES256, OpenSSL's signature is converted
+ * in place. The result points into ret; its p is NULL on failure. */
 static struct str private_signature(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
                                     unsigned char ret[SIGNATURE_MAX])
 {
@@ -187,7 +189,7 @@ static struct str private_signature(const struct jws_algorithm *a, EVP_PKEY *key
     return (struct str){(const char *)ret, n};
 }
 
-/* Appends the base64url of a text (RFC 7515, section 2): base64 with two other characters, and
+/* Appends the text in base64url (RFC 7515, section 2): base64 with two different characters, and
  * without padding. */
 static void put_base64url(struct buf *out, struct str text)
 {
@@ -198,8 +200,8 @@ static void put_base64url(struct buf *out, struct str text)
     out->failed = out->failed || !block;
 }
 
-/* Makes header, payload and signature, each in base64url, with dots between them. Without memory
- * for one of them (out.failed) there is no token. */
+/* Joins header, payload and signature, each in base64url, by dots. When memory for one of them is
+ * lacking (out.failed), no token is returned. */
 char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key)
 {
     const struct jws_algorithm *a = algorithm_of(algorithm);
@@ -226,9 +228,9 @@ char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key)
     return token;
 }
 
-/* Builds a JWT with these claims in libjwt, and encodes it signed by HS256. token stays NULL when
- * libjwt refuses the claims or the key, and for an empty secret, which libjwt would take (hazards
- * W1). */
+/* Builds a JWT with these claims in libjwt, signs it with HS256 and encodes it. token stays NULL
+ * when libjwt refuses the claims or the key, and for an empty secret, which libjwt would accept
+ * (hazards W1). */
 char *jws_sign(const char *claims, const struct token_key *secret)
 {
     jwt_t *jwt = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Signs and verifies tokens in compact form (JWS, RFC 7515). OpenSSL verifies: libjwt 1.10 knows
- * neither PS256 nor EdDSA, refuses the type at+jwt (RFC 9068), and lets the token choose the
- * algorithm (hazards W2, W5). libjwt signs by HS256. token.c checks form, header and claims. */
+/* Signs and verifies tokens in compact form (JWS, RFC 7515). OpenSSL verifies all of them, because
+ * libjwt 1.10 knows neither PS256 nor EdDSA, refuses the type at+jwt (RFC 9068), and lets the token
+ * choose the algorithm (hazards W2, W5). libjwt signs with HS256, OpenSSL with the other
+ * algorithms. token.c checks form, header and claims. */
 #ifndef AUTH_JWS_H
 #define AUTH_JWS_H
 

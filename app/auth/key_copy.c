@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The file with a copy of the provider's keys has a first line with the name of its format, the
- * time of the fetch (wall clock, ms) and the URL that the keys are from, and then the JWK Set as
- * the provider has sent it. It is written under a temporary name and then renamed, so that a reader
- * never sees a part of it. */
+/* The file with a copy of the provider's keys: a first line with the name of the format, the time
+ * of the fetch (wall clock, ms) and the URL of the keys, then the JWK Set as the provider has sent
+ * it. It is written under a temporary name and then renamed, so that a reader never sees an
+ * incomplete file. */
 #include "app/auth/key_copy.h"
 
 #include <errno.h>
@@ -19,9 +19,9 @@
 #define FORMAT_NAME "mastery-engine-keys-1"
 
 enum {
-    FILE_MAX = KEY_SET_MAX + 8192, /* bytes of a file: a set and the line before it */
-    PATH_SIZE = 4096,              /* bytes of a path */
-    ATTEMPTS_SIZE = 80,            /* bytes of the text of the attempts */
+    FILE_MAX = KEY_SET_MAX + 8192, /* most bytes of a file: a JWK Set and the line before it */
+    PATH_SIZE = 4096,              /* bytes of a path with its NUL */
+    ATTEMPTS_SIZE = 80,            /* bytes of the text with the times and number of the attempts */
 };
 
 /* Writes an error about a path. Returns false. */
@@ -30,8 +30,9 @@ static bool copy_fail(char ret_error[200], const char *path, const char *why)
     return token_keys_fail(ret_error, "JWT_JWKS_CACHE_FILE: %.90s: %s", path, why);
 }
 
-/* Opens a file that only this user may have written; -1 with errno. In a folder where all may
- * make files, such as /dev/shm, another user may have made it first. */
+/* Opens a file that only this user may have written. Returns -1 with errno, also for a file of
+ * another user, who may have made it first in a folder where all users may make files, such as
+ * /dev/shm. */
 static int open_own(const char *path, int flags)
 {
     struct stat about;
@@ -47,9 +48,9 @@ static int open_own(const char *path, int flags)
     return -1;
 }
 
-/* Checks the file and its lock, PATH.lock: one that exists must be a file that may be trusted, and
- * for one that does not, the folder must allow new files. "./" is the folder of a path without a
- * slash. */
+/* Checks the file and its lock, PATH.lock. Each must be a file that may be trusted or, if it does
+ * not exist, one that can be created in its folder. "./" is the folder of a path without a slash.
+ */
 bool key_copy_check(const char *path, char ret_error[200])
 {
     char folder[PATH_SIZE], lock[PATH_SIZE + 8];
@@ -85,8 +86,8 @@ static bool copy_parse(struct str file, const char *source, struct key_copy *ret
     return true;
 }
 
-/* The file is read as a whole into memory that then belongs to *ret. A file that is longer than
- * FILE_MAX is cut, and its set is then no valid JSON. */
+/* Reads the whole file into memory that then belongs to *ret. A file longer than FILE_MAX is cut,
+ * so that its set is no valid JSON. */
 bool key_copy_read(const char *path, const char *source, struct key_copy *ret)
 {
     int fd = open_own(path, O_RDONLY);
@@ -103,8 +104,8 @@ bool key_copy_read(const char *path, const char *source, struct key_copy *ret)
     return false;
 }
 
-/* The lock makes this the only writer, so the temporary name is the same each time; one that a
- * killed process has left is removed. */
+/* While this process has the lock, it is the only writer, so the temporary name is always the same.
+ * A file with that name, which a killed process has left, is removed. */
 bool key_copy_write(const char *path, const char *source, int64_t fetched_ms, struct str text)
 {
     char temporary[PATH_SIZE], *line = NULL;
@@ -139,7 +140,7 @@ int key_copy_lock(const char *path)
     return -1;
 }
 
-/* A text that cannot be parsed, as of an empty file, counts as no attempt. */
+/* A text that cannot be parsed, such as that of an empty file, counts as no attempt. */
 void key_copy_read_attempts(int fd, struct key_attempts *ret)
 {
     char text[ATTEMPTS_SIZE];
@@ -155,8 +156,8 @@ void key_copy_read_attempts(int fd, struct key_attempts *ret)
         ret->failures = (int)failures;
 }
 
-/* Overwrites the text of the attempts: three numbers that key_copy_read_attempts reads. A longer
- * old text leaves bytes after the line feed, which are not read. */
+/* Overwrites the text of the attempts: three numbers, which key_copy_read_attempts reads. When the
+ * old text was longer, its last bytes stay after the line feed, where they are not read. */
 bool key_copy_write_attempts(int fd, const struct key_attempts *attempts)
 {
     char text[ATTEMPTS_SIZE];

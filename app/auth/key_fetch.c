@@ -20,9 +20,9 @@ struct download {
     const char *setting;
     const struct config *config;
     const atomic_bool *cancelled;
-    int64_t end_us; /* monotonic: the end of the time for all requests */
-    char *error;    /* gets the reason of a failure; KEY_FETCH_ERROR_SIZE bytes */
-    char *text;     /* the body so far, with a NUL */
+    int64_t end_us; /* monotonic time at which all requests together must have ended */
+    char *error;    /* receives the reason of a failure; KEY_FETCH_ERROR_SIZE bytes */
+    char *text;     /* the body received so far, with a NUL */
     size_t n;
 };
 
@@ -38,8 +38,8 @@ const char *key_fetch_source(const struct config *config)
 
 /* ---- one request ---- */
 
-/* Callback of libcurl (CURLOPT_WRITEFUNCTION): appends the bytes to the body. libcurl ends the
- * request with CURLE_WRITE_ERROR when fewer bytes are returned than came. */
+/* Callback of libcurl (CURLOPT_WRITEFUNCTION): appends the received bytes to the body. Returns
+ * fewer bytes on failure, which makes libcurl end the request with CURLE_WRITE_ERROR. */
 static size_t download_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
     struct download *d = user_data;
@@ -53,10 +53,10 @@ static size_t download_on_body(char *bytes, size_t size, size_t count, void *use
     return n;
 }
 
-/* Lets libcurl use http only for a URL that https_url_error accepts: of any host in development,
- * else of this machine. NOPROXY "*"
- * ignores the proxies of the environment. NOSIGNAL: this is a thread of a process with handlers of
- * its own. */
+/* Sets libcurl's options. Plain http is possible only for a URL that https_url_error accepts: of
+ * any host in development, else of this machine. NOPROXY "*" ignores the proxies of the
+ * environment. NOSIGNAL: libcurl must set no signal handlers, because this is a thread of a server
+ * process. */
 static void download_set_options(struct download *d, CURL *easy, const char *url,
                                  char curl_error[CURL_ERROR_SIZE])
 {
@@ -70,7 +70,7 @@ static void download_set_options(struct download *d, CURL *easy, const char *url
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* without this option, a cancelled call waits for the thread that resolves its host name */
+    /* without this option, a cancelled request waits for the thread that resolves its host name */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, download_on_body);
@@ -78,8 +78,9 @@ static void download_set_options(struct download *d, CURL *easy, const char *url
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
 }
 
-/* Runs the transfer until it ends, the time is over, or another thread cancels it. libcurl's easy
- * interface would notice a cancellation up to a second later. */
+/* Runs the transfer until it ends, the time is over, or another thread cancels it. libcurl's multi
+ * interface is used, because the easy interface would notice a cancellation up to a second later.
+ */
 static CURLcode download_run(const struct download *d, CURLM *multi)
 {
     const CURLMsg *message;
@@ -96,8 +97,8 @@ static CURLcode download_run(const struct download *d, CURLM *multi)
     return message ? message->data.result : CURLE_FAILED_INIT;
 }
 
-/* Writes why a request has failed: by libcurl's result or, if that is good, by the HTTP status.
- * Returns false. */
+/* Writes the reason why a request has failed: libcurl's result or, if that is good, the HTTP
+ * status. Returns false. */
 static bool download_refuse(const struct download *d, const char *url, CURLcode result, long status,
                             const char *curl_error)
 {
@@ -117,7 +118,7 @@ static bool download_refuse(const struct download *d, const char *url, CURLcode 
                                              : "");
 }
 
-/* Fetches a URL into d->text. False with a reason. */
+/* Fetches a URL into d->text. Returns false with the reason in d->error. */
 static bool download_get(struct download *d, const char *url)
 {
     char curl_error[CURL_ERROR_SIZE] = "";
@@ -142,8 +143,8 @@ static bool download_get(struct download *d, const char *url)
 
 /* ---- discovery ---- */
 
-/* Returns whether the document is that of OIDC_ISSUER. The issuer must be the same to the byte, so
- * that the document of another server, to which a mistake in the setting leads, is not believed. */
+/* Returns whether the discovery document is that of OIDC_ISSUER. The issuer must be equal byte by
+ * byte, so that the document of another server is not trusted when the setting has a mistake. */
 static bool discovery_is_of_issuer(const struct config *config, struct str issuer,
                                    char ret_error[KEY_FETCH_ERROR_SIZE])
 {
@@ -156,8 +157,8 @@ static bool discovery_is_of_issuer(const struct config *config, struct str issue
                            issuer.p, config->oidc_issuer);
 }
 
-/* Returns a copy of the document's jwks_uri, the URL of the keys; NULL with a reason when the
- * document is not acceptable. memory: of the parsed document. */
+/* Returns a copy of jwks_uri (the URL of the keys) in the discovery document; NULL with a reason
+ * when the document is not acceptable. memory: arena for the parsed document. */
 static char *discovery_keys_url(const struct config *config, struct str document,
                                 struct arena *memory, char ret_error[KEY_FETCH_ERROR_SIZE])
 {
@@ -184,7 +185,7 @@ static char *discovery_keys_url(const struct config *config, struct str document
     return copy;
 }
 
-/* The reason "no memory" is set first: it stays when the arena or the copy of the URL cannot be
+/* Sets the reason "no memory" first: it stays when the arena or the copy of the URL cannot be
  * allocated. */
 char *key_fetch_parse_discovery(const struct config *config, struct str document,
                                 char ret_error[KEY_FETCH_ERROR_SIZE])
@@ -199,9 +200,9 @@ char *key_fetch_parse_discovery(const struct config *config, struct str document
     return url;
 }
 
-/* Fetches the discovery document, whose URL is the issuer's, without a slash at its end, and a
- * fixed path (OpenID Connect Discovery 1.0, section 4.1). Returns the URL of the set; NULL with a
- * reason. */
+/* Fetches the discovery document. Its URL is the issuer's, without a slash at its end, followed by
+ * a fixed path (OpenID Connect Discovery 1.0, section 4.1). Returns the URL of the keys; NULL with
+ * a reason. */
 static char *discover(struct download *d)
 {
     struct str issuer = str_of(d->config->oidc_issuer);
@@ -217,8 +218,8 @@ static char *discover(struct download *d)
     return ret;
 }
 
-/* JWT_JWKS_TIMEOUT_MS limits both requests together: for the discovery document, and for the keys.
- * The reason "no memory" is set first: it stays when no request was made. */
+/* JWT_JWKS_TIMEOUT_MS limits both requests together: for the discovery document and for the keys.
+ * Sets the reason "no memory" first: it stays when no request could be made. */
 char *key_fetch(const struct config *config, const atomic_bool *cancelled,
                 char ret_error[KEY_FETCH_ERROR_SIZE])
 {

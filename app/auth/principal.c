@@ -8,7 +8,8 @@ const char *const role_names[ROLES] = {
     [ROLE_ADMIN] = "admin", [ROLE_SERVICE] = "service",
 };
 
-/* Copies at most ID_MAX bytes of the id into ret->user_id. ret->user then points to this copy. */
+/* Copies the id, at most ID_MAX bytes, into ret->user_id, and makes ret->user point to this copy.
+ */
 void principal_set(struct principal *ret, enum role role, struct str user_id)
 {
     size_t n = user_id.n < ID_MAX ? user_id.n : ID_MAX;

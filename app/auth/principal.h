@@ -15,9 +15,9 @@ struct principal {
     struct str user; /* user_id with its length; points into this struct */
 };
 
-/* Fills a principal, also with the values of another one. A principal must not be assigned, because
- * its member `user` would point into the other struct. user_id: valid by id_valid, or empty; must
- * not be part of *ret. */
+/* Fills a principal, also when copying one from another: a struct principal must not be assigned,
+ * because its member `user` would point into the other struct. user_id: valid by id_valid, or
+ * empty; must not be part of *ret. */
 void principal_set(struct principal *ret, enum role role, struct str user_id);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fetches the identity provider's keys in a thread. A run of the thread: lock, look whether another
- * process has fetched meanwhile, else fetch, write the file for the other processes, unlock. struct
- * run is the thread's until it sets `done`; the loop reads it only after it has seen that. Times
- * that processes share are of the wall clock, others of the monotonic one. */
+/* Fetches the identity provider's keys in a thread. Each run of the thread acquires the lock, and
+ * uses the keys of the file if another process has fetched them meanwhile; otherwise it fetches,
+ * and writes the file for the other processes. Until the thread sets `done`, struct run belongs to
+ * the thread; the event loop reads it afterwards. Times that processes share are of the wall clock,
+ * all others of the monotonic clock. */
 #include "app/auth/provider.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 enum {
     PAUSE_MAX_S = 30,     /* longest pause after a failed fetch, in seconds */
     PAUSE_NO_KEYS_S = 4,  /* longest pause while there are no keys at all */
-    LOCK_POLL_US = 20000, /* pause between two attempts to get the lock */
+    LOCK_POLL_US = 20000, /* pause between two attempts to acquire the lock */
     SECOND_US = 1000000,
 };
 
@@ -35,15 +36,16 @@ enum run_kind {
 
 enum run_outcome {
     RUN_FAILED,
-    RUN_COPIED, /* the keys in the file, from another process, are new enough */
+    RUN_COPIED, /* the keys were read from the file, where another process has stored them */
     RUN_FETCHED,
-    RUN_TOO_EARLY, /* too early for another fetch; it may be made at run.not_before_ms */
+    RUN_TOO_EARLY, /* another fetch is allowed only from run.not_before_ms on */
 };
 
 struct run {
     const struct config *config;
     enum run_kind kind;
-    int64_t have_ms; /* when the keys of this process were fetched (wall clock); 0: it has none */
+    /* when the keys that this process uses were fetched (wall clock); 0: it has none */
+    int64_t have_ms;
     int64_t started_ms, started_us;
     /* the result */
     enum run_outcome outcome;
@@ -62,18 +64,19 @@ struct provider {
     atomic_bool cancelled; /* the thread must end soon */
     int fd;                /* eventfd, readable when the thread that fetches is done */
     struct run run;
-    bool has_copy;            /* run.keys has keys of the file, for the first provider_tick */
+    /* run.keys has the keys of the file, which the first provider_tick returns */
+    bool has_copy;
     int64_t fetched_ms;       /* wall clock: when the keys in use were fetched; 0: there are none */
     int64_t due_us;           /* monotonic: when the next fetch is due */
-    int64_t request_again_us; /* monotonic: when an unknown key may cause a fetch again */
+    int64_t request_again_us; /* monotonic: from when on an unknown key may cause a fetch again */
     int failures;
     char error[KEY_FETCH_ERROR_SIZE];
 };
 
 /* ---- the thread ---- */
 
-/* Returns the milliseconds since a time of the wall clock. If the clock has been set back, so that
- * the time is in the future, it counts as long ago. */
+/* Returns the milliseconds since a time of the wall clock. A time in the future (the clock was set
+ * back) counts as long ago. */
 static int64_t age_of(int64_t time_ms)
 {
     int64_t now_ms = clock_wall_ms();
@@ -81,8 +84,8 @@ static int64_t age_of(int64_t time_ms)
     return time_ms > now_ms ? INT64_MAX : now_ms - time_ms;
 }
 
-/* Returns the pause after this many failures in a row (1 or more): 1, 2, 4, ... seconds. The
- * maximum counts from the sixth failure on, so that the shift stays small. */
+/* Returns the pause in ms after `failures` failures in a row (1 or more): 1, 2, 4, ... seconds, up
+ * to a maximum. From the sixth failure on it is the maximum, so that the shift stays small. */
 static int64_t pause_ms(int failures, bool has_keys)
 {
     int64_t most = has_keys ? PAUSE_MAX_S : PAUSE_NO_KEYS_S, s = INT64_C(1) << (failures - 1) % 32;
@@ -90,9 +93,9 @@ static int64_t pause_ms(int failures, bool has_keys)
     return (failures > 5 || s > most ? most : s) * 1000;
 }
 
-/* Waits for the lock while another process fetches, for as long as a fetch may take. Returns the
- * descriptor whose closing releases the lock; -1 when the time is over or the file cannot be used.
- */
+/* Acquires the lock, and waits while another process fetches, for as long as a fetch may take.
+ * Returns a descriptor whose closing releases the lock; -1 when the time is over or the file cannot
+ * be used. */
 static int run_lock(const struct run *run, const atomic_bool *cancelled)
 {
     const char *path = run->config->jwt_jwks_cache_file;
@@ -107,7 +110,8 @@ static int run_lock(const struct run *run, const atomic_bool *cancelled)
     return fd;
 }
 
-/* Fills run->keys from the text of a JWK Set. False with run->error; run->keys is then empty. */
+/* Fills run->keys from the text of a JWK Set. Returns false with run->error, and with no keys in
+ * run->keys. */
 static bool run_parse(struct run *run, struct str text)
 {
     if (public_keys_parse_set(text, key_fetch_setting(run->config), run->config->jwt_algorithm,
@@ -117,9 +121,9 @@ static bool run_parse(struct run *run, struct str text)
     return false;
 }
 
-/* Returns whether keys of the file, fetched at this time, make a fetch of this process unnecessary:
- * for RUN_DUE they must not be old, for RUN_FORCED not older than the request. For an unknown key,
- * any newer set may have it. */
+/* Returns whether keys in the file, fetched at fetched_ms, make a fetch of this process
+ * unnecessary. For RUN_DUE they must be fresh, for RUN_FORCED not older than the request. For
+ * RUN_REQUESTED any set newer than that of this process may contain the unknown key. */
 static bool run_is_served_by(const struct run *run, int64_t fetched_ms)
 {
     switch (run->kind) {
@@ -132,15 +136,15 @@ static bool run_is_served_by(const struct run *run, int64_t fetched_ms)
     return fetched_ms > run->have_ms;
 }
 
-/* Returns whether keys are too old to be used. If the clock was set back, they count as new: else
- * all keys would be lost. */
+/* Returns whether keys are too old to be used. Keys from the future (the clock was set back) count
+ * as new: otherwise all keys would be lost. */
 static bool is_expired(const struct config *config, int64_t fetched_ms)
 {
     return clock_wall_ms() - fetched_ms >= config->jwt_jwks_max_age_s * INT64_C(1000);
 }
 
-/* Reads the keys of the file into run->keys when they are new enough. False when they are not, or
- * cannot be read. */
+/* Reads the keys of the file into run->keys. Returns false when they cannot be read or are not new
+ * enough. */
 static bool run_read_copy(struct run *run)
 {
     const struct config *config = run->config;
@@ -157,9 +161,9 @@ static bool run_read_copy(struct run *run)
     return taken;
 }
 
-/* Returns whether it is too early for another attempt, by those of all processes: after a failure
- * for RUN_DUE, after the last request for RUN_REQUESTED, never for RUN_FORCED. run->not_before_ms
- * becomes the time from which on it is allowed. */
+/* Returns whether it is too early for another fetch, judged by the attempts of all processes: after
+ * a failure for RUN_DUE, after the latest RUN_REQUESTED for another one, never for RUN_FORCED. Sets
+ * run->not_before_ms to the time from which on it is allowed. */
 static bool run_is_early(struct run *run, const struct key_attempts *attempts)
 {
     int64_t last_ms = attempts->tried_ms, wait_ms = 0;
@@ -174,9 +178,9 @@ static bool run_is_early(struct run *run, const struct key_attempts *attempts)
     return age_of(last_ms) < wait_ms;
 }
 
-/* Fetches, and writes the file for the other processes. The attempt is written before, so that it
- * counts even if this process is killed meanwhile. lock -1: this process could not lock, so it
- * writes nothing. */
+/* Fetches the keys, and writes them to the file that all processes read. Records the attempt first,
+ * so that it counts even if this process is killed during the fetch. lock is -1 when this process
+ * could not acquire the lock; it then writes nothing. */
 static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled, int lock,
                                   struct key_attempts *attempts)
 {
@@ -203,8 +207,8 @@ static enum run_outcome run_fetch(struct run *run, const atomic_bool *cancelled,
     return good ? RUN_FETCHED : RUN_FAILED;
 }
 
-/* Reads the keys of the file if they are new enough, else fetches unless it is too early. Without
- * the lock (-1) the attempts of other processes are not known. */
+/* Reads the keys of the file if they are new enough; otherwise fetches, unless it is too early.
+ * lock is -1 without the lock: the attempts of other processes are then unknown. */
 static enum run_outcome run_with_lock(struct run *run, const atomic_bool *cancelled, int lock)
 {
     struct key_attempts attempts = {.failures = run->failures};
@@ -219,9 +223,9 @@ static enum run_outcome run_with_lock(struct run *run, const atomic_bool *cancel
     return run_fetch(run, cancelled, lock, &attempts);
 }
 
-/* The thread: runs once, then sets `done` and wakes the event loop by the eventfd. (void)! silences
- * the warning that a result is ignored: a failed write would only delay the loop until its next
- * tick. */
+/* The thread: makes one run, then sets `done` and wakes the event loop by the eventfd. (void)!
+ * silences the warning that a result is ignored: a failed write would only delay the loop until its
+ * next tick. */
 static void *provider_thread(void *owned)
 {
     struct provider *provider = owned;
@@ -238,8 +242,8 @@ static void *provider_thread(void *owned)
 
 /* ---- the loop's side ---- */
 
-/* Starts the thread. If it cannot be started, provider_tick tries again a second later;
- * otherwise the result of the thread sets due_us. */
+/* Starts the thread. If that fails, provider_tick tries again a second later. After a run, its
+ * result replaces due_us. */
 static void provider_start(struct provider *provider, enum run_kind kind, int64_t now_us)
 {
     provider->run = (struct run){.config = provider->config,
@@ -253,8 +257,8 @@ static void provider_start(struct provider *provider, enum run_kind kind, int64_
     provider->due_us = now_us + SECOND_US;
 }
 
-/* Reads the keys of the file, for the first provider_tick to return. RUN_REQUESTED lets keys of any
- * age count, up to JWT_JWKS_MAX_AGE_S. */
+/* Reads the keys of the file, which the first provider_tick returns. As RUN_REQUESTED, so that keys
+ * of any age up to JWT_JWKS_MAX_AGE_S are accepted. */
 struct provider *provider_new(const struct config *config, char ret_error[200])
 {
     struct provider *provider = calloc(1, sizeof(*provider));
@@ -292,9 +296,9 @@ void provider_free(struct provider *provider)
     free(provider);
 }
 
-/* Returns the microseconds until keys that are in use must be fetched again; 0: now. In all
- * processes they are due at the same time: the first one to get the lock fetches, and the others
- * read its keys from the file. */
+/* Returns the microseconds until the keys in use must be fetched again; 0: now. They are due in all
+ * processes at the same time: the first one to acquire the lock fetches, and the others read its
+ * keys from the file. */
 static int64_t provider_refresh_us(const struct provider *provider)
 {
     int64_t refresh_us = provider->config->jwt_jwks_refresh_s * INT64_C(1000000);
@@ -303,8 +307,8 @@ static int64_t provider_refresh_us(const struct provider *provider)
     return age_ms >= refresh_us / 1000 ? 0 : refresh_us - age_ms * 1000;
 }
 
-/* Gives the keys that the thread has fetched or read (provider->run) to the caller, who owns them
- * from then on. */
+/* Moves the keys that the thread has fetched or read (provider->run) to *ret. The caller owns them.
+ */
 static void provider_hand_over(struct provider *provider, int64_t now_us, struct token_keys *ret)
 {
     *ret = provider->run.keys;
@@ -314,8 +318,8 @@ static void provider_hand_over(struct provider *provider, int64_t now_us, struct
     provider->error[0] = '\0';
 }
 
-/* Reads the result of the thread, which has ended, and sets when the next fetch is due, and when an
- * unknown key may cause one. After a request that was too early these follow from not_before_ms. */
+/* Reads the result of the thread, which has ended. Sets when the next fetch is due, and from when
+ * on an unknown key may cause one; both follow from not_before_ms when the run was too early. */
 static enum provider_event provider_read_result(struct provider *provider, int64_t now_us,
                                                 struct token_keys *ret)
 {
@@ -346,8 +350,8 @@ static enum provider_event provider_read_result(struct provider *provider, int64
     return PROVIDER_FAILED;
 }
 
-/* Returns one event for each call: the keys of the file at first, then the results of the thread.
- * Expired keys are reported once, by setting fetched_ms to 0. */
+/* Returns at most one event for each call: first the keys of the file, later the results of the
+ * thread. Reports expired keys once, and then sets fetched_ms to 0. */
 enum provider_event provider_tick(struct provider *provider, int64_t now_us, struct token_keys *ret)
 {
     enum provider_event event = PROVIDER_NOTHING;
@@ -371,8 +375,8 @@ enum provider_event provider_tick(struct provider *provider, int64_t now_us, str
     return event;
 }
 
-/* While a fetch is running, the caller waits for it. It may have read the keys before the provider
- * had the new one; the caller then requests another fetch. */
+/* While a fetch is running, the caller waits for it. If that fetch has read the keys before the
+ * provider added the new one, the caller requests another fetch afterwards. */
 bool provider_request(struct provider *provider)
 {
     int64_t now_us = clock_monotonic_us();
@@ -400,7 +404,7 @@ int provider_fd(const struct provider *provider)
     return provider->fd;
 }
 
-/* If the clock was set back, the age is 0. */
+/* Returns 0 when the clock was set back to before the fetch. */
 int64_t provider_age_ms(const struct provider *provider)
 {
     int64_t now_ms = clock_wall_ms();

@@ -3,10 +3,10 @@
  * so that the event loop never waits for the provider.
  *
  * The processes of a pool fetch once for all (auth/key_copy.h): the process that has the lock
- * fetches, and the others read what was fetched. Keys are fetched at start, when they are
+ * fetches, and the others read the result. Keys are fetched at start, when they are
  * JWT_JWKS_REFRESH_S old, after a failure (with growing pauses), and when a token names an unknown
- * key, then at most once in JWT_JWKS_COOLDOWN_S. While the provider is away the last good set stays
- * in use until it is JWT_JWKS_MAX_AGE_S old. */
+ * key (at most once in JWT_JWKS_COOLDOWN_S). While the provider is unavailable, the last valid set
+ * stays in use until it is JWT_JWKS_MAX_AGE_S old. */
 #ifndef AUTH_PROVIDER_H
 #define AUTH_PROVIDER_H
 
@@ -15,25 +15,25 @@
 
 struct provider;
 
-/* Starts no thread and sends nothing: the first provider_tick does. config must outlive the
- * provider. NULL, with a line in ret_error, when out of memory or JWT_JWKS_CACHE_FILE cannot be
- * used. */
+/* Makes a provider. Starts no thread and sends nothing: the first provider_tick does. config must
+ * outlive the provider. Returns NULL, with a line in ret_error, when out of memory or
+ * JWT_JWKS_CACHE_FILE cannot be used. */
 struct provider *provider_new(const struct config *config, char ret_error[200]);
 /* Ends a running fetch within milliseconds. NULL is allowed. */
 void provider_free(struct provider *provider);
 
-/* To be called once in each loop iteration: reads the result of the thread, and starts it when a
- * fetch is due. With PROVIDER_COPIED and PROVIDER_FETCHED the keys are in *ret, which must be empty
- * before and belongs to the caller afterwards. now_us: monotonic. */
+/* To be called once in each loop iteration: reads the result of the thread, and starts the thread
+ * when a fetch is due. With PROVIDER_COPIED and PROVIDER_FETCHED the keys are in *ret, which must
+ * be empty before and belongs to the caller afterwards. now_us: monotonic. */
 enum provider_event provider_tick(struct provider *provider, int64_t now_us,
                                   struct token_keys *ret);
-/* Requests keys because a token names an unknown one. Returns true when the caller should try again
- * after provider_is_fetching has become false; false: the present keys are all that there is. */
+/* Requests a fetch because a token names an unknown key. Returns true when the caller should verify
+ * the token again after provider_is_fetching has become false; false when no other keys can be had
+ * now. */
 bool provider_request(struct provider *provider);
 /* Makes the next provider_tick start a fetch, even if the keys are new. */
 void provider_refresh(struct provider *provider);
-/* Returns whether the thread is running, or has a result that the next provider_tick
- * reads. */
+/* Returns whether the thread is running, or its result has not been read yet by provider_tick. */
 bool provider_is_fetching(const struct provider *provider);
 /* Returns a descriptor that becomes readable when the thread has a result. It is the same as long
  * as the provider exists. */
@@ -41,8 +41,8 @@ int provider_fd(const struct provider *provider);
 
 /* Returns the milliseconds since the keys in use were fetched; -1: there are none. */
 int64_t provider_age_ms(const struct provider *provider);
-/* Returns the number of failed fetches since the last good one, of all processes as far as this one
- * knows. */
+/* Returns the number of failed fetches of all processes since the last successful one, as far as
+ * this process knows. */
 int provider_failures(const struct provider *provider);
 /* Returns why the latest fetch of this process has failed, beginning with the setting; empty: it
  * has not failed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads public keys: one function for each form of a key file, and for each type of PEM block and
- * of JWK. */
+/* Reads public keys: one function for each form of a key file, each type of PEM block, and each
+ * type of JWK (JSON Web Key). */
 #include "app/auth/public_keys.h"
 
 #include <stdarg.h>
@@ -17,17 +17,17 @@
 #include "app/base/buf.h"
 #include "app/http/json.h"
 
-/* P256_COORDINATE: bytes of a coordinate on the curve P-256. SCRATCH_FIRST, SCRATCH_CAP: memory for
- * a JWK Set, at first and at most. */
+/* P256_COORDINATE: bytes of a coordinate on the curve P-256. SCRATCH_FIRST, SCRATCH_CAP: first and
+ * greatest size of the memory for parsing a JWK Set. */
 enum { P256_COORDINATE = 32, SCRATCH_FIRST = 16 << 10, SCRATCH_CAP = 4 << 20 };
 
-/* What the functions here need: the set of keys to fill, and where to write an error. */
+/* The parameters of all functions here: the set of keys to fill, and where to write an error. */
 struct key_reader {
-    const char *setting;     /* setting from which the text comes, named in messages */
+    const char *setting;     /* setting that the text comes from, named in messages */
     const char *algorithm;   /* JWT_ALGORITHM, which each key must suit */
     struct token_keys *keys; /* the set to which keys are added */
     struct arena *scratch;
-    char *error; /* gets the message about a bad key; 200 bytes */
+    char *error; /* receives the message about an invalid key; 200 bytes */
 };
 
 /* Writes an error that begins with the setting. Returns false. */
@@ -43,7 +43,7 @@ __attribute__((format(printf, 2, 3))) static bool reader_fail(const struct key_r
     return token_keys_fail(r->error, "%s: %s", r->setting, message);
 }
 
-/* Writes an error about the key that is next in the file. Returns false. */
+/* Writes an error about the next key of the file, which is named by its number. Returns false. */
 static bool reader_refuse(const struct key_reader *r, const char *why)
 {
     return reader_fail(r, "key %zu is %s", r->keys->n + 1, why);
@@ -63,7 +63,7 @@ static bool reader_add(const struct key_reader *r, EVP_PKEY *key, struct str kid
 
 /* ---- DER and PEM ---- */
 
-/* Returns the key of a certificate; NULL when these bytes are no certificate, or more than one. */
+/* Returns the public key of a certificate; NULL when the bytes are not exactly one certificate. */
 static EVP_PKEY *key_of_certificate(const unsigned char *der, size_t n)
 {
     const unsigned char *p = der;
@@ -74,13 +74,13 @@ static EVP_PKEY *key_of_certificate(const unsigned char *der, size_t n)
     return key;
 }
 
-/* Returns the key of the form SubjectPublicKeyInfo, which PEM calls PUBLIC KEY. */
+/* Returns the key in the form SubjectPublicKeyInfo, whose PEM block is called PUBLIC KEY. */
 static EVP_PKEY *key_of_public(const unsigned char *der, size_t n)
 {
     return d2i_PUBKEY(NULL, &der, (long)n);
 }
 
-/* Returns the key of the form RSAPublicKey (PKCS #1). */
+/* Returns the key in the form RSAPublicKey (PKCS #1), whose PEM block is called RSA PUBLIC KEY. */
 static EVP_PKEY *key_of_pkcs1(const unsigned char *der, size_t n)
 {
     return d2i_PublicKey(EVP_PKEY_RSA, NULL, &der, (long)n);
@@ -109,15 +109,15 @@ static bool reader_add_block(const struct key_reader *r, const char *name, const
                        name);
 }
 
-/* Returns whether the latest failure of PEM_read_bio was the end of the file. The other possible
- * reason is a damaged block, which has another error. */
+/* Returns whether PEM_read_bio has failed because of the end of the text. The other possible
+ * reason, a damaged block, leaves another error in OpenSSL's queue. */
 static bool pem_at_end(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
-/* Adds the keys of all PEM blocks. PEM_read_bio reads the next block. OpenSSL's queue of errors is
- * cleared before, so that pem_at_end sees the latest error. */
+/* Adds the keys of all PEM blocks; each call of PEM_read_bio reads the next block. OpenSSL's error
+ * queue is cleared first, so that pem_at_end sees the latest error. */
 static bool reader_add_pem(const struct key_reader *r, struct str text)
 {
     BIO *in = BIO_new_mem_buf(text.p, (int)text.n); /* the file is at most 64 KiB */
@@ -141,8 +141,8 @@ static bool reader_add_pem(const struct key_reader *r, struct str text)
     return good;
 }
 
-/* Returns the text with a line break for each \n that is written as two characters; without memory
- * the text as it is. */
+/* Returns the text with each \n that is written as two characters replaced by a line break; the
+ * unchanged text when out of memory. */
 static struct str reader_unescape(const struct key_reader *r, struct str text)
 {
     struct buf out;
@@ -159,7 +159,7 @@ static struct str reader_unescape(const struct key_reader *r, struct str text)
     return out.failed ? text : buf_view(&out);
 }
 
-/* Adds the key of a file that has nothing but base64, as Keycloak shows keys. */
+/* Adds the key of a file that contains only base64, the form in which Keycloak shows keys. */
 static bool reader_add_base64(const struct key_reader *r, struct str text)
 {
     struct buf out;
@@ -183,7 +183,7 @@ static bool reader_add_base64(const struct key_reader *r, struct str text)
 
 /* ---- JWK Set ---- */
 
-/* Returns the decoded bytes of a member of a JWK; their p is NULL when it is absent or not
+/* Returns the decoded bytes of a member of a JWK; their p is NULL when the member is absent or not
  * base64url. */
 static struct str jwk_bytes(const struct key_reader *r, struct json_object *jwk, const char *name)
 {
@@ -192,7 +192,7 @@ static struct str jwk_bytes(const struct key_reader *r, struct json_object *jwk,
     return text.p ? base64url_decode(text, r->scratch) : (struct str){0};
 }
 
-/* Makes a key of OpenSSL from its parameters, and frees the builder. */
+/* Makes an OpenSSL key from the parameters in the builder, and frees the builder. */
 static EVP_PKEY *key_of_parameters(const char *type, OSSL_PARAM_BLD *builder)
 {
     OSSL_PARAM *parameters = builder ? OSSL_PARAM_BLD_to_param(builder) : NULL;
@@ -284,8 +284,8 @@ static bool jwk_permits(struct json_object *jwk, const char *name, const char *t
     return !value || str_equal(json_str(value), str_of(text));
 }
 
-/* Adds the key of a JWK. One that is for another purpose or algorithm, damaged, or of a type that
- * is not known here, is skipped (RFC 7517, section 5). */
+/* Adds the key of a JWK. Skips a key that is for another purpose or algorithm, damaged, or of an
+ * unknown type (RFC 7517, section 5). */
 static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
 {
     struct str kid = json_str(json_object_object_get(jwk, "kid"));
@@ -323,9 +323,9 @@ static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
 
 /* ---- all forms ---- */
 
-/* Adds the keys of a text, whose form is seen from it, after a byte order mark: JSON is a JWK Set;
- * a line BEGIN is PEM, which may have \n for a line break, as in environment variables; anything
- * else may be base64. */
+/* Adds the keys of a text. Its form is found by its start, after a byte order mark: JSON is a JWK
+ * Set; a line BEGIN is PEM, which may have \n for a line break, as in environment variables;
+ * anything else may be base64. */
 static bool reader_add_text(const struct key_reader *r, struct str text)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -340,7 +340,7 @@ static bool reader_add_text(const struct key_reader *r, struct str text)
     return reader_add_base64(r, text);
 }
 
-/* Adds a JWK Set and nothing else, as a provider's server sends it. */
+/* Adds the keys of a text that must be a JWK Set, the only form that a provider's server sends. */
 static bool reader_add_set_alone(const struct key_reader *r, struct str text)
 {
     text = str_trim(text);
@@ -348,8 +348,8 @@ static bool reader_add_set_alone(const struct key_reader *r, struct str text)
                                           : reader_fail(r, "what came is no JWK Set");
 }
 
-/* Adds the keys of a text by `add`. OpenSSL's queue of errors is cleared, because later code would
- * report what is left in it. */
+/* Adds the keys of a text by the function `add`. Clears OpenSSL's error queue, because later code
+ * would report the errors that are left in it. */
 static bool public_keys_read(bool (*add)(const struct key_reader *r, struct str text),
                              struct str text, const char *setting, const char *algorithm,
                              /* NOLINTNEXTLINE(readability-non-const-parameter): r.error */

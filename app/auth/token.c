@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Verifies tokens and holds the keys for it. A token in the cache of verified tokens is accepted at
- * once. Any other token must pass all checks, the cheap ones first: size, form, header, signature
- * by one of the current or retired keys, claims. A retired key is one that a reload no longer finds
- * in the key files; it is accepted for KEY_GRACE_S seconds more. The generation is a number that
- * grows with each change of the keys, which makes all cached tokens invalid. */
+/* Verifies tokens, and holds the keys for it. A token in the cache of verified tokens is accepted
+ * at once. Any other token must pass all checks, the cheap ones first: size, form, header,
+ * signature by one of the current or retired keys, claims. A retired key is one that a reload has
+ * no longer found in the key files; it is accepted for KEY_GRACE_S seconds more. The generation is
+ * a number that grows with each change of the keys; a cached token of an older generation is
+ * verified again. */
 #include "app/auth/token.h"
 
 #include <stdio.h>
@@ -17,8 +18,8 @@
 #include "app/base/base64.h"
 #include "app/http/json.h"
 
-/* Memory for one verification in bytes: at first, and at most. It is more than the decoded header
- * and payload of a token of TOKEN_MAX bytes need. */
+/* First and greatest size of the memory for one verification, in bytes. The latter is more than the
+ * decoded header and payload of a token of TOKEN_MAX bytes need. */
 enum { SCRATCH_FIRST = 32 * 1024, SCRATCH_CAP = 512 * 1024 };
 
 struct tokens {
@@ -32,9 +33,9 @@ struct tokens {
     struct arena *scratch;     /* memory of one verification, reset after it */
 };
 
-/* Loads the keys from settings and files. If the identity provider's server has them, makes the
- * struct that fetches them (provider.h) instead: its ticks in the event loop bring the keys, and
- * until then there are none. */
+/* Loads the keys from settings and files. If they come from an identity provider's server, makes
+ * the struct provider instead: its ticks in the event loop fetch the keys, and until then there are
+ * none. */
 static bool tokens_open_keys(struct tokens *tokens, char ret_error[200])
 {
     if (!token_keys_by_url(tokens->config))
@@ -44,8 +45,8 @@ static bool tokens_open_keys(struct tokens *tokens, char ret_error[200])
 }
 
 /* Allocates the cache and the scratch memory, and loads the keys. The first generation is 1,
- * because 0 means an unused entry in the cache. On failure all of it is released by tokens_free,
- * and token_keys_load or this function has written the message. */
+ * because 0 marks an unused entry in the cache. On failure tokens_free releases everything, and
+ * ret_error has the message. */
 struct tokens *tokens_new(const struct config *config, char ret_error[200])
 {
     struct tokens *tokens = calloc(1, sizeof(*tokens));
@@ -65,8 +66,8 @@ struct tokens *tokens_new(const struct config *config, char ret_error[200])
     return NULL;
 }
 
-/* Also called by tokens_new for a struct that is only partly filled: its members are then empty or
- * NULL, which each of these calls accepts. */
+/* Also called by tokens_new for a struct that is only partly filled: all functions called here
+ * accept empty or NULL members. */
 void tokens_free(struct tokens *tokens)
 {
     if (!tokens)
@@ -79,7 +80,7 @@ void tokens_free(struct tokens *tokens)
     free(tokens);
 }
 
-/* Removes the retired key at index i, and its end of validity; later ones move up by one. */
+/* Removes the retired key at index i and the time of its end; later ones move up by one. */
 static void tokens_drop_retired(struct tokens *tokens, size_t i)
 {
     token_keys_remove(&tokens->retired, i);
@@ -87,10 +88,9 @@ static void tokens_drop_retired(struct tokens *tokens, size_t i)
             (tokens->retired.n - i) * sizeof(tokens->retired_until_us[0]));
 }
 
-/* Moves those keys of old that are no longer current keys to the retired keys, which own them from
- * then on; without a grace time (KEY_GRACE_S is 0) none is retired. The oldest retired key is
- * dropped when there are too many. A retired key that is a current key again is removed from the
- * retired keys. */
+/* Moves the keys in `old` that are no longer current to the retired keys, which then own them. With
+ * KEY_GRACE_S = 0 none is retired. When there are too many, the oldest retired key is dropped. A
+ * retired key that is current again is removed from the retired keys. */
 static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t now_us)
 {
     int64_t grace_us = tokens->config->key_grace_s * INT64_C(1000000);
@@ -124,8 +124,8 @@ static void tokens_adopt(struct tokens *tokens, struct token_keys *keys, int64_t
     token_keys_release(&old);
 }
 
-/* Loads the keys into a set of its own and then replaces the current ones. Keys of a provider do
- * not come from files: the next provider_tick fetches them. */
+/* Loads the keys into a new set, which then replaces the current one. Keys of a provider do not
+ * come from files: the next provider_tick fetches them. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
 {
     struct token_keys keys;
@@ -147,8 +147,8 @@ bool tokens_are_fetching(const struct tokens *tokens)
     return tokens->provider && provider_is_fetching(tokens->provider);
 }
 
-/* Returns the event of the provider, after its keys were put to use. Keys that are too old
- * (PROVIDER_EXPIRED) are dropped at once, without a grace time. */
+/* Reads the next event of the provider, puts its keys to use, and returns the event. Keys that are
+ * too old (PROVIDER_EXPIRED) are dropped at once, without a grace time. */
 enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us)
 {
     struct token_keys keys = {.n = 0};
@@ -164,8 +164,8 @@ enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us)
     return event;
 }
 
-/* Retired keys are in the order of their ends, so only the first one is examined. The generation
- * grows, because cached tokens may have been verified by the dropped key. */
+/* Retired keys are ordered by the time of their end, so only the first one is examined. The
+ * generation grows, because cached tokens may have been verified by the dropped key. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us)
 {
     while (tokens->retired.n > 0 && now_us >= tokens->retired_until_us[0]) {
@@ -179,8 +179,8 @@ uint64_t tokens_generation(const struct tokens *tokens)
     return tokens->generation;
 }
 
-/* Sets a problem (401 with this message) for a token that was sent and refused. Always returns
- * false, which the callers return too. */
+/* Sets a problem (401 with this message) for a token that is refused. Always returns false, so that
+ * callers can return its result. */
 static bool token_refuse(struct problem *p, const char *why)
 {
     problem_set(p, PROBLEM_AUTH_ERROR, "%s", why);
@@ -188,8 +188,8 @@ static bool token_refuse(struct problem *p, const char *why)
     return false;
 }
 
-/* Splits a token, header.payload.signature. Returns false when one of the three is empty. A further
- * dot stays in the signature. That signature is refused later, because a dot is not base64url. */
+/* Splits a token, header.payload.signature. Returns false when one of the three is empty. A third
+ * dot stays in the signature, which is then refused later, because a dot is not base64url. */
 static bool token_split(struct str token, struct str *ret_header, struct str *ret_payload,
                         struct str *ret_signature)
 {
@@ -246,8 +246,8 @@ static bool token_header_valid(struct json_object *header, const char *algorithm
     return false;
 }
 
-/* True when one of the keys verifies the signature. kid: name of the key in the token's header, if
- * it has one; a key with another name is not tried. */
+/* Returns whether one of the keys verifies the signature. kid: name of the key in the token's
+ * header, or empty; a key with another name is not tried. */
 static bool token_signed_by_any(const struct token_keys *keys, struct str kid,
                                 struct str signed_part, struct str signature, const char *algorithm)
 {
@@ -270,8 +270,8 @@ static bool token_keys_have_kid(const struct token_keys *keys, struct str kid)
 }
 
 /* Called for a token that no key verifies: requests the provider's keys when the token may be
- * signed by a key that is not known yet. If the key that the token names is known, the signature is
- * forged, and nothing is requested. */
+ * signed by a key that is not known yet. When the key that the token names is known, nothing is
+ * requested, because the signature is forged. */
 static void token_request_key(struct tokens *tokens, struct str kid, struct problem *p)
 {
     bool known = kid.p && (token_keys_have_kid(&tokens->keys, kid) ||
@@ -280,8 +280,8 @@ static void token_request_key(struct tokens *tokens, struct str kid, struct prob
 }
 
 /* Returns whether form, header and signature of a token are valid; the claims are not checked.
- * Stores the payload, which is still encoded, in *ret_payload. Before each check that may fail, the
- * reason for its failure is set. */
+ * *ret_payload is the payload, still encoded. The reason of a failure is set before each check that
+ * may fail. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
                                   struct problem *p)
 {
@@ -325,7 +325,7 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
 }
 
 /* Returns whether there are no keys at all: the provider was never reached, or its last keys are
- * too old. The problem then says that the token cannot be judged; if a fetch of keys is running,
+ * too old. The problem then says that the token cannot be judged. If a fetch of keys is running,
  * the request may wait for them (awaits_keys). */
 static bool tokens_lack_keys(const struct tokens *tokens, struct problem *p)
 {
@@ -339,8 +339,8 @@ static bool tokens_lack_keys(const struct tokens *tokens, struct problem *p)
     return true;
 }
 
-/* Looks the token up in the cache by its digest, and otherwise makes all checks and adds it to the
- * cache. The problem has a copy of all that its message needs of the scratch memory. */
+/* Looks up the token in the cache by its digest. If it is not there, makes all checks and adds it
+ * to the cache. The problem's message is a copy, so the scratch memory can be reset. */
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
                    struct problem *p)
 {
@@ -361,7 +361,7 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
 }
 
 /* Cuts the token out of a header "Bearer TOKEN" and verifies it. The scheme Bearer may be in upper
- * or lower case, and one or more spaces follow it (RFC 6750, section 2.1). A header with another
+ * or lower case, with one or more spaces after it (RFC 6750, section 2.1). A header with another
  * scheme counts as no credentials. */
 bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,
                           struct principal *ret, struct problem *p)

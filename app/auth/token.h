@@ -31,15 +31,17 @@ void tokens_free(struct tokens *tokens); /* wipes the keys */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
 /* Drops removed keys whose grace time is over. now_us: monotonic. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us);
-/* The identity provider from whose server the keys come; NULL: they come from settings or files. */
+/* Returns the identity provider from whose server the keys come; NULL when they come from settings
+ * or files. */
 struct provider *tokens_provider(const struct tokens *tokens);
 /* To be called once in each loop iteration: lets the provider fetch keys when that is due, and uses
- * the keys that have come. Without a provider always PROVIDER_NOTHING. now_us: monotonic. */
+ * the keys that have arrived. Without a provider always returns PROVIDER_NOTHING. now_us:
+ * monotonic. */
 enum provider_event tokens_tick(struct tokens *tokens, int64_t now_us);
 /* Returns whether keys are being fetched, so that requests which have p->awaits_keys should wait.
  */
 bool tokens_are_fetching(const struct tokens *tokens);
-/* A number that changes whenever the accepted keys change. */
+/* Returns a number that changes whenever the set of accepted keys changes. */
 uint64_t tokens_generation(const struct tokens *tokens);
 
 /* Verify the token of an Authorization header ("Bearer TOKEN"), or a token alone. Return true and

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The cache of verified tokens is set-associative, like the caches of processors: two bytes of a
  * token's digest (its SHA-256) select a set of WAYS entries, and the token may be in any of them.
- * The cache has a fixed size and allocates no memory after start. The generation is the number of
- * the set of keys that verified a token. */
+ * The cache has a fixed size and allocates no memory after start. The generation is a number that
+ * grows with each change of the keys: an entry is valid only for the keys that verified it. */
 #include "app/auth/token_cache.h"
 
 #include <stdlib.h>
@@ -42,9 +42,9 @@ static size_t set_of(const unsigned char digest[DIGEST_SIZE])
     return ((size_t)digest[0] << 8 | digest[1]) % SETS;
 }
 
-/* Returns whether an entry may still be used: the keys are the same and it has not expired. An
- * expiry that is more than LIFETIME_MS away means that the clock was set back; the entry is then
- * not used. */
+/* Returns whether an entry may be used: the keys are still the same, and it has not expired. An
+ * expiry more than LIFETIME_MS away shows that the clock was set back; the entry is then not used.
+ */
 static bool is_current(const struct entry *e, uint64_t generation, int64_t now_ms)
 {
     return e->generation == generation && now_ms < e->expires_ms &&
@@ -73,7 +73,7 @@ bool token_cache_find(const struct token_cache *cache, const unsigned char diges
 }
 
 /* Returns the entry of a set that a new token replaces: the first one that is not current
- * (is_current), else the one that expires first. The loop ends as soon as `best` is not current. */
+ * (is_current); if all are current, the one that expires first. */
 static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generation, int64_t now_ms)
 {
     struct entry *best = &set[0];

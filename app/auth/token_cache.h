@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Caches tokens that were verified a moment ago, so that a client's next requests cost a hash and a
- * lookup instead of a signature. Only verified tokens are added, so invalid ones cannot displace
- * them. Bounded: the entry that expires first is replaced. The key is the SHA-256 of the whole
- * token; an entry is valid only for the generation of keys that verified it (hazards W7). */
+ * lookup instead of the check of a signature. Only valid tokens are added, so invalid ones cannot
+ * displace them. The size is fixed: a new token replaces the entry that expires first. The key is
+ * the SHA-256 of the whole token; an entry is valid only for the generation of keys that verified
+ * it (hazards W7). */
 #ifndef AUTH_TOKEN_CACHE_H
 #define AUTH_TOKEN_CACHE_H
 

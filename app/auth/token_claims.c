@@ -38,8 +38,8 @@ static bool claim_time_ms(const struct claims_check *r, const char *name, double
     return true;
 }
 
-/* Returns the claim that a setting names: a member of the claims, or, when the setting begins with
- * a slash, the value at a JSON Pointer (RFC 6901). NULL when it is absent. */
+/* Returns the claim that a setting names: the member with that name or, when the setting begins
+ * with a slash, the value at that JSON Pointer (RFC 6901). NULL when it is absent. */
 static struct json_object *claim_of(const struct claims_check *r, const char *setting)
 {
     struct json_object *value = NULL;
@@ -48,8 +48,8 @@ static struct json_object *claim_of(const struct claims_check *r, const char *se
     return json_pointer_get(r->claims, setting, &value) == 0 ? value : NULL;
 }
 
-/* Returns the role with this name; ROLE_NONE: none. No token gives the sidecar's role,
- * ROLE_SERVICE. */
+/* Returns the role with this name; ROLE_NONE when there is none. ROLE_SERVICE, the sidecar's role,
+ * is never returned, because no token may give it. */
 static enum role role_named(struct str name)
 {
     for (enum role role = ROLE_STUDENT; role <= ROLE_ADMIN; role++)
@@ -58,11 +58,11 @@ static enum role role_named(struct str name)
     return ROLE_NONE;
 }
 
-/* Returns the role that a word of the provider means; ROLE_NONE: none. With an empty JWT_ROLE_MAP
- * the words are the names of the roles. Otherwise only words of the map count: at some providers
- * users choose the names of their groups, and a group called admin must not make them
- * administrators. The map is parsed for each look-up: this happens once for a token, which is
- * cached afterwards. */
+/* Returns the role that a word in a provider's claim means; ROLE_NONE when it is no role. With
+ * an empty JWT_ROLE_MAP the words are the names of the roles. Otherwise only the words of the map
+ * count: at some providers users choose the names of their groups, and a group called admin must
+ * not make them administrators. The map is parsed for each look-up, which happens once for a token
+ * that is then cached. */
 static enum role role_meant(const struct claims_check *r, struct str word)
 {
     struct str list = str_trim(str_of(r->config->jwt_role_map));
@@ -75,8 +75,8 @@ static enum role role_meant(const struct claims_check *r, struct str word)
     return ROLE_NONE;
 }
 
-/* Returns the role that the claim JWT_ROLE_CLAIM gives: a text, or a list of which the highest role
- * counts. Words that mean no role here are skipped, because providers list other ones, too. */
+/* Returns the role in the claim JWT_ROLE_CLAIM: a text, or a list of which the highest role counts.
+ * Words that are no role are skipped, because providers list words for other programs, too. */
 static enum role role_of(const struct claims_check *r)
 {
     struct json_object *value = claim_of(r, r->config->jwt_role_claim);
@@ -91,7 +91,7 @@ static enum role role_of(const struct claims_check *r)
     return highest;
 }
 
-/* Returns whether the payload is a JSON object, and so has claims at all. */
+/* Returns whether the payload is a JSON object; any other JSON value has no claims. */
 static bool is_object(const struct claims_check *r)
 {
     return json_object_is_type(r->claims, json_type_object);
@@ -131,7 +131,7 @@ static bool is_not_expired(const struct claims_check *r)
     return claim_time_ms(r, "exp", &exp_ms) && r->now_ms < exp_ms;
 }
 
-/* Returns whether the token expires within the longest lifetime that is configured. */
+/* Returns whether the token expires within the longest lifetime that the configuration allows. */
 static bool expires_in_time(const struct claims_check *r)
 {
     double exp_ms;
@@ -155,21 +155,21 @@ static bool is_begun(const struct claims_check *r)
     return is_not_in_future(r, "nbf");
 }
 
-/* Checks iat, the time when the token was issued. */
+/* Checks iat, the time at which the token was issued. */
 static bool is_issued(const struct claims_check *r)
 {
     return is_not_in_future(r, "iat");
 }
 
-/* Returns whether the token is from the configured issuer; true when no issuer is configured. */
+/* Returns whether the token comes from the configured issuer; true when no issuer is configured. */
 static bool issuer_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_issuer);
     return expected.n == 0 || str_equal(token_string_member(r->claims, "iss"), expected);
 }
 
-/* Returns whether an element of the list is the expected text, and all elements are strings, as RFC
- * 7519, section 4.1.3, requires; so the loop does not end at the element that is found. */
+/* Returns whether the expected text is in the list and all elements are strings, as RFC 7519,
+ * section 4.1.3, requires. Therefore the loop goes on after it has found the text. */
 static bool list_has(struct json_object *list, struct str expected)
 {
     bool found = false;
@@ -182,8 +182,8 @@ static bool list_has(struct json_object *list, struct str expected)
     return found;
 }
 
-/* Returns whether the token is for the configured audience: aud is that text, or a list with it.
- * Without a configured audience the token must have no aud. */
+/* Returns whether the token is for the configured audience: aud is that text, or a list that
+ * contains it. When no audience is configured, the token must have no aud. */
 static bool audience_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_audience);
@@ -191,15 +191,16 @@ static bool audience_matches(const struct claims_check *r)
     if (!json_object_object_get_ex(r->claims, "aud", &aud))
         return expected.n == 0;
     if (expected.n == 0)
-        return false; /* the token is for a named audience, and this service has no name */
+        return false; /* the token names an audience, but this service has no configured name */
     if (json_object_is_type(aud, json_type_array))
         return list_has(aud, expected);
     return str_equal(json_str(aud), expected);
 }
 
 /* Each check with the claim that it reads, and the message for a client whose token fails it.
- * setting: offset in struct config of the name of the claim; 0: `claim` is the name. Later checks
- * rely on earlier ones: is_object comes first, because the others read members of the object. */
+ * setting: offset in struct config of the setting that holds the name of the claim; 0: `claim` is
+ * the name. Later checks rely on earlier ones: is_object comes first, because the others read
+ * members of the object. */
 static const struct check {
     bool (*passes)(const struct claims_check *r);
     const char *error, *claim;
@@ -218,7 +219,8 @@ static const struct check {
     {audience_matches, "The token is for another audience", "aud", 0},
 };
 
-/* Returns whether two texts differ by one slash at the end, as issuers in settings often do. */
+/* Returns whether two texts are equal except for one slash at the end, a common mistake in the
+ * setting of an issuer. */
 static bool differs_by_slash(struct str a, struct str b)
 {
     struct str longer = a.n > b.n ? a : b, shorter = a.n > b.n ? b : a;
@@ -226,8 +228,8 @@ static bool differs_by_slash(struct str a, struct str b)
            str_starts_with(longer, shorter);
 }
 
-/* Sets the reason for the log: the name of the claim that was refused, and its value. The subject
- * is personal data, so of it the log says only that it has not the form of an id. */
+/* Sets the reason for the log: the name of the claim that was refused, and its value. Of the
+ * subject, which is personal data, the log says only that it does not have the form of an id. */
 static void claims_explain(const struct claims_check *r, const struct check *check,
                            const char *claim, struct problem *p)
 {
@@ -245,8 +247,9 @@ static void claims_explain(const struct claims_check *r, const struct check *che
                            : "");
 }
 
-/* Makes the checks in the order of the table; the first one that fails sets the problem. The name
- * of a claim that a setting chooses is read from the configuration, at the offset in the table. */
+/* Makes the checks in the order of the table; the first one that fails sets the problem. When a
+ * setting chooses the name of the claim, that name is read from the configuration, at the offset in
+ * the table. */
 static bool claims_pass(const struct claims_check *r, struct problem *p)
 {
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

@@ -17,7 +17,7 @@
 bool token_claims_valid(struct json_object *claims, const struct config *config, int64_t now_ms,
                         struct principal *ret, int64_t *ret_expires_ms, struct problem *p);
 
-/* Returns the text of the object's member with this name; p is NULL when it is missing or not a
+/* Returns the text of the object's member `name`; its p is NULL when the member is missing or not a
  * string. */
 struct str token_string_member(struct json_object *object, const char *name);
 

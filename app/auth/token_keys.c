@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Functions for a set of keys that verify tokens: adding, comparing, wiping. token_keys_load.c
- * fills it. */
+/* Functions for a set of keys that verify tokens: add, compare, wipe. token_keys_load.c fills the
+ * set. */
 #include "app/auth/token_keys.h"
 
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/x509.h>
 
-/* A message of more than 199 bytes is cut. */
+/* Cuts a message of more than 199 bytes. */
 bool token_keys_fail(char ret_error[200], const char *format, ...)
 {
     va_list args;
@@ -19,7 +19,7 @@ bool token_keys_fail(char ret_error[200], const char *format, ...)
     return false;
 }
 
-/* Frees the parts of a key; its bytes are wiped before, because they may be a secret. */
+/* Frees the parts of a key. Its bytes are wiped first, because they may be a secret. */
 static void key_wipe(struct token_key *key)
 {
     OPENSSL_clear_free(key->p, key->n);
@@ -28,9 +28,9 @@ static void key_wipe(struct token_key *key)
     *key = (struct token_key){0};
 }
 
-/* Appends a key, whose parts then belong to the set. Frees them when there are TOKEN_KEYS_MAX keys
- * already or when a part is missing, for lack of memory. variable: setting that the key comes from.
- */
+/* Appends a key, whose parts then belong to the set. Frees the key instead when there are
+ * TOKEN_KEYS_MAX keys already, or when one of its parts is missing for lack of memory. variable:
+ * setting that the key comes from, for the message. */
 static bool keys_append(struct token_keys *keys, struct token_key key, const char *variable,
                         char ret_error[200])
 {
@@ -51,7 +51,7 @@ bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_
     return keys_append(keys, key, "JWT_SECRET", ret_error);
 }
 
-/* The bytes of the key are its DER form, by which keys are compared. */
+/* Also stores the key's DER form (token_key.p), by which keys are compared. */
 bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct str kid,
                            const char *setting, char ret_error[200])
 {
@@ -76,8 +76,8 @@ void token_keys_remove(struct token_keys *keys, size_t i)
     memmove(&keys->v[i], &keys->v[i + 1], (keys->n - i) * sizeof(keys->v[0]));
 }
 
-/* Returns whether two keys have the same bytes and the same name. Only the comparison of keys of
- * one length takes constant time; the length is not secret. */
+/* Returns whether two keys have the same bytes and the same name. Takes constant time for keys of
+ * the same length; the length is not secret. */
 static bool key_equal(const struct token_key *a, const struct token_key *b)
 {
     return a->n == b->n && CRYPTO_memcmp(a->p, b->p, a->n) == 0 &&
@@ -92,7 +92,7 @@ bool token_keys_contain(const struct token_keys *keys, const struct token_key *k
     return false;
 }
 
-/* Keys in another order are not equal: the first secret also signs tokens. */
+/* Keys in another order are not equal, because the first secret also signs tokens. */
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b)
 {
     bool equal = a->n == b->n;

@@ -12,7 +12,7 @@ enum { SECRET_BYTES_MIN = 32, RSA_BITS_MIN = 2048 };
 
 /* One key: a secret (HS256), or a public key. */
 struct token_key {
-    unsigned char *p; /* n bytes: the secret, or the public key in DER form */
+    unsigned char *p; /* the secret, or the public key in DER form; n bytes */
     size_t n;
     EVP_PKEY *public_key; /* NULL: a secret */
     char *kid;            /* key id: its name in a JWK Set; NULL: it has none */
@@ -28,12 +28,12 @@ enum key_source {
     KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; KEYS_FROM_CONFIG when it is not set */
 };
 
-/* Returns whether the keys come from a server of the identity provider (auth/provider.h). */
+/* Returns whether the keys are fetched from a server of the identity provider (auth/provider.h). */
 bool token_keys_by_url(const struct config *config);
-/* Loads and checks all keys; not for keys that come from a server. Public keys always come from
- * their file with both sources. A file of secrets has one secret a line; white space around it is
- * ignored, empty lines are skipped. Returns false, with a line that names the setting, when one of
- * the keys is bad; *ret is then unchanged. */
+/* Loads and checks all keys, unless they come from a server. For both values of source, public keys
+ * come from their file. A file of secrets has one secret a line; white space around it is ignored,
+ * empty lines are skipped. Returns false, with a line that names the setting, when one of the keys
+ * is invalid; *ret is then unchanged. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200]);
 /* For loading keys: appends a copy of a secret. Returns false with a message in ret_error. */

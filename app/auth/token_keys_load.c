@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads the keys that verify tokens: secrets for HS256, or public keys (public_keys.c). They
- * come from settings (environment variables) or from files that settings name. Each error message
- * names the variable. One bad key makes all keys invalid, because without it some tokens would be
- * refused later, which is hard to explain. */
+/* Loads the keys that verify tokens: secrets for HS256, or public keys (public_keys.c). They come
+ * from settings (environment variables) or from files that settings name. Each error message names
+ * the variable. One invalid key makes loading fail: without that key some tokens would be refused
+ * later, and the reason would be hard to find. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 /* Adds the secrets of a text with one secret a line; empty lines are skipped. */
 static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
 {
-    /* A public key is known to everybody, so as a secret it would let everybody sign tokens. */
+    /* A public key is known to everyone, so if it were a secret, everyone could sign tokens. */
     if (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11))
         return token_keys_fail(ret_error, "JWT_SECRET: this is a PEM file, not a secret for HS256; "
                                           "set JWT_ALGORITHM and JWT_PUBLIC_KEY_FILE");
@@ -56,8 +56,8 @@ static bool keys_load_secrets(const struct config *config, enum key_source sourc
     return good;
 }
 
-/* Loads the public keys from their file. keys_read_file or public_keys_parse has written the
- * message when this returns false. A public key is no secret and is not wiped. */
+/* Loads the public keys from their file. Returns false with a message in ret_error. A public key is
+ * not secret, so it is not wiped. */
 static bool keys_load_public(const struct config *config, struct token_keys *ret,
                              char ret_error[200])
 {
@@ -76,8 +76,8 @@ bool token_keys_by_url(const struct config *config)
     return str_of(config->jwt_jwks_url).n > 0 || str_of(config->oidc_issuer).n > 0;
 }
 
-/* Loads into a set of its own, so that *ret is unchanged on failure. The keys that were read before
- * the bad one are then wiped. */
+/* Loads into a new set, so that *ret is unchanged on failure; the keys that were read before the
+ * invalid one are then wiped. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200])
 {

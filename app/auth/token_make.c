@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes tokens for mastery-ctl, so that a token which this configuration accepts can be had without
- * the identity provider: in development, in load tests and in emergencies. */
+/* Makes tokens for mastery-ctl, so that in development, in load tests and in emergencies a token
+ * that this configuration accepts is available without the identity provider. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +15,16 @@
 
 /* ---- claims ---- */
 
-/* Adds a claim with a text; an empty text, as of a setting that is not set (issuer, audience), adds
- * none. */
+/* Adds a claim with a text. Adds nothing for an empty text, the value of a setting that is not set
+ * (issuer, audience). */
 static void claims_add_text(struct json_object *claims, const char *name, struct str value)
 {
     if (value.n > 0)
         json_object_object_add(claims, name, json_object_new_string_len(value.p, (int)value.n));
 }
 
-/* Cuts the first part off a JSON Pointer and copies it to ret, with ~1 decoded to a slash and ~0 to
- * ~. A part that is too long for ret is cut. */
+/* Cuts the first segment off a JSON Pointer and copies it to ret, with ~1 decoded to a slash and ~0
+ * to ~. A segment that is too long for ret is cut. */
 static void pointer_next(struct str *pointer, char *ret, size_t size)
 {
     struct str part = str_cut(pointer, '/');
@@ -38,8 +38,8 @@ static void pointer_next(struct str *pointer, char *ret, size_t size)
     ret[n] = '\0';
 }
 
-/* Adds a text as the claim that a setting names: by its name, or by a JSON Pointer, whose objects
- * are made. */
+/* Adds a text as the claim that a setting names: by its name or, when it begins with a slash, by a
+ * JSON Pointer, whose missing objects are created. */
 static void claims_add_at(struct json_object *claims, const char *setting, struct str value)
 {
     struct str pointer = str_of(setting);
@@ -62,8 +62,8 @@ static void claims_add_at(struct json_object *claims, const char *setting, struc
     claims_add_text(claims, name, value);
 }
 
-/* Returns the word that means the role in the claims of a token: its name, or the first one of
- * JWT_ROLE_MAP; the p is NULL when the map has none. */
+/* Returns the word that names the role in a token's claims: the name of the role, or the first
+ * word for it in JWT_ROLE_MAP. Its p is NULL when the map has none. */
 static struct str word_of(const struct config *config, enum role role)
 {
     struct str list = str_trim(str_of(config->jwt_role_map));
@@ -78,8 +78,8 @@ static struct str word_of(const struct config *config, enum role role)
 
 /* ---- signing ---- */
 
-/* Signs the claims with the first secret of the configuration. NULL with a message: about the
- * secret, or else the one that token_make has set before. */
+/* Signs the claims with the first secret of the configuration. Returns NULL on failure; ret_error
+ * then says what is wrong with the secret, or keeps the message that token_make has set before. */
 static char *sign_by_secret(const struct config *config, const char *claims, char ret_error[200])
 {
     struct token_keys keys;
@@ -91,8 +91,8 @@ static char *sign_by_secret(const struct config *config, const char *claims, cha
     return token;
 }
 
-/* Reads the private key; NULL with a message. A key with a password is refused, because nothing
- * here could type it: the empty password is passed, so that OpenSSL does not prompt for one. */
+/* Reads the private key; NULL with a message. A key that is protected by a password is refused: an
+ * empty password is passed, so that OpenSSL does not prompt for one. */
 static EVP_PKEY *read_private_key(const struct config *config, char ret_error[200])
 {
     const char *path = config->jwt_private_key_file;
@@ -125,8 +125,8 @@ static EVP_PKEY *read_private_key(const struct config *config, char ret_error[20
     return key;
 }
 
-/* Signs the claims with the private key of JWT_PRIVATE_KEY_FILE. NULL with a message: about the
- * key, or else the one that token_make has set before. */
+/* Signs the claims with the private key of JWT_PRIVATE_KEY_FILE. Returns NULL on failure; ret_error
+ * then says what is wrong with the key, or keeps the message that token_make has set before. */
 static char *sign_by_key(const struct config *config, const char *claims, char ret_error[200])
 {
     EVP_PKEY *key = read_private_key(config, ret_error);
@@ -138,9 +138,9 @@ static char *sign_by_key(const struct config *config, const char *claims, char r
     return token;
 }
 
-/* Only the roles of users are allowed: a token never gives the role of the sidecar (ROLE_SERVICE).
- * A json_object_new that fails for lack of memory gives a claim null, which verification
- * refuses. */
+/* Only the roles of users are allowed: no token gives the role of the sidecar (ROLE_SERVICE). A
+ * json_object_new that fails for lack of memory makes the claim null, which verification refuses.
+ */
 char *token_make(const struct config *config, const char *user_id, enum role role,
                  int64_t issued_at_s, int64_t expires_at_s, char ret_error[200])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decodes base64; nothing else in the engine does. The two alphabets differ in their last two
- * characters and in the padding, so one function decodes both. */
+/* Decodes base64; no other file does. The two alphabets differ in two characters and in the
+ * padding, so one function decodes both. */
 #include "app/base/base64.h"
 
 enum { INVALID = 64 }; /* result of base64_value that no character of the alphabet has */

@@ -57,8 +57,8 @@ static bool buf_grow(struct buf *buf, size_t more)
     return !buf->failed;
 }
 
-/* Does what buf_reserve does. Being inline it makes no call while there is room: appending a byte
- * is frequent. */
+/* Makes sure that there is room for `more` bytes after the text, like buf_reserve. Inline, because
+ * appending a byte is frequent and usually finds room, which then needs no function call. */
 static inline bool buf_has_room(struct buf *buf, size_t more)
 {
     return (!buf->failed && more <= buf->size - buf->n) || buf_grow(buf, more);
@@ -186,8 +186,9 @@ static size_t buf_put_special(struct buf *buf, const char *p, size_t n)
     return length;
 }
 
-/* Copies runs of plain characters as a whole, since most texts have no others. The room for a text
- * without escapes is reserved first; escapes make it grow later. A failure is in buf->failed. */
+/* Copies runs of plain characters as a whole, since most texts consist of one such run. Reserves
+ * room for a text without escapes first; escapes make the buffer grow later. Sets buf->failed when
+ * out of memory. */
 void buf_json_string(struct buf *buf, struct str s)
 {
     size_t i = 0;

@@ -140,8 +140,8 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
     *put_char(p, 'Z') = '\0';
 }
 
-/* Each function cut_... parses a piece at the start of *s and moves *s past it. It returns false
- * when the piece is not there or out of range. cut_digits parses exactly `width` digits whose value
+/* The functions cut_... parse one piece at the start of *s and move *s past it. They return false
+ * when the piece is missing or out of range. cut_digits parses exactly `width` digits whose value
  * is at most `max`. */
 static bool cut_digits(struct str *s, int width, int max, int *ret)
 {
@@ -161,8 +161,8 @@ static bool cut_digits(struct str *s, int width, int max, int *ret)
     return true;
 }
 
-/* Parses one character that is in `choices`. A NUL is refused first, because strchr finds the end
- * of `choices` for it. */
+/* Parses one character that must be one of `choices`. NUL is refused first, because strchr would
+ * find it at the end of `choices`. */
 static bool cut_char(struct str *s, const char *choices)
 {
     if (s->n == 0 || *s->p == '\0' || !strchr(choices, *s->p))

@@ -46,7 +46,11 @@ typedef const char *config_source(const char *name);
 int config_load(struct config *config, config_source *source, FILE *errors);
 /* Returns whether ENVIRONMENT is development, where an identity provider may be used without TLS.
  */
-bool config_is_development(const struct config *config);
+static inline bool config_is_development(const struct config *config)
+{
+    return strcmp(config->environment, "development") == 0;
+}
+
 /* The config_source that reads the environment of the process. */
 const char *config_environment(const char *name);
 /* Moves the secrets of `fresh` that differ to config, which accepts the old ones until

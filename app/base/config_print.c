@@ -4,8 +4,7 @@
 #include "app/base/config_row.h"
 #include "app/base/number.h"
 
-/* Prints a line NAME=value for each setting. A secret is shown as (set) or (not set); all other
- * settings but numbers are texts, or NULL when not set. */
+/* Prints a line NAME=value for each setting. Instead of a secret, prints (set) or (not set). */
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < config_row_count; i++) {

@@ -10,8 +10,8 @@ enum config_kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 /* One setting: a row of config.def, with the place of its value in struct config. */
 struct config_row {
     const char *name;
-    /* Offsets in struct config: of the value, and for a KIND_SECRET of the path of its file
-     * (member_file) and of its value before the last change (member_past). */
+    /* Offsets in struct config: `member` of the value; for a KIND_SECRET also `file` of the path of
+     * its file, and `past` of the value that it had before the last change. */
     size_t member, file, past;
     const char *default_text; /* default of a KIND_TEXT or KIND_CHOICE */
     const char *choices;      /* allowed values of a KIND_CHOICE, separated by | */
@@ -24,8 +24,8 @@ struct config_row {
 extern const struct config_row config_rows[];
 extern const size_t config_row_count;
 
-/* Return the address of the member of config at this offset, and the text to which the member at
- * this offset points. */
+/* config_member returns the address of the member at this offset of config; config_text returns the
+ * text to which a text member at this offset points. */
 static inline const void *config_member(const struct config *config, size_t offset)
 {
     return (const char *)config + offset;

@@ -5,8 +5,8 @@
 #include "app/base/ids.h"
 #include "app/base/percent.h"
 
-/* Returns the next line that is not empty and no comment, split at its colons; ret->line counts all
- * lines. The note after the second colon is for people and is not read. */
+/* Skips empty lines and comments, and splits the next line at its colons. ret->line counts all
+ * lines. The note after the second colon is for people and is ignored. */
 bool credentials_next(struct str *text, struct credential *ret)
 {
     while (text->n > 0) {
@@ -22,7 +22,7 @@ bool credentials_next(struct str *text, struct credential *ret)
     return false;
 }
 
-/* The key becomes part of a user id, so it has the characters of one. */
+/* The key becomes part of a user id, so it may have only the characters of an id. */
 const char *credential_fault(const struct credential *credential)
 {
     struct str hash = credential->hash;

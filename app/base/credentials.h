@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The setting XAPI_CREDENTIALS: the keys and secrets with which learning tools sign in by HTTP
  * Basic, one "key:hash:note" a line. The hash is the SHA-256 of the secret in hexadecimal digits.
- * Empty lines and lines that begin with # are skipped. base/config.c checks the form; auth/basic.c
- * compares. */
+ * Empty lines and lines that begin with # are skipped. base/config_check.c checks the form;
+ * auth/basic.c compares. */
 #ifndef BASE_CREDENTIALS_H
 #define BASE_CREDENTIALS_H
 
@@ -16,8 +16,8 @@ struct credential {
     int line;        /* the first line is 1 */
 };
 
-/* Cuts the next credential from the text; the one before it is in *ret, or zeroes for the first
- * call. False: there is none left. */
+/* Cuts the next credential from *text and stores it in *ret. Before the first call *ret must be
+ * zeroed; later calls continue to count its lines. Returns false when no credential is left. */
 bool credentials_next(struct str *text, struct credential *ret);
 /* Returns NULL for a valid credential, else what is wrong with it. The message does not show the
  * hash. */

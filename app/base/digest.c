@@ -20,7 +20,7 @@
 
 enum { DIGEST_BLOCK_SIZE = 64 }; /* bytes of a block of SHA-256 */
 
-/* Returns the bytes of s as OpenSSL wants them, never NULL. */
+/* Returns the bytes of s in the type that OpenSSL requires; never NULL. */
 static const unsigned char *bytes_of(struct str s)
 {
     return (const unsigned char *)(s.n > 0 ? s.p : "");
@@ -61,8 +61,8 @@ void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE])
     (void)SHA256_Final(ret, context_of(d));
 }
 
-/* Computes HMAC-SHA-256. OpenSSL gets the length of the key as an int, so a key beyond INT_MAX
- * aborts as well. */
+/* Computes HMAC-SHA-256. The key must be at most INT_MAX bytes, the type of its length in OpenSSL;
+ * a longer key aborts the process. */
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])
 {
     if (key.n <= INT_MAX &&
@@ -72,7 +72,7 @@ void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]
     abort();
 }
 
-/* Begins a SHA-256 with a block of the key, each byte combined with `pad` (RFC 2104). */
+/* Begins a SHA-256 with one block: the key, each byte of it XORed with `pad` (RFC 2104). */
 static void digest_begin_keyed(struct digest *d, const unsigned char key[DIGEST_BLOCK_SIZE],
                                unsigned char pad)
 {
@@ -85,8 +85,9 @@ static void digest_begin_keyed(struct digest *d, const unsigned char key[DIGEST_
     OPENSSL_cleanse(block, sizeof(block));
 }
 
-/* Hashes a key that is longer than a block, as RFC 2104 demands, and stores the state of both
- * SHA-256 after the padded key: 0x36 and 0x5c are the pads. */
+/* Prepares the two SHA-256 of an HMAC (RFC 2104): each has digested the key, padded with zeros to a
+ * block and XORed with 0x36 (inner) or 0x5c (outer). A key longer than a block is replaced by its
+ * hash. */
 void digest_key_init(struct digest_key *key, struct str bytes)
 {
     unsigned char block[DIGEST_BLOCK_SIZE] = {0};
@@ -100,8 +101,8 @@ void digest_key_init(struct digest_key *key, struct str bytes)
     OPENSSL_cleanse(block, sizeof(block));
 }
 
-/* Continues copies of the two states: the inner digest of the data, then the outer one of that
- * digest. */
+/* Continues copies of the two prepared states: the inner one digests the data, the outer one
+ * digests the result of the inner one. */
 void digest_keyed(const struct digest_key *key, struct str data, unsigned char ret[DIGEST_SIZE])
 {
     struct digest inner = key->inner, outer = key->outer;
@@ -112,8 +113,8 @@ void digest_keyed(const struct digest_key *key, struct str data, unsigned char r
     digest_final(&outer, ret);
 }
 
-/* Compares the SHA-256 digests of both texts. These have one length, so the time of the comparison
- * does not depend on the texts. That of hashing depends on their lengths alone. */
+/* Compares the SHA-256 digests of the two texts. Digests have the same length, so the time of the
+ * comparison says nothing about the texts; the time of hashing depends only on their lengths. */
 bool digest_secrets_equal(struct str expected, struct str actual)
 {
     unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];

@@ -22,11 +22,10 @@ static bool is_of_this_machine(struct str host)
            str_equal(host, STR("[::1]"));
 }
 
-/* Checks scheme, characters and host. A name before an @ in the authority would hide the host from
- * a reader, and may be a password, so it is refused. Characters that no URL has are refused,
- * because libcurl would send them to the server. A backslash ends the authority, as some parsers
- * read it as a slash: what follows must not count as the host. 8 and 7 are the lengths of the two
- * schemes. */
+/* Checks scheme, characters and host. A user name before an @ is refused: it could be mistaken for
+ * the host, and may contain a password. Characters that no URL has are refused, because libcurl
+ * would send them to the server. A backslash ends the authority like a slash, because some parsers
+ * read it as one. 8 and 7 are the lengths of "https://" and "http://". */
 const char *https_url_error(struct str url, bool permit_http)
 {
     bool is_https = str_starts_with(url, STR("https://"));

@@ -27,13 +27,15 @@ static bool id_has_form(struct str s, size_t max, struct str others)
     return true;
 }
 
-/* The first character is restricted so that no id is a path of dots, begins like a formula in a
- * spreadsheet with = + or @, or is AUDIT_ACTOR_SELF. */
+/* The first character is restricted, so that no id is "." or "..", begins with = + or @ like a
+ * formula in a spreadsheet, or equals AUDIT_ACTOR_SELF ("=", store/audit.h). */
 bool id_valid(struct str s)
 {
     return id_has_form(s, ID_MAX, STR(".~@:|+=")) && id_is_word_char(s.p[0]);
 }
 
+/* A request id has word characters and dots; it may begin with any of them, because it is only
+ * copied to headers and logs. */
 bool request_id_valid(struct str s)
 {
     return id_has_form(s, REQUEST_ID_MAX, STR("."));
@@ -63,8 +65,9 @@ static struct {
     size_t left; /* the first `left` bytes are not used yet */
 } random_pool;
 
-/* Copies bytes from the end of the random pool and wipes them there. The pool is filled again when
- * it has too few. More bytes than the pool holds are read directly. */
+/* Copies bytes from the end of the pool of random bytes and wipes them in the pool. Fills the pool
+ * again when too few are left. More bytes than the pool can hold are read from the kernel directly.
+ */
 void random_bytes(void *ret, size_t n)
 {
     if (n > sizeof(random_pool.bytes)) {
@@ -92,9 +95,8 @@ void hex_print(const unsigned char *bytes, size_t n, char *ret_text)
     ret_text[2 * n] = '\0';
 }
 
-/* Prints 16 bytes as a UUID, with the version in place of four bits and the variant in place of two
- * (RFC 9562), in groups with a dash after each; the dash after the last group is replaced by the
- * NUL. */
+/* Prints 16 bytes as a UUID, in groups with a dash after each; the NUL replaces the last dash. Four
+ * bits are replaced by the version and two by the variant (RFC 9562). */
 static void uuid_print(const unsigned char from[16], unsigned version,
                        char ret_text[UUID_TEXT_SIZE])
 {

@@ -16,16 +16,16 @@ bool id_valid(struct str s);         /* whether the text has that form */
 bool id_is_word_char(char c);        /* A-Z a-z 0-9 _ -, with which an id may begin */
 bool request_id_valid(struct str s); /* 1..128 of A-Z a-z 0-9 . _ - */
 
-/* Fills ret with n random bytes of the kernel (getrandom), of which a buffer is kept in the
- * process. Aborts with a message when getrandom fails, which it does not do after boot. A child
- * after fork without exec must not call this: it has a copy of the buffer and would return the
- * same bytes as its parent. */
+/* Fills ret with n random bytes from the kernel (getrandom). The process reads some ahead into a
+ * buffer. Aborts with a message when getrandom fails, which cannot happen after boot. A child
+ * process that was forked without exec must not call this function: with its copy of the buffer it
+ * would return the same bytes as its parent. */
 void random_bytes(void *ret, size_t n);
 /* Makes a random UUID of version 4, lower case, NUL-terminated. */
 void uuid_make(char ret_text[UUID_TEXT_SIZE]);
-/* Makes a UUID of the first 16 bytes of a digest: equal digests give equal UUIDs. Lower case,
- * NUL-terminated. It says that it is of version 5, made of a name; version 8 (RFC 9562) would be
- * truer, but clients that know the versions of RFC 4122, 1 to 5, refuse it. */
+/* Makes a UUID from the first 16 bytes of a digest: equal digests give equal UUIDs. Lower case,
+ * NUL-terminated. Its version number is 5 ("made from a name") rather than 8 (RFC 9562), which
+ * would be correct, because clients that only know the versions of RFC 4122, 1 to 5, refuse 8. */
 void uuid_of_digest(const unsigned char digest[16], char ret_text[UUID_TEXT_SIZE]);
 /* Writes 2n hexadecimal digits and a NUL. */
 void hex_print(const unsigned char *bytes, size_t n, char *ret_text);

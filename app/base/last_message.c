@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes the last message of a process. An alarm is set before the write: stderr is shared with
- * other processes, so that O_NONBLOCK must not be set on it, and another process may fill the pipe
- * between a poll and the write. */
+/* Writes the last message of a process, and sets an alarm before, which ends a write that blocks.
+ * O_NONBLOCK is not an option, because stderr is shared with other processes; nor is poll, because
+ * another process may fill the pipe between poll and write. */
 #include "app/base/last_message.h"
 
 #include <signal.h>
@@ -9,8 +9,8 @@
 
 enum { WRITE_TIMEOUT_S = 1 };
 
-/* The alarm is not reset after the write, because the caller ends the process. SIGALRM must not be
- * blocked in this thread, or the alarm would have no effect. */
+/* Leaves the alarm on, because the caller ends the process. Unblocks SIGALRM in this thread, since
+ * a blocked signal would not end the write. */
 void last_message(struct str text)
 {
     sigset_t set;

@@ -115,21 +115,20 @@ static struct decimal decimal_shortest(double value)
     return without_zeros(d);
 }
 
-/* A text that grows in the caller's buffer of NUMBER_TEXT_MAX bytes, which no printed number
- * exceeds. */
+/* A text in a buffer of the caller with NUMBER_TEXT_MAX bytes, which is enough for every number. */
 struct text {
     char *p;
     size_t n;
 };
 
-/* Appends n bytes to the text, whose NUMBER_TEXT_MAX bytes have room for every number. */
+/* Appends n bytes to the text. */
 static void text_put(struct text *text, const char *bytes, size_t n)
 {
     memcpy(text->p + text->n, bytes, n);
     text->n += n;
 }
 
-/* Appends n zeros, at most 21, as put_decimal needs. */
+/* Appends n zeros to the text; put_decimal needs 21 at most. */
 static void text_zeros(struct text *text, int n)
 {
     static const char zeros[] = "000000000000000000000";

@@ -12,8 +12,8 @@ int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Decodes each %XX. It may decode in place: the position of writing, `written`, is never after the
- * position of reading, i. */
+/* Decodes each %XX. The result may overwrite the text while it is read, because the position of
+ * writing, `written`, is never after the position of reading, i. */
 bool percent_decode(struct str text, bool plus_is_space, char *ret, size_t *ret_n)
 {
     size_t written = 0;

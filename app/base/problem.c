@@ -17,8 +17,7 @@ static const struct {
 #undef PROBLEM
 };
 
-/* Sets code and message, and does nothing when p holds a problem already. A message that is longer
- * than p->message is cut. */
+/* Does nothing when p holds a problem already. A message longer than p->message is cut. */
 void problem_set(struct problem *p, enum problem_code code, const char *format, ...)
 {
     va_list args;
@@ -101,8 +100,8 @@ const char *problem_name(enum problem_code code)
     return codes[code].name;
 }
 
-/* A field matches when it begins with the prefix and the end, a member (".quiz") or an index
- * ("[3]") follows, so that "weight" does not match "weights". */
+/* An error matches when its path is `field`, or begins with `field` followed by a member (".quiz")
+ * or an index ("[3]"). So the field "weight" does not match an error of "weights". */
 bool problem_has_field(const struct problem *p, struct str field)
 {
     for (const struct field_error *e = p->fields; e; e = e->next) {

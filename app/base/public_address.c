@@ -33,8 +33,7 @@ static const struct network not_public_4[] = {
     {{224}, 3},           /* multicast, reserved, broadcast */
 };
 
-/* Callbacks connect to IPv6 addresses only in the network of the public Internet, global_unicast_6,
- * and not to those in its parts that not_public_6 lists. */
+/* The one network of public IPv6 addresses, except for its parts that not_public_6 lists. */
 static const struct network global_unicast_6 = {{0x20}, 3};
 static const struct network not_public_6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments, Teredo among them */
@@ -54,7 +53,7 @@ static bool is_in_network(const unsigned char *address, const struct network *ne
            (mask == 0 || (address[bytes] & mask) == (network->bytes[bytes] & mask));
 }
 
-/* True when the address is in at least one of the `count` networks. */
+/* Returns whether the address is in at least one of the `count` networks. */
 static bool is_in_any_network(const unsigned char *address, const struct network *networks,
                               size_t count)
 {
@@ -65,8 +64,8 @@ static bool is_in_any_network(const unsigned char *address, const struct network
     return false;
 }
 
-/* Looks in the lists for the address's family. The address is copied, because `address` may not be
- * aligned for the type of its family. */
+/* Checks the address against the lists of its family. The address is copied first, because
+ * `address` may not be aligned for the type of its family. */
 bool address_is_public(const struct sockaddr *address, size_t size)
 {
     struct sockaddr_in in4;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses REDIS_URL; nothing else does: config.c uses it at start to check the setting, the store to
- * connect. URLs of HTTP are parsed by libcurl instead, because libcurl also connects to them. */
+/* Parses REDIS_URL; nothing else does: config_check.c uses it at start to check the setting, the
+ * store to connect. URLs of HTTP are parsed by libcurl instead, because libcurl also connects to
+ * them. */
 #include "app/base/redis_url.h"
 
 #include <sys/un.h>
@@ -31,7 +32,7 @@ static const struct {
 #define SENTINEL_FORM "redis+sentinel://host:26379,host:26379/MASTER"
 #define CLUSTER_FORM  "redis://host:6379,host:6379/?cluster"
 
-/* Beginnings of an address that other programs use or that people try; `error` says what to write
+/* Beginnings of a URL that other programs accept or that people may try; `error` says what to write
  * into REDIS_URL instead. */
 static const struct {
     struct str prefix;
@@ -58,8 +59,8 @@ static const struct {
     {STR_INIT("rediss+cluster:"), "a Redis Cluster with TLS is written rediss://host/?cluster"},
 };
 
-/* Returns whether all bytes of s are in `characters`. A NUL is refused first, because strchr finds
- * the end of `characters` for it. */
+/* Returns whether all bytes of s are in `characters`. NUL is refused first, because strchr would
+ * find it at the end of `characters`. */
 static bool is_only_of(struct str s, const char *characters)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -150,8 +151,8 @@ static const char *redis_url_parse_hosts(struct str hosts, bool names_sentinels,
     return error;
 }
 
-/* Decodes the user name before the @ of a URL. A colon would begin a password, which is refused.
- * Returns NULL or the error message. */
+/* Decodes the user name before the @ of a URL. A colon is refused, because a password would follow
+ * it. Returns NULL or the error message. */
 static const char *redis_url_parse_user(struct str user, struct redis_url *ret)
 {
     size_t n;

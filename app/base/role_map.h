@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The setting JWT_ROLE_MAP: which words of an identity provider mean which role, as a list
  * "word=role, word=role". A word may contain `=`; the last one of an entry separates the role.
- * base/config.c checks the form; auth/token_claims.c looks words up. */
+ * base/config_check.c checks the form; auth/token_claims.c looks words up. */
 #ifndef BASE_ROLE_MAP_H
 #define BASE_ROLE_MAP_H
 
@@ -12,9 +12,9 @@ struct role_map_entry {
     struct str word, role; /* both empty when the entry has no `=` */
 };
 
-/* Cuts the next entry from the list, and white space around its parts. An entry without `=` is
- * returned with an empty word and role, and the caller must refuse it. False: there is none left.
- */
+/* Cuts the next entry from the list and removes the white space around its word and role. An entry
+ * without `=` is returned with empty word and role; the caller must refuse it. Returns false when
+ * no entry is left. */
 bool role_map_next(struct str *list, struct role_map_entry *ret);
 
 #endif

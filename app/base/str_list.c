@@ -5,12 +5,12 @@
 
 void str_list_sort(struct str_list *list)
 {
-    if (list->n > 1) /* also because qsort must not get the NULL of an empty list */
+    if (list->n > 1) /* n > 1 also because qsort must not get the NULL pointer of an empty list */
         str_sort(list->v, list->n);
 }
 
-/* Copies the views and sorts them. The array has room for one text more than the list, so that its
- * address is not NULL for an empty list. The v of the returned list is NULL when out of memory. */
+/* Copies the views and sorts the copies. The array has room for one text more, so that its address
+ * is not NULL even for an empty list: a NULL v of the result always means out of memory. */
 struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list)
 {
     struct str_list copy = {arena_array(arena, list.n + 1, sizeof(struct str)), list.n};

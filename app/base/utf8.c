@@ -42,8 +42,8 @@ bool utf8_valid(struct str text)
     return valid;
 }
 
-/* Fills the bytes from the last one to the first: 6 bits of the code each, and the rest in the
- * first byte. */
+/* Fills the bytes from the last one to the first: the last ones get 6 bits of the code each, the
+ * first one gets the bits that are left. */
 size_t utf8_put(uint32_t code, char *ret)
 {
     /* Bits of the first byte that show the length of the sequence, by that length. */

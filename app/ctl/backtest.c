@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl backtest: measures how good predictions would have been on histories (daily scores of
- * students). The histories are those in Redis, read in chunks of students with one round trip each,
- * or those of a CSV file, which needs no server. app/domain/backtest adds up their errors, so that
- * only sums stay in memory. Students who have withdrawn consent to analytics are left out. */
+ * students). The histories are those in Redis, read in chunks of students with one round trip for
+ * each chunk, or those of a CSV file, which needs no server. app/domain/backtest sums up the
+ * errors, so that histories do not stay in memory. Students who have withdrawn consent to analytics
+ * are skipped. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -96,9 +97,9 @@ static bool backtest_add_students(struct backtest_run *r, struct str_list studen
                           &withdrawn, p);
 }
 
-/* Adds the histories of all students in Redis, which SCAN finds page by page. The cursor says where
- * SCAN continues; it is copied before page_arena, which has it, is reset. The cursor "0" begins and
- * ends the scan. False with a problem in p when Redis fails. */
+/* Adds the histories of all students in Redis, which SCAN finds page by page. The cursor, where
+ * SCAN continues, is copied before page_arena, which contains it, is reset. The cursor "0" begins
+ * and ends the scan. Returns false with a problem in p when Redis fails. */
 static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 {
     size_t keys = subcommand_key_count(&r->engine), seen = 0;

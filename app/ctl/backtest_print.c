@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints the results of mastery-ctl backtest as tables or as JSON. Each figure has an interval: in
- * the tables it is under the figure, in JSON it is together with it. */
+/* Prints the results of mastery-ctl backtest as tables or as JSON, each figure with its interval:
+ * in the tables below the figure, in JSON in the same object. */
 #include "app/ctl/backtest_print.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "app/ctl/backtest_rank.h"
 
 /* A table with a column for each figure. Each horizon (days that a prediction looks ahead) and
- * model has two lines, of the figures and of their intervals. */
+ * model has two lines: the figures, and below them their intervals. */
 struct table {
     const char *title;
     const struct column {
@@ -141,8 +141,9 @@ static void write_measured(struct jw *w, const char *name, struct measured m)
     jw_object_end(w);
 }
 
-/* Writes an object with all figures of a model and a horizon (days ahead), and for each class of
- * predicted probabilities of a score below 0.5 how many of the scores were below it. */
+/* Writes an object with all figures of a model and a horizon (days ahead). `reliability` has, for
+ * each class of predicted probabilities of a score below 0.5, how many of the scores were below it.
+ */
 static void write_result(struct jw *w, const struct backtest *b, int horizon,
                          enum prediction_model model)
 {

@@ -16,8 +16,8 @@ struct rank_module {
     int32_t first, last; /* first and last day on which a learner of the module has a result */
 };
 
-/* Moves the first and the last day of the learner's module so that they include the learner's days;
- * adds the module to the *n modules if it is not there. Returns its index. */
+/* Extends the first and the last day of the learner's module so that they include the learner's
+ * days. Adds the module to the *n modules if it is not there. Returns its index. */
 static size_t rank_add_module(struct rank_module *modules, size_t *n,
                               const struct results_learner *learner)
 {
@@ -35,9 +35,10 @@ static size_t rank_add_module(struct rank_module *modules, size_t *n,
     return i;
 }
 
-/* Computes the values by which a learner ranks (enum rank_by) at the close of the day `today`, from
- * the n days known by then. Greater values rank first. The change of the score is since the last
- * day, known[n_before - 1], that is a week or more ago; a learner with no such day has none. */
+/* Computes the values by which a learner is ranked (enum rank_by) at the close of the day `today`,
+ * from the n days known by then. Greater values rank first. The change of the score is that since
+ * the last day, known[n_before - 1], that is at least a week ago; a learner without such a day has
+ * none. */
 static void rank_values(enum prediction_model model, const struct daily *known, size_t n,
                         int32_t today, double ret[RANKINGS])
 {
@@ -60,7 +61,7 @@ static void rank_values(enum prediction_model model, const struct daily *known, 
     ret[RANK_BY_INACTIVE] = facts.days_inactive;
 }
 
-/* Adds a learner to each ranking, with the values at the close of the day `middle`; not if the
+/* Adds a learner to each ranking, with the values at the close of the day `middle`, unless the
  * learner has no result by then. group: index of the learner's module, within which learners are
  * compared. */
 static void rank_add(struct ranked *rankings[RANKINGS], const struct results_learner *learner,

@@ -177,8 +177,8 @@ static bool has_duplicate(struct str_list ids)
 }
 
 /* Writes the batch to Redis. An item has only the student, not the components of the score, so the
- * worker computes from stored data. `created` is not used: no batch has this random id yet. False
- * with a problem in p when Redis fails, or when out of memory. */
+ * worker computes from stored data. `created` is not used, because no batch has this random id yet.
+ * Returns false with a problem in p when Redis fails, or when out of memory. */
 static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
                          struct problem *p)
 {
@@ -202,7 +202,8 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
         !batch_parse_create(command, &created, p) || !pipeline_check_replies(&pipeline, p))
         return false;
-    /* all its jobs are queued: until this is recorded, workers look for jobs that may be missing */
+    /* all its jobs are queued; batch_cmd_created records that, so that no worker looks for missing
+     * jobs */
     pipeline_clear(&pipeline);
     batch_cmd_created(&pipeline, id);
     return subcommand_round_trip(&r->engine, &pipeline, p);
@@ -281,9 +282,9 @@ static enum ctl_exit batch_run_action(struct batch_run *r)
     return CTL_USAGE;
 }
 
-/* Checks the options, connects to Redis and runs the action. The arena of the caller is not used,
- * because it has the settings and must not be reset. engine_close and arena_free accept what was
- * never opened. */
+/* Checks the options, connects to Redis and runs the action. The caller's arena is not used,
+ * because it holds the settings and must not be reset. engine_close and arena_free also accept what
+ * was never opened. */
 static enum ctl_exit batch_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

@@ -50,7 +50,7 @@ static enum ctl_exit commands_print_json(const struct subcommand *command,
     return json_line_end(&line, command, CTL_DONE);
 }
 
-/* Prints the part of the man page that has this name. */
+/* Prints the section of the man page that is called `part`. */
 static enum ctl_exit commands_print_mdoc(const struct subcommand *command, const char *part)
 {
     size_t count;
@@ -69,7 +69,8 @@ static enum ctl_exit commands_print_mdoc(const struct subcommand *command, const
     return subcommand_usage_error(command, "--mdoc needs the name of a command, or SYNOPSIS");
 }
 
-/* Prints the table of all subcommands; with --mdoc a part of the man page that is made from it. */
+/* Prints the table of all subcommands or, with --mdoc, a section of the man page that is made from
+ * it. */
 static enum ctl_exit commands_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {
@@ -138,7 +139,7 @@ static void completion_print(FILE *out, enum shell shell)
         completion_print_zsh(out, table, count);
 }
 
-/* Prints the script; with --json it is a text in an object, for which it is made in memory. */
+/* Prints the script. With --json it is a text in an object, so it is first made in memory. */
 static enum ctl_exit completion_run(const struct subcommand *command, const void *settings,
                                     struct arena *arena)
 {

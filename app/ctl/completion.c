@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The script for bash uses only what bash itself has, so that it works without the package
- * bash-completion. An option or operand has one of four kinds for it: a flag, a file, words to
- * choose from, or text that cannot be completed. */
+/* Makes completion scripts. The script for bash uses only features of bash itself, so that it works
+ * without the package bash-completion. It distinguishes four kinds of options and operands: a flag,
+ * a file, words to choose from, or text that cannot be completed. */
 #include "app/ctl/completion.h"
 
 #include <ctype.h>
 
-/* True when the shells complete the value as the name of a file. */
+/* Returns whether the shells complete the value as the name of a file. */
 static bool is_file(const struct option_rule *rule)
 {
     return rule->value_name && strncmp(rule->value_name, "FILE", 4) == 0;
 }
 
-/* True when the option may be repeated. */
+/* Returns whether the option may be repeated. */
 static bool is_list(const struct option_rule *rule)
 {
     return rule->type == OPTION_IDS || rule->type == OPTION_TEXTS;
@@ -109,7 +109,8 @@ static const char bash_function[] =
     "}\n"
     "complete -o filenames -F _mastery_ctl mastery-ctl\n";
 
-/* The variables `kind` and `options` of the two small functions are local ones of the caller. */
+/* The variables `kind` and `options` in the two small functions of the script are local to their
+ * caller. */
 void completion_print_bash(FILE *out, const struct subcommand *const *table, size_t count)
 {
     (void)fputs("# shellcheck shell=bash disable=SC2034\n"
@@ -144,7 +145,7 @@ static void zsh_print_text(FILE *out, const char *text)
     }
 }
 
-/* Prints what _arguments does with a value: ":NAME:ACTION". */
+/* Prints what _arguments reads about a value: ":NAME:ACTION". */
 static void zsh_print_value(FILE *out, const struct option_rule *rule)
 {
     (void)fputc(':', out);
@@ -207,7 +208,7 @@ void completion_print_zsh(FILE *out, const struct subcommand *const *table, size
         }
         (void)fputs(" \\\n            '--help[print the help]'\n        ;;\n", out);
     }
-    /* an autoloaded file is the function's body; one that is sourced defines the function */
+    /* an autoloaded file is the body of the function; a file that is sourced defines it */
     (void)fputs("    esac\n}\n\nif [[ ${funcstack[1]-} = _mastery_ctl ]]; then\n"
                 "    _mastery_ctl \"$@\"\nelse\n    compdef _mastery_ctl mastery-ctl\nfi\n",
                 out);
@@ -225,8 +226,8 @@ static void mdoc_print_text(FILE *out, const char *text)
         (void)fputs(*text == '\\' ? "\\e" : (const char[]){*text, '\0'}, out);
 }
 
-/* Prints the option or operand as in a synopsis, without the line's end. Man pages have
- * placeholders in small letters. */
+/* Prints the option or operand as in a synopsis, without the end of the line. Placeholders are in
+ * small letters, as usual in man pages. */
 static void mdoc_print_name(FILE *out, const struct option_rule *rule)
 {
     if (!option_is_operand(rule))
@@ -238,7 +239,7 @@ static void mdoc_print_name(FILE *out, const struct option_rule *rule)
         (void)fputc(tolower((unsigned char)*p), out);
 }
 
-/* Prints options before operands, as a user writes them. */
+/* Prints the options or the operands of the subcommand, as in a synopsis. */
 static void mdoc_print_rules(FILE *out, const struct subcommand *command, bool operands)
 {
     for (const struct option_rule *rule = command->options; rule->name; rule++) {
@@ -259,7 +260,7 @@ void completion_print_synopsis(FILE *out, const struct subcommand *const *table,
     }
 }
 
-/* The options as a list of mdoc, then what --json prints. */
+/* Prints the options as a list of mdoc, then what --json prints. */
 void completion_print_mdoc(FILE *out, const struct subcommand *command)
 {
     (void)fputs(".Bl -tag -width Ds\n", out);

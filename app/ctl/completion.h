@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is made from the table of subcommands for other programs: completion for bash and zsh, and
+/* Output for other programs, made from the table of subcommands: completion for bash and zsh, and
  * the lists of options in the man page (mdoc). */
 #ifndef CTL_COMPLETION_H
 #define CTL_COMPLETION_H

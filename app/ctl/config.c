@@ -13,9 +13,9 @@ struct config_settings {
     bool json;
 };
 
-/* Checks the catalogue of recommendations as the engine does at its start. False with the error on
- * standard error. A file that cannot be read is not checked: the configuration may be that of
- * another machine. */
+/* Checks the catalogue of recommendations as the engine does at its start. Returns false with the
+ * error on standard error. A file that cannot be read is not checked, because the configuration may
+ * be that of another machine. */
 static bool config_check_catalogue(const struct subcommand *command, const struct config *config,
                                    struct arena *arena)
 {
@@ -39,7 +39,7 @@ static enum ctl_exit config_print_object(const struct subcommand *command,
 }
 
 /* Prints the configuration or, with --markdown, the table of settings. config_release is called
- * also when the configuration is not valid, because parts of it may be loaded. */
+ * even if the configuration is not valid, because a part of it may be loaded. */
 static enum ctl_exit config_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Splits CSV into records and fields, and reports what is wrong in them. The callers know what the
- * columns mean. */
+/* Splits CSV into records and fields, and reports errors. The callers know the meaning of the
+ * columns. */
 #include "app/ctl/csv.h"
 
 #include <errno.h>
@@ -81,7 +81,7 @@ static void csv_skip(struct csv_reader *r, size_t n)
     r->text = (struct str){r->text.p + n, r->text.n - n};
 }
 
-/* True when the text goes on with a line break; *ret_n is its length. */
+/* Returns whether the text continues with a line break; *ret_n is the length of that. */
 static bool csv_at_line_end(struct str text, size_t *ret_n)
 {
     if (text.n == 0 || (text.p[0] != '\n' && text.p[0] != '\r'))
@@ -90,8 +90,8 @@ static bool csv_at_line_end(struct str text, size_t *ret_n)
     return true;
 }
 
-/* Cuts a field without quotes, trimmed. The text is then at a separator, a line break or its end.
- */
+/* Cuts a field without quotes, and trims it. Afterwards the text is at a separator, a line break or
+ * its end. */
 static struct str csv_cut_plain(struct csv_reader *r)
 {
     struct str field = r->text;
@@ -103,8 +103,8 @@ static struct str csv_cut_plain(struct csv_reader *r)
     return str_trim((struct str){field.p, n});
 }
 
-/* Returns the text between quotes with each doubled quote as one; the p is NULL when memory is
- * exhausted. */
+/* Returns the text between quotes, with each doubled quote replaced by one; its p is NULL when out
+ * of memory. */
 static struct str csv_undouble(struct csv_reader *r, struct str quoted)
 {
     char *copy = arena_alloc(r->arena, quoted.n);
@@ -117,7 +117,7 @@ static struct str csv_undouble(struct csv_reader *r, struct str quoted)
     return (struct str){copy, n};
 }
 
-/* Cuts a field at whose opening quote the text is. False after an error. */
+/* Cuts a field that begins with a quote. Returns false after an error. */
 static bool csv_cut_quoted(struct csv_reader *r, struct str *ret)
 {
     const struct str text = r->text;
@@ -242,8 +242,8 @@ bool csv_begin(struct csv_reader *r, struct str text, const char *name, struct a
 
 /* ---- files with a fixed list of columns ---- */
 
-/* Returns the number of the record's fields that are the column's name; *ret_place is the place of
- * the first. */
+/* Returns how many of the record's n fields are the column's name; *ret_place is the place of the
+ * first of them. */
 static size_t csv_find_column(const struct csv_reader *r, size_t n, const char *name,
                               size_t *ret_place)
 {
@@ -256,8 +256,8 @@ static size_t csv_find_column(const struct csv_reader *r, size_t n, const char *
     return found;
 }
 
-/* Takes the first record, of n fields, as header if it is one. *ret_is_header says whether it is.
- * False after an error. */
+/* Uses the first record, of n fields, as the header if it is one (*ret_is_header). Returns false
+ * after an error. */
 static bool csv_take_header(struct csv_reader *r, size_t n, bool *ret_is_header)
 {
     size_t columns = 0, counts[CSV_NAMED_MAX] = {0}, known = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl dapr-operations: prints, from the route table, the operations that Dapr's access
- * control must allow to an app that calls the engine through its sidecar: the service invocation,
- * with all its aliases. A path or method that the policy lacks is refused by the sidecar (hazards
- * Y11). It reads no settings.
+ * control must allow to an app that calls the engine through its sidecar (service invocation, with
+ * all its aliases). The sidecar refuses a path or method that the policy lacks (hazards Y11). Reads
+ * no settings.
  *
- * Dapr (pkg/config/acl_trie.go) takes the shortest operation that the path begins with, whole
- * segments compared, and refuses a method that this operation lacks. An operation therefore has the
- * methods of all paths below it too. */
+ * Dapr (pkg/config/acl_trie.go) uses the shortest operation that the path begins with, comparing
+ * whole segments, and refuses a method that this operation lacks. An operation therefore has the
+ * methods of all paths below it, too. */
 #include "app/ctl/json_line.h"
 
 #include <stdio.h>
@@ -19,13 +19,13 @@ struct dapr_operations_settings {
 
 enum { PATHS_OF_A_ROUTE = 1 + sizeof(((struct route *)0)->aliases) / sizeof(const char *) };
 
-/* Returns the main path of the route (i is 0) or an alias; NULL: it has no such alias. */
+/* Returns the main path of the route (i is 0) or an alias; NULL when it has no such alias. */
 static const char *route_path(const struct route *route, size_t i)
 {
     return i == 0 ? route->pattern : route->aliases[i - 1];
 }
 
-/* Returns true if the path is the operation, or below it. */
+/* Returns whether the path is the operation or below it. */
 static bool operation_covers(const char *operation, const char *path)
 {
     size_t n = strlen(operation);
@@ -33,7 +33,7 @@ static bool operation_covers(const char *operation, const char *path)
     return path && strncmp(path, operation, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-/* Returns true if a path that the operation covers has the method. */
+/* Returns whether a path that the operation covers has the method. */
 static bool operation_has_method(const char *operation, enum http_method method)
 {
     for (size_t i = 0; i < process_routes.n; i++) {

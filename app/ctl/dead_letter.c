@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
- * worker has given up. A letter's source is where it came from: the queue of jobs, a shard's
- * journal (changes that the worker has not processed yet) or a shard's outbox (events to publish).
- * A retried letter is first written to its source and then removed, so that it is never lost. A
- * learning event stays a letter until the worker has counted it. */
+ * worker has given up. The source of a letter is the place that it came from: the queue of jobs, a
+ * shard's journal (changes that the worker has not processed yet) or a shard's outbox (events to
+ * publish). A retried letter is first written to its source and then removed, so that it is never
+ * lost. The letter of a learning event stays until the worker has counted the event. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -129,11 +129,11 @@ static bool dead_letter_is_event(const struct dead_letter *letter)
             !key_parse_hash_tag(letter->source, &shard));
 }
 
-/* Queues the command that puts the letter back to its source. The key of a shard's outbox or
- * journal: the letter is appended there. "queue:KIND": a job is added to the queue. Any other
- * source means a learning event: the job has only the letter's id, because an erasure does not
- * search the queue, and the worker removes the letter when the event is counted. A failure to queue
- * is found by dead_letter_write. */
+/* Queues the command that puts the letter back to its source. If the source is the key of a shard's
+ * outbox or journal, the letter is appended there; if it is "queue:KIND", a job is added to the
+ * queue. Any other source means a learning event: its job has only the letter's id, because an
+ * erasure does not search the queue, and the worker removes the letter when the event is counted.
+ * dead_letter_write finds out whether queueing has failed. */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
@@ -156,8 +156,8 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
     }
 }
 
-/* Sends commands that write and checks their replies. False with a problem in p when Redis cannot
- * be reached, or refuses a command; the problem then has Redis' error text. */
+/* Sends commands that write, and checks their replies. Returns false with a problem in p when Redis
+ * cannot be reached or refuses a command; the problem then has Redis' error text. */
 static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -200,10 +200,10 @@ static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter
     return true;
 }
 
-/* Ends a retry, when the letter was written to its source by the command `written`: removes the
- * letter, except a learning event, whose letter the worker removes. If the letter no longer exists,
- * an erasure has removed it and may have searched the source before the write, so the new entry is
- * deleted again. False with a problem in p when Redis fails. */
+/* Ends a retry, after the command `written` has put the letter back to its source: removes the
+ * letter, except that of a learning event, which the worker removes. If the letter no longer
+ * exists, an erasure has removed it and may have searched the source before the write, so the new
+ * entry is deleted again. Returns false with a problem in p when Redis fails. */
 static bool dead_letter_move(struct dead_letter_run *r, const struct dead_letter *letter,
                              const struct command *written, struct problem *p)
 {
@@ -245,10 +245,10 @@ static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *r
     return false;
 }
 
-/* Puts the letter back to its source, then removes it. A crash in between leaves two copies; that
- * does no harm, because an event id counts once. A letter of which only the beginning was stored is
- * refused and counted, and one that no longer exists is skipped; both return true. False with a
- * problem in p when Redis fails. */
+/* Puts the letter back to its source, then removes it. A crash in between leaves two copies, which
+ * is harmless, because an event id counts once. A letter of which only the beginning was stored is
+ * refused and counted; a letter that no longer exists is skipped; both return true. Returns false
+ * with a problem in p when Redis fails. */
 static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
                               struct problem *p)
 {
@@ -329,8 +329,8 @@ static bool dead_letter_begin_progress(struct dead_letter_run *r, struct problem
     return true;
 }
 
-/* Processes the n letters of a page, up to the first that became dead after end_ms: *ret_has_ended
- * is whether there is one. False with a problem. */
+/* Processes the n letters of a page, up to the first that became dead after end_ms; *ret_has_ended:
+ * whether there is such a letter. Returns false with a problem. */
 static bool dead_letter_process_page(struct dead_letter_run *r, struct dead_letter *letters,
                                      size_t n, int64_t end_ms, bool *ret_has_ended,
                                      struct problem *p)
@@ -377,8 +377,8 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* Processes the letter with the id of the command line. Redis returns the first letter from that id
- * on, which is another one if there is none with this id. */
+/* Processes the letter with the id from the command line. Redis returns the first letter from that
+ * id on, which has another id if there is none with this one. */
 static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -431,8 +431,8 @@ static enum ctl_exit dead_letter_print_counts(struct dead_letter_run *r, enum ct
     return json_line_end(&line, r->command, status);
 }
 
-/* Processes one letter or all of them; `list` has no id and so processes all. For retry and drop
- * the number of processed letters is then printed, also after an error. Returns the exit status. */
+/* Processes one letter or all of them (`list` has no id, and so processes all). For retry and drop,
+ * prints the number of processed letters, even after an error. Returns the exit status. */
 static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
 {
     static const char *const heads[] = {"ID", "AT", "SOURCE", "REASON", NULL};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl doctor: runs a table of checks, and says for each what was found and what to do. It
- * writes nothing, neither to Redis nor to files. */
+/* mastery-ctl doctor: runs a table of checks, and prints for each what was found and what to do.
+ * Writes nothing, neither to Redis nor to files. */
 #include "app/ctl/doctor.h"
 
 #include <curl/curl.h>
@@ -13,7 +13,7 @@
 
 enum { STATE_WIDTH = 6, NAME_WIDTH = 18 }; /* widths of the first two columns of the output */
 
-/* What must be there before a check is run; otherwise it is skipped. */
+/* What a check requires; without it the check is skipped. */
 enum doctor_need { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_REDIS };
 
 /* clang-format off */
@@ -48,7 +48,7 @@ enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
 static const char *const state_names[DOCTOR_STATES] = {
     [DOCTOR_OK] = "ok", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail", [DOCTOR_SKIPPED] = "-"};
 
-/* Runs a check, if what it needs is there. */
+/* Runs a check if its requirement (enum doctor_need) is met. */
 static void doctor_run_check(struct doctor *d, size_t i, struct doctor_finding *f)
 {
     *f = (struct doctor_finding){.found = STR(""), .advice = STR("")};
@@ -116,8 +116,8 @@ static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct 
     return status;
 }
 
-/* Instead of engine_open, which would end at the first fault, each check opens what it needs of
- * d->engine; engine_close accepts what was never opened. */
+/* Does not use engine_open, which would end at the first fault: each check opens the parts of
+ * d->engine that it needs. engine_close also accepts parts that were never opened. */
 static enum ctl_exit doctor_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

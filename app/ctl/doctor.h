@@ -20,7 +20,7 @@ enum doctor_state { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_SKIPPED, DOCTOR_
 /* What a check has found. Texts are in the arena of struct doctor. */
 struct doctor_finding {
     enum doctor_state state;
-    struct str found;  /* what the check saw: "within 3 ms of Redis" */
+    struct str found;  /* what the check has found, such as "within 3 ms of Redis" */
     struct str advice; /* what the operator should do; empty with DOCTOR_OK and DOCTOR_SKIPPED */
 };
 
@@ -38,7 +38,8 @@ struct doctor {
 };
 
 /* Set a finding. doctor_ok and doctor_trouble (a warning or a failure) format the text of what was
- * found; doctor_skip says why the check was not made; advice: what the operator should do. */
+ * found; the text of doctor_skip is why the check was not made. advice: what the operator should
+ * do. */
 void doctor_ok(struct doctor *d, struct doctor_finding *f, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void doctor_skip(struct doctor_finding *f, const char *why);

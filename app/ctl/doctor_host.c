@@ -73,7 +73,7 @@ struct secret_file {
     const char *variable, *path;
 };
 
-/* Returns what is wrong with the permissions of a file; NULL: nothing. */
+/* Returns what is wrong with the permissions of a file; NULL when they are right. */
 static const char *secret_fault(const char *path)
 {
     struct stat about;
@@ -138,7 +138,7 @@ static void keys_print(const struct token_keys *keys, char *ret_text, size_t siz
     }
 }
 
-/* Reports keys that can be used. `where` says where they come from. */
+/* Reports that keys can be used. where: the setting or place that they come from. */
 static void keys_report(struct doctor *d, struct doctor_finding *f, const struct token_keys *keys,
                         const char *where)
 {
@@ -149,7 +149,7 @@ static void keys_report(struct doctor *d, struct doctor_finding *f, const struct
               keys->n == 1 ? "" : "s", where, names);
 }
 
-/* Checks the copy of the identity provider's keys that the processes share. */
+/* Checks the stored copy of the identity provider's keys, which the processes share. */
 static void keys_check_copy(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -180,8 +180,8 @@ static void keys_check_copy(struct doctor *d, struct doctor_finding *f)
     free(copy.memory);
 }
 
-/* Checks the keys that verify tokens: those of files and settings, or, if a provider has them, the
- * copy that the pool uses. */
+/* Checks the keys that verify tokens: those from files and settings or, when a provider has the
+ * keys, the copy that the pool uses. */
 void doctor_keys(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -237,7 +237,7 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *context)
     return size * count;
 }
 
-/* Requests a URL, never by a proxy, as the engine's own requests. Returns the HTTP status; 0 with
+/* Requests a URL without a proxy, like the engine's own requests. Returns the HTTP status; 0 with
  * libcurl's reason in *ret_why. */
 static long http_status_of(const char *url, int64_t timeout_s, const char **ret_why)
 {
@@ -259,8 +259,8 @@ static long http_status_of(const char *url, int64_t timeout_s, const char **ret_
     return result == CURLE_OK ? status : 0;
 }
 
-/* Requests the health of the Dapr sidecar and of the components by which it sends (outbound), as
- * the workers do before they publish events. */
+/* Requests the health of the Dapr sidecar and of the components by which it publishes (outbound),
+ * as the workers do before they publish events. */
 void doctor_sidecar(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
@@ -289,7 +289,7 @@ void doctor_sidecar(struct doctor *d, struct doctor_finding *f)
                        "%s: %s", url.p ? url.p : "", url.p ? why : "out of memory");
 }
 
-/* While Redis is away /ready is not requested: the row redis has the reason. */
+/* Does not request /ready while Redis is unavailable: the check `redis` has the reason. */
 void doctor_pool(struct doctor *d, struct doctor_finding *f)
 {
     const struct health_target target = {.url = d->settings->url,
@@ -342,8 +342,9 @@ static void metrics_report(struct doctor *d, struct doctor_finding *f,
         doctor_ok(d, f, "%zu processes, circuit breakers closed", sample->n);
 }
 
-/* Reads METRICS_FILE, which the processes of the pool and the worker share on their host. It is a
- * warning if that cannot be read: the doctor may run elsewhere, or as another user. */
+/* Reads METRICS_FILE, which the processes of the pool and the worker share on their host. When it
+ * cannot be read, that is only a warning, because the doctor may run elsewhere, or as another user.
+ */
 void doctor_metrics(struct doctor *d, struct doctor_finding *f)
 {
     struct metrics_sample *sample = arena_zalloc(d->arena, sizeof(*sample));
@@ -361,8 +362,8 @@ void doctor_metrics(struct doctor *d, struct doctor_finding *f)
 
 /* ---- disk ---- */
 
-/* Returns the free share of the file system that has the folder of the file, in percent, with that
- * folder; -1: there is no such folder. */
+/* Returns the free share, in percent, of the file system with the folder of the file, and that
+ * folder; -1 when there is no such folder. */
 static int64_t free_percent(const char *path, char ret_folder[256])
 {
     const char *slash = strrchr(path, '/');
@@ -381,7 +382,7 @@ static int64_t free_percent(const char *path, char ret_folder[256])
 void doctor_disk(struct doctor *d, struct doctor_finding *f)
 {
     const struct config *c = &d->engine.config;
-    /* free_percent cuts off what follows the last slash */
+    /* the slash at the end makes the folder itself the one that free_percent examines */
     struct str refusals = arena_printf(d->arena, "%s/", c->nginx_refusals_dir);
     const struct {
         const char *variable, *path;
@@ -414,8 +415,8 @@ void doctor_disk(struct doctor *d, struct doctor_finding *f)
 
 /* ---- nginx ---- */
 
-/* Returns what nginx's file of this section must contain; the caller frees it. NULL: out of memory.
- */
+/* Returns the text that nginx's file of this section must contain; the caller frees it. NULL when
+ * out of memory. */
 static char *nginx_expected(enum nginx_section section)
 {
     size_t count, n = 0;
@@ -446,8 +447,8 @@ static bool file_has_text(const char *path, const char *text)
     return same;
 }
 
-/* Compares the files that scripts/render-nginx has made of the route tables with those that this
- * version makes. */
+/* Compares the files that scripts/render-nginx has made from the route tables with the texts that
+ * this version makes. */
 void doctor_nginx(struct doctor *d, struct doctor_finding *f)
 {
     static const char *const files[] = {[NGINX_MAPS] = "route-maps.conf",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checks of Redis and of what the workers do there. */
+/* The checks of Redis, and of the workers' state in it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -14,14 +14,14 @@
 
 enum {
     REDIS_MAJOR_MIN = 7,      /* oldest version that the tests use */
-    MEMORY_WARN_PERCENT = 90, /* of maxmemory */
-    LAG_WARN_MS = 10000,      /* delay of the workers that is a warning, ... */
-    LAG_FAIL_MS = 60000,      /* ... and a failure */
-    BEAT_WAIT_MS = 4000,      /* a worker that sends no heartbeat for this time is gone */
+    MEMORY_WARN_PERCENT = 90, /* share of maxmemory from which on there is a warning */
+    LAG_WARN_MS = 10000,      /* delay of the workers from which on there is a warning */
+    LAG_FAIL_MS = 60000,      /* delay of the workers from which on there is a failure */
+    BEAT_WAIT_MS = 4000,      /* a worker without a heartbeat for this time has ended */
     BEAT_POLL_MS = 50,
 };
 
-/* Returns the whole number of a line of INFO; 0: there is none. */
+/* Returns the integer in a line of INFO; 0 when there is no such line. */
 static int64_t info_int(struct str section, const char *name)
 {
     int64_t value = 0;
@@ -36,7 +36,7 @@ static struct command *doctor_cmd_info(struct pipeline *pipeline, const char *se
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("INFO"), str_of(section)});
 }
 
-/* Returns the text of a reply, which lives as long as the arena; empty: an error of Redis. */
+/* Returns the text of a reply, which lives as long as the arena; empty for an error of Redis. */
 static struct str doctor_text(const struct command *command)
 {
     struct str text = STR("");
@@ -45,8 +45,8 @@ static struct str doctor_text(const struct command *command)
     return text;
 }
 
-/* The store connects with its own handshake, which checks password, schema and role; the reason of
- * a failure is the store's. */
+/* Connects the store, whose handshake checks password, schema and role; a failure has the store's
+ * reason. */
 void doctor_redis(struct doctor *d, struct doctor_finding *f)
 {
     int64_t began_us = clock_monotonic_us(), major = 0;
@@ -87,7 +87,8 @@ void doctor_redis(struct doctor *d, struct doctor_finding *f)
                   (double)(clock_monotonic_us() - began_us) / 1000);
 }
 
-/* Reads appendfsync, which INFO does not show; empty: CONFIG is not allowed. */
+/* Reads the setting appendfsync, which INFO does not have; empty when Redis does not allow CONFIG.
+ */
 static struct str doctor_appendfsync(struct doctor *d)
 {
     struct str value = STR("");
@@ -102,8 +103,8 @@ static struct str doctor_appendfsync(struct doctor *d)
     return value;
 }
 
-/* What Redis has acknowledged must not be lost when it restarts: that needs an append-only file
- * that is written without errors and synced at each write. */
+/* Checks that a restart of Redis loses nothing that it has acknowledged: this requires an
+ * append-only file that is written without errors and synced at each write. */
 void doctor_persistence(struct doctor *d, struct doctor_finding *f)
 {
     struct str fsync = doctor_appendfsync(d);
@@ -131,7 +132,8 @@ void doctor_persistence(struct doctor *d, struct doctor_finding *f)
                   STR_ARG(fsync.n > 0 ? fsync : STR("not shown")));
 }
 
-/* When its memory is full, Redis must refuse writes (noeviction) instead of deleting records. */
+/* Checks that Redis refuses writes when its memory is full (noeviction) instead of deleting
+ * records. */
 void doctor_memory(struct doctor *d, struct doctor_finding *f)
 {
     struct str policy = reply_info_value(d->memory, STR("maxmemory_policy"));
@@ -152,7 +154,8 @@ void doctor_memory(struct doctor *d, struct doctor_finding *f)
                   limit > 0 ? "" : ", no maxmemory");
 }
 
-/* Tokens are verified by this machine's clock; Redis' clock gives the times that are stored. */
+/* Checks the difference of the clocks: tokens are verified by this machine's clock, but stored
+ * times come from Redis' clock. */
 void doctor_clock(struct doctor *d, struct doctor_finding *f)
 {
     int64_t ahead_ms = 0;
@@ -208,8 +211,8 @@ static bool doctor_read_beats(struct doctor *d, struct worker_heartbeat *ret, si
     return store_wait(d->engine.store, &pipeline) && workers_parse(command, ret, ret_count);
 }
 
-/* Keeps the heartbeats of `now` whose number has risen since `first`: those workers are alive,
- * while the others may be gone. */
+/* Stores the heartbeats of `now` whose number has risen since `first`: only those workers are
+ * certainly alive. */
 static void doctor_keep_alive(struct doctor *d, const struct worker_heartbeat *first, size_t n,
                               const struct worker_heartbeat *now, size_t now_count)
 {
@@ -224,8 +227,8 @@ static void doctor_keep_alive(struct doctor *d, const struct worker_heartbeat *f
     }
 }
 
-/* A worker is alive when the number of its heartbeat rises, so the check waits until all numbers
- * have risen, for BEAT_WAIT_MS at most. Those alive must together process all shards. */
+/* Checks that living workers process all shards together. A worker is alive when the number of its
+ * heartbeat rises, so the check waits until all numbers have risen, for at most BEAT_WAIT_MS. */
 void doctor_workers(struct doctor *d, struct doctor_finding *f)
 {
     struct worker_heartbeat first[WORKERS_MAX], now[WORKERS_MAX];
@@ -276,7 +279,8 @@ void doctor_journal(struct doctor *d, struct doctor_finding *f)
         doctor_ok(d, f, "changes are processed %.1f s late at most", (double)lag_ms / 1000);
 }
 
-/* Dead letters (events and jobs that the workers have given up) need an operator. */
+/* Checks for dead letters (events and jobs that the workers have given up), which need an operator.
+ */
 void doctor_queues(struct doctor *d, struct doctor_finding *f)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -302,10 +306,10 @@ void doctor_queues(struct doctor *d, struct doctor_finding *f)
 
 /* ---- the audit log ---- */
 
-/* Checks the latest seal (MAC over audit records) of a shard; n is 0 when it has none. The MAC,
- * which is the head of the shard's chain, must be that which AUDIT_KEY gives, and the one in
- * audit:heads. Those were read before: a lower number there means a new seal, a higher one a
- * removed seal. */
+/* Checks the latest seal (MAC over audit records) of a shard; n is 0 when it has none. Its MAC is
+ * the head of the shard's chain. It must be the MAC that AUDIT_KEY gives, and the one in
+ * audit:heads. audit:heads was read before the seal: a lower number there means a new seal, a
+ * higher one a removed seal. */
 static enum audit_fault doctor_check_seal(struct doctor *d, unsigned shard,
                                           const struct audit_head *head,
                                           const struct audit_seal *seal, size_t n)
@@ -333,8 +337,8 @@ static enum audit_fault doctor_check_seal(struct doctor *d, unsigned shard,
 }
 
 /* Reads the heads in audit:heads, then the latest seal of each shard, and compares them. Returns
- * false when Redis fails. *ret_seals is the number of shards with a seal; *ret_fault is the first
- * fault, of *ret_shard. */
+ * false when Redis fails. *ret_seals: number of shards with a seal. *ret_fault: the first fault,
+ * which is in the shard *ret_shard. */
 static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_fault *ret_fault,
                                unsigned *ret_shard)
 {
@@ -367,7 +371,7 @@ static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_f
     return true;
 }
 
-/* Checks the end of each chain of seals; mastery-ctl audit verify checks the whole audit log. */
+/* Checks the end of each chain of seals. mastery-ctl audit verify checks the whole audit log. */
 void doctor_audit(struct doctor *d, struct doctor_finding *f)
 {
     enum audit_fault fault = AUDIT_INTACT;

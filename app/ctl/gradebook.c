@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads all rows of a gradebook, lets gradebook_columns.c find out what the columns are, and makes
- * an event of each result. */
+/* Reads all rows of a gradebook, determines by gradebook_columns.c what the columns are, and makes
+ * an event from each result. */
 #include "app/ctl/gradebook.h"
 
 #include <stdlib.h>
@@ -11,14 +11,14 @@
 #include "app/base/json_write.h"
 #include "app/ingest/event_input.h"
 
-/* QUESTIONS: questions of a quiz, which give it weight 1. NAME_MAX_BYTES: of a column's name that
- * become the name of the quiz. */
+/* QUESTIONS: number of questions assumed for a quiz, which gives it weight 1. NAME_MAX_BYTES: bytes
+ * of a column's name that are used as the name of the quiz. */
 enum { QUESTIONS = 10, NAME_MAX_BYTES = 120 };
 
 /* ---- reading ---- */
 
-/* Copies the record's n fields to a row, which has one for each column: fields that are missing at
- * the end are empty, and empty ones beyond the header do not count. False after an error. */
+/* Copies the record's n fields to a row, which has one field for each column: missing fields at the
+ * end are empty, and empty fields beyond the header are ignored. Returns false after an error. */
 static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row *ret)
 {
     size_t content = n;
@@ -36,8 +36,8 @@ static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row
     return true;
 }
 
-/* Reads the header and all rows. No file has more rows than line ends and one: `room`. False when
- * memory is exhausted. */
+/* Reads the header and all rows. `room`: a file has at most one row more than line ends. Returns
+ * false when out of memory. */
 static bool book_read_rows(struct gradebook *book)
 {
     struct csv_reader *csv = &book->csv;
@@ -61,7 +61,7 @@ static bool book_read_rows(struct gradebook *book)
 
 /* ---- rows ---- */
 
-/* Returns what is wrong with the time of a result; NULL: nothing. */
+/* Returns what is wrong with the time of a result; NULL when it is right. */
 static const char *date_fault(int64_t at_ms, int64_t now_ms)
 {
     if (at_ms > now_ms + EVENT_AHEAD_MAX_MS)
@@ -85,7 +85,7 @@ static void row_check_date(struct gradebook *book, struct gradebook_row *row)
                         csv_printable(cell, text), fault);
 }
 
-/* Checks the date of --date, which all rows have. */
+/* Checks the date of the option --date, which applies to all rows. */
 static void book_check_date(struct gradebook *book)
 {
     const char *fault = date_fault(book->at_ms, book->options->now_ms);
@@ -94,7 +94,7 @@ static void book_check_date(struct gradebook *book)
         (void)csv_error(&book->csv, 1, "--date: %s %s", book->options->date, fault);
 }
 
-/* For qsort: by student, then time, then line. */
+/* Order for qsort: by student, then by time, then by line. */
 static int row_compare(const void *a, const void *b)
 {
     const struct gradebook_row *left = a, *right = b;
@@ -105,8 +105,8 @@ static int row_compare(const void *a, const void *b)
     return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
 }
 
-/* Reports each further row of a student, or of a student and day, whose results would have the ids
- * of those before. False when memory is exhausted. */
+/* Reports each further row of a student (or of a student and day), because its results would have
+ * the ids of those in the earlier row. Returns false when out of memory. */
 static bool book_check_repeated(struct gradebook *book)
 {
     struct gradebook_row *sorted = arena_array(book->arena, book->row_count, sizeof(*sorted));
@@ -150,7 +150,8 @@ static bool book_check_rows(struct gradebook *book)
 
 /* ---- events ---- */
 
-/* Appends a text in lower case and an end mark, so that no two lists of facts give one digest. */
+/* Adds a text in lower case and an end mark to the digest; because of the mark, no two lists of
+ * facts give the same digest. */
 static void id_add_fact(struct digest *d, struct str fact)
 {
     for (size_t i = 0; i < fact.n; i++) {
@@ -162,8 +163,8 @@ static void id_add_fact(struct digest *d, struct str fact)
 }
 
 /* Makes the id of a result's event from student, course, item and the day in the file. The day of
- * --date is no part of it, because a repeated import may have another one. Upper and lower case
- * differ in a student's id, not in the names. */
+ * --date is not used, because it may differ when the import is repeated. Upper and lower case are
+ * different in a student's id, but not in names. */
 static void event_id(const struct gradebook *book, const struct gradebook_row *row,
                      const struct gradebook_column *column, char ret[UUID_TEXT_SIZE])
 {
@@ -183,8 +184,9 @@ static void event_id(const struct gradebook *book, const struct gradebook_row *r
     uuid_of_digest(bytes, ret);
 }
 
-/* Writes the members that are the event's data. share in [0,1]. What no gradebook has is
- * neutral: a quiz of ten questions, a complete exercise of medium difficulty, no time. */
+/* Writes the members of the event's data. share: result in [0,1]. Data that gradebooks do not have
+ * get neutral values: a quiz of ten questions, a complete exercise of medium difficulty, no time.
+ */
 static void event_write_data(struct jw *w, enum column_role role, struct str name, double share)
 {
     static const char *const names[] = {[COLUMN_QUIZ] = "quiz_id",
@@ -213,7 +215,8 @@ static void event_write_data(struct jw *w, enum column_role role, struct str nam
     }
 }
 
-/* Appends the event of a result. */
+/* Appends the event for a result (one cell of the gradebook) to book->events, as a line of JSON.
+ * share: the result as a share of the points of its column, 0 to 1. */
 static void event_write(struct gradebook *book, const struct gradebook_row *row,
                         const struct gradebook_column *column, double share)
 {
@@ -273,8 +276,8 @@ static void cell_read(struct gradebook *book, const struct gradebook_row *row,
     }
 }
 
-/* Makes the events of all results, which only columns of a role before COLUMN_IGNORED have. False
- * when memory is exhausted. */
+/* Makes the events for all results; only columns of a role before COLUMN_IGNORED have any. Returns
+ * false when out of memory. */
 static bool book_make_events(struct gradebook *book)
 {
     size_t cells = 0;
@@ -293,8 +296,8 @@ static bool book_make_events(struct gradebook *book)
     return !book->events.failed;
 }
 
-/* Without the column of students, or any date (a column of dates, or --date in at_ms), the rows are
- * not read, since each would be wrong. */
+/* Does not read the rows when the column of students is missing, or there is no date (no column of
+ * dates, and no --date in at_ms), because each row would be wrong. */
 long gradebook_read(struct str text, const char *name, const struct gradebook_options *options,
                     struct arena *arena, FILE *errors, struct gradebook *ret)
 {
@@ -317,8 +320,8 @@ static const char *const role_names[COLUMN_ROLES] = {
     [COLUMN_QUALITY] = "quality", [COLUMN_IGNORED] = "ignored",   [COLUMN_STUDENT] = "student",
     [COLUMN_DATE] = "date"};
 
-/* Writes an object for a column: maximum and results only if it has results, which the roles before
- * COLUMN_IGNORED (enum column_role) have. */
+/* Writes an object for a column. Only columns of a role before COLUMN_IGNORED (enum column_role)
+ * have results, and get maximum and results. */
 static void gradebook_write_column(const struct gradebook_column *column, struct jw *w)
 {
     jw_object(w, NULL);
@@ -348,9 +351,9 @@ void gradebook_write_json(const struct gradebook *book, struct jw *w)
     jw_int(w, "results", (int64_t)book->event_count);
 }
 
-/* Only the roles before COLUMN_IGNORED have results. A column without a maximum has its maxima "in
- * cells": 8/10, 80 %. Without a column of dates (book->date is book->n) all results have the date
- * of --date. */
+/* Prints results only for roles before COLUMN_IGNORED. A column without a maximum has its maxima
+ * "in cells": 8/10, 80 %. Without a column of dates (book->date is book->n) all results have the
+ * date of --date. */
 void gradebook_print(const struct gradebook *book, FILE *out)
 {
     char text[CSV_SHOWN_SIZE], day[DAY_TEXT_SIZE];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Understands a gradebook for mastery-ctl import: a CSV file (csv.h) with a row for each student
- * and a column for each quiz or assignment, as Moodle and Canvas export it and as teachers keep it.
- * Each result becomes a learning event. The event's id is made of the course, the student, the
- * column's name and, if a column has the dates, the day, so that the same result has the same id
- * in every file. */
+/* Reads a gradebook for mastery-ctl import: a CSV file (csv.h) with a row for each student and a
+ * column for each quiz or assignment, as Moodle and Canvas export it and as teachers keep it. Each
+ * result becomes a learning event. The id of the event is made from the course, the student, the
+ * column's name and, if a column has the dates, the day, so that the same result has the same id in
+ * every file. */
 #ifndef CTL_GRADEBOOK_H
 #define CTL_GRADEBOOK_H
 
@@ -22,7 +22,7 @@ enum column_role {
     COLUMN_ROLES
 };
 
-/* What the user has said about the file. */
+/* The options of the command line about the file. */
 struct gradebook_options {
     const char *student;    /* name of the column with the students' ids; NULL: found by name */
     const char *date;       /* a date, or the name of the column of dates; NULL: found by name */
@@ -33,7 +33,7 @@ struct gradebook_options {
 };
 
 struct gradebook_column {
-    struct str name; /* as in the file; empty: the column has none, and is ignored */
+    struct str name; /* name in the file; empty: the column has none, and is ignored */
     struct str item; /* the name without "(Real)" or "(Percentage)" at its end */
     enum column_role role;
     bool is_named;  /* --column says what the column is */
@@ -43,7 +43,7 @@ struct gradebook_column {
 };
 
 struct gradebook_row {
-    struct str *fields; /* one for each column */
+    struct str *fields; /* fields of the row, one for each column */
     size_t line;
     struct str student;
     int64_t at_ms;
@@ -59,14 +59,14 @@ struct gradebook {
     size_t row_count, skipped;
     size_t student, date;    /* places of these columns; n: there is none */
     int64_t at_ms;           /* time of all results, if no column has the dates */
-    struct buf events;       /* learning events, one JSON object a line */
-    struct str *event_names; /* of each event, for messages, printable: "FILE:LINE: COLUMN" */
+    struct buf events;       /* learning events, one JSON object in each line */
+    struct str *event_names; /* a printable name of each event for messages: "FILE:LINE: COLUMN" */
     size_t event_count;
 };
 
-/* Reads the whole file. For each error "NAME:LINE: COLUMN: REASON" is written to `errors`. Returns
- * the number of errors, or -1 when memory is exhausted; *ret is filled as far as the file was
- * understood, and its events may be sent only without errors. */
+/* Reads the whole file. Writes "NAME:LINE: COLUMN: REASON" to `errors` for each error. Returns the
+ * number of errors, or -1 when out of memory. *ret is filled as far as the file was understood; its
+ * events may be sent only if there are no errors. */
 long gradebook_read(struct str text, const char *name, const struct gradebook_options *options,
                     struct arena *arena, FILE *errors, struct gradebook *ret);
 /* Prints what was understood: each column, what it counts as, its maximum and its results. */
@@ -76,18 +76,19 @@ void gradebook_write_json(const struct gradebook *book, struct jw *w);
 
 /* ---- steps of gradebook_read ---- */
 
-/* Finds out what each column is, from the header, the options and all rows, and reads the row of
+/* Determines what each column is from the header, the options and all rows, and reads the row of
  * maxima. Errors are counted in book->csv. */
 void gradebook_find_columns(struct gradebook *book);
 
-/* What a cell has: no result, a share of the possible points (8/10, 80 %), points (8), whose
- * maximum the column must have, or other text. */
+/* The content of a cell: no result, a share of the possible points (8/10, 80 %), points (8), for
+ * which the column must have a maximum, or other text. */
 enum cell_kind { CELL_EMPTY, CELL_SHARE, CELL_POINTS, CELL_INVALID };
-/* Reads a cell such as 8, 8.5, 8,5, 8/10, 80 % or -. Of CELL_SHARE *ret is the share of the points,
- * of CELL_POINTS the points. */
+/* Reads a cell such as 8, 8.5, 8,5, 8/10, 80 % or -. *ret is the share for CELL_SHARE, the points
+ * for CELL_POINTS. */
 enum cell_kind gradebook_parse_cell(const struct csv_reader *r, struct str cell, double *ret);
-/* Reads a date such as 2026-01-31 or 31.01.2026, which means noon in UTC (or now_ms, if that is
- * before noon of the same day), with or without a time, or a time of RFC 3339, which is used. */
+/* Reads a date such as 2026-01-31 or 31.01.2026, with or without a time, or a time of RFC 3339.
+ * Only the latter sets the time; any other date means noon in UTC, or now_ms if that is before noon
+ * of the same day. */
 bool gradebook_parse_date(struct str text, int64_t now_ms, int64_t *ret_ms);
 
 #endif

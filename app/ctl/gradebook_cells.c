@@ -7,8 +7,8 @@
  * excused, EX. */
 static const char *const no_result[] = {"", "-", "\xE2\x80\x93", "n/a", "ex", "excused", NULL};
 
-/* Cuts the character `end`, such as %, off, and the spaces before it, no-break ones too. False when
- * the cell does not end with it. */
+/* Cuts the character `end`, such as %, off the end, and the spaces before it, including no-break
+ * spaces. Returns false when the cell does not end with this character. */
 static bool cell_cut_end(struct str *cell, char end)
 {
     static const struct str no_break = STR_INIT("\xC2\xA0");
@@ -21,9 +21,9 @@ static bool cell_cut_end(struct str *cell, char end)
     return true;
 }
 
-/* Reads a number that is not negative. False for any other text, also for an ambiguous number
- * (1,000): the caller's error, with the cell and the forms that it may have, is the same for both.
- */
+/* Reads a number that is not negative. Returns false for any other text, including an ambiguous
+ * number (1,000), for which the caller's error (the cell, and the forms that it may have) is the
+ * same. */
 static bool cell_number(const struct csv_reader *r, struct str text, double *ret)
 {
     bool unused_ambiguous;

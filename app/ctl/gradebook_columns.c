@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds out what the columns of a gradebook are: what an option says, else what the names of Moodle
- * and Canvas and common words say, else whether there are numbers in the column. */
+/* Determines what the columns of a gradebook are: by the options, else by the names that Moodle and
+ * Canvas use and by common words, else by whether the column has numbers. */
 #include "app/ctl/gradebook.h"
 
 /* Values of --column, and their roles. */
@@ -22,12 +22,12 @@ static const char *const ignored_names[] = {
     "institution", "department",   "group",        "class",
     "phone",       "total",        "grade",        "last downloaded from this course",
     NULL};
-/* Ends of names of columns to ignore: sums, which would count results twice; grades in words;
+/* Ends of the names of columns to ignore: sums, which would count results twice; grades in words;
  * remarks. */
 static const char *const ignored_ends[] = {
     " total",        " current points", " final points", "current score", "final score",
     "current grade", "final grade",     "(letter)",      "(feedback)",    NULL};
-/* The roles of columns whose names begin so; results in other columns count as quizzes. */
+/* Roles by the beginning of a column's name; results in all other columns count as quizzes. */
 static const struct {
     const char *begin;
     enum column_role role;
@@ -61,8 +61,8 @@ static bool name_ends(struct str name, const char *end)
     return name.n >= n && str_equal_nocase((struct str){name.p + name.n - n, n}, str_of(end));
 }
 
-/* Returns the quiz or assignment (item) of a column's name: without the kind of grade that Moodle
- * appends. */
+/* Returns the quiz or assignment (item) in a column's name: the name without the kind of grade that
+ * Moodle appends. */
 static struct str name_item(struct str name)
 {
     static const char *const ends[] = {"(real)", "(percentage)", NULL};
@@ -80,7 +80,7 @@ static bool column_is_called(const struct gradebook_column *column, struct str n
            (str_equal_nocase(column->name, name) || str_equal_nocase(column->item, name));
 }
 
-/* Returns the place of the column; book->n when there is none. */
+/* Returns the place of the column with this name; book->n when there is none. */
 static size_t columns_find(const struct gradebook *book, struct str name)
 {
     for (size_t i = 0; i < book->n; i++) {
@@ -99,8 +99,8 @@ static bool column_has_content(const struct gradebook *book, size_t place)
     return false;
 }
 
-/* Returns the place of the first of these columns that has any content, else of the first one;
- * book->n: there is none. */
+/* Returns the place of the first of these columns that is not empty, or else of the first one;
+ * book->n when none of them exists. */
 static size_t columns_find_any(const struct gradebook *book, const char *const *names)
 {
     size_t first = book->n;
@@ -118,8 +118,8 @@ static size_t columns_find_any(const struct gradebook *book, const char *const *
 
 /* ---- rows that are no student's ---- */
 
-/* Reads the row of maxima (points of a full result); "(read only)" of Canvas and other texts are
- * skipped. */
+/* Reads the row of maxima (points of a full result). Skips other texts, such as "(read only)" of
+ * Canvas. */
 static void columns_take_maxima(struct gradebook *book, const struct gradebook_row *row)
 {
     double max;
@@ -130,8 +130,9 @@ static void columns_take_maxima(struct gradebook *book, const struct gradebook_r
     }
 }
 
-/* True for a column that may have the students' ids, by its name alone: columns_find_special, which
- * decides on one, runs only when the rows that are no student's are removed. */
+/* Returns whether the column may have the students' ids, judged only by its name.
+ * columns_find_special, which chooses the column, runs later, when the rows that belong to no
+ * student are removed. */
 static bool column_may_have_ids(const struct gradebook *book, size_t place)
 {
     const struct gradebook_column *column = &book->columns[place];
@@ -140,9 +141,9 @@ static bool column_may_have_ids(const struct gradebook *book, size_t place)
            (book->options->student && column_is_called(column, str_of(book->options->student)));
 }
 
-/* True for what a row of maxima may have: a number, "(read only)" of Canvas, or a number that
- * cannot be read, such as 1,000. That its column lacks a maximum is then the error, which helps
- * more than one about a student without an id. */
+/* Returns whether the cell may be in a row of maxima: a number, "(read only)" of Canvas, or an
+ * unreadable number such as 1,000. For the latter, the error is then that its column lacks a
+ * maximum, which is more helpful than an error about a student without an id. */
 static bool cell_may_be_maximum(const struct gradebook *book, struct str cell)
 {
     double unused;
@@ -153,8 +154,8 @@ static bool cell_may_be_maximum(const struct gradebook *book, struct str cell)
            (!csv_to_double(&book->csv, cell, &unused, &ambiguous) && ambiguous);
 }
 
-/* True for the row of maxima. Its first cell with text, in the column `first`, says "maximum" or
- * the like and it has, unlike a student named Max, no id and no other text after that. */
+/* Returns whether the row is the row of maxima: its first cell with text, in the column `first`, is
+ * "maximum" or the like and, unlike for a student named Max, no id and no other text follows. */
 static bool row_is_maxima(const struct gradebook *book, const struct gradebook_row *row,
                           size_t first)
 {
@@ -168,7 +169,7 @@ static bool row_is_maxima(const struct gradebook *book, const struct gradebook_r
     return true;
 }
 
-/* True for the test student of a Canvas export, who has no id of the school's own. */
+/* Returns whether the row is the test student of a Canvas export, who has no id of the school. */
 static bool row_is_test_student(const struct gradebook *book, const struct gradebook_row *row)
 {
     size_t sis = columns_find(book, STR("SIS User ID"));
@@ -180,7 +181,7 @@ static bool row_is_test_student(const struct gradebook *book, const struct grade
            (sis == book->n || row->fields[sis].n == 0);
 }
 
-/* True for the row in which Canvas says which grades are posted by hand, and nothing else. */
+/* Returns whether the row is the one in which Canvas only says which grades are posted by hand. */
 static bool row_is_manual_posting(const struct gradebook *book, const struct gradebook_row *row)
 {
     for (size_t i = 0; i < book->n; i++) {
@@ -190,13 +191,13 @@ static bool row_is_manual_posting(const struct gradebook *book, const struct gra
     return true;
 }
 
-/* True for the row of maxima (points of a full result), which is then read, and for Canvas' own
- * rows. */
+/* Returns whether the row belongs to no student: it is the row of maxima (points of a full result),
+ * which is then read, or one of Canvas' own rows. */
 static bool row_is_no_student(struct gradebook *book, const struct gradebook_row *row)
 {
     size_t first = 0;
 
-    while (row->fields[first].n == 0) /* records that are empty are not read */
+    while (row->fields[first].n == 0) /* the loop ends, because empty records are not read */
         first++;
     if (row_is_maxima(book, row, first)) {
         columns_take_maxima(book, row);
@@ -205,7 +206,7 @@ static bool row_is_no_student(struct gradebook *book, const struct gradebook_row
     return row_is_test_student(book, row) || row_is_manual_posting(book, row);
 }
 
-/* Removes the rows that are no student's from the list. */
+/* Removes the rows that belong to no student from the list. */
 static void rows_skip(struct gradebook *book)
 {
     size_t n = 0;
@@ -233,7 +234,8 @@ static struct str option_split(struct str option, struct str *ret_value)
     return str_trim((struct str){option.p, n > 0 ? n - 1 : 0});
 }
 
-/* Finds the column that an option names. False after an error that there is no such column. */
+/* Finds the column that an option names. Returns false, after an error, when there is no such
+ * column. */
 static bool option_find_column(struct gradebook *book, const char *option, struct str name,
                                size_t *ret_place)
 {
@@ -295,7 +297,7 @@ static void options_take_maxima(struct gradebook *book)
 
 /* ---- columns ---- */
 
-/* What the name says about a column that no option names. */
+/* Returns the role that the column's name implies; for a column that no option names. */
 static enum column_role column_role_of_name(const struct gradebook_column *column)
 {
     if (column->name.n == 0 || name_is_in(column->item, student_names) ||
@@ -312,7 +314,7 @@ static enum column_role column_role_of_name(const struct gradebook_column *colum
     return COLUMN_QUIZ;
 }
 
-/* Returns whether a cell of the column has a result. Sets has_plain if a result is points alone,
+/* Returns whether a cell of the column has a result. Sets has_plain if a result is only points,
  * such as 8, for which the column needs a maximum. */
 static bool column_has_results(struct gradebook *book, size_t place)
 {
@@ -329,8 +331,8 @@ static bool column_has_results(struct gradebook *book, size_t place)
     return found;
 }
 
-/* True if another column has the same quiz or assignment (item) in percentages, as Moodle exports
- * it. The percentages are then used: they need no maximum. */
+/* Returns whether another column has the same quiz or assignment (item) in percentages, as Moodle
+ * exports it. That column is then used, because percentages need no maximum. */
 static bool column_has_percentages_elsewhere(const struct gradebook *book, size_t place)
 {
     const struct gradebook_column *column = &book->columns[place];
@@ -344,8 +346,8 @@ static bool column_has_percentages_elsewhere(const struct gradebook *book, size_
     return false;
 }
 
-/* Reports a column whose results cannot be read: one without a maximum, one with the same name as
- * an earlier one. */
+/* Reports a column whose results cannot be used: it has no maximum, or the same name as an earlier
+ * column. */
 static void column_check(struct gradebook *book, size_t place)
 {
     const struct gradebook_column *column = &book->columns[place];

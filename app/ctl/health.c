@@ -29,8 +29,8 @@ static void health_print_state(enum colour colour, const char *state, const char
     (void)printf("%-*s ", NAME_WIDTH, name);
 }
 
-/* Prints a line for each dependency (such as Redis) that the response has. The lines explain the
- * engine's status; they do not change the exit status. */
+/* Prints a line for each dependency (such as Redis) in the response. These lines explain the
+ * engine's status, and do not change the exit status. */
 static void health_print_dependencies(struct json_object *all)
 {
     struct json_object_iterator it, end;
@@ -115,8 +115,8 @@ static enum ctl_exit health_print_json(const struct subcommand *command,
 
 /* ---- all of it ---- */
 
-/* Requests /health and, with --ready, /ready; the exit status is the worse result of the two. When
- * /health has no response, /ready is not requested. */
+/* Requests /health and, with --ready, /ready; the exit status is the worse of both results. /ready
+ * is not requested when /health gets no response. */
 static enum ctl_exit health_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request of libcurl for each endpoint; only HTTP status and the member "status" decide. */
+/* Makes one request for each endpoint with libcurl. Only the HTTP status and the member "status"
+ * decide about the result. */
 #include "app/ctl/health_check.h"
 
 #include <curl/curl.h>
@@ -9,8 +10,8 @@
 
 enum { BODY_MAX = 65536 }; /* most bytes of a response's body */
 
-/* The engine's endpoints for its health: path without the slash, and value of the member "status"
- * when all is well. */
+/* The engine's health endpoints: path without the slash, and value of the member "status" when the
+ * engine is healthy. */
 static const struct {
     const char *name, *good_status;
 } endpoints[] = {
@@ -26,9 +27,9 @@ struct response {
     struct buf body;
 };
 
-/* Called by libcurl with each piece, of size * count bytes, of the response's body: appends it to
- * *body. Returning 0, when the body is too long or memory is exhausted, makes libcurl end the
- * transfer. */
+/* Called by libcurl for each piece (size * count bytes) of the response's body: appends it to
+ * *body. Returns 0, which makes libcurl end the transfer, when the body is too long or memory is
+ * exhausted. */
 static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
 {
     struct buf *out = body;
@@ -39,8 +40,8 @@ static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
     return out->failed ? 0 : size * count;
 }
 
-/* Sends GET BASE/NAME and fills *ret with the response or the failure. Proxies that the environment
- * names are not used, because the check is about this address itself. */
+/* Sends GET BASE/NAME and fills *ret with the response or the failure. Does not use a proxy from
+ * the environment, because the check is about this address itself. */
 static void health_request(CURL *curl, const struct health_target *s, const char *name,
                            struct arena *arena, struct response *ret)
 {
@@ -52,7 +53,7 @@ static void health_request(CURL *curl, const struct health_target *s, const char
     while (base_url.n > 0 && base_url.p[base_url.n - 1] == '/')
         base_url.n--;
     url = arena_printf(arena, "%.*s/%s", STR_ARG(base_url), name);
-    if (s->source) /* "host!" makes libcurl take it for an address, not for an interface */
+    if (s->source) /* "host!" makes libcurl treat the text as an address and not as an interface */
         source = arena_printf(arena, "host!%s", s->source);
     if (!url.p || (s->source && !source.p))
         return;

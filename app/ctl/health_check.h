@@ -15,15 +15,16 @@ struct health_target {
 
 enum health_endpoint { HEALTH_HEALTH, HEALTH_READY };
 
-/* The judgement of one endpoint. Its texts are in the arena. */
+/* The result for one endpoint. Its texts are in the arena. */
 struct health_result {
     const char *name;      /* path without the slash */
     enum ctl_exit outcome; /* CTL_DONE: all is well; CTL_UNAVAILABLE: no response */
     const char *failure;   /* why there is no response; NULL: there is one */
     long http_status;
     int64_t duration_ms;
-    const char *status, *version;     /* members of the response; "": it is not that of an engine */
-    const char *reason;               /* why /ready is not ready; "": not given */
+    /* members of the response; "": the response does not come from an engine */
+    const char *status, *version;
+    const char *reason;               /* why /ready is not ready; "": the response does not say */
     struct json_object *dependencies; /* name -> state, such as "healthy"; NULL: none */
 };
 

@@ -25,9 +25,9 @@ bool cohort_load(struct engine *engine, struct arena *arena, const char *id, str
     return ret->exists;
 }
 
-/* Reads the histories of at most CHUNK students and calls use_history for those who have not
- * withdrawn consent to analytics. A student's consent is read in the same round trip as the
- * history, so that a withdrawal between two reads cannot be missed. */
+/* Reads the histories of at most CHUNK students, and calls use_history for those who have not
+ * withdrawn consent to analytics. The consent is read in the same round trip as the history, so
+ * that a withdrawal in between is not missed. */
 static bool histories_read_chunk(struct engine *engine, struct arena *arena,
                                  struct str_list students, int32_t today,
                                  history_function *use_history, void *context, size_t *withdrawn,
@@ -56,8 +56,8 @@ static bool histories_read_chunk(struct engine *engine, struct arena *arena,
     return true;
 }
 
-/* Cuts the list into chunks of CHUNK students, the last one shorter, and stops at the first chunk
- * that cannot be read. The chunks point into the list; nothing is copied. */
+/* Splits the list into chunks of CHUNK students, the last one shorter, and stops at the first chunk
+ * that cannot be read. The chunks point into the list; no id is copied. */
 bool histories_read(struct engine *engine, struct arena *arena, struct str_list students,
                     int32_t today, history_function *use_history, void *context, size_t *withdrawn,
                     struct problem *p)

@@ -13,7 +13,7 @@
 bool cohort_load(struct engine *engine, struct arena *arena, const char *id, struct cohort *ret,
                  struct problem *p);
 
-/* Gets each history that histories_read reads; context is that of histories_read. */
+/* Called with each history that histories_read reads; context: the parameter of histories_read. */
 typedef void history_function(void *context, const struct history *history);
 
 /* Calls use_history for each student of the list, in its order, who has not withdrawn consent to

@@ -52,7 +52,7 @@ static enum ctl_exit import_print(const struct subcommand *command, const struct
     return json_line_end(&line, command, status);
 }
 
-/* Reads the file, and prints with --dry-run what was understood; otherwise sends the events. */
+/* Reads the file. With --dry-run prints what was understood; otherwise sends the events. */
 static enum ctl_exit import_file(const struct subcommand *command, struct import_settings *s,
                                  struct arena *arena)
 {
@@ -87,7 +87,7 @@ static enum ctl_exit import_file(const struct subcommand *command, struct import
     return CTL_DONE;
 }
 
-/* Copies the settings, which are constant here, because import_file sets the time in them. */
+/* Copies the settings, which are const here, because import_file sets the time in its copy. */
 static enum ctl_exit import_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

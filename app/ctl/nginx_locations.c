@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes nginx's configuration of the route tables. A pattern is a path that may have {parameters};
- * a route has one pattern and perhaps aliases. Each pattern of each route is a struct path_route.
- * They are sorted so that those with the same path, one per HTTP method, are neighbours and become
- * one location of nginx. A bucket is a rate limit that one route has or several share; nginx counts
- * requests by the variable $bucket, and $limit_class is the bucket's limit in requests a minute.
- * The sidecar is Dapr's process next to the engine, with an nginx server of its own. */
+/* Makes the part of nginx's configuration that follows from the route tables. A pattern is a path
+ * that may have {parameters}; a route has one main pattern and perhaps aliases. Each pattern of
+ * each route is a struct path_route. They are sorted so that those with the same path, one for each
+ * HTTP method, are neighbours and become one location of nginx. A bucket is a rate limit that one
+ * route has or several share. nginx counts requests by the variable $bucket; $limit_class is the
+ * bucket's limit in requests a minute. The sidecar is Dapr's process next to the engine, for which
+ * nginx has a separate server. */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum { OTHER_PER_MINUTE = 50 };
 struct path_route {
     const char *pattern;
     const struct route *route;
-    size_t rank; /* position in the route tables; qsort alone would not keep their order */
+    size_t rank; /* position in the route tables, because qsort would not keep their order */
 };
 
 /* Routes sorted by path, so that all methods of one path are neighbours. */
@@ -67,9 +68,9 @@ static int pattern_compare(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* Compares two routes for qsort: by path; within a path routes of the sidecar alone last; then by
- * rank. The first route of a path names the path's map of buckets, so it must be the same on the
- * public server, which lacks the sidecar's routes. */
+/* Compares two routes for qsort: by path; within a path, routes that only the sidecar has are last;
+ * then by rank. The first route of a path gives the path's map of buckets its name, so it must be
+ * the same on the public server, which lacks the sidecar's routes. */
 static int path_route_compare(const void *a, const void *b)
 {
     const struct path_route *x = a, *y = b;
@@ -98,8 +99,8 @@ static void path_routes_add(struct path_routes *all, const struct route *route)
     }
 }
 
-/* Collects all routes with all their paths and sorts them. The caller frees ret->v, which is NULL
- * when memory is exhausted; calloc gets one element more, so that NULL has no other reason. */
+/* Collects all routes with all their paths, and sorts them. The caller frees ret->v; it is NULL
+ * only when out of memory, because calloc gets one element more than needed. */
 static void path_routes_collect(const struct route_table *tables, size_t count,
                                 struct path_routes *ret)
 {
@@ -117,7 +118,7 @@ static void path_routes_collect(const struct route_table *tables, size_t count,
     qsort(ret->v, ret->n, sizeof(ret->v[0]), path_route_compare);
 }
 
-/* Cuts the routes of one path off the front of *rest and returns them; *rest must not be empty. */
+/* Removes the routes of the first path from *rest and returns them; *rest must not be empty. */
 static struct path_routes path_routes_cut(struct path_routes *rest)
 {
     struct path_routes path = {rest->v, 0};
@@ -150,9 +151,9 @@ static bool path_has_one_bucket(struct path_routes path)
     return true;
 }
 
-/* Returns the first of all routes that has the bucket (shared rate limit) of the given one. NULL
- * with a line on standard error when the two have different limits. Compares at most all routes, a
- * few hundred. */
+/* Returns the first of all routes that has the same bucket (shared rate limit) as the given route.
+ * Returns NULL, with a line on standard error, when the limits of the two differ. A linear search
+ * is enough for a few hundred routes. */
 static const struct path_route *bucket_first_route(struct path_routes all,
                                                    const struct path_route *one)
 {
@@ -192,8 +193,8 @@ static int print_classes(FILE *out, struct path_routes all)
 }
 
 /* Prints the map from method to bucket (name of the rate limit) for one path. A method that the
- * path does not have counts in the path's first bucket, because the response 405 costs time too.
- * HEAD counts as GET. */
+ * path does not have is counted in the path's first bucket, because the response 405 costs time,
+ * too. HEAD is counted like GET. */
 static void print_method_buckets(FILE *out, struct path_routes path)
 {
     (void)fprintf(out, "\n# %s\nmap $request_method $bucket_%zu {\n    default %s;\n",
@@ -301,10 +302,10 @@ static bool limit_is_repeated(struct path_routes path, size_t index)
     return false;
 }
 
-/* Prints an include line for each limit that a method of the path has. Each included file counts
- * only requests whose $limit_class is its own limit. Probes and scrapes on the sidecar's server,
- * which is reached from this host only, have no limit: refused probes would end the sidecar's
- * subscriptions (hazards Y6). */
+/* Prints an include line for each limit that a method of the path has. Each included file only
+ * counts requests whose $limit_class is the file's limit. On the sidecar's server, which can be
+ * reached only from this host, probes and scrapes have no limit: refused probes would end the
+ * sidecar's subscriptions (hazards Y6). */
 static void print_limits(FILE *out, struct path_routes path, enum nginx_section section)
 {
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
@@ -329,9 +330,9 @@ static void print_bucket(FILE *out, struct path_routes path)
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
-/* Prints the location block of one path. A path gets the settings for big bodies, deliveries,
- * networks or static pages if any of its methods has the flag. Only if all its methods have the
- * flag, requests with dapr-api-token are exempt from rate limits; the engine compares that token
+/* Prints the location block of one path. The path gets the settings for big bodies, deliveries,
+ * networks or static pages if any of its methods has the flag. Requests with dapr-api-token are
+ * exempt from rate limits only if all its methods have the flag; the engine compares that token
  * with the sidecar's (pipeline/authenticate.c). */
 static void print_location(FILE *out, struct path_routes path, enum nginx_section section)
 {
@@ -362,8 +363,8 @@ static void print_location(FILE *out, struct path_routes path, enum nginx_sectio
         (void)fputs("    include engine.conf;\n}\n", out);
 }
 
-/* Prints the locations of all paths, and at the end those of requests without one, which share a
- * rate limit (bucket): paths that no route has, and methods for which nginx chooses no location
+/* Prints the locations of all paths and, at the end, those for requests without a route, which
+ * share a rate limit (bucket): unknown paths, and methods for which nginx chooses no location
  * (conf/nginx/errors.conf). */
 static void print_locations(FILE *out, struct path_routes rest, enum nginx_section section)
 {
@@ -379,9 +380,9 @@ static void print_locations(FILE *out, struct path_routes rest, enum nginx_secti
                       others[i], server, OTHER_PER_MINUTE);
 }
 
-/* Collects the routes and prints the section. The maps are made of all routes, because both servers
- * use the same maps; only the locations of the public server leave the sidecar's routes out. A
- * failure to write is found at the end, by ferror. */
+/* Collects the routes and prints the section. The maps are made from all routes, because both
+ * servers use them; only the locations of the public server lack the sidecar's routes. ferror finds
+ * a failed write at the end. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
                           enum nginx_section section)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints the part of nginx's configuration that is computed from the route tables, so that nginx's
- * rate limits and locations always match the routes. A bucket is a rate limit that one route has or
- * several routes share. scripts/render-nginx joins this part with the templates of conf/nginx,
+/* Prints the part of nginx's configuration that follows from the route tables, so that nginx's rate
+ * limits and locations always match the routes. A bucket is a rate limit that one route has or
+ * several routes share. scripts/render-nginx combines this part with the templates of conf/nginx,
  * which define these names:
  *
- *   $bucket          name of the request's bucket; the access log has it as the route
- *   $limit_exempt    not empty: the request is not counted by any rate limit
- *   $engine_accept   value of the header Accept that the engine gets
+ *   $bucket          name of the request's bucket, which the access log shows as the route
+ *   $limit_exempt    when it is not empty, no rate limit counts the request
+ *   $engine_accept   value of the header Accept for the engine
  *   limit-public-N.conf, limit-sidecar-N.conf   limit_req lines for routes with N requests a minute
  *   metrics-allow.conf                          networks that may read the metrics
  *   engine                                      nginx's upstream: the engine's processes

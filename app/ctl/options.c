@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses command lines by the rows of a table of options. One pass over the arguments writes each
- * value into the settings, at the offset that its row has. The rows that occurred are recorded in
- * `seen`, so that repeated and missing options can be reported. The first error ends the parsing.
- * An operand is an argument without dashes. */
+/* Parses command lines by the rows of a table of options. One pass over the arguments stores each
+ * value in the settings, at the offset of its row. `seen` records which options have occurred, so
+ * that repeated and missing ones can be reported. Parsing ends at the first error. An operand is an
+ * argument without dashes. */
 #include "app/ctl/options.h"
 
 #include <assert.h>
@@ -11,7 +11,8 @@
 
 #include "app/base/ids.h"
 
-/* ERROR_SIZE: bytes of an error text; HELP_COLUMN: where descriptions begin in the help */
+/* ERROR_SIZE: bytes of an error text. HELP_COLUMN: column in which descriptions begin in the help.
+ */
 enum { ERROR_SIZE = 200, HELP_COLUMN = 24 };
 
 /* The state of one options_parse call. */
@@ -42,8 +43,8 @@ bool option_is_operand(const struct option_rule *rule)
     return rule->type == OPTION_OPERAND;
 }
 
-/* Returns the dashes before the label of an option; an operand has none. Prefix and label together
- * show an option as a user writes it: --name, or FILE for an operand. */
+/* Returns the dashes before the label of an option; "" for an operand. Prefix and label together
+ * are the form that a user writes: --name, or FILE for an operand. */
 static const char *option_prefix(const struct option_rule *rule)
 {
     return option_is_operand(rule) ? "" : "--";
@@ -77,8 +78,8 @@ static bool option_choice_error(struct reader *r, const struct option_rule *rule
     return false;
 }
 
-/* Stores the index of the value in the row's choices. False with the error text written when the
- * value is none of them. */
+/* Stores the index of the value in the row's choices. Returns false, with the error text written,
+ * when it is not one of them. */
 static bool option_parse_choice(struct reader *r, const struct option_rule *rule, const char *value)
 {
     for (int i = 0; rule->choices[i]; i++) {
@@ -121,8 +122,8 @@ static bool option_parse_share(struct reader *r, const struct option_rule *rule,
     return true;
 }
 
-/* Returns whether the id is valid; if not, writes the error text, which has room for the beginning
- * of a long id only. */
+/* Returns whether the id is valid. If not, writes the error text, which has room only for the
+ * beginning of a long id. */
 static bool check_id(struct reader *r, const struct option_rule *rule, struct str id)
 {
     enum { SHOWN_MAX = 40 };
@@ -134,9 +135,9 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
                         id.n > SHOWN_MAX ? "..." : "");
 }
 
-/* Returns the list of earlier occurrences of the option, with room for so many more texts. It is
- * copied to a new array, because an arena cannot grow the old one. NULL with the error text
- * written. */
+/* Returns the list of earlier occurrences of the option, with room for `more` further texts. The
+ * list is copied to a new array, because an arena cannot enlarge the old one. Returns NULL with the
+ * error text written. */
 static struct str_list *option_make_room(struct reader *r, const struct option_rule *rule,
                                          size_t more)
 {
@@ -163,7 +164,7 @@ static bool option_append_text(struct reader *r, const struct option_rule *rule,
     return list != NULL;
 }
 
-/* Appends the ids of one --name A,B, of which there is one more than commas. */
+/* Appends the ids of one --name A,B; their number is the number of commas plus one. */
 static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
 {
     struct str rest = str_of(value);
@@ -207,7 +208,8 @@ static bool option_parse_value(struct reader *r, const struct option_rule *rule,
     return false;
 }
 
-/* Returns whether the option was given before; always false for a list, which may be repeated. */
+/* Returns whether the option has occurred before; always false for a list, which may be repeated.
+ */
 static bool option_is_set(const struct reader *r, const struct option_rule *rule)
 {
     return rule->type != OPTION_IDS && rule->type != OPTION_TEXTS &&
@@ -224,8 +226,8 @@ static const struct option_rule *option_find(const struct reader *r, struct str 
     return NULL;
 }
 
-/* Parses --name, --name=VALUE or --name VALUE, which begins at *arg. In the last form *arg is moved
- * on to VALUE. False with the error text written. */
+/* Parses --name, --name=VALUE or --name VALUE, which begins at *arg. In the last form, advances
+ * *arg to VALUE. Returns false with the error text written. */
 static bool option_parse_argument(struct reader *r, char *const **arg, char *const *end)
 {
     const char *text = **arg + 2, *value = strchr(text, '=');
@@ -246,7 +248,7 @@ static bool option_parse_argument(struct reader *r, char *const **arg, char *con
     return option_parse_value(r, rule, *++*arg);
 }
 
-/* Parses an operand by the first row for operands that has no value yet. */
+/* Stores an operand by the first row for operands that has no value yet. */
 static bool option_parse_operand(struct reader *r, const char *arg)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
@@ -256,7 +258,7 @@ static bool option_parse_operand(struct reader *r, const char *arg)
     return option_error(r, "unexpected argument \"%s\"", arg);
 }
 
-/* Checks that each required option was given. False with the error text written. */
+/* Checks that each required option has occurred. Returns false with the error text written. */
 static bool check_required(struct reader *r)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
@@ -266,8 +268,8 @@ static bool check_required(struct reader *r)
     return true;
 }
 
-/* Goes through the arguments. A single "-" is an operand (standard input). After "--" all arguments
- * are operands. One dash before a name is an error, because no option has a short name. */
+/* Parses the arguments. A single "-" is an operand (standard input). After "--" all arguments are
+ * operands. One dash before a name is an error, because no option has a short name. */
 enum options_result options_parse(const struct option_rule *rules, int count, char *const *argv,
                                   struct arena *arena, void *settings, char ret_error[200])
 {
@@ -296,8 +298,8 @@ enum options_result options_parse(const struct option_rule *rules, int count, ch
 
 /* ---- help ---- */
 
-/* Prints operands and required options by name; "[OPTION]..." is there for all others. An operand
- * that is not required has brackets. rules may be NULL. */
+/* Prints operands and required options by name, and "[OPTION]..." for all others. An operand that
+ * is not required is in brackets. rules may be NULL. */
 void options_print_usage(const struct option_rule *rules, FILE *out)
 {
     (void)fputs(" [OPTION]...", out);

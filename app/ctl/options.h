@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Command-line options. A table has a row for each option; by it the command line is parsed into a
- * struct of settings, and the help is printed. Options have long names, which cannot be
+/* Command-line options. A table has a row for each option. By the table, the command line is parsed
+ * into a struct of settings, and the help is printed. Options have long names, which cannot be
  * abbreviated. --name VALUE and --name=VALUE mean the same. */
 #ifndef CTL_OPTIONS_H
 #define CTL_OPTIONS_H
@@ -11,16 +11,17 @@
 
 /* The type of an option's value, and the C type of its member in the settings. */
 enum option_type {
-    OPTION_FLAG,    /* bool, set to true; the option has no value */
-    OPTION_TEXT,    /* const char * */
-    OPTION_INT,     /* int64_t in [min, max] */
-    OPTION_SHARE,   /* double in [0, 1] */
-    OPTION_CHOICE,  /* int: index of the value in the row's choices */
-    OPTION_ID,      /* const char *, a valid id */
-    OPTION_IDS,     /* struct str_list of valid ids; separated by commas, repeated, or both */
-    OPTION_TEXTS,   /* struct str_list of any texts; the option is repeated */
-    OPTION_OPERAND, /* an argument without dashes: const char *, or int if the table's row has
-                       choices; the rows of this type get the operands in their order */
+    OPTION_FLAG,   /* bool, set to true; the option has no value */
+    OPTION_TEXT,   /* const char * */
+    OPTION_INT,    /* int64_t in [min, max] */
+    OPTION_SHARE,  /* double in [0, 1] */
+    OPTION_CHOICE, /* int: index of the value in the row's choices */
+    OPTION_ID,     /* const char *, a valid id */
+    OPTION_IDS,    /* struct str_list of valid ids; separated by commas, repeated, or both */
+    OPTION_TEXTS,  /* struct str_list of any texts; the option is repeated */
+    /* an argument without dashes: const char *, or int if the row has choices; the rows of this
+     * type receive the operands in the order of the table */
+    OPTION_OPERAND,
 };
 
 /* A row of the table; a row of zeros ends it. Help, man page and completion of the shells are made
@@ -34,7 +35,7 @@ struct option_rule {
     enum option_type type;
     bool required;
     int64_t min, max; /* range of OPTION_INT */
-    size_t offset;    /* place of the value in the struct of settings, in bytes */
+    size_t offset;    /* offset of the value in the struct of settings, in bytes */
 };
 
 /* The row of --json, which each subcommand has; the settings have a member `json`. */
@@ -56,7 +57,7 @@ enum options_result options_parse(const struct option_rule *rules, int count, ch
 /* Prints the end of a usage line, such as " [OPTION]... FILE": operands and required options are
  * shown by name. */
 void options_print_usage(const struct option_rule *rules, FILE *out);
-/* True when an argument without dashes is the value of the row. */
+/* Returns whether the row is for an operand, an argument without dashes. */
 bool option_is_operand(const struct option_rule *rule);
 /* Prints the help of each option, --help last. */
 void options_print_help(const struct option_rule *rules, FILE *out);

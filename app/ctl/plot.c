@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Starts gnuplot with posix_spawn and a pipe. mastery-ctl may start programs, because it has no
- * seccomp filter (list of refused system calls) as the engine's processes do. */
+ * seccomp filter (list of refused system calls), unlike the engine's server processes. */
 #include "app/ctl/plot.h"
 
 #include <errno.h>
@@ -46,9 +46,9 @@ static int gnuplot_spawn(int in, int out, pid_t *ret_pid)
     return error;
 }
 
-/* Starts gnuplot with a new pipe as its input. Returns 0, or an error number. The pipe has
- * O_CLOEXEC so that gnuplot does not inherit the writing end; otherwise it would never see the end
- * of its input. */
+/* Starts gnuplot with a new pipe as its input. Returns 0, or an error number. O_CLOEXEC keeps
+ * gnuplot from inheriting the writing end of the pipe, with which it would never see the end of its
+ * input. */
 static int gnuplot_start(int out, struct plot *ret)
 {
     int pipe_ends[2], error;
@@ -65,8 +65,8 @@ static int gnuplot_start(int out, struct plot *ret)
     return error != 0 ? error : errno;
 }
 
-/* Opens the file of the chart and returns its descriptor; -1 with errno. gnuplot does not open it
- * itself, because it would draw on standard output when it cannot open the file. */
+/* Opens the file for the chart and returns its descriptor; -1 with errno. gnuplot does not open the
+ * file itself, because when that fails it draws on standard output. */
 static int plot_open_output(const char *path)
 {
     if (strcmp(path, "-") == 0)
@@ -74,8 +74,8 @@ static int plot_open_output(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
-/* Opens the file, starts gnuplot, and writes its first command, the output format with its size.
- * That size is in pixels for a file, and in lines of text for "-". */
+/* Opens the file, starts gnuplot, and writes its first command: the output format with its size, in
+ * pixels for a file and in lines of text for "-". */
 bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret)
 {
     enum { PIXELS_A_LINE = 19 };
@@ -86,7 +86,7 @@ bool plot_begin(const struct subcommand *command, const char *path, int height, 
         subcommand_error(command, "a chart is a .png or .svg file, or - for text");
         return false;
     }
-    (void)fflush(stdout); /* a text chart comes after what was printed before */
+    (void)fflush(stdout); /* so that a text chart follows the text that was printed before */
     out = plot_open_output(path);
     if (out < 0) {
         subcommand_error(command, "%s: %s", path, strerror(errno));
@@ -103,9 +103,9 @@ bool plot_begin(const struct subcommand *command, const char *path, int height, 
     return error == 0;
 }
 
-/* Closes the pipe, at whose end gnuplot finishes the chart and ends. The chart is drawn only when
- * all commands were written and gnuplot's exit status is 0. Failed writes of the caller show here,
- * in ferror. A signal may interrupt waitpid, which is then called again. */
+/* Closes the pipe, after which gnuplot finishes the chart and ends. The chart is drawn only if all
+ * commands were written (ferror shows earlier failed writes) and gnuplot's exit status is 0.
+ * waitpid is called again when a signal has interrupted it. */
 bool plot_end(const struct subcommand *command, struct plot *plot)
 {
     bool written = !ferror(plot->out);

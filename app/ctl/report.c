@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl report: draws a student's history (daily scores) and prediction, or the daily means
  * and quartiles of a cohort. This file reads and computes; report_plot.c draws the chart. A
- * cohort's histories are read in chunks of students, one round trip each. Students who have
- * withdrawn consent to analytics are left out. */
+ * cohort's histories are read in chunks of students, with one round trip for each chunk. Students
+ * who have withdrawn consent to analytics are skipped. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -50,8 +50,8 @@ struct report_run {
 
 /* ---- one student ---- */
 
-/* Reads the student's history. False with a problem in p when Redis fails, and when the student has
- * withdrawn consent to analytics or has no history. */
+/* Reads the student's history. Returns false with a problem in p when Redis fails, or when the
+ * student has withdrawn consent to analytics or has no history. */
 static bool report_read_student(struct report_run *r, struct problem *p)
 {
     struct str id = str_of(r->settings->student);
@@ -88,9 +88,9 @@ static void cohort_scores_add_day(struct cohort_scores *cohort, int d, const str
 }
 
 /* Called by histories_read with one student's history: adds it to the cohort's scores (context). On
- * a day without a score the student counts with the latest score before it, so that an idle student
- * stays in the mean. Days before the first score are not counted. `at` is the number of the
- * history's days up to day d. */
+ * a day without a score the latest earlier score is used, so that an inactive student stays in the
+ * mean. Days before the first score are not counted. `at` is the number of the history's days up to
+ * day d. */
 static void cohort_scores_add_student(void *context, const struct history *h)
 {
     struct cohort_scores *cohort = context;
@@ -135,8 +135,8 @@ static void cohort_scores_compute_means(struct report_run *r, struct cohort_scor
     }
 }
 
-/* Returns the scores of a cohort, none yet, with room for those of `students` students on each day;
- * NULL when memory is exhausted. */
+/* Returns an empty struct cohort_scores, with room for the scores of `students` students on each
+ * day; NULL when out of memory. */
 static struct cohort_scores *cohort_scores_new(struct report_run *r, size_t students)
 {
     struct cohort_scores *cohort = arena_zalloc(r->arena, sizeof(*cohort));
@@ -152,8 +152,8 @@ static struct cohort_scores *cohort_scores_new(struct report_run *r, size_t stud
     return cohort;
 }
 
-/* Reads the histories of the cohort's students and computes the daily means. *ret has all scores.
- * False with a problem in p, also when no student has a history. */
+/* Reads the histories of the cohort's students, and computes the daily means. *ret has all scores.
+ * Returns false with a problem in p, for example when no student has a history. */
 static bool report_read_cohort(struct report_run *r, struct cohort_scores **ret, struct problem *p)
 {
     struct cohort record;
@@ -179,8 +179,8 @@ static bool report_read_cohort(struct report_run *r, struct cohort_scores **ret,
 
 /* ---- prediction and summary ---- */
 
-/* Predicts the scores of the next days from the history that is drawn, which has the means of a
- * cohort. *ret: the model that was fitted to it. */
+/* Predicts the scores of the next days from the history that is drawn (for a cohort its means).
+ * *ret: the model that was fitted to it. */
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
     const struct config *config = &r->engine.config;
@@ -225,8 +225,8 @@ static void report_print_summary(const struct report_run *r, const struct cohort
                      cohort->excluded);
 }
 
-/* Prints the summary as JSON, with all predictions instead of the last. cohort is NULL for a
- * student. */
+/* Prints the summary as JSON, with all predictions instead of only the last one. cohort is NULL for
+ * a student. */
 static enum ctl_exit report_print_json(const struct report_run *r,
                                        const struct cohort_scores *cohort, const struct forecast *f)
 {
@@ -264,8 +264,8 @@ static enum ctl_exit report_print_json(const struct report_run *r,
 
 /* ---- all of it ---- */
 
-/* Reads the history, predicts, draws the chart, and prints the summary only after the chart was
- * drawn. cohort stays NULL for a student. Returns the exit status. */
+/* Reads the history, predicts, draws the chart, and prints the summary after the chart was drawn.
+ * cohort stays NULL for a student. Returns the exit status. */
 static enum ctl_exit report_draw_and_print(struct report_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -292,8 +292,8 @@ static enum ctl_exit report_draw_and_print(struct report_run *r)
 }
 
 /* Checks the options, connects to Redis and draws. struct report_run is in the caller's arena,
- * because it is too big for the stack; the two arenas in it are separate, because chunk_arena is
- * reset. engine_close and arena_free accept what was never opened. */
+ * because it is too big for the stack; it has two arenas of its own, because chunk_arena is reset.
+ * engine_close and arena_free also accept what was never opened. */
 static enum ctl_exit report_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
@@ -304,7 +304,7 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
         return CTL_FAILED;
     r->command = command;
     r->settings = settings;
-    if (!r->settings->student == !r->settings->cohort) /* none of the two, or both */
+    if (!r->settings->student == !r->settings->cohort) /* neither of the two options, or both */
         return subcommand_usage_error(command, "either STUDENT or --cohort is required");
     if (r->settings->json && strcmp(r->settings->output, "-") == 0)
         return subcommand_usage_error(command, "--json needs a file as --output, not -");

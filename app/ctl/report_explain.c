@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Says why a student's score is what it is: what GET /api/v1/mastery/explain says, shortened to the
- * observation with the largest share of each component and the event that would gain most. */
+/* Explains a student's score like GET /api/v1/mastery/explain, but only by the observation with the
+ * largest share of each component, and by the event that would raise the score most. */
 #include "app/ctl/report_explain.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "app/ctl/subcommand.h"
 #include "app/ingest/stored_event.h"
 
-/* Runs explain_step, which makes the explanation, until it needs no more replies. */
+/* Runs explain_step until the explanation is complete. */
 bool report_explain(struct engine *engine, struct arena *arena, const char *student,
                     struct explanation *ret, struct problem *p)
 {
@@ -32,7 +32,7 @@ bool report_explain(struct engine *engine, struct arena *arena, const char *stud
 }
 
 /* Prints the line of one component, such as "quiz 0.64 * 0.75 = 0.48; of it 80 % quiz.completed of
- * 2026-01-31 with 0.60". A component without evidence contributes nothing and is left out. */
+ * 2026-01-31 with 0.60". Skips a component without evidence, which contributes nothing. */
 static void report_print_component(enum component component, const struct explained_component *c)
 {
     const struct explained_observation *largest = &c->observations[0];

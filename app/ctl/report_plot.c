@@ -82,8 +82,8 @@ static void plot_set_time_axis(FILE *out, const struct report *r)
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
-/* Draws a coloured band with a label for each level of mastery, so that the level to which a score
- * belongs can be seen. */
+/* Draws a coloured and labelled band for each level of mastery, so that the level of a score can be
+ * seen. */
 static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {
@@ -150,7 +150,7 @@ static bool component_is_known(const struct report *r, int component)
     return false;
 }
 
-/* Draws the lower panel. A component without evidence on any day is left out, because a line at 0
+/* Draws the lower panel. Skips a component that has no evidence on any day, because a line at 0
  * would look like a score of 0. */
 static void plot_components(FILE *out, const struct report *r)
 {
@@ -171,7 +171,7 @@ static void plot_components(FILE *out, const struct report *r)
 }
 
 /* Writes the data blocks first, because the commands of the panels refer to them. "noenhanced"
- * keeps gnuplot from reading _ in ids as a subscript. Failed writes are found by plot_end. */
+ * keeps gnuplot from showing _ in ids as a subscript. plot_end finds failed writes. */
 bool report_draw(const struct subcommand *command, const char *path, const struct report *r)
 {
     struct plot plot;

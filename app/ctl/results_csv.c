@@ -10,8 +10,8 @@
 #include "app/domain/events.h"
 
 /* LINE_MIN: length of the shortest valid line, "a,b,Pass,0,,CMA,0,0". DAY_MAX: largest distance of
- * a day from the beginning of the course. QUESTIONS: questions of a quiz, which give it weight 1.
- */
+ * a day from the beginning of the course. QUESTIONS: number of questions assumed for a quiz, which
+ * gives it weight 1. */
 enum { LINE_MIN = 19, DAY_MAX = 3660, QUESTIONS = 10 };
 
 enum results_column {
@@ -50,8 +50,8 @@ struct result_row {
     double score; /* in [0,1] */
 };
 
-/* Parses one of the choices, in any case. names: the choices, for an error. False after an error.
- */
+/* Parses one of the choices, in upper or lower case. names: the choices, for an error. Returns
+ * false after an error. */
 static bool results_parse_choice(struct csv_reader *r, const char *column, struct str field,
                                  const char *const *choices, const char *names, int *ret)
 {
@@ -67,7 +67,8 @@ static bool results_parse_choice(struct csv_reader *r, const char *column, struc
                      names);
 }
 
-/* Parses a day: a whole number, 0 at the beginning of the course. False after an error. */
+/* Parses a day: an integer, where 0 is the beginning of the course. Returns false after an error.
+ */
 static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
 {
     char text[CSV_SHOWN_SIZE];
@@ -80,8 +81,8 @@ static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *r
     return true;
 }
 
-/* Parses the fields of a line into a row. False after an error for each wrong field. The weight is
- * checked only: the engine gives events weights of its own. */
+/* Parses the fields of a line into a row. Returns false after an error for each wrong field. The
+ * weight is checked but not used, because the engine itself weights events. */
 static bool results_parse_row(struct csv_reader *r, const struct str fields[COLUMNS],
                               struct result_row *ret)
 {
@@ -113,8 +114,8 @@ static int result_row_compare(const void *a, const void *b)
     return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
 }
 
-/* Reports each row whose module or final result differs from those of the row before, of the same
- * learner. */
+/* Reports each row whose module or final result differs from the previous row of the same learner.
+ */
 static void results_check_learners(struct csv_reader *r, const struct result_row *rows, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
@@ -131,9 +132,9 @@ static void results_check_learners(struct csv_reader *r, const struct result_row
     }
 }
 
-/* Returns the event of a row: a quiz for a result that a computer has marked (CMA), an exercise for
- * one that a tutor has marked (TMA). Its time is noon of its day, as if courses began on
- * 1970-01-01: no figure of the backtest depends on that date. */
+/* Returns the event for a row: a quiz for a result marked by a computer (CMA), an exercise for one
+ * marked by a tutor (TMA). Its time is noon of its day, counted from 1970-01-01 as the beginning of
+ * the course: no figure of the backtest depends on that date. */
 static struct learning_event results_event(const struct result_row *row)
 {
     int64_t at_ms = day_start_ms(row->day) + DAY_MS / 2;
@@ -147,9 +148,9 @@ static struct learning_event results_event(const struct result_row *row)
                              at_ms);
 }
 
-/* Replays the rows of one learner, which begin at `rows` and are in order of time. Fills in the
- * learner and `days`, which gets the closing score of each day and has room for all rows. Returns
- * the number of rows. */
+/* Replays the rows of one learner, which begin at `rows` and are in order of time. Fills the
+ * learner, and `days`, which has room for all rows, with the closing score of each day. Returns the
+ * number of rows. */
 static size_t results_replay(const struct result_row *rows, size_t n, struct daily *days,
                              struct results_learner *ret)
 {
@@ -192,8 +193,8 @@ static bool results_of_rows(const struct result_row *rows, size_t n, struct aren
     return true;
 }
 
-/* The array of rows has one row more than the text can have valid lines: a line is parsed into the
- * row after the last valid one, also when it turns out to be invalid. */
+/* The array has one row more than the text can have valid lines, because each line is parsed into
+ * the row after the last valid one before it is known to be valid. */
 long results_csv_parse(struct str text, const char *name, struct arena *arena, FILE *errors,
                        struct results *ret)
 {

@@ -30,9 +30,9 @@ struct results {
     int32_t last_day; /* last day of all results */
 };
 
-/* Parses the text; *ret points into it. For each error "NAME:LINE: COLUMN: REASON" is
- * written to `errors`. Returns the number of errors, or -1 when memory is exhausted. *ret is
- * filled only when there is none. */
+/* Parses the text; *ret points into it. Writes "NAME:LINE: COLUMN: REASON" to `errors` for each
+ * error. Returns the number of errors, or -1 when out of memory. *ret is filled only if there are
+ * none. */
 long results_csv_parse(struct str text, const char *name, struct arena *arena, FILE *errors,
                        struct results *ret);
 

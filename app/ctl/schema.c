@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl schema: prints the schema number (number of the format of all records) that Redis has
- * and that of this version, and checks whether this version may use the records
- * (docs/runbooks.md). */
+/* mastery-ctl schema: prints the schema number (number of the format of all records) in Redis and
+ * that of this version, and checks whether this version may use the records (docs/runbooks.md). */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
@@ -57,7 +56,7 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
     return CTL_DONE;
 }
 
-/* Connects to Redis and prints the schema numbers. engine_open does not fail when Redis is
+/* Connects to Redis and prints the schema numbers. engine_open succeeds even when Redis is
  * unavailable; schema_print notices that when its command has no reply. */
 static enum ctl_exit schema_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Plain ANSI escape sequences. The signals that end programs are blocked and read from a
- * descriptor, so that the terminal is restored in any case but SIGKILL. */
+/* Uses plain ANSI escape sequences. The signals that end programs are blocked and read from a
+ * descriptor, so that the terminal is always restored, except after SIGKILL. */
 #include "app/ctl/screen.h"
 
 #include <poll.h>
@@ -13,7 +13,8 @@
 
 enum { CTRL_C = 3 };
 
-/* Returns a descriptor from which the signals that end a program are read from now on; -1: none. */
+/* Blocks the signals that end a program, and returns a descriptor from which they are read; -1 on
+ * failure. */
 static int screen_open_signals(void)
 {
     sigset_t ending;
@@ -71,8 +72,8 @@ void screen_end_page(const struct screen *screen)
     (void)fflush(stdout);
 }
 
-/* Returns true when one of the keys that were pressed ends the program. The end of the input, when
- * the terminal is gone, does so too. */
+/* Returns whether one of the pressed keys ends the program. The end of the input, when the terminal
+ * is gone, ends it, too. */
 static bool screen_read_keys(void)
 {
     char keys[64];
@@ -85,7 +86,7 @@ static bool screen_read_keys(void)
     return n <= 0;
 }
 
-/* Other keys than those that end the program do not shorten the pause. */
+/* Returns early only for a key that ends the program. */
 bool screen_wait(const struct screen *screen, int64_t ms)
 {
     int64_t end_us = clock_monotonic_us() + ms * 1000, left_us = ms * 1000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A terminal that shows pages which replace each other, until the user presses q or Ctrl-C. */
+/* A terminal that shows one page after the other, until the user presses q or Ctrl-C. */
 #ifndef CTL_SCREEN_H
 #define CTL_SCREEN_H
 
@@ -9,7 +9,7 @@
 
 struct screen {
     bool is_open;         /* the terminal was changed, and has to be restored */
-    struct termios saved; /* the terminal's settings before */
+    struct termios saved; /* the terminal's settings before screen_open */
     int signal_fd;        /* INT, TERM, HUP and QUIT are read from it; -1: none */
 };
 
@@ -18,11 +18,12 @@ struct screen {
 void screen_open(struct screen *screen);
 /* Restores the terminal. */
 void screen_close(struct screen *screen);
-/* Erases the screen for the next page; without a terminal (is_open is false) does nothing. */
+/* Erases the screen for the next page; does nothing without a terminal (is_open is false). */
 void screen_begin_page(const struct screen *screen);
-/* Shows the printed page; without a terminal an empty line divides it from the next. */
+/* Shows the printed page. Without a terminal, prints an empty line after it. */
 void screen_end_page(const struct screen *screen);
-/* Waits. Returns false when the user wants to end: q, Ctrl-C, or a signal. */
+/* Waits for ms milliseconds. Returns false when the user wants to end: by q, Ctrl-C, or a signal.
+ */
 bool screen_wait(const struct screen *screen, int64_t ms);
 
 #endif

@@ -49,9 +49,9 @@ static bool curve_has_students(const struct seed_curve *c)
     return c->students.n > 0 || c->student_count > 0;
 }
 
-/* True when an option for generated history differs from its default. Such options have no effect
- * together with a file, so they are then refused. Doubles are compared by < and >, because the
- * compiler warns about == on doubles. */
+/* Returns whether an option for generated history differs from its default. Such options have no
+ * effect together with a file, so they are then refused. Doubles are compared by < and >, because
+ * the compiler warns about == on doubles. */
 static bool curve_has_shape(const struct seed_curve *c)
 {
     const struct seed_curve *defaults = &seed_defaults.curve;
@@ -74,8 +74,8 @@ static const char *seed_usage_error(const struct seed_settings *s)
     return NULL;
 }
 
-/* Makes the plan of the CSV file. Invalid lines end the run before anything is written, unless
- * --keep-going is given: they are then skipped. Returns CTL_DONE when the plan may be written. */
+/* Makes the plan from the CSV file. Invalid lines end the run before anything is written, except
+ * with --keep-going, which skips them. Returns CTL_DONE when the plan may be written. */
 static enum ctl_exit seed_plan_file(struct seeding *s)
 {
     const char *path = s->settings->file;
@@ -105,7 +105,7 @@ static enum ctl_exit seed_plan_file(struct seeding *s)
     return CTL_FAILED;
 }
 
-/* Makes the plan of the file or by generation. Returns CTL_DONE when the plan may be written. */
+/* Makes the plan, from the file or by generation. Returns CTL_DONE when the plan may be written. */
 static enum ctl_exit seed_plan_all(struct seeding *s)
 {
     char error[200];
@@ -119,8 +119,8 @@ static enum ctl_exit seed_plan_all(struct seeding *s)
 
 /* ---- writing ---- */
 
-/* Reports a student who cannot be written. The progress bar is erased first, so that the error has
- * a line of its own. */
+/* Reports a student who cannot be written. Erases the progress bar first, so that the error is on a
+ * separate line. */
 static void seed_on_refused(void *own, struct str student, const char *why)
 {
     struct seeding *s = own;
@@ -138,8 +138,8 @@ static void seed_on_progress(void *own, size_t done, size_t total)
     progress_draw(&s->progress, done, total, -1);
 }
 
-/* Prints how many students and days were written, and how long that took; with took_us 0 how many
- * would be. Returns `status`. */
+/* Prints how many students and days were written, and how long that took; with took_us 0, how many
+ * would be written. Returns `status`. */
 static enum ctl_exit seed_print_summary(const struct seeding *s, size_t students, size_t days,
                                         int64_t took_us, enum ctl_exit status)
 {

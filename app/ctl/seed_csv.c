@@ -8,8 +8,8 @@
 #include "app/base/clock.h"
 #include "app/ctl/csv.h"
 
-/* LINE_MIN: length of the shortest valid line, "a,2026-01-31,0,0,0,0", by which the size of the
- * text limits the number of rows. FIELDS: fields of a line. */
+/* LINE_MIN: length of the shortest valid line, "a,2026-01-31,0,0,0,0"; the size of the text divided
+ * by it limits the number of rows. FIELDS: fields of a line. */
 enum { LINE_MIN = 20, FIELDS = 2 + COMPONENTS };
 
 static const char *const column_names[] = {"student_id", "date",        "completion", "quiz",
@@ -86,14 +86,14 @@ static int row_compare(const void *a, const void *b)
     return order;
 }
 
-/* True when both rows have the same student and day, which only one line may have. */
+/* Returns whether both rows have the same student and day, which is an error. */
 static bool row_same_day(const struct csv_row *a, const struct csv_row *b)
 {
     return str_equal(a->student, b->student) && a->day.day == b->day.day;
 }
 
-/* Sorts the rows by student and day. When several lines have the same student and day, the first
- * line is kept, and each other one is reported as an error. */
+/* Sorts the rows by student and day. Of several lines with the same student and day, the first is
+ * used, and each other one is reported as an error. */
 static void csv_sort_rows(struct seed_reader *r)
 {
     struct csv_row *rows = r->rows;
@@ -110,8 +110,8 @@ static void csv_sort_rows(struct seed_reader *r)
     r->n = unique;
 }
 
-/* Makes the plan of the sorted rows: a student for each new id, with a part of the array of days.
- * False when memory is exhausted. */
+/* Makes the plan from the sorted rows: a student for each new id, with a section of the array of
+ * days. Returns false when out of memory. */
 static bool csv_rows_to_plan(const struct seed_reader *r, struct arena *arena,
                              struct seed_plan *plan)
 {
@@ -131,8 +131,8 @@ static bool csv_rows_to_plan(const struct seed_reader *r, struct arena *arena,
     return true;
 }
 
-/* The array of rows has one row more than the text can have valid lines: a line is parsed into the
- * row after the last valid one, also when it turns out to be invalid. */
+/* The array has one row more than the text can have valid lines, because each line is parsed into
+ * the row after the last valid one before it is known to be valid. */
 long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
                     FILE *errors, struct seed_plan *ret)
 {

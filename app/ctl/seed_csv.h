@@ -8,10 +8,10 @@
 
 #include "app/ctl/seed_plan.h"
 
-/* Makes a plan in *ret of the valid lines of the text; it points into the text. For each error
- * "NAME:LINE: COLUMN: REASON" is written to `errors`. A second line for the same student and day is
- * an error. `today` is in days since the epoch, UTC. Returns the number of errors, or -1 when
- * memory is exhausted. */
+/* Makes a plan in *ret from the valid lines of the text, into which the plan points. Writes
+ * "NAME:LINE: COLUMN: REASON" to `errors` for each error. A second line for the same student and
+ * day is an error. today: days since the epoch, UTC. Returns the number of errors, or -1 when out
+ * of memory. */
 long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
                     FILE *errors, struct seed_plan *ret);
 

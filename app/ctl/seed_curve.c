@@ -64,7 +64,7 @@ static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
 }
 
 /* Seeds the generator with the first four bytes of an HMAC of the student's id, whose key is the
- * setting random_seed. A student's values so do not depend on the other students of the plan. */
+ * setting random_seed. So a student's values do not depend on the other students of the plan. */
 static void curve_seed_generator(gsl_rng *generator, const struct seed_curve *curve,
                                  struct str student)
 {
@@ -84,8 +84,8 @@ static double curve_round(double value)
     return round(value * 1000) / 1000;
 }
 
-/* Sets the days of one student, the last one being today. A value is the point on the straight line
- * plus noise, clamped to [0, 1] and rounded to three decimals. */
+/* Sets the days of one student, of which the last is today. A value is the point on the straight
+ * line plus noise, clamped to [0, 1] and rounded to three decimals. */
 static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
                             struct seed_day *days)
 {
@@ -102,9 +102,9 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
     }
 }
 
-/* Makes the students, then the days of each. The days of all students are in one array; `day`
- * points to the first day of student i. When out of memory gsl_rng_alloc ends the program, because
- * GSL's error handler is switched off only later, by engine_open. */
+/* Makes the students, then the days of each. One array has the days of all students; `day` points
+ * to the first day of student i. When out of memory, gsl_rng_alloc ends the program, because GSL's
+ * error handler is switched off only later, by engine_open. */
 bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena *arena,
                      struct seed_plan *ret, char ret_error[200])
 {

@@ -35,8 +35,8 @@ enum ctl_exit subcommand_check_url(const struct subcommand *command, const char 
     return subcommand_usage_error(command, "--url must begin with http:// or https://");
 }
 
-/* Waits for the replies. On failure the problem suggests a retry after 1 second, which matters only
- * for HTTP responses. */
+/* Waits for the replies. The problem of a failure suggests a retry after 1 second, which only
+ * matters for HTTP responses. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p)
 {
     if (store_wait(engine->store, pipeline))
@@ -45,9 +45,9 @@ bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, str
     return false;
 }
 
-/* Sends a PING if the difference to Redis' clock is not known yet: any command makes the store
+/* Sends a PING if the difference to Redis' clock is unknown, because any command makes the store
  * connect, and it measures the clock when it connects. The reply is ignored: if there is none, the
- * next command finds Redis away as well. */
+ * next command will also find that Redis is unavailable. */
 int64_t subcommand_now_ms(struct engine *engine)
 {
     int64_t unused_ms;

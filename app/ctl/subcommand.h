@@ -21,9 +21,10 @@ struct subcommand {
     const char *summary;     /* one line without a full stop, for the list of all subcommands */
     const char *description; /* paragraphs for the subcommand's own --help; NULL: none */
     const char *json;        /* what --json prints, for the help; continues "With --json prints" */
-    const struct option_rule *options; /* rows that end with a row of zeros, --json among them */
-    const void *default_settings;      /* settings without any option; NULL: all zero */
-    size_t settings_size;              /* bytes of the struct of settings */
+    /* rows of the table, ending with a zeroed row; --json is one of them */
+    const struct option_rule *options;
+    const void *default_settings; /* settings without any option; NULL: all zero */
+    size_t settings_size;         /* bytes of the struct of settings */
     /* Runs the subcommand. `settings` is a copy of default_settings with the values of the command
      * line. The arena lives until the program ends. */
     enum ctl_exit (*run)(const struct subcommand *command, const void *settings,
@@ -58,8 +59,8 @@ extern const struct subcommand doctor_subcommand;
 /* Prints a line on standard error: "mastery-ctl NAME: MESSAGE". */
 void subcommand_error(const struct subcommand *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Prints a line "mastery-ctl NAME: HOW" about wrong usage, with a hint to --help. Always returns
- * CTL_USAGE. */
+/* Prints "mastery-ctl NAME: HOW" about wrong usage, with a hint to --help. Always returns
+ * CTL_USAGE, so that callers can return its result. */
 enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how);
 /* Checks the value of --url. Returns CTL_DONE for an http or https URL, else CTL_USAGE after an
  * error on standard error. */
@@ -68,10 +69,10 @@ enum ctl_exit subcommand_check_url(const struct subcommand *command, const char 
  * cannot be reached. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p);
 /* Returns the time by Redis' clock (store_now_ms), for times that a command stores. Connects to
- * Redis to measure it, unless it is connected; the time by this machine's clock when Redis cannot
- * be reached. */
+ * Redis to measure it if there is no connection; returns the time by this machine's clock when
+ * Redis cannot be reached. */
 int64_t subcommand_now_ms(struct engine *engine);
-/* Returns the number of keys in Redis, of which a SCAN has to look at all; 0: Redis has not said.
+/* Returns the number of keys in Redis, all of which a SCAN examines; 0 when Redis does not reply.
  */
 size_t subcommand_key_count(struct engine *engine);
 /* Prints the problem on standard error. Returns CTL_UNAVAILABLE when the problem is that Redis

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Aligned rows wait until TABLE_ROWS of them are complete, because the widths of the columns depend
- * on all; in a longer list each such block of rows has widths of its own. */
+/* Aligned rows are printed when TABLE_ROWS of them are complete, because the widths of the columns
+ * depend on all of them. In a longer list each such block has its own widths. */
 #include "app/ctl/table.h"
 
 #include <assert.h>
@@ -58,7 +58,7 @@ static void table_print_line(const struct table *table, const int *widths, const
     (void)putchar('\n');
 }
 
-/* Prints the rows that wait, before the first ones the heading. */
+/* Prints the rows that are stored, and the heading before the first ones. */
 static void table_print_rows(struct table *table)
 {
     const char *cells[TABLE_COLUMNS_MAX];
@@ -84,7 +84,7 @@ static void table_print_rows(struct table *table)
     table->n = 0;
 }
 
-/* Control characters of stored texts must not reach the terminal. */
+/* Replaces control characters, because those in stored texts must not reach the terminal. */
 void table_row(struct table *table, const struct str *fields)
 {
     if (!table->aligned) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists on standard output: on a terminal a table with a heading and aligned columns, otherwise a
- * line for each row, with two spaces between the fields, as soon as the row is complete. */
+/* Lists on standard output: on a terminal a table with a heading and aligned columns; otherwise one
+ * line for each row, with two spaces between the fields, printed at once. */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
 
@@ -10,19 +10,20 @@ enum { TABLE_COLUMNS_MAX = 8, TABLE_ROWS = 200, TABLE_CELL_SIZE = 160 };
 
 struct table {
     const char *const *heads; /* names of the columns; NULL at the end */
-    bool aligned;             /* standard output is a terminal */
+    bool aligned;             /* standard output is a terminal, and there is memory for the cells */
     int screen_width;         /* characters of a line of the terminal; 0: not known */
     size_t columns, n;        /* columns of the table; rows in `cells`, not printed yet */
     char (*cells)[TABLE_COLUMNS_MAX][TABLE_CELL_SIZE]; /* TABLE_ROWS rows; NULL: not aligned */
     bool has_heads;                                    /* the heading has been printed */
 };
 
-/* heads: at most TABLE_COLUMNS_MAX names, then NULL. Without memory nothing is aligned. */
+/* Begins a list. heads: the names of the columns, at most TABLE_COLUMNS_MAX, then NULL. When there
+ * is no memory for the cells, each row is printed at once, without columns, even on a terminal. */
 void table_begin(struct table *table, const char *const *heads);
-/* Adds a row with as many fields as there are columns. A field that is not the last one is cut to
- * TABLE_CELL_SIZE on a terminal; control characters are replaced there. */
+/* Adds a row with as many fields as there are columns. On a terminal a field that is not the last
+ * one is cut to TABLE_CELL_SIZE, and control characters are replaced. */
 void table_row(struct table *table, const struct str *fields);
-/* Prints the rows that wait, and frees the memory. */
+/* Prints the rows that are stored, and frees the memory. */
 void table_end(struct table *table);
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { BAR_WIDTH = 40 }; /* characters of the progress bar */
 
-static const int64_t REDRAW_US = 1000000; /* the remaining time is shown anew at least this often */
+static const int64_t REDRAW_US = 1000000; /* the remaining time is updated at least this often */
 
 /* Returns whether to print colours: standard output is a terminal and the user has not refused
  * colours. The variable NO_COLOR refuses them only when it is not empty (no-color.org). */
@@ -25,8 +25,8 @@ static bool has_colours(void)
     return !(no_color && *no_color) && isatty(STDOUT_FILENO);
 }
 
-/* %-*s pads inside the colour's escape sequences, because printf would count their
- * bytes as width. */
+/* Pads by %-*s inside the colour's escape sequences, because printf would count the bytes of these.
+ */
 void terminal_print(enum colour colour, int width, const char *text)
 {
     static const char *const codes[COLOURS] = {
@@ -43,7 +43,7 @@ bool terminal_is_output(void)
     return isatty(STDOUT_FILENO);
 }
 
-/* Returns the size of the terminal; zeros when standard output is none. */
+/* Returns the size of the terminal; zeros when standard output is not a terminal. */
 static struct winsize terminal_size(void)
 {
     struct winsize size = {.ws_col = 0};
@@ -68,8 +68,8 @@ bool progress_is_enabled(void)
     return isatty(STDERR_FILENO);
 }
 
-/* Returns the remaining seconds if the rest takes as long for each thing as what has been done
- * since the first bar; -1 when that is not known yet. */
+/* Returns the remaining seconds if the rest takes as long for each item as the items since the
+ * first bar; -1 when that is not known yet. */
 static int64_t progress_left(const struct progress *progress, size_t done, size_t total,
                              int64_t now_us)
 {
@@ -80,8 +80,8 @@ static int64_t progress_left(const struct progress *progress, size_t done, size_
     return (int64_t)((double)took_us / 1e6 * (double)(total - done) / (double)done + 0.5);
 }
 
-/* \r moves to the start of the line, so that each bar overwrites the one before, and \033[K erases
- * what remains of a longer one. The filled part and the empty part are cut from two constant
+/* \r moves to the start of the line, so that each bar overwrites the previous one, and \033[K
+ * erases the rest of a longer one. The filled part and the empty part are cut from two constant
  * texts. */
 static void progress_print(const struct progress *progress, size_t done, size_t total,
                            int64_t left_s)

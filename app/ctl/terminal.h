@@ -10,24 +10,25 @@
 
 enum colour { COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOURS };
 
-/* Prints text to standard output, padded to width, in that colour. */
+/* Prints text in that colour to standard output, padded to `width` characters. */
 void terminal_print(enum colour colour, int width, const char *text);
-/* True when standard output is a terminal. */
+/* Returns whether standard output is a terminal. */
 bool terminal_is_output(void);
-/* Characters of a line of the terminal that is standard output; 0: not known. */
+/* Returns the number of characters in a line of the terminal; 0 when standard output is not a
+ * terminal. */
 int terminal_width(void);
-/* Lines of that terminal; 0: not known. */
+/* Returns the number of lines of that terminal; 0 when unknown. */
 int terminal_height(void);
 
-/* Work that takes long. A progress of zeros is that of work that has not begun. */
+/* The state of a progress bar. Zeroed: the work has not begun. */
 struct progress {
-    const char *what; /* plural of the things that are counted, such as "days" */
+    const char *what; /* plural of the items that are counted, such as "days" */
     int64_t began_us; /* monotonic time of the first bar; 0: none was drawn */
     int64_t drawn_us; /* monotonic time of the latest bar */
     size_t percent;   /* percentage that the latest bar showed */
 };
 
-/* True when standard error is a terminal, where a progress bar can be drawn. */
+/* Returns whether standard error is a terminal, where a progress bar can be drawn. */
 bool progress_is_enabled(void);
 /* Draws the bar if its percentage has changed or a second has passed, with the remaining time as
  * soon as it can be estimated. left_s: the remaining seconds, if the caller knows them; -1:

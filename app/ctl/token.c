@@ -43,8 +43,8 @@ static char *token_sign(const struct subcommand *command, const struct token_set
     return token;
 }
 
-/* Prints the token as JSON. The room is reserved at once, so that no copy of the token is left
- * when the text grows. */
+/* Prints the token as JSON. Reserves the room at once, because a text that grows would leave a copy
+ * of the token in memory. */
 static enum ctl_exit token_print_json(const struct subcommand *command,
                                       const struct token_settings *s, const char *token,
                                       int64_t now_s, struct arena *arena)
@@ -63,8 +63,8 @@ static enum ctl_exit token_print_json(const struct subcommand *command,
     return status;
 }
 
-/* Prints a signed token. Returns CTL_FAILED after an error, which was then printed already. The
- * token's bytes are overwritten before they are freed, because a token is a secret. */
+/* Prints a signed token. Returns CTL_FAILED after an error, which was printed already. Overwrites
+ * the token's bytes before they are freed, because a token is a secret. */
 static enum ctl_exit token_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

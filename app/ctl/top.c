@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl top: shows rates, latencies, circuit breakers and processes of this host, from the
- * file of metrics, which it only reads, and the depths of the queues in Redis, in one round trip an
- * interval. Either source may be missing. */
+ * file of metrics, which it only reads, and the depths of the queues, from Redis with one round
+ * trip for each interval. It works without either of the two. */
 #include "app/ctl/top.h"
 
 #include <inttypes.h>
@@ -33,7 +33,8 @@ struct top_run {
     struct engine engine;
     struct arena *arena; /* replies and output; reset for each view */
     struct screen screen;
-    struct metrics_sample samples[2]; /* of the start and the end of an interval, alternating */
+    /* samples of the start and the end of an interval, which are stored alternately */
+    struct metrics_sample samples[2];
     struct top_usage usages[2][METRICS_PROCESSES_MAX];
     struct top_view view;
     char metrics_error[200];
@@ -60,8 +61,8 @@ static bool proc_read(int64_t pid, const char *name, char *ret_text, size_t size
     return n > 0;
 }
 
-/* Fills program and memory if /proc shows the process. Where top runs in another namespace of
- * processes (another container), the pid is that of another program, which is not shown. */
+/* Fills program and memory if /proc has the process. When top runs in another namespace of
+ * processes (another container), the pid is that of a different program, which is not shown. */
 static void proc_fill(struct top_process *p)
 {
     long long pages = 0;
@@ -78,7 +79,7 @@ static void proc_fill(struct top_process *p)
     p->memory_bytes = pages * sysconf(_SC_PAGESIZE);
 }
 
-/* Returns the processor time of the process in ticks; 0: not known. The program's name, in
+/* Returns the processor time of the process in ticks; 0 when unknown. The program's name, in
  * brackets, may contain spaces; utime and stime are the 12th and 13th field after it. */
 static uint64_t proc_ticks(int64_t pid)
 {
@@ -110,14 +111,15 @@ static void top_take_sample(struct top_run *r, int index)
                                                  .ticks = proc_ticks(sample->processes[i].pid)};
 }
 
-/* Returns the rise of a counter in each second; a counter that was reset has risen from 0. */
+/* Returns how much a counter has risen in each second. A counter that was reset has risen from 0.
+ */
 static double rate_of(uint64_t before, uint64_t after, double seconds)
 {
     return seconds > 0 ? (double)(after - (after < before ? 0 : before)) / seconds : 0;
 }
 
-/* Fills one process from its numbers in both samples. One that has just begun is not in the older
- * sample and has no rates; its share of the processor stays -1, not known. */
+/* Fills one process from its numbers in both samples. A process that has just begun is not in the
+ * older sample, and so has no rates; its share of the processor stays -1 (unknown). */
 static void top_fill_process(const struct top_run *r, int older, const struct metrics_process *now,
                              double seconds, struct top_process *ret)
 {
@@ -139,8 +141,8 @@ static void top_fill_process(const struct top_run *r, int older, const struct me
     }
 }
 
-/* Fills what comes from the metrics: the differences of r->samples[older], of the interval's start,
- * and the other sample, of its end. */
+/* Fills the members that come from the metrics: the differences between r->samples[older], of the
+ * start of the interval, and the other sample, of its end. */
 static void top_fill_metrics(struct top_run *r, int older)
 {
     const struct metrics_sample *before = &r->samples[older], *after = &r->samples[!older];
@@ -167,8 +169,8 @@ static void top_fill_metrics(struct top_run *r, int older)
         top_fill_process(r, older, &after->processes[i], seconds, &v->processes[i]);
 }
 
-/* Fills the depths of the queues, and from the heartbeats of the workers their number and largest
- * delay: all that comes from Redis, in one round trip. */
+/* Fills the members that come from Redis, in one round trip: the depths of the queues and, from the
+ * heartbeats of the workers, their number and largest delay. */
 static void top_fill_queues(struct top_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -193,7 +195,7 @@ static void top_fill_queues(struct top_run *r)
 }
 
 /* Opens the metrics file unless it is open. A pool that starts later makes the file only then, and
- * a new version makes another one. */
+ * a new version of the engine replaces it. */
 static void top_open_metrics(struct top_run *r)
 {
     if (r->engine.metrics || engine_read_metrics(&r->engine, r->metrics_error))
@@ -203,7 +205,7 @@ static void top_open_metrics(struct top_run *r)
 
 /* ---- the loop ---- */
 
-/* Prints the interval that began at r->samples[older]. Returns CTL_DONE to go on. */
+/* Prints the interval that began at r->samples[older]. Returns CTL_DONE to continue. */
 static enum ctl_exit top_show(struct top_run *r, int older)
 {
     arena_reset(r->arena);
@@ -220,8 +222,8 @@ static enum ctl_exit top_show(struct top_run *r, int older)
     return CTL_DONE;
 }
 
-/* Shows an interval after the other until the user ends it; with --once the first one. `older` is
- * the index of the sample of the interval's start; the next sample replaces it. */
+/* Shows one interval after the other until the user ends it; only the first with --once. `older` is
+ * the index of the sample of the interval's start, which the next sample replaces. */
 static enum ctl_exit top_loop(struct top_run *r)
 {
     enum ctl_exit status = CTL_DONE;

@@ -16,8 +16,8 @@ struct top_process {
     char program[TOP_PROGRAM_SIZE]; /* "": /proc does not show it */
     double requests_per_s, errors_per_s;
     int64_t active;
-    double cpu_percent;   /* of one processor; below 0: not known */
-    int64_t memory_bytes; /* resident; below 0: not known */
+    double cpu_percent;   /* share of one processor; below 0: unknown */
+    int64_t memory_bytes; /* resident memory; below 0: unknown */
     enum breaker_gauge breakers[METRIC_SERVICES];
 };
 
@@ -42,7 +42,7 @@ struct top_view {
 extern const char *const top_service_names[METRIC_SERVICES];
 extern const char *const top_breaker_names[];
 
-/* Prints the view as text, lines beyond `height` left out if that is not 0. */
+/* Prints the view as text, without the lines beyond `height` if that is not 0. */
 void top_print(const struct top_view *view, int height);
 /* Prints the view as a line of JSON. */
 enum ctl_exit top_print_json(const struct subcommand *command, const struct top_view *view,

@@ -24,7 +24,8 @@ const char *const top_breaker_names[] = {[BREAKER_GAUGE_CLOSED] = "closed",
 static void top_print_requests(const struct top_view *v)
 {
     if (v->metrics_problem) {
-        (void)printf("requests  %s\n\n\n", v->metrics_problem); /* three lines, as without it */
+        /* three empty lines, as many as the metrics would take */
+        (void)printf("requests  %s\n\n\n", v->metrics_problem);
         return;
     }
     (void)printf("requests  %.1f/s, %.1f/s failed (5xx), %" PRId64 " in progress\n",
@@ -59,7 +60,7 @@ static void top_print_queues(const struct top_view *v)
                  (double)v->lag_ms / 1000);
 }
 
-/* Prints the line of one process. A share of the processor below 0 is not known yet, as that of a
+/* Prints the line of one process. A share of the processor below 0 is unknown, for example for a
  * process that has just begun, and is shown as 0, like its rates. */
 static void top_print_process(const struct top_process *p)
 {
@@ -88,7 +89,7 @@ void top_print(const struct top_view *v, int height)
     top_print_queues(v);
     (void)printf("\n%8s  %-15s %8s %8s %9s %7s %8s\n", "PID", "PROGRAM", "REQ/S", "5XX/S",
                  "PROGRESS", "CPU %", "MIB");
-    /* one line is for the number of those that are not shown */
+    /* one line shows the number of processes that are left out */
     if (height > LINES_ABOVE + 1 && shown > (size_t)(height - LINES_ABOVE - 1))
         shown = (size_t)(height - LINES_ABOVE - 1);
     for (size_t i = 0; i < shown; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* libcurl's "easy" handle is one request, its "multi" handle all of them. Each request has a slot
- * (struct upload_line) for the line of the file that it sends; the line's final response (202, or a
- * status by which this line alone is rejected) frees the slot for the next line. */
+ * (struct upload_line) with the line of the file that it sends. The final response to a line (202,
+ * or a status that rejects only this line) frees the slot for the next line. */
 #include "app/ctl/upload.h"
 
 #include <curl/curl.h>
@@ -62,7 +62,7 @@ struct upload {
 /* ---- the position in the file ---- */
 
 /* Returns the offset before which every line has its final response: the start of the first line
- * that has none yet, or the end of the last line read. *ret_number is the number of lines before
+ * without one, or the end of the last line that was read. *ret_number is the number of lines before
  * it. */
 static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
 {
@@ -78,8 +78,8 @@ static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
     return until;
 }
 
-/* Writes the position, which is an offset in bytes and the number of lines before it, to a new file
- * and renames it, so that the file is always complete. */
+/* Writes the position (an offset in bytes, and the number of lines before it) to a new file, and
+ * renames that, so that the file is always complete. */
 static void upload_save_position(struct upload *s)
 {
     char path[4096];
@@ -140,7 +140,7 @@ static void upload_show_progress(struct upload *s)
 
 /* ---- responses ---- */
 
-/* Returns the member of that name; NULL when there is none, or `object` is no object. */
+/* Returns the member with this name; NULL when there is none, or when `object` is not an object. */
 static struct json_object *json_member(struct json_object *object, const char *name)
 {
     struct json_object *found = NULL;
@@ -150,8 +150,8 @@ static struct json_object *json_member(struct json_object *object, const char *n
     return found;
 }
 
-/* Prints a text of the response on standard error, with ? in place of all but printable ASCII,
- * because control characters from a server must not reach the terminal. */
+/* Prints a text of the response on standard error, with ? instead of all characters but printable
+ * ASCII, because control characters from a server must not reach the terminal. */
 static void print_printable(struct json_object *text)
 {
     const char *p = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
@@ -160,7 +160,7 @@ static void print_printable(struct json_object *text)
         (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stderr);
 }
 
-/* Prints what a line is called in messages. */
+/* Prints the name of a line for messages. */
 static void upload_print_name(const struct upload *s, const struct upload_line *upload_line)
 {
     progress_clear();
@@ -210,9 +210,9 @@ static int64_t retry_after_us(const struct upload_line *upload_line)
     return (seconds > 0 ? seconds : 1) * INT64_C(1000000);
 }
 
-/* Sets the time when the line is sent again; the pause doubles after each try, up to RETRY_MAX_MS.
- * After TRIES tries the whole upload is aborted, because an engine that cannot be reached would
- * fail every line. */
+/* Sets the time at which the line is sent again; the pause doubles after each try, up to
+ * RETRY_MAX_MS. Aborts the whole upload after TRIES tries, because every line would fail on an
+ * engine that cannot be reached. */
 static void upload_retry_line(struct upload *s, struct upload_line *upload_line, const char *why)
 {
     int64_t ms = RETRY_MS;
@@ -228,9 +228,9 @@ static void upload_retry_line(struct upload *s, struct upload_line *upload_line,
     upload_line->not_before_us = clock_monotonic_us() + ms * 1000;
 }
 
-/* Decides what follows from a response. 202: the line is accepted. 429: all lines pause. 5xx or no
- * response: the line is sent again later. 401: the upload is aborted. Any other status: this line
- * is rejected. A line that is accepted or rejected frees its slot. */
+/* Processes a response. 202: the line is accepted. 429: all lines pause. 5xx or no response: the
+ * line is sent again later. 401: the upload is aborted. Any other status: this line is rejected. A
+ * line that is accepted or rejected frees its slot. */
 static void upload_on_response(struct upload *s, struct upload_line *upload_line, CURLcode failure)
 {
     long status = 0;
@@ -258,8 +258,8 @@ static void upload_on_response(struct upload *s, struct upload_line *upload_line
 
 /* ---- sending ---- */
 
-/* Keeps the start of a response's body. libcurl calls it for each piece of size * count bytes;
- * bytes that do not fit are dropped. Always returns the whole length, so that libcurl goes on. */
+/* Stores the start of a response's body. libcurl calls it for each piece of size * count bytes;
+ * bytes that do not fit are dropped. Always returns the whole length, so that libcurl continues. */
 static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
 {
     struct upload_line *upload_line = own;
@@ -272,7 +272,7 @@ static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
     return n;
 }
 
-/* Starts the request of a line. Proxies that the environment names are not used. */
+/* Starts the request of a line, without a proxy from the environment. */
 static void upload_send_line(struct upload *s, struct upload_line *upload_line)
 {
     CURL *easy = upload_line->easy;
@@ -294,8 +294,8 @@ static void upload_send_line(struct upload *s, struct upload_line *upload_line)
         s->aborted = true;
 }
 
-/* Reads the next line that is not empty. False at the end of the file and when reading fails; the
- * latter aborts the upload. */
+/* Reads the next line that is not empty. Returns false at the end of the file, and when reading
+ * fails, which also aborts the upload. */
 static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
 {
     struct line_reader *lines = s->input->lines;
@@ -317,8 +317,8 @@ static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
     return false;
 }
 
-/* Fills each free slot with the next line, and starts the request of each line that is not running
- * and whose pause is over. */
+/* Fills each free slot with the next line, and starts the request of each line that has none and
+ * whose pause is over. */
 static void upload_start_lines(struct upload *s)
 {
     int64_t now_us = clock_monotonic_us();
@@ -356,7 +356,8 @@ static void upload_process_finished(struct upload *s)
     }
 }
 
-/* True when a request is running or, with in_flight_only false, a line has no final response. */
+/* Returns whether a request is running or, with in_flight_only false, whether a line has no final
+ * response. */
 static bool upload_has_lines(const struct upload *s, bool in_flight_only)
 {
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
@@ -377,7 +378,8 @@ static void upload_send_all(struct upload *s)
         (void)curl_multi_perform(s->multi, &running);
         upload_process_finished(s);
         upload_show_progress(s);
-        /* milliseconds: responses end the wait early, the end of a line's pause does not */
+        /* in milliseconds; a response ends the wait early, but the end of a line's pause does not
+         */
         (void)curl_multi_poll(s->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
     } while (s->aborted ? upload_has_lines(s, true /* in flight only */)
                         : upload_has_lines(s, false /* also lines that wait */) || !s->is_at_end);
@@ -412,8 +414,8 @@ static bool upload_init(struct upload *s)
     return s->headers && s->arena && s->multi;
 }
 
-/* Frees what upload_init allocated. After a failure some handles are still
- * NULL, which all these functions accept. */
+/* Frees what upload_init has allocated. After a failure some handles are still NULL, which all
+ * functions called here accept. */
 static void upload_release(struct upload *s)
 {
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
@@ -461,8 +463,8 @@ static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
     return status;
 }
 
-/* struct upload is in the arena, because it is too big for the stack (UPLOAD_PARALLEL_MAX
- * responses); it is NULL when out of memory. */
+/* struct upload is in the arena, because its UPLOAD_PARALLEL_MAX responses are too big for the
+ * stack; it is NULL when out of memory. */
 enum ctl_exit upload_run(const struct subcommand *command, const struct upload_settings *settings,
                          const struct upload_input *input, struct arena *arena)
 {

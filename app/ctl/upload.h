@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sends learning events, one JSON object a line, to a running engine. Several requests run at the
- * same time. Rejected lines are reported, and the rest goes on. On 429, on 5xx and without a
- * response it waits and tries again, and stops when that does not help. A line that is sent twice
- * does no harm, because the engine counts an event id once. */
+/* Sends learning events, one JSON object a line, to a running engine, with several requests at the
+ * same time. Reports rejected lines and continues with the others. On 429, on 5xx and without a
+ * response it waits and tries again, and stops when that does not help. Sending a line twice is
+ * harmless, because the engine counts an event id once. */
 #ifndef CTL_UPLOAD_H
 #define CTL_UPLOAD_H
 
@@ -48,9 +48,9 @@ struct upload_input {
     struct line_reader *lines; /* reads the open file; messages use its numbers of lines */
     const char *name;          /* of the file, for errors */
     off_t size;                /* of the file in bytes, for the progress bar; 0: not known */
-    /* File for the position up to which all lines have their final response; NULL: none is kept. */
+    /* file that stores the position up to which all lines have their final response; NULL: none */
     const char *position_path;
-    /* What to call each line in messages, in order; NULL: "line N". */
+    /* name of each line for messages, in the order of the lines; NULL: "line N" */
     const struct str *line_names;
 };
 

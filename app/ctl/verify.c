@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl verify: runs scripts/verify-deployment.sh in place of this process (exec). The script
- * has all checks, because it must also work on machines without mastery-ctl. */
+/* mastery-ctl verify: runs scripts/verify-deployment.sh in place of this process (exec). All checks
+ * are in the script, because it must also work on machines without mastery-ctl. */
 #include "app/ctl/subcommand.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ struct verify_settings {
 };
 
 /* Executes the script; returns only when that fails, with errno. report: the option --report=FILE,
- * or NULL, which execl takes for the end of the arguments. */
+ * or NULL, which execl treats as the end of the arguments. */
 static void verify_exec(const struct verify_settings *s, const char *report)
 {
     if (s->json)
@@ -27,8 +27,8 @@ static void verify_exec(const struct verify_settings *s, const char *report)
         (void)execl(s->script, s->script, s->url, report, NULL);
 }
 
-/* Makes the arguments of the script and executes it. Returns only on failure, always CTL_FAILED;
- * otherwise the exit status is the script's. */
+/* Makes the arguments of the script and executes it; the exit status is then the script's. Returns
+ * only on failure, always CTL_FAILED. */
 static enum ctl_exit verify_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

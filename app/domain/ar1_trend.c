@@ -41,8 +41,9 @@ static const double variance_min = 1e-8;
  * one, so t <= 0), r of the score. */
 struct sums {
     double pp, pq, qq, pr, qr, rr;
-    double log_scale; /* part of the likelihood: sum of log(scale^2), where scale is the standard
-                       * deviation by which the innovations of a day were divided */
+    /* part of the log likelihood: sum of log(scale^2), where scale is the standard deviation by
+     * which a day's innovations were divided */
+    double log_scale;
 };
 
 /* Adds the products of one day's innovations (what is new on that day, beyond its correlation with
@@ -57,12 +58,12 @@ static void sums_add(struct sums *s, double p, double q, double r)
     s->rr += r * r;
 }
 
-/* Returns the sums of which ar1_solve makes the line, for one rho (the correlation of two
- * successive days) over n >= 1 points: x holds the days, y the scores. An innovation is what a
- * day's value adds to the part that the day before predicts (rho^gap times its value); dividing by
- * `scale`, its standard deviation as a multiple of a residual's, gives all of them one variance.
- * Nothing predicts the first point, so its innovations are 1, t and y themselves, and scale is 1.
- */
+/* Returns the sums from which ar1_solve computes the line, for one rho (the correlation of two
+ * successive days) over n >= 1 points: x holds the days, y the scores. An innovation is the part of
+ * a day's value that the day before does not predict (value minus rho^gap times the previous
+ * value). Divided by `scale`, its standard deviation as a multiple of a residual's, all of them
+ * have the same variance. Nothing predicts the first point, so its innovations are 1, t and y
+ * themselves, and its scale is 1. */
 static struct sums sums_of(const double *x, const double *y, size_t n, double rho)
 {
     struct sums s = {0};
@@ -84,16 +85,17 @@ static struct sums sums_of(const double *x, const double *y, size_t n, double rh
 /* The line that fits the scores best for one rho (the correlation of two successive days). */
 struct solution {
     double level, slope; /* level: value of the line on the last day; slope: its change a day */
-    double squares;      /* what is minimal: the sum of squares of what the line leaves unexplained
-                          * on each day, plus prior * slope^2 */
-    double determinant;  /* of the matrix of the normal equations, (pp pq; pq qq + prior) */
-    double inverse[3];   /* inverse of the matrix of the normal equations, which is symmetric:
-                          * elements [0][0], [0][1], [1][1] */
+    /* minimised by the solution: the sum of squares of what the line leaves unexplained on each
+     * day, plus prior * slope^2 */
+    double squares;
+    double determinant; /* of the matrix of the normal equations, (pp pq; pq qq + prior) */
+    double inverse[3];  /* inverse of the matrix of the normal equations, which is symmetric:
+                         * elements [0][0], [0][1], [1][1] */
 };
 
-/* Solves the normal equations of least squares for level and slope, from the sums of products p * p
- * to r * r of sums_of. prior: the precision (1 / variance) that the prior of the slope adds to the
- * element qq; 0 means that the slope has no prior. The determinant is for the likelihood. */
+/* Solves the normal equations of least squares for level and slope, from the sums of products (pp
+ * to rr in struct sums). prior: the precision (1 / variance) of the slope's prior, which is added
+ * to the element qq; 0: no prior. The determinant is stored for the likelihood. */
 static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
@@ -107,17 +109,16 @@ static struct solution ar1_solve(const struct sums *s, double prior)
 }
 
 /* Fits the line for one rho and one prior of the slope (normal, with mean 0 and standard deviation
- * slope_sd), and stores it in m->v[i], all but its weight. sums: those for rho; last_y: the last
+ * slope_sd), and stores everything but its weight in m->v[i]. sums: those for rho; last_y: the last
  * score. Returns the log marginal likelihood (how probable the scores are under this rho and
- * prior), up to a constant that is the same for every fit. The equations are solved twice: first
- * without a prior, to get the variance that scales the prior, then with it.
+ * prior), up to a constant that is the same for all fits. Solves the equations twice: without a
+ * prior, to estimate the variance that scales the prior, then with it.
  *
- * The result is -1/2 times the sum of three terms: df * log(variance), how far the scores are from
- * the line; log_scale, as dividing innovations by a scale changes the density of the scores; and
- * log(determinant / prior), how much more precisely the scores determine level and slope than the
- * prior does: of two equally near fits the one that has to be less precise is more probable
- * (integrating the likelihood over level and slope gives determinant^(-1/2), the normal density of
- * the slope's prior has the factor prior^(1/2)). */
+ * The log marginal likelihood is -1/2 times the sum of three terms: df * log(variance), the
+ * distance of the scores from the line; log_scale, because dividing innovations by a scale changes
+ * the density of the scores; log(determinant / prior), which results from integrating the
+ * likelihood over level and slope (factor determinant^(-1/2)) with the normal density of the
+ * slope's prior (factor prior^(1/2)). */
 static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
                            double slope_sd, double last_y)
 {
@@ -165,10 +166,10 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
     return true;
 }
 
-/* Computes a mixture of predictions: for each fit a prediction with a centre and a variance of its
- * own, weighted by the posterior probability of that fit. One loop adds the centres, the other the
- * variances. rho is the correlation of two successive days; last_residual is the distance of the
- * last score from the line, of which rho^t is expected to remain after t days. */
+/* Computes a mixture of predictions: each fit predicts a centre and a variance, weighted by the
+ * posterior probability of the fit. The first loop sums the centres, the second the variances. rho
+ * is the correlation of two successive days; last_residual is the distance of the last score from
+ * the line, of which the share rho^t remains after t days. */
 void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error)
 {
     double t = x - m->last_x, centres[AR1_TREND_FITS], centre = 0, variance = 0;
@@ -179,12 +180,12 @@ void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, doubl
         centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
         centre += m->v[i].weight * centres[i];
     }
-    /* The variance of a mixture is the weighted mean of the variances of each fit plus the variance
+    /* The variance of a mixture is the weighted mean of the variances of the fits plus the variance
      * of their centres. The variance of one fit has two parts, both in units of m->v[i].variance:
-     * of_u for what is new in the residual of day x, of_line for the errors of the estimated level
-     * and slope, whose covariances are in `inverse`. As last_residual is the last score - level,
-     * the centre is p * level + t * slope + correlation * last score: an error of the level counts
-     * p times, and one of the slope t times. */
+     * of_u for the new part of the residual of day x, of_line for the errors of the estimated level
+     * and slope, whose covariances are in `inverse`. Because last_residual is the last score minus
+     * level, the centre is p * level + t * slope + correlation * last score: an error of the level
+     * counts p times, and an error of the slope t times. */
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;

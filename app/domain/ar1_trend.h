@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A line through scores with autocorrelated residuals. A score is computed from decaying evidence
- * (mastery.h) and therefore close to that of the day before, so scores stay above or below their
- * line for many days. Ordinary least squares treats such days as independent: it follows
- * excursions, and its intervals are far too narrow.
+ * (mastery.h), and is therefore close to that of the day before, so scores stay above or below
+ * their line for many days. Ordinary least squares treats such days as independent: it follows
+ * these excursions, and its intervals are far too narrow.
  *
- *     y(t) = level + slope * t + u(t),   correlation of u(s) and u(t): rho^|s - t|
+ * y(t) = level + slope * t + u(t), where the correlation of u(s) and u(t) is rho^|s - t|
  *
  * With rho = 0 this is least squares. A prediction h days ahead contains rho^h of the last residual
  * (Goldberger, "Best linear unbiased prediction in the generalized linear regression model", 1962).
- * The slope has a normal prior with mean 0 and one of two standard deviations, because few scores
- * rise for long: most stay. Neither rho nor the deviation of the slope is estimated, but averaged
- * over a grid by its marginal likelihood; the prior of rho is uniform (Zellner, "An Introduction to
- * Bayesian Inference in Econometrics", 1971, chapter 4; docs/mastery-model.md, Prediction). */
+ * The slope has a normal prior with mean 0 and one of two standard deviations, because most scores
+ * stay, and few rise for long. rho and this standard deviation are not estimated: the results are
+ * averaged over a grid of both, weighted by marginal likelihood. The prior of rho is uniform
+ * (Zellner, "An Introduction to Bayesian Inference in Econometrics", 1971, chapter 4;
+ * docs/mastery-model.md, Prediction). */
 #ifndef DOMAIN_AR1_TREND_H
 #define DOMAIN_AR1_TREND_H
 
@@ -19,8 +20,9 @@
 #include <stddef.h>
 
 enum {
-    AR1_TREND_RHOS = 13,     /* how many values of rho, the correlation of two days, are tried */
-    AR1_TREND_SLOPE_SDS = 2, /* how many standard deviations of the slope's prior are tried */
+    /* number of values of rho (the correlation of two successive days) that are tried */
+    AR1_TREND_RHOS = 13,
+    AR1_TREND_SLOPE_SDS = 2, /* number of standard deviations of the slope's prior that are tried */
     AR1_TREND_FITS = AR1_TREND_RHOS * AR1_TREND_SLOPE_SDS
 };
 /* The standard deviations of the slope's normal prior, in score a day: .0005 and .005. */

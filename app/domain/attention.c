@@ -9,9 +9,9 @@
 #include "app/base/number.h"
 #include "app/domain/prediction.h"
 
-/* Inactivity adds inactive_weight to the need for attention (by which students are ordered: 1 minus
- * the predicted score, plus how far the score fell) when it has lasted inactive_full_days or
- * longer, and proportionally less before. */
+/* Inactivity raises the need for attention by inactive_weight when it has lasted inactive_full_days
+ * or longer, and by proportionally less before. (The need, by which students are sorted, is 1 minus
+ * the predicted score, plus the fall of the score, plus this term.) */
 static const double inactive_weight = 0.1, inactive_full_days = 14;
 
 const char attention_no_activity[] = "no activity yet";
@@ -32,8 +32,10 @@ double attention_need(const struct attention_facts *facts)
 
 /* A rule for one reason: which values make the reason apply, and its text around the value. */
 struct attention_rule {
-    bool below;                 /* the reason applies below the limit; false: from the limit on */
-    double limit;               /* a score, a fall of the score, or days: as the value is */
+    /* true: the reason applies to values below the limit; false: to values from the limit on */
+    bool below;
+    /* in the unit of the value: a score, a fall of the score, or days */
+    double limit;
     int decimals;               /* decimals with which the text shows the value */
     const char *before, *after; /* text before and after the value */
 };
@@ -45,8 +47,8 @@ static const struct attention_rule attention_rules[ATTENTION_REASONS] = {
     [ATTENTION_INACTIVE] = {false, ATTENTION_DAYS, 0, "has not been active for ", " days"},
 };
 
-/* Returns the value to print in the text of the reason. If the reason is that the value is below
- * rule->limit, it is rounded down, so that 0.4999 is not printed as "0.50, below 0.5". Other texts
+/* Returns the value to print in the text of a reason. When the reason is that the value is below
+ * rule->limit, rounds it down, so that 0.4999 is not printed as "0.50, below 0.5". The other texts
  * do not name their limit, so printf may round the value. */
 static double attention_shown(const struct attention_rule *rule, double value)
 {

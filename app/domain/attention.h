@@ -9,7 +9,8 @@
 
 #include "app/base/arena.h"
 
-enum { ATTENTION_DAYS = 7 }; /* a week: how far the change looks back and the prediction ahead */
+/* a week, over which the change of the score is measured and ahead of which it is predicted */
+enum { ATTENTION_DAYS = 7 };
 
 /* What is known of one student. */
 struct attention_facts {
@@ -19,9 +20,9 @@ struct attention_facts {
     int days_inactive; /* whole UTC days since the last activity, >= 0; 0: active today */
 };
 
-/* Returns the need for attention, >= 0, in units of score, rounded to 12 decimals: what the
- * predicted score lacks to 1, plus the fall of the last days, plus at most 0.1 for inactivity. The
- * student with the largest value needs attention most. */
+/* Returns the need for attention, >= 0, in units of score, rounded to 12 decimals: 1 minus the
+ * predicted score, plus the fall of the last days, plus at most 0.1 for inactivity. The student
+ * with the largest value needs attention most. */
 double attention_need(const struct attention_facts *facts);
 
 enum attention_reason {
@@ -33,9 +34,9 @@ enum attention_reason {
 /* The reason why a student without any data may need attention. */
 extern const char attention_no_activity[];
 
-/* Makes texts for a teacher of the reasons that apply, in the order of enum attention_reason.
- * Returns their number; 0: nothing about the student is remarkable. The p of a text is NULL when
- * out of memory. */
+/* Makes texts for a teacher, one for each reason that applies, in the order of enum
+ * attention_reason. Returns their number; 0 when nothing about the student is remarkable. The p of
+ * a text is NULL when out of memory. */
 size_t attention_reasons(const struct attention_facts *facts, struct arena *arena,
                          struct str ret[ATTENTION_REASONS]);
 

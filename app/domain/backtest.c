@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replays histories of learners and sums up the errors of predictions. Sums are made of one learner
- * at a time; those of a complete learner are added to the total and, with random weights, to the
- * resamples of the bootstrap. */
+/* Replays histories of learners and sums up the errors of predictions. The sums of one learner are
+ * added, when that learner is complete, to the total and, with random weights, to the resamples of
+ * the bootstrap. */
 #include "app/domain/backtest.h"
 
 #include <math.h>
@@ -67,9 +67,8 @@ struct backtest_sums {
     double v[BACKTEST_HORIZONS][PREDICTION_MODELS][SUMS];
 };
 
-/* Counts of predictions for the two pictures that the backtest's report shows: how often scores
- * were low against the predicted probability of it (bins), true against predicted scores (cells).
- */
+/* Counts of predictions for the two charts in the backtest's report. bins: how often scores were
+ * low, by the predicted probability of a low score. cells: true against predicted scores. */
 struct backtest_picture {
     struct backtest_bin bins[BACKTEST_BINS];
     uint32_t cells[BACKTEST_CELLS][BACKTEST_CELLS]; /* number of predictions by class of the
@@ -119,10 +118,10 @@ static int backtest_class(double value, int classes)
     return class < classes ? class : classes - 1;
 }
 
-/* Adds one prediction to the counts for the two pictures: to the class (bin) of its probability,
- * and to the cell of predicted and true score. predicted: its score; below: its probability of a
- * score below PREDICTION_INTERVENTION_BELOW; truth: the true score. All are in [0,1], which is
- * divided into classes of equal width. */
+/* Adds one prediction to the counts for the two charts: to the class (bin) of its probability, and
+ * to the cell of predicted and true score. predicted: its score; below: its probability of a score
+ * below PREDICTION_INTERVENTION_BELOW; truth: the true score. All are in [0,1], which is divided
+ * into classes of equal width. */
 static void backtest_picture_add(struct backtest_picture *picture, double predicted, double below,
                                  double truth)
 {
@@ -135,8 +134,9 @@ static void backtest_picture_add(struct backtest_picture *picture, double predic
         ->cells[backtest_class(predicted, BACKTEST_CELLS)][backtest_class(truth, BACKTEST_CELLS)]++;
 }
 
-/* Lets a fitted model predict the score of a day, and adds the errors to the learner's sums. last:
- * the score of the day of the prediction; truth: the true score of the predicted day. */
+/* Predicts the score of a day by a fitted model, and adds the errors to the learner's sums. last:
+ * the score of the day on which the prediction is made; truth: the true score of the predicted day.
+ */
 static void backtest_judge(struct backtest *b, int horizon, const struct forecast *f, int32_t day,
                            double last, double truth)
 {
@@ -166,9 +166,9 @@ static void backtest_judge(struct backtest *b, int horizon, const struct forecas
     backtest_picture_add(&b->pictures[horizon][f->model], p.score, below, truth);
 }
 
-/* Makes the predictions of day `today` by all models from the first known_n of n days (those up to
- * today), and compares each with the score that came true. Skipped: horizons after `end`, the last
- * day of the records, and those before which nothing happened after today. */
+/* Makes the predictions of day `today` by all models, from the first known_n of n days (those up to
+ * today), and compares each with the true score. Skips a horizon that ends after `end`, the last
+ * day of the records, or within which the learner was not active. */
 static void backtest_add_day(struct backtest *b, const struct daily *days, size_t known_n, size_t n,
                              int32_t today, int32_t end)
 {
@@ -203,8 +203,8 @@ static void backtest_sums_add(struct backtest_sums *to, const struct backtest_su
 }
 
 /* Called after all days of a learner: adds the learner's sums to the total and, with a random
- * weight each, to the resamples, unless no prediction could be compared. The number of predictions
- * is the same for each model, so that of model 0 is read. */
+ * weight for each, to the resamples, unless no prediction could be compared. Checks that for model
+ * 0 only, because the number of predictions is the same for each model. */
 static void backtest_close_learner(struct backtest *b)
 {
     double n = 0;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Measures how good predictions would have been: histories are replayed, and each model predicts
- * from what was known then what came afterwards (docs/mastery-model.md, How predictions are
+/* Measures how good predictions would have been: histories are replayed day by day, and each model
+ * predicts later scores from what was known on that day (docs/mastery-model.md, How predictions are
  * judged).
  *
- * Predictions are made at the close of every seventh day since a learner's first day. One is judged
- * when its day is in the records and the learner was active between: without activity the score
- * stays, and there is nothing to predict. The truth is the score of the last day at or before the
- * predicted one.
+ * Predictions are made at the close of every seventh day since a learner's first day. A prediction
+ * is judged when its day is in the records and the learner was active in between: without activity
+ * the score stays, and there is nothing to predict. The true score is that of the last day up to
+ * the predicted one.
  *
  * Figures have bootstrap intervals over learners, because the predictions for one learner are not
- * independent. Only sums stay in memory. Pure. */
+ * independent. Only sums stay in memory. Pure functions. */
 #ifndef DOMAIN_BACKTEST_H
 #define DOMAIN_BACKTEST_H
 
@@ -20,10 +20,11 @@
 enum {
     BACKTEST_HORIZONS = 3,
     BACKTEST_STEP_DAYS = 7, /* days between two predictions for a learner */
-    /* [0,1] in so many classes, for a probability of a score below PREDICTION_INTERVENTION_BELOW */
+    /* number of classes into which [0,1] is divided for the probability of a score below
+     * PREDICTION_INTERVENTION_BELOW */
     BACKTEST_BINS = 10,
-    /* [0,1] in so many classes, for a score; predictions are counted in a table of 25 x 25 cells:
-     * class of the predicted score by class of the true score */
+    /* number of classes into which [0,1] is divided for a score; predictions are counted in a table
+     * of 25 x 25 cells: class of the predicted score by class of the true score */
     BACKTEST_CELLS = 25
 };
 extern const int backtest_horizons[BACKTEST_HORIZONS]; /* in days: 7, 14, 28 */
@@ -57,7 +58,8 @@ struct backtest_bin {
 };
 
 struct backtest; /* the sums over any number of histories */
-/* interval_level: the probability of the predicted intervals, in (0,1). NULL when out of memory. */
+/* Makes a backtest without histories. interval_level: the probability of the predicted intervals,
+ * in (0,1). Returns NULL when out of memory. */
 struct backtest *backtest_new(double interval_level);
 void backtest_free(struct backtest *b);
 
@@ -67,7 +69,8 @@ void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_
 
 /* Returns the number of learners with a prediction that was judged. */
 size_t backtest_learners(const struct backtest *b);
-/* Returns the number of predictions that were judged for a horizon; each model has as many. */
+/* Returns the number of predictions that were judged for a horizon; it is the same for each model.
+ */
 size_t backtest_predictions(const struct backtest *b, int horizon);
 
 /* Returns a figure of one model for one horizon (index in backtest_horizons), with its interval. */

@@ -13,15 +13,15 @@ enum {
 };
 
 /* The random numbers, and the distribution function of the learners' weights: cumulative[k] is the
- * probability of at most k under the Poisson distribution with mean 1, which is how often one of
+ * probability of at most k under the Poisson distribution with mean 1. That is how often one of
  * many learners is drawn when as many are drawn at random with replacement. */
 struct bootstrap {
     gsl_rng *rng;
     double cumulative[TABLE];
 };
 
-/* Seeds the random numbers and sums the probabilities of the weights k into the table by which
- * bootstrap_weight turns a uniform random number into a weight. */
+/* Seeds the random numbers, and sums the probabilities of the weights into the table by which
+ * bootstrap_weight converts a uniform random number to a weight. */
 struct bootstrap *bootstrap_new(void)
 {
     struct bootstrap *b = malloc(sizeof(*b));
@@ -64,8 +64,8 @@ double bootstrap_weight(struct bootstrap *b)
     return k;
 }
 
-/* Drops the resamples without a value, sorts the others in place, and reads the two percentiles
- * between which the share BOOTSTRAP_LEVEL of them is. */
+/* Drops the resamples without a value, sorts the others in place, and reads two percentiles: the
+ * interval between them contains the share BOOTSTRAP_LEVEL of the resamples. */
 struct measured bootstrap_measure(double value, double resamples[BOOTSTRAP_RESAMPLES])
 {
     const double tail = 100 * (1 - BOOTSTRAP_LEVEL) / 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Counts how predictions came out. These functions only count: the worker reads the predictions and
- * the history from Redis. */
+/* Counts how accurate predictions were. These functions only count: the worker reads the
+ * predictions and the history from Redis. */
 #include "app/domain/calibration.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Counts how predictions came out, for all students together, by model and by how many days ahead
- * they were made. An honest interval of 90 % contains nine of ten true scores. */
+/* Counts how accurate predictions were, over all students, by model and by how many days ahead they
+ * were made. A correct interval of 90 % contains nine of ten true scores. */
 #ifndef DOMAIN_CALIBRATION_H
 #define DOMAIN_CALIBRATION_H
 
@@ -23,9 +23,9 @@ struct calibration {
     struct calibration_count counts[PREDICTION_MODELS][CALIBRATION_HORIZONS];
 };
 
-/* Counts a prediction that was made days_ahead days before its day, if this day is among the last
- * CALIBRATION_DAYS days before today and has a true score: that of the last of the n days up to
- * it. */
+/* Counts a prediction that was made days_ahead days before its day, if that day is among the last
+ * CALIBRATION_DAYS days before today and has a true score: the score of the last of the n days up
+ * to it. */
 void calibration_add(struct calibration *c, enum prediction_model model, int days_ahead,
                      const struct stored_prediction *prediction, const struct daily *days, size_t n,
                      int32_t today);

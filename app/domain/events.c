@@ -30,8 +30,8 @@ const char *const event_warning_texts[EVENT_WARNINGS] = {
 /* A quiz of QUESTIONS_OF_WEIGHT_ONE questions has weight 1. The weight grows with the number of
  * questions up to MAX_QUESTIONS_COUNTED, which gives weight 2. */
 enum { MAX_QUESTIONS_COUNTED = 20, QUESTIONS_OF_WEIGHT_ONE = 10, SECONDS_A_DAY = 86400 };
-/* The share of its quality that an exercise loses for each hint and each retry, and the largest
- * share that it can lose. */
+/* The share of its quality that an exercise loses for each hint and each retry, and the greatest
+ * share that it can lose in all. */
 static const double loss_each_attempt = 0.05, largest_loss = 0.3;
 static const double lesson_weight = 0.5, assessment_weight = 1;
 static const double tolerated_difference = 0.1; /* largest difference of a quiz's score and its
@@ -64,7 +64,7 @@ struct learning_event event_of_exercise(const struct exercise_completed *data, i
 }
 
 /* Makes one observation of a quiz: its score. The weight grows with the number of questions, up to
- * 2, and is multiplied by that of the difficulty if the quiz has one. */
+ * 2, and is multiplied by the weight of the difficulty if the quiz has one. */
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -108,7 +108,7 @@ static uint32_t warnings_of_time(double seconds)
     return (uint32_t)(seconds > SECONDS_A_DAY) << WARNING_OVER_A_DAY_SPENT;
 }
 
-/* Warns about the time spent and about an exercise that is complete with nothing right. */
+/* Warns about the time spent, and about an exercise that is complete but has nothing right. */
 uint32_t warnings_of_exercise(const struct exercise_completed *data)
 {
     bool complete_but_wrong = data->completion_rate >= 1 && data->correctness <= 0;
@@ -116,7 +116,7 @@ uint32_t warnings_of_exercise(const struct exercise_completed *data)
                                                             << WARNING_COMPLETE_BUT_WRONG;
 }
 
-/* Warns about the time spent and about a score that differs from the share of correct questions.
+/* Warns about the time spent, and about a score that differs from the share of correct questions.
  * fmax avoids a division by 0. */
 uint32_t warnings_of_quiz(const struct quiz_completed *data)
 {

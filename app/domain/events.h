@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Learning events: which observations the data of each type gives, and which data is suspicious. An
- * observation is a value in [0,1] of one component of mastery (completion, quiz, quality), with a
- * weight.
+/* Learning events: the observations that the data of each type of event give, and the data that are
+ * suspicious. An observation is a value in [0,1] of one component of mastery (completion, quiz,
+ * quality), with a weight.
  *
- * The structs hold only the fields that the model uses; their types and ranges are validated
+ * The structs hold only the fields that the model uses; their types and ranges were validated
  * before. The formulas are in docs/mastery-model.md, Observations. */
 #ifndef DOMAIN_EVENTS_H
 #define DOMAIN_EVENTS_H
@@ -63,7 +63,7 @@ struct quality_assessed {
     double peer_review_score; /* in [0,1]; undefined while has_peer_review is false */
 };
 
-/* Each converts the data of one event to the form that mastery_state_apply takes: observations with
+/* Converts the data of one event to the parameter of mastery_state_apply: observations with
  * weights. at_ms: time of the event, in milliseconds since 1970-01-01 UTC. */
 struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms);
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms);

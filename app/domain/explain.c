@@ -19,7 +19,8 @@ void explanation_init(struct explanation *e, int64_t now_ms)
     mastery_state_init(&e->state);
 }
 
-/* Removes all observations of all components, as a new statement (`calculate`) replaces them. */
+/* Removes all observations of all components, because a new statement (`calculate`) replaces them.
+ */
 static void explanation_clear_observations(struct explanation *e)
 {
     for (int i = 0; i < COMPONENTS; i++) {
@@ -28,11 +29,12 @@ static void explanation_clear_observations(struct explanation *e)
     }
 }
 
-/* A statement is the four components that a client has set by the request `calculate`; it replaces
- * all observations that were added before. So they are dropped when the time of the statement
- * differs: there was another one. They are also dropped while the components are the stated ones
- * (state->stated: no event came after), since then no observation counts: after the clock was set
- * back, another statement may have the same time as the one before it. */
+/* A statement (the four components that a client has set by `calculate`) replaces all observations
+ * that were added before. So they are dropped when the time of the statement has changed, which
+ * shows a new statement. They are also dropped while the components are the stated ones
+ * (state->stated: no event came after the statement), because then no observation counts; this
+ * covers a new statement with the same time as the previous one, which is possible when the clock
+ * was set back. */
 void explanation_set_state(struct explanation *e, const struct mastery_state *state)
 {
     if (state->stated_at_ms != e->state.stated_at_ms || state->stated)
@@ -41,16 +43,15 @@ void explanation_set_state(struct explanation *e, const struct mastery_state *st
 }
 
 /* Returns the weight, at the time of the explanation, of an observation that was made at at_ms with
- * weight w. By the same formula, an observation of a later time (an event dated ahead) weighs more
- * than w, so that the proportions of all weights are those in the evidence. */
+ * weight w. By the same formula an observation of a later time (an event dated ahead) gets more
+ * than w, so that the proportions of all weights are the same as in the evidence. */
 static double explain_weight_now(const struct explanation *e, double w, int64_t at_ms)
 {
     return w * exp2(((double)at_ms - (double)e->now_ms) / (double)EVIDENCE_HALF_LIFE_MS);
 }
 
 /* Returns whether observation a is listed before observation b: the larger weight first, then the
- * newer one, then by id, so that the order of the list does not depend on the order of the calls.
- */
+ * newer one, then by id, so that the order does not depend on the order of the calls. */
 static bool explain_precedes(const struct explained_observation *a,
                              const struct explained_observation *b)
 {
@@ -62,8 +63,8 @@ static bool explain_precedes(const struct explained_observation *a,
 }
 
 /* Inserts the observation into the sorted list of a component, unless EXPLAIN_OBSERVATIONS others
- * precede it. If the list is full, its last element is dropped. seen_weight counts every
- * observation, so that shares are of all the evidence and not only of the list. */
+ * precede it. A full list loses its last element. seen_weight counts every observation, so that
+ * shares refer to all evidence and not only to the list. */
 static void explain_keep(struct explained_component *c,
                          const struct explained_observation *observation)
 {
@@ -81,9 +82,9 @@ static void explain_keep(struct explained_component *c,
     c->observations[at] = *observation;
 }
 
-/* While the components are those stated by `calculate`, that statement has replaced all
- * observations. An event recorded before the statement is not in the evidence, even if it is dated
- * after it. */
+/* Ignores an event that the statement has replaced: while the components are those stated by
+ * `calculate`, any event; later, an event of an earlier time. An event that was recorded before the
+ * statement is not in the evidence, even if it is dated after it. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms)
 {
@@ -103,11 +104,11 @@ void explanation_add_event(struct explanation *e, const struct learning_event *e
     }
 }
 
-/* Adds the last statement as an observation of each component. A statement is the four values that
- * a client has set by the request `calculate`. It stays part of the evidence (the weighted sum of
- * all observations), with a weight that decays, also when later events have ended s->stated.
- * Consistency is counted from days and has no such sum: its statement counts only while s->stated.
- */
+/* Adds the last statement (the four components that a client has set by `calculate`) as an
+ * observation of each component. It stays part of the evidence (the weighted sum of all
+ * observations), with a weight that decays, even when later events have ended s->stated.
+ * Consistency is counted from days and has no such sum: its stated value counts only while
+ * s->stated. */
 static void explain_add_statement(struct explanation *e)
 {
     const struct mastery_state *s = &e->state;
@@ -116,7 +117,8 @@ static void explain_add_statement(struct explanation *e)
         return;
     for (int i = 0; i < COMPONENTS; i++) {
         struct explained_observation statement = {
-            .type = EVENT_TYPES, /* the value after the last type: it is no event */
+            /* the value after the last event type, because a statement is no event */
+            .type = EVENT_TYPES,
             .at_ms = s->stated_at_ms,
             .value = s->components[i],
             .weight = i == CONSISTENCY ? STATED_WEIGHT
@@ -127,13 +129,13 @@ static void explain_add_statement(struct explanation *e)
     }
 }
 
-/* Computes the share that each observation has in the component's evidence, and rounds the weights.
+/* Computes the share of each observation in the component's evidence, and rounds the weights.
  * evidence: that of the state; NULL for consistency. The evidence also contains events that are no
- * longer stored, so the listed shares may sum to less than 1. If the evidence is of a later time
- * than now (an event is dated ahead), `decay` changes the observations' weights to that time, as
- * the evidence has none for now. The evidence may weigh less than all observations together
- * (seen_weight), by rounding or when a statement replaced an event dated ahead: then that sum is
- * the total, so that no share exceeds 1. */
+ * longer stored, so the listed shares may sum to less than 1. When an event is dated ahead, the
+ * evidence is of a later time than now, and `decay` converts the observations' weights to that
+ * time. The evidence may weigh less than all observations together (seen_weight), by rounding, or
+ * because a statement has replaced an event dated ahead: the total is then that sum, so that no
+ * share exceeds 1. */
 static void explain_share(struct explained_component *c, const struct evidence *evidence,
                           int64_t now_ms)
 {
@@ -155,7 +157,7 @@ static void explain_share(struct explained_component *c, const struct evidence *
 /* ---- the score now, later, and after one more event ---- */
 
 /* Computes the contributions, whose sum is the score. When the stated weights sum to more than 1
- * and the score was limited to 1, the contributions are scaled to it. */
+ * and the score was limited to 1, the contributions are scaled down to it. */
 static void explain_score(struct explanation *e)
 {
     struct mastery_result result;

@@ -4,9 +4,9 @@
  * change (docs/mastery-model.md, Explain).
  *
  * An explanation is of one student at one time. The caller passes the student's state and all
- * events that the state was made of; only the EXPLAIN_OBSERVATIONS largest observations of each
- * component are kept. Order of calls: explanation_init; then, any number of times,
- * explanation_set_state followed by explanation_add_event for each event; explanation_finish. */
+ * events that are part of it; only the EXPLAIN_OBSERVATIONS largest observations of each component
+ * are stored. Order of calls: explanation_init; then, any number of times, explanation_set_state
+ * followed by explanation_add_event for each event; explanation_finish. */
 #ifndef DOMAIN_EXPLAIN_H
 #define DOMAIN_EXPLAIN_H
 
@@ -14,7 +14,8 @@
 #include "app/domain/mastery.h"
 
 enum {
-    EXPLAIN_OBSERVATIONS = 10, /* of each component, so many observations of most weight are kept */
+    /* most observations of each component that are stored: those with the largest weights */
+    EXPLAIN_OBSERVATIONS = 10,
     EXPLAIN_FADINGS = 3,       /* elements of explain_fading_days */
     EXPLAIN_WHAT_IFS = 6,      /* number of events whose effect is computed */
     EXPLAIN_EVENT_ID_SIZE = 65 /* bytes of an event's id, with the NUL */
@@ -27,15 +28,15 @@ extern const int explain_fading_days[EXPLAIN_FADINGS];
  * explained like an event, and this is the name of its type: "calculated". */
 extern const char explain_statement_name[];
 
-/* An observation of a component: one of an event, or the value that the last statement (the
- * components that a client has set by `calculate`) set. */
+/* An observation of a component: that of an event, or the value that the last statement (the
+ * components that a client has set by `calculate`) has set. */
 struct explained_observation {
     char event_id[EXPLAIN_EVENT_ID_SIZE]; /* id of the event; empty: a client's `calculate` */
     enum event_type type;                 /* type of the event; EVENT_TYPES: `calculate` */
     int64_t at_ms;
     double value; /* value of the observation, in [0,1] */
-    /* Weight, decayed to the time of the explanation; if an event of the component is dated later
-     * than that, to the time of this event. */
+    /* Weight, decayed to the time of the explanation or, if an event of the component is dated
+     * later, to the time of that event. */
     double weight;
     double share; /* share of the weight of all the component's evidence, in [0,1], rounded */
 };
@@ -48,10 +49,12 @@ struct explained_component {
                           * number of active days, or STATED_WEIGHT if stated; rounded */
     struct explained_observation observations[EXPLAIN_OBSERVATIONS]; /* largest share first */
     int observation_count;
-    double other_share; /* share of the evidence that is in no element of `observations`: 1 - the
-                         * sum of their shares, rounded; 1 without observations */
-    double seen_weight; /* internal: sum of the weights of all observations that were added, also of
-                         * those not kept */
+    /* 1 minus the shares in `observations`, rounded: the share of all other evidence; 1 without
+     * observations */
+    double other_share;
+    /* private: sum of the weights of all observations that were added, including those not stored
+     */
+    double seen_weight;
 };
 
 /* What the score would be after one more event. */
@@ -64,7 +67,7 @@ struct explained_what_if {
 
 struct explanation {
     int64_t now_ms;             /* time of the explanation */
-    struct mastery_state state; /* the student's state of the last explanation_set_state */
+    struct mastery_state state; /* state that explanation_set_state was last called with */
     double score;               /* the student's score, as mastery_score_of_state returns it */
     enum level level;
     struct explained_component components[COMPONENTS];
@@ -77,11 +80,11 @@ struct explanation {
 /* Makes an explanation without a state and without observations. */
 void explanation_init(struct explanation *e, int64_t now_ms);
 /* Sets the student's state, which must not be older than the events that are added after it. When
- * it has another statement (the four components that a client sets by `calculate`) than the state
- * before it, the observations are dropped, as the statement has replaced them. */
+ * its statement (the four components that a client sets by `calculate`) is not that of the previous
+ * state, the observations are dropped, because the new statement has replaced them. */
 void explanation_set_state(struct explanation *e, const struct mastery_state *state);
 /* Adds the observations of an event. recorded_at_ms: when it was recorded; 0: unknown. Ignores an
- * event that the last statement has replaced: one of an earlier time, or recorded before. id: C
+ * event that the last statement has replaced: one with an earlier time, or recorded before. id: a C
  * string shorter than EXPLAIN_EVENT_ID_SIZE. */
 void explanation_add_event(struct explanation *e, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms);

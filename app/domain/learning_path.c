@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plans learning paths greedily: a simulated learner follows the path, and the next step is always
- * the item of the catalogue that, with its missing prerequisites, raises the simulated learner's
- * expected score most per minute. Greedy is not optimal, but explainable and fast enough for a
- * request: at most PATH_STEPS_MAX passes over all items.
+ * the item of the catalogue that, together with its missing prerequisites, raises the simulated
+ * learner's expected score most per minute. This is not optimal, but explainable, and fast enough
+ * for a request: at most PATH_STEPS_MAX passes over all items.
  *
  * A bundle is an item with its missing prerequisites; the item itself is its goal. Evidence of a
  * component is the sum of the weights of its observations. */
@@ -10,8 +10,8 @@
 
 #include <math.h>
 
-/* The share of the distance from the current value of a component to 1 that an item is expected to
- * reach: an observation half-way between the two. */
+/* The share of the distance between the current value of a component and 1 that the observation of
+ * an item is expected to cover: half of it. */
 static const double expected_gain = 0.5;
 
 /* The simulated learner after the steps that have been chosen so far. */
@@ -43,8 +43,8 @@ static double assumed_value(const struct learner *l, enum component c)
     return learner_knows(l, c) ? l->components[c] : l->score;
 }
 
-/* Returns the score of the learner's components: by the weights that the learner's last statement
- * came with, if any, else by the default weights, scaled to the components with evidence. */
+/* Returns the score of the learner's components. The weights are those of the learner's last
+ * statement if it had any, else the default weights, scaled to the components with evidence. */
 static double score_of(const struct learner *l)
 {
     double scaled[COMPONENTS];
@@ -72,15 +72,15 @@ static void learner_simulate_item(struct learner *l, const struct content *item)
     l->score = fmax(l->score, score_of(l));
 }
 
-/* Returns the difficulty that suits the simulated learner in the component, as a number that can be
- * compared with levels: easy suits a novice, expert a master. */
+/* Returns the number of the difficulty that suits the simulated learner in the component; it can be
+ * compared with levels: easy has the number of novice, expert that of master. */
 static int suitable_level(const struct progress *p, enum component c)
 {
     return (int)suitable_difficulty(assumed_value(&p->learner, c));
 }
 
-/* Returns whether the learner still needs the item as a prerequisite: it is no step of the path
- * yet, and its difficulty is not below the learner's level. */
+/* Returns whether the learner still needs the item as a prerequisite: it is not in the path yet,
+ * and its difficulty is not below the learner's level. */
 static bool item_missing(const struct progress *p, size_t item_index)
 {
     const struct content *item = &p->catalogue->items[item_index];
@@ -114,10 +114,10 @@ static void mark_needed(const struct progress *p, size_t item_index, bool needed
     }
 }
 
-/* Returns the bundle of an item: its missing prerequisites, then the item, with the gain that is
- * expected of them for the score. Prerequisites have smaller indexes than what needs them, so the
- * loop adds each before the items that need it, and ends at the item. Returns a bundle with count 0
- * when it has more than max_steps items or takes more than max_minutes. */
+/* Returns the bundle of an item (its missing prerequisites, then the item), with the increase of
+ * the score that is expected of it. Prerequisites have smaller indexes than the items that need
+ * them, so the loop adds each before those items, and ends with the item. Returns a bundle with
+ * count 0 when it has more than max_steps items or takes more than max_minutes. */
 static struct bundle bundle_of(const struct progress *p, size_t item_index, size_t max_steps,
                                int max_minutes)
 {
@@ -140,9 +140,9 @@ static struct bundle bundle_of(const struct progress *p, size_t item_index, size
 }
 
 /* Returns the bundle (an item with its missing prerequisites) with the largest gain per minute; its
- * count is 0 when no bundle fits. Gains per minute are compared by cross products, so that no
- * quotient is rounded and no divisor can be 0. Of bundles with equal gains per minute, the one
- * whose goal is first in the catalogue wins. */
+ * count is 0 when no bundle fits. Gains per minute are compared by cross products, which need no
+ * rounded quotient and no divisor. Of equal bundles, the one whose goal is first in the catalogue
+ * wins. */
 static struct bundle best_bundle(const struct progress *p, size_t max_steps, int max_minutes)
 {
     struct bundle best = {.count = 0};
@@ -187,7 +187,7 @@ static enum level target_of(const struct path_options *options, enum level curre
     return current < MASTER ? current + 1 : MASTER;
 }
 
-/* Greedy: starts with the learner as they are, appends the best bundle (an item with its missing
+/* Starts with the learner's present state, appends the best bundle (an item with its missing
  * prerequisites) until the target is reached, and stops early when no bundle fits into the steps
  * and minutes that are left. */
 void learning_path_plan(const struct catalogue *c, const struct learner *l,

@@ -31,8 +31,8 @@ static double evidence_decay(int64_t from_ms, int64_t to_ms)
     return exp2(-((double)to_ms - (double)from_ms) / (double)EVIDENCE_HALF_LIFE_MS);
 }
 
-/* First brings the evidence and the observation to the same time, the later one of the two, by
- * decaying the older one. Then adds the weight and the weighted value. */
+/* First decays the older one of evidence and observation to the time of the newer one. Then adds
+ * the weight and the weighted value. */
 void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
 {
     if (e->weight <= 0) /* no evidence yet: begin at the time of the observation */
@@ -76,8 +76,8 @@ bool mastery_state_empty(const struct mastery_state *s)
     return s->last_event_ms == INT64_MIN && s->stated_at_ms == INT64_MIN;
 }
 
-/* active_days holds one bit per day, bit 0 for the day of the state; moving on by N days shifts the
- * bits by N. The three counters are of one day only and begin again at 0. */
+/* active_days has one bit for each day, bit 0 for the day of the state, so advancing by N days
+ * shifts the bits by N. The three counters are of one day only, and restart at 0. */
 void mastery_state_advance(struct mastery_state *s, int32_t day)
 {
     if (day <= s->day)
@@ -89,8 +89,8 @@ void mastery_state_advance(struct mastery_state *s, int32_t day)
     s->samples = s->exercises = s->quizzes = 0;
 }
 
-/* Makes a state whose day has not come a state of today: the activity bits of the days after today
- * are dropped. */
+/* A state of a day in the future becomes a state of today, and loses the activity bits of the days
+ * after today. */
 void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms)
 {
     const int64_t latest_ms = now_ms + STATE_AHEAD_MAX_MS;
@@ -136,8 +136,7 @@ uint32_t mastery_known_components(const struct mastery_state *s)
 }
 
 /* Computes the four components before rounding: the values that the client stated by `calculate` if
- * that was the last change of the components, else the means of the evidence. A component without
- * evidence is 0. */
+ * no event came after them, else the means of the evidence. A component without evidence is 0. */
 static void mastery_exact_components(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated) {
@@ -151,8 +150,8 @@ static void mastery_exact_components(const struct mastery_state *s, double ret[C
     ret[CONSISTENCY] = fmin(1, active_days_in_window(s) / (double)ACTIVITY_FULL_DAYS);
 }
 
-/* Rounds a computed component to 12 decimals. While s->stated, all four are those that the client
- * sent by `calculate`, and are returned exactly as sent. */
+/* Rounds a component to 12 decimals. While s->stated is true, the client has sent the components
+ * itself (request `calculate`); then returns the component exactly as sent. */
 static double mastery_round(const struct mastery_state *s, double component)
 {
     return s->stated ? component : number_round12(component);
@@ -180,7 +179,7 @@ void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
 }
 
 /* Sets ret to the weights with which the score is computed: those of the last statement
- * (`calculate`) if it came with weights, else the default ones, scaled to the components with
+ * (`calculate`) if it had weights, else the default weights, scaled to the components with
  * evidence. */
 static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS])
 {
@@ -224,8 +223,8 @@ enum level mastery_level(double score)
     return level;
 }
 
-/* Refuses negative and infinite weights. A sum far from 1, also an infinite one, is refused before
- * its difference to 1 is rounded. */
+/* Refuses negative and infinite weights. Refuses a sum far from 1, which may be infinite, before
+ * its difference from 1 is rounded. */
 bool mastery_weights_valid(const double weights[COMPONENTS])
 {
     double sum = 0;
@@ -238,9 +237,9 @@ bool mastery_weights_valid(const double weights[COMPONENTS])
     return isfinite(sum) && sum < 2 && number_round12(fabs(sum - 1)) <= WEIGHTS_SUM_TOLERANCE;
 }
 
-/* Computes every number from the exact components, and rounds only the results. breakdown[i] is the
- * part of component i in the score. The sum may exceed 1 by WEIGHTS_SUM_TOLERANCE, because the sum
- * of stated weights may; the score is at most 1. */
+/* Computes all numbers from the exact components, and rounds only the results. breakdown[i] is the
+ * contribution of component i to the score. The weighted sum may exceed 1 by WEIGHTS_SUM_TOLERANCE,
+ * because the sum of stated weights may; the score is limited to 1. */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
 {
     double components[COMPONENTS];
@@ -264,13 +263,13 @@ double mastery_score_of_state(const struct mastery_state *s)
     return mastery_score(components, weights);
 }
 
-/* Stores the components and weights that the client states, and replaces all evidence by them. */
+/* Replaces all evidence by the components and weights that the client states. */
 void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
                           const double *weights, int64_t now_ms)
 {
     int32_t day = day_of_ms(now_ms);
     mastery_state_advance(s, day);
-    if (s->day == day) /* otherwise the state is that of a later day, whose samples are not these */
+    if (s->day == day) /* otherwise the state is of a later day, whose samples are other ones */
         s->samples++;
     /* stated_at_ms never decreases, although the clock may be set back */
     if (now_ms > s->stated_at_ms)

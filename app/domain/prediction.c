@@ -27,10 +27,10 @@ const double intervention_factors[INTERVENTIONS] = {
 
 /* The largest confidence of a prediction from too few days. */
 static const double insufficient_confidence_max = 0.3;
-/* No prediction is certain: a larger confidence is rounding. */
+/* No prediction is certain: a larger confidence would be the result of rounding. */
 static const double confidence_max = 1 - 1e-12;
-/* Smallest standard deviation of a new score about a line of least squares: a few scores may lie on
- * a line by chance, and the interval would have no width. */
+/* Smallest standard deviation of a new score about a least-squares line. When a few scores lie on a
+ * line by chance, the interval would otherwise have no width. */
 static const double residual_min = 0.02;
 
 /* Sums over n points of (x - x_mean)^2, (y - y_mean)^2 and (x - x_mean) * (y - y_mean). */
@@ -87,8 +87,8 @@ double line_at(const struct line *l, double x)
     return l->y_mean + l->slope * (x - l->x_mean);
 }
 
-/* Uses the formula for a new observation, not of the mean: the 1 under the root is the variance of
- * the observation itself. */
+/* Uses the formula for a new observation: the 1 under the root is the variance of the observation
+ * itself, which the formula for the mean does not have. */
 double line_error_at(const struct line *l, double x)
 {
     double from_mean = x - l->x_mean;
@@ -124,7 +124,7 @@ static const struct daily *recent_days(const struct daily *days, size_t *n, int3
     return days;
 }
 
-/* Sets the members of the forecast that describe the line of least squares, which are the same for
+/* Sets the members of the forecast that describe the least-squares line; they are the same for
  * every model. */
 static void forecast_set_line(const struct series *s, struct forecast *f)
 {
@@ -155,12 +155,12 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
                              .interval_level = PREDICTION_LEVEL};
     forecast_set_line(&scores, ret);
     if (model == AR1_TREND)
-        /* false when there are too few days, then ret->insufficient is set */
+        /* returns false when there are too few days; ret->insufficient is then set */
         (void)ar1_trend_fit(scores.x, scores.y, n, &ret->ar1);
 }
 
 /* Returns the number of days from today to `day`, at least 1: the models of projection.c predict
- * only days after today, so an earlier day is like tomorrow. */
+ * only days after today, so an earlier day is treated like tomorrow. */
 static int days_ahead(const struct forecast *f, int32_t day)
 {
     return day > f->today ? day - f->today : 1;
@@ -185,14 +185,15 @@ static struct distribution line_distribution_at(const struct forecast *f, int32_
     return distribution;
 }
 
-/* Returns the predictive distribution for a day, by the forecast's model. With too few days a model
- * with a line predicts the latest score, and the model PROJECTION the same as LAST_VALUE. */
+/* Returns the predictive distribution for a day, by the forecast's model. With too few days, a
+ * model with a line predicts the latest score, and PROJECTION predicts the same as LAST_VALUE. */
 static struct distribution distribution_at(const struct forecast *f, int32_t day)
 {
     bool has_line = f->model == LEAST_SQUARES || f->model == AR1_TREND;
     struct distribution distribution;
     if (has_line && f->insufficient)
-        /* sqrt(1/12): the standard deviation of the uniform distribution on [0,1]; df 0: normal */
+        /* sqrt(1/12) is the standard deviation of the uniform distribution on [0,1]; df 0: normal
+         * distribution */
         return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
     if (has_line)
         return line_distribution_at(f, day);
@@ -203,7 +204,7 @@ static struct distribution distribution_at(const struct forecast *f, int32_t day
     return distribution;
 }
 
-/* Returns half of the width of the interval about the centre that contains the score with the
+/* Returns half of the width of the interval, centred on d->centre, that contains the score with the
  * probability `level`. */
 static double distribution_margin(const struct distribution *d, double level)
 {
@@ -228,9 +229,9 @@ static double with_intervention(double y, double factor)
     return number_round12(y + factor * (1 - y));
 }
 
-/* The inverse of with_intervention, y + factor * (1 - y): returns the score y that the intervention
- * raises exactly to level_floor. The intervention raises a score of 0 to factor. If that reaches
- * the floor, every score does: returns minus infinity. */
+/* The inverse of with_intervention: returns the score y for which y + factor * (1 - y) is exactly
+ * level_floor. The intervention raises a score of 0 to factor. If that reaches the floor, every
+ * score does, and the result is minus infinity. */
 static double floor_before_intervention(double level_floor, double factor)
 {
     return level_floor <= factor ? -HUGE_VAL
@@ -238,8 +239,8 @@ static double floor_before_intervention(double level_floor, double factor)
 }
 
 /* Returns the probability that the score, raised by the intervention, has this level. The lowest
- * level has no lower end, because its floor 0 gives minus infinity, and the highest level no upper
- * end, because scores are unlimited here. */
+ * level has no lower limit, because its floor 0 gives minus infinity; the highest level has no
+ * upper limit, because scores are not limited here. */
 static double level_probability(const struct distribution *d, enum level level, double factor)
 {
     double from = floor_before_intervention(level_floors[level], factor), to = HUGE_VAL;
@@ -249,7 +250,7 @@ static double level_probability(const struct distribution *d, enum level level, 
 }
 
 /* Returns the interval that contains the score with probability `level`. Its ends are raised by the
- * intervention like the score and limited to [0,1]. They are kept PREDICTION_WIDTH_MIN apart,
+ * intervention like the score, limited to [0,1], and kept at least PREDICTION_WIDTH_MIN apart,
  * because both may reach the same limit. */
 static struct interval interval_about(const struct distribution *d, double level, double factor,
                                       double score)
@@ -262,10 +263,11 @@ static struct interval interval_about(const struct distribution *d, double level
                              number_round12(number_clamp(upper, PREDICTION_WIDTH_MIN, 1)), level};
 }
 
-/* Names the trend by the slope of the line, in score a day, for LEAST_SQUARES. For the other
- * models, names it by the predicted change, if that direction is probable enough: rise and fall are
- * the probabilities that the score rises or falls, and stay 1 for LEAST_SQUARES, which needs none.
- * The change is rounded, because 0.51 - 0.5 is a little more than 0.01 in binary. */
+/* Returns the name of the trend. For LEAST_SQUARES it depends on the slope of the line, in score a
+ * day. For the other models it depends on the predicted change, if its direction is probable
+ * enough: rise and fall are the probabilities that the score rises or falls (for LEAST_SQUARES they
+ * stay 1, because it needs none). The change is rounded, because 0.51 - 0.5 is a little more than
+ * 0.01 in binary. */
 static const char *trend_of(const struct forecast *f, const struct distribution *d)
 {
     double change = number_round12(number_clamp(d->centre, 0, 1) - f->latest_score);
@@ -339,8 +341,7 @@ void forecast_components(const struct forecast *f, int32_t day, double factor,
 }
 
 /* Counts the verified predictions and their errors. A prediction is verified when its day has come
- * and the history has a true score for it. The other predictions count only in total_predictions.
- */
+ * and the history has a true score for it. The others count only in total_predictions. */
 void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
                  size_t day_count, int32_t today, struct accuracy *ret)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predicts a student's score from the daily scores, by one of four models. "projection" counts
- * active days forward (projection.h), "last_value" says that the score stays, "least_squares" draws
- * a line and "trend_with_memory" a line with correlated residuals (ar1_trend.h).
+/* Predicts a student's score from the daily scores, by one of four models. "projection"
+ * extrapolates the active days (projection.h), "last_value" predicts that the score stays,
+ * "least_squares" fits a line, and "trend_with_memory" a line with correlated residuals
+ * (ar1_trend.h).
  *
  * A prediction is a score in [0,1] with the interval that contains the true score with a given
  * probability. An interval is never narrower than PREDICTION_WIDTH_MIN, and no confidence is 1. All
@@ -24,8 +25,8 @@
 #define PREDICTION_WIDTH_MIN     0.01  /* smallest distance of the ends of an interval */
 #define PREDICTION_TREND_SLOPE   0.002 /* score a day; with a smaller slope "stable" */
 #define PREDICTION_TREND_CHANGE  0.01  /* change of the score; a smaller change is "stable" */
-/* With a smaller probability that the score rises (or falls) as predicted, the trend is "stable".
- */
+/* When the probability that the score rises (or falls) as predicted is smaller, the trend is
+ * "stable". */
 #define PREDICTION_TREND_PROBABILITY  0.6
 #define PREDICTION_INTERVENTION_BELOW 0.5 /* students with a lower predicted score need help */
 enum { PREDICTION_MIN_DAYS = 3 };         /* fewest daily scores for anything but the latest */
@@ -51,8 +52,8 @@ double line_at(const struct line *l, double x); /* value of the line at x */
  * sxx). */
 double line_error_at(const struct line *l, double x);
 
-/* A model that is fitted to the daily scores of one student. It points to them: they must live as
- * long. For every model slope, intercept and r_squared describe the line of least squares. */
+/* A model that is fitted to the daily scores of one student. It points to the scores, which must
+ * live as long. For every model slope, intercept and r_squared describe the least-squares line. */
 struct forecast {
     enum prediction_model model;
     const struct daily *history; /* the days used: those of the last HISTORY_DAYS days */
@@ -71,8 +72,9 @@ struct forecast {
     double interval_level; /* probability of the intervals, in (0,1); by default PREDICTION_LEVEL */
 };
 /* Fits the model to n >= 1 days, which are in order of time. Uses those of the last HISTORY_DAYS
- * days up to today, or only the last one when all are older. today: days since 1970-01-01; when the
- * last day is later (an event may be dated an hour ahead), that day counts as today. */
+ * days up to today, or only the last day when all are older. today: in days since 1970-01-01. When
+ * the last day is later than today (an event may be dated an hour ahead), that day is used as
+ * today. */
 void forecast_fit(enum prediction_model model, const struct daily *days, size_t n, int32_t today,
                   struct forecast *ret);
 
@@ -90,27 +92,28 @@ struct prediction {
     bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */
 };
 /* Predicts the score of a day. factor: the effect of an intervention, in [0,1]; 0 means no
- * intervention. The intervention raises a score y, and each end of the interval, to
- * y + factor * (1 - y). The line of LEAST_SQUARES has a value on any day; for the other
- * models a day up to today is like tomorrow.
+ * intervention. The intervention raises a score y, and each end of the interval, to y + factor * (1
+ * - y). The line of LEAST_SQUARES has a value on any day; the other models treat a day up to today
+ * like tomorrow.
  *
- * The trend is that of the slope for LEAST_SQUARES. For the other models the score rises or falls
- * when it changes by more than PREDICTION_TREND_CHANGE, in a direction that has the probability
- * PREDICTION_TREND_PROBABILITY or more.
+ * For LEAST_SQUARES the trend is that of the slope. For the other models it is a rise or fall by
+ * more than PREDICTION_TREND_CHANGE whose direction has at least the probability
+ * PREDICTION_TREND_PROBABILITY.
  *
- * An insufficient forecast predicts the latest score with a confidence of at most 0.3, by
- * LAST_VALUE or, as lines have no spread of their own then, by a normal distribution with standard
- * deviation 1/sqrt(12), that of the uniform distribution on [0,1]. */
+ * An insufficient forecast predicts the latest score with a confidence of at most 0.3: by
+ * LAST_VALUE or, for the lines, which then have no spread of their own, by a normal distribution
+ * with standard deviation 1/sqrt(12), that of the uniform distribution on [0,1]. */
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret);
 
 /* Returns the probability that the score of a day will be below a limit, without an intervention.
  */
 double forecast_below(const struct forecast *f, int32_t day, double limit);
 
-/* Predicts each component by the same model, within [0,1]: PROJECTION counts consistency forward,
- * the lines go through the days with evidence of the component. Otherwise, and for a line with
- * fewer than PREDICTION_MIN_DAYS such days, the prediction is the latest value; without any it is
- * 0. factor: the effect of an intervention, in [0,1], as in forecast_at; 0: no intervention. */
+/* Predicts each component by the same model, within [0,1]. PROJECTION extrapolates consistency; the
+ * lines are fitted to the days with evidence of the component. For all other components, and for a
+ * line with fewer than PREDICTION_MIN_DAYS such days, the prediction is the latest value; 0 without
+ * any value. factor: the effect of an intervention, in [0,1], as in forecast_at; 0: no
+ * intervention. */
 void forecast_components(const struct forecast *f, int32_t day, double factor,
                          double ret[COMPONENTS]);
 
@@ -139,8 +142,8 @@ struct accuracy {
     double recent_accuracy; /* 1 - mean error of the last RECENT_PREDICTIONS verified ones */
 };
 /* Compares stored predictions with the history. The true score of a day is that of the last day of
- * the history that is not after it. Predictions and days are in order of time. Without a verified
- * prediction the last three results are 0. */
+ * the history up to it. Predictions and days are in order of time. Without a verified prediction
+ * the last three results are 0. */
 void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
                  size_t day_count, int32_t today, struct accuracy *ret);
 

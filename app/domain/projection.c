@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Has the model "projection" and, for comparison and for histories without events, "last_value".
- * Both give a centre (the expected score); the error of either is learned from what the same
- * formula would have predicted on each past day. Days that are computed from the rate of activity
- * may be fractions. They are counted from today: as days since 1970 they would have fewer exact
+/* The model "projection" and, for comparison and for histories without events, "last_value". Both
+ * give a centre (the expected score). The error of either is learned from what the same formula
+ * would have predicted on each past day. Days that are computed from the rate of activity may be
+ * fractions. They are counted from today, because counted from 1970 they would have fewer exact
  * digits. */
 #include "app/domain/projection.h"
 
@@ -12,16 +12,16 @@
 #include "app/base/number.h"
 
 enum {
-    RATE_WINDOW_DAYS = 28, /* the rate of activity is measured over so many days */
-    PRIOR_DAYS = 7         /* the rate assumed in advance counts as much as so many days */
+    RATE_WINDOW_DAYS = 28, /* number of days over which the rate of activity is measured */
+    PRIOR_DAYS = 7         /* number of days by which the assumed rate is weighted */
 };
-/* Active days a day that are assumed before anything is known: one active day is no habit yet. */
+/* Active days for each day, assumed before anything is known: one active day is no habit yet. */
 static const double prior_rate = 0.2;
 
-/* The error, as a difference of scores, that a prediction far ahead has while the student has no
- * past to learn from: s0 in docs/mastery-model.md, Prediction, equation 11c. */
+/* The error of a prediction far ahead, as a difference of scores, while the student has no past to
+ * learn from: s0 in docs/mastery-model.md, Prediction, equation 11c. */
 static const double usual_error = 0.0424;
-/* How many errors of the student's own past usual_error weighs as much as. */
+/* usual_error weighs as much as this many errors from the student's own past. */
 static const double usual_count = 4;
 
 /* Returns the number of active days after day `after`, up to the last day of the history. Bit i of
@@ -37,9 +37,9 @@ static int active_days_after(const struct daily *last, int32_t after)
                                          : last->active_days);
 }
 
-/* Returns the first day that has activity; there must be one. The first state with activity knows
- * that day among its bits: were the first activity earlier, the state of that earlier day would be
- * in the history too. */
+/* Returns the first day with activity; there must be one. It is among the activity bits of the
+ * first state with activity: if there were an earlier one, the state of that earlier day would be
+ * in the history. */
 static int32_t first_active_day(const struct daily *days)
 {
     while (days->active_days == 0)
@@ -55,9 +55,9 @@ bool projection_has_activity(const struct daily *days, size_t n)
     return false;
 }
 
-/* Returns the rate of activity: active days a day in the last four weeks, or since the first active
- * day, averaged with prior_rate. It is above 0 and below 1, because prior_rate is and at most as
- * many days are active as there were; fmin guards against a damaged history. The last state,
+/* Returns the rate of activity: active days for each day in the last four weeks, or since the first
+ * active day, averaged with prior_rate. It is above 0 and below 1, because prior_rate is, and no
+ * more days are active than there were; fmin protects against a damaged history. The last state,
  * days[n - 1], has a bit for each of the 32 days up to it. */
 static double activity_rate(const struct daily *days, size_t n, int32_t today)
 {
@@ -69,14 +69,13 @@ static double activity_rate(const struct daily *days, size_t n, int32_t today)
 }
 
 /* Returns the consistency that is expected `ahead` days after today if each day after today is
- * active with the probability `rate`. The score changes only with an event, so it has the
- * consistency of the last active day up to the predicted one. Before an active day there are
- * (1 - rate) / rate inactive ones on average, so that day is expected so many days before the
- * predicted one (`wait`), but after today: at most ahead - 1. The window of ACTIVITY_WINDOW_DAYS
- * that ends with it has that day, the known active days up to today (the bits of the last state,
- * days[n - 1]), and the days between, of which the share `rate` is expected to be active. The wait
- * is rounded, because a known day is inside the window or not: 4 days must not become
- * 3.9999999999999996. */
+ * active with the probability `rate`. The score changes only with an event, so its consistency is
+ * that of the last active day up to the predicted one. On average (1 - rate) / rate inactive days
+ * precede the predicted day (`wait`), but at most ahead - 1, because the last active day is after
+ * today. The window of ACTIVITY_WINDOW_DAYS days that ends with the last active day contains that
+ * day, the known active days up to today (the bits of the last state, days[n - 1]), and the days in
+ * between, of which the share `rate` is expected to be active. The wait is rounded, because a known
+ * day is either inside the window or not: 4 days must not become 3.9999999999999996. */
 static double consistency_at_rate(const struct daily *days, size_t n, int32_t today, int ahead,
                                   double rate)
 {
@@ -93,10 +92,11 @@ double projection_consistency(const struct daily *days, size_t n, int32_t today,
     return consistency_at_rate(days, n, today, ahead, activity_rate(days, n, today));
 }
 
-/* The centre (expected score) of a model's prediction for the day `ahead` days after today. */
+/* Returns the centre (expected score) of a model's prediction for the day `ahead` days after today.
+ */
 typedef double centre_function(const struct daily *days, size_t n, int32_t today, int ahead);
 
-/* Returns the centre of the model "last_value": the score stays. */
+/* Returns the centre of the model "last_value", the latest score. */
 static double last_value_centre(const struct daily *days, size_t n, int32_t today, int ahead)
 {
     (void)today;
@@ -105,7 +105,7 @@ static double last_value_centre(const struct daily *days, size_t n, int32_t toda
 }
 
 /* Returns the centre of the model "projection". With the probability (1 - rate)^ahead nothing
- * happens, and the score stays. Otherwise its consistency becomes the expected one, and its other
+ * happens, and the score stays. Otherwise the consistency becomes the expected one, and the other
  * components stay. */
 static double projection_centre(const struct daily *days, size_t n, int32_t today, int ahead)
 {
@@ -126,8 +126,8 @@ struct own_errors {
 };
 
 /* Predicts, on each past day of the history, the score `ahead` days later, and compares it with the
- * true score of that day. Spans without activity are left out: their score stays, and their small
- * errors would make the interval too narrow for spans in which something happens. */
+ * true score of that day. Spans without activity are skipped: the score stays in them, and their
+ * small errors would make the interval too narrow for spans in which something happens. */
 static struct own_errors own_errors_of(centre_function *centre, const struct daily *days, size_t n,
                                        int32_t today, int ahead)
 {
@@ -149,13 +149,14 @@ static struct own_errors own_errors_of(centre_function *centre, const struct dai
     return errors;
 }
 
-/* Sets the distribution: its centre (the expected score) by the model, its error as a mean of
+/* Sets the distribution: its centre (the expected score) by the model, and its error as a mean of
  * usual_error and of the errors that the model would have made in the student's past. The usual
  * error grows with `ahead`: of the present evidence the share r = 2^(-ahead / half-life) remains,
- * so the square of the error is the share 1 - r^2 of that far ahead. It is doubled for a history
- * of one day. Own errors count by their number, but at most one for each 2 * ahead - 1 days (or
- * each half-life of evidence if that is shorter): two predictions whose spans of `ahead` days
- * overlap err together (docs/mastery-model.md, How predictions are judged). */
+ * so the square of the error is 1 - r^2 times that of a prediction far ahead. It is doubled for a
+ * history of one day. The weight of the own errors is their number, but at most one for each 2 *
+ * ahead - 1 days (or each half-life of evidence if that is shorter), because predictions whose
+ * spans of `ahead` days overlap have similar errors (docs/mastery-model.md, How predictions are
+ * judged). */
 static void distribution_learn(centre_function *centre, const struct daily *days, size_t n,
                                int32_t today, int ahead, struct distribution *ret)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predicts a student's score by counting consistency forward. A score is a mean of evidence, which
- * stays what it is until the next event, plus a count of active days, which can be foretold: the
- * student goes on to be active at the rate of the last four weeks. How far such predictions are off
- * is learned from the student's own past, beginning from what is usual.
+/* Predicts a student's score by extrapolating consistency. A score is a mean of evidence, which
+ * does not change until the next event, plus a count of active days, which can be predicted: the
+ * student is assumed to stay active at the rate of the last four weeks. The error of such
+ * predictions is learned from the student's own past, starting from a usual error.
  *
  * docs/mastery-model.md, Prediction, has the formulas and names their symbols. In all functions:
  * days are n >= 1 days in order of time, none after `today` (in days since 1970-01-01); ahead >= 1
@@ -25,20 +25,21 @@ struct distribution {
     double df;     /* degrees of freedom of Student's t distribution; 0: normal distribution */
 };
 
-/* Returns the consistency that is expected on the predicted day. The score changes only with an
- * event, so that is the consistency of the last active day up to the predicted one. */
+/* Returns the consistency that is expected on the predicted day: that of the last active day up to
+ * the predicted one, because the score changes only with an event. */
 double projection_consistency(const struct daily *days, size_t n, int32_t today, int ahead);
-/* Returns whether the days know of an event. A history fed by `calculate` alone has none, and its
- * consistency is the stated one: projection_at then predicts the last value. */
+/* Returns whether the days have activity from an event. A history that has only been set by
+ * `calculate` has none, and its consistency is the stated one: projection_at then predicts the last
+ * value. */
 bool projection_has_activity(const struct daily *days, size_t n);
 
-/* Predicts by the model "projection": with the student's rate of activity consistency goes on, and
+/* Predicts by the model "projection": consistency follows from the student's rate of activity, and
  * all other components stay. The error is learned from what the model would have predicted in the
- * student's past, beginning from what is usual. */
+ * student's past, starting from a usual error. */
 void projection_at(const struct daily *days, size_t n, int32_t today, int ahead,
                    struct distribution *ret);
-/* Predicts that the score stays. The error is learned as that of projection_at: from what this
- * model would have predicted in the student's past, beginning from what is usual. */
+/* Predicts that the score stays. The error is learned from what this model would have predicted in
+ * the student's past, starting from a usual error, as in projection_at. */
 void last_value_at(const struct daily *days, size_t n, int32_t today, int ahead,
                    struct distribution *ret);
 

@@ -17,21 +17,21 @@ static int ranked_compare(const void *a, const void *b)
 }
 
 /* Sums of the learners' weights, from which the AUC is computed. The learners are visited group by
- * group (learners are compared within their group only), in a group by ascending value. */
+ * group (they are compared only within their group), and in ascending order of their values. */
 struct ranking_sums {
-    double passed; /* weight of those of the group with lower values who did not fail */
+    double passed; /* weight of those in the group with lower values who did not fail */
     /* learners with the current value: those who did not fail; those who failed */
     double tied, tied_failed;
-    double group_failed; /* weight of those of the group, so far, who failed their course */
+    double group_failed; /* weight of those visited so far in the group who failed their course */
     /* Numerator and denominator of the AUC: the pairs in which the one who failed has the higher
-     * value, and all pairs. All pairs are counted only for the groups that are complete. */
+     * value, and all pairs. `pairs` has only those of complete groups. */
     double concordant, pairs;
 };
 
 /* Called after the last of the learners of a group who have the same value. Adds to the numerator
  * of the AUC: each of them who failed (s->tied_failed) makes a pair with each learner of the group
- * who did not fail. The pair counts 1 if that learner has a lower value (s->passed), and half if
- * that learner has this value (s->tied). */
+ * who did not fail. A pair counts 1 if that learner has a lower value (s->passed), and half if that
+ * learner has the same value (s->tied). */
 static void ranking_close_tie(struct ranking_sums *s)
 {
     s->concordant += s->tied_failed * (s->passed + s->tied / 2);
@@ -40,8 +40,8 @@ static void ranking_close_tie(struct ranking_sums *s)
     s->tied = s->tied_failed = 0;
 }
 
-/* Ends a group. s->pairs, the denominator of the AUC, grows by all its pairs of a learner who
- * failed and one who did not; equal values make a pair too. */
+/* Ends a group. Adds to s->pairs, the denominator of the AUC, all pairs of one learner of the group
+ * who failed and one who did not, including pairs of equal values. */
 static void ranking_close_group(struct ranking_sums *s)
 {
     ranking_close_tie(s);

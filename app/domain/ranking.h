@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Measures how well a value known in advance, such as a predicted risk, ranks the learners who
+/* Measures how well a value that is known early, such as a predicted risk, ranks the learners who
  * failed a course (or left it) before those who passed. */
 #ifndef DOMAIN_RANKING_H
 #define DOMAIN_RANKING_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Chooses items of the catalogue for a learner. The components with the largest gaps come first; a
- * gap is the distance of a component below its threshold. Within a component the item comes first
- * that fits best by action and difficulty. The same student's state and feedback always give the
- * same recommendations: there is no randomness.
+ * gap is the distance of a component below its threshold. Within a component, the item that fits
+ * best by action and difficulty comes first. Nothing is random: the same state and feedback of a
+ * student always give the same recommendations.
  *
  * An area is a component to recommend items for, with the items that are already chosen for it. A
  * component has evidence when there is an observation of it. */
@@ -30,8 +30,8 @@ const double gap_thresholds[COMPONENTS] = {
     [COMPLETION] = 0.80, [QUIZ] = 0.75, [QUALITY] = 0.70, [CONSISTENCY] = 0.70};
 const double gap_high = 0.2, gap_medium = 0.1;
 
-/* The recommended action against a gap of each component. For a component without evidence the
- * action is ACT_ASSESS instead. */
+/* The recommended action against a gap of each component. It is ACT_ASSESS instead for a component
+ * without evidence. */
 static const enum action gap_actions[COMPONENTS] = {[COMPLETION] = ACT_PRACTICE,
                                                     [QUIZ] = ACT_REVIEW,
                                                     [QUALITY] = ACT_REFACTOR,
@@ -62,8 +62,8 @@ static bool set_has(uint32_t set, int component)
 }
 
 /* Copies components and evidence from the mastery result of the student's state. The weights are
- * those of the last `calculate` if it came with weights, else the default ones; unlike those of the
- * mastery result they are not scaled to the components with evidence. */
+ * those of the last `calculate` if it had weights, else the default weights. Unlike those of the
+ * mastery result, they are not scaled to the components with evidence. */
 void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret)
 {
     struct mastery_result r;
@@ -111,8 +111,8 @@ enum priority priority_of_gap(double gap)
     return gap >= gap_medium ? PRIORITY_MEDIUM : PRIORITY_LOW;
 }
 
-/* Returns whether component a comes before b: the larger gap first, of equal ones the larger
- * weight. */
+/* Returns whether component a comes before component b: the larger gap first; of equal gaps, the
+ * larger weight first. */
 static bool area_precedes(const struct learner *l, enum component a, enum component b)
 {
     double gap_a = gap_of(l, (int)a), gap_b = gap_of(l, (int)b);
@@ -176,8 +176,8 @@ struct recommendation recommendation_of(const struct content *content, const str
 
 static_assert((int)LEVELS == (int)DIFFICULTIES, "each level has its difficulty");
 
-/* Returns the difficulty with the number of the level of the value: the levels novice to master and
- * the difficulties easy to expert have the same numbers. */
+/* Returns the difficulty that has the number of the value's level: the levels novice to master have
+ * the same numbers as the difficulties easy to expert. */
 enum difficulty suitable_difficulty(double value)
 {
     return (enum difficulty)mastery_level(value);
@@ -198,8 +198,8 @@ static int item_penalty(const struct content *item, enum action action, enum dif
 struct area {
     enum component component;
     enum action action; /* preferred action of the items (what the student does with an item) */
-    /* Only items of `action`; otherwise all but assessments, which are for components without
-     * evidence. */
+    /* true: only items of `action`; false: all items except assessments, which are for components
+     * without evidence */
     bool only_action;
     size_t count; /* number of chosen items */
     const struct content *items[RECOMMENDATIONS_MAX];
@@ -220,9 +220,9 @@ static bool area_accepts(const struct area *a, const struct content *item)
     return true;
 }
 
-/* Returns the catalogue's item that the area (a component to recommend items for) accepts and whose
- * penalty is least, the first in the catalogue among equal ones; NULL when the area accepts none.
- */
+/* Returns the item of the catalogue with the least penalty among those that the area (a component
+ * to recommend items for) accepts; of equal ones, the first in the catalogue. NULL when the area
+ * accepts none. */
 static const struct content *area_find_next(const struct catalogue *c, const struct learner *l,
                                             const struct area *a)
 {
@@ -240,8 +240,8 @@ static const struct content *area_find_next(const struct catalogue *c, const str
 }
 
 /* Returns whether the filter accepts recommendations for the component, which has this gap: the
- * component must be in the filter's set of components (an empty set accepts all), and the priority
- * of the gap must be that of the filter, if it has one. */
+ * component is in the filter's set of components (an empty set accepts all), and the priority of
+ * the gap is that of the filter, if it has one. */
 static bool filter_accepts(const struct recommendation_filter *filter, enum component component,
                            double gap)
 {
@@ -282,9 +282,9 @@ static size_t areas_without_gaps(const struct learner *l,
     return n;
 }
 
-/* Adds one item to each area (a component to recommend items for) in turn, and repeats this until
- * there are `limit` items or a pass over all areas adds none; so at most `limit` + 1 passes.
- * before: number of items before the pass. */
+/* Adds one item to each area (a component to recommend items for), and repeats this until there are
+ * `limit` items or a pass over all areas adds none, that is, in at most `limit` + 1 passes. before:
+ * number of items before the pass. */
 static void fill_areas(const struct catalogue *c, const struct learner *l, struct area *areas,
                        size_t area_count, size_t limit)
 {
@@ -313,9 +313,9 @@ static size_t recommend_starters(const struct catalogue *c, const struct learner
 }
 
 /* Returns starters (items for students without data) when nothing is known about the learner.
- * Otherwise makes one area per component with a gap, or per component without one if the filter
- * leaves none with a gap. The areas are filled in turns, and their items then written one area
- * after the other. */
+ * Otherwise makes an area for each component with a gap or, if the filter accepts none of these,
+ * for each without a gap. Fills the areas alternately, then returns their items one area after the
+ * other. */
 size_t recommend(const struct catalogue *c, const struct learner *l,
                  const struct recommendation_filter *filter, struct recommendation *ret)
 {

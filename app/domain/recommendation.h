@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Recommends what a student should do next, out of a catalogue of content.
+/* Recommends what a student should do next, from a catalogue of content.
  *
  * The service loads the catalogue from conf/recommendations.json. Results of this module point into
- * the catalogue, which must live longer. Rules: docs/mastery-model.md, Recommendations. */
+ * the catalogue, which must outlive them. Rules: docs/mastery-model.md, Recommendations. */
 #ifndef DOMAIN_RECOMMENDATION_H
 #define DOMAIN_RECOMMENDATION_H
 
@@ -109,7 +109,7 @@ struct learner {
     uint32_t known; /* set of the components with evidence: bit i is component i */
     double score;
     double components[COMPONENTS];
-    bool own_weights; /* weights are those that the last `calculate` of the student came with */
+    bool own_weights; /* the weights come from the last `calculate` of the student */
     /* Weights of the components in the score: those of that `calculate`, or the default ones; not
      * scaled to the components with evidence. */
     double weights[COMPONENTS];
@@ -121,7 +121,7 @@ struct learner {
  * of the feedback, in [0,1]. */
 void learner_add_feedback(struct learner *l, enum action action, enum component area,
                           double usefulness);
-/* Makes the learner from the student's state, without feedback. at_ms: the time to which evidence
+/* Fills the learner from the student's state, without feedback. at_ms: the time to which evidence
  * decays. */
 void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret);
 
@@ -149,9 +149,9 @@ struct recommendation {
 /* Recommends items for the components with gaps, ordered by gap * weight. Each of these components
  * gets one item before any gets a second one; in the result the items of a component follow each
  * other. When no component that the filter accepts has a gap, it recommends something new, with
- * priority low. The difficulty of an item is at most one step above or below the suitable one.
+ * priority low. The difficulty of an item is at most one step from the suitable one.
  *
- * A learner without data gets the starters, also those that the filter excludes. ret has room for
+ * A learner without data gets the starters, even those that the filter excludes. ret has room for
  * filter->limit recommendations. Returns the number of recommendations. */
 size_t recommend(const struct catalogue *c, const struct learner *l,
                  const struct recommendation_filter *filter, struct recommendation *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Statistics of groups of scores, by formulas that are numerically stable in doubles: the variance
- * takes two passes over the values, and no large squares are subtracted. Percentiles and ranks need
- * sorted values. */
+ * is computed in two passes, without subtracting large squares. Percentiles and ranks need sorted
+ * values. */
 #include "app/domain/statistics.h"
 
 #include <math.h>
@@ -47,9 +47,9 @@ double percentile_of_sorted(const double *sorted, size_t n, double percent)
     return number_round12(percentile_exact(sorted, n, percent));
 }
 
-/* Returns whether all n >= 1 values are equal. This case is handled apart, because the computed
- * mean of equal values may differ from them by a rounding error. Two groups of the same equal
- * values but of different sizes would then seem to differ. */
+/* Returns whether all n >= 1 values are equal. This case is treated separately, because the
+ * computed mean of equal values may differ from them by a rounding error: two groups of the same
+ * equal values but of different sizes would seem to differ. */
 static bool all_equal(const double *values, size_t n)
 {
     for (size_t i = 1; i < n; i++)
@@ -58,9 +58,8 @@ static bool all_equal(const double *values, size_t n)
     return true;
 }
 
-/* Goes through the values twice: the first pass computes the mean, the second the squares of the
- * deviations from it. Both results are then corrected by `error`, the rounding error of the first
- * mean. */
+/* Makes two passes: the first computes the mean, the second the squares of the deviations from it.
+ * Both results are then corrected by `error`, the rounding error of the first mean. */
 struct moments moments_of(const double *values, size_t n)
 {
     struct moments m = {.n = n};
@@ -108,8 +107,8 @@ static bool means_equal(const struct moments *a, const struct moments *b)
 }
 
 /* Returns the degrees of freedom of Welch's test: 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)),
- * where c (share) is the share of group a in the variance of the difference of the means. This form
- * of Satterthwaite's formula has no squares of variances, which could underflow. */
+ * where c (share) is the share of group a in the variance of the difference of the means.
+ * Satterthwaite's formula in this form has no squares of variances, which could underflow. */
 static double welch_degrees_of_freedom(double share, const struct moments *a,
                                        const struct moments *b)
 {
@@ -125,9 +124,9 @@ static double two_sided_tail(double t, double df)
     return gsl_cdf_beta_P(df / (df + t * t), df / 2, 0.5);
 }
 
-/* Sets statistic, p and interval of the test when the standard error of the difference of the means
- * is not 0; else there are no degrees of freedom, and welch_test sets the result itself. The caller
- * has set ret->degrees_of_freedom. The interval has the probability WELCH_LEVEL. */
+/* Sets statistic, p and interval of the test for a standard error of the difference of the means
+ * that is not 0 (for 0, welch_test sets them itself). The caller has set ret->degrees_of_freedom.
+ * The interval has the probability WELCH_LEVEL. */
 static void welch_with_variance(double difference, double standard_error, struct welch_test *ret)
 {
     double df = ret->degrees_of_freedom;
@@ -139,9 +138,8 @@ static void welch_with_variance(double difference, double standard_error, struct
     ret->difference.upper = number_round12(difference + margin);
 }
 
-/* Starts with an interval that is only the rounded difference, p = 0 and no statistic. That is the
- * result when neither group has variance and the means differ; equal means get statistic 0 and p 1.
- */
+/* Starts with an interval that is only the rounded difference, p = 0 and no statistic: the result
+ * when neither group has variance and the means differ. Equal means get statistic 0 and p 1. */
 void welch_test(const struct moments *a, const struct moments *b, struct welch_test *ret)
 {
     double difference = a->mean - b->mean;
@@ -157,9 +155,9 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
     welch_with_variance(difference, sqrt(of_a + of_b), ret);
 }
 
-/* Divides the difference of the means by the standard deviation of both groups, whose variances are
- * pooled by their degrees of freedom n - 1, and corrects the bias of small groups. Without variance
- * g is 0 when the means are equal and does not exist otherwise. */
+/* Divides the difference of the means by the pooled standard deviation of both groups (variances
+ * weighted by n - 1), and corrects the bias of small groups. Without variance g is 0 when the means
+ * are equal, and does not exist otherwise. */
 bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
 {
     double df_a = (double)a->n - 1, df_b = (double)b->n - 1, df = df_a + df_b;
@@ -171,8 +169,8 @@ bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
     return true;
 }
 
-/* Returns the number of sorted values that are below `value`, or with or_equal those that are below
- * or equal to it. Binary search. */
+/* Returns the number of sorted values below `value` or, with or_equal, below or equal to it. Binary
+ * search. */
 static size_t count_below(const double *sorted, size_t n, double value, bool or_equal)
 {
     size_t low = 0, high = n;
@@ -186,7 +184,7 @@ static size_t count_below(const double *sorted, size_t n, double value, bool or_
     return low;
 }
 
-/* 50 when n < 2, because the divisor n - 1 would be 0. */
+/* Returns 50 when n < 2, because the divisor n - 1 would be 0. */
 double percentile_rank(const double *sorted, size_t n, double value)
 {
     if (n < 2)

@@ -17,9 +17,9 @@ static bool node_is_ready(const struct topic_node *node, const uint16_t *places)
     return true;
 }
 
-/* Writes a cycle among the nodes that have no place to ret_cycle and returns its length. Each of
- * them needs another node without a place, so following these needs comes back to a node that was
- * visited before. */
+/* Writes a cycle among the nodes without a place to ret_cycle, and returns its length. Each of
+ * these nodes needs another one without a place, so following these needs leads back to a node that
+ * was visited before. */
 static size_t graph_find_cycle(const struct topic_graph *graph, const uint16_t *places,
                                struct str ret_cycle[TOPIC_NODES_MAX])
 {
@@ -61,7 +61,7 @@ static void graph_move(struct topic_graph *graph, const uint16_t *places)
 }
 
 /* Kahn's algorithm: gives the next place to each node whose prerequisites all have places, until no
- * further node gets one. Nodes without a place are then in a cycle, or need one. */
+ * further node gets one. The nodes without a place are then in a cycle, or need a node in one. */
 size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NODES_MAX])
 {
     uint16_t places[TOPIC_NODES_MAX];
@@ -85,7 +85,7 @@ size_t topic_graph_sort(struct topic_graph *graph, struct str ret_cycle[TOPIC_NO
 /* The list of topics while it is being built. */
 struct order {
     const struct topic_graph *graph;
-    bool done[TOPIC_NODES_MAX]; /* topic i of the graph is in the list, or is mastered already */
+    bool done[TOPIC_NODES_MAX]; /* topic i of the graph is in the list already, or is mastered */
     struct str *ids;            /* the list: ids of the topics to work on, in their order */
     size_t n;                   /* number of topics in the list */
 };
@@ -134,9 +134,9 @@ static bool topic_is_in(const struct topic *topic, enum component component)
     return topic->components >> component & 1;
 }
 
-/* Mastered topics are marked as done at first, so that they are left out, unless all topics of the
- * component are mastered. Then each topic of the component is appended after its prerequisites; a
- * topic that is not in the graph has none. */
+/* Marks mastered topics as done at first, so that they are skipped, unless all topics of the
+ * component are mastered. Then appends each topic of the component after its prerequisites; a topic
+ * that is not in the graph has none. */
 size_t topic_order(const struct topic_graph *graph, const struct topic *ranked, size_t n,
                    enum component component, struct str ret[TOPIC_ORDER_MAX])
 {

@@ -7,8 +7,9 @@
 
 #include "app/base/number.h"
 
-/* Gives each topic of the event the last observation, which says how well the event went: the
- * quality of an exercise (whose first observation is completion), or the only one of a quiz. */
+/* Gives each topic of the event its last observation, which says how well the student did: the
+ * quality of an exercise (whose first observation is completion), or the only observation of a
+ * quiz. */
 size_t topics_of_event(const struct learning_event *event, struct topic ret[EVENT_TOPICS_MAX])
 {
     const struct observation *o;
@@ -54,7 +55,8 @@ void topics_rank(struct topic *topics, size_t n, int64_t now_ms)
         sum += e.sum;
         weight += e.weight;
     }
-    mean = weight > 0 ? sum / weight : 0.5; /* 0.5: not used, there is no topic */
+    /* 0.5 is never used, because without weight there is no topic */
+    mean = weight > 0 ? sum / weight : 0.5;
     for (size_t i = 0; i < n; i++) {
         struct evidence e = evidence_at(&topics[i].evidence, newest_ms);
 

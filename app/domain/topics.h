@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Mastery by topic: exercises and quizzes name the topics that they belong to, and each topic has
- * evidence of its own, of the same kind as the components of mastery (domain/mastery.h). What is
- * shown leans on the student's mean over all topics while a topic has little evidence of its own
+ * its own evidence, of the same kind as the components of mastery (domain/mastery.h). While a topic
+ * has little evidence, the mastery that is shown is close to the student's mean over all topics
  * (docs/mastery-model.md, Topics). Pure functions: no clock, no I/O. */
 #ifndef DOMAIN_TOPICS_H
 #define DOMAIN_TOPICS_H
@@ -27,14 +27,14 @@ struct topic {
     double mastery;
 };
 
-/* Makes the observation that an event gives each of its topics: of an exercise the quality, of a
- * quiz the score, with its weight. Returns their number: 0 for an event of another type. The ids
- * point into the event. */
+/* Makes the observation that an event gives to each of its topics: for an exercise its quality, for
+ * a quiz its score, with its weight. Returns the number of topics: 0 for an event of another type.
+ * The ids point into the event. */
 size_t topics_of_event(const struct learning_event *event, struct topic ret[EVENT_TOPICS_MAX]);
 
-/* Sets the mastery of each topic of a student and sorts them: the weakest first, of equal ones the
- * one whose id is first in byte order. Times that are more than STATE_AHEAD_MAX_MS after now_ms are
- * replaced by now_ms, as mastery_state_limit_times does. */
+/* Sets the mastery of each topic of a student, and sorts the topics: the weakest first, equal ones
+ * by the bytes of their ids. Times that are more than STATE_AHEAD_MAX_MS after now_ms are replaced
+ * by now_ms, as in mastery_state_limit_times. */
 void topics_rank(struct topic *topics, size_t n, int64_t now_ms);
 
 #endif

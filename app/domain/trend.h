@@ -36,8 +36,8 @@ struct streaks {
     int current;
     int longest; /* length of the longest run */
 };
-/* Returns the streaks: runs of successive days. days: distinct days with activity, ascending, in
- * days since 1970-01-01, as is today. */
+/* Returns the streaks: runs of successive days. days: days with activity, ascending, each once;
+ * they and today are in days since 1970-01-01. */
 struct streaks streaks_of_days(const int32_t *days, size_t n, int32_t today);
 
 #endif

@@ -77,8 +77,8 @@ static int canonical_compare_names(const void *a, const void *b)
     return canonical_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Prints the members of an object sorted by their names (RFC 8785, section 3.2.3). Without scratch
- * memory for the sorting out->failed is set. */
+/* Prints the members of an object sorted by their names (RFC 8785, section 3.2.3). When there is no
+ * memory for sorting, sets out->failed. */
 static void canonical_print_object(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     size_t n = (size_t)json_object_object_length(json), i = 0;

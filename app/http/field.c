@@ -59,7 +59,7 @@ static void rule_write_bounds(const struct rule *rule, struct buf *out)
 
 /* Makes the message of the field error: the given text, " of " or " ", the bounds, and the unit.
  * The word "of" is left out before "between" when there is no unit: "a number between 0 and 1", but
- * "a list of between 2 and 5 ids". When out of memory, the field error has the given text alone. */
+ * "a list of between 2 and 5 ids". When out of memory, the message is the given text alone. */
 void field_fail_bounds(const struct binding *binding, const struct rule *rule,
                        const struct field_path *field, const char *message, const char *unit)
 {

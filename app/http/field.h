@@ -16,7 +16,8 @@ struct field_path {
     size_t index;                    /* position of a list element, from 0 */
 };
 
-/* What the functions of validate.c share while they fill one input struct from a request. */
+/* What the functions of validate.c and rule_value.c share while they fill one input struct from a
+ * request. */
 struct binding {
     struct arena *arena;     /* memory of the request */
     struct problem *problem; /* collects the field errors */

@@ -262,9 +262,9 @@ static enum state scan_close(struct scanner *s)
     return VALUE_DONE;
 }
 
-/* Scans an opening bracket and what follows it: the closing bracket or, in an object, the first
- * key. After it a value must follow; in an array, which has no keys, at once: the caller scans it.
- * The level keeps key_count as the index of its first key, so that scan_close finds its keys. */
+/* Scans an opening bracket and what follows it: a closing bracket or, in an object, the first key.
+ * Otherwise a value must follow, which the caller scans. The level remembers key_count as the index
+ * of its first key, so that scan_close finds the keys of this object. */
 static enum state scan_open(struct scanner *s)
 {
     if (s->depth == JSON_DEPTH_MAX)
@@ -318,16 +318,16 @@ static bool scan_exponent(struct scanner *s, int64_t *ret)
     return s->at > from;
 }
 
-/* Returns whether a whole number with these digits is beyond 64 bits. json-c would silently replace
- * it by the largest number of 64 bits. */
+/* Returns whether an integer with these digits is beyond 64 bits. json-c would silently replace it
+ * by the largest 64-bit integer. */
 static bool exceeds_64_bits(struct str digits, bool negative)
 {
     struct str limit = negative ? STR("9223372036854775808") : STR("18446744073709551615");
     return digits.n > limit.n || (digits.n == limit.n && memcmp(digits.p, limit.p, limit.n) > 0);
 }
 
-/* Makes json-c read the whole number that was just scanned as a double, by appending the exponent
- * e0 to it. The text itself does not change: s->marked gets a copy of the text up to here. */
+/* Makes json-c read the integer that was just scanned as a double, by appending the exponent e0 to
+ * it. The original text stays unchanged: s->marked gets a copy of the text up to here. */
 static void scan_mark_double(struct scanner *s)
 {
     buf_str(&s->marked, (struct str){s->copied, (size_t)(s->at - s->copied)});
@@ -379,8 +379,8 @@ static size_t cost_of(char c)
     return c == '{' ? 8 : c == '[' ? 4 : 1;
 }
 
-/* Scans a value; of an object or array only its beginning, up to the first value in it. A value
- * beyond the limit (values_left) makes the text invalid. */
+/* Scans a value or, for an object or array, only its beginning up to the first value inside. A
+ * value beyond the limit (values_left) makes the text invalid. */
 static enum state scan_value(struct scanner *s)
 {
     bool unused_escaped;

@@ -11,9 +11,10 @@
 #include "app/base/problem.h"
 
 /* Limits of nesting and of the number of values. json-c needs up to 100 bytes for a string, number
- * or literal, four times as much for an array and eight times for an object: an array therefore
- * counts as 4 values and an object as 8. JSON_VALUES_MAX, about 12 MB, allows a list of 1000 xAPI
- * statements. JSON_VALUES_UNTRUSTED, about 2 MB of memory, is for students and unknown clients. */
+ * or literal, four times as much for an array, and eight times as much for an object. An array
+ * therefore counts as 4 values and an object as 8. JSON_VALUES_MAX (about 12 MB of memory) allows a
+ * list of 1000 xAPI statements. JSON_VALUES_UNTRUSTED (about 2 MB) is for students and unknown
+ * clients. */
 enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 120000, JSON_VALUES_UNTRUSTED = 20000 };
 
 /* Accepts what RFC 8259 allows, with further limits: UTF-8 without BOM, no duplicate keys (compared

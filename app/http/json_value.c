@@ -14,7 +14,8 @@ struct json_object *json_value_member(struct json_object *object, const char *na
 {
     struct json_object *value = NULL;
 
-    (void)json_object_object_get_ex(object, name, &value); /* leaves NULL when it finds none */
+    /* value stays NULL when there is no such member */
+    (void)json_object_object_get_ex(object, name, &value);
     return value;
 }
 

@@ -19,7 +19,7 @@ struct json_object *json_value_member(struct json_object *object, const char *na
 struct str json_value_member_text(struct json_object *object, const char *name);
 /* Returns whether the value is a number, whole or not. */
 bool json_value_is_number(const struct json_object *value);
-/* A new empty object that is released with the arena; NULL when out of memory. */
+/* Returns a new empty object that is released with the arena; NULL when out of memory. */
 struct json_object *json_value_new_object(struct arena *arena);
 
 #endif

@@ -154,8 +154,8 @@ static void openapi_write_media(const struct entry *entry, const char *type, boo
     jw_object_end(w);
 }
 
-/* Writes the media types of a body with CloudEvents: one event, a batch, and an object that is an
- * event, or the data of one whose attributes are in headers. */
+/* Writes the media types of a body with CloudEvents: one event; a batch; and application/json,
+ * which is an event, or the data of an event whose attributes are in headers. */
 static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
 {
     for (const char *const *type = route_body_types(entry->route); *type; type++) {
@@ -175,9 +175,9 @@ static void openapi_write_cloudevents(const struct entry *entry, struct jw *w)
     }
 }
 
-/* Returns whether the body must be there: when a field of it is required, when one option out of a
- * group is (struct rule_option), or when the route delegates the body to another route (payload).
- */
+/* Returns whether the body is required: a field of it is required, or one option of a group of
+ * fields must be chosen (struct rule_option), or the route delegates to another route, for which
+ * the body is the payload. */
 static bool openapi_requires_body(const struct route *route)
 {
     bool required = route->payload != NULL;
@@ -188,7 +188,7 @@ static bool openapi_requires_body(const struct route *route)
 }
 
 /* Writes the request body, if the route has rules for one. A body that the handler parses itself
- * (ROUTE_RAW_BODY) may also be a list of objects with POST, not with PUT. */
+ * (ROUTE_RAW_BODY) may with POST also be a list of objects, but not with PUT. */
 static void openapi_write_body(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
@@ -224,8 +224,8 @@ static void openapi_write_success_schema(const struct route *route, struct jw *w
     jw_object_end(w);
 }
 
-/* Writes the links of a response (OpenAPI, Link Object): each names a request that the client can
- * make next, and the value in the response that is its parameter, such as /batch_id. */
+/* Writes the links of a response (OpenAPI, Link Object). Each link names a request that the client
+ * can make next, and the value of the response that it needs as a parameter, such as /batch_id. */
 static void openapi_write_links(const struct route_link *links, struct jw *w)
 {
     jw_object(w, "links");
@@ -299,9 +299,8 @@ static void openapi_write_security(const struct route *route, struct jw *w)
     jw_array_end(w);
 }
 
-/* Writes x-rate-limit: the requests that one client may send in a minute, and the name of the
- * budget that they are taken from. Routes with the same budget (struct route, bucket) share the
- * limit. */
+/* Writes x-rate-limit: how many requests one client may send in a minute, and the name of the
+ * bucket that counts them. Routes with the same bucket share the limit. */
 static void openapi_write_limit(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_UNLIMITED)
@@ -339,7 +338,7 @@ static void openapi_write_names(const struct entry *entry, struct jw *w)
     } else {
         (void)snprintf(text, sizeof text, "%s-alias-%zu", route->name, entry->alias);
         jw_text(w, "operationId", text);
-        jw_bool(w, "deprecated", false); /* clients may go on using it */
+        jw_bool(w, "deprecated", false); /* clients may continue to use it */
     }
     if (!route->summary)
         return;
@@ -391,7 +390,7 @@ static void openapi_write_operation(const struct entry *entry, struct jw *w)
 
 /* ---- Paths ---- */
 
-/* Most patterns of one route: the main pattern and all aliases. */
+/* Greatest number of patterns of one route: the main pattern and all aliases. */
 enum { PATTERNS_MAX = 1 + sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
 /* Returns the number of routes in all tables. */

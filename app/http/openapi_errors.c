@@ -29,10 +29,9 @@ static bool can_forbid(const struct route *route)
     return needs_credentials(route) || route->flags & ROUTE_NETWORK_ALLOWLIST;
 }
 
-/* Three reasons for 404: an id in the path names nothing that exists; the route is the sidecar's
- * and gives 404 to all other clients; an id in the query or body names nothing that exists. The
- * last one is assumed of each route with rules for its input, except open ones, which look up no
- * ids. */
+/* Three reasons for 404: an id in the path names nothing that exists; the route is the sidecar's,
+ * and does not exist for other clients; an id in the query or body names nothing that exists. The
+ * last one is assumed for each route with input rules, except open ones, which look up no ids. */
 static bool can_be_not_found(const struct route *route)
 {
     return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR_ONLY ||
@@ -58,7 +57,8 @@ static bool is_limited(const struct route *route)
     return !(route->flags & ROUTE_UNLIMITED);
 }
 
-/* For errors that each route can respond with; the comparison only uses the parameter. */
+/* For errors that every route can respond with. The comparison only uses the parameter, against a
+ * compiler warning. */
 static bool any_route(const struct route *route)
 {
     return route != NULL;

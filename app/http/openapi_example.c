@@ -9,22 +9,24 @@
 #include "app/base/clock.h"
 #include "app/http/openapi_objects.h"
 
-/* An object whose example is written. If the value of one field selects the form of another one, as
- * event_type selects that of `data`, the example is for one value of the selecting field. */
+/* An object whose example is written. When the value of one field selects the form of another
+ * (event_type selects that of `data`), the example is for one value of the selecting field. */
 struct example {
-    const struct rule *fields;    /* rules of the object's fields */
-    const char *by;               /* name of the field that selects a form, such as event_type */
-    const char *choice;           /* value of that field here; NULL: no field selects */
-    const struct rule_form *form; /* with `choice`: the form that it selects for the other field */
-    int32_t today;                /* UTC day of dates and times, in days since 1970-01-01 */
+    const struct rule *fields; /* rules of the object's fields */
+    const char *by;            /* name of the field that selects a form, such as event_type */
+    /* value of the field `by` in this example; NULL: no field selects a form */
+    const char *choice;
+    /* with `choice`: the form of the other field that this value selects */
+    const struct rule_form *form;
+    int32_t today; /* UTC day of dates and times, in days since 1970-01-01 */
 };
 
 /* Writes the example of an object: its fields that are required or have an example of their own. */
 static void example_write_object(const struct example *e, const char *key, struct jw *w);
 
-/* Writes the example that the rule gives. Of a text type it is the text, whose first * is replaced
- * by the choice, or by 1 without one: example-* gives example-quiz.completed or example-1. Of any
- * other type it is JSON. */
+/* Writes the example that the rule gives. For a text type the rule has the text itself, whose first
+ * * is replaced by the choice, or by 1 when there is no choice: example-* becomes
+ * example-quiz.completed or example-1. For any other type the rule has JSON, which is copied. */
 static void example_write_given(const struct rule *rule, const char *key, const char *choice,
                                 struct jw *w)
 {
@@ -40,8 +42,8 @@ static void example_write_given(const struct rule *rule, const char *key, const 
         jw_raw(w, key, str_of(rule->example));
 }
 
-/* Returns the example of an id, by what the id names (rule->subject). An id without a subject names
- * a teacher. */
+/* Returns the example of an id, by what it names (rule->subject). An id without a subject is that
+ * of a teacher. */
 static const char *example_id(const struct rule *rule)
 {
     switch (rule->subject) {
@@ -101,8 +103,9 @@ static void example_write_by_type(const struct rule *rule, const char *key, int3
     }
 }
 
-/* Writes the example that the rule gives, or one by its type. A date or a time is always of today.
- * choice: value of the field that selects the form of the object; NULL: the object has one form. */
+/* Writes the example that the rule gives, or one that fits its type. A date or a time is always of
+ * today. choice: value of the field that selects the form of the object; NULL when the object has
+ * only one form. */
 static void example_write_any(const struct rule *rule, const char *key, const char *choice,
                               int32_t today, struct jw *w)
 {
@@ -117,9 +120,9 @@ void example_write(const struct rule *rule, const char *key, int32_t today, stru
     example_write_any(rule, key, NULL, today, w);
 }
 
-/* Writes the example of one field of an object. If the object has forms, the example is of one
- * choice: the field e->by selects the form, so it has the value e->choice, and the field with the
- * forms has the fields of e->form. */
+/* Writes the example of one field of an object. When the object has forms, the example shows one of
+ * them: the field e->by, which selects the form, has the value e->choice, and the field that has
+ * the forms has the fields of e->form. */
 static void example_write_field(const struct example *e, const struct rule *rule, struct jw *w)
 {
     bool selects = e->choice && strcmp(rule->name, e->by) == 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes the named schemas. If one field of an object (the discriminator) selects the form of
- * another field, the schema is a union: one object for each choice of that field. If an object has
- * groups of options (struct rule_option: fields of which a client sends some instead of others),
- * the schema is a union of objects without a name, one for each combination of options. In each the
- * fields of the other options are null, which counts as absent, so that a body with two options at
- * once fits none of them. */
+/* Writes the named schemas. When one field of an object (the discriminator) selects the form of
+ * another field, the schema is a union: one object for each choice of the discriminator. When an
+ * object has groups of options (struct rule_option: a client sends the fields of one option and not
+ * those of the others), the schema is a union of unnamed objects, one for each combination of
+ * options. In each of them the fields of the other options must be null, which counts as absent, so
+ * that a body with two options at once fits none. */
 #include "app/http/openapi_objects.h"
 
 #include <stdio.h>
@@ -19,23 +19,24 @@ enum {
 struct component {
     const char *name;
     enum schema_side side;
-    const struct rule *fields, *more; /* tables of its fields; those of `more` are not required */
-    /* the object has the fields of `payload` and these; NULL: there is no payload */
+    /* tables of its fields; the fields of `more` are not required */
+    const struct rule *fields, *more;
+    /* fields of the object in addition to those of `payload`; NULL: there is no payload */
     const struct rule *own;
     const struct rule_form *payload; /* with `own`: the form that describes the payload */
-    /* writes the schema, which no rules describe; NULL: the rules do */
+    /* writes the schema when no rules describe it; NULL: `fields` describes it */
     void (*write)(struct jw *w);
-    /* For an object of a union by choice: the field whose form the choice selects. NULL: any other
+    /* In an object of a union by choice: the field whose form the choice selects. NULL in any other
      * object. */
     const struct rule *selected;
     size_t choice; /* with `selected`: index of the choice, and so of the form */
-    /* options[group]: the option that the object is for; 0: none yet */
+    /* options[group]: the option of each group that the object is for; 0: not chosen yet */
     int options[GROUPS_MAX + 1];
     struct component *next;
 };
 
-/* The components, each name once, in the order in which they were found. end: where the address of
- * the next one is stored. */
+/* The components in the order in which they were found, each name once. end: the pointer to which
+ * the next component is added. */
 struct components {
     struct component *first, **end;
     struct jw *w;
@@ -125,8 +126,8 @@ static const struct rule *object_field(const struct component *c, size_t index)
     return NULL;
 }
 
-/* Returns whether the field belongs to another option than the one this object is for, so that the
- * object lacks the field. */
+/* Returns whether the field belongs to an option that this object is not for, so that the object
+ * must not have the field. */
 static bool object_leaves_out(const struct component *c, const struct rule *rule)
 {
     int group = rule->option.group;
@@ -135,8 +136,8 @@ static bool object_leaves_out(const struct component *c, const struct rule *rule
            c->options[group] != rule->option.number;
 }
 
-/* Returns whether this object must have the field: the rule requires it, or it belongs to the
- * option that the object is for. Of c->more only the fields of such an option are required. */
+/* Returns whether this object must have the field: because its rule requires it (only in
+ * c->fields), or because it belongs to the option that the object is for. */
 static bool object_requires(const struct component *c, const struct rule *rule)
 {
     return (rule->required && object_has_field(c->fields, rule->name)) ||
@@ -144,8 +145,8 @@ static bool object_requires(const struct component *c, const struct rule *rule)
 }
 
 /* Writes the schema of one field as it is in this object. A field of another option is left out, or
- * null. In an object for one choice, the selecting field has only that choice, and the field with
- * forms refers to the selected form. */
+ * may only be null. In an object for one choice, the selecting field has only that choice, and the
+ * field with forms refers to the selected form. */
 static void object_write_field(const struct component *c, const struct rule *rule, struct jw *w)
 {
     const char *choices[] = {NULL, NULL};
@@ -172,10 +173,10 @@ static void object_write_field(const struct component *c, const struct rule *rul
     schema_write(&field, field.name, c->side, w);
 }
 
-/* Writes the keywords type, properties and required of an object. One that is for an option gets
- * minProperties as well, which adds nothing to required. Without it redocly 2.77 warns that the
- * objects of a oneOf overlap: it does not see that a field which is null in one object, and
- * required in another, separates the two. */
+/* Writes the keywords type, properties and required of an object. An object for an option also gets
+ * minProperties, although `required` implies it: otherwise redocly 2.77 warns that the objects of a
+ * oneOf overlap, because it does not see that a field which must be null in one object and is
+ * required in another separates them. */
 static void object_write_members(const struct component *c, struct jw *w)
 {
     const struct rule *rule;
@@ -224,9 +225,8 @@ static bool object_may_lack_options(const struct component *c)
     return false;
 }
 
-/* Writes one object for each combination of options of this group and the groups after it: chooses
- * each option of this group and continues with the next group; after the last group writes the
- * object. */
+/* Writes one object for each combination of options. Called for one group: chooses each of its
+ * options in turn and calls itself for the next group; after the last group writes the object. */
 static void object_write_options(struct component *c, int group, struct jw *w)
 {
     int count = group <= GROUPS_MAX ? object_option_count(c, group) : 0;
@@ -244,8 +244,8 @@ static void object_write_options(struct component *c, int group, struct jw *w)
 
 /* ---- unions ---- */
 
-/* Writes a union: references to one object for each choice of the selecting field, and which choice
- * means which object (discriminator). */
+/* Writes a union: references to one object for each choice of the selecting field, and the
+ * discriminator, which says which choice means which object. */
 static void object_write_choices(const struct component *c, const struct rule *selected,
                                  struct jw *w)
 {
@@ -303,7 +303,7 @@ static void component_write(struct component *c, struct jw *w)
 
 /* ---- all components ---- */
 
-/* Adds a component unless one of this name is there. */
+/* Adds a copy of the component unless the list has one with this name. */
 static void components_add(struct components *all, const struct component *c)
 {
     struct component *added;
@@ -322,7 +322,8 @@ static void components_add(struct components *all, const struct component *c)
     all->end = &added->next;
 }
 
-/* Adds a form as a component, unless another part of the document has its schema (fields NULL). */
+/* Adds the schema of a form (an object with certain fields) to the components. form->fields is NULL
+ * when another part of the document writes that schema; then adds nothing. */
 static void components_add_form(struct components *all, const struct rule_form *form,
                                 enum schema_side side)
 {
@@ -332,8 +333,8 @@ static void components_add_form(struct components *all, const struct rule_form *
                      .name = form->name, .side = side, .fields = form->fields, .more = form->more});
 }
 
-/* Adds the forms of a field. If another field selects the form (forms->by), also adds an object for
- * each choice of that field, unless c is already such an object. */
+/* Adds the forms of a field as components. When another field selects the form (forms->by), also
+ * adds an object for each choice of that field, unless c itself is such an object. */
 static void components_add_forms(struct components *all, const struct component *c,
                                  const struct rule *rule)
 {
@@ -394,7 +395,7 @@ static void components_add_route(struct components *all, const struct route *rou
         components_add(all, &response);
 }
 
-/* The list of components grows while it is written, because components refer to further ones. */
+/* Writing a component may add further ones, to which it refers, to the end of the list. */
 void objects_write_components(const struct route_table *tables, size_t count, struct jw *w)
 {
     struct components all = {.w = w};

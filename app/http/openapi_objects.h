@@ -9,8 +9,8 @@
 #include "app/http/openapi_schema.h"
 #include "app/http/route.h"
 
-/* Writes the member $ref that refers to the schema of a body of the route: that of its request or
- * that of its response (side). */
+/* Writes the member $ref that refers to the schema of the route's request body or response body
+ * (side). */
 void objects_write_reference(const struct route *route, enum schema_side side, struct jw *w);
 /* Writes a component for each named schema that the routes need, as members of the object that the
  * caller has opened. */

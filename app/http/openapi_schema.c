@@ -98,8 +98,8 @@ static void schema_write_numbers(const struct rule *rule, struct jw *w)
     jw_object_end(w);
 }
 
-/* Writes references to all forms of a value: the value is valid when one of them fits, or when it
- * is null and may be. */
+/* Writes references to all forms of a value, of which one must fit; when the value may be null,
+ * null is one more form. */
 static void schema_write_forms(const struct rule_forms *forms, bool nullable, struct jw *w)
 {
     jw_array(w, "anyOf");
@@ -114,8 +114,8 @@ static void schema_write_forms(const struct rule_forms *forms, bool nullable, st
     jw_array_end(w);
 }
 
-/* Writes a reference to the named schema of an object. If the object may be null, the reference and
- * null are the two forms of the value. */
+/* Writes a reference to the named schema of an object. For an object that may be null, writes two
+ * forms: the reference and null. */
 static void schema_write_named(const struct rule *rule, struct jw *w)
 {
     const struct rule_form form[] = {{.name = rule->schema, .fields = rule->fields}, {0}};
@@ -126,15 +126,15 @@ static void schema_write_named(const struct rule *rule, struct jw *w)
         schema_write_reference(rule->schema, w);
 }
 
-/* The forms of a day and of a time (base/clock.h), as patterns, because tools that read the
- * document need not check the formats `date` and `date-time`. The impossible day 2026-02-30 fits
- * too. */
+/* The text forms of a day and of a time (base/clock.h) as regular expressions, because tools need
+ * not check the JSON Schema formats `date` and `date-time`. The expressions also accept impossible
+ * days such as 2026-02-30. */
 #define DAY_PATTERN "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 #define TIME_PATTERN                                                                               \
     DAY_PATTERN "[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 
 /* For each rule type: the JSON type, the keywords for min and max, the format and the pattern;
- * NULL: none. A RULE_JSON has no type, because any value is valid. RULE_NUMBERS has no keywords
+ * NULL: none. RULE_JSON has no type, because it accepts any value. RULE_NUMBERS has no keywords
  * here, because its bounds are those of the elements. */
 static const struct {
     const char *type, *min, *max, *format, *pattern;
@@ -190,10 +190,10 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
     }
 }
 
-/* Sets text to the default value of a field that may be absent: a number, true, false or a choice.
- * Returns false when it has none. A rule with `present` (the offset of a bool that says whether the
- * field was sent) has none, because its handler treats an absent field in a way of its own. A
- * default outside the bounds only marks that the number is absent, and is not written. */
+/* Sets text to the default value of a field: a number, true, false or a choice. Returns false when
+ * it has none to show. A rule with `present` (offset of a bool that says whether the field was
+ * sent) has none, because its handler decides about an absent field. Neither has one whose default
+ * is outside the bounds, which only marks an absent number. */
 static bool schema_default(const struct rule *rule, char text[64])
 {
     bool in_range = rule_in_bounds(rule, rule->default_value);
@@ -210,9 +210,9 @@ static bool schema_default(const struct rule *rule, char text[64])
     return true;
 }
 
-/* Writes the description of a field and its default value: for a parameter as the keyword
- * "default", for a field of a body as a part of the description, because openapi-typescript makes a
- * field with that keyword one that a client must send. */
+/* Writes the description of a field with its default value. For a parameter the default is the
+ * keyword "default". For a field of a body it is a part of the description, because
+ * openapi-typescript would declare a field with that keyword as required. */
 static void schema_write_description(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     char value[64];

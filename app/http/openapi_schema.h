@@ -17,8 +17,8 @@ void schema_write_pointer(const char *key, const char *name, struct jw *w);
 void schema_write_reference(const char *name, struct jw *w);
 /* Writes an object that is a reference to a schema; key: NULL in a list. */
 void schema_write_reference_member(const char *key, const char *name, struct jw *w);
-/* Writes the beginning of a body: "content": {type: {. type: media type. The caller writes the
- * member "schema", then calls schema_end_content. */
+/* Writes the beginning of a body: "content": {type: {. type: media type. The caller then writes the
+ * member "schema" and calls schema_end_content. */
 void schema_begin_content(const char *type, struct jw *w);
 /* Ends the body that schema_begin_content has begun. */
 void schema_end_content(struct jw *w);

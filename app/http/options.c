@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks the groups of options of an object (struct rule_option: a client sends the fields of one
- * option of each group). The first field of the group, in the order of the table, that was sent
- * decides which option the client has chosen. */
+ * option of each group). The first field in the table that was sent decides which option of its
+ * group the client has chosen. */
 #include "app/http/options.h"
 
 #include <stdio.h>
@@ -14,8 +14,9 @@ static bool option_is_sent(const struct rule *rule, struct json_object *object)
     return object && json_object_object_get_ex(object, rule->name, &value) && value;
 }
 
-/* Adds an error about the field of the rule: the message followed by the name of the field `other`.
- * A field directly in the body (parent NULL) that has an error already gets no second one. */
+/* Adds an error about the field of the rule: the message, followed by the name of the field
+ * `other`. A field directly in the body (parent NULL) that has an error already gets no second one.
+ */
 static void option_fail(const struct binding *binding, const struct field_path *parent,
                         const struct rule *rule, const char *message, const struct rule *other)
 {
@@ -28,7 +29,7 @@ static void option_fail(const struct binding *binding, const struct field_path *
 }
 
 /* Checks a group of which the field `chosen` was sent: no field of another option may be sent, and
- * each field of the same option must be. */
+ * all fields of the same option must be sent. */
 static void option_check_chosen(const struct binding *binding, const struct rule *rules,
                                 struct json_object *object, const struct field_path *parent,
                                 const struct rule *chosen)

@@ -22,9 +22,9 @@ const char *http_method_name(enum http_method method)
     return http_method_names[method];
 }
 
-/* Returns the value of the parameter q (quality) of a media type in an Accept header; 1 without q.
- * A q that is no number from 0 to 1 counts as 0, which means that the media type is not accepted.
- */
+/* Returns the value of the parameter q (quality) of a media type in an Accept header; 1 when it has
+ * no q. A q that is not a number from 0 to 1 counts as 0, which means that the media type is not
+ * accepted. */
 static double accept_quality_of(struct str parameters)
 {
     double q = 1;
@@ -38,8 +38,8 @@ static double accept_quality_of(struct str parameters)
     return q;
 }
 
-/* Goes through the media types of the header; when one is listed twice, the higher q counts.
- * Wildcards (an asterisk as a type) are ignored. */
+/* Examines each media type of the header; when it lists one twice, the higher q counts. Wildcards
+ * (an asterisk as a type) are ignored. */
 double http_accept_quality(struct str accept, struct str media_type)
 {
     double best = 0;

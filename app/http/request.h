@@ -38,11 +38,11 @@ struct http_request {
 enum http_method http_method_of(struct str name);
 /* Returns the name of the method in upper case, "OTHER" for an unknown one. */
 const char *http_method_name(enum http_method method);
-/* Returns the q value that an Accept header gives exactly this media type, 0 to 1; 0 when it is not
- * named. */
+/* Returns the q value (0 to 1) that an Accept header gives to exactly this media type; 0 when the
+ * header does not name it. */
 double http_accept_quality(struct str accept, struct str media_type);
-/* Returns whether a Content-Type header has this media type. Its parameters and upper case do not
- * count. */
+/* Returns whether a Content-Type header has this media type, in upper or lower case and with any
+ * parameters. */
 bool http_media_type_is(struct str content_type, struct str media_type);
 
 #endif

@@ -49,14 +49,15 @@ void http_response_init(struct http_response *r, struct arena *arena)
     buf_init(&r->body, arena);
 }
 
-/* Makes status, headers and body those of a new response. streamed, headers_sent and body_sent
- * remain, because what the client has already received does not change. */
+/* Resets status, headers and body. streamed, headers_sent and body_sent keep their values, because
+ * what the client has already received does not change. */
 void http_response_clear(struct http_response *r)
 {
     r->status = 200;
     r->content_type = NULL;
     r->header_count = 0;
-    /* The body keeps its memory. When it failed to grow before, a shorter body may fit now. */
+    /* The body keeps its memory. `failed` is reset: a shorter body may fit where the old one failed
+     * to grow. */
     r->body.n = 0;
     r->body.failed = false;
 }

@@ -61,8 +61,8 @@ enum route_flag {
     ROUTE_LIST_RESPONSE = 1 << 10,    /* responds with a list, of texts if `response` is NULL */
     ROUTE_IDEMPOTENT = 1 << 11,       /* accepts an Idempotency-Key */
     ROUTE_STATIC_PAGE = 1 << 12,      /* is a page that nginx has as a file */
-    /* A change adds an entry to the journal (the changes that the worker process has to process),
-     * and the worker makes the audit event of it. */
+    /* a change adds an entry to the journal (changes that the worker has not processed yet), from
+     * which the worker makes the audit event */
     ROUTE_JOURNALED = 1 << 13,
     ROUTE_AUDIT_EACH = 1 << 14, /* each request is an audit event (pipeline/audit_hook.h) */
     /* Flags that only the OpenAPI document uses: */
@@ -90,12 +90,12 @@ enum route_flag {
     ROUTE_BASIC = 1 << 26,
 };
 
-/* A next request that a client can make with a value from the response, such as the status of the
- * batch that was submitted (OpenAPI, Link Object). The list ends with an empty one. */
+/* A request that a client can make next with a value from the response, such as reading the status
+ * of the batch that was submitted (OpenAPI, Link Object). A zeroed element ends the list. */
 struct route_link {
     const char *name;      /* name of the link in the document */
     const char *operation; /* name of the route of the next request, such as batch-status */
-    const char *parameter; /* parameter of the next request that gets the value */
+    const char *parameter; /* parameter of the next request that receives the value */
     const char *value;     /* JSON Pointer to the value in the response, such as /batch_id */
 };
 
@@ -125,10 +125,10 @@ struct route {
      * payload, which is the other route's input. The body has its fields too, and the other route
      * validates them. NULL: the body has only the fields of the rules. */
     const struct rule_form *payload;
-    /* For the OpenAPI document: writes the schema of a body that the handler parses by tables of
-     * its own; the rules then only have the example. NULL: the rules are the schema. */
+    /* For the OpenAPI document: writes the schema of a body that the handler parses by its own
+     * tables; the rules then only have the example. NULL: the rules describe the schema. */
     void (*write_schema)(struct jw *w);
-    /* for the OpenAPI document: next requests that a client can make; NULL: none */
+    /* for the OpenAPI document: requests that a client can make next; NULL: none */
     const struct route_link *links;
 };
 

@@ -14,7 +14,7 @@ enum { ALIASES_MAX = sizeof(((struct route *)NULL)->aliases) / sizeof(const char
 /* One pattern with the routes that have it. */
 struct path_entry {
     struct str pattern;
-    /* length of the text before the first parameter; whole length without any */
+    /* length of the text before the first parameter; the whole length when there is no parameter */
     size_t prefix;
     int by_method[HTTP_METHODS]; /* index of the method's route in router.routes; -1: no route */
 };
@@ -60,8 +60,8 @@ static int entry_compare(const void *left, const void *right)
 /* ---- Matching ---- */
 
 /* Returns whether the path matches the pattern; both begin with '/'. They are compared segment by
- * segment. A parameter matches one segment that is not empty. values: gets the names and texts of
- * the parameters; NULL when they are not needed. */
+ * segment. A parameter matches one segment that is not empty. values: receives the names and texts
+ * of the parameters; may be NULL. */
 static bool pattern_match(struct str pattern, struct str path, struct path_values *values)
 {
     while (pattern.n > 0 && path.n > 0) {
@@ -186,7 +186,8 @@ static bool pattern_is_valid(struct str pattern)
     return parameter_count <= PATH_VALUES_MAX;
 }
 
-/* Returns whether two patterns match the same paths. The names of their parameters may differ. */
+/* Returns whether two patterns match the same paths: they are equal except for the names of their
+ * parameters. */
 static bool pattern_same_shape(struct str a, struct str b)
 {
     while (a.n > 0 && b.n > 0) {
@@ -197,9 +198,9 @@ static bool pattern_same_shape(struct str a, struct str b)
     return a.n == b.n;
 }
 
-/* Returns the entry whose pattern matches the same paths as this pattern; adds one without routes
- * (by_method -1) when there is none yet. Comparing with all entries is fast enough, because there
- * are a few hundred and they are made once at start. */
+/* Returns the entry of the pattern or of one that matches the same paths; adds an entry without
+ * routes (by_method -1) when there is none. A linear search is fast enough for a few hundred
+ * entries, which are made once at start. */
 static struct path_entry *entry_get(struct router *router, struct str pattern)
 {
     const char *brace = memchr(pattern.p, '{', pattern.n);
@@ -254,7 +255,7 @@ static bool router_add_all(struct router *router)
 }
 
 /* Counts the routes, allocates the router, and adds the routes. The arrays have one spare element,
- * so that their size is not 0 without routes. */
+ * so that their size is not 0 when there are no routes. */
 struct router *router_new(const struct route_table *tables, size_t count)
 {
     struct router *router = calloc(1, sizeof *router);

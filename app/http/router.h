@@ -10,7 +10,7 @@ struct router;
 
 struct route_match {
     const struct route *route; /* NULL: 404, or 405 when allowed_methods is not 0 */
-    size_t index;              /* index of the route, as router_route takes it */
+    size_t index;              /* index of the route, a parameter of router_route */
     unsigned allowed_methods;  /* bit 1 << m for each enum http_method m that the path has */
     struct path_values path;   /* path parameters; their texts point into pattern and path */
 };

@@ -39,8 +39,8 @@ enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
  * it (pipeline/audit_hook.c). Ids of fields without a subject are never recorded. */
 enum rule_subject {
     SUBJECT_NONE = 0,
-    SUBJECT_STUDENT, /* a student; recorded under a pseudonym (a random name) */
-    SUBJECT_GROUP,   /* a cohort or batch; its id is recorded, because it names no person */
+    SUBJECT_STUDENT, /* a student; the audit log has a pseudonym (a random name) of it */
+    SUBJECT_GROUP,   /* a cohort or batch; the audit log has its id, because it names no person */
 };
 
 /* The stored value of a RULE_OBJECTS. */
@@ -67,7 +67,8 @@ struct rule_forms {
     /* With `by`, the document has a schema of the whole object for each choice. Its name is the
      * choice and this suffix: quiz.completed and Event give QuizCompletedEvent. */
     const char *suffix;
-    /* The forms; an empty one ends the array. With `by`: one for each choice, in their order. */
+    /* The forms, ending with an empty one. With `by`: one form for each choice, in the order of the
+     * choices. */
     const struct rule_form *v;
 };
 
@@ -100,10 +101,10 @@ struct rule {
     const char *schema;        /* name of the OpenAPI schema of `fields`; NULL: it has none */
     /* possible forms of the value of a RULE_JSON; NULL: any value */
     const struct rule_forms *forms;
-    /* Value of the field in the examples of the OpenAPI document: a text as it is, any other type
-     * as JSON. For a day or a time any text will do, since the example is always today's. In an
-     * object with forms, * is replaced by the choice. NULL: a field that is not required is left
-     * out of its object's example, any other gets a value by its type. */
+    /* Value of the field in the examples of the OpenAPI document: the text itself, or JSON for any
+     * other type. For a day or a time any text will do, because the example always shows today. In
+     * an object with forms, * is replaced by the choice. NULL: the example leaves the field out or,
+     * if it is required, has a value that fits its type. */
     const char *example;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Converts CloudEvents to learning events in two parts. The first part reads the envelope: the
- * attributes from JSON or from headers, and the data in any of its encodings. The second part
- * builds, from attributes and data, the body that a client of POST .../ingest would have sent, and
- * checks it by the same rules. All faults of an envelope are reported together. */
+/* Converts CloudEvents to learning events in two steps. The first reads the envelope: the
+ * attributes from JSON or from headers, and the data in any of its encodings. The second builds,
+ * from attributes and data, the body that a client of POST .../ingest would have sent, and checks
+ * it by the same rules. All faults of an envelope are reported together. */
 #include "app/ingest/cloudevent.h"
 
 #include "app/base/base64.h"
@@ -137,9 +137,9 @@ static void cloudevent_fill(struct cloudevent *ret, const struct cloudevent_attr
 
 /* ---- data ---- */
 
-/* Parses the text as a JSON object. Returns NULL with a field error of `field` in p when it is
- * none. text.p NULL means that the caller could not decode the text (base64); it gets the same
- * error as a text that is no object. */
+/* Parses the text as a JSON object. Returns NULL, with a field error of `field` in p, when it is
+ * not an object. A NULL text.p means that the caller could not decode the base64; it gets the same
+ * error. */
 static struct json_object *cloudevent_parse_object(struct str text, const char *field,
                                                    struct arena *arena, struct problem *p)
 {
@@ -169,8 +169,8 @@ static struct json_object *cloudevent_read_data(struct json_object *data, struct
     return NULL;
 }
 
-/* A member that is no string, or no base64, leaves bytes.p NULL. cloudevent_parse_object turns that
- * into the field error of data_base64. */
+/* When the member is not a string or not base64, bytes.p stays NULL, for which
+ * cloudevent_parse_object adds the field error of data_base64. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p)
 {
@@ -181,8 +181,8 @@ struct json_object *cloudevent_decode_base64(struct json_object *base64, struct 
     return cloudevent_parse_object(bytes, "data_base64", arena, p);
 }
 
-/* Reads and checks the attributes, then the data. The attributes' faults are in p, so reading goes
- * on after them and the end checks p->code: it is PROBLEM_NONE only when nothing failed. */
+/* Reads and checks the attributes, then the data. Reading continues after faults of the attributes,
+ * which are in p; p->code is PROBLEM_NONE at the end only if nothing failed. */
 bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
                       struct problem *p)
 {
@@ -208,9 +208,9 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 /* ---- binary mode ---- */
 
 /* Copies a header value to out, which has room for value.n bytes, and sets *ret_n to the bytes
- * written. A quoted string of RFC 9110 is copied without its quotes and backslashes, any other
- * value unchanged. False for a quoted string without a closing quote, also when a backslash before
- * the last quote makes that a part of the text. */
+ * written. A quoted string (RFC 9110) is copied without its quotes and backslashes, any other value
+ * unchanged. Returns false for a quoted string without a closing quote, even if its last character
+ * is a quote that a backslash makes part of the text. */
 static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
 {
     bool quoted = value.n > 0 && value.p[0] == '"';
@@ -227,8 +227,8 @@ static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
     return true;
 }
 
-/* Removes the quotes and the percent-encoding within one buffer, because each makes the text
- * shorter or leaves it as long. Ends it with a NUL byte, which is not counted. */
+/* Removes the quotes and the percent-encoding within one buffer, because neither step makes the
+ * text longer. Adds a NUL, which is not counted. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena)
 {
     char *text = arena_alloc(arena, value.n + 1);
@@ -254,8 +254,8 @@ struct cloudevent_headers cloudevent_headers_of(const struct http_request *reque
                                        .datacontenttype = request->ce_datacontenttype};
 }
 
-/* A header that is absent has length 0. One of the four required attributes is enough, so that the
- * error about an event that lacks another of them names the one that is missing. */
+/* An absent header has length 0. One of the four required attributes is enough: the error about an
+ * event that lacks another one then names that one. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers)
 {
     return headers->id.n > 0 || headers->source.n > 0 || headers->specversion.n > 0 ||
@@ -265,7 +265,8 @@ bool cloudevent_is_binary(const struct cloudevent_headers *headers)
 const char *const cloudevent_media_types[] = {
     "application/cloudevents+json", "application/cloudevents-batch+json", "application/json", NULL};
 
-/* The two content types of CloudEvents come first: a structured event may have ce- headers too. */
+/* The two content types of CloudEvents are checked first, because a structured event may have ce-
+ * headers, too. */
 enum cloudevent_form cloudevent_form_of(struct str content_type,
                                         const struct cloudevent_headers *headers)
 {
@@ -298,9 +299,8 @@ static void cloudevent_read_header(struct str value, size_t i, struct cloudevent
         (void)cloudevent_fail(p, arena, name, "is not properly encoded");
 }
 
-/* Like cloudevent_parse: all faults are collected in the problem p, and the event is good if there
- * is none. Content-Type is the data's type in binary mode, so a header for datacontenttype is a
- * fault. */
+/* Like cloudevent_parse, collects all faults in p; the event is valid if there is none. In binary
+ * mode Content-Type is the type of the data, so a header for datacontenttype is a fault. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
@@ -316,15 +316,15 @@ bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct st
                               "must not be present in binary mode, where Content-Type replaces it");
     cloudevent_check_attributes(&all, arena, p);
     cloudevent_fill(ret, &all);
-    /* An empty body may have body.p NULL, which for cloudevent_parse_object means base64 that
-     * could not be decoded. A space instead is plain text that is no JSON object. */
+    /* An empty body may have a NULL body.p, which for cloudevent_parse_object would mean base64
+     * that could not be decoded. A space, in contrast, is plain text that is not a JSON object. */
     ret->data = cloudevent_parse_object(body.n > 0 ? body : STR(" "), "data", arena, p);
     return p->code == PROBLEM_NONE;
 }
 
 /* ---- the learning event ---- */
 
-/* True when the text is one of the six names of learning events, such as "quiz.completed". */
+/* Returns whether the text is one of the six names of learning events, such as "quiz.completed". */
 static bool cloudevent_is_event_type(struct str type)
 {
     for (int i = 0; i < EVENT_TYPES; i++) {
@@ -349,10 +349,10 @@ static void cloudevent_add_field(struct json_object *body, struct json_object *p
             body, name, json_object_new_string_len(from_envelope.p, (int)from_envelope.n));
 }
 
-/* Returns the event id of an event whose data have none. It is made of source and id together,
- * because an id is unique only within its source (CloudEvents, spec.md, "id"), and by a digest,
- * because both may be any text. Neither has a line break, so it separates them. The result's p is
- * NULL when out of memory. */
+/* Returns the event id for an event whose data have none. It is made of source and id together,
+ * because an id is unique only within its source (CloudEvents, spec.md, "id"), and is a digest,
+ * because both may be any text. A line break, which neither contains, separates them. The p of the
+ * result is NULL when out of memory. */
 static struct str cloudevent_make_id(const struct cloudevent *event, struct arena *arena)
 {
     unsigned char bytes[DIGEST_SIZE];
@@ -369,7 +369,7 @@ static struct str cloudevent_make_id(const struct cloudevent *event, struct aren
 }
 
 /* Builds the body that a client of POST .../ingest would have sent; NULL when out of memory. Id and
- * time of an envelope made by Dapr are not used: Dapr makes new ones at each delivery, so the
+ * time of an envelope made by Dapr are not used, because Dapr makes new ones at each delivery: the
  * payload must have its own. */
 static struct json_object *cloudevent_make_body(const struct cloudevent *event, struct arena *arena)
 {
@@ -394,8 +394,8 @@ static struct json_object *cloudevent_make_body(const struct cloudevent *event, 
 }
 
 /* "Bare" is a body of POST .../ingest without an envelope. Faults found by validate_object are in
- * p; event_input_finish makes the other checks and returns false if p has any fault. The rules let
- * student_id be absent, because students may post about themselves; a publisher must name it. */
+ * p; event_input_finish makes the other checks and returns false if p has any fault. The rules do
+ * not require student_id, because students may post about themselves; a publisher must send it. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p)
 {
@@ -406,9 +406,9 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
     return event_input_finish(ret, now_ms, arena, p);
 }
 
-/* Checks the body made of the CloudEvent like a body of POST .../ingest; its faults are in p. The
- * envelope's type must equal the body's event_type only when it names a learning event: a publisher
- * may give its envelopes any other type. */
+/* Checks the body made from the CloudEvent like a body of POST .../ingest; its faults are in p. The
+ * envelope's type must equal the body's event_type only if it names a learning event, because a
+ * publisher may use any other type for its envelopes. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p)
 {
@@ -423,8 +423,8 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
     return p->code == PROBLEM_NONE;
 }
 
-/* Parses the envelope. A raw payload that Dapr has put into an envelope may be a CloudEvent itself;
- * then *ret is that CloudEvent. */
+/* Parses the envelope. When Dapr has put a raw payload into an envelope, and the payload is itself
+ * a CloudEvent, *ret is that CloudEvent. */
 static bool cloudevent_parse_unwrapped(struct json_object *envelope, struct arena *arena,
                                        struct cloudevent *ret, struct problem *p)
 {
@@ -435,8 +435,8 @@ static bool cloudevent_parse_unwrapped(struct json_object *envelope, struct aren
     return true;
 }
 
-/* A body of POST .../ingest has neither of the members specversion and type, which a CloudEvent
- * must have: so an object without both is read as such a body. */
+/* A body of POST .../ingest has neither specversion nor type, which a CloudEvent must have. So an
+ * object without both is read as such a body. */
 bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p)
 {

@@ -29,7 +29,8 @@ struct cloudevent_headers {
     struct str id, source, specversion, type, subject, time, datacontenttype;
 };
 struct cloudevent_headers cloudevent_headers_of(const struct http_request *request);
-/* True when a header of the four required attributes (id, source, specversion, type) is present. */
+/* Returns whether a header of one of the four required attributes (id, source, specversion, type)
+ * is present. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers);
 
 /* The forms of a request with CloudEvents (HTTP protocol binding, section 3). */
@@ -51,30 +52,31 @@ extern const char *const cloudevent_media_types[];
 /* Parses a CloudEvent in binary mode. False with field errors in p. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p);
-/* Removes quotes and one layer of percent-encoding from a header value. Returns a text whose p is
- * NULL when the result is not UTF-8 or has control characters, and when out of memory. */
+/* Removes quotes and one layer of percent-encoding from a header value. The p of the result is NULL
+ * when it is not UTF-8 or has control characters, and when out of memory. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
 /* Converts a CloudEvent to a learning event that has passed all checks. The CloudEvent's data is
  * either a whole body of POST .../ingest, or only the member `data` of such a body. Fields that the
  * data lacks are read from the envelope: type, subject (the student), time, source. When both have
- * a field, that of the data counts. An event whose data have no event_id is identified by source
- * and id together: its event id is "ce-" and a digest of both. student_id is required. False with
- * field errors in p. */
+ * a field, the one in the data is used. An event whose data have no event_id is identified by
+ * source and id together: its event id is "ce-" and a digest of both. student_id is required.
+ * Returns false with field errors in p. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p);
-/* Parses the JSON object whose base64 the JSON string holds; NULL with a field error in p. */
+/* Parses the JSON object that is encoded as base64 in the JSON string. Returns NULL with a field
+ * error in p. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p);
-/* Like cloudevent_to_event, for a bare body of POST .../ingest: one that came without a CloudEvent
- * around it. */
+/* Like cloudevent_to_event, for a bare body of POST .../ingest, which is not inside a CloudEvent.
+ */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 
-/* Converts an event in any of the forms in which publishers and Dapr send one in JSON: a
- * CloudEvent; a CloudEvent that Dapr has put around what was published, which is a body of POST
- * .../ingest or a CloudEvent itself; or a body of POST .../ingest alone. False with field errors in
- * p; then ret->student is the student as far as known. */
+/* Converts an event in any of the JSON forms that publishers and Dapr send: a CloudEvent; a
+ * CloudEvent in which Dapr has wrapped the published text, which is a body of POST .../ingest or
+ * itself a CloudEvent; or a body of POST .../ingest alone. Returns false with field errors in p;
+ * ret->student is then the student, if known. */
 bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 

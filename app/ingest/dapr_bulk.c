@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds the members of objects and the elements of lists by their brackets, commas and quotes only.
- * The text is the sidecar's own, which is valid JSON; any other text gives wrong entries, or none,
- * and never more than the body. */
+/* Finds the members of objects and the elements of lists only by their brackets, commas and quotes.
+ * The text comes from the sidecar and is valid JSON; any other text gives wrong entries or none,
+ * but never text outside of the body. */
 #include "app/ingest/dapr_bulk.h"
 
 struct scan {
@@ -14,7 +14,8 @@ static void skip_space(struct scan *s)
         s->at++;
 }
 
-/* Moves past the character c and the white space before it. Returns false when another follows. */
+/* Moves past the character c and the white space before it. Returns false when the next character
+ * is another one. */
 static bool take(struct scan *s, char c)
 {
     skip_space(s);
@@ -24,7 +25,8 @@ static bool take(struct scan *s, char c)
     return true;
 }
 
-/* Moves from the opening quote of a string past its closing one. Returns false without such one. */
+/* Moves from the opening quote of a string past its closing quote. Returns false when there is
+ * none. */
 static bool skip_string(struct scan *s)
 {
     for (s->at++; s->at < s->end; s->at++) {
@@ -39,8 +41,8 @@ static bool skip_string(struct scan *s)
     return false;
 }
 
-/* Moves from the opening bracket of an object or list past its closing one. The kinds of brackets
- * are not compared. */
+/* Moves from the opening bracket of an object or list past its closing bracket. Does not check that
+ * both are of the same kind. */
 static bool skip_brackets(struct scan *s)
 {
     size_t depth = 0;
@@ -62,8 +64,8 @@ static bool skip_brackets(struct scan *s)
     return false;
 }
 
-/* Moves past a JSON value, whose text is then *ret. Returns false when there is none, or no end of
- * its string, object or list. */
+/* Moves past a JSON value, and sets *ret to its text. Returns false when there is no value, or when
+ * its string, object or list has no end. */
 static bool take_value(struct scan *s, struct str *ret)
 {
     bool closed = true;
@@ -95,7 +97,7 @@ static bool take_member(struct scan *s, struct str *ret_key, struct str *ret_val
 }
 
 /* Finds the JSON texts of the members entryId and event of one entry. Returns false when the entry
- * is no object. */
+ * is not an object. */
 static bool split_entry(struct str text, struct dapr_bulk_entry *ret)
 {
     struct scan s = {text.p, text.p + text.n};
@@ -117,8 +119,8 @@ static bool split_entry(struct str text, struct dapr_bulk_entry *ret)
     return take(&s, '}');
 }
 
-/* Returns an element after the last one, doubling the room when it is used up. NULL without memory.
- */
+/* Returns a new last element, and doubles the room when it is used up. Returns NULL when out of
+ * memory. */
 static struct dapr_bulk_entry *bulk_add(struct dapr_bulk *bulk, size_t *room, struct arena *arena)
 {
     enum { FIRST_ROOM = 128 };
@@ -137,8 +139,8 @@ static struct dapr_bulk_entry *bulk_add(struct dapr_bulk *bulk, size_t *room, st
     return &bulk->entries[bulk->n++];
 }
 
-/* Appends each element of the bulk's list of entries to *ret. Returns false when it is no list of
- * objects, or without memory. */
+/* Appends each element of the bulk's list of entries to *ret. Returns false when it is not a list
+ * of objects, or when out of memory. */
 static bool split_entries(struct str list, struct arena *arena, struct dapr_bulk *ret)
 {
     struct scan s = {list.p, list.p + list.n};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Splits a bulk delivery of Dapr's sidecar, one JSON text with many events of unrelated publishers,
- * into the texts of its entries. Nothing is parsed, so an event that is too large or no valid JSON
- * for this application affects its own entry only. */
+ * into the texts of its entries. The entries are not parsed, so an event that is too large, or not
+ * valid JSON for this application, affects only its own entry. */
 #ifndef INGEST_DAPR_BULK_H
 #define INGEST_DAPR_BULK_H
 
@@ -9,7 +9,8 @@
 
 #define DAPR_BULK_TYPE "com.dapr.event.sent.bulk"
 
-/* JSON texts of the members entryId and event, parts of the body; p NULL: the entry has none. */
+/* JSON texts of the members entryId and event, which point into the body; their p is NULL when the
+ * entry has no such member. */
 struct dapr_bulk_entry {
     struct str id, event;
 };
@@ -19,8 +20,8 @@ struct dapr_bulk {
     size_t n;
 };
 
-/* Returns false when the body is no bulk, or one whose entries cannot be found, or without memory.
- */
+/* Splits the body. Returns false when it is not a bulk, when its entries cannot be found, or when
+ * out of memory. */
 bool dapr_bulk_split(struct str body, struct arena *arena, struct dapr_bulk *ret);
 
 #endif

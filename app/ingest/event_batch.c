@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs one struct record (the operation that stores one event) per item. Each record queues its
- * commands into its item's pipeline and may clear it; the commands of all records are then joined
- * into the caller's pipeline and sent in one round trip. */
+/* Runs one struct record (the operation that stores one event) for each item. Each record queues
+ * its commands into the pipeline of its item, and may clear that pipeline; the commands of all
+ * records are then joined into the caller's pipeline and sent in one round trip. */
 #include "app/ingest/event_batch.h"
 
 #include "app/base/clock.h"
@@ -23,9 +23,9 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
         metrics_add(engine->metrics, METRIC_CALCULATIONS, "event", /* second label */ NULL, 1);
 }
 
-/* Sets the item's stage to done and counts its outcome in the metrics. EVENT_REJECTED means that
- * the event can never succeed: the student is erased or has withdrawn consent (FORBIDDEN).
- * EVENT_FAILED means that it may succeed when it is sent again. */
+/* Sets the item's stage to done and counts its outcome in the metrics. EVENT_REJECTED: the event
+ * can never succeed, because the student is erased or has withdrawn consent (FORBIDDEN).
+ * EVENT_FAILED: the event may succeed when it is sent again. */
 static void event_batch_finish_item(struct event_batch_item *item, struct engine *engine)
 {
     enum event_status status = EVENT_ACCEPTED;
@@ -40,16 +40,17 @@ static void event_batch_finish_item(struct event_batch_item *item, struct engine
     event_metrics_add(engine, &item->input, status);
 }
 
-/* Runs the next step of the item's record. After STEP_MORE the commands that it queued are joined
- * to the shared pipeline. Otherwise the record has ended, its failure if any is in item->problem,
- * and the item is finished. */
+/* Runs the next step of the item's record. After STEP_MORE, joins the commands that it has queued
+ * to the shared pipeline. Otherwise the record has ended, with its failure, if any, in
+ * item->problem, and the item is finished. */
 static void event_batch_advance_item(struct event_batch_item *item, struct engine *engine,
                                      struct pipeline *pipeline)
 {
     enum step step = record_step(&item->record, engine, &item->pipeline, &item->problem);
 
     if (!written_join(&pipeline->written, pipeline->arena, item->pipeline.written))
-        problem_unavailable(&item->problem, /* retry_after_s */ 1); /* WAIT would miss a server */
+        /* otherwise WAIT would miss a server */
+        problem_unavailable(&item->problem, /* retry_after_s */ 1);
     if (step == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);
     else
@@ -88,8 +89,8 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
 }
 
 /* Returns whether the item must wait for an earlier one of the same student, because events of one
- * student are recorded in the order in which they were sent. If not, *ret_follows says if an
- * earlier one still runs: the item is then recorded after it, if possible by the same script.
+ * student are recorded in the order in which they were sent. If not, *ret_follows is whether an
+ * earlier one is still running: the item is then recorded after it, if possible by the same script.
  * Compares at most EVENT_BATCH_PARALLEL_MAX items. */
 static bool event_batch_must_wait(const struct event_batch *batch,
                                   const struct event_batch_item *item, bool *ret_follows)
@@ -108,7 +109,7 @@ static bool event_batch_must_wait(const struct event_batch *batch,
 }
 
 /* Returns the index after the last item that may run now: the window begins at done_count and has
- * EVENT_BATCH_PARALLEL_MAX items, or what is left of the batch. */
+ * EVENT_BATCH_PARALLEL_MAX items, or as many as the batch still has. */
 static size_t event_batch_window_end(const struct event_batch *batch)
 {
     size_t end = batch->done_count + EVENT_BATCH_PARALLEL_MAX;
@@ -117,7 +118,7 @@ static size_t event_batch_window_end(const struct event_batch *batch)
 }
 
 /* Starts the waiting items of the window that need not wait for an earlier one of their student:
- * all of them, or only those of busy students, who have an earlier item that runs. */
+ * all of them, or only those of busy students, who have an earlier item that is running. */
 static void event_batch_start_waiting(struct event_batch *batch, bool only_of_busy_students,
                                       struct engine *engine, struct pipeline *pipeline)
 {
@@ -132,17 +133,16 @@ static void event_batch_start_waiting(struct event_batch *batch, bool only_of_bu
 }
 
 /* Starts waiting items of students who have a running one, which can then write both by one script;
- * advances the items that run, whose replies are there; starts other items that wait. Their
- * commands are in `pipeline`, which the caller sends. Each item gets the outcome of that one
- * pipeline, so its record notices a failed round trip. */
+ * advances the running items, whose replies have arrived; starts other waiting items. Their
+ * commands are in `pipeline`, which the caller sends. Each item gets the outcome of this pipeline,
+ * so that its record notices a failed round trip. */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline)
 {
     const struct pipeline sent = *pipeline;
 
     /* PIPELINE_OPEN: nothing has been sent, so this is the first call; commands that the caller has
-     * queued stay. Otherwise the commands have been sent, and the pipeline is emptied for new ones
-     */
+     * queued stay. Otherwise the commands were sent, and the pipeline is cleared for new ones */
     if (sent.status != PIPELINE_OPEN) {
         pipeline_clear(pipeline);
         event_batch_start_waiting(batch, /* only_of_busy_students */ true, engine, pipeline);
@@ -152,12 +152,13 @@ enum step event_batch_step(struct event_batch *batch, struct engine *engine,
 
         item->pipeline.status = sent.status;
         item->pipeline.generation = sent.generation;
-        item->pipeline.written = sent.written; /* for changes of other requests */
+        /* the record finds here the servers on which changes of other requests were written, too */
+        item->pipeline.written = sent.written;
         if (item->stage == EVENT_BATCH_RUNNING)
             event_batch_advance_item(item, engine, pipeline);
     }
-    /* An item may end without queueing a command. The window then moves on, and items that waited
-     * can start: repeat until a command is queued, or all items are done. */
+    /* An item may end without queueing a command. The window then advances, and waiting items can
+     * start: repeats until a command is queued, or all items are done. */
     do {
         event_batch_start_waiting(batch, /* only_of_busy_students */ false, engine, pipeline);
         while (batch->done_count < batch->n &&

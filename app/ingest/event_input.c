@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The rules for learning events, and their conversion to what the domain code (app/domain) counts.
- * The six types of events differ only in the member `data`: each type has a table of rules and a
- * struct for it. Fields that the model does not use are checked too, because they are stored and
- * exported. */
+/* The rules for learning events, and their conversion to observations for the mastery model
+ * (app/domain). The six types of events differ only in the member `data`: each type has a table of
+ * rules and a struct for it. Fields that the model does not use are checked too, because they are
+ * stored and exported. */
 #include "app/ingest/event_input.h"
 
 #include "app/base/clock.h"
@@ -11,7 +11,7 @@
 #include "app/http/validate.h"
 
 enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, COUNT_MAX = 1000000 };
-/* Upper limit of a number in an event's data. No real event has more; larger values would only
+/* Upper limit of a number in an event's data. No real event exceeds it; larger values would only
  * distort sums. */
 #define VALUE_MAX 1e15
 
@@ -197,8 +197,8 @@ union event_data {
 };
 
 /* Fills in->event with the observations that the model counts, and in->warnings, from the checked
- * data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct.
- * EVENT_TYPES, the number of types, is no type that the rules let pass. */
+ * data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct. The rules
+ * never let pass EVENT_TYPES, which is the number of types. */
 static void event_input_convert(struct event_input *in, union event_data *data)
 {
     switch ((enum event_type)in->type) {
@@ -222,7 +222,7 @@ static void event_input_convert(struct event_input *in, union event_data *data)
     }
 }
 
-/* Adds a field error unless the event id is of visible ASCII characters alone: it is the name of a
+/* Adds a field error unless the event id consists of visible ASCII characters: it is the name of a
  * hash field in Redis and appears in logs. */
 static void event_input_check_id(const struct event_input *in, struct arena *arena,
                                  struct problem *p)
@@ -236,7 +236,7 @@ static void event_input_check_id(const struct event_input *in, struct arena *are
 }
 
 /* Adds a field error when the event is too old or in the future. An event older than the limit
- * would be older than the history that is kept; a future one shows that the sender's clock is
+ * would be older than the stored history; an event in the future shows that the sender's clock is
  * wrong. An event without a readable timestamp has a field error already. */
 static void event_input_check_time(const struct event_input *in, int64_t now_ms,
                                    struct arena *arena, struct problem *p)
@@ -249,9 +249,9 @@ static void event_input_check_time(const struct event_input *in, int64_t now_ms,
         problem_field(p, arena, STR("timestamp"), "must not be more than an hour in the future");
 }
 
-/* Makes all checks even when one fails, so that all faults are reported together; they are in p.
- * Whether questions_correct is at most questions_total is checked here, because a rule sees only
- * one field. `data` is only needed until the event is converted. */
+/* Makes all checks even if one fails, so that all faults are reported together; they are in p.
+ * Checks here that questions_correct is at most questions_total, because a rule sees only one
+ * field. `data` is only needed until the event is converted. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p)
 {
@@ -273,8 +273,8 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
     return true;
 }
 
-/* Writes the member `data` unchanged, including members that no rule knows; without memory for its
- * text, an empty object. */
+/* Writes the member `data` unchanged, including members that no rule knows; when there is no memory
+ * for its text, writes an empty object. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena)
 {
     struct buf out;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A learning event as a client or publisher sent it (docs/events.md). All routes that take events
- * use it: the event is checked by tables of rules, then converted to observations, the weighted
- * values that the model of mastery counts. */
+/* A learning event as a client or publisher sent it (docs/events.md). Shared by all routes that
+ * accept events: the event is checked by tables of rules, then converted to observations, the
+ * weighted values that the mastery model counts. */
 #ifndef INGEST_EVENT_INPUT_H
 #define INGEST_EVENT_INPUT_H
 
@@ -13,8 +13,8 @@
 
 #define EVENT_SECONDS_MAX 1e9 /* longest duration of an event, in seconds */
 
-/* An event's timestamp may be at most so many milliseconds before, or after, this machine's
- * clock. */
+/* An event's timestamp may be at most this many milliseconds before or after this machine's clock.
+ */
 #define EVENT_AGE_MAX_MS   (INT64_C(90) * 86400000)
 #define EVENT_AHEAD_MAX_MS INT64_C(3600000)
 
@@ -40,8 +40,8 @@ extern const struct rule event_rules[];
 /* The forms of a CloudEvent's `data`, for the OpenAPI document only. */
 extern const struct rule_forms cloudevent_data_forms;
 
-/* Checks event_id, at_ms against now_ms, and `data` by the rules of the event's type, then fills
- * `event` and `warnings`. p may have field errors of the event already: the checks are made all the
+/* Checks event_id, at_ms (against now_ms), and `data` by the rules of the event's type, then fills
+ * `event` and `warnings`. p may already have field errors of the event; the checks are made all the
  * same, so that all errors are reported together. Returns false, with `event` not filled, when p
  * has errors at the end. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Converts an xAPI statement to a learning event: student, time and id here, type and data in
- * xapi_map.c. All faults of a statement are reported together. The exception is a fault of its form
- * (xapi_form.c): it ends the conversion at once, because the remaining code relies on the form. */
+/* Converts an xAPI statement to a learning event: student, time and id in this file, type and data
+ * in xapi_map.c. All faults of a statement are reported together, except that a fault of its form
+ * (xapi_form.c) ends the conversion at once, because the remaining code relies on the form. */
 #include "app/ingest/xapi.h"
 
 #include "app/base/clock.h"
@@ -24,9 +24,9 @@ const char *xapi_version_of_response(struct str requested)
     return str_starts_with(requested, STR("2.")) ? "2.0.0" : XAPI_VERSION;
 }
 
-/* Returns true when this statement has field errors, or memory is exhausted. All statements of a
- * request share one problem; the errors of earlier statements are the first r->errors_before ones
- * and do not count. */
+/* Returns whether this statement has field errors, or memory is exhausted. All statements of a
+ * request share one problem; the first r->errors_before errors are those of earlier statements and
+ * do not count. */
 static bool xapi_has_failed(const struct xapi_reader *r)
 {
     const struct problem *problem = r->binding->problem;
@@ -54,8 +54,8 @@ static struct str xapi_student(const struct xapi_reader *r)
     return id;
 }
 
-/* Returns the statement's timestamp in ms since the epoch. A statement without one counts as of
- * now_ms, when it arrived (xAPI-Data.md, 2.4.7). The form was checked, so parsing cannot fail. */
+/* Returns the statement's timestamp in ms since the epoch; now_ms, the time of arrival, for a
+ * statement without one (xAPI-Data.md, 2.4.7). The form was checked, so parsing cannot fail. */
 static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
 {
     struct str text = json_value_member_text(r->statement, "timestamp");
@@ -66,9 +66,9 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
     return at_ms;
 }
 
-/* Makes the id of a statement that has none, so that it has the same id when the same request is
- * sent again: a digest of its place in the list, the day of the request unless the statement has a
- * timestamp, and the request's identity. Its p is NULL when out of memory. */
+/* Makes an id for a statement that has none. It is the same when the same request is sent again: a
+ * digest of the statement's place in the list, the day of the request (unless the statement has a
+ * timestamp), and the request's identity. Its p is NULL when out of memory. */
 static struct str xapi_make_id(const struct xapi_reader *r, const struct xapi_request *request)
 {
     bool has_time = json_value_member(r->statement, "timestamp");
@@ -112,9 +112,9 @@ static bool xapi_read_id(const struct xapi_reader *r, const struct xapi_request 
     return true;
 }
 
-/* Checks the event by the rules of all learning events. The data made by xapi_map_data obeys them,
- * so only the timestamp can be refused. The errors are collected in `fault` and then
- * added to the request's problem, with the path of the statement before the field's name. */
+/* Checks the event by the rules of all learning events. The data made by xapi_map_data obey them,
+ * so only the timestamp can be refused. The errors are collected in `fault`, and then added to the
+ * request's problem, with the path of the statement before the name of the field. */
 static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
     struct arena *arena = r->binding->arena;
@@ -132,9 +132,8 @@ static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi
     }
 }
 
-/* Fills ret->input from a statement of valid form. Faults are field errors; their order in the
- * response is the order of the checks here. A statement that becomes no event has a student only.
- */
+/* Fills ret->input from a statement of valid form. Faults are field errors, in the order of the
+ * checks here. For a statement that becomes no event, only the student is filled. */
 static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
     ret->input.student = xapi_student(r);
@@ -155,9 +154,8 @@ static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_e
         xapi_finish_event(r, now_ms, ret);
 }
 
-/* Steps: check the statement's form; read its members, id and event; make its mark. The steps
- * after the form check do not stop at field errors; the return value says at the end whether this
- * statement has any. */
+/* Checks the statement's form; reads its members, id and event; makes its mark. Only a fault of the
+ * form ends the steps early; the return value says whether this statement has any field errors. */
 bool xapi_parse(struct json_object *statement, const struct field_path *path,
                 const struct xapi_request *request, const struct binding *binding,
                 struct xapi_event *ret)

@@ -12,7 +12,8 @@
 
 enum { XAPI_STATEMENTS_MAX = 1000 }; /* greatest number of statements in one request */
 
-/* True when the value of the request header X-Experience-API-Version is 1.0, 1.0.x or 2.0.x. */
+/* Returns whether the value of the request header X-Experience-API-Version is 1.0, 1.0.x or 2.0.x.
+ */
 bool xapi_version_supported(struct str version);
 /* Returns the value of X-Experience-API-Version in the response to a request with that version. */
 const char *xapi_version_of_response(struct str requested);
@@ -25,15 +26,16 @@ struct xapi_event {
     struct str mark;          /* digest and time of the statement, for xapi_marks_equal */
 };
 
-/* True when the marks are of statements that the standard calls equal (xAPI-Data.md, 2.3.1). A
- * timestamp is compared only when both have one: a server gives one to a statement without. */
+/* Returns whether the marks are of statements that the standard calls equal (xAPI-Data.md, 2.3.1).
+ * The timestamps are compared only when both marks have one, because a server adds one to a
+ * statement without. */
 bool xapi_marks_equal(struct str a, struct str b);
-/* The request that statements came with. */
+/* The request that contains the statements. */
 struct xapi_request {
     int64_t now_ms;
-    /* A text that is equal only when the same caller sends the same request again. Statements
-     * without an id get one that is made of this text, of their place in the list, and of the UTC
-     * day of now_ms if they have no timestamp: sent again, they have the same id. */
+    /* A text that is equal only when the same caller sends the same request again. The id of a
+     * statement without one is made from this text, its place in the list and, if it has no
+     * timestamp, the UTC day of now_ms: so it is the same when the request is sent again. */
     struct str identity;
 };
 

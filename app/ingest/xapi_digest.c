@@ -14,11 +14,11 @@
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
 
-/* Returns whether the member counts for equality. In the statement itself (depth 0) the members
- * that a server may assign do not count, nor do attachments. The timestamp is left out there too,
- * because a mark has it after the digest. At any depth `definition` and `display` do not count:
- * they only describe an activity or verb, which its id names. An objectType that is the default of
- * its place counts as absent. */
+/* Returns whether the member counts for equality. In the statement itself (depth 0) these do not:
+ * members that a server may assign, attachments, and the timestamp, which a mark has after the
+ * digest. At any depth, `definition` and `display` do not count, because they only describe an
+ * activity or verb that its id names. An objectType that is the default in its place counts as
+ * absent. */
 static bool xapi_is_compared(struct str name, struct json_object *value, int depth)
 {
     static const char *const uncounted[] = {"id",      "authority", "stored",
@@ -34,13 +34,13 @@ static bool xapi_is_compared(struct str name, struct json_object *value, int dep
     return !str_equal(name, STR("definition")) && !str_equal(name, STR("display"));
 }
 
-/* Declared here because it and xapi_write_members call each other. In both, in_extensions is true
- * within `extensions`, where every key counts for equality; depth is 0 for the statement and one
- * more for each object or array around the value. */
+/* Declared here because this function and xapi_write_members call each other. In both,
+ * in_extensions is true inside `extensions`, where every key counts for equality; depth is 0 for
+ * the statement, and one more for each object or array around the value. */
 static void xapi_write_value(struct json_object *json, int depth, bool in_extensions,
                              struct buf *out);
 
-/* Returns whether the member has a list of the context's activities. Statements may have a single
+/* Returns whether the member is a list of context activities. A statement may have a single
  * activity in its place, which means the same and must give the same digest. These names have no
  * other use outside of extensions. */
 static bool xapi_is_context_activity(struct str name)
@@ -98,10 +98,10 @@ static void xapi_write_members(struct json_object *object, int depth, bool in_ex
     }
 }
 
-/* Writes a JSON value in its canonical form: an integer and a double of the same value alike, and a
- * comma after each element, also the last, because the text is only hashed. depth, in_extensions:
- * as declared above. The recursion ends at JSON_DEPTH_MAX levels, because json_parse refuses deeper
- * JSON. */
+/* Writes a JSON value in its canonical form. An integer and a double of the same value are written
+ * alike. A comma follows each element, even the last, because the text is only hashed. depth,
+ * in_extensions: as declared above. The recursion is limited to JSON_DEPTH_MAX levels, because
+ * json_parse refuses deeper JSON. */
 static void xapi_write_value(struct json_object *json, int depth, bool in_extensions,
                              struct buf *out)
 {
@@ -128,8 +128,8 @@ static void xapi_write_value(struct json_object *json, int depth, bool in_extens
 }
 
 /* Hashes the canonical text of the statement. The timestamp after the digest is in milliseconds
- * since the epoch, so that 12:00Z equals 13:00+01:00. Its form has been checked, so parsing it
- * cannot fail. */
+ * since the epoch, so that 12:00Z equals 13:00+01:00. Its form was checked, so parsing it cannot
+ * fail. */
 struct str xapi_mark(struct json_object *statement, struct arena *arena)
 {
     struct str timestamp = json_value_member_text(statement, "timestamp");
@@ -150,8 +150,8 @@ struct str xapi_mark(struct json_object *statement, struct arena *arena)
     return arena_printf(arena, "%s@%" PRId64, hex, at_ms);
 }
 
-/* Compares the digests, and the timestamps after the "@" only if both marks have one. A mark lacks
- * it when its statement had none, as xAPI allows: a server may give that statement a timestamp. */
+/* Compares the digests and, only if both marks have one, the timestamps after the "@". A mark lacks
+ * the timestamp when its statement had none, as xAPI allows: a server may then add one. */
 bool xapi_marks_equal(struct str a, struct str b)
 {
     struct str digest_a = str_cut(&a, '@'), digest_b = str_cut(&b, '@');

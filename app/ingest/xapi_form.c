@@ -32,8 +32,8 @@ static bool xapi_is_choice(struct str text, const char *const *choices)
     return false;
 }
 
-/* Returns NULL when the text has the form that the key demands, else the message of the field
- * error. Any text passes for FORM_TEXT and for the forms that are not of strings. */
+/* Returns NULL when the text has the form that the key requires, else the message of the field
+ * error. Any text passes for FORM_TEXT and for forms that are not strings. */
 static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
 {
     double seconds;
@@ -66,7 +66,7 @@ static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
     return NULL;
 }
 
-/* Adds a field error unless the value is a string of the form that the key demands. */
+/* Adds a field error unless the value is a string of the form that the key requires. */
 static void xapi_check_text(struct json_object *value, const struct xapi_key *key,
                             const struct field_path *path, const struct binding *binding)
 {
@@ -140,8 +140,8 @@ static void xapi_check_list(struct json_object *list, const struct xapi_key *key
     }
 }
 
-/* Checks a value by the form that the key demands. Forms up to FORM_CHOICE are those of a string.
- * The last branch is FORM_BOOL, the only form that is left there. */
+/* Checks a value by the form that the key requires. Forms up to FORM_CHOICE are strings. The last
+ * branch is for FORM_BOOL, the only form that is left. */
 static void xapi_check_value(struct json_object *value, const struct xapi_key *key,
                              const struct field_path *path, const struct binding *binding)
 {
@@ -162,7 +162,7 @@ static void xapi_check_value(struct json_object *value, const struct xapi_key *k
         field_fail(binding, path, "must be true or false");
 }
 
-/* Returns the row of that name, NULL when the table has none. */
+/* Returns the row with this name; NULL when the table has none. */
 static const struct xapi_key *xapi_find_key(const struct xapi_key *keys, struct str name)
 {
     for (; keys->name; keys++) {
@@ -196,8 +196,8 @@ static void xapi_check_members(struct json_object *object, const struct xapi_key
 }
 
 /* Checks an object by its table: each member that is present, each required key that is absent,
- * then the check of several keys together, which is in the last row (after the loop, `keys` is
- * there). */
+ * then several keys together by the function in the last row, to which `keys` points after the
+ * loop. */
 static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
                               const struct field_path *path, const struct binding *binding)
 {
@@ -234,9 +234,9 @@ static void xapi_check_identifier(struct json_object *actor, const struct field_
         field_fail(binding, path, "must have one of mbox, mbox_sha1sum, openid, account");
 }
 
-/* Adds field errors for a score that breaks the bounds of xAPI-Data.md, 2.4.5.1: scaled in [-1, 1],
- * min below max, raw between them. A member that is no number is skipped here, because it has got a
- * field error for its type already. */
+/* Adds field errors for a score outside the bounds of xAPI-Data.md, 2.4.5.1: scaled in [-1, 1], min
+ * below max, raw between them. Skips a member that is not a number, because it has a field error
+ * for its type already. */
 static void xapi_check_score(struct json_object *score, const struct field_path *path,
                              const struct binding *binding)
 {
@@ -272,8 +272,8 @@ static const char *const interaction_types[] = {
 
 /* clang-format off */
 /* Columns of the tables, as in struct xapi_key: name, form, whether the key is required, table of
- * an object's keys, choices, check of several keys. Numbers such as 2.4.2 are sections of
- * xAPI-Data.md. */
+ * an object's keys, choices, function that checks several keys. Numbers such as 2.4.2 are sections
+ * of xAPI-Data.md. */
 static const struct xapi_key account_keys[] = {
     {"homePage", FORM_IRI, true, NULL, NULL, NULL},
     {"name", FORM_TEXT, true, NULL, NULL, NULL},
@@ -434,9 +434,9 @@ static const struct xapi_key statement_keys[] = {
 const struct xapi_key *const xapi_statement_keys = statement_keys;
 /* clang-format on */
 
-/* Adds a field error and returns true when the object of the statement is something else than an
- * activity, or its actor a group: what the standard allows and no learning event can be made of.
- * The keys of the statement are then not checked. */
+/* Adds a field error and returns true when the object of the statement is not an activity, or its
+ * actor is a group: the standard allows both, but no learning event can be made of them. The keys
+ * of the statement are then not checked. */
 static bool xapi_fail_other_type(struct json_object *statement, const struct field_path *path,
                                  const struct binding *binding)
 {
@@ -466,7 +466,7 @@ static bool xapi_fail_other_type(struct json_object *statement, const struct fie
     return failed;
 }
 
-/* A statement that is no object gets one error, at its path or, without a path, at "body". */
+/* A statement that is not an object gets one error, at its path or, without a path, at "body". */
 void xapi_check_form(struct json_object *statement, const struct field_path *path,
                      const struct binding *binding)
 {

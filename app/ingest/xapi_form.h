@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks the form of xAPI 1.0.3 statements as strictly as the standard (xAPI-Data.md) demands: an
- * unknown key, a null outside extensions, or a value of another type or form is an error. In one
- * point the check is stricter than the standard: the actor must be an Agent and the object an
- * Activity, because no other statement can be converted to a learning event. */
+/* Checks the form of xAPI 1.0.3 statements as strictly as the standard (xAPI-Data.md) requires: an
+ * unknown key, a null outside of extensions, or a value of another type or form is an error. In one
+ * point the check is stricter: the actor must be an Agent and the object an Activity, because no
+ * other statement can be converted to a learning event. */
 #ifndef INGEST_XAPI_FORM_H
 #define INGEST_XAPI_FORM_H
 

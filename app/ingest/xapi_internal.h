@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the files of xAPI share: xapi.c reads a statement, xapi_map.c makes the type and data of a
- * learning event of it, xapi_digest.c makes the digest by which statements are compared. All of
- * them are called only for statements that xapi_check_form has found valid. */
+/* Shared by the files of xAPI: xapi.c reads a statement, xapi_map.c makes the type and data of a
+ * learning event from it, xapi_digest.c makes the digest by which statements are compared. All
+ * functions are called only for statements that xapi_check_form has found valid. */
 #ifndef INGEST_XAPI_INTERNAL_H
 #define INGEST_XAPI_INTERNAL_H
 
@@ -22,14 +22,14 @@ struct xapi_reader {
 /* Adds a field error at r->path.outer.name, or at r->path.name when outer is NULL. */
 void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
                  const char *message);
-/* Fills r->data and returns the type of the learning event that the statement becomes.
- * XAPI_NO_EVENT: it becomes none, because its verb is not in the table or it does not say enough.
- */
+/* Fills r->data and returns the type of the learning event that the statement becomes. Returns
+ * XAPI_NO_EVENT when it becomes none, because its verb is not in the table or it lacks necessary
+ * information. */
 enum { XAPI_NO_EVENT = -1 };
 int xapi_map_data(struct xapi_reader *r);
-/* Returns the mark of a statement: a hexadecimal SHA-256 that is the same for statements which the
- * standard calls equal, and "@" with the timestamp in ms when the statement has one. Returns a text
- * whose p is NULL when out of memory. */
+/* Returns the mark of a statement: a hexadecimal SHA-256 that is the same for statements that the
+ * standard calls equal, then "@" and the timestamp in ms if the statement has one. The p of the
+ * text is NULL when out of memory. */
 struct str xapi_mark(struct json_object *statement, struct arena *arena);
 
 #endif

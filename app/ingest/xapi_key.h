@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tables of xapi_form.c, by which statements are checked and the OpenAPI document describes
- * them. */
+/* The tables of xapi_form.c. They are used to check statements, and to describe statements in the
+ * OpenAPI document. */
 #ifndef INGEST_XAPI_KEY_H
 #define INGEST_XAPI_KEY_H
 

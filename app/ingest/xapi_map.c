@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which xAPI statement becomes which learning event. The table at the end of this file says it by
- * verb; docs/events.md, xAPI, shows the same table to clients. An event's data is
- * built as JSON with the members that a body of POST .../ingest has for its type, so that the rules
- * of event_input.c check it like that of any other event. An extension is a member of a statement's
+/* Decides which xAPI statement becomes which learning event, by the table of verbs at the end of
+ * this file; docs/events.md, xAPI, shows the same table to clients. An event's data is built as
+ * JSON with the members that a body of POST .../ingest has for its type, so that the rules of
+ * event_input.c check it like that of any other event. An extension is a member of a statement's
  * result or context whose key is an IRI of the publisher's choice. */
 #include <math.h>
 
@@ -15,10 +15,10 @@
 
 #define XAPI_ACTIVITIES "http://adlnet.gov/expapi/activities/"
 
-/* the number of questions of a quiz whose statement has no extension questions_total */
+/* number of questions of a quiz whose statement has no extension questions_total */
 enum { XAPI_DEFAULT_QUESTIONS = 10 };
 
-/* Builds the path of the field on the stack; field_fail copies what it needs of it. */
+/* Builds the path of the field on the stack; field_fail copies it. */
 void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
                  const char *message)
 {
@@ -29,7 +29,7 @@ void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *nam
                message);
 }
 
-/* True when the IRI is the prefix followed by the name. */
+/* Returns whether the IRI is the prefix followed by the name. */
 static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 {
     return str_starts_with(iri, str_of(prefix)) &&
@@ -38,15 +38,16 @@ static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 
 /* ---- extensions ---- */
 
-/* The extensions that count. Those of this engine have the path /xapi/extensions/NAME on any host,
- * since the publisher chooses the host; the two others are defined by the profiles of cmi5 and of
- * xAPI video. Every other extension means what its publisher says, and is not read. */
+/* The extensions that are used. Those of this engine have the path /xapi/extensions/NAME on any
+ * host, because the publisher chooses the host; the two others are defined by the profiles of cmi5
+ * and of xAPI video. Other extensions are ignored, because only their publishers know their
+ * meaning. */
 #define OWN_EXTENSION(name) "/xapi/extensions/" name
 #define CMI5_PROGRESS       "https://w3id.org/xapi/cmi5/result/extensions/progress"
 #define VIDEO_PROGRESS      "https://w3id.org/xapi/video/extensions/progress"
 
-/* True when the IRI is the wanted one, which is a whole IRI, or, if it begins with a slash, a path
- * that may be on any host, by http or https. */
+/* Returns whether the IRI is the wanted one: a whole IRI or, if `wanted` begins with a slash, a
+ * path on any host, by http or https. */
 static bool xapi_extension_fits(struct str iri, struct str wanted)
 {
     struct str path = iri, scheme = str_cut(&path, ':');
@@ -86,14 +87,15 @@ static struct json_object *xapi_extension(const struct xapi_reader *r, const cha
     return found ? found : xapi_extension_in(r->context, str_of(wanted));
 }
 
-/* Reads an extension that must be a number in [min, max]. False, with *ret unchanged, when it is
- * absent or has another value: the values of extensions never refuse a statement (xAPI-Data.md,
- * 4.1). */
+/* Reads an extension that must be a number in [min, max]. Returns false, with *ret unchanged, when
+ * it is absent or has another value: values of extensions must never make a statement invalid
+ * (xAPI-Data.md, 4.1). */
 static bool xapi_read_number(const struct xapi_reader *r, const char *wanted, double min,
                              double max, double *ret)
 {
     struct json_object *json = xapi_extension(r, wanted);
-    double value = json_object_get_double(json); /* 0 if json is no number; then it is not used */
+    /* 0 if json is not a number; value is then not used */
+    double value = json_object_get_double(json);
 
     if (!json_value_is_number(json) || value < min || value > max)
         return false;
@@ -109,8 +111,8 @@ static void xapi_add_text(struct xapi_reader *r, const char *name, struct str te
     (void)json_object_object_add(r->data, name, json_object_new_string_len(text.p, (int)text.n));
 }
 
-/* Adds a number to the event's data with the digits that number_print makes of it, because json-c
- * itself would print a double in another form. */
+/* Adds a number to the event's data with the digits of number_print, because json-c itself would
+ * print a double in another form. */
 static void xapi_add_number(struct xapi_reader *r, const char *name, double value)
 {
     char text[NUMBER_TEXT_MAX];
@@ -141,8 +143,8 @@ static void xapi_add_count(struct xapi_reader *r, const char *name, const char *
         xapi_add_number(r, name, floor(count));
 }
 
-/* Adds the member `difficulty` to the event's data: the extension of that name, or default_name
- * when the extension is absent or has an unknown value. Adds none when that is NULL. */
+/* Adds the member `difficulty` to the event's data: the value of that extension or, when it is
+ * absent or unknown, default_name; adds nothing when default_name is NULL. */
 static void xapi_add_difficulty(struct xapi_reader *r, const char *default_name)
 {
     struct str text = json_value_text(xapi_extension(r, OWN_EXTENSION("difficulty")));
@@ -177,8 +179,8 @@ static struct str xapi_last_segment(struct str iri)
     return segment;
 }
 
-/* Returns whether the IRI is that of a profile, such as the category by which cmi5 marks its
- * statements: it is in the publishers' registries and says nothing about the material. */
+/* Returns whether the IRI belongs to a profile, such as the category by which cmi5 marks its
+ * statements: such an IRI is in the publishers' registries and is not a topic. */
 static bool xapi_is_of_profile(struct str iri)
 {
     return str_starts_with(iri, STR("https://w3id.org/xapi/")) ||
@@ -186,7 +188,7 @@ static bool xapi_is_of_profile(struct str iri)
 }
 
 /* Adds the activity's topic to the list: the last segment of its IRI, if that has the form of a
- * topic's id. A topic that is in the list already, or for which there is no room, is left out. */
+ * topic's id. Skips a topic that is in the list already, or for which there is no room. */
 static void xapi_add_topic(struct json_object *list, struct json_object *activity)
 {
     struct str iri = json_value_member_text(activity, "id"), id;
@@ -229,9 +231,9 @@ static void xapi_add_topics(struct xapi_reader *r)
 
 /* ---- quizzes ---- */
 
-/* Sets *ret to the result's score as a share of the points, 0 to 1: score.scaled, where a negative
- * value counts as 0, else the place of score.raw between min, which is 0 when absent, and max.
- * False when the result has neither, or no share can be computed from its numbers. */
+/* Sets *ret to the result's score as a share of the points, 0 to 1: score.scaled (0 if negative)
+ * or, without it, the position of score.raw between min (0 when absent) and max. Returns false when
+ * the result has neither, or no share can be computed from its numbers. */
 static bool xapi_score_share(const struct xapi_reader *r, double *ret)
 {
     struct json_object *score = json_value_member(r->result, "score");
@@ -254,9 +256,9 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
     return true;
 }
 
-/* Fills the data of a quiz from a score in [0,1] and returns QUIZ_COMPLETED. The numbers of
- * questions are those of the extensions. Without them the total is XAPI_DEFAULT_QUESTIONS, and the
- * number of correct ones is score * total, rounded. */
+/* Fills the data of a quiz from a score in [0,1], and returns QUIZ_COMPLETED. The numbers of
+ * questions come from extensions; without these the total is XAPI_DEFAULT_QUESTIONS, and the number
+ * of correct ones is score * total, rounded. */
 static int xapi_add_quiz(struct xapi_reader *r, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;
@@ -309,8 +311,8 @@ static bool xapi_progress_percent(const struct xapi_reader *r, double *ret)
     return true;
 }
 
-/* Maps the verbs experienced and viewed to a lesson, of which the whole was seen, or the part that
- * an extension says. */
+/* Maps the verbs experienced and viewed to a lesson that was seen as a whole, or by the percentage
+ * that an extension states. */
 static int xapi_map_lesson(struct xapi_reader *r)
 {
     double percent = 100;
@@ -331,8 +333,8 @@ static int xapi_map_completed(struct xapi_reader *r)
     return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : xapi_map_lesson(r);
 }
 
-/* Maps the verb attempted. Without a progress the statement does not say how much of the lesson was
- * seen, and is no event. */
+/* Maps the verb attempted to a lesson if the statement has a progress. Otherwise it does not say
+ * how much of the lesson was seen, and becomes no event. */
 static int xapi_map_attempted(struct xapi_reader *r)
 {
     double percent;
@@ -340,7 +342,7 @@ static int xapi_map_attempted(struct xapi_reader *r)
     return xapi_progress_percent(r, &percent) ? xapi_map_lesson(r) : XAPI_NO_EVENT;
 }
 
-/* True when the activity is a question: by its type, or because it has none. */
+/* Returns whether the activity is a question, by its type or because it has no type. */
 static bool xapi_is_question(const struct xapi_reader *r)
 {
     static const char *const types[] = {"question", "interaction", "cmi.interaction"};
@@ -374,8 +376,8 @@ static int xapi_map_response(struct xapi_reader *r)
     return EXERCISE_COMPLETED;
 }
 
-/* Maps the verb scored: to a submission when extensions have the three scores that submissions
- * must have (the fourth, that of the peers, is optional), else to a quiz. */
+/* Maps the verb scored to a submission when extensions have the three scores that submissions must
+ * have (the fourth, that of the peers, is optional), else to a quiz. */
 static int xapi_map_scored(struct xapi_reader *r)
 {
     static const char *const extensions[] = {
@@ -397,8 +399,8 @@ static int xapi_map_scored(struct xapi_reader *r)
 
 /* ---- which statement becomes which event ---- */
 
-/* Verbs of the same meaning have IRIs of several publishers: ADL's own, those of ADL's and cmi5's
- * profiles, and the registry that Moodle and others use. */
+/* Prefixes of verbs: verbs of the same meaning have IRIs of several publishers, which are ADL's
+ * own, those of ADL's and cmi5's profiles, and the registry that Moodle and others use. */
 static const char *const verb_prefixes[] = {
     "http://adlnet.gov/expapi/verbs/",  "https://adlnet.gov/expapi/verbs/",
     "https://w3id.org/xapi/adl/verbs/", "https://w3id.org/xapi/cmi5/verbs/",
@@ -418,8 +420,8 @@ static const struct xapi_mapping {
     {"scored", xapi_map_scored},
 };
 
-/* Calls the function of the statement's verb, which is known if a prefix and the name of a row make
- * up its IRI. */
+/* Calls the function for the statement's verb. A verb is known if its IRI is one of the prefixes
+ * followed by the name in a row of the table. */
 int xapi_map_data(struct xapi_reader *r)
 {
     struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");

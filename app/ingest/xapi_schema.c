@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writes the tables by which statements are checked as JSON Schema. Checks of several keys together
- * (struct xapi_key, check) have no counterpart there. */
+ * (struct xapi_key, check) cannot be expressed in it. */
 #include "app/ingest/xapi_schema.h"
 
 #include "app/ingest/xapi_key.h"
 
-/* What JSON Schema says of the forms of texts; the order is that of enum xapi_form. */
+/* The JSON Schema keywords for the forms of texts, in the order of enum xapi_form. */
 static const struct {
     const char *format, *pattern;
 } text_schemas[] = {

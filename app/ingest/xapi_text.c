@@ -29,7 +29,8 @@ bool xapi_is_hex(struct str text)
 }
 
 /* Cuts the scheme off at the first colon: a letter, then letters, digits and + - . are allowed. The
- * rest must not be empty and must have no control character, space or excluded character. */
+ * rest must not be empty, and must not contain control characters, spaces or excluded characters.
+ */
 bool xapi_is_iri(struct str text)
 {
     struct str path = text, scheme = str_cut(&path, ':');
@@ -133,8 +134,8 @@ static bool xapi_cut_whole(struct str *text, size_t digits, int *ret)
     return true;
 }
 
-/* Cuts a part of two digits, such as the month, before which the extended form has a separator and
- * the basic form none. */
+/* Cuts a part of two digits, such as the month. In the extended form a separator precedes it, in
+ * the basic form nothing. */
 static bool xapi_cut_part(struct str *text, char separator, bool basic, int *ret)
 {
     return (basic || xapi_skip(text, separator)) && xapi_cut_whole(text, 2, ret);
@@ -210,8 +211,8 @@ static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
 }
 
 /* Cuts the time of day: hours, then minutes, then seconds (i is the number of these that were
- * read); the last one may have a fraction. 24:00 is the end of the day. Second 60 counts as 59.999,
- * as in time_parse. */
+ * read); the last of them may have a fraction. 24:00 is the end of the day. Second 60 counts as
+ * 59.999, as in time_parse. */
 static bool xapi_cut_time_of_day(struct str *text, bool basic, int64_t *ret_ms)
 {
     static const int unit_ms[] = {3600000, 60000, 1000}, most[] = {24, 59, 60};
@@ -235,8 +236,8 @@ static bool xapi_cut_time_of_day(struct str *text, bool basic, int64_t *ret_ms)
     return *ret_ms <= DAY_MS;
 }
 
-/* Cuts the zone: Z, nothing, which is UTC too, or hours with or without minutes. ISO 8601 does not
- * allow -00:00. */
+/* Cuts the zone: Z, nothing (which also means UTC), or hours with or without minutes. ISO 8601 does
+ * not allow -00:00. */
 static bool xapi_cut_zone(struct str *text, bool basic, int *ret_minutes)
 {
     bool west = xapi_skip(text, '-');
@@ -254,14 +255,15 @@ static bool xapi_cut_zone(struct str *text, bool basic, int *ret_minutes)
     return hours <= 23 && minutes <= 59 && (!west || *ret_minutes < 0);
 }
 
-/* Cuts what separates the date from the time of day: T, or what RFC 3339 allows in its place. */
+/* Cuts the separator between date and time of day: T, or a character that RFC 3339 allows in its
+ * place. */
 static bool xapi_skip_separator(struct str *text)
 {
     return xapi_skip(text, 'T') || xapi_skip(text, 't') || xapi_skip(text, ' ');
 }
 
-/* The date, the time of day and the zone are all basic (20260131T120000Z) or all extended
- * (2026-01-31T12:00:00Z). */
+/* Date, time of day and zone must all have the basic form (20260131T120000Z) or all the extended
+ * form (2026-01-31T12:00:00Z). */
 bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
     int32_t day;
@@ -295,8 +297,8 @@ static const struct xapi_unit {
 };
 enum { UNITS = sizeof(units) / sizeof(units[0]), DIGITS_MAX = 15 };
 
-/* Cuts digits off the start of *text and returns their value, 0 when there are none. Digits after
- * the first DIGITS_MAX, as many as a double holds exactly, are dropped; *ret_n counts them all. */
+/* Cuts digits off the start of *text and returns their value, 0 when there are none. Only the first
+ * DIGITS_MAX digits are used, as many as a double holds exactly; *ret_n counts all digits. */
 static double xapi_cut_digits(struct str *text, size_t *ret_n)
 {
     double value = 0;
@@ -311,9 +313,9 @@ static double xapi_cut_digits(struct str *text, size_t *ret_n)
     return value;
 }
 
-/* Cuts a decimal number off the start of *text: digits, and perhaps a point or comma with more
- * digits. Sets *ret to its value and *ret_fraction to whether it has a point. False when there is
- * no such number, or its whole part is too long to be meant. */
+/* Cuts a decimal number off the start of *text: digits, optionally with a point or comma and more
+ * digits. Sets *ret to its value and *ret_fraction to whether it has a point or comma. Returns
+ * false when there is no such number, or when its whole part is implausibly long. */
 static bool xapi_cut_number(struct str *text, double *ret, bool *ret_fraction)
 {
     double fraction;
@@ -343,8 +345,8 @@ static size_t xapi_find_unit(char letter, bool is_time, size_t first)
 }
 
 /* A duration is P, then components from the longest unit to the shortest, with T before the first
- * of hours, minutes and seconds. Weeks cannot be combined with other units, and nothing may follow
- * a component with a fraction. Each pass of the loop reads one component. */
+ * of hours, minutes and seconds. Weeks cannot be combined with other units, and only the last
+ * component may have a fraction. Each pass of the loop reads one component. */
 bool xapi_parse_duration(struct str text, double *ret_seconds)
 {
     struct str unread = text;
@@ -352,7 +354,7 @@ bool xapi_parse_duration(struct str text, double *ret_seconds)
     size_t next_unit = 0;
     bool is_time = false, fraction = false, weeks = false;
 
-    /* the text must begin with P: nothing is before it, and it was there to be cut off */
+    /* the text must begin with P: str_cut must find it, with nothing before it */
     if (text.n < 3 || str_cut(&unread, 'P').n > 0 || unread.n + 1 != text.n)
         return false;
     while (unread.n > 0) {

@@ -16,13 +16,14 @@ bool xapi_is_uuid(struct str text);     /* a UUID of RFC 4122's variant */
 bool xapi_is_language(struct str text); /* a language tag of RFC 5646 */
 bool xapi_is_version(struct str text);  /* 1.0.PATCH or 2.0.PATCH, a whole number */
 
-/* Parses a duration of ISO 8601: PnW, or PnYnMnDTnHnMnS with at least one component and a fraction
- * only in the last, after a point or comma. A year is 365 days, a month 30. The result is cut to
- * milliseconds. */
+/* Parses a duration of ISO 8601: PnW, or PnYnMnDTnHnMnS with at least one component; only the last
+ * one may have a fraction, after a point or comma. A year counts as 365 days, a month as 30. The
+ * result is cut to milliseconds. */
 bool xapi_parse_duration(struct str text, double *ret_seconds);
 /* Parses a date and time of ISO 8601 into milliseconds since the epoch: in the basic or extended
- * form, with the day of the month, the year or the week, and a time of day down to hours, minutes
- * or seconds, of which the last may have a fraction. A time without a zone is UTC. */
+ * form; the date with the day of the month, of the year or of the week; the time of day down to
+ * hours, minutes or seconds, the last of which may have a fraction. A time without a zone is UTC.
+ */
 bool xapi_parse_time(struct str text, int64_t *ret_ms);
 
 #endif

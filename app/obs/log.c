@@ -24,14 +24,16 @@
 
 enum {
     BUFFER_SIZE = 256 * 1024,
-    LINE_MAX_BYTES = PIPE_BUF, /* longest write to a pipe that the kernel keeps in one piece */
-    /* Extra bytes after the buffer. Before a text is written, the JSON writer reserves room for the
-     * case that each byte must be escaped: far more than a finished line may have. */
+    /* longest write that the kernel does not mix with other writes to the same pipe */
+    LINE_MAX_BYTES = PIPE_BUF,
+    /* Extra bytes after the buffer. Before a text is written, the JSON writer reserves the room
+     * that the text would need if each byte had to be escaped, which is far more than a finished
+     * line may have. */
     LINE_ROOM = 32 * 1024,
     MIDDLE_SIZE = 128, /* bytes for the fields service, program and pid, the same in each line */
 };
 
-/* End of a line that is too long: it replaces the fields of that line. */
+/* End of a line that was too long. It replaces the fields of the line. */
 static const char cut_ending[] = ",\"cut\":true}\n";
 
 static const char *const level_names[] = {
@@ -50,19 +52,20 @@ struct log {
     enum sink sink; /* kind of that file */
     bool must_poll; /* true: a write to fd could block, so poll is called before each write */
     enum log_level min_level;
-    char middle[MIDDLE_SIZE]; /* JSON from after the event's name to the pid, the same in each
-                               * line */
+    /* the same JSON in each line, from after the event's name to the pid */
+    char middle[MIDDLE_SIZE];
     size_t middle_length;
-    int64_t time_ms; /* time that time_text shows, since the epoch; INT64_MIN: none yet */
+    int64_t time_ms; /* the time in time_text, in ms since the epoch; INT64_MIN: no time yet */
     char time_text[TIME_TEXT_SIZE];
     struct digest_key key;         /* HMAC key of log_hash */
     uint64_t dropped;              /* lines dropped since log_open */
-    uint64_t unreported;           /* lines dropped since the last line log.dropped */
+    uint64_t unreported;           /* lines dropped since the latest line log.dropped was logged */
     struct arena *no_growth_arena; /* gives no memory, so that `line` cannot grow */
     struct buf line;
-    struct jw writer;   /* JSON writer for the fields; writes to `line` */
-    size_t head_length; /* bytes from time to pid of the line being built; 0: there is none */
-    size_t used;        /* bytes of complete lines in buffer that are not written yet */
+    struct jw writer; /* JSON writer for the fields; writes to `line` */
+    /* bytes of the current line from the time to the pid; 0: no line is being built */
+    size_t head_length;
+    size_t used; /* bytes of complete lines in buffer that are not written yet */
     char buffer[BUFFER_SIZE + LINE_ROOM];
 };
 
@@ -76,10 +79,11 @@ static enum sink sink_of_mode(mode_t mode)
     return S_ISSOCK(mode) ? SINK_SOCKET : SINK_PIPE;
 }
 
-/* Sets log->fd to a descriptor of the file that fd is open on. The file is opened a second time
- * with O_NONBLOCK, because setting that flag on fd would set it for all processes that share fd. A
- * socket, or a file of another user, cannot be opened again. log->fd is then a duplicate of fd:
- * writes to a socket use MSG_DONTWAIT, and a pipe is polled before each write. False on failure. */
+/* Sets log->fd to a descriptor of the file that fd is open on. The file is opened again with
+ * O_NONBLOCK, because setting that flag on fd would set it for all processes that share fd. A
+ * socket, and a file of another user, cannot be opened again: log->fd is then a duplicate of fd.
+ * Writes to a socket then use MSG_DONTWAIT, and poll precedes each write to a pipe. False on
+ * failure. */
 static bool log_open_sink(struct log *log, int fd)
 {
     char path[32];
@@ -106,10 +110,10 @@ static enum log_level level_of(const char *name)
     return LOG_INFO;
 }
 
-/* Opens a log. Only the members before `buffer` are set to zero: the buffer is large, and its bytes
- * are written before they are read. no_growth_arena may give at most 1 byte, so that every attempt
- * of a text buffer to grow fails. The program's name is cut, so that `middle` has room. The key of
- * log_hash is random until log_set_key is called. */
+/* Opens a log. Only the members before `buffer` are zeroed: the buffer is large, and its bytes are
+ * written before they are read. no_growth_arena has 1 byte at most, so that no text buffer in it
+ * can grow. The program's name is cut if it is too long for `middle`. The key of log_hash is random
+ * until log_set_key is called. */
 struct log *log_open(int fd, const char *program, const char *min_level)
 {
     struct log *log = malloc(sizeof(*log));
@@ -137,8 +141,8 @@ struct log *log_open(int fd, const char *program, const char *min_level)
     return log;
 }
 
-/* Lines that cannot be written without blocking are lost. The key of log_hash is wiped: with it
- * one can compute the hashes of all ids, and so find out which ids the log is about. */
+/* Lines that cannot be written without blocking are lost. The key of log_hash is wiped, because it
+ * would allow to compute the hashes of all ids and so to find the ids in a log. */
 void log_close(struct log *log)
 {
     if (!log)
@@ -152,9 +156,9 @@ void log_close(struct log *log)
 
 /* --- Lines --- */
 
-/* Prints the current time into log->time_text, such as 2026-01-31T23:59:59.123Z. While the second
- * is the same as at the last call (time_ms is negative before the first), only the three digits of
- * the milliseconds, at 20 to 22, are replaced, which is much cheaper. */
+/* Prints the current time into log->time_text, such as 2026-01-31T23:59:59.123Z. Within the same
+ * second as at the previous call, only the three digits of the milliseconds (at offsets 20 to 22)
+ * are replaced, which is much cheaper. time_ms is negative before the first call. */
 static void update_time(struct log *log)
 {
     const int64_t now = clock_wall_ms();
@@ -193,8 +197,8 @@ static void log_line_begin(struct log *log, enum log_level level, const char *ev
     log->writer = (struct jw){.out = line, .comma = true};
 }
 
-/* Completes the line. A line that is too long keeps its head (time to pid) but loses all its fields
- * and gets "cut":true, so that every line is valid JSON. At the end log->line is set to failed,
+/* Completes the line. A line that is too long keeps its head (time to pid), but all its fields are
+ * replaced by "cut":true, so that every line is valid JSON. Then log->line is set to failed,
  * because no line is being built any more. */
 static void log_line_end(struct log *log)
 {
@@ -209,7 +213,7 @@ static void log_line_end(struct log *log)
     line->failed = true;
 }
 
-/* True when the buffer has room for a line of the greatest length. */
+/* Returns whether the buffer has room for a line of the greatest length. */
 static bool log_has_room(const struct log *log)
 {
     return log->used <= BUFFER_SIZE - LINE_MAX_BYTES;
@@ -220,9 +224,9 @@ bool log_enabled(const struct log *log, enum log_level level)
     return level >= log->min_level;
 }
 
-/* When the buffer is full it is flushed first; when it is still full, the line is dropped and
- * counted. For a line that is dropped or not enabled, log->line stays failed, so that the writer
- * that is returned discards the fields, and head_length stays 0, so that log_end does nothing. */
+/* Flushes a full buffer first. When it is still full, the line is dropped and counted. For a line
+ * that is dropped or whose level is not logged, log->line stays failed, so that the returned writer
+ * discards the fields, and head_length stays 0, so that log_end does nothing. */
 struct jw *log_begin(struct log *log, enum log_level level, const char *event)
 {
     log->line.failed = true; /* writes to a failed buf have no effect */
@@ -240,8 +244,8 @@ struct jw *log_begin(struct log *log, enum log_level level, const char *event)
     return &log->writer;
 }
 
-/* Does nothing when no line is being built or the line has no room, so that ret_mac stays as it is.
- */
+/* Does nothing when no line is being built, or when the line has no room: ret_mac is then
+ * unchanged. */
 void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE])
 {
     unsigned char digest[DIGEST_SIZE];
@@ -268,7 +272,7 @@ uint64_t log_dropped(const struct log *log)
 
 /* --- Writing --- */
 
-/* True when a write to log->fd would block, or when poll fails. The call itself does not wait. */
+/* Returns whether a write to log->fd would block, or poll fails. Does not wait. */
 static bool log_would_block(const struct log *log)
 {
     struct pollfd writable = {.fd = log->fd, .events = POLLOUT};
@@ -276,7 +280,8 @@ static bool log_would_block(const struct log *log)
     return poll(&writable, 1, /* timeout_ms */ 0) != 1 || !(writable.revents & POLLOUT);
 }
 
-/* Writes n bytes, again when a signal interrupts the call. Returns what write(2) returns. */
+/* Writes up to n bytes; repeats the call when a signal interrupts it. Returns what write(2)
+ * returns. */
 static ssize_t log_write_chunk(struct log *log, const char *p, size_t n)
 {
     ssize_t written;
@@ -301,8 +306,8 @@ static size_t log_chunk_length(const struct log *log, const char *p, size_t n)
     return end ? (size_t)(end - p) + 1 : PIPE_BUF;
 }
 
-/* Writes as much as possible without blocking, and moves the bytes that remain to the start of the
- * buffer. After an error they stay in the buffer, and the next log_flush writes them again. */
+/* Writes as much as possible without blocking, and moves the remaining bytes to the start of the
+ * buffer. After an error they stay in the buffer, and the next log_flush tries again. */
 static void log_write(struct log *log)
 {
     size_t done = 0;
@@ -320,9 +325,9 @@ static void log_write(struct log *log)
     memmove(log->buffer, log->buffer + done, log->used);
 }
 
-/* Adds a line log.dropped to the buffer with the number of lines that were dropped since the last
- * such line. log_begin may have flushed to make room for a line of its caller, and drop that line
- * all the same; so head_length is 0 again at the end, and log_end does nothing. */
+/* Adds the line log.dropped to the buffer: how many lines were dropped since the previous such
+ * line. May be called from the log_begin of another line, which flushes a full buffer. It therefore
+ * leaves head_length at 0: if that other line is dropped, its log_end must do nothing. */
 static void log_report_dropped(struct log *log)
 {
     const uint64_t count = log->unreported;

@@ -24,23 +24,23 @@ struct log;
 /* Bytes of a log_hash (16 digits and NUL) and of the text of a MAC (64 digits and NUL). */
 enum { LOG_HASH_SIZE = 17, LOG_MAC_SIZE = 65 };
 
-/* Opens a log that writes to fd. It never closes fd, and does not set O_NONBLOCK on it, because
- * other processes may share it. Several processes may log to the same pipe without mixing their
- * lines. program is the value of the field `program`, such as "mastery-fcgi". min_level is the name
- * of the lowest level that is logged, as in the setting LOG_LEVEL; an unknown name or NULL counts
- * as "info". Returns NULL on failure. */
+/* Opens a log that writes to fd. Never closes fd, and does not set O_NONBLOCK on it, because other
+ * processes may share it. Several processes may log to the same pipe without mixing their lines.
+ * program: value of the field `program`, such as "mastery-fcgi". min_level: name of the lowest
+ * level that is logged, as in the setting LOG_LEVEL; an unknown name or NULL counts as "info".
+ * Returns NULL on failure. */
 struct log *log_open(int fd, const char *program, const char *min_level);
 void log_close(struct log *log); /* writes the lines that remain; NULL is allowed */
-/* True when lines of this level are logged. */
+/* Returns whether lines of this level are logged. */
 bool log_enabled(const struct log *log, enum log_level level);
 /* Begins a line and returns the writer for its fields, never NULL: when the level is not logged or
  * the buffer is full, the writer discards the fields. event must be a string literal, because it is
  * written without escaping. A line of more than PIPE_BUF bytes loses its fields and gets
  * "cut":true. */
 struct jw *log_begin(struct log *log, enum log_level level, const char *event);
-/* Adds the last field of a line, "mac": the HMAC-SHA-256, with the key of log_hash, of the line's
- * bytes before the comma of this field. ret_mac gets its digits; it stays as it is when the line is
- * dropped. */
+/* Adds the last field of a line, "mac": the HMAC-SHA-256, with the key of log_hash, of all bytes of
+ * the line before this field and its comma. ret_mac receives the digits of the MAC; it is unchanged
+ * when the line is dropped. */
 void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE]);
 void log_end(struct log *log);
 void log_flush(struct log *log);
@@ -48,7 +48,7 @@ uint64_t log_dropped(const struct log *log); /* number of lines dropped since lo
 
 /* log_hash makes the text that replaces an id in the log: the first 16 hexadecimal digits of the
  * id's HMAC-SHA-256. log_set_key sets the key of the HMAC. Before its first call the key is random,
- * so that each process makes other hashes of the same id. */
+ * so that each process makes different hashes of the same id. */
 void log_set_key(struct log *log, struct str key);
 void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opens the metrics, counts events and adds up the counts of all processes. A slot is one process's
- * part of the shared file, a cell one number in it (metrics_layout.h). Counting adds to a cell of
- * the process's own slot with relaxed atomics. Adding up reads the slots of all processes while
- * they go on counting, so a sum may be a few counts behind but never falls. metrics_print.c has the
- * text formats, metrics_file.c makes and maps the file, metrics_slot.c decides which process owns
- * which slot. */
+/* Opens the metrics, counts events, and adds up the counts of all processes. A slot is one
+ * process's section of the shared file, a cell is one number in it (metrics_layout.h). Counting
+ * adds to a cell of the process's own slot with relaxed atomics. Adding up reads the slots of all
+ * processes while they go on counting, so a sum may lack the latest counts, but never falls.
+ * metrics_print.c has the text formats, metrics_file.c makes and maps the file, metrics_slot.c
+ * decides which process owns which slot. */
 #include "app/obs/metrics.h"
 
 #include <math.h>
@@ -33,8 +33,8 @@ static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *en
     return true;
 }
 
-/* Makes the struct; with ret_error when memory is exhausted. fd is -1 before the first failure can
- * occur, so that metrics_close does not close descriptor 0. */
+/* Makes the struct; NULL with ret_error when out of memory. fd is -1 from the start, so that
+ * metrics_close never closes descriptor 0. */
 static struct metrics *metrics_new(const struct metrics_endpoint *endpoints, size_t endpoint_count,
                                    char ret_error[200])
 {
@@ -73,8 +73,8 @@ struct metrics *metrics_open_reader(const char *path, const struct metrics_endpo
     return NULL;
 }
 
-/* Releases what m owns. metrics_open calls this for a struct that is only partly filled: what it
- * does not own yet is NULL, and fd is -1. */
+/* Releases what m owns. Also called for a struct that metrics_open has only partly filled: its
+ * other members are NULL, and fd is -1. */
 void metrics_close(struct metrics *m)
 {
     if (!m)
@@ -94,9 +94,9 @@ static void metrics_count(struct metrics *m, size_t cell, uint64_t n)
     atomic_fetch_add_explicit(&m->own_slot->cells[cell], n, memory_order_relaxed);
 }
 
-/* Adds a duration of `us` microseconds to the histogram whose first cell is `first_cell`: 1 to the
- * bucket of the first bound that is not below it (the last bucket has no bound), and the duration
- * to the sum after the buckets. */
+/* Adds a duration in microseconds to the histogram whose first cell is `first_cell`: adds 1 to the
+ * first bucket whose bound is not below the duration (the last bucket has no bound), and the
+ * duration to the sum after the buckets. */
 static void metrics_observe(struct metrics *m, size_t first_cell, const uint64_t *bounds_us,
                             uint64_t us)
 {
@@ -108,8 +108,8 @@ static void metrics_observe(struct metrics *m, size_t first_cell, const uint64_t
     metrics_count(m, first_cell + BUCKETS, us);
 }
 
-/* Returns the index of the HTTP status in metrics_statuses; the last index for any status that is
- * not there. */
+/* Returns the index of the HTTP status in metrics_statuses; the last index for a status that is not
+ * listed. */
 static size_t status_index(int status)
 {
     size_t i = 0;
@@ -131,8 +131,8 @@ void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int
                     duration_us > 0 ? (uint64_t)duration_us : 0);
 }
 
-/* Adds to the cell for the values of the counter's labels. The cells of a counter with two labels
- * are ordered by the first label, then by the second. */
+/* Adds n to the cell of these label values. The cells of a counter with two labels are ordered by
+ * the first label, then by the second. */
 void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n)
 {
@@ -146,8 +146,8 @@ void metrics_add(struct metrics *m, enum metric metric, const char *first, const
     metrics_count(m, metrics_row_cell(metric) + i * metrics_label_values(labels, 1) + j, n);
 }
 
-/* Limits the seconds to a range in which the conversion to whole microseconds is defined, and finds
- * the histogram of the priority. Another priority fails the assert. */
+/* Limits the seconds to a range that can be converted to whole microseconds, then counts them in
+ * the histogram of the priority. An unknown priority fails the assert. */
 void metrics_observe_batch(struct metrics *m, const char *priority, double seconds)
 {
     const double longest_s = 1e9;
@@ -192,7 +192,7 @@ uint64_t metrics_erasures(const struct metrics *m)
 }
 
 /* Sets all counts (cells) of all processes (slots) to 0. Other processes go on counting meanwhile;
- * what is added to a cell after it was set to 0 remains. */
+ * what they add to a cell after it was set to 0 remains. */
 void metrics_reset(struct metrics *m)
 {
     for (size_t i = 0; i < metrics_slots_used(m); i++)
@@ -207,7 +207,8 @@ static uint64_t slot_read_cell(const struct slot *slot, size_t cell)
     return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);
 }
 
-/* The constants of the state have another order, because a scrape shows them as numbers. */
+/* Maps the state to its severity. The values of the enum itself have another order, which a scrape
+ * shows as numbers. */
 int metrics_breaker_severity(enum breaker_gauge state)
 {
     switch (state) {
@@ -233,8 +234,8 @@ static void metrics_sum_breaker(const struct slot *slot, size_t service, struct 
         ret->breakers[service].opened_at_ms = opened_at_ms;
 }
 
-/* Adds the gauges and circuit breakers of one running process to *ret. The gauges
- * from GAUGE_JOURNAL_LAG_MS on are delays and ages, of which a sum means nothing: the greatest
+/* Adds the gauges and circuit breakers of one running process to *ret. The gauges from
+ * GAUGE_JOURNAL_LAG_MS on are delays and ages, whose sum would mean nothing: for them the greatest
  * value of all processes counts. */
 static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
 {
@@ -250,8 +251,8 @@ static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
         metrics_sum_breaker(slot, i, ret);
 }
 
-/* Adds up the cells of all slots, also those of ended processes; gauges count only when the slot's
- * owner is running. */
+/* Adds up the cells of all slots, including those of processes that have ended; gauges only of
+ * running processes. */
 void metrics_sum(struct metrics *m, struct metrics_live *ret)
 {
     *ret = (struct metrics_live){.processes = 0};
@@ -265,8 +266,8 @@ void metrics_sum(struct metrics *m, struct metrics_live *ret)
     }
 }
 
-/* Adds up the status counts of the endpoint over all slots. Unlike metrics_sum this reads only the
- * cells of one endpoint, and does not change m->totals. */
+/* Adds up the counts of all statuses of the endpoint over all slots. Unlike metrics_sum, reads only
+ * the cells of one endpoint and does not change m->totals. */
 uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
 {
     uint64_t total = 0;
@@ -280,10 +281,10 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
 
 /* --- Summary --- */
 
-/* Returns the duration, in milliseconds, below which the given share (0 to 1) of `count` requests
- * lies, as Prometheus' function histogram_quantile computes it. Within a bucket the durations count
- * as evenly spread. When the result would lie beyond the last bound, it is that bound; 0 without
- * requests. */
+/* Returns the duration in milliseconds below which the given share (0 to 1) of `count` requests
+ * lies, computed like Prometheus' function histogram_quantile: within a bucket the durations count
+ * as evenly spread, and a result beyond the last bound is that bound. Returns 0 without requests.
+ */
 double metrics_percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
 {
     const double rank = share * (double)count;
@@ -301,8 +302,8 @@ double metrics_percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, do
     return count > 0 ? (double)metrics_request_bounds_us[BOUNDS - 1] / 1000 : 0;
 }
 
-/* Fills the numbers of requests, and their mean duration and percentiles, which are those of all
- * endpoints together. */
+/* Fills the numbers of requests, and the mean and the percentiles of their durations over all
+ * endpoints. */
 static void summarize_requests(const struct metrics *m, struct metrics_summary *ret)
 {
     uint64_t histogram[HISTOGRAM_CELLS] = {0}, count = 0;
@@ -325,8 +326,8 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
     ret->p99_ms = metrics_percentile_ms(histogram, count, 0.99);
 }
 
-/* Fills *ret from the sums that metrics_sum has written to m->totals and `live`. summarize_requests
- * then computes those members that need more than one cell. */
+/* Fills *ret from the sums that metrics_sum has computed: m->totals and `live`. summarize_requests
+ * then fills those members that need more than one cell. */
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
 {
     struct metrics_live live;

@@ -34,13 +34,14 @@ enum metric_gauge {
     GAUGE_SERVING,           /* 1: the process accepts connections of the web server */
     /* predictions of the configured model for one of the last 28 days */
     GAUGE_PREDICTIONS_VERIFIED,
-    /* of these predictions, the ones whose interval contains the true score */
+    /* of the predictions in GAUGE_PREDICTIONS_VERIFIED, those whose interval contains the true
+     * score */
     GAUGE_PREDICTIONS_COVERED,
     GAUGE_KEYS_REFUSED, /* 1: the process keeps old secrets because the new ones are invalid */
-    /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
-     * the others the sum. */
+    /* A scrape shows the following gauges as the maximum over the running processes, in seconds,
+     * and all gauges above as the sum. */
     GAUGE_JOURNAL_LAG_MS,  /* delay of the worker in processing changes */
-    GAUGE_CLOCK_SKEW_MS,   /* difference of this machine's clock to that of Redis, never negative */
+    GAUGE_CLOCK_SKEW_MS,   /* absolute difference between the clocks of this machine and of Redis */
     GAUGE_PROVIDER_AGE_MS, /* age of the identity provider's keys; 0: they come from elsewhere */
     GAUGES
 };
@@ -48,15 +49,15 @@ enum metric_gauge {
 enum metric_service { METRIC_SERVICE_REDIS, METRIC_SERVICE_DAPR, METRIC_SERVICES };
 enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN };
 
-/* Opens the shared file at path. A new file (mode 0660) is made when there is none, or when the
- * file has another layout because it was made for other counters or endpoints. A file that others
- * than this user, root and this process's groups could have written is refused. The last endpoint
- * counts the requests of unknown paths. The texts of the endpoints are not copied and must live
- * longer than the metrics. Returns NULL on failure, with one line of
- * explanation in ret_error. */
+/* Opens the shared file at path. Makes a new file (mode 0660) when there is none, or when the
+ * layout of the existing one differs, because it was made for other counters or endpoints. Refuses
+ * a file that users other than this one, root and members of this process's groups could have
+ * written. The last endpoint counts the requests of unknown paths. The texts of the endpoints are
+ * not copied and must outlive the metrics. Returns NULL on failure, with one line of explanation in
+ * ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
-/* Opens an existing file for reading alone, without owning a slot. Only metrics_take_sample and
+/* Opens an existing file read-only, without owning a slot. Only metrics_take_sample and
  * metrics_close may be used with the result. */
 struct metrics *metrics_open_reader(const char *path, const struct metrics_endpoint *endpoints,
                                     size_t endpoint_count, char ret_error[200]);
@@ -66,8 +67,9 @@ void metrics_close(struct metrics *m); /* releases the slot; NULL is allowed */
 
 /* Counts a request with its HTTP status and duration; endpoint is an index into the endpoints. */
 void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us);
-/* Adds n to a counter. first and second are the values of its labels, as the row in metrics.def
- * lists them; NULL when the row has no such label. Any other value fails an assert. */
+/* Adds n to a counter. first and second are values of its first and second label, which the row in
+ * metrics.def must list; NULL when the counter has no such label. Any other value fails an assert.
+ */
 void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n);
 /* Counts a finished batch job with its processing time. priority is "high", "normal" or "low". */
@@ -76,28 +78,28 @@ void metrics_observe_batch(struct metrics *m, const char *priority, double secon
  */
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
 void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
-/* Sets what this process's circuit breaker for the service is doing. opened_at_ms is when it last
+/* Sets the state of this process's circuit breaker for the service. opened_at_ms is when it last
  * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
 void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms);
-/* Tries to get the permit to retire (to end after a number of requests, and be replaced by a new
- * process). Only one of the processes that share the file has the permit, and keeps it until it has
- * ended. Then the number of serving processes (GAUGE_SERVING) is one too low until the replacement
- * serves; the permit is given again when the number is what it was, or after ten seconds. Returns
- * false when the process must try again later. now_ms: monotonic. */
+/* Tries to acquire the permit to retire (to end after a number of requests, and be replaced by a
+ * new process). Only one of the processes that share the file has the permit, and keeps it until it
+ * has ended. The number of serving processes (GAUGE_SERVING) is then one too low until the
+ * replacement serves; the permit is given again when the number is as before, or after ten seconds.
+ * Returns false when the process must try again later. now_ms: monotonic. */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms);
-/* Counts an erasure (all data of one student was deleted). m NULL: nothing is counted. */
+/* Counts an erasure (all data of one student was deleted). Does nothing when m is NULL. */
 void metrics_add_erasure(struct metrics *m);
-/* Returns how many students were erased, by all processes together. A process that reads another
- * number than before drops its cached results, which may be those of an erased student. m NULL: 0.
+/* Returns how many students were erased, by all processes together; 0 when m is NULL. A process
+ * that sees this number change drops its cached results, which may be those of an erased student.
  */
 uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */
 
 /* Prints all metrics to `out` in OpenMetrics 1.0 (openmetrics true) or in the Prometheus text
- * format 0.0.4. version and commit are shown by build_info. refusals: the folder of nginx's
- * counts (refusals.h); empty: there is none. The text has about 2 KiB for each
- * endpoint that has been used; out->failed is set when out of memory. */
+ * format 0.0.4. version and commit are shown by build_info. refusals: the folder of nginx's counts
+ * (refusals.h); empty: none. The text has about 2 KiB for each endpoint that has been used;
+ * out->failed is set when out of memory. */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
                    const char *commit, const char *refusals);
 
@@ -108,16 +110,16 @@ struct metrics_breaker {
     int64_t opened_at_ms;     /* when a process's breaker last opened, since the epoch; 0: never */
 };
 
-/* The numbers of the response to /metrics/detailed, over all processes. enum metric_gauge and
- * metrics.def explain the gauges and counters that have no comment here. */
+/* The numbers of the response to /metrics/detailed, over all processes. Members without a comment
+ * here are explained by enum metric_gauge and metrics.def. */
 struct metrics_summary {
     uint64_t requests_total;
     uint64_t errors_total; /* responses with status 500 and above */
-    /* durations of requests: mean and percentiles; 0 when there was no request */
+    /* mean and percentiles of the durations of requests; 0 when there was no request */
     double average_latency_ms, p50_ms, p95_ms, p99_ms;
     int64_t active_requests, store_connections, store_in_use;
     uint64_t cache_hits, cache_misses, spans, store_reconnects;
-    int64_t counting_since_ms; /* time at which the counters last were 0, since the epoch */
+    int64_t counting_since_ms; /* when the counters were last set to 0, in ms since the epoch */
     int live_processes;
     struct metrics_breaker breakers[METRIC_SERVICES];
 };

@@ -30,7 +30,7 @@ static size_t file_size(const struct metrics *m)
     return sizeof(struct metrics_header) + SLOTS * m->stride;
 }
 
-/* True when the open file has the size and the header of this build's layout. */
+/* Returns whether the open file has the size and the header of this build's layout. */
 static bool file_has_layout(const struct metrics *m, int fd)
 {
     struct metrics_header found;
@@ -42,8 +42,8 @@ static bool file_has_layout(const struct metrics *m, int fd)
            found.size == file_size(m);
 }
 
-/* Makes the new file complete: zeros and the header. False with errno. The space is allocated at
- * once, so that a full tmpfs is an error here and not a SIGBUS when the memory is first written. */
+/* Fills the new file with zeros and the header. False with errno. The space is allocated at once,
+ * so that a full tmpfs gives an error here, and not a SIGBUS when the memory is first written. */
 static bool file_fill(const struct metrics *m, int fd)
 {
     struct metrics_header header = {
@@ -86,7 +86,7 @@ static int file_make(const struct metrics *m, const char *path, char ret_error[2
     return -1;
 }
 
-/* True when the path names the file that fd is open on. */
+/* Returns whether the path still names the file that fd is open on. */
 static bool file_is_at(int fd, const char *path)
 {
     struct stat of_fd, of_path;
@@ -95,7 +95,8 @@ static bool file_is_at(int fd, const char *path)
            of_fd.st_ino == of_path.st_ino;
 }
 
-/* Waits for the exclusive lock on the file, again when a signal interrupts. False with errno. */
+/* Waits for the exclusive lock on the file; repeats the call when a signal interrupts it. False
+ * with errno. */
 static bool file_lock(int fd)
 {
     int result;
@@ -117,7 +118,7 @@ static int open_or_create(const char *path)
     return fd >= 0 || errno != ENOENT ? fd : open(path, flags | O_CREAT, 0660);
 }
 
-/* True when the calling process has the group, as its own or as a supplementary one. */
+/* Returns whether the calling process has the group, as its own or as a supplementary one. */
 static bool file_has_group(gid_t group)
 {
     gid_t groups[256];
@@ -129,8 +130,8 @@ static bool file_has_group(gid_t group)
     return group == getegid();
 }
 
-/* True when only this user, root, and a group of this process can write to the file: the
- * mapped file is believed without further checks. In a folder where all may make files, such as
+/* Returns whether only this user, root, and members of this process's groups can write to the file,
+ * whose content is used without further checks. In a folder where all users may make files, such as
  * /dev/shm, another user may have made it first. */
 static bool file_is_trusted(int fd, const char *path, char ret_error[200])
 {
@@ -148,9 +149,9 @@ static bool file_is_trusted(int fd, const char *path, char ret_error[200])
     return false;
 }
 
-/* Opens the file at path, or creates an empty one, locks it and returns its descriptor; -1 with
- * ret_error. While this process waited for the lock, another process may have renamed a new file to
- * the path; the loop then opens that one. */
+/* Opens the file at path, or creates an empty one, locks it, and returns its descriptor; -1 with
+ * ret_error. While this process waits for the lock, another one may rename a new file to the path;
+ * the loop then opens that one. */
 static int open_locked(const char *path, char ret_error[200])
 {
     for (;;) {
@@ -191,9 +192,9 @@ static size_t file_stride(const struct metrics *m)
     return (slot_size + line - 1) / line * line;
 }
 
-/* Opens and maps the metrics file. If its layout is not that of this build, a new file replaces it
- * under the same path while the old one is locked, so that only one process replaces it. m->fd is
- * the file in use. False with ret_error; metrics_close then closes m->fd. */
+/* Opens and maps the metrics file. If its layout is not that of this build, replaces it by a new
+ * file with the same path, while holding the lock on the old one, so that only one process does so.
+ * m->fd is the file in use. False with ret_error; metrics_close then closes m->fd. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
 {
     m->stride = file_stride(m);
@@ -225,8 +226,8 @@ bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200]
     return file_map(m, PROT_READ, path, ret_error);
 }
 
-/* An existing file must be one that may be trusted. Where there is none, the folder must allow a
- * new one ("./" for a path without a slash). */
+/* An existing file must be trusted (file_is_trusted). Where there is none, the folder must allow a
+ * new one ("./" is the folder of a path without a slash). */
 bool metrics_check(const char *path, char ret_error[200])
 {
     char folder[4096];
@@ -246,8 +247,8 @@ bool metrics_check(const char *path, char ret_error[200])
     return access(folder, W_OK | X_OK) == 0 || file_fail(ret_error, "make", path);
 }
 
-/* Unmaps and closes what metrics_map has opened. header and fd are reset, so that a second call
- * does nothing. */
+/* Unmaps and closes what metrics_map has opened. Resets header and fd, so that a second call does
+ * nothing. */
 void metrics_unmap(struct metrics *m)
 {
     if (m->header)

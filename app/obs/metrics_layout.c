@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Has the tables that give each cell (64-bit number) of the shared file of metrics its meaning, and
- * a hash of all these tables. A file whose header has another hash was made by a different build,
- * and metrics_file.c replaces it. This file itself accesses neither the shared file nor processes.
- */
+/* The tables that give each cell (64-bit number) of the shared file of metrics its meaning, and a
+ * hash of all these tables. A file whose header has another hash was made by a different build, and
+ * metrics_file.c replaces it. This file accesses neither the shared file nor processes. */
 #include "app/obs/metrics_layout.h"
 
 const struct counter_row metrics_rows[METRICS] = {
@@ -47,11 +46,11 @@ void metrics_labels_parse(struct str text, struct label_set *ret)
     assert(metrics_label_values(ret, 0) * metrics_label_values(ret, 1) <= COUNTER_CELLS);
 }
 
-/* Searches the value among those that metrics.def lists for the label. A value that is not there
- * fails the assert, because it is an error in the calling code. */
+/* Finds the value among those that metrics.def lists for the label. A value that is not listed
+ * fails the assert, because it is a mistake in the calling code. */
 size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value)
 {
-    /* the caller gives a value exactly when the counter has the label */
+    /* value must be NULL exactly when the counter has no such label */
     assert((label < labels->n) == (value != NULL));
     if (!value)
         return 0;
@@ -63,7 +62,7 @@ size_t metrics_label_index(const struct label_set *labels, size_t label, const c
     return i;
 }
 
-/* Continues a hash (FNV-1a, 64 bits) with n bytes and returns the new hash. */
+/* Continues an FNV-1a hash (64 bits) with n bytes, and returns the new hash. */
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
@@ -73,15 +72,15 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
     return hash;
 }
 
-/* Continues a hash with two texts. The NUL after each text is hashed too, so that the texts "ab",
- * "c" have another hash than "a", "bc". */
+/* Continues a hash with two texts. The NUL after each text is hashed too, so that the hashes of
+ * "ab", "c" and of "a", "bc" differ. */
 static uint64_t hash_texts(uint64_t hash, const char *a, const char *b)
 {
     return hash_bytes(hash_bytes(hash, a, strlen(a) + 1), b, strlen(b) + 1);
 }
 
-/* Hashes what the position and meaning of a cell depend on: names and labels of the counters,
- * endpoints, statuses, bounds, and the size of struct slot, which precedes the cells. */
+/* Hashes everything that determines the position and meaning of a cell: names and labels of the
+ * counters, endpoints, statuses, bounds, and the size of struct slot, which precedes the cells. */
 uint64_t metrics_layout_hash(const struct metrics *m)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

@@ -64,16 +64,18 @@ extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 
 /* The start of the shared file. */
 struct metrics_header {
-    uint64_t magic;                 /* MAGIC */
-    uint64_t layout;                /* metrics_layout_hash of the build that made the file */
-    uint64_t size;                  /* bytes of the file */
-    atomic_llong counting_since_ms; /* when all counters last were 0, since the epoch */
-    atomic_ullong slots_used;       /* from this index on, no slot has ever belonged to a process */
-    atomic_ullong erasures;         /* number of students erased by any of the processes */
-    /* how many processes were serving when one last got the permit to retire */
+    uint64_t magic;  /* MAGIC */
+    uint64_t layout; /* metrics_layout_hash of the build that made the file */
+    uint64_t size;   /* bytes of the file */
+    /* when all counters were last set to 0, in ms since the epoch */
+    atomic_llong counting_since_ms;
+    atomic_ullong slots_used; /* from this index on, no slot has ever belonged to a process */
+    atomic_ullong erasures;   /* number of students erased by any of the processes */
+    /* number of serving processes when the permit to retire was last given */
     atomic_llong permit_serving;
-    /* since when (monotonic) fewer are serving although no process has the permit
-     * (metrics_take_permit): the last one is not replaced yet; 0: no process has noticed that */
+    /* since when (monotonic) fewer processes are serving although none has the permit
+     * (metrics_take_permit), because the replacement of the last one is missing; 0: no process has
+     * noticed that */
     atomic_llong permit_short_since_ms;
 };
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
@@ -109,8 +111,8 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
     return (struct slot *)(void *)(first + index * m->stride);
 }
 
-/* Returns how many slots (parts of the file, each of one process) may have been owned. The number
- * in the file may be wrong, so it is limited to the slots that there are. */
+/* Returns how many slots (sections of the file, one for each process) may have been owned. The
+ * number in the file may be damaged, so it is limited to the number of slots. */
 static inline size_t metrics_slots_used(const struct metrics *m)
 {
     const unsigned long long used = atomic_load(&m->header->slots_used);
@@ -151,24 +153,24 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
     return (size_t)ENDPOINTS_FIRST_CELL + endpoint * ENDPOINT_CELLS;
 }
 
-/* metrics_file.c: maps the file at path into memory; a new file is made when there is none with
+/* metrics_file.c: maps the file at path into memory, or makes a new one when there is none with
  * this layout. m must have its endpoints and cell_count already. False with a line in ret_error. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
-/* Maps a file that exists with this layout, for reading alone. False with a line in ret_error. */
+/* Maps an existing file with this layout read-only. False with a line in ret_error. */
 bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200]);
 void metrics_unmap(struct metrics *m);
 
-/* metrics_slot.c: acquires the first free slot, this process's part of the file from then on; false
- * with a line in ret_error. */
+/* metrics_slot.c: acquires the first free slot as this process's section of the file. False with a
+ * line in ret_error. */
 bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
 void metrics_release_slot(struct metrics *m);
-/* True when the process that owns the slot is running. */
+/* Returns whether the process that owns the slot is running. */
 bool metrics_slot_live(const struct metrics *m, size_t index);
 
-/* metrics.c: returns how bad a circuit breaker's state is, from 0 (closed) to 2 (open). */
+/* metrics.c: returns the severity of a circuit breaker's state, from 0 (closed) to 2 (open). */
 int metrics_breaker_severity(enum breaker_gauge state);
-/* metrics.c: the duration in milliseconds below which the share (0 to 1) of `count` requests lies,
- * by the numbers in their buckets. */
+/* metrics.c: returns the duration in milliseconds below which the share (0 to 1) of `count`
+ * requests lies. buckets: number of requests in each range of durations. */
 double metrics_percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share);
 
 /* The gauges and circuit breakers of the running processes, added up. */
@@ -177,7 +179,7 @@ struct metrics_live {
     int64_t gauges[GAUGES];
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
-/* Fills *ret, and m->totals with the sum of each count (cell) over all processes (slots). */
+/* Fills *ret, and fills m->totals with the sum of each count (cell) over all processes (slots). */
 void metrics_sum(struct metrics *m, struct metrics_live *ret);
 
 #endif

@@ -171,7 +171,7 @@ static void print_requests(const struct printer *p)
         print_endpoint_statuses(p, i);
 }
 
-/* True when one of the n cells is not 0. */
+/* Returns whether at least one of the n cells is not 0. */
 static bool has_count(const uint64_t *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -210,10 +210,9 @@ static void print_batches(const struct printer *p)
     }
 }
 
-/* Prints a counter of metrics.def for each combination of its label values. Those that are 0 are
- * printed too, because Prometheus' function rate() needs a value before the first increase. The
- * row's name ends with _total, which print_family and print_sample add again where the format has
- * it. */
+/* Prints a counter of metrics.def for each combination of its label values, even when it is 0,
+ * because Prometheus' function rate() needs a value before the first increase. The row's name ends
+ * with _total, which is cut here; print_family and print_sample add it where the format has it. */
 static void print_counter(const struct printer *p, enum metric row)
 {
     const struct counter_row *counter = &metrics_rows[row];
@@ -308,8 +307,8 @@ static void print_breakers(const struct printer *p, const struct metrics_live *l
     }
 }
 
-/* Prints how many responses nginx has made itself, for each status that it can make. folder: that
- * of nginx's counts. */
+/* Prints how many responses nginx has made without the engine, for each status that it can make.
+ * folder: the folder of nginx's counts (refusals.h). */
 static void print_refusals(const struct printer *p, const char *folder)
 {
     const char *name = "nginx_refusals";
@@ -337,8 +336,8 @@ static void print_build(const struct printer *p, const char *version, const char
     print_sample(p, "build", "_info", &s, 1);
 }
 
-/* Adds up all slots, then prints family after family. Failures are in out->failed, which the caller
- * examines. OpenMetrics requires the last line "# EOF". */
+/* Adds up all slots, then prints family after family. out->failed is set when out of memory.
+ * OpenMetrics requires the last line "# EOF". */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
                    const char *commit, const char *refusals)
 {

@@ -8,7 +8,8 @@
 static_assert((int)METRICS_PROCESSES_MAX == (int)SLOTS, "a process for each slot");
 static_assert((int)METRICS_DURATIONS == (int)BUCKETS, "the ranges of a histogram");
 
-/* Adds the requests of one endpoint, whose cells these are, to the sums. */
+/* Adds the requests of one endpoint to the two sums. statuses: the cells that count them by status.
+ */
 static void sample_add_requests(const uint64_t statuses[STATUSES], uint64_t *requests,
                                 uint64_t *errors)
 {
@@ -68,8 +69,8 @@ void metrics_take_sample(struct metrics *m, struct metrics_sample *ret)
     }
 }
 
-/* Fills the numbers of requests of each range between two samples, and returns their sum. Counts
- * that were reset in between are those since then. */
+/* Fills the numbers of requests in each range of durations between two samples, and returns their
+ * sum. When the counts were reset in between, those since the reset are used. */
 static uint64_t sample_durations(const struct metrics_sample *before,
                                  const struct metrics_sample *after,
                                  uint64_t ret_buckets[METRICS_DURATIONS])

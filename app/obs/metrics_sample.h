@@ -14,7 +14,9 @@ enum {
 /* A running process. Its counts may include those of an earlier owner of its slot. */
 struct metrics_process {
     int64_t pid;
-    size_t slot; /* index of its part of the file; a new process may have an earlier one's pid */
+    /* index of its section of the file; with the pid it identifies the process, since pids are
+     * reused */
+    size_t slot;
     uint64_t requests, errors;
     int64_t active; /* requests in progress */
     enum breaker_gauge breakers[METRIC_SERVICES];
@@ -23,7 +25,7 @@ struct metrics_process {
 struct metrics_sample {
     int64_t at_us;     /* monotonic; when the sample was taken */
     uint64_t requests; /* of all processes, also those that have ended */
-    uint64_t errors;   /* of these, the responses with status 500 and above */
+    uint64_t errors;   /* responses with status 500 and above, of all processes */
     uint64_t durations[METRICS_DURATIONS];
     uint64_t duration_sum_us;
     uint64_t cache_hits, cache_misses, store_reconnects;
@@ -33,16 +35,17 @@ struct metrics_sample {
     size_t n; /* number of processes */
 };
 
-/* Reads the counts; m: of metrics_open or metrics_open_reader. */
+/* Reads the counts into *ret. m: result of metrics_open or metrics_open_reader. */
 void metrics_take_sample(struct metrics *m, struct metrics_sample *ret);
-/* The duration in milliseconds below which the share (0 to 1) of the requests between two samples
- * lies; 0: there were none. */
+/* Returns the duration in milliseconds below which the share (0 to 1) of the requests between two
+ * samples lies; 0 when there were none. */
 double metrics_sample_percentile_ms(const struct metrics_sample *before,
                                     const struct metrics_sample *after, double share);
-/* The mean duration in milliseconds of the requests between two samples; 0: there were none. */
+/* Returns the mean duration in milliseconds of the requests between two samples; 0 when there were
+ * none. */
 double metrics_sample_mean_ms(const struct metrics_sample *before,
                               const struct metrics_sample *after);
-/* Returns the process of a sample with this pid and slot; NULL: the sample has none. */
+/* Returns the process of a sample with this pid and slot; NULL when the sample has none. */
 const struct metrics_process *metrics_sample_find(const struct metrics_sample *sample, int64_t pid,
                                                   size_t slot);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which process owns which slot (one process's part) of the shared file of metrics. The owner holds
- * an open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, which the kernel
- * releases when the process ends in any way. A write lock: a new owner is still clearing the gauges
- * of the previous one. A read lock: the gauges are those of the owner. A write lock on the header's
- * first byte is the permit to retire. No process waits for a lock. */
+/* Decides which process owns which slot (one process's section) of the shared file of metrics. The
+ * owner holds an open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, which
+ * the kernel releases when the process ends in any way. With a write lock, a new owner is still
+ * clearing the gauges of the previous one; with a read lock, the gauges are those of the owner. A
+ * write lock on the header's first byte is the permit to retire. No process waits for a lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 #include "app/obs/metrics_layout.h"
 
-/* Returns a lock of that type (F_RDLCK, F_WRLCK, F_UNLCK), for fcntl, on the first byte of a part
- * of the file: of a slot, or of the header. */
+/* Returns the fcntl lock of this type (F_RDLCK, F_WRLCK, F_UNLCK) on the first byte of `part`, a
+ * slot or the header. */
 static struct flock lock_of(const struct metrics *m, const void *part, short type)
 {
     return (struct flock){.l_type = type,
@@ -21,8 +21,8 @@ static struct flock lock_of(const struct metrics *m, const void *part, short typ
                           .l_len = 1};
 }
 
-/* Sets or releases this process's lock on a slot or the header, without waiting. False with errno;
- * EAGAIN: another process has it. */
+/* Sets or releases this process's lock on a slot or the header, without waiting. False with errno,
+ * which is EAGAIN when another process has a conflicting lock. */
 static bool lock_set(const struct metrics *m, const void *part, short type)
 {
     struct flock lock = lock_of(m, part, type);
@@ -30,8 +30,9 @@ static bool lock_set(const struct metrics *m, const void *part, short type)
     return fcntl(m->fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* F_OFD_GETLK reports only locks of other processes that conflict with the given lock. So the own
- * slot is recognised by its index, and a write lock is given, which conflicts with a read lock. */
+/* F_OFD_GETLK reports only conflicting locks of other processes. Therefore the own slot is
+ * recognised by its index, and the request is for a write lock, which conflicts with the read lock
+ * of an owner. */
 bool metrics_slot_live(const struct metrics *m, size_t index)
 {
     struct flock lock = lock_of(m, metrics_slot(m, index), F_WRLCK);
@@ -52,8 +53,8 @@ static void slot_clear_gauges(struct slot *slot)
     }
 }
 
-/* Sets slots_used to `used` unless it is that great already. A failed exchange loads the value of
- * another process into `seen`, and the comparison is made again. */
+/* Raises slots_used to `used`; does nothing when it is as great already. A failed exchange loads
+ * the value that another process has stored into `seen`, and the loop compares again. */
 static void raise_slots_used(struct metrics_header *header, uint64_t used)
 {
     unsigned long long seen = atomic_load(&header->slots_used);
@@ -110,10 +111,10 @@ static long long count_serving(const struct metrics *m)
     return serving;
 }
 
-/* True when the last process that retired (ended after MAX_REQUESTS) has been replaced: as many
- * processes serve as when it got the permit to retire. Also true when they have been fewer for
- * REPLACEMENT_WAIT_MS, or when the clock shows a time before `since`, which a process had written
- * before the machine was restarted. */
+/* Returns whether the process that last retired (ended after MAX_REQUESTS) has been replaced: as
+ * many processes serve as when it got the permit to retire. Also true when fewer have served for
+ * REPLACEMENT_WAIT_MS, or when `since` is in the future, because it was written before the machine
+ * was restarted. */
 static bool is_replaced(struct metrics_header *header, long long serving, int64_t now_ms)
 {
     long long since = 0;
@@ -121,12 +122,13 @@ static bool is_replaced(struct metrics_header *header, long long serving, int64_
     if (serving >= atomic_load(&header->permit_serving))
         return true;
     if (atomic_compare_exchange_strong(&header->permit_short_since_ms, &since, now_ms))
-        since = now_ms; /* this process is the first to notice that one is missing */
+        since = now_ms; /* this process is the first one to notice that a process is missing */
     return now_ms < since || now_ms - since >= REPLACEMENT_WAIT_MS;
 }
 
-/* A process has the permit while it has the lock on the header, which the kernel releases when the
- * process ends. The number of processes that serve now shows later if it was replaced. */
+/* The permit is the lock on the header, which the kernel releases when the process ends.
+ * permit_serving, the number of processes that serve now, shows later whether the process was
+ * replaced. */
 bool metrics_take_permit(struct metrics *m, int64_t now_ms)
 {
     if (!lock_set(m, m->header, F_WRLCK))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads and resets nginx's counts of the error responses that it makes itself. A count is the size
- * of a file. nginx opens the files with O_APPEND, so it goes on after the end of a file that was
- * cut or has holes. */
+ * of a file. nginx opens the files with O_APPEND, so it always appends at the end, even after the
+ * file was cut or got holes. */
 #include "app/obs/refusals.h"
 
 #include <fcntl.h>
@@ -9,15 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* PATH_SIZE: bytes of a path. KEPT_BLOCKS: blocks of 512 bytes that a file may have before they are
- * freed: 64 KiB. PAGE: bytes of a page, at whose limits a hole begins and ends. */
+/* PATH_SIZE: bytes of a path. KEPT_BLOCKS: a file may have this many blocks of 512 bytes (64 KiB in
+ * all) before they are freed. PAGE: bytes of a page; holes begin and end at its multiples. */
 enum { PATH_SIZE = 4096, KEPT_BLOCKS = 128, PAGE = 4096 };
 
 const int refusal_statuses[REFUSAL_STATUSES] = {400, 403, 404, 408, 413, 414, 415,
                                                 429, 431, 500, 502, 503, 504};
 
-/* Opens the file in which nginx counts the responses with this status; -1: there is none, or it may
- * not be opened. */
+/* Opens the file in which nginx counts the responses with this status. Returns -1 when there is
+ * none, or when it cannot be opened. */
 static int refusals_open(const char *folder, int status)
 {
     char path[PATH_SIZE];
@@ -28,8 +28,8 @@ static int refusals_open(const char *folder, int status)
     return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* The size of the file is the count. Its blocks are freed by a hole in place of the bytes, which
- * keeps the size. */
+/* The count is the size of the file. Frees the blocks of the file by a hole in place of the bytes,
+ * which keeps the size. */
 uint64_t refusals_count(const char *folder, int status)
 {
     int fd = refusals_open(folder, status);

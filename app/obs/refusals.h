@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Counts of the error responses that nginx makes itself, without a process of the pool: requests
- * over a limit, bodies that are too large, and the like. nginx appends one byte for each to a file
- * with the name of the status (conf/nginx, scripts/render-nginx). So a file's size is a counter
- * that nothing can count twice or lose, and that no process has to read.
+ * over a limit, bodies that are too large, and the like. For each one nginx appends one byte to a
+ * file named after the status (conf/nginx, scripts/render-nginx). So the size of the file is a
+ * counter that no process has to maintain.
  *
- * folder: that of the files; empty: none, nginx counts nothing. */
+ * folder: the folder of these files; empty when nginx counts nothing. */
 #ifndef OBS_REFUSALS_H
 #define OBS_REFUSALS_H
 
@@ -14,8 +14,8 @@
 enum { REFUSAL_STATUSES = 13 };
 extern const int refusal_statuses[REFUSAL_STATUSES];
 
-/* Returns the number of responses with this status; 0 without such a file. Memory or disk blocks
- * that the bytes take are released when they are over 64 KiB; the size stays. */
+/* Returns the number of responses with this status; 0 when there is no such file. Frees the disk
+ * blocks of the file when they exceed 64 KiB; its size stays. */
 uint64_t refusals_count(const char *folder, int status);
 void refusals_reset(const char *folder); /* sets all counts to 0 */
 

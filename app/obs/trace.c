@@ -23,7 +23,7 @@ enum {
     MEMBER_LONG = 128, /* members key=value longer than this are the first to be dropped */
 };
 
-/* True when all n bytes are hexadecimal digits in lower case; the standard forbids A to F. */
+/* Returns whether all n bytes are hexadecimal digits in lower case; the standard forbids A to F. */
 static bool is_hex(const char *p, size_t n)
 {
     size_t i = 0;
@@ -33,7 +33,8 @@ static bool is_hex(const char *p, size_t n)
     return i == n;
 }
 
-/* True when the n bytes have the form of a trace id or span id: hexadecimal digits, not all 0. */
+/* Returns whether the n bytes have the form of a trace id or span id: hexadecimal digits, not all
+ * 0. */
 static bool trace_id_valid(const char *p, size_t n)
 {
     bool zero = true;
@@ -43,9 +44,9 @@ static bool trace_id_valid(const char *p, size_t n)
     return !zero && is_hex(p, n);
 }
 
-/* True when the version (the first two digits) is allowed and fits the length of the traceparent.
- * Version 00 has exactly TRACEPARENT_LENGTH bytes. A later version may have more fields after
- * another dash. Version ff is forbidden. */
+/* Returns whether the version (the first two digits) is allowed and fits the length of the
+ * traceparent. Version 00 has exactly TRACEPARENT_LENGTH bytes. A later version may have more
+ * fields after another dash. Version ff is forbidden. */
 static bool version_valid(struct str text)
 {
     if (memcmp(text.p, "00", 2) == 0)
@@ -54,7 +55,7 @@ static bool version_valid(struct str text)
            (text.n == TRACEPARENT_LENGTH || text.p[TRACEPARENT_LENGTH] == '-');
 }
 
-/* True when the text is VERSION-TRACEID-SPANID-FLAGS. */
+/* Returns whether the text is VERSION-TRACEID-SPANID-FLAGS. */
 static bool traceparent_valid(struct str text)
 {
     return text.n >= TRACEPARENT_LENGTH && version_valid(text) && text.p[TRACE_ID_AT - 1] == '-' &&
@@ -76,15 +77,15 @@ static void random_id(char *ret_text, size_t n)
     hex_print(bytes, n, ret_text);
 }
 
-/* Returns whether a key of a tracestate's member may have the character. */
+/* Returns whether the character is allowed in the key of a member of a tracestate. */
 static bool is_key_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '*' ||
            c == '/' || c == '@';
 }
 
-/* True when the text is a valid key of a tracestate's member: 1 to KEY_MAX characters, of which the
- * first is a letter or a digit. */
+/* Returns whether the text is a valid key of a member of a tracestate: 1 to KEY_MAX characters, the
+ * first of which is a letter or a digit. */
 static bool key_valid(struct str key)
 {
     if (key.n == 0 || key.n > KEY_MAX || strchr("_-*/@", key.p[0]))
@@ -95,8 +96,8 @@ static bool key_valid(struct str key)
     return true;
 }
 
-/* True when the text is a valid value of a tracestate's member. The caller has removed white space
- * at its end. */
+/* Returns whether the text is a valid value of a member of a tracestate. The caller has removed
+ * white space at its end. */
 static bool value_valid(struct str value)
 {
     if (value.n == 0 || value.n > VALUE_MAX)
@@ -107,7 +108,7 @@ static bool value_valid(struct str value)
     return true;
 }
 
-/* True when the text is a valid member key=value of a tracestate. */
+/* Returns whether the text is a valid member key=value of a tracestate. */
 static bool member_valid(struct str member)
 {
     const char *equals = memchr(member.p, '=', member.n);
@@ -144,8 +145,9 @@ static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], 
 }
 
 /* Sets members longer than max_length to length 0, from the last one to the first, until the
- * remaining members fit into TRACESTATE_MAX bytes. `length` is the length of all members with a
- * comma after each (hence the 1 more in the comparison). Returns that length after the change. */
+ * remaining ones fit into TRACESTATE_MAX bytes. `length`: total length of all members, each with a
+ * comma after it; the last comma is not written, hence the + 1 in the comparison. Returns the total
+ * length after the change. */
 static size_t drop_members(struct str *members, size_t count, size_t max_length, size_t length)
 {
     for (size_t i = count; i-- > 0 && length > TRACESTATE_MAX + 1;) {
@@ -158,8 +160,7 @@ static size_t drop_members(struct str *members, size_t count, size_t max_length,
 }
 
 /* Writes as many members as fit, separated by commas, to trace->state_buf and returns that text.
- * Members longer than MEMBER_LONG are dropped first, then others, as the standard recommends. The
- * length that the second drop_members returns is not needed. */
+ * Drops members longer than MEMBER_LONG first, then others, as the standard recommends. */
 static struct str shorten_state(struct trace *trace, struct str *members, size_t count)
 {
     size_t length = 0;
@@ -193,8 +194,8 @@ static struct str parse_state(struct trace *trace, struct str text)
     return text.n <= TRACESTATE_MAX ? text : shorten_state(trace, members, count);
 }
 
-/* Copies trace id and flags from the caller's traceparent, and the tracestate as parse_state
- * returns it. Only the two known bits of the flags are kept; both are in the last hexadecimal
+/* Copies trace id and flags from the caller's traceparent, and stores the tracestate as parse_state
+ * returns it. Of the flags only the two known bits are kept, which are in the last hexadecimal
  * digit. */
 static void continue_trace(struct trace *trace, struct str traceparent, struct str tracestate)
 {

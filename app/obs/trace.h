@@ -21,9 +21,9 @@ struct trace {
     char state_buf[TRACESTATE_MAX];
 };
 
-/* Continues the trace of a valid traceparent; otherwise starts a new trace with a random id that is
- * not sampled. An invalid tracestate is not used at all. Both arguments may be empty. The text of
- * tracestate must live as long as *trace. */
+/* Continues the trace of a valid traceparent; otherwise starts a new trace with a random id, which
+ * is not sampled. Ignores an invalid tracestate as a whole. Both arguments may be empty. The text
+ * of tracestate must live as long as *trace. */
 void trace_begin(struct trace *trace, struct str traceparent, struct str tracestate);
 /* Prints the traceparent for a request of the engine to another service:
  * 00-<trace_id>-<span_id>-<flags>. */

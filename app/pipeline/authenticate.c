@@ -8,9 +8,9 @@
 #include "app/auth/basic.h"
 #include "app/base/digest.h"
 
-/* Returns whether the token is the expected secret. expected: NULL when no such secret is
- * configured, then false. The comparison takes the same time for all tokens, so that its time
- * reveals nothing. */
+/* Returns whether the token equals the expected secret; false when expected is NULL, since no such
+ * secret is configured. The comparison takes the same time for all tokens of a length, so that its
+ * time reveals nothing about the secret. */
 static bool authenticate_is_secret(const char *expected, struct str token)
 {
     return expected && digest_secrets_equal(str_of(expected), token);
@@ -50,12 +50,12 @@ static bool authenticate_by_basic(struct exchange *x)
     return true;
 }
 
-/* Tries the credentials in order: none needed, the sidecar's token, a token that will be read from
- * the body later, a learning tool's key and secret, a user's token. On a route with
- * ROUTE_SIDECAR_ONLY the Authorization header is ignored, because no user's token opens such a
- * route. A dapr-api-token that is not the sidecar's is refused where it has kept nginx from
- * counting the request (authenticate_is_uncounted), even with a user's token: else anybody could
- * avoid the rate limits by it (hazards X19). */
+/* Tries the ways to identify the caller in this order: none needed, the sidecar's token, a token
+ * that will be read from the body later, a learning tool's key and secret, a user's token. On a
+ * route with ROUTE_SIDECAR_ONLY the Authorization header is ignored, because no user's token opens
+ * such a route. A wrong dapr-api-token on a request that nginx has not counted for that reason
+ * (authenticate_is_uncounted) is refused even with a user's token: otherwise the header would let
+ * any client avoid the rate limits (hazards X19). */
 bool authenticate_by_header(struct exchange *x)
 {
     bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY, is_sidecar;
@@ -84,7 +84,8 @@ bool authenticate_by_header(struct exchange *x)
     return true;
 }
 
-/* Returns the text security_context.token of an unvalidated body; empty: it is not a text. */
+/* Returns the text of security_context.token in a body that is not validated yet; empty when it is
+ * missing or not a text. */
 static struct str authenticate_body_token(struct json_object *body)
 {
     struct json_object *context, *token;
@@ -99,7 +100,7 @@ static struct str authenticate_body_token(struct json_object *body)
 }
 
 /* A request may have one token in the header and one in the body. Both must then name the same user
- * and role; else one part of the engine could act for one user and another part for the other. A
+ * and role; otherwise a part of the engine could act for one user and another part for the other. A
  * body without a token is accepted when the header has identified the caller. */
 bool authenticate_by_body(struct exchange *x)
 {

@@ -9,9 +9,9 @@
 #include "app/auth/access.h"
 #include "app/store/cohort.h"
 
-/* Refuses callers who may not use an admin's route. Such a route needs no subject (student or
- * group) for the decision, hence no_subject. All other routes pass: authorize_queue_subject
- * decides. */
+/* Refuses callers who are not admins on routes for admins only. Their access right does not depend
+ * on a student or cohort, hence no_subject. All other routes pass: authorize_queue_subject decides
+ * about them. */
 bool authorize_role(struct exchange *x)
 {
     const struct str no_subject = {0};
@@ -33,10 +33,11 @@ bool authorize_queue_subject(struct exchange *x)
     struct str subject = exchange_subject(x);
 
     if (delegated && x->authority == AUTHORITY_SIDECAR)
-        return true; /* the matched route lets the sidecar use the route that it delegated to */
+        /* after a delegation: the route that delegated has already accepted the sidecar */
+        return true;
     switch (access_decide(x->route->access, &x->caller, subject)) {
     case VERDICT_YES: return true;
-    /* VERDICT_IF_MEMBER is decided by handlers that compare cohorts; other routes refuse */
+    /* only handlers that compare cohorts can decide this; other routes refuse */
     case VERDICT_IF_MEMBER:
     case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
     case VERDICT_IF_OWN_STUDENT:
@@ -65,13 +66,13 @@ static bool authorize_own_cohort(struct exchange *x)
     return false;
 }
 
-/* x->student_cohorts is NULL when the request is about a cohort, not a student. When a reply cannot
- * be parsed, the access is refused and x->problem is that error. */
+/* When the request is about a cohort, x->student_cohorts is NULL. When a reply cannot be parsed,
+ * the access is refused and x->problem is that error. */
 void authorize_on_replies(struct exchange *x)
 {
     bool granted = false;
 
-    /* when a reply is missing the right is unknown, so not even a cached response may be sent */
+    /* without all replies the right is unknown, so not even a cached response may be sent */
     if (x->pipeline.status != PIPELINE_COMPLETE)
         problem_unavailable(&x->problem, /* retry_after_s */ 1);
     else if (!x->student_cohorts)

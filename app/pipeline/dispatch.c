@@ -24,8 +24,11 @@
 
 enum {
     CHUNK_MIN = 256 << 10, /* least bytes of a streamed body that are sent before it is complete */
-    AWAITING_KEYS_MAX = 512, /* most requests that wait for keys of the identity provider */
-    ERROR_ROOM = 1024,       /* bytes reserved at first, so that an error fits into a full arena */
+    /* most requests that wait for keys of the identity provider at a time */
+    AWAITING_KEYS_MAX = 512,
+    /* bytes reserved for the body before anything else, so that an error response can be written
+     * even when the arena is full */
+    ERROR_ROOM = 1024,
 };
 
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
@@ -46,8 +49,9 @@ static void dispatch_push(struct exchange_queue *queue, struct exchange *x)
     queue->n++;
 }
 
-/* Takes the oldest exchange from a queue; NULL: the queue is empty. `end` points to where the next
- * exchange is added: to `first` again once the last one was taken. */
+/* Removes the oldest exchange from a queue and returns it; NULL when the queue is empty. queue->end
+ * points to the pointer to which the next exchange is added: to queue->first when the queue has
+ * become empty. */
 static struct exchange *dispatch_pop(struct exchange_queue *queue)
 {
     struct exchange *x = queue->first;
@@ -94,16 +98,16 @@ static bool dispatch_has_invalid_id(const struct route_match *match)
     return false;
 }
 
-/* Sets the route of the path and method. Returns false without a route; the response is then 404,
- * or, when other methods have this path, 405 or the reply to OPTIONS.
+/* Sets the route of the path and method. Returns false when there is none; the response is then 404
+ * or, when the path exists for other methods, 405 or the response to OPTIONS.
  *
- * nginx selects limits and access by a normalised path. A path that the client sent in another form
- * (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx and the
- * engine could understand it as two different paths (hazards N10). But 400, the usual error of an
- * invalid id, is clearer for a path like /api/v1/cohorts/%41, whose parameter as it was sent is no
- * id. It keeps its route, and exchange_read_input refuses it, because every path parameter has a
- * RULE_ID (tests/unit/test_routes.c). request.sidecar: the request came by the listener of Dapr's
- * sidecar, which has routes that the public listener does not have. */
+ * nginx selects limits and access rules by a normalized path. A path that the client sent in
+ * another form (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx
+ * and the engine could take it for two different paths (hazards N10). One exception: when a path
+ * parameter as it was sent is no valid id, as in /api/v1/cohorts/%41, the usual 400 is clearer.
+ * Such a request keeps its route, and exchange_read_input refuses it, because every path parameter
+ * has a RULE_ID (tests/unit/test_routes.c). request.sidecar: the request came by the listener of
+ * Dapr's sidecar, which has routes that the public listener does not have. */
 static bool dispatch_find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
@@ -118,9 +122,9 @@ static bool dispatch_find_route(struct exchange *x)
     return x->route != NULL;
 }
 
-/* Refuses a request that has waited longer than QUEUE_TIMEOUT_MS, since its client may have given
- * up, and work for it would make all others wait as long. Probes (ROUTE_SERVED_LATE) are served all
- * the same. Returns false when x->problem is set. */
+/* Refuses a request that has waited longer than QUEUE_TIMEOUT_MS: its client may have given up, and
+ * working for it would make all others wait as long. Probes (ROUTE_SERVED_LATE) are served all the
+ * same. Returns false when x->problem is set. */
 static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
 {
     int limit_ms = x->engine->config.queue_timeout_ms;
@@ -133,10 +137,10 @@ static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
     return false;
 }
 
-/* Refuses the request early, before the token is verified and the body is parsed, when it has
- * waited too long since nginx passed it on: in nginx's connection, or in the queue of the socket.
- * Both times are of the clock of this host; a wait of more than an hour is a clock that was set.
- * passed_ms 0: nginx has not sent the time. */
+/* Refuses a request that has waited too long since nginx passed it on (on nginx's connection, or in
+ * the queue of the socket), before any work is done for it. Both times are from the clock of this
+ * host; an apparent wait of more than an hour means that the clock was set. passed_ms is 0 when
+ * nginx has not sent the time. */
 static bool dispatch_admit(struct exchange *x)
 {
     const int64_t waited_ms = x->wall_ms - x->request.passed_ms, hour_ms = INT64_C(3600) * 1000;
@@ -155,8 +159,8 @@ static bool (*const dispatch_steps[])(struct exchange *x) = {
     idempotency_queue_acquire,
 };
 
-/* Runs the steps before the handler, from the first one that has not succeeded yet. Returns false
- * when one of them has ended the exchange, or when the token may be valid by a key that is being
+/* Runs the steps before the handler, starting with the first that has not succeeded yet. Returns
+ * false when a step has ended the exchange, or when the token may be valid by a key that is being
  * fetched (problem.awaits_keys); dispatch_continue_awaiting then runs that step again. */
 static bool dispatch_prepare(struct exchange *x)
 {
@@ -169,22 +173,21 @@ static bool dispatch_prepare(struct exchange *x)
 
 /* ---- the handler and its round trips ---- */
 
-/* Ends an exchange, which must not be used afterwards. */
+/* Completes, records and sends the response. The exchange must not be used afterwards. */
 static void dispatch_finish(struct dispatch *d, struct exchange *x)
 {
     respond_complete(x);
     audit_hook_record(x);
     respond_report(x);
-    x->finished = true;
     d->active--;
     d->finished(x);
     d->released(x);
 }
 
 /* Submits the exchange's queued commands to the store with a time limit. All round trips of a
- * request share one limit (STORE_ROUND_TIMEOUT_MS), of which store_left_us is left. A heavy request
- * may need many round trips, so each of them has the whole limit, which the store sets for the
- * limit 0. A light one whose time is used up gets 1 us instead. */
+ * request share the time of STORE_ROUND_TIMEOUT_MS, of which store_left_us is left; when nothing is
+ * left, the limit is 1 us, because 0 would mean the store's default. A heavy request may need many
+ * round trips, so each of them has that default, which is the whole time. */
 static void dispatch_submit(struct dispatch *d, struct exchange *x)
 {
     if (!(x->route->flags & ROUTE_HEAVY))
@@ -193,15 +196,15 @@ static void dispatch_submit(struct dispatch *d, struct exchange *x)
 }
 
 /* Returns whether a successful response promises that the replicas have what the request wrote.
- * What a read of a student's data writes, such as a prediction to be compared later, is not
- * promised: a replica that is away must not take reads down. */
+ * Routes that read a student's data promise nothing, although some store a little, such as a
+ * prediction to be compared later: a replica that is away must not make reads fail. */
 static bool dispatch_promises_write(const struct exchange *x)
 {
     return x->engine->replicas && x->has_written && x->problem.code == PROBLEM_NONE &&
            x->route->access != ACCESS_READ_STUDENT && !x->response.headers_sent;
 }
 
-/* Waits for the replicas of the next server that has executed writes of the request. */
+/* Waits until the replicas of the server server_id have what the request wrote to that server. */
 static void dispatch_await_replicas(struct dispatch *d, struct exchange *x, const char *server_id)
 {
     x->awaits_replicas = true;
@@ -211,7 +214,7 @@ static void dispatch_await_replicas(struct dispatch *d, struct exchange *x, cons
 }
 
 /* Ends the wait for the replicas. When they have not confirmed in time, the client gets an error
- * although the change is made; a repetition of the request changes nothing further. */
+ * although the change is made; repeating the request would not change anything further. */
 static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool are_replicated)
 {
     if (!are_replicated) {
@@ -221,7 +224,8 @@ static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool ar
     dispatch_finish(d, x);
 }
 
-/* In a cluster: waits for the replicas of one server after the other. */
+/* In a cluster: waits for the replicas of the next server in x->written, and finishes the exchange
+ * when none is left. */
 static void dispatch_await_next(struct dispatch *d, struct exchange *x)
 {
     const struct written *written = x->written;
@@ -235,10 +239,10 @@ static void dispatch_await_next(struct dispatch *d, struct exchange *x)
 }
 
 /* The last step before the response: waits for the replicas, if the response promises a write. The
- * Idempotency-Key has the response already, so a repetition of the request gets the same one as
- * soon as the replicas have the write. If the connection that has written (x->generation) is gone,
- * the next one may lead to another server, whose replicas say nothing about the write: the client
- * then gets the error at once. */
+ * record of the Idempotency-Key holds the response already, so a repetition of the request gets the
+ * same one as soon as the replicas have the write. If the connection that wrote (x->generation) is
+ * gone, the present one may lead to another server, whose replicas say nothing about the write: the
+ * client then gets the error at once. */
 static void dispatch_confirm(struct dispatch *d, struct exchange *x)
 {
     struct store *store = d->engine->store;
@@ -267,9 +271,9 @@ static void dispatch_complete(struct dispatch *d, struct exchange *x)
         dispatch_confirm(d, x);
 }
 
-/* Sends what a streamed response has, once that is CHUNK_MIN bytes or more. The headers are added
- * before the first chunk. Returns true when there is nothing to send yet or the chunk was handed
- * over, false when the client no longer reads. */
+/* Sends the part of a streamed response that is in its body so far, once it has CHUNK_MIN bytes or
+ * more; the headers go before the first chunk. Returns false when the client no longer reads, true
+ * in all other cases. */
 static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
 {
     struct http_response *r = &x->response;
@@ -290,8 +294,8 @@ static void dispatch_note_written(struct exchange *x)
         problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL); /* no WAIT would cover it */
 }
 
-/* Runs one step of the handler, after which servers that wrote for this request may be known. After
- * STEP_MORE its commands are submitted, unless there is a problem, which ends the exchange. */
+/* Runs one step of the handler, and records the servers that have written for this request. After
+ * STEP_MORE, submits its commands, unless there is a problem, which ends the exchange. */
 static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 {
     enum step step = x->route->handler(x);
@@ -309,8 +313,8 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
     dispatch_complete(d, x);
 }
 
-/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). Notes for
- * dispatch_confirm whether anything was written (x->has_written) and where: in a cluster the
+/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). Records
+ * for dispatch_confirm whether anything was written (x->has_written), and where: in a cluster the
  * servers (x->written), else the connection of the first write (x->generation). */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
@@ -353,9 +357,9 @@ static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
 
 /* ---- the beginning ---- */
 
-/* Returns whether the exchange waits for keys of the identity provider that are being fetched; then
- * adds the exchange to that queue. x->problem stays as it is, to be sent if the keys do not come in
- * time. */
+/* Puts the exchange into the queue of those that wait for keys of the identity provider, if its
+ * token may be valid by a key that is being fetched. Returns false when it must not wait, or no
+ * longer. x->problem stays set, to be sent if the keys do not arrive in time. */
 static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
 {
     int64_t limit_us = d->engine->config.jwt_jwks_timeout_ms * INT64_C(1000);
@@ -371,8 +375,8 @@ static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
     return true;
 }
 
-/* Runs the remaining steps before the handler, and then the first step of the handler. A heavy
- * request waits in its queue instead. One that is not prepared ends, unless it may wait for keys
+/* Runs the remaining steps before the handler, then the first step of the handler; a heavy request
+ * enters its queue instead. A request that a step has refused ends, unless it may wait for keys
  * that verify its token (dispatch_await_keys). */
 static void dispatch_continue(struct dispatch *d, struct exchange *x)
 {
@@ -407,8 +411,8 @@ static void dispatch_continue_awaiting(struct dispatch *d)
     }
 }
 
-/* Prepares the exchange and runs its steps. A failed buf_reserve is noticed when the body is
- * written. */
+/* Prepares the exchange and runs its steps. The result of buf_reserve is ignored, because a failure
+ * is noticed when the body is written. */
 void dispatch_begin(struct dispatch *d, struct exchange *x)
 {
     d->active++;
@@ -424,8 +428,8 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
 }
 
 /* Takes one finished pipeline (the commands of one round trip) from the store and continues its
- * owner: the audit log, the readiness check, or an exchange. Each step of a heavy request waits in
- * the queue again. Returns false when the store has no finished pipeline. */
+ * owner: the audit log, the readiness check, or an exchange. An exchange of a heavy route is put
+ * into the queue again for its next step. Returns false when the store has no finished pipeline. */
 static bool dispatch_resume_next(struct dispatch *d)
 {
     struct pipeline *pipeline = store_next_done(d->engine->store);
@@ -439,14 +443,14 @@ static bool dispatch_resume_next(struct dispatch *d)
         readiness_on_replies(d->engine, pipeline, clock_monotonic_us()))
         return true;
     x = pipeline->owner;
-    if (x->route->flags & ROUTE_HEAVY && !x->finished)
+    if (x->route->flags & ROUTE_HEAVY)
         dispatch_push(&d->heavy, x);
     else
         dispatch_resume(d, x);
     return true;
 }
 
-/* The audit log and the readiness check queue their commands before all are sent. */
+/* The audit log and the readiness check queue their commands before store_flush sends all. */
 bool dispatch_process(struct dispatch *d)
 {
     struct exchange *heavy;

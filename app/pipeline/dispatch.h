@@ -19,7 +19,8 @@ typedef void exchange_released(struct exchange *x);
 /* A queue of exchanges, linked by their member next. */
 struct exchange_queue {
     struct exchange *first; /* NULL: empty */
-    struct exchange **end;  /* the pointer (NULL) to which the next exchange is added */
+    /* the NULL pointer at the end of the list, to which the next exchange is added */
+    struct exchange **end;
     size_t n;
 };
 

@@ -7,8 +7,8 @@
 
 #include "app/http/json.h"
 
-/* Returns the largest body of the route in bytes. A delivery of Dapr's sidecar may have any size
- * that nginx passes on, because the sidecar would repeat a refused one for ever. */
+/* Returns the largest body of the route in bytes. From Dapr's sidecar every size is accepted that
+ * nginx passes on, because the sidecar would repeat a refused delivery for ever. */
 static size_t exchange_body_max(const struct route *route)
 {
     if (route->flags & ROUTE_DELIVERY)
@@ -42,8 +42,8 @@ struct arena *exchange_new_arena(struct exchange *x, size_t first_block, size_t 
 
 /* ---- subject ---- */
 
-/* Returns the kind of subject that an access right depends on: a student, a cohort, or none. The
- * switch has no default, so that the compiler warns when a new access right is not listed. */
+/* Returns the kind of subject on which an access right depends: a student, a cohort, or none. The
+ * switch has no default, so that the compiler warns about an access right that is not listed. */
 static enum rule_subject exchange_subject_kind(enum access access)
 {
     switch (access) {
@@ -54,14 +54,14 @@ static enum rule_subject exchange_subject_kind(enum access access)
     case ACCESS_OPEN:
     case ACCESS_ANY:
     case ACCESS_ADMIN:
-    case ACCESS_COMPARE_COHORT: /* of no route: for handlers (service/cohort_access.h) */
+    case ACCESS_COMPARE_COHORT: /* no route has it; handlers use it (service/cohort_access.h) */
     case ACCESS_HANDLER:        /* the handler decides by the ids in the body */
     case ACCESSES: break;
     }
     return SUBJECT_NONE;
 }
 
-/* Looks for the first rule of a single id that names what the route's access depends on: a student
+/* Finds the first rule of a single id that names the subject of the route's access right: a student
  * or a cohort. A route has at most one such rule. */
 struct str *exchange_subject_field(struct exchange *x)
 {
@@ -113,8 +113,8 @@ bool exchange_read_body(struct exchange *x)
         if (!x->body && x->problem.code == PROBLEM_NONE)
             problem_field(&x->problem, x->arena, STR("body"), "must be an object");
     }
-    /* A caller who may still prove an identity by a token in the body gets 401 for a bad body.
-     * Other errors of the body are reported to identified callers only. */
+    /* Until the caller is identified, errors of the body are not reported: a caller who could still
+     * be identified by a token in the body gets 401 instead. */
     if (x->problem.code != PROBLEM_NONE && x->authority == AUTHORITY_NONE &&
         route->access != ACCESS_OPEN) {
         x->problem = (struct problem){0};
@@ -149,10 +149,10 @@ static void exchange_default_to_self(struct exchange *x)
         problem_field(&x->problem, x->arena, STR("student_id"), "is required");
 }
 
-/* Completes the input after its rules were applied, by the id of a student who has sent none
- * (exchange_default_to_self) and by the route's check; also when some rules failed, so that one
- * response reports all bad fields. What route->check returns is not needed: a check that fails has
- * added field errors to x->problem. */
+/* Completes the input after its rules were applied: adds the id of a student who has sent none
+ * (exchange_default_to_self), then runs the route's check. Both happen even if some rules failed,
+ * so that one response reports all invalid fields. The result of route->check is ignored: a check
+ * that fails has added field errors to x->problem. */
 static bool exchange_complete_input(struct exchange *x)
 {
     if (x->route->flags & ROUTE_DEFAULTS_TO_SELF)
@@ -176,8 +176,8 @@ bool exchange_read_input(struct exchange *x)
     return exchange_complete_input(x);
 }
 
-/* The rules of the target route read all fields from the payload, also the fields that a request to
- * the target itself would have in its path or query. */
+/* The rules of the target route read all fields from the payload, even those that a request to the
+ * target would have in its path or query. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload)
 {
     x->outer_input = x->input;

@@ -62,8 +62,9 @@ struct exchange {
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
     bool completing;  /* the last round trip runs: it stores the response or releases the key */
     bool has_written; /* a round trip had commands that may change data */
-    /* number of the connection to Redis that sent the first round trip with such commands: a later
-     * connection may lead to another server, whose replicas say nothing about the write */
+    /* number of the connection to Redis that sent the first commands of this request that may
+     * change data: a later connection may lead to another server, whose replicas may lack the
+     * change */
     unsigned generation;
     struct written *written; /* in a cluster: servers that executed writes of this request */
     bool awaits_replicas;    /* the response waits until replicas have what the request wrote */
@@ -71,8 +72,8 @@ struct exchange {
     /* What a handler reports for the audit log (pipeline/audit_hook.h). */
     struct str_list audit_subjects; /* students that neither the path nor the input names */
     struct str_list audit_denied;   /* students whose data were withheld from a response with 200 */
-    /* the request changed nothing, so there is no journal entry from which the worker would make
-     * its audit event: audit_hook_record makes it */
+    /* the request changed nothing, so the worker, which makes audit events from journal entries,
+     * will not record it: audit_hook_record does */
     bool unjournaled;
 
     struct str request_id; /* also the correlation_id of responses, logs and events */
@@ -80,7 +81,6 @@ struct exchange {
     int64_t now_ms;        /* by Redis' clock (store_now_ms), read once: one request has one time */
     int64_t wall_ms;       /* by this machine's clock, for the times in tokens */
     int64_t started_us;    /* monotonic clock at the beginning of the exchange */
-    bool finished;         /* the response was handed over to the connection */
     size_t steps_done;     /* steps before the handler that need not run again */
     int64_t ready_us;      /* monotonic clock when the steps before the handler were done */
     struct exchange *next; /* next in a queue of the dispatcher; NULL: last */

@@ -12,10 +12,11 @@
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-/* How long a request owns its key: LEASE_REQUEST_MS (store/lease.h) and the limit of one round
- * trip. A repetition of a request whose process died has to wait only so long. When a request takes
- * longer (its process was stopped, or its write waited for many others of the same student), a
- * repetition may run at the same time; one of them makes the change (store/idempotency.h). */
+/* How long a request owns its key: LEASE_REQUEST_MS (store/lease.h) plus the limit of one round
+ * trip. A repetition of a request whose process died has to wait at most that long. When the first
+ * request takes longer (its process was stopped, or its write waited for many others of the same
+ * student), both may run at the same time; only one of them makes the change (store/idempotency.h).
+ */
 enum {
     KEY_MAX = 128,    /* most characters of an Idempotency-Key */
     OWNER_BYTES = 16, /* random bytes of the token by which a request owns its key */
@@ -23,12 +24,14 @@ enum {
 
 struct idempotency {
     struct command *acquire; /* the command that acquires the key's record */
-    /* add the record's key to a list of each student; an erasure deletes the records in the list */
+    /* the commands that add the record's key to a list of each student, by which an erasure finds
+     * and deletes the record */
     struct command **registrations;
     size_t registration_count;
     struct command *save; /* stores the response; NULL: the request has no success to store */
     struct str key;       /* Redis key of the record of the Idempotency-Key */
-    struct str marker;    /* id of what this request writes; empty until it has the key */
+    /* id for what this request writes; empty until the request owns the key */
+    struct str marker;
     /* digest of this request (idempotency_digest_request); a record of the same key with another
      * digest is a conflict */
     struct str digest;
@@ -59,11 +62,10 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
-/* Returns the SHA-256, in hex, of what the client requests: of the body and, where attributes of an
- * event may be in headers (ce-...), of those that are present. Each header is preceded by its
- * number and ends with a line break, which no header contains, and an empty line precedes the body:
- * so no two requests that differ are digested as the same bytes. The text's p is NULL when out of
- * memory. */
+/* Returns the SHA-256, in hex, of what the client requests: the body and, on routes where headers
+ * (ce-...) may hold attributes of an event, those headers. Each header is preceded by its number
+ * and ends with a line break, which no header contains; an empty line precedes the body. So two
+ * different requests never give the same bytes. The p of the text is NULL when out of memory. */
 static struct str idempotency_digest_request(const struct exchange *x)
 {
     static const struct str numbers = STR_INIT("1234567"), line_break = STR_INIT("\n");
@@ -91,9 +93,9 @@ static struct str idempotency_digest_request(const struct exchange *x)
     return arena_copy(x->arena, str_of(hex));
 }
 
-/* Returns a random token, in hex. Scripts in Redis compare it, so that a request whose time of
- * ownership is over cannot change the record of a later owner. The token's p is NULL when out of
- * memory. */
+/* Returns a random token, in hex. The scripts in Redis compare it, so that a request whose
+ * ownership has expired cannot change the record of a later owner. The p of the token is NULL when
+ * out of memory. */
 static struct str idempotency_new_owner(struct arena *arena)
 {
     unsigned char bytes[OWNER_BYTES];
@@ -105,9 +107,9 @@ static struct str idempotency_new_owner(struct arena *arena)
 }
 
 /* Makes the state of the request's key: digest, owner's token and Redis key. The Redis key contains
- * the role and id of the caller, so that a caller cannot reach the record of another caller. It
- * contains the name of the route, so that a client may use the same Idempotency-Key on two routes.
- * Returns NULL when out of memory. */
+ * the caller's role and id, so that no caller can reach the record of another, and the name of the
+ * route, so that a client may use the same Idempotency-Key on two routes. Returns NULL when out of
+ * memory. */
 static struct idempotency *idempotency_new(struct exchange *x)
 {
     struct idempotency *state = arena_zalloc(x->arena, sizeof(*state));
@@ -172,9 +174,8 @@ void idempotency_queue_students(struct exchange *x, const struct str_list *stude
 
 static const char location[] = "Location";
 
-/* Returns the value of the response's Location header; the value's p is NULL when it has none.
- * Location is the one header that is stored and replayed: a repetition makes all other headers
- * itself. */
+/* Returns the value of the response's Location header; its p is NULL without that header. Location
+ * is the only header that is stored and replayed: a repetition makes all other headers itself. */
 static struct str idempotency_location(const struct http_response *r)
 {
     for (size_t i = 0; i < r->header_count; i++) {
@@ -184,9 +185,9 @@ static struct str idempotency_location(const struct http_response *r)
     return (struct str){0};
 }
 
-/* Makes the stored response of the first request the response of this request. The first request
- * made the change and has a journal entry, from which the audit log records it. This request
- * changes nothing; unjournaled makes the audit log record it without a journal entry. */
+/* Responds with the stored response of the first request with this Idempotency-Key. This request
+ * changes nothing, so there is no entry of it in the journal, from which a worker copies changes to
+ * the audit log; `unjournaled` makes the audit log record the request without one. */
 static void idempotency_replay(struct exchange *x, const struct idempotency_record *record)
 {
     struct jw unused_writer;
@@ -200,11 +201,12 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
-/* The key is acquired in the first round trip; later round trips have nothing to check. Two
- * requests are refused with 409: one whose key is owned by a running request, which passes with
- * time, and one whose key was used with another body. Without a reply to the acquiring command this
- * request may own the key, so it must release it. A failed registration ends the request: an
- * erasure would not find its response. record.effect: id of the change, the same in repetitions. */
+/* Only the first round trip acquires the key; after later ones there is nothing to check. Two kinds
+ * of request are refused with 409: one whose key is owned by a running request (a repetition may
+ * succeed later), and one whose key was used with another body. Without a reply to the acquiring
+ * command this request may own the key, so it must release it. A failed registration ends the
+ * request, because an erasure would not find its response. record.effect: id of the change, the
+ * same in repetitions. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *state = x->idempotency;
@@ -239,17 +241,17 @@ bool idempotency_on_replies(struct exchange *x)
 }
 
 /* Returns true when the change may have been made although the request does not end with success.
- * The first round trip acquires the key and reads, so only a later one can write; and an error
- * below 500 is a refusal, before which nothing was written. PROBLEM_NONE: the handler has made the
- * change, but memory for the response was lacking (body.failed). */
+ * Only round trips after the first can write, and an error below 500 is a refusal before any write.
+ * PROBLEM_NONE: the handler has made the change, but there was no memory for the response
+ * (body.failed). */
 static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&
            (x->problem.code == PROBLEM_NONE || problem_status(x->problem.code) >= 500);
 }
 
-/* Saves the response when the request succeeded (status below 300). After a refusal the key is
- * released. If the outcome is unknown, the record stays "running" (idempotency_cmd_end), but a
+/* Saves the response when the request succeeded (status below 300), and releases the key after a
+ * refusal. When the outcome is unknown, the record stays "running" (idempotency_cmd_end), but a
  * repetition with the same body may acquire it at once. */
 bool idempotency_queue_finish(struct exchange *x)
 {
@@ -274,8 +276,8 @@ bool idempotency_queue_finish(struct exchange *x)
     return true;
 }
 
-/* A response must be stored before it is sent, else a repetition of the request could not get it.
- * is_stored is 0 when the record now belongs to another request or has expired. */
+/* A response that is not stored must not be sent, because a repetition of the request could not get
+ * it. is_stored is 0 when the record has expired or belongs to another request. */
 void idempotency_on_finish(struct exchange *x)
 {
     const struct command *save = x->idempotency->save;

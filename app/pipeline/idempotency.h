@@ -26,9 +26,9 @@
  * true, without the header or on a route without ROUTE_IDEMPOTENT. Returns false with x->problem.
  */
 bool idempotency_queue_acquire(struct exchange *x);
-/* For a handler that has parsed the students of the request itself; to be called in its first step.
- * Lists the record of the key for each of them, so that the erasure of a student deletes it. Does
- * nothing without a key. Sets x->problem when out of memory. */
+/* For a handler that parses the students of the request itself; to be called in its first step.
+ * Adds the key's record to a list of each student, so that the erasure of a student deletes it.
+ * Does nothing without a key. Sets x->problem when out of memory. */
 void idempotency_queue_students(struct exchange *x, const struct str_list *students);
 /* To be called after each round trip. Returns true when the handler may run; false when x->problem
  * is set or x->response holds a complete replayed response. */
@@ -39,9 +39,9 @@ bool idempotency_queue_finish(struct exchange *x);
 /* To be called after the round trip of idempotency_queue_finish. Sets x->problem (503) when the
  * response of a success is not stored. */
 void idempotency_on_finish(struct exchange *x);
-/* Returns the marker. The handler makes the id of what it writes from it, such as the event_id of a
- * change of the score, so that a repetition finds what the first request has written. Known after
- * the first round trip; empty before it and without a key. */
+/* Returns the marker. From it the handler makes the id of what it writes, such as the event_id of a
+ * change of the score, so that a repetition can find what the first request has written. Known
+ * after the first round trip; empty before, and without a key. */
 struct str idempotency_marker(const struct exchange *x);
 
 #endif

@@ -9,10 +9,9 @@
 #include "app/http/problem_response.h"
 
 /* Adds three headers with the trace of the request: traceparent for clients that follow W3C Trace
- * Context, X-Trace-ID with the trace id alone, and Server-Timing for scripts in browsers. The three
- * values are parts of one text, "trace;desc=00-TRACE_ID-...", so that they need one allocation. In
- * traceparent the trace id begins after 3 characters ("00-"). When out of memory, no header is
- * added. */
+ * Context, X-Trace-ID with the trace id alone, and Server-Timing for scripts in browsers. All three
+ * values are parts of one allocated text, "trace;desc=00-TRACE_ID-...": in traceparent the trace id
+ * begins after 3 characters ("00-"). When out of memory, no header is added. */
 static void respond_add_trace(struct exchange *x)
 {
     static const struct str prefix = STR_INIT("trace;desc=");
@@ -39,8 +38,8 @@ void respond_add_headers(struct exchange *x)
         (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
 }
 
-/* Responds to a request whose path has routes, but none for its method: 204 to OPTIONS, else 405.
- * Both have the header Allow with the methods; it is left out when out of memory. */
+/* Responds to a request whose path has routes, but none for its method: with 204 to OPTIONS, else
+ * with 405. The header Allow names the methods; it is left out when out of memory. */
 void respond_allowed_methods(struct exchange *x)
 {
     char text[64];
@@ -72,7 +71,7 @@ static void respond_add_accepted_types(struct exchange *x)
         (void)http_response_header(&x->response, "Accept", buf_view(&types));
 }
 
-/* Writes the response of the problem, if there is one, in place of what the handler has written. */
+/* Replaces what the handler has written by the response of the problem, if there is one. */
 void respond_complete(struct exchange *x)
 {
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
@@ -84,7 +83,7 @@ void respond_complete(struct exchange *x)
     else if (x->problem.code != PROBLEM_NONE)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
-        respond_allowed_methods(x); /* problem_respond has dropped all headers */
+        respond_allowed_methods(x); /* again, because problem_respond has removed all headers */
     if (x->problem.code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
         respond_add_accepted_types(x);
     if (x->match.route && x->match.route->finalize)
@@ -94,7 +93,7 @@ void respond_complete(struct exchange *x)
 }
 
 /* Writes one log line about the request. The line has a keyed hash of the user id instead of the
- * id, because the log must not name persons: the erasure of a student does not change log files. */
+ * id: the log must not name persons, because the erasure of a student does not change log files. */
 static void respond_log(const struct exchange *x, int64_t duration_us)
 {
     struct log *log = x->engine->log;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Completes the response of every request, whichever route made it: adds common headers, turns an
+/* Completes the response of every request, for all routes alike: adds common headers, converts an
  * error into a response, and reports it in the log and the metrics. */
 #ifndef PIPELINE_RESPOND_H
 #define PIPELINE_RESPOND_H

@@ -12,7 +12,7 @@
 #include "app/service/mastery_json.h"
 #include "app/service/statistics_json.h"
 
-/* days in the period of a request that gives neither dates nor a number of days */
+/* length of the period in days when a request gives neither dates nor a number of days */
 enum { DAYS_PRESET = 30 };
 
 /* ---- the period ---- */
@@ -35,9 +35,9 @@ void analytics_fail_field(struct exchange *x, const char *field, const char *mes
         problem_field(&x->problem, x->arena, str_of(field), "%s", message);
 }
 
-/* Sets the first and the last day of a period that was given by a number of days or not at all, so
- * that the handlers need not know how it was given. The rules have made sure that both dates are
- * given or none. Returns false if a field of the request has an error. */
+/* Sets the first and the last day of a period that was given by a number of days, or not at all, so
+ * that the handlers need not know how it was given. The rules have made sure that either both dates
+ * are given or none. Returns false if a field of the request has an error. */
 static bool period_check(struct exchange *x)
 {
     struct period *p = x->input;
@@ -53,8 +53,8 @@ static bool period_check(struct exchange *x)
 }
 
 /* Queues the command that reads the days of the period. Only the days from HISTORY_DAYS ago to
- * tomorrow (a client's clock may be a day ahead of UTC) can have data, so what is read is cut to
- * these: a long period costs no more than a short one. */
+ * tomorrow can have data (a client's clock may be a day ahead of UTC), so the period is cut to
+ * these days: a long period costs no more than a short one. */
 static struct command *period_queue(struct exchange *x, const struct period *p)
 {
     int32_t today = day_of_ms(x->now_ms), from = p->start, to = p->end;
@@ -78,9 +78,9 @@ static void analytics_summarize(const struct daily *days, size_t n, struct summa
     summary_of_sorted(scores, n, ret);
 }
 
-/* Writes the metadata that end the responses of mastery-history and comprehensive. days_with_data
- * is the number of days of the period with a score, also when the scores are shown by week or
- * month. */
+/* Writes the metadata at the end of the responses of mastery-history and comprehensive.
+ * days_with_data is the number of days of the period with a score, even when the scores are shown
+ * by week or month. */
 static void analytics_end(struct exchange *x, struct jw *w, const struct history *h)
 {
     jw_object(w, "metadata");
@@ -94,7 +94,8 @@ static void analytics_end(struct exchange *x, struct jw *w, const struct history
 /* ---- mastery-history ---- */
 
 /* Handler of mastery-history: reads the days of the period in one round trip, then responds. A
- * student without data gets an empty list and not 404, because the period alone may be empty. */
+ * student without data gets an empty list instead of 404, because even a student with data may have
+ * none in the period. */
 static enum step mastery_history(struct exchange *x)
 {
     const struct period *p = x->input;
@@ -127,7 +128,7 @@ static enum step mastery_history(struct exchange *x)
 /* ---- comprehensive ---- */
 
 struct comprehensive_state {
-    /* reads the present state of the student; none: there are no data about the student */
+    /* reads the present state, which is empty when there are no data about the student */
     struct command *state;
     struct command *days; /* reads the days of the period */
 };
@@ -162,9 +163,9 @@ static void comprehensive_write_trends(struct jw *w, const struct history *h)
     jw_object_end(w);
 }
 
-/* Queues what comprehensive reads in its one round trip. The student's state is read for one
- * reason: a student without any data gets 404, a student without data in this period an empty
- * summary. */
+/* Queues the reads of comprehensive for its one round trip. The student's state is read for one
+ * reason: a student without any data gets 404, but a student without data in this period gets an
+ * empty summary. */
 static enum step comprehensive_begin(struct exchange *x, const struct period *p)
 {
     struct comprehensive_state *s = exchange_new_state(x, sizeof(*s));
@@ -252,8 +253,8 @@ static enum step analytics_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* A date is stored as a number of days, of which every value is a valid day: `present` therefore
- * names the member that says whether the date was given. */
+/* `present` names the member that says whether the date was given: the stored date is a number of
+ * days, of which every value is a valid day. */
 const struct rule analytics_period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,

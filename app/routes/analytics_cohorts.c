@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/analytics/compare/cohorts: two groups of students (side A and side B), compared by
- * Welch's t-test and Hedges' g (domain/statistics.c). A side is a list of students or a stored
- * cohort. The caller must have access to every student of a list and to every cohort
- * (service/cohort_access.h); access is checked before any student's data are read. The first round
- * trip reads what access depends on and the cohorts' members; the following ones read the
- * students, a limited number at a time. */
+/* /api/v1/analytics/compare/cohorts: compares two groups of students (side A and side B) by Welch's
+ * t-test and Hedges' g (domain/statistics.c). A side is a list of students or a stored cohort. The
+ * caller must have access to every student of a list and to every cohort (service/cohort_access.h);
+ * access is checked before any student's data are read. The first round trip reads what access
+ * depends on, and the members of the cohorts; the following ones read the students, a limited
+ * number at a time. */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -29,8 +29,8 @@ static int cohorts_by_id(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Returns pointers to the students, sorted by id and each id once, because a student may be on
- * both sides. Sets *ret_count to their number. Returns NULL when out of memory. */
+/* Returns pointers to the students, sorted by id. A student who is on both sides is in the result
+ * once. Sets *ret_count to their number. Returns NULL when out of memory. */
 static const struct compared_student **cohorts_distinct(struct exchange *x,
                                                         const struct compared_student *students,
                                                         size_t n, size_t *ret_count)
@@ -93,8 +93,8 @@ struct cohorts_state {
     struct comparison comparison;
 };
 
-/* Checks that the date is one for which snapshots (closing states of days) are kept. Returns false
- * if a field has an error. */
+/* Checks that the date is one whose snapshots (closing states of days) are still stored. Returns
+ * false if a field has an error. */
 static bool cohorts_check(struct exchange *x)
 {
     const struct cohorts *in = x->input;
@@ -107,8 +107,8 @@ static bool cohorts_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Queues the commands of the first round trip: what access depends on, and the members of the
- * cohorts. access.denied: the caller's role alone decides, so nothing is read. */
+/* Queues the commands of the first round trip: reads what access depends on, and the members of the
+ * cohorts. With access.denied nothing is read, because the caller's role alone decides. */
 static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
 {
     struct cohorts_state *s = exchange_new_state(x, sizeof(*s));
@@ -128,7 +128,7 @@ static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
     }
     if (s->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    /* also without any command (an admin with two lists): the next step is then called at once */
+    /* even without commands (an admin with two lists): the next step is then called at once */
     return STEP_MORE;
 }
 
@@ -141,10 +141,10 @@ static bool cohorts_fail_insufficient(struct exchange *x)
     return false;
 }
 
-/* Sets *ret to the ids of the students of one side. command is the reply with the cohort, or NULL
- * if the side was given as a list; field is the name of its input field. Returns false with
- * x->problem set if there is no such cohort, or if it has too many or too few students (of a list
- * the rules have checked that). */
+/* Sets *ret to the ids of the students of one side. command has the reply with the cohort, or is
+ * NULL for a side given as a list; field is the name of the side's input field. Returns false with
+ * x->problem set if there is no such cohort, or if it has too many or too few students (the rules
+ * have checked the length of a list). */
 static bool side_parse(struct exchange *x, const struct side *side, const struct command *command,
                        const char *field, struct str_list *ret)
 {
@@ -166,9 +166,9 @@ static bool side_parse(struct exchange *x, const struct side *side, const struct
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Evaluates the first round trip: checks access, then prepares the reading of both sides'
- * students. Their ids are passed to the audit log, which would otherwise show only the ids of the
- * cohorts. Returns false with x->problem set if access is denied or a side is invalid. */
+/* Evaluates the first round trip: checks access, then prepares the reading of both sides' students.
+ * Their ids are passed to the audit log, which would otherwise have only the ids of the cohorts.
+ * Returns false with x->problem set if access is denied or a side is invalid. */
 static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
                                  struct cohorts_state *s)
 {
@@ -195,7 +195,7 @@ static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
 /* One side of the comparison with the statistics of its scores. */
 struct group {
     const struct compared_student *students;
-    size_t n;               /* all students of the side, also those without data */
+    size_t n;               /* number of students of the side, including those without data */
     double *scores;         /* scores of the students with data, ascending */
     struct summary summary; /* summary of the scores, which the response shows */
     struct moments moments; /* moments of the scores, which Welch's test needs */

@@ -17,7 +17,8 @@
 #include "app/service/history.h"
 #include "app/service/statistics_json.h"
 
-/* Index 0 is the score; the indexes from 1 are the components, in the order of enum component. */
+/* The figures by which students can be compared: the score (index 0), then the components in the
+ * order of enum component. */
 const char *const compare_metrics[] = {"mastery_score", "completion",  "quiz",
                                        "quality",       "consistency", NULL};
 
@@ -49,8 +50,8 @@ struct students_state {
     struct command **days, **consents; /* arrays with one command for each student */
 };
 
-/* Queues the reading of what access depends on together with that of the data, in one round trip.
- * The data are used only if compare_students then finds that access is granted. */
+/* Queues the reads of the data, and of what access depends on, in one round trip. The data are used
+ * only if compare_students then finds that access is granted. */
 static enum step students_begin(struct exchange *x, const struct students *in)
 {
     struct students_state *s = exchange_new_state(x, sizeof(*s));
@@ -74,9 +75,9 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     return STEP_MORE;
 }
 
-/* Computes the statistics of one student from the replies with the days and the consents. metric
- * is an index in compare_metrics. Returns false with *p set if a reply is an error; a student
- * without data or consent is no error, only r->found is false. */
+/* Computes the statistics of one student from the replies with the days and the consents. metric is
+ * an index in compare_metrics. Returns false with *p set if a reply is an error. A student without
+ * data or consent is no error: r->found is then false. */
 static bool ranked_parse(const struct command *days, const struct command *consent, int metric,
                          struct ranked *r, struct problem *p)
 {
@@ -113,9 +114,9 @@ static int ranked_compare(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Computes the statistics and the rank of each student and sorts them, students with data first.
- * Students with equal means share a rank; the rank of one without data is not used. Returns the
- * number of students with data; 0 with x->problem set on an error. */
+/* Computes the statistics and the rank of each student, and sorts the students, those with data
+ * first. Students with equal means share a rank; the rank of a student without data is not used.
+ * Returns the number of students with data; 0 with x->problem set on an error. */
 static size_t students_rank(struct exchange *x, const struct students *in,
                             const struct students_state *s, struct ranked *ranked)
 {
@@ -159,8 +160,8 @@ static void ranked_write(struct jw *w, const struct ranked *ranked, size_t n)
     jw_array_end(w);
 }
 
-/* Writes the comparison of each of the n students with each other one, in both directions: at most
- * COMPARE_STUDENTS_MAX * (COMPARE_STUDENTS_MAX - 1) comparisons. */
+/* Writes the comparison of each of the n students with each other student, in both directions: at
+ * most COMPARE_STUDENTS_MAX * (COMPARE_STUDENTS_MAX - 1) comparisons. */
 static void ranked_write_pairs(struct jw *w, const struct ranked *ranked, size_t n)
 {
     jw_object(w, "comparisons");
@@ -183,8 +184,8 @@ static void ranked_write_pairs(struct jw *w, const struct ranked *ranked, size_t
 }
 
 /* Handler of compare/students: one round trip reads everything, then the response is written.
- * Access is checked before the data are looked at, so that a caller without access never gets an
- * error that depends on the data. */
+ * Access is checked before the data are parsed, so that a caller without access never gets an error
+ * that depends on the data. */
 static enum step compare_students(struct exchange *x)
 {
     const struct students *in = x->input;
@@ -228,7 +229,7 @@ static enum step compare_students(struct exchange *x)
 struct place_input {
     struct str student;
     struct str cohort;
-    int metric; /* index in place_metrics: 0 the score only, 1 each component too */
+    int metric; /* index in place_metrics: 0 only the score, 1 each component too */
 };
 
 struct place_state {
@@ -239,9 +240,9 @@ struct place_state {
     const struct compared_student *student; /* points to the student in comparison.students */
 };
 
-/* Queues the first round trip: what access depends on, and the cohort's members, whose data follow
- * in further round trips. The right to compare is weaker than the right to read the cohort,
- * because its members may compare themselves with it. */
+/* Queues the first round trip: reads what access depends on, and the cohort's members, whose data
+ * are read in further round trips. The right to compare is weaker than the right to read the
+ * cohort, because a member may compare herself or himself with the cohort. */
 static enum step place_begin(struct exchange *x, struct place_input *in)
 {
     struct place_state *s = exchange_new_state(x, sizeof(*s));
@@ -258,8 +259,8 @@ static enum step place_begin(struct exchange *x, struct place_input *in)
 }
 
 /* Evaluates the first round trip: checks access, then prepares the reading of the members (ids[0])
- * and of the student (ids[1]). A student who is a member is not added again, since that would count
- * the student twice. Returns false with x->problem set. */
+ * and of the student (ids[1]). A student who is a member is not added again, which would count the
+ * student twice. Returns false with x->problem set. */
 static bool place_check_access(struct exchange *x, struct place_input *in, struct place_state *s)
 {
     struct str_list ids[2] = {{0}, {&in->student, 1}};
@@ -305,9 +306,9 @@ static void place_write(struct jw *w, const struct place_state *s, int component
     jw_int(w, "total_students", (int64_t)n);
 }
 
-/* Writes the response. A student without consent to analytics gets 403, one without data 404. Each
- * component has its own number of students, because only those with evidence for the component
- * count (data that it rests on). */
+/* Writes the response. A student without consent to analytics gets 403, a student without data 404.
+ * Each component has its own number of students: only those count who have evidence (data) for it.
+ */
 static enum step place_respond(struct exchange *x, const struct place_input *in,
                                const struct place_state *s)
 {

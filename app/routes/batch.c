@@ -40,9 +40,10 @@ struct submit {
 struct submit_state {
     struct str id;
     struct command *create; /* creates the batch; NULL until the Idempotency-Key is acquired */
-    /* reads the batch, which an earlier request with the same key may have created */
+    /* reads the batch, which an earlier request with the same Idempotency-Key may have created */
     struct command *created;
-    /* true: the batch is created; the last round trip takes it off the list of unfinished ones */
+    /* true: the batch was created, and the last round trip removes it from the list of unfinished
+     * ones */
     bool is_created;
     struct batch batch; /* the batch as it is stored, shown in the response */
 };
@@ -65,8 +66,8 @@ static void submit_check_weights(struct exchange *x, const struct request *reque
     }
 }
 
-/* Order for qsort of pointers into one array: by student, then by position, so that the later one
- * of two equal students gets the error. */
+/* Order for qsort of pointers into one array: by student, then by position, so that of two equal
+ * students the later one gets the error. */
 static int request_compare(const void *left, const void *right)
 {
     const struct request *a = *(const struct request *const *)left;
@@ -77,7 +78,7 @@ static int request_compare(const void *left, const void *right)
 }
 
 /* Adds a field error for each student who is in the list a second time, because the two results
- * would overwrite each other. Sorts pointers to find them, since a batch may name a thousand
+ * would overwrite each other. Finds them by sorting pointers, because a batch may name a thousand
  * students. */
 static void submit_check_repeated(struct exchange *x, const struct request *requests, size_t n)
 {
@@ -98,8 +99,8 @@ static void submit_check_repeated(struct exchange *x, const struct request *requ
 }
 
 /* Checks what rules cannot express: sums of weights, students named twice, and the callback URL.
- * The callback URL is checked now, and again by the worker before it is called, since its host name
- * may have another address by then. Returns false if a field has an error. */
+ * The worker checks the URL again before it calls it, because the host name may have another
+ * address by then. Returns false if a field has an error. */
 static bool submit_check(struct exchange *x)
 {
     const struct submit *in = x->input;
@@ -116,8 +117,8 @@ static bool submit_check(struct exchange *x)
 
 /* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are instead a
  * digest of the marker, a random text that the first request with the key has stored and that each
- * repetition reads. So a repeated request, whose first response got lost, finds the batch that it
- * created. The p of the id is NULL when out of memory. */
+ * repetition reads. So a repetition, sent because the first response was lost, finds the batch of
+ * the first request. The p of the id is NULL when out of memory. */
 static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
@@ -154,9 +155,9 @@ static struct batch_item *submit_make_items(struct exchange *x, const struct sub
     return items;
 }
 
-/* Queues the creation of the batch, and its reading. A repeated request with an Idempotency-Key has
- * the id of the first one (submit_make_id). If that one has created the batch, the script in Redis
- * leaves it as it is, and the response shows its stored fields. */
+/* Queues the creation of the batch, and then its read. A repeated request with an Idempotency-Key
+ * has the id of the first one (submit_make_id). If the first one has created the batch, the script
+ * in Redis does not change it, and the response shows its stored fields. */
 static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
 {
     struct batch batch = {.priority = (enum queue_priority)in->priority,
@@ -178,9 +179,9 @@ static enum step submit_create(struct exchange *x, const struct submit *in, stru
     return STEP_MORE;
 }
 
-/* Evaluates the creation, and queues the removal of the batch from the list of batches whose
- * creation is unfinished (store/unfinished.h). Every command must have succeeded, those that queue
- * the batch's jobs too; otherwise the batch stays in that list, and the worker queues the jobs. */
+/* Evaluates the creation, and queues the removal of the batch from the list of unfinished changes
+ * (store/unfinished.h). Every command must have succeeded, including those that queue the batch's
+ * jobs; otherwise the batch stays in that list, and the worker queues the jobs. */
 static enum step submit_end(struct exchange *x, struct submit_state *s)
 {
     bool is_new;
@@ -191,7 +192,8 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
         return STEP_DONE;
     if (is_new) {
         metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
-        s->batch.status = BATCH_PENDING; /* as created: the worker may have changed it already */
+        /* shown as it was created, although the worker may have changed it already */
+        s->batch.status = BATCH_PENDING;
         s->batch.processed = 0;
     }
     s->is_created = true;
@@ -200,10 +202,10 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
     return STEP_MORE;
 }
 
-/* Handler of batch-submit. Its round trips: acquire the Idempotency-Key, whose record has the id of
- * the batch (nothing without a key); create the batch; end the creation. Then it responds with 202
- * and the batch's Location, also when the last round trip has failed: the worker then finishes the
- * creation. */
+/* Handler of batch-submit. Its round trips: acquire the Idempotency-Key, if any, whose record has
+ * the id of the batch; create the batch; end the creation. Then it responds with 202 and the
+ * batch's Location, even if the last round trip has failed: the worker then finishes the creation.
+ */
 static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *s = x->state;
@@ -328,8 +330,8 @@ static void result_write(struct jw *w, const struct batch_result *result)
     jw_object_end(w);
 }
 
-/* Writes one page of results. total is the number of results there are so far, which is below the
- * number of students until the batch has ended. */
+/* Writes one page of results. total is the number of results so far, which is less than the number
+ * of students until the batch has ended. */
 static void results_respond(struct exchange *x, const struct batch_page *in, int64_t total,
                             const struct batch_result *results, size_t n)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/cohorts/{cohort_id}/overview: the members of a cohort a page at a time, in the order in
- * which they need a teacher's attention or in another one, with figures of the whole cohort. All
- * members are read for any page, since rank and figures depend on all of them (service/overview.h).
- */
+/* /api/v1/cohorts/{cohort_id}/overview: shows the members of a cohort page by page, sorted by their
+ * need for a teacher's attention or otherwise, with figures of the whole cohort. All members are
+ * read for every page, because rank and figures depend on all of them (service/overview.h). */
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
@@ -34,8 +33,8 @@ struct overview_state {
 
 /* ---- reading ---- */
 
-/* Parses the cohort and prepares the reading of its members. Their replies go into an arena of
- * their own, which each step empties; the cohort stays in the arena of the request. False with
+/* Parses the cohort and prepares the reading of its members. The replies about members go into a
+ * separate arena, which each step empties; the cohort stays in the arena of the request. False with
  * x->problem. */
 static bool overview_begin(struct exchange *x, struct overview_state *s)
 {
@@ -111,7 +110,7 @@ static void overview_write_attention(struct exchange *x, struct jw *w,
     jw_object_end(w);
 }
 
-/* Writes the weakest topics of a member; of one without data there are none. */
+/* Writes the weakest topics of a member; an empty list for a member without data. */
 static void overview_write_weakest(struct jw *w, const struct overview_member *m)
 {
     jw_array(w, "weakest_topics");

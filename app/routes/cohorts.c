@@ -22,8 +22,8 @@ static void cohort_write_ids(struct jw *w, const char *key, struct str_list ids)
     jw_array_end(w);
 }
 
-/* Writes the fields of one cohort. The list of cohorts passes with_students = false, because it
- * may hold a thousand cohorts of ten thousand students each. */
+/* Writes the fields of one cohort. with_students is false for the list of cohorts, which may have a
+ * thousand cohorts of ten thousand students each. */
 static void cohort_write_fields(struct jw *w, const struct cohort *c, bool with_students)
 {
     jw_str(w, "cohort_id", c->id);
@@ -75,8 +75,9 @@ static enum step get_cohort(struct exchange *x)
 
 /* ---- put and delete ---- */
 
-/* Returns the length of the lease on the cohort, the right to change it. Each round trip renews the
- * lease, so it is that of one round trip with a wait in the queue of heavy requests. */
+/* Returns how long the lease on the cohort (the right to change it) lasts, in ms: the limit of one
+ * round trip plus a wait in the queue of heavy requests, because each round trip renews the lease.
+ */
 static int64_t cohort_lease_ms(const struct exchange *x)
 {
     return LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
@@ -92,7 +93,7 @@ struct cohort_put {
 
 /* Handler of cohort-put: replaces the cohort or creates it. Each call of roster_change_step is one
  * round trip: lease and old roster, removal of old members, the record, new members, release. A
- * student who is erased (all personal data deleted) meanwhile is left out of the cohort. */
+ * student who is erased (all personal data deleted) meanwhile is not added. */
 static enum step put_cohort(struct exchange *x)
 {
     const struct cohort_put *in = x->input;
@@ -118,7 +119,7 @@ static enum step put_cohort(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Handler of cohort-delete. A deletion is a change to a cohort with exists = false, so that
+/* Handler of cohort-delete. A deletion is a change to a cohort with exists = false:
  * roster_change_step removes the index entries (by student, by teacher) before the cohort's record.
  */
 static enum step delete_cohort(struct exchange *x)
@@ -160,9 +161,9 @@ struct list_state {
     struct command **cohorts; /* commands that read the cohorts of the page; NULL until queued */
 };
 
-/* Reads the ids of all cohorts of a teacher, and keeps those of the requested page. Redis holds the
- * ids as a set without order, so they are sorted first. Returns false with x->problem set if the
- * reply is an error. */
+/* Parses the ids of all cohorts of a teacher, and cuts the requested page from them. Redis stores
+ * the ids as a set without order, so they are sorted first. Returns false with x->problem set if
+ * the reply is an error. */
 static bool list_cut_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     struct str_list *all = &s->page;
@@ -182,9 +183,9 @@ static bool list_cut_page(struct exchange *x, const struct list_input *in, struc
     return true;
 }
 
-/* Sets s->page to the ids of one page and s->count to the number of all cohorts that the caller may
- * list. For a teacher (no `total`) the page is cut from all of the teacher's cohorts. Returns false
- * with x->problem set if a reply is an error. */
+/* Sets s->page to the ids of one page, and s->count to the number of all cohorts that the caller
+ * may list. For a teacher (`total` is NULL) the page is cut from all of the teacher's cohorts.
+ * Returns false with x->problem set if a reply is an error. */
 static bool list_parse_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     if (!s->total)
@@ -197,8 +198,8 @@ static bool list_parse_page(struct exchange *x, const struct list_input *in, str
     return false;
 }
 
-/* Queues the reading of the ids. An admin lists all cohorts, which Redis can give a page at a
- * time; a teacher lists only the own ones, which are few, so they are read at once. */
+/* Queues the read of the ids. An admin lists all cohorts, which Redis returns page by page; a
+ * teacher lists only the few own ones, so these are read at once. */
 static enum step list_begin(struct exchange *x, const struct list_input *in)
 {
     struct list_state *s = exchange_new_state(x, sizeof(*s));

@@ -10,7 +10,7 @@
 /* ---- consent: given and withdrawn ---- */
 
 /* Input of consent-give and consent-withdraw: one decision about one type of consent. A field may
- * come by the query or by the body; the body takes precedence, because its rules come later in the
+ * be in the query or in the body; the body takes precedence, because its rules come later in the
  * table. */
 struct decision {
     struct str student;
@@ -39,8 +39,8 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Queues the command that stores the decision. only_if_granted: nothing is stored if this consent
- * was never given, as for a withdrawal; the response is then 404. */
+/* Queues the command that stores the decision. only_if_granted, for a withdrawal: stores nothing if
+ * this consent was never given; the response is then 404. */
 static enum step decision_begin(struct exchange *x, bool granted, bool only_if_granted)
 {
     const struct decision *in = x->input;
@@ -67,9 +67,9 @@ static void consent_write_record(struct jw *w, const struct consent_record *r)
     jw_int(w, "version", r->version);
 }
 
-/* Writes the response after the decision is stored. Status 404 means that a consent is withdrawn
- * that was never given, 403 that the student is erased: only a new consent to data processing ends
- * that. */
+/* Writes the response after the decision was stored. It is 404 for the withdrawal of a consent that
+ * was never given, and 403 when the student is erased, which only a new consent to data processing
+ * ends. */
 static enum step decision_respond(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -83,9 +83,9 @@ static enum step decision_respond(struct exchange *x)
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "This consent has never been given");
     case CONSENT_SAVED: break;
     }
-    /* A stored decision that is older than this request was the same: nothing has changed, and the
-     * script has written no journal entry. `unjournaled` makes the audit log record the request all
-     * the same. */
+    /* When the stored decision is older than this request, it is the same decision: nothing has
+     * changed, and the script has written no journal entry. `unjournaled` makes the audit log
+     * record the request all the same. */
     x->unjournaled = record.at_ms != x->now_ms;
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
@@ -95,7 +95,7 @@ static enum step decision_respond(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Handler of consent-give; with granted = false it refuses the consent, also one that was never
+/* Handler of consent-give; with granted = false it refuses the consent, even one that was never
  * given. decision_begin sets x->state; the second call has the reply. */
 static enum step consent_give(struct exchange *x)
 {
@@ -113,8 +113,8 @@ static enum step consent_withdraw(struct exchange *x)
                     : decision_begin(x, /* granted */ false, /* only_if_granted */ true);
 }
 
-/* Adds a field error if the field is in neither query nor body. A field that failed validation has
- * its error already. */
+/* Adds a field error if the field is neither in the query nor in the body. A field that failed
+ * validation has an error already. */
 static void decision_require(struct exchange *x, bool present, const char *name)
 {
     if (!present && !problem_has_field(&x->problem, str_of(name)))
@@ -189,8 +189,8 @@ static enum step consent_status(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Each field has two rules, for the query and for the body. Neither rule requires the field, since
- * one of the two places is enough; decision_check requires it. */
+/* Each field has two rules, one for the query and one for the body. Neither requires the field,
+ * because one of the two places is enough; decision_check requires it. */
 #define TYPE(FROM, sent)                                                                           \
     FROM(ENUM, "consent_type", decision, type,                                                     \
          "Consent to what; required, by the body or by the query", .choices = consent_names,       \
@@ -205,7 +205,7 @@ static const struct rule decision_rules[] =
     RULES(PATH_STUDENT(decision), TYPE(QUERY, NULL), GRANTED(QUERY, NULL),
           TYPE(BODY, "research"), GRANTED(BODY, "true"));
 
-/* The fields of consent-withdraw: those of consent-give without `granted`. */
+/* The fields of consent-withdraw: the same as for consent-give, without `granted`. */
 static const struct rule withdrawal_rules[] = RULES(PATH_STUDENT(decision),
     TYPE(QUERY, NULL), TYPE(BODY, "research"));
 static const struct rule status_rules[] = RULES(PATH_STUDENT(student_input));

@@ -15,9 +15,9 @@ enum { EXPORT_ARENA_FIRST = 64 << 10, EXPORT_ARENA_CAP = 16 << 20 };
 
 /* ---- export ---- */
 
-/* Starts an export. Replies from Redis go into an arena of their own, which each step of the
- * export empties, so that an export of any size needs the memory of one round trip. Returns NULL
- * when out of memory. */
+/* Starts an export. Replies from Redis go into a separate arena, which each step of the export
+ * empties, so that an export of any size needs the memory of one round trip only. Returns NULL when
+ * out of memory. */
 static struct export *export_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /dapr: the requests that an application receives from Dapr's sidecar, the process of Dapr that
- * delivers messages to it: one for its subscriptions, one for its configuration, and those with
- * learning events, which come as CloudEvents (docs/events.md, Dapr pub/sub).
+/* /dapr: the requests that Dapr's sidecar (the process of Dapr that delivers messages to an
+ * application) sends to this application: one for its subscriptions, one for its configuration, and
+ * those with learning events, which are CloudEvents (docs/events.md, Dapr pub/sub).
  *
  * One bad event never makes a whole delivery fail. Each event is either recorded, or stored as a
- * dead letter (kept for an operator), or left to be delivered again. Nothing may be stored about an
- * erased student; Redis holds a tombstone for each of them. Steps: parse all events; record the
- * good ones and read the tombstones for the bad ones; store the dead letters and read the
- * tombstones again; remove the letters about students who were erased meanwhile; respond. */
+ * dead letter (for an operator), or left to be delivered again. Nothing may be stored about an
+ * erased student; Redis has a tombstone for each of them. Steps: parse all events; record the good
+ * ones and read the tombstones for the bad ones; store the dead letters and read the tombstones
+ * again; remove the letters about students who were erased meanwhile; respond. */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/dapr_bulk.h"
@@ -20,9 +20,9 @@
 
 #define EVENTS_PATH "/dapr/events"
 
-/* EVENT_MAX: the longest event that is parsed, in bytes; a longer one is dropped. BULK_MAX: most
- * bytes of events of a bulk delivery that are parsed in one request; it is so small that several
- * copies of them fit in the arena of a request. */
+/* EVENT_MAX: bytes of the longest event that is parsed; a longer one is dropped. BULK_MAX: most
+ * bytes of events of a bulk delivery that are parsed in one request, so that several copies of them
+ * fit into the arena of a request. */
 enum { EVENT_MAX = LETTER_PARSED_MAX, BULK_MAX = 12 << 20 };
 
 /* ---- read by the sidecar at its start ---- */
@@ -72,33 +72,37 @@ static enum step dapr_config(struct exchange *x)
  * list of CloudEvents, BULK Dapr's own list of entries with ids. */
 enum form { SINGLE, BATCH, BULK };
 
-/* What becomes of an event, in Dapr's words: delivered again, recorded, or given up. The order
- * matters for a BATCH, whose response has one status only, the lowest outcome of its events: RETRY
- * if any event must come again, else SUCCESS if any was recorded. */
+/* The outcome of an event, in Dapr's words: delivered again, recorded, or given up. The order
+ * matters for a BATCH, whose response has one status for all its events, the lowest outcome: RETRY
+ * if any event must be delivered again, else SUCCESS if any was recorded. */
 enum outcome { RETRY, SUCCESS, DROP };
 static const char *const outcome_names[] = {
     [RETRY] = "RETRY", [SUCCESS] = "SUCCESS", [DROP] = "DROP"};
 
 /* Progress of a dead letter. */
 enum letter_stage {
-    LETTER_NONE,     /* the event has no dead letter, or nothing is left to do for it */
-    LETTER_NEW,      /* the students that it names were not looked up yet */
-    LETTER_CHECKING, /* the tombstones of its students are being read, before it is stored */
+    LETTER_NONE, /* the event has no dead letter, or nothing is left to do for it */
+    LETTER_NEW,  /* the students that it names were not looked up yet */
+    /* the tombstones of its students are being read, before the letter is stored */
+    LETTER_CHECKING,
     LETTER_ALLOWED,  /* none of its students is erased */
-    LETTER_STORING,  /* it is being stored; the tombstones are read once more after it */
-    LETTER_REMOVING, /* it is being removed: a student was erased meanwhile */
+    LETTER_STORING,  /* the letter is being stored; the tombstones are read once more afterwards */
+    LETTER_REMOVING, /* the letter is being removed, because a student was erased meanwhile */
 };
 
 /* One event of the request: either an item to record or a dead letter. */
 struct delivery {
-    struct str entry;   /* entryId of a BULK entry; empty in other forms */
-    struct str reason;  /* why the event can never be recorded; p NULL: it can be */
-    struct str text;    /* JSON of the event, kept in the dead letter */
-    struct str subject; /* its student, perhaps named by the header ce-subject only; or empty */
+    struct str entry;  /* entryId of a BULK entry; empty in other forms */
+    struct str reason; /* why the event can never be recorded; p NULL: it can be */
+    struct str text;   /* JSON of the event, kept in the dead letter */
+    /* student of the event, perhaps named only by the header ce-subject; may be empty */
+    struct str subject;
     enum letter_stage stage;
-    /* students and other ids in `text` (letter_names_find); no letter about an erased student */
+    /* ids of students and others in `text` (letter_names_find): no letter may name an erased
+     * student */
     struct letter_names names;
-    /* commands of the present stage */
+    /* commands of the present stage: letter stores the dead letter (LETTER_STORING only),
+     * tombstones look for the marks of erased students among those in it */
     struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
     struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */
     enum outcome outcome;
@@ -107,7 +111,8 @@ struct delivery {
 /* State of a request: all its events, in the order of the request. */
 struct events {
     enum form form;
-    bool unreadable_bulk; /* the one event is a BULK whose entries cannot be read */
+    /* the request is a BULK whose entries cannot be read; it is treated as one event */
+    bool unreadable_bulk;
     struct delivery *v;
     size_t n;
     struct event_batch batch; /* the valid events, which are to be recorded */
@@ -137,9 +142,8 @@ static void delivery_make_letter(struct exchange *x, struct delivery *d, struct 
     d->outcome = DROP;
 }
 
-/* Adds one event, either to the events to record or as a dead letter. p is the result of converting
- * it to *in: its code is PROBLEM_NONE if the event is valid. text: its JSON, kept in the dead
- * letter. */
+/* Adds one event: to the events to record, or as a dead letter. p is the result of converting it to
+ * *in: its code is PROBLEM_NONE if the event is valid. text: its JSON, for the dead letter. */
 static void delivery_add(struct exchange *x, struct events *e, struct delivery *d,
                          const struct event_input *in, struct str text, const struct problem *p)
 {
@@ -153,9 +157,9 @@ static void delivery_add(struct exchange *x, struct events *e, struct delivery *
     d->text = text;
 }
 
-/* Adds an event in JSON, in any of the forms in which publishers and Dapr send one: an object or,
- * as an entry of a BULK (enum form) may have it, a string with the event in base64. A string that
- * is no base64 of JSON leaves event NULL. Only a dead letter keeps the text. */
+/* Adds an event in JSON, in any of the forms that publishers and Dapr send: an object or, in an
+ * entry of a BULK (enum form), a string with the event in base64. A string that is not base64 of
+ * JSON leaves event NULL. Only a dead letter needs the text. */
 static void delivery_add_json(struct exchange *x, struct events *e, struct delivery *d,
                               struct json_object *json)
 {
@@ -190,10 +194,11 @@ struct bulk_room {
     size_t bytes, values;
 };
 
-/* Adds the event of one entry of a BULK (enum form), or makes it a dead letter: if it is no JSON,
- * is longer than EVENT_MAX or has too many values even alone (json_check). An event that exceeds
- * only what the events before it left of the limits (room) is not added and keeps its initial
- * outcome RETRY: the sidecar delivers it again, without the events that got another status. */
+/* Adds the event of one entry of a BULK (enum form). An event that is not JSON, is longer than
+ * EVENT_MAX, or has too many values even alone (json_check) becomes a dead letter. An event that
+ * only exceeds what earlier events have left of the limits (room) is not added and keeps its
+ * initial outcome RETRY: the sidecar delivers it again, without the events that got another status.
+ */
 static void delivery_add_text(struct exchange *x, struct events *e, struct delivery *d,
                               struct str text, struct bulk_room *room)
 {
@@ -217,9 +222,9 @@ static void delivery_add_text(struct exchange *x, struct events *e, struct deliv
     }
 }
 
-/* Parses the entries of a BULK, Dapr's own list: each has an id, by which it gets a status of its
- * own, and a CloudEvent or raw payload. (A BATCH is a plain list of CloudEvents.) Entries that the
- * limits of one request (room) leave out are delivered again (delivery_add_text). */
+/* Parses the entries of a BULK, Dapr's own list: each has an id, by which it gets its own status,
+ * and a CloudEvent or raw payload. (A BATCH is a plain list of CloudEvents.) Entries that exceed
+ * the limits of one request (room) are delivered again (delivery_add_text). */
 static void events_parse_bulk(struct exchange *x, struct events *e, const struct dapr_bulk *bulk)
 {
     struct bulk_room room = {BULK_MAX, JSON_VALUES_MAX};
@@ -232,7 +237,7 @@ static void events_parse_bulk(struct exchange *x, struct events *e, const struct
         struct str id = json_str(json_parse(entry->id, x->arena, &ignored));
         struct delivery *d = &e->v[e->n];
 
-        /* an entry without an id cannot get a status, so it is left out: the sidecar delivers it
+        /* an entry without an id cannot get a status, so it is skipped, and the sidecar delivers it
          * again */
         if (!id.p)
             continue;
@@ -254,7 +259,7 @@ static void events_parse_batch(struct exchange *x, struct events *e, struct json
 }
 
 /* Parses a request in the binary mode of CloudEvents: one event, whose attributes are in ce-
- * headers and whose data are the body. */
+ * headers, and whose data are the body. */
 static void events_parse_binary(struct exchange *x, struct events *e,
                                 const struct cloudevent_headers *headers)
 {
@@ -274,7 +279,7 @@ static void events_parse_binary(struct exchange *x, struct events *e,
 }
 
 /* Makes the whole body one dead letter, because it cannot be parsed. The entries of a BULK then
- * cannot get a status each, so with unreadable_bulk the response makes Dapr not deliver them again.
+ * cannot get a status each; unreadable_bulk makes the response end the delivery of the whole BULK.
  */
 static void events_make_letter(struct exchange *x, struct events *e, const struct problem *p)
 {
@@ -341,11 +346,11 @@ static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
         d->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, d->names.students[i]);
 }
 
-/* Queues the next commands of a letter. LETTER_NEW: reads the tombstones of its students; by the
- * replies letter_advance sets LETTER_ALLOWED, or LETTER_NONE if one is erased. LETTER_ALLOWED:
- * stores it and then reads the tombstones again, as one may have been erased since. A letter
- * without a known student gets no payload (always_keep is for payloads that cannot be about a
- * student), so there is no tombstone to read, and it is stored at once. */
+/* Queues the next commands of a letter. LETTER_NEW: reads the tombstones of its students; depending
+ * on the replies letter_advance sets LETTER_ALLOWED, or LETTER_NONE if a student is erased.
+ * LETTER_ALLOWED: stores it and then reads the tombstones again, because a student may have been
+ * erased since. A letter without a known student is stored at once, without payload (always_keep is
+ * for payloads that cannot be about a student): there is no tombstone to read. */
 static void letter_queue(struct exchange *x, struct delivery *d)
 {
     struct dead_letter_new letter = {.reason = d->reason, .source = STR("dapr")};
@@ -363,10 +368,10 @@ static void letter_queue(struct exchange *x, struct delivery *d)
     }
 }
 
-/* Evaluates the replies to the commands of a dead letter in the stage LETTER_CHECKING, which only
- * reads tombstones, or LETTER_STORING. *ret_id: id of the stored letter; unchanged in the first of
- * these stages, which stores none. *ret_erased: one of its students is erased. False if Redis has
- * failed, or when out of memory: the reason is not needed, the event is delivered again. */
+/* Evaluates the replies to the commands of a dead letter in the stages LETTER_CHECKING (only
+ * tombstones were read) and LETTER_STORING. *ret_id: id of the stored letter; unchanged in
+ * LETTER_CHECKING. *ret_erased: whether one of its students is erased. Returns false if Redis has
+ * failed, or when out of memory; the reason is not needed, because the event is delivered again. */
 static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erased)
 {
     struct problem ignored = {0};
@@ -384,9 +389,9 @@ static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erase
 }
 
 /* Moves a dead letter to its next stage. Whether its students are erased is read twice: before the
- * letter is stored, and together with that command. If a student was erased in between, the letter
- * is removed, because the erasure may have searched the dead letters too early to find it. If Redis
- * fails, the event must not be lost, so its outcome is RETRY. */
+ * letter is stored, and together with the command that stores it. If a student was erased in
+ * between, the letter is removed, because the erasure may have searched the dead letters too early
+ * to find it. If Redis fails, the outcome is RETRY, so that the event is not lost. */
 static void letter_advance(struct exchange *x, struct delivery *d)
 {
     struct str id = STR("");
@@ -410,7 +415,7 @@ static void letter_advance(struct exchange *x, struct delivery *d)
 }
 
 /* Sets the outcomes of the events that were to be recorded. An event of a student who is erased or
- * has withdrawn consent (problem 403) is dropped without a dead letter. As the response is 200
+ * has withdrawn consent (problem 403) is dropped without a dead letter. Because the response is 200
  * nevertheless, these students are passed to the audit log here. */
 static void events_set_outcomes(struct exchange *x, struct events *e)
 {
@@ -429,7 +434,7 @@ static void events_set_outcomes(struct exchange *x, struct events *e)
     }
 }
 
-/* Writes the response: a status for each entry of a BULK, else one status for all events, the
+/* Writes the response: a status for each entry of a BULK, otherwise one status for all events, the
  * lowest outcome in the order of enum outcome. A request without events is a success. */
 static void events_respond(struct exchange *x, const struct events *e)
 {
@@ -472,8 +477,8 @@ static struct events *events_begin(struct exchange *x)
 
 /* Handler of /dapr/events. The first call parses all events. Each call continues to record the good
  * events, and to store the bad ones as dead letters, except those of erased students. Responds when
- * both are done. event_batch_step clears the pipeline, so the letters' commands are queued after
- * it. */
+ * both are done. event_batch_step clears the pipeline, so the commands of the letters are queued
+ * after it. */
 static enum step dapr_events(struct exchange *x)
 {
     struct events *e = x->state;
@@ -509,7 +514,7 @@ static const struct rule subscriptions[] = RULES(
 
 static const struct rule no_fields[] = {{0}};
 
-/* Fields for the OpenAPI document only: no rule fills them, because the handler parses the body
+/* Fields only for the OpenAPI document: no rule fills them, because the handler parses the body
  * itself. */
 static const struct rule envelope[] = RULES(
     FIELD(TEXT, "specversion", "1.0", .example = "1.0"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the routes that record a list of events have in common. */
+/* Shared by the routes that record a list of events. */
 #ifndef ROUTES_EVENT_REQUEST_H
 #define ROUTES_EVENT_REQUEST_H
 
@@ -7,7 +7,7 @@
 #include "app/ingest/event_input.h"
 #include "app/pipeline/exchange.h"
 
-/* The optional attributes of a CloudEvent, and its data, as all routes take them. */
+/* The optional attributes of a CloudEvent, and its data, which are the same on all routes. */
 #define CLOUDEVENT_OPTIONAL_FIELDS                                                                 \
     OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true,       \
              .example = "student-1"),                                                              \
@@ -19,8 +19,8 @@
                             "\"message\":\"Seven days in a row\"}"),                               \
         OPTIONAL(TEXT, "data_base64", "The same in base64", .option = {1, 2, false})
 
-/* Copies from the request to the batch what each event's record needs: time, caller and ids for the
- * audit log. The items are set by the handler. */
+/* Copies to the batch what the record of each event needs from the request: time, caller, and ids
+ * for the audit log. The handler sets the items. */
 void event_request_begin(const struct exchange *x, struct event_batch *batch);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/events: records learning events that publishers without Dapr send as CloudEvents 1.0, one
- * or a batch (docs/events.md, CloudEvents). How a CloudEvent becomes a learning event is in
- * ingest/cloudevent.c, shared with /dapr/events.
+ * or a batch (docs/events.md, CloudEvents). ingest/cloudevent.c, shared with /dapr/events, converts
+ * a CloudEvent to a learning event.
  *
- * A malformed event, a missing right, an erased student or a withdrawn consent refuses the whole
- * request before anything is written. The first round trip reads what decides that, together with
- * the students' states, which event_batch_step reads first. Only when Redis fails while the events
- * are written (503), some of them may be recorded; sent again, each counts once, because each has
- * an id of its own (struct cloudevent). */
+ * A malformed event, a missing right, an erased student or a withdrawn consent makes the whole
+ * request fail before anything is written. The first round trip reads what decides about that,
+ * together with the students' states, which event_batch_step reads first. Only if Redis fails while
+ * the events are being written (503) may some of them be recorded. When the request is repeated,
+ * each event counts once, because each has its own id (struct cloudevent). */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/pipeline/exchange.h"
@@ -21,11 +21,11 @@
 
 enum { EVENTS_MAX = 1000, EVENTS_PER_MINUTE = 100 };
 
-/* The commands whose replies decide whether the request may write about one of its students. */
+/* The commands whose replies decide whether the request may write about one student. */
 struct student_check {
-    /* reads the student's cohorts; NULL: the caller needs none */
+    /* reads the student's cohorts; NULL: the caller's right does not depend on them */
     struct command *cohorts;
-    /* NULL for a single event: the script that records the event reads both itself */
+    /* NULL for a single event, because the script that records it reads both itself */
     struct command *consent, *tombstone;
 };
 
@@ -33,7 +33,7 @@ struct student_check {
 struct publication {
     struct event_batch batch;     /* the events, in the order of the request */
     struct str_list students;     /* the students of the events, each once */
-    struct student_check *checks; /* may the request write about students.v[i]? */
+    struct student_check *checks; /* decides whether the request may write about students.v[i] */
     struct write_access access;
     bool checked; /* true: the replies of the first round trip were evaluated */
 };
@@ -57,8 +57,8 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
 }
 
 /* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
- * parsing, whose code is PROBLEM_NONE if there was none. place: index of the event in the request;
- * NULL: the request is one event. A student who calls may leave out the own id. */
+ * parsing; its code is PROBLEM_NONE if there was none. place: index of the event in the request;
+ * NULL when the request is one event. A caller who is a student may omit the own id. */
 static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
                             struct problem *faults, const size_t *place)
 {
@@ -179,8 +179,8 @@ static bool publication_list_students(struct exchange *x, struct publication *s)
     return true;
 }
 
-/* Queues the reading of what decides whether the request may write about its students. A single
- * event needs no reading of consent and tombstone: the script that records it checks both. */
+/* Queues the reads that decide whether the request may write about its students. For a single event
+ * consent and tombstone are not read here: the script that records it checks both. */
 static void publication_queue(struct exchange *x, struct publication *s)
 {
     for (size_t i = 0; i < s->students.n; i++) {
@@ -253,7 +253,7 @@ static void publication_respond(struct exchange *x, const struct publication *s)
 }
 
 /* Handler of POST /api/v1/events: parse, check, record, respond. The first call of event_batch_step
- * queues only reads, which share the round trip of the checks; it writes from its second call on,
+ * only queues reads, which share the round trip of the checks; it writes from its second call on,
  * after publication_check. An event that was recorded before is accepted and changes nothing. */
 static enum step events_publish(struct exchange *x)
 {
@@ -268,15 +268,16 @@ static enum step events_publish(struct exchange *x)
     if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
     for (size_t i = 0; i < s->batch.n && x->problem.code == PROBLEM_NONE; i++)
-        x->problem = s->batch.items[i].problem; /* why the event was not recorded, if so */
+        /* why the event was not recorded; PROBLEM_NONE if it was */
+        x->problem = s->batch.items[i].problem;
     if (x->problem.code == PROBLEM_NONE)
         publication_respond(x, s);
     return STEP_DONE;
 }
 
 /* Returns the value of the header WebHook-Allowed-Origin. allowed: list of origins, separated by
- * commas. The value is an asterisk if the list has one, else the publisher's origin if the list has
- * it, else empty. */
+ * commas. The value is an asterisk if the list has one, or the publisher's origin if the list has
+ * it, or empty. */
 static struct str webhook_allowed_origin(const char *allowed, struct str origin)
 {
     struct str rest = str_of(allowed), found = STR("");
@@ -293,9 +294,8 @@ static struct str webhook_allowed_origin(const char *allowed, struct str origin)
 }
 
 /* Handler of OPTIONS: the handshake by which a sender of webhooks learns whether this address
- * expects its events (CloudEvents, http-webhook.md, section 4). The two headers say that events are
- * expected; without them, the response is that of every OPTIONS. The handshake gives no access:
- * events need a token. */
+ * expects its events (CloudEvents, http-webhook.md, section 4). Two headers say so; without them
+ * the response is the usual one to OPTIONS. The handshake gives no access: events need a token. */
 static enum step events_handshake(struct exchange *x)
 {
     struct str origin = x->request.webhook_origin, allowed = STR("");
@@ -316,8 +316,8 @@ static enum step events_handshake(struct exchange *x)
 /* clang-format off */
 static const char *const specversions[] = {"1.0", NULL};
 
-/* The attributes of a CloudEvent, for the OpenAPI document only: the handler parses the body itself
- * and limits the length of an attribute only by that of the body, hence .max. */
+/* The attributes of a CloudEvent, only for the OpenAPI document: the handler parses the body
+ * itself. .max is the limit of the body, because an attribute has no limit of its own. */
 static const struct rule envelope[] = RULES(
     FIELD(TEXT, "specversion", "1.0", .choices = specversions),
     FIELD(TEXT, "id", "With source it identifies the event, unless data has an event_id",

@@ -58,7 +58,7 @@ static enum step mastery_ingest(struct exchange *x)
         return STEP_DONE;
     if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
-    x->problem = s->item.problem; /* why the event was not recorded, if so */
+    x->problem = s->item.problem; /* why the event was not recorded; PROBLEM_NONE if it was */
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     http_response_json(&x->response, 202, &w);
@@ -72,8 +72,8 @@ static enum step mastery_ingest(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Checks what rules cannot express: the data must fit the event's type, and its time the clock.
- * Returns false with x->problem set. */
+/* Checks what rules cannot express: the data must fit the event's type, and its time must be
+ * possible by the clock. Returns false with x->problem set. */
 static bool ingest_check(struct exchange *x)
 {
     struct event_input *in = x->input;

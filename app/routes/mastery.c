@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/mastery: query, calculate, history and statistics: inputs, responses and the order of
- * round trips. domain/mastery.c computes scores, service/record.c stores changes. Each handler
- * reads all it needs in its first round trip. A snapshot is a student's closing state of one UTC
- * day; a window is the snapshots of some consecutive days. */
+/* /api/v1/mastery: inputs, responses and the order of round trips of query, calculate, history and
+ * statistics. domain/mastery.c computes scores, service/record.c stores changes. Each handler reads
+ * all it needs in its first round trip. A snapshot is a student's closing state of one UTC day; a
+ * window is the snapshots of some consecutive days. */
 #include "app/base/clock.h"
 #include "app/domain/trend.h"
 #include "app/pipeline/exchange.h"
@@ -68,8 +68,8 @@ static void window_write_days(struct jw *w, const struct window *window)
     jw_array_end(w);
 }
 
-/* Writes the metadata that end the responses of query and calculate. The correlation id is inside
- * them, while other responses have it at the top level. */
+/* Writes the metadata at the end of the responses of query and calculate. They contain the
+ * correlation id, which other responses have at the top level. */
 static void query_write_metadata(struct exchange *x, struct jw *w, struct str student)
 {
     jw_object(w, "metadata");
@@ -95,13 +95,13 @@ struct query_state {
     struct command *profile; /* reads the student's present state, and the result stored with it */
     struct window window;
     /* query only: number of erasures of students that this process knew (engine_apply_erasures)
-     * before Redis was read; another one now keeps the response out of the stale cache */
+     * before Redis was read; if it has changed, the response must not enter the stale cache */
     uint64_t erasures;
 };
 
-/* Returns whether the response may be stored in the stale cache, and sent again while Redis is
- * unavailable: only if a student sends a request about the own data. Other callers could keep
- * seeing data after an erasure or a lost right, which cannot be noticed in that time (hazards X18;
+/* Returns whether the response may be stored in the stale cache and sent again while Redis is
+ * unavailable: only when a student requests the own data. Other callers could go on seeing data
+ * after an erasure or a lost right, because neither can be noticed during that time (hazards X18;
  * docs/privacy.md, Erasure). */
 static bool query_may_be_stale(const struct exchange *x)
 {
@@ -129,7 +129,8 @@ static struct str query_cache_key(struct exchange *x)
 }
 
 /* Writes the response. members: the beginning of its JSON text, made from Redis' data or found in
- * the stale cache. The member `metadata`, which follows, is always that of this request. */
+ * the stale cache. It is followed by the member `metadata`, which is always that of this request.
+ */
 static void query_respond(struct exchange *x, struct str members, struct str student)
 {
     struct jw w;
@@ -141,8 +142,8 @@ static void query_respond(struct exchange *x, struct str members, struct str stu
     jw_object_end(&w);
 }
 
-/* Responds while Redis is unavailable: sends the stored response to the same request again, with
- * its age, or 503. Returns STEP_DONE in every case. */
+/* Responds while Redis is unavailable: with the stored response to an earlier, equal request and
+ * its age, or with 503. Always returns STEP_DONE. */
 static enum step query_stale(struct exchange *x)
 {
     const struct query *q = x->input;
@@ -163,9 +164,9 @@ static enum step query_stale(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Sets *profile to the student's state that the query is about: the present one or, for a date, the
- * snapshot of that day or of the last day before it. Returns false with x->problem set, to 404 if
- * there is no such state. */
+/* Sets *profile to the state that the query requests: the present one or, for a date, the snapshot
+ * of that day or of the last day before it. Returns false with x->problem set, to 404 if there is
+ * no such state. */
 static bool query_parse_state(struct exchange *x, const struct query *q, struct query_state *s,
                               struct student_profile *profile)
 {
@@ -179,8 +180,7 @@ static bool query_parse_state(struct exchange *x, const struct query *q, struct 
 }
 
 /* Removes the snapshots before the day `first` from the window. A query for a date reads more days
- * than its response shows, because the last snapshot before the date may be much older than the
- * date. */
+ * than its response shows, because the last snapshot up to the date may be much older. */
 static void window_narrow(struct window *w, int32_t first)
 {
     size_t skip = 0;
@@ -192,8 +192,8 @@ static void window_narrow(struct window *w, int32_t first)
 }
 
 /* Returns the JSON members of the response up to the metadata. The mastery result for the present
- * state is stored in Redis as JSON and copied; a result for a past day or without components is
- * computed from the student's state. The p of the returned text is NULL when out of memory. */
+ * state is stored in Redis as JSON, and is copied; a result for a past day, or without components,
+ * is computed from the student's state. The p of the text is NULL when out of memory. */
 static struct str query_members(struct exchange *x, const struct query *q,
                                 const struct student_profile *profile, const struct window *window)
 {
@@ -224,8 +224,8 @@ static struct str query_members(struct exchange *x, const struct query *q,
 }
 
 /* Handler of query: one round trip, then the response. For a date it reads HISTORY_DAYS days,
- * because the last snapshot before the date may be old. X-Cache is MISS for a date, whose result
- * is computed here, and HIT otherwise: the latest change has stored its result in Redis. */
+ * because the last snapshot before the date may be old. X-Cache is MISS for a date, whose result is
+ * computed here, otherwise HIT: the latest change has stored its result in Redis. */
 static enum step mastery_query(struct exchange *x)
 {
     const struct query *q = x->input;
@@ -238,7 +238,7 @@ static enum step mastery_query(struct exchange *x)
         s = exchange_new_state(x, sizeof(*s));
         if (!s)
             return STEP_DONE;
-        /* clears the stale cache if a student was erased; compared at the end */
+        /* also clears the stale cache if a student was erased; compared again at the end */
         s->erasures = engine_apply_erasures(x->engine);
         s->profile = student_cmd_profile(&x->pipeline, q->student);
         window_queue(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
@@ -257,7 +257,7 @@ static enum step mastery_query(struct exchange *x)
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, NULL,
                 NULL, 1);
     /* Not stored if any student was erased since Redis was read, because the response may be about
-     * that student; nor until this process has read the epoch of erasures (a number that each
+     * that student, nor until this process has read the epoch of erasures (a number that each
      * erasure changes) from Redis. */
     if (query_may_be_stale(x) && x->engine->erasures.epoch >= 0 &&
         s->erasures == engine_apply_erasures(x->engine))
@@ -319,11 +319,11 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
     return record_step(&s->record, x->engine, &x->pipeline, &x->problem);
 }
 
-/* Puts the student's state that was just written into the window as the snapshot of its day,
- * because the window was read before the write. That day is today, or tomorrow when an event dated
- * ahead has begun it. A snapshot of the same day is replaced (`>=`: the days must ascend in any
- * case), else the state is appended. A full window has a snapshot of today, its last day: only a
- * state of tomorrow then finds no room, and the trend ends with today. */
+/* Puts the student's state that was just written into the window, which was read before the write,
+ * as the snapshot of its day. That day is today or, when an event was dated ahead, tomorrow. A
+ * snapshot of the same day is replaced (`>=`, because the days must ascend in any case); otherwise
+ * the state is appended. A full window ends with a snapshot of today, so only a state of tomorrow
+ * finds no room: the trend then ends with today. */
 static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)
@@ -333,8 +333,8 @@ static void window_put(struct window *w, const struct mastery_state *state)
 }
 
 /* Stores the components that the caller states (RECORD_STATEMENT), or recomputes the score from
- * stored data (RECORD_RECOMPUTE). The response has the form of the one of query; the window is the
- * days that its trend is about. Storing takes several round trips when others write to the same
+ * stored data (RECORD_RECOMPUTE). The response has the same form as that of query; its trend is
+ * computed from the window. Storing takes several round trips when others write to the same
  * student. */
 static enum step calculate_step(struct exchange *x, enum record_kind kind)
 {
@@ -347,7 +347,7 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     if (!s->window_parsed && !window_parse(&s->window, x))
         return STEP_DONE;
     s->window_parsed = true;
-    /* by this id a repeated request finds that it was made before */
+    /* by this id a repeated request finds the change of the first one */
     s->record.event_id = idempotency_marker(x);
     if (record_step(&s->record, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
@@ -355,8 +355,8 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
         return STEP_DONE;
     metrics_add(x->engine->metrics, METRIC_CALCULATIONS,
                 kind == RECORD_RECOMPUTE ? "recomputed" : "stated", NULL, 1);
-    /* A repeated request changes nothing and has no journal entry, so the audit log records it by
-     * itself. */
+    /* a repeated request changes nothing and has no journal entry, so `unjournaled` makes the audit
+     * log record it */
     x->unjournaled = s->record.duplicate;
     if (kind == RECORD_STATEMENT) /* a recomputation leaves the student's state as it was read */
         window_put(&s->window, &s->record.state);
@@ -377,8 +377,8 @@ static enum step mastery_calculate(struct exchange *x)
     return calculate_step(x, RECORD_STATEMENT);
 }
 
-/* Handler of mastery_recompute, to which /api/v1/process delegates: computes the student's score
- * again from the stored state, and stores the result. */
+/* Handler of mastery_recompute, a route that only /api/v1/process uses, by delegation: computes the
+ * student's score again from the stored state, and stores the result. */
 static enum step mastery_recalculate(struct exchange *x)
 {
     return calculate_step(x, RECORD_RECOMPUTE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/mastery/explain: why a student's score is what it is. It reads the student's whole event
- * log, which may take many round trips, so it is a heavy request (ROUTE_HEAVY), like an export.
+/* /api/v1/mastery/explain: explains a student's score. It reads the student's whole event log,
+ * which may take many round trips, so it is a heavy request (ROUTE_HEAVY), like an export.
  * service/explain.c decides what is read, domain/explain.c computes. */
 #include "app/ingest/stored_event.h"
 #include "app/pipeline/exchange.h"
@@ -14,8 +14,8 @@ static void explain_on_reset(void *explain)
 }
 
 /* Starts an explanation. explain_init allocates memory for the reading, which explain_on_reset
- * releases. The function that reads an event is passed, because app/service may not call
- * app/ingest. Returns NULL when out of memory. */
+ * releases. The function that parses an event is passed as a pointer, because app/service must not
+ * call app/ingest. Returns NULL when out of memory. */
 static struct explain *explain_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;
@@ -30,9 +30,9 @@ static struct explain *explain_begin(struct exchange *x)
     return explain_init(e) ? e : NULL;
 }
 
-/* Writes an observation from which a component was computed. One that a client has stated, not an
- * event, has no event id. weight_now is the weight of the observation, decayed until now; share is
- * weight_now as a share of the weight of all the component's observations. */
+/* Writes an observation from which a component was computed. An observation that a client has
+ * stated without an event has no event id. weight_now is its weight, decayed until now; share is
+ * weight_now divided by the weight of all observations of the component. */
 static void explain_write_observation(struct jw *w, const struct explained_observation *o)
 {
     bool is_statement = o->type == EVENT_TYPES;
@@ -48,7 +48,7 @@ static void explain_write_observation(struct jw *w, const struct explained_obser
 }
 
 /* Writes a component with its contribution to the score and its largest observations. other_share
- * is the share of the component's weight that the observations not written have. */
+ * is the share of the component's weight that belongs to the observations that are not written. */
 static void explain_write_component(struct jw *w, const char *name,
                                     const struct explained_component *c)
 {
@@ -79,8 +79,8 @@ static void explain_write_next_level(struct jw *w, const struct explanation *e)
     jw_object_end(w);
 }
 
-/* Writes how the score would change: without an event on the days ahead (fading), what is missing
- * to the next level, and after one more event (what_if). */
+/* Writes how the score would change: on the days ahead without an event (fading), and after one
+ * more event (what_if); and what is missing to the next level. */
 static void explain_write_changes(struct jw *w, const struct explanation *e)
 {
     jw_array(w, "fading");
@@ -140,8 +140,8 @@ static enum step mastery_explain(struct exchange *x)
 /* clang-format off */
 static const struct rule explain_rules[] = RULES(PATH_STUDENT(student_input));
 
-/* Values of event_type: the types of events from which components are computed, and the name
- * for values stated by a client, which come from no event. */
+/* Values of event_type: the types of events from which components are computed, and the name for
+ * values that a client has stated without an event. */
 static const char *const observation_types[] = {
     "exercise.completed", "quiz.completed", "lesson.viewed", "quality.assessed",
     explain_statement_name, NULL};

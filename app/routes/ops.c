@@ -17,8 +17,8 @@
 /* ---- / ---- */
 
 /* Returns whether the i-th route is the first with its path, so that a path with several methods is
- * listed once. Listing all routes takes time that grows with the square of their number, which is
- * under a hundred. */
+ * listed once. Listing all routes takes quadratic time, which is little for under a hundred routes.
+ */
 static bool info_is_first(const struct router *router, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
@@ -68,8 +68,8 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Returns the word for a state, of Redis or of the whole service: bad unless is_good; "degraded" if
- * is_degraded (a part of the nodes of a Redis Cluster accepts no writes); else good. */
+/* Returns the word for the state of Redis or of the whole service: `bad` unless is_good; else
+ * "degraded" if is_degraded (some nodes of a Redis Cluster accept no writes); else `good`. */
 static const char *ops_state(bool is_good, bool is_degraded, const char *good, const char *bad)
 {
     if (!is_good)
@@ -77,11 +77,11 @@ static const char *ops_state(bool is_good, bool is_degraded, const char *good, c
     return is_degraded ? "degraded" : good;
 }
 
-/* Handler of /ready: 200 if Redis takes writes and the process is not draining (finishing its
- * requests before it ends), else 503. Workers and Dapr's sidecar are shown but do not decide,
- * because requests can be served without them. It is degraded, with 200, if only a part of the
- * nodes of a Redis Cluster accepts writes. clock_skew_ms: how much this machine's clock is ahead of
- * that of Redis, if it is off by more than CLOCK_SKEW_REPORTED_MS. */
+/* Handler of /ready: 200 if Redis accepts writes and the process is not draining (finishing its
+ * requests before it ends), else 503. It is degraded, with 200, if only some nodes of a Redis
+ * Cluster accept writes. Workers and Dapr's sidecar are shown but do not decide, because requests
+ * can be served without them. clock_skew_ms: how far this machine's clock is ahead of that of
+ * Redis, shown if the difference is more than CLOCK_SKEW_REPORTED_MS. */
 static enum step ops_ready(struct exchange *x)
 {
     static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
@@ -123,9 +123,9 @@ static enum step ops_ready(struct exchange *x)
 
 /* ---- /metrics ---- */
 
-/* Handler of /metrics: writes the metrics in OpenMetrics or in the Prometheus text format,
- * whichever the client prefers; without a preference in the latter. nginx counts the requests that
- * it refuses itself by files in nginx_refusals_dir (obs/refusals.h); they are metrics too. */
+/* Handler of /metrics: writes the metrics in OpenMetrics or in the Prometheus text format, as the
+ * client prefers; without a preference in the latter. They include nginx's counts of requests that
+ * it refuses itself, files in nginx_refusals_dir (obs/refusals.h). */
 static enum step ops_metrics(struct exchange *x)
 {
     static const char openmetrics_type[] =
@@ -142,8 +142,8 @@ static enum step ops_metrics(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Returns the name of a circuit breaker's state. An open circuit breaker lets no requests to its
- * service through, because too many have failed. */
+/* Returns the name of a circuit breaker's state. An open circuit breaker refuses requests to its
+ * service, because too many have failed. */
 static const char *metrics_breaker_name(enum breaker_gauge state)
 {
     switch (state) {
@@ -242,8 +242,8 @@ static enum step ops_metrics_detailed(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Handler of /metrics/reset: sets the counters of all processes of the pool to zero, and those of
- * the requests that nginx has refused itself (nginx_refusals_dir). */
+/* Handler of /metrics/reset: sets the counters of all processes of the pool to zero, and also
+ * nginx's counts of requests that it has refused itself (nginx_refusals_dir). */
 static enum step ops_metrics_reset(struct exchange *x)
 {
     struct jw w;
@@ -274,9 +274,9 @@ static enum step ops_openapi(struct exchange *x)
 
 /* ---- /docs ---- */
 
-/* Handler of /docs: 404. nginx serves the page as a file, so a GET arrives here only if nginx has
- * no such file. The route exists so that the path has a rate limit, that other methods get 405, and
- * that the OpenAPI document lists it. */
+/* Handler of /docs: responds with 404. nginx serves the page as a file, so a GET arrives here only
+ * if nginx has no such file. The route exists so that the path has a rate limit, that other methods
+ * get 405, and that the OpenAPI document lists it. */
 static enum step ops_docs(struct exchange *x)
 {
     return exchange_fail(x, PROBLEM_NOT_FOUND);

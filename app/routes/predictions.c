@@ -30,9 +30,8 @@ struct day_input {
 };
 
 /* Predicts the score of one day, by the configured model unless the request names one. intervention
- * is an index in intervention_names, or NO_INTERVENTION. A prediction made earlier is reused while
- * the student's state has not changed; the members of its response were stored with it and are
- * copied. */
+ * is an index in intervention_names, or NO_INTERVENTION. An earlier prediction is used again while
+ * the student's state has not changed: the members of its response were stored, and are copied. */
 static enum step predict_day(struct exchange *x, int intervention)
 {
     const struct day_input *in = x->input;
@@ -196,11 +195,11 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* ---- accuracy ---- */
 
-/* Selects the predictions that were made on a day from `first` to `today`, or that are about one of
- * these days. Those that assume an intervention are not selected but counted in
+/* Selects the predictions that were made on a day from `first` to `today`, or that predict one of
+ * these days. Those that assume an intervention are not selected, but counted in
  * *ret_conditional_count: no record says whether the intervention took place, so such a prediction
- * cannot be compared with a true score. model: select only the predictions of the model with this
- * name; NULL: all. ret has room for n predictions. Returns the number of selected ones. */
+ * cannot be compared with a true score. model: name of the only model to select; NULL: all. ret has
+ * room for n predictions. Returns the number of selected ones. */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
                               int32_t first, int32_t today, struct stored_prediction *ret,
                               size_t *ret_conditional_count)
@@ -225,13 +224,14 @@ static size_t accuracy_select(const struct prediction_record *records, size_t n,
     return selected_count;
 }
 
-/* The accuracy of all predictions, and of those of each model. */
+/* The accuracy of all predictions together, and of each model. */
 struct accuracies {
     struct accuracy all, of_model[PREDICTION_MODELS];
 };
 
-/* Compares the stored predictions of the last days, as many as the request says, with the scores
- * that the student had on the predicted days. Returns false with x->problem set on an error. */
+/* Compares the stored predictions of the last days (the number of days is in the request) with the
+ * scores that the student had on the predicted days. Returns false with x->problem set on an error.
+ */
 static bool accuracy_measure(struct exchange *x, const struct history_state *s,
                              struct accuracies *ret)
 {
@@ -264,7 +264,7 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
 }
 
 /* Writes the members of one accuracy. within_variance_rate is the share of true scores inside the
- * predicted interval; recent_accuracy is 1 less the mean error of the last RECENT_PREDICTIONS
+ * predicted interval; recent_accuracy is 1 minus the mean error of the last RECENT_PREDICTIONS
  * verified predictions. The caller begins and ends the object. */
 static void accuracy_write(struct jw *w, const struct accuracy *a)
 {
@@ -317,14 +317,14 @@ static enum step predict_accuracy(struct exchange *x)
 /* ---- config ---- */
 
 /* Names of the horizons in the response, by enum calibration_horizon: how many days before its day
- * a prediction was made. NULL ends the array, as it must for .choices. */
+ * a prediction was made. NULL ends the array, as .choices requires. */
 static const char *const calibration_horizons[CALIBRATION_HORIZONS + 1] = {
     [CALIBRATION_WEEK] = "7_days", [CALIBRATION_OTHER] = "other"};
 
-/* Writes how the predictions about the last days came out, by model and horizon (days ahead):
+/* Writes how accurate the predictions for the last days were, by model and horizon (days ahead):
  * coverage is the share of them whose interval contained the true score, average_error the mean
- * distance of the predicted from the true score. A model and horizon without a verified prediction
- * are left out. Writes null before the worker has counted, or while Redis is unavailable. */
+ * distance between predicted and true score. A model and horizon without a verified prediction is
+ * skipped. Writes null before the worker has counted, or while Redis is unavailable. */
 static void config_write_calibration(struct jw *w, const struct command *command)
 {
     struct calibration calibration;
@@ -356,8 +356,8 @@ static void config_write_calibration(struct jw *w, const struct command *command
     jw_object_end(w);
 }
 
-/* Handler of config: shows the model's constants and the settings of this installation, for
- * clients that show or check them, and how the predictions have come out. */
+/* Handler of config: shows the model's constants, the settings of this installation, and how
+ * accurate predictions were, for clients that show or check them. */
 static enum step predict_config(struct exchange *x)
 {
     const struct config *c = &x->engine->config;
@@ -435,8 +435,8 @@ static const struct rule accuracy_rules[] = RULES(
           "Predictions made in the last so many UTC days, or about one of them", .min = 1,
           .max = 30, .default_value = LOOKBACK_PRESET));
 
-/* How the prediction was made. For every model slope, intercept and R^2 are those of the line of
- * least squares, in score a day. */
+/* How the prediction was made. For every model, slope (score a day), intercept and R^2 are those of
+ * the least-squares line. */
 #define MODEL_FIELDS                                                                               \
     FIELD(ENUM, "model", "Name of the model", .choices = prediction_model_names),                  \
     FIELD(TEXT, "model_version", "Its version"),                                                   \
@@ -539,8 +539,9 @@ static const struct rule accuracy_response[] = RULES(
           .fields = accuracy_model),
     FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
-/* In the response of config, for each intervention in the order of intervention_names: the share of
- * what a score lacks to 1 that the intervention is expected to make up for. */
+/* In the response of config: for each intervention, in the order of intervention_names, the share
+ * of the difference between the score and 1 by which the intervention is expected to raise the
+ * score. */
 static const struct rule factors[] = RULES(
     SHAPE_SCORE("tutoring", "Of tutoring"),
     SHAPE_SCORE("practice", "Of additional practice"),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/process: Dapr's service invocation (docs/events.md). A caller names an intent and gives
- * a payload. The request is delegated to the target, the route that does the same for HTTP
- * clients: the target's rules validate the payload, its access and its handler apply. Only the
- * envelope (the outer JSON object) of the response is made here. Delegation happens in the route's
- * check, so that field errors of the target are reported like those of any route. */
+/* /api/v1/process: Dapr's service invocation (docs/events.md). A caller names an intent and gives a
+ * payload. The request is delegated to the target, the route that does the same for HTTP clients:
+ * the target's rules validate the payload, and its access right and handler apply. Only the
+ * envelope (the outer JSON object) of the response is made here. The route's check delegates, so
+ * that field errors of the target are reported like those of any route. */
 #include "app/base/clock.h"
 #include "app/http/problem_response.h"
 #include "app/http/validate.h"
@@ -31,8 +31,8 @@ static const char *const intent_names[] = {
     [INTENTS] = NULL,
 };
 
-/* Input of the routes of this file. Only /process has a member payload. In the other routes the
- * whole body is the payload. */
+/* Input of the routes of this file. Only /process has a member payload; the other routes use the
+ * whole body as the payload. */
 struct process {
     struct str intent_text;      /* name of the intent as the caller wrote it; /process only */
     struct json_object *payload; /* /process only: the body of the request to the target */
@@ -56,9 +56,9 @@ static bool payload_has(struct json_object *payload, const char *name)
 /* Values of query_type, the member of the payload that selects the route of analytics_query. */
 static const char *const query_types[] = {"history", "comprehensive", NULL};
 
-/* What analytics_rules read from the payload of analytics_query: query_type selects the target (the
- * route to delegate to), whose own rules then read the student. The student is read here too, so
- * that a payload without student_id and query_type gets the errors of both in one response. */
+/* What analytics_rules read from the payload of analytics_query. query_type selects the target (the
+ * route to delegate to), whose own rules then read the student. The student is read here as well,
+ * so that for a payload without student_id and query_type one response reports both. */
 struct analytics_query {
     struct str student;
     int type; /* query_type of the payload, an index in query_types */
@@ -81,8 +81,8 @@ static const char *const intent_paths[INTENTS] = {
     [ANALYTICS_QUERY] = "/api/v1/analytics/mastery-history",
 };
 
-/* Returns the route of POST requests to the path, NULL if there is none. sidecar is false, because
- * a route of the sidecar's listener alone (ROUTE_SIDECAR_ONLY) is no target. */
+/* Returns the route of POST requests to the path; NULL if there is none. sidecar is false, because
+ * a route that exists only on the sidecar's listener (ROUTE_SIDECAR_ONLY) must not be a target. */
 static const struct route *intent_route_at(const struct exchange *x, const char *path)
 {
     struct route_match match;
@@ -123,8 +123,8 @@ static const struct route *intent_target(struct exchange *x, enum intent intent,
 }
 
 /* Renames the fields in the errors of the target (the route to which the request was delegated):
- * the target validated the payload as its body, but in the request the fields are under "payload.".
- */
+ * the target has validated the payload as its body, but in the request its fields are under
+ * "payload.". */
 static void process_prefix_fields(struct exchange *x)
 {
     for (struct field_error *e = x->problem.fields; e; e = e->next) {
@@ -185,8 +185,8 @@ static bool process_check(struct exchange *x)
     return delegated;
 }
 
-/* Check of a route that is for one intent, whose payload is the whole body: delegates to the
- * intent's target. Returns false with x->problem set. */
+/* Check of a route for one intent, whose payload is the whole body: delegates to the intent's
+ * target. Returns false with x->problem set. */
 static bool process_body_check(struct exchange *x, enum intent intent)
 {
     struct process *in = x->input;
@@ -195,8 +195,9 @@ static bool process_body_check(struct exchange *x, enum intent intent)
     return x->problem.code == PROBLEM_NONE && process_delegate(x, intent, x->body);
 }
 
-/* Check of process-mastery: delegates to calculate or the recomputation. Returns false with
- * x->problem set. */
+/* Check of process-mastery: delegates to calculate or the recomputation, which means that the check
+ * and the handler of that route process the body. Returns false with x->problem set when the body
+ * is invalid. */
 static bool mastery_check(struct exchange *x)
 {
     return process_body_check(x, MASTERY_CALCULATION);
@@ -277,7 +278,7 @@ static void envelope_write(struct exchange *x, enum intent intent, struct str da
     exchange_json_end(x, &w);
 }
 
-/* Returns the intent of a route that is for one intent, found by its check function; INTENTS for
+/* Returns the intent of a route for one intent, which its check function identifies; INTENTS for
  * /process, whose body names the intent. */
 static enum intent intent_of_route(const struct route *route)
 {
@@ -300,8 +301,8 @@ static enum intent intent_of_exchange(const struct exchange *x)
 }
 
 /* Puts the response of the target (the route to which the request was delegated), or the problem,
- * into the envelope (the outer JSON object, envelope_write), and keeps the HTTP status. An unknown
- * intent (INTENTS) is null in the envelope and "unknown" in the metric. If there is no memory for
+ * into the envelope (the outer JSON object, envelope_write), with the same HTTP status. An unknown
+ * intent (INTENTS) is null in the envelope and "unknown" in the metric. When there is no memory for
  * the envelope, the response is a plain problem. */
 static void process_finalize(struct exchange *x)
 {
@@ -398,8 +399,8 @@ static const struct rule process_rules[] = RULES(
           .required = true, .forms = &payload_by_intent),
     SECURITY_CONTEXT);
 
-/* The rules of the routes for one intent. Their body is the payload, whose fields the rules of the
- * target check, and may have the caller's token in security_context. */
+/* The rules of the routes for one intent. Their body is the payload, whose fields the target's
+ * rules check; it may also have the caller's token in security_context. */
 static const struct rule context_alone[] = RULES(SECURITY_CONTEXT);
 
 static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT",
@@ -429,7 +430,7 @@ static const struct rule health_response[] = RULES(
 
 /* A route that delegates. old_path, older_path: other paths that earlier clients use; NULL: none.
  * more_flags: flags of the targets by which the OpenAPI document describes headers and statuses,
- * since the response is that of a target. */
+ * because the response is that of a target. */
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, its_payload, more_flags,     \
                 also, text)                                                                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \

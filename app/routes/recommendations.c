@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config: their
  * inputs and responses, and who may give feedback. domain/recommendation.c and service/recommend.c
- * choose what is recommended, from the catalogue (the items that can be recommended). A
- * recommendation is named by an id that does not reveal its student: its token, a random text, is
- * the name of the key in Redis that holds the student. */
+ * choose what is recommended from the catalogue (the items that can be recommended). The id of a
+ * recommendation does not reveal its student: it contains a token, a random text, and the student
+ * is found under the token in Redis. */
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
@@ -174,14 +174,14 @@ struct feedback_input {
 };
 
 /* State of feedback between its round trips. The recommendation's id is rec_TOKEN-DAY-NUMBER. The
- * first round trip reads the student, whose id Redis has under the token. The second reads the
- * student's recommendations of that day and, for a teacher, the cohorts. The third writes the
- * recommendations back, and is repeated if they have changed since they were read. */
+ * first round trip reads the student who has the token. The second reads the student's
+ * recommendations of that day and, for a teacher, the cohorts. The third writes the recommendations
+ * back, and is repeated if they have changed since they were read. */
 struct feedback_state {
-    struct str token;        /* random part of the id; the key in Redis that holds the student */
+    struct str token;        /* the random part of the id, under which Redis has the student */
     int32_t day;             /* UTC day on which the recommendation was made */
     int number;              /* number of the recommendation on that day, from 1 */
-    struct command *owner;   /* reads the student in whose recommendations' ids the token is */
+    struct command *owner;   /* reads the student who has the token */
     struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
     struct command *written; /* latest command that writes that day's back; NULL: none yet */
     struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
@@ -190,15 +190,15 @@ struct feedback_state {
     int attempts; /* writes that failed because the recommendations had changed */
 };
 
-/* Fails with 404. A caller who has no right to the student gets this response too, and so cannot
+/* Fails with 404. A caller without a right to the student gets the same response, and so cannot
  * find out which ids exist. */
 static enum step feedback_unknown(struct exchange *x)
 {
     return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
 }
 
-/* Checks the form of the recommendation id, then queues the reading of the student that its token
- * belongs to. */
+/* Checks the form of the recommendation id, then queues the read of the student who has its token.
+ */
 static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
 {
     struct feedback_state *s = exchange_new_state(x, sizeof(*s));
@@ -211,11 +211,11 @@ static enum step feedback_begin(struct exchange *x, const struct feedback_input 
     return STEP_MORE;
 }
 
-/* Parses who the student is (the reply to s->owner), and decides access as far as the caller's role
- * and id suffice (for a teacher feedback_may_see decides). Queues the reading of the day's
- * recommendations and, for a teacher, of the cohorts on which access depends; not of the learning
- * path (with_path). A caller without access gets 404, as for an unknown id, and so learns of no id.
- * The student is passed to the audit log, since the request does not name one. */
+/* Parses the student (the reply to s->owner), and decides about access as far as the caller's role
+ * and id suffice; feedback_may_see decides for a teacher. Queues the read of the day's
+ * recommendations, without the learning path, and for a teacher that of the cohorts. A caller
+ * without access gets 404, as for an unknown id, and so learns of no id. The student is passed to
+ * the audit log, because the request does not name one. */
 static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 {
     enum verdict verdict;
@@ -235,10 +235,10 @@ static enum step feedback_read(struct exchange *x, struct feedback_state *s)
     return STEP_MORE;
 }
 
-/* Queues the writing of the day's recommendations with the feedback added. read: the command whose
- * reply holds these recommendations: s->read or, later, a write that failed because they had
- * changed. No recommendation is added, so none needs room. A student has another token than the id
- * after an erasure: the id then names no recommendation of the present ones. */
+/* Queues the write of the day's recommendations with the feedback added. read: the command whose
+ * reply has these recommendations: s->read or, later, a write that failed because they had changed.
+ * No room is needed for new recommendations. After an erasure the student has another token than
+ * the id, which then names none of the present recommendations. */
 static enum step feedback_write(struct exchange *x, struct feedback_state *s,
                                 const struct command *read)
 {
@@ -259,11 +259,12 @@ static enum step feedback_write(struct exchange *x, struct feedback_state *s,
     recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
     pipeline_clear(&x->pipeline);
     s->written = recommendation_cmd_change(
-        &x->pipeline, &(struct recommendation_change){
-                          .student = s->student,
-                          .recommendations = &s->recommendations,
-                          .today = day_of_ms(x->now_ms),
-                          .path = {"", 0} /* empty: the stored learning path stays */});
+        &x->pipeline,
+        &(struct recommendation_change){
+            .student = s->student,
+            .recommendations = &s->recommendations,
+            .today = day_of_ms(x->now_ms),
+            .path = {"", 0} /* an empty text leaves the stored learning path unchanged */});
     return STEP_MORE;
 }
 
@@ -282,8 +283,8 @@ static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
 }
 
 /* Evaluates the write, then responds. The write fails if other feedback has changed the day's
- * recommendations meanwhile: its reply then holds the changed ones, to which the feedback is added
- * in a new write, of which there are RECOMMEND_ATTEMPTS_MAX at most. */
+ * recommendations meanwhile. Its reply then has the changed ones, to which the feedback is added in
+ * a new write; there are at most RECOMMEND_ATTEMPTS_MAX writes. */
 static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
 {
     struct jw w;
@@ -334,8 +335,8 @@ struct history_input {
 };
 
 /* Handler of history: one round trip, then the recommendations of the days. The texts are those of
- * the present catalogue; a recommendation whose item has left the catalogue is shown without text.
- * The id of each recommendation has the token instead of the student's id. */
+ * the present catalogue; a recommendation whose item is no longer in it is shown without text. The
+ * id of each recommendation contains the token instead of the student's id. */
 static enum step recommend_history(struct exchange *x)
 {
     const struct history_input *in = x->input;
@@ -555,7 +556,7 @@ static const struct rule history_response[] = RULES(
     FIELD(OBJECTS, "recommendations", "Oldest first; empty when there are none",
           .fields = record_fields), SHAPE_CORRELATION);
 
-/* A gap is the threshold of a component less its value. */
+/* A gap is the threshold of a component minus its value. */
 static const struct rule gaps[] = RULES(
     SHAPE_SCORE("high", "The least gap of high priority"),
     SHAPE_SCORE("medium", "The least gap of medium priority"));

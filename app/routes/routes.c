@@ -29,7 +29,7 @@ static const struct route_table *const areas[] = {
 };
 enum { AREAS = sizeof(areas) / sizeof(areas[0]) };
 
-/* Copies the tables into one array, which the router needs; `areas` has pointers to them. */
+/* Copies the tables, to which `areas` points, into the one array that the router needs. */
 const struct route_table *route_tables(size_t *ret_count)
 {
     static struct route_table tables[AREAS];

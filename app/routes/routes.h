@@ -28,7 +28,7 @@ extern const struct route_table dapr_routes;
 extern const struct route_table xapi_routes;
 
 /* The route that recomputes the score of a student from stored data. It is in no table, because it
- * has no path: /api/v1/process delegates to it when its intent mastery_calculation comes without
+ * has no path: /api/v1/process delegates to it when the intent mastery_calculation has no
  * components. */
 extern const struct route mastery_recompute;
 

@@ -23,7 +23,7 @@ const struct rule shape_components_input[] = RULES(
     SHARE_INPUT("quality", QUALITY, "Quality of the work"),
     SHARE_INPUT("consistency", CONSISTENCY, "Regularity of the activity"));
 
-/* The maximum is 1.001, because the weights of a request may miss the sum 1 by 0.001
+/* The maximum is 1.001, because the sum of a request's weights may differ from 1 by 0.001
  * (mastery_weights_valid). */
 static const struct rule weights[] = RULES(
     FIELD(NUMBER, "completion", "Weight of completion", .max = 1.001),

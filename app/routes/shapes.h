@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Macros for the rows of rule tables, and the tables that several endpoints share. A rule
- * (http/rule.h) describes one field of a request or response: its name, its type, its range and,
- * in a request, where its value is stored.
+ * (http/rule.h) describes one field of a request or response: its name, its type, its range and, in
+ * a request, where its value is stored.
  *
  * A table is RULES(ROW, ROW, ...). A row ends with its description, after which further members of
- * struct rule may follow. TYPE is a rule type without its prefix RULE_. tag and member name the
- * input struct and the member of it that takes the value. */
+ * struct rule may follow. TYPE is a rule type without its prefix RULE_. tag and member are the
+ * input struct and the member of it that receives the value. */
 #ifndef ROUTES_SHAPES_H
 #define ROUTES_SHAPES_H
 
@@ -23,7 +23,7 @@
 #define FIELD(TYPE, field, ...) OPTIONAL(TYPE, field, __VA_ARGS__, .required = true)
 
 /* Rows of a request: a field of the body, a field of the query, an id in the path. field: its name
- * in the request. tag, member: the struct and the member that its value goes to. kind: what the id
+ * in the request. tag, member: the struct and the member that receive its value. kind: what the id
  * names (enum rule_subject). */
 #define BODY(TYPE, field, tag, member, ...)                                                        \
     OPTIONAL(TYPE, field, __VA_ARGS__, .offset = offsetof(struct tag, member))
@@ -43,8 +43,8 @@ struct student_input {
     struct str student;
 };
 
-/* Rows of the tables of responses that many of them have. `success` is always true in these tables,
- * because a response with an error has another one. */
+/* Rows that the tables of many responses have in common. `success` is always true in these tables,
+ * because error responses have other tables. */
 #define SHAPE_SUCCESS FIELD(BOOL, "success", "Always true here")
 #define SHAPE_STUDENT FIELD(ID, "student_id", "The student")
 #define SHAPE_CORRELATION FIELD(TEXT, "correlation_id", "The request's id, as in X-Request-ID")

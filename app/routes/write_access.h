@@ -13,14 +13,14 @@ struct write_access {
     struct command *teacher_cohorts;
 };
 
-/* Decides whether the caller may write about the student. Sets x->problem if the caller may not.
- * For a teacher the cohorts in Redis decide: queues their reading, and returns the command that
- * reads the student's, for write_access_check. Returns NULL for other callers. */
+/* Decides whether the caller may write about the student, and sets x->problem if not. For a teacher
+ * the cohorts in Redis decide: queues the reads of them, and returns the command that reads those
+ * of the student, for write_access_check. Returns NULL for other callers. */
 struct command *write_access_queue(struct exchange *x, struct write_access *access,
                                    struct str student);
 /* Decides for a teacher, by the replies to the commands that write_access_queue has queued.
- * student_cohorts: what write_access_queue has returned; NULL: already decided. Sets x->problem if
- * the teacher does not teach the student, or if Redis has failed. */
+ * student_cohorts: the result of write_access_queue; NULL when it has already decided. Sets
+ * x->problem if the teacher does not teach the student, or if Redis has failed. */
 void write_access_check(struct exchange *x, const struct write_access *access,
                         const struct command *student_cohorts);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/xapi/statements: records the xAPI statements of learning tools as learning events
- * (docs/events.md, xAPI). POST takes one statement or a list, PUT one statement whose id is in the
- * query. All statements of a request are recorded, or none. The first round trip
- * reads what decides about each of them: the caller's rights, the student's consent, whether the
- * student is erased (a tombstone in Redis), and the mark, a digest of the statement that is
- * already stored under its id. Nothing is written before every statement has passed. */
+ * (docs/events.md, xAPI). POST has one statement or a list, PUT one statement whose id is in the
+ * query. Either all statements of a request are recorded, or none. The first round trip reads what
+ * decides about each of them: the caller's rights, the student's consent, whether the student is
+ * erased (a tombstone in Redis), and the mark, a digest of the statement that is already stored
+ * under its id. Nothing is written before every statement has passed. */
 #include "app/ingest/xapi.h"
 #include "app/base/clock.h"
 #include "app/base/digest.h"
@@ -44,9 +44,9 @@ struct statements {
 
 /* ---- parsing ---- */
 
-/* Adds a field error for each statement whose id another statement earlier in the list has, since
- * of two statements with the same id only one could be recorded. Compares each with all before it,
- * which is acceptable for at most XAPI_STATEMENTS_MAX statements. */
+/* Adds a field error for each statement whose id an earlier statement in the list has, because only
+ * one of the two could be recorded. Compares all pairs, which is acceptable for at most
+ * XAPI_STATEMENTS_MAX statements. */
 static void statements_fail_repeated(struct exchange *x, const struct statements *s)
 {
     for (size_t i = 1; i < s->n; i++) {
@@ -62,8 +62,8 @@ static void statements_fail_repeated(struct exchange *x, const struct statements
     }
 }
 
-/* Sets the text by which a repeated request is recognised (struct xapi_request): a digest of the
- * caller and the Idempotency-Key or, without a key, of the caller and the body. False with
+/* Sets *ret to the text by which a repeated request is recognised (struct xapi_request): a digest
+ * of the caller and the Idempotency-Key or, without a key, of the caller and the body. False with
  * x->problem when out of memory. */
 static bool statements_identify(struct exchange *x, struct str *ret)
 {
@@ -191,9 +191,9 @@ static struct json_object *statements_parse_body(struct exchange *x)
 
 /* ---- rights, consent and known ids ---- */
 
-/* Queues the reading of everything that decides whether the statements may be recorded, in one
- * round trip. The mark is a digest of the statement that is stored under the same id: by it
- * entry_check knows a repeated statement from another one. A statement that becomes no event
+/* Queues the reads of everything that decides whether the statements may be recorded, in one round
+ * trip. By the mark, a digest of the statement that is stored under the same id, entry_check
+ * distinguishes a repeated statement from a different one. A statement that becomes no event
  * (ignored) needs only the right. */
 static void statements_queue(struct exchange *x, struct statements *s)
 {
@@ -230,9 +230,9 @@ static void statements_fail_conflict(struct exchange *x)
 }
 
 /* Checks one statement against the replies of the first round trip. A statement that becomes no
- * event, or whose student is erased, is accepted but not recorded: a refusal would make a tool that
- * forwards lists send the same list for ever. If a statement is stored under the same id (known),
- * the marks, digests of both, are compared: an equal one is skipped, another one is a conflict. A
+ * event, or whose student is erased, is accepted but not recorded: a tool that forwards lists would
+ * send a refused list for ever. If a statement is stored under the same id (known), the marks
+ * (digests) of both are compared: an equal one is skipped, a different one is a conflict. A
  * statement with a new id is added to the batch. Sets x->problem if it may not be recorded. */
 static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
 {
@@ -282,9 +282,9 @@ static bool statements_check(struct exchange *x, struct statements *s)
 
 /* ---- response ---- */
 
-/* Evaluates the recording of one statement. Since the first round trip another request may have
- * stored a different statement under the same id, which is a conflict, or erased the student: then
- * the statement is ignored. */
+/* Evaluates the recording of one statement. Since the first round trip, another request may have
+ * stored a different statement under the same id, which is a conflict, or an erasure of the student
+ * may have begun: then the statement is ignored. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
 {
     if (item->record.is_erased)
@@ -378,7 +378,7 @@ static enum step xapi_about(struct exchange *x)
     "\"http://adlnet.gov/expapi/activities/assessment\"}}"
 #define XAPI_RESULT "{\"score\":{\"scaled\":0.9}}"
 
-/* Rows of the body. The OpenAPI document takes from them only the example, and that a body is
+/* Rows of the body. The OpenAPI document uses only their example, and the fact that a body is
  * required: xapi_write_schema writes the schema. The handler parses the body itself, because rules
  * cannot check all that xAPI requires. */
 #define STATEMENT_EXAMPLE                                                                          \

@@ -53,7 +53,7 @@ void process_harden(void)
 void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    /* the parent ended before the call above, so the kernel sends nothing */
+    /* the parent ended before the call of prctl, so the kernel sends nothing */
     if (getppid() != parent)
         (void)raise(SIGTERM);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs a lookup of a host name in a thread. The lookup is shared by the resolver and the thread;
- * the one that ends last frees it. So a resolver can be freed while getaddrinfo() hangs in the
- * thread. The thread fills the result and then sets `done`; the resolver reads the result only
- * after it has seen `done`. */
+/* Looks up a host name in a thread. The resolver and the thread share the struct lookup; the one
+ * that ends last frees it, so a resolver can be freed while getaddrinfo() hangs in the thread. The
+ * thread fills the result and then sets `done`; the resolver reads the result only after it has
+ * seen `done`. */
 #include "app/runtime/resolver.h"
 
 #include <arpa/inet.h>
@@ -25,7 +25,8 @@ struct addresses {
 };
 
 struct lookup {
-    atomic_int owners; /* the resolver and the thread, until each has released the lookup */
+    /* the resolver and the thread count as one owner each until they release the lookup */
+    atomic_int owners;
     atomic_bool done;
     int fd;    /* eventfd, readable when the thread is done */
     int error; /* result of getaddrinfo */
@@ -85,8 +86,9 @@ static void *lookup_thread(void *owned)
     return NULL;
 }
 
-/* Starts a thread that looks the resolver's host up. Without a thread only the resolver owns the
- * lookup, and releases it. NULL: out of memory, descriptors or threads. */
+/* Starts a thread that looks up the resolver's host. Returns NULL when out of memory, descriptors
+ * or threads. Without a thread the resolver is the only owner of the lookup, and releases it here.
+ */
 static struct lookup *lookup_start(const struct resolver *resolver)
 {
     struct lookup *lookup = calloc(1, sizeof(*lookup));
@@ -142,7 +144,7 @@ struct resolver *resolver_new(const char *host, int port)
     return resolver;
 }
 
-/* A running lookup stays until its thread ends, which frees it then. */
+/* A running lookup stays until its thread ends, which then frees it. */
 void resolver_free(struct resolver *resolver)
 {
     if (resolver && resolver->lookup)
@@ -150,9 +152,9 @@ void resolver_free(struct resolver *resolver)
     free(resolver);
 }
 
-/* Begins a lookup unless one is running. A lookup that ended unnoticed, after its caller had given
- * up, is processed first: its addresses are known from then on, but may be old, so that another
- * lookup begins. */
+/* Begins a lookup unless one is running. If an earlier lookup has ended without a call of
+ * resolver_poll, its result is stored first. The addresses in it may be old by now, so another
+ * lookup begins all the same. */
 void resolver_start(struct resolver *resolver)
 {
     if (resolver->is_numeric || resolver_poll(resolver) == RESOLVER_RUNNING)
@@ -162,8 +164,8 @@ void resolver_start(struct resolver *resolver)
         resolver->error = EAI_MEMORY;
 }
 
-/* While a lookup runs, the state is RESOLVER_RUNNING. The first call after its end takes the result
- * and forgets the lookup; later calls return the same state until another lookup begins. */
+/* While a lookup runs, the state is RESOLVER_RUNNING. The first call after its end stores the
+ * result and releases the lookup; later calls return the same state until another lookup begins. */
 enum resolver_state resolver_poll(struct resolver *resolver)
 {
     struct lookup *lookup = resolver->lookup;

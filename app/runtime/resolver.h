@@ -24,8 +24,8 @@ struct resolver *resolver_new(const char *host, int port);
 /* Accepts NULL. The thread of a running lookup ends by itself later. */
 void resolver_free(struct resolver *resolver);
 
-/* Begins a lookup; one that is still running is continued, so that there is at most one thread.
- * When no thread can be created, the lookup has failed. */
+/* Begins a lookup, unless one is still running: there is at most one thread. If no thread can be
+ * created, the lookup has failed. */
 void resolver_start(struct resolver *resolver);
 /* Returns the state of the lookup that was started last. */
 enum resolver_state resolver_poll(struct resolver *resolver);
@@ -35,8 +35,8 @@ int resolver_fd(const struct resolver *resolver);
 
 /* Returns the number of the known addresses: those of the latest successful lookup, IPv4 first. */
 size_t resolver_count(const struct resolver *resolver);
-/* Returns the known address with the index i, with the port. *ret_length: its size in bytes. Valid
- * until resolver_poll() or resolver_start() is called. */
+/* Returns the known address with the index i (0 is the first), including the port. *ret_length: its
+ * size in bytes. Valid until resolver_poll() or resolver_start() is called. */
 const struct sockaddr *resolver_address(const struct resolver *resolver, size_t i,
                                         socklen_t *ret_length);
 /* Returns why the latest lookup has failed, in words. */

@@ -30,7 +30,8 @@
 #endif
 #endif
 
-/* x86_64: first number of the kernel's second interface (x32), which is refused. */
+/* Calls of x32, the second kernel interface of x86_64, have this bit set in their numbers. They are
+ * refused. */
 enum { X32_SYSCALL_BIT = 0x40000000 };
 
 static const uint32_t refused_calls[] = {
@@ -52,8 +53,8 @@ static const uint32_t refused_calls[] = {
     SYS_add_key, SYS_keyctl, SYS_request_key, SYS_settimeofday, SYS_clock_settime, SYS_sethostname,
     SYS_setdomainname};
 
-/* Instructions of the filter: a comparison for each refused call, and those that check the
- * architecture and return (two LOAD, two JUMP, three RETURN). */
+/* Number of instructions of the filter: one comparison for each refused call, and seven others that
+ * check the architecture and return (two LOAD, two JUMP, three RETURN). */
 enum { REFUSED = sizeof(refused_calls) / sizeof(refused_calls[0]), OTHERS = 7 };
 _Static_assert(REFUSED < 250, "a jump skips at most 255 instructions");
 
@@ -74,9 +75,10 @@ bool seccomp_install_filter(void)
 
     if (NATIVE == 0)
         return false;
-    /* numbers of another architecture mean other system calls: all are refused */
+    /* the numbers of another architecture mean other system calls, so all of them are refused */
     code[n++] = LOAD(arch);
-    code[n++] = JUMP(BPF_JEQ, NATIVE, 1, 0); /* the right architecture skips the RETURN */
+    /* JUMP skips the RETURN when the architecture is the right one */
+    code[n++] = JUMP(BPF_JEQ, NATIVE, 1, 0);
     code[n++] = RETURN(SECCOMP_RET_ERRNO | EPERM);
     code[n++] = LOAD(nr);
     code[n++] = JUMP(BPF_JGE, X32_SYSCALL_BIT, REFUSED + 1, 0);

@@ -21,7 +21,7 @@ static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events
         w->on_signal(w->owner, (int)info.ssi_signo);
 }
 
-/* Watches the signals that the thread has blocked, so that process.c has the only list of them. */
+/* Watches the signals that are blocked in this thread: so only process.c has a list of signals. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner)
 {
@@ -37,8 +37,7 @@ void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
     ev_io_start(loop, &w->io);
 }
 
-/* Does nothing with a watch of zeros, whose w->loop is NULL: its fd 0 is a descriptor of something
- * else. */
+/* Does nothing for a zeroed struct, which was never started: its fd 0 belongs to another file. */
 void signal_watch_stop(struct signal_watch *w)
 {
     if (!w->loop || w->fd < 0)

@@ -13,8 +13,8 @@
 
 enum { CHECK_INTERVAL_US = 500000 };
 
-/* A global variable, because a process has one loop and one watchdog. All but start_us are set
- * before the thread starts. */
+/* Global, because a process has one loop and one watchdog. All members but start_us are set before
+ * the thread starts. */
 static struct {
     _Atomic int64_t start_us; /* of the running iteration (monotonic); 0: the loop sleeps */
     int64_t limit_us;         /* longest duration of an iteration */
@@ -58,8 +58,8 @@ static void *watchdog_thread(void *unused)
         int64_t start_us = atomic_load_explicit(&watchdog.start_us, memory_order_relaxed);
         int64_t now_us = clock_monotonic_us();
 
-        /* more than four intervals since the last check: the process was stopped (SIGSTOP), so the
-         * iteration gets its full time again */
+        /* more than four intervals since the last check: the whole process was stopped (SIGSTOP),
+         * so the iteration gets its full time again */
         if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
             watchdog_set_start(now_us);
         else if (start_us && now_us - start_us > watchdog.limit_us) {

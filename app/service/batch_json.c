@@ -10,7 +10,7 @@ double batch_progress(const struct batch *batch)
     return batch->total > 0 ? 100.0 * (double)batch->processed / (double)batch->total : 100;
 }
 
-/* Multiplies the mean time per processed student with the number of students that remain. */
+/* Multiplies the mean time for one processed student by the number of students that remain. */
 bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
 {
     double remaining_ms;
@@ -22,12 +22,13 @@ bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
         return false;
     remaining_ms = (double)(now_ms - batch->started_ms) / (double)batch->processed *
                    (double)(batch->total - batch->processed);
-    /* negative when this clock is behind that of the worker that started the batch */
+    /* the product is negative when this clock is behind that of the worker that started the batch
+     */
     *ret_s = remaining_ms > 0 ? (int64_t)ceil(remaining_ms / 1e3) : 0;
     return true;
 }
 
-/* Writes a time; null for ms 0, the time of a start or end that has not happened yet. */
+/* Writes a time, or null for ms 0: the start or end has not happened yet. */
 static void batch_write_time(struct jw *w, const char *key, int64_t ms)
 {
     if (ms == 0)

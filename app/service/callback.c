@@ -15,9 +15,9 @@ struct callback_url {
     char *default_port; /* port that the scheme implies, such as 443 for https */
 };
 
-/* Parses a URL with libcurl, which will make the connection, too; another parser might find another
- * host in the URL. The port is removed after it was read, so that libcurl then returns the default
- * port of the scheme. False for a text that is no URL. */
+/* Parses a URL with libcurl, because libcurl also makes the connection, and another parser might
+ * find another host in the URL. The port is removed after it was read, so that libcurl then returns
+ * the default port of the scheme. Returns false for a text that is not a URL. */
 static bool callback_parse_url(const char *url, struct callback_url *ret)
 {
     CURLU *handle = curl_url();
@@ -25,7 +25,7 @@ static bool callback_parse_url(const char *url, struct callback_url *ret)
 
     *ret = (struct callback_url){0};
     if (result == CURLUE_OK) {
-        /* a component that cannot be read stays NULL, which callback_url_refusal notices */
+        /* a component that cannot be read stays NULL, which callback_url_refusal checks */
         (void)curl_url_get(handle, CURLUPART_SCHEME, &ret->scheme, 0);
         (void)curl_url_get(handle, CURLUPART_USER, &ret->user, 0);
         (void)curl_url_get(handle, CURLUPART_PASSWORD, &ret->password, 0);
@@ -50,8 +50,9 @@ static void callback_release_url(struct callback_url *parsed)
     curl_free(parsed->default_port);
 }
 
-/* True when the URL has the host and the port of an entry of CALLBACK_HOSTS. An entry is "HOST" or
- * "HOST:PORT", with an IPv6 address in brackets; "HOST" means the default port of the scheme. */
+/* Returns whether the URL has the host and the port of an entry of CALLBACK_HOSTS. An entry is
+ * "HOST" or "HOST:PORT", with an IPv6 address in brackets; "HOST" means the default port of the
+ * scheme. */
 static bool callback_host_matches(struct str entry, const struct callback_url *parsed)
 {
     struct str host = str_of(parsed->host), port = str_of(parsed->default_port);
@@ -67,7 +68,8 @@ static bool callback_host_matches(struct str entry, const struct callback_url *p
     return str_equal(port, str_of(parsed->port));
 }
 
-/* True when the URL matches one of `hosts`, the entries of CALLBACK_HOSTS separated by commas. */
+/* Returns whether the URL matches an entry of `hosts`, the entries of CALLBACK_HOSTS separated by
+ * commas. */
 static bool callback_is_listed(const char *hosts, const struct callback_url *parsed)
 {
     struct str unread = str_of(hosts);
@@ -99,8 +101,8 @@ static const char *callback_url_refusal(const struct config *config,
     return NULL;
 }
 
-/* Returns whether there are exactly two slashes before the host. libcurl also accepts one or three,
- * where another program could find another host in the URL. */
+/* Returns whether exactly two slashes precede the host. libcurl also accepts one or three, where
+ * another program could find another host in the URL. */
 static bool callback_has_two_slashes(const char *text, const char *scheme)
 {
     size_t n = scheme ? strlen(scheme) : 0;
@@ -109,8 +111,8 @@ static bool callback_has_two_slashes(const char *text, const char *scheme)
            text[n + 3] != '/';
 }
 
-/* Copies the URL because libcurl needs a NUL at its end. Without memory for the copy the URL is
- * refused as well ("is not a URL"). */
+/* Copies the URL, because libcurl needs a NUL at its end. Without memory for the copy, the URL is
+ * refused as one that is not a URL. */
 const char *callback_refusal(const struct config *config, struct str url)
 {
     char *text = strndup(url.n > 0 ? url.p : "", url.n);
@@ -127,7 +129,7 @@ const char *callback_refusal(const struct config *config, struct str url)
 }
 
 /* Signs the text TIMESTAMP.BODY. The signature covers the timestamp, so that a receiver can refuse
- * an old callback that is sent again by an attacker. */
+ * an old callback that an attacker sends again. */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE])
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads the catalogue (the items that can be recommended) in three stages. First the file is parsed
- * as JSON. Then validate.c checks the form of each entry by a table of rules. At last the entries
+ * as JSON. Then validate.c checks the form of each entry by a table of rules. Finally the entries
  * are checked for what rules cannot express: unique ids, prerequisites that exist, an order by
- * difficulty. Error messages name the place in the file, so that an operator finds it. */
+ * difficulty. Error messages name the place in the file, so that an operator can find it. */
 #include "app/service/catalogue.h"
 
 #include <errno.h>
@@ -86,7 +86,7 @@ static const struct rule document_rules[] = {
  * place, LIST[INDEX]. */
 struct catalogue_loader {
     struct arena *arena; /* memory of the catalogue */
-    char *error;         /* gets the error message; has CATALOGUE_ERROR_SIZE bytes */
+    char *error;         /* receives the error message; CATALOGUE_ERROR_SIZE bytes */
     const char *list;    /* name of the list that is being read: "items" or "starters" */
     size_t index;        /* position of the current entry in the list, from 0 */
 };
@@ -143,8 +143,9 @@ static bool catalogue_read_resources(const struct catalogue_loader *loader,
     return true;
 }
 
-/* Returns the entry with the id among the n entries of v, or NULL. Loading calls this for each
- * entry and prerequisite, which is quadratic but bounded: a catalogue has CATALOGUE_MAX items. */
+/* Returns the entry with the id among the n entries of v; NULL when there is none. Loading calls
+ * this for each entry and prerequisite, which is quadratic but bounded: a catalogue has at most
+ * CATALOGUE_MAX items. */
 static const struct content *catalogue_find_content(const struct content *v, size_t n,
                                                     struct str id)
 {
@@ -154,9 +155,9 @@ static const struct content *catalogue_find_content(const struct content *v, siz
     return NULL;
 }
 
-/* Stores an entry's prerequisites, which are ids of items in the file, as indexes of items. items:
- * the n items before the entry. A prerequisite that comes later is refused, because two items could
- * then be prerequisites of each other. */
+/* Stores an entry's prerequisites, which in the file are ids of items, as indexes. items: the n
+ * items before the entry. A prerequisite that comes later in the file is refused, because two items
+ * could then be prerequisites of each other. */
 static bool catalogue_read_prerequisites(const struct catalogue_loader *loader,
                                          const struct content *items, size_t n, struct str_list ids,
                                          struct content *ret)
@@ -178,9 +179,9 @@ static bool catalogue_read_prerequisites(const struct catalogue_loader *loader,
     return true;
 }
 
-/* True when one of the n earlier items has the same component and action as the item and is harder.
- * Such a file is refused: recommendations are chosen in the order of the file, and must offer the
- * easier items first. */
+/* Returns whether one of the n earlier items has the same component and action as the item and is
+ * harder. Such a file is refused: recommendations are chosen in the order of the file, and must
+ * offer the easier items first. */
 static bool catalogue_follows_harder(const struct content *item, const struct content *earlier,
                                      size_t n)
 {
@@ -191,10 +192,10 @@ static bool catalogue_follows_harder(const struct content *item, const struct co
     return false;
 }
 
-/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the entries before it in
- * the same list. catalogue->items is NULL while the list of items is read, and set while the
- * starters (items for students without any data) are read afterwards; a starter's id must differ
- * from every item's. Prerequisites may be earlier items only, and a starter has none. */
+/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the earlier entries of the
+ * same list. catalogue->items is NULL while the list of items is read. It is set while the starters
+ * (items for students without any data) are read, whose ids must differ from those of all items.
+ * Prerequisites must be earlier items; a starter has none. */
 static bool catalogue_read_entry(const struct catalogue_loader *loader,
                                  const struct catalogue_entry *entry, struct content *contents,
                                  size_t i, const struct catalogue *catalogue)
@@ -221,8 +222,8 @@ static bool catalogue_read_entry(const struct catalogue_loader *loader,
     return true;
 }
 
-/* Reads the list with this name ("items" or "starters") from `from`, the entries of the file, whose
- * form validate_object has checked. Returns NULL, with an error message, when one is wrong. The
+/* Reads the list with this name ("items" or "starters"). from: the entries of the file, whose form
+ * validate_object has checked. Returns NULL, with an error message, when an entry is wrong. The
  * items must be read before the starters, whose ids must differ from theirs. */
 static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
                                                  const struct rule_objects *from,
@@ -246,16 +247,16 @@ static const struct content *catalogue_read_list(struct catalogue_loader *loader
 
 /* ---- reasons ---- */
 
-/* True for the names of placeholders that recommend_json.c replaces in a sentence. */
+/* Returns whether the name is a placeholder that recommend_json.c replaces in a sentence. */
 static bool catalogue_is_placeholder(struct str name)
 {
     return str_equal(name, STR("area")) || str_equal(name, STR("score")) ||
            str_equal(name, STR("threshold"));
 }
 
-/* True when every { in the sentence begins a known placeholder that } closes. str_cut removes the
- * text up to a character, or the whole text without it. So a { at the very end is not found by this
- * function; its caller refuses it. */
+/* Returns whether every { in the sentence begins a known placeholder that } closes. str_cut removes
+ * the text up to a character, or the whole text when it is missing. So a { at the very end is not
+ * found here; the caller refuses it. */
 static bool catalogue_has_known_placeholders(struct str sentence)
 {
     for (;;) {
@@ -285,8 +286,8 @@ static bool catalogue_read_reasons(const struct catalogue_loader *loader,
 
 /* ---- prerequisites among topics ---- */
 
-/* Returns the index of the topic in the graph, to which it is added if it is new; TOPIC_NODES_MAX:
- * the graph is full. */
+/* Returns the index of the topic in the graph, and adds the topic if it is new; TOPIC_NODES_MAX
+ * when the graph is full. */
 static size_t catalogue_topic(struct topic_graph *graph, struct str id)
 {
     size_t i = 0;
@@ -298,9 +299,9 @@ static size_t catalogue_topic(struct topic_graph *graph, struct str id)
     return i;
 }
 
-/* Adds element i of `list`, a list of topic ids, to the topics that the topic with index `node` and
- * id `name` needs: its prerequisites. Its array `needs` has room for the whole list. False, with an
- * error message, when the element is wrong. */
+/* Adds the element at index i of `list`, a list of topic ids, to the prerequisites (`needs`) of the
+ * topic with index `node` and id `name`. The array `needs` has room for the whole list. Returns
+ * false, with an error message, when the element is wrong. */
 static bool catalogue_read_need(const struct catalogue_loader *loader, struct topic_graph *graph,
                                 size_t node, const char *name, struct json_object *list, size_t i)
 {
@@ -393,7 +394,7 @@ static bool catalogue_read_topics(const struct catalogue_loader *loader, struct 
 /* ---- the document ---- */
 
 /* Writes the error message for a problem of the parser or of a rule: the first field that is wrong,
- * or the line of `text` that is no JSON. Always returns false. */
+ * or the line of `text` where the JSON is invalid. Always returns false. */
 static bool catalogue_describe(const struct catalogue_loader *loader, const struct problem *p,
                                struct str text)
 {
@@ -456,7 +457,7 @@ const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
     return fault ? NULL : catalogue;
 }
 
-/* Reads the file's text into the arena. One byte more than the limit is requested, so that a file
+/* Reads the text of the file into the arena. Requests one byte more than the limit, so that a file
  * that is too large is noticed. */
 static bool catalogue_read_file(const struct catalogue_loader *loader, const char *path,
                                 struct str *ret)

@@ -12,7 +12,7 @@ void cohort_access_init(struct cohort_access *access, const struct principal *pr
 }
 
 /* Queues the read of the caller's own cohorts, unless it is queued already. The caller is a teacher
- * or a student: for other roles the table in auth/access.c decides without cohorts. */
+ * or a student: for other roles the table in auth/access.c needs no cohorts. */
 static void cohort_access_queue_own(struct cohort_access *access, struct pipeline *pipeline)
 {
     if (!access->own_cohorts_cmd)
@@ -21,9 +21,9 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
-/* Adds the students about whose access the table in auth/access.c cannot decide alone, because it
- * depends on a cohort that they share with the caller: queues the reads of their cohorts. If the
- * table refuses one student, or there is no memory for the commands, the whole check is refused. */
+/* Adds the students who, by the table in auth/access.c, must share a cohort with the
+ * caller: queues the reads of their cohorts. Refuses the whole check when the table refuses one
+ * student, or when there is no memory for the commands. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {
@@ -35,7 +35,8 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
 
         if (verdict == VERDICT_IF_OWN_STUDENT && cmds)
             cmds[n++] = cohort_cmd_of_student(pipeline, students.v[i]);
-        else if (verdict != VERDICT_YES) /* VERDICT_IF_OWN_STUDENT here: no memory for cmds */
+        /* VERDICT_IF_OWN_STUDENT gets here only without memory for cmds */
+        else if (verdict != VERDICT_YES)
             access->denied = true;
     }
     if (n == 0)
@@ -45,8 +46,8 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
     access->lists[access->list_count++].n = n;
 }
 
-/* Decides by the table in auth/access.c if that is possible. Otherwise the cohort is stored, and
- * cohort_access_check searches it among the caller's own cohorts. VERDICT_IF_OWN_STUDENT is no
+/* Decides by the table in auth/access.c when that is possible. Otherwise stores the cohort, which
+ * cohort_access_check looks for among the caller's own cohorts. VERDICT_IF_OWN_STUDENT is no
  * decision about a cohort, so it counts as a refusal. */
 void cohort_access_add_cohort(struct cohort_access *access, enum access right, struct str cohort,
                               struct pipeline *pipeline)
@@ -63,7 +64,7 @@ void cohort_access_add_cohort(struct cohort_access *access, enum access right, s
     }
 }
 
-/* True when a cohort is in both lists. own: the caller's cohorts, which must be sorted. */
+/* Returns whether at least one cohort is in both lists. own: the caller's cohorts, sorted. */
 static bool cohort_access_overlaps(const struct str_list *own, const struct str_list *others)
 {
     for (size_t i = 0; i < others->n; i++) {
@@ -73,8 +74,8 @@ static bool cohort_access_overlaps(const struct str_list *own, const struct str_
     return false;
 }
 
-/* True when every student shares a cohort with the caller. own: the caller's cohorts, sorted. False
- * also when a reply is an error; p then has its problem. */
+/* Returns whether every student shares a cohort with the caller. own: the caller's cohorts, sorted.
+ * False also when a reply is an error; p then has its problem. */
 static bool cohort_access_to_students(const struct cohort_access *access,
                                       const struct str_list *own, struct arena *arena,
                                       struct problem *p)
@@ -91,8 +92,8 @@ static bool cohort_access_to_students(const struct cohort_access *access,
     return true;
 }
 
-/* True when the caller has access to all students and cohorts that were added. False also when a
- * reply is an error; p then has its problem. */
+/* Returns whether the caller has access to all students and cohorts that were added. False also
+ * when a reply is an error; p then has its problem. */
 static bool cohort_access_is_granted(const struct cohort_access *access, struct arena *arena,
                                      struct problem *p)
 {
@@ -112,8 +113,7 @@ static bool cohort_access_is_granted(const struct cohort_access *access, struct 
     return cohort_access_to_students(access, &own, arena, p);
 }
 
-/* Every refusal has the same problem, FORBIDDEN; an error reply keeps the problem that it has set.
- */
+/* Every refusal has the same problem, FORBIDDEN, unless an error reply has set another one. */
 bool cohort_access_check(const struct cohort_access *access, struct arena *arena, struct problem *p)
 {
     if (cohort_access_is_granted(access, arena, p))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks access to several students and cohorts at once. Each of them is checked by the table in
- * auth/access.c. The memberships of cohorts on which a verdict (decision of the table) depends are
- * read from Redis in one pipeline. There is one result for all, so that a caller who is refused
- * does not learn which student or cohort was the reason, nor whether they exist. */
+ * auth/access.c. When its verdict (decision) depends on memberships of cohorts, these are read from
+ * Redis in one pipeline. There is one result for all, so that a caller who is refused does not
+ * learn which student or cohort was the reason, nor whether it exists. */
 #ifndef SERVICE_COHORT_ACCESS_H
 #define SERVICE_COHORT_ACCESS_H
 
@@ -35,9 +35,9 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
  * Call it for COHORT_ACCESS_MAX cohorts at most. */
 void cohort_access_add_cohort(struct cohort_access *access, enum access right, struct str cohort,
                               struct pipeline *pipeline);
-/* True when the caller has access to all students and cohorts that were added. False, with a
- * problem, when access is FORBIDDEN or a reply is an error. Call it when the pipeline has its
- * replies, or at once when own_cohorts_cmd is NULL. */
+/* Returns whether the caller has access to all students and cohorts that were added. Returns false,
+ * with a problem, when access is FORBIDDEN or a reply is an error. To be called when the pipeline
+ * has its replies, or at once when own_cohorts_cmd is NULL. */
 bool cohort_access_check(const struct cohort_access *access, struct arena *arena,
                          struct problem *p);
 

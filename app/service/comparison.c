@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads scores of many students in steps. The first steps read all current states. When scores at
- * the close of a day are requested, further steps read snapshots (closing states of a day): windows
- * of 15 days, going back from the day until every student is found or the oldest day is reached. */
+ * the close of a day are requested, further steps read snapshots (closing states of a day) in
+ * windows of 15 days, backwards from that day, until every student is found or the oldest day is
+ * reached. */
 #include "app/service/comparison.h"
 
 #include "app/domain/statistics.h"
 #include "app/service/history.h"
 
-/* Allocates room for one student more than there are, because an array of length 0 could have the
- * address NULL, like a failed allocation. */
+/* Allocates room for one student more than there are, because an array of length 0 could have a
+ * NULL address, like a failed allocation. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p)
 {
@@ -33,8 +34,8 @@ bool comparison_value(const struct daily *daily, int component, double *ret)
     return true;
 }
 
-/* Skips students without data that may be compared and, for a component, those whose value was not
- * observed. */
+/* Skips students without data that may be compared. For a component, also skips students whose
+ * value was not observed. */
 size_t comparison_values(const struct compared_student *students, size_t n, int component,
                          double *ret)
 {
@@ -48,8 +49,8 @@ size_t comparison_values(const struct compared_student *students, size_t n, int 
     return count;
 }
 
-/* Reads the current state of a student. A state of a day after the requested one cannot be used:
- * the student's latest snapshot up to the requested day is then searched. */
+/* Reads the current state of a student. A state of a later day than the requested one cannot be
+ * used: needs_snapshot is then set, and the latest snapshot up to the requested day is searched. */
 static void comparison_parse_state(const struct comparison *c, struct compared_student *student,
                                    struct problem *p)
 {
@@ -74,7 +75,7 @@ static void comparison_parse_days(struct compared_student *student, struct probl
         student->needs_snapshot = false;
 }
 
-/* Reads the replies for the students who had a command in the pipeline. */
+/* Parses the replies of the students who had a command in the pipeline. */
 static void comparison_parse_replies(const struct comparison *c, struct problem *p)
 {
     for (size_t i = 0; i < c->n && p->code == PROBLEM_NONE; i++) {
@@ -90,15 +91,16 @@ static void comparison_parse_replies(const struct comparison *c, struct problem 
     }
 }
 
-/* Queues the reads of states from student c->next on, as many as one pipeline may have. */
+/* Queues the reads of states, beginning with student c->next, up to the most that one pipeline may
+ * have. */
 static void comparison_queue_states(struct comparison *c, struct pipeline *pipeline)
 {
     for (; c->next < c->n && pipeline->count < COMPARISON_STATES_MAX; c->next++)
         c->students[c->next].cmd = student_cmd_state(pipeline, c->students[c->next].id);
 }
 
-/* Queues the reads of the snapshots of one window of days, which ends at c->window_last, for the
- * students from c->next on who still need a snapshot; as many as one pipeline may have. */
+/* Queues the reads of snapshots for the window of days that ends at c->window_last: for students
+ * from c->next on who still need a snapshot, up to the most that one pipeline may have. */
 static void comparison_queue_days(struct comparison *c, struct pipeline *pipeline)
 {
     int32_t first = c->window_last - COMPARISON_WINDOW_DAYS + 1;
@@ -114,8 +116,8 @@ static void comparison_queue_days(struct comparison *c, struct pipeline *pipelin
     }
 }
 
-/* Queues reads of the current window of days, or, when its students are all done, of the first
- * earlier window with students who still need a snapshot. Queues nothing when no student is left or
+/* Queues reads of the current window of days or, when all its students are read, of the next
+ * earlier window in which students still need a snapshot. Queues nothing when no student is left or
  * the oldest day was reached. */
 static void comparison_queue_window(struct comparison *c, struct pipeline *pipeline)
 {
@@ -141,8 +143,8 @@ enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struc
     pipeline_clear(pipeline);
     if (!c->states_read)
         comparison_queue_states(c, pipeline);
-    /* nothing was queued, so all states have been read: the search in the snapshots begins at the
-     * requested day */
+    /* an empty pipeline means that all states have been read: the search in the snapshots begins at
+     * the requested day */
     if (pipeline->count == 0 && !c->states_read) {
         c->states_read = true;
         c->next = 0;

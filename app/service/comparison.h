@@ -21,7 +21,7 @@ struct compared_student {
     bool found;         /* `daily` is set: the student has data that may be compared */
     bool withdrawn;     /* consent to analytics is withdrawn; `found` is then false */
     struct daily daily; /* score and components of the day; only with `found` */
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by comparison.c */
     /* the current state is of a day after comparison.day, so a snapshot (closing state) of that day
      * or an earlier one is needed */
     bool needs_snapshot;
@@ -35,7 +35,7 @@ struct comparison {
     bool at_date;       /* scores at the close of `day` are requested, else current ones */
     int32_t day;        /* requested day; only with at_date */
     int32_t oldest_day; /* first day that may have a snapshot; only with at_date */
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by comparison.c */
     bool started;        /* the first step has run */
     bool states_read;    /* all states have been read */
     size_t next;         /* index of the student whose read is queued next */
@@ -51,12 +51,12 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
  * replies to other commands in it must be parsed before. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p);
 
-/* Gets the score (component OVERALL_SCORE) or the value of a component. False for a component of
- * which nothing was observed, so that it has no value. */
+/* Returns in *ret the score (component OVERALL_SCORE) or the value of a component. Returns false
+ * for a component that was never observed and so has no value. */
 enum { OVERALL_SCORE = COMPONENTS };
 bool comparison_value(const struct daily *daily, int component, double *ret);
-/* Gets the values of a component, or of the score (OVERALL_SCORE), of the students that have one,
- * in ascending order, and returns their number. ret has room for n of them. */
+/* Stores the values of a component, or of the score (OVERALL_SCORE), of the students that have one,
+ * in ascending order, and returns their number. ret has room for n values. */
 size_t comparison_values(const struct compared_student *students, size_t n, int component,
                          double *ret);
 

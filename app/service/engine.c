@@ -25,7 +25,7 @@
 /* time between two reads of the counts of requests that nginx refuses itself */
 static const int64_t REFUSALS_INTERVAL_US = INT64_C(10000000);
 
-/* room for a message of the catalogue after the name of its setting */
+/* bytes for a message of the catalogue after the name of its setting */
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
 bool engine_has_log_key(const struct engine *engine)
@@ -35,10 +35,10 @@ bool engine_has_log_key(const struct engine *engine)
     return (config->log_key && *config->log_key) || (config->jwt_secret && *config->jwt_secret);
 }
 
-/* The key of the log is LOG_KEY if this is set. Else it is derived from the secret that signs
- * tokens, so that all processes have the same key. Without either it is random, and the same id
- * then has different hashes in the log lines of two processes. The names of tombstones must stay
- * the same for 90 days, so without LOG_KEY they are made with a constant. */
+/* Sets the key of the log: LOG_KEY if it is set, else a key derived from the secret that signs
+ * tokens, so that all processes have the same key. Without either it is random, and the same id has
+ * different hashes in the log lines of two processes. The names of tombstones must stay the same
+ * for 90 days; without LOG_KEY they are made with a constant. */
 void engine_set_hash_keys(struct engine *engine)
 {
     const struct config *config = &engine->config;
@@ -61,9 +61,9 @@ void engine_set_hash_keys(struct engine *engine)
 /* ---- opening: a function that fails returns false; it fills ret_error, or leaves it as it is
  * ("out of memory") ---- */
 
-/* Makes the store without a connection to Redis: it connects when the first command is sent. What
- * needs only store and log is made with it: the lines (changes not written yet, record_line.h),
- * whose waiting requests it resumes, and the keys of the hashes that replace ids in the log. */
+/* Makes the store without a connection to Redis: it connects when the first command is sent. Also
+ * makes what needs only store and log: the lines (changes not written yet, record_line.h), whose
+ * waiting requests the store resumes, and the keys of the hashes that replace ids in the log. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->store = store_new(&engine->config, ret_error);
@@ -98,9 +98,9 @@ static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ER
 typedef struct metrics *metrics_opener(const char *path, const struct metrics_endpoint *endpoints,
                                        size_t endpoint_count, char ret_error[200]);
 
-/* Opens the metrics file by `open` (metrics_open, metrics_open_reader) with an endpoint for each
- * route. One more endpoint, "other", counts the requests that match no route. If calloc fails,
- * ret_error keeps the text that the caller has put there: "out of memory". */
+/* Opens the metrics file by `open` (metrics_open or metrics_open_reader) with an endpoint for each
+ * route, and one more, "other", for requests that match no route. When calloc fails, ret_error
+ * keeps the text that the caller has set: "out of memory". */
 static bool engine_open_metrics_by(struct engine *engine, metrics_opener *open, char ret_error[200])
 {
     size_t n = router_count(engine->router);
@@ -125,7 +125,7 @@ static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERR
     return engine_open_metrics_by(engine, metrics_open, ret_error);
 }
 
-/* Without a slot in the file, which only processes that count own. */
+/* Opens the file without owning a slot in it: only processes that count own one. */
 bool engine_read_metrics(struct engine *engine, char ret_error[200])
 {
     return engine_open_metrics_by(engine, metrics_open_reader, ret_error);
@@ -197,11 +197,11 @@ static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENG
     return engine->overview_cache != NULL;
 }
 
-/* Lets the store write the schema number (the number of the format of all records) when it
- * connects. Does not wait for the connection, because Redis or its name server may be away. That is
- * safe: the store sends no write before the handshake has shown that no later version has written
- * to this Redis.
- * NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
+/* Makes the store write the schema number (the number of the format of all records) when it
+ * connects. Does not wait for the connection, because Redis or its name server may be unavailable.
+ * That is safe: the store sends no write before the handshake has shown that no later version has
+ * written to this Redis. NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps
+ * prescribes it */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
@@ -211,12 +211,12 @@ static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERRO
 
 typedef bool open_step(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
 
-/* The parts of a process in the order of opening. A part is opened when the program requests its
- * subsystem; a part with subsystem 0 is always opened. When the settings are only checked
- * (ENGINE_CHECK), `check` is called instead of `open`. */
+/* The modules of a process in the order of opening. A module is opened when the program requests
+ * its subsystem, or always if that is 0. When the settings are only checked (ENGINE_CHECK), `check`
+ * is called instead of `open`. */
 static const struct {
     unsigned subsystem;
-    open_step *open, *check; /* check NULL: wrong settings cannot prevent the opening */
+    open_step *open, *check; /* check NULL: no setting can prevent the opening */
 } open_steps[] = {
     {0, engine_open_store, engine_open_store},
     {ENGINE_TOKENS, engine_open_tokens, engine_open_tokens},
@@ -232,8 +232,8 @@ static const struct {
 };
 
 /* Opens the modules in the order of open_steps, up to the first that cannot be opened; with
- * ENGINE_CHECK only tests whether the settings would permit it. Prints nothing when config_load
- * fails, because it has printed its own errors. */
+ * ENGINE_CHECK only tests whether the settings permit it. Prints nothing when config_load fails,
+ * because that has printed its own errors. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems)
 {
@@ -259,8 +259,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     return good;
 }
 
-/* In any order, because the parts do not use each other. A part that was not opened is NULL, which
- * each function accepts. */
+/* The order does not matter, because the modules do not use each other. A module that was not
+ * opened is NULL, which each function accepts. */
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);
@@ -280,9 +280,9 @@ void engine_close(struct engine *engine)
 
 /* ---- reporting ---- */
 
-/* Reports a change of the circuit breaker, which is closed while Redis works, to metrics and log.
- * While Redis is unavailable the circuit changes again and again between open and half-open (a
- * probe is sent). Only changes from and to "closed" are therefore logged. */
+/* Reports a change of the circuit breaker to metrics and log. While Redis is unavailable, the
+ * circuit changes again and again between open and half-open (a probe is sent), so only changes
+ * from and to "closed" are logged. */
 static void engine_report_circuit(struct engine *engine)
 {
     uint64_t failures;
@@ -329,8 +329,8 @@ static void engine_report_clock(struct engine *engine)
     log_end(engine->log);
 }
 
-/* Sets this process's part of a gauge to `value`. The gauge is the sum over all processes of the
- * pool, so the difference to the part that was reported last (*reported) is added to it. */
+/* Sets this process's share of a gauge to `value`. The gauge is the sum over all processes of the
+ * pool, so the difference to the share that was last reported (*reported) is added to it. */
 static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *reported,
                                 int64_t value)
 {
@@ -339,10 +339,10 @@ static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, 
     *reported = value;
 }
 
-/* Looks whether students were erased since the last call: by this pool, which counts in the metrics
- * file, or by any process, which changes the epoch in Redis. If so, both caches are cleared
- * completely, because it is not known which cached responses and overviews are about these
- * students. */
+/* Checks whether students were erased since the last call: by this pool, which counts erasures in
+ * the metrics file, or by any process, which changes the epoch in Redis. If so, clears both caches
+ * completely, because it is unknown which cached responses and overviews are about these students.
+ */
 uint64_t engine_apply_erasures(struct engine *engine)
 {
     uint64_t pool = metrics_erasures(engine->metrics);
@@ -367,10 +367,10 @@ static void engine_report_dropped(struct engine *engine)
     engine->reported_dropped = dropped;
 }
 
-/* Keeps nginx's counts of refused requests small on disk: nginx appends a byte to a file for each
- * request that it refuses itself, and refusals_count not only counts the bytes but also frees the
- * disk blocks of old ones. A request for the metrics calls it as well, but a deployment may never
- * read its metrics. */
+/* Keeps nginx's counts of refused requests small on disk. nginx appends a byte to a file for each
+ * request that it refuses itself. refusals_count counts the bytes and also frees the disk blocks of
+ * old ones. A request for the metrics calls it as well, but a deployment may never read its
+ * metrics. */
 static void engine_trim_refusals(struct engine *engine)
 {
     const char *folder = engine->config.nginx_refusals_dir;
@@ -383,8 +383,8 @@ static void engine_trim_refusals(struct engine *engine)
         (void)refusals_count(folder, refusal_statuses[i]);
 }
 
-/* store_consume_counts returns what was counted since the last call, so it is added to the
- * counters; the other functions report what has changed. */
+/* The counts of store_consume_counts are those since the last call, so they are added to the
+ * counters. The other functions report what has changed. */
 void engine_report(struct engine *engine)
 {
     struct store_counts counts;

@@ -47,13 +47,15 @@ struct engine {
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
     uint64_t reported_dropped; /* number of dropped log lines that is in the metrics */
-    int64_t refusals_due_us;   /* monotonic time of the next call of refusals_count, which keeps
-                                  nginx's files small */
+    /* monotonic time of the next call of refusals_count, which frees disk blocks of nginx's files
+     */
+    int64_t refusals_due_us;
     bool reported_clock_off;
     /* Erasures of students, after which the caches of responses and overviews are cleared. epoch: a
      * number in Redis that each erasure changes, as last read (-1: not read yet). The processes of
-     * a pool (of one metrics file) also count their own erasures, which are known at once.
-     * `..._seen`: at the last clearing. generation: number of clearings. */
+     * a pool (which share a metrics file) also count their own erasures, and so know them at once.
+     * `..._seen`: values when the caches were last cleared. generation: how often they were
+     * cleared. */
     struct {
         int64_t epoch, epoch_seen;
         uint64_t pool_seen, generation;
@@ -79,20 +81,20 @@ enum engine_subsystem {
  * metrics; may be NULL without ENGINE_METRICS. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
-/* Closes what engine_open has opened, be it only a part. */
+/* Closes what engine_open has opened, even if it was only a part. */
 void engine_close(struct engine *engine);
-/* Opens the metrics file of running processes to read their counts (metrics_take_sample), without
- * being one of the processes that count: for mastery-ctl. The engine was opened with a router and
- * without ENGINE_METRICS. False with a line in ret_error. */
+/* Opens the metrics file of running processes to read their counts (metrics_take_sample) without
+ * counting in it: for mastery-ctl. The engine must have been opened with a router and without
+ * ENGINE_METRICS. Returns false with a line in ret_error. */
 bool engine_read_metrics(struct engine *engine, char ret_error[200]);
-/* True when the hashes that replace ids in the log are made with a configured key, so that an id
- * has the same hash in all processes. */
+/* Returns whether the hashes that replace ids in the log are made with a configured key, so that an
+ * id has the same hash in all processes. */
 bool engine_has_log_key(const struct engine *engine);
 /* Sets the keys of the hashes that replace ids in the log and in the names of tombstones. Call
  * again when secrets have changed. */
 void engine_set_hash_keys(struct engine *engine);
-/* Clears the stale cache if a student was erased since it was last cleared, as far as this process
- * knows. Returns how often that has happened. A response may be cached only if this number is the
+/* Clears the stale cache if, as far as this process knows, a student was erased since it was last
+ * cleared. Returns how often it was cleared. A response may be cached only if this number is the
  * same as before the response's data were requested. */
 uint64_t engine_apply_erasures(struct engine *engine);
 /* Returns whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
@@ -102,8 +104,8 @@ bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms);
  * Redis becomes unavailable or available again, and calls engine_apply_erasures. Call it once a
  * loop iteration. */
 void engine_report(struct engine *engine);
-/* Counts in the metrics that the watchdog ends the process. For its thread, so without a lock.
- * engine: a struct engine with ENGINE_METRICS. */
+/* Counts in the metrics that the watchdog ends the process. Called in the watchdog's thread, so it
+ * uses no lock. engine: a struct engine with ENGINE_METRICS. */
 void engine_count_deadline(void *engine);
 
 #endif

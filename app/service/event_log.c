@@ -11,8 +11,8 @@
 #include "app/store/erasure.h"
 #include "app/store/keys.h"
 
-/* How the events of a page are passed on: the function that gets them, with its context, and the
- * memory for parsing them. */
+/* How the events of a page are passed on: the function to call with its context, and the memory for
+ * parsing. */
 struct event_log_page {
     struct event_log *log;
     struct arena *scratch;
@@ -20,8 +20,8 @@ struct event_log_page {
     void *context;
 };
 
-/* Queues the read of the next page by a search, whose reply is bounded by bytes: one event may have
- * 1 MiB. The student's stream is searched for the empty text, which finds every entry, and the
+/* Queues the read of the next page, by a search whose reply is limited in bytes, because one event
+ * may have 1 MiB. The student's stream is searched for the empty text, which finds every entry, the
  * shard's journal for the student's id. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline)
 {
@@ -37,8 +37,8 @@ void event_log_queue(struct event_log *log, struct pipeline *pipeline)
 }
 
 /* Adds a copy of the id of an event from the journal to the list journal_ids, which grows by
- * doubling. Without memory the reading ends with a problem, because an event might be passed on
- * twice. */
+ * doubling. When out of memory, the reading ends with a problem, because an event might be passed
+ * on twice. */
 static void event_log_keep_id(struct event_log *log, struct str id, struct problem *p)
 {
     struct str_list *ids = &log->journal_ids;
@@ -60,9 +60,9 @@ static void event_log_keep_id(struct event_log *log, struct str id, struct probl
 }
 
 /* Visits the event of a journal entry of the student. Entries about other changes have no event,
- * nor has an entry that is no JSON (json is then NULL, which json_value_member accepts). Keeps the
- * event's id: the worker may move the event from the journal to the student's stream before that
- * is read, and it must not be visited there again. */
+ * nor has an entry that is not JSON (json is then NULL, which json_value_member accepts). Stores
+ * the event's id, because the journal is read before the student's stream: the worker may move the
+ * event to the stream in the meantime, and then it must not be visited a second time. */
 static void event_log_visit_journal(const struct event_log_page *page,
                                     const struct stream_entry *entry, struct problem *p)
 {
@@ -74,7 +74,8 @@ static void event_log_visit_journal(const struct event_log_page *page,
     if (stream_field(entry, STR("e"), &text) != REPLY_OK ||
         !entry_belongs_to(text, page->log->student))
         return;
-    json = json_parse(text, page->scratch, &unreadable); /* a fault needs no report: see above */
+    /* a problem needs no report: an entry that is not JSON has no event */
+    json = json_parse(text, page->scratch, &unreadable);
     event = json_value_member(json, "event");
     if (!event)
         return;
@@ -87,7 +88,7 @@ static void event_log_visit_journal(const struct event_log_page *page,
         event_log_keep_id(page->log, text, p);
 }
 
-/* Returns whether an event of the stream has been visited in the journal before: the worker has
+/* Returns whether an event of the stream was visited in the journal, from which the worker has
  * moved it meanwhile. An event without a readable id counts as not visited. */
 static bool event_log_was_visited(const struct event_log_page *page, struct str event)
 {
@@ -96,7 +97,7 @@ static bool event_log_was_visited(const struct event_log_page *page, struct str 
     struct str id;
 
     if (page->log->journal_ids.n == 0 || !event.p)
-        return false; /* nothing to compare: saves parsing the event */
+        return false; /* no event was visited in the journal, so this one need not be parsed */
     json = json_parse(event, page->scratch, &unreadable);
     id = json_value_member_text(json, "event_id");
     return id.p && str_list_contains(&page->log->journal_ids, id);
@@ -114,8 +115,8 @@ static void event_log_visit_stream(const struct event_log_page *page,
         page->visit(page->context, &logged, p);
 }
 
-/* After the last page of the journal, the stream follows from its start (the cursor is empty
- * again), so true is returned after every page of the journal. */
+/* After the last page of the journal, the stream follows from its start (with an empty cursor), so
+ * every page of the journal returns true. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p)
 {

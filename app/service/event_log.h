@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads a student's event log: all learning events that are stored about the student, each once.
- * First come the events that the worker has not moved from the journal (changes not yet processed)
- * to the student's stream of events yet, then those in the stream, which has HISTORY_DAYS days. The
- * other order would miss an event that the worker moves meanwhile. In this order such an event is
- * found in both places, and the second one is left out (hazards X28).
+/* Reads a student's event log: all stored learning events of the student, each once. First come the
+ * events that the worker has not moved yet from the journal (changes not yet processed) to the
+ * student's stream of events, then those in the stream, which has HISTORY_DAYS days. The other
+ * order would miss an event that the worker moves meanwhile. In this order such an event is found
+ * in both places, and is skipped in the second (hazards X28).
  *
- * One step reads one page, which is bounded by bytes, so that the memory needed does not grow with
- * the number of events; only the ids of events from the journal are kept. */
+ * One step reads one page, which is limited in bytes, so that the memory does not grow with the
+ * number of events; only the ids of events from the journal are stored. */
 #ifndef SERVICE_EVENT_LOG_H
 #define SERVICE_EVENT_LOG_H
 
@@ -17,15 +17,15 @@
 
 /* A learning event of the student's event log. */
 struct logged_event {
-    /* The event as JSON, as event_input_json wrote it; not checked, p is NULL when the entry of the
-     * stream has none. Valid during the call that it is passed to. */
+    /* The event as JSON, as event_input_json wrote it, not checked. Its p is NULL when the entry of
+     * the stream has none. Valid only during the call of the visitor. */
     struct str text;
-    /* When the engine received the event; for one in the stream, when the worker processed it: a
-     * little later. 0: unknown. Milliseconds since the epoch. */
+    /* When the engine received the event or, for an event in the stream, when the worker processed
+     * it, a little later. In milliseconds since the epoch; 0: unknown. */
     int64_t recorded_at_ms;
 };
-/* Called for each event. context: that of event_log_parse. May set a problem, which ends the page.
- */
+/* Called for each event. context: the parameter of event_log_parse. May set a problem, which ends
+ * the reading of the page. */
 typedef void event_log_visitor(void *context, const struct logged_event *event, struct problem *p);
 
 /* State of the reading of a student's event log. */
@@ -33,21 +33,21 @@ struct event_log {
     /* in: set by the caller */
     struct str student;
     struct arena *arena; /* memory that lives as long as the reading */
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by event_log.c */
     struct command *cmd;         /* reads the current page */
     char cursor[STREAM_ID_SIZE]; /* id of the last entry that was read; empty: none yet */
     /* the journal has been read, the pages of the student's stream follow */
     bool in_stream;
-    /* ids of the events from the journal, to leave them out if the stream has them too: sorted for
-     * that search when in_stream becomes true */
+    /* ids of the events from the journal, which are skipped in the stream; sorted for that search
+     * when in_stream becomes true */
     struct str_list journal_ids;
     size_t journal_ids_capacity; /* number of texts for which journal_ids has room */
 };
 
 /* Queues the command that reads the next page. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline);
-/* Calls `visit` for each event of the page until one sets a problem. scratch: memory for one page.
- * Returns whether another page follows. False also after a problem: SERVICE_UNAVAILABLE,
+/* Calls `visit` for each event of the page until it sets a problem. scratch: memory for one page.
+ * Returns whether another page follows; false also after a problem: SERVICE_UNAVAILABLE,
  * INTERNAL_ERROR, or one that the visitor has set. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads in steps: first the student's state, then page after page of the event log, each with the
- * state after it. The last step computes the explanation. */
+/* Reads in steps: first the student's state, then the event log page by page, and with each page
+ * the state again. The last step computes the explanation. */
 #include "app/service/explain.h"
 
 #include "app/store/student.h"
 
-/* Bytes of page_arena and event_arena: first size and limit. One event is at most 1 MiB of JSON. */
+/* First sizes of page_arena and event_arena, and their greatest size, in bytes. One event is at
+ * most 1 MiB of JSON. */
 enum { PAGE_FIRST = 64 << 10, EVENT_FIRST = 16 << 10, ARENA_CAP = 16 << 20 };
 
 bool explain_init(struct explain *e)
@@ -34,7 +35,7 @@ static void explain_add_logged(void *explain, const struct logged_event *logged,
                               logged->recorded_at_ms);
 }
 
-/* Queues the next page of the log and, after it, the state. */
+/* Queues the next page of the log and, after it, the read of the state. */
 static enum step explain_queue_page(struct explain *e, struct pipeline *pipeline)
 {
     arena_reset(e->page_arena);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads what explains a student's score (domain/explain.h): the student's state and event log. The
  * state is read first, and again after each page of the log, so that it is never older than the
- * events that were read: they are a part of its evidence. One step reads one page. */
+ * events that were read, which are part of its evidence. One step reads one page. */
 #ifndef SERVICE_EXPLAIN_H
 #define SERVICE_EXPLAIN_H
 
@@ -15,8 +15,9 @@ struct explain_event {
     enum event_type type;
     struct learning_event event;
 };
-/* Fills *ret from the JSON text of a stored event; false when it is no valid event. Passed by the
- * caller, because the rules for events are in app/ingest, above this folder. */
+/* Fills *ret from the JSON text of a stored event; returns false when it is not a valid event. It
+ * is a parameter because the rules for events are in app/ingest, which this folder must not call.
+ */
 typedef bool explain_event_reader(struct str text, struct arena *arena, struct explain_event *ret);
 
 struct explain {
@@ -27,7 +28,7 @@ struct explain {
     struct arena *arena; /* memory that lives as long as the reading */
     /* out: the explanation of the score; set when the last step ends without a problem */
     struct explanation explanation;
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by explain.c */
     struct event_log log;
     struct command *state_cmd;
     /* a page of the event log was queued: the next call reads it */

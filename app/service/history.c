@@ -9,7 +9,8 @@ struct command *history_cmd(struct pipeline *pipeline, struct str student, int32
     return student_cmd_days(pipeline, student, today - HISTORY_DAYS + 1, HISTORY_DAYS);
 }
 
-/* Gets the number of days in the reply, with or without a snapshot. False with a problem. */
+/* Returns in *ret_count the number of days in the reply, with or without a snapshot. Returns false
+ * with a problem. */
 static bool history_day_count(const struct command *command, size_t *ret_count, struct problem *p)
 {
     if (reply_array(command->reply, STUDENT_DAYS_MAX, ret_count) == REPLY_OK)
@@ -39,8 +40,8 @@ bool history_parse(const struct command *command, struct history *ret, struct pr
     return p->code == PROBLEM_NONE;
 }
 
-/* If an earlier parse has left a problem in *p, such as that of the current state, the reply is not
- * read. */
+/* Does not read the reply when *p already has a problem from an earlier parse, such as that of the
+ * current state. */
 bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Logs and counts the fetches of the identity provider's keys. A provider that stays away would
- * cause a log line each half minute: only the first failure in a row is logged, then the second,
- * the fourth, the eighth, ... */
+/* Logs and counts the fetches of the identity provider's keys. While a provider is unavailable, a
+ * line for each fetch would be logged every half minute. Therefore, of failures in a row, only the
+ * first, second, fourth, eighth, ... are logged. */
 #include "app/service/identity.h"
 
 #include "app/auth/provider.h"
@@ -57,8 +57,8 @@ static void identity_report_age(struct engine *engine, const struct provider *pr
                       age_ms < 0 ? engine->config.jwt_jwks_max_age_s * INT64_C(1000) : age_ms);
 }
 
-/* Lets the provider do what is due, and reports what has happened. tokens_generation changes with
- * the keys: a fetch may return the same keys again. */
+/* Lets the provider do what is due, and reports the event. A fetch may return the same keys again;
+ * tokens_generation changes only with the keys. */
 void identity_tick(struct engine *engine, int64_t now_us)
 {
     struct provider *provider = tokens_provider(engine->tokens);

@@ -11,8 +11,8 @@ struct engine;
 /* To be called once in each loop iteration, before requests are processed; not without
  * ENGINE_TOKENS. now_us: monotonic. */
 void identity_tick(struct engine *engine, int64_t now_us);
-/* "healthy", "unhealthy" (the latest fetch has failed, and the last keys are in use), "unavailable"
- * (there are no keys); NULL: no keys come from a server. */
+/* Returns "healthy", "unhealthy" (the latest fetch has failed, and the last keys are in use) or
+ * "unavailable" (there are no keys); NULL when the keys do not come from a server. */
 const char *identity_state_name(const struct engine *engine);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes the effects of a journal entry, by a table of the kinds of entries. The journal has changes
  * of students' data that the worker has not processed yet. Its entries were written by record.c and
- * by the Lua script that changes consents, perhaps by an earlier version of them. They are
- * therefore validated like the input of a client. */
+ * by the Lua script that changes consents, perhaps of an earlier version. They are therefore
+ * validated like the input of a client. */
 #include "app/service/journal_entry.h"
 
 #include "app/base/clock.h"
@@ -53,7 +53,7 @@ static const struct rule consent_rules[] = {
     {0},
 };
 
-/* What the functions that add an effect need: the entry, and where to add the effect. */
+/* The parameters of the functions that add an effect: the entry, and where to add the effect. */
 struct journal_context {
     const struct journal_source *source;
     const struct journal_entry *entry;
@@ -64,8 +64,8 @@ struct journal_context {
 /* ---- the student's event log ---- */
 
 /* Sets the text to append to the student's event log: the learning event as JSON, or an empty text
- * when the entry has none. Slashes stay unescaped, as clients send them. False when out of memory.
- */
+ * when the entry has none. Slashes are not escaped, as in the events that clients send. False when
+ * out of memory. */
 static bool journal_add_event(const struct journal_context *c)
 {
     struct json_object *event = c->entry->event;
@@ -100,7 +100,7 @@ static void journal_write_data(struct jw *w, const struct journal_entry *e)
 }
 
 /* Adds an event to publish, a CloudEvent 1.0, unless no sidecar is configured. The event's id is
- * made of the entry's id and id_suffix: if the worker processes an entry twice, subscribers receive
+ * the entry's id followed by id_suffix: if the worker processes an entry twice, subscribers receive
  * the same id again and can ignore the second event. False when out of memory. */
 static bool journal_publish(const struct journal_context *c, const char *type,
                             const char *id_suffix)
@@ -156,8 +156,8 @@ static bool journal_publish_level(const struct journal_context *c)
 typedef void journal_detail_writer(struct jw *w, const struct journal_entry *e);
 
 /* Returns the actor for the audit record, which never has a student's id. Students can only change
- * their own data, so a student is recorded as "self". If an entry names another student as its
- * actor all the same, the actor is the role alone. */
+ * their own data, so a student is recorded as "self". If an entry nevertheless names another
+ * student as its actor, the actor is only the role. */
 static struct str journal_actor(const struct journal_entry *e, struct arena *arena)
 {
     if (str_equal(e->actor, e->student))
@@ -180,9 +180,9 @@ static void journal_consent_details(struct jw *w, const struct journal_entry *e)
     jw_bool(w, "granted", e->granted);
 }
 
-/* Sets the audit record of the change; every kind of entry has one. The worker writes it instead of
- * the process that changed the data, because that process may have ended. False when out of
- * memory. */
+/* Sets the audit record of the change; every kind of entry has one. The worker writes it, and not
+ * the process that changed the data, because that process may have ended. False when out of memory.
+ */
 static bool journal_make_audit(const struct journal_context *c, const char *resource,
                                journal_detail_writer *write_details)
 {
@@ -242,8 +242,8 @@ static const struct journal_kind *journal_find_kind(struct str name)
 }
 
 /* Reads a journal entry in two passes: first the members that all kinds have, by common_rules, then
- * the members of the kind that the first pass found. False, with *ret_reason, when the text is no
- * valid entry. */
+ * the members of the kind that the first pass has found. Returns false, with *ret_reason, when the
+ * text is not a valid entry. */
 static bool journal_read_entry(const struct journal_source *source, struct arena *arena,
                                struct journal_entry *ret, const struct journal_kind **ret_kind,
                                const char **ret_reason)
@@ -266,9 +266,9 @@ static bool journal_read_entry(const struct journal_source *source, struct arena
     return false;
 }
 
-/* Makes the audit record first, then the other effects in the order of the table. Every failure
- * after the entry was read is a lack of memory, so *ret_reason is set before. *ret is set only at
- * the end, so that a failure leaves no part of the effects. */
+/* Makes the audit record first, then the other effects in the order of the table. *ret_reason is
+ * set before, because every failure after the entry was read is a lack of memory. *ret is set at
+ * the end, so that a failure does not leave some of the effects. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason)
 {

@@ -15,10 +15,9 @@ struct journal_source {
     bool publish;    /* Dapr's sidecar, which publishes events, is configured */
 };
 
-/* Makes from a journal entry (source->text) what the worker does for it: the audit record, the
- * entry of the event log and the events to publish. The texts in *ret are in the arena or in
- * *source. False, with *ret_reason, when the text is no entry of a known kind, or when out of
- * memory. */
+/* Makes what the worker does for a journal entry (source->text): the audit record, the entry of the
+ * event log and the events to publish. The texts in *ret are in the arena or in *source. Returns
+ * false, with *ret_reason, when the text is not an entry of a known kind, or when out of memory. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason);
 

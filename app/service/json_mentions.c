@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Searches for a student's id in an entry of a journal or outbox. A plain search for the bytes of
- * the id comes first, because most entries concern other students; only entries that have these
- * bytes are parsed. They are parsed leniently, so that damaged JSON is searched, too: there it is
- * better to delete too much than to leave personal data. */
+/* Searches for a student's id in an entry of a journal or outbox. The bytes of the id are searched
+ * first, because most entries concern other students; only entries that have these bytes are
+ * parsed. The parser is lenient, so that damaged JSON is searched, too: to delete too much is
+ * better than to leave personal data. */
 #include "app/service/json_mentions.h"
 
 #include "app/http/json_value.h"
 
-/* True when the text has the id between two quotes. In JSON that is stored as a text within JSON,
- * quotes have a backslash before them, so a backslash may follow the id. */
+/* Returns whether the text has the id between two quotes. In JSON that is stored as a text within
+ * JSON, quotes are preceded by a backslash, so a backslash may follow the id. */
 static bool mentions_quoted(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
@@ -32,9 +32,9 @@ static struct json_object *mentions_parse(struct str text)
     return json;
 }
 
-/* Only the two members that name the entry's student are compared with the id: the id in another
- * member, such as the actor, does not make the entry the student's. If the text cannot be parsed or
- * is not an object, the entry counts as the student's, so that it is deleted. */
+/* Compares only the two members that name the entry's student: the id in another member, such as
+ * the actor, does not make the entry the student's. A text that cannot be parsed or is not an
+ * object counts as the student's, so that it is deleted. */
 bool entry_belongs_to(struct str text, struct str student)
 {
     struct json_object *json;

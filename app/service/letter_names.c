@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds the ids in the payload of a dead letter. Every text that could be an id counts, in
- * whichever member it is: so an erasure also finds a letter that names the student in a member that
- * no rule knows. A text that is JSON itself, or base64 of JSON (data_base64 of a CloudEvent, a raw
- * payload of Dapr), is searched as well. */
+/* Finds the ids in the payload of a dead letter. Every text that could be an id counts, in any
+ * member: so an erasure also finds a letter that names the student in a member that no rule knows.
+ * A text that is itself JSON, or base64 of JSON (data_base64 of a CloudEvent, a raw payload of
+ * Dapr), is searched as well. */
 #include "app/service/letter_names.h"
 
 #include "app/base/base64.h"
@@ -10,19 +10,20 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 
-enum { NESTED_TEXTS_MAX = 3 }; /* JSON may be a text in JSON, and so on: levels that are searched */
+/* levels that are searched of JSON within a text within JSON, and so on */
+enum { NESTED_TEXTS_MAX = 3 };
 enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of an id whose every character is written as \uXXXX */
 
 /* State of the search for names (texts that may be ids) in the payload of one dead letter. */
 struct search {
     struct letter_names *found;
     struct arena *arena;
-    /* how many texts enclose the JSON that is searched: JSON may be the value of a text, and so on
-     */
+    /* number of texts that enclose the JSON that is being searched, because JSON may be the value
+     * of a text */
     int nested;
 };
 
-/* True for the members whose value is the id of a student. */
+/* Returns whether the value of a member with this name is the id of a student. */
 static bool names_is_student_member(struct str member)
 {
     static const char *const members[] = {"student_id", "student_ids", "subject", "user_id"};
@@ -34,7 +35,7 @@ static bool names_is_student_member(struct str member)
     return false;
 }
 
-/* True when one of the n texts is the name. */
+/* Returns whether one of the n texts is the name. */
 static bool names_has(const struct str *v, size_t n, struct str name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -67,8 +68,8 @@ static void names_add(struct search *s, struct str name, bool is_student)
         found->students[found->student_count++] = name;
 }
 
-/* Returns the digits of a number that was sent as a student's id. json_parse has given whole
- * numbers beyond 64 bits the exponent e0, which is removed. */
+/* Returns the digits of a number that was sent as a student's id. json_parse has appended e0 to
+ * integers beyond 64 bits, which is removed here. */
 static struct str names_of_number(const struct search *s, struct json_object *number)
 {
     struct str text = arena_copy(s->arena, str_of(json_object_to_json_string(number)));
@@ -81,7 +82,7 @@ static struct str names_of_number(const struct search *s, struct json_object *nu
 static void names_search_text(struct search *s, struct str text, bool must_be_json);
 
 /* Adds a text as a name, and the names in the text if it is JSON or base64 of JSON. A valid id of a
- * student is not searched for JSON, because it may look like base64 whose bytes look like JSON. */
+ * student is not searched, because it may look like base64 of JSON. */
 static void names_add_value(struct search *s, struct str text, bool is_student)
 {
     names_add(s, text, is_student);
@@ -89,9 +90,9 @@ static void names_add_value(struct search *s, struct str text, bool is_student)
         names_search_text(s, text, /* must_be_json */ false);
 }
 
-/* Searches the value of a member, and by recursion what is in it; elements of an array count as
- * values of the array's member. The recursion is limited, as json_parse refuses JSON that is nested
- * more than 32 levels deep. */
+/* Searches the value of a member and, by recursion, what is in it; elements of an array count as
+ * values of the array's member. The recursion is limited, because json_parse refuses JSON that is
+ * nested more than 32 levels deep. */
 static void names_search(struct search *s, struct str member, struct json_object *value)
 {
     bool is_student = names_is_student_member(member);
@@ -161,8 +162,8 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
     return (struct str){payload.p + from + 1, *ret_end - from - 1};
 }
 
-/* Adds a text from a payload that is not parsed. If it has escapes, it is not decoded here: when it
- * is short enough for an id, or may be JSON, it may contain any id, and `known` (all ids of the
+/* Adds a text from a payload that is not parsed. A text with escapes is not decoded here: when it
+ * is short enough for an id, or may be JSON, it may contain any id, so `known` (all ids of the
  * payload have been found) becomes false. A longer text is no id even when decoded. */
 static void names_add_unparsed(struct search *s, struct str member, struct str text)
 {
@@ -201,7 +202,7 @@ static void names_search_head(struct search *s, struct str payload)
             continue;
         text = names_cut_text(payload, i, &end);
         next = names_skip(payload, end + 1, space);
-        i = next - 1; /* the loop goes on at `next` */
+        i = next - 1; /* the loop continues at `next` */
         if (next >= payload.n || payload.p[next] != ':') {
             names_add_unparsed(s, member, text);
             continue;
@@ -214,7 +215,8 @@ static void names_search_head(struct search *s, struct str payload)
     }
 }
 
-/* Searches the payload for names; of a long one only the head, without parsing. */
+/* Searches the payload for names. Of a payload that is too long to be parsed, only the head is
+ * searched. */
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena)
 {
@@ -234,8 +236,8 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
     ret->known = ret->known && ret->student_count > 0;
 }
 
-/* Keeps the payload in the letter if all its ids were found, or with always_keep if it is JSON;
- * otherwise only its size. An erasure finds the letter by its names, the ids. */
+/* Stores the payload in the letter if all its ids were found or, with always_keep, if it is JSON;
+ * otherwise stores only its size. An erasure finds the letter by its names (ids). */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep)
 {
@@ -255,9 +257,10 @@ bool letter_is_about(struct str payload, struct str student, struct arena *arena
     return names_has(names.students, names.student_count, student);
 }
 
-/* Returns whether the text has the id anywhere, but not as a part of a longer word: "ann" is in
+/* Returns whether the text has the id anywhere, but not as part of a longer word: "ann" is in
  * "mailto:ann@example.org", but not in "anna". In a text that cannot be parsed, a dot or a colon
- * next to an id may be punctuation or a part of a longer id: it is better to find too much. */
+ * next to an id may be punctuation or part of a longer id; both count as found, because finding too
+ * much is better. */
 static bool text_has_id(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Finds the students in the payload of a dead letter, so that an erasure and an export find the
- * letter. A payload whose student is not known is not kept (docs/privacy.md, Dead letters). */
+ * letter. A payload whose students are not all known is not stored (docs/privacy.md, Dead letters).
+ */
 #ifndef SERVICE_LETTER_NAMES_H
 #define SERVICE_LETTER_NAMES_H
 
 #include "app/store/dead_letter.h"
 
-/* LETTER_NAMES_MAX: most names of a letter, which are texts that may be ids of any kind.
+/* LETTER_NAMES_MAX: most names of a letter (texts that may be ids of any kind).
  * LETTER_STUDENTS_MAX: most students of a letter, named by members such as student_id.
  * LETTER_PARSED_MAX: bytes of the longest payload that is parsed; of a longer one only the first
- * DEAD_LETTER_BYTES_MAX bytes are searched, and kept. */
+ * DEAD_LETTER_BYTES_MAX bytes are searched and stored. */
 enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4, LETTER_PARSED_MAX = 4 << 20 };
 
 struct letter_names {
@@ -19,8 +20,8 @@ struct letter_names {
     struct str students[LETTER_STUDENTS_MAX];
     size_t student_count;
     bool is_json; /* the payload could be parsed as a whole */
-    /* False: the payload must not be kept, because it names no student, has too many names, or has
-     * a part that could not be parsed. */
+    /* false: the payload must not be stored, because it names no student, has too many names, or
+     * has a part that could not be parsed */
     bool known;
 };
 
@@ -33,10 +34,11 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
  * always_keep: the payload, if it is JSON, cannot contain anything about a student. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);
-/* True when a member of the payload names the student: the letter is about the student. */
+/* Returns whether a member of the payload names the student, so that the letter is about the
+ * student. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena);
-/* True when any text in the payload is the student's id, or a payload that cannot be read has it
- * somewhere. */
+/* Returns whether any text in the payload is the student's id or, for a payload that cannot be
+ * parsed, whether it has the id anywhere. */
 bool letter_mentions(struct str payload, struct str student, struct arena *arena);
 
 #endif

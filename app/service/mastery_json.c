@@ -14,7 +14,7 @@ void mastery_write_components(struct jw *w, const char *key, const double values
 }
 
 /* Writes the score, level and components of the day. They are computed from the student's state at
- * the end of the day, because nothing else is stored for it. */
+ * the end of the day, which is all that is stored about a day. */
 void mastery_write_day(struct jw *w, const struct mastery_state *day)
 {
     double score = mastery_score_of_state(day), components[COMPONENTS];
@@ -30,8 +30,8 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day)
 }
 
 /* recent_exercises and recent_quizzes count the last ACTIVITY_WINDOW_DAYS days; the streaks and
- * days_active are about the whole history. A history has more than HISTORY_DAYS days only when an
- * event was dated ahead: the newest day is then left out. */
+ * days_active are about the whole history. When an event was dated ahead, the history has more than
+ * HISTORY_DAYS days, and the newest day is left out. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today)
 {

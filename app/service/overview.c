@@ -17,8 +17,8 @@ const char *const overview_sort_names[OVERVIEW_SORTS + 1] = {[OVERVIEW_BY_ATTENT
                                                              [OVERVIEW_BY_TREND] = "trend",
                                                              [OVERVIEW_BY_ID] = "student_id"};
 
-/* Allocates one member more than there are, because an array of length 0 could look like a failed
- * allocation. */
+/* Allocates one member more than there are, because an array of length 0 could have a NULL address,
+ * like a failed allocation. */
 bool overview_fill(struct overview *o, struct str_list students, struct arena *arena,
                    struct problem *p)
 {
@@ -83,7 +83,7 @@ static bool overview_parse_days(const struct overview *o, struct overview_member
     return true;
 }
 
-/* Computes the member's need for attention, and the facts on which it depends. */
+/* Computes the member's need for attention, and the facts that the need is based on. */
 static void overview_find_need(const struct overview *o, struct overview_member *m,
                                const struct mastery_state *state)
 {
@@ -115,7 +115,7 @@ static bool overview_parse_topics(struct overview *o, struct overview_member *m,
 
         if (i >= OVERVIEW_WEAKEST)
             continue;
-        if (!id.p) /* not added, as the cohort has too many topics */
+        if (!id.p) /* not added, because the cohort has too many topics */
             id = arena_copy(o->topics.arena, topics.v[i].id);
         o->topics.failed = o->topics.failed || !id.p;
         m->weakest[m->weakest_count++] = (struct overview_topic){id, topics.v[i].mastery};
@@ -125,8 +125,8 @@ static bool overview_parse_topics(struct overview *o, struct overview_member *m,
     return !o->topics.failed;
 }
 
-/* Fills a member from the replies about it. Without the reply about snapshots, the outlook is that
- * of the cache, which overview_queue_member has set. False with a problem. */
+/* Fills a member from the replies about it. When no snapshots were read, the outlook is that of the
+ * cache, which overview_queue_member has set. False with a problem. */
 static bool overview_parse_member(struct overview *o, struct overview_member *m,
                                   const struct overview_read *read, struct problem *p)
 {
@@ -148,8 +148,8 @@ static bool overview_parse_member(struct overview *o, struct overview_member *m,
     return true;
 }
 
-/* Fills a member from the replies about it, which are either those to two commands (topics and
- * days) or that to one script (changed). False with a problem. */
+/* Fills a member from the replies to its commands: two (topics and days), or one script (changed).
+ * False with a problem. */
 static bool overview_parse_replies(struct overview *o, struct overview_member *m,
                                    const struct overview_read *read, struct problem *p)
 {
@@ -172,7 +172,7 @@ static int overview_compare_numbers(double x, double y)
     return (x > y) - (x < y);
 }
 
-/* Orders members for qsort by id, which is also the last criterion of each other order. */
+/* Orders members for qsort by id, which is also the last criterion of all other orders. */
 static int overview_by_id(const void *a, const void *b)
 {
     const struct overview_member *x = a, *y = b;
@@ -205,8 +205,7 @@ static int overview_by_mastery(const void *a, const void *b)
     return overview_by_kind(x, y, overview_compare_numbers(x->score, y->score));
 }
 
-/* Returns the place of the member's trend in the order declining (-1), stable (0), improving (1).
- */
+/* Returns the trend as a number to sort by: declining (-1), stable (0), improving (1). */
 static int overview_trend_order(const struct overview_member *m)
 {
     return strcmp(m->outlook.trend, "declining") == 0 ? -1
@@ -248,9 +247,10 @@ static void overview_rank(struct overview *o)
 
 /* ---- the steps ---- */
 
-/* Queues the reads of one member. A member with an outlook in the cache gets it at once; a script
- * reads its snapshots only if its state has changed since, which it finds by the entry's stamp (the
- * last bytes of the packed state, which no other state of the student has). */
+/* Queues the reads of one member. A member with an entry in the cache gets the outlook of the entry
+ * at once; a script then reads the snapshots only if the state has changed since. It recognises
+ * that by the entry's stamp (the last bytes of the packed state, which no other state of the
+ * student has). */
 static void overview_queue_member(const struct overview *o, struct overview_member *m,
                                   struct pipeline *pipeline, struct overview_read *ret)
 {

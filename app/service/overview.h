@@ -2,9 +2,9 @@
 /* The overview of a cohort: for each member what a teacher wants to see, and the order in which the
  * members need attention (domain/attention.h).
  *
- * Members are read OVERVIEW_BATCH at a time, so that a cohort of that size takes one pipeline after
- * the one with its record, and one of any size has a bounded number of replies in memory. Of each
- * member only struct overview_member is kept. */
+ * Members are read OVERVIEW_BATCH at a time, one pipeline for each batch after the one that reads
+ * the cohort's record. So the replies in memory are bounded for a cohort of any size. Of each
+ * member only struct overview_member is stored. */
 #ifndef SERVICE_OVERVIEW_H
 #define SERVICE_OVERVIEW_H
 
@@ -30,10 +30,9 @@ struct overview_topic {
  * kinds. */
 enum overview_kind {
     OVERVIEW_KNOWN, /* the student has data; all members of struct overview_member are set */
-    /* there is no data about the student; of the members of struct overview_member after `kind`
-     * only rank is set */
+    /* there is no data about the student; of the members that follow `kind` only rank is set */
     OVERVIEW_NO_DATA,
-    /* consent to analytics is withdrawn; nothing but this and the id may be shown */
+    /* consent to analytics is withdrawn; only the id and this kind may be shown */
     OVERVIEW_WITHDRAWN,
 };
 
@@ -45,7 +44,7 @@ struct overview_member {
     struct overview_outlook outlook;
     int64_t last_active_ms; /* time of the latest event or statement (`calculate`) */
     struct attention_facts facts;
-    /* need for attention, >= 0: the larger, the earlier the member is listed (attention_need) */
+    /* need for attention, >= 0; members with a larger need are listed first (attention_need) */
     double need;
     struct overview_topic weakest[OVERVIEW_WEAKEST]; /* the weakest topic first */
     size_t weakest_count;
@@ -62,12 +61,12 @@ struct overview {
     struct overview_member *members; /* the n students of the cohort, by rank */
     size_t n;
     struct topic_means topics; /* topics of the members with data, the weakest first */
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by overview.c */
     /* the commands that read one member */
     struct overview_read {
         struct command *topics, *days; /* read a member's state with topics, and snapshots */
-        /* instead of `topics` and `days`, when the cache has an entry of the member: reads the
-         * same, but snapshots only if the state is another one than that of the entry */
+        /* used instead of `topics` and `days` when the cache has an entry of the member: reads the
+         * same, but the snapshots only if the state is not the one of the entry */
         struct command *changed;
     } reads[OVERVIEW_BATCH];
     size_t first, next; /* members[first] to members[next - 1] are in the pipeline */
@@ -91,8 +90,8 @@ enum overview_sort {
 };
 extern const char *const overview_sort_names[OVERVIEW_SORTS + 1]; /* ends with NULL */
 
-/* Sorts the members. Those without data come after those with data, and after them those who have
- * withdrawn consent, except by id. Equal ones are in the order of their ids. */
+/* Sorts the members. Except by id, those without data come after those with data, and those who
+ * have withdrawn consent come last. Members that are equal are sorted by id. */
 void overview_order(struct overview *o, enum overview_sort sort);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The cache is a table indexed by the first bytes of the hash of the student's id. Its memory is
- * zeroed by calloc, so that a process that serves no overview does not use it. */
+/* The cache is a table indexed by the first bytes of the hash of the student's id. calloc zeroes
+ * its memory without using it, so a process that serves no overview needs none. */
 #include "app/service/overview_cache.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ void overview_cache_clear(struct overview_cache *cache)
         memset(cache, 0, sizeof(*cache));
 }
 
-/* Returns the index of the only place in the cache for a student with this hash. */
+/* Returns the index of the one place in the cache for a student with this hash. */
 static size_t overview_cache_index(const unsigned char hash[DIGEST_SIZE])
 {
     return (hash[0] | (size_t)hash[1] << 8 | (size_t)hash[2] << 16) % OVERVIEW_CACHE_PLACES;

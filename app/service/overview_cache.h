@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Caches what this process has computed from the histories of students, so that another page or
- * another sort of an overview, or the same one again, needs no snapshots. An entry is used only
- * while the student's state in Redis is the one that it was computed from, and on the same UTC day.
- * Consent is not in it: it is read with the state each time. The table has a fixed number of
- * places, one for each value of the hash; an entry replaces the one in its place. It holds hashes
- * instead of ids. */
+ * sort of an overview, or the same one again, needs no snapshots. An entry is used only on the same
+ * UTC day, and only while the student's state in Redis is the one that it was computed from. It
+ * does not contain the consent, which is read with the state each time. The table has a fixed
+ * number of places, one for each value of the hash; a new entry replaces the one in its place. It
+ * stores hashes instead of ids. */
 #ifndef SERVICE_OVERVIEW_CACHE_H
 #define SERVICE_OVERVIEW_CACHE_H
 
@@ -25,8 +25,8 @@ struct overview_outlook {
 
 struct overview_entry {
     unsigned char student[DIGEST_SIZE]; /* SHA-256 of the id */
-    /* stamp (bytes that no other state of the student has, student_stamp) of the state from which
-     * `outlook` was computed */
+    /* stamp of the state from which `outlook` was computed (student_stamp: bytes that no other
+     * state of the student has) */
     unsigned char stamp[STATE_STAMP_SIZE];
     /* UTC day on which the outlook was computed; 0: the place is free */
     int32_t today;

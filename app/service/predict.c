@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Predictions and their cache. A cached prediction is a text of three lines: a stamp (a text that
  * names all inputs of the computation), the time when the prediction was made, and its JSON
- * members. It is valid for an hour, as long as the stamp of the current inputs is the same. The
- * forecast is computed in app/domain/prediction.c. */
+ * members. It is valid for an hour, while the current inputs have the same stamp. The forecast is
+ * computed in app/domain/prediction.c. */
 #include "app/service/predict.h"
 
 #include "app/base/clock.h"
@@ -11,7 +11,7 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
-/* Returns the factor from the configuration; that of NO_INTERVENTION, the last one, is 0. */
+/* Returns the factor from the configuration; 0 for NO_INTERVENTION, the last value. */
 double predict_factor(const struct config *config, int intervention)
 {
     const double factors[INTERVENTIONS + 1] = {[TUTORING] = config->intervention_tutoring,
@@ -38,9 +38,9 @@ void predict_fit(const struct config *config, enum prediction_model model,
     ret->interval_level = config->prediction_interval;
 }
 
-/* Writes the name of the model, and slope and intercept of the line of least squares through the
- * history, where x is days since day_zero (the first day used). With too few days for a prediction,
- * r_squared is null and there is a warning. */
+/* Writes the name of the model, and slope and intercept of the least-squares line through the
+ * history, where x is days since day_zero (the first day used). When there are too few days for a
+ * prediction, r_squared is null and there is a warning. */
 void predict_write_model(struct jw *w, const struct forecast *forecast)
 {
     jw_text(w, "model", prediction_model_names[forecast->model]);
@@ -88,7 +88,7 @@ static void predict_queue_cached(struct predict *p, struct pipeline *pipeline)
 
 /* Returns the stamp, which names everything that a prediction depends on: the model and its
  * settings, the student's state by its revision (a number that grows with every write), and the
- * day. Its p is NULL when out of memory: the cached prediction is then not used. */
+ * day. Its p is NULL when out of memory; the cached prediction is then not used. */
 static struct str predict_stamp(const struct predict *p, const struct config *config,
                                 struct arena *arena)
 {
@@ -113,7 +113,7 @@ static struct str predict_cache_text(const struct predict *p, struct arena *aren
     struct buf text;
 
     buf_init(&text, arena);
-    /* 32: enough for the time and two line feeds */
+    /* 32 bytes are enough for the time and two line feeds */
     (void)buf_reserve(&text, p->cache_stamp.n + p->json_members.n + 32);
     buf_str(&text, p->cache_stamp);
     buf_char(&text, '\n');
@@ -123,8 +123,8 @@ static struct str predict_cache_text(const struct predict *p, struct arena *aren
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* True when the cached prediction can be used: it has the current stamp and is not too old.
- * *ret_members becomes its JSON members. */
+/* Returns whether the cached prediction can be used: it has the current stamp and is not too old.
+ * *ret_members: its JSON members. */
 static bool predict_cache_is_valid(const struct predict *p, struct str cached,
                                    struct str *ret_members)
 {
@@ -223,8 +223,8 @@ static struct str predict_make(const struct predict *p, const struct config *con
 }
 
 /* The third step: makes a prediction, and queues the write of its record and cache entry
- * (STEP_MORE). The script writes no second record when the stamp is that of the latest prediction.
- * STEP_DONE ends the prediction with a problem. */
+ * (STEP_MORE). When the latest prediction has the same stamp, the script writes no second record.
+ * STEP_DONE means a problem. */
 static enum step predict_make_and_save(struct predict *p, const struct config *config,
                                        struct pipeline *pipeline, struct problem *problem)
 {
@@ -266,9 +266,9 @@ static void predict_log_unsaved(const struct predict *p, struct log *log)
     log_end(log);
 }
 
-/* Continues with the step that follows from the last command that was queued: none, the reads of
- * state and cache, the read of the history, or the save. After the save only a failure is logged,
- * since json_members was set before it. */
+/* Determines the step by the last command that was queued: none, the reads of state and cache, the
+ * read of the history, or the save. json_members is set before the save, after which only a failure
+ * is logged. */
 enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predicts a student's score. A prediction is cached for an hour; the cached one is used again
- * while its inputs are the same, else a new one is made and cached. This takes one pipeline with a
- * valid cached prediction, and three without. */
+/* Predicts a student's score. A prediction is cached for an hour, and used again while its inputs
+ * are the same; otherwise a new one is made and cached. This takes one pipeline when a valid
+ * prediction is cached, and three when not. */
 #ifndef SERVICE_PREDICT_H
 #define SERVICE_PREDICT_H
 
@@ -16,13 +16,13 @@ enum { NO_INTERVENTION = INTERVENTIONS };
 /* Returns the configured factor of an intervention (enum intervention): the share of the difference
  * between score and 1 that it closes. It is 0 for NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention);
-/* Returns the configured model, by which a prediction is made unless another one is requested. */
+/* Returns the configured model, which is used unless the request names another one. */
 enum prediction_model predict_model(const struct config *config);
 /* Fits the model to the history, for intervals of the configured level. The forecast points to the
  * history. today: in days since 1970-01-01. */
 void predict_fit(const struct config *config, enum prediction_model model,
                  const struct history *history, int32_t today, struct forecast *ret);
-/* Writes those members of `metadata` that every prediction has. The caller begins and ends the
+/* Writes the members of `metadata` that every prediction has. The caller begins and ends the
  * object. */
 void predict_write_model(struct jw *w, const struct forecast *forecast);
 
@@ -36,7 +36,7 @@ struct predict {
     /* out: set when the last step ends without a problem */
     struct str json_members; /* the members of the response, without braces */
     bool reused;             /* json_members come from the cache */
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by predict.c */
     struct command *state_cmd, *cached_cmd, *days_cmd, *save_cmd;
     struct str cache_key;         /* name of the cache entry */
     struct str cache_stamp;       /* text that names all inputs of the prediction */

@@ -59,8 +59,8 @@ void readiness_free(struct readiness *readiness)
     free(readiness);
 }
 
-/* Queues the writes that change nothing. In a cluster they are tried on {ss}:lease, a key on each
- * node that has a text, as schema_cmd_try_write_of requires. */
+/* Queues the writes that change nothing. In a cluster each node gets one, to the key {ss}:lease of
+ * a shard on this node, whose value is a text, as schema_cmd_try_write_of requires. */
 static void readiness_add_writes(struct engine *engine)
 {
     struct readiness *r = engine->readiness;
@@ -74,8 +74,8 @@ static void readiness_add_writes(struct engine *engine)
             &r->pipeline, key_shard_record(r->arena, shards[i], SHARD_KEY_LEASE));
 }
 
-/* At most one check is sent at a time, because all checks use the same arena and pipeline. The
- * store returns the pipeline to readiness_on_replies also when it fails, which ends the check. */
+/* Sends at most one check at a time, because all checks use the same arena and pipeline. Even when
+ * the check fails, the store returns the pipeline to readiness_on_replies, which ends the check. */
 void readiness_tick(struct engine *engine, int64_t now_us)
 {
     struct readiness *r = engine->readiness;
@@ -92,8 +92,8 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &r->pipeline, now_us);
 }
 
-/* Returns why Redis did not accept a write of the check; NULL: it did. Of an error reply only the
- * code is used, such as OOM or MISCONF, since anybody may read /ready. */
+/* Returns why Redis did not accept a write of the check; NULL when it did. Of an error reply only
+ * the code is shown, such as OOM or MISCONF, because /ready may be read by all. */
 static const char *readiness_problem(struct readiness *r, const redisReply *reply)
 {
     int64_t ignored;
@@ -108,8 +108,8 @@ static const char *readiness_problem(struct readiness *r, const redisReply *repl
     return r->refusal;
 }
 
-/* Sets what the writes of the check have shown. Of a pipeline that has failed some replies may be
- * there: those of the nodes of a cluster that can be reached. */
+/* Sets the results of the check's writes. When the pipeline has failed, some replies may
+ * nevertheless have arrived: those of the reachable nodes of a cluster. */
 static void readiness_apply_writes(struct readiness *r)
 {
     size_t accepted = 0;
@@ -125,8 +125,8 @@ static void readiness_apply_writes(struct readiness *r)
         r->last.problem = NULL;
 }
 
-/* Stores the erasure epoch (a number that each erasure changes) that the check has read. If it
- * could not be read, the last one stays. */
+/* Stores the erasure epoch (a number that each erasure changes) that the check has read. When it
+ * could not be read, the previous one stays. */
 static void readiness_apply_epoch(struct engine *engine, const struct command *command)
 {
     int64_t epoch = erasure_parse_epoch(command);
@@ -135,11 +135,11 @@ static void readiness_apply_epoch(struct engine *engine, const struct command *c
         engine->erasures.epoch = epoch; /* engine_apply_erasures notices the change */
 }
 
-/* Sets the result of the check and the time of the next one. A pipeline that failed counts as
- * "Redis did not reply", except in a cluster of which only a part failed (is_degraded): the other
- * nodes have replied. A reply with heartbeats that cannot be parsed counts as "no workers". Of the
- * states of the sidecar (Dapr's process) that workers report, the worst counts, which has the
- * highest number in the enum. */
+/* Sets the result of the check and the time of the next one. A failed pipeline counts as "Redis did
+ * not reply", except in a cluster of which only a part failed (is_degraded), because the other
+ * nodes have replied. Heartbeats that cannot be parsed count as "no workers". The state of the
+ * sidecar (Dapr's process) is the worst that a worker reports: the one with the highest number in
+ * the enum. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct readiness *r = engine->readiness;

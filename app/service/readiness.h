@@ -12,11 +12,12 @@
 struct readiness;
 
 struct readiness_state {
-    /* Why Redis accepts no write, as a text without names of hosts or users. NULL: Redis accepted
-     * the write of the latest check, and no later reply is overdue. Valid until the next check. */
+    /* Why Redis accepts no write, as a text without names of hosts or users. NULL when Redis
+     * accepted the write of the latest check, and no later reply is overdue. Valid until the next
+     * check. */
     const char *problem;
-    /* A part of the nodes of a Redis Cluster cannot be used or accepts no write; `problem` is NULL
-     * as long as one accepts writes. */
+    /* some nodes of a Redis Cluster cannot be used or accept no write; `problem` is NULL as long as
+     * at least one accepts writes */
     bool is_degraded;
     size_t workers;       /* number of workers that run */
     enum dapr_state dapr; /* worst state of the sidecar that a worker reports */
@@ -27,10 +28,11 @@ void readiness_free(struct readiness *readiness); /* NULL is allowed */
 
 /* Sends the next check when it is due. Call it once a loop iteration, before store_flush. */
 void readiness_tick(struct engine *engine, int64_t now_us);
-/* True when the completed pipeline is that of the check: its replies have then been processed.
- * False: it is another module's pipeline. */
+/* Returns true if the completed pipeline is that of the check, and has then processed its replies;
+ * false if it belongs to another module. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
-/* Microseconds until readiness_tick has something to send; INT64_MAX while replies are awaited. */
+/* Returns the microseconds until readiness_tick has something to send; INT64_MAX while replies are
+ * awaited. */
 int64_t readiness_wait_us(const struct engine *engine, int64_t now_us);
 /* Returns whether the first check has ended, successful or not. */
 bool readiness_is_known(const struct engine *engine);

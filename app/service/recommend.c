@@ -15,7 +15,7 @@
 
 static_assert((int)PATH_STEPS_MAX <= (int)RECOMMENDATIONS_MAX, "one array of numbers serves both");
 
-/* Ends the recommendation with an internal error, such as when out of memory. */
+/* Ends the recommendation with an internal error, for example when out of memory. */
 static enum step recommend_fail(struct problem *p)
 {
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -24,7 +24,7 @@ static enum step recommend_fail(struct problem *p)
 
 /* ---- choosing ---- */
 
-/* Chooses by r->kind: the steps of a learning path, or the items that r->filter allows. Points
+/* Chooses the steps of a learning path or the items that r->filter allows, as r->kind says. Points
  * r->v to the array inside r that was filled, and sets r->n. */
 static void recommend_choose(struct recommend *r, const struct catalogue *catalogue)
 {
@@ -113,9 +113,9 @@ static struct recommendation_record recommend_make_record(const struct recommend
                                           .confidence = from->confidence};
 }
 
-/* Gives each chosen item its number of the day, from 1 on: the number under which it was
- * recommended earlier today, or the next free one. Items without an earlier number are appended to
- * r->today, which has room for RECOMMENDATIONS_MAX more. Returns true when there were any. */
+/* Numbers each chosen item, from 1 on: with its number if it was recommended earlier today, else
+ * with the next free one. Appends the items without an earlier number to r->today, which has room
+ * for RECOMMENDATIONS_MAX more. Returns true when there were any. */
 static bool recommend_number_all(struct recommend *r, int *numbers)
 {
     size_t before = r->today.n;
@@ -133,8 +133,8 @@ static bool recommend_number_all(struct recommend *r, int *numbers)
 }
 
 /* The JSON text of a saved path begins with a head of fixed length: the path's id and its time of
- * creation. Two paths are the same when their texts after the head are the same bytes. PATH_HEAD_N:
- * length of the head; PATH_ID_OFFSET: where the id begins in it. */
+ * creation. Two paths are the same when their texts after the head are equal. PATH_HEAD_N: length
+ * of the head; PATH_ID_OFFSET: where the id begins in it. */
 #define PATH_HEAD(id, time) "{\"path_id\":\"" id "\",\"created_at\":\"" time "\""
 enum {
     PATH_ID_OFFSET = sizeof("{\"path_id\":\"") - 1,
@@ -167,8 +167,8 @@ static void recommend_make_path_id(char ret_id[PATH_ID_SIZE])
 }
 
 /* Sets r->path_id and returns the text of the path to save; its p is NULL when out of memory. When
- * the path that was saved earlier (r->today.path) is the same, its id is used again, and the text
- * is empty: nothing has to be saved. */
+ * the previously saved path (r->today.path) is the same, uses its id again and returns an empty
+ * text: nothing has to be saved. */
 static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
                                        const struct catalogue *catalogue)
 {
@@ -186,10 +186,10 @@ static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
     return arena_printf(arena, PATH_HEAD("%s", "%s") "%.*s", r->path_id, time, STR_ARG(body));
 }
 
-/* Queues the write of what was chosen (STEP_MORE). STEP_DONE when all of it is saved already, or
- * with a problem. A student without a token for the ids of recommendations gets one. change.path is
- * empty (n = 0) when the saved path stays as it is; its p is NULL when a new one could not be made
- * for lack of memory. */
+/* Queues the write of what was chosen (STEP_MORE). Returns STEP_DONE when all of it is saved
+ * already, or with a problem. A student without a token for the ids of recommendations gets one.
+ * change.path is empty (n = 0) when the saved path does not change; its p is NULL when a new one
+ * could not be made for lack of memory. */
 static enum step recommend_save(struct recommend *r, const struct engine *engine,
                                 struct pipeline *pipeline, struct problem *p)
 {
@@ -218,8 +218,9 @@ static enum step recommend_save(struct recommend *r, const struct engine *engine
 
 /* ---- steps ---- */
 
-/* The step after a write. STEP_DONE when it was saved, or refused for good. STEP_MORE when another
- * request has saved recommendations in between: the items get new numbers and are saved again. */
+/* The step after a write. Returns STEP_DONE when it was saved or finally refused, STEP_MORE when
+ * another request has saved recommendations in between: the items get new numbers and are saved
+ * again. */
 static enum step recommend_after_write(struct recommend *r, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
@@ -241,7 +242,7 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    /* the reply has today's records but no path, so the path of the first read is kept */
+    /* the reply has today's records but no path, so the path of the first read is used */
     if (!recommendation_parse(r->write_cmd, pipeline->arena, r->today.day, RECOMMENDATIONS_MAX,
                               &r->today, p))
         return STEP_DONE;
@@ -249,8 +250,9 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
     return recommend_save(r, engine, pipeline, p);
 }
 
-/* The second step, after the reads: chooses items or a path, then saves them. STEP_MORE: the write
- * is queued. STEP_DONE: nothing has to be saved (always so for a preview), or a problem. */
+/* The second step, after the reads: chooses items or a path, then saves them. Returns STEP_MORE
+ * when the write is queued, STEP_DONE when nothing has to be saved (always so for a preview) or
+ * after a problem. */
 static enum step recommend_after_reads(struct recommend *r, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
@@ -273,8 +275,8 @@ static enum step recommend_after_reads(struct recommend *r, const struct engine 
     return r->kind == RECOMMEND_PREVIEW ? STEP_DONE : recommend_save(r, engine, pipeline, p);
 }
 
-/* Continues with the step that follows from the last command that was queued: after a write, after
- * the reads, or, without any command, the first step, which queues the reads. */
+/* Determines the step by the last command that was queued: a write, the reads, or none for the
+ * first step, which queues the reads. */
 enum step recommend_step(struct recommend *r, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p)
 {

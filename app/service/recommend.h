@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Recommends content to one student: reads the student's mastery and feedback, chooses items or a
- * learning path, and saves the new ones among today's, so that feedback and history can refer to
- * them. The same request on the same day, with mastery and feedback unchanged, chooses the same and
- * writes nothing. One pipeline to read, and one to write when there is something new. */
+ * learning path, and saves those that are new today, so that feedback and history can refer to
+ * them. On the same day, with unchanged mastery and feedback, the same request chooses the same
+ * items and writes nothing. Takes one pipeline to read, and one to write when there is something
+ * new. */
 #ifndef SERVICE_RECOMMEND_H
 #define SERVICE_RECOMMEND_H
 
@@ -40,16 +41,16 @@ struct recommend {
     struct learning_path path; /* only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
     struct recommendations today; /* what has been recommended today, with what is new */
-    /* internal to the implementation: callers do not use them. recommended_cmd reads the
-     * recommendations of today and the feedback; profile_cmd and topics_cmd read the mastery */
+    /* private: used only by recommend.c. recommended_cmd reads the recommendations of today and the
+     * feedback; profile_cmd and topics_cmd read the mastery */
     struct command *profile_cmd, *topics_cmd, *recommended_cmd, *write_cmd;
     int attempts;
 };
 
-/* Runs the next step of a recommendation. Call with the input fields set and all others
- * zeroed, then again after each pipeline until STEP_DONE, which is also returned after a problem.
- * The first call queues reads only, so that an access check in the same pipeline is decided before
- * anything is written. */
+/* Runs the next step of a recommendation. Call with the input fields set and all others zeroed,
+ * then again after each pipeline until STEP_DONE, which is also returned after a problem. The first
+ * call only queues reads: so an access check in the same pipeline is decided before anything is
+ * written. */
 enum step recommend_step(struct recommend *r, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p);
 

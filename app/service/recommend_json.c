@@ -9,8 +9,8 @@
 #include "app/service/catalogue.h"
 
 /* Returns the score to show, cut after three decimals instead of rounded: a score just below a
- * threshold must not look as if it had reached the threshold. 1e-9 makes up for a product that is
- * slightly too small, such as 0.29 * 1000. */
+ * threshold must not look as if it had reached it. 1e-9 corrects a product that is slightly too
+ * small, such as 0.29 * 1000. */
 static double recommend_shown_score(double score)
 {
     return number_round12(floor(score * 1000 + 1e-9) / 1000);
@@ -34,7 +34,8 @@ static void recommend_fill_reason(struct buf *out, struct str sentence, enum com
     }
 }
 
-/* Writes the description: the sentence with the reason, a space, the item's own description. */
+/* Writes the description: the sentence with the reason, a space, then the item's own description.
+ */
 static void recommend_write_description(struct jw *w, const struct catalogue *catalogue,
                                         enum reason reason, double score,
                                         const struct content *content)
@@ -123,9 +124,8 @@ void recommend_write_areas(struct jw *w, const char *key, const struct learner *
     jw_array_end(w);
 }
 
-/* Writes the members of a learning path except its id and time, because recommend.c compares the
- * text of these members with that of the saved path: it must depend on nothing but what was
- * planned. */
+/* Writes the members of a learning path except its id and time. recommend.c compares the text of
+ * these members with that of the saved path, so it must depend only on what was planned. */
 void recommend_write_path_members(struct jw *w, const struct recommend *r,
                                   const struct catalogue *catalogue)
 {
@@ -172,8 +172,8 @@ static void recommend_write_feedback(struct jw *w, const struct recommendation_r
     jw_object_end(w);
 }
 
-/* Writes what was recommended at that time. All members but the description come from the record,
- * because the catalogue may have changed since. */
+/* Writes what was recommended at that time. All members except the description come from the
+ * record, because the catalogue may have changed since. */
 void recommend_write_record(struct jw *w, struct str token,
                             const struct recommendation_record *record,
                             const struct catalogue *catalogue)

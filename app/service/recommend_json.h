@@ -12,7 +12,7 @@ void recommend_write_items(struct jw *w, const struct recommend *r,
 void recommend_write_path(struct jw *w, const struct recommend *r,
                           const struct catalogue *catalogue);
 /* Writes recommendations, estimated_completion, total_time_estimate, priority_areas, expected_score
- * and metadata. Two paths are equal when these members are. */
+ * and metadata. Two paths are equal when these members are equal. */
 void recommend_write_path_members(struct jw *w, const struct recommend *r,
                                   const struct catalogue *catalogue);
 /* Writes the components that need work most, as a list of names. */

@@ -25,7 +25,7 @@ enum roster_phase {
     ROSTER_FAILED, /* after any phase: the lease is being released */
 };
 
-/* Reduces the list of old members, in place, to those who are not among the new ones: whose links
+/* Reduces the list of old members, in place, to those who are not among the new ones, whose links
  * must be removed. False when out of memory. */
 static bool roster_keep_removed(struct arena *arena, struct str_list *old, struct str_list new)
 {
@@ -50,8 +50,8 @@ static void roster_queue_lease(struct roster_change *change, struct pipeline *pi
                           str_of(change->lease_holder), change->lease_ms);
 }
 
-/* Queues the command that releases the lease, and forgets the command that renewed it, so that its
- * reply is not checked again. */
+/* Queues the command that releases the lease, and resets lease_cmd, so that the reply of the last
+ * renewal is not checked again. */
 static void roster_queue_release(struct roster_change *change, struct pipeline *pipeline)
 {
     lease_cmd_release(pipeline, key_cohort_lock(pipeline->arena, change->new_roster.id),
@@ -60,8 +60,8 @@ static void roster_queue_release(struct roster_change *change, struct pipeline *
 }
 
 /* Queues the acquisition of the lease and the read of the old roster in one pipeline; the read is
- * used only if the lease was acquired. Also lists the cohort as unfinished, even if another change
- * holds the lease, because that change is unfinished then. */
+ * used only if the lease was acquired. Also adds the cohort to the list of unfinished changes, even
+ * if another change holds the lease, because that change is then unfinished. */
 static void roster_begin(struct roster_change *change, struct pipeline *pipeline)
 {
     uuid_make(change->lease_holder);
@@ -70,9 +70,9 @@ static void roster_begin(struct roster_change *change, struct pipeline *pipeline
     unfinished_cmd_add(pipeline, UNFINISHED_COHORT, change->new_roster.id);
 }
 
-/* Checks all replies of a round trip, and that all its writes were made within the lease.
- * lease_was_lost: Redis has refused a write because the lease had ended, so another change may be
- * running, as when the lease could not be acquired (CONFLICT). */
+/* Checks that all replies of a round trip are no errors, and that all its writes were made within
+ * the lease. lease_was_lost: Redis has refused a write because the lease had ended. Another change
+ * may then be running, so the problem is CONFLICT, as when the lease could not be acquired. */
 static bool roster_check_replies(struct roster_change *change, const struct pipeline *pipeline,
                                  struct problem *p)
 {
@@ -85,9 +85,9 @@ static bool roster_check_replies(struct roster_change *change, const struct pipe
     return p->code == PROBLEM_NONE;
 }
 
-/* Reads the old roster, and reduces its lists to the members whose links must be removed. A repair
- * writes and links the roster as it is stored, so that links that an interrupted change has removed
- * come back. */
+/* Reads the old roster, and reduces its lists to the members whose links must be removed. For a
+ * repair, the roster to write is the stored one, so that links that an interrupted change has
+ * removed are added again. */
 static bool roster_read_old(struct roster_change *change, struct pipeline *pipeline,
                             struct problem *p)
 {
@@ -107,7 +107,7 @@ static bool roster_read_old(struct roster_change *change, struct pipeline *pipel
     return false;
 }
 
-/* cohort_cmd_link_teacher or cohort_cmd_link_student: queues one change of a link. */
+/* The type of cohort_cmd_link_teacher and cohort_cmd_link_student: queues one change of a link. */
 typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
                              struct str cohort, int64_t until_ms);
 
@@ -129,9 +129,9 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
 }
 
 /* Collects in change->erased the students who got no link to the cohort because they are erased
- * (cohort_parse_link is then false). Replies come in the order of new_roster.students;
- * link_attempts counts them. The id of an erased student is emptied there, so that
- * roster_drop_erased leaves it out. False, with a problem, when out of memory. */
+ * (cohort_parse_link returns false). The replies have the order of new_roster.students;
+ * link_attempts counts them. The id of an erased student in that list becomes empty, so that
+ * roster_drop_erased skips it. False, with a problem, when out of memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -156,10 +156,10 @@ static bool roster_read_links(struct roster_change *change, const struct pipelin
     return true;
 }
 
-/* Removes from the roster the students who were erased after the client had sent it. A command for
- * each student is used, not a new list, because an erasure may be removing others from the same
- * roster. new_roster, which the response shows, loses them too: roster_read_links has emptied their
- * ids. */
+/* Removes from the roster the students who were erased after the client had sent it. Uses a command
+ * for each student instead of writing a new list, because an erasure may be removing other students
+ * from the same roster. new_roster, which the response shows, loses them too: roster_read_links has
+ * emptied their ids. */
 static void roster_drop_erased(struct roster_change *change, struct pipeline *pipeline)
 {
     size_t n = 0;
@@ -175,10 +175,10 @@ static void roster_drop_erased(struct roster_change *change, struct pipeline *pi
     change->new_roster.student_count = (int64_t)n;
 }
 
-/* Queues the next commands of the current phase. True when they are the phase's last ones. Links
- * are removed before the record is written and added after it, and teachers have links only while
- * the students' are right: a change that stops half-way leaves fewer rights. old_roster has only
- * members who are not in new_roster. */
+/* Queues the next commands of the current phase. Returns true when they are the last ones of the
+ * phase. Links are removed before the record is written and added after it, and teachers only have
+ * links while those of the students are right: a change that stops half-way leaves fewer rights.
+ * old_roster contains only members who are not in new_roster. */
 static bool roster_queue_phase(struct roster_change *change, struct pipeline *pipeline)
 {
     switch ((enum roster_phase)change->phase) {
@@ -201,8 +201,8 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     case ROSTER_LINK_TEACHERS:
         return roster_queue_links(change, pipeline, cohort_cmd_link_teacher, LINK_ADD,
                                   change->new_roster.teachers);
-    case ROSTER_UNLOCK: /* the list first: once the lease is released, another change may list the
-                           cohort */
+    /* the list entry first: once the lease is released, another change may add the cohort again */
+    case ROSTER_UNLOCK:
         unfinished_cmd_remove(pipeline, UNFINISHED_COHORT, change->new_roster.id);
         roster_queue_release(change, pipeline);
         return true;
@@ -214,9 +214,9 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
-/* Ends the change with the problem. If all replies have come, no write can arrive later, so the
- * lease is released first. Otherwise the lease must end by itself: until then it makes Redis refuse
- * late writes. */
+/* Ends the change with the problem. If all replies have arrived, no write of this change can be
+ * executed later, so the lease (the exclusive right to change the cohort) is released first, by one
+ * more step. Otherwise the lease is left to expire, because a write may still be on its way. */
 static enum step roster_fail(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {
@@ -230,8 +230,8 @@ static enum step roster_fail(struct roster_change *change, struct pipeline *pipe
     return STEP_MORE;
 }
 
-/* Queues the commands of the first phase, from the current one on, that has any: a phase such as
- * the links of an empty list is skipped. Also renews the lease, except after the last phase. */
+/* Queues the commands of the next phase that has any, beginning with the current one: a phase such
+ * as the links of an empty list is skipped. Also renews the lease, except after the last phase. */
 static void roster_queue_next(struct roster_change *change, struct pipeline *pipeline)
 {
     pipeline_clear(pipeline);
@@ -246,8 +246,8 @@ static void roster_queue_next(struct roster_change *change, struct pipeline *pip
 }
 
 /* Runs one step of the change. The first call queues the commands for lease and record; each later
- * one checks the replies of the phase before and queues the commands of the next one. STEP_DONE
- * also ends the change with a problem. */
+ * call checks the replies to the previous phase and queues the commands of the next one. STEP_DONE
+ * also ends a change with a problem. */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {

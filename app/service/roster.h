@@ -20,10 +20,10 @@ struct roster_change {
     /* in: write the roster and its links again as it is stored, for a change that was interrupted;
      * only new_roster.id is set by the caller */
     bool repair;
-    /* internal to the implementation: callers do not use them */
+    /* private: used only by roster.c */
     int phase;   /* phase of the change: an enum in roster.c */
     size_t next; /* index of the next member in this phase's list */
-    /* number of replies to the adding of students' links to the cohort that have been read */
+    /* number of replies that were read to commands that add links of students to the cohort */
     size_t link_attempts;
     struct str_list erased; /* students of the change who are erased and got no link */
     char lease_holder[UUID_TEXT_SIZE];
@@ -35,8 +35,8 @@ struct roster_change {
 
 /* Runs the next step of the change. Call again after each pipeline until STEP_DONE. Problems:
  * NOT_FOUND (nothing to delete), CONFLICT (another change of this cohort is running, or began when
- * the lease of this one had ended), SERVICE_UNAVAILABLE (repeat the change). A change that was
- * interrupted is completed by the worker from what the record has (store/unfinished.h). */
+ * the lease of this one had ended), SERVICE_UNAVAILABLE (repeat the change). The worker completes
+ * an interrupted change from the stored record (store/unfinished.h). */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p);
 

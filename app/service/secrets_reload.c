@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reloading runs the same checks as the start of the process: the whole configuration is loaded
- * once more, and only its secrets are used. */
+/* Reloads by the same checks as at the start of the process: loads the whole configuration again,
+ * and uses only its secrets. */
 #include "app/service/secrets_reload.h"
 
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 enum { SECRETS_ERROR_SIZE = 200 };
 
-/* Copies the first line of the errors that config_load has written, one a line. lines NULL: there
- * was no memory to collect them; the error is then "out of memory". */
+/* Copies the first of the error lines that config_load has written. lines is NULL when there was no
+ * memory to collect them; the error is then "out of memory". */
 static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_SIZE])
 {
     struct str all = str_of(lines ? lines : "out of memory"), line = str_cut(&all, '\n');
@@ -75,8 +75,8 @@ static void secrets_log_refused(struct engine *engine, const char *error)
     log_end(engine->log);
 }
 
-/* Reads all secrets again, and reports the result. is_forced: SIGHUP requested it, so the result is
- * logged in any case; else a refusal that lasts is logged once, not at every check. */
+/* Reads all secrets again, and reports the result. is_forced: requested by SIGHUP, so the result is
+ * always logged. Otherwise a refusal that lasts is logged once, not at every check. */
 static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
 {
     struct secrets_state *state = &engine->secrets;
@@ -87,7 +87,7 @@ static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
     state->next_check_us = now_us + engine->config.key_poll_ms * INT64_C(1000);
     if (changed) {
         state->generation++;
-        if (engine_has_log_key(engine)) /* otherwise the random one of this process is kept */
+        if (engine_has_log_key(engine)) /* otherwise the random key of this process stays in use */
             engine_set_hash_keys(engine);
         metrics_add(engine->metrics, METRIC_KEYS, "changed", /* second label */ NULL, 1);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Seeding: writes days of history for many students, in two passes over all students. The first
- * pass checks them, the second one writes. 64 slots work at the same time, each on one student, on
- * one connection to Redis. The loop waits for replies when no slot can continue. */
+ * pass checks them, the second one writes. 64 slots run concurrently on one connection to Redis,
+ * each for one student at a time. The loop waits for replies when no slot can continue. */
 #include "app/service/seed.h"
 
 #include <poll.h>
@@ -20,7 +20,7 @@ static const char seed_erased[] = "is erased, so it gets no new data";
 
 enum { SEED_SLOTS = 64, SEED_ARENA_FIRST = 8192, SEED_ARENA_CAP = 1 << 20 };
 
-/* A slot works on one student after the other, at the same time as the other slots of its run. */
+/* A slot processes one student after the other, concurrently with the other slots of its run. */
 struct seed_slot {
     struct seed_run *run;
     size_t student;      /* index of its student in seed->students */
@@ -30,21 +30,22 @@ struct seed_slot {
     struct problem problem;
     struct command *profile_cmd, *erased_cmd; /* commands of the first pass, which read the profile
                                                  and the tombstone; NULL until they are queued */
-    /* second pass: `record` has been begun and is not done */
+    /* second pass: `record` was begun and has not finished */
     bool recording;
-    /* second pass: index, in seed_student.days, of the day to write */
+    /* second pass: index in seed_student.days of the day that is being written */
     size_t day;
     struct record record; /* second pass: writes the day `day` */
 };
 
-/* Runs the next step of a slot's student. STEP_MORE: commands are queued; STEP_DONE: finished. */
+/* Runs the next step for a slot's student. Returns STEP_MORE when commands are queued, STEP_DONE
+ * when finished. */
 typedef enum step seed_slot_step(struct seed_slot *slot);
 
 struct seed_run {
     struct seed *seed;
     struct engine *engine;
     seed_slot_step *step; /* step function of this pass */
-    size_t next;          /* the next student to work on */
+    size_t next;          /* index of the next student that no slot has yet */
     size_t waiting;       /* slots that wait for replies */
     bool unavailable;     /* Redis is unavailable: stops the run */
     bool refused;         /* a student was refused: stops the run, unless keep_going */
@@ -60,7 +61,8 @@ static const struct seed_student *seed_student(const struct seed_slot *slot)
     return &slot->run->seed->students[slot->student];
 }
 
-/* True when the run must stop: no more students are started, but days in flight are finished. */
+/* Returns whether the run must stop: no further student is begun, but days that are being written
+ * are finished. */
 static bool seed_is_stopped(const struct seed_run *run)
 {
     return run->unavailable || (run->refused && !run->seed->keep_going);
@@ -75,8 +77,8 @@ static void seed_refuse(struct seed_slot *slot, const char *reason)
     seed->on_refused(seed->context, seed_student(slot)->id, reason);
 }
 
-/* Stops the run when Redis is unavailable (SERVICE_UNAVAILABLE, 503). Any other problem is a
- * refusal of the student; FORBIDDEN (403) has one of two reasons. */
+/* Stops the run when Redis is unavailable (SERVICE_UNAVAILABLE, 503). Any other problem refuses the
+ * student; for FORBIDDEN (403) there are two possible reasons. */
 static void seed_handle_problem(struct seed_slot *slot)
 {
     switch (problem_status(slot->problem.code)) {
@@ -94,7 +96,7 @@ static void seed_handle_problem(struct seed_slot *slot)
 /* ---- first pass: check ---- */
 
 /* Sets the first day that can be written: days before existing_day, the day of the student's
- * current state, are skipped. If there are any, the student is reported as refused. */
+ * current state, are skipped. If days are skipped, the student is reported as refused. */
 static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
 {
     const struct seed_student *student = seed_student(slot);
@@ -143,9 +145,9 @@ static enum step seed_check_student(struct seed_slot *slot)
 
 /* ---- second pass: write ---- */
 
-/* Returns an id for the statement of one day; equal components give equal ids. When a run that was
- * cut short is repeated, the last written day is written again, and by its id counts only once. The
- * id's p is NULL when out of memory. */
+/* Returns an id for the statement of one day; equal components give equal ids. When an interrupted
+ * run is repeated, the last written day is written again, and counts only once because of its id.
+ * The p of the id is NULL when out of memory. */
 static struct str seed_statement_id(const struct seed_day *day, struct arena *arena)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -156,8 +158,9 @@ static struct str seed_statement_id(const struct seed_day *day, struct arena *ar
     return arena_printf(arena, "seed:%d:%.32s", (int)day->day, hex);
 }
 
-/* Begins the statement of one day: the components of mastery as a client could have stated them
- * then. Its time is noon, far from both neighbouring UTC days, or now for today. */
+/* Begins the statement of one day: the components of mastery as a client could have stated them on
+ * that day. Its time is noon UTC, far from both neighbouring days, or the present time for today.
+ */
 static void seed_begin_record(struct seed_slot *slot)
 {
     const struct seed_run *run = slot->run;
@@ -243,8 +246,8 @@ static void seed_advance_slot(struct seed_slot *slot)
     }
 }
 
-/* Sends what is queued and blocks until replies arrive or the store has something to do: store_tick
- * returns the microseconds until it must be called again, 0 when replies are ready already. */
+/* Sends the queued commands, and blocks until replies arrive or the store has work: store_tick
+ * returns the microseconds until it must be called again, or 0 when replies are ready. */
 static void seed_wait_for_store(struct store *store)
 {
     struct pollfd ready = {.events = POLLIN};
@@ -281,8 +284,8 @@ static void seed_run_pass(struct seed_run *run, seed_slot_step *step)
     }
 }
 
-/* Releases the run; NULL is ignored. A run that could not be made completely has a NULL for what is
- * missing, which free and arena_free accept. */
+/* Releases the run; NULL is ignored. In a run that was only partly made, the missing members are
+ * NULL, which free and arena_free accept. */
 static void seed_run_free(struct seed_run *run)
 {
     if (!run)
@@ -319,9 +322,9 @@ static struct seed_run *seed_run_new(struct seed *seed, struct engine *engine)
     return NULL;
 }
 
-/* Runs both passes. A run that was stopped reports the outcome that stopped it. When both happened,
- * SEED_UNAVAILABLE is returned, because the refusals have been reported to on_refused one by one.
- */
+/* Runs both passes, and returns the outcome that stopped the run. When students were refused and
+ * Redis was unavailable, returns SEED_UNAVAILABLE, because on_refused has already reported each
+ * refusal. */
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
 {
     struct seed_run *run = seed_run_new(seed, engine);

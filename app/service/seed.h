@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writes days of history for many students: for demonstrations, tests and load. Each day is
  * recorded as a statement of that day (service/record), so Redis gets exactly what the engine would
- * have stored then. Many students are written concurrently, the days of each one after the other.
+ * have stored then. Many students are written concurrently, the days of each student one after the
+ * other.
  *
- * History cannot be added before existing data: a statement of an older day would change the
- * current state as well. So all students are checked before anything is written. */
+ * History cannot be added before existing data, because a statement of an older day would also
+ * change the current state. So all students are checked before anything is written. */
 #ifndef SERVICE_SEED_H
 #define SERVICE_SEED_H
 
@@ -26,7 +27,7 @@ struct seed {
     const struct seed_student *students; /* the n students, none twice */
     size_t n;
     int64_t now_ms;  /* set by seed_run, when it has read Redis' clock */
-    bool keep_going; /* write what can be written, instead of nothing, when a student is refused */
+    bool keep_going; /* when a student is refused, write the others instead of nothing */
     void *context;   /* first argument of on_refused and on_progress */
     void (*on_refused)(void *context, struct str student, const char *reason);
     /* called after each day with the numbers of days; may be NULL */
@@ -44,9 +45,9 @@ enum seed_outcome {
     SEED_NO_MEMORY,
 };
 
-/* Writes the history; blocks until it is done. A statement's time is 12:00 UTC of its day, for
- * today it is now_ms. Two round trips for each day and one for each student; up to 64 students
- * share them. engine needs no subsystem. */
+/* Writes the history; blocks until it is done. The time of a statement is 12:00 UTC of its day, or
+ * now_ms for today. Takes two round trips for each day and one for each student, which up to 64
+ * students share. engine needs no subsystem. */
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine);
 
 #endif

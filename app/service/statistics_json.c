@@ -32,7 +32,7 @@ void statistics_write_interval(struct jw *w, const char *key, const struct inter
     jw_object_end(w);
 }
 
-/* Writes the n days as an array. The elements may be periods of several days, too: the date of a
+/* Writes the n days as an array. The elements may also be periods of several days: the date of a
  * period is its first day. */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n)
 {

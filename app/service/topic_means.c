@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A hash table that is at most half full, so that a search ends after a few places. A student has
- * 256 topics at most: too few to slow the search down by ids that were chosen to have the same
+ * at most 256 topics: too few to slow down the search by ids that were chosen to have the same
  * hash. */
 #include "app/service/topic_means.h"
 
@@ -33,7 +33,7 @@ static struct topic_mean *topic_means_find(struct topic_mean *places, size_t cap
     return &places[i];
 }
 
-/* Doubles the table when it is half full. The old one stays in the arena unused. False when out of
+/* Doubles the table when it is half full. The old one stays in the arena, unused. False when out of
  * memory. */
 static bool topic_means_reserve(struct topic_means *m)
 {

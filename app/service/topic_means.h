@@ -6,8 +6,8 @@
 
 #include "app/base/arena.h"
 
-/* Most different topics of a group. Further ones are not added, so that memory is bounded; only
- * events that name a new topic each time have so many. */
+/* Most different topics of a group. Further topics are not added, so that memory is bounded. Only
+ * events that name a new topic each time lead to so many. */
 enum { TOPIC_MEANS_MAX = 65536 };
 
 struct topic_mean {
@@ -16,7 +16,7 @@ struct topic_mean {
     size_t students; /* number of students who have the topic */
 };
 
-/* Initialised with zeros and the arena. */
+/* To be initialised with zeros and the arena. */
 struct topic_means {
     struct arena *arena;
     struct topic_mean *places; /* `capacity` places, a power of two; NULL at first */
@@ -27,8 +27,8 @@ struct topic_means {
 /* Adds the mastery of one student. Returns the id as it is stored, so that it lives as long as the
  * arena; its p is NULL when out of memory or when there are too many topics. */
 struct str topic_means_add(struct topic_means *m, struct str id, double mastery);
-/* Sorts the topics, the weakest first, of equal ones the one whose id is first in byte order. They
- * are then places[0] to places[n - 1], and no more can be added. */
+/* Sorts the topics, the weakest first; equal ones by the bytes of their ids. Afterwards they are
+ * places[0] to places[n - 1], and no more can be added. */
 void topic_means_rank(struct topic_means *m);
 /* Returns the mean mastery of the topic, rounded to 12 decimals. */
 double topic_mean_value(const struct topic_mean *topic);

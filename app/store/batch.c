@@ -7,14 +7,14 @@
 #include "app/base/clock.h"
 #include "app/store/unfinished.h"
 
-/* CREATE_ARGS: number of arguments of the script batch_create before those of the students: the
- * expiry of the keys, how many arguments a student has, and name and value of CREATE_FIELDS fields.
- */
+/* Number of arguments of the script batch_create before those of the students: CREATE_ARGS is the
+ * expiry of the keys, the number of arguments for each student, and CREATE_FIELDS names with
+ * values. */
 enum { CREATE_FIELDS = 6, CREATE_ARGS = 2 + 2 * CREATE_FIELDS };
 
 /* ---- creating ---- */
 
-/* Adds the batch to the sorted set of all batches and removes expired ones from it. */
+/* Adds the batch to the sorted set of all batches, and removes expired batches from the set. */
 static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
     struct arena *arena = pipeline->arena;
@@ -26,8 +26,9 @@ static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now
                                       command_int(arena, now_ms - BATCH_TTL_MS)});
 }
 
-/* Adds the batch to the index of each of its students. One small script a student, because students
- * are in many slots: a batch of a thousand costs Redis about 10 ms, not at once. */
+/* Adds the batch to the index of each of its students, by one small script for each student,
+ * because their keys are in many slots. For a batch of a thousand students these scripts take Redis
+ * about 10 ms in all, but none blocks it for long. */
 static void batch_register_students(struct pipeline *pipeline, struct str id, int64_t expiry_ms,
                                     const struct batch_item *items, size_t n)
 {
@@ -42,8 +43,8 @@ static void batch_register_students(struct pipeline *pipeline, struct str id, in
     }
 }
 
-/* Queues the first jobs: the first chunk of each lane (each of the BATCH_LANES jobs that a batch
- * has at a time computes one lane of chunks), as far as the n students reach. */
+/* Queues the first job of each lane. A batch has at most BATCH_LANES jobs at a time, each of which
+ * works through one lane of chunks; a batch of few students (n) has fewer lanes. */
 static void batch_queue_jobs(struct pipeline *pipeline, struct str id, enum queue_priority priority,
                              int64_t n)
 {
@@ -62,19 +63,20 @@ void batch_cmd_created(struct pipeline *pipeline, struct str id)
     unfinished_cmd_remove(pipeline, UNFINISHED_BATCH, id);
 }
 
-/* Returns an optional text, or "" if the request had none: its p is then NULL, which as an argument
- * counts as lack of memory and would fail the pipeline. */
+/* Returns an optional text, or "" if the request had none. An absent text has a NULL p, which in an
+ * argument would count as out of memory and fail the pipeline. */
 static struct str batch_text(struct str text)
 {
     return text.n > 0 ? text : STR("");
 }
 
-/* Steps: lists the batch as unfinished (so that a worker queues its jobs if this process dies
- * before it has done so) and among all batches, adds it to the indexes of its students, creates it,
- * queues its jobs. The indexes are written before the batch because of erasures: an erasure that
- * does not find the batch in the index has run before the batch existed, and the worker then
- * removes the student (job_batch.c). A student has two arguments when components are stated (id and
- * item), else one. Either all items are stated or none. */
+/* Steps: adds the batch to the list of unfinished changes (so that a worker queues its jobs if this
+ * process dies before it has done so) and to the list of all batches, adds it to the indexes of its
+ * students, creates it, queues its jobs. The indexes are written before the batch because of
+ * erasures: an erasure that does not find the batch in the index has run before the batch existed,
+ * and the worker then removes the student (job_batch.c). For each student the script has two
+ * arguments (id and item) when the client has stated components, else only the id. Either all items
+ * are stated or none. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n)
@@ -150,8 +152,8 @@ bool batch_parse(const struct command *command, struct batch *ret, struct proble
 
 /* ---- ending early ---- */
 
-/* Calls batch_end.lua without a chunk, since no job calls it. The first job that later finds the
- * batch ended sends the callback (the POST to the client's URL). */
+/* Calls batch_end.lua without a chunk, because no job calls it. The callback (the POST to the
+ * client's URL) is sent by the first job that later finds that the batch has ended. */
 struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
     return pipeline_add_script(pipeline, &script_batch_end, 1, 3,
@@ -160,8 +162,8 @@ struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64
                                               str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
-/* Calls batch_end.lua with `from`, by which the batch names the chunk whose job sends the callback
- * (the POST to the client's URL): the calling job. batch_cmd_cancel passes none. */
+/* Calls batch_end.lua with the chunk at position `from`, whose job is calling: the batch remembers
+ * that this job sends the callback (the POST to the client's URL). */
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms)
 {
@@ -172,9 +174,9 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
                                               command_int(pipeline->arena, from)});
 }
 
-/* The reply 0 means that the batch had ended in another way, so that another chunk or none sends
- * the callback (the POST to the client's URL), -1 that there is no such batch. If there is no
- * number in the reply, both results are false. */
+/* The reply is 1 or 2 as below; 0 when the batch had ended for another reason, so that this chunk
+ * does not send the callback (the POST to the client's URL); -1 when there is no such batch.
+ * Without a number in the reply both results are false. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {
@@ -186,9 +188,9 @@ bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *re
     return ok;
 }
 
-/* batch_cmd_cancel and batch_cmd_fail use the same script, so their replies have the same form.
- * Whether the job of the caller must send the callback (the POST to the client's URL) is of no use
- * here: the caller is a request and no job. */
+/* Both commands use the same script, so its reply is parsed by batch_parse_fail. That function also
+ * returns whether the callback (the POST to the client's URL) is due, which is ignored here: only
+ * jobs of the worker send callbacks. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
     bool unused_callback_due;
@@ -198,8 +200,8 @@ bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct
 
 /* ---- results ---- */
 
-/* Calls a script that reads the batch's state, students and results, so that all are of the same
- * moment. */
+/* Calls a script that reads the batch's state, students and results in one step, so that they fit
+ * together. */
 struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int64_t offset,
                                   int64_t limit)
 {
@@ -230,8 +232,8 @@ static bool batch_parse_result(const redisReply *student, const redisReply *text
     return true;
 }
 
-/* The reply is nil if there is no such batch. A result that cannot be parsed, or a total
- * that is no number, sets p->code; the last line then returns false. */
+/* The reply is nil when there is no such batch. A result or total that cannot be parsed sets
+ * p->code, so that the last line returns false. */
 bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
                          int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
                          struct problem *p)

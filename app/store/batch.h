@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A batch is a request to calculate the mastery of up to a thousand students, from components that
- * the client states or from what is stored. The worker does it in the background. A batch has four
- * keys in Redis: batch:{ID} (hash of BATCH_FIELDS), :students (sorted set of the students by their
- * position in the request), :items (hash: what is stated about each student without a result) and
- * :results (hash). A result is written once, even if a job runs twice, and progress is the number
- * of results. The sorted set {ss}:student:ID:batches has the ids of a student's batches, so that
- * an export and an erasure find them.
+ * the client states or from the stored state. The worker does it in the background. A batch has
+ * four keys in Redis: batch:{ID} (hash of BATCH_FIELDS), :students (sorted set of the students by
+ * their position in the request), :items (hash: what is stated about each student without a result)
+ * and :results (hash). A result is written once, even if a job runs twice; progress is the number
+ * of results. The sorted set {ss}:student:ID:batches has the ids of a student's batches, so that an
+ * export and an erasure find them.
  *
  * The work is divided into chunks of BATCH_CHUNK positions; each chunk is one job in the worker's
- * queue. At most BATCH_LANES chunks of a batch are queued at a time, one per lane. When the job of
- * a chunk is done, it queues the next chunk of its lane after all other jobs, so that many batches
- * progress together. */
+ * queue. At most BATCH_LANES chunks of a batch are queued at a time, one for each lane. When the
+ * job of a chunk is done, it queues the next chunk of its lane at the end of the queue, so that
+ * many batches progress together. */
 #ifndef STORE_BATCH_H
 #define STORE_BATCH_H
 
@@ -18,9 +18,9 @@
 #include "app/store/reply.h"
 
 /* Creates the batch from created_ms, priority and the texts of `batch`, and queues its first jobs.
- * If a batch with this id exists already, it is left unchanged. n: number of items. These steps are
- * in several slots: until batch_cmd_created the batch is in the list of unfinished changes
- * (unfinished.h), and the worker queues its jobs if they may be missing. */
+ * Does not change a batch that exists with this id already. n: number of items. Because these steps
+ * concern several slots, the batch is in the list of unfinished changes (unfinished.h) until
+ * batch_cmd_created, and the worker queues its jobs if they may be missing. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n);
@@ -30,9 +30,9 @@ bool batch_parse_create(const struct command *command, bool *ret_created, struct
 /* Ends the creation, once all replies to batch_cmd_create were successful: removes the batch from
  * the list of unfinished changes (unfinished.h). */
 void batch_cmd_created(struct pipeline *pipeline, struct str id);
-/* Queues the jobs of an existing batch that its creator queues (the first chunk of each lane)
- * again, because they may be missing: the creator may have died, or Redis was lost. A job that runs
- * twice does no harm, since a result is written once. */
+/* Queues the first jobs of an existing batch again (the first chunk of each lane), because they may
+ * be missing: the process that created it may have died, or Redis lost data. A job that runs twice
+ * does no harm, because a result is written once. */
 void batch_cmd_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch);
 
 /* Reads the fields of a batch: its status, the numbers of its students, its times and its request.
@@ -52,8 +52,8 @@ bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms);
 /* Parses the reply to batch_cmd_fail. *ret_changed: whether this command ended the batch.
- * *ret_callback_due: whether this chunk must send the callback, because this command ended the
- * batch, or because an earlier command for this chunk did and its worker died before it had sent
+ * *ret_callback_due: whether the job of this chunk must send the callback, because this command
+ * ended the batch, or an earlier one for the same chunk did, whose worker died before it had sent
  * the callback. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p);
@@ -78,7 +78,7 @@ bool batch_parse_results(const struct command *command, size_t limit, bool *ret_
 
 /* ---- for the worker: batch_chunk.c ---- */
 
-/* A batch after batch_cmd_start_chunk or batch_cmd_save, commands about one of its chunks (up to
+/* A batch after batch_cmd_start_chunk or batch_cmd_save, the commands about one chunk (up to
  * BATCH_CHUNK students that one job calculates). */
 struct batch_update {
     bool changed;       /* this script changed the status */
@@ -106,23 +106,24 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 
 /* ---- for erasing and exporting a student: batch_chunk.c ---- */
 
-/* What a batch has of a student. */
+/* What a batch stores about one student. */
 struct batch_student {
     bool exists;            /* the student is in the batch */
     struct batch_item item; /* what is known of the student until there is a result */
     bool has_result;
     struct batch_result result;
 };
-/* Queues three commands that read what the batch has of the student: position, item and result. */
+/* Queues three commands that read what the batch stores about the student: position, item and
+ * result. */
 void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student);
-/* Parses the replies of *command and of the commands after it, and moves *command past them. An
- * item that cannot be parsed is no error: the result may be there nevertheless. */
+/* Parses the replies of *command and of the two commands after it, and moves *command past all
+ * three. An item that cannot be parsed is no error, because the result can still be used. */
 bool batch_parse_student(const struct command **command, struct batch_student *ret,
                          struct problem *p);
 
-/* Replies a text if the student is in the batch, else nil. */
+/* The reply is a text if the student is in the batch, else nil. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student);
-/* Removes the student's item and result from the batch. Replies 1 if the student was in it. */
+/* Removes the student's item and result from the batch. The reply is 1 if the student was in it. */
 struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,
                                          struct str student);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands on a batch (many students whose mastery is calculated in the background) by the jobs
- * that work on its chunks, and by the erasure of a student. A chunk is a range of BATCH_CHUNK
- * students, by their positions in the request. Two workers may run the same job when one of them
- * was believed dead; the scripts write each result only once. */
+/* Commands on a batch (many students whose mastery is calculated in the background) that are used
+ * by the jobs of its chunks, and by the erasure of a student. A chunk is a range of BATCH_CHUNK
+ * students by their positions in the request. Two workers may run the same job when one of them was
+ * believed dead; the scripts write each result only once. */
 #include "app/base/clock.h"
 #include "app/store/batch.h"
 
@@ -21,8 +21,8 @@ struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, 
                                argv);
 }
 
-/* Parses what the scripts of lua/lib/batch_chunk.lua have in common: [status changed, callback due,
- * fields of the batch, list]. The list is left to the caller. */
+/* Parses the start of the replies of the scripts in lua/lib/batch_chunk.lua: [status changed,
+ * callback due, fields of the batch, list]. The caller parses the list. */
 static bool batch_parse_update(const redisReply *reply, struct batch_update *ret, struct problem *p)
 {
     int64_t changed = 0, callback_due = 0;
@@ -40,7 +40,7 @@ static bool batch_parse_update(const redisReply *reply, struct batch_update *ret
     return batch_parse_fields(reply_at(reply, 2), &ret->batch, p);
 }
 
-/* The items are the fourth element of the reply; batch_parse_update parses the first three. An
+/* Parses the items, the fourth element of the reply, and batch_parse_update the first three. An
  * item of another form sets the problem, and the function returns false after the loop. */
 bool batch_parse_start_chunk(const struct command *command, struct batch_update *ret,
                              struct batch_item *ret_items, size_t *ret_count, struct problem *p)
@@ -66,9 +66,9 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
     return p->code == PROBLEM_NONE;
 }
 
-/* Passes student and stored result of each student to batch_save.lua. A stored result is '+' and
- * the MasteryResult as JSON, or '-' and the message of the error. argv has room for n <=
- * BATCH_CHUNK results. */
+/* Passes id and stored result of each student to batch_save.lua. A stored result is '+' and the
+ * MasteryResult as JSON, or '-' and the error message. argv has room for n <= BATCH_CHUNK results.
+ */
 struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n)
@@ -83,7 +83,8 @@ struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t
     argv[BATCH_KEYS + 2] = command_int(arena, (created_ms + BATCH_TTL_MS) / 1000);
     for (const struct batch_result *result = results; result < results + n; result++) {
         *arg++ = result->student;
-        /* Text that is absent (out of memory) is passed on, so that it fails the pipeline. */
+        /* Without memory the text is absent (p is NULL), which as an argument fails the pipeline.
+         */
         *arg++ = result->text.p ? arena_printf(arena, "%c%.*s", result->success ? '+' : '-',
                                                STR_ARG(result->text))
                                 : result->text;

@@ -19,7 +19,7 @@ const char *const batch_priority_names[QUEUE_PRIORITIES + 1] = {
     [QUEUE_PRIORITIES] = NULL,
 };
 
-/* Makes the four keys in the order in which all scripts of a batch get them. */
+/* Makes the four keys in the order that all scripts of a batch expect. */
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS])
 {
     for (int key = 0; key < BATCH_KEYS; key++)
@@ -48,8 +48,8 @@ static bool batch_parse_name(const redisReply *reply, const char *const *names, 
     return false;
 }
 
-/* Parses a number >= 0. An absent field is 0: a time that has not come yet has no field. Returns
- * false if the field is no such number. */
+/* Parses a number >= 0. An absent field gives 0, because a time that has not come yet is not
+ * stored. Returns false if the field is no such number. */
 static bool batch_parse_number(const redisReply *reply, int64_t *ret)
 {
     struct str text;
@@ -127,7 +127,7 @@ struct str batch_print_item(struct arena *arena, const struct batch_item *item)
 }
 
 /* Cuts one number in [0,1] for each component off the text, each with the space after it. Returns
- * false if there are fewer, or other texts. */
+ * false if there are fewer numbers, or anything else. */
 static bool batch_parse_shares(struct str *text, double ret[COMPONENTS])
 {
     for (int i = 0; i < COMPONENTS; i++) {

@@ -37,17 +37,18 @@ static inline bool batch_ended(enum batch_status status)
     return status >= BATCH_COMPLETED;
 }
 
-/* The work of a batch for one student. */
+/* What a batch does for one student. */
 struct batch_item {
     struct str student;
-    bool stated; /* true: `components` are stated; false: recalculate from the stored state */
+    /* true: from the client's `components`; false: recalculate from the stored state */
+    bool stated;
     double components[COMPONENTS];
-    bool own_weights; /* true: `weights` are stated too */
+    bool own_weights; /* true: with the client's `weights` as well */
     double weights[COMPONENTS];
 };
 
 struct batch {
-    bool exists; /* false: there is no such batch, and all else is 0 */
+    bool exists; /* false: there is no such batch, and all other members are 0 */
     enum batch_status status;
     enum queue_priority priority;
     int64_t total, processed, failed; /* numbers of students: all, with a result, failed */

@@ -13,8 +13,8 @@ void breaker_init(struct breaker *breaker, int threshold, int64_t open_us)
     *breaker = (struct breaker){.threshold = threshold, .open_us = open_us};
 }
 
-/* Changes an open circuit to half-open when its pause is over. The result is therefore true once
- * for each probe, a command that tests whether the service is back. */
+/* Changes an open breaker to half-open when its pause is over. So the result is true only once for
+ * each probe (a command that tests whether the service is back). */
 bool breaker_probe_due(struct breaker *breaker, int64_t now_us)
 {
     if (breaker->state != BREAKER_OPEN || now_us < breaker->probe_at_us)
@@ -30,9 +30,9 @@ void breaker_success(struct breaker *breaker)
     breaker->opened_at_ms = 0;
 }
 
-/* A closed breaker opens after `threshold` failures in a row, or at once. In a half-open one the
- * probe has failed, so it opens again. If it is open, the failed command was sent before it opened:
- * it is only counted, and the next probe is not delayed. */
+/* A closed breaker opens after `threshold` failures in a row, or at once if at_once. A half-open
+ * one opens again, because the probe has failed. When the breaker is open already, the failed
+ * command was sent before it opened: it is only counted, and the next probe is not delayed. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
 {
     uint16_t jitter;
@@ -46,8 +46,8 @@ void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
         breaker->opened_at_ms = clock_wall_ms();
     else if (breaker->state == BREAKER_OPEN)
         return;
-    /* The wait doubles only once, however many probes fail, so that a Redis that is back is found
-     * soon. The jitter keeps processes from probing at the same time. */
+    /* The pause is at most doubled, however many probes fail, so that a Redis that is back is found
+     * soon. The random part keeps processes from probing at the same time. */
     wait_us = breaker->state == BREAKER_HALF_OPEN ? 2 * breaker->open_us : breaker->open_us;
     random_bytes(&jitter, sizeof(jitter));
     breaker->state = BREAKER_OPEN;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A circuit breaker protects requests from waiting for a Redis that is away. After some failures
- * in a row it opens: its owner then refuses commands. After a while it becomes half-open: the
- * owner sends one probe, whose outcome closes or opens it again. The breaker only keeps the state;
- * its owner reports successes and failures and sends the probe. */
+/* A circuit breaker protects requests from waiting for a Redis that is unavailable. After some
+ * failures in a row it opens: its owner then refuses commands. After a pause it becomes half-open:
+ * the owner sends one probe, whose outcome closes or opens it again. The breaker only holds the
+ * state; its owner reports successes and failures and sends the probe. */
 #ifndef STORE_BREAKER_H
 #define STORE_BREAKER_H
 
@@ -17,7 +17,7 @@ struct breaker {
     /* Microseconds from opening to the probe; up to a quarter is added at random. */
     int64_t open_us;
     uint64_t failures;    /* number of failures since the last success */
-    int64_t opened_at_ms; /* wall clock when it left the closed state; 0: it is closed */
+    int64_t opened_at_ms; /* wall clock when it opened after it had been closed; 0: it is closed */
     int64_t probe_at_us;  /* monotonic time of the next probe, while it is open */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stores how well predictions have come true as one line of words: version of the models, day, then
- * three numbers for each model and horizon (days ahead), in the order of their enums: verified (the
- * predictions whose day has come), covered (those of them with the true score inside the predicted
- * interval) and errors (sum of |predicted - true score|). */
+/* Stores how well predictions have come true, as one line of words: the version of the models, the
+ * day, then three numbers for each model and horizon (days ahead), in the order of their enums.
+ * verified: the predictions whose day has come; covered: those of them whose predicted interval
+ * contained the true score; errors: sum of |predicted - true score|. */
 #include "app/store/calibration.h"
 
 #include <math.h>
@@ -11,8 +11,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* seconds until Redis deletes the text: three days, because the worker's pass over all students,
- * which stores it once a day, may be missed */
+/* seconds until Redis deletes the text: three days, in case the worker misses its daily pass over
+ * all students, which stores the text */
 static const char calibration_expiry_s[] = "259200";
 
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
@@ -45,8 +45,8 @@ struct command *calibration_cmd_load(struct pipeline *pipeline)
 }
 
 /* Cuts the three numbers of one model and horizon (verified, covered, errors) from the text.
- * Returns false if they are not possible: of the verified predictions each is covered or not, and
- * has an error of at most 1, since scores are in [0,1]. */
+ * Returns false if they contradict each other: at most all verified predictions are covered, and
+ * each has an error of at most 1, because scores are in [0,1]. */
 static bool calibration_parse_count(struct str *text, struct calibration_count *ret)
 {
     return str_to_int64(str_cut(text, ' '), 0, INT32_MAX, &ret->verified) &&

@@ -8,15 +8,16 @@
 #include "app/store/pipeline.h"
 
 /* Stores for three days how well predictions have come true: for each model and horizon (days
- * ahead) a struct calibration_count, complete up to the day before `today`. */
+ * ahead) a struct calibration_count, with all predictions for days before `today`. */
 struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
                                      int32_t today);
 
 /* Reads the stored counts of predictions that came true. */
 struct command *calibration_cmd_load(struct pipeline *pipeline);
-/* Parses the reply to calibration_cmd_load. *ret_today: the day on which the counts were stored, as
- * days since 1970-01-01; they are complete up to the day before. False, with both results
- * untouched, when there are no counts of PREDICTION_MODEL_VERSION, or Redis did not reply. */
+/* Parses the reply to calibration_cmd_load. *ret_today: the day on which the counts were stored, in
+ * days since 1970-01-01; they include all predictions for days before it. Returns false, and leaves
+ * both results unchanged, when there are no counts of PREDICTION_MODEL_VERSION, or Redis did not
+ * reply. */
 bool calibration_parse(const struct command *command, struct calibration *ret, int32_t *ret_today);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a pipeline, whose commands are divided into parts, one for each node (a split):
+/* The way of a pipeline (commands sent together). Its commands are divided into parts, one for each
+ * node; the divided pipeline is called a split:
  *
- * cluster_submit -> (waiting) -> cluster_send_phase -> node_submit of each part -> Redis ->
- * cluster_on_part -> (redirections: cluster_redirect, delayed) -> next phase, or `done`
+ *   cluster_submit -> (waiting) -> cluster_send_phase -> node_submit of each part -> Redis
+ *   -> cluster_on_part -> (redirections: cluster_redirect, delayed) -> next phase, or `done`
  *
  * Every submitted pipeline is pushed to the queue `done` exactly once. */
 #include "app/store/cluster.h"
@@ -19,13 +20,13 @@
 #include "app/store/scan_cursor.h"
 #include "app/store/schema.h"
 
-/* Redirections in a row after which a part (commands for one node) is sent again only after
- * DELAY_US: the nodes do not agree which of them has its slots. */
+/* After this many redirections in a row, the commands of a part (the commands for one node) are
+ * sent again only after DELAY_US, because the nodes do not agree on which of them has the slots. */
 enum { HOPS_MAX = 3 };
-/* Pause before commands are sent again that no node executes at the moment. */
+/* Pause before commands are sent again that no node executes at present. */
 static const int64_t DELAY_US = 20000;
-/* Time between two requests of the map (which node has which slots) while nothing shows that it has
- * changed. */
+/* Interval between two requests for the map (which node has which slots) while no reply shows that
+ * it has changed. */
 static const int64_t MAP_INTERVAL_US = 5000000;
 
 struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
@@ -58,7 +59,8 @@ void cluster_free(struct cluster *cluster)
     free(cluster);
 }
 
-/* There are only the nodes of REDIS_URL yet. Those of the map get the setting in members_add. */
+/* Called before the map is known, for the nodes of REDIS_URL. members_add gives the setting to
+ * nodes of the map. */
 void cluster_enable_schema_write(struct cluster *cluster)
 {
     cluster->members.writes_schema = true;
@@ -89,7 +91,7 @@ void cluster_resume(struct cluster *cluster, struct pipeline *pipeline)
     cluster_finish(cluster, pipeline, PIPELINE_COMPLETE);
 }
 
-/* Fails a pipeline that no node has got. */
+/* Fails a pipeline of which nothing was sent to any node. counts: the counters of its outcome. */
 static void cluster_fail(struct cluster *cluster, struct pipeline *pipeline, uint64_t counts[2])
 {
     for (const struct command *command = pipeline->first; command; command = command->next)
@@ -97,7 +99,7 @@ static void cluster_fail(struct cluster *cluster, struct pipeline *pipeline, uin
     cluster_finish(cluster, pipeline, PIPELINE_FAILED);
 }
 
-/* Whether all nodes that are known are away, so that waiting would be in vain. */
+/* Returns whether all known nodes are unavailable, so that waiting for one of them is useless. */
 static bool cluster_is_away(const struct cluster *cluster)
 {
     uint64_t failures;
@@ -112,10 +114,10 @@ static bool cluster_is_away(const struct cluster *cluster)
     return true;
 }
 
-/* Whether pipelines may be sent: the map is known, no node has a schema number that this program
- * does not know, and the number was read. Without the number they may be sent while the node that
- * has it is away (its circuit is not closed), or no node has its slot: the other nodes can be used
- * meanwhile, and a handshake with that one checks the number later. */
+/* Returns whether pipelines may be sent: the map is known, no node has a schema number that this
+ * program does not know, and the schema number was read. While the node that has the schema number
+ * is unavailable (its circuit is not closed), or no node has its slot, pipelines may be sent to the
+ * other nodes: the number is checked later, in the handshake with that node. */
 static bool cluster_may_send(struct cluster *cluster)
 {
     struct members *members = &cluster->members;
@@ -138,7 +140,7 @@ static bool cluster_may_send(struct cluster *cluster)
 
 /* ---- sending ---- */
 
-/* Gives the part to its node, with what is left of the limit of the whole pipeline. */
+/* Submits the part to its node. Its time limit is what is left of that of the whole pipeline. */
 static void cluster_send_part(struct cluster *cluster, struct part *part)
 {
     int64_t left_us = pipeline_time_left_us(part->split->whole, cluster->now_us);
@@ -148,8 +150,8 @@ static void cluster_send_part(struct cluster *cluster, struct part *part)
     node_submit(part->member->node, &part->pipeline, cluster->now_us);
 }
 
-/* Sends the parts. One without a member has commands that no node executes now: it is delayed, and
- * due for cluster_resend after DELAY_US. */
+/* Sends the parts. A part without a member has commands that no node executes at present: it is
+ * delayed, and cluster_resend sends it after DELAY_US. */
 static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
 {
     struct part *part;
@@ -165,7 +167,8 @@ static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
     }
 }
 
-/* The node for a command; last: that of the command before it, or NULL. NULL: there is none. */
+/* Returns the node for a command; NULL when there is none. last: node of the previous command, for
+ * a command without a key; NULL for the first. */
 static const struct member *cluster_route(const struct cluster *cluster, struct command *command,
                                           const struct member *last)
 {
@@ -178,7 +181,7 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     return last ? last : members_any(&cluster->members);
 }
 
-/* Adds copies of a command that is for all nodes (cluster_is_for_all), one for each node but
+/* Adds copies of a command that is for all nodes (cluster_is_for_all): one for each node except
  * `first`, which gets the command itself. */
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
                                struct command *command, const struct member *first)
@@ -202,17 +205,17 @@ static bool cluster_is_for_all(const struct command *command)
                                 str_equal(command->argv[0], STR("BGREWRITEAOF")));
 }
 
-/* Puts a divided pipeline (split) together again, and returns it to its owner. */
+/* Combines the replies of a divided pipeline (split), and returns the pipeline to its owner. */
 static void cluster_end_split(struct cluster *cluster, struct split *split)
 {
     split_end(split);
     cluster_finish(cluster, split->whole, split->failed ? PIPELINE_FAILED : PIPELINE_COMPLETE);
 }
 
-/* Sends the next phase of a divided pipeline: its commands from the first that was not sent up to
- * one that must wait for the replies to these (split_may_join). If one of the phase cannot be sent,
- * none is, unless the pipeline only reads; a read is worth having even if others have failed.
- * Ends the split if no part of it is on its way then. */
+/* Sends the next phase of a divided pipeline: its commands from the first unsent one up to a
+ * command that must wait for replies of this phase (split_may_join). If one command of the phase
+ * cannot be sent, none is, unless the pipeline only reads: a read is useful even if others fail.
+ * Ends the split if none of its parts is waiting for replies then. */
 static void cluster_send_phase(struct cluster *cluster, struct split *split)
 {
     struct parts parts = {NULL, false};
@@ -237,8 +240,8 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
         cluster_end_split(cluster, split);
 }
 
-/* Begins to send a pipeline: divides it by nodes (a split), and sends its first phase, all commands
- * that need not wait for the reply to another (parts.h). */
+/* Divides a pipeline by nodes (a split), and sends its first phase: all commands that need not wait
+ * for the reply to another one (parts.h). */
 static void cluster_begin(struct cluster *cluster, struct pipeline *pipeline)
 {
     struct split *split = split_new(pipeline);
@@ -249,8 +252,9 @@ static void cluster_begin(struct cluster *cluster, struct pipeline *pipeline)
         cluster_fail(cluster, pipeline, cluster->counts.unavailable);
 }
 
-/* A parked pipeline has no commands and stays in no queue: its owner completes it by
- * cluster_resume. Others wait if nothing may be sent yet, but not for nodes that are all away. */
+/* A parked pipeline (is_parked) has no commands and is in no queue: its owner completes it by
+ * cluster_resume. Any other pipeline waits when nothing may be sent yet, but fails at once when all
+ * nodes are unavailable. */
 void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t now_us)
 {
     cluster->now_us = now_us;
@@ -259,7 +263,7 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
     if (pipeline->limit_us == 0)
         pipeline->limit_us = cluster->limit_us;
     if (pipeline->is_parked && !pipeline->failed)
-        return; /* until cluster_resume */
+        return; /* nothing to send; the owner calls cluster_resume later */
     if (pipeline->failed)
         cluster_finish(cluster, pipeline, PIPELINE_FAILED);
     else if (pipeline->count == 0)
@@ -274,7 +278,7 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
 
 /* ---- replies ---- */
 
-/* Prepares a command to be sent again. */
+/* Prepares a command to be sent a second time. */
 static void command_renew(struct command *command, bool is_redirected)
 {
     command->reply = NULL;   /* the arena frees it */
@@ -283,10 +287,10 @@ static void command_renew(struct command *command, bool is_redirected)
     command->is_redirected = is_redirected;
 }
 
-/* Sends the commands of the part again that its node has refused, to the node that the reply names.
- * Without a member, those that no node executes now (REDIRECTION_LATER) or that were sent too often
- * are delayed by cluster_send_parts. Each MOVED requests a new map, since one slot is seldom moved
- * alone. A failure of parts_add is in split->failed. */
+/* Sends the commands of a part that its node has refused again, to the node that the reply names.
+ * Commands that no node executes at present (REDIRECTION_LATER), or that were sent too often, get
+ * no member, so that cluster_send_parts delays them. Each MOVED requests a new map, because rarely
+ * is only one slot moved. When parts_add fails, split->failed is set. */
 static void cluster_redirect(struct cluster *cluster, const struct member *from, struct part *part)
 {
     struct parts again = {NULL, false};
@@ -309,7 +313,8 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
     cluster_send_parts(cluster, &again);
 }
 
-/* Whether the node may have executed a write of the part: it has not refused all of them. */
+/* Returns whether the node may have executed a write of the part, that is, has not refused all of
+ * them. */
 static bool part_may_have_written(const struct part *part)
 {
     for (const struct command *command = part->pipeline.first; command; command = command->next) {
@@ -319,8 +324,8 @@ static bool part_may_have_written(const struct part *part)
     return false;
 }
 
-/* Notes which server has executed the writes of a part: "" if it is not known, since there is
- * another connection by now. */
+/* Records which server has executed the writes of a part; "" when that is unknown, because the
+ * connection has been replaced since. */
 static void cluster_note_server(const struct member *member, struct part *part)
 {
     struct pipeline *whole = part->split->whole;
@@ -331,9 +336,9 @@ static void cluster_note_server(const struct member *member, struct part *part)
         part->split->failed = true;
 }
 
-/* Called when a node has finished a part, the commands of a divided pipeline (split) for that node.
- * Commands that it has refused are sent again, in new parts, so split->open may rise before it
- * falls. When no part is open, the next phase follows (parts.h), or the split ends. */
+/* Called when a node has finished a part (the commands of a divided pipeline, the split, for this
+ * node). Commands that it has refused are sent again in new parts, so split->open may rise before
+ * it falls. When no part is open, sends the next phase (parts.h), or ends the split. */
 static void cluster_on_part(struct cluster *cluster, const struct member *member, struct part *part)
 {
     struct split *split = part->split;
@@ -376,9 +381,10 @@ static void cluster_resend(struct cluster *cluster, struct part *part)
         cluster_end_split(cluster, split);
 }
 
-/* Does what the nodes have made possible: applies new maps of the slots, sends the pipelines that
- * waited for the first map or the schema number, sends the delayed parts that are due, and
- * processes the parts that nodes have finished. False: there was nothing to send or to process. */
+/* Continues what the nodes have made possible: applies new maps of the slots, sends the pipelines
+ * that waited for the first map or the schema number, sends delayed parts that are due, and
+ * processes the parts that nodes have finished. Returns false when there was nothing to send or to
+ * process. */
 static bool cluster_advance(struct cluster *cluster)
 {
     struct pipeline *pipeline;
@@ -409,7 +415,8 @@ struct pipeline *cluster_next_done(struct cluster *cluster)
 
 /* ---- every loop iteration ---- */
 
-/* Redirections and later phases may queue more, and a connection may end. */
+/* Repeats the flush while redirections and later phases queue more commands, or a connection ends.
+ */
 void cluster_flush(struct cluster *cluster, int64_t now_us)
 {
     cluster->now_us = now_us;
@@ -430,8 +437,9 @@ void cluster_on_ready(struct cluster *cluster, int64_t now_us)
 
 /* ---- time ---- */
 
-/* Fails the pipelines that have waited too long for the map or the schema number; all of them if
- * every node is away. Returns the microseconds until the next one has waited too long. */
+/* Fails the pipelines that have waited too long for the map or the schema number, or all of them if
+ * every node is unavailable. Returns the microseconds until the next one will have waited too long.
+ */
 static int64_t cluster_fail_late(struct cluster *cluster)
 {
     struct pipeline_queue all = cluster->waiting;
@@ -453,8 +461,8 @@ static int64_t cluster_fail_late(struct cluster *cluster)
     return next_us;
 }
 
-/* Requests the map from one node after the other. When no node can be used, the cluster is looked
- * for at the addresses in REDIS_URL: all its nodes may have new ones. */
+/* Requests the map from one node after the other. When no node can be used, tries the addresses in
+ * REDIS_URL again, because all nodes may have new addresses. */
 static void cluster_look_for_map(struct cluster *cluster)
 {
     const struct member *member;

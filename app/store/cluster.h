@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A store on a Redis Cluster: each command goes to the node that has the slot of its key. The
- * commands of a pipeline that only reads are sent to all their nodes at once; one with writes is
- * sent in phases that keep its order (parts.h). When the map of the slots changes, the cluster
- * follows. A node refuses a command whose slot has moved to another node (MOVED), or is being moved
- * and the key is there already (REDIRECTION_ONCE) or only some of the keys are (TRYAGAIN), or is on
- * no node that works (CLUSTERDOWN). Such a command was not executed, and is sent again within the
- * limit of its pipeline. Each node has a circuit breaker of its own, so a node that is away fails
- * only pipelines with keys on it.
+ * commands of a pipeline that only reads are sent to all their nodes at once; a pipeline with
+ * writes is sent in phases that keep its order (parts.h).
+ *
+ * When the map of the slots changes, the cluster follows. A node refuses a command when its slot
+ * has moved to another node (MOVED), is being moved and the key has moved already
+ * (REDIRECTION_ONCE) or only some of the keys have (TRYAGAIN), or is on no working node
+ * (CLUSTERDOWN). Such a command was not executed, and is sent again within the time limit of its
+ * pipeline. Each node has its own circuit breaker, so an unavailable node only fails pipelines with
+ * keys on it.
  *
  * Until the map and the schema number are known, pipelines wait. The schema number (of the format
  * of all records, schema.h) is a key like others, so one node has it. A program that starts while
- * that node is away does not wait for it.
+ * that node is unavailable does not wait for it.
  *
  * A command without a key goes to the node of the command before it. SCAN goes through all nodes
  * (scan_cursor.h). SLOWLOG and BGREWRITEAOF go to all nodes, and their reply is an error if that of
  * any node is.
  *
- * store.h describes what functions with the same name after the prefix do. */
+ * store.h describes the functions that have the same name after the prefix. */
 #ifndef STORE_CLUSTER_H
 #define STORE_CLUSTER_H
 
@@ -25,65 +27,67 @@
 
 struct cluster;
 
-/* NULL with the reason in ret_error. All arguments must outlive the cluster. */
+/* Makes a cluster without a connection; NULL with the reason in ret_error. All arguments must
+ * outlive it. */
 struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
                             struct clock_skew *clock, char ret_error[200]);
 void cluster_free(struct cluster *cluster); /* accepts NULL */
-/* For programs that write to the store: each connection to a node stores this program's schema
+/* For programs that write to the store: makes each connection to a node store this program's schema
  * number (schema.h). To be called before the first connection. */
 void cluster_enable_schema_write(struct cluster *cluster);
-/* For commands that Redis itself may block for ms: adds ms to the limit of pipelines that have none
- * of their own, and to the time limits of all nodes, those that are found later too. */
+/* For commands by which Redis itself may be blocked for ms milliseconds: adds ms to the time limits
+ * of all present and later nodes, and to that of pipelines without a limit of their own. */
 void cluster_allow_blocking(struct cluster *cluster, int ms);
 
 /* Divides the pipeline by nodes and sends it, or lets it wait for the map and the schema number. */
 void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t now_us);
-/* Completes a parked pipeline (is_parked): its owner has got what it waited for. */
+/* Completes a parked pipeline (is_parked), whose owner has received what it waited for. */
 void cluster_resume(struct cluster *cluster, struct pipeline *pipeline);
 /* Writes the commands of the submitted pipelines to the sockets of all nodes. */
 void cluster_flush(struct cluster *cluster, int64_t now_us);
-/* cluster_fd: an epoll descriptor of the sockets of all nodes. */
+/* Returns an epoll descriptor that watches the sockets of all nodes. */
 int cluster_fd(const struct cluster *cluster);
-/* Number of the descriptor cluster_fd(), which is made again when a connection to any node has
- * changed: by another number the event loop sees that it must register the descriptor again. */
+/* Returns a number that changes when cluster_fd() must be registered with the event loop again,
+ * because a connection to a node has changed. */
 unsigned cluster_generation(const struct cluster *cluster);
-/* Lets the nodes whose sockets are ready read and write; when cluster_fd() is readable. */
+/* To be called when cluster_fd() is readable: the nodes whose sockets are ready read and write. */
 void cluster_on_ready(struct cluster *cluster, int64_t now_us);
 /* Requests the map of the slots when that is due, fails pipelines that have waited too long, and
  * ticks and flushes all nodes. Returns the microseconds until it must be called again; 0:
  * cluster_next_done() has pipelines. */
 int64_t cluster_tick(struct cluster *cluster, int64_t now_us);
-/* Returns the next pipeline that is complete or failed; NULL: none. First processes what the nodes
- * have finished, if nothing else is ready: a node may fail a part as soon as it gets it. */
+/* Returns the next pipeline that is complete or failed; NULL when there is none. If none is ready,
+ * first processes what the nodes have finished: a node may fail a part as soon as it is submitted.
+ */
 struct pipeline *cluster_next_done(struct cluster *cluster);
 
-/* The worst state of any node. */
+/* Returns the worst state of any node's circuit breaker. */
 enum store_state cluster_circuit(const struct cluster *cluster, uint64_t *ret_failures,
                                  int64_t *ret_opened_at_ms);
-/* Whether there is a connection to at least one node. */
+/* Returns whether there is a connection to at least one node. */
 bool cluster_connected(const struct cluster *cluster);
-/* Whether the map is known and at least one node has shown that it is a master. */
+/* Returns whether the map is known and at least one node has shown that it is a master. */
 bool cluster_has_master(const struct cluster *cluster);
-/* Whether at least one node with slots is a master and replies: none of its commands has waited for
- * more than a second at now_us. */
+/* Returns whether at least one node with slots is a master and replies: at now_us none of its
+ * commands has waited for more than a second. */
 bool cluster_responsive(const struct cluster *cluster, int64_t now_us);
-/* Whether at least one node that has slots is no master now, or does not reply. */
+/* Returns whether at least one node with slots is not a master now, or does not reply. */
 bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us);
-/* Identifies the server that has the slot of the key, by the run id of Redis (link_server_id); "":
- * no node has the slot, or its id is not known. */
+/* Returns the run id of the server that has the slot of the key (link_server_id); "" when no node
+ * has the slot, or its id is unknown. */
 const char *cluster_server_id(const struct cluster *cluster, struct str key);
-/* Gets for each node one shard (group of students) that it has, so that a check of these shards
- * reaches every node. Returns their number, at most max. */
+/* Stores one shard (group of students) for each node that has shards, so that a check of these
+ * shards reaches every node. Returns the number of shards, at most max. */
 size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max);
-/* Number of commands that were sent to any node and have no reply yet. */
+/* Returns the number of commands that were sent to any node and have no reply yet. */
 size_t cluster_sent_count(const struct cluster *cluster);
-/* Why a node that cannot be used now cannot be used; it may name a host. */
+/* Returns why a node cannot be used now; the text may name a host. */
 const char *cluster_last_error(const struct cluster *cluster);
-/* The same reason, if it is one for an operator, whose text names no host or user; NULL: it is not,
- * or all nodes can be used. */
+/* Returns the same reason if it is meant for all readers: it names no host or user. NULL when it is
+ * not, or when all nodes can be used. */
 const char *cluster_public_error(const struct cluster *cluster);
-/* Returns the numbers of commands of all nodes by their outcome since the last call, with those of
- * commands that no node has got. */
+/* Fills *ret with the numbers of commands by their outcome since the last call, over all nodes, and
+ * including commands that were sent to none. */
 void cluster_consume_counts(struct cluster *cluster, struct store_counts *ret);
 
 #endif

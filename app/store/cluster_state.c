@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a cluster says about its nodes. Nothing here sends anything. */
+/* Reports the state of a cluster and its nodes. Nothing here sends anything. */
 #include "app/store/cluster_internal.h"
 
 #include "app/store/keys.h"
@@ -13,7 +13,7 @@ const char *cluster_server_id(const struct cluster *cluster, struct str key)
     return member ? node_server_id(member->node) : "";
 }
 
-/* Of several shards on one node the first one is enough. */
+/* When a node has several shards, stores the first one. */
 size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max)
 {
     bool seen[MEMBERS_MAX] = {false};

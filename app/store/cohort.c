@@ -13,8 +13,7 @@ enum { COHORT_SET_MAX = 100000 };
 
 /* ---- the record ---- */
 
-/* Leaves out `students`, a list of up to COHORT_STUDENTS_MAX ids, which is read only when it is
- * needed. */
+/* Does not read the field `students`, a list of up to COHORT_STUDENTS_MAX ids. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort)
 {
     return pipeline_add(pipeline, COMMAND_READ, 7,
@@ -50,7 +49,7 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     return true;
 }
 
-/* Returns the ids with spaces between them, a text whose p is NULL when out of memory. */
+/* Joins the ids by spaces. The p of the text is NULL when out of memory. */
 static struct str cohort_join_ids(struct arena *arena, struct str_list list)
 {
     size_t size = 0;
@@ -134,8 +133,8 @@ void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort, int64_t unt
 
 /* ---- the indexes ---- */
 
-/* A link is added by a script, because nothing may be added once the student's erasure has begun,
- * which the tombstone (a key that exists from then on) shows. Removing is always allowed. */
+/* A script adds the link, because nothing may be added once the student's erasure has begun; the
+ * tombstone, a key that exists from then on, shows that. Removing is always allowed. */
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort, int64_t until_ms)
 {
@@ -158,8 +157,8 @@ void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change,
                                    key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
-/* Looks for the reply of cohort_link_student.lua that says that the student is being erased. True
- * for an error or a missing reply: these fail the whole change, which the caller checks first. */
+/* Returns false only for the reply of cohort_link_student.lua that says that the student is being
+ * erased. An error or a missing reply gives true: the caller has checked for these first. */
 bool cohort_parse_link(const struct command *command)
 {
     enum { STUDENT_IS_ERASED = -2 };
@@ -202,8 +201,8 @@ bool cohort_parse_ids(const struct command *command, struct arena *arena, struct
     return false;
 }
 
-/* Compares each cohort of the student with each of the teacher. Both are in few cohorts, so the
- * quadratic loop is short. */
+/* Compares each cohort of the student with each cohort of the teacher. Both lists are short, so the
+ * quadratic loop is fast enough. */
 bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
                           bool *ret_teaches, struct problem *p)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Cohorts: named lists of students, with the teachers who teach them. The hash cohort:{ID} is the
- * cohort's record, which is authoritative. Two kinds of sets are indexes of it:
+ * record of the cohort, and is authoritative. Two kinds of sets are indexes of it:
  * `teacher:{T}:cohorts` has the cohorts of a teacher, `{ss}:student:S:cohorts` those of a student
- * (ss: the student's shard as two hexadecimal digits). A teacher may see a student if these two
- * sets have a cohort in common, which takes one round trip to find out. A member of such a set is
- * called a link.
+ * (ss: the student's shard as two hexadecimal digits). A member of such a set is called a link. A
+ * teacher may see a student if the two sets have a cohort in common, which takes one round trip to
+ * find out.
  *
  * A request that changes a cohort holds the cohort's lease, the key cohort:{ID}:lock (lease.h). It
- * removes links first, then writes the record, then adds links. A change that stops half-way
- * therefore leaves fewer rights, never more. A repetition of the request completes the change, and
- * so does the worker (unfinished.h). Redis refuses each of these writes when the lease has ended,
- * so that those of two changes are never mixed. */
+ * removes links first, then writes the record, then adds links. So a change that stops half-way
+ * leaves fewer rights, never more. A repetition of the request completes the change, and so does
+ * the worker (unfinished.h). Redis refuses each of these writes when the lease has ended, so that
+ * those of two changes are never mixed. */
 #ifndef STORE_COHORT_H
 #define STORE_COHORT_H
 
@@ -27,7 +27,7 @@ struct cohort {
     bool exists; /* false: there is no such cohort; only id is set */
     struct str id;
     struct str name;
-    struct str_list teachers; /* both lists are in the order of the request */
+    struct str_list teachers; /* both lists have the order of the request */
     struct str_list students;
     int64_t student_count; /* number of students, known even when the list was not read */
     int64_t created_at_ms, updated_at_ms;

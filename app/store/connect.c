@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes a context of hiredis without a connection. hiredis has only functions that connect or use a
+/* Makes a hiredis context without a connection. hiredis only has functions that connect or use a
  * socket, so the context is made with an invalid descriptor. */
 #include "app/store/connect.h"
 
@@ -9,10 +9,9 @@ typedef int array_size;
 typedef size_t array_size;
 #endif
 
-/* Creates an array reply, as hiredis does, if its size is acceptable. Without this limit hiredis
- * allocates an array of any length that the header of a reply claims (hazards H7). No command of
- * this program has a reply with so many elements. The result NULL makes the parser report an error.
- */
+/* Called by hiredis for the header of an array reply. Returns NULL, which makes the parser report
+ * an error, for an array longer than any reply of this program's commands: otherwise hiredis would
+ * allocate as many elements as the header claims (hazards H7). */
 static void *redis_create_array(const redisReadTask *task, array_size elements)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
@@ -21,8 +20,8 @@ static void *redis_create_array(const redisReadTask *task, array_size elements)
     return elements > ELEMENTS_MAX ? NULL : bounds->original->createArray(task, elements);
 }
 
-/* Lets the reader (hiredis' parser of replies) refuse arrays that are too long: replaces the
- * function with which it creates arrays by redis_create_array, and no other. */
+/* Makes the reader (hiredis' parser of replies) refuse arrays that are too long, by replacing the
+ * one function with which it creates arrays by redis_create_array. */
 static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds)
 {
     bounds->original = reader->fn;
@@ -32,7 +31,8 @@ static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds
     reader->privdata = bounds;
 }
 
-/* redisConnectFd is for a connection that exists already and may block; this one does not. */
+/* Uses redisConnectFd, although that is meant for an existing connection: it makes a context that
+ * does not connect. */
 redisContext *connect_new_context(struct reply_bounds *bounds)
 {
     redisContext *context = redisConnectFd(/* no socket */ -1);

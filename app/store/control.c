@@ -26,13 +26,13 @@ void control_release(struct control *control)
 
 /* ---- the commands ---- */
 
-/* Queues one of the link's own commands. None of them changes records, hence COMMAND_READ. */
+/* Queues one of the link's own commands. COMMAND_READ, because none of them changes records. */
 static struct command *control_add(struct control *control, int argc, const struct str *argv)
 {
     return pipeline_add(&control->pipeline, COMMAND_READ, argc, argv);
 }
 
-/* Discards the commands of the handshake or heartbeat before. */
+/* Discards the commands of the previous handshake or heartbeat. */
 static void control_begin(struct control *control)
 {
     arena_reset(control->arena);
@@ -61,10 +61,10 @@ void control_make_heartbeat(struct control *control, bool with_map)
     control_end(control);
 }
 
-/* AUTH and SELECT, on which the commands after them depend, then the loading of all scripts, and
- * the reading (or raising) of the schema number. INFO, which names the server's run (run_id), is
- * sent only if STORE_WAIT_REPLICAS or a cluster needs it: an ACL may forbid it. HELLO shows whether
- * the server belongs to a cluster. */
+/* Queues AUTH and SELECT, on which the later commands depend, then the loading of all scripts, and
+ * the reading or writing of the schema number. INFO, which gives the id of the server's run
+ * (run_id), is sent only if STORE_WAIT_REPLICAS or a cluster needs it, because an ACL may forbid
+ * it. HELLO shows whether the server belongs to a cluster. */
 void control_make_handshake(struct control *control, const struct config *config,
                             const struct redis_url *url, bool writes_schema)
 {
@@ -74,7 +74,7 @@ void control_make_handshake(struct control *control, const struct config *config
     size_t count = scripts_all(&scripts);
 
     control_begin(control);
-    if (user.n > 0) /* without a password too: a user may have nopass */
+    if (user.n > 0) /* also without a password, because a Redis user may have the flag nopass */
         (void)control_add(control, 3, (struct str[]){STR("AUTH"), user, password});
     else if (password.n > 0)
         (void)control_add(control, 2, (struct str[]){STR("AUTH"), password});
@@ -96,7 +96,8 @@ void control_make_handshake(struct control *control, const struct config *config
 
 /* ---- the replies ---- */
 
-/* Writes the reason and returns the result, so that a caller can return both at once. */
+/* Writes the reason to ret_error and returns the result, so that a caller can do both in one
+ * statement. */
 static enum control_result control_fail(char ret_error[CONTROL_ERROR_SIZE],
                                         enum control_result result, const char *why)
 {
@@ -104,7 +105,7 @@ static enum control_result control_fail(char ret_error[CONTROL_ERROR_SIZE],
     return result;
 }
 
-/* Returns whether the reply to ROLE says this role: "master", "slave" or "sentinel". */
+/* Returns whether the reply to ROLE begins with this role: "master", "slave" or "sentinel". */
 static bool control_role_is(const struct control *control, struct str role)
 {
     struct str said;
@@ -113,8 +114,8 @@ static bool control_role_is(const struct control *control, struct str role)
            str_equal(said, role);
 }
 
-/* Whether the reply to HELLO, a list of names and values, says that the server belongs to a
- * cluster. An ACL may forbid HELLO. */
+/* Returns whether the reply to HELLO, a list of names and values, says that the server belongs to a
+ * cluster; false also when an ACL forbids HELLO. */
 static bool control_mode_is_cluster(const struct control *control)
 {
     const redisReply *reply = control->mode_cmd ? control->mode_cmd->reply : NULL;
@@ -131,7 +132,7 @@ static bool control_mode_is_cluster(const struct control *control)
     return false;
 }
 
-/* What the kind of the server requires REDIS_URL to be; NULL: nothing else. */
+/* Returns how REDIS_URL must be changed for this kind of server; NULL when it is right. */
 static const char *control_wrong_kind(const struct control *control)
 {
     const redisReply *slots = control->slots_cmd ? control->slots_cmd->reply : NULL;
@@ -148,7 +149,8 @@ static const char *control_wrong_kind(const struct control *control)
     return NULL;
 }
 
-/* Checks the reply to one command of a handshake or heartbeat. ret_error: why it is not good. */
+/* Checks the reply to one command of a handshake or heartbeat. ret_error receives the reason of a
+ * failure. */
 static enum control_result control_check_reply(const redisReply *reply,
                                                char ret_error[CONTROL_ERROR_SIZE])
 {
@@ -161,8 +163,9 @@ static enum control_result control_check_reply(const redisReply *reply,
     return CONTROL_GOOD;
 }
 
-/* Whether an error reply to the command is no failure: the one to HELLO, and in a cluster the one
- * to the reading of the schema number, which only the node with its slot can read. */
+/* Returns whether an error reply to the command is no failure: the reply to HELLO and, in a
+ * cluster, the reply to the reading of the schema number, which only the node with its slot can
+ * give. */
 static bool control_may_fail(const struct control *control, const struct command *command)
 {
     if (command == control->mode_cmd)
@@ -171,8 +174,8 @@ static bool control_may_fail(const struct control *control, const struct command
            command->reply->type == REDIS_REPLY_ERROR && reply_is_redirection(command->reply);
 }
 
-/* A server of the wrong kind is refused first: a sentinel knows few of the other commands, and
- * their errors would hide the reason. */
+/* Checks the kind of the server first: a sentinel knows few of the other commands, and its errors
+ * would hide the reason. */
 enum control_result control_check(const struct control *control, char ret_error[CONTROL_ERROR_SIZE])
 {
     enum control_result result = CONTROL_GOOD;
@@ -202,8 +205,8 @@ bool control_has_schema(const struct control *control)
     return control->schema_cmd && !control_may_fail(control, control->schema_cmd);
 }
 
-/* Returns the value of the line "name:value" in the reply to the command; empty if there is none.
- */
+/* Returns the value of the line "name:value" in the reply to the command; empty when there is no
+ * such line. */
 static struct str control_value(const struct command *command, struct str name)
 {
     struct str text = STR("");
@@ -213,7 +216,7 @@ static struct str control_value(const struct command *command, struct str name)
     return reply_info_value(text, name);
 }
 
-/* Redis draws run_id at random at each start. */
+/* run_id is made at random by Redis at each start. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE])
 {
     struct str id = control_value(control->info_cmd, STR("run_id"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes dead letters, events that can never be processed, with the JSON writer and parses them
+/* Writes dead letters (events that can never be processed) with the JSON writer, and parses them
  * with json-c. Lua scripts change the three keys of dead letters (the stream of ids, the hash of
  * texts, the index of names) in one step, so that they always agree. The objects that json-c
  * allocates are released together with the arena. */
@@ -12,14 +12,14 @@
 #include "app/store/reply.h"
 #include "app/store/stream.h"
 
-/* Releases a parsed object; the arena calls it. */
+/* Releases a parsed object when the arena is reset. */
 static void dead_letter_release_json(void *json)
 {
     (void)json_object_put(json);
 }
 
-/* Writes the member `event`. The payload is valid JSON, because it was parsed before, so it is
- * copied as it is. A cut payload would not be valid JSON any more and is written as a string. */
+/* Writes the member `event`. The payload was parsed before, so it is valid JSON and is copied. A
+ * payload that was cut is no longer valid JSON, and is written as a string. */
 static void dead_letter_write_event(struct jw *w, struct str payload)
 {
     if (payload.n == 0)
@@ -121,7 +121,7 @@ struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id)
                         (struct str[]){STR("HGET"), key_dead_letter_texts, id});
 }
 
-/* Returns the text of the member of this name; "" if the member is absent or no string. */
+/* Returns the text of the member with this name; "" when it is absent or not a string. */
 static struct str dead_letter_member(struct json_object *entry, const char *name)
 {
     struct json_object *found = NULL;
@@ -158,17 +158,17 @@ static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_
     return true;
 }
 
-/* Splits the reply into the entries of the stream, then parses the field `e` of each entry.
- * Entries of another form do not make the reply fail, so that an operator can see and remove them.
- */
+/* Splits the reply into the entries of the stream, then parses the field `e` of each entry. An
+ * entry that cannot be parsed does not make the function fail, so that an operator can see and
+ * remove it. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p)
 {
     struct stream_entry *entries = arena_array(arena, max, sizeof(*entries));
     size_t n = 0;
 
-    /* Out of memory is also reported by reply_problem: as INTERNAL_ERROR, since the reply is no
-     * error. */
+    /* reply_problem also reports a lack of memory: as INTERNAL_ERROR, because the reply is no error
+     */
     if (!entries || stream_parse(command->reply, max, entries, &n) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
@@ -178,15 +178,15 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
 
         ret_letters[i] = (struct dead_letter){.id = entries[i].id};
         if (stream_field(&entries[i], STR("e"), &text) == REPLY_OK)
-            /* An entry of another form is returned with its id alone. */
+            /* Returns an entry that cannot be parsed with its id alone. */
             (void)dead_letter_parse(text, arena, &ret_letters[i]);
     }
     *ret_count = n;
     return true;
 }
 
-/* Accepts a text that cannot be parsed as a letter, so that it can be listed and removed: the
- * members of *ret that it does not give stay empty. */
+/* Accepts a text that cannot be parsed, so that the letter can be listed and removed: the members
+ * of *ret that it lacks stay empty. */
 bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
                            struct dead_letter *ret, struct problem *p)
 {
@@ -213,8 +213,8 @@ struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct s
                                DEAD_LETTER_KEYS + (int)n, argv);
 }
 
-/* Calls dead_letter_trim.lua with the last id to remove: a time alone, without a sequence number,
- * means the last id of that millisecond. */
+/* Calls dead_letter_trim.lua with the id up to which letters are removed: a time without a sequence
+ * number means the last id of that millisecond. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms)
 {
     struct str argv[DEAD_LETTER_KEYS + 2];
@@ -229,9 +229,8 @@ struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_m
 /* ---- by student ---- */
 
 /* Queues two commands: the first reads the number of letters (entries of the stream), the second
- * the number of fields in the hash that has their texts. Returns the first; `next` of it is the
- * second.
- */
+ * the number of fields in the hash of their texts. Returns the first command; its `next` is the
+ * second. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline)
 {
     struct command *letters =
@@ -242,8 +241,8 @@ struct command *dead_letter_cmd_count(struct pipeline *pipeline)
     return letters;
 }
 
-/* A letter of a later version than 0.1.0 has two fields in the hash, its text and its names
- * (lua/lib/dead_letter.lua); one of 0.1.0 has none. */
+/* Each letter of a version later than 0.1.0 has two fields in the hash, its text and its names
+ * (lua/lib/dead_letter.lua); a letter of 0.1.0 has none. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p)
 {
     int64_t letters, fields;
@@ -255,7 +254,8 @@ bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old,
     return true;
 }
 
-/* BYLEX ranges over the members "NAME ID" in their order: "!" is the character after the space. */
+/* Finds the members "STUDENT ID" of the index after the one with the id `previous`. The upper end
+ * has "!", the character that follows the space. */
 struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
                                      struct str previous)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One command for each stream. The order of the commands is that in which depths_parse adds. */
+/* Counts entries by one command for each stream. depths_parse adds up the replies in the order of
+ * the commands. */
 #include "app/store/depths.h"
 
 #include "app/store/reply.h"
@@ -26,7 +27,7 @@ struct command *depths_cmd_get(struct pipeline *pipeline)
     return first;
 }
 
-/* Adds the next reply to *sum and moves *command on to the next command. False with p set. */
+/* Adds the next reply to *sum and moves *command to the next command. Returns false with p set. */
 static bool depths_add(const struct command **command, int64_t *sum, struct problem *p)
 {
     int64_t n = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How many entries wait in Redis for the workers. */
+/* The numbers of entries in Redis that workers have not processed yet. */
 #ifndef STORE_DEPTHS_H
 #define STORE_DEPTHS_H
 
@@ -18,8 +18,8 @@ struct depths {
 
 /* Queues the commands, about 500, which Redis executes in a millisecond. Returns the first one. */
 struct command *depths_cmd_get(struct pipeline *pipeline);
-/* Parses the replies to depths_cmd_get, whose result is `command`. False with p set when one is no
- * number. */
+/* Parses the replies to the commands of depths_cmd_get; command: its result. Returns false with p
+ * set when a reply is no number. */
 bool depths_parse(const struct command *command, struct depths *ret, struct problem *p);
 
 #endif

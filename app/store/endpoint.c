@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Combines the sentinels, which name the master, and the transport, which connects to it. With
- * sentinels the transport gets its host before each connection. */
+/* Combines the sentinels, which name the master, with the transport, which connects to it. With
+ * sentinels, the transport gets its host before each connection. */
 #include "app/store/endpoint.h"
 
 #include <stdlib.h>
 
 #include "app/store/sentinels.h"
 
-/* Time between two queries to the sentinels while there is a connection, and the longest time that
- * one may take: each heartbeat does one step of the query (name, connection, TLS, reply), and no
+/* Interval between two queries to the sentinels while there is a connection, and the time limit of
+ * such a query. Each heartbeat advances the query by one step (name, connection, TLS, reply); no
  * command waits for it. */
 static const int64_t ENDPOINT_VERIFY_US = 5000000, ENDPOINT_VERIFY_LIMIT_US = 10000000;
 
@@ -20,13 +20,13 @@ struct endpoint {
     bool is_querying;            /* the sentinels have not named the master yet */
     /* the sentinels are queried although there is a connection (endpoint_verify) */
     bool is_verifying;
-    /* when the sentinels were queried last: the next check of the master is ENDPOINT_VERIFY_US
-     * later; monotonic */
+    /* monotonic time of the latest query to the sentinels; the next check of the master follows
+     * ENDPOINT_VERIFY_US later */
     int64_t queried_us;
-    /* server of the present connection, as the sentinels have named it */
+    /* server of the present connection, as the sentinels named it */
     struct redis_host master;
-    /* Number of failed connections. If the sentinels name different masters, it selects which of
-     * these is tried next (sentinels_master). */
+    /* number of failed connections; when the sentinels name different masters, it selects the one
+     * to try next (sentinels_master) */
     size_t attempt;
 };
 
@@ -85,7 +85,7 @@ struct transport *endpoint_transport(struct endpoint *endpoint)
 void endpoint_open(struct endpoint *endpoint, int64_t now_us)
 {
     endpoint->is_querying = endpoint->sentinels != NULL;
-    endpoint->is_verifying = false; /* a check of the earlier master has ended with it */
+    endpoint->is_verifying = false; /* the connection whose master was being checked has ended */
     endpoint->queried_us = now_us;
     if (endpoint->is_querying)
         sentinels_start(endpoint->sentinels);
@@ -104,9 +104,10 @@ static bool endpoint_use_master(struct endpoint *endpoint)
     return true;
 }
 
-/* Queries the sentinels first, if REDIS_URL names some; as long as they may still name a master
- * (SENTINELS_QUERIED) nothing has failed. Then advances the connection to the master. The
- * descriptor is that of the sentinels, then that of the lookup of the name, then the socket. */
+/* Queries the sentinels first, if REDIS_URL names some; nothing has failed as long as they may
+ * still name a master (SENTINELS_QUERIED). Then advances the connection to the master.
+ * endpoint_fd() is first the descriptor of the sentinels, then that of the name lookup, then the
+ * socket. */
 bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed)
 {
     enum sentinels_state state =
@@ -143,8 +144,8 @@ void endpoint_close(struct endpoint *endpoint, bool has_succeeded)
     transport_close(endpoint->transport, has_succeeded);
 }
 
-/* Each call continues the query, so that the connections to the sentinels need not be watched. A
- * query that ends without a clear result counts as a confirmation. */
+/* Advances the query by one step on each call, so that the connections to the sentinels need not be
+ * watched. A query that ends without a clear result counts as a confirmation. */
 bool endpoint_verify(struct endpoint *endpoint, int64_t now_us)
 {
     if (!endpoint->sentinels)
@@ -175,7 +176,7 @@ const char *endpoint_error(const struct endpoint *endpoint)
                                  : transport_error(endpoint->transport);
 }
 
-/* The error of the sentinels may be that of the transport to one of them. */
+/* When the sentinels fail, their error may be that of the transport to one of them. */
 bool endpoint_error_is_public(const struct endpoint *endpoint)
 {
     return endpoint->is_querying ? sentinels_error_is_public(endpoint->sentinels)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a link to its server: REDIS_URL names the server itself, or sentinels, which are
- * queried for the master before each connection. Never waits. */
+/* Finds and connects a link's server: REDIS_URL names the server itself, or sentinels, which are
+ * queried for the master before each connection. Never blocks. */
 #ifndef STORE_ENDPOINT_H
 #define STORE_ENDPOINT_H
 
@@ -23,25 +23,25 @@ struct transport *endpoint_transport(struct endpoint *endpoint);
 
 /* Begins to query the sentinels, or to resolve the host name. */
 void endpoint_open(struct endpoint *endpoint, int64_t now_us);
-/* Continues until the socket connects; to be called while endpoint_has_socket() is false.
- * has_waited: what is known from before is used in the place of replies that have not come.
- * *ret_changed: endpoint_fd() is another descriptor now, maybe with the same number. False: it
- * failed, and endpoint_error() has the reason. */
+/* Continues until a socket exists; to be called while endpoint_has_socket() is false. has_waited:
+ * use what earlier queries found instead of replies that have not arrived yet. *ret_changed:
+ * endpoint_fd() is another descriptor now, perhaps with the same number. Returns false on failure,
+ * with the reason in endpoint_error(). */
 bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_changed);
-/* Returns whether there is a socket of Redis that connects or is connected: the sentinels have
+/* Returns whether there is a socket to Redis, connected or still connecting: the sentinels have
  * named the master, and its host name is resolved. */
 bool endpoint_has_socket(const struct endpoint *endpoint);
-/* Returns whether it is worth to call endpoint_advance() with has_waited, before all replies of
- * sentinels or name servers have come: an address is known by an earlier one. */
+/* Returns whether endpoint_advance() with has_waited can continue before all sentinels or name
+ * servers have replied, because an earlier reply has given an address. */
 bool endpoint_knows_address(const struct endpoint *endpoint);
-/* Closes the connection. has_succeeded: the server was the right one; else the next attempt is made
- * with another one, if several are known. */
+/* Closes the connection. has_succeeded: the server was the right one; otherwise the next attempt
+ * uses another server, if several are known. */
 void endpoint_close(struct endpoint *endpoint, bool has_succeeded);
 
-/* Queries the sentinels now and then whether the server is still the master: a server that was cut
- * off from the sentinels and from its replicas does not know that a replica was made master, and
- * what is written to it will be lost. To be called about once a second while the server is used.
- * False: most sentinels name another server. */
+/* Checks by the sentinels whether the server is still the master. To be called about once a second
+ * while the server is used; queries only every few seconds. A server that is cut off from the
+ * sentinels and its replicas does not know that a replica has become master, and what is written to
+ * it will be lost. Returns false when most sentinels name another server. */
 bool endpoint_verify(struct endpoint *endpoint, int64_t now_us);
 
 /* Returns the descriptor to poll: readable when endpoint_advance() can continue, or the socket. -1:
@@ -49,10 +49,10 @@ bool endpoint_verify(struct endpoint *endpoint, int64_t now_us);
 int endpoint_fd(const struct endpoint *endpoint);
 /* Returns in words why the connection to Redis failed; it may name the host and the user. */
 const char *endpoint_error(const struct endpoint *endpoint);
-/* Returns whether anybody may read endpoint_error(): it names no host or user, but says what an
+/* Returns whether endpoint_error() may be shown to all: it names no host or user, and says what an
  * operator has to do. */
 bool endpoint_error_is_public(const struct endpoint *endpoint);
-/* Returns what the connection waits for, in words, for messages about a time limit. */
+/* Returns what the connection is waiting for, in words, for messages about a timeout. */
 const char *endpoint_awaits(const struct endpoint *endpoint);
 
 #endif

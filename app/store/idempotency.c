@@ -25,9 +25,9 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
     return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
 
-/* Longest time in which a request may store its response after it acquired the key; no request runs
- * that long. So no record outlives its entry in the student's list, and an erasure finds all of
- * them. */
+/* Longest time in which a request may store its response after it has acquired the key; no request
+ * runs that long. It guarantees that no record outlives its entry in the student's list, so that an
+ * erasure finds all records. */
 enum { IDEMPOTENCY_RUN_MAX_MS = 600000 };
 
 struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str student,
@@ -41,8 +41,9 @@ struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str s
 }
 
 /* Parses a record: "running DIGEST OWNER END_MS EFFECT", or "done DIGEST STATUS STUDENT LOCATION"
- * with the body after a line feed. EFFECT, the id of the change, is not needed once it is made.
- * Returns false if it has another form. Only responses with a status of success are stored. */
+ * with the body after a line feed. A record that is done has no EFFECT (the id of the change),
+ * because no repetition makes the change. Returns false for any other form. Only successful
+ * responses are stored. */
 static bool idempotency_parse_record(struct str text, struct str owner,
                                      struct idempotency_record *ret)
 {
@@ -53,7 +54,8 @@ static bool idempotency_parse_record(struct str text, struct str owner,
     if (str_equal(state, STR("running"))) {
         ret->state = str_equal(str_cut(&first_line, ' '), owner) ? IDEMPOTENCY_ACQUIRED
                                                                  : IDEMPOTENCY_RUNNING;
-        (void)str_cut(&first_line, ' '); /* END_MS: the script has replied the time that is left */
+        /* END_MS is not needed: the script has replied how much time is left */
+        (void)str_cut(&first_line, ' ');
         ret->effect = first_line;
         return true;
     }
@@ -68,8 +70,7 @@ static bool idempotency_parse_record(struct str text, struct str owner,
     return true;
 }
 
-/* Parses the list that the script replies: the record and how long another request still owns it.
- */
+/* Parses the script's reply, a list: the record, and for how long another request still owns it. */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p)
 {
@@ -87,10 +88,11 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
     return false;
 }
 
-/* Queues idempotency_finish.lua, which ends this owner's right to the key. outcome: "free" (deletes
- * the record), "end" (a repetition may acquire the key at once) or the record with the response.
- * That record is kept for IDEMPOTENCY_TTL_MS. It is not stored if the present one has less left
- * than the last argument: it is older than any request can be (IDEMPOTENCY_RUN_MAX_MS). */
+/* Queues idempotency_finish.lua, which ends this request's ownership of the key. outcome: "free"
+ * (delete the record), "end" (a repetition may acquire the key at once), or the record with the
+ * response, which is stored for IDEMPOTENCY_TTL_MS. A record that is older than any request can be
+ * (IDEMPOTENCY_RUN_MAX_MS) is not replaced by a response; the last argument is the time that it
+ * must still have left. */
 static struct command *idempotency_cmd_finish(struct pipeline *pipeline, struct str key,
                                               struct str owner, struct str outcome)
 {

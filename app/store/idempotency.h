@@ -14,17 +14,18 @@
 enum { IDEMPOTENCY_TTL_MS = 86400000 }; /* a record expires after a day */
 
 enum idempotency_state {
-    IDEMPOTENCY_ACQUIRED, /* this request has the key: there was no record, or its request no longer
-                             owned it */
-    IDEMPOTENCY_RUNNING,  /* another request with this key is running */
-    IDEMPOTENCY_DONE,     /* the record has the response */
+    /* this request owns the key: there was no record, or the ownership of the earlier request had
+     * ended */
+    IDEMPOTENCY_ACQUIRED,
+    IDEMPOTENCY_RUNNING, /* another request with this key is running */
+    IDEMPOTENCY_DONE,    /* the record has the response */
 };
 
 struct idempotency_record {
     enum idempotency_state state;
     struct str digest; /* digest of the first request's body */
-    /* Id of the change, by which a repetition of it has no second effect. Empty if DONE: a
-     * repetition gets the response and makes no change. */
+    /* Id of the change, by which a repetition makes no second change. Empty if DONE: a repetition
+     * gets the stored response. */
     struct str effect;
     int64_t left_ms;     /* if RUNNING: how long the other request still owns the key; may be 0 */
     int status;          /* HTTP status; like the members below it is set only if DONE */
@@ -33,13 +34,13 @@ struct idempotency_record {
     struct str body;     /* body of the response */
 };
 
-/* Returns the Redis key of a record. hash: hash of the route and the Idempotency-Key. The
- * result's p is NULL when out of memory. */
+/* Returns the Redis key of a record. hash: hash of the route and the Idempotency-Key. The p of the
+ * result is NULL when out of memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
-/* Acquires the key for running_ms. Afterwards another request with the same body may acquire it.
- * Should the first request still be running, both run. The id of the change is the same for both,
- * so only one of them makes it, and the response of the late one is not stored. owner: letters and
- * digits, unique to the request. */
+/* Acquires the key for running_ms. Afterwards another request with the same body may acquire it,
+ * even if the first one is still running. Both then have the same id of the change, so only one of
+ * them makes it, and the response of the first owner is not stored. owner: letters and digits,
+ * unique to the request. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms);
 /* Adds the record to the student's list of idempotency records, so that an erasure of the student
@@ -50,18 +51,18 @@ struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str s
  * the record if this request has acquired the key. Texts point into the reply. */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);
-/* The three functions below end a request's ownership of the key. None has an effect if another
+/* The three functions below end a request's ownership of the key. They have no effect if another
  * request has acquired the key, or if an erasure has deleted the record. */
-/* Stores the response in the record of the request's idempotency key, if `owner` still owns the
- * key. The reply is 1; 0: not stored. */
+/* Stores the response in the record of the Idempotency-Key, if `owner` still owns the key. The
+ * reply is 1 when it was stored, else 0. */
 struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                                      const struct idempotency_record *record);
 /* For a request that has made no change: deletes the record, so that the key may be used with
- * another body. If the request was acquired from an earlier one, whose change may have been made,
- * the record stays and only the ownership ends. */
+ * another body. If this request has acquired the key of an earlier one, which may have made the
+ * change, the record stays and only the ownership ends. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
-/* For a request without a known outcome (a reply was lost, say), whose change may have been made:
- * ends only the ownership. The record stays "running" with the id of the change, so that a
+/* For a request with an unknown outcome (a reply was lost, for example), which may have made the
+ * change: ends only the ownership. The record stays "running" with the id of the change, so that a
  * repetition with the same body acquires the key at once and makes the change at most once. */
 void idempotency_cmd_end(struct pipeline *pipeline, struct str key, struct str owner);
 

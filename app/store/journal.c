@@ -7,8 +7,8 @@
 #include "app/store/keys.h"
 #include "app/store/lease.h"
 
-/* Numbers of keys and arguments of journal_process.lua. FIXED_... come once per call, STUDENT_...
- * once per student, ENTRY_... once per entry. */
+/* Numbers of keys and arguments of journal_process.lua: FIXED_... occur once in each call,
+ * STUDENT_... once for each student, ENTRY_... once for each entry. */
 enum {
     FIXED_KEYS = 4,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
@@ -24,7 +24,7 @@ struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard)
     return stream_cmd_range(pipeline, key, STR("-"), STR("+"), JOURNAL_ENTRIES_MAX);
 }
 
-/* Reads the only field, `e`, of each entry. If it is absent, the entry's text stays empty. */
+/* Reads the only field of each entry, `e`. When it is absent, the text stays empty. */
 bool journal_parse(const struct command *command, struct journal_record *ret_records,
                    size_t *ret_count, struct problem *p)
 {
@@ -43,9 +43,9 @@ bool journal_parse(const struct command *command, struct journal_record *ret_rec
     return true;
 }
 
-/* Returns the index in KEYS, which Lua counts from 1, of the first key of the student; 0 when
- * `student` is empty. Appends the student's keys to `keys` and increases *count, unless an earlier
- * entry has done so. The search is linear: there are at most JOURNAL_ENTRIES_MAX students. */
+/* Returns the index in KEYS (Lua counts from 1) of the first key of the student; 0 when `student`
+ * is empty. Unless an earlier entry has done so, appends the student's keys to `keys` and increases
+ * *count. A linear search is enough for at most JOURNAL_ENTRIES_MAX students. */
 static int journal_put_student(struct pipeline *pipeline, struct str student, struct str *keys,
                                int *count)
 {
@@ -65,8 +65,8 @@ static int journal_put_student(struct pipeline *pipeline, struct str student, st
     return *count - STUDENT_KEYS_MAX + 1;
 }
 
-/* Puts the arguments of one entry into args, and returns their number. student_index: the index in
- * KEYS, from 1, of the first of the student's keys; 0: the entry concerns no student. */
+/* Writes the arguments of one entry to args, and returns their number. student_index: index in KEYS
+ * (from 1) of the student's first key; 0 when the entry concerns no student. */
 static int journal_put_entry(struct pipeline *pipeline, const struct journal_effects *effects,
                              int student_index, struct str *args)
 {

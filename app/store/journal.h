@@ -41,11 +41,11 @@ struct message {
 /* The effects of one entry of the journal. */
 struct journal_effects {
     struct str id;             /* id of the entry in the stream */
-    struct str student;        /* empty: the entry cannot be parsed and is only deleted */
+    struct str student;        /* empty: the entry could not be parsed, and is only deleted */
     struct audit_record audit; /* the audit record about the student */
     struct str student_event;  /* event for the student's own stream of events; empty: none */
     struct message messages[JOURNAL_MESSAGES_MAX];
-    size_t message_count; /* number of events to publish, in messages[] */
+    size_t message_count; /* number of events to publish in messages */
 };
 
 /* Writes the effects of the entries that still exist and deletes these entries, if `holder` holds
@@ -56,9 +56,9 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms);
 /* Parses the reply to journal_cmd_process. *ret_processed: how many of the entries still existed,
- * or LEASE_LOST if `holder` does not hold the lease any more. ret_unusable has room for
- * JOURNAL_ENTRIES_MAX: true for each entry that was left in the journal because a record of its
- * student has another type in Redis. Returns false on failure. */
+ * or LEASE_LOST when `holder` no longer holds the lease. ret_unusable has room for
+ * JOURNAL_ENTRIES_MAX: true for an entry that was left in the journal because a record of its
+ * student has a wrong type in Redis. Returns false on failure. */
 bool journal_parse_processed(const struct command *command, int64_t *ret_processed,
                              bool *ret_unusable, struct problem *p);
 

@@ -5,7 +5,7 @@
 
 #include "app/store/reply.h"
 
-/* most texts of a write that Redis refuses after the end of the lease (lease_cmd_write) */
+/* most arguments of a write that Redis refuses after the end of the lease (lease_cmd_write) */
 enum { LEASE_ARGC_MAX = 16 };
 
 struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
@@ -16,8 +16,8 @@ struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, str
     return pipeline_add_script(pipeline, &script_lease_acquire, 1, 3, argv);
 }
 
-/* The reply is the time until which the holder may write or, if negative, minus the milliseconds
- * that the lease of another holder lasts. */
+/* The reply is the time until which the holder may write or, when it is negative, minus the
+ * milliseconds for which another holder still has the lease. */
 bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, struct problem *p)
 {
     int64_t reply;
@@ -35,8 +35,8 @@ void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str hol
     (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2, (struct str[]){key, holder});
 }
 
-/* Calls lease_write.lua. Its arguments begin with the key: argv[1], then the time, then argv
- * without the key. */
+/* Calls lease_write.lua, whose arguments are the key (argv[1]), the time, then argv without the
+ * key. */
 void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv)
 {
     struct str args[LEASE_ARGC_MAX + 1] = {argv[1], command_int(pipeline->arena, until_ms),

@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A lease: the right of one holder to change something for a limited time. It is a key with the
- * holder's name that expires. Holders are workers (the lease of a shard) and requests (the lease of
- * a cohort). An idempotency record has a lease of the same kind inside it, because the response
- * must replace it in one step (store/idempotency.h).
+/* A lease: the right of one holder to change something for a limited time. It is a key that
+ * contains the holder's name and expires. Holders are workers (the lease of a shard) and requests
+ * (the lease of a cohort). An idempotency record has a lease of the same kind inside it, because
+ * the response must replace it in one step (store/idempotency.h).
  *
- * A holder may be stopped, or a write of it may be delayed, until the lease has ended and another
- * holder has changed the same records. So each write is fenced in one of two ways, neither of which
- * needs a clock of this process:
+ * A holder may be stopped, or one of its writes may be delayed, until the lease has ended and
+ * another holder has changed the same records. So each write is fenced in one of two ways, neither
+ * of which needs a clock of this process:
  * - Scripts whose keys are in the slot of the lease compare the holder (journal_process.lua).
  * - Writes in other slots carry the time until which the holder may write, and Redis refuses them
  *   afterwards by its own clock (lease_cmd_write).
  *
  * The holder renews the lease with each round trip, and releases it when all replies to its writes
- * have come. A write without a reply may still arrive in Redis later, so the lease then ends by
- * itself: it must be short. */
+ * have arrived. When a reply is missing, the holder does not release the lease but lets it expire,
+ * because the write may still reach Redis. Leases must therefore be short. */
 #ifndef STORE_LEASE_H
 #define STORE_LEASE_H
 
 #include "app/base/problem.h"
 #include "app/store/pipeline.h"
 
-/* The reply of a script that needs the lease when the caller does not have it. */
+/* The reply of a script that needs the lease, when the caller no longer has it. */
 enum { LEASE_LOST = -1 };
 
-/* The lease of a request lasts this long plus STORE_ROUND_TIMEOUT_MS, the limit of a round trip. A
- * request renews it with each round trip, between two of which it may wait for other heavy
- * requests: two seconds are far more than that takes. */
+/* The lease of a request lasts this long plus STORE_ROUND_TIMEOUT_MS, the limit of one round trip.
+ * A request renews it with each round trip. Between two round trips it may wait for other heavy
+ * requests, which takes far less than two seconds. */
 enum { LEASE_REQUEST_MS = 2000 };
 
 /* Acquires the lease `key` for ms milliseconds, or renews it. ms: more than 500, because the holder
- * may write until 500 ms before the end, as the clocks of nodes differ. holder: a text that is
- * unique to the worker or request. */
+ * may write only until 500 ms before the end, to allow for differences between the clocks of nodes.
+ * holder: a text that is unique to the worker or request. */
 struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
                                   int64_t ms);
-/* Parses the reply to lease_cmd_acquire. True if the holder has the lease now; *ret_until_ms is the
- * time in the clock of Redis until which it may write. False when another holder has the lease: p
- * then is CONFLICT with the time after which to try again. False, with its problem, when the reply
- * is an error or missing. */
+/* Parses the reply to lease_cmd_acquire. Returns true if the holder has the lease now;
+ * *ret_until_ms is the time until which it may write, by the clock of Redis. Returns false if
+ * another holder has the lease (p is CONFLICT, with the time after which to try again), or if the
+ * reply is an error or missing (p is that problem). */
 bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, struct problem *p);
 /* Releases the lease (right to change something for a limited time) if the holder has it; otherwise
  * changes nothing. */

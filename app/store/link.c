@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One connection to Redis, by the reader and the buffers of hiredis but without its event loop.
+/* One connection to Redis, with the reader and the buffers of hiredis but without its event loop.
  * link_send() encodes a command into hiredis' output buffer (resp.c) and appends it to the queue
  * `sent` (sent_queue.c); link_write() writes the buffer to the transport (transport.c: the socket,
- * plain or with TLS). link_read() reads from there into read_buffer, gives that to hiredis' parser
- * slice by slice, and returns after each reply, so that its caller may even close the link between
- * two replies.
+ * plain or with TLS). link_read() reads from the transport into read_buffer, passes that to
+ * hiredis' parser slice by slice, and returns after each reply, so that its caller may even close
+ * the link between two replies.
  *
- * endpoint.c finds the server, control.c has the link's own commands and checks their replies.
+ * endpoint.c finds the server, control.c makes the link's own commands and checks their replies.
  *
  * The handshake of a new connection loads all Lua scripts into Redis, so a script is called by its
  * digest (EVALSHA). After SCRIPT FLUSH or a failover Redis may not know the digest; the script is
@@ -27,48 +27,52 @@
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
-    LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once: see link_feed */
+    /* most bytes that the parser gets at once; link_feed gives the reason */
+    LINK_FEED_SIZE = 4096,
     SCRAP_FIRST = 1024,
     SCRAP_CAP = 1 << 20,
-    /* bytes of one text in a reply; this program stores far smaller ones */
+    /* most bytes of one text in a reply; this program stores far shorter ones */
     LINK_TEXT_MAX = 32 << 20,
     /* A script call begins with EVALSHA, digest and number of keys. */
     LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
-    /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A Redis that is
-     * there replies sooner; a host that is gone may never say so, and must be left. */
+    /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A working Redis
+     * replies sooner; a host that has failed may never close the connection, so this side must. */
     LINK_SILENCE_FACTOR = 3,
 };
 
 struct link {
     const struct config *config;
     struct redis_url address;
-    struct endpoint *endpoint;    /* the way to the server */
+    struct endpoint *endpoint;    /* finds and connects the server */
     redisContext *context;        /* reader and write buffer of hiredis; NULL: closed */
     struct reply_builder builder; /* builds the replies that the reader of context parses */
-    struct arena *scrap;          /* of a reply that no command waits for */
+    struct arena *scrap;          /* memory for a reply that no command is waiting for */
     struct sent_queue sent;       /* commands without a reply */
     struct control control;       /* the link's own commands: those of a handshake, or a ROLE */
     char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
     bool is_confirmed;                   /* the handshake of the connection has succeeded */
-    bool wrong_server;                   /* `error` is that the server is no master or is loading */
-    bool writes_schema;                  /* the handshake stores this program's schema number */
+    /* `error` says that the server is not a master or is loading its data */
+    bool wrong_server;
+    bool writes_schema;  /* the handshake stores this program's schema number */
     bool has_schema;     /* the latest handshake has read the schema number (schema.h) */
-    bool refuses_schema; /* it has read a number that this program does not know */
-    bool has_new_map;    /* `control` has a map of the slots that link_take_map has not returned */
-    int block_ms;        /* milliseconds added to the longest silence */
+    bool refuses_schema; /* the number that was read is unknown to this program */
+    /* the map of the slots in `control` was not returned by link_take_map yet */
+    bool has_new_map;
+    int block_ms;                   /* added to the longest silence, in milliseconds */
     int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
     unsigned generation;            /* number that changes whenever the link is opened or closed */
     char error[CONTROL_ERROR_SIZE]; /* why the latest connection failed or ended */
-    /* The part of `error` that anybody may read, as it names no host or user; NULL: none. */
+    /* The part of `error` that may be shown to all, because it names no host or user; NULL: none.
+     */
     const char *public_error;
     struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
     size_t read_n, fed_n;           /* bytes in read_buffer; bytes of them that the parser has */
-    bool may_read; /* false: the latest read emptied the transport, so reading again would fail */
+    /* false: the latest read emptied the transport, so another read would return nothing */
+    bool may_read;
     char read_buffer[LINK_READ_SIZE];
 };
 
-/* When anything fails, frees what was allocated so far and returns NULL with the reason in
- * ret_error. */
+/* On failure frees what was allocated so far, and returns NULL with the reason in ret_error. */
 struct link *link_new(const struct config *config, const struct redis_host *host,
                       char ret_error[200])
 {
@@ -98,8 +102,8 @@ struct link *link_new(const struct config *config, const struct redis_host *host
     return NULL;
 }
 
-/* Also frees a link that link_new has made only in part: the context or the arena may be NULL.
- * The commands in the queue are not freed, since they belong to their pipelines. */
+/* Also frees a link that link_new has only partly made: the context or the arena may be NULL. The
+ * commands in the queue are not freed, because they belong to their pipelines. */
 void link_free(struct link *link)
 {
     if (!link)
@@ -123,17 +127,17 @@ void link_allow_blocking(struct link *link, int ms)
     link->block_ms = ms;
 }
 
-/* Copies the text, because link_close() frees the memory that it may be in. The text may name a
- * host or user, so public_error, which anybody may read, has none of it. */
+/* Copies the text, because link_close() may free it. Sets public_error to NULL, because the text
+ * may name a host or user. */
 void link_record_error(struct link *link, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
     link->public_error = NULL;
 }
 
-/* Like link_record_error, for a reason that names no host or user: anybody may read it (/ready), as
- * public_error, which points to it in `error`. host, when it is not NULL, is put before it there,
- * for the log only. A text that is too long loses its end. */
+/* Records a reason that may be shown to all (/ready), because it names no host or user. For the
+ * log, `error` begins with the host unless that is NULL; public_error points to the text after it.
+ * A text that is too long is cut. */
 static void link_record_public_error(struct link *link, const char *host, const char *why)
 {
     int n = snprintf(link->error, sizeof(link->error), "%s%s%s", host ? host : "", host ? ": " : "",
@@ -142,8 +146,8 @@ static void link_record_public_error(struct link *link, const char *host, const 
     link->public_error = link->error + ((size_t)n - strlen(why));
 }
 
-/* Records the reason `why` for link_error() and returns event. The reason is another one than that
- * the server is the wrong one, for which there is link_fail_server. */
+/* Records the reason `why` for link_error() and returns event. Not for the reason that the server
+ * is the wrong one: link_fail_server records that. */
 static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
 {
     link_record_error(link, why);
@@ -151,8 +155,8 @@ static enum link_event link_fail(struct link *link, enum link_event event, const
     return event;
 }
 
-/* Records that the server is no master or is loading its data. Returns LINK_BROKEN in the
- * handshake, else LINK_IDLE: LINK_WRONG_SERVER follows when all replies have arrived. */
+/* Records that the server is not a master or is loading its data. Returns LINK_BROKEN during the
+ * handshake, else LINK_IDLE: then LINK_WRONG_SERVER follows when all replies have arrived. */
 static enum link_event link_fail_server(struct link *link, const char *why)
 {
     enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
@@ -189,8 +193,8 @@ void link_abandon(struct link *link, size_t i)
     sent_queue_at(&link->sent, i)->command = NULL;
 }
 
-/* The link does not wait for the replies to its own commands any more. link_sent_at hides these as
- * NULL; it also returns NULL for a command that was abandoned before, which stays as it is. */
+/* Stops waiting for the replies to the link's own commands. link_sent_at returns NULL for these,
+ * and for commands that were abandoned before; abandoning these again changes nothing. */
 static void link_abandon_control(struct link *link)
 {
     for (size_t i = 0; i < link->sent.count; i++) {
@@ -201,8 +205,8 @@ static void link_abandon_control(struct link *link)
 
 /* ---- sending ---- */
 
-/* Queues a command whose reply is discarded: with it a node executes the next one although its
- * slot is still being moved to that node. */
+/* Queues the cluster command by which a node executes the next command although the slot of its key
+ * is still being moved to that node. The reply is discarded. */
 static bool link_send_permission(struct link *link, int64_t now_us)
 {
     if (!sent_queue_reserve(&link->sent) ||
@@ -214,9 +218,9 @@ static bool link_send_permission(struct link *link, int64_t now_us)
     return true;
 }
 
-/* Encodes the command into the write buffer and appends it to the queue. A script call gets a
- * prefix: EVALSHA with the digest of 40 bytes, or EVAL with the whole script if Redis did not know
- * the digest, and the number of its keys. */
+/* Encodes the command into the write buffer and appends it to the queue. For a script it encodes
+ * first EVALSHA with the digest of 40 bytes, or EVAL with the whole script if Redis did not know
+ * the digest, and the number of keys. */
 bool link_send(struct link *link, struct command *command, int64_t now_us)
 {
     char key_count[12];
@@ -242,8 +246,8 @@ bool link_send(struct link *link, struct command *command, int64_t now_us)
 }
 
 /* Starts the time limits of the commands that are about to be written: a delay of this process
- * between submitting and writing is not the fault of Redis. A script that is sent a second time, as
- * a whole, does not extend the limit of its pipeline. */
+ * between submitting and writing must not count. When a script is sent a second time, as a whole,
+ * the limit of its pipeline is not extended. */
 static void link_start_limits(struct link *link, int64_t now_us)
 {
     for (size_t i = link->sent.count - link->sent.unwritten; i < link->sent.count; i++) {
@@ -256,14 +260,15 @@ static void link_start_limits(struct link *link, int64_t now_us)
     link->sent.unwritten = 0;
 }
 
-/* Whether the connection is open, but has no socket yet. */
+/* Returns whether the connection is open but has no socket yet. */
 static bool link_is_resolving(const struct link *link)
 {
     return link->context && !endpoint_has_socket(link->endpoint);
 }
 
-/* Records why the connection failed. A public reason gets the host of REDIS_URL for the log, unless
- * there are sentinels (address.master): the hosts of REDIS_URL are these then, not the server. */
+/* Records why the connection failed. For the log, a public reason gets the host of REDIS_URL,
+ * except with sentinels (address.master): the hosts in REDIS_URL are then those of the sentinels,
+ * not of the server. */
 static enum link_event link_fail_connection(struct link *link)
 {
     const char *why = endpoint_error(link->endpoint);
@@ -275,10 +280,10 @@ static enum link_event link_fail_connection(struct link *link)
     return LINK_BROKEN;
 }
 
-/* Starts to connect when the address is known. Returns LINK_IDLE, also while it is not, or an event
- * that ends the connection. The generation changes with the descriptor. For replies of sentinels
- * and name servers it waits for half of the time limit of connecting, if something is known that
- * can be used instead. */
+/* Connects as soon as the address is known. Returns LINK_IDLE as long as nothing has failed, else
+ * an event that ends the connection. The generation changes with the descriptor. If an earlier
+ * address is known, replies of sentinels and name servers are awaited only for half of the time
+ * limit of connecting. */
 static enum link_event link_connect(struct link *link, int64_t now_us)
 {
     bool has_changed, has_waited = now_us - link->control.pipeline.submitted_us >=
@@ -290,8 +295,8 @@ static enum link_event link_connect(struct link *link, int64_t now_us)
     return good ? LINK_IDLE : link_fail_connection(link);
 }
 
-/* Writes the write buffer to the transport. This also goes on with a handshake of TLS, so it is
- * tried whether or not the socket is known to be writable. */
+/* Writes the write buffer to the transport. Always tries to write, because this also continues a
+ * TLS handshake, which may be possible although the socket is not known to be writable. */
 enum link_event link_write(struct link *link, int64_t now_us)
 {
     enum link_event event;
@@ -311,9 +316,9 @@ enum link_event link_write(struct link *link, int64_t now_us)
 
 /* ---- the link's own commands ---- */
 
-/* Sends the link's own commands: those of a handshake, or of a heartbeat (ROLE). A heartbeat has no
- * time limit of its own: Redis executes the commands that were sent before it first, so its reply
- * is late when theirs are (link_time_left_us). False: out of memory. */
+/* Sends the link's own commands: a handshake or a heartbeat (ROLE). A heartbeat has no time limit
+ * of its own: Redis executes earlier commands first, so its reply is late only when theirs are
+ * (link_time_left_us). Returns false when out of memory. */
 static bool link_send_control(struct link *link, int64_t now_us)
 {
     struct pipeline *control = &link->control.pipeline;
@@ -327,10 +332,9 @@ static bool link_send_control(struct link *link, int64_t now_us)
     return true;
 }
 
-/* In the handshake the sentinels are not queried again: they were queried to find the server.
- * Nothing is sent while `control` still waits for replies, nor to a wrong server: the event
- * LINK_WRONG_SERVER, which makes the owner close the link, follows when all replies have arrived.
- */
+/* Does not query the sentinels during a handshake, because they were queried to find the server.
+ * Sends nothing while `control` waits for replies, nor to a wrong server: LINK_WRONG_SERVER, after
+ * which the owner closes the link, follows when all replies have arrived. */
 bool link_heartbeat(struct link *link, bool with_map, int64_t now_us)
 {
     if (!link_in_handshake(link) && !endpoint_verify(link->endpoint, now_us)) {
@@ -350,7 +354,7 @@ bool link_in_handshake(const struct link *link)
     return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;
 }
 
-/* Checks the replies to the link's own commands. Returns LINK_READY when all are good. */
+/* Checks the replies to the link's own commands. Returns LINK_READY when all are as expected. */
 static enum link_event link_check_control(struct link *link)
 {
     char why[CONTROL_ERROR_SIZE];
@@ -361,7 +365,7 @@ static enum link_event link_check_control(struct link *link)
     case CONTROL_UNUSABLE: link->refuses_schema = true; return link_fail(link, LINK_UNUSABLE, why);
     case CONTROL_GOOD: break;
     }
-    link->wrong_server = false; /* of an earlier connection */
+    link->wrong_server = false; /* the value is that of an earlier connection */
     link->public_error = NULL;
     link->is_confirmed = true;
     if (link_in_handshake(link)) {
@@ -372,9 +376,9 @@ static enum link_event link_check_control(struct link *link)
     return LINK_READY;
 }
 
-/* Ends the handshake or heartbeat, whose replies are all there. The status changes only after the
- * check, which sees by it which of the two it is (link_in_handshake). There is a new map of the
- * slots, even if the check fails, when a command of it has requested one (slots_cmd). */
+/* Completes the handshake or heartbeat, whose replies have all arrived. The status is changed only
+ * after the check, which uses it to distinguish the two (link_in_handshake). If the map of the
+ * slots was requested (slots_cmd), it is new, even when the check fails. */
 static enum link_event link_finish_control(struct link *link)
 {
     enum link_event event = link_check_control(link);
@@ -386,8 +390,8 @@ static enum link_event link_finish_control(struct link *link)
 
 /* ---- opening and closing ---- */
 
-/* Starts to resolve the host name or to connect, and queues the handshake. Waits for neither: the
- * time limit of the handshake covers both. */
+/* Starts to resolve the host name or to connect, and queues the handshake, without waiting for
+ * either: the time limit of the handshake covers both. */
 bool link_open(struct link *link, int64_t now_us)
 {
     link->context = connect_new_context(/* the builder has the limits */ NULL);
@@ -406,15 +410,15 @@ bool link_open(struct link *link, int64_t now_us)
     if (link_send_control(link, now_us) && link_connect(link, now_us) == LINK_IDLE)
         return true;
     (void)link_close(link);
-    /* The queue has only abandoned commands of the handshake; link_pop_sent removes all such, and
-     * finds no other one. */
+    /* Only abandoned commands are left in the queue; link_pop_sent removes these and finds no
+     * other. */
     (void)link_pop_sent(link);
     return false;
 }
 
-/* Changes the generation, so that the event loop notices that the descriptor is not valid any
- * more. The result counts all commands of an unfinished handshake or heartbeat, even those that
- * have their reply: it failed as a whole. */
+/* Changes the generation, so that the event loop notices that the descriptor is no longer valid.
+ * The result includes the commands of an unfinished handshake or heartbeat that have a reply,
+ * because it failed as a whole. */
 size_t link_close(struct link *link)
 {
     bool unfinished = link->control.pipeline.status == PIPELINE_SUBMITTED;
@@ -430,7 +434,7 @@ size_t link_close(struct link *link)
 
 /* ---- receiving ---- */
 
-/* Returns the arena of the command that gets the next reply. */
+/* Returns the arena of the command to which the next reply belongs. */
 static struct arena *link_reply_arena(struct link *link)
 {
     const struct command *command =
@@ -442,12 +446,12 @@ static struct arena *link_reply_arena(struct link *link)
     return link->scrap;
 }
 
-/* Assigns a reply to the oldest command without one; discards it if that command's owner has given
- * up. Returns LINK_REPLY when the caller must process it (*ret_command is set), LINK_READY when it
- * completed the handshake or a heartbeat, LINK_IDLE when there is nothing to process, or an event
- * that ends the connection. reply is NULL if there was not enough memory for it. A reply that the
- * server is the wrong one is recorded, even for a command without an owner, and ends nothing yet:
- * link_read returns LINK_WRONG_SERVER when the other replies have arrived. */
+/* Assigns a reply to the oldest command without one, or discards it if that command was abandoned
+ * by its owner. reply is NULL when it did not fit into memory. Returns LINK_REPLY when the caller
+ * must process it (*ret_command is set), LINK_READY when it completed the handshake or a heartbeat,
+ * LINK_IDLE when there is nothing to process, or an event that ends the connection. A reply that
+ * shows a wrong server is recorded, even for an abandoned command, but link_read returns
+ * LINK_WRONG_SERVER only when the other replies have arrived. */
 static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
                                    struct command **ret_command)
 {
@@ -459,12 +463,12 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
                          link->sent.count > 0 ? reply->str : "a reply without a command");
     command = sent_queue_pop(&link->sent);
     link->last_reply_us = now_us;
-    if (!command) { /* its owner has given up */
+    if (!command) { /* the owner has abandoned the command */
         if (error == REPLY_WRONG_SERVER)
             (void)link_fail_server(link, reply->str);
         return LINK_IDLE;
     }
-    /* NOSCRIPT: send the whole script once. When out of memory, the error is its reply. */
+    /* NOSCRIPT: sends the whole script, once. When out of memory, the error becomes the reply. */
     if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
         command->loaded = true;
         if (link_send(link, command, now_us))
@@ -482,12 +486,12 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
                : LINK_IDLE;
 }
 
-/* Gives the parser the next slice of read_buffer, which is filled from the transport first when it
- * is used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE
- * when there are no bytes, or an event that ends the connection. The slices are small because
- * hiredis moves the rest of its buffer to the front after each reply: for many replies in one
- * large piece that would cost the square of its size. What the parser has not processed is one text
- * that is not complete, of any size that its header claims (hazards H7). */
+/* Passes the next slice of read_buffer to the parser, after filling the buffer from the transport
+ * when it is used up. Returns LINK_REPLY when the parser got bytes and may have a reply, LINK_IDLE
+ * when there were no bytes, or an event that ends the connection. Slices are small, because hiredis
+ * moves the rest of its buffer to the front after each reply: for many replies in one large slice
+ * the cost would be quadratic. An incomplete text stays in the parser's buffer; its header may
+ * claim any size (hazards H7). */
 static enum link_event link_feed(struct link *link)
 {
     size_t slice;
@@ -500,7 +504,7 @@ static enum link_event link_feed(struct link *link)
         if (received < 0)
             return link_fail_connection(link);
         if (received == 0) {
-            link->may_read = true; /* the next call reads again */
+            link->may_read = true; /* nothing to read now: the next call tries again */
             return LINK_IDLE;
         }
         link->read_n = (size_t)received;
@@ -518,8 +522,8 @@ static enum link_event link_feed(struct link *link)
     return LINK_REPLY;
 }
 
-/* Alternates between the parser, which returns a reply or none, and link_feed(), which gives it
- * more bytes, until there is an event for the caller. */
+/* Repeats: the parser returns a reply, or link_feed() passes it more bytes, until there is an event
+ * for the caller. */
 enum link_event link_read(struct link *link, int64_t now_us, struct command **ret_command,
                           redisReply **ret_reply)
 {
@@ -551,9 +555,9 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
 /* ---- time ---- */
 
-/* A handshake has the time limit of connecting, since its beginning. Otherwise the silence is
- * limited: the time since the latest reply, or since the oldest command was written if that is
- * later. */
+/* During a handshake, the limit is that of connecting, from its beginning. Otherwise it is the
+ * longest silence: since the latest reply, or since the oldest waiting command was written if that
+ * was later. */
 int64_t link_time_left_us(const struct link *link, int64_t now_us)
 {
     const struct config *config = link->config;
@@ -565,7 +569,7 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
         since_us = link->control.pipeline.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
         if (link_is_resolving(link) && endpoint_knows_address(link->endpoint))
-            limit_ms /= 2; /* then link_connect uses what is known */
+            limit_ms /= 2; /* after half of the time, link_connect uses an earlier address */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
         if (since_us < link->last_reply_us)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The map is the reply to CLUSTER SLOTS, which each node sends with its handshake and on request. A
- * node that was cut off has an old one: the epoch of the cluster, which rises with each failover
- * and each slot that is moved, says which of two is later. */
+/* The map of the cluster is the reply to CLUSTER SLOTS, which each node sends with its handshake
+ * and on request. A node that was cut off has an old map. Of two maps, that with the higher epoch
+ * is later: the cluster's epoch rises with each failover and each slot that is moved. */
 #include "app/store/members.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ static bool member_is_at(const struct member *member, const struct redis_host *h
            strcmp(member->host.name, host->name) == 0;
 }
 
-/* Makes a node at a free place of the table. */
+/* Makes a node in a free element of the table. */
 static struct member *members_add(struct members *members, const struct redis_host *host,
                                   char ret_error[200])
 {
@@ -178,8 +178,8 @@ enum store_state members_circuit(const struct members *members, uint64_t *ret_fa
 
 /* ---- addresses in replies ---- */
 
-/* A node that does not know an address, or must not say it, leaves the name empty or "?": it is the
- * one that `from` is reached by. */
+/* Parses the address of a node. A node that does not know an address, or must hide it, replies
+ * an empty name or "?": the address is then the one by which `from` is reached. */
 static bool members_parse_host(struct str name, int64_t port, const struct member *from,
                                struct redis_host *ret)
 {
@@ -192,8 +192,8 @@ static bool members_parse_host(struct str name, int64_t port, const struct membe
     return true;
 }
 
-/* The master of a range in the reply to CLUSTER SLOTS of the node `from`: [name, port, id, ...].
- * The name may be nil: members_parse_host then uses that of `from`. */
+/* Parses the master of a slot range in the reply of the node `from` to CLUSTER SLOTS: [name, port,
+ * id, ...]. The name may be nil, for which members_parse_host uses the name of `from`. */
 static bool members_parse_master(const redisReply *reply, const struct member *from,
                                  struct redis_host *ret)
 {
@@ -208,7 +208,7 @@ static bool members_parse_master(const redisReply *reply, const struct member *f
 
 /* ---- the map ---- */
 
-/* Gives the slots of a range, [first, last, master, replica ...], to its master. */
+/* Assigns the slots of a range, [first, last, master, replica ...], to its master. */
 static void members_apply_range(struct members *members, const struct member *from,
                                 const redisReply *range)
 {
@@ -229,9 +229,9 @@ static void members_apply_range(struct members *members, const struct member *fr
         members->owner[slot] = (uint16_t)(member - members->each + 1);
 }
 
-/* Makes `reply` (CLUSTER SLOTS of the node `from`) the map, unless it is older than the present
- * one: epoch is that of the cluster when the node replied. A reply without ranges is that of a node
- * that does not belong to the cluster yet. */
+/* Replaces the map by the reply of the node `from` to CLUSTER SLOTS, unless it is older than the
+ * present map. epoch: that of the cluster when the node replied. A reply without ranges is ignored:
+ * that node does not belong to the cluster yet. */
 static void members_apply(struct members *members, const struct member *from,
                           const redisReply *reply, int64_t epoch)
 {
@@ -246,8 +246,9 @@ static void members_apply(struct members *members, const struct member *from,
         members_apply_range(members, from, reply_at(reply, i));
 }
 
-/* Frees the nodes that have no slots and nothing to do. One of them may be about to get a slot, and
- * be named for single commands (REDIRECTION_ONCE): the next such command connects to it again. */
+/* Frees the nodes that have no slots and no work. One of them may be about to get a slot, so that
+ * other nodes redirect single commands to it (REDIRECTION_ONCE): the next such command adds it
+ * again. */
 static void members_free_idle(struct members *members)
 {
     for (size_t i = 0; i < members->count; i++) {
@@ -280,8 +281,8 @@ void members_take_maps(struct members *members)
 
 /* ---- redirections ---- */
 
-/* Parses "MOVED 3999 127.0.0.1:6381" of the node `from`, whose host is meant if the reply names
- * none. An IPv6 address has no brackets there. */
+/* Parses "MOVED 3999 127.0.0.1:6381", the reply of the node `from`, whose host is used when the
+ * reply names none. An IPv6 address has no brackets in it. */
 static bool members_parse_moved(struct str text, const struct member *from, int64_t *ret_slot,
                                 struct redis_host *ret)
 {

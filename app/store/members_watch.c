@@ -18,8 +18,8 @@ void members_watch_release(struct members_watch *watch)
     members_watch_init(watch);
 }
 
-/* Registers the sockets with a new epoll descriptor: one that has been closed may have given its
- * number to another. */
+/* Registers the sockets with a new epoll descriptor. The old one is not updated, because the number
+ * of a closed socket may have been reused for another. */
 static void members_watch_renew(struct members_watch *watch, struct members *members)
 {
     unsigned generation = watch->generation;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One descriptor, of epoll, that represents the sockets of all members, so that event loops watch a
- * cluster as they watch one server. */
+/* One epoll descriptor that represents the sockets of all members, so that an event loop watches a
+ * cluster in the same way as one server. */
 #ifndef STORE_MEMBERS_WATCH_H
 #define STORE_MEMBERS_WATCH_H
 
@@ -13,11 +13,11 @@ struct members_watch {
 
 void members_watch_init(struct members_watch *watch);
 void members_watch_release(struct members_watch *watch);
-/* If a connection has changed (node_generation), or whether it waits for writing, makes a new
- * descriptor with the present ones. To be called after all nodes were flushed, since each call of a
- * node may change both. */
+/* Makes a new descriptor when a connection has changed (node_generation), or whether it waits for
+ * writing has. To be called after all nodes were flushed, since each call of a node may change
+ * both. */
 void members_watch_update(struct members_watch *watch, struct members *members);
-/* Lets the nodes read and write whose sockets are ready. */
+/* Lets those nodes read and write whose sockets are ready. */
 void members_watch_read(const struct members_watch *watch, int64_t now_us);
 
 #endif

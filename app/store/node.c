@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decides which pipelines (commands of one owner that are sent together) may be sent
- * now, which wait for the handshake of a new connection, which are sent a second time, and what
- * their outcome is. It uses one link (link.c), the connection that holds the bytes, the queue of
- * sent commands and their time limits.
+/* Decides which pipelines (commands of one owner that are sent together) may be sent now, which
+ * wait for the handshake of a new connection, which are sent a second time, and what their outcome
+ * is. It uses one link (link.c): the connection with its buffers, the queue of sent commands, and
+ * their time limits.
  *
  * node_submit -> link_send -> node_flush -> Redis -> node_on_ready -> node_next_done
  *
@@ -18,14 +18,13 @@
 #include "app/store/node_internal.h"
 #include "app/store/reply.h"
 
-/* Commands without a reply from which on pipelines wait here instead of in Redis: enough that Redis
- * always has work, and so few that their replies do not take STORE_ROUND_TIMEOUT_MS. Without this
- * limit a burst of requests would time out together and open the circuit breaker. */
+/* When this many commands have no reply yet, further pipelines wait here instead of in Redis. Redis
+ * still has enough work, and the replies take less than STORE_ROUND_TIMEOUT_MS. Without this limit
+ * a burst of requests would time out together and open the circuit breaker. */
 enum { WINDOW = 64 };
 static const int64_t HEARTBEAT_US = 1000000; /* time between two heartbeats (ROLE) */
 
-/* When anything fails, frees what was allocated so far and returns NULL with the reason in
- * ret_error. */
+/* On failure frees what was allocated so far, and returns NULL with the reason in ret_error. */
 struct node *node_new(const struct config *config, const struct redis_host *host,
                       struct clock_skew *clock, char ret_error[200])
 {
@@ -48,8 +47,8 @@ struct node *node_new(const struct config *config, const struct redis_host *host
     return NULL;
 }
 
-/* Does not free pipelines that are in its queues or without replies: they belong to their owners.
- */
+/* Does not free the pipelines that are in its queues or wait for replies: they belong to their
+ * owners. */
 void node_free(struct node *node)
 {
     if (!node)
@@ -76,12 +75,12 @@ struct pipeline *node_next_done(struct node *node)
     return pipeline_queue_pop(&node->done);
 }
 
-/* Sets the final status and queues the pipeline for its owner. */
+/* Sets the final status and returns the pipeline to its owner through the queue `done`. */
 static void node_finish_pipeline(struct node *node, struct pipeline *pipeline,
                                  enum pipeline_status status)
 {
     pipeline->status = status;
-    /* by it the owner sees later whether the server that has replied is still the present one */
+    /* shows the owner later whether the server that has replied is still the present one */
     pipeline->generation = link_generation(node->link);
     pipeline_queue_push(&node->done, pipeline);
 }
@@ -92,8 +91,8 @@ void node_resume(struct node *node, struct pipeline *pipeline)
     node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
 }
 
-/* Makes the pipeline PIPELINE_FAILED and adds its commands to counts, which is
- * node->counts.timeouts or node->counts.unavailable. */
+/* Makes the pipeline PIPELINE_FAILED and adds its commands to counts: node->counts.timeouts or
+ * node->counts.unavailable. */
 static void node_fail_pipeline(struct node *node, struct pipeline *pipeline, uint64_t counts[2])
 {
     for (const struct command *command = pipeline->first; command; command = command->next)
@@ -105,8 +104,8 @@ static void node_fail_pipeline(struct node *node, struct pipeline *pipeline, uin
 
 static void node_disconnect(struct node *node, int64_t now_us, enum link_event reason);
 
-/* Opens a connection. False: it failed, which counts against the breaker. Each connection after
- * the first one counts as a reconnect. */
+/* Opens a connection. Returns false on failure, which the circuit breaker counts. Each connection
+ * after the first one counts as a reconnect. */
 static bool node_connect(struct node *node, int64_t now_us)
 {
     if (!link_open(node->link, now_us)) {
@@ -119,40 +118,40 @@ static bool node_connect(struct node *node, int64_t now_us)
     return true;
 }
 
-/* Queues all commands of the pipeline on the link. When memory is short for one of them, the
- * connection is closed, because its earlier commands are in the write buffer already and would be
- * executed without the later ones. */
+/* Queues all commands of the pipeline on the link. When memory is short for one of them, closes the
+ * connection: the earlier commands are in the write buffer already, and would be executed without
+ * the later ones. */
 static void node_send_pipeline(struct node *node, struct pipeline *pipeline, int64_t now_us)
 {
     pipeline->status = PIPELINE_SUBMITTED;
     for (struct command *command = pipeline->first; command; command = command->next) {
         if (link_send(node->link, command, now_us))
             continue;
-        /* Marked as retried so that node_disconnect fails this pipeline. Sending it again would
-         * fail for lack of memory again. */
+        /* `retried` makes node_disconnect fail this pipeline instead of sending it again, which
+         * would fail for lack of memory once more */
         pipeline->retried = true;
         node_disconnect(node, now_us, LINK_BROKEN);
-        /* node_disconnect fails the pipelines whose commands are in the queue. If the very first
-         * command was refused, this pipeline has none there. */
+        /* node_disconnect has failed the pipelines whose commands are in the queue; when the first
+         * command did not fit, this pipeline has none there */
         if (pipeline->status == PIPELINE_SUBMITTED)
             node_fail_pipeline(node, pipeline, node->counts.unavailable);
         return;
     }
 }
 
-/* Whether the pipeline has to wait before it is sent. Before the handshake is confirmed, the
+/* Returns whether the pipeline must wait before it is sent. Until the handshake is confirmed, the
  * connection may lead to another database, or to a store of a later schema, into which this program
- * must not write. So pipelines with writes wait until then. Reads are sent at once: their replies
- * arrive after the replies to the handshake, and if the handshake fails the connection is closed
- * before they are read. Once the server has shown that it is no master, all pipelines wait for the
- * next connection. */
+ * must not write: pipelines with writes wait. Reads are sent at once, because their replies arrive
+ * after those to the handshake, and if the handshake fails the connection is closed before they are
+ * read. Once the server has shown that it is not a master, all pipelines wait for the next
+ * connection. */
 static bool node_must_wait(const struct node *node, const struct pipeline *pipeline)
 {
     return link_sent_count(node->link) >= WINDOW || link_is_wrong_server(node->link) ||
            (pipeline->has_writes && link_in_handshake(node->link));
 }
 
-/* Sends pipelines that have waited, oldest first, as long as none must wait. */
+/* Sends the deferred pipelines, oldest first, as long as none must wait. */
 static void node_send_deferred(struct node *node, int64_t now_us)
 {
     while (node->deferred.first && link_is_open(node->link) &&
@@ -160,8 +159,8 @@ static void node_send_deferred(struct node *node, int64_t now_us)
         node_send_pipeline(node, pipeline_queue_pop(&node->deferred), now_us);
 }
 
-/* Sends, defers, or finishes the pipeline at once (failed when it ran out of memory or the circuit
- * is not closed, complete when it has no commands). */
+/* Sends or defers the pipeline, or finishes it at once: as failed when it ran out of memory or the
+ * circuit is not closed, as complete when it has no commands. */
 void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us)
 {
     pipeline->submitted_us = now_us;
@@ -185,7 +184,7 @@ void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us)
     }
 }
 
-/* Any event but LINK_IDLE means that the connection has failed. */
+/* Any event other than LINK_IDLE means that the connection has failed. */
 void node_flush(struct node *node, int64_t now_us)
 {
     enum link_event event = link_write(node->link, now_us);
@@ -196,8 +195,8 @@ void node_flush(struct node *node, int64_t now_us)
 
 /* ---- losing the connection ---- */
 
-/* Whether a pipeline without a reply may be sent again. True only for pipelines that just read,
- * were sent once, and were lost because the connection broke (not after a timeout). */
+/* Returns whether a pipeline without a reply may be sent again: it only reads, was sent once, and
+ * was lost because the connection broke (not after a timeout). */
 static bool node_may_retry(const struct node *node, const struct pipeline *pipeline,
                            enum link_event reason)
 {
@@ -205,7 +204,8 @@ static bool node_may_retry(const struct node *node, const struct pipeline *pipel
            node->breaker.state == BREAKER_CLOSED;
 }
 
-/* Submits a pipeline for a second time. What it has waited counts: its limit covers both times. */
+/* Submits a pipeline for a second time, with the same start of its time limit: the time that it has
+ * waited already counts. */
 static void node_submit_again(struct node *node, struct pipeline *pipeline, int64_t now_us)
 {
     int64_t left_us = pipeline_time_left_us(pipeline, now_us);
@@ -214,8 +214,9 @@ static void node_submit_again(struct node *node, struct pipeline *pipeline, int6
     node_submit(node, pipeline, now_us);
 }
 
-/* Removes the replies from the commands, to send them once more. Their memory stays in the arena of
- * the pipeline. The next server gets scripts by their digest again (`loaded` false). */
+/* Removes the replies from the commands, so that they can be sent again. The memory of the replies
+ * stays in the arena of the pipeline. `loaded` is false again, because the next server may know
+ * scripts by their digests. */
 static void node_discard_replies(struct pipeline *pipeline)
 {
     pipeline->reply_count = 0;
@@ -233,10 +234,10 @@ static void node_retry(struct node *node, struct pipeline *pipeline, int64_t now
     node_submit_again(node, pipeline, now_us);
 }
 
-/* Closes the connection, and fails or sends again every pipeline that has commands without a
- * reply, and every deferred one. Writes fail without a retry: their owners decide. But those that
- * were deferred because the server is the wrong one are sent to the next server. May open a new
- * connection, for the pipelines that are sent again. */
+/* Closes the connection, and fails or sends again every pipeline that has commands without a reply,
+ * and every deferred one. Writes fail without a retry, because only their owners can decide, except
+ * writes that were deferred because the server is the wrong one: these are sent to the next server.
+ * May open a new connection for the pipelines that are sent again. */
 static void node_disconnect(struct node *node, int64_t now_us, enum link_event reason)
 {
     uint64_t *counts = reason == LINK_TIMED_OUT ? node->counts.timeouts : node->counts.unavailable;
@@ -251,8 +252,8 @@ static void node_disconnect(struct node *node, int64_t now_us, enum link_event r
     while ((command = link_pop_sent(node->link))) {
         pipeline = command->pipeline;
         if (pipeline->status != PIPELINE_SUBMITTED)
-            /* Already failed or queued for a retry, through an earlier command of the same
-             * pipeline. */
+            /* an earlier command of the same pipeline has already made it fail, or queued it for a
+             * retry */
             continue;
         if (node_may_retry(node, pipeline, reason)) {
             pipeline->status = PIPELINE_OPEN;
@@ -274,17 +275,17 @@ static void node_disconnect(struct node *node, int64_t now_us, enum link_event r
 
 /* ---- replies ---- */
 
-/* Whether the reply is an error that the command's caller expects in normal operation. */
+/* Returns whether the reply is an error that the command's owner expects in normal operation. */
 static bool node_error_is_usual(const struct command *command, const redisReply *reply)
 {
     return command->usual_error && reply && reply->type == REDIS_REPLY_ERROR &&
            str_starts_with((struct str){reply->str, reply->len}, str_of(command->usual_error));
 }
 
-/* Counts a reply by its outcome. An error such as BUSY counts as a failure for the breaker,
- * although the connection works; but not CLUSTERDOWN in a cluster, which may be about one slot, and
- * after which the command is sent again. Any other reply ends a series of failures, unless it shows
- * that the server is the wrong one, which counts when the connection is closed. */
+/* Counts a reply by its outcome, and reports it to the circuit breaker. An error such as BUSY is a
+ * failure although the connection works. In a cluster CLUSTERDOWN is none, because it may concern
+ * one slot, and the command is sent again. Any other reply is a success, except one that shows that
+ * the server is the wrong one: that is a failure when the connection is closed. */
 static void node_count_reply(struct node *node, const struct command *command,
                              const redisReply *reply, int64_t now_us)
 {
@@ -301,8 +302,9 @@ static void node_count_reply(struct node *node, const struct command *command,
     }
 }
 
-/* Whether the server has refused every write of a pipeline whose replies have all arrived: it has
- * changed nothing then. A pipeline is refused in part if the server's role changed meanwhile. */
+/* Returns whether the server has refused every write of a pipeline whose replies have all arrived,
+ * so that it has changed nothing. When the server's role changes meanwhile, it may refuse only some
+ * of them. */
 static bool node_refused_all_writes(const struct pipeline *pipeline)
 {
     for (const struct command *command = pipeline->first; command; command = command->next) {
@@ -312,8 +314,9 @@ static bool node_refused_all_writes(const struct pipeline *pipeline)
     return true;
 }
 
-/* A pipeline is complete, but by replies of a server that must not be used: what it read may be
- * old. It is sent once to the next server if nothing was written, else the outcome is unknown. */
+/* Called for a pipeline whose replies have all arrived from a server that must not be used: what it
+ * read may be outdated. If nothing was written, it is sent once more, to the next server; otherwise
+ * its outcome is unknown. */
 static void node_leave_server(struct node *node, struct pipeline *pipeline)
 {
     bool may_retry = !pipeline->retried && node_refused_all_writes(pipeline);
@@ -325,9 +328,9 @@ static void node_leave_server(struct node *node, struct pipeline *pipeline)
         node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
 }
 
-/* Stores a reply, which is in the arena of the pipeline, in its command. The last reply of a
- * pipeline finishes the pipeline. When out of memory, the reply is NULL, which readers of replies
- * treat as an error. */
+/* Stores a reply, which is in the arena of the pipeline, in its command. The last reply finishes
+ * the pipeline. When out of memory the reply is NULL, which the parsers of replies treat as an
+ * error. */
 static void node_accept_reply(struct node *node, struct command *command, redisReply *reply,
                               int64_t now_us)
 {
@@ -343,8 +346,8 @@ static void node_accept_reply(struct node *node, struct command *command, redisR
         node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
 }
 
-/* The handshake or a heartbeat was confirmed: closes the circuit and sends the deferred pipelines.
- */
+/* Called when the handshake or a heartbeat was confirmed: closes the circuit and sends the deferred
+ * pipelines. */
 static void node_on_handshake(struct node *node, int64_t now_us)
 {
     breaker_success(&node->breaker);
@@ -353,9 +356,9 @@ static void node_on_handshake(struct node *node, int64_t now_us)
     node_send_deferred(node, now_us);
 }
 
-/* link_read returns one event at a time. Any event other than a reply, a confirmed handshake and
- * LINK_IDLE ends the connection. Accepting a reply may itself close the connection, hence the
- * condition of the loop. */
+/* Processes events one at a time, as link_read returns them. Any event except a reply, a confirmed
+ * handshake and LINK_IDLE ends the connection. Accepting a reply may itself close the connection,
+ * hence the condition of the loop. */
 void node_on_ready(struct node *node, int64_t now_us)
 {
     struct command *command;
@@ -376,13 +379,13 @@ void node_on_ready(struct node *node, int64_t now_us)
         }
     }
     node_send_deferred(node, now_us);
-    /* Also writes a script that Redis did not know, which link_read has queued again. */
+    /* also writes scripts that Redis did not know, which link_read has queued again */
     node_flush(node, now_us);
 }
 
 /* ---- time ---- */
 
-/* Sends a probe: the handshake of a new connection if there is none, else a heartbeat. */
+/* Sends a probe: a heartbeat or, without a connection, the handshake of a new one. */
 static void node_probe(struct node *node, int64_t now_us)
 {
     if (!link_is_open(node->link))
@@ -403,9 +406,9 @@ static void node_fail_if_late(struct node *node, struct pipeline *pipeline, int6
         node->next_late_us = min_us(node->next_late_us, now_us + left_us);
 }
 
-/* Fails the pipelines that have waited too long, sent or deferred, and sets next_late_us to the
- * earliest limit of all others (node_fail_if_late lowers it). The commands of the sent ones stay in
- * the queue of the link without their owner, so that the connection need not be closed. */
+/* Fails the pipelines, sent or deferred, that have waited too long, and sets next_late_us to the
+ * earliest limit of the others (node_fail_if_late lowers it). The commands of those that were sent
+ * stay in the link's queue without an owner, so that the connection need not be closed. */
 static void node_fail_late(struct node *node, int64_t now_us)
 {
     struct pipeline_queue deferred = node->deferred;
@@ -428,9 +431,9 @@ static void node_fail_late(struct node *node, int64_t now_us)
     }
 }
 
-/* Microseconds until the oldest command has waited for longer than a pipeline may, so that no other
- * pipeline would be served in time either. INT64_MAX: the circuit is not closed, or nothing waits.
- */
+/* Returns the microseconds until the oldest command has waited longer than a pipeline may, which
+ * shows that no other pipeline would be served in time either. INT64_MAX when the circuit is not
+ * closed, or no command waits. */
 static int64_t node_time_to_stall_us(const struct node *node, int64_t now_us)
 {
     if (node->breaker.state != BREAKER_CLOSED || link_sent_count(node->link) == 0)
@@ -438,7 +441,7 @@ static int64_t node_time_to_stall_us(const struct node *node, int64_t now_us)
     return node->limit_us - link_wait_us(node->link, now_us);
 }
 
-/* Microseconds until any time limit is reached. */
+/* Returns the microseconds until the next of all time limits is reached. */
 static int64_t node_time_left_us(const struct node *node, int64_t now_us)
 {
     return min_us(
@@ -446,11 +449,11 @@ static int64_t node_time_left_us(const struct node *node, int64_t now_us)
         node->next_late_us - now_us);
 }
 
-/* Applies the time limits, each on its own: of the pipelines, of a stall, which opens the circuit
- * but leaves the connection alone, and of the connection. Replies that have arrived are read first:
- * this process may have been too busy to read them in time. The heartbeat that a stall causes is
- * queued behind all commands that wait, so its reply closes the circuit as soon as Redis is back.
- */
+/* Applies three kinds of time limits: of each pipeline, of the oldest command (a stall opens the
+ * circuit but keeps the connection), and of the connection. Reads the replies that have arrived
+ * first, because this process may have been too busy to read them in time. The heartbeat that a
+ * stall causes is queued after all commands that wait, so its reply closes the circuit as soon as
+ * Redis works again. */
 static void node_check_time_limits(struct node *node, int64_t now_us)
 {
     if (node_time_left_us(node, now_us) > 0)
@@ -466,8 +469,8 @@ static void node_check_time_limits(struct node *node, int64_t now_us)
     }
 }
 
-/* The heartbeat is sent while other commands are outstanding, too: a server that has become a
- * replica still replies to reads. The limits are read again after a probe, which has one itself. */
+/* Sends the heartbeat even while other commands are outstanding, because a server that has become a
+ * replica still replies to reads. Computes the limits again after a probe, which adds one. */
 int64_t node_tick(struct node *node, int64_t now_us)
 {
     int64_t next_us;

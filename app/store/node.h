@@ -9,13 +9,16 @@
  * command (hazards H2, H3). When the oldest command has waited for STORE_ROUND_TIMEOUT_MS, the
  * circuit breaker (breaker.h) opens: the node then fails pipelines at once instead of letting them
  * wait, until Redis has caught up. A connection that is silent for three times as long, or breaks,
- * is closed. A pipeline that only reads and that a broken connection lost is sent once more on a
- * new connection, within its limit; one with writes, which may or may not have been executed,
- * becomes PIPELINE_FAILED. A server that is no master (hazards X1) is left, since a new connection
- * may lead to another one; pipelines that it refused, and reads, are sent once to the next server.
- * While there is no connection a probe is sent at intervals to find out whether Redis is back.
+ * is closed.
  *
- * store.h describes what functions with the same name after the prefix do. */
+ * A pipeline that only reads and was lost with its connection is sent once more on a new
+ * connection, within its limit. A lost pipeline with writes, which may have been executed, becomes
+ * PIPELINE_FAILED. The connection to a server that is not a master (hazards X1) is closed, since a
+ * new one may lead to another server; pipelines that it refused, and reads, are sent once to the
+ * next server. While there is no connection, a probe is sent at intervals to find out whether Redis
+ * is back.
+ *
+ * store.h describes the functions that have the same name after the prefix. */
 #ifndef STORE_NODE_H
 #define STORE_NODE_H
 
@@ -37,80 +40,85 @@ struct store_counts {
     uint64_t reconnects; /* connections opened after the first one */
 };
 
-/* Creates a node, which connects when the first pipeline is submitted: the server that redis_url
- * names, or the node `host` of the cluster, which is copied. Each handshake measures the clock.
- * NULL with the reason in ret_error. config and clock must outlive the node. */
+/* Creates a node for the server that redis_url names, or for the node `host` of the cluster
+ * (copied). It connects when the first pipeline is submitted. Each handshake measures `clock`.
+ * Returns NULL with the reason in ret_error. config and clock must outlive the node. */
 struct node *node_new(const struct config *config, const struct redis_host *host,
                       struct clock_skew *clock, char ret_error[200]);
 void node_free(struct node *node); /* accepts NULL */
 /* For programs that write to the store: each later handshake stores this program's schema number
  * (schema.h). */
 void node_enable_schema_write(struct node *node);
-/* For commands that Redis itself may block for ms, such as WAIT: adds ms to the limit of pipelines
- * that have none of their own, and to the longest silence of the connection. */
+/* For commands by which Redis itself may be blocked for ms milliseconds, such as WAIT: adds ms to
+ * the limit of pipelines that have no limit of their own, and to the longest silence of the
+ * connection. */
 void node_allow_blocking(struct node *node, int ms);
 
 void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us);
-/* Completes a parked pipeline (is_parked): its owner has got what it waited for. */
+/* Completes a parked pipeline (is_parked), whose owner has received what it waited for. */
 void node_resume(struct node *node, struct pipeline *pipeline);
 /* Writes the commands of the submitted pipelines to the socket. */
 void node_flush(struct node *node, int64_t now_us);
-/* The socket to poll, or what link_fd() has before there is one; -1: no connection. */
+/* Returns the descriptor to poll: the socket or, before there is one, that of link_fd; -1 without a
+ * connection. */
 int node_fd(const struct node *node);
-/* Number of the connection, another one after each opening and closing: a caller that kept the
- * earlier one sees by it that the connection has changed. */
+/* Returns a number that differs after each opening and closing of the connection, so that a caller
+ * that has stored it can see that the connection has changed. */
 unsigned node_generation(const struct node *node);
-/* Whether the socket must become writable before the node can go on. */
+/* Returns whether the node must wait until the socket is writable. */
 bool node_wants_write(const struct node *node);
 /* Writes pending commands and reads replies, when the socket is ready. */
 void node_on_ready(struct node *node, int64_t now_us);
-/* Applies the time limits, and sends the heartbeat (circuit closed) or the breaker's probe (circuit
- * open) that is due. Returns the microseconds until a limit, heartbeat or probe is due next, the
- * least of the three; 0: node_next_done() has pipelines. */
+/* Applies the time limits, and sends a heartbeat (circuit closed) or the breaker's probe (circuit
+ * open) when it is due. Returns the microseconds until it must be called again; 0: node_next_done()
+ * has pipelines. */
 int64_t node_tick(struct node *node, int64_t now_us);
-/* Returns the next pipeline that is complete or failed, which the caller owns again; NULL: none. */
+/* Returns the next pipeline that is complete or failed, and that belongs to its owner again; NULL
+ * when there is none. */
 struct pipeline *node_next_done(struct node *node);
 
-/* For nodes of a cluster: the next node_tick() requests the map (which node has which slots), with
- * a heartbeat, since only the link's own commands can read it. A handshake always brings the map.
- */
+/* For nodes of a cluster: makes the next node_tick() send a heartbeat that also requests the map
+ * (which node has which slots). A handshake always requests the map. */
 void node_request_map(struct node *node);
-/* For nodes of a cluster: returns the map that the node has sent since the last call, the reply to
- * CLUSTER SLOTS; NULL: none. *ret_epoch: the cluster's epoch at that time; of two maps the one with
- * the higher epoch is later. The node owns the map, which is valid until its next call. */
+/* For nodes of a cluster: returns the map that the node has sent since the last call (the reply to
+ * CLUSTER SLOTS); NULL when there is none. *ret_epoch: the cluster's epoch at that time; of two
+ * maps the one with the higher epoch is later. The node owns the map, which is valid until the next
+ * call of a function of this node. */
 const redisReply *node_take_map(struct node *node, int64_t *ret_epoch);
-/* Whether the present connection has read the schema number (schema.h). In a cluster it is on one
- * node, that with the slot of its key; the others have none. */
+/* Returns whether the present connection has read the schema number (schema.h). In a cluster only
+ * one node has it: that with the slot of its key. */
 bool node_has_schema(const struct node *node);
-/* Whether the latest connection has found a schema number that this program does not know, so that
- * it must not use the store. */
+/* Returns whether the latest connection has found a schema number that this program does not know,
+ * so that it must not use the store. */
 bool node_refuses_schema(const struct node *node);
-/* Whether nothing waits for a reply, to be sent, or to be returned by node_next_done(). */
+/* Returns whether no pipeline waits for a reply, to be sent, or to be returned by node_next_done().
+ */
 bool node_is_idle(const struct node *node);
 
-/* The state of the circuit breaker. *ret_failures: failures in a row. *ret_opened_at_ms: when the
- * circuit opened (milliseconds since the epoch); 0 while it is closed. */
+/* Returns the state of the circuit breaker. *ret_failures: failures in a row. *ret_opened_at_ms:
+ * when the circuit opened (milliseconds since the epoch); 0 while it is closed. */
 enum store_state node_circuit(const struct node *node, uint64_t *ret_failures,
                               int64_t *ret_opened_at_ms);
-/* Whether there is a connection, even one whose handshake still runs. */
+/* Returns whether there is a connection, even one whose handshake is still running. */
 bool node_connected(const struct node *node);
-/* Whether the handshake of the present connection has shown that its server is a master, and no
- * reply since then has denied it. */
+/* Returns whether the handshake of the present connection has shown that its server is a master,
+ * and no later reply has contradicted it. */
 bool node_has_master(const struct node *node);
-/* Identifies the server of the connection and its present run (the run id of Redis), so that the
- * replicas that WAIT counts are known to be those of the server that has written. "": not known. */
+/* Returns the id of the present run of the connection's server; "" when unknown. By it the owner of
+ * a write makes sure that WAIT counts the replicas of the server that has executed the write. */
 const char *node_server_id(const struct node *node);
-/* Whether the server replies: the circuit is closed, and no command has waited for more than a
- * second at now_us. */
+/* Returns whether the server replies: the circuit is closed, and at now_us no command has waited
+ * for more than a second. */
 bool node_responsive(const struct node *node, int64_t now_us);
-/* Number of commands that were given to the connection and have no reply yet. */
+/* Returns the number of commands that were sent and have no reply yet. */
 size_t node_sent_count(const struct node *node);
-/* Why the latest connection failed or ended; "": none did. */
+/* Returns why the latest connection failed or ended; "" when none has. */
 const char *node_last_error(const struct node *node);
-/* The last error if it is one for an operator (TLS, sentinels, the server's role, or it is loading
- * its data), whose text names no host or user; else NULL. */
+/* Returns the part of the last error that may be shown to all, because it names no host or user
+ * (TLS, sentinels, the server's role or loading); NULL when there is none. */
 const char *node_public_error(const struct node *node);
-/* Returns the numbers of commands by their outcome since the last call, and of reconnects. */
+/* Fills *ret with the numbers of commands by their outcome, and of reconnects, since the last call.
+ */
 void node_consume_counts(struct node *node, struct store_counts *ret);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the files of the node share. node.c sends the pipelines, node_state.c says how the server
- * is. */
+/* The struct that the files of the node share. node.c sends the pipelines, node_state.c reports the
+ * state of the server. */
 #ifndef STORE_NODE_INTERNAL_H
 #define STORE_NODE_INTERNAL_H
 
@@ -14,14 +14,14 @@ struct node {
     struct breaker breaker;
     struct clock_skew *clock;
     struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
-    /* Pipelines that must not be sent yet (node_must_wait): WINDOW commands have no reply yet; or
-     * the pipeline writes, and the handshake has not shown yet that this program may write to the
-     * store; or the server is the wrong one, and the pipeline waits for the next server. */
+    /* Pipelines that must not be sent yet (node_must_wait). Three reasons: WINDOW commands have no
+     * reply yet; the pipeline writes, and the handshake has not confirmed yet that this program may
+     * write; the server is the wrong one, and the pipeline waits for the next. */
     struct pipeline_queue deferred;
     struct store_counts counts;
     int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
-    /* Until then no pipeline can have waited too long: the earliest end of a limit, or a time
-     * before it. */
+    /* No pipeline can have waited too long before this monotonic time, which is at most the
+     * earliest end of a limit. */
     int64_t next_late_us;
     int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
     bool connected_before;     /* at least one connection was opened */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a node says about its server and its connection. Nothing here sends anything. */
+/* Reports the state of a node: of its server and its connection. Nothing here sends anything. */
 #include "app/store/node_internal.h"
 
-/* Longest wait for a reply while Redis counts as responsive: a shorter stall is latency. */
+/* Longest wait for a reply during which Redis counts as responsive: a shorter stall is latency. */
 static const int64_t RESPONSIVE_US = 1000000;
 
 bool node_has_schema(const struct node *node)
@@ -70,7 +70,7 @@ const char *node_server_id(const struct node *node)
     return link_server_id(node->link);
 }
 
-/* Only the oldest command is looked at, because it has waited longest. */
+/* Only examines the oldest command, which has waited longest. */
 bool node_responsive(const struct node *node, int64_t now_us)
 {
     return node->breaker.state == BREAKER_CLOSED &&

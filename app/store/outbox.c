@@ -11,8 +11,8 @@ static struct str outbox_key(struct pipeline *pipeline, unsigned shard)
     return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
 }
 
-/* Reads a single entry, because the next one may be published only after it. In a range of ids, "("
- * before an id excludes that id. */
+/* Reads a single entry, because the next one may be published only after it. "(" before an id
+ * excludes that id from the range. */
 struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str previous)
 {
     struct str from =
@@ -21,8 +21,8 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
     return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), /* count */ 1);
 }
 
-/* Reads the fields of the entry. If one is absent, the event stays without text (its p is NULL), or
- * the traceparent stays empty. */
+/* Reads the fields of the entry. When the event is absent its p stays NULL; when the traceparent is
+ * absent it stays empty. */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p)
 {
@@ -58,7 +58,8 @@ void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct mess
                                       message->event, STR("t"), message->traceparent});
 }
 
-/* XTRIM MINID accepts a time in milliseconds in place of a whole id, because ids begin with it. */
+/* XTRIM MINID accepts a time in milliseconds instead of a whole id, because ids begin with such a
+ * time. */
 void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms)
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 4,

@@ -24,14 +24,14 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p);
 /* Removes an entry if `holder` holds the shard's lease (the lock of the worker that processes it).
- * Replies 1 if the entry was removed, 0 if it did not exist, LEASE_LOST if the lease is not the
- * holder's. */
+ * The reply is 1 if the entry was removed, 0 if it did not exist, LEASE_LOST if another worker
+ * holds the lease. */
 struct command *outbox_cmd_remove(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   struct str id);
 /* Appends an event to the shard's outbox, the stream of events to publish. */
 void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct message *message);
-/* Removes the events from the shard's outbox (events to publish) that are older than before_ms.
- * Installations without a publisher use it. */
+/* Removes the events that are older than before_ms from the shard's outbox (events to publish), for
+ * installations in which no events are published. */
 void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms);
 
 #endif

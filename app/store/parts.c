@@ -22,8 +22,9 @@ struct command *split_next(const struct split *split)
     return split->next < split->whole->count ? split->commands[split->next] : NULL;
 }
 
-/* Whether both do the same to other keys: the same command or script. The script lease_write
- * executes any command, whose name is argv[2] (KEY UNTIL NAME ...), so it must be the same too. */
+/* Returns whether both commands do the same to different keys: they are the same command or script.
+ * The script lease_write executes any command, whose name is argv[2] (KEY UNTIL NAME ...), so that
+ * name must be the same too. */
 static bool command_is_alike(const struct command *a, const struct command *b)
 {
     if (a->script != b->script)
@@ -33,9 +34,10 @@ static bool command_is_alike(const struct command *a, const struct command *b)
     return str_equal(a->argv[2], b->argv[2]);
 }
 
-/* With writes, all commands of a phase are for one member, which executes them in their order, or
- * all are alike (do the same to different keys), so that their order does not matter. A pipeline
- * that only reads, or whose owner does not need the order (is_unordered), is one phase. */
+/* The commands of a phase may be executed in any order, unless all are for one member. So a phase
+ * with writes has commands for one member only, or commands that all do the same to different keys.
+ * A pipeline that only reads, or whose owner does not need the order (is_unordered), is one phase.
+ */
 bool split_may_join(const struct split *split, struct parts *parts, const struct command *first,
                     const struct command *next, const struct member *member)
 {
@@ -78,8 +80,8 @@ void split_end(struct split *split)
     }
 }
 
-/* Returns the part of the divided pipeline for this member, which is added if there is none, with
- * `hops`: all parts of one list were sent equally often. NULL: out of memory. */
+/* Returns the part of the divided pipeline for this member. Adds one if there is none, with `hops`,
+ * which is the same for all parts of a list. Returns NULL when out of memory. */
 static struct part *parts_find(struct parts *parts, struct split *split,
                                const struct member *member, int hops)
 {

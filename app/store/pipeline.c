@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Collects the commands of pipelines in an arena; store.c sends them. Each command points to its
- * pipeline, since replies arrive for single commands and the last one completes the pipeline. */
+ * pipeline, because replies arrive for single commands, and the last one completes the pipeline. */
 #include "app/store/pipeline.h"
 
 #include <stdio.h>
 
 #include "app/base/buf.h"
 
-/* The command that pipeline_add returns when out of memory. The pipeline is marked as failed
- * then and never sent, so the reply of this command is always NULL. */
+/* The command that pipeline_add returns when out of memory. Its reply is always NULL, because the
+ * pipeline is marked as failed and is never sent. */
 static struct command placeholder;
 
 bool written_add(struct written **list, struct arena *arena, const char *server_id)
@@ -68,9 +68,9 @@ void pipeline_join(struct pipeline *into, struct pipeline *from)
     pipeline_clear(from);
 }
 
-/* Returns whether the command can be sent: argc is in range and no text has p NULL, which is the
- * result of a failed allocation. Redis would get an empty text instead, which could be the name of
- * another key or overwrite data with nothing. */
+/* Returns whether the command can be sent: argc is in range, and no text has a NULL p, which a
+ * failed allocation leaves. Redis would receive an empty text instead, which could be the name of
+ * another key, or overwrite data with nothing. */
 static bool pipeline_argv_is_valid(int argc, const struct str *argv)
 {
     for (int i = 0; i < argc; i++) {
@@ -80,8 +80,8 @@ static bool pipeline_argv_is_valid(int argc, const struct str *argv)
     return argc > 0 && argc <= COMMAND_ARGC_MAX;
 }
 
-/* Appends a copy of the command, and of its array argv, to the pipeline. Since the texts are
- * checked here, callers need not check the allocations that produced them. */
+/* Appends a copy of the command, with a copy of its array argv, to the pipeline. Checks the texts,
+ * so that callers need not check the allocations that made them. */
 static struct command *pipeline_append(struct pipeline *pipeline, struct command command)
 {
     struct command *added = arena_zalloc(pipeline->arena, sizeof(*added));
@@ -109,8 +109,8 @@ struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, 
     return pipeline_append(pipeline, (struct command){.kind = kind, .argc = argc, .argv = argv});
 }
 
-/* Marks the script as a write. Every script counts as one unless pipeline_add_read_script adds it,
- * so it is never sent a second time after a lost connection. */
+/* Adds the script as a write. Only pipeline_add_read_script adds a script that may be sent a second
+ * time after a lost connection. */
 struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
                                     int keys, int argc, const struct str *argv)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A pipeline: the Redis commands that one owner (a request, or a job of the worker) sends
- * together. Several modules append their commands; store_submit() sends all of them; when all
- * replies have arrived, each module reads the replies of its commands. Commands and replies are in
- * the owner's arena (memory that is released as a whole).
+/* A pipeline: the Redis commands that one owner (a request, or a job of the worker) sends together.
+ * Several modules append their commands; store_submit() sends all of them; when all replies have
+ * arrived, each module reads the replies to its commands. Commands and replies are in the owner's
+ * arena (memory that is released as a whole).
  *
- * The functions that add commands do not report that memory is short. They mark the pipeline as
- * failed instead, and a failed pipeline is not sent at all (PIPELINE_FAILED). */
+ * The functions that add commands do not report a lack of memory. They mark the pipeline as failed
+ * instead, and a failed pipeline is not sent at all (PIPELINE_FAILED). */
 #ifndef STORE_PIPELINE_H
 #define STORE_PIPELINE_H
 
@@ -25,22 +25,23 @@ struct command {
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
     bool loaded; /* the whole script was sent, because Redis did not know its digest */
-    /* In a cluster: a node has refused it, so it was executed after commands that follow it. WAIT
-     * then does not cover this write (replicas.c). */
+    /* in a cluster: a node has refused the command, so it was executed after commands that follow
+     * it, and WAIT does not cover this write (replicas.c) */
     bool is_resent;
     bool is_redirected; /* goes to a node to which the slot of its key is being moved */
     int key_count;      /* number of keys at the start of argv; for scripts only */
     int argc;           /* number of texts in argv */
     const struct str *argv;
-    const char *usual_error; /* start of an error reply that is no failure; NULL: there is none */
-    redisReply *reply;       /* released with the pipeline's arena; NULL until it has arrived */
-    struct command *next;    /* next command of the same pipeline */
+    /* start of an error reply that is expected and no failure; NULL: none */
+    const char *usual_error;
+    redisReply *reply;    /* released with the pipeline's arena; NULL until it has arrived */
+    struct command *next; /* next command of the same pipeline */
     struct pipeline *pipeline;
 };
 
 /* A server of a cluster that has executed writes of a pipeline. The owner waits for the replicas of
- * each such server (replicas.h). server_id: as link_server_id; "": not known which server it was.
- */
+ * each such server (replicas.h). server_id: run id of the server (link_server_id); "" when it is
+ * unknown. */
 struct written {
     char server_id[41];
     struct written *next;
@@ -55,53 +56,53 @@ enum pipeline_status {
 
 struct pipeline {
     struct arena *arena;
-    void *owner;                   /* set and read by the owner only */
+    void *owner;                   /* context of the owner, which the store does not use */
     struct command *first, **last; /* list of the commands, and its end */
     size_t count, reply_count;     /* number of commands; of replies that have arrived */
     enum pipeline_status status;
     bool failed;     /* a command could not be added for lack of memory */
     bool has_writes; /* at least one command is a COMMAND_WRITE */
-    bool retried;    /* true: it must not be sent once more after a lost connection */
-    /* It has no commands and is not complete when it is submitted, but when store_resume is called:
-     * its owner waits for something that another pipeline brings. */
+    bool retried;    /* true: the pipeline must not be sent again after a lost connection */
+    /* the pipeline has no commands, and is completed by store_resume instead of by replies: its
+     * owner waits for the result of another pipeline */
     bool is_parked;
     /* set by the owner: in a cluster its commands may be executed in any order */
     bool is_unordered;
-    /* When it was last written to the socket; until then, when it was submitted. */
+    /* monotonic time when it was last written to the socket; before that, when it was submitted */
     int64_t submitted_us;
-    /* Set when the pipeline is complete: number of the connection (store_generation) whose server
-     * has replied. By it the owner sees whether that is still the present connection. */
+    /* set when it is complete: number of the connection (store_generation) whose server has
+     * replied, which shows the owner whether that is still the present connection */
     unsigned generation;
-    /* In a cluster, when it is complete: the servers that have executed its writes. */
+    /* in a cluster, set when it is complete: the servers that have executed its writes */
     struct written *written;
-    /* Longest wait for its replies, from submitted_us; set by the store when it is submitted, 0
-     * before. */
+    /* longest wait for its replies, in microseconds from submitted_us; 0 before it is submitted,
+     * when the store sets it */
     int64_t limit_us;
     struct pipeline *next; /* next pipeline in the same queue */
 };
 
-/* A first-in, first-out queue of pipelines. A queue of zeros is empty. `last` is only valid while
- * `first` is not NULL. */
+/* A first-in, first-out queue of pipelines; zeroed: empty. `last` is only valid while `first` is
+ * not NULL. */
 struct pipeline_queue {
     struct pipeline *first, *last;
 };
 
 /* Adds the pipeline as the newest. */
 void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline);
-/* Removes and returns the oldest pipeline; NULL: the queue is empty. */
+/* Removes and returns the oldest pipeline; NULL when the queue is empty. */
 struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
 
-/* Adds a server to a list of servers that have executed writes, unless it is there. server_id (40
- * bytes at most) is copied to the arena. False: out of memory. */
+/* Adds a server to a list of servers that have executed writes, unless it is in the list. server_id
+ * (at most 40 bytes) is copied to the arena. Returns false when out of memory. */
 bool written_add(struct written **list, struct arena *arena, const char *server_id);
-/* Adds copies of all servers of `from` to another list of servers that have executed writes: a
- * request has the servers of all its pipelines. False: out of memory. */
+/* Adds copies of all servers of `from` to *list; so a request collects the servers of all its
+ * pipelines. Returns false when out of memory. */
 bool written_join(struct written **list, struct arena *arena, const struct written *from);
 
 /* Makes an empty pipeline, whose commands and replies will be in the arena. */
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);
-/* Returns the microseconds that a submitted pipeline may still wait for its replies; 0 or less: it
- * has waited too long. */
+/* Returns the microseconds that a submitted pipeline may still wait for its replies; 0 or less when
+ * it has waited too long. */
 int64_t pipeline_time_left_us(const struct pipeline *pipeline, int64_t now_us);
 /* Removes all commands, so that the owner can add new ones. Replies stay valid until the arena is
  * reset. */
@@ -109,14 +110,14 @@ void pipeline_clear(struct pipeline *pipeline);
 /* Moves all commands of `from` to the end of `into`. Both use the same arena. */
 void pipeline_join(struct pipeline *into, struct pipeline *from);
 /* Adds a command. The array argv is copied, but its texts are not: they must stay valid until the
- * pipeline is complete. A text whose p is NULL counts as lack of memory, because arena_printf and
- * similar functions return such a text then. Never returns NULL: when out of memory, the
- * pipeline is marked as failed and the result is a placeholder command, whose reply is always
+ * pipeline is complete. A text with a NULL p counts as lack of memory, because arena_printf and
+ * similar functions return such a text when memory is short. Never returns NULL: when out of
+ * memory, the pipeline is marked as failed, and the result is a placeholder whose reply is always
  * NULL. */
 struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, int argc,
                              const struct str *argv);
-/* Adds the call of a Lua script as a COMMAND_WRITE. argv has `keys` keys, which must all be in one
- * slot of a Redis Cluster, and after them the arguments; argc counts both. */
+/* Adds a call of a Lua script as a COMMAND_WRITE. argv begins with `keys` keys, which must all be
+ * in one slot of a Redis Cluster; the arguments follow. argc counts both. */
 struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
                                     int keys, int argc, const struct str *argv);
 /* Adds the call of a Lua script that writes nothing, as a COMMAND_READ; otherwise like

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads and writes a student's predictions. Fields of a record that this program does not know are
- * skipped, so that a later version may add some. */
+ * skipped, so that later versions may add fields. */
 #include "app/store/prediction.h"
 
 #include "app/base/clock.h"
@@ -62,7 +62,7 @@ static struct str prediction_day_text(struct arena *arena, int32_t day)
     return arena_copy(arena, str_of(text));
 }
 
-/* Puts name, value, name, value, ... of the record's fields into ret, and returns the number of
+/* Writes name, value, name, value, ... of the record's fields to ret, and returns the number of
  * texts. */
 static int prediction_put_fields(struct arena *arena, const struct prediction_record *record,
                                  struct str ret[2 * FIELDS])
@@ -75,7 +75,7 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
                                        [UPPER] = prediction_number_text(arena, record->upper),
                                        [MODEL] = record->model,
                                        [INTERVENTION] = record->intervention};
-    /* INTERVENTION is the last field; its number is that of the fields before it */
+    /* INTERVENTION is the last field; its number is the count of the fields before it */
     int fields = record->intervention.n > 0 ? FIELDS : INTERVENTION;
 
     for (size_t i = 0; i < (size_t)fields; i++) {
@@ -85,8 +85,8 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
     return 2 * fields;
 }
 
-/* Builds KEYS and ARGV of prediction_save.lua: the oldest time to keep, two expiries (of the stream
- * of records, of the latest predictions), name and text of the prediction, and the fields of its
+/* Calls prediction_save.lua. Arguments: the oldest time to keep, two expiries (of the stream of
+ * records, and of the latest predictions), name and text of the prediction, and the fields of its
  * record. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
@@ -124,7 +124,7 @@ struct command *prediction_cmd_list(struct pipeline *pipeline, struct str studen
     return stream_cmd_newest(pipeline, key, STR("+"), count);
 }
 
-/* Parses a score or an end of its interval: a number in [0,1]. Returns false, with *ret untouched,
+/* Parses a score or an end of its interval: a number in [0,1]. Returns false, with *ret unchanged,
  * for any other text. */
 static bool prediction_parse_share(struct str text, double *ret)
 {
@@ -136,8 +136,8 @@ static bool prediction_parse_share(struct str text, double *ret)
     return true;
 }
 
-/* Sets the member of the record that belongs to the field `name`. Returns false if the value does
- * not fit the field. The search is linear, since there are only FIELDS names. */
+/* Sets the member of the record that belongs to the field `name`. Returns false when the value does
+ * not fit the field. A linear search is enough for FIELDS names. */
 static bool prediction_parse_field(struct prediction_record *record, struct str name,
                                    struct str value)
 {
@@ -157,9 +157,9 @@ static bool prediction_parse_field(struct prediction_record *record, struct str 
     }
 }
 
-/* Parses the fields of a stored prediction: name, value, name, value, ... Later versions may add
- * fields, at most as many as there are; INTERVENTION, the last of FIELDS, is optional. Returns
- * false for fewer or more fields than that, and for a value that does not fit its field. */
+/* Parses the fields of a stored prediction: name, value, name, value, ... INTERVENTION, the last of
+ * FIELDS, is optional; later versions may add up to as many fields again. Returns false for fewer
+ * or more fields, and for a value that does not fit its field. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;
@@ -177,7 +177,7 @@ bool prediction_parse_fields(const redisReply *fields, struct prediction_record 
     return true;
 }
 
-/* Parses all records. The reply has the newest one first, the list has the oldest first. */
+/* Parses all records. The reply begins with the newest one, the list with the oldest. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,
                            struct prediction_record **ret, size_t *ret_count, struct problem *p)
 {
@@ -188,7 +188,7 @@ bool prediction_parse_list(const struct command *command, struct arena *arena,
         return false;
     records = arena_array(arena, n, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
-        /* [id, [name, value, ...]] */
+        /* an entry is [id, [name, value, ...]] */
         const redisReply *entry = reply_at(command->reply, n - 1 - i);
 
         if (!prediction_parse_fields(reply_at(entry, 1), &records[i]))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A student's predictions in Redis: the latest of each kind as text, kept for an hour, and a stream
- * of records of all predictions. With the records the accuracy of predictions is measured when the
- * predicted days have come. A kind has a name, such as "7" for seven days ahead. */
+/* A student's predictions in Redis: the latest of each kind as text, stored for an hour, and a
+ * stream of records of all predictions. The records are used to measure how accurate predictions
+ * were, when the predicted days have come. A kind has a name, such as "7" for seven days ahead. */
 #ifndef STORE_PREDICTION_H
 #define STORE_PREDICTION_H
 
@@ -9,8 +9,8 @@
 #include "app/store/pipeline.h"
 
 enum {
-    PREDICTION_CACHE_TTL_S = 3600, /* seconds for which the latest predictions are kept */
-    PREDICTION_DAYS = 90,          /* days for which records are kept */
+    PREDICTION_CACHE_TTL_S = 3600, /* seconds for which the latest predictions are stored */
+    PREDICTION_DAYS = 90,          /* days for which records are stored */
     PREDICTIONS_READ_MAX = 1000    /* largest number of records that one command reads */
 };
 
@@ -24,7 +24,7 @@ struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str stud
 bool prediction_parse_cached(const struct command *command, struct str *ret_text,
                              struct problem *p);
 
-/* A stored prediction, by which its accuracy is measured later. */
+/* A stored prediction, whose accuracy is measured when its day has come. */
 struct prediction_record {
     int64_t made_at_ms;         /* when the prediction was made */
     int32_t target_day;         /* the predicted UTC day */
@@ -34,13 +34,13 @@ struct prediction_record {
                                    tutoring; empty: none */
 };
 
-/* Stores `text` as the latest prediction of the kind `name`, and appends the record unless the
- * latest one was made from the same: their texts have the same first line. Does neither if the
- * student does not exist any more or has withdrawn consent. */
+/* Stores `text` as the latest prediction of the kind `name`. Also appends the record, unless the
+ * text has the same first line as the previous one, which means that both were made from the same
+ * state. Does neither if the student does not exist any more or has withdrawn consent. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text);
-/* Parses the reply to prediction_cmd_save. Returns true also if nothing was saved because the
+/* Parses the reply to prediction_cmd_save. Returns true even if nothing was stored because the
  * student is erased or has withdrawn consent; false means that the command failed. */
 bool prediction_parse_save(const struct command *command, struct problem *p);
 

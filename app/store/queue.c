@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Jobs are entries of Redis streams. All changes that depend on the assignment of a job to a
- * worker are Lua scripts (queue_*.lua), so that the check and the change are one step. */
+/* Jobs are entries of Redis streams. All changes that depend on the assignment of a job to a worker
+ * are Lua scripts (queue_*.lua), so that check and change are one step. */
 #include "app/store/queue.h"
 
 #include "app/store/keys.h"
@@ -52,9 +52,9 @@ struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, si
     return pipeline_add_script(pipeline, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
 }
 
-/* Parses a job, whose reply is [priority, id, fields, deliveries]. deliveries counts how often the
- * job was assigned to a worker. Each delivery before the present one counts as a failed attempt,
- * since its worker died. A missing field becomes an empty text, which no kind of job accepts. */
+/* Parses a job, [priority, id, fields, deliveries]. deliveries counts how often the job was
+ * assigned to a worker. Each delivery before the present one counts as a failed attempt, because
+ * its worker died. A missing field becomes an empty text, which no kind of job accepts. */
 static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
 {
     struct stream_entry entry = {.fields = reply_at(reply, 2)};
@@ -75,7 +75,7 @@ static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
     return true;
 }
 
-/* Parses each job: the scripts queue_read and queue_claim reply a list of jobs in the same form. */
+/* Parses a list of jobs, the reply of both queue_read.lua and queue_claim.lua. */
 bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
                       struct problem *p)
 {
@@ -133,8 +133,8 @@ void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struc
     (void)queue_cmd_end(pipeline, worker, job, STR("next"), kind, body);
 }
 
-/* Delays the job as a text "PRIORITY KIND ATTEMPTS ID BODY" in the sorted set. The id makes it
- * unique, so that two jobs with equal bodies are two members. */
+/* Stores the delayed job as the text "PRIORITY KIND ATTEMPTS ID BODY" in the sorted set. The id
+ * makes the text unique, so that two jobs with equal bodies are two members. */
 struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms)
 {
@@ -146,8 +146,8 @@ struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str work
                          text);
 }
 
-/* Requeues at most QUEUE_READ_MAX jobs in one run of the script, because Redis executes nothing
- * else meanwhile. */
+/* Requeues at most QUEUE_READ_MAX jobs in one call of the script, because Redis executes no other
+ * command meanwhile. */
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
     (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,

@@ -21,7 +21,7 @@ struct queue_job {
     enum queue_priority priority;
     struct str id;    /* id of the stream entry */
     struct str kind;  /* selects the function that runs the job */
-    struct str body;  /* JSON or text, by kind */
+    struct str body;  /* JSON or text; the kind decides */
     int64_t attempts; /* number of failed attempts, including those whose worker died */
 };
 
@@ -54,7 +54,7 @@ void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struc
  * is appended again with one more failed attempt. */
 struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms);
-/* Appends the delayed jobs that are due to their streams again. */
+/* Appends the delayed jobs that are due to their streams again, at most QUEUE_READ_MAX of them. */
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms);
 /* Removes the worker from the consumer group, if it has no pending jobs. */
 void queue_cmd_remove_consumer(struct pipeline *pipeline, struct str worker);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ids, lines and commands of recommendations.
+/* Ids, stored lines and commands of recommendations.
  *
  * Each recommendation of a day is one line of the day's text: ITEM AT_MS ACTION AREA DIFFICULTY
- * PRIORITY REASON MINUTES SCORE GAP CONFIDENCE. If it has feedback, these follow on the line: AT_MS
- * COMPLETED MINUTES RATING IMPROVEMENT, where "-" is an absent number.
+ * PRIORITY REASON MINUTES SCORE GAP CONFIDENCE. If there is feedback on it, the line continues with
+ * AT_MS COMPLETED MINUTES RATING IMPROVEMENT, where "-" is an absent number.
  *
  * The student's text has the token (a random text in the ids of the student's recommendations) in
- * its first line. The others are the feedback history: FEEDBACK_DAY DAY NUMBER ACTION AREA
+ * its first line. Its other lines are the feedback history: FEEDBACK_DAY DAY NUMBER ACTION AREA
  * USEFULNESS. */
 #include "app/store/recommendation.h"
 
@@ -18,14 +18,14 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* TOKEN_BYTES: random bytes of a token. TOKEN_N: its hexadecimal digits, with the shard's two in
- * front. NUMBER_MAX: largest number of a recommendation on one day. */
+/* TOKEN_BYTES: random bytes of a token. TOKEN_N: hexadecimal digits of a token, which begins with
+ * the two digits of the shard. NUMBER_MAX: largest number of a recommendation on one day. */
 enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
 /* ---- ids ---- */
 
-/* The token begins with the shard's number, so that the key of the token is in the student's slot
- * of Redis Cluster. */
+/* The token begins with the number of the shard, so that the key of the token is in the student's
+ * slot of Redis Cluster. */
 struct str recommendation_token(struct arena *arena, struct str student)
 {
     unsigned char bytes[1 + TOKEN_BYTES];
@@ -79,8 +79,8 @@ static bool recommendation_parse_date(struct str digits, int32_t *ret_day)
     return day_parse(str_of(text), ret_day);
 }
 
-/* Cuts rec_TOKEN-YYYYMMDD-NUMBER at its dashes; no part contains one. All results are set only on
- * success; ret_day by recommendation_parse_date, which is therefore called last. */
+/* Cuts rec_TOKEN-YYYYMMDD-NUMBER at its dashes, which no part contains. All results are set only on
+ * success; recommendation_parse_date, which sets *ret_day, is therefore called last. */
 bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
                              int *ret_number)
 {
@@ -107,8 +107,8 @@ struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str
                         (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
-/* Reads the id of the student who has the token. Nil is no error: the student was erased, or the
- * token was never issued. */
+/* Reads the id of the student who has the token. A nil reply is no error: the student was erased,
+ * or the token was never issued. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p)
 {
@@ -141,7 +141,7 @@ static void line_put_int(struct buf *out, int64_t value)
     buf_int(out, value);
 }
 
-/* Appends a space and the number, or "-" if it is absent. */
+/* Appends a space and the number, or a space and "-" if the number is absent. */
 static void line_put_number(struct buf *out, bool present, double value)
 {
     buf_char(out, ' ');
@@ -151,8 +151,8 @@ static void line_put_number(struct buf *out, bool present, double value)
         buf_char(out, '-');
 }
 
-/* Appends the line of a recommendation. Its words are separated by spaces, which ids and names do
- * not contain. */
+/* Appends the line of a recommendation. Spaces separate its words; ids and names do not contain
+ * any. */
 static void recommendation_put_record(struct buf *out, const struct recommendation_record *record)
 {
     const struct feedback *feedback = &record->feedback;
@@ -193,9 +193,9 @@ static void recommendation_put_feedback(struct buf *out, const struct feedback_r
 /* ---- parsing lines ---- */
 
 /* A line whose words are cut off one after the other. A word that cannot be parsed sets `bad`,
- * which is checked once at the end of the line. */
+ * which is checked once, at the end of the line. */
 struct line {
-    struct str text; /* rest of the line, without the words that were cut off */
+    struct str text; /* the rest of the line, from which no word was cut off yet */
     bool bad;
 };
 
@@ -212,8 +212,8 @@ static int line_parse_name(struct line *line, const char *const *names)
     return 0;
 }
 
-/* Cuts off the next word and returns it as an integer in [min,max]. For any other word it sets
- * `bad`, and the result has no meaning. */
+/* Cuts off the next word and returns it as an integer in [min,max]. For any other word sets `bad`;
+ * the result is then undefined. */
 static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
 {
     int64_t value = min;
@@ -223,8 +223,8 @@ static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
     return value;
 }
 
-/* Returns the next word as a decimal number in [min,max]. For any other word it sets `bad`, and the
- * result has no meaning. */
+/* Cuts off the next word and returns it as a decimal number in [min,max]. For any other word sets
+ * `bad`; the result is then undefined. */
 static double line_parse_number(struct line *line, double min, double max)
 {
     double value = min;
@@ -234,8 +234,8 @@ static double line_parse_number(struct line *line, double min, double max)
     return value;
 }
 
-/* Returns the next word as a number in [min,max]. If the word is "-", *ret_present is false and the
- * result 0. */
+/* Cuts off the next word and returns it as a number in [min,max]. If the word is "-", *ret_present
+ * is false and the result 0. */
 static double line_parse_optional(struct line *line, double min, double max, bool *ret_present)
 {
     *ret_present = !str_starts_with(line->text, STR("- ")) && !str_equal(line->text, STR("-"));
@@ -258,8 +258,8 @@ static void line_parse_feedback(struct line *line, struct recommendation_record 
     feedback->improvement = line_parse_optional(line, -1, 1, &feedback->has_improvement);
 }
 
-/* Parses line `number` (from 1) of the text of `day`. Returns false for a line that this program
- * cannot have written: reading is as strict as writing. */
+/* Parses line `number` (from 1) of the text of `day`. Parsing is as strict as writing: returns
+ * false for a line that this program cannot have written. */
 static bool recommendation_parse_record(struct str text, int32_t day, int number,
                                         struct recommendation_record *ret)
 {
@@ -296,8 +296,8 @@ static bool recommendation_parse_feedback(struct str text, struct feedback_recor
     return !line.bad && line.text.n == 0;
 }
 
-/* Returns whether the last line ends with a line feed, as each line must: lines_count gives the
- * number of line feeds, for which memory is allocated, and parsing must not find one more line. */
+/* Returns whether the text ends with a line feed or is empty. Memory is allocated for lines_count,
+ * the number of line feeds, so parsing must not find one more line after the last line feed. */
 static bool lines_are_complete(struct str text)
 {
     return text.n == 0 || text.p[text.n - 1] == '\n';
@@ -325,7 +325,7 @@ static bool recommendation_parse_day(struct str text, int32_t day, struct recomm
 }
 
 /* Parses the student's text: the token and the feedback history. Returns false if it has another
- * form. An empty text is that of a student without token and feedback. */
+ * form. The text is empty for a student without token and feedback. */
 static bool recommendation_parse_student_text(struct str text, struct recommendations *ret)
 {
     if (text.n == 0)
@@ -343,7 +343,7 @@ static bool recommendation_parse_student_text(struct str text, struct recommenda
 
 /* ---- one day ---- */
 
-/* Reads both texts by a single MGET, so that they are of the same moment. */
+/* Reads all texts with a single MGET, so that they fit together. */
 struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path)
 {
@@ -357,15 +357,16 @@ struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str stu
     return pipeline_add(pipeline, COMMAND_READ, with_path ? 4 : 3, argv);
 }
 
-/* Gets text i of a reply to MGET; an absent one becomes "". Returns false for any other reply. */
+/* Returns in *ret the text at index i of a reply to MGET; an absent one becomes "". Returns false
+ * for any other reply. */
 static bool recommendation_text_at(const redisReply *reply, size_t i, struct str *ret)
 {
     *ret = (struct str){"", 0};
     return reply_text(reply_at(reply, i), ret) != REPLY_ERROR;
 }
 
-/* The reply is [day's text, student's text] or [day's text, student's text, learning path]. A
- * text of another form is an INTERNAL_ERROR, as is the lack of memory for ret->v. */
+/* The reply is [day's text, student's text], or the same with the learning path after them. A text
+ * of another form is an INTERNAL_ERROR, and so is a lack of memory for ret->v. */
 bool recommendation_parse(const struct command *command, struct arena *arena, int32_t day,
                           size_t room, struct recommendations *ret, struct problem *p)
 {
@@ -388,9 +389,9 @@ bool recommendation_parse(const struct command *command, struct arena *arena, in
     return false;
 }
 
-/* Appends the feedback `added` to the history. Removes from the history earlier feedback on the
- * same recommendation, feedback that is HISTORY_DAYS old or older, and, if there is still no room,
- * the oldest feedback. */
+/* Appends the feedback `added` to the history. First removes earlier feedback on the same
+ * recommendation, feedback that is HISTORY_DAYS old or older, and the oldest feedback if there is
+ * still no room. */
 static void recommendation_update_history(struct recommendations *recommendations,
                                           const struct feedback_record *added)
 {
@@ -412,8 +413,8 @@ static void recommendation_update_history(struct recommendations *recommendation
     recommendations->feedback_count = count;
 }
 
-/* Stores the whole feedback in the line of the recommendation, and in the history only what later
- * confidence needs. */
+/* Stores the whole feedback in the line of the recommendation. The history gets only what the
+ * confidence of later recommendations needs. */
 void recommendation_add_feedback(struct recommendations *recommendations, int number,
                                  const struct feedback *feedback, int64_t now_ms)
 {
@@ -431,8 +432,8 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
     recommendation_update_history(recommendations, &added);
 }
 
-/* Returns the day's text: a line per recommendation, in the order of their numbers. Its p
- * is NULL when out of memory. */
+/* Returns the day's text: one line for each recommendation, by number. Its p is NULL when out of
+ * memory. */
 static struct str recommendation_day_text(struct arena *arena,
                                           const struct recommendations *recommendations)
 {
@@ -460,17 +461,17 @@ static struct str recommendation_student_text(struct arena *arena,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Returns the time, as text in seconds since 1970, at which `day` is no longer part of the history:
- * the expiry for Redis. */
+/* Returns the expiry for Redis, as text in seconds since 1970: the time at which `day` is no longer
+ * part of the history. */
 static struct str recommendation_expiry(struct arena *arena, int32_t day)
 {
     return command_int(arena, day_start_ms(day + HISTORY_DAYS) / 1000);
 }
 
-/* Builds KEYS and ARGV of recommendation_change.lua. The first key is set below, because the
- * function that makes it can fail. ARGV: the two texts as they were read, which must still be
- * stored, the two new texts, the expiry of the day's text (by its day) and that of all else (by
- * today). The key and the argument for a learning path are left out if there is none. */
+/* Calls recommendation_change.lua. The first key is set below, because the function that makes it
+ * can fail. Arguments: the two texts as they were read, which Redis must still have; the two new
+ * texts; the expiry of the day's text (by its day) and that of the others (by today). The key and
+ * the argument for a learning path are omitted if there is none. */
 struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change)
 {
@@ -502,8 +503,8 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                (int)(arg - argv), argv);
 }
 
-/* The reply of recommendation_change.lua is a number, or the two texts that are stored, the day's
- * and the student's, if one of them is not as it was read. */
+/* The reply of recommendation_change.lua is a number or, when a stored text differs from the one
+ * that was read, the stored texts of the day and of the student. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p)
 {
@@ -522,7 +523,7 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-/* Reads the student's text and then the text of each day by one MGET. */
+/* Reads the student's text, then the text of each day, with one MGET. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first_day, int count)
 {
@@ -534,8 +535,8 @@ struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str st
     return pipeline_add(pipeline, COMMAND_READ, 2 + count, argv);
 }
 
-/* Parses the texts of all days from first_day on, which are the elements of the reply after the
- * first (the student's text), into one array. Counts their lines first, to allocate it once. */
+/* Parses the texts of all days from first_day on (all elements of the reply but the first, the
+ * student's text) into one array, for which their lines are counted first. */
 static bool recommendation_parse_records(const redisReply *reply, size_t days, struct arena *arena,
                                          int32_t first_day,
                                          struct recommendation_record **ret_records,
@@ -553,7 +554,7 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
     next = arena_array(arena, n, sizeof(*next));
     if (!next)
         return false;
-    *ret_records = next; /* the beginning; `next` moves on */
+    *ret_records = next; /* the start of the array; `next` advances */
     *ret_count = n;
     for (size_t i = 0; i < days; i++) {
         if (!recommendation_text_at(reply, 1 + i, &text) ||
@@ -564,7 +565,7 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
     return true;
 }
 
-/* Parses the first text, the student's, of which only the token is returned, and then the texts of
+/* Parses the first text, the student's, from which only the token is returned, then the texts of
  * the days. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena,
                                int32_t first_day, struct recommendation_record **ret_records,

@@ -32,22 +32,23 @@ struct recommendation_record {
     enum priority priority;
     enum reason reason;
     int minutes; /* time that the item takes */
-    /* score: value of the component `area`; gap: how far it is below its threshold; confidence: of
-     * the recommendation; each in [0,1] */
+    /* each in [0,1]: value of the component `area`; how far it is below its threshold; confidence
+     * of the recommendation */
     double score, gap, confidence;
     bool has_feedback; /* true: the members below are set */
     int64_t feedback_at_ms;
     struct feedback feedback;
 };
 
-/* One feedback of the last 90 days, as far as the confidence of later recommendations needs it. */
+/* One feedback of the last 90 days, with the parts that the confidence of later recommendations
+ * needs. */
 struct feedback_record {
     int32_t feedback_day; /* UTC day of the feedback */
     int32_t day; /* `day` and `number` identify the recommendation that the feedback is about */
     int number;
     enum action action;
     enum component area;
-    double usefulness; /* usefulness of the recommendation by this feedback, in [0,1] */
+    double usefulness; /* how useful the recommendation was according to this feedback, in [0,1] */
 };
 
 /* One day's recommendations and the student's feedback history. */
@@ -64,8 +65,8 @@ struct recommendations {
 
 /* ---- ids: rec_TOKEN-YYYYMMDD-NUMBER ---- */
 
-/* Makes a token, which the ids of a student's recommendations contain instead of the student: the
- * number of the student's shard and 128 random bits, as hexadecimal digits. */
+/* Makes a token, which represents the student in the ids of recommendations: the number of the
+ * student's shard and 128 random bits, as hexadecimal digits. */
 struct str recommendation_token(struct arena *arena, struct str student);
 /* Prints the id of a recommendation, rec_TOKEN-YYYYMMDD-NUMBER, with its terminating null byte. */
 void recommendation_id_print(struct str token, int32_t day, int number,
@@ -77,19 +78,19 @@ bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_
 /* Reads the id of the student that has this token (a random text, which the ids of the student's
  * recommendations contain). */
 struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str token);
-/* Parses the reply to recommendation_cmd_student. *ret_student: the id; empty if there is no such
- * token. */
+/* Parses the reply to recommendation_cmd_student. *ret_student: the id of the student; empty if
+ * there is no such token. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p);
 
 /* ---- one day, which may be added to ---- */
 
-/* Reads the text with the day's recommendations, the student's text (token and latest feedback),
- * and with with_path the latest learning path. */
+/* Reads the text with the day's recommendations, the student's text (token and latest feedback)
+ * and, if with_path, the latest learning path. */
 struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path);
-/* Parses the reply to recommendation_cmd_get. Also parses the reply to a change whose outcome is
- * RECOMMENDATIONS_OUTDATED; that one has no learning path. Texts point into the reply. ret->v is in
+/* Parses the reply to recommendation_cmd_get, or the reply to a change whose outcome is
+ * RECOMMENDATIONS_OUTDATED, which has no learning path. Texts point into the reply. ret->v is in
  * the arena and has room for `room` more recommendations. */
 bool recommendation_parse(const struct command *command, struct arena *arena, int32_t day,
                           size_t room, struct recommendations *ret, struct problem *p);
@@ -102,8 +103,9 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
 /* What recommendation_cmd_change writes. */
 struct recommendation_change {
     struct str student;
-    /* The new content. Its day_text and student_text are still as they were read: the script writes
-     * only if Redis has the same, as another request may have changed them meanwhile. */
+    /* The new content. Its day_text and student_text are the texts as they were read: the script
+     * writes only if Redis still has the same, because another request may have changed them
+     * meanwhile. */
     const struct recommendations *recommendations;
     int32_t today;   /* days since 1970-01-01 */
     struct str path; /* new learning path to store; empty: the stored one stays */
@@ -122,7 +124,8 @@ enum recommendation_outcome {
     RECOMMENDATIONS_PROBLEM,   /* the command failed; *p has the reason */
 };
 
-/* Parses the reply to recommendation_cmd_change. Sets *p only for RECOMMENDATIONS_PROBLEM. */
+/* Parses the reply to recommendation_cmd_change. Sets *p only when it returns
+ * RECOMMENDATIONS_PROBLEM. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p);
 
@@ -133,8 +136,8 @@ enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS };
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first_day, int count);
 /* Parses the reply to recommendation_cmd_days into an array in the arena, oldest first. first_day:
- * as for that command; the texts in the reply do not name their day. *ret_token: the student's
- * token, empty if there is none. Texts point into the reply. */
+ * the same as for that command, because the texts in the reply do not name their days. *ret_token:
+ * the student's token; empty if there is none. Texts point into the reply. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena,
                                int32_t first_day, struct recommendation_record **ret_records,
                                size_t *ret_count, struct str *ret_token, struct problem *p);

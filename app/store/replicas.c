@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The pipelines of requests that wait for replicas are in two queues: `covered` by the WAIT that
- * Redis is executing, and `added` after that WAIT was sent. Its reply finishes the covered ones, or
- * joins them to the added ones for the next WAIT. The connection is a whole store: handshake,
- * probes and time limits are the same as for the main one.
+/* Pipelines that wait for replicas are in two queues: `covered` by the WAIT that Redis is
+ * executing, and `added` after that WAIT was sent. The reply to WAIT finishes the covered ones, or
+ * makes them wait for the next WAIT together with the added ones. The connection is a whole store:
+ * handshake, probes and time limits are the same as for the main one.
  *
- * In a cluster there is a WAIT for each master that has written. It follows a write to a key of the
- * master's own, and so goes to the same node. */
+ * In a cluster each master that has written gets a WAIT of its own. The WAIT follows a write to a
+ * key of that master, and so goes to the same node. */
 #include "app/store/replicas.h"
 
 #include <stdio.h>
@@ -17,28 +17,28 @@
 #include "app/store/reply.h"
 
 enum {
-    /* Longest time that Redis blocks for one WAIT. Not longer, because writes that come meanwhile
-     * are covered only by the next one. */
+    /* longest time that Redis blocks for one WAIT; short, because writes that arrive meanwhile must
+     * wait for the next WAIT */
     REPLICAS_BLOCK_MS = 100,
-    /* memory of one WAIT: bytes that are allocated at first, and at most in all */
+    /* first and greatest size of the memory of one WAIT, in bytes */
     REPLICAS_ARENA_SIZE = 1024,
     REPLICAS_ARENA_MAX = 65536,
 };
 /* Pause after a WAIT that could not be sent or was refused. */
 static const int64_t REPLICAS_RETRY_US = 100000;
 
-/* Who waits for the replicas of one server. */
+/* The WAIT to one server, and the pipelines that wait for the replicas of this server. */
 struct replicas_group {
-    /* identifies the server that has executed the writes of the pipelines in `added` and `covered`
-     */
+    /* id of the server that has executed the writes of the pipelines in `added` and `covered` */
     char server_id[LINK_SERVER_ID_SIZE];
-    struct arena *arena;      /* memory of one WAIT */
-    struct pipeline pipeline; /* two commands: a small write, and WAIT, which covers it */
+    struct arena *arena; /* memory of one WAIT */
+    /* a small write before WAIT, which shows that all earlier writes have been copied; and WAIT */
+    struct pipeline pipeline;
     /* the small write before WAIT, which shows that earlier writes have been copied; WAIT */
     struct command *mark_cmd, *wait_cmd;
     bool is_sent;    /* a WAIT was sent and has no reply yet */
     int64_t next_us; /* earliest time of the next WAIT */
-    unsigned shard;  /* in a cluster: the one whose key was written before the latest WAIT */
+    unsigned shard;  /* in a cluster: the shard whose key was written before the latest WAIT */
     struct pipeline_queue added, covered;
     struct replicas_group *next;
 };
@@ -46,12 +46,12 @@ struct replicas_group {
 struct replicas {
     const struct config *config;
     struct store *store;
-    struct replicas_group *groups; /* one, or in a cluster one for each master */
+    struct replicas_group *groups; /* list of groups: one, or in a cluster one for each master */
     struct pipeline_queue done;
 };
 
-/* Adds a group, which has the WAIT to one server and the pipelines that wait for its replicas.
- * NULL: out of memory. */
+/* Adds a group: the WAIT to one server, and the pipelines that wait for its replicas. Returns NULL
+ * when out of memory. */
 static struct replicas_group *replicas_add_group(struct replicas *replicas)
 {
     struct replicas_group *group = calloc(1, sizeof(*group));
@@ -123,9 +123,9 @@ static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline
     pipeline_queue_push(&replicas->done, pipeline);
 }
 
-/* Called when a pipeline waits for writes to another server than those before it. From now on only
- * a WAIT to the new server counts, which says nothing about writes to the old one; so all pipelines
- * that wait for these fail. */
+/* Called when a pipeline waits for writes to another server than the earlier pipelines of the
+ * group. From now on WAIT is sent to the new server, and says nothing about writes to the old one,
+ * so the pipelines that wait for those fail. */
 static void replicas_change_server(struct replicas *replicas, struct replicas_group *group,
                                    const char *server_id)
 {
@@ -137,9 +137,9 @@ static void replicas_change_server(struct replicas *replicas, struct replicas_gr
     (void)snprintf(group->server_id, sizeof(group->server_id), "%s", server_id);
 }
 
-/* The group of a server: its WAIT with the pipelines that wait. A new server of a cluster gets a
- * group in which no pipeline waits, if there is one, so that groups of servers that are gone do not
- * add up. A server that comes back has a new id. NULL: out of memory. */
+/* Returns the group of a server. A new server of a cluster gets a group in which no pipeline waits,
+ * if there is one, so that groups of former servers do not accumulate. A server has a new id after
+ * each restart. Returns NULL when out of memory. */
 static struct replicas_group *replicas_group_of(struct replicas *replicas, const char *server_id)
 {
     struct replicas_group *group = replicas->groups, *idle = NULL;
@@ -172,8 +172,8 @@ void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const
         replicas_finish(replicas, pipeline, PIPELINE_FAILED);
 }
 
-/* The key to write before WAIT: in a cluster one whose slot the server has. Its p is NULL if it has
- * none, as far as is known, or memory is short. */
+/* Returns the key to write before WAIT: in a cluster one whose slot the server has. Its p is NULL
+ * when no such slot is known, or when memory is short. */
 static struct str replicas_key(const struct replicas *replicas, struct replicas_group *group)
 {
     if (!store_is_cluster(replicas->store))
@@ -187,9 +187,10 @@ static struct str replicas_key(const struct replicas *replicas, struct replicas_
     return (struct str){NULL, 0};
 }
 
-/* Sends a small write and WAIT for all pipelines that wait now, which move from `added` to
- * `covered`. WAIT counts replicas that have the earlier writes of its own connection only; so it
- * needs the small write, which Redis has executed after all writes of these pipelines. */
+/* Sends a small write and WAIT for all pipelines in `added`, which move to `covered`. The small
+ * write is needed because WAIT counts only the replicas that have the earlier writes of its own
+ * connection. Redis executes it after all writes of these pipelines, so a replica that has it also
+ * has those. */
 static void replicas_send_wait(struct replicas *replicas, struct replicas_group *group,
                                int64_t now_us)
 {
@@ -215,9 +216,9 @@ static void replicas_send_wait(struct replicas *replicas, struct replicas_group 
     store_submit(replicas->store, pipeline, now_us);
 }
 
-/* Returns whether WAIT was sent to the server that has executed the writes of the pipelines. In a
- * cluster the list `written` has the servers that have executed the small write or WAIT: several,
- * if the cluster has sent one of them to another node. */
+/* Returns whether the small write and WAIT (replicas_send_wait) were executed by the server that
+ * has executed the writes of the group. In a cluster the list `written` has the servers that have
+ * executed one of the two commands: two servers when a node has redirected one of the commands. */
 static bool replicas_are_of_same_server(const struct replicas *replicas,
                                         const struct replicas_group *group)
 {
@@ -230,10 +231,10 @@ static bool replicas_are_of_same_server(const struct replicas *replicas,
     return strcmp(store_server_id(replicas->store), group->server_id) == 0;
 }
 
-/* Returns true if the replies show that enough replicas have the small write before WAIT, and so
- * also the writes of the pipelines, which the same server has executed before. A server that has
- * become a replica itself refuses the small write. If the small write was sent again, WAIT, which a
- * node of a cluster never refuses, was executed before it. */
+/* Returns whether enough replicas have the small write before WAIT, and so also the earlier writes
+ * of the pipelines to the same server. A server that has itself become a replica refuses the small
+ * write. If a node of a cluster has refused the small write, it was sent again after WAIT, which no
+ * node refuses: the reply to WAIT then says nothing. */
 static bool replicas_have_all(const struct replicas *replicas, const struct replicas_group *group)
 {
     int64_t count = 0;
@@ -245,9 +246,9 @@ static bool replicas_have_all(const struct replicas *replicas, const struct repl
            count >= replicas->config->store_wait_replicas;
 }
 
-/* Processes the replies to the small write and WAIT. If too few replicas had the write, the next
- * WAIT is sent at once, since Redis has blocked for a while. After a failure, or if another server
- * has replied, it is sent after a pause. */
+/* Processes the replies to the small write and WAIT. When too few replicas have the write, the next
+ * WAIT is sent at once, because Redis has already blocked for a while. After a failure, or when
+ * another server has replied, it is sent after a pause. */
 static void replicas_on_reply(struct replicas *replicas, struct replicas_group *group,
                               int64_t now_us)
 {
@@ -263,7 +264,7 @@ static void replicas_on_reply(struct replicas *replicas, struct replicas_group *
     if (!pipeline_check_replies(&group->pipeline, &ignored) ||
         !replicas_are_of_same_server(replicas, group))
         group->next_us = now_us + REPLICAS_RETRY_US;
-    /* the pipelines of this WAIT wait for the next one, those added later after them */
+    /* the pipelines of this WAIT wait for the next one, in front of those added later */
     replicas_move(&group->added, &group->covered);
     group->added = group->covered;
     group->covered = (struct pipeline_queue){NULL, NULL};
@@ -279,7 +280,7 @@ struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us)
 }
 
 /* Fails the pipelines of the queue that have waited too long. Returns the microseconds until the
- * next one has; INT64_MAX: none is left. */
+ * next one will have; INT64_MAX when none is left. */
 static int64_t replicas_fail_late(struct replicas *replicas, struct pipeline_queue *queue,
                                   int64_t now_us)
 {
@@ -301,9 +302,9 @@ static int64_t replicas_fail_late(struct replicas *replicas, struct pipeline_que
     return next_us;
 }
 
-/* Fails the pipelines that wait for the replicas of one server and have reached their limit, in
- * `added` (no WAIT sent yet) and `covered` (by the WAIT that was sent), and sends the next WAIT.
- * Returns the microseconds until a limit or the next WAIT is due; INT64_MAX: nothing waits. */
+/* Fails the pipelines of one server that have reached their limit, in `added` (no WAIT sent yet)
+ * and in `covered` (by the WAIT that was sent), and sends the next WAIT. Returns the microseconds
+ * until a limit or the next WAIT is due; INT64_MAX when no pipeline waits. */
 static int64_t replicas_tick_group(struct replicas *replicas, struct replicas_group *group,
                                    int64_t now_us)
 {

@@ -37,8 +37,8 @@ enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_c
     return REPLY_OK;
 }
 
-/* NULL for a reply that is no array, so that an element of an element can be read without a check
- * in between. */
+/* Returns NULL when the reply is not an array, so that an element of an element can be read without
+ * a check in between. */
 const redisReply *reply_at(const redisReply *reply, size_t i)
 {
     if (!reply || reply->type != REDIS_REPLY_ARRAY || i >= reply->elements)
@@ -67,7 +67,7 @@ bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, 
     return false;
 }
 
-/* Commands that read a key which may not exist reply nil for it, which is accepted like a text. */
+/* nil is accepted like a text, because it is the reply for a key that does not exist. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p)
 {
     if (reply_text(reply, ret) != REPLY_ERROR)
@@ -76,9 +76,9 @@ bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct p
     return false;
 }
 
-/* The codes that Redis 6 and 7 use for errors which operators or load can cause. Those of a cluster
- * (MOVED and so on) show that REDIS_URL names it as a single server: with the URL of a cluster the
- * store sends such a command to another node. */
+/* The codes of Redis 6 and 7 for errors that operators or load can cause. The codes of a cluster
+ * (MOVED and so on) are here for a REDIS_URL that names a node of a cluster like a single server:
+ * with the URL of a cluster, the store sends such a command to another node instead. */
 static const struct {
     struct str code;
     enum reply_error error;
@@ -90,20 +90,22 @@ static const struct {
     {STR_INIT("CLUSTERDOWN"), REPLY_STORE_UNAVAILABLE}, /* no node has the slot, or most are away */
     {STR_INIT("TRYAGAIN"), REPLY_WRITES_REFUSED},
     {STR_INIT("OOM"), REPLY_WRITES_REFUSED},
-    {STR_INIT("MISCONF"), REPLY_WRITES_REFUSED},    /* it cannot save its data to the disk */
+    {STR_INIT("MISCONF"), REPLY_WRITES_REFUSED},    /* Redis cannot save its data to the disk */
     {STR_INIT("NOREPLICAS"), REPLY_WRITES_REFUSED}, /* too few replicas are connected */
-    {STR_INIT("UNBLOCKED"), REPLY_WRITES_REFUSED},  /* it became a replica during the command */
+    {STR_INIT("UNBLOCKED"), REPLY_WRITES_REFUSED},  /* Redis became a replica during the command */
     {STR_INIT("NOAUTH"), REPLY_NOT_AUTHENTICATED},
     {STR_INIT("WRONGPASS"), REPLY_NOT_AUTHENTICATED},
-    {STR_INIT("DENIED"), REPLY_NOT_AUTHENTICATED}, /* protected mode */
+    {STR_INIT("DENIED"), REPLY_NOT_AUTHENTICATED}, /* Redis is in protected mode */
     {STR_INIT("NOPERM"), REPLY_MISCONFIGURED},     /* an ACL forbids the command or the key */
-    {STR_INIT("MOVED"), REPLY_MISCONFIGURED},      /* not used as a cluster: another node's slot */
-    {STR_INIT("ASK"), REPLY_MISCONFIGURED},        /* likewise: the slot is being moved */
-    {STR_INIT("CROSSSLOT"), REPLY_MISCONFIGURED},  /* likewise: keys of several slots */
+    /* a cluster that is used as a single server: another node has the slot */
+    {STR_INIT("MOVED"), REPLY_MISCONFIGURED},
+    {STR_INIT("ASK"), REPLY_MISCONFIGURED}, /* the same mistake: the slot is being moved */
+    /* the same mistake: the keys are in several slots */
+    {STR_INIT("CROSSSLOT"), REPLY_MISCONFIGURED},
     {STR_INIT("NOSCRIPT"), REPLY_NO_SCRIPT},
 };
 
-/* Looks the code, the first word of the text, up in the table. */
+/* Looks up the code, the first word of the text, in the table. */
 enum reply_error reply_error_of(const redisReply *reply)
 {
     struct str text, code;
@@ -123,9 +125,9 @@ enum reply_error reply_error_of(const redisReply *reply)
     return REPLY_BUG;
 }
 
-/* TRYAGAIN: a slot is being moved, and this node has only some of the command's keys. CLUSTERDOWN:
- * no node has the slot, or most masters are not reached, until a replica takes its master's place.
- * After both the same command may succeed soon, on this node or another one. */
+/* TRYAGAIN: a slot is being moved, and this node has only some of the keys of the command.
+ * CLUSTERDOWN: no node has the slot, or most masters are not reachable, until replicas take their
+ * places. After both, the same command may soon succeed on this node or another one. */
 bool reply_is_redirection(const redisReply *reply)
 {
     static const char *const codes[] = {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "};
@@ -137,10 +139,11 @@ bool reply_is_redirection(const redisReply *reply)
     return false;
 }
 
-/* A wrong password or address of Redis is a mistake of the operator, not of the client, so the
- * client gets SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second.
- * REPLY_NO_SCRIPT counts as a bug: the store has sent the whole script already (link.c), so Redis
- * should know it. REPLY_NO_ERROR here is a reply of a type that the caller did not expect. */
+/* A wrong password or address of Redis is a mistake of the operator, so the client gets
+ * SERVICE_UNAVAILABLE (503) and no error of its own. All temporary errors get Retry-After: 1
+ * second. REPLY_NO_SCRIPT counts as a bug: the store has sent the whole script already (link.c), so
+ * Redis should know it. REPLY_NO_ERROR here means a reply of a type that the caller did not expect.
+ */
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {
@@ -159,10 +162,10 @@ void reply_problem(const redisReply *reply, struct problem *p)
     }
 }
 
-/* Checks every reply, for callers that need no other result of their commands. */
+/* Checks every reply, for callers whose commands have no other result. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
-    /* A failed pipeline may have no commands (out of memory), so the loop alone would accept it. */
+    /* a failed pipeline may have no commands (out of memory), which the loop below would accept */
     if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, /* retry_after_s */ 1);
         return false;

@@ -20,9 +20,10 @@ enum reply_result reply_text(const redisReply *reply, struct str *ret);
 enum reply_result reply_int(const redisReply *reply, int64_t *ret);
 /* Reads the number of elements of an array. More than max elements are a REPLY_ERROR. */
 enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count);
-/* Returns element i of an array; NULL if there is none, or if the reply is no array. */
+/* Returns the element at index i of an array; NULL when there is none, or when the reply is not an
+ * array. */
 const redisReply *reply_at(const redisReply *reply, size_t i);
-/* REPLY_OK if the reply is a status such as OK, else REPLY_ERROR. */
+/* Returns REPLY_OK if the reply is a status such as OK, else REPLY_ERROR. */
 enum reply_result reply_status(const redisReply *reply);
 
 /* Reads an integer. False, with the problem for the client in *p (see reply_problem), when the
@@ -31,7 +32,7 @@ bool reply_expect_int(const redisReply *reply, int64_t *ret, struct problem *p);
 /* Reads the number of elements of an array of at most max elements. False, with the problem for the
  * client in *p (see reply_problem), when the reply is nil, an error, longer or of another type. */
 bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, struct problem *p);
-/* Like reply_text: true if the text was read, and also for nil, with *ret unchanged. False, with *p
+/* Like reply_text for a text, and accepts nil, which leaves *ret unchanged. Returns false, with *p
  * set, for any other reply. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p);
 
@@ -52,8 +53,8 @@ bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct p
  * executed. */
 enum reply_error {
     REPLY_NO_ERROR,
-    /* READONLY, MASTERDOWN, LOADING: this server must not be used; the address of Redis may lead to
-     * another one by now */
+    /* READONLY, MASTERDOWN, LOADING: this server must not be used; by now the address of Redis may
+     * lead to another one */
     REPLY_WRONG_SERVER,
     REPLY_STORE_UNAVAILABLE, /* BUSY, CLUSTERDOWN: Redis refuses all commands for now */
     REPLY_WRITES_REFUSED,    /* OOM, MISCONF, ...: Redis refuses writes for now */
@@ -62,25 +63,25 @@ enum reply_error {
     REPLY_NO_SCRIPT,         /* NOSCRIPT: Redis does not know the script of EVALSHA */
     REPLY_BUG,               /* any other error, which only a bug can cause */
 };
-/* Whether the reply is an error by which a node of a cluster says that it has not executed the
- * command, since another node has the slot or will have it soon: MOVED, TRYAGAIN and so on.
+/* Returns whether the reply is an error by which a node of a cluster says that it has not executed
+ * the command, because another node has the slot or will have it soon: MOVED, TRYAGAIN and so on.
  */
 bool reply_is_redirection(const redisReply *reply);
-/* Returns the class of an error reply. REPLY_NO_ERROR for NULL and for any reply that is no error.
- */
+/* Returns the class of an error reply; REPLY_NO_ERROR for NULL and for any reply that is not an
+ * error. */
 enum reply_error reply_error_of(const redisReply *reply);
 
-/* Sets the problem (error for the client) that an unexpected reply causes: SERVICE_UNAVAILABLE
- * with Retry-After for NULL and for errors that are temporary (hazards R1), INTERNAL_ERROR for
- * what only a bug can cause, such as a reply of another type. */
+/* Sets the problem (error for the client) for an unexpected reply: SERVICE_UNAVAILABLE with
+ * Retry-After for NULL and for temporary errors (hazards R1), INTERNAL_ERROR for all that only a
+ * bug can cause, such as a reply of another type. */
 void reply_problem(const redisReply *reply, struct problem *p);
 
-/* True if every command of the pipeline has a reply that is no error. Else false, with the problem
- * of the first command that has not. */
+/* Returns true if every command of the pipeline has a reply that is not an error. Otherwise returns
+ * false, with the problem of the first command that has none. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p);
 
-/* Returns the value of the line "name:value" in a text of several lines, as INFO and CLUSTER INFO
- * reply; points into the text. Empty: there is no such line. */
+/* Returns the value of the line "name:value" in a text of several lines, the form of replies to
+ * INFO and CLUSTER INFO; empty when there is no such line. It points into the text. */
 struct str reply_info_value(struct str text, struct str name);
 
 #endif

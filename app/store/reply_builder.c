@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The parser calls a function for each object of a reply (a redisReply: the whole, or an element of
- * an array), an array before its elements, and gets back what builder_object returns. A part of
- * an array may have arrived when its command is given up; no object of it is used after that. */
+/* Functions that hiredis' parser calls for each object of a reply (a redisReply: the whole reply,
+ * or an element of an array); for an array before its elements. When a command is abandoned by its
+ * owner, only a part of its array may have arrived; no object of it is used afterwards. */
 #include "app/store/reply_builder.h"
 
 #include <string.h>
@@ -12,8 +12,9 @@ typedef int array_size;
 typedef size_t array_size;
 #endif
 
-/* Returns a new object with `room` bytes behind it, which is an element of its parent if it has
- * one. NULL: the reply is discarded, or is from now on for lack of memory. */
+/* Returns a new object, followed by `room` bytes, and makes it an element of its parent if it has
+ * one. Returns NULL when the reply is discarded; a lack of memory discards the rest of the reply.
+ */
 static redisReply *builder_add(const redisReadTask *task, size_t room)
 {
     struct reply_builder *builder = task->privdata;
@@ -30,15 +31,15 @@ static redisReply *builder_add(const redisReadTask *task, size_t room)
     return reply;
 }
 
-/* What the parser gets for an object. reply is NULL if the reply is discarded (builder_add). NULL
- * would make the parser report an error of the whole connection, so it gets another pointer then,
- * the builder: it does not look into the object. */
+/* Returns what a callback gives to the parser for an object: the object (reply) or, when the reply
+ * is discarded and so reply is NULL, the address of the builder. NULL would be an error of the
+ * whole connection to the parser, which does not dereference the pointer. */
 static void *builder_object(const redisReadTask *task, redisReply *reply)
 {
     return reply ? (void *)reply : task->privdata;
 }
 
-/* Builds a text, with a copy of its bytes and a NUL behind it. */
+/* Builds a text object, with a copy of the bytes and a NUL after them. */
 static void *builder_string(const redisReadTask *task, char *text, size_t n)
 {
     redisReply *reply = builder_add(task, n + 1);
@@ -51,9 +52,10 @@ static void *builder_string(const redisReadTask *task, char *text, size_t n)
     return builder_object(task, reply);
 }
 
-/* Without the limit hiredis would make room for as many elements as the header of a reply claims
- * (hazards H7). No command of this program has a reply with so many. NULL makes the parser report
- * an error. Without memory the reply is discarded instead (builder_add), which is no error. */
+/* Refuses too long an array by returning NULL, which makes the parser report an error: otherwise
+ * hiredis would allocate as many elements as the header of the reply claims (hazards H7). No
+ * command of this program has such a long reply. A lack of memory, in contrast, only discards the
+ * reply (builder_add). */
 static void *builder_array(const redisReadTask *task, array_size elements)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
@@ -69,7 +71,7 @@ static void *builder_array(const redisReadTask *task, array_size elements)
     return builder_object(task, reply);
 }
 
-/* Builds a number. Without memory the whole reply is discarded (builder_add). */
+/* Builds an integer object. When out of memory, the whole reply is discarded (builder_add). */
 static void *builder_integer(const redisReadTask *task, long long value)
 {
     redisReply *reply = builder_add(task, 0);
@@ -84,11 +86,12 @@ static void *builder_nil(const redisReadTask *task)
     redisReply *reply = builder_add(task, 0);
 
     if (reply)
-        reply->type = REDIS_REPLY_NIL; /* not task->type: that of the text or array that is nil */
+        /* not task->type, which is the type of the text or array that is nil */
+        reply->type = REDIS_REPLY_NIL;
     return builder_object(task, reply);
 }
 
-/* The arena releases the objects. */
+/* Does nothing: the arena releases the objects. */
 static void builder_free(void *reply)
 {
     (void)reply;

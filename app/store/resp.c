@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The encoding is "*ARGC\r\n", then for each argument "$LENGTH\r\n", its text and "\r\n". The size
- * is computed first, so that the buffer grows once per command. */
+/* Encodes "*ARGC\r\n", then for each argument "$LENGTH\r\n", its text and "\r\n". Computes the size
+ * first, so that the buffer grows once for each command. */
 #include "app/store/resp.h"
 
 /* Returns the number of decimal digits of n. */
@@ -39,7 +39,7 @@ static size_t resp_size(const struct str *argv, int argc)
     return size;
 }
 
-/* Writes into the free room of the string, then adds the bytes to its length. */
+/* Writes into the free room of the sds string, then adds the number of bytes to its length. */
 bool resp_append(sds *out, const struct str *argv, int argc)
 {
     size_t size = resp_size(argv, argc);

@@ -11,7 +11,8 @@ bool scan_cursor_is_used(const struct command *command)
     return !command->script && command->argc > 1 && str_equal(command->argv[0], STR("SCAN"));
 }
 
-/* "0" begins with the first node. A cursor of another form goes there as it is: it is refused. */
+/* "0" means the first node. A cursor that does not have the form of the cluster's goes to the first
+ * node unchanged, which refuses it. */
 size_t scan_cursor_decode(struct command *command, const struct members *members)
 {
     struct str cursor = command->argv[1], node = str_cut(&cursor, '-');
@@ -32,11 +33,11 @@ size_t scan_cursor_decode(struct command *command, const struct members *members
     return (size_t)at;
 }
 
-/* Replaces a node's own cursor in the reply by NODE-EPOCH-CURSOR, so that the next SCAN goes on at
- * the same place. at: position of the node; after its last key (cursor "0") the next node follows.
- * is_last: there is no node after it, so its "0" stays and ends the whole. When memory is short the
- * reply stays as it is, and begins the first node again: some of its keys are then seen again,
- * which SCAN allows. */
+/* Replaces a node's cursor in the reply by NODE-EPOCH-CURSOR, with which the next SCAN continues at
+ * the same place. at: position of the node. After its last key (cursor "0") the next node follows;
+ * if is_last, there is none, and "0" stays and ends the scan. When memory is short the cursor stays
+ * that of the node, which the next SCAN understands as the start of the first node: some keys are
+ * then seen again, which SCAN allows. */
 static void scan_encode(redisReply *cursor, size_t at, bool is_last, int64_t epoch,
                         struct arena *arena)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Each sentinel has a connection for one round of queries. An epoll descriptor represents all of
- * them, so that the event loop watches one descriptor, as for a connection to Redis.
+/* Each sentinel has its own connection for one query. One epoll descriptor represents all of them,
+ * so that the event loop watches a single descriptor, as for a connection to Redis.
  *
- * All are queried, and the reply of most of them counts: a single sentinel that was cut off, or was
- * reset, may still name a server that is no master any more. */
+ * All sentinels are queried, and the majority decides: a single sentinel that was cut off or reset
+ * may still name a server that is no longer the master. */
 #include "app/store/sentinels.h"
 
 #include <stdio.h>
@@ -19,14 +19,16 @@
 enum {
     SENTINELS_READ_SIZE = 4096,
     SENTINELS_ERROR_SIZE = 200,
-    SENTINELS_REPLY_MAX = 16384, /* bytes of the replies to one query; good ones have about 50 */
+    /* most bytes of the replies to one query; usual ones have about 50 */
+    SENTINELS_REPLY_MAX = 16384,
 };
 
 /* Why a query to a sentinel has failed. */
 enum failure {
     FAILURE_TRANSPORT, /* the sentinel cannot be reached */
-    FAILURE_REPLY,     /* its reply is of no use; this program's text says why, to anybody */
-    /* its reply is an error, whose text may name a host or user, so not anybody may read it */
+    /* its reply cannot be used; the reason is a text of this program that may be shown to all */
+    FAILURE_REPLY,
+    /* its reply is an error, whose text may name a host or user, so it must not be shown to all */
     FAILURE_REPLY_TEXT,
 };
 
@@ -35,7 +37,7 @@ struct sentinel {
     redisContext *context;      /* buffers of hiredis; NULL: not queried, or done */
     struct reply_bounds bounds; /* limits the length of arrays that `context` parses (hazards H7) */
     bool awaits_auth;           /* the next reply is that to AUTH */
-    size_t received;            /* bytes that this sentinel has sent since sentinel_query() */
+    size_t received;            /* bytes received from this sentinel since sentinel_query() */
 };
 
 /* An address that sentinels have named. */
@@ -49,12 +51,14 @@ struct sentinels {
     const struct redis_url *url;
     int epoll_fd;
     struct sentinel each[REDIS_URL_HOSTS_MAX];
-    /* Of the present round, and of the latest one that named a master; the most votes first. */
+    /* addresses named in the present query, and in the latest one that named a master; most votes
+     * first */
     struct candidate named[REDIS_URL_HOSTS_MAX], known[REDIS_URL_HOSTS_MAX];
     size_t named_count, known_count;
-    bool is_decided;      /* no query runs: all have replied or failed, or enough have replied */
-    bool is_public;       /* anybody may read `error`, as it names no host */
-    bool has_reply_error; /* `error` is from the reply of a sentinel */
+    /* no query is running: all sentinels have replied or failed, or a majority has replied */
+    bool is_decided;
+    bool is_public;       /* `error` may be shown to all, because it names no host */
+    bool has_reply_error; /* `error` comes from the reply of a sentinel */
     char error[SENTINELS_ERROR_SIZE];
 };
 
@@ -84,7 +88,7 @@ struct sentinels *sentinels_new(const struct config *config, const struct redis_
     return NULL;
 }
 
-/* Also frees what sentinels_new has made only in part. */
+/* Also frees a struct that sentinels_new has only partly made. */
 void sentinels_free(struct sentinels *sentinels)
 {
     if (!sentinels)
@@ -101,8 +105,8 @@ void sentinels_free(struct sentinels *sentinels)
 
 /* ---- one sentinel ---- */
 
-/* Ends the connection, which closes the descriptor and so removes it from epoll. has_succeeded
- * false: the next query uses another address of the sentinel's host. */
+/* Ends the connection: closing its descriptor also removes it from epoll. If has_succeeded is
+ * false, the next query uses another address of the sentinel's host. */
 static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
 {
     transport_close(sentinel->transport, has_succeeded);
@@ -111,8 +115,9 @@ static void sentinel_end(struct sentinel *sentinel, bool has_succeeded)
     sentinel->context = NULL;
 }
 
-/* Ends the connection and records why. What a sentinel replies says more than that another one
- * cannot be reached. Anybody may read the texts of this program, not that of a sentinel's error. */
+/* Ends the connection and records the reason. The reply of a sentinel takes precedence over the
+ * failure to reach another one. Texts of this program may be shown to all, but not the text of a
+ * sentinel's error. */
 static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, enum failure failure,
                           const char *why)
 {
@@ -127,7 +132,7 @@ static void sentinel_fail(struct sentinels *all, struct sentinel *sentinel, enum
     sentinel_end(sentinel, /* has_succeeded */ false);
 }
 
-/* Queues AUTH, if there is a password, and the query. False: out of memory. */
+/* Queues AUTH, if there is a password, and the query. Returns false when out of memory. */
 static bool sentinel_queue(const struct sentinels *all, struct sentinel *sentinel)
 {
     const char *password = all->config->redis_sentinel_password;
@@ -158,8 +163,8 @@ static bool redis_host_equal(const struct redis_host *a, const struct redis_host
     return a->port == b->port && strcmp(a->name, b->name) == 0;
 }
 
-/* Counts the vote for an address, and keeps the candidates in the order of their votes. `named` has
- * room for one address of each sentinel, and a sentinel votes once in a round. */
+/* Counts the vote for an address, and sorts the candidates by votes. `named` has room for one
+ * address of each sentinel, and each sentinel votes once in a query. */
 static void sentinels_vote(struct sentinels *all, const struct redis_host *host)
 {
     size_t i = 0;
@@ -177,7 +182,7 @@ static void sentinels_vote(struct sentinels *all, const struct redis_host *host)
     }
 }
 
-/* The reply to the query: host and port, or nil. */
+/* Parses the reply to the query: host and port, or nil. Returns false when it names no master. */
 static bool sentinel_parse(const redisReply *reply, struct redis_host *ret)
 {
     struct str host, port_text;
@@ -192,8 +197,8 @@ static bool sentinel_parse(const redisReply *reply, struct redis_host *ret)
     return true;
 }
 
-/* What a reply that names no master means; NULL: an error without an explanation here, whose own
- * text must do. */
+/* Returns the meaning of a reply that names no master; NULL for an error that has no explanation
+ * here, so that its own text must be used. */
 static const char *sentinel_explain(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ERROR)
@@ -206,7 +211,7 @@ static const char *sentinel_explain(const redisReply *reply)
     return NULL;
 }
 
-/* Processes a reply, which ends the connection unless it is a good one to AUTH. */
+/* Processes a reply, which ends the connection unless it is a successful reply to AUTH. */
 static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
                             const redisReply *reply)
 {
@@ -228,7 +233,7 @@ static void sentinel_accept(struct sentinels *all, struct sentinel *sentinel,
     }
 }
 
-/* Processes the replies that are complete. */
+/* Processes the replies that have arrived completely. */
 static void sentinel_parse_replies(struct sentinels *all, struct sentinel *sentinel)
 {
     while (sentinel->context) {
@@ -243,7 +248,7 @@ static void sentinel_parse_replies(struct sentinels *all, struct sentinel *senti
     }
 }
 
-/* Reads all that has arrived, up to a bound: a hostile sentinel could send for ever. */
+/* Reads what has arrived, up to a limit, because a hostile sentinel could send without end. */
 static void sentinel_read(struct sentinels *all, struct sentinel *sentinel)
 {
     char buffer[SENTINELS_READ_SIZE];
@@ -272,7 +277,7 @@ static void sentinel_write(struct sentinels *all, struct sentinel *sentinel)
         sentinel_fail(all, sentinel, FAILURE_TRANSPORT, transport_error(sentinel->transport));
 }
 
-/* Registers with epoll what the connection waits for. */
+/* Registers with epoll the events that the connection waits for. */
 static void sentinel_watch(const struct sentinels *all, const struct sentinel *sentinel)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -287,9 +292,9 @@ static void sentinel_watch(const struct sentinels *all, const struct sentinel *s
         (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Goes on with the lookup of the sentinel's name, then connects. With has_waited, if the lookup
- * still runs, an address that an earlier lookup has found is used: the descriptor of the lookup
- * must wake the loop no more then. */
+/* Continues the lookup of the sentinel's host, then connects. With has_waited, while the lookup is
+ * still running, uses an address from an earlier lookup; the descriptor of the lookup must then no
+ * longer wake the event loop. */
 static bool sentinel_connect(const struct sentinels *all, struct sentinel *sentinel,
                              bool has_waited)
 {
@@ -301,9 +306,9 @@ static bool sentinel_connect(const struct sentinels *all, struct sentinel *senti
     return good;
 }
 
-/* Goes on with one sentinel; does nothing when its query has ended (no context). has_waited: if the
- * name server has not replied yet, an address of an earlier lookup is used. The sentinel is written
- * to once more after reading, which may have completed the handshake of TLS. */
+/* Continues the query of one sentinel, unless it has ended (no context). has_waited: use an address
+ * of an earlier lookup if the name server has not replied yet. Writes once more after reading,
+ * which may have completed the TLS handshake. */
 static void sentinel_advance(struct sentinels *all, struct sentinel *sentinel, bool has_waited)
 {
     if (!sentinel->context)
@@ -349,15 +354,15 @@ static bool sentinels_all_have_ended(const struct sentinels *sentinels)
     return true;
 }
 
-/* Whether more than half of the sentinels have named the same address since sentinels_start():
- * named[0] is the address with the most votes. */
+/* Returns whether more than half of the sentinels have named the same address since
+ * sentinels_start(): named[0] has the most votes. */
 static bool sentinels_have_majority(const struct sentinels *sentinels)
 {
     return sentinels->named_count > 0 && sentinels->named[0].votes * 2 > sentinels->url->host_count;
 }
 
-/* True when most sentinels have named one master, when none can reply any more, or when the caller
- * has waited long enough (has_waited) and some master is known. */
+/* Returns whether a decision is possible: most sentinels have named one master, or none can reply
+ * any more, or the caller has waited long enough (has_waited) and a master is known. */
 static bool sentinels_may_decide(const struct sentinels *sentinels, bool has_waited)
 {
     return sentinels_have_majority(sentinels) || sentinels_all_have_ended(sentinels) ||
@@ -374,7 +379,7 @@ enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited
         sentinels_stop(sentinels);
         if (sentinels->named_count > 0) {
             memcpy(sentinels->known, sentinels->named, sizeof(sentinels->known));
-            /* the majority's address is the only choice */
+            /* with a majority, its address is the only one to try */
             sentinels->known_count =
                 sentinels_have_majority(sentinels) ? 1 : sentinels->named_count;
         }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which of its arguments is the key of a command follows from its name. */
+/* Finds the slot of a command: the name of the command decides which argument is its key. */
 #include "app/store/slots.h"
 
 #include <stdlib.h>
 
-/* Commands whose first argument, if they have one, is no key. */
+/* Commands whose first argument (if any) is not a key. */
 static const struct str keyless[] = {
     STR_INIT("PING"),    STR_INIT("TIME"),         STR_INIT("SCAN"),
     STR_INIT("SLOWLOG"), STR_INIT("BGREWRITEAOF"), STR_INIT("WAIT"),
@@ -30,14 +30,14 @@ int slot_of_key(struct str key)
 
     (void)str_cut(&rest, '{');
     tag = str_cut(&rest, '}');
-    /* Both braces were there if the tag is not empty and something, at least the }, is behind it.
-     */
+    /* The text between the braces counts if it is not empty, and if the key has more after it,
+     * which is at least the closing brace. */
     if (tag.n > 0 && tag.p + tag.n < key.p + key.n)
         key = tag;
     return (int)(crc16(key) % SLOTS);
 }
 
-/* The key of XREAD is behind the word STREAMS. */
+/* The key of XREAD follows the word STREAMS. */
 static int slot_of_streams(const struct command *command)
 {
     for (int i = 1; i + 1 < command->argc; i++) {

@@ -8,10 +8,11 @@
 
 enum { SLOTS = 16384, SLOT_NONE = -1 };
 
-/* The slot of a key: CRC16 of the text between the first { and the next }, of the whole key if that
- * text is empty or missing. */
+/* Returns the slot of a key: the CRC16 of the text between the first { and the next }, or of the
+ * whole key if that text is empty or missing. */
 int slot_of_key(struct str key);
-/* The slot of the keys of a command, which must all be in one; SLOT_NONE: it has no key. */
+/* Returns the slot of the keys of a command, which must all be in one slot; SLOT_NONE when it has
+ * no key. */
 int slot_of_command(const struct command *command);
 
 #endif

@@ -25,7 +25,8 @@ struct store *store_new(const struct config *config, char ret_error[200])
         (void)snprintf(ret_error, 200, "out of memory");
         return NULL;
     }
-    /* redis_url_parse returns NULL for a good URL. node_new reports what is wrong with another. */
+    /* redis_url_parse returns NULL for a valid URL. For an invalid one node_new reports the error.
+     */
     if (!redis_url_parse(config->redis_url, &store->url) && store->url.is_cluster)
         store->cluster = cluster_new(config, &store->url, &store->clock, ret_error);
     else
@@ -138,7 +139,8 @@ unsigned store_generation(const struct store *store)
     return store->cluster ? cluster_generation(store->cluster) : node_generation(store->node);
 }
 
-/* The descriptor of a cluster is one of epoll, which knows what each socket waits for. */
+/* For a cluster always false: its descriptor is an epoll descriptor, which knows the events that
+ * each socket waits for. */
 bool store_wants_write(const struct store *store)
 {
     return store->node && node_wants_write(store->node);
@@ -212,9 +214,9 @@ void store_consume_counts(struct store *store, struct store_counts *ret)
 
 /* ---- for programs that may block ---- */
 
-/* An event loop for one pipeline: poll() waits for the socket, at most until the next call of
- * store_tick is due. Pipelines of other owners that get done are discarded; programs that use this
- * submit one at a time. store_tick returns 0 when there are done ones. */
+/* A loop for one pipeline: poll() waits for the socket until the next call of store_tick is due;
+ * store_tick returns 0 when a pipeline is done. Pipelines of other owners that finish meanwhile are
+ * discarded, because programs that call this function submit one pipeline at a time. */
 bool store_wait(struct store *store, struct pipeline *pipeline)
 {
     struct pipeline *done;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Registers the socket with the event loop again whenever the connection changes or the store
- * begins or ends to wait for writing. */
+/* Registers the socket with the event loop again when the connection changes, and when the store
+ * starts or stops waiting until the socket is writable. */
 #include "app/store/store_watch.h"
 
 #include "app/base/clock.h"

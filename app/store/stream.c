@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads entries for all records that are streams: journal (changes that the worker has not
+/* Reads entries of all records that are streams: journal (changes that the worker has not
  * processed), outbox (events to publish), audit log and its seals, learning events, predictions,
- * dead letters. The file of each record knows the meaning of its fields. */
+ * dead letters. The meaning of the fields is defined in the file of each record. */
 #include "app/store/stream.h"
 
 struct command *stream_cmd_range(struct pipeline *pipeline, struct str stream, struct str from,
@@ -78,14 +78,14 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
     return REPLY_MISSING;
 }
 
-/* XRANGE from the id to the same id: it returns one entry or none. */
+/* XRANGE from the id to the same id returns one entry or none. */
 struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
 }
 
-/* Looks whether the reply has an entry. The range has a single id, so a reply with more than one
- * entry is an error. */
+/* Returns in *ret_found whether the reply has an entry. More than one entry is an error, because
+ * the range is a single id. */
 bool stream_parse_has_entry(const struct command *command, bool *ret_found)
 {
     size_t n;
@@ -112,8 +112,8 @@ bool stream_id_valid(struct str id)
            str_to_int64(id, 0, INT64_MAX, &number);
 }
 
-/* Compares the times, then the sequence numbers, as numbers: as texts, "9-0" would be after
- * "10-0". A part that is no number stays -1, which is before all numbers. */
+/* Compares the times, then the sequence numbers, as numbers: as text, "9-0" would be after "10-0".
+ * A part that is not a number stays -1, which is before all numbers. */
 int stream_id_compare(struct str a, struct str b)
 {
     struct str *ids[] = {&a, &b};
@@ -132,8 +132,8 @@ int stream_id_compare(struct str a, struct str b)
     return 0;
 }
 
-/* Refuses an entry with further or missing fields, because a seal of the audit log covers only the
- * expected ones: nothing that a seal does not cover must look like a record. */
+/* Refuses an entry with additional or missing fields. A seal of the audit log covers only the
+ * expected fields, so an entry with other fields must not be accepted as a record. */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values)
 {

@@ -18,8 +18,8 @@ struct stream_entry {
  * start), "+" (the end), an id, or "(" and an id, which excludes that id. */
 struct command *stream_cmd_range(struct pipeline *pipeline, struct str stream, struct str from,
                                  struct str to, int count);
-/* Reads at most count entries of a stream, newest first, beginning with the id `from`; "+": with
- * the newest. */
+/* Reads at most count entries of a stream, newest first, from the id `from` on; "+" means the
+ * newest entry. */
 struct command *stream_cmd_newest(struct pipeline *pipeline, struct str stream, struct str from,
                                   int count);
 /* Parses one entry. False if the reply is not an entry; *ret is unchanged then. The texts of *ret
@@ -29,7 +29,7 @@ bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret);
  * max entries. Entries that were deleted since the command selected them are nil and left out. */
 enum reply_result stream_parse(const redisReply *reply, size_t max,
                                struct stream_entry *ret_entries, size_t *ret_count);
-/* Finds the value of the first field with this name. REPLY_MISSING: no such field. */
+/* Finds the value of the first field with this name. Returns REPLY_MISSING when there is none. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
 /* Sets ret_values to the n values of an entry that has exactly the fields `names` in this order;
  * they point into the reply. False for any other entry, and when a value contains a line feed: the
@@ -41,13 +41,13 @@ struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str strea
 /* Parses the reply to stream_cmd_has_entry. *ret_found: whether the stream still has the entry.
  * Returns false when the reply is an error. */
 bool stream_parse_has_entry(const struct command *command, bool *ret_found);
-/* Reads the time in an id: milliseconds since the epoch, by the clock of Redis. False: the text is
- * no id. */
+/* Reads the time in an id: milliseconds since the epoch, by the clock of Redis. Returns false when
+ * the text is not an id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
-/* True for MS-SEQUENCE, the form of the ids that Redis makes. */
+/* Returns whether the text is MS-SEQUENCE, the form of the ids that Redis makes. */
 bool stream_id_valid(struct str id);
-/* Negative when id a is before id b, 0 when they are equal, positive when it is after. A text that
- * is no id is before all ids. */
+/* Returns a negative number when id a is before id b, 0 when they are equal, a positive number when
+ * a is after b. A text that is not an id is before all ids. */
 int stream_id_compare(struct str a, struct str b);
 
 #endif

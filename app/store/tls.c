@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* OpenSSL keeps the errors of a thread in a queue, which other users of the library (tokens, the
- * audit log) fill too, and SSL_get_error looks at that queue. It is therefore emptied before each
+ * audit log) fill too, and which SSL_get_error examines. The queue is therefore cleared before each
  * call whose result is used. */
 #include "app/store/tls.h"
 
@@ -17,23 +17,25 @@
 
 struct tls {
     SSL *ssl;
-    /* Bytes that make the hello (the first message of TLS) so long that a Redis without TLS rejects
-     * it at once (tls_pad_hello). */
+    /* bytes by which the hello (first message of TLS) is made so long that a Redis without TLS
+     * rejects it at once (tls_pad_hello) */
     size_t padding;
-    bool read_wants_write; /* the latest read has to write first, as in a change of keys */
-    bool write_wants_read; /* the latest write has to read first, as in the handshake */
+    /* the latest read must first write, for example during a change of keys */
+    bool read_wants_write;
+    bool write_wants_read; /* the latest write must first read, for example during the handshake */
     char error[TLS_ERROR_SIZE];
 };
 
 /* ---- the hello ---- */
 
-/* The name or address for which the certificate must be. Only a name is sent to the server (SNI):
- * an address may not be (RFC 6066, section 3). */
+/* Sets the name or address that the server's certificate must have. Only a name is also sent to the
+ * server (SNI), because an address must not be (RFC 6066, section 3). */
 static bool tls_set_host(SSL *ssl, const char *host)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     unsigned char address[sizeof(struct in6_addr)];
-    char name[TLSEXT_MAXLEN_host_name + 1]; /* the macro that sets it drops const */
+    /* not const, because the macro that sets it drops const */
+    char name[TLSEXT_MAXLEN_host_name + 1];
 
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
@@ -44,9 +46,8 @@ static bool tls_set_host(SSL *ssl, const char *host)
 
 enum { TLS_HEADER = 5 }; /* bytes of a record before its payload */
 
-/* Size of the hello (the first message of TLS) that a connection sends without padding, by which
- * tls_pad_hello finds how much it needs; 0: out of memory. The hello is written into memory, by a
- * connection that is then discarded. */
+/* Returns the size of the hello (first message of TLS) that a connection sends without padding; 0
+ * when out of memory. The hello is written to memory by a connection that is then discarded. */
 static size_t tls_hello_size(SSL_CTX *context, const char *name)
 {
     SSL *trial = SSL_new(context);
@@ -65,10 +66,10 @@ static size_t tls_hello_size(SSL_CTX *context, const char *name)
     return size;
 }
 
-/* Gives the hello such a size that the fifth byte of the connection, the low one of the size, is a
- * newline, and none before it is 0. A Redis without TLS takes these bytes for a command and replies
- * that it knows none such. Otherwise it would wait for a newline until the time limit, and the
- * cause would not be known. */
+/* Pads the hello so that the fifth byte of the connection, the low byte of its length, is a
+ * newline, and no byte before is 0. A Redis without TLS takes these bytes for a command and replies
+ * that it does not know it. Without padding it would wait for a newline until the timeout, and the
+ * cause would remain unknown. */
 static void tls_pad_hello(struct tls *tls, SSL_CTX *context, const char *name)
 {
     size_t payload = tls_hello_size(context, name) - TLS_HEADER;
@@ -133,7 +134,7 @@ static const char *tls_find_reason(const struct tls_reason *reasons, size_t n, l
     "the certificate of Redis is not signed by an authority of REDIS_CA_FILE (not set: of the "    \
     "system)"
 
-/* Why the certificate of the server was not accepted. */
+/* Returns why the certificate of the server was not accepted. */
 static const char *tls_verify_error(long result)
 {
     static const struct tls_reason reasons[] = {
@@ -157,9 +158,9 @@ static const char *tls_verify_error(long result)
     return text ? text : X509_verify_cert_error_string(result);
 }
 
-/* Failures of the handshake for which an operator can do something. The first line is how OpenSSL
- * says that the first byte of the reply begins no TLS record: it is the - of an error. (The hello
- * of TLS contains a newline, because of tls_pad_hello, so Redis replies at once.) */
+/* Failures of the handshake that an operator can correct. The first row is how OpenSSL reports that
+ * the first byte of the reply does not begin a TLS record: it is the - of an error reply by a Redis
+ * without TLS. (tls_pad_hello makes Redis reply at once.) */
 static const struct tls_reason tls_reasons[] = {
     {SSL_R_WRONG_VERSION_NUMBER, "the server does not speak TLS on this port: name its tls-port in "
                                  "REDIS_URL, or begin it with redis:// for no TLS"},
@@ -178,8 +179,8 @@ static const struct tls_reason tls_reasons[] = {
 #endif
 };
 
-/* Records why the connection failed: the latest result of SSL_get_error, with errno and the queue
- * of errors as they are. A failure is final. */
+/* Records why the connection failed, by the latest result of SSL_get_error, errno and the error
+ * queue, none of which may have changed since. A failure is final. */
 static void tls_record_error(struct tls *tls, int result)
 {
     unsigned long error = ERR_peek_error();
@@ -202,7 +203,7 @@ static void tls_record_error(struct tls *tls, int result)
 
 /* ---- bytes ---- */
 
-/* Reads once. Returns the number of bytes, 0 when nothing has arrived, -1 after a failure. */
+/* Reads once. Returns the number of bytes; 0 when no byte has arrived; -1 after a failure. */
 static ssize_t tls_read_once(struct tls *tls, char *buffer, size_t size)
 {
     size_t n = 0;
@@ -220,8 +221,8 @@ static ssize_t tls_read_once(struct tls *tls, char *buffer, size_t size)
     return -1;
 }
 
-/* One SSL_read returns one record at most, and more may be in OpenSSL's own buffer, for which the
- * socket does not become readable again: hence the loop. */
+/* Reads in a loop, because SSL_read returns at most one record. More records may be in OpenSSL's
+ * own buffer, for which the socket does not become readable again. */
 ssize_t tls_read(struct tls *tls, char *buffer, size_t size, bool *ret_more)
 {
     size_t done = 0;
@@ -236,8 +237,8 @@ ssize_t tls_read(struct tls *tls, char *buffer, size_t size, bool *ret_more)
     return done > 0 ? (ssize_t)done : n;
 }
 
-/* Once the socket has failed, the server's reason may still wait to be read, as when it refuses the
- * certificate. Bytes of replies that are read here are lost with the connection. */
+/* Called when writing has failed: the server's reason, such as a refused certificate, may still be
+ * unread. Bytes of replies that are read here are lost with the connection. */
 static ssize_t tls_fail_write(struct tls *tls, int result)
 {
     char ignored[512];
@@ -252,7 +253,7 @@ static ssize_t tls_fail_write(struct tls *tls, int result)
     return -1;
 }
 
-/* OpenSSL makes a record of at most 16 KiB of each call. */
+/* Each call of SSL_write makes one record of at most 16 KiB. */
 ssize_t tls_write(struct tls *tls, const char *bytes, size_t n)
 {
     size_t done = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parsing the authorities of a system takes tens of milliseconds of the event loop, so the files
- * are read again only when one of them has changed. */
+/* Parsing the certificate authorities of a system would block the event loop for tens of
+ * milliseconds, so the files are read again only when one of them has changed. */
 #include "app/store/tls_files.h"
 
 #include <openssl/err.h>
@@ -10,16 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The type of the extension with the padding of the hello, which makes a Redis without TLS reject
- * the connection at once (tls.c). Servers with TLS must ignore this type (RFC 8701). */
+/* Number of the TLS extension that holds the padding of the hello, which makes a Redis without TLS
+ * reject the connection at once (tls.c). Servers with TLS must ignore this number (RFC 8701). */
 enum { TLS_IGNORED_EXTENSION = 0x0a0a };
 
 enum { TLS_FILES = 3 }; /* authority, certificate, key */
 
 struct tls_files {
     const struct config *config;
-    SSL_CTX *context;             /* NULL: the files could not be used when they were read last */
-    struct stat about[TLS_FILES]; /* the files from which `context` is; zeros: none is set */
+    SSL_CTX *context; /* NULL: the files could not be used when they were last read */
+    /* state of the files from which `context` was made; zeroed: not set */
+    struct stat about[TLS_FILES];
 };
 
 static bool tls_fail(char ret_error[TLS_ERROR_SIZE], const char *what, const char *why)
@@ -40,7 +41,8 @@ static int tls_refuse_password(char *buffer, int size, int is_written, void *unu
     return -1;
 }
 
-/* Why OpenSSL could not use a file. Of several errors the first one names the cause. */
+/* Writes which setting's file OpenSSL could not use, and why. Of several errors the first one names
+ * the cause. Returns false. */
 static bool tls_fail_file(char ret_error[TLS_ERROR_SIZE], const char *setting)
 {
     unsigned long error = ERR_get_error();
@@ -61,7 +63,7 @@ static bool tls_load_authority(SSL_CTX *context, const char *file, char ret_erro
     return loaded == 1 || tls_fail_file(ret_error, "REDIS_CA_FILE");
 }
 
-/* The certificate that the server may require, with its chain, and its key. */
+/* Loads the certificate that the server may require, with its chain, and its key. */
 static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
                                  char ret_error[TLS_ERROR_SIZE])
 {
@@ -82,8 +84,9 @@ static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
 
 /* ---- padding ---- */
 
-/* Called by OpenSSL for the bytes of the extension TLS_IGNORED_EXTENSION, which only make the hello
- * longer. Their number is the app data of the connection; without app data there are none. */
+/* Called by OpenSSL for the content of the extension TLS_IGNORED_EXTENSION, which only makes the
+ * hello longer. The app data of the connection is the number of bytes; without app data the
+ * extension is not sent. */
 /* NOLINTBEGIN(readability-non-const-parameter): OpenSSL prescribes the signature */
 static int tls_add_padding(SSL *ssl, unsigned unused_type, unsigned unused_context,
                            const unsigned char **ret, size_t *ret_n, X509 *unused_x509,
@@ -106,8 +109,9 @@ static int tls_add_padding(SSL *ssl, unsigned unused_type, unsigned unused_conte
 
 /* ---- the context ---- */
 
-/* Makes what is the same for all connections, with the files as they are now. The extension has the
- * padding of the hello: TLS_IGNORED_EXTENSION. NULL with the reason in ret_error. */
+/* Makes the context that all connections share, with the present content of the files. Adds the
+ * extension for the padding of the hello, TLS_IGNORED_EXTENSION. Returns NULL with the reason in
+ * ret_error. */
 static SSL_CTX *tls_new_context(const struct config *config, char ret_error[TLS_ERROR_SIZE])
 {
     SSL_CTX *context;
@@ -152,8 +156,8 @@ void tls_files_free(struct tls_files *files)
     free(files);
 }
 
-/* Fills ret_about; a file that is not set, or cannot be examined, is zeros. Without REDIS_CA_FILE
- * the file of the system counts, which OpenSSL lets the environment name. */
+/* Fills ret_about. A file that is not set, or cannot be examined, has zeros. Without REDIS_CA_FILE,
+ * the file of the system is examined, which OpenSSL lets the environment name. */
 static void tls_files_examine(const struct config *config, struct stat ret_about[TLS_FILES])
 {
     const char *named = getenv(X509_get_default_cert_file_env());
@@ -178,7 +182,8 @@ static bool tls_files_are_same(const struct stat *a, const struct stat *b)
     return true;
 }
 
-/* The files are examined before they are read: a change in between is noticed by the next call. */
+/* Examines the files before they are read, so that a change in between is noticed by the next call.
+ */
 SSL_CTX *tls_files_context(struct tls_files *files, char ret_error[TLS_ERROR_SIZE])
 {
     struct stat about[TLS_FILES];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The socket belongs to the transport; TLS (tls.c), when there is some, works on the same socket.
- * A host with several addresses is tried in turn. */
+/* The transport owns the socket; TLS (tls.c), if used, works on the same socket. When a host has
+ * several addresses, they are tried one after the other. */
 #include "app/store/transport.h"
 
 #include <errno.h>
@@ -17,15 +17,16 @@
 
 struct transport {
     struct tls_files *files; /* NULL: no TLS */
-    const char *path;        /* of a Unix socket; NULL: the host is used */
-    char host[256];          /* whose addresses `resolver` has; for messages and for TLS */
+    const char *path;        /* path of a Unix socket; NULL: the host is used */
+    char host[256];          /* host of the addresses in `resolver`; for messages and for TLS */
     int port;
     struct resolver *resolver; /* addresses of the host; NULL: a Unix socket */
-    size_t attempt;            /* number of failed connections: selects one of several addresses */
-    int fd;                    /* -1: no socket yet */
-    struct tls *tls;           /* NULL: no socket yet, or no TLS */
-    bool has_read;             /* the connection has brought a byte */
-    bool is_public;            /* `error` names no host, and says what is wrong with the settings */
+    /* number of failed connections, which selects one of several addresses */
+    size_t attempt;
+    int fd;          /* -1: no socket yet */
+    struct tls *tls; /* NULL: no socket yet, or no TLS */
+    bool has_read;   /* at least one byte has been received on the connection */
+    bool is_public;  /* `error` names no host, and says which setting is wrong */
     char error[TLS_ERROR_SIZE];
 };
 
@@ -68,7 +69,7 @@ static bool transport_fail_publicly(struct transport *transport, const char *why
     return false;
 }
 
-/* The same host keeps its resolver, and so the addresses that it knows. */
+/* With the same host as before, keeps the resolver and the addresses that it knows. */
 bool transport_set_host(struct transport *transport, const char *host, int port)
 {
     if (transport->resolver && transport->port == port && strcmp(transport->host, host) == 0)
@@ -89,8 +90,8 @@ void transport_open(struct transport *transport)
         resolver_start(transport->resolver);
 }
 
-/* Starts to connect a new socket, and does not wait for the result: that no server accepts the
- * connection is noticed later, by reading or writing. False: it failed, errno has the reason. */
+/* Starts to connect a new socket without waiting: a failure to connect is noticed later, by reading
+ * or writing. Returns false, with errno, when it failed at once. */
 static bool transport_connect(struct transport *transport, const struct sockaddr *address,
                               socklen_t length)
 {
@@ -100,7 +101,8 @@ static bool transport_connect(struct transport *transport, const struct sockaddr
     if (fd < 0)
         return false;
     transport->fd = fd;
-    if (address->sa_family != AF_UNIX) /* small commands must not wait for the replies to others */
+    /* small commands must not wait for acknowledgements of earlier packets */
+    if (address->sa_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return connect(fd, address, length) == 0 || errno == EINPROGRESS;
 }
@@ -114,7 +116,7 @@ static bool transport_connect_unix(struct transport *transport)
            transport_fail(transport, "connect: ", strerror(errno));
 }
 
-/* Of several addresses of the host each failed connection (attempt) selects the next one. */
+/* When the host has several addresses, each failed connection (attempt) selects the next one. */
 bool transport_advance(struct transport *transport, bool has_waited)
 {
     const struct sockaddr *address;
@@ -138,7 +140,7 @@ bool transport_advance(struct transport *transport, bool has_waited)
         return transport_fail(transport, "connect: ", strerror(errno));
     if (!transport->files)
         return true;
-    transport->is_public = true; /* an error of tls_new is about its files: it names no host */
+    transport->is_public = true; /* an error of tls_new is about its files, and names no host */
     transport->tls = tls_new(transport->files, transport->fd, transport->host, transport->error);
     return transport->tls != NULL;
 }
@@ -166,9 +168,10 @@ void transport_close(struct transport *transport, bool has_succeeded)
 
 /* ---- bytes ---- */
 
-/* Records why the connection has ended; error: errno, 0 at its end. One that ends before its first
- * byte may have met a server with TLS, which ends each connection that does not begin with TLS. */
-static bool transport_fail_bytes(struct transport *transport, int error)
+/* Records why reading or writing has failed, and returns false. error: errno, or 0 when the server
+ * has closed the connection. When it did so before it sent a byte, the message suggests TLS: a
+ * server that requires TLS closes each connection that does not begin with it. */
+static bool transport_fail_io(struct transport *transport, int error)
 {
     bool was_cut = error == 0 || error == ECONNRESET || error == EPIPE;
 
@@ -182,8 +185,8 @@ static bool transport_fail_bytes(struct transport *transport, int error)
                           error == 0 ? "Redis closed the connection" : strerror(error));
 }
 
-/* Reads from the socket itself. One that returned fewer bytes than were requested is empty. A first
- * byte 0x15 begins an alert of TLS, and no reply of Redis. */
+/* Reads from the socket without TLS. When it returns fewer bytes than requested, the socket has no
+ * more. A first byte 0x15 begins a TLS alert, and no reply of Redis. */
 static ssize_t transport_read_plain(struct transport *transport, char *buffer, size_t size,
                                     bool *ret_more)
 {
@@ -200,7 +203,7 @@ static ssize_t transport_read_plain(struct transport *transport, char *buffer, s
         (void)transport_fail_publicly(
             transport, "the server speaks TLS on this port: REDIS_URL must begin with rediss://");
     else
-        (void)transport_fail_bytes(transport, received < 0 ? errno : 0);
+        (void)transport_fail_io(transport, received < 0 ? errno : 0);
     return -1;
 }
 
@@ -212,11 +215,11 @@ ssize_t transport_read(struct transport *transport, char *buffer, size_t size, b
         return transport_read_plain(transport, buffer, size, ret_more);
     received = tls_read(transport->tls, buffer, size, ret_more);
     if (received < 0)
-        (void)transport_fail_bytes(transport, 0);
+        (void)transport_fail_io(transport, 0);
     return received;
 }
 
-/* As hiredis does it: a buffer that is empty now is replaced, so that a large one does not stay. */
+/* Like hiredis, replaces the buffer when it is empty, so that no large buffer stays allocated. */
 bool transport_write(struct transport *transport, sds *bytes)
 {
     size_t n = sdslen(*bytes);
@@ -226,7 +229,7 @@ bool transport_write(struct transport *transport, sds *bytes)
     if (written < 0 && !transport->tls && (errno == EAGAIN || errno == EINTR))
         return true;
     if (written < 0)
-        return transport_fail_bytes(transport, errno);
+        return transport_fail_io(transport, errno);
     if ((size_t)written == n) {
         sdsfree(*bytes);
         *bytes = sdsempty();

@@ -55,7 +55,7 @@ void unfinished_cmd_drop(struct pipeline *pipeline, const struct command *oldest
 {
     struct str entry = {0};
 
-    (void)reply_text(oldest->reply, &entry); /* without a text the pipeline fails */
+    (void)reply_text(oldest->reply, &entry); /* when the reply has no text, the pipeline fails */
     (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){STR("ZREM"), key_unfinished, entry});
 }

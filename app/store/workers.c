@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Stores the heartbeat of a worker as a field "BEATS SHARDS LAG_MS DAPR" of the hash `workers`. The
  * field of a worker that died remains as long as another worker renews the hash. Readers therefore
- * compare two reads: the field of a living worker changes (worker/heartbeat.c removes fields that
- * do not). */
+ * compare two reads: only the field of a living worker changes (worker/heartbeat.c removes the
+ * others). */
 #include "app/store/workers.h"
 
 #include "app/store/keys.h"
@@ -27,8 +27,8 @@ struct command *workers_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
 }
 
-/* Parses the text of a field. False for a text of another form, which a later version may have
- * written: that worker is ignored. */
+/* Parses the text of a field. Returns false for a text of another form, which a later version may
+ * have written: that worker is ignored. */
 static bool workers_parse_text(struct str text, struct worker_heartbeat *ret)
 {
     int64_t dapr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Heartbeats of the workers: the hash `workers` in Redis has a field per worker, and expires some
- * time after the last heartbeat of any worker. Each heartbeat raises a counter in the field. A
- * worker whose counter does not change is gone; detecting this needs no comparison of clocks. */
+/* Heartbeats of the workers: the hash `workers` in Redis has a field for each worker, and expires
+ * some time after the last heartbeat of any worker. Each heartbeat raises a counter in the field. A
+ * worker whose counter does not change has ended; detecting this needs no comparison of clocks. */
 #ifndef STORE_WORKERS_H
 #define STORE_WORKERS_H
 
@@ -23,7 +23,7 @@ enum dapr_state {
 struct worker_heartbeat {
     struct str id;
     int64_t beats; /* number of heartbeats so far */
-    /* Number of shards that the worker has the lease of, which is the right to process them. */
+    /* number of shards whose lease (right to process them) the worker holds */
     int64_t shards;
     int64_t lag_ms;       /* age of the oldest journal entry that the worker processed recently */
     enum dapr_state dapr; /* state of the sidecar */
