@@ -77,7 +77,7 @@ struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, st
         argv[argc++] = seal_field_names[i];
         argv[argc++] = v[i];
     }
-    return pipeline_add_script(pipeline, &script_audit_seal_add, 2, argc, argv);
+    return pipeline_add_script(pipeline, &script_schema_1_audit_seal_add, 2, argc, argv);
 }
 
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p)
@@ -97,7 +97,7 @@ struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, s
                          first_record,
                          first_seal};
 
-    return pipeline_add_script(pipeline, &script_audit_seal_trim, 3, 6, argv);
+    return pipeline_add_script(pipeline, &script_schema_1_audit_seal_trim, 3, 6, argv);
 }
 
 /* ---- heads ---- */

@@ -295,6 +295,9 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
         [SHARD_KEY_AUDIT] = "audit",
         [SHARD_KEY_AUDIT_SEALS] = "audit:seals",
         [SHARD_KEY_AUDIT_READS] = "audit:reads",
+        [SHARD_KEY_AUDIT_OPEN] = "audit:open",
+        [SHARD_KEY_AUDIT_COUNTS] = "audit:counts",
+        [SHARD_KEY_AUDIT_SEGMENTS] = "audit:segments",
         [SHARD_KEY_REPLICATED] = "replicated",
     };
 
