@@ -296,6 +296,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
         [SHARD_KEY_AUDIT_SEALS] = "audit:seals",
         [SHARD_KEY_AUDIT_READS] = "audit:reads",
         [SHARD_KEY_REPLICATED] = "replicated",
+        [SHARD_KEY_SCHEMA] = "schema",
     };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
