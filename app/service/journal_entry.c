@@ -219,15 +219,17 @@ static const struct journal_kind {
     const struct rule *rules; /* rules for the members that only this kind has */
     const char *resource;     /* resource that the audit record names */
     journal_detail_writer *write_details;
+    bool is_counted; /* happens often: its audit record is only counted */
     journal_effect *effects[JOURNAL_EFFECTS_MAX]; /* called in this order, up to the first NULL */
 } kinds[] = {
-    {STR_INIT("calculated"), score_rules, "mastery", journal_score_details,
+    {STR_INIT("calculated"), score_rules, "mastery", journal_score_details, true,
      {journal_publish_score, journal_publish_level}},
-    {STR_INIT("event"), score_rules, "mastery", journal_score_details,
+    {STR_INIT("event"), score_rules, "mastery", journal_score_details, true,
      {journal_add_event, journal_publish_score, journal_publish_level}},
-    {STR_INIT("recomputed"), score_rules, "mastery", journal_score_details,
+    {STR_INIT("recomputed"), score_rules, "mastery", journal_score_details, true,
      {journal_publish_score, journal_publish_level}},
-    {STR_INIT("consent"), consent_rules, "compliance", journal_consent_details, {NULL}},
+    {STR_INIT("consent"), consent_rules, "compliance", journal_consent_details, false,
+     {NULL}},
 };
 /* clang-format on */
 
@@ -281,6 +283,7 @@ bool journal_entry_effects(const struct journal_source *source, struct arena *ar
     if (!journal_read_entry(source, arena, &entry, &kind, ret_reason))
         return false;
     effects.student = entry.student;
+    effects.is_counted = kind->is_counted;
     *ret_reason = "out of memory";
     if (!journal_make_audit(&c, kind->resource, kind->write_details))
         return false;

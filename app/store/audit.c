@@ -9,6 +9,7 @@
 #include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/store/keys.h"
+#include "app/store/schema.h"
 
 /* Names of one letter, because Redis stores them with each record. */
 static const struct str audit_field_names[AUDIT_FIELDS] = {
@@ -134,13 +135,13 @@ static struct str audit_mark(struct arena *arena, const struct audit_send *send)
 static struct str audit_records_key(struct arena *arena, const struct audit_send *send)
 {
     return key_shard_record(arena, send->shard,
-                            send->by_segment ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
+                            schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
 }
 
 static struct str audit_counts_key(struct arena *arena, const struct audit_send *send)
 {
     return key_shard_record(arena, send->shard,
-                            send->by_segment ? SHARD_KEY_AUDIT_COUNTS : SHARD_KEY_AUDIT_READS);
+                            schema_writes_packed() ? SHARD_KEY_AUDIT_COUNTS : SHARD_KEY_AUDIT_READS);
 }
 
 /* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
@@ -161,12 +162,12 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
         /* mode of the item for the script: x: a refusal; n: any other */
         argv[argc++] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
         argv[argc++] = command_int(pipeline->arena, indexes[i]);
-        if (!send->by_segment)
+        if (!schema_writes_packed())
             argv[argc++] = command_int(pipeline->arena, items[i].minute);
         audit_record_args(pipeline->arena, &items[i].record, argv + argc);
     }
     return pipeline_add_script(
-        pipeline, send->by_segment ? &script_audit_items : &script_schema_1_audit_items, keys, argc,
+        pipeline, schema_writes_packed() ? &script_audit_items : &script_schema_1_audit_items, keys, argc,
         argv);
 }
 
@@ -174,10 +175,10 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
  * pseudonym, which only the script knows. The request's id is not part of the field but of its
  * value, so that all accesses of the same kind in a segment (of schema 1: in a minute) share the
  * field. */
-static struct str audit_read_field(struct arena *arena, const struct audit_item *item,
-                                   bool by_segment)
+static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
     struct str texts[AUDIT_ARGS];
+    bool by_segment = schema_writes_packed();
     struct buf field;
 
     audit_record_args(arena, &item->record, texts);
@@ -215,11 +216,12 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
             command_int(pipeline->arena, items[i].record.success ? indexes[i] : -indexes[i]);
         argv[argc + 1] = command_int(pipeline->arena, items[i].record.count);
         argv[argc + 2] = audit_one_line(pipeline->arena, items[i].record.correlation_id);
-        argv[argc + 3] = audit_read_field(pipeline->arena, &items[i], send->by_segment);
+        argv[argc + 3] = audit_read_field(pipeline->arena, &items[i]);
     }
     return pipeline_add_script(
-        pipeline, send->by_segment ? &script_audit_count_reads : &script_schema_1_audit_count_reads,
-        keys, argc, argv);
+        pipeline,
+        schema_writes_packed() ? &script_audit_count_reads : &script_schema_1_audit_count_reads, keys,
+        argc, argv);
 }
 
 /* Calls audit_count_reads.lua for reads, which are only counted, else audit_items.lua. argv has

@@ -92,7 +92,6 @@ struct audit_send {
     struct str sender; /* random id of the process */
     int64_t number;    /* from 1 */
     unsigned shard;
-    bool by_segment; /* false: in the forms of schema 1 */
     bool aggregated; /* all items are AUDIT_AGGREGATED, or none is */
 };
 

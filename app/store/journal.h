@@ -43,6 +43,7 @@ struct journal_effects {
     struct str id;             /* id of the entry in the stream */
     struct str student;        /* empty: the entry cannot be parsed and is only deleted */
     struct audit_record audit; /* the audit record about the student */
+    bool is_counted; /* it is only counted, with others alike; details are without the change */
     struct str student_event;  /* event for the student's own stream of events; empty: none */
     struct message messages[JOURNAL_MESSAGES_MAX];
     size_t message_count; /* number of events to publish, in messages[] */

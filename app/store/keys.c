@@ -299,6 +299,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
         [SHARD_KEY_AUDIT_COUNTS] = "audit:counts",
         [SHARD_KEY_AUDIT_SEGMENTS] = "audit:segments",
         [SHARD_KEY_REPLICATED] = "replicated",
+        [SHARD_KEY_SCHEMA] = "schema",
     };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);

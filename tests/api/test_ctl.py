@@ -23,7 +23,7 @@ from harness.wait import LIMIT_S
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
-    "token", "health", "verify", "schema", "seed", "ingest", "import", "dead", "batch", "audit", "export", "erase",
+    "token", "health", "verify", "schema", "migrate", "seed", "ingest", "import", "dead", "batch", "audit", "export", "erase",
     "log-hash", "report", "backtest", "config", "nginx-locations", "dapr-operations", "doctor", "top", "commands",
     "completion",
 ]

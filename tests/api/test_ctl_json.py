@@ -57,6 +57,7 @@ def cases(engine, student, tmp_path_factory):
         "health": [Case(["--ready", "--url", engine.base_url], "healthy checks")],
         "verify": [Case(["--script", str(ROOT / "scripts/verify-deployment.sh"), engine.base_url], "url version commit environment time operator failed person boxes")],
         "schema": [Case([], "store version")],
+        "migrate": [Case([], "students converted")],
         "config": [Case([], "ENVIRONMENT JWT_SECRET MAX_REQUESTS")],
         "token": [Case(["--user", "u", "--role", "admin"], "token user role expires_at")],
         "seed": [
