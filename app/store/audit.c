@@ -141,7 +141,8 @@ static struct str audit_records_key(struct arena *arena, const struct audit_send
 static struct str audit_counts_key(struct arena *arena, const struct audit_send *send)
 {
     return key_shard_record(arena, send->shard,
-                            schema_writes_packed() ? SHARD_KEY_AUDIT_COUNTS : SHARD_KEY_AUDIT_READS);
+                            schema_writes_packed() ? SHARD_KEY_AUDIT_COUNTS
+                                                   : SHARD_KEY_AUDIT_READS);
 }
 
 /* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
@@ -167,8 +168,8 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
         audit_record_args(pipeline->arena, &items[i].record, argv + argc);
     }
     return pipeline_add_script(
-        pipeline, schema_writes_packed() ? &script_audit_items : &script_schema_1_audit_items, keys, argc,
-        argv);
+        pipeline, schema_writes_packed() ? &script_audit_items : &script_schema_1_audit_items, keys,
+        argc, argv);
 }
 
 /* Returns the field of the hash that counts this access, without its first line. That line is the
@@ -218,10 +219,10 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
         argv[argc + 2] = audit_one_line(pipeline->arena, items[i].record.correlation_id);
         argv[argc + 3] = audit_read_field(pipeline->arena, &items[i]);
     }
-    return pipeline_add_script(
-        pipeline,
-        schema_writes_packed() ? &script_audit_count_reads : &script_schema_1_audit_count_reads, keys,
-        argc, argv);
+    return pipeline_add_script(pipeline,
+                               schema_writes_packed() ? &script_audit_count_reads
+                                                      : &script_schema_1_audit_count_reads,
+                               keys, argc, argv);
 }
 
 /* Calls audit_count_reads.lua for reads, which are only counted, else audit_items.lua. argv has
@@ -229,7 +230,8 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
 struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_send *send,
                                 const struct audit_item *items, size_t count)
 {
-    size_t argc_max = /* three keys, seed, number */ 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS_MAX);
+    size_t argc_max =
+        /* three keys, seed, number */ 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS_MAX);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
     /* a script without arguments fails the pipeline */
@@ -304,16 +306,16 @@ static struct str audit_stream_key(struct arena *arena, enum audit_stream stream
                             stream == AUDIT_STREAM_OPEN ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
 }
 
-struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard, struct str from,
-                                struct str to, int count)
+struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard,
+                                struct str from, struct str to, int count)
 {
     struct str key = audit_stream_key(pipeline->arena, stream, shard);
 
     return stream_cmd_range(pipeline, key, from, to, count);
 }
 
-struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream, unsigned shard, struct str before,
-                                 int count)
+struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream,
+                                 unsigned shard, struct str before, int count)
 {
     struct str key = audit_stream_key(pipeline->arena, stream, shard);
 

@@ -6,14 +6,14 @@
  * person.
  *
  * New records are in the open segment of their shard: in the stream {ss}:audit:open, and, when they
- * are about what happens often, as counts in the hash {ss}:audit:counts (audit_counts.h). The worker
- * closes the segment, packs it and adds it to the stream {ss}:audit:segments (audit_segment.h). Of
- * refused requests of the same kind, the first in a segment is recorded at once and the others are
- * counted, so that a flood of them makes two records in each segment.
+ * are about what happens often, as counts in the hash {ss}:audit:counts (audit_counts.h). The
+ * worker closes the segment, packs it and adds it to the stream {ss}:audit:segments
+ * (audit_segment.h). Of refused requests of the same kind, the first in a segment is recorded at
+ * once and the others are counted, so that a flood of them makes two records in each segment.
  *
- * While the schema number is 1, records are in the stream {ss}:audit instead, and counts of a minute
- * in the hash {ss}:audit:reads. They stay there, with their seals (audit_seal.h), until they have
- * been kept for AUDIT_DAYS.
+ * While the schema number is 1, records are in the stream {ss}:audit instead, and counts of a
+ * minute in the hash {ss}:audit:reads. They stay there, with their seals (audit_seal.h), until they
+ * have been kept for AUDIT_DAYS.
  *
  * No text contains a line feed: seals, segments and counts rely on it. */
 #ifndef STORE_AUDIT_H
@@ -124,20 +124,24 @@ struct audit_entry {
     struct str id; /* id of the entry in the stream */
     bool valid;    /* has all fields in their order, without line feeds; false: v has empty texts */
     struct str v[AUDIT_FIELDS]; /* the texts, by enum audit_field */
+    /* time of the last access (epoch ms), if the record counts several over a time that begins with
+     * the time in its id; else 0 */
+    int64_t last_ms;
 };
 
 enum { AUDIT_PAGE_MAX = 1024 };
 
 /* Reads at most `count` audit records of the shard, oldest first. from and to are ids, as for
  * stream_cmd_range. */
-struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard, struct str from,
-                                struct str to, int count);
+struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard,
+                                struct str from, struct str to, int count);
 /* Reads at most `count` audit records of the shard, newest first. before: an id, as for
  * stream_cmd_newest. */
-struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream, unsigned shard, struct str before,
-                                 int count);
+struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream,
+                                 unsigned shard, struct str before, int count);
 /* Replies the number of records in the stream. */
-struct command *audit_cmd_count(struct pipeline *pipeline, enum audit_stream stream, unsigned shard);
+struct command *audit_cmd_count(struct pipeline *pipeline, enum audit_stream stream,
+                                unsigned shard);
 /* Parses the reply to audit_cmd_range or audit_cmd_newest. ret_entries has room for max <=
  * AUDIT_PAGE_MAX. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,

@@ -9,9 +9,8 @@
 /* Returns the key of the hash. */
 static struct str counts_key(struct arena *arena, enum audit_stream stream, unsigned shard)
 {
-    return key_shard_record(arena, shard,
-                            stream == AUDIT_STREAM_OPEN ? SHARD_KEY_AUDIT_COUNTS
-                                                        : SHARD_KEY_AUDIT_READS);
+    return key_shard_record(
+        arena, shard, stream == AUDIT_STREAM_OPEN ? SHARD_KEY_AUDIT_COUNTS : SHARD_KEY_AUDIT_READS);
 }
 
 struct command *audit_cmd_scan_counts(struct pipeline *pipeline, enum audit_stream stream,
@@ -93,8 +92,8 @@ bool audit_parse_counts(const struct command *command, enum audit_stream stream,
     return true;
 }
 
-/* Builds the call of schema_1_audit_aggregate.lua, with the field, value, subject and record of each counted
- * read. */
+/* Builds the call of schema_1_audit_aggregate.lua, with the field, value, subject and record of
+ * each counted read. */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count)
 {

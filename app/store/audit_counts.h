@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Counted accesses, from which audit records are made. A field of the hash {ss}:audit:counts (ss:
- * the shard in hex) is a record without its request and its count, as lines: the pseudonym, then the
- * other texts. Its value has the count, the id that the record will have, the time of the last
+ * the shard in hex) is a record without its request and its count, as lines: the pseudonym, then
+ * the other texts. Its value has the count, the id that the record will have, the time of the last
  * access, and the id of the first request (lua/lib/audit_count.lua). The worker makes the record
  * when it closes the segment (audit_segment.h).
  *
@@ -35,8 +35,8 @@ bool audit_parse_counts(const struct command *command, enum audit_stream stream,
 /* Replies how many different accesses the open segment of the shard counts. */
 struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shard);
 /* Of schema 1: turns each of the counts into an audit record, if Redis still stores it as it was
- * read. record.details must contain the minute. Replies how many records were made, or LEASE_LOST if
- * `holder` does not hold the shard's lease (time-limited ownership). */
+ * read. record.details must contain the minute. Replies how many records were made, or LEASE_LOST
+ * if `holder` does not hold the shard's lease (time-limited ownership). */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 

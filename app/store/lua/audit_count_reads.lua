@@ -11,7 +11,7 @@
 -- Returns  audit_outcome: the number, from 0, of each read that was not counted
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
--- include lib/now_ms.lua
+-- include lib/now.lua
 -- include lib/audit_count.lua
 local function count_read(i)
   local index, pseudonym = tonumber(ARGV[i]), ''

@@ -12,7 +12,7 @@
 -- Returns  audit_outcome: the number, from 0, of each item that was not recorded
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
--- include lib/now_ms.lua
+-- include lib/now.lua
 -- include lib/audit_count.lua
 local function add_item(i)
   local index, first, pseudonym = tonumber(ARGV[i + 1]), i + 2, ''

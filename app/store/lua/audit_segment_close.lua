@@ -19,7 +19,7 @@
 --          the value as the caller has read it
 -- Returns  1 closed; 0 another head, or what is open is not what the caller has read; -1 the lease
 --          is not the holder's
--- include lib/now_ms.lua
+-- include lib/now.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local latest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
 if (latest and latest[2][4] or '') ~= ARGV[2] then return 0 end

@@ -20,7 +20,7 @@
 -- Returns  how many entries were processed (-1: the lease is not the holder's), then the number, from
 --          0, of each entry that was left alone
 -- include lib/audit_record.lua
--- include lib/now_ms.lua
+-- include lib/now.lua
 -- include lib/audit_count.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end
 redis.call('XLEN', KEYS[3])

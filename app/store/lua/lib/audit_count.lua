@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- For scripts that count accesses, from which the worker makes records when it closes the segment.
--- Needs lib/now_ms.lua.
+-- Needs lib/now.lua.
 --   audit_count(counts, field, count, request)   adds to a count. Its value is COUNT ID LAST REQUEST:
 --       ID, the time of the first access with a number, becomes the id of the record; LAST is the
 --       time of the last access, REQUEST the id of the first one's request.
