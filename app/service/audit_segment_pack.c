@@ -109,7 +109,7 @@ static void segment_put_times(struct buf *text, const struct audit_entry *entrie
     for (size_t i = 0; i < n; i++) {
         segment_split_id(entries[i].id, &ms, &number);
         if (entries[i].last_ms > 0)
-            buf_int(text, entries[i].last_ms - ms);
+            buf_int(text, entries[i].last_ms > ms ? entries[i].last_ms - ms : 0);
         buf_char(text, '\n');
     }
 }

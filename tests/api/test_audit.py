@@ -469,9 +469,9 @@ def test_a_segment_is_closed_when_it_is_full(school, student):
             assert response.status == 201, response
     wait_for(lambda: segments(school.redis), "a segment is closed")
     [segment] = segments(school.redis)
-    assert (segment.count, segment.shard) == (256, shard_of(student))
+    assert 200 <= segment.count <= 256 and segment.shard == shard_of(student)
     wait_count(school.redis, 260, t="cohort-put")
-    assert len(open_records(school.redis)) >= 4
+    assert len(open_records(school.redis)) == 260 - segment.count
 
 
 def test_the_worker_does_not_start_without_a_key(school, start_worker):

@@ -188,21 +188,6 @@ def wait_sealed(redis):
     wait_for(lambda: sealed(redis), "all records in closed segments")
 
 
-def mac(key, *lines):
-    text = "".join(f"{line}\n" for line in lines)
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def record_mac(key, entry_id, fields):
-    assert "".join(fields) == FIELDS
-    return mac(key, entry_id, *fields.values())[:32]
-
-
-def seal_head(key, shard, fields):
-    assert "".join(fields) == SEAL_FIELDS
-    return mac(key, shard, *(fields[name] for name in SEAL_FIELDS[:-1]))
-
-
 def ctl_audit(pool, *arguments, **settings):
     """mastery-ctl audit with the settings of the pool and these."""
     return run_ctl({**pool.environment, **settings}, "audit", *arguments)
