@@ -13,7 +13,7 @@ from harness.store import dead_letters, neighbour, put_dead_letter, put_event_jo
 from harness.wait import wait_for
 
 FIRST_SHARD = "00"  # the scans of the worker begin here
-SHARD_KINDS = ["journal", "outbox", "lease", "audit", "audit:seals", "audit:reads"]
+SHARD_KINDS = ["journal", "outbox", "lease", "audit", "audit:seals", "audit:reads", "audit:open", "audit:counts", "audit:segments"]
 SHARED_KEYS = [
     "audit:heads", "batches", "cohorts", "erasures", "erasures:rewrite", "workers", "queue:{dead}",
     "queue:{batch}:high", "queue:{batch}:normal", "queue:{batch}:later",
