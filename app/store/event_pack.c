@@ -8,12 +8,7 @@
 
 #include "app/base/compress.h"
 
-enum {
-    VERSION = 1,
-    HEADER_SIZE = 4,
-    NO_STUDENT = 255,
-    EVENT_TEXT_MAX = 32 << 20, /* as no command or reply may be longer (hazards H7) */
-};
+enum { VERSION = 1, HEADER_SIZE = 4, NO_STUDENT = 255 };
 
 /* Returns the member "student_id" as event_input_json writes it, with a comma after it. */
 static struct str event_student_member(struct arena *arena, struct str student)
@@ -62,7 +57,7 @@ bool event_unpack(struct arena *arena, struct str student, struct str packed, st
 
     if (packed.n < HEADER_SIZE || packed.p[0] != VERSION ||
         !decompress(arena, DICTIONARY_EVENTS,
-                    (struct str){packed.p + HEADER_SIZE, packed.n - HEADER_SIZE}, EVENT_TEXT_MAX,
+                    (struct str){packed.p + HEADER_SIZE, packed.n - HEADER_SIZE}, EVENT_PACK_MAX,
                     &body))
         return false;
     at = (unsigned char)packed.p[3];

@@ -7,11 +7,16 @@
  *   bytes 1-2  the UTC day of the event (days since the epoch, little-endian), by which
  *              student_trim_entries.lua finds old events
  *   byte 3     where in the JSON the member "student_id" was, which is left out; 255: it was not
- *   the rest   the JSON, compressed (app/base/compress.h, DICTIONARY_EVENTS) */
+ *   the rest   the JSON, compressed (app/base/compress.h, DICTIONARY_EVENTS)
+ *
+ * An event of more than EVENT_PACK_MAX bytes is stored as JSON: a page of the event log is bounded
+ * by bytes, and must be so after unpacking, too. */
 #ifndef STORE_EVENT_PACK_H
 #define STORE_EVENT_PACK_H
 
 #include "app/base/arena.h"
+
+enum { EVENT_PACK_MAX = 4096 };
 
 /* Packs an event of the student, whose text is JSON. day: its UTC day. The result is in the arena;
  * p is NULL when out of memory. */

@@ -463,6 +463,6 @@ def test_luacheck_finds_nothing(tmp_path):
         files.append(tmp_path / f"{script}.lua")
         files[-1].write_text(text_of(script))
     # 211: a script may use one of its library's functions only.
-    options = ["--std", "lua51", "--read-globals", "redis", "cjson", "struct", "bit", "KEYS", "ARGV", "--ignore", "211/audit_.*", "--no-color", "-q"]
+    options = ["--std", "lua51", "--read-globals", "redis", "cjson", "struct", "bit", "KEYS", "ARGV", "--ignore", "211/(audit|days|marks)_.*", "--no-color", "-q"]
     result = subprocess.run(["luacheck", *files, *options], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout

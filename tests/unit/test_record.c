@@ -288,7 +288,7 @@ static bool day_is_stored(int32_t day, struct mastery_state *ret)
 {
     struct str key;
 
-    CU_ASSERT_TRUE_FATAL(key_student_days(arena, STUDENT, day, 1, &key));
+    CU_ASSERT_TRUE_FATAL(key_schema_1_days(arena, STUDENT, day, 1, &key));
     return state_unpack(store_get(key), ret);
 }
 
