@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "app/base/clock.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/service/json_mentions.h"
@@ -20,6 +21,14 @@ struct event_log_page {
     event_log_visitor *visit;
     void *context;
 };
+
+int32_t event_log_day(struct json_object *event, int32_t otherwise)
+{
+    struct str timestamp = json_value_member_text(event, "timestamp");
+    int64_t at_ms;
+
+    return timestamp.p && time_parse(timestamp, &at_ms) ? day_of_ms(at_ms) : otherwise;
+}
 
 /* Queues the read of the next page by a search, whose reply is bounded by bytes: one event may have
  * 1 MiB. The student's stream is searched for the empty text, which finds every entry, and the

@@ -10,6 +10,7 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
+#include "app/service/event_log.h"
 #include "app/store/event_pack.h"
 #include "app/store/schema.h"
 
@@ -65,15 +66,6 @@ struct journal_context {
 
 /* ---- the student's event log ---- */
 
-/* Returns the UTC day of the event; that of the entry if the event has no readable timestamp. */
-static int32_t journal_event_day(const struct journal_entry *e)
-{
-    struct str timestamp = json_value_member_text(e->event, "timestamp");
-    int64_t at_ms;
-
-    return day_of_ms(timestamp.p && time_parse(timestamp, &at_ms) ? at_ms : e->at_ms);
-}
-
 /* Sets the text to append to the student's event log: the learning event, packed or as JSON, or an
  * empty text when the entry has none. Slashes stay unescaped, as clients send them. False when out
  * of memory. */
@@ -86,7 +78,8 @@ static bool journal_add_event(const struct journal_context *c)
                                              event, JSON_C_TO_STRING_NOSLASHESCAPE)))
                   : STR("");
     if (event && text->n <= EVENT_PACK_MAX && schema_writes_packed())
-        *text = event_pack(c->arena, c->entry->student, journal_event_day(c->entry), *text);
+        *text = event_pack(c->arena, c->entry->student,
+                           event_log_day(event, day_of_ms(c->entry->at_ms)), *text);
     return text->p != NULL;
 }
 
