@@ -43,7 +43,7 @@ static void all_keys_of_a_student_carry_the_tag_of_the_shard(void)
 
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
-    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:marks"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:counted"));
     CU_ASSERT_TRUE(key_is(key_journal(arena, s), "{ba}:journal"));
 }
 
