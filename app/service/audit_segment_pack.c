@@ -15,33 +15,7 @@
 #include "app/base/ids.h"
 #include "app/store/keys.h"
 
-/* What texts of segments are likely to have, in the order of a segment. It is a part of the stored
- * format (compress.h). */
-static const struct str dictionary = STR_INIT(
-    "analytics\nbatch\ncohorts\ncompliance\nconsent\npredictions\nprocess\nrecommendations\n"
-    "xapi\nevents\nadministration\nmetrics\naudit\nerased\nstudent-export\nstudent-erase\n"
-    "cohort-put\ncohort-delete\nbatch-submit\nbatch-cancel\nrecommendations-feedback\n"
-    "{\"route\":\"audit-logs\"}\n{\"route\":\"student-export\"}\n{\"route\":\"cohort-put\"}\n"
-    "{\"route\":\"cohort-overview\"}\n{\"route\":\"cohort-get\"}\n{\"route\":\"xapi-statements\"}\n"
-    "{\"route\":\"analytics-comprehensive\"}\n{\"route\":\"analytics-compare-students\"}\n"
-    "{\"route\":\"batch-results\"}\n{\"route\":\"recommendations-learning-path\"}\n"
-    "{\"route\":\"recommendations-compact\"}\n{\"route\":\"prediction-trajectory\"}\n"
-    "{\"route\":\"prediction-intervention\"}\n{\"route\":\"prediction-next-week\",\"via\":"
-    "\"process\"}\n{\"route\":\"mastery-query\",\"status\":403}\n"
-    "{\"route\":\"mastery-query\",\"status\":404}\n{\"route\":\"mastery-query\",\"status\":401}\n"
-    ",\"consent_type\":\"data_processing\",\"granted\":true}\n{\"at\":\"2026-0"
-    "1\n12\n3\n4\n5\n6\n7\n8\n9\n10\n0\n1\n2\n"
-    "0123456789abcdef0123456789abcdef\n01234567-89ab-4cde-8f01-23456789abcd\n"
-    "=\n=\n=\nservice\nservice\nservice\nteacher\nteacher\nadmin\nadmin\nstudent\nstudent\nbatch\n"
-    "none\nwrite\nrecomputed\ncalculated\ncalculated\nread\nread\nread\nevent\nevent\nevent\n"
-    "recommendations\npredictions\nmastery\nmastery\nmastery\n0\n1\n1\n1\n1\n"
-    "{\"route\":\"mastery-explain\"}\n{\"route\":\"mastery-topics\"}\n"
-    "{\"route\":\"prediction-next-week\"}\n{\"route\":\"recommendations-adaptive\"}\n"
-    "{\"route\":\"mastery-statistics\"}\n{\"route\":\"mastery-history\"}\n"
-    "{\"route\":\"mastery-query\"}\n{\"route\":\"mastery-query\"}\n{}\n{}\n{}\n{}\n");
-
 enum {
-    COMPRESSION_LEVEL = 9,
     TEXT_MAX = 4 << 20, /* bytes of a segment's text: far more than 256 records have */
 };
 
@@ -173,7 +147,7 @@ bool audit_segment_pack(struct arena *arena, const struct audit_key *key, unsign
     segment.head = arena_copy(arena, (struct str){(const char *)next.raw_head, AUDIT_SEGMENT_HEAD});
     *ret = segment;
     *ret_link = next;
-    return segment.head.p != NULL;
+    return segment.packed.p && segment.head.p;
 }
 
 /* ---- reading ---- */
@@ -265,7 +239,7 @@ bool audit_segment_unpack(struct arena *arena, const struct audit_segment *segme
     struct str rest;
 
     if (!segment->valid || segment->head.n != AUDIT_SEGMENT_HEAD ||
-        !decompress_text(arena, dictionary, segment->packed, TEXT_MAX, &found.text))
+        !decompress(arena, DICTIONARY_AUDIT, segment->packed, TEXT_MAX, &found.text))
         return false;
     rest = found.text;
     if (!segment_read_header(&rest, &found) || (int64_t)found.n != segment->count ||

@@ -16,7 +16,7 @@
 #include "app/store/erasure.h"
 #include "app/store/prediction.h"
 #include "app/store/recommendation.h"
-#include "app/store/student.h"
+#include "app/store/student_days.h"
 #include "app/store/topics.h"
 
 /* Queues the read of the student's profile, which has the mastery result. */

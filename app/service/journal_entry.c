@@ -10,6 +10,9 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
+#include "app/service/event_log.h"
+#include "app/store/event_pack.h"
+#include "app/store/schema.h"
 
 #define EVENT_SOURCE "/mastery-engine" /* CloudEvents attribute `source` of published events */
 
@@ -63,18 +66,21 @@ struct journal_context {
 
 /* ---- the student's event log ---- */
 
-/* Sets the text to append to the student's event log: the learning event as JSON, or an empty text
- * when the entry has none. Slashes stay unescaped, as clients send them. False when out of memory.
- */
+/* Sets the text to append to the student's event log: the learning event, packed or as JSON, or an
+ * empty text when the entry has none. Slashes stay unescaped, as clients send them. False when out
+ * of memory. */
 static bool journal_add_event(const struct journal_context *c)
 {
     struct json_object *event = c->entry->event;
+    struct str *text = &c->effects->student_event;
 
-    c->effects->student_event =
-        event ? arena_copy(c->arena, str_of(json_object_to_json_string_ext(
-                                         event, JSON_C_TO_STRING_NOSLASHESCAPE)))
-              : STR("");
-    return c->effects->student_event.p != NULL;
+    *text = event ? arena_copy(c->arena, str_of(json_object_to_json_string_ext(
+                                             event, JSON_C_TO_STRING_NOSLASHESCAPE)))
+                  : STR("");
+    if (event && text->n <= EVENT_PACK_MAX && schema_writes_packed())
+        *text = event_pack(c->arena, c->entry->student,
+                           event_log_day(event, day_of_ms(c->entry->at_ms)), *text);
+    return text->p != NULL;
 }
 
 /* ---- published events ---- */

@@ -20,7 +20,14 @@ enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM }
 /* How a kind of record is erased, and what limits the time for which it is kept: keys.def describes
  * the values. */
 enum key_erase { ERASE_WITH_SHARD, ERASE_AT_END, ERASE_NEVER };
-enum key_retention { RETAIN_ALWAYS, RETAIN_EXPIRY, RETAIN_ENTRIES, RETAIN_FIELDS };
+enum key_retention {
+    RETAIN_ALWAYS,
+    RETAIN_EXPIRY,
+    RETAIN_ENTRIES,
+    RETAIN_FIELDS,
+    RETAIN_MARKS,
+    RETAIN_DAYS
+};
 
 /* One row STUDENT_KEY of keys.def. */
 struct student_kind {
@@ -77,12 +84,12 @@ bool key_parse_student(struct str key, struct arena *arena, struct str *ret_stud
 /* Makes the keys {ss}:student:ID:day:YYYYMMDD (ss: the shard in hex) of count days, beginning with
  * the day `first` (days since 1970-01-01). ret_keys has room for count keys. False: out of memory.
  */
-bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
-                      struct str *ret_keys);
+bool key_schema_1_days(struct arena *arena, struct str student, int32_t first, int count,
+                       struct str *ret_keys);
 /* Makes the keys {ss}:student:ID:opening:YYYYMMDD (ss: the shard in hex) of count days from the day
  * `first` on. An opening is the state with which a day began. False: out of memory. */
-bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
-                          struct str *ret_keys);
+bool key_schema_1_openings(struct arena *arena, struct str student, int32_t first, int count,
+                           struct str *ret_keys);
 /* Makes the keys {ss}:student:ID:recommendations:YYYYMMDD (ss: the shard in hex) of count days from
  * the day `first` on. False: out of memory. */
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,

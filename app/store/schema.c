@@ -20,6 +20,20 @@ void schema_learn(int64_t number)
     schema_number = number == 0 ? STORE_SCHEMA : number;
 }
 
+struct command *schema_cmd_watch(struct pipeline *pipeline)
+{
+    return schema_has_old_forms() ? schema_cmd_get(pipeline) : NULL;
+}
+
+void schema_parse_watch(const struct command *command)
+{
+    char why[160];
+    int64_t number;
+
+    if (command && schema_parse(command, &number, why, sizeof(why)) && number > schema_number)
+        schema_learn(number);
+}
+
 bool schema_is_known(void)
 {
     return schema_number != 0;

@@ -25,6 +25,11 @@ enum { STORE_SCHEMA = 3 }; /* this program's schema number: the highest that it 
  * made after that. */
 enum { SCHEMA_OLD_FORMS = 1, SCHEMA_MIXED = 2, SCHEMA_PACKED = 3 };
 
+/* Queues the read of the number if it may still be raised, so that a process learns of that without
+ * a new connection: once a second, with other commands. NULL: there is nothing to learn. */
+struct command *schema_cmd_watch(struct pipeline *pipeline);
+/* Learns the number from the reply to schema_cmd_watch. command may be NULL. */
+void schema_parse_watch(const struct command *command);
 /* Records the number that the store has, for the whole process: from a handshake, or SCHEMA_MIXED
  * from a script that has found a fence. 0: the store is new. */
 void schema_learn(int64_t number);

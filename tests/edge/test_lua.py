@@ -108,7 +108,13 @@ DELIVERED = [GROUP, JOB, ("XREADGROUP", "GROUP", "workers", "w1", "STREAMS", "hi
 LEVELS = ["high", "normal", "low"]
 JOB_FIELDS = ["k", "kind", "b", "body", "t", "0"]
 RECOMMENDATION_KEYS = ["day", "own", "index", "tombstone", "profile"]
-CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
+CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "days"]
+# Records of lib/marks.lua and lib/days.lua. The bytes of the days are letters: 25185 and 16706.
+MARK1, MARK3 = "AAAAAAAAab\x04note", "Cdigest3ab\x01c"
+DAY1, DAY2, DAY3 = "AB\x03one", "AC\x03two", "AD\x05three"
+DAYS_CHANGE = ["", "new", "{}", "1", "", "", "16700", FAR, "entry", "ev1", MARK1, "", DAY1]
+DAYS_GROUP = ["", "new", "{}", "3", "", "", "16700", FAR, "entry1", "ev1", MARK1, "", "entry2", "", "", "", "entry3", "ev3", MARK3, "", DAY1]
+OLD_CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "fence", "day1"]
 CHANGE = ["", "new", "{}", "1", "", "", "entry", "ev1", "20000 note", "", "snapshot", FAR]
 # Three requests in one change, the second one without an event.
 GROUP = ["", "new", "{}", "3", "", "", "entry1", "ev1", "20000 a", "", "entry2", "", "", "", "entry3", "ev3", "20000 c", "", "snapshot", FAR]
@@ -123,47 +129,103 @@ LETTERS = [
 CONSENT_KEYS = ["profile", "tombstone", "consents", "journal"]
 
 CASES = [
-    Case("schema_write", "writes_ours", "1", ["schema"], ["1"], after={("GET", "schema"): "1"}),
-    Case("schema_write", "leaves_a_later_one", "2", ["schema"], ["1"], [("SET", "schema", "2")], {("GET", "schema"): "2"}),
+    Case("schema_write", "writes_ours_to_a_new_store", "3", ["schema"], ["3"], after={("GET", "schema"): "3"}),
+    Case("schema_write", "leaves_an_earlier_one", "1", ["schema"], ["3"], [("SET", "schema", "1")], {("GET", "schema"): "1"}),
+    Case("schema_write", "leaves_a_later_one", "4", ["schema"], ["3"], [("SET", "schema", "4")], {("GET", "schema"): "4"}),
     Case("schema_write", "leaves_what_is_no_number", "x", ["schema"], ["1"], [("SET", "schema", "x")], {("GET", "schema"): "x"}),
+    Case("schema_raise", "raises", "2", ["schema"], ["2"], [("SET", "schema", "1")], {("GET", "schema"): "2"}),
+    Case("schema_raise", "leaves_a_higher_one", "3", ["schema"], ["2"], [("SET", "schema", "3")], {("GET", "schema"): "3"}),
+    Case("schema_raise", "leaves_what_is_no_number", "x", ["schema"], ["2"], [("SET", "schema", "x")], {("GET", "schema"): "x"}),
     Case(
-        "student_change", "writes", 1, CHANGE_KEYS, CHANGE,
+        "schema_1_student_change", "writes", 1, OLD_CHANGE_KEYS, CHANGE,
         after={
             ("HGETALL", "profile"): {"m": "{}", "s": "new"}, ("HGETALL", "marks"): {"ev1": "20000 note"},
             ("GET", "day1"): "snapshot", ("EXPIRETIME", "day1"): int(FAR), ("FIELDS", "journal"): [{"e": "entry"}],
         },
     ),
-    Case("student_change", "finds_a_counted_event", ["20000 old"], CHANGE_KEYS, CHANGE, [("HSET", "marks", "ev1", "20000 old"), PROFILE], {("HGET", "profile", "s"): "state"}),
+    Case("schema_1_student_change", "finds_a_counted_event", ["20000 old"], OLD_CHANGE_KEYS, CHANGE, [("HSET", "marks", "ev1", "20000 old"), PROFILE], {("HGET", "profile", "s"): "state"}),
     Case(
-        "student_change", "writes_a_group", 1, CHANGE_KEYS, GROUP,
+        "schema_1_student_change", "writes_a_group", 1, OLD_CHANGE_KEYS, GROUP,
         after={
             ("HGETALL", "profile"): {"m": "{}", "s": "new"}, ("HGETALL", "marks"): {"ev1": "20000 a", "ev3": "20000 c"},
             ("FIELDS", "journal"): [{"e": "entry1"}, {"e": "entry2"}, {"e": "entry3"}],
         },
     ),
     Case(
-        "student_change", "writes_no_group_with_a_counted_event", [None, None, "20000 old"], CHANGE_KEYS, GROUP,
+        "schema_1_student_change", "writes_no_group_with_a_counted_event", [None, None, "20000 old"], OLD_CHANGE_KEYS, GROUP,
         [("HSET", "marks", "ev3", "20000 old")], {("EXISTS", "profile", "journal", "day1"): 0, ("HLEN", "marks"): 1},
     ),
-    Case("student_change", "replies_another_state", "state", CHANGE_KEYS, CHANGE, [PROFILE], {("EXISTS", "marks", "journal", "day1"): 0}),
-    Case("student_change", "refuses_the_erased", 0, CHANGE_KEYS, CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *CHANGE_KEYS): 1}),
-    Case("student_change", "refuses_without_consent", -1, CHANGE_KEYS, CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),
+    Case("schema_1_student_change", "replies_another_state", "state", OLD_CHANGE_KEYS, CHANGE, [PROFILE], {("EXISTS", "marks", "journal", "day1"): 0}),
+    Case("schema_1_student_change", "refuses_the_erased", 0, OLD_CHANGE_KEYS, CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *OLD_CHANGE_KEYS): 1}),
+    Case("schema_1_student_change", "refuses_without_consent", -1, OLD_CHANGE_KEYS, CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),
+    Case("schema_1_student_change", "finds_the_fence", [2, "state"], OLD_CHANGE_KEYS, CHANGE, [PROFILE, ("SET", "fence", "2")], {("EXISTS", "marks", "journal", "day1"): 0}),
     Case(
-        "student_read_changed", "reads_the_snapshots_of_another_state", [["state", "topics", None], ["1", None]],
-        ["profile"], ["stamp", "day:", "2026010120260102"],
+        "student_change", "writes", 1, CHANGE_KEYS, DAYS_CHANGE,
+        after={
+            ("HGETALL", "profile"): {"m": "{}", "s": "new"}, ("HGETALL", "marks"): {"1": MARK1},
+            ("GET", "days"): DAY1, ("EXPIRETIME", "days"): int(FAR), ("FIELDS", "journal"): [{"e": "entry"}],
+        },
+    ),
+    Case("student_change", "adds_to_a_bucket", 1, CHANGE_KEYS, DAYS_CHANGE, [("HSET", "marks", "1", MARK3)], {("HGET", "marks", "1"): MARK3 + MARK1}),
+    Case("student_change", "finds_a_counted_event", ["25185 note"], CHANGE_KEYS, DAYS_CHANGE, [("HSET", "marks", "1", MARK3 + MARK1), PROFILE], {("HGET", "profile", "s"): "state"}),
+    Case("student_change", "finds_an_event_counted_in_the_old_form", ["20000 old"], [*CHANGE_KEYS, "old"], DAYS_CHANGE, [("HSET", "old", "ev1", "20000 old")], {("EXISTS", "profile"): 0}),
+    Case("student_change", "is_not_misled_by_a_digest_in_a_mark", 1, CHANGE_KEYS, DAYS_CHANGE, [("HSET", "marks", "1", "Qdigest3ab\x08AAAAAAAA")]),
+    Case(
+        "student_change", "writes_a_group", 1, CHANGE_KEYS, DAYS_GROUP,
+        after={
+            ("HGETALL", "profile"): {"m": "{}", "s": "new"}, ("HGETALL", "marks"): {"1": MARK1, "3": MARK3},
+            ("FIELDS", "journal"): [{"e": "entry1"}, {"e": "entry2"}, {"e": "entry3"}],
+        },
+    ),
+    Case(
+        "student_change", "writes_no_group_with_a_counted_event", [None, None, "25185 c"], CHANGE_KEYS, DAYS_GROUP,
+        [("HSET", "marks", "3", MARK3)], {("EXISTS", "profile", "journal", "days"): 0, ("HLEN", "marks"): 1},
+    ),
+    Case("student_change", "puts_a_day_between_others", 1, CHANGE_KEYS, [*DAYS_CHANGE[:-1], DAY2], [("SET", "days", DAY3 + DAY1)], {("GET", "days"): DAY3 + DAY2 + DAY1}),
+    Case("student_change", "replaces_a_day", 1, CHANGE_KEYS, [*DAYS_CHANGE[:-1], "AC\x01x"], [("SET", "days", DAY3 + DAY2 + DAY1)], {("GET", "days"): DAY3 + "AC\x01x" + DAY1}),
+    Case("student_change", "keeps_the_latest_of_the_old_days", 1, CHANGE_KEYS, [*DAYS_CHANGE[:6], "16708", *DAYS_CHANGE[7:-1], DAY3], [("SET", "days", DAY2 + DAY1)], {("GET", "days"): DAY3 + DAY2}),
+    Case("student_change", "leaves_the_days_alone_within_a_day", 1, CHANGE_KEYS, DAYS_CHANGE[:-1], [("SET", "days", DAY1)], {("GET", "days"): DAY1, ("TTL", "days"): -1}),
+    Case("student_change", "replies_another_state", "state", CHANGE_KEYS, DAYS_CHANGE, [PROFILE], {("EXISTS", "marks", "journal", "days"): 0}),
+    Case("student_change", "refuses_the_erased", 0, CHANGE_KEYS, DAYS_CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *CHANGE_KEYS): 1}),
+    Case("student_change", "refuses_without_consent", -1, CHANGE_KEYS, DAYS_CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),
+    Case("student_days", "reads_all_forms", ["state", DAY1, "1", None], ["profile", "days", "day1", "day2"], ["0", "2"], [PROFILE, ("SET", "days", DAY1), ("SET", "day1", "1")]),
+    Case("student_days", "reads_nothing_of_an_unknown_student", [None, None], ["profile", "days"], ["0", "2"]),
+    Case("student_mark", "finds", "25185 note", ["marks"], ["ev1", MARK1[:11]], [("HSET", "marks", "1", MARK1)]),
+    Case("student_mark", "finds_the_old_form", "20000 old", ["marks", "old"], ["ev1", MARK1[:11]], [("HSET", "old", "ev1", "20000 old")]),
+    Case("student_mark", "finds_nothing", None, ["marks"], ["ev1", MARK1[:11]]),
+    Case("student_trim_days", "removes_old_days", "0", ["days"], ["16708"], [("SET", "days", DAY3 + DAY2 + DAY1, "EX", 100)], {("GET", "days"): DAY3 + DAY2, ("TTL", "days"): 100}),
+    Case("student_trim_marks", "removes_old_marks", "0", ["marks"], ["25100"], [("HSET", "marks", "1", MARK1 + "QQQQQQQQaa\x00", "3", "Cdigest3aa\x00")], {("HGETALL", "marks"): {"1": MARK1}}),
+    Case(
+        "schema_1_migrate_days", "moves_what_is_unchanged", 2, ["days", "day1", "day2", "day3"], ["16700", FAR, "1", DAY1, "2", "AC\x01x", "3", DAY3],
+        [("SET", "days", DAY2), ("SET", "day1", "1"), ("SET", "day2", "2"), ("SET", "day3", "changed")],
+        {("GET", "days"): DAY2 + DAY1, ("EXPIRETIME", "days"): int(FAR), ("EXISTS", "day1", "day2", "day3"): 1},
+    ),
+    Case("schema_1_migrate_days", "only_deletes_the_current_day", 1, ["days", "day1"], ["16700", FAR, "1", ""], [("SET", "day1", "1")], {("EXISTS", "days", "day1"): 0}),
+    Case(
+        "schema_1_migrate_marks", "moves_what_is_unchanged", 1, ["marks", "old"], ["ev1", "25185 note", MARK1, "ev3", "25185 c", MARK3],
+        [("HSET", "old", "ev1", "25185 note", "ev3", "changed", "ev4", "4")], {("HGETALL", "marks"): {"1": MARK1}, ("HLEN", "old"): 2},
+    ),
+    Case(
+        "schema_1_migrate_events", "replaces_under_the_same_ids", 1, ["stream"], ["1-0", "packed", "3-0", "gone"],
+        [("XADD", "stream", "1-0", "e", "{}"), ("XADD", "stream", "2-0", "e", "long"), ("PEXPIRE", "stream", "100000")],
+        {("FIELDS", "stream"): [{"z": "packed"}, {"e": "long"}], ("XLEN", "stream"): 2, ("TTL", "stream"): 100},
+    ),
+    Case(
+        "student_read_changed", "reads_the_snapshots_of_another_state", [["state", "topics", None], ["state", None, "1", None]],
+        ["profile", "days"], ["0", "2", "stamp", "day:", "2026010120260102"],
         [("HSET", "profile", "s", "state", "t", "topics"), ("SET", "day:20260101", "1")],
     ),
     Case(
         "student_read_changed", "reads_no_snapshots_of_a_known_state", [["a state", None, "a"], None],
-        ["profile"], ["state", "day:", "20260101"],
+        ["profile", "days"], ["0", "1", "state", "day:", "20260101"],
         [("HSET", "profile", "s", "a state", "c", "a"), ("SET", "day:20260101", "1")],
     ),
     Case(
-        "student_read_changed", "reads_nothing_of_an_unknown_student", [[None, None, None], [None]],
-        ["profile"], ["stamp", "day:", "20260101"],
+        "student_read_changed", "reads_nothing_of_an_unknown_student", [[None, None, None], [None, None]],
+        ["profile", "days"], ["0", "1", "stamp", "", ""],
     ),
     Case(
-        "student_trim_marks", "removes_old_days", "0", ["marks"], ["0", "500", "20000"],
+        "schema_1_trim_marks", "removes_old_days", "0", ["marks"], ["0", "500", "20000"],
         [("HSET", "marks", "a", "19999 x", "b", "20000 ", "c", "what")], {("HKEYS", "marks"): ["b"]},
     ),
     Case(
@@ -438,11 +500,11 @@ CASES = [
     Case("batch_register", "never_shortens", 1, ["index", "tombstone"], ["b1", f"{FAR}000"], [("ZADD", "index", f"{FAR}001", "b2"), ("EXPIREAT", "index", int(FAR) + 1)], {("EXPIRETIME", "index"): int(FAR) + 1}),
     Case("batch_register", "refuses_the_erased", 0, ["index", "tombstone"], ["b1", f"{FAR}000"], [("SET", "tombstone", "x")], {("EXISTS", "index"): 0}),
     Case(
-        "student_trim_entries", "removes_by_arrival_and_by_day", "0", ["stream"], ["0", "200", "5000", "2026-01-10"],
-        [("XADD", "stream", f"{n}-0", "e", f'{{"timestamp":"{day}T00:00:00.000Z"}}') for n, day in ((4000, "2026-02-01"), (5000, "2026-01-09"), (6000, "2026-01-10"))] + [("XADD", "stream", "7000-0", "model", "x")],
-        {("XLEN", "stream"): 2},
+        "student_trim_entries", "removes_by_arrival_and_by_day", "0", ["stream"], ["0", "200", "5000", "2026-01-10", "20463"],
+        [("XADD", "stream", f"{n}-0", "e", f'{{"timestamp":"{day}T00:00:00.000Z"}}') for n, day in ((4000, "2026-02-01"), (5000, "2026-01-09"), (6000, "2026-01-10"))] + [("XADD", "stream", "7000-0", "model", "x"), ("XADD", "stream", "8000-0", "z", "\x01aa packed"), ("XADD", "stream", "9000-0", "z", "\x01 ! packed")],
+        {("XLEN", "stream"): 3},
     ),
-    Case("student_trim_entries", "goes_page_by_page", "2-0", ["stream"], ["0", "2", "1", "2026-01-10"], [("XADD", "stream", f"{n}-0", "e", "x") for n in range(1, 4)]),
+    Case("student_trim_entries", "goes_page_by_page", "2-0", ["stream"], ["0", "2", "1", "2026-01-10", "20463"], [("XADD", "stream", f"{n}-0", "e", "x") for n in range(1, 4)]),
     Case("erasure_leave_cohort", "leaves", 1, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann ann bob")], {("HGETALL", "cohort"): {"students": "joann bob", "student_count": "2", "updated_at": "9"}}),
     Case("erasure_leave_cohort", "changes_nothing_in_a_dry_run", 1, ["cohort"], ["ann", "1", "9"], [("HSET", "cohort", "students", "ann")], {("HGETALL", "cohort"): {"students": "ann"}}),
     Case("erasure_leave_cohort", "does_not_find_the_student", 0, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann")], {("HGET", "cohort", "students"): "joann"}),
@@ -517,6 +579,6 @@ def test_luacheck_finds_nothing(tmp_path):
         files.append(tmp_path / f"{script}.lua")
         files[-1].write_text(text_of(script))
     # 211: a script may use one of its library's functions only.
-    options = ["--std", "lua51", "--read-globals", "redis", "cjson", "struct", "bit", "KEYS", "ARGV", "--ignore", "211/audit_.*", "--no-color", "-q"]
+    options = ["--std", "lua51", "--read-globals", "redis", "cjson", "struct", "bit", "KEYS", "ARGV", "--ignore", "211/audit_.*", "211/days_.*", "211/marks_.*", "--no-color", "-q"]
     result = subprocess.run(["luacheck", *files, *options], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout

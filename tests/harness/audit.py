@@ -16,6 +16,7 @@ from harness.wait import wait_for
 FIELDS = "artowscdn"
 SEAL_FIELDS = "qpbflnkmh"
 SEGMENT_FIELDS = "nwcartosd"  # the columns of a segment after ids and times
+MAGIC = b"\x28\xb5\x2f\xfd"  # a zstd frame is stored without it
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -38,9 +39,9 @@ def pseudonym(redis, student):
 
 @functools.cache
 def dictionary():
-    """The dictionary in app/service/audit_segment_pack.c."""
-    text = (ROOT / "app/service/audit_segment_pack.c").read_text()
-    [literals] = re.findall(r"dictionary = STR_INIT\((.*?)\);", text, re.DOTALL)
+    """The dictionary in app/base/dictionary_audit.c."""
+    text = (ROOT / "app/base/dictionary_audit.c").read_text()
+    [literals] = re.findall(r"dictionary_audit = STR_INIT\((.*?)\);", text, re.DOTALL)
     return "".join(ast.literal_eval(literal) for literal in re.findall(r'"(?:[^"\\]|\\.)*"', literals)).encode()
 
 
@@ -67,7 +68,7 @@ def _by_dictionary(function, context, data, room, *level):
 def decompress(packed):
     context = zstd().ZSTD_createDCtx()
     try:
-        return _by_dictionary(zstd().ZSTD_decompress_usingDict, context, packed, 1 << 22)
+        return _by_dictionary(zstd().ZSTD_decompress_usingDict, context, MAGIC + packed, 1 << 22)
     finally:
         zstd().ZSTD_freeDCtx(ctypes.c_void_p(context))
 
@@ -75,7 +76,7 @@ def decompress(packed):
 def compress(text):
     context = zstd().ZSTD_createCCtx()
     try:
-        return _by_dictionary(zstd().ZSTD_compress_usingDict, context, text, len(text) + 4096, 9)
+        return _by_dictionary(zstd().ZSTD_compress_usingDict, context, text, len(text) + 4096, 9).removeprefix(MAGIC)
     finally:
         zstd().ZSTD_freeCCtx(ctypes.c_void_p(context))
 

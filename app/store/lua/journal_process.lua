@@ -15,8 +15,9 @@
 -- ARGV[3]  how long such a stream lives after its last event (ms)
 -- ARGV[4]  seed for pseudonyms
 -- ARGV[5...]  per entry: id, index in KEYS of its student's keys (0: none, only delete), event for
---          the student's stream ('': none), the 8 texts of the audit record, 1 the record is only
---          counted, number of messages, event and traceparent of each message
+--          the student's stream ('': none; a packed one begins with a byte 1 and becomes the field z,
+--          one as JSON the field e), the 8 texts of the audit record, 1 the record is only counted,
+--          number of messages, event and traceparent of each message
 -- Returns  how many entries were processed (-1: the lease is not the holder's), then the number, from
 --          0, of each entry that was left alone
 -- include lib/audit_record.lua
@@ -44,7 +45,8 @@ while ARGV[at] do
       else audit_add(KEYS[4], at + 3, pseudonym) end
     end
     if index > 0 and ARGV[at + 2] ~= '' then
-      redis.call('XADD', KEYS[index], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])
+      local field = ARGV[at + 2]:byte() == 1 and 'z' or 'e'
+      redis.call('XADD', KEYS[index], 'MINID', '~', ARGV[2], '*', field, ARGV[at + 2])
       redis.call('PEXPIRE', KEYS[index], ARGV[3])
     end
     for i = at + 13, at + 11 + 2 * messages, 2 do
