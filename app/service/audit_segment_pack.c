@@ -138,9 +138,9 @@ bool audit_segment_pack(struct arena *arena, const struct audit_key *key, unsign
     buf_init(&text, arena);
     (void)buf_reserve(&text, 256 + n * 160); /* a failure is in text.failed */
     segment_put_text(&text, key, shard, link, entries, n);
-    if (text.failed ||
-        !compress_text(arena, dictionary, buf_view(&text), COMPRESSION_LEVEL, &segment.packed))
+    if (text.failed)
         return false;
+    segment.packed = compress(arena, DICTIONARY_AUDIT, buf_view(&text));
     digest_hmac(key->secret, buf_view(&text), next.raw_head);
     hex_print(next.raw_head, AUDIT_SEGMENT_HEAD, next.head);
     (void)snprintf(next.last_id, sizeof(next.last_id), "%.*s", STR_ARG(segment.id));
