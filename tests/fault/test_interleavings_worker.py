@@ -19,6 +19,7 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.interleavings import Commands, assert_equal, plain, snapshot
 from harness.model import scores
+from harness.packed import mark_of, mark_record, marks, with_bytes
 from harness.pool import Pool
 from harness.receiver import Receiver
 from harness.redis_server import RedisServer, RedisStandIn
@@ -296,17 +297,17 @@ def age_everything(site, stage):
     make_changes(site, stage)
     old_ms = int(time.time() * 1000) - 95 * DAY_MS
     site.texts.xadd(f"{{{stage.shard}}}:student:{stage.student}:events", {"e": "{}"}, id=f"{old_ms}-0")
-    site.texts.hset(tagged(stage.student, f"student:{stage.student}:marks"), "old", f"{old_ms // DAY_MS} x")
+    bucket, record = mark_record("old", old_ms // DAY_MS)
+    site.texts.hset(student_key(stage.student, ":counted"), bucket, (with_bytes(site.texts).hget(student_key(stage.student, ":counted"), bucket) or b"") + record)
     site.texts.xadd("queue:{dead}", {"e": "{}"}, id=f"{old_ms}-0")
 
 
 def nothing_is_old(site, stage):
-    marks = site.texts.hgetall(tagged(stage.student, f"student:{stage.student}:marks"))
-    return "old" not in marks and not site.texts.xlen("queue:{dead}")
+    return mark_of("old") not in marks(site.texts, stage.student) and not site.texts.xlen("queue:{dead}")
 
 
 def events_are_young(site, stage):
-    ids = [one for one, _ in site.texts.xrange(tagged(stage.student, f"student:{stage.student}:events"))]
+    ids = [one for one, _ in with_bytes(site.texts).xrange(student_key(stage.student, ":events"))]
     return nothing_is_old(site, stage) and all(int(one[:13]) > (time.time() - 90 * 86400) * 1000 for one in ids)
 
 
@@ -367,7 +368,7 @@ def old_seal_is_gone(site, stage):
     return site.texts.xlen(tagged(stage.student, "audit:segments")) == 1
 
 
-OLD = has(":events", ":marks", "queue:{{dead}}", "{student}", names=("SCAN", "student_trim_marks"))
+OLD = has(":events", ":counted", "queue:{{dead}}", "{student}", names=("SCAN", "student_trim_marks"))
 JOBS = [
     Job(
         "journal", make_changes, has("{{{shard}}}:journal", once=("journal_process",)),

@@ -59,7 +59,7 @@ def assert_is_served(pool, store, sidecar, student):
     the queue."""
     assert pool.calculate(student).status == 200
     assert pool.query(student).status == 200
-    wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
+    wait_for(lambda: store.xlen(student_key(student, ":events")) == 1, "the job was done")
     wait_for(lambda: len(sidecar.events(student)) >= 2, "both changes are published")
     wait_for(lambda: is_counted(store, student), "the read is counted")
     make_minutes_old(store, student)
@@ -163,7 +163,7 @@ def test_a_change_whose_record_cannot_be_written_becomes_a_dead_letter(
     [letter] = dead_letters(store)
     assert letter["source"] == tagged(student, "journal") and student in json.dumps(letter)
     assert "another type" in letter["reason"], letter
-    assert len(store.xrange(student_key(other, ":events"))) == 1
+    assert store.xlen(student_key(other, ":events")) == 1
     wait_for(lambda: worker.lines("journal.unreadable"), "logged")
 
 
@@ -182,6 +182,6 @@ def test_a_job_to_retry_that_cannot_be_read_becomes_a_dead_letter(start_pool, st
     letter = put_dead_letter(store, event("exercise.completed", student))
     store.zadd("queue:{batch}:later", {f"0 event 0 1-1 {letter}": 1})
     start_worker(pool)
-    wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
+    wait_for(lambda: store.xlen(student_key(student, ":events")) == 1, "the job was done")
     wait_for(lambda: len(dead_letters(store)) == 2, "the others are dead letters")
     assert store.zcard("queue:{batch}:later") == 0
