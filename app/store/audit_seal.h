@@ -2,7 +2,7 @@
 /* The seals of a shard's audit log are the Redis stream {ss}:audit:seals (ss: the shard's number as
  * two hexadecimal digits). A seal makes changes to the log detectable: it has HMACs (keyed hashes)
  * of the records from one id to another, and its head, an HMAC over its fields. Each seal contains
- * the head of the seal before it, so the seals form a chain (docs/audit.md, Seals;
+ * the head of the seal before it, so the seals form a chain (docs/audit.md, The forms of schema 1;
  * service/audit_chain.h computes them).
  *
  * The hash audit:heads repeats the latest head of each shard, in another slot of Redis Cluster, so

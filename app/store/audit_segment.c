@@ -6,7 +6,7 @@
 
 /* z: packed records, h: head, n: number of records, c: number of records up to here. Names of one
  * letter, as for the fields of audit records. */
-enum { FIELD_PACKED, FIELD_HEAD, FIELD_COUNT, FIELD_TOTAL, FIELDS };
+enum { FIELD_PACKED, FIELD_HEAD, FIELD_COUNT, FIELD_TOTAL, FIELDS, ELEMENTS = 2 * FIELDS };
 static const struct str field_names[FIELDS] = {STR_INIT("z"), STR_INIT("h"), STR_INIT("n"),
                                                STR_INIT("c")};
 
@@ -81,7 +81,7 @@ static void segment_parse_entry(const struct stream_entry *from, struct audit_se
     size_t n;
 
     *ret = (struct audit_segment){.id = from->id, .packed = STR(""), .head = STR("")};
-    if (reply_array(from->fields, 2 * FIELDS, &n) != REPLY_OK || n != 2 * FIELDS)
+    if (reply_array(from->fields, ELEMENTS, &n) != REPLY_OK || n != ELEMENTS)
         return;
     for (size_t i = 0; i < FIELDS; i++) {
         struct str name;

@@ -109,8 +109,8 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
 /* Keys of one shard (ss: its number in hex): {ss}:journal (changes to process), {ss}:outbox (events
  * to publish), {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
  * {ss}:audit:reads (the audit log as schema 1 has it), {ss}:audit:open, {ss}:audit:counts and
- * {ss}:audit:segments (audit_segment.h), {ss}:replicated, which is what `replicated` is outside of a
- * cluster, and {ss}:schema, the fence of a migration (schema.h). */
+ * {ss}:audit:segments (audit_segment.h), {ss}:replicated, which is what `replicated` is outside of
+ * a cluster, and {ss}:schema, the fence of a migration (schema.h). */
 enum shard_key {
     SHARD_KEY_JOURNAL,
     SHARD_KEY_OUTBOX,

@@ -21,6 +21,7 @@ enum {
     COUNTS_SCANNED = 2000, /* about how many counts are read of a shard, and at most */
     COUNTS_MAX = 8000,
     OPEN_MAX = AUDIT_SEGMENT_RECORDS + COUNTS_MAX,
+    CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS, /* counts that a closing removes */
 };
 
 static const int64_t INTERVAL_US = 1000000;
@@ -236,8 +237,7 @@ static size_t segments_take(const struct worker_context *w, const struct open_it
         else
             ids[ret_open->id_count++] = items->entries[i].id;
     }
-    for (size_t i = 0; i < items->count_n && ret_open->count_count < 2 * AUDIT_SEGMENT_RECORDS;
-         i++) {
+    for (size_t i = 0; i < items->count_n && ret_open->count_count < CLOSED_COUNTS_MAX; i++) {
         if (items->counts[i].valid && items->counts[i].record.count == 0)
             counts[ret_open->count_count++] = &items->counts[i];
     }
@@ -256,7 +256,7 @@ static void segments_close(struct audit_segments *segments, struct task *task, u
     struct audit_entry *entries = arena_array(arena, AUDIT_SEGMENT_RECORDS, sizeof(*entries));
     struct str *ids = arena_array(arena, AUDIT_SEGMENT_RECORDS, sizeof(*ids)), previous = STR("");
     const struct audit_counted_read **counts =
-        arena_array(arena, 2 * AUDIT_SEGMENT_RECORDS, sizeof(const void *));
+        arena_array(arena, CLOSED_COUNTS_MAX, sizeof(const void *));
     struct audit_segment segment;
     struct audit_open open;
     size_t n;

@@ -122,8 +122,9 @@ def test_a_spoilt_key_of_a_student_stops_no_neighbour(start_pool, start_worker, 
         wait_for(lambda: sidecar.events(other), "published")
         wait_for(lambda: store.xlen(tagged(student, "journal")) == 0, "no entry is left")
         assert pool.query(other).status == 200
-        wait_for(lambda: is_counted(store, other), "the neighbour's read is counted")
-        assert actions(store, other) == ["calculated"]
+        name = pseudonym(store, other)
+        wait_for(lambda: count_of(store, w=name) == 2, "the neighbour's change and read are counted")
+        assert [count_of(store, w=name, t=kind) for kind in ("calculated", "read")] == [1, 1]
 
 
 @pytest.mark.parametrize("kind", ["EVENTS", "PSEUDONYM"])
