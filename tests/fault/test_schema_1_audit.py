@@ -2,12 +2,14 @@
 """The audit log in the forms of schema 1, as long as the store has not been migrated. Somebody who can
 write to Redis changes it: mastery-ctl audit verify says which record it was. And what may happen without
 ill will: two workers, old records, another key."""
+import json
 import re
 import time
 
 import pytest
-from harness.audit import ctl_audit
+from harness.audit import ctl_audit, segments
 from harness.binaries import assert_no_report
+from harness.ctl import run_ctl
 from harness.engine import fresh_id
 from harness.pool import AUDIT_KEY, Pool
 from harness.redis_server import RedisServer
@@ -415,3 +417,28 @@ def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redi
     start_worker(pool)
     wait_for(lambda: redis.hlen(key) == 3, "ours has been folded")
     assert sum(int(record["n"]) for record in records(redis, t="read")) == 3
+
+
+def test_records_of_both_forms_are_listed_exported_and_verified(start_pool, start_worker, redis_server):
+    """After mastery-ctl migrate: what is there stays as it is, what comes is in segments."""
+    old, redis = start_pool(), redis_server.client()
+    log = Log(old, start_worker(old), redis)
+    log.write(2)
+    assert log.worker.drain() == 0
+    assert run_ctl(old.environment, "migrate").returncode == DONE
+    old.stop()
+    pool = start_pool(AUDIT_SEAL_S=1)
+    start_worker(pool)
+    assert pool.calculate(log.student).status == 200
+    wait_for(lambda: segments(redis, shard_of(log.student)), "a segment is closed")
+    assert len(log.entries()) == 2, "the old ones stay"
+    result = ctl_audit(pool, "verify")
+    assert result.returncode == DONE, result
+    listed = ctl_audit(pool, "list", "--student", log.student, "--json").stdout.splitlines()
+    assert [json.loads(line)["action"] for line in listed] == ["calculated"] * 3
+    token = pool.token("root", "admin")
+    response = pool.request("GET", f"/api/v1/compliance/export/{log.student}", token=token)
+    assert [entry["action"] for entry in response.json["data"]["audit_logs"]].count("calculated") == 3
+    first = log.entries()[0][0]
+    redis.xdel(log.key, first)
+    assert f"record {first} was removed" in ctl_audit(pool, "verify").stdout
