@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl audit: `verify` checks the audit log, `list` prints its newest records. Each shard of
- * the audit log has a chain of seals. A seal is a MAC over the records since the previous seal and
- * over the previous seal's MAC; the MAC of the latest seal is the chain's head. `verify` reads a
- * chain seal by seal with the records under each seal and recomputes the MACs; the checks
- * themselves are in app/service/audit_verify. An anchor is a head that the worker wrote to its
- * log. */
+/* mastery-ctl audit: `list` prints records, `verify` checks the audit log. Each shard of the audit
+ * log has a chain of segments, which have the records, and one of the seals of schema 1: a seal is
+ * a MAC over the records since the previous seal and over the previous seal's MAC. The MAC of the
+ * latest segment or seal is the chain's head. `verify` reads a chain link by link and recomputes
+ * the MACs; the checks themselves are in app/service/audit_verify. An anchor is a head that the
+ * worker wrote to its log. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +19,9 @@
 
 enum action { VERIFY, LIST };
 enum {
+    SEGMENTS_A_STEP = 16,  /* segments that are read in one round trip */
+    COUNTS_SCANNED = 2000, /* counts that are read of a shard, about and at most */
+    COUNTS_MAX = 8000,
     SEALS_A_STEP = 32,            /* seals that are read in one round trip */
     RECORDS_MAX = AUDIT_PAGE_MAX, /* records that one seal can have */
 };
@@ -29,6 +32,9 @@ struct audit_settings {
     int action;         /* enum action: verify or list */
     const char *anchor; /* path of the worker's log with anchors; NULL: none */
     int64_t limit;      /* number of records that `list` prints */
+    /* `list`: only records of this actor, about this student, from and until this time (RFC 3339);
+     * NULL: any */
+    const char *user, *student, *since, *until;
     bool json;
 };
 
@@ -39,14 +45,22 @@ struct audit_run {
     struct engine engine;
     struct arena *arena; /* replies; reset before each page of seals */
     struct anchors anchors;
-    struct audit_head heads[SHARDS]; /* each chain's head as the worker stores it in Redis */
-    uint64_t seals, records;         /* numbers that were checked */
-    uint64_t shards, faults;         /* shards with a seal; shards with a fault */
-    struct json_line json;           /* with --json: the result of verify, while it is written */
+    struct audit_head heads[AUDIT_CHAINS][SHARDS]; /* as the worker stores them in Redis */
+    uint64_t seals, records;                       /* numbers that were checked */
+    uint64_t shards, faults;                       /* shards with a chain; faults */
+    struct json_line json; /* with --json: the result of verify, while it is written */
     struct progress progress;
 };
 
 /* ---- verify ---- */
+
+/* Returns what the fault is in. */
+static const char *verify_kind(const struct audit_check *c)
+{
+    if (c->is_record)
+        return "record";
+    return c->chain == AUDIT_CHAIN_SEGMENTS ? "segment" : "seal";
+}
 
 /* Writes the fault as an object into the open array of faults. */
 static void verify_write_fault(struct jw *w, const struct audit_check *c)
@@ -56,7 +70,7 @@ static void verify_write_fault(struct jw *w, const struct audit_check *c)
     (void)snprintf(shard, sizeof(shard), "%02x", c->shard);
     jw_object(w, NULL);
     jw_text(w, "shard", shard);
-    jw_text(w, "kind", c->is_record ? "record" : "seal");
+    jw_text(w, "kind", verify_kind(c));
     jw_text(w, "id", *c->id ? c->id : c->link.head);
     jw_text(w, "fault", audit_fault_texts[c->fault]);
     jw_int(w, "seal_number", c->link.seal_number);
@@ -75,10 +89,11 @@ static void verify_report(struct audit_run *r, const struct audit_check *c)
         return;
     }
     progress_clear();
-    (void)printf("shard %02x: %s %s %s", c->shard, c->is_record ? "record" : "seal",
-                 *c->id ? c->id : c->link.head, audit_fault_texts[c->fault]);
+    (void)printf("shard %02x: %s %s %s", c->shard, verify_kind(c), *c->id ? c->id : c->link.head,
+                 audit_fault_texts[c->fault]);
     if (c->link.seal_number > 0)
-        (void)printf(" (at seal %" PRId64 ")", c->link.seal_number);
+        (void)printf(" (at %s %" PRId64 ")", c->chain == AUDIT_CHAIN_SEGMENTS ? "segment" : "seal",
+                     c->link.seal_number);
     (void)putchar('\n');
 }
 
@@ -88,8 +103,9 @@ static void verify_report(struct audit_run *r, const struct audit_check *c)
  * in c. */
 static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
-    const struct audit_head *head = &r->heads[c->shard];
-    const struct anchor *anchor = anchors_from(&r->anchors, c->shard, c->link.seal_number);
+    const struct audit_head *head = &r->heads[c->chain][c->shard];
+    const struct anchor *anchor =
+        anchors_from(&r->anchors, c->chain, c->shard, c->link.seal_number);
 
     if (head->exists && head->number == c->link.seal_number &&
         !audit_check_head(c, head->number, head->head))
@@ -103,8 +119,9 @@ static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
  * chain is complete; false with the fault in c. */
 static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
 {
-    const struct audit_head *head = &r->heads[c->shard];
-    const struct anchor *anchor = anchors_from(&r->anchors, c->shard, c->link.seal_number + 1);
+    const struct audit_head *head = &r->heads[c->chain][c->shard];
+    const struct anchor *anchor =
+        anchors_from(&r->anchors, c->chain, c->shard, c->link.seal_number + 1);
 
     if (head->exists && head->number > c->link.seal_number)
         return audit_check_head(c, head->number, head->head);
@@ -118,7 +135,7 @@ static struct command *verify_cmd_records(struct audit_run *r, struct pipeline *
 {
     struct str from = before.n > 0 ? arena_printf(r->arena, "(%.*s", STR_ARG(before)) : STR("-");
 
-    return audit_cmd_range(pipeline, shard, from, last, RECORDS_MAX);
+    return audit_cmd_range(pipeline, AUDIT_STREAM_SCHEMA_1, shard, from, last, RECORDS_MAX);
 }
 
 /* Reads the records under n seals in one round trip, then checks seal by seal. False with a problem
@@ -164,7 +181,7 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
     arena_reset(r->arena);
     pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = audit_cmd_range(
-        &pipeline, c->shard,
+        &pipeline, AUDIT_STREAM_SCHEMA_1, c->shard,
         *c->link.last_record_id ? arena_printf(r->arena, "(%s", c->link.last_record_id) : STR("-"),
         STR("+"), 1);
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
@@ -172,14 +189,14 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
         return false;
     if (n > 0)
         /* a fault is in c->fault */
-        (void)audit_check_unsealed(c, &oldest, store_now_ms(r->engine.store));
+        (void)audit_check_unsealed(c, &oldest, store_now_ms(r->engine.store), 0);
     return true;
 }
 
-/* Checks the whole chain of a shard, in pages of SEALS_A_STEP seals, until the end or the first
- * fault. False with a problem in p when Redis fails; otherwise c has the result of the check. A
- * page with fewer seals is the last one. "(" before an id means "after this id" to Redis. */
-static bool verify_shard(struct audit_run *r, struct audit_check *c, struct problem *p)
+/* Checks the whole chain of seals of a shard, in pages of SEALS_A_STEP seals, until the end or the
+ * first fault. False with a problem in p when Redis fails; otherwise c has the result of the check.
+ * A page with fewer seals is the last one. "(" before an id means "after this id" to Redis. */
+static bool verify_seal_chain(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
     struct audit_seal seals[SEALS_A_STEP];
@@ -205,6 +222,73 @@ static bool verify_shard(struct audit_run *r, struct audit_check *c, struct prob
     return verify_unsealed(r, c, p);
 }
 
+/* ---- segments ---- */
+
+/* Checks the oldest record of the open segment, and the oldest count. One that is older than a
+ * worker leaves it open means that none is closing segments, a fault, which is then in c. False
+ * with a problem in p when Redis fails. */
+static bool verify_open(struct audit_run *r, struct audit_check *c, struct problem *p)
+{
+    int64_t now_ms = store_now_ms(r->engine.store), seal_s = r->engine.config.audit_seal_s;
+    struct pipeline pipeline;
+    struct command *records, *counts;
+    struct audit_counted_read *reads;
+    struct audit_entry oldest;
+    struct str cursor;
+    size_t n;
+
+    arena_reset(r->arena);
+    reads = arena_array(r->arena, COUNTS_MAX, sizeof(*reads));
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    records = audit_cmd_range(&pipeline, AUDIT_STREAM_OPEN, c->shard, STR("-"), STR("+"), 1);
+    counts =
+        audit_cmd_scan_counts(&pipeline, AUDIT_STREAM_OPEN, c->shard, STR("0"), COUNTS_SCANNED);
+    if (!reads || !subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !audit_parse_entries(records, 1, &oldest, &n, p))
+        return false;
+    if (n > 0 && !audit_check_unsealed(c, &oldest, now_ms, seal_s))
+        return true;
+    if (!audit_parse_counts(counts, AUDIT_STREAM_OPEN, COUNTS_MAX, &cursor, reads, &n, p))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (audit_entry_of_count(r->arena, &reads[i], &oldest) &&
+            !audit_check_unsealed(c, &oldest, now_ms, seal_s))
+            return true;
+    }
+    return true;
+}
+
+/* Checks the chain of segments of a shard, in pages of SEGMENTS_A_STEP, until the end or the first
+ * fault. False with a problem in p when Redis fails; otherwise c has the result. */
+static bool verify_segment_chain(struct audit_run *r, struct audit_check *c, struct problem *p)
+{
+    char from[STREAM_ID_SIZE + 1] = "-";
+    struct audit_segment segments[SEGMENTS_A_STEP];
+    size_t n = SEGMENTS_A_STEP;
+
+    while (n == SEGMENTS_A_STEP) {
+        struct pipeline pipeline;
+        struct command *command;
+
+        arena_reset(r->arena);
+        pipeline_init(&pipeline, r->arena, NULL /* owner */);
+        command =
+            audit_segment_cmd_range(&pipeline, c->shard, str_of(from), STR("+"), SEGMENTS_A_STEP);
+        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+            !audit_segment_parse(command, SEGMENTS_A_STEP, segments, &n, p))
+            return false;
+        for (size_t i = 0; i < n; i++) {
+            if (!audit_check_segment(c, &segments[i], r->arena) || !verify_known_heads(r, c))
+                return true;
+        }
+        if (n > 0)
+            (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(segments[n - 1].id));
+    }
+    return !verify_last_seal(r, c) || verify_open(r, c, p);
+}
+
+/* ---- all ---- */
+
 /* Reads the heads that the worker stores in Redis and copies them to the arena `retained`, because
  * r->arena is reset. They are read before the seals: a head read after them could belong to a seal
  * that was added in between and that the check has not seen. False with a problem in p when Redis
@@ -217,11 +301,14 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
     pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = audit_heads_cmd_get(&pipeline);
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
-        !audit_heads_parse(command, r->heads, p))
+        !audit_heads_parse(command, AUDIT_CHAIN_SEALS, r->heads[AUDIT_CHAIN_SEALS], p) ||
+        !audit_heads_parse(command, AUDIT_CHAIN_SEGMENTS, r->heads[AUDIT_CHAIN_SEGMENTS], p))
         return false;
-    for (size_t i = 0; i < SHARDS; i++) {
-        if (r->heads[i].exists)
-            r->heads[i].head = arena_copy(retained, r->heads[i].head);
+    for (size_t i = 0; i < (size_t)AUDIT_CHAINS * SHARDS; i++) {
+        struct audit_head *head = &r->heads[i / SHARDS][i % SHARDS];
+
+        if (head->exists)
+            head->head = arena_copy(retained, head->head);
     }
     return true;
 }
@@ -235,7 +322,7 @@ static enum ctl_exit verify_print_summary(struct audit_run *r)
     progress_clear();
     if (!r->settings->json) {
         (void)printf("%" PRIu64 " records under %" PRIu64 " seals in %" PRIu64 " shards, %" PRIu64
-                     " shards with faults\n",
+                     " faults\n",
                      r->records, r->seals, r->shards, r->faults);
         return status;
     }
@@ -247,32 +334,48 @@ static enum ctl_exit verify_print_summary(struct audit_run *r)
     return json_line_end(&r->json, r->command, status);
 }
 
-/* Verifies all shards and prints a summary. An error of Redis ends the run. A fault of a shard does
- * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when
- * a shard has a fault. */
+/* Verifies both chains of a shard, and reports and counts what was found. False with a problem in p
+ * when Redis fails. */
+static bool verify_shard(struct audit_run *r, unsigned shard, struct problem *p)
+{
+    int64_t retained_since_ms =
+        subcommand_now_ms(&r->engine) - r->engine.config.audit_days * INT64_C(86400000);
+    bool has_chain = false;
+
+    for (enum audit_chain chain = 0; chain < AUDIT_CHAINS; chain++) {
+        struct audit_check c = {.keys = &r->engine.audit_keys,
+                                .chain = chain,
+                                .shard = shard,
+                                .retained_since_ms = retained_since_ms};
+
+        if (!(chain == AUDIT_CHAIN_SEALS ? verify_seal_chain(r, &c, p)
+                                         : verify_segment_chain(r, &c, p)))
+            return false;
+        verify_report(r, &c);
+        r->seals += c.seals;
+        r->records += c.records;
+        has_chain = has_chain || c.seals > 0;
+    }
+    r->shards += has_chain;
+    return true;
+}
+
+/* Verifies all shards and prints a summary. An error of Redis ends the run. A fault does not, so
+ * that one run finds the first fault of each chain. Returns CTL_FAILED when there is a fault. */
 static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    int64_t retained_since_ms =
-        subcommand_now_ms(&r->engine) - r->engine.config.audit_days * INT64_C(86400000);
 
     jw_array(json_line_begin(&r->json, retained), "faults");
     r->progress.what = "shards";
     if (!verify_read_heads(r, retained, &p))
         return subcommand_fail(r->command, &r->engine, &p);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct audit_check c = {
-            .keys = &r->engine.audit_keys, .shard = shard, .retained_since_ms = retained_since_ms};
-
         progress_draw(&r->progress, shard, SHARDS, -1);
-        if (!verify_shard(r, &c, &p)) {
+        if (!verify_shard(r, shard, &p)) {
             progress_clear();
             return subcommand_fail(r->command, &r->engine, &p);
         }
-        verify_report(r, &c);
-        r->seals += c.seals;
-        r->records += c.records;
-        r->shards += c.seals > 0;
     }
     return verify_print_summary(r);
 }
@@ -301,19 +404,22 @@ static void audit_print_line(struct table *table, const struct audit_list_item *
 {
     const struct audit_entry *e = &found->entry;
     struct str actor = audit_actor_shown(e->v[AUDIT_ACTOR]);
-    char time[TIME_TEXT_SIZE];
+    char time[TIME_TEXT_SIZE], last[TIME_TEXT_SIZE] = "";
     int64_t at_ms = 0;
 
     (void)stream_id_time(e->id, &at_ms);
     time_print(at_ms, time);
-    table_row(table,
-              (struct str[]){
-                  arena_printf(arena, "%02x-%.*s", found->shard, STR_ARG(e->id)), str_of(time),
-                  str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? STR("done") : STR("FAILED"),
-                  arena_printf(arena, "%.*s (%.*s)", STR_ARG(actor), STR_ARG(e->v[AUDIT_ROLE])),
-                  e->v[AUDIT_ACTION], e->v[AUDIT_RESOURCE], e->v[AUDIT_SUBJECT],
-                  arena_printf(arena, "x%.*s  %.*s", STR_ARG(e->v[AUDIT_COUNT]),
-                               STR_ARG(e->v[AUDIT_DETAILS]))});
+    if (e->last_ms > 0)
+        time_print(e->last_ms, last);
+    table_row(
+        table,
+        (struct str[]){
+            arena_printf(arena, "%02x-%.*s", found->shard, STR_ARG(e->id)), str_of(time),
+            str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? STR("done") : STR("FAILED"),
+            arena_printf(arena, "%.*s (%.*s)", STR_ARG(actor), STR_ARG(e->v[AUDIT_ROLE])),
+            e->v[AUDIT_ACTION], e->v[AUDIT_RESOURCE], e->v[AUDIT_SUBJECT],
+            arena_printf(arena, "x%.*s %s%s %.*s", STR_ARG(e->v[AUDIT_COUNT]),
+                         e->last_ms > 0 ? "until " : "", last, STR_ARG(e->v[AUDIT_DETAILS]))});
 }
 
 /* Prints an audit record as a line of JSON. */
@@ -329,6 +435,7 @@ static enum ctl_exit audit_print_json(const struct audit_run *r,
     (void)str_to_int64(e->v[AUDIT_COUNT], 0, INT64_MAX, &count);
     jw_str(w, "id", arena_printf(r->arena, "%02x-%.*s", found->shard, STR_ARG(e->id)));
     jw_time(w, "at", at_ms);
+    jw_time(w, "last", e->last_ms > 0 ? e->last_ms : at_ms);
     jw_bool(w, "success", str_equal(e->v[AUDIT_SUCCESS], STR("1")));
     jw_str(w, "actor", audit_actor_shown(e->v[AUDIT_ACTOR]));
     jw_str(w, "role", e->v[AUDIT_ROLE]);
@@ -360,7 +467,7 @@ static enum ctl_exit audit_print_list(const struct audit_run *r, const struct au
     return status;
 }
 
-/* Prints the newest records of all shards. Each audit_list_step queues the commands that read the
+/* Prints the newest records that match. Each audit_list_step queues the commands that read the
  * next records, and merges those that have been read by time. A failure of Redis is in p, whose
  * code is checked after the loop. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
@@ -368,10 +475,19 @@ static enum ctl_exit audit_list_newest(struct audit_run *r)
     struct problem p = {.code = PROBLEM_NONE};
     struct audit_list *l = arena_zalloc(r->arena, sizeof(*l));
     struct pipeline pipeline;
+    int64_t until_ms = 0;
 
     if (!l)
         return CTL_FAILED;
     l->limit = (size_t)r->settings->limit;
+    l->user = str_of(r->settings->user);
+    l->student = str_of(r->settings->student);
+    if (r->settings->since && !time_parse(str_of(r->settings->since), &l->since_ms))
+        return subcommand_usage_error(r->command, "--since is a time such as 2026-01-15T10:00:00Z");
+    if (r->settings->until && !time_parse(str_of(r->settings->until), &until_ms))
+        return subcommand_usage_error(r->command, "--until is a time such as 2026-01-15T10:00:00Z");
+    if (r->settings->until)
+        audit_cursor_until(until_ms, &l->from);
     pipeline_init(&pipeline, r->arena, NULL /* owner */);
     while (audit_list_step(l, &pipeline, &p) == STEP_MORE) {
         if (!subcommand_round_trip(&r->engine, &pipeline, &p))
@@ -397,6 +513,9 @@ static enum ctl_exit audit_run(const struct subcommand *command, const void *set
     r->settings = settings;
     if (r->settings->anchor && r->settings->action != VERIFY)
         return subcommand_usage_error(command, "--anchor is for verify");
+    if ((r->settings->user || r->settings->student || r->settings->since || r->settings->until) &&
+        r->settings->action != LIST)
+        return subcommand_usage_error(command, "--user, --student, --since, --until are for list");
     r->arena = arena_new(1 << 16, 256 << 20); /* bytes at first, and at most */
     if (r->arena &&
         engine_open(&r->engine, "mastery-ctl audit", /* no router: only metrics need it */ NULL,
@@ -419,6 +538,18 @@ static const struct option_rule audit_options[] = {
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = 10000,
      .offset = offsetof(struct audit_settings, limit),
      .description = "with list: the newest N (100)"},
+    {.name = "user", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct audit_settings, user),
+     .description = "with list: only what this user did (reads the log of every shard)"},
+    {.name = "student", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct audit_settings, student),
+     .description = "with list: only what is about this student, the last minutes included"},
+    {.name = "since", .value_name = "TIME", .type = OPTION_TEXT,
+     .offset = offsetof(struct audit_settings, since),
+     .description = "with list: only from this time on (RFC 3339)"},
+    {.name = "until", .value_name = "TIME", .type = OPTION_TEXT,
+     .offset = offsetof(struct audit_settings, until),
+     .description = "with list: only until this time (RFC 3339)"},
     OPTION_JSON(audit_settings),
     {0},
 };
@@ -430,12 +561,13 @@ const struct subcommand audit_subcommand = {
     .name = "audit",
     .summary = "Verifies the audit log, or prints its newest records",
     .description =
-        "\nverify  recomputes each shard's chain of seals with AUDIT_KEY and names the first "
-        "record\n"
-        "        or seal of each shard that was changed, removed or inserted; exit status 1 then\n"
+        "\nverify  recomputes each shard's chain with AUDIT_KEY and names the first "
+        "record,\n"
+        "        seal or segment that was changed, removed or inserted; exit status 1 then\n"
         "list    prints one line for each record, newest first\n",
     .json = "for verify an object: faults (shard, kind, id, fault, seal_number), intact, records, "
-            "seals, shards; for list a line for each record: id, at, success, actor, role, action, "
+            "seals, shards; for list a line for each record: id, at, last, success, actor, role, "
+            "action, "
             "resource, subject, correlation_id, count, details",
     .options = audit_options,
     .default_settings = &audit_defaults,

@@ -35,10 +35,13 @@ static bool anchor_parse(struct str text, struct arena *arena, struct anchor *re
     line = json_parse(text, arena, &not_json);
     if (!json_object_is_type(line, json_type_object) ||
         !str_equal(anchor_member_text(line, "event"), STR("audit.anchor")) ||
-        !json_object_object_get_ex(line, "seal", &number) ||
+        (!json_object_object_get_ex(line, "segment", &number) &&
+         !json_object_object_get_ex(line, "seal", &number)) ||
         !key_parse_shard(anchor_member_text(line, "shard"), &ret->shard))
         return false;
     head = anchor_member_text(line, "head");
+    ret->chain =
+        json_object_object_get_ex(line, "segment", NULL) ? AUDIT_CHAIN_SEGMENTS : AUDIT_CHAIN_SEALS;
     ret->number = json_object_get_int64(number);
     (void)snprintf(ret->head, sizeof(ret->head), "%.*s", STR_ARG(head));
     return head.n == AUDIT_HEAD_SIZE - 1 && ret->number > 0;
@@ -61,11 +64,13 @@ static bool anchors_add(struct anchors *anchors, const struct anchor *anchor)
     return true;
 }
 
-/* Compares two anchors for qsort and the binary search: by shard, then by number of the seal. */
+/* Compares two anchors for qsort and the binary search: by chain, shard, then number. */
 static int anchor_compare(const void *a, const void *b)
 {
     const struct anchor *x = a, *y = b;
 
+    if (x->chain != y->chain)
+        return x->chain < y->chain ? -1 : 1;
     if (x->shard != y->shard)
         return x->shard < y->shard ? -1 : 1;
     return x->number < y->number ? -1 : x->number > y->number;
@@ -114,11 +119,13 @@ void anchors_release(struct anchors *anchors)
     *anchors = (struct anchors){.v = NULL};
 }
 
-/* Binary search for the first anchor that is not less than (shard, number). That anchor belongs to
- * a later shard when this shard has none with so great a number; the result is then NULL. */
-const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard, int64_t number)
+/* Binary search for the first anchor that is not less than (chain, shard, number). That anchor
+ * belongs to a later shard when this shard has none with so great a number; the result is then
+ * NULL. */
+const struct anchor *anchors_from(const struct anchors *anchors, enum audit_chain chain,
+                                  unsigned shard, int64_t number)
 {
-    const struct anchor wanted = {.shard = shard, .number = number};
+    const struct anchor wanted = {.chain = chain, .shard = shard, .number = number};
     size_t low = 0, high = anchors->n;
 
     while (low < high) {
@@ -129,5 +136,7 @@ const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard,
         else
             high = middle;
     }
-    return low < anchors->n && anchors->v[low].shard == shard ? &anchors->v[low] : NULL;
+    return low < anchors->n && anchors->v[low].chain == chain && anchors->v[low].shard == shard
+               ? &anchors->v[low]
+               : NULL;
 }

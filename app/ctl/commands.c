@@ -202,6 +202,7 @@ static const struct subcommand *const subcommands[] = {
     &health_subcommand,
     &verify_subcommand,
     &schema_subcommand,
+    &migrate_subcommand,
     &config_subcommand,
     &token_subcommand,
     &seed_subcommand,

@@ -306,41 +306,52 @@ void doctor_queues(struct doctor *d, struct doctor_finding *f)
 
 /* ---- the audit log ---- */
 
-/* Checks the latest seal (MAC over audit records) of a shard; n is 0 when it has none. Its MAC is
- * the head of the shard's chain. It must be the MAC that AUDIT_KEY gives, and the one in
- * audit:heads. audit:heads was read before the seal: a lower number there means a new seal, a
- * higher one a removed seal. */
-static enum audit_fault doctor_check_seal(struct doctor *d, unsigned shard,
-                                          const struct audit_head *head,
-                                          const struct audit_seal *seal, size_t n)
+/* Checks the latest link of a chain. Its MAC, the head of the chain, must be that which AUDIT_KEY
+ * gives, and the one in audit:heads. Those were read before: a lower number there means a new link,
+ * a higher one a removed link. Without a link, c->link has the number 0. */
+static enum audit_fault doctor_check_head(const struct audit_check *c,
+                                          const struct audit_head *head)
 {
-    const struct audit_key *key;
-    char computed[AUDIT_HEAD_SIZE];
-    struct audit_link link;
-
-    if (n == 0)
-        return head->exists ? AUDIT_END_TRUNCATED : AUDIT_INTACT;
-    if (!audit_link_from_seal(seal, &link))
-        return AUDIT_SEAL_CHANGED;
-    key = audit_keys_find(&d->engine.audit_keys, seal->v[SEAL_KEY]);
-    if (!key)
-        return AUDIT_NO_KEY;
-    if (!audit_seal_head(d->arena, key, shard, seal->v, computed))
-        return AUDIT_NO_MEMORY;
-    if (strcmp(computed, link.head) != 0)
-        return AUDIT_SEAL_CHANGED;
-    if (!head->exists || head->number < link.seal_number)
+    if (!head->exists || head->number < c->link.seal_number)
         return AUDIT_INTACT;
-    return head->number > link.seal_number             ? AUDIT_END_TRUNCATED
-           : !str_equal(head->head, str_of(link.head)) ? AUDIT_REPLACED
-                                                       : AUDIT_INTACT;
+    return head->number > c->link.seal_number             ? AUDIT_END_TRUNCATED
+           : !str_equal(head->head, str_of(c->link.head)) ? AUDIT_REPLACED
+                                                          : AUDIT_INTACT;
 }
 
-/* Reads the heads in audit:heads, then the latest seal of each shard, and compares them. Returns
- * false when Redis fails. *ret_seals: number of shards with a seal. *ret_fault: the first fault,
- * which is in the shard *ret_shard. */
-static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_fault *ret_fault,
-                               unsigned *ret_shard)
+/* Checks the latest seal of a shard, in the forms of schema 1. False when the reply is not one. */
+static bool doctor_check_seal(struct doctor *d, struct audit_check *c, const struct command *latest,
+                              size_t *ret_count)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct audit_seal seal;
+
+    if (!audit_seal_parse(latest, 1, &seal, ret_count, &p))
+        return false;
+    if (*ret_count > 0)
+        (void)audit_check_seal(c, &seal, d->arena); /* a fault is in c->fault */
+    return true;
+}
+
+/* Checks the latest segment of a shard. False when the reply is not one. */
+static bool doctor_check_segment(struct doctor *d, struct audit_check *c,
+                                 const struct command *latest, size_t *ret_count)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct audit_segment segment;
+
+    if (!audit_segment_parse(latest, 1, &segment, ret_count, &p))
+        return false;
+    if (*ret_count > 0)
+        (void)audit_check_segment(c, &segment, d->arena); /* a fault is in c->fault */
+    return true;
+}
+
+/* Reads the heads in audit:heads, then the latest link of each chain, and compares them. Returns
+ * false when Redis fails. *ret_links is the number of chains; ret_check->fault is the first fault.
+ * The links before the latest are not checked, so those may be as young as they like. */
+static bool doctor_check_heads(struct doctor *d, enum audit_chain chain, size_t *ret_links,
+                               struct audit_check *ret_check)
 {
     struct audit_head *heads = arena_array(d->arena, SHARDS, sizeof(*heads));
     struct command *command, *latest[SHARDS];
@@ -349,46 +360,51 @@ static bool doctor_check_heads(struct doctor *d, size_t *ret_seals, enum audit_f
 
     pipeline_init(&pipeline, d->arena, NULL /* owner */);
     command = audit_heads_cmd_get(&pipeline);
-    if (!heads || !store_wait(d->engine.store, &pipeline) || !audit_heads_parse(command, heads, &p))
+    if (!heads || !store_wait(d->engine.store, &pipeline) ||
+        !audit_heads_parse(command, chain, heads, &p))
         return false;
     pipeline_clear(&pipeline);
     for (unsigned shard = 0; shard < SHARDS; shard++)
-        latest[shard] = audit_seal_cmd_latest(&pipeline, shard);
+        latest[shard] = chain == AUDIT_CHAIN_SEGMENTS ? audit_segment_cmd_latest(&pipeline, shard)
+                                                      : audit_seal_cmd_latest(&pipeline, shard);
     if (!store_wait(d->engine.store, &pipeline))
         return false;
-    *ret_seals = 0;
-    *ret_fault = AUDIT_INTACT;
-    for (unsigned shard = 0; shard < SHARDS && *ret_fault == AUDIT_INTACT; shard++) {
-        struct audit_seal seal;
+    for (unsigned shard = 0; shard < SHARDS && ret_check->fault == AUDIT_INTACT; shard++) {
         size_t n = 0;
 
-        if (!audit_seal_parse(latest[shard], 1, &seal, &n, &p))
+        *ret_check = (struct audit_check){.keys = &d->engine.audit_keys,
+                                          .chain = chain,
+                                          .shard = shard,
+                                          .retained_since_ms = INT64_MAX / 2};
+        if (!(chain == AUDIT_CHAIN_SEGMENTS ? doctor_check_segment(d, ret_check, latest[shard], &n)
+                                            : doctor_check_seal(d, ret_check, latest[shard], &n)))
             return false;
-        *ret_seals += n;
-        *ret_fault = doctor_check_seal(d, shard, &heads[shard], &seal, n);
-        *ret_shard = shard;
+        *ret_links += n;
+        if (ret_check->fault == AUDIT_INTACT)
+            ret_check->fault = doctor_check_head(ret_check, &heads[shard]);
     }
     return true;
 }
 
-/* Checks the end of each chain of seals. mastery-ctl audit verify checks the whole audit log. */
+/* Checks the end of each chain; mastery-ctl audit verify checks the whole audit log. */
 void doctor_audit(struct doctor *d, struct doctor_finding *f)
 {
-    enum audit_fault fault = AUDIT_INTACT;
-    unsigned shard = 0;
-    size_t seals = 0;
+    struct audit_check c = {.fault = AUDIT_INTACT};
+    size_t links = 0;
     char error[200];
 
     if (!audit_keys_load(&d->engine.config, &d->engine.audit_keys, error))
         doctor_trouble(d, f, DOCTOR_FAIL, "set AUDIT_KEY, without which no worker starts", "%s",
                        error);
-    else if (!doctor_check_heads(d, &seals, &fault, &shard))
+    else if (!doctor_check_heads(d, AUDIT_CHAIN_SEALS, &links, &c) ||
+             (c.fault == AUDIT_INTACT && !doctor_check_heads(d, AUDIT_CHAIN_SEGMENTS, &links, &c)))
         doctor_trouble(d, f, DOCTOR_FAIL, "look for keys of another program in this database",
                        "the heads of the chains cannot be read");
-    else if (fault != AUDIT_INTACT)
-        doctor_trouble(d, f, DOCTOR_FAIL,
-                       "mastery-ctl audit verify names record and seal; docs/audit.md",
-                       "shard %02x: the latest seal %s", shard, audit_fault_texts[fault]);
+    else if (c.fault != AUDIT_INTACT)
+        doctor_trouble(
+            d, f, DOCTOR_FAIL, "mastery-ctl audit verify names what it is; docs/audit.md",
+            "shard %02x: the latest %s %s", c.shard,
+            c.chain == AUDIT_CHAIN_SEGMENTS ? "segment" : "seal", audit_fault_texts[c.fault]);
     else
-        doctor_ok(d, f, "the latest seals of %zu shards are intact", seals);
+        doctor_ok(d, f, "the latest links of %zu chains are intact", links);
 }

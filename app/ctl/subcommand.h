@@ -39,6 +39,7 @@ extern const struct subcommand token_subcommand;
 extern const struct subcommand health_subcommand;
 extern const struct subcommand verify_subcommand;
 extern const struct subcommand schema_subcommand;
+extern const struct subcommand migrate_subcommand;
 extern const struct subcommand seed_subcommand;
 extern const struct subcommand config_subcommand;
 extern const struct subcommand nginx_locations_subcommand;

@@ -12,7 +12,9 @@ enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 
 /* Input of audit-logs. A text is empty when the request does not have it. */
 struct logs {
-    struct str user, resource_type; /* show only the entries about these; empty: all entries */
+    /* show only the entries about these; empty: all entries */
+    struct str user, student, resource_type;
+    int64_t since_ms, until_ms; /* oldest and newest time; 0: any */
     /* next_cursor of an earlier response: the page begins after its last entry */
     struct str cursor;
     int64_t limit; /* most entries on the page */
@@ -28,9 +30,14 @@ static enum step logs_begin(struct exchange *x)
     if (!l)
         return STEP_DONE;
     l->user = in->user;
+    l->student = in->student;
+    l->since_ms = in->since_ms;
     l->resource_type = in->resource_type;
     l->limit = (size_t)in->limit;
-    (void)audit_cursor_parse(in->cursor, &l->from); /* logs_check has refused an invalid cursor */
+    if (in->cursor.n > 0) /* logs_check has refused an invalid one */
+        (void)audit_cursor_parse(in->cursor, &l->from);
+    else if (in->until_ms > 0)
+        audit_cursor_until(in->until_ms, &l->from);
     return audit_list_step(l, &x->pipeline, &x->problem);
 }
 
@@ -52,6 +59,9 @@ static enum step audit_logs(struct exchange *x)
         audit_entry_write(&w, &l->items[i].entry, l->items[i].shard);
     jw_array_end(&w);
     jw_int(&w, "total", l->total);
+    jw_time(
+        &w, "complete_since",
+        audit_list_complete_since(l, x->now_ms - x->engine->config.audit_days * INT64_C(86400000)));
     audit_cursor_print(&l->last, cursor);
     jw_text(&w, "next_cursor", l->has_more ? cursor : NULL);
     exchange_json_end(x, &w);
@@ -77,6 +87,11 @@ static bool logs_check(struct exchange *x)
 static const struct rule logs_rules[] = RULES(
     QUERY(ID, "user_id", logs, user,
           "Who acted: only records of this user, a student or anybody else"),
+    QUERY(ID, "student_id", logs, student,
+          "About whom: only records about this student, those of the last minutes included",
+          .subject = SUBJECT_STUDENT),
+    QUERY(TIME, "since", logs, since_ms, "The oldest time to show"),
+    QUERY(TIME, "until", logs, until_ms, "The newest time to show; not used with a cursor"),
     QUERY(ID, "resource_type", logs, resource_type,
           "mastery, predictions, cohorts, ...: the part of resource before the slash"),
     QUERY(INT, "limit", logs, limit, "How many to show", .min = 1, .max = LOGS_MAX,
@@ -89,15 +104,18 @@ static const struct rule log_fields[] = RULES(
     FIELD(TEXT, "action", "read, write, calculated, ..., or the route's name"),
     FIELD(TEXT, "resource", "Its type and, after a slash, its name or the student's pseudonym"),
     FIELD(TIME, "timestamp",
-          "When it was recorded; for counts and late records, details say when it happened"),
+          "When it was recorded; of a count, the first time; details may say when it happened"),
     FIELD(BOOL, "success", "False: denied, or failed"),
-    FIELD(OBJECT, "details", "role, student, count and more"),
+    FIELD(OBJECT, "details", "role, student, count; first and last time of a count, and more"),
     FIELD(TEXT, "correlation_id", "The request's id; of several, the first one's"));
 
 static const struct rule logs_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECTS, "logs", "Newest first", .fields = log_fields),
     FIELD(INT, "total", "All records; with a filter, those found among the newest 20 000"),
+    FIELD(TIME, "complete_since",
+          "From this time on, all records that match are on this page or those before it; counts "
+          "without a filter by student, once their segment is closed (AUDIT_SEAL_S)"),
     FIELD(TEXT, "next_cursor", "For the next page; null: there is none", .nullable = true),
     SHAPE_CORRELATION);
 

@@ -11,7 +11,7 @@
 #include "app/routes/shapes.h"
 #include "app/service/mastery_json.h"
 #include "app/service/record.h"
-#include "app/store/student.h"
+#include "app/store/student_days.h"
 
 enum { TREND_DAYS = 7 }; /* days of the trend in the response of calculate */
 

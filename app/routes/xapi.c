@@ -20,7 +20,7 @@
 #include "app/routes/shapes.h"
 #include "app/routes/write_access.h"
 #include "app/store/erasure.h"
-#include "app/store/student.h"
+#include "app/store/student_marks.h"
 
 /* One statement of the request. */
 struct entry {

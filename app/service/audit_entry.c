@@ -54,17 +54,23 @@ static void audit_splice_details(struct jw *w, struct str details)
     buf_str(w->out, (struct str){details.p + 1, details.n - 2});
 }
 
-/* Writes the member "details". Its role, student and count come from fields of the record, its
- * other members from the JSON text in the field AUDIT_DETAILS. */
+/* Writes the member "details". Its role, student and count come from fields of the record, first
+ * and last time of a count from its id and last_ms, its other members from the JSON text in the
+ * field AUDIT_DETAILS. */
 static void audit_write_details(struct jw *w, const struct audit_entry *entry)
 {
-    int64_t count = 0;
+    int64_t count = 0, first_ms = 0;
 
     (void)str_to_int64(entry->v[AUDIT_COUNT], 0, INT64_MAX, &count);
     jw_object(w, "details");
     jw_str(w, "role", entry->v[AUDIT_ROLE]);
     jw_str(w, "student", entry->v[AUDIT_SUBJECT]);
     jw_int(w, "count", count);
+    if (entry->last_ms > 0) {
+        (void)stream_id_time(entry->id, &first_ms);
+        jw_time(w, "first", first_ms);
+        jw_time(w, "last", entry->last_ms);
+    }
     audit_splice_details(w, entry->v[AUDIT_DETAILS]);
     jw_object_end(w);
 }

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Merges the audit logs of all shards, each of which is sorted by time already. The first step
- * reads a few records (a "page") of each shard. A later step reads a page of twice the size, but
- * only of the shards whose pages have been merged completely. When most records are in one shard,
- * few records of the other shards are read. */
+/* Merges the sources of all listed shards, each of which is sorted by time already. The first step
+ * reads a few records (a "page") of each stream, and the id of each shard's first segment, without
+ * its records. A later step reads a page of twice the size, but only of the streams whose pages
+ * have been merged completely, and those segments that have records which may be next. So few
+ * records are read that are not listed. */
 #include "app/service/audit_list.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-/* Records of one shard that a step reads: in the first step, and at most. */
-enum { AUDIT_PAGE_FIRST = 8, AUDIT_PAGE_LARGEST = 128 };
+#include "app/service/audit_segment_pack.h"
+
+/* Records of one stream that a step reads: in the first step, and at most. Segments that a step
+ * reads, likewise. */
+enum {
+    AUDIT_PAGE_FIRST = 8,
+    AUDIT_PAGE_LARGEST = 128,
+    AUDIT_SEGMENTS_FIRST = 2,
+    AUDIT_SEGMENTS_LARGEST = 16,
+    AUDIT_COUNTS_MAX = 8000, /* counts of the open segment, with a filter by student */
+};
 
 /* ---- cursors ---- */
 
@@ -33,17 +44,59 @@ void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR
     (void)snprintf(ret, AUDIT_CURSOR_SIZE, "%s-%02x", cursor->id, cursor->shard & 0xff);
 }
 
+/* The first id of the next millisecond, which is in the list of no shard. */
+void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret)
+{
+    *ret = (struct audit_cursor){.shard = 0};
+    (void)snprintf(ret->id, sizeof(ret->id), "%lld-0", (long long)until_ms + 1);
+}
+
+/* ---- sources ---- */
+
+/* Whether the record with the id is older than the cursor. Records of different shards may have the
+ * same id; the merge lists the one of the higher shard first. So in a shard below that of the
+ * cursor, the record with the id of the cursor has not been listed yet. */
+static bool audit_list_is_after_cursor(const struct audit_list *list, unsigned shard, struct str id)
+{
+    int order;
+
+    if (!*list->from.id)
+        return true;
+    order = stream_id_compare(id, str_of(list->from.id));
+    return order < 0 || (order == 0 && shard < list->from.shard);
+}
+
+/* Sets the id that the source offers next: of the record after those that were merged, or of the
+ * next segment. */
+static void source_set_head(struct audit_list_source *s)
+{
+    struct str id = s->next < s->n ? s->page[s->next].id : str_of(s->segment), number = id;
+    struct str ms = str_cut(&number, '-');
+
+    s->ms = s->number = -1;
+    (void)str_to_int64(ms, 0, INT64_MAX, &s->ms);
+    (void)str_to_int64(number, 0, INT64_MAX, &s->number);
+}
+
+/* Whether the source has nothing to offer until a page is read. A segment offers its id. */
+static bool source_is_empty(const struct audit_list_source *s)
+{
+    return s->next == s->n && !*s->segment;
+}
+
+/* Whether source a offers a newer record than b. */
+static bool source_is_newer(const struct audit_list_source *a, const struct audit_list_source *b)
+{
+    return a->ms != b->ms ? a->ms > b->ms : a->number > b->number;
+}
+
 /* ---- reading ---- */
 
-/* Returns the id at which the next read of the shard begins, as an argument of XREVRANGE: "+" for
- * the newest record, "(ID" for the record after ID. Records of different shards may have the same
- * id; the merge lists the one of the higher shard first. So in a shard below that of the cursor,
- * the record with the id of the cursor has not been listed yet, and is included. */
+/* Returns the id at which the next read of a stream begins, as an argument of XREVRANGE: "+" for
+ * the newest record, "(ID" for the record after ID. */
 static struct str audit_list_start(const struct audit_list *list, unsigned shard,
-                                   struct arena *arena)
+                                   const struct audit_list_source *s, struct arena *arena)
 {
-    const struct audit_list_shard *s = &list->shards[shard];
-
     if (s->n > 0)
         return arena_printf(arena, "(%.*s", STR_ARG(s->page[s->n - 1].id));
     if (!*list->from.id)
@@ -51,38 +104,104 @@ static struct str audit_list_start(const struct audit_list *list, unsigned shard
     return arena_printf(arena, "%s%s", shard < list->from.shard ? "" : "(", list->from.id);
 }
 
-/* Queues the read of the shard's next page. */
-static void audit_list_queue_shard(struct audit_list *list, unsigned shard,
-                                   struct pipeline *pipeline)
+/* Queues the read of the next page of a stream. */
+static void audit_list_queue_page(struct audit_list *list, unsigned shard,
+                                  enum audit_source_kind kind, struct pipeline *pipeline)
 {
-    struct str from = audit_list_start(list, shard, pipeline->arena);
+    struct audit_list_source *s = &list->sources[shard][kind];
+    struct str from = audit_list_start(list, shard, s, pipeline->arena);
 
-    list->shards[shard].page_cmd = audit_cmd_newest(pipeline, shard, from, (int)list->page_size);
+    s->cmd = audit_cmd_newest(pipeline,
+                              kind == AUDIT_SOURCE_OPEN ? AUDIT_STREAM_OPEN : AUDIT_STREAM_SCHEMA_1,
+                              shard, from, (int)list->page_size);
 }
 
-/* Queues the next page of each shard whose page has been merged, unless its log has ended. The page
- * size is doubled, because such a shard probably has most of the records. */
-static enum step audit_list_queue_more(struct audit_list *list, struct pipeline *pipeline)
+/* Queues the read of the segment that the source offers. */
+static void audit_list_queue_segment(struct audit_list *list, unsigned shard,
+                                     struct pipeline *pipeline)
+{
+    struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
+    struct str id = arena_copy(pipeline->arena, str_of(s->segment));
+
+    s->cmd = audit_segment_cmd_range(pipeline, shard, id, id, 1);
+}
+
+/* Returns the shard whose segment is the newest of those that are not read and not being read, if
+ * it may have the record that is next; SHARDS: none. best: what the merge has found among the
+ * records that were read; NULL: nothing. */
+static unsigned audit_list_newest_segment(const struct audit_list *list,
+                                          const struct audit_list_source *best)
+{
+    unsigned found = SHARDS;
+
+    for (unsigned i = 0; i < list->shard_count; i++) {
+        unsigned shard = list->first_shard + i;
+        const struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
+
+        if (s->cmd || s->next < s->n || !*s->segment || (best && source_is_newer(best, s)))
+            continue;
+        if (found == SHARDS || source_is_newer(s, &list->sources[found][AUDIT_SOURCE_SEGMENTS]))
+            found = shard;
+    }
+    return found;
+}
+
+/* Queues the next page of each stream whose page has been merged, unless it has ended, and the
+ * segments that are next. Both numbers are doubled each time. */
+static enum step audit_list_queue_more(struct audit_list *list, struct pipeline *pipeline,
+                                       const struct audit_list_source *best)
 {
     pipeline_clear(pipeline);
     list->page_size =
         list->page_size >= AUDIT_PAGE_LARGEST ? AUDIT_PAGE_LARGEST : 2 * list->page_size;
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        const struct audit_list_shard *s = &list->shards[shard];
+    list->segments =
+        list->segments >= AUDIT_SEGMENTS_LARGEST ? AUDIT_SEGMENTS_LARGEST : 2 * list->segments;
+    for (unsigned i = 0; i < list->shard_count; i++) {
+        for (enum audit_source_kind kind = 0; kind < AUDIT_SOURCE_SEGMENTS; kind++) {
+            unsigned shard = list->first_shard + i;
+            const struct audit_list_source *s = &list->sources[shard][kind];
 
-        if (s->next == s->n && !s->exhausted)
-            audit_list_queue_shard(list, shard, pipeline);
+            if (source_is_empty(s) && !s->exhausted)
+                audit_list_queue_page(list, shard, kind, pipeline);
+        }
+    }
+    for (size_t n = 0; n < list->segments; n++) {
+        unsigned shard = audit_list_newest_segment(list, best);
+
+        if (shard == SHARDS)
+            break;
+        audit_list_queue_segment(list, shard, pipeline);
     }
     return STEP_MORE;
 }
 
-/* The first step: queues the length and the first page of every shard's log, and the read of the
- * pseudonym (the random name of a student in audit records) for a filter by user. */
+/* Queues the first reads of a shard. */
+static void audit_list_begin_shard(struct audit_list *list, unsigned shard,
+                                   struct pipeline *pipeline)
+{
+    struct audit_list_source *sources = list->sources[shard];
+    struct str from = arena_copy(pipeline->arena, str_of(list->from.id));
+
+    list->length_cmds[shard][0] = audit_cmd_count(pipeline, AUDIT_STREAM_SCHEMA_1, shard);
+    list->length_cmds[shard][1] = audit_cmd_count(pipeline, AUDIT_STREAM_OPEN, shard);
+    audit_list_queue_page(list, shard, AUDIT_SOURCE_SCHEMA_1, pipeline);
+    audit_list_queue_page(list, shard, AUDIT_SOURCE_OPEN, pipeline);
+    sources[AUDIT_SOURCE_SEGMENTS].cmd = audit_segment_cmd_find(pipeline, shard, from);
+    sources[AUDIT_SOURCE_SEGMENTS].exhausted = true; /* until the reply names a segment */
+    sources[AUDIT_SOURCE_COUNTS].exhausted = true;
+    if (list->student.n > 0)
+        sources[AUDIT_SOURCE_COUNTS].cmd = audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard,
+                                                                 STR("0"), AUDIT_COUNTS_MAX / 2);
+}
+
+/* The first step: queues the first reads of every shard, and of the pseudonyms (the random names of
+ * students in audit records) for the filters. */
 static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipeline,
                                   struct problem *p)
 {
     list->started = true;
     list->page_size = AUDIT_PAGE_FIRST;
+    list->segments = AUDIT_SEGMENTS_FIRST;
     list->items = arena_array(pipeline->arena, list->limit, sizeof(*list->items));
     if (!list->items) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -90,73 +209,178 @@ static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipe
     }
     list->last = list->from;
     pipeline_clear(pipeline);
+    list->first_shard = list->student.n > 0 ? key_shard(list->student) : 0;
+    list->shard_count = list->student.n > 0 ? 1 : SHARDS;
+    if (list->student.n > 0)
+        list->student_cmd = audit_cmd_get_pseudonym(pipeline, list->student);
     if (list->user.n > 0) {
-        list->pseudonym_cmd = audit_cmd_get_pseudonym(pipeline, list->user);
+        list->user_cmd = audit_cmd_get_pseudonym(pipeline, list->user);
         list->user_actor = audit_actor_of_id(pipeline->arena, list->user);
     }
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        list->count_cmds[shard] = audit_cmd_count(pipeline, shard);
-        audit_list_queue_shard(list, shard, pipeline);
-    }
+    for (unsigned i = 0; i < list->shard_count; i++)
+        audit_list_begin_shard(list, list->first_shard + i, pipeline);
     return STEP_MORE;
 }
 
-/* True when only records of one user or one resource type are listed. */
+/* True when only some records are listed. */
 static bool audit_list_is_filtered(const struct audit_list *list)
 {
-    return list->user.n > 0 || list->resource_type.n > 0;
+    return list->user.n > 0 || list->student.n > 0 || list->resource_type.n > 0;
 }
 
-/* Reads the replies to commands of the first step only: the pseudonym, and the lengths of the logs.
- * Their sum is the total, unless there is a filter: then the matches are counted in the scan. */
+/* Adds the number of records of a shard to the total, and sets the first segment to read. */
+static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, struct problem *p)
+{
+    struct audit_list_source *segments = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
+    bool is_filtered = audit_list_is_filtered(list);
+    int64_t count;
+    struct str id;
+
+    if (!audit_segment_parse_find(segments->cmd, &id, &count, p))
+        return false;
+    list->total += is_filtered ? 0 : count;
+    segments->cmd = NULL;
+    (void)snprintf(segments->segment, sizeof(segments->segment), "%.*s", STR_ARG(id));
+    source_set_head(segments);
+    for (size_t i = 0; i < 2; i++) {
+        if (!reply_expect_int(list->length_cmds[shard][i]->reply, &count, p))
+            return false;
+        list->total += is_filtered ? 0 : count;
+        list->length_cmds[shard][i] = NULL;
+    }
+    return true;
+}
+
+/* Reads the counts of the open segment of the shard that is listed. */
+static bool audit_list_read_counts(struct audit_list *list, struct arena *arena, struct problem *p)
+{
+    struct audit_list_source *s = &list->sources[list->first_shard][AUDIT_SOURCE_COUNTS];
+    struct audit_counted_read *counts = arena_array(arena, AUDIT_COUNTS_MAX, sizeof(*counts));
+    struct audit_segment_link no_link = {.number = 0};
+    struct str cursor;
+    size_t n;
+
+    s->page = arena_array(arena, AUDIT_COUNTS_MAX, sizeof(*s->page));
+    if (!counts || !s->page) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    if (!audit_parse_counts(s->cmd, AUDIT_STREAM_OPEN, AUDIT_COUNTS_MAX, &cursor, counts, &n, p))
+        return false;
+    s->cmd = NULL;
+    for (size_t i = n; i-- > 0;) {
+        if (audit_entry_of_count(arena, &counts[i], &s->page[s->n]) &&
+            audit_list_is_after_cursor(list, list->first_shard, s->page[s->n].id))
+            s->n++;
+    }
+    if (!audit_segment_order(arena, &no_link, s->page, s->n)) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < s->n / 2; i++) { /* newest first */
+        struct audit_entry other = s->page[i];
+
+        s->page[i] = s->page[s->n - 1 - i];
+        s->page[s->n - 1 - i] = other;
+    }
+    source_set_head(s);
+    return true;
+}
+
+/* Reads the replies to commands of the first step only: the pseudonyms, the lengths, the counts. */
 static bool audit_list_read_first_replies(struct audit_list *list, struct arena *arena,
                                           struct problem *p)
 {
     struct str pseudonym;
-    int64_t count;
 
-    for (unsigned shard = 0; shard < SHARDS && !audit_list_is_filtered(list); shard++) {
-        if (reply_int(list->count_cmds[shard]->reply, &count) != REPLY_OK) {
-            reply_problem(list->count_cmds[shard]->reply, p);
+    for (unsigned i = 0; i < list->shard_count; i++) {
+        if (!audit_list_read_lengths(list, list->first_shard + i, p))
             return false;
-        }
-        list->total += count;
     }
-    if (!list->pseudonym_cmd)
+    if (list->user_cmd) {
+        if (!audit_parse_pseudonym(list->user_cmd, &pseudonym, p))
+            return false;
+        list->user_cmd = NULL;
+        if (pseudonym.n > 0)
+            list->pseudonym_actor =
+                arena_printf(arena, AUDIT_ACTOR_STUDENT "%.*s", STR_ARG(pseudonym));
+    }
+    if (!list->student_cmd)
         return true;
-    if (!audit_parse_pseudonym(list->pseudonym_cmd, &pseudonym, p))
+    if (!audit_parse_pseudonym(list->student_cmd, &list->subject, p))
         return false;
-    list->pseudonym_cmd = NULL;
-    if (pseudonym.n > 0)
-        list->pseudonym_actor = arena_printf(arena, AUDIT_ACTOR_STUDENT "%.*s", STR_ARG(pseudonym));
-    return true;
+    list->student_cmd = NULL;
+    return audit_list_read_counts(list, arena, p);
 }
 
-/* Reads the reply with the shard's page. A page with fewer records than requested is the last one
- * of its log. */
-static bool audit_list_read_page(struct audit_list *list, unsigned shard, struct arena *arena,
-                                 struct problem *p)
+/* Reads the reply with a page of a stream. A page with fewer records than requested is the last
+ * one. */
+static bool audit_list_read_page(struct audit_list *list, struct audit_list_source *s,
+                                 struct arena *arena, struct problem *p)
 {
-    struct audit_list_shard *s = &list->shards[shard];
-
     s->page = arena_array(arena, list->page_size, sizeof(*s->page));
     s->next = 0;
     if (!s->page) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    if (!audit_parse_entries(s->page_cmd, list->page_size, s->page, &s->n, p))
+    if (!audit_parse_entries(s->cmd, list->page_size, s->page, &s->n, p))
         return false;
-    s->page_cmd = NULL;
+    s->cmd = NULL;
     s->exhausted = s->n < list->page_size;
+    source_set_head(s);
     return true;
 }
 
-/* Reads the pages of the shards from which the last step has read one. False with a problem. */
+/* Reads the reply with a segment. One that cannot be read is listed as a record without texts; one
+ * that is gone, because it is past its retention, ends the source. */
+static bool audit_list_read_segment(struct audit_list *list, unsigned shard, struct arena *arena,
+                                    struct problem *p)
+{
+    struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
+    struct audit_segment segment;
+    struct audit_segment_text text = {.n = 0};
+    size_t n;
+
+    if (!audit_segment_parse(s->cmd, 1, &segment, &n, p))
+        return false;
+    s->cmd = NULL;
+    s->n = s->next = 0;
+    *s->segment = '\0';
+    if (n > 0 && !audit_segment_unpack(arena, &segment, &text)) {
+        text.entries = arena_array(arena, 1, sizeof(*text.entries));
+        text.n = text.entries ? 1 : 0;
+        for (size_t i = 0; i < AUDIT_FIELDS && text.n > 0; i++)
+            text.entries[0].v[i] = STR("");
+        if (text.n > 0)
+            text.entries[0].id = segment.id;
+    }
+    s->page = arena_array(arena, text.n, sizeof(*s->page));
+    if (!s->page) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    for (size_t i = text.n; i-- > 0;) { /* newest first */
+        if (audit_list_is_after_cursor(list, shard, text.entries[i].id))
+            s->page[s->n++] = text.entries[i];
+    }
+    (void)snprintf(s->segment, sizeof(s->segment), "%.*s", STR_ARG(text.previous_id));
+    source_set_head(s);
+    return true;
+}
+
+/* Reads the pages and segments that the last step has queued. False with a problem. */
 static bool audit_list_read_pages(struct audit_list *list, struct arena *arena, struct problem *p)
 {
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (list->shards[shard].page_cmd && !audit_list_read_page(list, shard, arena, p))
+    for (unsigned i = 0; i < list->shard_count; i++) {
+        unsigned shard = list->first_shard + i;
+        struct audit_list_source *sources = list->sources[shard];
+
+        for (size_t kind = 0; kind < AUDIT_SOURCE_SEGMENTS; kind++) {
+            if (sources[kind].cmd && !audit_list_read_page(list, &sources[kind], arena, p))
+                return false;
+        }
+        if (sources[AUDIT_SOURCE_SEGMENTS].cmd && !audit_list_read_segment(list, shard, arena, p))
             return false;
     }
     return true;
@@ -164,37 +388,52 @@ static bool audit_list_read_pages(struct audit_list *list, struct arena *arena, 
 
 /* ---- merging ---- */
 
-/* True when the record passes the filters by user and by resource type. The type is the part of the
- * resource before the first slash: the filter "cohort" matches the resource "cohort/c1". */
+/* True when the record passes the filters. The type of a resource is the part before the first
+ * slash: the filter "cohort" matches the resource "cohort/c1". */
 static bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
 {
     struct str resource = entry->v[AUDIT_RESOURCE], actor = entry->v[AUDIT_ACTOR];
 
     if (list->resource_type.n > 0 && !str_equal(str_cut(&resource, '/'), list->resource_type))
         return false;
+    if (list->student.n > 0 &&
+        (list->subject.n == 0 || !str_equal(entry->v[AUDIT_SUBJECT], list->subject)))
+        return false;
     return list->user.n == 0 || str_equal(actor, list->user_actor) ||
            (list->pseudonym_actor.n > 0 && str_equal(actor, list->pseudonym_actor));
 }
 
-/* Finds the shard with the newest record that has not been merged. *ret_shard is SHARDS when no
- * shard has any more. False when the next page of a shard must be read first, because its next
- * record might be the newest. */
-static bool audit_list_newest(const struct audit_list *list, unsigned *ret_shard)
-{
-    *ret_shard = SHARDS;
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        const struct audit_list_shard *s = &list->shards[shard], *best;
+/* What a search for the newest record has found. */
+struct audit_newest {
+    struct audit_list_source *source; /* the source that has it; NULL: no source has any more */
+    unsigned shard;
+};
 
-        if (s->next == s->n) {
-            if (!s->exhausted)
-                return false;
-            continue;
+/* Finds the source with the newest record that has not been merged. False when a page or a segment
+ * must be read first, because a record of it might be the newest; ret->source is then the best of
+ * the others. */
+static bool audit_list_newest(struct audit_list *list, struct audit_newest *ret)
+{
+    const struct audit_list_source *segment = NULL;
+    bool is_known = true;
+
+    *ret = (struct audit_newest){.source = NULL};
+    for (unsigned i = 0; i < list->shard_count; i++) {
+        unsigned shard = list->first_shard + i;
+
+        for (size_t kind = 0; kind < AUDIT_SOURCE_KINDS; kind++) {
+            struct audit_list_source *s = &list->sources[shard][kind];
+
+            if (s->next == s->n && !*s->segment) {
+                is_known = is_known && s->exhausted;
+            } else if (s->next == s->n) {
+                segment = segment && source_is_newer(segment, s) ? segment : s;
+            } else if (!ret->source || !source_is_newer(ret->source, s)) {
+                *ret = (struct audit_newest){.source = s, .shard = shard};
+            }
         }
-        best = *ret_shard < SHARDS ? &list->shards[*ret_shard] : NULL;
-        if (!best || stream_id_compare(s->page[s->next].id, best->page[best->next].id) >= 0)
-            *ret_shard = shard;
     }
-    return true;
+    return is_known && (!segment || (ret->source && source_is_newer(ret->source, segment)));
 }
 
 /* True when the merge can stop. Without a filter this is when the list is full. With a filter,
@@ -206,15 +445,16 @@ static bool audit_list_is_complete(const struct audit_list *list)
                                         : list->n == list->limit;
 }
 
-/* Merges the shard's next record: appends it to the list if it matches and the list is not full.
- * The cursor for the next list is moved to every record that was examined while the list was not
- * full, so that the next list does not examine it again. */
-static void audit_list_add_newest(struct audit_list *list, unsigned shard)
+/* Merges the next record of the source: appends it to the list if it matches and the list is not
+ * full. The cursor for the next list is moved to every record that was examined while the list was
+ * not full, so that the next list does not examine it again. */
+static void audit_list_add_newest(struct audit_list *list, const struct audit_newest *newest)
 {
-    struct audit_list_shard *s = &list->shards[shard];
+    struct audit_list_source *s = newest->source;
     const struct audit_entry *entry = &s->page[s->next++];
     bool has_room = list->n < list->limit, match = audit_list_matches(list, entry);
 
+    source_set_head(s);
     list->scanned++;
     if (match && audit_list_is_filtered(list))
         list->total++;
@@ -223,36 +463,35 @@ static void audit_list_add_newest(struct audit_list *list, unsigned shard)
     if (!has_room)
         return;
     if (match)
-        list->items[list->n++] = (struct audit_list_item){.shard = shard, .entry = *entry};
+        list->items[list->n++] = (struct audit_list_item){.shard = newest->shard, .entry = *entry};
     (void)snprintf(list->last.id, sizeof(list->last.id), "%.*s", STR_ARG(entry->id));
-    list->last.shard = shard;
+    list->last.shard = newest->shard;
 }
 
-/* Merges records until the list is complete (STEP_DONE) or a shard's next page is needed
- * (STEP_MORE). has_more is set even if the records that were not examined would not match: only the
- * next list finds that out. */
+/* Merges records until the list is complete (STEP_DONE) or a page must be read (STEP_MORE).
+ * has_more is set even if the records that were not examined would not match: only the next list
+ * finds that out. */
 static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipeline)
 {
-    unsigned shard;
+    struct audit_newest newest;
 
-    while (audit_list_newest(list, &shard)) {
-        if (shard == SHARDS)
+    while (audit_list_newest(list, &newest)) {
+        if (!newest.source || newest.source->ms < list->since_ms)
             return STEP_DONE;
         if (audit_list_is_complete(list)) {
             list->has_more = true;
             return STEP_DONE;
         }
-        audit_list_add_newest(list, shard);
+        audit_list_add_newest(list, &newest);
     }
     if (!audit_list_is_complete(list))
-        return audit_list_queue_more(list, pipeline);
+        return audit_list_queue_more(list, pipeline, newest.source);
     list->has_more = true;
     return STEP_DONE;
 }
 
 /* Calls audit_list_begin at first, to queue the first reads; each later call reads the replies and
- * merges. Returns STEP_DONE also when p has a problem. count_cmds[0] is NULL once the replies of
- * the first step have been read. */
+ * merges. Returns STEP_DONE also when p has a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)
 {
     if (!list->started)
@@ -261,9 +500,18 @@ enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, st
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    if (list->count_cmds[0] && !audit_list_read_first_replies(list, pipeline->arena, p))
+    if (list->length_cmds[list->first_shard][0] &&
+        !audit_list_read_first_replies(list, pipeline->arena, p))
         return STEP_DONE;
-    list->count_cmds[0] = NULL; /* the replies of the first step have been read */
     return audit_list_read_pages(list, pipeline->arena, p) ? audit_list_merge(list, pipeline)
                                                            : STEP_DONE;
+}
+
+int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms)
+{
+    int64_t since_ms = list->since_ms > kept_since_ms ? list->since_ms : kept_since_ms, at_ms;
+
+    if (list->has_more && stream_id_time(str_of(list->last.id), &at_ms) && at_ms > since_ms)
+        return at_ms;
+    return since_ms;
 }

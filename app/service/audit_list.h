@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists the newest audit records of all shards (groups of Redis keys), newest first. Each shard has
- * its own log, so the logs are merged: a step reads some more records of each shard whose records
- * have all been merged. */
+/* Lists audit records, newest first: of all shards (groups of Redis keys), or, with a filter by the
+ * student that the records are about, of the student's shard alone. Each shard has records in
+ * several places: in the stream of schema 1, in the open segment, in closed segments. All of these
+ * are sources, each sorted by time, and the list merges them. The counts of the open segment are
+ * listed with a filter by student; otherwise they are listed once their segment is closed. */
 #ifndef SERVICE_AUDIT_LIST_H
 #define SERVICE_AUDIT_LIST_H
 
 #include "app/http/route.h"
-#include "app/store/audit.h"
+#include "app/store/audit_segment.h"
 #include "app/store/keys.h"
 
 /* A position in the merged log: the record with this id in the shard's log. A list from a cursor
@@ -21,6 +23,9 @@ struct audit_cursor {
 enum { AUDIT_CURSOR_SIZE = STREAM_ID_SIZE + 4 };
 bool audit_cursor_parse(struct str text, struct audit_cursor *ret);
 void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE]);
+/* Sets the cursor before the records of the time until_ms (epoch ms), so that the list begins with
+ * them. */
+void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret);
 
 struct audit_list_item {
     unsigned shard;
@@ -31,18 +36,33 @@ struct audit_list_item {
  * that matches nothing would read the whole log. */
 enum { AUDIT_LIST_SCAN_MAX = 20000 };
 
-struct audit_list_shard {
-    struct command *page_cmd; /* read of the shard's next page; NULL: none is in progress */
+enum audit_source_kind {
+    AUDIT_SOURCE_SCHEMA_1, /* stream of records in the forms of schema 1 */
+    AUDIT_SOURCE_OPEN,     /* stream of the records of the open segment */
+    AUDIT_SOURCE_SEGMENTS, /* closed segments */
+    AUDIT_SOURCE_COUNTS,   /* counts of the open segment */
+    AUDIT_SOURCE_KINDS
+};
+
+/* One of the places of a shard. */
+struct audit_list_source {
+    struct command *cmd; /* read of its next page; NULL: none is in progress */
     /* the n records of the page, newest first; page[0 .. next - 1] have been merged */
     struct audit_entry *page;
     size_t n, next;
-    bool exhausted; /* the shard's log has no records older than those of `page` */
+    bool exhausted; /* the source has no records older than those of `page` */
+    /* of closed segments: id of the segment that is to be read after the page, which is that of its
+     * newest record; empty: none */
+    char segment[STREAM_ID_SIZE];
+    int64_t ms, number; /* id of page[next], or of `segment` when the page is merged */
 };
 
 struct audit_list {
     /* in: set by the caller */
-    struct str user; /* filter by actor; empty: any. A student's id matches the pseudonym, too */
+    struct str user;    /* filter by actor; empty: any. A student's id matches the pseudonym, too */
+    struct str student; /* filter by the student that records are about; empty: any */
     struct str resource_type; /* filter by type of resource; empty: any */
+    int64_t since_ms;         /* oldest time of a record (epoch ms); 0: any */
     size_t limit;             /* largest number of records in the list */
     struct audit_cursor from; /* where the list begins */
     /* out: set when the last step ends without a problem */
@@ -52,19 +72,25 @@ struct audit_list {
     bool has_more;            /* there may be older records for another list */
     struct audit_cursor last; /* where the next list begins: the last record that was examined */
     /* internal to the implementation: callers do not use them */
-    struct command *pseudonym_cmd;      /* reads the pseudonym of `user`; NULL: not in progress */
-    struct command *count_cmds[SHARDS]; /* read the lengths of the logs; [0] NULL: done */
+    struct command *user_cmd, *student_cmd; /* read pseudonyms; NULL: not in progress */
     /* how records name `user` as the actor. pseudonym_actor: "student:" and the pseudonym, if
      * `user` is a student, else empty. user_actor: if `user` is anybody else */
     struct str pseudonym_actor, user_actor;
-    struct audit_list_shard shards[SHARDS];
+    struct str subject;                     /* pseudonym of `student`; empty: none */
+    unsigned first_shard, shard_count;      /* the shards that are listed */
+    struct command *length_cmds[SHARDS][2]; /* lengths of the streams; [.][0] NULL: done */
+    struct audit_list_source sources[SHARDS][AUDIT_SOURCE_KINDS];
     size_t scanned;   /* number of records examined so far */
-    size_t page_size; /* number of records that a step reads from one shard */
+    size_t page_size; /* number of records that a step reads from one stream */
+    size_t segments;  /* number of segments that a step reads */
     bool started;     /* the first step has run */
 };
 
 /* Runs the next step of the list. Call with the internal fields zeroed, then again after
  * each pipeline until STEP_DONE, which is also returned after a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
+/* Returns the time (epoch ms) since which the list has all records that match, after the last step.
+ * kept_since_ms: time since which records are kept. */
+int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms);
 
 #endif

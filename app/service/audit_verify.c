@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds the first fault in a shard's chain of seals; a seal signs a segment of audit records and
- * the seal before it (audit_chain.h). Faults are distinguished by kind as far as possible, because
- * an operator has to find out what was done and when. */
+/* Finds the first fault in a chain of a shard's audit log. Faults are distinguished by kind as far
+ * as possible, because an operator has to find out what was done and when. */
 #include "app/service/audit_verify.h"
 
 #include <stdio.h>
@@ -54,41 +53,56 @@ static bool audit_record_fault(struct audit_check *check, enum audit_fault fault
 
 /* ---- seals ---- */
 
-/* Checks the oldest seal that still exists. The first seal of all must name no seal before it. For
- * a later one the seals before it must have been removed by retention, so the last record before it
+/* What a seal or segment says about its place in the chain. */
+struct audit_place {
+    struct str id;
+    int64_t number;
+    struct str previous_head, previous_last; /* head and last record of the one before */
+};
+
+/* Checks the oldest seal or segment that still exists. The first of all must name none before it.
+ * For a later one those before it must have been removed by retention, so the last record before it
  * must be older than retention keeps records. */
-static bool audit_check_first_seal(struct audit_check *check, const struct audit_seal *seal,
-                                   int64_t number)
+static bool audit_check_first(struct audit_check *check, const struct audit_place *place)
 {
-    bool has_no_previous = seal->v[SEAL_PREVIOUS_HEAD].n == 0 && seal->v[SEAL_PREVIOUS_LAST].n == 0;
+    bool has_no_previous = place->previous_head.n == 0 && place->previous_last.n == 0;
     int64_t before_ms;
 
-    if (number == 1)
-        return has_no_previous || audit_seal_fault(check, AUDIT_SEAL_MOVED, seal->id);
-    if (!stream_id_time(seal->v[SEAL_PREVIOUS_LAST], &before_ms) ||
+    if (place->number == 1)
+        return has_no_previous || audit_seal_fault(check, AUDIT_SEAL_MOVED, place->id);
+    if (!stream_id_time(place->previous_last, &before_ms) ||
         before_ms > check->retained_since_ms + AUDIT_CLOCK_SLACK_MS)
-        return audit_seal_fault(check, AUDIT_START_TRUNCATED, seal->id);
+        return audit_seal_fault(check, AUDIT_START_TRUNCATED, place->id);
     return true;
 }
 
-/* Checks that the seal follows the seal that was checked before: its number is the next one, and it
- * names that seal's head and last record. A seal with the same number and the same previous head
- * as that seal is a fork of the chain. */
-static bool audit_check_position(struct audit_check *check, const struct audit_seal *seal,
-                                 int64_t number)
+/* Checks that the seal or segment follows the one that was checked before: its number is the next
+ * one, and it names the other's head and last record. The same number and the same previous head
+ * are a fork of the chain. */
+static bool audit_check_place(struct audit_check *check, const struct audit_place *place)
 {
     if (check->link.seal_number == 0)
-        return audit_check_first_seal(check, seal, number);
-    if (number == check->link.seal_number + 1 &&
-        str_equal(seal->v[SEAL_PREVIOUS_HEAD], str_of(check->link.head)) &&
-        str_equal(seal->v[SEAL_PREVIOUS_LAST], str_of(check->link.last_record_id)))
+        return audit_check_first(check, place);
+    if (place->number == check->link.seal_number + 1 &&
+        str_equal(place->previous_head, str_of(check->link.head)) &&
+        str_equal(place->previous_last, str_of(check->link.last_record_id)))
         return true;
-    if (number == check->link.seal_number &&
-        str_equal(seal->v[SEAL_PREVIOUS_HEAD], str_of(check->previous_head)))
-        return audit_seal_fault(check, AUDIT_FORKED, seal->id);
+    if (place->number == check->link.seal_number &&
+        str_equal(place->previous_head, str_of(check->previous_head)))
+        return audit_seal_fault(check, AUDIT_FORKED, place->id);
     return audit_seal_fault(
-        check, number > check->link.seal_number + 1 ? AUDIT_SEAL_REMOVED : AUDIT_SEAL_MOVED,
-        seal->id);
+        check, place->number > check->link.seal_number + 1 ? AUDIT_SEAL_REMOVED : AUDIT_SEAL_MOVED,
+        place->id);
+}
+
+/* Makes the seal or segment the one that the next must follow. */
+static void audit_check_advance(struct audit_check *check, const struct audit_place *place,
+                                const struct audit_link *link)
+{
+    (void)snprintf(check->previous_head, sizeof(check->previous_head), "%.*s",
+                   STR_ARG(place->previous_head));
+    check->link = *link;
+    check->seals++;
 }
 
 /* Checks the seal by itself first: its form, its key, and its head, which is computed again. Then
@@ -98,6 +112,7 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, 
     const struct audit_key *key = audit_keys_find(check->keys, seal->v[SEAL_KEY]);
     char head[AUDIT_HEAD_SIZE];
     struct audit_link link;
+    struct audit_place place;
 
     if (!audit_link_from_seal(seal, &link))
         return audit_seal_fault(check, AUDIT_SEAL_CHANGED, seal->id);
@@ -107,12 +122,44 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, 
         return audit_seal_fault(check, AUDIT_NO_MEMORY, seal->id);
     if (strcmp(head, link.head) != 0)
         return audit_seal_fault(check, AUDIT_SEAL_CHANGED, seal->id);
-    if (!audit_check_position(check, seal, link.seal_number))
+    place = (struct audit_place){seal->id, link.seal_number, seal->v[SEAL_PREVIOUS_HEAD],
+                                 seal->v[SEAL_PREVIOUS_LAST]};
+    if (!audit_check_place(check, &place))
         return false;
-    (void)snprintf(check->previous_head, sizeof(check->previous_head), "%.*s",
-                   STR_ARG(seal->v[SEAL_PREVIOUS_HEAD]));
-    check->link = link;
-    check->seals++;
+    audit_check_advance(check, &place, &link);
+    return true;
+}
+
+/* ---- segments ---- */
+
+/* Checks the segment by itself first: its form, its shard, its key, and its head, which is computed
+ * again. Then checks its position in the chain. */
+bool audit_check_segment(struct audit_check *check, const struct audit_segment *segment,
+                         struct arena *arena)
+{
+    struct audit_segment_text text;
+    struct audit_link link;
+    struct audit_place place;
+    const struct audit_key *key;
+    char head[AUDIT_HEAD_SIZE];
+
+    if (!audit_segment_unpack(arena, segment, &text) || text.shard != check->shard)
+        return audit_seal_fault(check, AUDIT_SEAL_CHANGED, segment->id);
+    key = audit_keys_find(check->keys, text.key_id);
+    if (!key)
+        return audit_seal_fault(check, AUDIT_NO_KEY, segment->id);
+    audit_segment_compute_head(key, text.text, head);
+    if (strcmp(head, text.link.head) != 0)
+        return audit_seal_fault(check, AUDIT_SEAL_CHANGED, segment->id);
+    place =
+        (struct audit_place){segment->id, text.link.number, text.previous_head, text.previous_id};
+    if (!audit_check_place(check, &place))
+        return false;
+    link.seal_number = text.link.number;
+    memcpy(link.head, text.link.head, sizeof(link.head));
+    memcpy(link.last_record_id, text.link.last_id, sizeof(link.last_record_id));
+    audit_check_advance(check, &place, &link);
+    check->records += text.n;
     return true;
 }
 
@@ -194,11 +241,12 @@ bool audit_check_head(struct audit_check *check, int64_t number, struct str head
 
 /* Compares the time in the record's id with now; an id without a readable time is a fault, too. */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
-                          int64_t now_ms)
+                          int64_t now_ms, int64_t seal_s)
 {
     int64_t at_ms;
 
-    if (stream_id_time(oldest->id, &at_ms) && at_ms > now_ms - AUDIT_UNSEALED_MAX_MS)
+    if (stream_id_time(oldest->id, &at_ms) &&
+        at_ms > now_ms - seal_s * 1000 - AUDIT_UNSEALED_MAX_MS)
         return true;
     return audit_record_fault(check, AUDIT_UNSEALED, oldest->id);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks the chain of seals of a shard's audit log and the records that the seals sign, from the
- * oldest on, and stops at the first fault. audit_chain.h says what a seal is; the head of a seal is
- * the hash of its values, with which the next seal is linked to it. These functions only
- * compute: the caller reads seals and records from Redis. */
+/* Checks a chain of a shard's audit log from the oldest link on, and stops at the first fault: that
+ * of the segments (audit_segment_pack.h), or that of the seals of schema 1, with the records that
+ * they sign (audit_chain.h). The head of a segment or seal is the hash of its contents, with which
+ * the next one is linked to it. These functions only compute: the caller reads from Redis. */
 #ifndef SERVICE_AUDIT_VERIFY_H
 #define SERVICE_AUDIT_VERIFY_H
 
-#include "app/service/audit_chain.h"
+#include "app/service/audit_segment_pack.h"
 
 enum audit_fault {
     AUDIT_INTACT,
@@ -26,20 +26,22 @@ enum audit_fault {
     AUDIT_NO_MEMORY,
     AUDIT_FAULTS
 };
-/* The fault in words, for the end of a sentence that begins with "record ID" or "seal ID". */
+/* The fault in words, for the end of a sentence that begins with "record ID", "seal ID" or
+ * "segment ID". */
 extern const char *const audit_fault_texts[AUDIT_FAULTS];
 
 struct audit_check {
     /* in: set by the caller */
     const struct audit_keys *keys;
+    enum audit_chain chain;
     unsigned shard;
     int64_t retained_since_ms; /* time from which on retention has removed no record */
     /* results, set by the functions below */
     enum audit_fault fault;
-    bool is_record;          /* true: the fault is in a record; false: in a seal */
-    char id[STREAM_ID_SIZE]; /* id of the record or seal with the fault; may be empty */
-    uint64_t seals, records; /* how many seals and records were checked and found intact */
-    struct audit_link link;  /* the latest seal that was checked; seal_number 0: none yet */
+    bool is_record;          /* true: the fault is in a record; false: in a seal or segment */
+    char id[STREAM_ID_SIZE]; /* id of the record, seal or segment with the fault; may be empty */
+    uint64_t seals, records; /* how many seals or segments, and records were found intact */
+    struct audit_link link;  /* the latest seal or segment that was checked; seal_number 0: none */
     /* internal to the implementation: callers do not use them */
     char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal that precedes `link` in the chain */
 };
@@ -53,13 +55,17 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal,
                       struct arena *arena);
 bool audit_check_records(struct audit_check *check, const struct audit_seal *seal,
                          const struct audit_entry *entries, size_t n, struct arena *arena);
-/* Compares the chain with the head of seal `number` that is known from elsewhere: from the Redis
- * key audit:heads, or from a line in the process's log. Call after the seal of that number was
- * checked, or at the end, to find that the end of the chain was removed. */
+/* For each segment, oldest first. */
+bool audit_check_segment(struct audit_check *check, const struct audit_segment *segment,
+                         struct arena *arena);
+/* Compares the chain with the head of the seal or segment `number` that is known from elsewhere:
+ * from the Redis key audit:heads, or from a line in the process's log. Call after the seal of that
+ * number was checked, or at the end, to find that the end of the chain was removed. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head);
-/* Checks at the end that `oldest`, the first record after the last seal, is young enough: the
- * worker may not have sealed it yet. */
+/* Checks at the end that `oldest`, the first record after the last seal or segment, is young
+ * enough: the worker may not have sealed it yet. seal_s: how long that may take, beside a minute.
+ */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
-                          int64_t now_ms);
+                          int64_t now_ms, int64_t seal_s);
 
 #endif

@@ -5,10 +5,12 @@
 
 #include <stdio.h>
 
+#include "app/base/clock.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/service/json_mentions.h"
 #include "app/store/erasure.h"
+#include "app/store/event_pack.h"
 #include "app/store/keys.h"
 
 /* How the events of a page are passed on: the function to call with its context, and the memory for
@@ -19,6 +21,14 @@ struct event_log_page {
     event_log_visitor *visit;
     void *context;
 };
+
+int32_t event_log_day(struct json_object *event, int32_t otherwise)
+{
+    struct str timestamp = json_value_member_text(event, "timestamp");
+    int64_t at_ms;
+
+    return timestamp.p && time_parse(timestamp, &at_ms) ? day_of_ms(at_ms) : otherwise;
+}
 
 /* Queues the read of the next page, by a search whose reply is limited in bytes, because one event
  * may have 1 MiB. The student's stream is searched for the empty text, which finds every entry, the
@@ -103,13 +113,18 @@ static bool event_log_was_visited(const struct event_log_page *page, struct str 
     return id.p && str_list_contains(&page->log->journal_ids, id);
 }
 
-/* Visits an event of the stream: JSON text in the field "e" of its entry. */
+/* Visits an event of the stream: in the field "z" of its entry packed, in the field "e" as JSON. */
 static void event_log_visit_stream(const struct event_log_page *page,
                                    const struct stream_entry *entry, struct problem *p)
 {
     struct logged_event logged = {0};
+    struct str packed;
 
-    (void)stream_field(entry, STR("e"), &logged.text); /* without the field, text.p stays NULL */
+    /* without a field, or when it is damaged, text.p stays NULL */
+    if (stream_field(entry, STR("z"), &packed) == REPLY_OK)
+        (void)event_unpack(page->scratch, page->log->student, packed, &logged.text);
+    else
+        (void)stream_field(entry, STR("e"), &logged.text);
     (void)stream_id_time(entry->id, &logged.recorded_at_ms);
     if (!event_log_was_visited(page, logged.text))
         page->visit(page->context, &logged, p);

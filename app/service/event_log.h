@@ -10,6 +10,8 @@
 #ifndef SERVICE_EVENT_LOG_H
 #define SERVICE_EVENT_LOG_H
 
+#include <json-c/json.h>
+
 #include "app/base/problem.h"
 #include "app/base/str_list.h"
 #include "app/store/pipeline.h"
@@ -44,6 +46,9 @@ struct event_log {
     size_t journal_ids_capacity; /* number of texts for which journal_ids has room */
 };
 
+/* Returns the UTC day of an event, a JSON value (NULL: none), by its timestamp; `otherwise` if it
+ * has no readable one. */
+int32_t event_log_day(struct json_object *event, int32_t otherwise);
 /* Queues the command that reads the next page. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline);
 /* Calls `visit` for each event of the page until it sets a problem. scratch: memory for one page.

@@ -90,6 +90,7 @@ static void export_open_section(struct export *e)
     e->read.cursor[0] = '\0';
     e->read.id_count = 0;
     e->read.offset = 0;
+    e->read.phase = 0;
     e->in_section = true;
 }
 

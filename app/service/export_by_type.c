@@ -10,7 +10,7 @@
 #include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/service/export_reader.h"
-#include "app/store/student.h"
+#include "app/store/student_days.h"
 
 /* The largest number of elements that a reply may have: far more than one student's records can
  * have, and still too few to exhaust the memory. */

@@ -27,6 +27,7 @@ struct export_read {
     struct export_writer writer;
     struct command *cmd;             /* the reader's command in the last step; NULL: none queued */
     struct command *second_cmd;      /* another command of the reader in the last step, or NULL */
+    int phase;                       /* which of several places is read now (audit records) */
     char cursor[STREAM_ID_SIZE + 1]; /* id of the last entry that was read; empty: none yet */
     bool has_more;                   /* write_replies sets it when another step is needed */
     struct event_log events;         /* progress of reading the events */
@@ -55,6 +56,9 @@ const struct export_reader *export_reader_of(const struct student_kind *kind);
 /* The sections that are derived from several kinds of records. */
 extern const struct export_section export_derived[];
 extern const size_t export_derived_count;
+
+/* export_audit.c: the audit records that are about the student, or have the student as actor. */
+extern const struct export_reader export_audit_reader;
 
 /* ---- export_by_type.c: for all readers ---- */
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/service/audit_entry.h"
 #include "app/service/export_reader.h"
 #include "app/service/letter_names.h"
 #include "app/service/mastery_json.h"
@@ -17,7 +16,7 @@
 #include "app/store/erasure.h"
 #include "app/store/prediction.h"
 #include "app/store/recommendation.h"
-#include "app/store/student.h"
+#include "app/store/student_days.h"
 #include "app/store/topics.h"
 
 /* Queues the read of the student's profile, which has the mastery result. */
@@ -383,50 +382,6 @@ static void export_write_batches(struct export_read *r, struct problem *p)
     r->has_more = true;
 }
 
-/* ---- audit records ---- */
-
-/* Queues the read of a page of the audit log of the student's shard (group of Redis keys), and of
- * the student's pseudonym. The students of the shard share the log, which names them by pseudonym
- * (random name) only. The whole log is therefore read, and export_write_audit chooses the records
- * that have the student as actor or as the student concerned. */
-static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
-{
-    struct str from = *r->cursor ? arena_printf(pipeline->arena, "(%s", r->cursor) : STR("-");
-
-    r->cmd = audit_cmd_range(pipeline, key_shard(r->student), from, STR("+"), EXPORT_PAGE);
-    r->second_cmd = audit_cmd_get_pseudonym(pipeline, r->student);
-}
-
-/* Writes the records of the page that are about the student. A student without a pseudonym has no
- * records, so no further page is read. The cursor moves to the last record of the whole page, even
- * if it is about another student. */
-static void export_write_audit(struct export_read *r, struct problem *p)
-{
-    struct audit_entry *entries = arena_array(r->writer.arena, EXPORT_PAGE, sizeof(*entries));
-    struct str pseudonym;
-    size_t n = 0;
-
-    if (!entries) {
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-        return;
-    }
-    if (!audit_parse_entries(r->cmd, EXPORT_PAGE, entries, &n, p) ||
-        !audit_parse_pseudonym(r->second_cmd, &pseudonym, p) || pseudonym.n == 0)
-        return;
-    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
-        if (!audit_entry_involves(&entries[i], pseudonym))
-            continue;
-        audit_entry_write(export_value_begin(&r->writer), &entries[i], key_shard(r->student));
-        export_value_end(&r->writer, p);
-        /* Audit records do not count as data of the student: a request about an id that does not
-         * exist leaves one, too, and the export of such an id must end with NOT_FOUND. */
-        r->writer.value_count--;
-    }
-    r->has_more = n == EXPORT_PAGE;
-    if (r->has_more)
-        (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(entries[n - 1].id));
-}
-
 /* ---- the tables ---- */
 
 /* The readers by kind of record: is_list, queue_commands and write_replies. An empty row: the kind
@@ -457,13 +412,12 @@ const struct export_reader *export_reader_of(const struct student_kind *kind)
 static const struct export_reader topics_reader = {true, export_queue_topics, export_write_topics};
 static const struct export_reader activity_reader = {false, export_queue_activity,
                                                      export_write_activity};
-static const struct export_reader audit_reader = {true, export_queue_audit, export_write_audit};
 static const struct export_reader letters_reader = {true, export_queue_letters,
                                                     export_write_letters};
 
 const struct export_section export_derived[] = {
     {"activity", &activity_reader, NULL},
-    {"audit_logs", &audit_reader, NULL},
+    {"audit_logs", &export_audit_reader, NULL},
     {"dead_letters", &letters_reader, NULL},
     {"topics", &topics_reader, NULL},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes a student's history, an array of struct daily, from a reply with packed snapshots (a
- * student's closing state of a day as one binary string). A snapshot that cannot be unpacked is an
- * INTERNAL_ERROR: it is never treated as a day without a snapshot. */
+/* Makes a student's history, an array of struct daily, from a reply with the closing states of
+ * days. A snapshot that cannot be unpacked is an INTERNAL_ERROR: it is never treated as a day
+ * without a snapshot. */
 #include "app/service/history.h"
 
 struct command *history_cmd(struct pipeline *pipeline, struct str student, int32_t today)
@@ -9,28 +9,18 @@ struct command *history_cmd(struct pipeline *pipeline, struct str student, int32
     return student_cmd_days(pipeline, student, today - HISTORY_DAYS + 1, HISTORY_DAYS);
 }
 
-/* Returns in *ret_count the number of days in the reply, with or without a snapshot. Returns false
- * with a problem. */
-static bool history_day_count(const struct command *command, size_t *ret_count, struct problem *p)
-{
-    if (reply_array(command->reply, STUDENT_DAYS_MAX, ret_count) == REPLY_OK)
-        return true;
-    reply_problem(command->reply, p);
-    return false;
-}
-
-/* Parses the snapshots of the requested days; days without one (nil) are left out. A snapshot that
- * cannot be unpacked sets p but does not end the loop; p is tested after it. */
+/* Parses the states of the requested days; days without one are left out. A state that cannot be
+ * unpacked sets p but does not end the loop; p is tested after it. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p)
 {
+    struct student_days days;
     struct mastery_state state;
-    size_t n;
 
     ret->n = 0;
-    if (!history_day_count(command, &n, p))
+    if (!student_parse_day_texts(command, &days, p))
         return false;
-    for (size_t i = 0; i < n; i++) {
-        enum reply_result result = student_parse_day(command, i, &state);
+    for (size_t i = 0; i < days.count; i++) {
+        enum reply_result result = student_day_state(&days, i, &state);
 
         if (result == REPLY_OK)
             daily_of_state(&state, &ret->days[ret->n++]);
@@ -59,14 +49,14 @@ bool history_parse_nonempty(const struct command *command, const struct mastery_
 bool history_parse_latest(const struct command *command, bool *ret_found, struct daily *ret,
                           struct problem *p)
 {
+    struct student_days days;
     struct mastery_state state;
     enum reply_result result = REPLY_MISSING;
-    size_t n;
 
-    if (!history_day_count(command, &n, p))
+    if (!student_parse_day_texts(command, &days, p))
         return false;
-    while (n > 0 && result == REPLY_MISSING)
-        result = student_parse_day(command, --n, &state);
+    for (size_t n = days.count; n > 0 && result == REPLY_MISSING; n--)
+        result = student_day_state(&days, n - 1, &state);
     if (result == REPLY_ERROR) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;

@@ -5,7 +5,7 @@
 #define SERVICE_HISTORY_H
 
 #include "app/domain/daily.h"
-#include "app/store/student.h"
+#include "app/store/student_days.h"
 
 struct history {
     struct daily days[STUDENT_DAYS_MAX]; /* the n days with a snapshot, oldest first */

@@ -10,6 +10,9 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
+#include "app/service/event_log.h"
+#include "app/store/event_pack.h"
+#include "app/store/schema.h"
 
 #define EVENT_SOURCE "/mastery-engine" /* CloudEvents attribute `source` of published events */
 
@@ -63,18 +66,21 @@ struct journal_context {
 
 /* ---- the student's event log ---- */
 
-/* Sets the text to append to the student's event log: the learning event as JSON, or an empty text
- * when the entry has none. Slashes are not escaped, as in the events that clients send. False when
- * out of memory. */
+/* Sets the text to append to the student's event log: the learning event, packed or as JSON, or an
+ * empty text when the entry has none. Slashes stay unescaped, as clients send them. False when out
+ * of memory. */
 static bool journal_add_event(const struct journal_context *c)
 {
     struct json_object *event = c->entry->event;
+    struct str *text = &c->effects->student_event;
 
-    c->effects->student_event =
-        event ? arena_copy(c->arena, str_of(json_object_to_json_string_ext(
-                                         event, JSON_C_TO_STRING_NOSLASHESCAPE)))
-              : STR("");
-    return c->effects->student_event.p != NULL;
+    *text = event ? arena_copy(c->arena, str_of(json_object_to_json_string_ext(
+                                             event, JSON_C_TO_STRING_NOSLASHESCAPE)))
+                  : STR("");
+    if (event && text->n <= EVENT_PACK_MAX && schema_writes_packed())
+        *text = event_pack(c->arena, c->entry->student,
+                           event_log_day(event, day_of_ms(c->entry->at_ms)), *text);
+    return text->p != NULL;
 }
 
 /* ---- published events ---- */
@@ -219,15 +225,17 @@ static const struct journal_kind {
     const struct rule *rules; /* rules for the members that only this kind has */
     const char *resource;     /* resource that the audit record names */
     journal_detail_writer *write_details;
+    bool is_counted; /* happens often: its audit record is only counted */
     journal_effect *effects[JOURNAL_EFFECTS_MAX]; /* called in this order, up to the first NULL */
 } kinds[] = {
-    {STR_INIT("calculated"), score_rules, "mastery", journal_score_details,
+    {STR_INIT("calculated"), score_rules, "mastery", journal_score_details, true,
      {journal_publish_score, journal_publish_level}},
-    {STR_INIT("event"), score_rules, "mastery", journal_score_details,
+    {STR_INIT("event"), score_rules, "mastery", journal_score_details, true,
      {journal_add_event, journal_publish_score, journal_publish_level}},
-    {STR_INIT("recomputed"), score_rules, "mastery", journal_score_details,
+    {STR_INIT("recomputed"), score_rules, "mastery", journal_score_details, true,
      {journal_publish_score, journal_publish_level}},
-    {STR_INIT("consent"), consent_rules, "compliance", journal_consent_details, {NULL}},
+    {STR_INIT("consent"), consent_rules, "compliance", journal_consent_details, false,
+     {NULL}},
 };
 /* clang-format on */
 
@@ -281,6 +289,7 @@ bool journal_entry_effects(const struct journal_source *source, struct arena *ar
     if (!journal_read_entry(source, arena, &entry, &kind, ret_reason))
         return false;
     effects.student = entry.student;
+    effects.is_counted = kind->is_counted;
     *ret_reason = "out of memory";
     if (!journal_make_audit(&c, kind->resource, kind->write_details))
         return false;

@@ -26,7 +26,7 @@ struct readiness {
     struct pipeline pipeline;
     struct command *write_cmds[STORE_SPREAD_MAX]; /* one, or in a cluster one for each node */
     size_t write_count;
-    struct command *workers_cmd, *epoch_cmd, *time_cmd;
+    struct command *workers_cmd, *epoch_cmd, *time_cmd, *schema_cmd;
     char refusal[64];            /* memory of the text last.problem when Redis refused the write */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
@@ -88,6 +88,7 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     r->workers_cmd = workers_cmd_get(&r->pipeline);
     r->epoch_cmd = erasure_cmd_get_epoch(&r->pipeline);
     r->time_cmd = clock_skew_cmd(&r->pipeline);
+    r->schema_cmd = schema_cmd_watch(&r->pipeline);
     r->is_sent = true;
     store_submit(engine->store, &r->pipeline, now_us);
 }
@@ -154,6 +155,7 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
     if (completed->status == PIPELINE_COMPLETE || r->last.is_degraded) {
         (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
         store_measure_clock(engine->store, r->time_cmd);
+        schema_parse_watch(r->schema_cmd);
         readiness_apply_epoch(engine, r->epoch_cmd);
         for (size_t i = 0; i < r->last.workers; i++) {
             if (heartbeats[i].dapr > r->last.dapr)

@@ -43,15 +43,10 @@ static int32_t record_first_day(const struct record *r)
 static bool record_find_base(const struct record *r, const struct mastery_state *days, size_t next,
                              size_t n, struct mastery_state *ret, struct problem *p)
 {
-    size_t openings;
-
     mastery_state_init(ret);
     if (next > 0)
         *ret = days[next - 1];
-    else if (next < n &&
-             reply_expect_array(r->openings_cmd->reply, STUDENT_DAYS_MAX, &openings, p) &&
-             student_parse_day(r->openings_cmd, (size_t)(days[next].day - record_first_day(r)),
-                               ret) == REPLY_ERROR)
+    else if (next < n && student_parse_opening(r->openings_cmd, days[next].day, ret) == REPLY_ERROR)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return p->code == PROBLEM_NONE;
 }

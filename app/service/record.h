@@ -7,7 +7,7 @@
 
 #include "app/http/route.h"
 #include "app/service/engine.h"
-#include "app/store/student.h"
+#include "app/store/student_days.h"
 
 /* An attempt fails only because another process has written to the same student: many are needed
  * only when many processes write about one student all the time. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands on audit records: passing them to the Lua scripts that append them, and reading them.
- * The arguments per item must match audit_items.lua, audit_count_reads.lua and audit_aggregate.lua
- * in app/store/lua.
+/* Commands on audit records: passing them to the Lua scripts that append or count them, and reading
+ * them. The arguments per item must match audit_items.lua and audit_count_reads.lua in
+ * app/store/lua, and, with the minute of the item, the scripts of schema 1.
  *
- * A student appears in records under a random pseudonym, the record's subject. Reads are first
- * counted in a hash and become records later. */
+ * A student appears in records under a random pseudonym, the record's subject. */
 #include "app/store/audit.h"
 
 #include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/store/keys.h"
+#include "app/store/schema.h"
 
 /* Names of one letter, because Redis stores them with each record. */
 static const struct str audit_field_names[AUDIT_FIELDS] = {
@@ -100,9 +100,9 @@ struct str audit_seed(struct arena *arena)
 
 /* ---- items ---- */
 
-/* ITEM_ARGS, READ_ARGS: number of arguments for each item of audit_items.lua and of
+/* ITEM_ARGS_MAX, READ_ARGS: most arguments for each item of audit_items.lua, and those of
  * audit_count_reads.lua. */
-enum { ITEM_ARGS = 3 + AUDIT_ARGS, READ_ARGS = 4 };
+enum { ITEM_ARGS_MAX = 3 + AUDIT_ARGS, READ_ARGS = 4 };
 
 /* Puts the keys of each item's student into keys[], after the `fixed` first ones. ret_indexes[i]
  * becomes the place in KEYS, which Lua counts from 1, where the keys for item i begin; 0 for an
@@ -130,6 +130,21 @@ static struct str audit_mark(struct arena *arena, const struct audit_send *send)
     return key_audit_mark(arena, send->shard, send->sender, send->aggregated);
 }
 
+/* Return the keys of the stream to which records are appended, and of the hash in which they are
+ * counted. */
+static struct str audit_records_key(struct arena *arena, const struct audit_send *send)
+{
+    return key_shard_record(arena, send->shard,
+                            schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
+}
+
+static struct str audit_counts_key(struct arena *arena, const struct audit_send *send)
+{
+    return key_shard_record(arena, send->shard,
+                            schema_writes_packed() ? SHARD_KEY_AUDIT_COUNTS
+                                                   : SHARD_KEY_AUDIT_READS);
+}
+
 /* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
 static struct command *audit_cmd_records(struct pipeline *pipeline, const struct audit_send *send,
                                          const struct audit_item *items, size_t count,
@@ -137,41 +152,47 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
 {
     int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT);
-    argv[1] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT_READS);
+    argv[0] = audit_records_key(pipeline->arena, send);
+    argv[1] = audit_counts_key(pipeline->arena, send);
     argv[2] = audit_mark(pipeline->arena, send);
     keys = audit_put_students(pipeline->arena, items, count, /* fixed */ 3, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
     argv[argc++] = command_int(pipeline->arena, send->number);
-    for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
+    for (size_t i = 0; i < count; i++, argc += AUDIT_ARGS) {
         /* mode of the item for the script: x: a refusal; n: any other */
-        argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
-        argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
-        argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
-        audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
+        argv[argc++] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
+        argv[argc++] = command_int(pipeline->arena, indexes[i]);
+        if (!schema_writes_packed())
+            argv[argc++] = command_int(pipeline->arena, items[i].minute);
+        audit_record_args(pipeline->arena, &items[i].record, argv + argc);
     }
-    return pipeline_add_script(pipeline, &script_audit_items, keys, argc, argv);
+    return pipeline_add_script(
+        pipeline, schema_writes_packed() ? &script_audit_items : &script_schema_1_audit_items, keys,
+        argc, argv);
 }
 
-/* Returns the field of the hash {ss}:audit:reads (ss: the shard in hex) that counts this read,
- * without its first line. That line is the pseudonym, which only the script knows. The request's id
- * is not part of the field but of its value, so that all reads of the same kind in a minute share
- * the field. */
+/* Returns the field of the hash that counts this access, without its first line. That line is the
+ * pseudonym, which only the script knows. The request's id is not part of the field but of its
+ * value, so that all accesses of the same kind in a segment (of schema 1: in a minute) share the
+ * field. */
 static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
     struct str texts[AUDIT_ARGS];
+    bool by_segment = schema_writes_packed();
     struct buf field;
 
     audit_record_args(arena, &item->record, texts);
     buf_init(&field, arena);
     (void)buf_reserve(&field, 160);
-    buf_int(&field, item->minute);
+    if (!by_segment)
+        buf_int(&field, item->minute);
     for (int i = 0; i < AUDIT_ARGS - 1; i++) { /* all but the last, the count */
         /* - 1, because texts[] has no AUDIT_SUBJECT, which is before it */
         if (i == AUDIT_CORRELATION - 1)
             continue;
-        buf_char(&field, '\n');
+        if (i > 0 || !by_segment)
+            buf_char(&field, '\n');
         buf_str(&field, texts[i]);
     }
     return field.failed ? (struct str){0} : buf_view(&field);
@@ -185,7 +206,7 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
 {
     int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(pipeline->arena, send->shard, SHARD_KEY_AUDIT_READS);
+    argv[0] = audit_counts_key(pipeline->arena, send);
     argv[1] = audit_mark(pipeline->arena, send);
     keys = audit_put_students(pipeline->arena, items, count, /* fixed */ 2, argv, indexes);
     argc = keys;
@@ -198,7 +219,10 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
         argv[argc + 2] = audit_one_line(pipeline->arena, items[i].record.correlation_id);
         argv[argc + 3] = audit_read_field(pipeline->arena, &items[i]);
     }
-    return pipeline_add_script(pipeline, &script_audit_count_reads, keys, argc, argv);
+    return pipeline_add_script(pipeline,
+                               schema_writes_packed() ? &script_audit_count_reads
+                                                      : &script_schema_1_audit_count_reads,
+                               keys, argc, argv);
 }
 
 /* Calls audit_count_reads.lua for reads, which are only counted, else audit_items.lua. argv has
@@ -206,7 +230,8 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
 struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_send *send,
                                 const struct audit_item *items, size_t count)
 {
-    size_t argc_max = /* three keys, seed, number */ 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
+    size_t argc_max =
+        /* three keys, seed, number */ 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS_MAX);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
     /* a script without arguments fails the pipeline */
@@ -274,25 +299,32 @@ bool audit_parse_pseudonym(const struct command *command, struct str *ret, struc
 
 /* ---- reading ---- */
 
-struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
-                                struct str to, int count)
+/* Returns the key of the stream. */
+static struct str audit_stream_key(struct arena *arena, enum audit_stream stream, unsigned shard)
 {
-    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    return key_shard_record(arena, shard,
+                            stream == AUDIT_STREAM_OPEN ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
+}
+
+struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard,
+                                struct str from, struct str to, int count)
+{
+    struct str key = audit_stream_key(pipeline->arena, stream, shard);
 
     return stream_cmd_range(pipeline, key, from, to, count);
 }
 
-struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
-                                 int count)
+struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream,
+                                 unsigned shard, struct str before, int count)
 {
-    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    struct str key = audit_stream_key(pipeline->arena, stream, shard);
 
     return stream_cmd_newest(pipeline, key, before, count);
 }
 
-struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard)
+struct command *audit_cmd_count(struct pipeline *pipeline, enum audit_stream stream, unsigned shard)
 {
-    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    struct str key = audit_stream_key(pipeline->arena, stream, shard);
 
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
@@ -327,92 +359,4 @@ bool audit_parse_entries(const struct command *command, size_t max, struct audit
     }
     *ret_count = n;
     return true;
-}
-
-/* ---- counted reads ---- */
-
-struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, struct str cursor)
-{
-    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
-
-    return pipeline_add(pipeline, COMMAND_READ, 5,
-                        (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
-}
-
-/* Splits field and value as audit_count_reads.lua writes them; the last line of a field is the
- * details, a JSON object. Returns false if they have another form, which is possible only if
- * another program writes into the hash. */
-static bool audit_parse_read(struct str field, struct str value, struct audit_counted_read *ret)
-{
-    struct audit_record *record = &ret->record;
-    struct str minute, success;
-
-    ret->subject = str_cut(&field, '\n');
-    minute = str_cut(&field, '\n');
-    record->actor = str_cut(&field, '\n');
-    record->role = str_cut(&field, '\n');
-    record->action = str_cut(&field, '\n');
-    record->resource = str_cut(&field, '\n');
-    success = str_cut(&field, '\n');
-    record->success = str_equal(success, STR("1"));
-    record->details = field;
-    /* / 60000: so that the minute in milliseconds fits; 2: the shortest object is {} */
-    if (!str_to_int64(minute, 0, INT64_MAX / 60000, &ret->minute) || field.n < 2 ||
-        field.p[0] != '{' || memchr(field.p, '\n', field.n) ||
-        !str_to_int64(str_cut(&value, ' '), 0, INT64_MAX, &record->count))
-        return false;
-    record->correlation_id = value;
-    return true;
-}
-
-/* HSCAN replies [cursor, [field, value, field, value, ...]]. A pair that cannot be parsed is
- * returned as invalid. */
-bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
-                       struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p)
-{
-    const redisReply *list = reply_at(command->reply, 1);
-    size_t n, count = 0;
-
-    if (reply_text(reply_at(command->reply, 0), ret_cursor) != REPLY_OK ||
-        reply_array(list, 2 * max, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
-        return false;
-    }
-    for (size_t i = 0; i + 1 < n; i += 2, count++) {
-        struct audit_counted_read *read = &ret_reads[count];
-
-        *read = (struct audit_counted_read){0};
-        if (reply_text(reply_at(list, i), &read->field) == REPLY_OK &&
-            reply_text(reply_at(list, i + 1), &read->value) == REPLY_OK)
-            read->valid = audit_parse_read(read->field, read->value, read);
-    }
-    *ret_count = count;
-    return true;
-}
-
-/* Builds the call of audit_aggregate.lua, with the field, value, subject and record of each counted
- * read. */
-struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
-                                    const struct audit_counted_read *reads, size_t count)
-{
-    enum { KEYS = 3, ARGS = 3 + AUDIT_ARGS };
-    struct str *argv = arena_array(pipeline->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
-    int argc = KEYS + 1;
-
-    if (!argv) /* out of memory: a script without arguments fails the pipeline */
-        return pipeline_add_script(pipeline, &script_audit_aggregate, 0, 0, NULL);
-    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
-    argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
-    argv[2] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
-    argv[3] = holder;
-    for (size_t i = 0; i < count; i++, argc += ARGS) {
-        argv[argc] = reads[i].field;
-        argv[argc + 1] = reads[i].value;
-        argv[argc + 2] = reads[i].subject;
-        audit_record_args(pipeline->arena, &reads[i].record, argv + argc + 3);
-        if (reads[i].record.count == 0) /* 0: a refusal that was recorded at once, so its counter is
-                                           only deleted; audit_record_args has made 1 of the 0 */
-            argv[argc + ARGS - 1] = STR("0");
-    }
-    return pipeline_add_script(pipeline, &script_audit_aggregate, KEYS, argc, argv);
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The audit log of a shard is the Redis stream {ss}:audit (ss: the shard's number as two
- * hexadecimal digits), which is only appended to. An audit record says who did what to which
- * student, when, and by which request (docs/audit.md, Record format). Students appear under a
- * pseudonym, a random text stored at {ss}:student:ID:pseudonym. It is made with the first record
- * about the student and deleted with the student, after which the records name no person.
+/* An audit record says who did what to which student, when, and by which request (docs/audit.md,
+ * Record format). Students appear under a pseudonym, a random text stored at
+ * {ss}:student:ID:pseudonym (ss: the shard's number as two hexadecimal digits). It is made with the
+ * first record about the student and deleted with the student, after which the records name no
+ * person.
  *
- * Reads are counted before they are recorded, in the hash {ss}:audit:reads. A field of this hash is
- * a record without its count, as lines: the pseudonym, the minute, the other texts. The value of
- * the field is the count and the id of the first request. When the minute is over, the worker turns
- * the field into a record. Of refused requests of the same kind, the first in a minute is recorded
- * at once and the others are counted, so that a flood of them makes two records a minute.
+ * New records are in the open segment of their shard: in the stream {ss}:audit:open, and, when they
+ * are about what happens often, as counts in the hash {ss}:audit:counts (audit_counts.h). The
+ * worker closes the segment, packs it and adds it to the stream {ss}:audit:segments
+ * (audit_segment.h). Of refused requests of the same kind, the first in a segment is recorded at
+ * once and the others are counted, so that a flood of them makes two records in each segment.
  *
- * No text contains a line feed: seals (HMACs over records, audit_seal.h) and the fields of the hash
- * rely on it. */
+ * While the schema number is 1, records are in the stream {ss}:audit instead, and counts of a
+ * minute in the hash {ss}:audit:reads. They stay there, with their seals (audit_seal.h), until they
+ * have been kept for AUDIT_DAYS.
+ *
+ * No text contains a line feed: seals, segments and counts rely on it. */
 #ifndef STORE_AUDIT_H
 #define STORE_AUDIT_H
 
@@ -69,15 +72,15 @@ struct str audit_seed(struct arena *arena);
 
 enum audit_mode {
     AUDIT_IMMEDIATE,  /* becomes a record at once */
-    AUDIT_AGGREGATED, /* a read, which is only counted */
-    AUDIT_DENIED,     /* a refusal: the first in a minute becomes a record, others are counted */
+    AUDIT_AGGREGATED, /* a read or a change, which is only counted */
+    AUDIT_DENIED,     /* a refusal: the first in a segment becomes a record, others are counted */
 };
 
 struct audit_item {
     struct audit_record record;
     struct str student; /* the student that the record is about; empty: no single student */
     enum audit_mode mode;
-    int64_t minute; /* minutes since 1970-01-01 UTC; not used by AUDIT_IMMEDIATE */
+    int64_t minute; /* of schema 1: minutes since 1970-01-01 UTC; not used by AUDIT_IMMEDIATE */
 };
 
 enum { AUDIT_ITEMS_MAX = 128 };
@@ -113,52 +116,35 @@ bool audit_parse_pseudonym(const struct command *command, struct str *ret, struc
 
 /* ---- reading ---- */
 
+/* The stream that a function reads: records of schema 1, or those of the open segment. */
+enum audit_stream { AUDIT_STREAM_SCHEMA_1, AUDIT_STREAM_OPEN };
+
 /* An audit record as it was read. The texts point into the reply. */
 struct audit_entry {
     struct str id; /* id of the entry in the stream */
     bool valid;    /* has all fields in their order, without line feeds; false: v has empty texts */
     struct str v[AUDIT_FIELDS]; /* the texts, by enum audit_field */
+    /* time of the last access (epoch ms), if the record counts several over a time that begins with
+     * the time in its id; else 0 */
+    int64_t last_ms;
 };
 
 enum { AUDIT_PAGE_MAX = 1024 };
 
 /* Reads at most `count` audit records of the shard, oldest first. from and to are ids, as for
  * stream_cmd_range. */
-struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
-                                struct str to, int count);
+struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard,
+                                struct str from, struct str to, int count);
 /* Reads at most `count` audit records of the shard, newest first. before: an id, as for
  * stream_cmd_newest. */
-struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
-                                 int count);
-/* Replies the number of records in the shard's audit log. */
-struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard);
+struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream,
+                                 unsigned shard, struct str before, int count);
+/* Replies the number of records in the stream. */
+struct command *audit_cmd_count(struct pipeline *pipeline, enum audit_stream stream,
+                                unsigned shard);
 /* Parses the reply to audit_cmd_range or audit_cmd_newest. ret_entries has room for max <=
  * AUDIT_PAGE_MAX. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p);
-
-/* ---- counted reads, from which records are made ---- */
-
-/* A field of the hash {ss}:audit:reads (ss: the shard in hex): a read or refusal with its count. */
-struct audit_counted_read {
-    struct str field, value;    /* field and value as Redis stores them */
-    struct audit_record record; /* the record to be made; details are without the minute */
-    struct str subject;         /* pseudonym of the student; empty: about no single student */
-    int64_t minute;             /* minutes since 1970-01-01 UTC */
-    bool valid; /* false: the field has another form, and only field and value may be used */
-};
-
-/* Scans the shard's counted reads and replies some of them, with the cursor for the next call. The
- * cursor "0" starts the scan. */
-struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, struct str cursor);
-/* Parses the reply to audit_cmd_scan_reads. One step of the scan has about 100 reads; more than max
- * fail. *ret_cursor "0" means that the scan is complete. */
-bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
-                       struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
-/* Turns each of the counted reads into an audit record, if Redis still stores it as it was read.
- * record.details must contain the minute. Replies how many records were made, or LEASE_LOST if
- * `holder` does not hold the shard's lease (time-limited ownership). */
-struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
-                                    const struct audit_counted_read *reads, size_t count);
 
 #endif

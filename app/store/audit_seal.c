@@ -77,7 +77,7 @@ struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, st
         argv[argc++] = seal_field_names[i];
         argv[argc++] = v[i];
     }
-    return pipeline_add_script(pipeline, &script_audit_seal_add, 2, argc, argv);
+    return pipeline_add_script(pipeline, &script_schema_1_audit_seal_add, 2, argc, argv);
 }
 
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p)
@@ -97,18 +97,25 @@ struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, s
                          first_record,
                          first_seal};
 
-    return pipeline_add_script(pipeline, &script_audit_seal_trim, 3, 6, argv);
+    return pipeline_add_script(pipeline, &script_schema_1_audit_seal_trim, 3, 6, argv);
 }
 
 /* ---- heads ---- */
 
+/* What follows the shard in the names of fields. */
+static const struct str chain_suffixes[AUDIT_CHAINS] = {
+    [AUDIT_CHAIN_SEALS] = STR_INIT(""),
+    [AUDIT_CHAIN_SEGMENTS] = STR_INIT(":segments"),
+};
+
 /* Writes the field of the shard (two hexadecimal digits) with the value "NUMBER HEAD". A text
  * that could not be allocated makes pipeline_add mark the pipeline as failed. */
-void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
-                        struct str head)
+void audit_head_cmd_set(struct pipeline *pipeline, enum audit_chain chain, unsigned shard,
+                        struct str number, struct str head)
 {
     struct str argv[] = {
-        STR("HSET"), key_audit_heads, arena_printf(pipeline->arena, "%02x", shard),
+        STR("HSET"), key_audit_heads,
+        arena_printf(pipeline->arena, "%02x%s", shard, chain_suffixes[chain].p),
         arena_printf(pipeline->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
 
     (void)pipeline_add(pipeline, COMMAND_WRITE, 4, argv);
@@ -121,8 +128,8 @@ struct command *audit_heads_cmd_get(struct pipeline *pipeline)
 
 /* HGETALL replies [field, value, field, value, ...]. A field that cannot be parsed counts as
  * absent: the verification then reports the missing head. */
-bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
-                       struct problem *p)
+bool audit_heads_parse(const struct command *command, enum audit_chain chain,
+                       struct audit_head *ret_heads, struct problem *p)
 {
     size_t n;
     unsigned shard;
@@ -136,8 +143,9 @@ bool audit_heads_parse(const struct command *command, struct audit_head *ret_hea
         struct audit_head latest = {.exists = true};
 
         if (reply_text(reply_at(command->reply, i), &field) != REPLY_OK ||
-            reply_text(reply_at(command->reply, i + 1), &value) != REPLY_OK ||
-            !key_parse_shard(field, &shard) ||
+            reply_text(reply_at(command->reply, i + 1), &value) != REPLY_OK || field.n < 2 ||
+            !str_equal((struct str){field.p + 2, field.n - 2}, chain_suffixes[chain]) ||
+            !key_parse_shard((struct str){field.p, 2}, &shard) ||
             !str_to_int64(str_cut(&value, ' '), 1, INT64_MAX, &latest.number))
             continue;
         latest.head = value;

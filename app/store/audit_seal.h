@@ -2,7 +2,7 @@
 /* The seals of a shard's audit log are the Redis stream {ss}:audit:seals (ss: the shard's number as
  * two hexadecimal digits). A seal makes changes to the log detectable: it has HMACs (keyed hashes)
  * of the records from one id to another, and its head, an HMAC over its fields. Each seal contains
- * the head of the seal before it, so the seals form a chain (docs/audit.md, Seals;
+ * the head of the seal before it, so the seals form a chain (docs/audit.md, The forms of schema 1;
  * service/audit_chain.h computes them).
  *
  * The hash audit:heads repeats the latest head of each shard, in another slot of Redis Cluster, so
@@ -61,23 +61,26 @@ bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct pr
 struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal);
 
-/* A field of the hash audit:heads. Its name is the shard's number as two hexadecimal digits, its
- * value "NUMBER HEAD". */
+/* The two chains of a shard: that of the seals of schema 1, and that of the segments
+ * (audit_segment.h). */
+enum audit_chain { AUDIT_CHAIN_SEALS, AUDIT_CHAIN_SEGMENTS, AUDIT_CHAINS };
+
+/* A field of the hash audit:heads. Its name is the shard's number as two hexadecimal digits, for
+ * the chain of segments with ":segments" after it; its value is "NUMBER HEAD". */
 struct audit_head {
     bool exists;     /* false: the hash has no valid field for the shard */
-    int64_t number;  /* number of the seal, from 1 */
-    struct str head; /* head of that seal */
+    int64_t number;  /* number of the seal or segment, from 1 */
+    struct str head; /* head of that seal or segment */
 };
-/* Sets the shard's field of audit:heads to `number` and `head` of its latest seal. */
-void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
-                        struct str head);
+/* Sets the shard's field of audit:heads to `number` and `head` of its latest seal or segment. */
+void audit_head_cmd_set(struct pipeline *pipeline, enum audit_chain chain, unsigned shard,
+                        struct str number, struct str head);
 
-/* Reads the hash audit:heads, which has of each shard the head of the latest seal of its audit log.
- */
+/* Reads the hash audit:heads, which has of each shard the heads of its audit log's chains. */
 struct command *audit_heads_cmd_get(struct pipeline *pipeline);
-/* Parses the reply to audit_heads_cmd_get (of each shard the head of the latest seal of its audit
- * log) into SHARDS elements, by shard. Fields of another form are ignored. */
-bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
-                       struct problem *p);
+/* Parses the heads of one chain from the reply to audit_heads_cmd_get into SHARDS elements, by
+ * shard. Fields of another form are ignored. */
+bool audit_heads_parse(const struct command *command, enum audit_chain chain,
+                       struct audit_head *ret_heads, struct problem *p);
 
 #endif

@@ -194,9 +194,11 @@ enum control_result control_check(const struct control *control, char ret_error[
     if (!control_role_is(control, STR("master")))
         return control_fail(ret_error, CONTROL_WRONG_SERVER,
                             "the server is a replica, not a master (ROLE)");
-    if (control_has_schema(control) &&
-        !schema_parse(control->schema_cmd, &schema, ret_error, CONTROL_ERROR_SIZE))
+    if (!control_has_schema(control))
+        return CONTROL_GOOD;
+    if (!schema_parse(control->schema_cmd, &schema, ret_error, CONTROL_ERROR_SIZE))
         return CONTROL_UNUSABLE;
+    schema_learn(schema);
     return CONTROL_GOOD;
 }
 

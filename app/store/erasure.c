@@ -8,6 +8,7 @@
 #include "app/base/ids.h"
 #include "app/domain/mastery.h"
 #include "app/store/reply.h"
+#include "app/store/schema.h"
 
 /* Days for which there can be a key of a kind that has one key per day: the days of the history,
  * and a few more before and after for clocks that differ. */
@@ -133,7 +134,8 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     argv[keys++] = key_student(pipeline->arena, erasure->student, STUDENT_KEY_ERASED);
     argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_JOURNAL);
     argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
-    argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    argv[keys++] = key_shard_record(
+        pipeline->arena, shard, schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
     argv[keys++] = key_student(pipeline->arena, erasure->student, STUDENT_KEY_RECOMMENDED);
     for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++, keys += n) {
         n = erasure_put_keys(pipeline, erasure, kind, argv + keys);

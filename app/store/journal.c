@@ -6,14 +6,15 @@
 
 #include "app/store/keys.h"
 #include "app/store/lease.h"
+#include "app/store/schema.h"
 
 /* Numbers of keys and arguments of journal_process.lua: FIXED_... occur once in each call,
  * STUDENT_... once for each student, ENTRY_... once for each entry. */
 enum {
-    FIXED_KEYS = 4,
+    FIXED_KEYS = 5,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
     FIXED_ARGS = 4,
-    ENTRY_ARGS_MAX = 4 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
+    ENTRY_ARGS_MAX = 5 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
     ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_ENTRIES_MAX * (STUDENT_KEYS_MAX + ENTRY_ARGS_MAX),
 };
 
@@ -70,13 +71,18 @@ static int journal_put_student(struct pipeline *pipeline, struct str student, st
 static int journal_put_entry(struct pipeline *pipeline, const struct journal_effects *effects,
                              int student_index, struct str *args)
 {
+    bool is_counted = effects->is_counted && schema_writes_packed();
+    struct audit_record audit = effects->audit;
     int n = 0;
 
+    if (is_counted) /* without what differs from one change to the next */
+        audit.details = STR("");
     args[n++] = effects->id;
     args[n++] = command_int(pipeline->arena, student_index);
     args[n++] = effects->student_event;
-    audit_record_args(pipeline->arena, &effects->audit, args + n);
+    audit_record_args(pipeline->arena, &audit, args + n);
     n += AUDIT_ARGS;
+    args[n++] = is_counted ? STR("1") : STR("0");
     args[n++] = command_int(pipeline->arena, (int64_t)effects->message_count);
     for (size_t i = 0; i < effects->message_count; i++) {
         args[n++] = effects->messages[i].event;
@@ -99,7 +105,9 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
     argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
     argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_JOURNAL);
     argv[2] = key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
-    argv[3] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    argv[3] = key_shard_record(pipeline->arena, shard,
+                               schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
+    argv[4] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_COUNTS);
     for (size_t i = 0; i < count; i++)
         student_indexes[i] = journal_put_student(pipeline, effects[i].student, argv, &keys);
     argc = keys;

@@ -43,7 +43,10 @@ struct journal_effects {
     struct str id;             /* id of the entry in the stream */
     struct str student;        /* empty: the entry could not be parsed, and is only deleted */
     struct audit_record audit; /* the audit record about the student */
-    struct str student_event;  /* event for the student's own stream of events; empty: none */
+    bool is_counted; /* it is only counted, with others alike; details are without the change */
+    /* event for the student's own stream of events, as JSON or packed (event_pack.h); empty: none
+     */
+    struct str student_event;
     struct message messages[JOURNAL_MESSAGES_MAX];
     size_t message_count; /* number of events to publish in messages */
 };

@@ -253,18 +253,18 @@ bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_stud
     return key_parse_student(key, arena, ret_student, &kind) && kind == STUDENT_KEY_PROFILE;
 }
 
-bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
-                      struct str *ret_keys)
+bool key_schema_1_days(struct arena *arena, struct str student, int32_t first, int count,
+                       struct str *ret_keys)
 {
-    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_DAYS], first, count,
+    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_SCHEMA_1_DAYS], first, count,
                             ret_keys);
 }
 
-bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
-                          struct str *ret_keys)
+bool key_schema_1_openings(struct arena *arena, struct str student, int32_t first, int count,
+                           struct str *ret_keys)
 {
-    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_OPENINGS], first, count,
-                            ret_keys);
+    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_SCHEMA_1_OPENINGS], first,
+                            count, ret_keys);
 }
 
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
@@ -295,7 +295,11 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
         [SHARD_KEY_AUDIT] = "audit",
         [SHARD_KEY_AUDIT_SEALS] = "audit:seals",
         [SHARD_KEY_AUDIT_READS] = "audit:reads",
+        [SHARD_KEY_AUDIT_OPEN] = "audit:open",
+        [SHARD_KEY_AUDIT_COUNTS] = "audit:counts",
+        [SHARD_KEY_AUDIT_SEGMENTS] = "audit:segments",
         [SHARD_KEY_REPLICATED] = "replicated",
+        [SHARD_KEY_SCHEMA] = "schema",
     };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);

@@ -20,7 +20,14 @@ enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM }
 /* How a kind of record is erased, and what limits the time for which it is kept: keys.def describes
  * the values. */
 enum key_erase { ERASE_WITH_SHARD, ERASE_AT_END, ERASE_NEVER };
-enum key_retention { RETAIN_ALWAYS, RETAIN_EXPIRY, RETAIN_ENTRIES, RETAIN_FIELDS };
+enum key_retention {
+    RETAIN_ALWAYS,
+    RETAIN_EXPIRY,
+    RETAIN_ENTRIES,
+    RETAIN_FIELDS,
+    RETAIN_MARKS,
+    RETAIN_DAYS
+};
 
 /* One row STUDENT_KEY of keys.def. */
 struct student_kind {
@@ -77,12 +84,12 @@ bool key_parse_student(struct str key, struct arena *arena, struct str *ret_stud
 /* Makes the keys {ss}:student:ID:day:YYYYMMDD (ss: the shard in hex) of count days, beginning with
  * the day `first` (days since 1970-01-01). ret_keys has room for count keys. False: out of memory.
  */
-bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
-                      struct str *ret_keys);
+bool key_schema_1_days(struct arena *arena, struct str student, int32_t first, int count,
+                       struct str *ret_keys);
 /* Makes the keys {ss}:student:ID:opening:YYYYMMDD (ss: the shard in hex) of count days from the day
  * `first` on. An opening is the state with which a day began. False: out of memory. */
-bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
-                          struct str *ret_keys);
+bool key_schema_1_openings(struct arena *arena, struct str student, int32_t first, int count,
+                           struct str *ret_keys);
 /* Makes the keys {ss}:student:ID:recommendations:YYYYMMDD (ss: the shard in hex) of count days from
  * the day `first` on. False: out of memory. */
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
@@ -101,7 +108,9 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
 
 /* Keys of one shard (ss: its number in hex): {ss}:journal (changes to process), {ss}:outbox (events
  * to publish), {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
- * {ss}:audit:reads, and {ss}:replicated, which is what `replicated` is outside of a cluster. */
+ * {ss}:audit:reads (the audit log as schema 1 has it), {ss}:audit:open, {ss}:audit:counts and
+ * {ss}:audit:segments (audit_segment.h), {ss}:replicated, which is what `replicated` is outside of
+ * a cluster, and {ss}:schema, the fence of a migration (schema.h). */
 enum shard_key {
     SHARD_KEY_JOURNAL,
     SHARD_KEY_OUTBOX,
@@ -109,7 +118,11 @@ enum shard_key {
     SHARD_KEY_AUDIT,
     SHARD_KEY_AUDIT_SEALS,
     SHARD_KEY_AUDIT_READS,
+    SHARD_KEY_AUDIT_OPEN,
+    SHARD_KEY_AUDIT_COUNTS,
+    SHARD_KEY_AUDIT_SEGMENTS,
     SHARD_KEY_REPLICATED,
+    SHARD_KEY_SCHEMA,
     SHARD_KEYS
 };
 enum { KEY_SHARD_TAG_SIZE = 5 };

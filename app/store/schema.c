@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads, raises and checks the schema number (the number of the format of all records). Operators
- * see the reason in ret_why in the log (event store.away) and in the output of mastery-ctl schema.
+/* Reads, stores, raises and checks the schema number (the number of the format of all records).
+ * Operators see the reason in ret_why in the log (event store.away) and in the output of
+ * mastery-ctl schema.
  */
 #include "app/store/schema.h"
 
@@ -9,6 +10,44 @@
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
+
+/* The number of the store that this process uses; 0: not known. A process uses one store, so the
+ * number is one for the process, as the keys of hashes are (keys.c). */
+static int64_t schema_number;
+
+void schema_learn(int64_t number)
+{
+    schema_number = number == 0 ? STORE_SCHEMA : number;
+}
+
+struct command *schema_cmd_watch(struct pipeline *pipeline)
+{
+    return schema_has_old_forms() ? schema_cmd_get(pipeline) : NULL;
+}
+
+void schema_parse_watch(const struct command *command)
+{
+    char why[160];
+    int64_t number;
+
+    if (command && schema_parse(command, &number, why, sizeof(why)) && number > schema_number)
+        schema_learn(number);
+}
+
+bool schema_is_known(void)
+{
+    return schema_number != 0;
+}
+
+bool schema_writes_packed(void)
+{
+    return schema_number >= SCHEMA_MIXED;
+}
+
+bool schema_has_old_forms(void)
+{
+    return schema_number < SCHEMA_PACKED;
+}
 
 struct command *schema_cmd_get(struct pipeline *pipeline)
 {
@@ -24,6 +63,22 @@ struct command *schema_cmd_write(struct pipeline *pipeline)
 
     return pipeline_add_read_script(pipeline, &script_schema_write, 1, 2,
                                     (struct str[]){key_schema, number});
+}
+
+/* Calls schema_raise.lua. */
+struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number)
+{
+    return pipeline_add_script(pipeline, &script_schema_raise, 1, 2,
+                               (struct str[]){key_schema, command_int(pipeline->arena, number)});
+}
+
+struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard)
+{
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_SCHEMA);
+
+    return pipeline_add(
+        pipeline, COMMAND_WRITE, 3,
+        (struct str[]){STR("SET"), key, command_int(pipeline->arena, SCHEMA_MIXED)});
 }
 
 /* SETRANGE with an empty text changes nothing and creates no key, but Redis refuses it whenever it

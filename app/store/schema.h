@@ -1,22 +1,58 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The schema number is the number of the format of all records, stored in the key `schema`. It
  * rises only with a change that earlier versions could not read or would destroy; new keys or
- * fields do not raise it. A program that finds a higher number than its own does not use the
- * store. It can use a store with a lower number, or with none. So returning to an earlier version
- * either works or is refused before anything is written. */
+ * fields do not raise it. Only `mastery-ctl migrate` raises that of a store. A program that finds a
+ * higher number than its own does not use the store. It can use a store with a lower number, or
+ * with none. So returning to an earlier version either works or is refused before anything is
+ * written. */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
 #include "app/store/pipeline.h"
 
-enum { STORE_SCHEMA = 1 }; /* this program's schema number */
+enum { STORE_SCHEMA = 3 }; /* this program's schema number: the highest that it knows */
+
+/* The numbers, and what programs of this version do with a store that has them:
+ *
+ *   1  the forms of 0.1.0. Written in these forms, so that 0.1.0 may run at the same time, or again
+ *   2  `mastery-ctl migrate` is running or was cut short: both forms are there; packed is written
+ *   3  packed forms alone. A new store begins with it
+ *
+ * Readers accept both forms with every number below 3. A process learns the number when it
+ * connects. One that is connected while the number is raised to 2 learns it from the fence of the
+ * shard: the key {ss}:schema, which `migrate` writes in every shard before it converts a record
+ * there, and which every script that writes a form of 0.1.0 looks at first. So no such record is
+ * made after that. */
+enum { SCHEMA_OLD_FORMS = 1, SCHEMA_MIXED = 2, SCHEMA_PACKED = 3 };
+
+/* Queues the read of the number if it may still be raised, so that a process learns of that without
+ * a new connection: once a second, with other commands. NULL: there is nothing to learn. */
+struct command *schema_cmd_watch(struct pipeline *pipeline);
+/* Learns the number from the reply to schema_cmd_watch. command may be NULL. */
+void schema_parse_watch(const struct command *command);
+/* Records the number that the store has, for the whole process: from a handshake, or SCHEMA_MIXED
+ * from a script that has found a fence. 0: the store is new. */
+void schema_learn(int64_t number);
+/* Whether the number is known. Before that nothing can be written: a record in the wrong form would
+ * be lost for others. (A write follows a read, so it is known unless the node of a cluster that has
+ * it is away.) */
+bool schema_is_known(void);
+/* Whether records are written in their packed forms: the number is 2 or more. */
+bool schema_writes_packed(void);
+/* Whether records in the forms of 0.1.0 may exist: the number is below 3, or not known. */
+bool schema_has_old_forms(void);
 
 /* Reads the stored schema number (of the format of all records). */
 struct command *schema_cmd_get(struct pipeline *pipeline);
-/* Reads the stored schema number (of the format of all records) and raises it to this program's.
- * The reply is the same whether the raising worked or not: it fails when Redis is full, but then
- * all other writes fail too. */
+/* Reads the stored schema number (of the format of all records), and stores this program's if there
+ * is none, because the store is new. The reply is the same whether the storing worked or not: it
+ * fails when Redis is full, but then all other writes fail too. */
 struct command *schema_cmd_write(struct pipeline *pipeline);
+/* Raises the number, for `mastery-ctl migrate`; a higher one stays. The reply is the number then.
+ */
+struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number);
+/* Writes the fence of a shard: from then on no script writes a form of 0.1.0 there. */
+struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard);
 /* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
  * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
 struct command *schema_cmd_try_write(struct pipeline *pipeline);

@@ -33,7 +33,7 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
 /* Sets ret_values to the n values of an entry that has exactly the fields `names` in this order;
  * they point into the reply. False for any other entry, and when a value contains a line feed: the
- * seals of the audit log cover an entry as lines of text (docs/audit.md, Seals). */
+ * seals of the audit log cover an entry as lines of text (docs/audit.md, The forms of schema 1). */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values);
 /* Reads whether the stream still has the entry with this id. */

@@ -22,6 +22,11 @@ size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PAC
 /* Reads a packed state. False when it has another version or size, or values that no state can
  * have; *ret is unchanged then. */
 bool state_unpack(struct str packed, struct mastery_state *ret);
+/* Returns whether a state can have these values: if not, its stored form is damaged. */
+bool state_is_plausible(const struct mastery_state *state);
+
+/* Returns the packed state as a text in the arena; p is NULL when out of memory. */
+struct str student_pack(struct arena *arena, const struct mastery_state *state);
 
 /* Returns whether this kind of consent is withdrawn, from the reply to student_cmd_profile,
  * student_cmd_state or student_cmd_consent. True also when the reply is missing or cannot be read.
@@ -58,46 +63,12 @@ struct command *student_cmd_state(struct pipeline *pipeline, struct str student)
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
 
-/* Most days that are read at once: those of the history, the day before it, and one more because
- * the clocks of the machines differ: another process may have begun the next day. */
-enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
-/* Reads the snapshots of the days `first` to first + count - 1; count is at most STUDENT_DAYS_MAX.
- */
-struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
-                                 int count);
 /* The last bytes of a packed state: the time when it was written, the counters of the day, and the
  * revision. No two states of a student have the same. */
 enum { STATE_STAMP_SIZE = 8 + 3 * 4 + 8 };
 /* Returns the stamp of the state in the reply to student_cmd_state or student_cmd_topics; empty
  * when there is none. It points into the reply. */
 struct str student_stamp(const struct command *command);
-/* Reads what student_cmd_topics reads, and what student_cmd_days reads, but no snapshots if the
- * stored state still has this stamp. The text `stamp` must live until the reply. */
-struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
-                                    int32_t first, int count);
-/* Splits the reply to student_cmd_changed: *ret_topics can be parsed like a student_cmd_topics,
- * *ret_days like a student_cmd_days. *ret_days has no reply (NULL) when the state has the stamp.
- * False with p set when the reply is an error. */
-bool student_parse_changed(const struct command *command, struct command *ret_topics,
-                           struct command *ret_days, struct problem *p);
-/* Reads the openings of the days `first` to first + count - 1. The opening of a day is the state
- * with which it began, and is stored when the day before it has no snapshot. A late event of a day
- * between that snapshot and the opening needs the opening when the snapshot has expired. */
-struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
-                                     int count);
-/* Parses one state of the day first + i: from the reply to student_cmd_days the snapshot, with
- * which the day ended; from the reply to student_cmd_openings the opening, with which it began.
- * REPLY_MISSING: the day has none. REPLY_ERROR: i >= count, or the state cannot be read. */
-enum reply_result student_parse_day(const struct command *command, size_t i,
-                                    struct mastery_state *ret);
-/* Parses the reply to student_cmd_days: all snapshots that exist, oldest first. ret_days has room
- * for as many as were requested. */
-bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
-                        size_t *ret_count, struct problem *p);
-
-/* Number of days for which the mark of a counted event is stored, from the day of the event. An
- * event that is repeated after that time is refused as too old. */
-enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
 /* Most entries of one change. */
 enum { STUDENT_ENTRIES_MAX = 64 };
@@ -158,22 +129,10 @@ enum change_outcome student_parse_change(const struct command *command, struct s
  * mark that is stored. */
 bool student_parse_known_mark(const struct command *command, size_t i, struct str *ret_mark);
 
-/* Reads the mark of an event, which is stored when the event was counted for the student. */
-struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,
-                                 struct str event_id);
-/* Parses the reply to student_cmd_mark. *ret_counted: whether an event with this id was counted. If
- * so, *ret_mark is the text of its mark. */
-bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
-                        struct problem *p);
 /* Removes old entries from one page of the student's stream (of events or predictions) at `key`:
  * those that arrived, or whose event happened, before the UTC day `oldest`. cursor: "0" for the
  * first page. The reply is the cursor of the next page, "0" after the last page. */
 struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
                                          struct str cursor, int32_t oldest);
-/* Removes old marks, those of events before the day `oldest`, from one page of the hash of marks
- * at `key`. cursor: "0" for the first page. The reply is the cursor of the next page, "0" after
- * the last page. */
-struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
-                                       int32_t oldest);
 
 #endif

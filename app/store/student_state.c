@@ -113,7 +113,7 @@ static bool state_is_share(double x)
  * calculating with it would spread the damage. The tolerances allow for rounding. An evidence is a
  * weighted mean of observed values in [0,1]: its sum (values times weights) is at most its weight
  * (sum of the weights), or a little more. */
-static bool state_is_plausible(const struct mastery_state *state)
+bool state_is_plausible(const struct mastery_state *state)
 {
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
         const struct evidence *evidence = &state->evidence[i];

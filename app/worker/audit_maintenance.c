@@ -9,12 +9,14 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/store/audit.h"
+#include "app/store/audit_counts.h"
 #include "app/store/audit_seal.h"
+#include "app/store/audit_segment.h"
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-enum { READS_MAX = 1000 }; /* most counters accepted in one HSCAN reply; Redis returns about 100 */
+/* About how many counters one HSCAN reads; how many are accepted in its reply. */
+enum { SCAN_COUNT = 100, READS_MAX = 1000 };
 
 static const int64_t AGGREGATION_INTERVAL_US = 5000000;
 static const int64_t RETENTION_INTERVAL_US = INT64_C(86400) * 1000000;
@@ -159,7 +161,7 @@ static void audit_on_reads(struct task *task)
     size_t n;
 
     if (!reads || task_failed(task) ||
-        !audit_parse_reads(task->data, READS_MAX, &cursor, reads, &n, &p) ||
+        !audit_parse_counts(task->data, AUDIT_STREAM_SCHEMA_1, READS_MAX, &cursor, reads, &n, &p) ||
         cursor.n >= sizeof(scan->cursor)) {
         audit_scan_retry_later(scan, task);
         return;
@@ -177,8 +179,8 @@ static void audit_tick_aggregation(struct audit_maintenance *audit)
 
     if (!task)
         return;
-    task->data = audit_cmd_scan_reads(&task->pipeline, scan->shard,
-                                      arena_copy(task->arena, str_of(scan->cursor)));
+    task->data = audit_cmd_scan_counts(&task->pipeline, AUDIT_STREAM_SCHEMA_1, scan->shard,
+                                       arena_copy(task->arena, str_of(scan->cursor)), SCAN_COUNT);
     task_submit(task, audit_on_reads);
 }
 
@@ -205,12 +207,18 @@ static void audit_on_trimmed(struct task *task)
     periodic_end(&scan->schedule, task);
 }
 
+/* Returns the time (epoch ms) before which records are deleted. */
+static int64_t audit_retained_since_ms(const struct worker_context *w)
+{
+    return w->now_ms - w->engine->config.audit_days * INT64_C(86400000);
+}
+
 /* Returns how many of the n seals, counted from the oldest, cover only records older than
  * AUDIT_DAYS: the id of the last record under a seal contains the record's time. */
 static size_t audit_count_outdated(const struct worker_context *w, const struct audit_seal *seals,
                                    size_t n)
 {
-    int64_t before_ms = w->now_ms - w->engine->config.audit_days * INT64_C(86400000), at_ms;
+    int64_t before_ms = audit_retained_since_ms(w), at_ms;
     size_t outdated = 0;
 
     while (outdated < n && stream_id_time(seals[outdated].v[SEAL_LAST], &at_ms) &&
@@ -221,7 +229,8 @@ static size_t audit_count_outdated(const struct worker_context *w, const struct 
 
 /* Called when the oldest seals of a shard were read. Deletes the outdated ones with their records,
  * except the latest seal of the shard, since the next seal is chained to it. The trim deletes what
- * precedes seals[outdated], the oldest seal that stays. A full page of seals (AUDIT_SEALS_PAGE)
+ * precedes seals[outdated], the oldest seal that stays. Segments are deleted by one command, whose
+ * failure does no harm: it is repeated the next day. A full page of seals (AUDIT_SEALS_PAGE)
  * means that there may be more: then task->data stays set, and the next step reads the same shard
  * again. */
 static void audit_on_seals(struct task *task)
@@ -238,6 +247,8 @@ static void audit_on_seals(struct task *task)
     }
     pipeline_clear(&task->pipeline);
     task->data = NULL;
+    (void)audit_segment_cmd_trim(&task->pipeline, task->shard, task->worker->id,
+                                 audit_retained_since_ms(task->worker));
     outdated = audit_count_outdated(task->worker, seals, n);
     if (outdated == n && n > 0) /* the last seal of this page may be the latest of the shard */
         outdated--;

@@ -8,6 +8,7 @@
 
 #include "app/store/clock_skew.h"
 #include "app/store/queue.h"
+#include "app/store/schema.h"
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two heartbeats */
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
@@ -80,8 +81,10 @@ static void heartbeat_on_replies(struct task *task)
 
     if (!task_failed(task) && workers_parse(task->data, beats, &n))
         heartbeat_update_peers(heartbeat, beats, n);
-    if (!task_failed(task))
+    if (!task_failed(task)) {
         store_measure_clock(heartbeat->worker->engine->store, heartbeat->time_cmd);
+        schema_parse_watch(heartbeat->schema_cmd);
+    }
     periodic_end(&heartbeat->schedule, task);
 }
 
@@ -105,6 +108,7 @@ void heartbeat_tick(struct heartbeat *heartbeat)
     workers_cmd_beat(&task->pipeline, &beat);
     task->data = workers_cmd_get(&task->pipeline);
     heartbeat->time_cmd = clock_skew_cmd(&task->pipeline);
+    heartbeat->schema_cmd = schema_cmd_watch(&task->pipeline);
     task_submit(task, heartbeat_on_replies);
 }
 

@@ -26,7 +26,7 @@ struct heartbeat {
     struct peer peers[WORKERS_MAX]; /* living workers except this one */
     size_t count;                   /* number of peers */
     /* the command of the latest heartbeat that reads the clock of Redis */
-    struct command *time_cmd;
+    struct command *time_cmd, *schema_cmd;
     int64_t beats; /* heartbeats that this worker has sent */
 };
 

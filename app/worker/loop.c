@@ -16,6 +16,7 @@
 #include "app/store/store_watch.h"
 #include "app/worker/alive.h"
 #include "app/worker/audit_maintenance.h"
+#include "app/worker/audit_segments.h"
 #include "app/worker/calibration.h"
 #include "app/worker/erasures.h"
 #include "app/worker/job_kinds.h"
@@ -56,6 +57,7 @@ struct worker {
     struct calibration_pass calibration;
     struct audit_maintenance audit;
     struct seals seals;
+    struct audit_segments segments;
     struct erasures erasures;
     struct unfinished unfinished;
     struct alive alive;
@@ -100,6 +102,7 @@ static bool worker_open_subsystems(struct worker *w)
     calibration_init(&w->calibration, context, shards);
     audit_maintenance_init(&w->audit, context, shards);
     seals_init(&w->seals, context, shards);
+    audit_segments_init(&w->segments, context, shards);
     erasures_init(&w->erasures, context, shards);
     unfinished_init(&w->unfinished, context, shards);
     w->alive.worker = context;
@@ -124,6 +127,7 @@ static void worker_tick_subsystems(struct worker *w)
     calibration_tick(&w->calibration);
     audit_maintenance_tick(&w->audit);
     seals_tick(&w->seals);
+    audit_segments_tick(&w->segments);
     erasures_tick(&w->erasures);
     unfinished_tick(&w->unfinished);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Deletes outdated data once a day. A pass first trims the dead letters (and the outboxes, if
- * events are not published). It then scans all keys twice, for streams and for hashes of students,
+ * events are not published). It then scans all keys for streams, hashes and strings of students,
  * and removes what app/store/keys.def says is too old. The pass is a sequence of small steps with
  * pauses, so that requests are not delayed. audit_maintenance.c trims the audit log. */
 #include "app/worker/retention.h"
@@ -11,7 +11,9 @@
 #include "app/ingest/event_input.h"
 #include "app/store/dead_letter.h"
 #include "app/store/outbox.h"
-#include "app/store/student.h"
+#include "app/store/schema_1.h"
+#include "app/store/student_days.h"
+#include "app/store/student_marks.h"
 
 /* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted. */
 enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 };
@@ -72,7 +74,9 @@ static void retention_queue_page(struct pipeline *pipeline, struct str key, stru
     oldest = day_of_ms(now_ms) - student_kinds[kind].days;
     switch (student_kinds[kind].retention) {
     case RETAIN_ENTRIES: (void)student_cmd_trim_entries(pipeline, key, cursor, oldest); break;
-    case RETAIN_FIELDS: (void)student_cmd_trim_marks(pipeline, key, cursor, oldest); break;
+    case RETAIN_FIELDS: (void)schema_1_cmd_trim_marks(pipeline, key, cursor, oldest); break;
+    case RETAIN_MARKS: (void)student_cmd_trim_marks(pipeline, key, oldest); break;
+    case RETAIN_DAYS: (void)student_cmd_trim_days(pipeline, key, oldest); break;
     case RETAIN_ALWAYS:
     case RETAIN_EXPIRY: break;
     }
@@ -104,7 +108,7 @@ static void retention_on_page_trimmed(struct task *task)
 
 /* The scans of a pass, in this order: one for each type of key of which app/store/keys.def has
  * entries or fields to remove. */
-static const char *const scans[] = {"stream", "hash"};
+static const char *const scans[] = {"stream", "hash", "string"};
 enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 
 /* Called with the reply of SCAN: queues the deletions in the keys that were found, and moves to the

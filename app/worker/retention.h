@@ -15,7 +15,7 @@ struct retention {
     /* When the next step runs: one SCAN, and in each key found the deletion of what is too old. */
     struct periodic schedule;
     char cursor[SCAN_CURSOR_SIZE]; /* cursor of the next SCAN; empty: no pass is in progress */
-    size_t scan;                   /* the scan in progress: 0 of streams, 1 of hashes */
+    size_t scan;                   /* the scan in progress: an index of scans[] */
     uint64_t scanned;              /* number of keys that this pass has found */
 };
 

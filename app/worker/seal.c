@@ -10,11 +10,15 @@
 #include <stdio.h>
 
 #include "app/store/lease.h"
+#include "app/store/schema.h"
 
 /* Most audit records under one seal. */
 enum { RECORDS_PER_SEAL = 64 };
 
 static const int64_t INTERVAL_US = 1000000;
+/* The same once new records are in segments (audit_segments.c): a process that did not know it yet
+ * may have written a record here. */
+static const int64_t IDLE_INTERVAL_US = 10000000;
 /* time between two anchors of a shard, and between two log lines about chains that cannot be read
  */
 static const int64_t ANCHOR_INTERVAL_US = 60000000;
@@ -176,7 +180,7 @@ static void seals_on_shard_added(struct seals *seals, struct task *task, unsigne
         metrics_add(metrics, METRIC_AUDIT_RECORDS, NULL, NULL, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
-        audit_head_cmd_set(&task->pipeline, shard,
+        audit_head_cmd_set(&task->pipeline, AUDIT_CHAIN_SEALS, shard,
                            arena_printf(task->arena, "%lld", (long long)s->link.seal_number),
                            arena_copy(task->arena, str_of(s->link.head)));
     }
@@ -239,7 +243,8 @@ static struct command *seals_queue_read(struct task *task, unsigned shard,
         return audit_seal_cmd_latest(&task->pipeline, shard);
     if (*s->link.last_record_id)
         from = arena_printf(task->arena, "(%s", s->link.last_record_id);
-    return audit_cmd_range(&task->pipeline, shard, from, STR("+"), RECORDS_PER_SEAL);
+    return audit_cmd_range(&task->pipeline, AUDIT_STREAM_SCHEMA_1, shard, from, STR("+"),
+                           RECORDS_PER_SEAL);
 }
 
 void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards)
@@ -263,7 +268,7 @@ void seals_tick(struct seals *seals)
     task = periodic_begin(&seals->schedule, NO_SHARD, seals);
     if (!task)
         return;
-    periodic_schedule(&seals->schedule, INTERVAL_US);
+    periodic_schedule(&seals->schedule, schema_writes_packed() ? IDLE_INTERVAL_US : INTERVAL_US);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct seal_shard *s = &seals->v[shard];
 

@@ -10,20 +10,21 @@ import re
 import socket
 import subprocess
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import jwt
 import pytest
 from harness.ctl import run_ctl
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
+from harness.packed import day_records, with_bytes
 from harness.redis_kinds import trust
-from harness.store import tombstone
+from harness.store import student_key, tombstone
 from harness.wait import LIMIT_S
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
-    "token", "health", "verify", "schema", "seed", "ingest", "import", "dead", "batch", "audit", "export", "erase",
+    "token", "health", "verify", "schema", "migrate", "seed", "ingest", "import", "dead", "batch", "audit", "export", "erase",
     "log-hash", "report", "backtest", "config", "nginx-locations", "dapr-operations", "doctor", "top", "commands",
     "completion",
 ]
@@ -380,9 +381,11 @@ def results(redis_server):
 
 
 def day_keys(redis_server, student):
-    return sorted(
-        key.rsplit(":", 1)[1] for key in redis_server.client().scan_iter(f"*:{student}:day:*")
-    )
+    """The days of a student that are stored, the current one included, as YYYYMMDD."""
+    store = redis_server.client()
+    state = with_bytes(store).hget(student_key(student), "s")
+    current = date(1970, 1, 1) + timedelta(days=int.from_bytes(state[2:6], "little"))
+    return sorted(one.strftime("%Y%m%d") for one in {current, *day_records(store, student)})
 
 
 def history(engine, student):

@@ -9,7 +9,7 @@ import signal
 import threading
 
 import pytest
-from harness.audit import wait_records, wait_sealed
+from harness.audit import wait_sealed
 from harness.binaries import ROOT
 from harness.ctl import run_ctl
 from harness.engine import Engine
@@ -268,8 +268,9 @@ def sealed(deployment):
     redis = deployment.engine.redis()
     deployment.engine.ctl("seed", "--student", "sealed", "--days", "1")
     deployment.engine.ctl("erase", "sealed")
-    wait_records(redis, t="erased")
-    wait_sealed(redis)  # no later seal takes the place of what a test writes
+    # no later segment takes the place of what a test writes
+    wait_for(lambda: redis.hgetall("audit:heads"), "a segment")
+    wait_sealed(redis)
     return next(iter(redis.hgetall("audit:heads")))
 
 
@@ -287,7 +288,7 @@ def test_dead_letters_a_chain_made_anew_and_an_engine_that_is_not_ready(deployme
     deployment.assert_rows(
         rows,
         queues=("warn", "1 dead letters"),
-        audit_log=("fail", f"shard {sealed}: the latest seal has another head"),
+        audit_log=("fail", f"shard {sealed[:2]}: the latest segment has another head"),
         engine=("fail", "the process is draining"),
     )
     assert "mastery-ctl dead list" in rows["queues"]["advice"]

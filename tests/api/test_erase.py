@@ -5,6 +5,7 @@ import base64
 import json
 
 import pytest
+from harness.audit import count_of, records
 from harness.engine import Engine, fresh_id, redis_process
 from harness.events import event, now_ms
 from harness.expect import assert_ok, assert_problem
@@ -17,10 +18,6 @@ from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
-
-
-def audit(student):
-    return tagged(student, "audit")
 
 
 def erase(client, student, query=""):
@@ -89,10 +86,7 @@ def call_by_other_names(engine, admin, student):
     said = {"recommendation_id": student, "completed": True}
     assert_problem(admin.post("/api/v1/recommendations/feedback", said), 404)
     store = engine.redis()
-    noted = lambda name: any(
-        name in field for key in store.scan_iter("*:audit:reads") for field in store.hkeys(key)
-    )
-    wait_for(lambda: noted("audit"), "the reads are noted")
+    wait_for(lambda: count_of(store, o="audit"), "the reads are noted")
 
 
 @pytest.fixture(scope="module")
@@ -191,10 +185,10 @@ def test_the_audit_record_is_what_is_left(own_engine, root):
     assert_ok(own_engine.calculate(student))
     erase(root, student)
     erase(root, student)
-    records = [fields for _, fields in own_engine.redis().xrange(audit(student))]
-    assert student not in str(records)
+    found = records(own_engine.redis())
+    assert student not in str(found)
     hashed = own_engine.ctl("log-hash", student).strip()
-    [record] = [one for one in records if one["o"] == f"student/{hashed}"]
+    [record] = [one for one in found if one["o"] == f"student/{hashed}"]
     assert record["t"] == "erased" and record["r"] == "admin" and record["s"] == "1"
 
 

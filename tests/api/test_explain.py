@@ -293,7 +293,7 @@ def test_share_of_what_is_no_longer_stored(engine, learner):
     """The evidence lasts in the state when the log has lost the event."""
     learner.send(*(event("quiz.completed", difficulty=None) for _ in range(4)))
     key = processed(engine, learner)
-    (first, _), *_ = engine.redis().xrange(key)
+    (first, _), *_ = engine.redis(decode=False).xrange(key)
     engine.redis().xdel(key, first)
     quiz = parts(learner.explain())["quiz"]
     assert [one["share"] for one in quiz["observations"]] == pytest.approx([0.25] * 3, abs=1e-6)

@@ -251,8 +251,10 @@ def test_last_active_is_the_time_of_the_latest_event(admin, student):
 
 def test_history_older_than_90_days_still_counts(admin, engine, student):
     engine.calculate(student, (0.3, 0.3, 0.3, 0.3))
-    redis = engine.redis()
-    redis.delete(*redis.keys(student_key(student, ":day:*")))  # as if they had expired
+    redis = engine.redis(decode=False)
+    state = redis.hget(student_key(student), "s")
+    day = int.from_bytes(state[2:6], "little") - 100  # as if no request had come for 100 days
+    redis.hset(student_key(student), "s", state[:2] + day.to_bytes(4, "little") + state[6:])
     [shown] = overview(admin, make_cohort(admin, [student]))["students"]
     assert shown["mastery_score"] == 0.3 and shown["predicted_score"] is not None
 
@@ -346,7 +348,7 @@ def test_wrong_parameter_is_named(admin, school, field, value):
     assert_invalid(admin.get(path_of(school.cohort, **{field: value})), field)
 
 
-@pytest.mark.parametrize("key, field", [("", "s"), (":day", None)])
+@pytest.mark.parametrize("key, field", [("", "s"), (":days", None)])
 def test_corrupt_record_of_a_member_is_500(admin, engine, key, field):
     students = [fresh_id(), fresh_id()]
     for student in students:
@@ -355,8 +357,7 @@ def test_corrupt_record_of_a_member_is_500(admin, engine, key, field):
     if field:
         redis.hset(student_key(students[1]), field, b"x")
     else:
-        [day] = redis.keys(student_key(students[1], ":day:*"))
-        redis.set(day, b"x")
+        redis.set(student_key(students[1], ":days"), b"x")
     assert_problem(admin.get(path_of(make_cohort(admin, students))), 500, "INTERNAL_ERROR")
     engine.redis().delete(*engine.redis().keys(student_key(students[1], "*")))
 
@@ -381,13 +382,10 @@ def store_members(pool, redis, number):
     for i in range(5):
         name = fresh_id()
         assert pool.calculate(name, (i / 5,) * 4).status == 200
-        [day] = redis.keys(student_key(name, ":day:*"))
-        templates.append((redis.hget(student_key(name), "s"), day[-13:], redis.get(day)))
+        templates.append(redis.hget(student_key(name), "s"))
     with redis.pipeline(transaction=False) as pipeline:
         for i, student in enumerate(students):
-            state, suffix, snapshot = templates[i % 5]
-            pipeline.hset(student_key(student), "s", state)
-            pipeline.set(student_key(student) + suffix.decode(), snapshot)
+            pipeline.hset(student_key(student), "s", templates[i % 5])
         pipeline.execute()
     return students
 
@@ -445,8 +443,7 @@ def test_snapshots_are_read_again_only_of_students_whose_state_has_changed(pool,
     assert large(request) == first
     same, changed, withdrawn = students
     for student in (same, changed):
-        [*days] = redis.keys(student_key(student, ":day:*"))
-        redis.delete(*sorted(days)[:-1])
+        assert redis.delete(student_key(student, ":days")) == 1
     assert large(request) == first
     assert pool.calculate(changed, (0.1,) * 4).status == 200
     consent = f"/api/v1/compliance/consent/{withdrawn}"
@@ -483,8 +480,7 @@ def test_corrupt_snapshot_of_a_changed_student_is_500(pool, redis_server):
     put_cohort(request, students)
     large(request)
     assert pool.calculate(student, (0.2,) * 4).status == 200
-    [day] = redis_server.client().keys(student_key(student, ":day:*"))
-    redis_server.client().set(day, "x")
+    redis_server.client().set(student_key(student, ":days"), "x")
     assert request("GET", "/api/v1/cohorts/large/overview").status == 500
 
 

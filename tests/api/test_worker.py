@@ -4,18 +4,21 @@ import json
 import signal
 import socket
 import time
+from collections import defaultdict
 
 import pytest
 from harness.ctl import run_ctl
 from harness.engine import fresh_id
 from harness.load import Load
+from harness.packed import events as logged_events
+from harness.packed import mark_of, mark_record, marks, with_bytes
 from harness.ports import free_port
 from harness.process import pause, resume
 from harness.prometheus import Scrape
 from harness.redis_server import RedisStandIn, command_end
 from harness.sidecar import Sidecar
 from harness.keys import STUDENT_KEYS
-from harness.store import dead_letters, is_turned_and_published, put_dead_letter, put_event_job
+from harness.store import dead_letters, is_turned_and_published, put_dead_letter, put_event_job, student_key
 from harness.wait import assert_stays, assert_typical, wait_for, within
 
 DAY_MS = 86_400_000
@@ -84,9 +87,7 @@ def put_into_queue(store, level, body, kind="event"):
 
 def counted(store, student):
     """Ids of the events that the worker has put into the student's stream, in order."""
-    for key in store.scan_iter(f"{{*}}:student:{student}:events", count=1000):
-        return [json.loads(fields["e"])["event_id"] for _, fields in store.xrange(key)]
-    return []
+    return [one["event_id"] for one in logged_events(store, student)]
 
 
 # What a change turns into
@@ -168,8 +169,8 @@ def test_event_is_kept_for_the_export_and_published_with_its_id(
     assert [item["data"]["event_id"] for item in published] == expected
     [key] = store.keys(f"{{*}}:student:{student}:events")
     assert 89 * DAY_MS < store.pttl(key) <= 90 * DAY_MS
-    [first, *_] = store.xrange(key)
-    assert json.loads(first[1]["e"])["data"] == event(student)["data"]
+    [first, *_] = logged_events(store, student)
+    assert first["data"] == event(student)["data"]
     wait_for(lambda: is_turned_and_published(store), "nothing left")
 
 
@@ -863,6 +864,33 @@ def test_what_is_too_old_goes(pool, store, start_worker):
 
 
 def test_marks_of_events_that_would_be_too_old_go(pool, store, start_worker):
+    today, buckets = int(time.time() // 86_400), defaultdict(bytes)
+    ages = {f"evt-{n:05}": 200 if n % 2 else 91 for n in range(2000)}
+    for name, age in ages.items():
+        bucket, record = mark_record(name, today - age, b"d" if age == 91 else b"")
+        buckets[bucket] += record
+    many, few = fresh_id(), fresh_id()
+    store.hset(student_key(many, ":counted"), mapping=buckets)
+    store.hset(student_key(few, ":counted"), *mark_record("evt-old-one", today - 94, b"d"))
+    worker = start_worker(pool)
+    wait_for(lambda: worker.lines("retention.done"), "retention done")
+    wait_for(lambda: len(marks(store, many)) == 1000, "the old ones gone")
+    wait_for(lambda: not store.exists(student_key(few, ":counted")), "the old one gone")
+    assert set(marks(store, many)) == {mark_of(name) for name, age in ages.items() if age == 91}
+
+
+def test_days_that_are_too_old_go_but_the_latest(pool, store, start_worker):
+    today, student = int(time.time() // 86_400), fresh_id()
+    records = {ago: (today - ago).to_bytes(2, "big") + b"\x01x" for ago in (1, 90, 91, 92, 120)}
+    store.set(student_key(student, ":days"), b"".join(records.values()), ex=1000)
+    worker = start_worker(pool)
+    wait_for(lambda: worker.lines("retention.done"), "retention done")
+    kept = b"".join(records[ago] for ago in (1, 90, 91))
+    wait_for(lambda: with_bytes(store).get(student_key(student, ":days")) == kept, "the old ones gone")
+    assert 0 < store.ttl(student_key(student, ":days")) <= 1000
+
+
+def test_marks_of_0_1_0_that_are_too_old_go(pool, store, start_worker):
     today = int(time.time() // 86_400)
     ages = {f"evt-{n:05}": 200 if n % 2 else 91 for n in range(2000)}
     store.hset("{00}:student:many:marks", mapping={k: f"{today - v} " for k, v in ages.items()})

@@ -12,7 +12,7 @@ from harness.redis_server import RedisServer
 
 from edge.test_lua import ROOT, text_of
 
-KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
+KEYS = ["profile", "tombstone", "journal", "marks", "days"]
 QUIZ, QUALITY = 2, 4
 DAY_MS = 86_400_000
 NOW = 20_700 * DAY_MS
@@ -73,7 +73,7 @@ def change(store, text, *observed, now=NOW):
     state = store.hget("profile", "s") or b""
     times, topics = ((now, now + AHEAD), packed(*observed)) if observed else (("", ""), "")
     entry = ["entry", "", "", topics]
-    argv = [state, b"%d" % (int(state or 0) + 1), "{}", 1, *times, *entry, "snapshot", 4000000000]
+    argv = [state, b"%d" % (int(state or 0) + 1), "{}", 1, *times, 0, 4000000000, *entry]
     return store.eval(text, len(KEYS), *KEYS, *argv)
 
 

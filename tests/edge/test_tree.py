@@ -30,6 +30,7 @@ LIBRARIES_OF = {  # who may know a library
     "fcgiapp.h": {"fcgi"},
     "hiredis/hiredis.h": {"app/store"},
     "jwt.h": {"app/auth"},
+    "zstd.h": {"app/base"},
 }
 
 

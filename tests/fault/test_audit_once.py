@@ -4,7 +4,7 @@ import itertools
 import time
 
 import pytest
-from harness.audit import counts, recorded, records, unstored
+from harness.audit import count_of, recorded, records, unstored
 from harness.engine import fresh_id
 from harness.process import pause, resume
 from harness.redis_server import DEFAULT_TIMEOUTS
@@ -26,7 +26,7 @@ class LostReplies:
     def watch(self, command):
         if b"SCRIPT" in command:  # the handshake of a new connection
             self.stand_in.mode = "pass"
-        elif b":audit:from:" in command or b":audit:reads" in command:
+        elif b":audit:from:" in command or b":audit:reads:from:" in command:
             if self.left > 0:
                 self.left -= 1
                 self.stand_in.mode, self.stand_in.cut_after = "cut", 0
@@ -34,8 +34,7 @@ class LostReplies:
 
 
 def reads(redis):
-    counted = sum(n for _, _, n in counts(redis, t="read"))
-    return counted + sum(int(record["n"]) for record in records(redis, t="read"))
+    return count_of(redis, t="read")
 
 
 def answered(response):

@@ -1,89 +1,91 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody who can write to Redis changes the audit log: mastery-ctl audit verify says which record
-it was. And what may happen without anybody's ill will: two workers, old records, another key."""
+"""Somebody who can write to Redis changes the audit log: mastery-ctl audit verify says which segment it
+was. And what may happen without ill will: two workers, old records, another key, a count that grows
+while its segment is closed."""
 import re
 import time
 
 import pytest
 from harness.audit import (
+    compress,
+    count_of,
+    counts,
     ctl_audit,
     log_key,
-    make_minutes_old,
-    record_mac,
     records,
-    seal_head,
     sealed,
-    wait_sealed,
+    segment_head,
+    segments,
+    stored_segments,
 )
 from harness.binaries import assert_no_report
 from harness.engine import fresh_id
 from harness.pool import AUDIT_KEY, Pool
 from harness.redis_server import RedisServer
-from harness.store import shard_of
+from harness.store import shard_of, tagged
 from harness.wait import wait_for
 from harness.worker import Worker
 
 DONE, FAILED, USAGE, AWAY = 0, 1, 2, 3
-RECORDS = 6
+ROUNDS = 4
+SEAL_AT_ONCE = {"AUDIT_SEAL_S": 1}
 
 
 class Log:
-    """A shard's log with some seals, and a worker's log lines that tell of its head."""
+    """A shard's log with some segments, and a worker's log lines that tell of its head."""
 
     def __init__(self, pool, worker, redis):
         self.pool, self.worker, self.redis = pool, worker, redis
         self.student = fresh_id()
-        self.key, self.seals_key = log_key(self.student), log_key(self.student) + ":seals"
+        self.shard = shard_of(self.student)
+        self.key, self.counts_key = tagged(self.student, "audit:segments"), tagged(self.student, "audit:counts")
 
-    def write(self, times=1):
-        for _ in range(times):
-            assert self.pool.calculate(self.student).status == 200
+    def write(self):
+        assert self.pool.calculate(self.student).status == 200
         self.settle()
 
     def settle(self):
         def all_there():
-            journal = self.redis.xlen(self.key.replace("audit", "journal"))
-            return journal == 0 and sealed(self.redis)
+            return self.redis.xlen(tagged(self.student, "journal")) == 0 and sealed(self.redis)
 
-        wait_for(all_there, "all is turned and sealed")
+        wait_for(all_there, "all is in closed segments")
 
-    def entries(self):
-        return self.redis.xrange(self.key)
+    def segments(self):
+        return segments(self.redis, self.shard)
 
-    def seals(self):
-        return self.redis.xrange(self.seals_key)
+    def stored(self):
+        return stored_segments(self.redis, self.key)
 
-    def put(self, entries, key=None):
-        """The stream anew, with these entries."""
-        key = key or self.key
-        self.redis.delete(key)
+    def put(self, entries):
+        """The segments anew, with these entries."""
+        self.redis.delete(self.key)
         for entry_id, fields in entries:
-            self.redis.xadd(key, fields, id=entry_id)
+            self.redis.xadd(self.key, fields, id=entry_id)
 
     def verify(self, *arguments, status=DONE, **settings):
         result = ctl_audit(self.pool, "verify", *arguments, **settings)
         assert result.returncode == status, result
         return result.stdout
 
-    def faults(self, *arguments, **settings):
+    def fault(self, *arguments, **settings):
         """The first thing that is wrong in the shard."""
         out = self.verify(*arguments, status=FAILED, **settings)
-        [line] = [line for line in out.splitlines() if line.startswith(f"shard {shard_of(self.student)}: ")]
+        [line] = [line for line in out.splitlines() if line.startswith(f"shard {self.shard}: ")]
         return line.split(": ", 1)[1]
 
 
 @pytest.fixture(scope="module")
 def sealed_log():
-    """A log that is sealed and whose worker has ended, and a copy of all keys."""
-    with RedisServer() as server, Pool(server.url) as pool:
+    """A log of closed segments whose worker has ended, and a copy of all keys."""
+    with RedisServer() as server, Pool(server.url, **SEAL_AT_ONCE) as pool:
         made = Log(pool, Worker(pool.environment, pool.folder).start(), server.client())
         try:
-            for _ in range(3):
-                made.write(RECORDS // 3)
+            for _ in range(ROUNDS):
+                made.write()
             assert made.worker.drain() == 0
         finally:
             made.worker.kill()
-        assert len(made.entries()) >= RECORDS and len(made.seals()) >= 3
+        assert len(made.segments()) == ROUNDS
         raw = server.client(decode=False)
         copy = [(key, max(raw.pttl(key), 0), raw.dump(key)) for key in raw.keys()]
         yield made, raw, copy
@@ -92,7 +94,7 @@ def sealed_log():
 
 @pytest.fixture
 def log(sealed_log):
-    """The log as it was sealed. No worker runs: what is changed stays as it was changed."""
+    """The log as it was. No worker runs: what is changed stays as it was changed."""
     made, raw, copy = sealed_log
     raw.flushall()
     for key, ttl_ms, value in copy:
@@ -100,167 +102,121 @@ def log(sealed_log):
     return made
 
 
-def test_what_nobody_has_touched_is_whole(log):
+def resealed(segment, text, key=AUDIT_KEY):
+    """The fields of a segment with this text, by somebody who has the key."""
+    return {**segment, "z": compress(text.encode()), "h": bytes.fromhex(segment_head(key, text))}
+
+
+def test_what_has_not_been_touched_is_whole(log):
     out = log.verify()
-    assert re.search(rf"^{len(records(log.redis))} records under \d+ seals in \d+ shards, 0 shards with faults$", out, re.M)
+    assert re.search(rf"^{len(records(log.redis))} records under \d+ seals in \d+ shards, 0 faults$", out, re.M)
     assert log.verify("--anchor", log.worker.log_path) == out
 
 
 # ---- records ----
 
 
-@pytest.mark.parametrize("field", "artowscdn")
-def test_a_changed_record_is_found(log, field):
-    entries = log.entries()
-    entry_id, fields = entries[3]
-    fields[field] += "x"
+@pytest.mark.parametrize("line", range(7 + 11))
+def test_a_changed_line_is_found(log, line):
+    """Whatever is in the packed text: somebody without the key cannot make its head."""
+    entries = log.stored()
+    entry_id, fields = entries[1]
+    lines = log.segments()[1].text.split("\n")
+    lines[line] = "1" if lines[line] == "0" else lines[line] + "0"
+    fields["z"] = compress("\n".join(lines).encode())
     log.put(entries)
-    assert log.faults().startswith(f"record {entry_id} was changed")
+    fault = log.fault()
+    assert fault.startswith(f"segment {entry_id} was"), fault
 
 
-def test_a_record_with_another_field_is_found(log):
-    entries = log.entries()
-    entries[2][1]["extra"] = "1"
+@pytest.mark.parametrize("field, value", [("h", b"x" * 32), ("h", b"x"), ("z", b"x"), ("n", b"7"), ("c", b"1"), ("y", b"")])
+def test_a_changed_field_is_found(log, field, value):
+    entries = log.stored()
+    entries[2][1][field] = value
     log.put(entries)
-    assert log.faults().startswith(f"record {entries[2][0]} was changed")
+    assert log.fault().startswith(f"segment {entries[2][0]} was changed")
 
 
-@pytest.mark.parametrize("at", [0, 3, -1])
-def test_a_removed_record_is_found(log, at):
-    entry_id = log.entries()[at][0]
-    log.redis.xdel(log.key, entry_id)
-    assert log.faults().startswith(f"record {entry_id} was removed")
-
-
-@pytest.mark.parametrize("at", [0, 3])
-def test_an_inserted_record_is_found(log, at):
-    entries = log.entries()
-    ms, number = entries[at][0].split("-")
-    new = f"{ms}-{int(number) + 1}" if at else f"{int(ms) - 1}-0"
-    entries.insert(at + (1 if at else 0), (new, dict(entries[at][1])))
+def test_a_segment_of_another_shard_is_found(log):
+    """With the key: its text names the shard."""
+    entries, text = log.stored(), log.segments()[1].text
+    other = "00" if log.shard != "00" else "01"
+    entries[1] = entries[1][0], resealed(entries[1][1], other + text[2:])
     log.put(entries)
-    assert log.faults().startswith(f"record {new} was inserted")
+    assert log.fault().startswith(f"segment {entries[1][0]} was changed")
 
 
-def test_records_in_another_order_are_found(log):
-    """In one seal, where they are content of each other; otherwise they are just changed."""
-    [seal] = [seal for _, seal in log.seals() if int(seal["n"]) >= 2][:1] or pytest.fail("no seal of two")
-    entries = log.entries()
-    ids = [entry_id for entry_id, _ in entries]
-    first = ids.index(seal["f"])
-    assert entries[first][1]["c"] != entries[first + 1][1]["c"]
-    entries[first], entries[first + 1] = (
-        (ids[first], entries[first + 1][1]),
-        (ids[first + 1], entries[first][1]),
-    )
+# ---- the chain ----
+
+
+def test_a_removed_segment_is_found(log):
+    entries = log.stored()
+    log.redis.xdel(log.key, entries[1][0])
+    assert log.fault().startswith(f"segment {entries[2][0]} follows a seal that was removed")
+
+
+def test_segments_in_another_order_are_found(log):
+    entries = log.stored()
+    entries[1], entries[2] = (entries[1][0], entries[2][1]), (entries[2][0], entries[1][1])
     log.put(entries)
-    assert log.faults().startswith(f"record {ids[first]} was moved")
-
-
-# ---- seals ----
-
-
-def test_a_tail_that_was_cut_off_is_found(log):
-    """Records and their seals: audit:heads knows better, and where that was changed too the log."""
-    seals, entries = log.seals(), log.entries()
-    keep = seals[-2][1]
-    log.put(seals[:-1], log.seals_key)
-    log.put([entry for entry in entries if entry[0] <= keep["l"]])
-    fault = log.faults()
-    assert fault.startswith(f"seal {keep['h']} is the last, but") and "end of the chain was removed" in fault
-    log.redis.hset("audit:heads", shard_of(log.student), f"{keep['q']} {keep['h']}")
-    log.verify()
-    assert log.faults("--anchor", log.worker.log_path) == fault
-
-
-def test_a_log_that_is_gone_altogether_is_found(log):
-    log.redis.delete(log.key, log.seals_key)
-    assert "end of the chain was removed" in log.faults()
-    log.redis.delete("audit:heads")
-    log.verify()
-    assert "end of the chain was removed" in log.faults("--anchor", log.worker.log_path)
-
-
-def test_records_cut_off_under_a_seal_are_found(log):
-    entries = log.entries()
-    log.put(entries[:-1])
-    assert log.faults().startswith(f"record {entries[-1][0]} was removed")
+    assert log.fault().startswith(f"segment {entries[1][0]} was changed"), "the id is that of the last record"
 
 
 def test_a_front_that_was_cut_off_is_found(log):
-    seals = log.seals()
-    log.redis.xtrim(log.seals_key, minid=seals[1][0], approximate=False)
-    log.redis.xtrim(log.key, minid=seals[1][1]["f"], approximate=False)
-    assert log.faults().startswith(f"seal {seals[1][0]} is the first, but")
+    entries = log.stored()
+    log.redis.xtrim(log.key, minid=entries[1][0], approximate=False)
+    assert log.fault().startswith(f"segment {entries[1][0]} is the first, but")
 
 
-def test_a_removed_seal_is_found(log):
-    seals = log.seals()
-    log.redis.xdel(log.seals_key, seals[1][0])
-    assert log.faults().startswith(f"seal {seals[2][0]} follows a seal that was removed")
+def test_a_tail_that_was_cut_off_is_found(log):
+    """audit:heads knows better, and where that was changed too the log."""
+    found = log.segments()
+    log.redis.xdel(log.key, found[-1].id)
+    fault = log.fault()
+    assert fault.startswith(f"segment {found[-2].head} is the last, but") and "end of the chain was removed" in fault
+    log.redis.hset("audit:heads", f"{log.shard}:segments", f"{found[-2].number} {found[-2].head}")
+    log.verify()
+    assert log.fault("--anchor", log.worker.log_path) == fault
 
 
-@pytest.mark.parametrize("field", "qpbflnkmh")
-def test_a_changed_seal_is_found(log, field):
-    seals = log.seals()
-    value = seals[1][1][field]
-    seals[1][1][field] = "9" if field in "qn" else value[:-1] + ("0" if value[-1] != "0" else "1")
-    log.put(seals, log.seals_key)
-    fault = log.faults()
-    assert fault.startswith(f"seal {seals[1][0]} "), fault
-
-
-def test_seals_in_another_order_are_found(log):
-    seals = log.seals()
-    ids = [seal_id for seal_id, _ in seals]
-    seals[1], seals[2] = (ids[1], seals[2][1]), (ids[2], seals[1][1])
-    log.put(seals, log.seals_key)
-    assert log.faults().startswith(f"seal {ids[1]} follows a seal that was removed")
-
-
-def resealed(log, seal, entries):
-    """The seal with these records, by somebody who has the key."""
-    seal = {**seal, "f": entries[0][0], "l": entries[-1][0], "n": str(len(entries))}
-    seal["m"] = " ".join(f"{i} {record_mac(AUDIT_KEY, i, fields)}" for i, fields in entries)
-    seal["h"] = seal_head(AUDIT_KEY, shard_of(log.student), seal)
-    return seal
-
-
-def test_two_sealers_are_found(log):
-    """Two seals upon one, both good: the script allows none, so somebody else has made one."""
-    seals = log.seals()
-    last_id, last = seals[-1]
-    under = [entry for entry in log.entries() if last["f"] <= entry[0] <= last["l"]]
-    other = resealed(log, last, [*under[:-1], (under[-1][0], {**under[-1][1], "n": "7"})])
-    ms, number = last_id.split("-")
-    log.put([*seals, (f"{ms}-{int(number) + 1}", other)], log.seals_key)
-    fault = log.faults()
-    assert fault.startswith(f"seal {ms}-{int(number) + 1} was built on the same seal"), fault
+def test_a_log_that_is_gone_altogether_is_found(log):
+    log.redis.delete(log.key)
+    assert "end of the chain was removed" in log.fault()
+    log.redis.delete("audit:heads")
+    log.verify()
+    assert "end of the chain was removed" in log.fault("--anchor", log.worker.log_path)
 
 
 def test_a_chain_made_anew_with_the_key_is_found_by_its_anchors(log):
-    """Whoever has the key can seal what he likes: what was noted elsewhere does not agree."""
-    seals, entries = log.seals(), log.entries()
-    last_id, last = seals[-1]
-    under = [entry for entry in entries if last["f"] <= entry[0] <= last["l"]]
-    under[-1][1]["n"] = "7"
+    """Who has the key can seal anything: what was noted elsewhere does not agree."""
+    entries, found = log.stored(), log.segments()
+    text = found[-1].text.replace("calculated", "recomputed")
+    entries[-1] = entries[-1][0], resealed(entries[-1][1], text)
     log.put(entries)
-    forged = resealed(log, last, under)
-    log.put([*seals[:-1], (last_id, forged)], log.seals_key)
-    log.redis.hset("audit:heads", shard_of(log.student), f"{forged['q']} {forged['h']}")
+    head = segment_head(AUDIT_KEY, text)
+    log.redis.hset("audit:heads", f"{log.shard}:segments", f"{found[-1].number} {head}")
     log.verify()
-    assert "another head than was recorded elsewhere" in log.faults("--anchor", log.worker.log_path)
+    assert "another head than was recorded elsewhere" in log.fault("--anchor", log.worker.log_path)
 
 
-def test_what_is_not_sealed_for_long_is_found(log):
-    log.redis.xdel(log.seals_key, *[seal_id for seal_id, _ in log.seals()])
-    log.redis.delete("audit:heads")
-    entries, now = log.entries(), int(time.time() * 1000)
-    log.put([(f"{now}-{n}", fields) for n, (_, fields) in enumerate(entries)])
-    log.verify()  # they are young: the next seal may be on its way
-    old = [(f"{now - 120000}-{n}", fields) for n, (_, fields) in enumerate(entries)]
-    log.put(old)
-    assert log.faults().startswith(f"record {old[0][0]} is not under a seal")
+# ---- what is open ----
+
+
+def test_a_record_that_stays_open_for_long_is_found(log):
+    fields = dict(zip("artowscdn", ("root", "admin", "cohort-put", "cohorts", "", "1", "c", "{}", "1")))
+    now = int(time.time() * 1000)
+    log.redis.xadd(log_key(log.student), fields, id=f"{now - 30000}-0")
+    log.verify()  # it is young: the next segment may be on its way
+    log.redis.delete(log_key(log.student))
+    log.redis.xadd(log_key(log.student), fields, id=f"{now - 120000}-0")
+    assert log.fault().startswith(f"record {now - 120000}-0 is not under a seal")
+    log.verify(AUDIT_SEAL_S="900")
+
+
+def test_a_count_that_stays_open_for_long_is_found(log):
+    now = int(time.time() * 1000)
+    log.redis.hset(log.counts_key, "\nroot\nadmin\nread\nmastery\n1\n{}", f"3 {now - 120000}-1 {now} c")
+    assert log.fault().startswith(f"record {now - 120000}-1 is not under a seal")
 
 
 # ---- keys ----
@@ -270,28 +226,12 @@ def test_keys_may_be_changed_and_old_ones_still_verify(log, start_worker):
     new = "another key for the audit log, as long as it must be"
     both = f"{new}\n{AUDIT_KEY}"
     second = start_worker(log.pool, AUDIT_KEY=both)
-    log.write(2)
+    log.write()
     assert second.drain() == 0
-    assert len({seal["k"] for _, seal in log.seals()}) == 2
+    assert len({segment.key_id for segment in log.segments()}) == 2
     log.verify(AUDIT_KEY=both)
-    assert "with a key that is not in AUDIT_KEY" in log.faults(AUDIT_KEY=new)
-    assert "with a key that is not in AUDIT_KEY" in log.faults()
-
-
-def test_a_key_file_is_read_again_on_hup(log, start_worker, tmp_path):
-    path = tmp_path / "audit-key"
-    path.write_text(AUDIT_KEY + "\n")
-    worker = start_worker(log.pool, AUDIT_KEY="", AUDIT_KEY_FILE=path)
-    log.write(1)
-    path.write_text("too short")
-    worker.signal(1)
-    wait_for(lambda: worker.lines("keys.refused"), "refused")
-    path.write_text(f"another key for the audit log, as long as it must be\n{AUDIT_KEY}\n")
-    worker.signal(1)
-    wait_for(lambda: worker.lines("keys.reloaded"), "read again")
-    log.write(1)
-    assert len({seal["k"] for _, seal in log.seals()}) == 2
-    log.verify(AUDIT_KEY="", AUDIT_KEY_FILE=str(path))
+    assert "with a key that is not in AUDIT_KEY" in log.fault(AUDIT_KEY=new)
+    assert "with a key that is not in AUDIT_KEY" in log.fault()
 
 
 def test_verify_needs_the_key_and_its_files(log, tmp_path):
@@ -300,22 +240,34 @@ def test_verify_needs_the_key_and_its_files(log, tmp_path):
     result = ctl_audit(log.pool, "verify", "--anchor", tmp_path / "none")
     assert (result.returncode, "none" in result.stderr) == (FAILED, True), result
     assert ctl_audit(log.pool, "list", "--anchor", "x").returncode == USAGE
+    for option in ("--user", "--student", "--since", "--until"):
+        assert ctl_audit(log.pool, "verify", option, "x").returncode == USAGE
+    for option in ("--since", "--until"):
+        assert ctl_audit(log.pool, "list", option, "yesterday").returncode == USAGE
     assert ctl_audit(log.pool, "shred").returncode == USAGE
     assert ctl_audit(log.pool, "verify", REDIS_URL="unix:///nowhere").returncode == AWAY
 
 
 def test_list_shows_the_newest_first(log):
+    ids = [f"{log.shard}-{record['id']}" for segment in log.segments() for record in segment.records]
     result = ctl_audit(log.pool, "list", "--limit", 2)
     assert result.returncode == DONE, result
-    entries = [f"{shard_of(log.student)}-{entry_id}" for entry_id, _ in log.entries()]
-    assert [line.split()[0] for line in result.stdout.splitlines()] == entries[:-3:-1]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ids[:-3:-1]
+
+
+def test_list_shows_a_segment_that_cannot_be_read_as_a_record_without_texts(log):
+    entries = log.stored()
+    entries[-1][1]["z"] = b"x"
+    log.put(entries)
+    result = ctl_audit(log.pool, "list")
+    assert result.returncode == DONE and entries[-1][0] in result.stdout, result
 
 
 # ---- several workers, and age ----
 
 
 def test_two_workers_make_one_chain(start_pool, start_worker, redis_server):
-    pool = start_pool()
+    pool = start_pool(**SEAL_AT_ONCE)
     log = Log(pool, start_worker(pool), redis_server.client())
     students = [fresh_id() for _ in range(20)]
     workers = [log.worker]
@@ -328,78 +280,93 @@ def test_two_workers_make_one_chain(start_pool, start_worker, redis_server):
             workers[0].kill()
     log.settle()
     log.verify()
-    assert len(records(log.redis, t="calculated")) == 4 * len(students)
+    assert count_of(log.redis, t="calculated") == 4 * len(students)
 
 
 def test_a_worker_that_was_overtaken_learns_what_is_there(log, start_worker):
-    """Another one has sealed meanwhile: its seal stands, the worker goes on upon it."""
+    """Another one has closed a segment meanwhile: it stands, the worker goes on upon it."""
     worker = start_worker(log.pool)
-    log.write(1)
+    log.write()
     worker.signal(19)  # STOP
     other = start_worker(log.pool)
-    log.write(2)  # once the first one's leases have run out
+    log.write()  # once the first one's leases have run out
     worker.signal(18)  # CONT
     other.drain()
-    log.write(2)
+    log.write()
     log.verify()
 
 
-def add_sealed_records(pool, start_worker, redis, students, days):
-    """A record of each age in the shards of the students, each under a seal of its own."""
-    now = int(time.time() * 1000)
-    fields = dict(zip("artowscdn", ("root", "admin", "read", "mastery", "", "1", "c", "{}", "1")))
-    for age in days:
-        for student in students:
-            redis.xadd(log_key(student), fields, id=f"{now - age * 86400000}-0")
-        worker = start_worker(pool, AUDIT_DAYS=36500)
-        wait_sealed(redis)
-        worker.kill()
-        redis.delete("workers", *redis.scan_iter("*:lease"))
-
-
-def test_a_shard_that_is_leased_later_is_trimmed_at_once(start_pool, start_worker, redis_server):
-    """Another worker holds the lease until this one has trimmed the shards that it holds."""
-    pool, redis = start_pool(), redis_server.client()
-    student = fresh_id()
-    other = next(name for name in iter(fresh_id, None) if shard_of(name) != shard_of(student))
-    add_sealed_records(pool, start_worker, redis, (student, other), (500, 1))
-    redis.set(f"{{{shard_of(student)}}}:lease", "another worker")
+def test_counts_that_grow_meanwhile_are_neither_lost_nor_doubled(start_pool, start_worker, redis_server):
+    """Segments are closed all the time, each second, while the accesses go on."""
+    pool, redis, student = start_pool(**SEAL_AT_ONCE), redis_server.client(), fresh_id()
+    assert pool.calculate(student).status == 200
     start_worker(pool)
-    wait_for(lambda: redis.xlen(log_key(other)) == 1, "the shard that is held is trimmed")
-    assert redis.xlen(log_key(student)) == 2
-    redis.delete(f"{{{shard_of(student)}}}:lease")
-    wait_for(lambda: redis.xlen(log_key(student)) == 1, "the shard that is leased later is trimmed")
+    reads = 0
+    while len(segments(redis, shard_of(student))) < 4:
+        assert pool.query(student).status == 200
+        reads += 1
+    wait_for(lambda: count_of(redis, t="read") >= reads and sealed(redis), "all are in segments")
+    assert count_of(redis, t="read") == reads
+    assert ctl_audit(pool, "verify").returncode == DONE
 
 
-def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server):
-    pool = start_pool()
-    redis, student = redis_server.client(), fresh_id()
-    key = log_key(student)
-    add_sealed_records(pool, start_worker, redis, (student,), (500, 402, 401, 399, 1))
-    worker = start_worker(pool)
-    wait_for(lambda: redis.xlen(key) == 2, "the old ones are gone")
-    wait_for(lambda: redis.xlen(f"{key}:seals") == 2, "their seals too")
-    result = ctl_audit(pool, "verify")
-    assert result.returncode == DONE, result
+def test_ids_rise_although_the_clock_was_set_back(log, start_worker):
+    """A Redis that takes over may have another clock."""
+    old = int(time.time() * 1000) - 3600000
+    field = "\nroot\nadmin\nread\nmastery\n1\n{}"
+    log.redis.hset(log.counts_key, field, f"3 {old}-1 {old} c")
+    start_worker(log.pool)
+    wait_for(lambda: not counts(log.redis), "closed")
+    log.verify()
+    ids = [tuple(map(int, record["id"].split("-"))) for segment in log.segments() for record in segment.records]
+    assert ids == sorted(set(ids)) and count_of(log.redis, t="read") == 3
+
+
+def test_old_segments_go_but_never_the_latest(log, start_worker):
+    """All are older than retention by the clock of a worker that keeps a day, since they are from before."""
+    day, entries = 86400000, log.stored()
+    texts, previous, before = [segment.text.split("\n") for segment in log.segments()], "", ""
+    aged = []
+    for number, (lines, (entry_id, fields)) in enumerate(zip(texts, entries)):
+        lines[2], lines[3] = previous, before
+        lines[7] = str(int(lines[7].split("-")[0]) - (500 - 200 * number) * day)
+        before = f"{lines[7]}-0"
+        text = "\n".join(lines)
+        aged.append((before, resealed(fields, text)))
+        previous = segment_head(AUDIT_KEY, text)
+    log.put(aged)
+    log.redis.hset("audit:heads", f"{log.shard}:segments", f"{ROUNDS} {previous}")
+    log.verify()
+    worker = start_worker(log.pool)
+    wait_for(lambda: log.redis.xlen(log.key) == ROUNDS - 1, "the first is gone")
+    log.verify()
     worker.kill()
-    # what is younger must be there
-    [_, second] = redis.xrange(f"{key}:seals")
-    redis.xtrim(f"{key}:seals", minid=second[0], approximate=False)
-    redis.xtrim(key, minid=second[1]["f"], approximate=False)
-    assert "too young for retention to remove" in ctl_audit(pool, "verify").stdout
+    log.redis.delete("workers", *log.redis.scan_iter("*:lease"))
+    start_worker(log.pool, AUDIT_DAYS=1)
+    wait_for(lambda: log.redis.xlen(log.key) == 1, "all but the latest are gone")
+    log.verify(AUDIT_DAYS="1")
+    assert "too young for retention to remove" in log.fault(AUDIT_DAYS="36500")
 
 
 def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redis_server):
-    pool = start_pool()
+    pool = start_pool(**SEAL_AT_ONCE)
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     for _ in range(3):
         assert pool.query(student).status == 200
-    key = f"{log_key(student)}:reads"
+    key = tagged(student, "audit:counts")
     wait_for(lambda: redis.hlen(key) == 1, "counted")
-    make_minutes_old(redis)
-    for field, value in {"x": "y", "1\na": "1 c", "1\na\nr\nt\no\nw\n1\n{}": "many c"}.items():
+    for field, value in {"x": "y", "a\nr\nt\no\nw\n1\n{}": "many 1-1 1 c", "a\nr\nt\no\nw\n1\n[": "1 1-1 1 c"}.items():
         redis.hset(key, field, value)
     start_worker(pool)
-    wait_for(lambda: redis.hlen(key) == 3, "ours has been folded")
-    assert sum(int(record["n"]) for record in records(redis, t="read")) == 3
+    wait_for(lambda: count_of_segments(redis, t="read") == 3, "ours is in a segment")
+    assert redis.hlen(key) >= 3
+
+
+def count_of_segments(redis, **wanted):
+    return sum(
+        int(record["n"])
+        for segment in segments(redis)
+        for record in segment.records
+        if all(record[name] == value for name, value in wanted.items())
+    )

@@ -69,11 +69,11 @@ def spoil(redis, key):
 
 
 def spoil_stream(redis, student):
-    spoil(redis, tagged(student, "audit"))
+    spoil(redis, tagged(student, "audit:open"))
 
 
 def spoil_counts(redis, student):
-    spoil(redis, tagged(student, "audit:reads"))
+    spoil(redis, tagged(student, "audit:counts"))
 
 
 def spoil_pseudonym(redis, student):

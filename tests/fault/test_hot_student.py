@@ -7,6 +7,7 @@ from harness.at_once import scripts_run, send_at_once
 from harness.engine import fresh_id
 from harness.events import event
 from harness.model import scores
+from harness.packed import mark_of, marks
 from harness.pool import Pool
 from harness.redis_server import RedisServer
 from harness.store import student_key, tagged
@@ -47,5 +48,5 @@ def test_writes_of_all_processes_to_one_student_succeed_and_are_all_stored(pool,
     assert [entry["revision"] for entry in entries] == list(range(1, len(statuses) + 1))
     if write is learning_event:
         ids = {entry["event"]["event_id"] for entry in entries}
-        assert ids == set(redis.hkeys(student_key(student, ":marks"))) and len(ids) == len(statuses)
+        assert set(map(mark_of, ids)) == set(marks(redis, student)) and len(ids) == len(statuses)
     assert scripts_run(redis) - before < len(statuses)

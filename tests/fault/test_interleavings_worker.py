@@ -19,6 +19,7 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.interleavings import Commands, assert_equal, plain, snapshot
 from harness.model import scores
+from harness.packed import mark_of, mark_record, marks, with_bytes
 from harness.pool import Pool
 from harness.receiver import Receiver
 from harness.redis_server import RedisServer, RedisStandIn
@@ -176,7 +177,7 @@ def published(site, stage):
 
 
 def records_of_changes(site, stage):
-    return sorted(record["t"] for record in audit.records(site.texts) if record["t"] in ("calculated", "event"))
+    return sorted(kind for kind in ("calculated", "event") for _ in range(audit.count_of(site.texts, t=kind)))
 
 
 def letters(site, stage):
@@ -296,17 +297,17 @@ def age_everything(site, stage):
     make_changes(site, stage)
     old_ms = int(time.time() * 1000) - 95 * DAY_MS
     site.texts.xadd(f"{{{stage.shard}}}:student:{stage.student}:events", {"e": "{}"}, id=f"{old_ms}-0")
-    site.texts.hset(tagged(stage.student, f"student:{stage.student}:marks"), "old", f"{old_ms // DAY_MS} x")
+    bucket, record = mark_record("old", old_ms // DAY_MS)
+    site.texts.hset(student_key(stage.student, ":counted"), bucket, (with_bytes(site.texts).hget(student_key(stage.student, ":counted"), bucket) or b"") + record)
     site.texts.xadd("queue:{dead}", {"e": "{}"}, id=f"{old_ms}-0")
 
 
 def nothing_is_old(site, stage):
-    marks = site.texts.hgetall(tagged(stage.student, f"student:{stage.student}:marks"))
-    return "old" not in marks and not site.texts.xlen("queue:{dead}")
+    return mark_of("old") not in marks(site.texts, stage.student) and not site.texts.xlen("queue:{dead}")
 
 
 def events_are_young(site, stage):
-    ids = [one for one, _ in site.texts.xrange(tagged(stage.student, f"student:{stage.student}:events"))]
+    ids = [one for one, _ in with_bytes(site.texts).xrange(student_key(stage.student, ":events"))]
     return nothing_is_old(site, stage) and all(int(one[:13]) > (time.time() - 90 * 86400) * 1000 for one in ids)
 
 
@@ -322,7 +323,7 @@ def let_prediction_come_true(site, stage):
 
 def make_record(site, stage, at_ms=None):
     fields = dict.fromkeys(audit.FIELDS, "") | {"a": "root", "t": "cohort-put", "s": "1", "d": "{}", "n": "1"}
-    site.texts.xadd(tagged(stage.student, "audit"), fields, id=f"{at_ms}-0" if at_ms else "*")
+    site.texts.xadd(audit.log_key(stage.student), fields, id=f"{at_ms}-0" if at_ms else "*")
 
 
 def is_sealed(site, stage):
@@ -339,19 +340,18 @@ def count_reads(site, stage):
     make_changes(site, stage)
     for _ in range(3):
         assert site.pool.query(stage.student).status == 200
-    wait_for(lambda: sum(n for _, _, n in audit.counts(site.texts)) == 3, "the reads are counted")
-    audit.make_minutes_old(site.texts)
+    wait_for(lambda: audit.count_of(site.texts, t="read") == 3, "the reads are counted")
 
 
 def reads_of_all(site, _):
-    return [str(sum(int(record["n"]) for record in audit.records(site.texts, t="read")))]
+    return [str(audit.count_of(site.texts, t="read"))]
 
 
 def seal_old_records(site, stage):
     """Made once, since it takes a worker."""
     if "sealed" not in site.made:
         make_record(site, stage, int(time.time() * 1000) - 3 * DAY_MS)
-        worker = site.start()
+        worker = site.start(AUDIT_SEAL_S=1)
         wait_for(lambda: is_sealed(site, stage), "sealed")
         make_record(site, stage)
         wait_for(lambda: is_sealed(site, stage), "sealed")
@@ -365,10 +365,10 @@ def seal_old_records(site, stage):
 
 
 def old_seal_is_gone(site, stage):
-    return site.texts.xlen(tagged(stage.student, "audit")) == 1
+    return site.texts.xlen(tagged(stage.student, "audit:segments")) == 1
 
 
-OLD = has(":events", ":marks", "queue:{{dead}}", "{student}", names=("SCAN", "student_trim_marks"))
+OLD = has(":events", ":counted", "queue:{{dead}}", "{student}", names=("SCAN", "student_trim_marks"))
 JOBS = [
     Job(
         "journal", make_changes, has("{{{shard}}}:journal", once=("journal_process",)),
@@ -395,19 +395,22 @@ JOBS = [
     Job("callback", queue_callback, A_JOB, NO_JOBS, "queue_finish", calls),
     Job("retention", age_everything, OLD, events_are_young, "student_trim_marks", next_pass=True),
     Job(
-        "audit_maintenance: counts", count_reads, has("{{{shard}}}:audit:reads"),
-        is_empty("{shard}:audit:reads"), "audit_aggregate", reads_of_all,
+        "audit_segments: counts", count_reads, has("{{{shard}}}:audit:counts"),
+        is_empty("{shard}:audit:counts"), "audit_segment_close", reads_of_all, AUDIT_SEAL_S=1,
     ),
     Job(
-        "audit_maintenance: retention", seal_old_records, has("{{{shard}}}:audit:seals"), old_seal_is_gone,
-        "audit_seal_trim", seals_are_intact, AUDIT_DAYS=1,
+        "audit_maintenance: retention", seal_old_records, has("{{{shard}}}:audit:segments"), old_seal_is_gone,
+        "audit_segment_trim", seals_are_intact, AUDIT_DAYS=1, AUDIT_SEAL_S=1,
     ),
     Job(
         "calibration", let_prediction_come_true,
         has("{student}:predictions", "calibration", names=("XREVRANGE", "SET")),
         lambda site, _: site.texts.exists("calibration"), "SET", lambda site, _: [site.texts.get("calibration")],
     ),
-    Job("seals", make_record, has("{{{shard}}}:audit", "audit:heads"), is_sealed, "HSET", seals_are_intact),
+    Job(
+        "audit_segments", make_record, has("{{{shard}}}:audit", "audit:heads"), is_sealed, "HSET", seals_are_intact,
+        AUDIT_SEAL_S=1,
+    ),
     Job(
         "erasures", begin_erasure, has("{student}", "erasures", "batches", "queue:{{dead}}"),
         erasure_is_done, "ZREM",

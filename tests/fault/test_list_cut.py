@@ -8,6 +8,7 @@ import pytest
 from harness.cloudevents import BATCH, bulk, own, wrapped
 from harness.engine import fresh_id
 from harness.events import event
+from harness.packed import marks
 from harness.store import student_key
 from harness.wait import wait_for
 
@@ -98,7 +99,7 @@ def test_a_list_that_was_cut_off_counts_once_when_it_is_sent_again(
             assert succeeded(first)
             break
         wait_for(lambda: succeeded(send()), "the list accepted")
-        assert store.hlen(student_key(student, ":marks")) == COUNT, at
+        assert len(marks(store, student)) == COUNT, at
         history = pool.request("GET", f"/api/v1/mastery/history/{student}", token=admin)
         assert sum(day["sample_size"] for day in history.json["history"]) == COUNT, at
     assert at > 2, "the list is read and written"

@@ -12,6 +12,7 @@ from harness.engine import fresh_id
 from harness.events import random_events
 from harness.load import Load
 from harness.model import Student, assert_agrees
+from harness.packed import event_texts
 from harness.pool import PoolClient
 from harness.process import pause, resume
 from harness.redis_server import RedisServer
@@ -111,8 +112,7 @@ def assert_kept(store, expected):
     for student, ids in expected.items():
         if not ids:
             continue
-        [key] = store.keys(f"{{*}}:student:{student}:events")
-        kept = [fields["e"] for _, fields in store.xrange(key)]
+        kept = event_texts(store, student)
         assert len(kept) == len(ids), "kept twice, or not at all"
         assert all(any(f'"{name}"' in text for text in kept) for name in list(ids)[:50])
 

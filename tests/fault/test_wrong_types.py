@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from harness.audit import count_of, pseudonym, segments
 from harness.engine import fresh_id
 from harness.events import event
 from harness.keys import STUDENT_KEYS
@@ -13,7 +14,7 @@ from harness.store import dead_letters, neighbour, put_dead_letter, put_event_jo
 from harness.wait import wait_for
 
 FIRST_SHARD = "00"  # the scans of the worker begin here
-SHARD_KINDS = ["journal", "outbox", "lease", "audit", "audit:seals", "audit:reads"]
+SHARD_KINDS = ["journal", "outbox", "lease", "audit", "audit:seals", "audit:reads", "audit:open", "audit:counts", "audit:segments"]
 SHARED_KEYS = [
     "audit:heads", "batches", "cohorts", "erasures", "erasures:rewrite", "workers", "queue:{dead}",
     "queue:{batch}:high", "queue:{batch}:normal", "queue:{batch}:later",
@@ -59,41 +60,17 @@ def assert_is_served(pool, store, sidecar, student):
     the queue."""
     assert pool.calculate(student).status == 200
     assert pool.query(student).status == 200
-    wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
+    wait_for(lambda: store.xlen(student_key(student, ":events")) == 1, "the job was done")
     wait_for(lambda: len(sidecar.events(student)) >= 2, "both changes are published")
-    wait_for(lambda: is_counted(store, student), "the read is counted")
-    make_minutes_old(store, student)
-    wait_for(lambda: len(actions(store, student)) == 3, "the read is recorded")
-    assert sorted(actions(store, student)) == ["calculated", "event", "read"]
-    wait_for(lambda: seals_cover(store, student), "sealed")
+    name = pseudonym(store, student)
+    wait_for(lambda: count_of(store, w=name) == 3, "all are recorded")
+    assert [count_of(store, w=name, t=kind) for kind in ("calculated", "event", "read")] == [1, 1, 1]
+    wait_for(lambda: sealed_of(store, name) == 3, "sealed")
 
 
-def actions(store, student):
-    """What the audit records about the student say."""
-    pseudonym = store.get(student_key(student, ":pseudonym"))
-    entries = store.xrange(tagged(student, "audit"))
-    return [fields["t"] for _, fields in entries if fields["w"] == pseudonym]
-
-
-def is_counted(store, student):
-    pseudonym = store.get(student_key(student, ":pseudonym"))
-    fields = store.hkeys(tagged(student, "audit:reads"))
-    return any(pseudonym and field.startswith(pseudonym) for field in fields)
-
-
-def make_minutes_old(store, student):
-    key = tagged(student, "audit:reads")
-    for field, value in store.hgetall(key).items():
-        whom, minute, rest = field.split("\n", 2)
-        store.hdel(key, field)
-        store.hset(key, f"{whom}\n{int(minute) - 5}\n{rest}", value)
-
-
-def seals_cover(store, student):
-    key = tagged(student, "audit")
-    [last] = store.xrevrange(key, count=1)
-    latest = store.xrevrange(f"{key}:seals", count=1)
-    return latest and latest[0][1]["l"] == last[0]
+def sealed_of(store, name):
+    """How many accesses are in closed segments, by the pseudonym."""
+    return sum(int(r["n"]) for segment in segments(store) for r in segment.records if r["w"] == name)
 
 
 def shared_and_shard_keys():
@@ -102,7 +79,7 @@ def shared_and_shard_keys():
 
 @pytest.mark.parametrize("key", shared_and_shard_keys())
 def test_a_spoilt_key_of_a_shard_or_of_all_stops_no_stranger(start_pool, start_worker, store, key):
-    pool, stranger = start_pool(), stranger_to(FIRST_SHARD)
+    pool, stranger = start_pool(AUDIT_SEAL_S=1), stranger_to(FIRST_SHARD)
     put_event_job(store, event("exercise.completed", stranger), "low")
     spoil(store, key)
     with Sidecar() as sidecar:
@@ -114,7 +91,7 @@ def test_a_spoilt_key_of_a_shard_or_of_all_stops_no_stranger(start_pool, start_w
 
 def test_a_spoilt_journal_does_not_end_the_waiting_for_the_others(start_pool, start_worker, store):
     """The blocking read of all journals leaves the spoilt one out."""
-    pool = start_pool()
+    pool = start_pool(AUDIT_SEAL_S=1)
     spoil(store, f"{{{FIRST_SHARD}}}:journal")
     start_worker(pool)
 
@@ -133,7 +110,7 @@ def test_a_spoilt_journal_does_not_end_the_waiting_for_the_others(start_pool, st
 @pytest.mark.parametrize("kind", STUDENT_KINDS)
 def test_a_spoilt_key_of_a_student_stops_no_neighbour(start_pool, start_worker, store, kind):
     """The neighbour's records are in the same streams, and were written after the student's."""
-    pool, student = start_pool(), fresh_id()
+    pool, student = start_pool(AUDIT_SEAL_S=1), fresh_id()
     other = neighbour(student)
     assert pool.calculate(student).status == 200
     assert ingest(pool, student).status in (200, 201, 202)
@@ -145,15 +122,16 @@ def test_a_spoilt_key_of_a_student_stops_no_neighbour(start_pool, start_worker, 
         wait_for(lambda: sidecar.events(other), "published")
         wait_for(lambda: store.xlen(tagged(student, "journal")) == 0, "no entry is left")
         assert pool.query(other).status == 200
-        wait_for(lambda: is_counted(store, other), "the neighbour's read is counted")
-        assert actions(store, other) == ["calculated"]
+        name = pseudonym(store, other)
+        wait_for(lambda: count_of(store, w=name) == 2, "the neighbour's change and read are counted")
+        assert [count_of(store, w=name, t=kind) for kind in ("calculated", "read")] == [1, 1]
 
 
 @pytest.mark.parametrize("kind", ["EVENTS", "PSEUDONYM"])
 def test_a_change_whose_record_cannot_be_written_becomes_a_dead_letter(
     start_pool, start_worker, store, kind
 ):
-    pool, student = start_pool(), fresh_id()
+    pool, student = start_pool(AUDIT_SEAL_S=1), fresh_id()
     other = neighbour(student)
     assert ingest(pool, student).status in (200, 201, 202)
     assert ingest(pool, other).status in (200, 201, 202)
@@ -163,13 +141,13 @@ def test_a_change_whose_record_cannot_be_written_becomes_a_dead_letter(
     [letter] = dead_letters(store)
     assert letter["source"] == tagged(student, "journal") and student in json.dumps(letter)
     assert "another type" in letter["reason"], letter
-    assert len(store.xrange(student_key(other, ":events"))) == 1
+    assert store.xlen(student_key(other, ":events")) == 1
     wait_for(lambda: worker.lines("journal.unreadable"), "logged")
 
 
 @pytest.mark.parametrize("kind", ["PROFILE", "MARKS", "DAYS"])
 def test_no_half_of_a_change_is_written_beside_a_spoilt_journal(start_pool, store, kind):
-    pool, student = start_pool(), fresh_id()
+    pool, student = start_pool(AUDIT_SEAL_S=1), fresh_id()
     spoil(store, tagged(student, "journal"))
     assert ingest(pool, student).status == 500
     assert not store.exists(key_of(student, kind))
@@ -177,11 +155,11 @@ def test_no_half_of_a_change_is_written_beside_a_spoilt_journal(start_pool, stor
 
 def test_a_job_to_retry_that_cannot_be_read_becomes_a_dead_letter(start_pool, start_worker, store):
     """The jobs to be tried again after it are not held up."""
-    pool, student = start_pool(), fresh_id()
+    pool, student = start_pool(AUDIT_SEAL_S=1), fresh_id()
     store.zadd("queue:{batch}:later", {"no job": 0, "7 event 0 1-1 {}": 0})
     letter = put_dead_letter(store, event("exercise.completed", student))
     store.zadd("queue:{batch}:later", {f"0 event 0 1-1 {letter}": 1})
     start_worker(pool)
-    wait_for(lambda: len(store.xrange(student_key(student, ":events"))) == 1, "the job was done")
+    wait_for(lambda: store.xlen(student_key(student, ":events")) == 1, "the job was done")
     wait_for(lambda: len(dead_letters(store)) == 2, "the others are dead letters")
     assert store.zcard("queue:{batch}:later") == 0

@@ -8,6 +8,7 @@
 #include "app/base/json_write.h"
 #include "app/http/json.h"
 #include "app/service/audit_entry.h"
+#include "app/service/audit_segment_pack.h"
 #include "app/service/audit_verify.h"
 #include "app/service/batch_json.h"
 #include "app/service/journal_entry.h"
@@ -97,10 +98,13 @@ static void fuzz_heads(const struct command *command, struct arena *arena)
     struct problem p = {0};
 
     (void)arena;
-    if (!parsed_or_problem(audit_heads_parse(command, heads, &p), &p))
-        return;
-    for (size_t i = 0; i < SHARDS; i++)
-        require(!heads[i].exists || heads[i].number > 0);
+    for (enum audit_chain chain = 0; chain < AUDIT_CHAINS; chain++) {
+        p = (struct problem){0};
+        if (!parsed_or_problem(audit_heads_parse(command, chain, heads, &p), &p))
+            return;
+        for (size_t i = 0; i < SHARDS; i++)
+            require(!heads[i].exists || heads[i].number > 0);
+    }
 }
 
 static void fuzz_reads(const struct command *command, struct arena *arena)
@@ -110,15 +114,40 @@ static void fuzz_reads(const struct command *command, struct arena *arena)
     struct str cursor;
     size_t n = 0;
 
-    (void)arena;
-    if (!parsed_or_problem(audit_parse_reads(command, RECORDS_MAX, &cursor, reads, &n, &p), &p))
+    for (enum audit_stream stream = 0; stream <= AUDIT_STREAM_OPEN; stream++) {
+        p = (struct problem){0};
+        if (!parsed_or_problem(
+                audit_parse_counts(command, stream, RECORDS_MAX, &cursor, reads, &n, &p), &p))
+            return;
+        for (size_t i = 0; i < n; i++) {
+            struct audit_entry entry;
+
+            touch(reads[i].field);
+            touch(reads[i].value);
+            touch(reads[i].subject);
+            if (audit_entry_of_count(arena, &reads[i], &entry))
+                require(stream_id_valid(entry.id) || stream == AUDIT_STREAM_SCHEMA_1);
+        }
+        touch(cursor);
+    }
+}
+
+static void fuzz_segments(const struct command *command, struct arena *arena)
+{
+    struct audit_segment segments[RECORDS_MAX];
+    struct audit_segment_text text;
+    struct problem p = {0};
+    size_t n = 0;
+
+    if (!parsed_or_problem(audit_segment_parse(command, RECORDS_MAX, segments, &n, &p), &p))
         return;
     for (size_t i = 0; i < n; i++) {
-        touch(reads[i].field);
-        touch(reads[i].value);
-        touch(reads[i].subject);
+        if (!audit_segment_unpack(arena, &segments[i], &text))
+            continue;
+        require(text.n > 0 && text.n <= AUDIT_SEGMENT_RECORDS);
+        for (size_t k = 0; k < text.n; k++)
+            touch(text.entries[k].v[AUDIT_DETAILS]);
     }
-    touch(cursor);
 }
 
 static void fuzz_batch(const struct command *command, struct arena *arena)
@@ -215,7 +244,7 @@ static void fuzz_left_over(const struct command *command, struct arena *arena)
 
 static void (*const parsers[])(const struct command *command, struct arena *arena) = {
     fuzz_entries, fuzz_seals, fuzz_heads,   fuzz_reads,     fuzz_batch,
-    fuzz_results, fuzz_chunk, fuzz_consent, fuzz_left_over,
+    fuzz_results, fuzz_chunk, fuzz_consent, fuzz_left_over, fuzz_segments,
 };
 enum { PARSERS = sizeof(parsers) / sizeof(parsers[0]) };
 

@@ -327,11 +327,15 @@ static struct command *queue_days(struct pipeline *pipeline)
 static void parse_days(const struct command *command, struct arena *arena)
 {
     struct mastery_state days[STUDENT_DAYS_MAX], one;
+    struct student_days texts;
     struct problem p = {0};
     size_t n = 0;
 
     (void)arena;
-    require(student_parse_day(command, 4, &one) == REPLY_ERROR);
+    (void)student_parse_opening(command, TODAY, &one);
+    if (student_parse_day_texts(command, &texts, &p))
+        require(student_day_state(&texts, 4, &one) == REPLY_ERROR);
+    p = (struct problem){0};
     if (!parsed_or_problem(student_parse_days(command, days, &n, &p), &p))
         return;
     require(n <= 4);

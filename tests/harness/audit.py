@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit log as it lies in Redis, and an independent check of its seals."""
+"""The audit log as it lies in Redis, and an independent check of its segments and seals."""
+import ast
+import ctypes
+import functools
 import hashlib
 import hmac
 import json
+import pathlib
+import re
 
 from harness.ctl import run_ctl
 from harness.store import student_key, tagged
@@ -10,9 +15,18 @@ from harness.wait import wait_for
 
 FIELDS = "artowscdn"
 SEAL_FIELDS = "qpbflnkmh"
+SEGMENT_FIELDS = "nwcartosd"  # the columns of a segment after ids and times
+MAGIC = b"\x28\xb5\x2f\xfd"  # a zstd frame is stored without it
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def log_key(student):
+    """The records of the open segment of the student's shard."""
+    return tagged(student, "audit:open")
+
+
+def schema_1_key(student):
+    """The records of the student's shard in the forms of schema 1."""
     return tagged(student, "audit")
 
 
@@ -20,39 +34,141 @@ def pseudonym(redis, student):
     return redis.get(student_key(student, ":pseudonym"))
 
 
-def records(redis, **wanted):
-    """All records of all shards, as dictionaries with their id; those alone that have the wanted
-    values in the fields named by their letters."""
+# ---- segments ----
+
+
+@functools.cache
+def dictionary():
+    """The dictionary in app/base/dictionary_audit.c."""
+    text = (ROOT / "app/base/dictionary_audit.c").read_text()
+    [literals] = re.findall(r"dictionary_audit = STR_INIT\((.*?)\);", text, re.DOTALL)
+    return "".join(ast.literal_eval(literal) for literal in re.findall(r'"(?:[^"\\]|\\.)*"', literals)).encode()
+
+
+@functools.cache
+def zstd():
+    library = ctypes.CDLL("libzstd.so.1")
+    library.ZSTD_createDCtx.restype = ctypes.c_void_p
+    library.ZSTD_createCCtx.restype = ctypes.c_void_p
+    library.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
+    library.ZSTD_compress_usingDict.restype = ctypes.c_size_t
+    return library
+
+
+def _by_dictionary(function, context, data, room, *level):
+    out = ctypes.create_string_buffer(room)
+    size = function(
+        ctypes.c_void_p(context), out, ctypes.c_size_t(room), data, ctypes.c_size_t(len(data)),
+        dictionary(), ctypes.c_size_t(len(dictionary())), *level,
+    )  # fmt: skip
+    assert size <= room, "zstd failed"
+    return out.raw[:size]
+
+
+def decompress(packed):
+    context = zstd().ZSTD_createDCtx()
+    try:
+        return _by_dictionary(zstd().ZSTD_decompress_usingDict, context, MAGIC + packed, 1 << 22)
+    finally:
+        zstd().ZSTD_freeDCtx(ctypes.c_void_p(context))
+
+
+def compress(text):
+    context = zstd().ZSTD_createCCtx()
+    try:
+        return _by_dictionary(zstd().ZSTD_compress_usingDict, context, text, len(text) + 4096, 9).removeprefix(MAGIC)
+    finally:
+        zstd().ZSTD_freeCCtx(ctypes.c_void_p(context))
+
+
+def stored_segments(redis, key):
+    """The entries of {ss}:audit:segments: (id, fields), all but the ids as bytes."""
+    script = "return redis.call('XRANGE', KEYS[1], '-', '+')"  # the client decodes the reply of XRANGE
+    found = redis.execute_command("EVAL", script, 1, key, NEVER_DECODE=True)
+    return [
+        (entry_id.decode(), dict(zip((name.decode() for name in fields[::2]), fields[1::2], strict=True)))
+        for entry_id, fields in found
+    ]
+
+
+class Segment:
+    """A segment as it is described in docs/audit.md."""
+
+    def __init__(self, entry_id, fields):
+        self.id, self.text = entry_id, decompress(fields["z"]).decode()
+        lines = self.text.split("\n")
+        self.shard, number, self.previous, self.before, self.key_id, count, total = lines[:7]
+        self.number, self.count, self.total = int(number), int(count), int(total)
+        self.head = fields["h"].hex()
+        columns = [lines[7 + c * self.count : 7 + (c + 1) * self.count] for c in range(2 + len(SEGMENT_FIELDS))]
+        assert lines[7 + (2 + len(SEGMENT_FIELDS)) * self.count :] == [""], self.text
+        self.records, ms = [], 0
+        for i in range(self.count):
+            part, _, sequence = columns[0][i].partition("-")
+            ms += int(part)
+            fields = {name: columns[2 + c][i] for c, name in enumerate(SEGMENT_FIELDS)}
+            if fields["a"] == "=":
+                fields["a"] = f"student:{fields['w']}"
+            record = {"id": f"{ms}-{sequence or 0}", "shard": self.shard, **{name: fields[name] for name in FIELDS}}
+            self.records.append(record | ({"last": ms + int(columns[1][i])} if columns[1][i] else {}))
+
+
+def segments(redis, shard="??"):
     found = []
-    for key in sorted(redis.scan_iter("{??}:audit", count=1000)):
-        for entry_id, fields in redis.xrange(key):
-            if all(fields[name] == value for name, value in wanted.items()):
-                found.append({"id": entry_id, "shard": key[1:3], **fields})
+    for key in sorted(redis.scan_iter(f"{{{shard}}}:audit:segments", count=1000, _type="stream")):
+        found += [Segment(*entry) for entry in stored_segments(redis, key)]
     return found
+
+
+def segment_head(key, text):
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+# ---- records and counts ----
+
+
+def open_records(redis):
+    """The records of the open segments, and those in the forms of schema 1."""
+    found = []
+    for pattern in ("{??}:audit", "{??}:audit:open"):
+        for key in sorted(redis.scan_iter(pattern, count=1000, _type="stream")):
+            found += [{"id": entry_id, "shard": key[1:3], **fields} for entry_id, fields in redis.xrange(key)]
+    return found
+
+
+def records(redis, **wanted):
+    """All records of all shards, as dictionaries with their id, without the counts of open segments;
+    those alone that have the wanted values in the fields named by their letters."""
+    found = [record for segment in segments(redis) for record in segment.records] + open_records(redis)
+    return [record for record in found if all(record[name] == value for name, value in wanted.items())]
 
 
 def counts(redis, **wanted):
-    """The reads that are still being counted: (minute, fields by letter, number)."""
+    """The accesses that are still being counted: (time of the first in ms, fields by letter, number).
+    A refusal that was recorded and not repeated has the number 0."""
     found = []
-    for key in redis.scan_iter("{??}:audit:reads", count=1000):
+    for key in redis.scan_iter("{??}:audit:counts", count=1000, _type="hash"):
         for field, value in redis.hgetall(key).items():
-            whom, minute, *values = field.split("\n")
+            whom, *values = field.split("\n")
             fields = {**dict(zip("artosd", values)), "w": whom}
             if fields["a"] == "=":
                 fields["a"] = f"student:{whom}"
-            number, fields["c"] = value.split(" ", 1)
+            number, first, _, fields["c"] = value.split(" ", 3)
             if all(fields[name] == value for name, value in wanted.items()):
-                found.append((int(minute), fields, int(number)))
+                found.append((int(first.split("-")[0]), fields, int(number)))
     return found
 
 
-def make_minutes_old(redis):
-    """The minutes of all counts are over."""
-    for key in redis.scan_iter("{??}:audit:reads", count=1000):
-        for field, value in redis.hgetall(key).items():
-            whom, minute, rest = field.split("\n", 2)
-            redis.hdel(key, field)
-            redis.hset(key, f"{whom}\n{int(minute) - 5}\n{rest}", value)
+def count_of(redis, **wanted):
+    """How many accesses like these were recorded or counted."""
+    return sum(number for _, _, number in counts(redis, **wanted)) + sum(
+        int(record["n"]) for record in records(redis, **wanted)
+    )
+
+
+def wait_count(redis, number=1, **wanted):
+    wait_for(lambda: count_of(redis, **wanted) >= number, f"{number} of {wanted}")
+    assert count_of(redis, **wanted) == number
 
 
 def wait_records(redis, number=1, **wanted):
@@ -64,32 +180,13 @@ def wait_records(redis, number=1, **wanted):
 
 
 def sealed(redis):
-    """Whether every record is under a seal."""
-    for key in redis.scan_iter("{??}:audit", count=1000):
-        [last] = redis.xrevrange(key, count=1)
-        seals = redis.xrevrange(f"{key}:seals", count=1)
-        if not seals or seals[0][1]["l"] != last[0]:
-            return False
-    return True
+    """Whether every record and count is in a closed segment."""
+    return not open_records(redis) and not [number for _, _, number in counts(redis) if number]
 
 
 def wait_sealed(redis):
-    wait_for(lambda: sealed(redis), "all records sealed")
-
-
-def mac(key, *lines):
-    text = "".join(f"{line}\n" for line in lines)
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def record_mac(key, entry_id, fields):
-    assert "".join(fields) == FIELDS
-    return mac(key, entry_id, *fields.values())[:32]
-
-
-def seal_head(key, shard, fields):
-    assert "".join(fields) == SEAL_FIELDS
-    return mac(key, shard, *(fields[name] for name in SEAL_FIELDS[:-1]))
+    """Of workers with a small AUDIT_SEAL_S."""
+    wait_for(lambda: sealed(redis), "all records in closed segments")
 
 
 def ctl_audit(pool, *arguments, **settings):
@@ -117,11 +214,8 @@ def unstored(log_text, key):
 
 def recorded(redis, but=None):
     """How many events are in Redis, as records or counts, of all shards but one."""
-    total = 0
-    for key in redis.scan_iter("{??}:audit", count=1000, _type="stream"):
-        if key[1:3] != but:
-            total += sum(int(fields["n"]) for _, fields in redis.xrange(key))
-    for key in redis.scan_iter("{??}:audit:reads", count=1000, _type="hash"):
+    total = sum(int(record["n"]) for record in records(redis) if record["shard"] != but)
+    for key in redis.scan_iter("{??}:audit:counts", count=1000, _type="hash"):
         if key[1:3] != but:
             total += sum(int(value.split()[0]) for value in redis.hvals(key))
     return total

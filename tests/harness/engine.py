@@ -48,6 +48,7 @@ class Engine:
             "RATE_LIMITS": "off",
             "APPENDFSYNC": "everysec",
             "POOL_SIZE": "2",
+            "AUDIT_SEAL_S": "1",
             "REDIS_URL": "",  # its own Redis, whatever the environment of the tests names
             **LONG_TIMEOUTS,
         }

@@ -123,6 +123,7 @@ class Comparison:
         """Each change has its record, and no record is without its change; the chain is whole."""
         wait_for(lambda: sealed(self.redis), "all records sealed")
         found = {}
+        # counts are in segments by now, since all is sealed
         for record in records(self.redis, s="1"):
             if record["t"] in CHANGES:
                 found[record["w"]] = found.get(record["w"], 0) + int(record["n"])

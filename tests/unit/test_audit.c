@@ -4,6 +4,7 @@
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 
+#include "app/base/compress.h"
 #include "app/service/audit_buffer.h"
 #include "app/service/audit_list.h"
 #include "app/service/audit_verify.h"
@@ -263,6 +264,136 @@ static void a_seal_of_another_shard_is_refused(void)
     audit_keys_release(&c.keys);
 }
 
+/* ---- segments ---- */
+
+enum { SEGMENTS = 3, PACKED = 5 }; /* PACKED: records of each segment */
+
+struct segment_chain {
+    struct audit_keys keys;
+    struct audit_segment segments[SEGMENTS];
+    struct audit_segment_link link;
+};
+
+static void make_segments(struct segment_chain *c)
+{
+    audit_reset_arena();
+    c->keys = load_keys(KEY);
+    c->link = (struct audit_segment_link){.number = 0};
+    for (int s = 0; s < SEGMENTS; s++) {
+        struct audit_entry entries[PACKED];
+
+        for (int i = 0; i < PACKED; i++) {
+            entries[i] = make_entry(arena_printf(arena, "%d-%d", 1000 + s * 10 + i, i).p, "root");
+            entries[i].v[AUDIT_SUBJECT] = STR("pseudonym");
+            entries[i].last_ms = i == 2 ? 5000 : 0;
+        }
+        entries[1].v[AUDIT_ACTOR] = STR("student:pseudonym");
+        CU_ASSERT_TRUE_FATAL(audit_segment_order(arena, &c->link, entries, PACKED));
+        CU_ASSERT_TRUE_FATAL(audit_segment_pack(arena, &c->keys.v[0], 0x2b, &c->link, entries,
+                                                PACKED, &c->segments[s], &c->link));
+    }
+}
+
+static enum audit_fault verify_segments(struct segment_chain *c, struct audit_check *check)
+{
+    *check = (struct audit_check){.keys = &c->keys, .chain = AUDIT_CHAIN_SEGMENTS, .shard = 0x2b};
+    for (int s = 0; s < SEGMENTS; s++) {
+        if (!audit_check_segment(check, &c->segments[s], arena))
+            break;
+    }
+    return check->fault;
+}
+
+static void a_segment_is_read_as_it_was_packed(void)
+{
+    struct audit_segment_text text;
+    struct segment_chain c;
+
+    make_segments(&c);
+    CU_ASSERT_TRUE_FATAL(audit_segment_unpack(arena, &c.segments[1], &text));
+    CU_ASSERT_EQUAL(text.n, PACKED);
+    CU_ASSERT_EQUAL(text.shard, 0x2b);
+    CU_ASSERT_EQUAL(text.link.number, 2);
+    CU_ASSERT_EQUAL(text.link.total, 2 * PACKED);
+    CU_ASSERT_TRUE(str_equal(text.previous_id, c.segments[0].id));
+    CU_ASSERT_TRUE(str_equal(text.entries[3].id, STR("1013-3")));
+    CU_ASSERT_TRUE(str_equal(text.entries[0].id, STR("1010-0")));
+    CU_ASSERT_TRUE(str_equal(text.entries[0].v[AUDIT_ACTOR], STR("root")));
+    CU_ASSERT_TRUE(str_equal(text.entries[1].v[AUDIT_ACTOR], STR("student:pseudonym")));
+    CU_ASSERT_EQUAL(text.entries[1].last_ms, 0);
+    CU_ASSERT_EQUAL(text.entries[2].last_ms, 5000);
+    audit_keys_release(&c.keys);
+}
+
+static void segments_form_a_chain(void)
+{
+    struct audit_check check;
+    struct audit_segment other;
+    struct segment_chain c;
+
+    make_segments(&c);
+    CU_ASSERT_EQUAL(verify_segments(&c, &check), AUDIT_INTACT);
+    CU_ASSERT_EQUAL(check.records, SEGMENTS * PACKED);
+    CU_ASSERT_TRUE(audit_check_head(&check, SEGMENTS, str_of(c.link.head)));
+    CU_ASSERT_FALSE(audit_check_head(&check, SEGMENTS + 1, str_of(c.link.head)));
+    other = c.segments[1];
+    c.segments[1] = c.segments[2];
+    CU_ASSERT_EQUAL(verify_segments(&c, &check), AUDIT_SEAL_REMOVED);
+    c.segments[1] = other;
+    c.segments[1].head = c.segments[0].head;
+    CU_ASSERT_EQUAL(verify_segments(&c, &check), AUDIT_SEAL_CHANGED);
+    c.segments[1] = other;
+    c.segments[1].id = STR("9-9");
+    CU_ASSERT_EQUAL(verify_segments(&c, &check), AUDIT_SEAL_CHANGED);
+    audit_keys_release(&c.keys);
+}
+
+static void ids_rise_in_a_segment_and_after_the_one_before(void)
+{
+    struct audit_entry entries[] = {make_entry("7-1", "a"), make_entry("5-0", "b"),
+                                    make_entry("7-1", "c"), make_entry("9-0", "d")};
+    static const char *const ids[] = {"6-5", "7-1", "7-2", "9-0"};
+    struct audit_segment_link link = {.number = 1, .last_id = "6-4"};
+
+    audit_reset_arena();
+    CU_ASSERT_TRUE(audit_segment_order(arena, &link, entries, 4));
+    for (size_t i = 0; i < 4; i++)
+        CU_ASSERT_TRUE(str_equal(entries[i].id, str_of(ids[i])));
+    CU_ASSERT_TRUE(str_equal(entries[0].v[AUDIT_ACTOR], STR("b")));
+}
+
+static void what_is_no_segment_is_refused(void)
+{
+    static const char *const texts[] = {"", "x", "2b\n1\n\n\nk\n1\n1\n"};
+    struct audit_segment segment = {.id = STR("1-0"), .valid = true, .count = 1, .total = 1};
+    struct audit_segment_text text;
+
+    audit_reset_arena();
+    segment.head = STR("0123456789abcdef0123456789abcdef");
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        segment.packed = str_of(texts[i]); /* not compressed */
+        CU_ASSERT_FALSE(audit_segment_unpack(arena, &segment, &text));
+        segment.packed = compress(arena, DICTIONARY_AUDIT, str_of(texts[i]));
+        CU_ASSERT_FALSE(audit_segment_unpack(arena, &segment, &text));
+    }
+}
+
+static void only_an_access_that_was_counted_makes_a_record(void)
+{
+    struct audit_counted_read read = {.valid = true, .id = STR("1-0"), .subject = STR("p")};
+    struct audit_entry entry;
+
+    audit_reset_arena();
+    read.record.actor = AUDIT_ACTOR_SELF;
+    CU_ASSERT_FALSE(audit_entry_of_count(arena, &read, &entry));
+    read.record.count = 2;
+    CU_ASSERT_TRUE(audit_entry_of_count(arena, &read, &entry));
+    CU_ASSERT_TRUE(str_equal(entry.v[AUDIT_ACTOR], STR("student:p")));
+    CU_ASSERT_TRUE(str_equal(entry.v[AUDIT_COUNT], STR("2")));
+    read.valid = false;
+    CU_ASSERT_FALSE(audit_entry_of_count(arena, &read, &entry));
+}
+
 /* ---- the buffer of events ---- */
 
 static void equal_events_are_counted_and_others_appended(void)
@@ -405,6 +536,11 @@ void audit_tests(void)
     CU_ADD_TEST(suite, a_removed_end_is_found);
     CU_ADD_TEST(suite, only_old_records_may_be_missing_at_the_start);
     CU_ADD_TEST(suite, a_seal_of_another_shard_is_refused);
+    CU_ADD_TEST(suite, a_segment_is_read_as_it_was_packed);
+    CU_ADD_TEST(suite, segments_form_a_chain);
+    CU_ADD_TEST(suite, ids_rise_in_a_segment_and_after_the_one_before);
+    CU_ADD_TEST(suite, what_is_no_segment_is_refused);
+    CU_ADD_TEST(suite, only_an_access_that_was_counted_makes_a_record);
     CU_ADD_TEST(suite, equal_events_are_counted_and_others_appended);
     CU_ADD_TEST(suite, a_full_buffer_still_counts_equal_events);
     CU_ADD_TEST(suite, a_full_buffer_refuses_other_events);

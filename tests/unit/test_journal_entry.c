@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "app/service/journal_entry.h"
+#include "app/store/event_pack.h"
+#include "app/store/schema.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TRACEPARENT  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -136,16 +138,25 @@ static void the_same_entry_makes_the_same_events(void)
 
 static void event_is_stored_as_it_was_sent(void)
 {
+    static const int64_t numbers[] = {SCHEMA_OLD_FORMS, SCHEMA_MIXED, SCHEMA_PACKED};
     struct journal_effects effects;
     const char *reason;
     struct json_object *event;
 
-    CU_ASSERT_TRUE_FATAL(get_effects(ENTRY("event", "novice", "null", ",\"event\":" EVENT), false,
-                                     &effects, &reason));
-    event = parse_text(effects.student_event);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(event);
-    assert_member(event, "data", "{\"score\":0.80}");
-    (void)json_object_put(event);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        schema_learn(numbers[i]);
+        CU_ASSERT_TRUE_FATAL(get_effects(ENTRY("event", "novice", "null", ",\"event\":" EVENT),
+                                         false, &effects, &reason));
+        if (schema_writes_packed()) {
+            CU_ASSERT_EQUAL(effects.student_event.p[0], 1);
+            CU_ASSERT_TRUE_FATAL(event_unpack(arena, effects.student, effects.student_event,
+                                              &effects.student_event));
+        }
+        event = parse_text(effects.student_event);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(event);
+        assert_member(event, "data", "{\"score\":0.80}");
+        (void)json_object_put(event);
+    }
 }
 
 static void other_texts_are_refused_with_a_reason(void)

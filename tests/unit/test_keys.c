@@ -43,7 +43,7 @@ static void all_keys_of_a_student_carry_the_tag_of_the_shard(void)
 
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
     CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
-    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:marks"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:counted"));
     CU_ASSERT_TRUE(key_is(key_journal(arena, s), "{ba}:journal"));
 }
 
@@ -69,7 +69,7 @@ static void each_day_has_a_key_across_the_end_of_a_month(void)
     int32_t first;
 
     CU_ASSERT_TRUE_FATAL(day_parse(STR("2028-02-28"), &first));
-    CU_ASSERT_TRUE(key_student_days(arena, STR("abc"), first, 3, keys));
+    CU_ASSERT_TRUE(key_schema_1_days(arena, STR("abc"), first, 3, keys));
     CU_ASSERT_TRUE(key_is(keys[0], "{ba}:student:abc:day:20280228"));
     CU_ASSERT_TRUE(key_is(keys[1], "{ba}:student:abc:day:20280229"));
     CU_ASSERT_TRUE(key_is(keys[2], "{ba}:student:abc:day:20280301"));
@@ -198,9 +198,9 @@ static void many_days_have_the_keys_of_single_days(void)
     struct str together[DAYS], alone;
 
     for (int32_t first = 19600; first < 19600 + 5 * 366; first += 7) {
-        CU_ASSERT_TRUE_FATAL(key_student_days(arena, STR("s"), first, DAYS, together));
+        CU_ASSERT_TRUE_FATAL(key_schema_1_days(arena, STR("s"), first, DAYS, together));
         for (int i = 0; i < DAYS; i++) {
-            CU_ASSERT_TRUE_FATAL(key_student_days(arena, STR("s"), first + i, 1, &alone));
+            CU_ASSERT_TRUE_FATAL(key_schema_1_days(arena, STR("s"), first + i, 1, &alone));
             CU_ASSERT_TRUE(str_equal(together[i], alone));
         }
         arena_reset(arena);
@@ -231,9 +231,9 @@ static void without_memory_there_is_no_key(void)
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(small);
     CU_ASSERT_PTR_NULL(key_student(small, STR("abc"), STUDENT_KEY_PROFILE).p);
-    CU_ASSERT_FALSE(key_student_days(small, STR("abc"), 1, 1, &(struct str){0}));
+    CU_ASSERT_FALSE(key_schema_1_days(small, STR("abc"), 1, 1, &(struct str){0}));
     CU_ASSERT_PTR_NULL(key_cohort(small, STR("c-1")).p);
-    CU_ASSERT_FALSE(key_student_days(small, STR("abc"), 1, 2, keys));
+    CU_ASSERT_FALSE(key_schema_1_days(small, STR("abc"), 1, 2, keys));
     arena_free(small);
 }
 

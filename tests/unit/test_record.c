@@ -13,6 +13,8 @@
 #include "app/service/record_line.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
+#include "app/store/schema.h"
+#include "app/store/student_days.h"
 #include "tests/unit/reply_fixture.h"
 
 void record_tests(void);
@@ -105,21 +107,71 @@ static void run_hmget(const struct command *command, struct buf *out)
         append_value(out, store_find(hash_field(command->argv[1], command->argv[i].p)));
 }
 
-static void run_mget(const struct command *command, struct buf *out)
+/* As lua/student_days.lua does. */
+static void run_days(const struct command *command, struct buf *out)
 {
-    buf_printf(out, "*%d\r\n", command->argc - 1);
-    for (int i = 1; i < command->argc; i++)
+    buf_printf(out, "*%d\r\n", command->key_count);
+    append_value(out, store_find(hash_field(command->argv[0], "s")));
+    for (int i = 1; i < command->key_count; i++)
         append_value(out, store_find(command->argv[i]));
 }
 
-/* Adds what the script adds for an entry, whose arguments begin at args. */
+/* Puts a record into the closed days, the newest first, in place of one of the same day, as
+ * lua/lib/days.lua does. */
+static struct str put_day(struct str days, struct str record)
+{
+    struct str rest = days, text, one = record;
+    struct buf out;
+    int32_t day, found;
+    bool is_put = false;
+
+    CU_ASSERT_TRUE_FATAL(student_day_cut(&one, &day, &text) && one.n == 0);
+    buf_init(&out, arena);
+    for (struct str from = rest; student_day_cut(&rest, &found, &text); from = rest) {
+        if (!is_put && found <= day) {
+            buf_str(&out, record);
+            is_put = true;
+        }
+        if (found != day)
+            buf_str(&out, (struct str){from.p, from.n - rest.n});
+    }
+    if (!is_put)
+        buf_str(&out, record);
+    return buf_view(&out);
+}
+
+/* Keeps the days from `oldest` on and the latest one before, as lua/lib/days.lua does. */
+static struct str trim_days(struct str days, int64_t oldest)
+{
+    struct str rest = days, text;
+    int32_t day;
+
+    while (student_day_cut(&rest, &day, &text)) {
+        if (day < oldest)
+            break;
+    }
+    return (struct str){days.p, days.n - rest.n};
+}
+
+/* The mark in its record: after 8 bytes of a digest, 2 of a day, and its length. */
+static struct str mark_of(struct str record)
+{
+    enum { HEADER = 11 };
+
+    CU_ASSERT_FATAL(record.n >= HEADER && record.n == HEADER + (size_t)record.p[HEADER - 1]);
+    return (struct str){record.p + HEADER, record.n - HEADER};
+}
+
+/* Adds what the script adds for an entry, whose arguments begin at args. A mark is stored under the
+ * id of the event here, in the form in which the script replies it. */
 static void add_entry(const struct str *keys, const struct str *args)
 {
     struct str topics = hash_field(keys[0], "t");
 
     journal_entries++;
     if (args[1].n > 0)
-        store_set(arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[1])), args[2]);
+        store_set(arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[1])),
+                  arena_printf(arena, "0 %.*s", STR_ARG(mark_of(args[2]))));
     if (args[3].n > 0) /* the observations, not the sum */
         store_set(topics, arena_printf(arena, "%.*s%zu ", STR_ARG(store_get(topics)), args[3].n));
 }
@@ -133,7 +185,7 @@ static bool append_marks(struct str key, const struct str *args, int64_t count, 
     buf_init(&marks, arena);
     buf_printf(&marks, "*%d\r\n", (int)count);
     for (int64_t i = 0; i < count; i++) {
-        struct str id = args[6 + 4 * i + 1];
+        struct str id = args[8 + 4 * i + 1];
         const struct str *mark =
             store_find(arena_printf(arena, "%.*s/%.*s", STR_ARG(key), STR_ARG(id)));
 
@@ -163,20 +215,20 @@ static void run_change(const struct command *command, struct buf *out)
     } else if (current.n == 0 && store_find(keys[1])) {
         buf_text(out, ":0\r\n");
     } else {
-        const struct str *days = args + 6 + 4 * count;
+        int first = command->key_count + 8 + 4 * (int)count;
+        struct str days = store_get(keys[4]);
+        int64_t oldest, expires_s;
 
         for (int64_t i = 0; i < count; i++)
-            add_entry(keys, args + 6 + 4 * i);
+            add_entry(keys, args + 8 + 4 * i);
         store_set(hash_field(keys[0], "m"), args[2]);
         store_set(hash_field(keys[0], "s"), args[1]);
-        CU_ASSERT_EQUAL(command->argc,
-                        command->key_count + 6 + 4 * count + 2 * (command->key_count - 4));
-        for (int i = 0; i < command->key_count - 4; i++) {
-            int64_t expires_s = 0;
-
-            CU_ASSERT_TRUE_FATAL(str_to_int64(days[2 * i + 1], 0, INT64_MAX / 1000, &expires_s));
-            store_set_until(keys[4 + i], days[2 * i], expires_s * 1000);
-        }
+        CU_ASSERT_TRUE_FATAL(str_to_int64(args[6], 0, INT32_MAX, &oldest) &&
+                             str_to_int64(args[7], 0, INT64_MAX / 1000, &expires_s));
+        for (int i = first; i < command->argc; i++)
+            days = put_day(days, command->argv[i]);
+        if (first < command->argc)
+            store_set_until(keys[4], trim_days(days, oldest), expires_s * 1000);
         buf_text(out, ":1\r\n");
     }
 }
@@ -190,8 +242,8 @@ static void run_command(struct command *command)
         run_change(command, &out);
     else if (str_equal(command->argv[0], STR("HMGET")))
         run_hmget(command, &out);
-    else
-        run_mget(command, &out);
+    else if (command->script == &script_student_days)
+        run_days(command, &out);
     command->reply = reply_of(arena, buf_view(&out));
     CU_ASSERT_PTR_NOT_NULL_FATAL(command->reply);
 }
@@ -284,12 +336,19 @@ static struct mastery_state stored_state(void)
     return s;
 }
 
+/* The state of a day: that of the profile, or of the closed days. */
 static bool day_is_stored(int32_t day, struct mastery_state *ret)
 {
-    struct str key;
+    struct str days = store_get(key_student(arena, STUDENT, STUDENT_KEY_DAYS)), text;
+    int32_t found;
 
-    CU_ASSERT_TRUE_FATAL(key_student_days(arena, STUDENT, day, 1, &key));
-    return state_unpack(store_get(key), ret);
+    if (state_unpack(store_get(profile_field("s")), ret) && ret->day == day)
+        return true;
+    while (student_day_cut(&days, &found, &text)) {
+        if (found == day)
+            return state_unpack_short(text, day, ret);
+    }
+    return false;
 }
 
 /* Whether no change leads or waits in the student's line. */
@@ -314,6 +373,7 @@ static void set_up(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
     entry_count = writes = journal_entries = 0;
     expiry_now_ms = NOON;
+    schema_learn(SCHEMA_PACKED);
 }
 
 static void tear_down(void)

@@ -22,7 +22,6 @@ static const char *const without_subject[] = {
     "process-prediction",
     "process-path",
     "cohort-list",
-    "audit-logs",
 };
 
 static bool is_listed(const char *name)

@@ -914,7 +914,8 @@ static void a_store_of_a_later_schema_is_not_used(void)
     } rows[] = {
         {"$-1\r\n", STORE_CLOSED_CIRCUIT, ""},
         {"$1\r\n1\r\n", STORE_CLOSED_CIRCUIT, ""},
-        {"$1\r\n2\r\n", STORE_OPEN_CIRCUIT, "schema 2, this version knows schemas up to 1"},
+        {"$1\r\n3\r\n", STORE_CLOSED_CIRCUIT, ""},
+        {"$1\r\n4\r\n", STORE_OPEN_CIRCUIT, "schema 4, this version knows schemas up to 3"},
         {"$4\r\n9999\r\n", STORE_OPEN_CIRCUIT, "schema 9999"},
         {"$1\r\n0\r\n", STORE_OPEN_CIRCUIT, "no number"},
         {"$1\r\nx\r\n", STORE_OPEN_CIRCUIT, "no number"},

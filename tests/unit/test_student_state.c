@@ -2,7 +2,8 @@
 #include <CUnit/CUnit.h>
 #include <math.h>
 
-#include "app/store/student.h"
+#include "app/store/event_pack.h"
+#include "app/store/student_days.h"
 
 void student_state_tests(void);
 
@@ -176,6 +177,112 @@ static void an_impossible_day_is_refused(void)
     CU_ASSERT_TRUE(unpacks(&s));
 }
 
+/* ---- the short form ---- */
+
+/* A state as it is after an ordinary day: no statement, two components. */
+static struct mastery_state usual_state(void)
+{
+    struct mastery_state s;
+
+    mastery_state_init(&s);
+    s.day = 20700;
+    s.active_days = 0x1ffff;
+    s.evidence[0] = (struct evidence){3.123456789, 4.2, INT64_C(20700) * 86400000 + 40000000};
+    s.evidence[1] = (struct evidence){0.7, 1, INT64_C(20690) * 86400000 + 40000000};
+    s.last_event_ms = s.updated_at_ms = INT64_C(20700) * 86400000 + 40000000;
+    s.samples = 5;
+    s.quizzes = 2;
+    s.revision = 321;
+    return s;
+}
+
+static void the_short_form_restores_each_bit(void)
+{
+    struct mastery_state states[] = {full_state(), usual_state(), usual_state(), usual_state()};
+    struct mastery_state got;
+    unsigned char room[STATE_SHORT_MAX];
+    size_t n;
+
+    memcpy(states[1].weights, default_weights, sizeof(states[1].weights));
+    states[2].day = 0;
+    states[2].components[3] = -0.0;
+    mastery_state_init(&states[3]);
+    states[3].day = UINT16_MAX;
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        n = state_pack_short(&states[i], room);
+        CU_ASSERT_TRUE(n > 0 && n <= STATE_SHORT_MAX);
+        CU_ASSERT_TRUE_FATAL(
+            state_unpack_short((struct str){(const char *)room, n}, states[i].day, &got));
+        assert_equal_states(&states[i], &got);
+    }
+    CU_ASSERT_TRUE(state_pack_short(&states[1], room) <= 70);
+}
+
+static void a_day_outside_of_two_bytes_has_no_short_form(void)
+{
+    struct mastery_state s = usual_state();
+    unsigned char room[STATE_SHORT_MAX];
+
+    s.day = -1;
+    CU_ASSERT_EQUAL(state_pack_short(&s, room), 0);
+    s.day = UINT16_MAX + 1;
+    CU_ASSERT_EQUAL(state_pack_short(&s, room), 0);
+}
+
+/* The sanitizers report a read after the text. */
+static void a_damaged_short_form_is_refused(void)
+{
+    struct mastery_state s = full_state(), got;
+    unsigned char room[STATE_SHORT_MAX + 1] = {0};
+    size_t n = state_pack_short(&s, room);
+
+    for (size_t i = 0; i <= n + 1; i++)
+        CU_ASSERT_EQUAL(state_unpack_short((struct str){(const char *)room, i}, s.day, &got),
+                        i == n);
+    room[0]++;
+    CU_ASSERT_FALSE(state_unpack_short((struct str){(const char *)room, n}, s.day, &got));
+    s.components[0] = 2;
+    n = state_pack_short(&s, room);
+    CU_ASSERT_FALSE(state_unpack_short((struct str){(const char *)room, n}, s.day, &got));
+}
+
+/* ---- packed events ---- */
+
+static void a_packed_event_comes_back_and_is_short(void)
+{
+    static const char *const texts[] = {
+        "{\"event_id\":\"6b0c4a1e-52d7-4c50-9d5f-3c1d6f0a8e21\",\"event_type\":\"quiz.completed\","
+        "\"student_id\":\"s\",\"timestamp\":\"2026-09-04T10:00:00.000Z\",\"data\":{\"quiz_id\":"
+        "\"loops-quiz\",\"score\":0.7,\"questions_total\":10,\"questions_correct\":7,"
+        "\"time_spent_seconds\":420}}",
+        "{\"student_id\":\"other\"}", "\"student_id\":\"s\",", "{}", ""};
+    struct arena *arena = arena_new(4096, 1 << 20);
+    struct str packed, text;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        packed = event_pack(arena, STR("s"), 20700, str_of(texts[i]));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(packed.p);
+        CU_ASSERT_TRUE(i > 0 || packed.n < 90);
+        CU_ASSERT_TRUE_FATAL(event_unpack(arena, STR("s"), packed, &text));
+        CU_ASSERT_TRUE(str_equal(text, str_of(texts[i])));
+    }
+    arena_free(arena);
+}
+
+static void a_damaged_event_is_refused(void)
+{
+    struct arena *arena = arena_new(4096, 1 << 20);
+    struct str packed, text;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
+    packed = event_pack(arena, STR("s"), 20700, STR("{\"student_id\":\"s\",\"a\":1}"));
+    for (size_t n = 0; n < packed.n; n++)
+        CU_ASSERT_FALSE(event_unpack(arena, STR("s"), (struct str){packed.p, n}, &text));
+    CU_ASSERT_FALSE(event_unpack(arena, STR("s"), STR("\x02xxxx"), &text));
+    arena_free(arena);
+}
+
 void student_state_tests(void)
 {
     CU_pSuite suite = CU_add_suite("student_state", NULL, NULL);
@@ -189,4 +296,9 @@ void student_state_tests(void)
     CU_add_test(suite, "shares outside of 0 to 1 are refused",
                 shares_outside_of_0_to_1_are_refused);
     CU_add_test(suite, "a day that no clock shows is refused", an_impossible_day_is_refused);
+    CU_ADD_TEST(suite, the_short_form_restores_each_bit);
+    CU_ADD_TEST(suite, a_day_outside_of_two_bytes_has_no_short_form);
+    CU_ADD_TEST(suite, a_damaged_short_form_is_refused);
+    CU_ADD_TEST(suite, a_packed_event_comes_back_and_is_short);
+    CU_ADD_TEST(suite, a_damaged_event_is_refused);
 }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Counts reads in a hash, from which audit_aggregate makes records later. This is by far the most
--- frequent script, so it gets as few texts as possible.
--- KEYS[1]  counted reads
+-- Counts reads of the open segment. This is by far the most frequent script, so it gets as few texts
+-- as possible.
+-- KEYS[1]  counts of the open segment
 -- KEYS[2]  the sender's mark
 -- KEYS[3...]  per student: pseudonym, tombstone, profile
 -- ARGV[1]  seed for pseudonyms
@@ -11,17 +11,13 @@
 -- Returns  audit_outcome: the number, from 0, of each read that was not counted
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
+-- include lib/now.lua
+-- include lib/audit_count.lua
 local function count_read(i)
   local index, pseudonym = tonumber(ARGV[i]), ''
   if index ~= 0 then
     pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')
   end
-  local field, count, request = pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]
-  local value = redis.call('HGET', KEYS[1], field)
-  if value then
-    local old_count, old_request = string.match(value, '^(%d+) (.*)$')
-    count, request = count + (tonumber(old_count) or 0), old_request or request
-  end
-  redis.call('HSET', KEYS[1], field, count .. ' ' .. request)
+  audit_count(KEYS[1], pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2])
 end
 return audit_once(KEYS[2], ARGV[2], count_read, 3, 4)

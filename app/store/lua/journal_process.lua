@@ -8,42 +8,51 @@
 -- KEYS[2]  journal
 -- KEYS[3]  outbox
 -- KEYS[4]  audit log
--- KEYS[5...]  per student: stream of events, pseudonym, tombstone, profile
+-- KEYS[5]  counts of the audit log
+-- KEYS[6...]  per student: stream of events, pseudonym, tombstone, profile
 -- ARGV[1]  holder of the lease
 -- ARGV[2]  the oldest event to keep in a student's stream (epoch ms)
 -- ARGV[3]  how long such a stream lives after its last event (ms)
 -- ARGV[4]  seed for pseudonyms
 -- ARGV[5...]  per entry: id, index in KEYS of its student's keys (0: none, only delete), event for
---          the student's stream ('': none), the 8 texts of the audit record, number of messages,
---          event and traceparent of each message
+--          the student's stream ('': none; a packed one begins with a byte 1 and becomes the field z,
+--          one as JSON the field e), the 8 texts of the audit record, 1 the record is only counted,
+--          number of messages, event and traceparent of each message
 -- Returns  how many entries were processed (-1: the lease is not the holder's), then the number, from
 --          0, of each entry that was left alone
 -- include lib/audit_record.lua
+-- include lib/now.lua
+-- include lib/audit_count.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end
 redis.call('XLEN', KEYS[3])
 redis.call('XLEN', KEYS[4])
+redis.call('HLEN', KEYS[5])
 local function is_usable(index)
   local events, pseudonym = redis.call('TYPE', KEYS[index]).ok, redis.call('TYPE', KEYS[index + 1]).ok
   return (events == 'stream' or events == 'none') and (pseudonym == 'string' or pseudonym == 'none')
 end
 local reply, at, number = {0}, 5, 0
 while ARGV[at] do
-  local index, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 11])
+  local index, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 12])
   if index > 0 and not is_usable(index) then
     reply[#reply + 1] = number
   elseif redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then
     reply[1] = reply[1] + 1
     if index > 0 then
-      audit_add(KEYS[4], at + 3, audit_pseudonym(index + 1, ARGV[4], 'w'))
+      local pseudonym = audit_pseudonym(index + 1, ARGV[4], 'w')
+      if ARGV[at + 11] == '1' then
+        audit_count(KEYS[5], audit_field(at + 3, pseudonym), 1, ARGV[at + 8])
+      else audit_add(KEYS[4], at + 3, pseudonym) end
     end
     if index > 0 and ARGV[at + 2] ~= '' then
-      redis.call('XADD', KEYS[index], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])
+      local field = ARGV[at + 2]:byte() == 1 and 'z' or 'e'
+      redis.call('XADD', KEYS[index], 'MINID', '~', ARGV[2], '*', field, ARGV[at + 2])
       redis.call('PEXPIRE', KEYS[index], ARGV[3])
     end
-    for i = at + 12, at + 10 + 2 * messages, 2 do
+    for i = at + 13, at + 11 + 2 * messages, 2 do
       redis.call('XADD', KEYS[3], '*', 'e', ARGV[i], 't', ARGV[i + 1])
     end
   end
-  at, number = at + 12 + 2 * messages, number + 1
+  at, number = at + 13 + 2 * messages, number + 1
 end
 return reply

@@ -15,7 +15,7 @@ BUILDS = ("build plainly", "build with clang", "build with sanitizers")
 # There are no Python packages to scan: the libraries are Debian's, and Debian lists their vulnerabilities.
 SECURITY_UPDATES = (
     "instead of safety: run apt-get update && apt-get -s upgrade in the image or on the host: it lists no security update of "
-    "libfcgi0ldbl, libhiredis0.14, libjson-c5, libjwt0, libgsl27, libcurl4, libssl3, libev4, nginx, redis-server"
+    "libfcgi0ldbl, libhiredis0.14, libjson-c5, libjwt0, libgsl27, libcurl4, libssl3, libzstd1, libev4, nginx, redis-server"
 )
 SERVICE = ("service", lambda found: found["spec"]["type"] == "ClusterIP", "type {spec[type]}".format_map)
 Box = namedtuple("Box", "id section words check arguments")

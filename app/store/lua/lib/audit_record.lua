@@ -8,6 +8,8 @@
 --       nothing is stored, so that a caller without rights cannot fill the memory.
 --   audit_add(stream, first, pseudonym)    appends the record whose texts are ARGV[first] to
 --       ARGV[first + 7]. pseudonym: of the student that it is about, '' for none.
+--   audit_field(first, pseudonym)          the field that counts accesses like this record, of which
+--       it has all texts but the request and the count
 local function audit_pseudonym(first, seed, access)
   local known
   if access == 'w' then known = redis.call('GETEX', KEYS[first], 'PERSIST')
@@ -27,4 +29,8 @@ local function audit_add(stream, first, pseudonym)
   redis.call('XADD', stream, '*', 'a', actor, 'r', ARGV[first + 1], 't', ARGV[first + 2],
              'o', ARGV[first + 3], 'w', pseudonym, 's', ARGV[first + 4], 'c', ARGV[first + 5],
              'd', ARGV[first + 6], 'n', ARGV[first + 7])
+end
+local function audit_field(first, pseudonym)
+  return table.concat({pseudonym, ARGV[first], ARGV[first + 1], ARGV[first + 2], ARGV[first + 3],
+                       ARGV[first + 4], ARGV[first + 6]}, '\n')
 end

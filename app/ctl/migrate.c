@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl migrate: converts a store with the records of 0.1.0 to packed records, while programs
+ * of this version use it (docs/operations.md, Upgrade). */
+#include "app/service/migrate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/ctl/json_line.h"
+#include "app/ctl/terminal.h"
+#include "app/store/keys.h"
+#include "app/store/scan_cursor.h"
+#include "app/store/schema.h"
+#include "app/store/students.h"
+
+enum {
+    PAGE_FIRST = 64 << 10, /* first and greatest size of the memory for a page of keys */
+    PAGE_CAP = 64 << 20,
+    RECORD_FIRST = 1 << 20, /* the same for one conversion */
+    RECORD_CAP = 256 << 20,
+    CONVERTERS_MAX = 16,
+};
+
+struct migrate_settings {
+    bool json;
+};
+
+/* One run of mastery-ctl migrate. */
+struct migrate_run {
+    const struct subcommand *command;
+    struct engine engine;
+    struct migrate migrate;
+    struct arena *page_arena;          /* one page of keys */
+    int64_t converted[CONVERTERS_MAX]; /* records by converter */
+    int64_t students;                  /* students that were looked at */
+    struct progress progress;
+};
+
+/* Runs all converters of students for one student. */
+static bool migrate_student(struct migrate_run *r, struct str student, struct problem *p)
+{
+    r->students++;
+    for (size_t i = 0; i < converter_count; i++) {
+        int64_t converted = 0;
+
+        if (!converters[i].of_student)
+            continue;
+        arena_reset(r->migrate.arena);
+        if (!converters[i].of_student(&r->migrate, student, &converted, p))
+            return false;
+        r->converted[i] += converted;
+    }
+    return true;
+}
+
+/* Converts the records of all students, whom a SCAN finds. A student whose profile is made
+ * meanwhile may be missed, but has packed records only. */
+static bool migrate_students(struct migrate_run *r, struct problem *p)
+{
+    size_t keys = subcommand_key_count(&r->engine), seen = 0;
+    char cursor_text[SCAN_CURSOR_SIZE] = "0";
+    struct str cursor;
+
+    r->progress = (struct progress){.what = "keys"};
+    do {
+        struct str_list students;
+        struct pipeline pipeline;
+        struct command *command;
+
+        arena_reset(r->page_arena);
+        pipeline_init(&pipeline, r->page_arena, NULL /* owner */);
+        command = students_cmd_page(&pipeline, str_of(cursor_text));
+        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+            !students_parse_page(command, r->page_arena, &cursor, &students, p))
+            return false;
+        for (size_t i = 0; i < students.n; i++) {
+            if (!migrate_student(r, students.v[i], p))
+                return false;
+        }
+        (void)snprintf(cursor_text, sizeof(cursor_text), "%.*s", STR_ARG(cursor));
+        seen += STUDENTS_PAGE_KEYS;
+        progress_draw(&r->progress, seen, keys, -1);
+    } while (strcmp(cursor_text, "0") != 0);
+    return true;
+}
+
+/* Converts the records of all shards that are not a student's. */
+static bool migrate_shards(struct migrate_run *r, struct problem *p)
+{
+    r->progress = (struct progress){.what = "shards"};
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        for (size_t i = 0; i < converter_count; i++) {
+            int64_t converted = 0;
+
+            if (!converters[i].of_shard)
+                continue;
+            arena_reset(r->migrate.arena);
+            if (!converters[i].of_shard(&r->migrate, shard, &converted, p))
+                return false;
+            r->converted[i] += converted;
+        }
+        progress_draw(&r->progress, shard, SHARDS, -1);
+    }
+    return true;
+}
+
+/* Prints what was converted. */
+static enum ctl_exit migrate_print(const struct migrate_run *r, bool json, struct arena *arena)
+{
+    struct json_line line;
+    struct jw *w;
+
+    if (!json) {
+        (void)printf("students %" PRId64 "\n", r->students);
+        for (size_t i = 0; i < converter_count; i++)
+            (void)printf("%s %" PRId64 "\n", converters[i].name, r->converted[i]);
+        return CTL_DONE;
+    }
+    w = json_line_begin(&line, arena);
+    jw_int(w, "students", r->students);
+    jw_object(w, "converted");
+    for (size_t i = 0; i < converter_count; i++)
+        jw_int(w, converters[i].name, r->converted[i]);
+    jw_object_end(w);
+    return json_line_end(&line, r->command, CTL_DONE);
+}
+
+/* Migrates the store. With a store whose number is that of the packed forms nothing is done. */
+static enum ctl_exit migrate_all(struct migrate_run *r, bool json, struct arena *arena)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    int64_t number;
+    bool done = migrate_begin(&r->migrate, &number, &p) &&
+                (number == SCHEMA_PACKED || (migrate_students(r, &p) && migrate_shards(r, &p) &&
+                                             migrate_end(&r->migrate, &p)));
+
+    progress_clear();
+    return done ? migrate_print(r, json, arena) : subcommand_fail(r->command, &r->engine, &p);
+}
+
+/* Opens what a run needs. engine_close and arena_free accept what was never opened. */
+static enum ctl_exit migrate_run(const struct subcommand *command, const void *settings,
+                                 struct arena *arena)
+{
+    const struct migrate_settings *s = settings;
+    struct migrate_run r = {.command = command};
+    enum ctl_exit status = CTL_FAILED;
+
+    r.page_arena = arena_new(PAGE_FIRST, PAGE_CAP);
+    r.migrate = (struct migrate){&r.engine, arena_new(RECORD_FIRST, RECORD_CAP)};
+    if (r.page_arena && r.migrate.arena &&
+        engine_open(&r.engine, "mastery-ctl migrate", NULL /* router */, 0 /* subsystems */))
+        status = migrate_all(&r, s->json, arena);
+    engine_close(&r.engine);
+    arena_free(r.migrate.arena);
+    arena_free(r.page_arena);
+    return status;
+}
+
+static const struct option_rule migrate_options[] = {OPTION_JSON(migrate_settings), {0}};
+
+const struct subcommand migrate_subcommand = {
+    .name = "migrate",
+    .summary = "Converts the records of 0.1.0 to packed ones, which need a fraction of the memory",
+    .description =
+        "Run it when no program of 0.1.0 uses the store any more: it raises the schema number, "
+        "which\n"
+        "0.1.0 refuses, so there is no way back but the back-up. Programs of this version go on\n"
+        "working meanwhile. When it is cut short, run it again. See docs/operations.md, "
+        "\"Upgrade\".\n"
+        "Exit status: 0 all is converted, 1 failed, 3 Redis cannot be reached.\n",
+    .json = "an object: students, converted (records by kind)",
+    .options = migrate_options,
+    .settings_size = sizeof(struct migrate_settings),
+    .run = migrate_run,
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Exports the audit records about a student. The students of a shard (group of Redis keys) share
+ * its audit log, which names them by pseudonym (random name) only. The whole log of the shard is
+ * therefore read, place by place, the oldest first: the stream of schema 1, the closed segments,
+ * the records of the open segment, its counts. */
+#include "app/service/audit_entry.h"
+#include "app/service/audit_segment_pack.h"
+#include "app/service/export_reader.h"
+
+#include <stdio.h>
+
+enum { PHASE_SCHEMA_1, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS };
+enum { SEGMENTS_PAGE = 8, COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
+
+/* Queues the read of the next page, and of the student's pseudonym. The cursor is the id of the
+ * last entry that was read, of counts that of the scan. */
+static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
+{
+    unsigned shard = key_shard(r->student);
+    struct str from = *r->cursor ? arena_printf(pipeline->arena, "(%s", r->cursor) : STR("-");
+
+    switch (r->phase) {
+    case PHASE_SCHEMA_1:
+    case PHASE_OPEN:
+        r->cmd = audit_cmd_range(pipeline,
+                                 r->phase == PHASE_OPEN ? AUDIT_STREAM_OPEN : AUDIT_STREAM_SCHEMA_1,
+                                 shard, from, STR("+"), EXPORT_PAGE);
+        break;
+    case PHASE_SEGMENTS:
+        r->cmd = audit_segment_cmd_range(pipeline, shard, from, STR("+"), SEGMENTS_PAGE);
+        break;
+    default:
+        r->cmd = audit_cmd_scan_counts(
+            pipeline, AUDIT_STREAM_OPEN, shard,
+            *r->cursor ? arena_copy(pipeline->arena, str_of(r->cursor)) : STR("0"), COUNTS_PAGE);
+    }
+    r->second_cmd = audit_cmd_get_pseudonym(pipeline, r->student);
+}
+
+/* Writes those of the n records that are about the student. */
+static void export_write_entries(struct export_read *r, const struct audit_entry *entries, size_t n,
+                                 struct str pseudonym, struct problem *p)
+{
+    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
+        if (!audit_entry_involves(&entries[i], pseudonym))
+            continue;
+        audit_entry_write(export_value_begin(&r->writer), &entries[i], key_shard(r->student));
+        export_value_end(&r->writer, p);
+        /* Audit records do not count as data of the student: a request about an id that does not
+         * exist leaves one, too, and the export of such an id must end with NOT_FOUND. */
+        r->writer.value_count--;
+    }
+}
+
+/* Goes on after the last entry of a full page, else with the next place. */
+static void export_move(struct export_read *r, bool is_full, struct str last)
+{
+    if (is_full)
+        (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(last));
+    else
+        *r->cursor = '\0';
+    r->phase += !is_full;
+    r->has_more = r->phase <= PHASE_COUNTS;
+}
+
+/* Writes the records of a page of a stream. */
+static void export_write_stream(struct export_read *r, struct str pseudonym, struct problem *p)
+{
+    struct audit_entry *entries = arena_array(r->writer.arena, EXPORT_PAGE, sizeof(*entries));
+    size_t n = 0;
+
+    if (!entries) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return;
+    }
+    if (!audit_parse_entries(r->cmd, EXPORT_PAGE, entries, &n, p))
+        return;
+    export_write_entries(r, entries, n, pseudonym, p);
+    export_move(r, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
+}
+
+/* Writes the records of some segments. One that cannot be read is left out: mastery-ctl audit
+ * verify reports it, and an export without it is better than none. */
+static void export_write_segments(struct export_read *r, struct str pseudonym, struct problem *p)
+{
+    struct audit_segment segments[SEGMENTS_PAGE];
+    struct audit_segment_text text;
+    size_t n = 0;
+
+    if (!audit_segment_parse(r->cmd, SEGMENTS_PAGE, segments, &n, p))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (audit_segment_unpack(r->writer.arena, &segments[i], &text))
+            export_write_entries(r, text.entries, text.n, pseudonym, p);
+    }
+    export_move(r, n == SEGMENTS_PAGE, n > 0 ? segments[n - 1].id : STR(""));
+}
+
+/* Writes the records that will be made of counts. */
+static void export_write_counts(struct export_read *r, struct str pseudonym, struct problem *p)
+{
+    struct audit_counted_read *counts = arena_array(r->writer.arena, COUNTS_MAX, sizeof(*counts));
+    struct str cursor = STR("0");
+    size_t n = 0;
+
+    if (!counts) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return;
+    }
+    if (!audit_parse_counts(r->cmd, AUDIT_STREAM_OPEN, COUNTS_MAX, &cursor, counts, &n, p))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        struct audit_entry entry;
+
+        if (audit_entry_of_count(r->writer.arena, &counts[i], &entry))
+            export_write_entries(r, &entry, 1, pseudonym, p);
+    }
+    export_move(r, !str_equal(cursor, STR("0")), cursor);
+}
+
+/* Writes the records of the page that are about the student. A student without a pseudonym has no
+ * records, so no further page is read. */
+static void export_write_audit(struct export_read *r, struct problem *p)
+{
+    struct str pseudonym;
+
+    if (!audit_parse_pseudonym(r->second_cmd, &pseudonym, p) || pseudonym.n == 0)
+        return;
+    if (r->phase == PHASE_SEGMENTS)
+        export_write_segments(r, pseudonym, p);
+    else if (r->phase == PHASE_COUNTS)
+        export_write_counts(r, pseudonym, p);
+    else
+        export_write_stream(r, pseudonym, p);
+}
+
+const struct export_reader export_audit_reader = {true, export_queue_audit, export_write_audit};

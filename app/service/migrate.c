@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The beginning and the end of a migration, and the table of what is converted between them. The
+ * number is raised before the fences are written: a program of 0.1.0 that starts meanwhile refuses
+ * the store, and one of this version writes packed forms at once. */
+#include "app/service/migrate.h"
+
+#include "app/service/migrate_student.h"
+#include "app/store/keys.h"
+#include "app/store/reply.h"
+#include "app/store/schema.h"
+
+const struct converter converters[] = {
+    {.name = "days", .of_student = migrate_days},
+    {.name = "marks", .of_student = migrate_marks},
+    {.name = "events", .of_student = migrate_events},
+};
+const size_t converter_count = sizeof(converters) / sizeof(converters[0]);
+
+bool migrate_round_trip(struct migrate *m, struct pipeline *pipeline, struct problem *p)
+{
+    if (store_wait(m->engine->store, pipeline))
+        return pipeline_check_replies(pipeline, p);
+    problem_unavailable(p, 1);
+    return false;
+}
+
+/* Raises the number and returns what it is then. */
+static bool migrate_raise(struct migrate *m, int64_t number, int64_t *ret_number, struct problem *p)
+{
+    struct pipeline pipeline;
+    struct command *command;
+    struct str text;
+
+    arena_reset(m->arena);
+    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    command = schema_cmd_raise(&pipeline, number);
+    if (!migrate_round_trip(m, &pipeline, p))
+        return false;
+    if (reply_text(command->reply, &text) == REPLY_OK &&
+        str_to_int64(text, 1, INT32_MAX, ret_number))
+        return true;
+    problem_set(p, PROBLEM_INTERNAL_ERROR, "the schema number cannot be read");
+    return false;
+}
+
+bool migrate_begin(struct migrate *m, int64_t *ret_number, struct problem *p)
+{
+    struct pipeline pipeline;
+
+    if (!migrate_raise(m, SCHEMA_MIXED, ret_number, p))
+        return false;
+    if (*ret_number != SCHEMA_MIXED)
+        return true;
+    arena_reset(m->arena);
+    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    for (unsigned shard = 0; shard < SHARDS; shard++)
+        (void)schema_cmd_fence(&pipeline, shard);
+    if (!migrate_round_trip(m, &pipeline, p))
+        return false;
+    schema_learn(SCHEMA_MIXED);
+    return true;
+}
+
+bool migrate_end(struct migrate *m, struct problem *p)
+{
+    int64_t number;
+
+    if (!migrate_raise(m, SCHEMA_PACKED, &number, p))
+        return false;
+    schema_learn(number);
+    return true;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The migration of a store from the forms of 0.1.0 to packed ones (app/store/schema.h), for
+ * mastery-ctl migrate. It runs while programs of this version use the store, and may be cut short
+ * at any point and run again: each step converts a few records by one script, which changes nothing
+ * if they have changed since they were read. */
+#ifndef SERVICE_MIGRATE_H
+#define SERVICE_MIGRATE_H
+
+#include "app/base/problem.h"
+#include "app/service/engine.h"
+
+struct migrate {
+    struct engine *engine;
+    struct arena *arena; /* memory of one conversion: reset before each call of a converter */
+};
+
+/* Converts one kind of record. Of the two functions a converter has one. Each waits for Redis
+ * itself (migrate_round_trip). *ret_converted: how many records it has converted, 0 if there were
+ * none. False with a problem, after which the migration ends. */
+struct converter {
+    const char *name; /* of the records, in the plural, for reports */
+    bool (*of_student)(struct migrate *m, struct str student, int64_t *ret_converted,
+                       struct problem *p);
+    bool (*of_shard)(struct migrate *m, unsigned shard, int64_t *ret_converted, struct problem *p);
+};
+
+/* All converters, in the order in which they run. */
+extern const struct converter converters[];
+extern const size_t converter_count;
+
+/* Sends the pipeline's commands and waits for their replies. False with a problem when Redis cannot
+ * be reached, or has replied to one of them with an error. */
+bool migrate_round_trip(struct migrate *m, struct pipeline *pipeline, struct problem *p);
+/* Raises the schema number to SCHEMA_MIXED and writes the fences of all shards. After that no
+ * script writes a record in a form of 0.1.0. *ret_number: the store's number; with SCHEMA_PACKED
+ * there is nothing to convert. False with a problem. */
+bool migrate_begin(struct migrate *m, int64_t *ret_number, struct problem *p);
+/* Raises the schema number to SCHEMA_PACKED, when all converters have run for all students and
+ * shards. False with a problem. */
+bool migrate_end(struct migrate *m, struct problem *p);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The converters of a student's records (migrate.h). To be deleted with app/store/schema_1.h. */
+#ifndef SERVICE_MIGRATE_STUDENT_H
+#define SERVICE_MIGRATE_STUDENT_H
+
+#include "app/service/migrate.h"
+
+/* Streams with more events are left as they are: their script would hold up other commands for too
+ * long. Readers accept both forms of an event, and the old ones expire. */
+enum { MIGRATE_EVENTS_MAX = 1900 };
+
+/* Moves snapshots and openings to the closed days. *ret_converted: keys. */
+bool migrate_days(struct migrate *m, struct str student, int64_t *ret_converted, struct problem *p);
+/* Moves the marks of counted events to their buckets. *ret_converted: marks. */
+bool migrate_marks(struct migrate *m, struct str student, int64_t *ret_converted,
+                   struct problem *p);
+/* Packs the events of the student's stream. *ret_converted: events. */
+bool migrate_events(struct migrate *m, struct str student, int64_t *ret_converted,
+                    struct problem *p);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The closed segments of a shard's audit log are the Redis stream {ss}:audit:segments (ss: the
+ * shard's number as two hexadecimal digits). An entry has the packed records of a segment and a
+ * head, an HMAC over them. The packed text names the head of the segment before it, so that the
+ * segments of a shard form a chain (docs/audit.md, Segments; service/audit_segment_pack.h). The id
+ * of an entry is that of its last record, and no two segments have records of the same time span.
+ *
+ * The open segment has the records in the stream {ss}:audit:open and the counts in the hash
+ * {ss}:audit:counts. */
+#ifndef STORE_AUDIT_SEGMENT_H
+#define STORE_AUDIT_SEGMENT_H
+
+#include "app/store/audit_counts.h"
+#include "app/store/stream.h"
+
+enum {
+    AUDIT_SEGMENT_RECORDS = 256, /* most records of a segment */
+    AUDIT_SEGMENT_HEAD = 32,     /* bytes of a head */
+};
+
+/* A segment as it is stored. The texts point into the reply, or are given by the caller. */
+struct audit_segment {
+    struct str id;
+    bool valid;        /* has all fields in their order */
+    struct str packed; /* the compressed text of the records */
+    struct str head;   /* AUDIT_SEGMENT_HEAD bytes */
+    int64_t count;     /* number of its records */
+    int64_t total;     /* number of records of this and all earlier segments of the shard */
+};
+
+/* Replies how many records the open segment has, without counts. */
+struct command *audit_open_cmd_length(struct pipeline *pipeline, unsigned shard);
+
+/* What is open and was read, to be closed. */
+struct audit_open {
+    const struct str *ids; /* ids of the oldest records in the stream, in order */
+    size_t id_count;
+    const struct audit_counted_read *const *counts;
+    size_t count_count;
+};
+/* Closes a segment: appends `segment`, and removes the records and counts in `open`, under three
+ * conditions: the head of the latest segment is still previous_head (bytes; empty: there is none),
+ * records and counts are still there, and `holder` holds the shard's lease (time-limited
+ * ownership). A count that has grown keeps the difference. */
+struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shard,
+                                        struct str holder, struct str previous_head,
+                                        const struct audit_segment *segment,
+                                        const struct audit_open *open);
+/* Results of audit_segment_parse_close. SEGMENT_OUTDATED: not closed, because the latest segment
+ * has another head, or what is open has changed. */
+enum { SEGMENT_CLOSED = 1, SEGMENT_OUTDATED = 0 }; /* or LEASE_LOST */
+bool audit_segment_parse_close(const struct command *command, int64_t *ret, struct problem *p);
+
+/* Reads the latest segment of the shard. */
+struct command *audit_segment_cmd_latest(struct pipeline *pipeline, unsigned shard);
+/* Reads at most `count` segments of the shard, oldest first. from, to: as for stream_cmd_range. */
+struct command *audit_segment_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                        struct str to, int count);
+/* Parses the reply to the two commands above; ret has room for max. */
+bool audit_segment_parse(const struct command *command, size_t max, struct audit_segment *ret,
+                         size_t *ret_count, struct problem *p);
+
+/* Finds the segment that has the record `id`, or else an earlier one, without reading it. id empty:
+ * the latest one. */
+struct command *audit_segment_cmd_find(struct pipeline *pipeline, unsigned shard, struct str id);
+/* Parses the reply to audit_segment_cmd_find. *ret_id: id of the segment; empty: there is none.
+ * *ret_total: how many records all closed segments of the shard have. */
+bool audit_segment_parse_find(const struct command *command, struct str *ret_id, int64_t *ret_total,
+                              struct problem *p);
+
+/* Removes the segments whose last record is older than before_ms (epoch ms), but never the latest,
+ * if `holder` holds the shard's lease. Replies how many, or LEASE_LOST. */
+struct command *audit_segment_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
+                                       int64_t before_ms);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads a student's days from the profile, the closed days and, while such keys may exist, the keys
+ * of single days of 0.1.0. Where a day has several states, that of the profile is the latest, and
+ * then that of the closed days: programs that write them do not change the others. */
+#include "app/store/student_days.h"
+
+#include "app/base/clock.h"
+#include "app/store/keys.h"
+#include "app/store/reply.h"
+#include "app/store/schema.h"
+
+/* ---- records ---- */
+
+struct str student_day_record(struct arena *arena, const struct mastery_state *state)
+{
+    unsigned char record[DAY_RECORD_MAX];
+    size_t n = state_pack_short(state, record + DAY_HEADER_SIZE);
+
+    if (n == 0)
+        return (struct str){0};
+    record[0] = (unsigned char)(state->day >> 8);
+    record[1] = (unsigned char)(state->day & 255);
+    record[2] = (unsigned char)n;
+    return arena_copy(arena, (struct str){(const char *)record, DAY_HEADER_SIZE + n});
+}
+
+bool student_day_cut(struct str *days, int32_t *ret_day, struct str *ret_short)
+{
+    const unsigned char *p = (const unsigned char *)days->p;
+
+    if (days->n < DAY_HEADER_SIZE || days->n - DAY_HEADER_SIZE < p[2])
+        return false;
+    *ret_day = p[0] << 8 | p[1];
+    *ret_short = (struct str){days->p + DAY_HEADER_SIZE, p[2]};
+    *days = (struct str){ret_short->p + ret_short->n, days->n - DAY_HEADER_SIZE - ret_short->n};
+    return true;
+}
+
+/* ---- commands ---- */
+
+/* The scripts that read days have the range of days as their first arguments, for the parser of the
+ * reply. */
+enum { ARG_FIRST, ARG_COUNT };
+
+/* Makes the keys of one kind of 0.1.0, each of one day: key_schema_1_days or key_schema_1_openings.
+ */
+typedef bool day_keys(struct arena *arena, struct str student, int32_t first, int count,
+                      struct str *ret_keys);
+
+/* Calls student_days.lua. */
+static struct command *student_read_days(struct pipeline *pipeline, struct str student,
+                                         int32_t first, int count, day_keys *make_keys)
+{
+    enum { FIXED_KEYS = 2, ARGS = 2 };
+    struct arena *arena = pipeline->arena;
+    struct str argv[FIXED_KEYS + STUDENT_DAYS_MAX + ARGS] = {
+        key_student(arena, student, STUDENT_KEY_PROFILE),
+        key_student(arena, student, STUDENT_KEY_DAYS)};
+    int keys = FIXED_KEYS;
+
+    if (schema_has_old_forms()) {
+        if (!make_keys(arena, student, first, count, argv + keys))
+            pipeline->failed = true;
+        keys += count;
+    }
+    argv[keys + ARG_FIRST] = command_int(arena, first);
+    argv[keys + ARG_COUNT] = command_int(arena, count);
+    return pipeline_add_read_script(pipeline, &script_student_days, keys, keys + ARGS, argv);
+}
+
+struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
+                                 int count)
+{
+    return student_read_days(pipeline, student, first, count, key_schema_1_days);
+}
+
+struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
+                                     int count)
+{
+    return student_read_days(pipeline, student, first, count, key_schema_1_openings);
+}
+
+/* Sets what student_read_changed.lua needs to make the keys of the days in the form of 0.1.0: their
+ * common beginning, and the days, which are the last 8 digits of the keys, in one text. Empty texts
+ * if there are no such keys. */
+static void student_changed_keys(struct pipeline *pipeline, struct str student, int32_t first,
+                                 int count, struct str *ret_prefix, struct str *ret_days)
+{
+    enum { DIGITS = 8 };
+    struct str keys[STUDENT_DAYS_MAX];
+    char *days;
+
+    *ret_prefix = *ret_days = STR("");
+    if (!schema_has_old_forms() || count == 0)
+        return;
+    days = arena_alloc(pipeline->arena, (size_t)count * DIGITS);
+    if (!days || !key_schema_1_days(pipeline->arena, student, first, count, keys)) {
+        pipeline->failed = true;
+        return;
+    }
+    for (int i = 0; i < count; i++)
+        memcpy(days + (ptrdiff_t)i * DIGITS, keys[i].p + keys[i].n - DIGITS, DIGITS);
+    *ret_prefix = (struct str){keys[0].p, keys[0].n - DIGITS};
+    *ret_days = (struct str){days, (size_t)count * DIGITS};
+}
+
+struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
+                                    int32_t first, int count)
+{
+    struct arena *arena = pipeline->arena;
+    struct str prefix, days;
+
+    student_changed_keys(pipeline, student, first, count, &prefix, &days);
+    return pipeline_add_read_script(pipeline, &script_student_read_changed, 2, 7,
+                                    (struct str[]){key_student(arena, student, STUDENT_KEY_PROFILE),
+                                                   key_student(arena, student, STUDENT_KEY_DAYS),
+                                                   command_int(arena, first),
+                                                   command_int(arena, count), stamp, prefix, days});
+}
+
+struct command *student_cmd_trim_days(struct pipeline *pipeline, struct str key, int32_t oldest)
+{
+    return pipeline_add_script(pipeline, &script_student_trim_days, 1, 2,
+                               (struct str[]){key, command_int(pipeline->arena, oldest)});
+}
+
+/* ---- replies ---- */
+
+bool student_parse_changed(const struct command *command, struct command *ret_topics,
+                           struct command *ret_days, struct problem *p)
+{
+    size_t n;
+
+    if (reply_array(command->reply, 2, &n) != REPLY_OK || n != 2) {
+        reply_problem(command->reply, p);
+        return false;
+    }
+    *ret_topics = *ret_days = *command;
+    ret_topics->reply = command->reply->element[0];
+    ret_days->reply =
+        command->reply->element[1]->type == REDIS_REPLY_NIL ? NULL : command->reply->element[1];
+    return true;
+}
+
+/* Elements of the reply of student_days.lua. */
+enum { REPLY_STATE, REPLY_CLOSED, REPLY_OLD };
+
+/* Puts a state into the list, if its day is one of those that were requested. */
+static void student_put_day(struct student_days *days, int32_t day, struct str text, bool is_short)
+{
+    if (day >= days->first && (size_t)(day - days->first) < days->count)
+        days->days[day - days->first] = (struct student_day){text, is_short};
+}
+
+/* Puts the closed days of the text into the list. False when it is damaged. */
+static bool student_put_closed(struct student_days *days, struct str closed)
+{
+    struct str text;
+    int32_t day;
+
+    while (student_day_cut(&closed, &day, &text))
+        student_put_day(days, day, text, /* is_short */ true);
+    return closed.n == 0;
+}
+
+/* Puts the current state, which is that of its day. One that cannot be read is no state of a known
+ * day; whoever reads the profile reports it. */
+static void student_put_current(struct student_days *days, struct str packed)
+{
+    struct mastery_state state;
+
+    if (state_unpack(packed, &state))
+        student_put_day(days, state.day, packed, /* is_short */ false);
+}
+
+/* Gets the texts of the state and of the closed days, which are empty if there are none, and the
+ * range of days. False with p set. */
+static bool student_days_begin(const struct command *command, struct student_days *ret,
+                               struct str *ret_packed, struct str *ret_closed, struct problem *p)
+{
+    const struct str *args = command->argv + command->key_count;
+    int64_t first = 0, count = 0;
+    size_t n;
+
+    ret->count = 0;
+    *ret_packed = *ret_closed = STR("");
+    if (!command->reply ||
+        !reply_expect_array(command->reply, REPLY_OLD + STUDENT_DAYS_MAX, &n, p) ||
+        !reply_expect_text_or_nil(reply_at(command->reply, REPLY_STATE), ret_packed, p) ||
+        !reply_expect_text_or_nil(reply_at(command->reply, REPLY_CLOSED), ret_closed, p)) {
+        problem_unavailable(p, /* retry_after_s */ 1); /* a problem that p has already stays */
+        return false;
+    }
+    (void)str_to_int64(args[ARG_FIRST], INT32_MIN, INT32_MAX, &first);
+    (void)str_to_int64(args[ARG_COUNT], 0, STUDENT_DAYS_MAX, &count);
+    *ret = (struct student_days){.first = (int32_t)first, .count = (size_t)count};
+    return true;
+}
+
+bool student_parse_day_texts(const struct command *command, struct student_days *ret,
+                             struct problem *p)
+{
+    struct str packed, closed, old;
+
+    if (!student_days_begin(command, ret, &packed, &closed, p))
+        return false;
+    for (size_t i = 0; i < ret->count; i++) {
+        if (reply_text(reply_at(command->reply, REPLY_OLD + i), &old) == REPLY_OK)
+            ret->days[i] = (struct student_day){old, /* is_short */ false};
+    }
+    if (!student_put_closed(ret, closed)) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    student_put_current(ret, packed);
+    return true;
+}
+
+enum reply_result student_day_state(const struct student_days *days, size_t i,
+                                    struct mastery_state *ret)
+{
+    const struct student_day *day;
+
+    if (i >= days->count)
+        return REPLY_ERROR;
+    day = &days->days[i];
+    if (!day->text.p)
+        return REPLY_MISSING;
+    if (day->is_short ? state_unpack_short(day->text, days->first + (int32_t)i, ret)
+                      : state_unpack(day->text, ret))
+        return REPLY_OK;
+    return REPLY_ERROR;
+}
+
+bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
+                        size_t *ret_count, struct problem *p)
+{
+    struct student_days days;
+    size_t count = 0;
+
+    if (!student_parse_day_texts(command, &days, p))
+        return false;
+    for (size_t i = 0; i < days.count; i++) {
+        enum reply_result result = student_day_state(&days, i, &ret_days[count]);
+
+        if (result == REPLY_ERROR) {
+            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+            return false;
+        }
+        count += result == REPLY_OK;
+    }
+    *ret_count = count;
+    return true;
+}
+
+/* Gets the latest of the closed days before `day`; INT32_MIN as *ret_day if there is none. False
+ * when the text is damaged. */
+static bool student_find_before(struct str closed, int32_t day, int32_t *ret_day,
+                                struct str *ret_short)
+{
+    while (student_day_cut(&closed, ret_day, ret_short)) {
+        if (*ret_day < day)
+            return true;
+    }
+    *ret_day = INT32_MIN;
+    return closed.n == 0;
+}
+
+/* Both forms may have an opening; the later state is the one with which the day began. */
+enum reply_result student_parse_opening(const struct command *command, int32_t day,
+                                        struct mastery_state *ret)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct student_days range;
+    struct str packed, closed, text, old;
+    struct mastery_state opening;
+    int32_t closed_day;
+    int64_t i;
+
+    if (!student_days_begin(command, &range, &packed, &closed, &p) ||
+        !student_find_before(closed, day, &closed_day, &text))
+        return REPLY_ERROR;
+    i = (int64_t)day - range.first;
+    if (i < 0 || (size_t)i >= range.count)
+        return REPLY_ERROR;
+    if (reply_text(reply_at(command->reply, REPLY_OLD + (size_t)i), &old) == REPLY_OK) {
+        if (!state_unpack(old, &opening))
+            return REPLY_ERROR;
+        if (opening.day > closed_day) {
+            *ret = opening;
+            return REPLY_OK;
+        }
+    }
+    if (closed_day == INT32_MIN)
+        return REPLY_MISSING;
+    return state_unpack_short(text, closed_day, ret) ? REPLY_OK : REPLY_ERROR;
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run takes four round trips: (1) of each held shard, how much is open or, if the end of its
+ * chain is unknown, the latest segment; (2) of a few shards, what is open; (3) of those whose
+ * segment is due, its closing; (4) the new heads. The script that closes a segment compares the
+ * head of the chain and what is open with what was read, so that two workers cannot both continue
+ * one chain, and that no access is lost or counted twice. If it is unknown what Redis has stored,
+ * the end of that chain is read again first.
+ *
+ * Only what is older than a moment is closed: stream and hash are read one after the other, and
+ * what comes in between must not be older than the segment's last record. */
+#include "app/worker/audit_segments.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/store/lease.h"
+#include "app/store/schema.h"
+
+enum {
+    SHARDS_PER_RUN = 8,    /* shards whose open records one run reads */
+    COUNTS_SCANNED = 2000, /* about how many counts are read of a shard, and at most */
+    COUNTS_MAX = 8000,
+    OPEN_MAX = AUDIT_SEGMENT_RECORDS + COUNTS_MAX,
+    CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS, /* counts that a closing removes */
+};
+
+static const int64_t INTERVAL_US = 1000000;
+/* time between two anchors of a shard, and between two log lines about chains that cannot be read
+ */
+static const int64_t ANCHOR_INTERVAL_US = 60000000;
+/* Age from which an open record can be closed. */
+static const int64_t SETTLED_MS = 500;
+
+/* What is open in a shard, as it was read. */
+struct open_items {
+    struct audit_entry *entries;                /* records, then those of counts */
+    const struct audit_counted_read **of_count; /* the count of each entry; NULL: a record */
+    struct audit_counted_read *counts;
+    size_t n, count_n;
+};
+
+/* ---- logging ---- */
+
+/* Logs an anchor: number and head of the latest segment of the shard. "mastery-ctl audit verify"
+ * compares these log lines with the chains in Redis. */
+static void segments_log_anchor(const struct audit_segments *segments, unsigned shard)
+{
+    struct log *log = segments->worker->engine->log;
+    const struct audit_segment_link *link = &segments->v[shard].link;
+    struct jw *jw = log_begin(log, LOG_INFO, "audit.anchor");
+    char name[3]; /* number of the shard in hex, as in its keys */
+
+    (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
+    jw_text(jw, "shard", name);
+    jw_int(jw, "segment", link->number);
+    jw_text(jw, "head", link->head);
+    log_end(log);
+}
+
+/* Logs an anchor for each chain that has grown, once a minute; while draining at once, since the
+ * process ends before the minute is over. */
+static void segments_log_anchors(struct audit_segments *segments)
+{
+    const struct worker_context *w = segments->worker;
+
+    if (w->now_us < segments->next_anchor_us && !worker_draining(w))
+        return;
+    segments->next_anchor_us = w->now_us + ANCHOR_INTERVAL_US;
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (segments->v[shard].unanchored)
+            segments_log_anchor(segments, shard);
+        segments->v[shard].unanchored = false;
+    }
+}
+
+/* Counts that the segments of a shard cannot be read and its chain is therefore not continued; logs
+ * one line a minute for all such chains. */
+static void segments_report_unreadable(struct audit_segments *segments, unsigned shard)
+{
+    const struct worker_context *w = segments->worker;
+    struct jw *jw;
+
+    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unreadable", NULL, 1);
+    if (w->now_us < segments->next_error_log_us)
+        return;
+    segments->next_error_log_us = w->now_us + ANCHOR_INTERVAL_US;
+    jw = log_begin(w->engine->log, LOG_ERROR, "audit.unreadable");
+    jw_int(jw, "shard", shard);
+    jw_text(jw, "consequence", "no segment is closed there; see mastery-ctl audit verify");
+    log_end(w->engine->log);
+}
+
+/* ---- (4) heads ---- */
+
+/* Ends a run; also the callback of the round trip of the heads, whose replies are ignored. */
+static void segments_end(struct task *task)
+{
+    struct audit_segments *segments = task->owner;
+
+    periodic_end(&segments->schedule, task);
+}
+
+/* ---- (3) closing ---- */
+
+/* Processes the reply to closing the segment of one shard. If it is closed, it is the new end of
+ * the chain, and its head is queued for audit:heads. If another worker has continued the chain
+ * (SEGMENT_OUTDATED), the end of the chain is read again. */
+static void segments_on_shard_closed(struct audit_segments *segments, struct task *task,
+                                     unsigned shard)
+{
+    struct metrics *metrics = task->worker->engine->metrics;
+    struct segment_shard *s = &segments->v[shard];
+    struct problem p = {.code = PROBLEM_NONE};
+    int64_t result;
+
+    s->open_since_ms = 0;
+    if (!audit_segment_parse_close(s->cmd, &result, &p)) {
+        segments_report_unreadable(segments, shard);
+    } else if (result == LEASE_LOST) {
+        shards_lease_lost(segments->shards, shard);
+    } else if (result == SEGMENT_OUTDATED) {
+        metrics_add(metrics, METRIC_AUDIT_SEALS, "overtaken", NULL, 1);
+        s->link_known = false;
+    } else {
+        metrics_add(metrics, METRIC_AUDIT_SEALS, "made", NULL, 1);
+        metrics_add(metrics, METRIC_AUDIT_RECORDS, NULL, NULL, s->next_count);
+        s->link = s->next_link;
+        s->unanchored = true;
+        if (s->next_count == AUDIT_SEGMENT_RECORDS) /* there may be more */
+            periodic_schedule(&segments->schedule, /* delay_us */ 0);
+        audit_head_cmd_set(&task->pipeline, AUDIT_CHAIN_SEGMENTS, shard,
+                           arena_printf(task->arena, "%lld", (long long)s->link.number),
+                           arena_copy(task->arena, str_of(s->link.head)));
+    }
+}
+
+/* Called with the replies to closing segments. Without a reply, a segment may or may not be closed:
+ * the end of its chain is read again. A head that cannot be stored is not tried again, since the
+ * next one replaces it. */
+static void segments_on_closed(struct task *task)
+{
+    struct audit_segments *segments = task->owner;
+    bool failed = task_failed(task);
+
+    pipeline_clear(&task->pipeline);
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (!segments->v[shard].cmd)
+            continue;
+        if (failed)
+            segments->v[shard].link_known = false;
+        else
+            segments_on_shard_closed(segments, task, shard);
+    }
+    if (failed)
+        segments_end(task);
+    else
+        task_submit(task, segments_end);
+}
+
+/* ---- (2) what is open ---- */
+
+/* Adds a record of each count that has one. */
+static void segments_add_counts(struct arena *arena, struct open_items *items)
+{
+    for (size_t i = 0; i < items->count_n; i++) {
+        if (audit_entry_of_count(arena, &items->counts[i], &items->entries[items->n]))
+            items->of_count[items->n++] = &items->counts[i];
+    }
+}
+
+/* Reads what is open in the shard. False when the replies cannot be read. */
+static bool segments_read_open(struct task *task, const struct segment_shard *s,
+                               struct open_items *ret)
+{
+    struct arena *arena = task->arena;
+    struct problem p = {.code = PROBLEM_NONE};
+    struct str cursor;
+
+    ret->entries = arena_array(arena, OPEN_MAX, sizeof(*ret->entries));
+    ret->of_count = arena_array(arena, OPEN_MAX, sizeof(const void *));
+    ret->counts = arena_array(arena, COUNTS_MAX, sizeof(*ret->counts));
+    if (!ret->entries || !ret->of_count || !ret->counts ||
+        !audit_parse_entries(s->cmd, AUDIT_SEGMENT_RECORDS, ret->entries, &ret->n, &p) ||
+        !audit_parse_counts(s->second_cmd, AUDIT_STREAM_OPEN, COUNTS_MAX, &cursor, ret->counts,
+                            &ret->count_n, &p))
+        return false;
+    segments_add_counts(arena, ret);
+    return true;
+}
+
+/* An item of what is open, in the order of time. */
+struct open_item {
+    struct str id;
+    size_t index; /* in the arrays of struct open_items */
+};
+
+/* For qsort. */
+static int segments_compare_items(const void *a, const void *b)
+{
+    const struct open_item *first = a, *second = b;
+
+    return stream_id_compare(first->id, second->id);
+}
+
+/* Sorts what is open by time. NULL: out of memory. */
+static struct open_item *segments_sort(struct arena *arena, const struct open_items *items)
+{
+    struct open_item *sorted = arena_array(arena, items->n, sizeof(*sorted));
+
+    for (size_t i = 0; sorted && i < items->n; i++)
+        sorted[i] = (struct open_item){items->entries[i].id, i};
+    if (sorted)
+        qsort(sorted, items->n, sizeof(*sorted), segments_compare_items);
+    return sorted;
+}
+
+/* Takes the oldest items for a segment: copies their records to ret_entries, and puts into ret_open
+ * what the closing removes. Counts of 0, which have no record, are removed with any segment.
+ * Returns the number of records. */
+static size_t segments_take(const struct worker_context *w, const struct open_items *items,
+                            const struct open_item *sorted, struct audit_entry *ret_entries,
+                            struct str *ids, const struct audit_counted_read **counts,
+                            struct audit_open *ret_open)
+{
+    size_t n = 0;
+    int64_t at_ms;
+
+    *ret_open = (struct audit_open){.ids = ids, .counts = counts};
+    for (; n < items->n && n < AUDIT_SEGMENT_RECORDS; n++) {
+        size_t i = sorted[n].index;
+
+        if (!stream_id_time(sorted[n].id, &at_ms) || at_ms > w->now_ms - SETTLED_MS)
+            break;
+        ret_entries[n] = items->entries[i];
+        if (items->of_count[i])
+            counts[ret_open->count_count++] = items->of_count[i];
+        else
+            ids[ret_open->id_count++] = items->entries[i].id;
+    }
+    for (size_t i = 0; i < items->count_n && ret_open->count_count < CLOSED_COUNTS_MAX; i++) {
+        if (items->counts[i].valid && items->counts[i].record.count == 0)
+            counts[ret_open->count_count++] = &items->counts[i];
+    }
+    return n;
+}
+
+/* Queues the closing of the shard's segment. s->cmd stays NULL if nothing is old enough, the lease
+ * is over, or memory is short. */
+static void segments_close(struct audit_segments *segments, struct task *task, unsigned shard,
+                           const struct open_items *items, const struct open_item *sorted)
+{
+    struct segment_shard *s = &segments->v[shard];
+    struct arena *arena = task->arena;
+    /* new segments use the first key */
+    const struct audit_key *key = &task->worker->engine->audit_keys.v[0];
+    struct audit_entry *entries = arena_array(arena, AUDIT_SEGMENT_RECORDS, sizeof(*entries));
+    struct str *ids = arena_array(arena, AUDIT_SEGMENT_RECORDS, sizeof(*ids)), previous = STR("");
+    const struct audit_counted_read **counts =
+        arena_array(arena, CLOSED_COUNTS_MAX, sizeof(const void *));
+    struct audit_segment segment;
+    struct audit_open open;
+    size_t n;
+
+    if (!entries || !ids || !counts || !shards_lease_held(segments->shards, shard))
+        return;
+    n = segments_take(task->worker, items, sorted, entries, ids, counts, &open);
+    if (n == 0 || !audit_segment_order(arena, &s->link, entries, n) ||
+        !audit_segment_pack(arena, key, shard, &s->link, entries, n, &segment, &s->next_link))
+        return;
+    if (s->link.number > 0)
+        previous =
+            arena_copy(arena, (struct str){(const char *)s->link.raw_head, AUDIT_SEGMENT_HEAD});
+    s->next_count = n;
+    s->cmd = audit_segment_cmd_close(&task->pipeline, shard, task->worker->id, previous, &segment,
+                                     &open);
+}
+
+/* Whether the segment has to be closed whose oldest record is of open_since_ms. */
+static bool segments_due(const struct worker_context *w, int64_t open_since_ms, size_t n)
+{
+    return n >= AUDIT_SEGMENT_RECORDS ||
+           w->now_ms >= open_since_ms + w->engine->config.audit_seal_s * INT64_C(1000);
+}
+
+/* Called when what is open in a shard was read. */
+static void segments_on_open(struct audit_segments *segments, struct task *task, unsigned shard)
+{
+    struct segment_shard *s = &segments->v[shard];
+    struct open_items items = {.n = 0};
+    const struct open_item *sorted = NULL;
+    bool readable = segments_read_open(task, s, &items);
+
+    s->cmd = NULL;
+    if (!readable) {
+        segments_report_unreadable(segments, shard);
+        return;
+    }
+    if (items.n > 0)
+        sorted = segments_sort(task->arena, &items);
+    if (!sorted || !stream_id_time(sorted[0].id, &s->open_since_ms))
+        return;
+    if (segments_due(task->worker, s->open_since_ms, items.n))
+        segments_close(segments, task, shard, &items, sorted);
+}
+
+/* Called with what is open in some shards. The task is submitted even without commands, so that the
+ * run always ends in the same way. */
+static void segments_on_read(struct task *task)
+{
+    struct audit_segments *segments = task->owner;
+
+    if (task_failed(task)) {
+        segments_end(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (segments->v[shard].cmd)
+            segments_on_open(segments, task, shard);
+    }
+    task_submit(task, segments_on_closed);
+}
+
+/* ---- (1) how much is open ---- */
+
+/* Called when the latest segment of a shard was read: it becomes the known end of the chain. The
+ * next run starts at once. */
+static void segments_on_latest(struct audit_segments *segments, struct task *task, unsigned shard)
+{
+    struct segment_shard *s = &segments->v[shard];
+    struct problem p = {.code = PROBLEM_NONE};
+    struct audit_segment latest;
+    struct audit_segment_text text;
+    size_t n;
+
+    if (!audit_segment_parse(s->cmd, 1, &latest, &n, &p) ||
+        (n > 0 && !audit_segment_unpack(task->arena, &latest, &text))) {
+        segments_report_unreadable(segments, shard);
+        return;
+    }
+    s->link = n > 0 ? text.link : (struct audit_segment_link){.number = 0};
+    s->open_since_ms = 0;
+    s->link_known = true;
+    periodic_schedule(&segments->schedule, /* delay_us */ 0);
+}
+
+/* Reads how much is open in a shard. Returns whether it has to be read: it is not known how old it
+ * is, or a segment is due. */
+static bool segments_must_read(struct audit_segments *segments, const struct task *task,
+                               unsigned shard)
+{
+    struct segment_shard *s = &segments->v[shard];
+    int64_t records = 0, counts = 0;
+
+    if (reply_int(s->cmd->reply, &records) != REPLY_OK ||
+        reply_int(s->second_cmd->reply, &counts) != REPLY_OK) {
+        segments_report_unreadable(segments, shard);
+        return false;
+    }
+    if (records + counts == 0)
+        s->open_since_ms = 0;
+    return records + counts > 0 &&
+           (s->open_since_ms == 0 ||
+            segments_due(task->worker, s->open_since_ms, (size_t)(records + counts)));
+}
+
+/* Called with the replies of the first round trip. Reads what is open of a few shards; if there are
+ * more, the next run starts at once. */
+static void segments_on_lengths(struct task *task)
+{
+    struct audit_segments *segments = task->owner;
+    unsigned first = segments->first, chosen = 0;
+
+    if (task_failed(task)) {
+        segments_end(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        unsigned shard = (first + i) % SHARDS;
+        struct segment_shard *s = &segments->v[shard];
+        bool must_read = false;
+
+        if (s->cmd && !s->link_known)
+            segments_on_latest(segments, task, shard);
+        else if (s->cmd)
+            must_read = segments_must_read(segments, task, shard);
+        s->cmd = NULL;
+        if (!must_read)
+            continue;
+        if (chosen++ >= SHARDS_PER_RUN) {
+            periodic_schedule(&segments->schedule, /* delay_us */ 0);
+            continue;
+        }
+        segments->first = shard + 1;
+        s->cmd = audit_cmd_range(&task->pipeline, AUDIT_STREAM_OPEN, shard, STR("-"), STR("+"),
+                                 AUDIT_SEGMENT_RECORDS);
+        s->second_cmd = audit_cmd_scan_counts(&task->pipeline, AUDIT_STREAM_OPEN, shard, STR("0"),
+                                              COUNTS_SCANNED);
+    }
+    task_submit(task, segments_on_read);
+}
+
+/* Queues the reads for one shard in the first round trip. */
+static void segments_queue(struct task *task, unsigned shard, struct segment_shard *s)
+{
+    if (!s->link_known) {
+        s->cmd = audit_segment_cmd_latest(&task->pipeline, shard);
+        return;
+    }
+    s->cmd = audit_open_cmd_length(&task->pipeline, shard);
+    s->second_cmd = audit_cmd_counts_length(&task->pipeline, shard);
+}
+
+void audit_segments_init(struct audit_segments *segments, struct worker_context *w,
+                         struct shards *shards)
+{
+    memset(segments, 0, sizeof(*segments));
+    segments->worker = w;
+    segments->shards = shards;
+    periodic_init(&segments->schedule, w, /* delay_us */ 0);
+}
+
+/* The anchors are logged even while a run is in progress or the worker is draining. The end of the
+ * chain of a shard whose lease this worker does not hold becomes unknown, because the holder
+ * continues it. */
+void audit_segments_tick(struct audit_segments *segments)
+{
+    struct task *task;
+
+    segments_log_anchors(segments);
+    if (worker_draining(segments->worker) || !schema_writes_packed())
+        return;
+    task = periodic_begin(&segments->schedule, NO_SHARD, segments);
+    if (!task)
+        return;
+    periodic_schedule(&segments->schedule, INTERVAL_US);
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        struct segment_shard *s = &segments->v[shard];
+
+        s->cmd = NULL;
+        if (shards_lease_held(segments->shards, shard))
+            segments_queue(task, shard, s);
+        else
+            s->link_known = false;
+    }
+    task_submit(task, segments_on_lengths);
+}
