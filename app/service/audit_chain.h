@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seals audit records in the forms of schema 1, so that a later change shows (docs/audit.md, The forms
- * of schema 1). A record's MAC (keyed hash) is the first 16 bytes, in hex, of the HMAC-SHA256 of its
- * id and values, one per line. A seal closes a list of successive records of one shard, and lists
- * their MACs. The seal's head is the HMAC-SHA256 of its own values, one per line. The head of the
- * seal before is one of these values, so the seals of a shard form a chain. Without the key it is
- * impossible to change, remove, add or move records under a seal or seals in the chain without a
+/* Seals audit records in the forms of schema 1, so that a later change shows (docs/audit.md, The
+ * forms of schema 1). A record's MAC (keyed hash) is the first 16 bytes, in hex, of the HMAC-SHA256
+ * of its id and values, one per line. A seal closes a list of successive records of one shard, and
+ * lists their MACs. The seal's head is the HMAC-SHA256 of its own values, one per line. The head of
+ * the seal before is one of these values, so the seals of a shard form a chain. Without the key it
+ * is impossible to change, remove, add or move records under a seal or seals in the chain without a
  * trace; only the latest seals can be cut off, which a head that is known from elsewhere shows. The
  * keys are those of segments, too (audit_segment_pack.h). These functions only compute: they use
  * neither Redis nor the clock. */

@@ -63,7 +63,8 @@ bool audit_check_segment(struct audit_check *check, const struct audit_segment *
  * number was checked, or at the end, to find that the end of the chain was removed. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head);
 /* Checks at the end that `oldest`, the first record after the last seal or segment, is young
- * enough: the worker may not have sealed it yet. seal_s: how long that may take, beside a minute.
+ * enough: the worker may not have sealed it yet. seal_s: how long that may take, without a minute
+ * for delays.
  */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
                           int64_t now_ms, int64_t seal_s);

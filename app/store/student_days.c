@@ -152,14 +152,19 @@ static void student_put_day(struct student_days *days, int32_t day, struct str t
         days->days[day - days->first] = (struct student_day){text, is_short};
 }
 
-/* Puts the closed days of the text into the list. False when it is damaged. */
+/* Puts the closed days of the text into the list. False when it is damaged: not all of it is
+ * records, or they are not in order. */
 static bool student_put_closed(struct student_days *days, struct str closed)
 {
     struct str text;
-    int32_t day;
+    int32_t day, later = INT32_MAX;
 
-    while (student_day_cut(&closed, &day, &text))
+    while (student_day_cut(&closed, &day, &text)) {
+        if (day >= later)
+            return false;
+        later = day;
         student_put_day(days, day, text, /* is_short */ true);
+    }
     return closed.n == 0;
 }
 

@@ -81,6 +81,7 @@ static unsigned short_members(const struct mastery_state *state)
             members |= (unsigned)HAS_EVIDENCE << i;
     }
     members |= short_is_zero(state->components, sizeof(state->components)) ? 0 : HAS_COMPONENTS;
+    /* the same bytes are wanted: NOLINTNEXTLINE(*-suspicious-memory-comparison,cert-*) */
     if (memcmp(state->weights, default_weights, sizeof(state->weights)) == 0)
         members |= HAS_DEFAULT_WEIGHTS;
     else if (!short_is_zero(state->weights, sizeof(state->weights)))
