@@ -53,7 +53,7 @@ static bool migrate_student(struct migrate_run *r, struct str student, struct pr
     return true;
 }
 
-/* Converts the records of all students, whom a SCAN finds. A student whose profile is made
+/* Converts the records of all students that a SCAN finds. A student whose profile is made
  * meanwhile may be missed, but has packed records only. */
 static bool migrate_students(struct migrate_run *r, struct problem *p)
 {
