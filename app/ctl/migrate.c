@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl migrate: converts a store with the records of 0.1.0 to packed records, while programs
- * of this version use it (docs/operations.md, Upgrade). */
+ * of this version use it (docs/runbooks.md, Migrate). */
 #include "app/service/migrate.h"
 
 #include <inttypes.h>
@@ -53,7 +53,7 @@ static bool migrate_student(struct migrate_run *r, struct str student, struct pr
     return true;
 }
 
-/* Converts the records of all students, whom a SCAN finds. A student whose profile is made
+/* Converts the records of all students that a SCAN finds. A student whose profile is made
  * meanwhile may be missed, but has packed records only. */
 static bool migrate_students(struct migrate_run *r, struct problem *p)
 {
@@ -166,8 +166,8 @@ const struct subcommand migrate_subcommand = {
         "Run it when no program of 0.1.0 uses the store any more: it raises the schema number, "
         "which\n"
         "0.1.0 refuses, so there is no way back but the back-up. Programs of this version go on\n"
-        "working meanwhile. When it is cut short, run it again. See docs/operations.md, "
-        "\"Upgrade\".\n"
+        "working meanwhile. When it is cut short, run it again. See docs/runbooks.md, "
+        "\"Migrate\".\n"
         "Exit status: 0 all is converted, 1 failed, 3 Redis cannot be reached.\n",
     .json = "an object: students, converted (records by kind)",
     .options = migrate_options,

@@ -16,14 +16,6 @@ const struct converter converters[] = {
 };
 const size_t converter_count = sizeof(converters) / sizeof(converters[0]);
 
-bool migrate_round_trip(struct migrate *m, struct pipeline *pipeline, struct problem *p)
-{
-    if (store_wait(m->engine->store, pipeline))
-        return pipeline_check_replies(pipeline, p);
-    problem_unavailable(p, 1);
-    return false;
-}
-
 /* Raises the number and returns what it is then. */
 static bool migrate_raise(struct migrate *m, int64_t number, int64_t *ret_number, struct problem *p)
 {

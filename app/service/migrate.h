@@ -6,13 +6,7 @@
 #ifndef SERVICE_MIGRATE_H
 #define SERVICE_MIGRATE_H
 
-#include "app/base/problem.h"
-#include "app/service/engine.h"
-
-struct migrate {
-    struct engine *engine;
-    struct arena *arena; /* memory of one conversion: reset before each call of a converter */
-};
+#include "app/service/migrate_round_trip.h"
 
 /* Converts one kind of record. Of the two functions a converter has one. Each waits for Redis
  * itself (migrate_round_trip). *ret_converted: how many records it has converted, 0 if there were
@@ -28,9 +22,6 @@ struct converter {
 extern const struct converter converters[];
 extern const size_t converter_count;
 
-/* Sends the pipeline's commands and waits for their replies. False with a problem when Redis cannot
- * be reached, or has replied to one of them with an error. */
-bool migrate_round_trip(struct migrate *m, struct pipeline *pipeline, struct problem *p);
 /* Raises the schema number to SCHEMA_MIXED and writes the fences of all shards. After that no
  * script writes a record in a form of 0.1.0. *ret_number: the store's number; with SCHEMA_PACKED
  * there is nothing to convert. False with a problem. */

@@ -3,7 +3,7 @@
 #ifndef SERVICE_MIGRATE_STUDENT_H
 #define SERVICE_MIGRATE_STUDENT_H
 
-#include "app/service/migrate.h"
+#include "app/service/migrate_round_trip.h"
 
 /* Streams with more events are left as they are: their script would hold up other commands for too
  * long. Readers accept both forms of an event, and the old ones expire. */

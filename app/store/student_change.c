@@ -9,14 +9,6 @@
 #include "app/store/student_days.h"
 #include "app/store/student_marks.h"
 
-struct str student_pack(struct arena *arena, const struct mastery_state *state)
-{
-    unsigned char packed[STATE_PACKED_MAX];
-    size_t n = state_pack(state, packed);
-
-    return arena_copy(arena, (struct str){(const char *)packed, n});
-}
-
 /* Adds the entries, four arguments each, and returns whether one of them has topics. */
 static bool student_put_entries(struct arena *arena, const struct student_change *change,
                                 struct str **arg)

@@ -169,7 +169,7 @@ static bool student_put_closed(struct student_days *days, struct str closed)
 }
 
 /* Puts the current state, which is that of its day. One that cannot be read is no state of a known
- * day; whoever reads the profile reports it. */
+ * day; the readers of the profile report it. */
 static void student_put_current(struct student_days *days, struct str packed)
 {
     struct mastery_state state;

@@ -167,3 +167,11 @@ bool state_unpack(struct str packed, struct mastery_state *ret)
     *ret = state;
     return true;
 }
+
+struct str student_pack(struct arena *arena, const struct mastery_state *state)
+{
+    unsigned char packed[STATE_PACKED_MAX];
+    size_t n = state_pack(state, packed);
+
+    return arena_copy(arena, (struct str){(const char *)packed, n});
+}
