@@ -16,7 +16,7 @@ struct fake_redis {
     int listener;
     int peers[FAKE_CONNECTIONS]; /* -1: closed by fake_redis_hang_up */
     int count;
-    char bytes[65536]; /* received on the last connection, not parsed yet */
+    char bytes[1 << 18]; /* received on the last connection, not parsed yet */
     size_t n;
 };
 
