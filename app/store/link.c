@@ -653,6 +653,11 @@ size_t link_sent_count(const struct link *link)
     return link->sent.count;
 }
 
+size_t link_control_count(const struct link *link)
+{
+    return link->control.pipeline.status == PIPELINE_SUBMITTED ? link->control.pipeline.count : 0;
+}
+
 const char *link_error(const struct link *link)
 {
     return link->error;

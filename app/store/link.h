@@ -132,6 +132,9 @@ bool link_wants_write(const struct link *link);
 /* Returns the number of commands in the queue without a reply, including the link's own and those
  * that were abandoned by their owners. */
 size_t link_sent_count(const struct link *link);
+/* Returns the number of commands of the handshake or heartbeat that is in progress, with those that
+ * have their reply; 0 when none is. */
+size_t link_control_count(const struct link *link);
 /* Returns why the latest connection failed or ended; "" when none has. */
 const char *link_error(const struct link *link);
 /* Records a reason that leaves the connection open. */

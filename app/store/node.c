@@ -18,9 +18,9 @@
 #include "app/store/node_internal.h"
 #include "app/store/reply.h"
 
-/* When this many commands have no reply yet, further pipelines wait here instead of in Redis. Redis
- * still has enough work, and the replies take less than STORE_ROUND_TIMEOUT_MS. Without this limit
- * a burst of requests would time out together and open the circuit breaker. */
+/* When this many commands of pipelines have no reply yet, further ones wait here instead of in
+ * Redis. Redis still has enough work, and the replies take less than STORE_ROUND_TIMEOUT_MS.
+ * Without this limit a burst of requests would time out together and open the circuit breaker. */
 enum { WINDOW = 64 };
 static const int64_t HEARTBEAT_US = 1000000; /* time between two heartbeats (ROLE) */
 
@@ -147,7 +147,9 @@ static void node_send_pipeline(struct node *node, struct pipeline *pipeline, int
  * connection. */
 static bool node_must_wait(const struct node *node, const struct pipeline *pipeline)
 {
-    return link_sent_count(node->link) >= WINDOW || link_is_wrong_server(node->link) ||
+    size_t window = WINDOW + link_control_count(node->link);
+
+    return link_sent_count(node->link) >= window || link_is_wrong_server(node->link) ||
            (pipeline->has_writes && link_in_handshake(node->link));
 }
 
