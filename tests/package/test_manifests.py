@@ -181,11 +181,16 @@ def test_what_is_not_restricted_is_seen(spoil):
 
 
 def test_no_pod_has_a_token_for_the_api(items):
-    assert items["ServiceAccount", ENGINE]["automountServiceAccountToken"] is False
     for item in workloads(items):
         assert pod_spec(item)["automountServiceAccountToken"] is False
-    for name in (ENGINE, WORKER):
-        assert pod_spec(items["Deployment", name])["serviceAccountName"] == ENGINE
+        account = items["ServiceAccount", pod_spec(item)["serviceAccountName"]]
+        assert account["automountServiceAccountToken"] is False
+
+
+def test_redis_comes_after_what_its_pod_needs():
+    """docs/kubernetes.md applies this file alone, in its order: no pod is created before its account."""
+    kinds = [item["kind"] for item in kustomize.read(K8S / "components/redis/redis.yaml")]
+    assert max(kinds.index(kind) for kind in ("ServiceAccount", "ConfigMap")) < kinds.index("StatefulSet")
 
 
 # ---- resources ----
