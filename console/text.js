@@ -66,42 +66,23 @@ export function ago(time) {
     return made(Intl.RelativeTimeFormat, { numeric: "auto" }).format(-days, "day");
 }
 
-/* The engine's English reasons, in the reader's language: the table is docs/mastery-model.md, Attention. */
-const REASONS = [
-    [/^a score of ([\d.]+) is predicted/, "reason.predicted", (_, { predicted_score: score }) => ({ score: percent(Math.min(score, 0.49)) })],
-    [/^the score fell by ([\d.]+)/, "reason.fell", (found) => ({ points: number(Number(found) * 100) })],
-    [/^has not been active for (\d+)/, "reason.inactive", (found) => ({ n: Number(found) })],
-    [/^(no activity yet)/, "reason.none", () => ({})],
-];
-
-export function reason(text, student) {
-    for (const [pattern, key, values] of REASONS) {
-        const found = pattern.exec(text);
-        if (found)
-            return t(key, values(found[1], student));
-    }
-    return text;
-}
-
-/* The sentence with which a recommendation begins (conf/recommendations.json), with percent as everywhere else. Scores
- * are cut, so that one just below the threshold does not look as if it had reached it. */
-const WHY_STEP = [
-    [/^Your (\w+) is ([\d.]+), below the threshold of ([\d.]+)\. /, "step.gap"],
-    [/^Your (\w+) is ([\d.]+), so the threshold of ([\d.]+) is reached\. /, "step.new"],
-    [/^Nothing is known about your (\w+) yet \(threshold ([\d.]+)\)\. /, "step.unknown"],
-    [/^Nothing is known about your work yet\. /, "step.starter"],
-];
+/* Scores are cut, so that one just below a threshold does not look as if it had reached it. */
 const cut = (score) => percent(Math.floor(score * 100 + 1e-9) / 100);
 
-/* A recommendation's description; an unknown sentence stays as it is. */
-export function stepText(description) {
-    for (const [pattern, key] of WHY_STEP) {
-        const found = pattern.exec(description);
-        if (found)
-            return `${t(key, { part: t(`component.${found[1]}`), first: cut(found[2]), second: cut(found[3]) })} ${description.slice(found[0].length)}`;
-    }
-    return description;
-}
+/* Why a student needs attention: codes and values of docs/mastery-model.md, Attention. */
+const REASON_VALUES = {
+    low_prediction: (value) => ({ score: cut(value) }),
+    fall: (value) => ({ points: number(value * 100) }),
+    inactive: (value) => ({ n: value }),
+    no_activity: () => ({}),
+};
+
+export const reasons = ({ reason_values: values }) =>
+    values.map(({ reason, value }) => t(`reason.${reason}`, REASON_VALUES[reason](value)));
+
+/* Why a step is recommended, then what to do: the catalogue's own words. */
+export const stepText = ({ reason, area: name, component_value: value, threshold, instruction }) =>
+    `${t(`step.${reason}`, { part: area(name), value: cut(value), threshold: cut(threshold) })} ${instruction}`;
 
 /* "quiz:fractions" is a component and a topic. */
 export function area(name) {

@@ -14,6 +14,10 @@
  * the predicted score, plus the fall of the score, plus this term.) */
 static const double inactive_weight = 0.1, inactive_full_days = 14;
 
+const char *const attention_codes[ATTENTION_REASONS + 2] = {[ATTENTION_LOW] = "low_prediction",
+                                                            [ATTENTION_FALL] = "fall",
+                                                            [ATTENTION_INACTIVE] = "inactive",
+                                                            [ATTENTION_REASONS] = "no_activity"};
 const char attention_no_activity[] = "no activity yet";
 
 /* Returns how far the score fell; 0 when it rose, or when there is no earlier score. */
@@ -58,7 +62,7 @@ static double attention_shown(const struct attention_rule *rule, double value)
 }
 
 size_t attention_reasons(const struct attention_facts *facts, struct arena *arena,
-                         struct str ret[ATTENTION_REASONS])
+                         struct attention_found ret[ATTENTION_REASONS])
 {
     const double values[ATTENTION_REASONS] = {[ATTENTION_LOW] = facts->predicted_score,
                                               [ATTENTION_FALL] = attention_fall(facts),
@@ -69,8 +73,11 @@ size_t attention_reasons(const struct attention_facts *facts, struct arena *aren
         const struct attention_rule *rule = &attention_rules[i];
 
         if (rule->below ? values[i] < rule->limit : values[i] >= rule->limit)
-            ret[n++] = arena_printf(arena, "%s%.*f%s", rule->before, rule->decimals,
-                                    attention_shown(rule, values[i]), rule->after);
+            ret[n++] = (struct attention_found){
+                .reason = (enum attention_reason)i,
+                .value = values[i],
+                .text = arena_printf(arena, "%s%.*f%s", rule->before, rule->decimals,
+                                     attention_shown(rule, values[i]), rule->after)};
     }
     return n;
 }

@@ -31,13 +31,22 @@ enum attention_reason {
     ATTENTION_INACTIVE, /* there was no activity for days */
     ATTENTION_REASONS
 };
-/* The reason why a student without any data may need attention. */
+/* Codes of the reasons: one for each value of enum attention_reason, then that of a student without
+ * any data, at ATTENTION_REASONS; ends with NULL. */
+extern const char *const attention_codes[ATTENTION_REASONS + 2];
+/* The reason why a student without any data may need attention, as text. */
 extern const char attention_no_activity[];
 
-/* Makes texts for a teacher, one for each reason that applies, in the order of enum
- * attention_reason. Returns their number; 0 when nothing about the student is remarkable. The p of
- * a text is NULL when out of memory. */
+/* A reason that applies. */
+struct attention_found {
+    enum attention_reason reason;
+    double value; /* the predicted score; how far the score fell, >= 0; days, >= 0. Not rounded */
+    struct str text; /* for a teacher, in the arena; p is NULL when out of memory */
+};
+
+/* Finds the reasons that apply, in the order of enum attention_reason. Returns their number; 0:
+ * nothing about the student is remarkable. */
 size_t attention_reasons(const struct attention_facts *facts, struct arena *arena,
-                         struct str ret[ATTENTION_REASONS]);
+                         struct attention_found ret[ATTENTION_REASONS]);
 
 #endif

@@ -193,6 +193,11 @@ static void explain_fading(struct explanation *e)
     }
 }
 
+/* In the order of the cases of explain_what_if. */
+const char *const explain_what_if_codes[EXPLAIN_WHAT_IFS + 1] = {
+    "quiz_all_right", "quiz_none_right", "hard_exercise",
+    "whole_lesson",   "full_marks",      "activity_only"};
+
 /* Computes the score after each of several assumed events, by applying the event to a copy of the
  * state. */
 static void explain_what_if(struct explanation *e)
@@ -229,6 +234,7 @@ static void explain_what_if(struct explanation *e)
         mastery_state_limit_times(&after, now);
         mastery_state_apply(&after, &cases[i].event);
         e->what_if[i] = (struct explained_what_if){.type = cases[i].type,
+                                                   .code = explain_what_if_codes[i],
                                                    .assumption = cases[i].assumption,
                                                    .score = mastery_score_of_state(&after)};
         e->what_if[i].change = number_round12(e->what_if[i].score - e->score);

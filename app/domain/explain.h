@@ -57,9 +57,13 @@ struct explained_component {
     double seen_weight;
 };
 
+/* Codes of the assumptions, in their order; ends with NULL. */
+extern const char *const explain_what_if_codes[EXPLAIN_WHAT_IFS + 1];
+
 /* What the score would be after one more event. */
 struct explained_what_if {
     enum event_type type;
+    const char *code;       /* names the assumption; one of explain_what_if_codes */
     const char *assumption; /* what is assumed to happen, e.g. "a lesson viewed to its end today" */
     double score;           /* the score after the event, rounded */
     double change;          /* score minus the present score, rounded */

@@ -159,10 +159,35 @@ static const struct rule quality_rules[] = {
 static const struct rule_form data_forms[EVENT_TYPES + 1] = {DATA_FORMS};
 static const struct rule_forms data_by_type = {"event_type", "Event", data_forms};
 
-/* A CloudEvent's data is one of these, or an event with its own event_type (the body of ingest). */
-static const struct rule_form cloudevent_forms[EVENT_TYPES + 2] = {
+/* An event in an envelope, for the OpenAPI document only: the envelope may have all but `data`. Its
+ * type may select the form of `data`, so the schema allows each form. */
+static const struct rule_forms data_of_any_type = {NULL, NULL, data_forms};
+static const struct rule enveloped_rules[] = {
+    {FIELD("event_id", RULE_TEXT, event_input, event_id,
+           "The event's own id; without it source and id of the envelope"),
+     OPTIONAL, .min = 8, .max = 64},
+    {FIELD("event_type", RULE_ENUM, event_input, type, "Which; without it type of the envelope"),
+     OPTIONAL, .choices = event_type_names},
+    {FIELD("student_id", RULE_ID, event_input, student,
+           "Whom it is about; without it subject of the envelope"),
+     OPTIONAL},
+    {FIELD("timestamp", RULE_TIME, event_input, at_ms,
+           "When it happened; without it time of the envelope"),
+     OPTIONAL},
+    {FIELD("source", RULE_TEXT, event_input, source,
+           "Which system saw it; without it source of the envelope"),
+     OPTIONAL, .max = REFERENCE_MAX},
+    {FIELD("data", RULE_JSON, event_input, data, "What happened, by the type's own fields"),
+     REQUIRED, .forms = &data_of_any_type},
+    {0},
+};
+
+/* A CloudEvent's data is one of these, a body of ingest, or one of which the envelope has some
+ * fields. */
+static const struct rule_form cloudevent_forms[EVENT_TYPES + 3] = {
     DATA_FORMS,
     [EVENT_TYPES] = {"MasteryIngestRequest", NULL, NULL},
+    [EVENT_TYPES + 1] = {"EnvelopedEvent", enveloped_rules, NULL},
 };
 const struct rule_forms cloudevent_data_forms = {NULL, NULL, cloudevent_forms};
 

@@ -91,22 +91,44 @@ static void overview_write_summary(struct jw *w, const struct overview *o, doubl
     statistics_write_summary(w, "summary", &summary);
 }
 
+/* Writes the reasons as codes with numbers, for a client that has texts of its own. */
+static void overview_write_reason_values(struct jw *w, const struct attention_found *found,
+                                         size_t n, bool no_data)
+{
+    jw_array(w, "reason_values");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(w, NULL);
+        jw_text(w, "reason", attention_codes[found[i].reason]);
+        jw_number(w, "value", found[i].value);
+        jw_object_end(w);
+    }
+    if (no_data) {
+        jw_object(w, NULL);
+        jw_text(w, "reason", attention_codes[ATTENTION_REASONS]);
+        jw_null(w, "value");
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 /* Writes how much a member needs a teacher's attention: the rank among the members, and the
  * reasons. */
 static void overview_write_attention(struct exchange *x, struct jw *w,
                                      const struct overview_member *m)
 {
-    struct str reasons[ATTENTION_REASONS];
-    size_t n = m->kind == OVERVIEW_KNOWN ? attention_reasons(&m->facts, x->arena, reasons) : 0;
+    struct attention_found found[ATTENTION_REASONS];
+    size_t n = m->kind == OVERVIEW_KNOWN ? attention_reasons(&m->facts, x->arena, found) : 0;
+    bool no_data = m->kind == OVERVIEW_NO_DATA;
 
     jw_object(w, "attention");
     jw_int(w, "rank", (int64_t)m->rank);
     jw_array(w, "reasons");
     for (size_t i = 0; i < n; i++)
-        jw_str(w, NULL, reasons[i]);
-    if (m->kind == OVERVIEW_NO_DATA)
+        jw_str(w, NULL, found[i].text);
+    if (no_data)
         jw_text(w, NULL, attention_no_activity);
     jw_array_end(w);
+    overview_write_reason_values(w, found, n, no_data);
     jw_object_end(w);
 }
 
@@ -262,9 +284,16 @@ static const struct rule overview_levels[] = RULES(
     STUDENTS_OF("novice"), STUDENTS_OF("developing"), STUDENTS_OF("proficient"),
     STUDENTS_OF("master"), FIELD(INT, "none", "Students without data"));
 
+static const struct rule reason_value[] = RULES(
+    FIELD(ENUM, "reason", "Code of the reason", .choices = attention_codes),
+    FIELD(NUMBER, "value", "low_prediction: the predicted score; fall: how far the score fell in 7 "
+          "days; inactive: days without activity; null for no_activity", .nullable = true));
+
 static const struct rule attention_fields[] = RULES(
     FIELD(INT, "rank", "1: needs attention most"),
-    FIELD(TEXTS, "reasons", "Why: texts for a teacher; may be empty"));
+    FIELD(TEXTS, "reasons", "Why: texts for a teacher; may be empty"),
+    FIELD(OBJECTS, "reason_values", "The same reasons as codes with their numbers",
+          .fields = reason_value));
 
 static const char *const overview_level_names[] = {"novice", "developing", "proficient", "master",
                                                    "none", NULL};

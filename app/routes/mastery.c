@@ -468,17 +468,26 @@ static const struct rule query_rules[] = RULES(
     BODY(DAY, "date", query, date, "Mastery as it stood at the close of this UTC day; absent: now",
           .nullable = true, .present = offsetof(struct query, at_date)));
 
+#define WEIGHTS                                                                                    \
+    BODY(OBJECT, "weights", calculate, weights,                                                    \
+          "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1",   \
+          .nullable = true, SHAPE_OF_COMPONENTS_INPUT,                                             \
+          .present = offsetof(struct calculate, own_weights))
+
 const struct rule mastery_calculate_rules[] = RULES(
     BODY_STUDENT(calculate),
     BODY(OBJECT, "components", calculate, components, "The four components as they stand now",
           .required = true, SHAPE_OF_COMPONENTS_INPUT),
-    BODY(OBJECT, "weights", calculate, weights,
-          "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1",
-          .nullable = true, SHAPE_OF_COMPONENTS_INPUT,
-          .present = offsetof(struct calculate, own_weights)));
+    WEIGHTS);
 
 /* Rules for the payload of /api/v1/process when it means a recomputation and has no components. */
 const struct rule mastery_recompute_rules[] = RULES(BODY_STUDENT(calculate));
+
+const struct rule mastery_payload_rules[] = RULES(
+    BODY(OBJECT, "components", calculate, components,
+          "The four components as they stand now; absent or null: recompute from what is stored",
+          .nullable = true, SHAPE_OF_COMPONENTS_INPUT),
+    WEIGHTS);
 
 static const struct rule history_rules[] = RULES(
     PATH_STUDENT(history_input),

@@ -99,6 +99,7 @@ static void explain_write_changes(struct jw *w, const struct explanation *e)
         jw_object(w, NULL);
         jw_text(w, "event_type", event_type_names[what_if->type]);
         jw_text(w, "assumption", what_if->assumption);
+        jw_text(w, "assumption_code", what_if->code);
         jw_number(w, "mastery_score", what_if->score);
         jw_number(w, "change", what_if->change);
         jw_object_end(w);
@@ -179,6 +180,8 @@ static const struct rule explained_next_level[] = RULES(
 static const struct rule explained_what_if[] = RULES(
     FIELD(ENUM, "event_type", "Type of the event that is assumed", .choices = event_type_names),
     FIELD(TEXT, "assumption", "The event in words"),
+    FIELD(ENUM, "assumption_code", "The same as a code, for a client with words of its own",
+          .choices = explain_what_if_codes),
     SHAPE_SCORE("mastery_score", "The score after it"),
     FIELD(NUMBER, "change", "That score less the present one", .min = -1, .max = 1));
 

@@ -354,7 +354,7 @@ static enum step process_health(struct exchange *x)
  * components mastery_calculation has the target mastery_recompute, so they are not required. */
 static const struct rule_form payload_forms[INTENTS + 1] = {
     [MASTERY_CALCULATION] = {"MasteryCalculationPayload", mastery_recompute_rules,
-                             mastery_calculate_rules},
+                             mastery_payload_rules},
     [GET_PREDICTION] = {"PredictionNextWeekRequest", prediction_next_week_rules, NULL},
     [GENERATE_PATH] = {"RecommendationsLearningPathRequest", recommendation_path_rules, NULL},
     [BATCH_PROCESS] = {"BatchSubmitRequest", batch_submit_rules, NULL},

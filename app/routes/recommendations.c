@@ -462,6 +462,13 @@ static const struct rule history_rules[] = RULES(
 #define PRIORITY                                                                                   \
     FIELD(ENUM, "priority", "high: a gap of 0.2 or more; medium: of 0.1 or more; low",             \
           .choices = priority_names)
+#define WHY                                                                                        \
+    FIELD(ENUM, "reason", "starter: no data about the student; unknown: none about the "           \
+                          "component; gap: it is below its threshold; new: it is not",             \
+          .choices = reason_names),                                                                \
+    FIELD(NUMBER, "component_value", "The component, cut after three decimals; null for starter "  \
+                                     "and unknown", .nullable = true, .max = 1),                   \
+    SHAPE_SCORE("threshold", "Of the component")
 #define ESTIMATES                                                                                  \
     FIELD(INT, "estimated_time", "Minutes"),                                                       \
     FIELD(ENUM, "difficulty", "How hard it is", .choices = difficulty_names),                      \
@@ -479,6 +486,7 @@ static const struct rule history_rules[] = RULES(
 static const struct rule item[] = RULES(
     RECOMMENDATION_ID, ACTION, AREA, PRIORITY,
     FIELD(TEXT, "description", "Which score against which threshold, and what to do about it"),
+    FIELD(TEXT, "instruction", "The second half of the description: what to do"), WHY,
     FIELD(TEXTS, "resources", "What helps with it"),
     ESTIMATES);
 
@@ -545,7 +553,8 @@ static const struct rule record_fields[] = RULES(
     FIELD(ENUM, "area", "The component that it was for", .choices = component_names), PRIORITY,
     FIELD(TEXT, "description", "Its text; null when the item has left the catalogue",
           .nullable = true),
-    ESTIMATES,
+    FIELD(TEXT, "instruction", "Its second half: what to do; null likewise", .nullable = true),
+    WHY, ESTIMATES,
     FIELD(OBJECT, "feedback", "The feedback on it; null without", .nullable = true,
           .fields = feedback_fields));
 

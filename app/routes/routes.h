@@ -35,6 +35,8 @@ extern const struct route mastery_recompute;
 /* The rules of routes to which /api/v1/process delegates, by which the OpenAPI document describes
  * their payloads. */
 extern const struct rule mastery_calculate_rules[], mastery_recompute_rules[];
+/* Further fields of the payload that may mean either, for the OpenAPI document only. */
+extern const struct rule mastery_payload_rules[];
 extern const struct rule prediction_next_week_rules[], recommendation_path_rules[];
 extern const struct rule batch_submit_rules[], analytics_period_rules[];
 

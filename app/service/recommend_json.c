@@ -34,14 +34,31 @@ static void recommend_fill_reason(struct buf *out, struct str sentence, enum com
     }
 }
 
-/* Writes the description: the sentence with the reason, a space, then the item's own description.
- */
+/* Writes the reason as a code with its numbers, for a client that has texts of its own. */
+static void recommend_write_reason(struct jw *w, enum reason reason, enum component area,
+                                   double score)
+{
+    jw_text(w, "reason", reason_names[reason]);
+    if (reason == REASON_STARTER || reason == REASON_UNKNOWN)
+        jw_null(w, "component_value");
+    else
+        jw_number(w, "component_value", recommend_shown_score(score));
+    jw_number(w, "threshold", gap_thresholds[area]);
+}
+
+/* Writes the description (the sentence with the reason, a space, the item's own description) and
+ * the item's own description alone. Both are null when the item has left the catalogue. */
 static void recommend_write_description(struct jw *w, const struct catalogue *catalogue,
                                         enum reason reason, double score,
                                         const struct content *content)
 {
     struct buf text;
 
+    if (!content) {
+        jw_null(w, "description");
+        jw_null(w, "instruction");
+        return;
+    }
     buf_init(&text, w->out->arena);
     recommend_fill_reason(&text, catalogue->reasons[reason], content->component, score);
     buf_char(&text, ' ');
@@ -50,6 +67,7 @@ static void recommend_write_description(struct jw *w, const struct catalogue *ca
         w->out->failed = true;
     else
         jw_str(w, "description", buf_view(&text));
+    jw_str(w, "instruction", content->description);
 }
 
 /* Writes the recommendation's id, rec_TOKEN-YYYYMMDD-NUMBER. token: the random text that the ids of
@@ -91,6 +109,7 @@ static void recommend_write_item(struct jw *w, const struct recommend *r, size_t
     recommend_write_area(w, item);
     jw_text(w, "priority", priority_names[item->priority]);
     recommend_write_description(w, catalogue, item->reason, item->score, content);
+    recommend_write_reason(w, item->reason, content->component, item->score);
     jw_int(w, "estimated_time", content->minutes);
     jw_array(w, "resources");
     for (size_t k = 0; k < content->resources.n; k++)
@@ -172,8 +191,8 @@ static void recommend_write_feedback(struct jw *w, const struct recommendation_r
     jw_object_end(w);
 }
 
-/* Writes what was recommended at that time. All members except the description come from the
- * record, because the catalogue may have changed since. */
+/* Writes what was recommended at that time. All members but the texts come from the record, because
+ * the catalogue may have changed since. */
 void recommend_write_record(struct jw *w, struct str token,
                             const struct recommendation_record *record,
                             const struct catalogue *catalogue)
@@ -186,10 +205,8 @@ void recommend_write_record(struct jw *w, struct str token,
     jw_text(w, "action", action_names[record->action]);
     jw_text(w, "area", component_names[record->area]);
     jw_text(w, "priority", priority_names[record->priority]);
-    if (content)
-        recommend_write_description(w, catalogue, record->reason, record->score, content);
-    else
-        jw_null(w, "description");
+    recommend_write_description(w, catalogue, record->reason, record->score, content);
+    recommend_write_reason(w, record->reason, record->area, record->score);
     jw_int(w, "estimated_time", record->minutes);
     jw_text(w, "difficulty", difficulty_names[record->difficulty]);
     jw_number(w, "score_gap", record->gap);

@@ -4,7 +4,7 @@ import { html, useState } from "../view.js";
 import { get, id } from "../api.js";
 import { FLOORS, Bar, Card, Level, Levels, Loaded, useLoad } from "../parts.js";
 import { link, studentLink } from "../router.js";
-import { percent, reason, t } from "../text.js";
+import { percent, reasons, t } from "../text.js";
 import { HeatMap, masteriesOf } from "./heat_map.js";
 import { Students } from "./students.js";
 
@@ -86,7 +86,7 @@ const NeedsHelp = ({ student, cohort }) => html`<li>
         ${student.mastery_score !== null && html`<span>${percent(student.mastery_score)}
             <${Level} level=${student.level} /></span>`}
     </div>
-    <ul class="reasons">${student.attention.reasons.map((text) => html`<li>${reason(text, student)}</li>`)}</ul>
+    <ul class="reasons">${reasons(student.attention).map((text) => html`<li>${text}</li>`)}</ul>
     ${student.weakest_topics?.length > 0 && html`<p class="soft">${t("class.weakest", {
         topics: student.weakest_topics.map(({ topic_id: topic, mastery }) => `${topic} ${percent(mastery)}`).join(", "),
     })}</p>`}

@@ -23,7 +23,7 @@ const Step = ({ step, onSent }) => html`<li>
     <p class="step-head"><strong>${t(`action.${step.action}`)}</strong> · ${area(step.area)}
         <span class="tag priority-${step.priority}">${t(`priority.${step.priority}`)}</span>
         <span class="soft">${t("steps.minutes", { n: step.estimated_time })}</span></p>
-    <p>${stepText(step.description)}</p>
+    <p>${stepText(step)}</p>
     ${step.resources?.length > 0 && html`<p class="soft">${step.resources.join(" · ")}</p>`}
     <${Feedback} step=${step} onSent=${onSent} />
 </li>`;

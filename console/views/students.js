@@ -6,7 +6,7 @@ import { LEVELS, Card, Level, Said } from "../parts.js";
 import { Sparkline } from "../charts.js";
 import { csv, save } from "../csv.js";
 import { studentLink } from "../router.js";
-import { ago, change, currentLanguage, percent, reason, t } from "../text.js";
+import { ago, change, currentLanguage, percent, reasons, t } from "../text.js";
 
 const ROW_PX = 45; /* console.css has the same height */
 const WINDOWED_FROM = 80; /* rows; shorter tables are in the document whole, for printing and search */
@@ -55,7 +55,7 @@ function sheet(students) {
     return csv([head, ...students.map((s) => [
         s.student_id, s.mastery_score, s.level ?? t("consent.withdrawn"), s.change_7_days, s.predicted_score,
         s.interval?.lower, s.interval?.upper, s.trend, s.last_active, s.attention?.rank,
-        s.attention?.reasons.map((text) => reason(text, s)).join("; "), weakest(s),
+        s.attention && reasons(s.attention).join("; "), weakest(s),
     ])]);
 }
 

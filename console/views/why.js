@@ -44,17 +44,10 @@ function Observations({ part }) {
     ${part.other_share > 0.005 && html`<p class="soft">${t("why.other", { share: percent(part.other_share) })}</p>`}`;
 }
 
-const RIGHT = /all answers right/, WRONG = /no answer right/;
-/* The engine's assumption in the reader's language; an unknown one as it is. */
-function assumption({ event_type: type, assumption: text }) {
-    const key = `what_if.${type}${RIGHT.test(text) ? ".right" : WRONG.test(text) ? ".wrong" : ""}`;
-    return has(key) ? t(key) : text;
-}
-
 function Changes({ explain }) {
     const { next_level: next, fading, what_if: ifs } = explain;
     const rows = [...ifs].sort((a, b) => b.change - a.change).map((one) => [
-        assumption(one), percent(one.mastery_score),
+        t(`what_if.${one.assumption_code}`), percent(one.mastery_score),
         html`<span class=${one.change < 0 ? "falls" : "rises"}>${change(one.change, 1)}</span>`,
     ]);
     const last = fading.at(-1);

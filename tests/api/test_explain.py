@@ -99,6 +99,10 @@ def test_one_quiz(learner):
     assert [(one["days"], one["mastery_score"]) for one in found["fading"]] == [(7, 0.4), (14, 0.5), (28, 0.5)]
     assert all(one["assumption"] for one in found["what_if"])
     assert len({one["assumption"] for one in found["what_if"]}) == len(found["what_if"])
+    assert {one["assumption_code"]: one["event_type"] for one in found["what_if"]} == {
+        "quiz_all_right": "quiz.completed", "quiz_none_right": "quiz.completed", "hard_exercise": "exercise.completed",
+        "whole_lesson": "lesson.viewed", "full_marks": "quality.assessed", "activity_only": "content.rated",
+    }  # fmt: skip
 
 
 def test_score_is_that_of_query(admin, learner):

@@ -92,6 +92,13 @@ def reasons_of(predicted, change, days):
     return found + ([f"has not been active for {days} days"] if days >= 7 else [])
 
 
+def reason_values_of(predicted, change, days):
+    found = [("low_prediction", predicted)] if predicted < 0.5 else []
+    if change is not None and change <= -0.05:
+        found.append(("fall", -change))
+    return [{"reason": code, "value": value} for code, value in found + ([("inactive", days)] if days >= 7 else [])]
+
+
 def expected_student(admin, school, student):
     """What the overview shows of a student with data, its rank left out, and the need."""
     histories = school.histories
@@ -110,7 +117,7 @@ def expected_student(admin, school, student):
         "predicted_score": predicted["predicted_score"],
         "interval": predicted["interval"],
     }
-    return shown, need_of(*facts), reasons_of(*facts), max(scores)
+    return shown, need_of(*facts), (reasons_of(*facts), reason_values_of(*facts)), max(scores)
 
 
 def test_figures_ranks_and_reasons_are_those_of_the_model(admin, school):
@@ -125,7 +132,8 @@ def test_figures_ranks_and_reasons_are_those_of_the_model(admin, school):
     for student in school.known:
         shown, needs[student], reasons, last = expected_student(admin, school, student)
         assert_close(found[student], shown, school.known[student])
-        assert found[student]["attention"]["reasons"] == reasons, school.known[student]
+        assert found[student]["attention"]["reasons"] == reasons[0], school.known[student]
+        assert_close(found[student]["attention"]["reason_values"], reasons[1], school.known[student])
         assert found[student]["last_active"].startswith(last.isoformat())
     order = sorted(school.known, key=lambda s: (-round(needs[s], 9), s)) + school.no_data
     ranks = {student: found[student]["attention"]["rank"] for student in order}
@@ -149,7 +157,11 @@ def test_levels_and_summary_are_of_the_students_with_data(admin, school):
 def test_student_without_data_has_nothing_but_the_reason(admin, school):
     [student] = [s for s in overview(admin, school.cohort)["students"] if s["student_id"] in school.no_data]
     assert student["level"] == "none"
-    assert student["attention"] == {"rank": len(school.known) + 1, "reasons": ["no activity yet"]}
+    assert student["attention"] == {
+        "rank": len(school.known) + 1,
+        "reasons": ["no activity yet"],
+        "reason_values": [{"reason": "no_activity", "value": None}],
+    }
     assert all(student[name] is None for name in FIGURES)
 
 
@@ -224,7 +236,8 @@ def test_equal_needs_are_ranked_by_id(admin, engine):
 def test_student_of_today_has_no_change_yet(admin, engine, student):
     engine.calculate(student)
     [shown] = overview(admin, make_cohort(admin, [student]))["students"]
-    assert shown["change_7_days"] is None and shown["attention"] == {"rank": 1, "reasons": []}
+    assert shown["change_7_days"] is None
+    assert shown["attention"] == {"rank": 1, "reasons": [], "reason_values": []}
 
 
 def test_last_active_is_the_time_of_the_latest_event(admin, student):

@@ -653,6 +653,8 @@ def test_history_shows_it_as_it_was_given(engine, admin):
     [shown] = history(admin, student)["recommendations"]
     item = recommend(CATALOGUE, learner, 1)[0]
     assert shown["description"] == description(CATALOGUE, learner, item)
+    assert shown["instruction"] == item["description"]
+    assert (shown["reason"], shown["component_value"], shown["threshold"]) == ("gap", 0.5, 0.8)
     assert shown["score_gap"] == 0.3
 
 
@@ -677,8 +679,8 @@ def test_an_item_that_has_left_the_catalogue_has_no_description(engine, admin, s
     line = store.get(day_key(student))
     store.set(day_key(student), "gone-with-version-0 " + line.split(" ", 1)[1])
     [shown] = history(admin, student)["recommendations"]
-    assert shown["description"] is None
-    assert shown["action"] == "practice"
+    assert shown["description"] is None and shown["instruction"] is None
+    assert (shown["action"], shown["reason"]) == ("practice", "gap")
 
 
 @pytest.mark.parametrize("days", ["0", "91", "-1", "x", "", "1.5"])

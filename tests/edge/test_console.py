@@ -95,6 +95,35 @@ def test_languages_have_the_same_keys_and_the_same_values_to_fill_in():
         assert names[0] == names[1], key
 
 
+def codes(document, schema, name):
+    """The values of an enum that a member of this name has anywhere in the schema."""
+    if isinstance(schema, list):
+        return set().union(*(codes(document, part, name) for part in schema))
+    if not isinstance(schema, dict):
+        return set()
+    if "$ref" in schema:
+        return codes(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], name)
+    found = set(schema.get("properties", {}).get(name, {}).get("enum", []))
+    return found.union(*(codes(document, part, name) for part in schema.values()))
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "prefix", "n"),
+    [
+        ("cohort-overview", "reason", "reason.", 4),
+        ("mastery-explain", "assumption_code", "what_if.", 6),
+        ("recommendations-history", "reason", "step.", 4),
+    ],
+)
+def test_every_code_of_the_api_has_its_text(anonymous, operation, member, prefix, n):
+    document = assert_ok(anonymous.get("/openapi.json"))
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    [found] = [one for one in operations if one.get("operationId") == operation]
+    values = codes(document, found["responses"]["200"]["content"], member)
+    assert len(values) == n
+    assert {f"{prefix}{value}" for value in values} <= set(texts("en"))
+
+
 def test_every_text_is_there_and_used():
     """A key is used whole, or built from its beginning: `level.${name}`."""
     source = "\n".join(
@@ -107,7 +136,7 @@ def test_every_text_is_there_and_used():
     assert used <= keys
     unused = {key for key in keys - literal if not any(key.startswith(start) for start in built)}
     # views/why.js builds keys from two words, and notices add ".do" to their key.
-    dynamic = ("event.", "what_if.", "problem.", "consent.")
+    dynamic = ("event.", "problem.", "consent.")
     assert not {key for key in unused if not key.startswith(dynamic)}
 
 

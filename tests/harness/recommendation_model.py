@@ -102,6 +102,11 @@ def description(catalogue, learner, item):
     return f"{sentence} {item['description']}"
 
 
+def shown_value(learner, area):
+    """Cut after three decimals; None without evidence."""
+    return math.floor(learner.value(area) * 1000 + 1e-9) / 1000 if area in learner.known else None
+
+
 def as_answer(catalogue, learner, item):
     """All of a recommendation but its id."""
     area = item["component"]
@@ -110,6 +115,10 @@ def as_answer(catalogue, learner, item):
         "area": area,
         "priority": learner.priority(area),
         "description": description(catalogue, learner, item),
+        "instruction": item["description"],
+        "reason": learner.reason(area),
+        "component_value": shown_value(learner, area),
+        "threshold": THRESHOLDS[area],
         "estimated_time": item["minutes"],
         "resources": item["resources"],
         "difficulty": item["difficulty"],

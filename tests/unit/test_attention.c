@@ -42,13 +42,28 @@ static void reasons_apply_from_their_limits_on(void)
           "the score fell by 1.00 in 7 days", "has not been active for 12 days"}}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct arena *arena = arena_new(1024, 4096);
-        struct str reasons[ATTENTION_REASONS];
-        size_t n = attention_reasons(&rows[i].facts, arena, reasons);
+        struct attention_found found[ATTENTION_REASONS];
+        size_t n = attention_reasons(&rows[i].facts, arena, found);
         CU_ASSERT_EQUAL_FATAL(n, rows[i].n);
         for (size_t k = 0; k < n; k++)
-            CU_ASSERT(str_equal(reasons[k], str_of(rows[i].reasons[k])));
+            CU_ASSERT(str_equal(found[k].text, str_of(rows[i].reasons[k])));
         arena_free(arena);
     }
+}
+
+static void a_reason_has_its_value_unrounded(void)
+{
+    const struct attention_facts facts = {.4999, true, -.0512, 12};
+    struct arena *arena = arena_new(1024, 4096);
+    struct attention_found found[ATTENTION_REASONS];
+
+    CU_ASSERT_EQUAL_FATAL(attention_reasons(&facts, arena, found), ATTENTION_REASONS);
+    CU_ASSERT_EQUAL(found[ATTENTION_LOW].value, .4999);
+    CU_ASSERT_EQUAL(found[ATTENTION_FALL].value, .0512);
+    CU_ASSERT_EQUAL(found[ATTENTION_INACTIVE].value, 12);
+    for (int i = 0; i < ATTENTION_REASONS; i++)
+        CU_ASSERT_EQUAL((int)found[i].reason, i);
+    arena_free(arena);
 }
 
 void attention_tests(void)
@@ -56,4 +71,5 @@ void attention_tests(void)
     CU_pSuite suite = CU_add_suite("attention", NULL, NULL);
     CU_ADD_TEST(suite, need_is_what_lacks_and_what_fell_and_inactivity);
     CU_ADD_TEST(suite, reasons_apply_from_their_limits_on);
+    CU_ADD_TEST(suite, a_reason_has_its_value_unrounded);
 }
