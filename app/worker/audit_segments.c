@@ -24,7 +24,9 @@ enum {
     CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS, /* counts that a closing removes */
 };
 
-static const int64_t INTERVAL_US = 1000000;
+/* Time between two runs while segments are due, and at most while none is: two commands for each
+ * shard are much for an idle Redis. */
+static const int64_t INTERVAL_US = 1000000, IDLE_INTERVAL_US = 10000000;
 /* time between two anchors of a shard, and between two log lines about chains that cannot be read
  */
 static const int64_t ANCHOR_INTERVAL_US = 60000000;
@@ -388,16 +390,16 @@ static void segments_on_lengths(struct task *task)
         s->cmd = NULL;
         if (!must_read)
             continue;
-        if (chosen++ >= SHARDS_PER_RUN) {
-            periodic_schedule(&segments->schedule, /* delay_us */ 0);
+        if (chosen++ >= SHARDS_PER_RUN)
             continue;
-        }
         segments->first = shard + 1;
         s->cmd = audit_cmd_range(&task->pipeline, AUDIT_STREAM_OPEN, shard, STR("-"), STR("+"),
                                  AUDIT_SEGMENT_RECORDS);
         s->second_cmd = audit_cmd_scan_counts(&task->pipeline, AUDIT_STREAM_OPEN, shard, STR("0"),
                                               COUNTS_SCANNED);
     }
+    if (chosen > 0)
+        periodic_schedule(&segments->schedule, chosen > SHARDS_PER_RUN ? 0 : INTERVAL_US);
     task_submit(task, segments_on_read);
 }
 
@@ -421,6 +423,14 @@ void audit_segments_init(struct audit_segments *segments, struct worker_context 
     periodic_init(&segments->schedule, w, /* delay_us */ 0);
 }
 
+/* Returns the time until the next run if no segment is due. */
+static int64_t segments_idle_us(const struct audit_segments *segments)
+{
+    int64_t seal_us = segments->worker->engine->config.audit_seal_s * INT64_C(1000000);
+
+    return seal_us < IDLE_INTERVAL_US ? seal_us : IDLE_INTERVAL_US;
+}
+
 /* The anchors are logged even while a run is in progress or the worker is draining. The end of the
  * chain of a shard whose lease this worker does not hold becomes unknown, because the holder
  * continues it. */
@@ -434,7 +444,7 @@ void audit_segments_tick(struct audit_segments *segments)
     task = periodic_begin(&segments->schedule, NO_SHARD, segments);
     if (!task)
         return;
-    periodic_schedule(&segments->schedule, INTERVAL_US);
+    periodic_schedule(&segments->schedule, segments_idle_us(segments));
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct segment_shard *s = &segments->v[shard];
 
