@@ -163,11 +163,9 @@ const struct subcommand migrate_subcommand = {
     .name = "migrate",
     .summary = "Converts the records of 0.1.0 to packed ones, which need a fraction of the memory",
     .description =
-        "Run it when no program of 0.1.0 uses the store any more: it raises the schema number, "
-        "which\n"
-        "0.1.0 refuses, so there is no way back but the back-up. Programs of this version go on\n"
-        "working meanwhile. When it is cut short, run it again. See docs/runbooks.md, "
-        "\"Migrate\".\n"
+        "\nRun it when no program of 0.1.0 uses the store any more (docs/runbooks.md, Migrate).\n"
+        "It raises the schema number, which 0.1.0 refuses, so the only way back is a backup.\n"
+        "Programs of this version go on working meanwhile. If it is cut short, run it again.\n"
         "Exit status: 0 all is converted, 1 failed, 3 Redis cannot be reached.\n",
     .json = "an object: students, converted (records by kind)",
     .options = migrate_options,
