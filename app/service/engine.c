@@ -200,8 +200,8 @@ static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENG
 /* Makes the store write the schema number (the number of the format of all records) when it
  * connects. Does not wait for the connection, because Redis or its name server may be unavailable.
  * That is safe: the store sends no write before the handshake has shown that no later version has
- * written to this Redis. NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps
- * prescribes it */
+ * written to this Redis. The table open_steps prescribes the parameter.
+ * NOLINTNEXTLINE(readability-non-const-parameter) */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
