@@ -115,7 +115,7 @@ ROWS = [
     ("privacy.export", "Data Export", privacy.export_complete),
     ("privacy.deletion", "Data Deletion", privacy.deletion_complete),
     ("privacy.audit", "Audit Logs", privacy.deletion_audited),
-    ("privacy.ttl", "TTL", privacy.snapshot_expires),
+    ("privacy.ttl", "TTL", privacy.history_expires),
     ("limits.enforced", "50 req/min", security.limit_enforced),
     ("limits.status", "429 Response", security.limit_status),
     ("limits.headers", "Headers", security.limit_retry_after),
