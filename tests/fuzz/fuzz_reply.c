@@ -20,6 +20,7 @@
 #include "app/store/recommendation.h"
 #include "app/store/store.h"
 #include "app/store/student.h"
+#include "app/store/student_days.h"
 #include "app/store/students.h"
 #include "app/store/topics.h"
 #include "app/store/workers.h"
