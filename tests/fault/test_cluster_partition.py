@@ -29,20 +29,22 @@ def cluster(network):
 
 
 def writes_to(pool, shards):
-    """A call for Load: writes a student of these shards. (student, status, when it began)."""
+    """A call for Load: writes a student of these shards. (student, status, when it began and ended)."""
 
     def call(*_):
         student = fresh_id()
         while shard_of(student) not in shards:
             student = fresh_id()
         began = time.monotonic()
-        return student, pool.calculate(student).status, began
+        status = pool.calculate(student).status
+        return student, status, began, time.monotonic()
 
     return call
 
 
 def acknowledged(load, since=0.0):
-    return [(student, began) for student, status, began in list(load.results) if status == 200 and began >= since]
+    """(student, when the write began and ended)."""
+    return [(student, *times) for student, status, *times in list(load.results) if status == 200 and times[0] >= since]
 
 
 def test_a_partition_loses_nothing_that_replicas_confirmed(cluster, network):
@@ -73,6 +75,6 @@ def test_a_partition_loses_nothing_that_replicas_confirmed(cluster, network):
         lost, safe = ([one for one in acknowledged(load) if not redis.exists(student_key(one[0]))] for load in (accepted, confirmed))
     assert not safe, "confirmed by a replica and lost"
     assert lost, "the old master has accepted nothing: there was no partition"
-    assert all(before <= began <= refused_at for _, began in lost), "lost outside of the partition"
-    last = max(began for _, began in lost)
+    assert all(ended >= before and began <= refused_at for _, began, ended in lost), "lost outside of the partition"
+    last = max(began for _, began, _ in lost)
     print(f"{len(lost)} lost in {last - cut_at:.1f} s, elected after {elected_at - cut_at:.1f} s")  # with pytest -s
