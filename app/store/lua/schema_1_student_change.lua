@@ -20,9 +20,10 @@
 -- ARGV[6]  the latest time that may be stored with topics (epoch ms)
 -- ARGV[7...]  per entry: journal entry, id of the event ('': none), mark of the event, its topics
 --             (lib/topics.lua; '': none); then per snapshot: state, expiry (epoch seconds)
--- Returns  {2, stored state} if there is a fence, as if another state were expected; 1 written; the stored state, if it is not as expected; a list with the mark, or nil, of
---          each entry, if the event of one was counted before; 0 the student is erased; -1 consent
---          to data processing is withdrawn
+-- Returns  {2, stored state} if there is a fence, as if another state were expected; 1 written; the
+--          stored state, if it is not as expected; a list with the mark, or nil, of each entry, if
+--          the event of one was counted before; 0 the student is erased; -1 consent to data
+--          processing is withdrawn
 -- include lib/topics.lua
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {2, redis.call('HGET', KEYS[1], 's') or ''}

@@ -12,4 +12,3 @@ if KEYS[3] then
   for _, state in ipairs(redis.call('MGET', unpack(KEYS, 3))) do reply[#reply + 1] = state end
 end
 return reply
-
