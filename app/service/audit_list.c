@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "app/service/audit_segment_pack.h"
+#include "app/store/audit_index.h"
 
 /* Records of one stream that a step reads: in the first step, and at most. Segments that a step
  * reads, likewise. */
@@ -186,7 +187,8 @@ static void audit_list_begin_shard(struct audit_list *list, unsigned shard,
     list->length_cmds[shard][1] = audit_cmd_count(pipeline, AUDIT_STREAM_OPEN, shard);
     audit_list_queue_page(list, shard, AUDIT_SOURCE_SCHEMA_1, pipeline);
     audit_list_queue_page(list, shard, AUDIT_SOURCE_OPEN, pipeline);
-    sources[AUDIT_SOURCE_SEGMENTS].cmd = audit_segment_cmd_find(pipeline, shard, from);
+    sources[AUDIT_SOURCE_SEGMENTS].cmd =
+        audit_segment_cmd_find(pipeline, shard, list->student.n > 0 ? STR("") : from);
     sources[AUDIT_SOURCE_SEGMENTS].exhausted = true; /* until the reply names a segment */
     sources[AUDIT_SOURCE_COUNTS].exhausted = true;
     if (list->student.n > 0)
@@ -251,6 +253,34 @@ static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, str
     return true;
 }
 
+/* Sets the segment that the source of the student's shard offers next, by the student's index. */
+static void audit_list_set_next_of_index(struct audit_list *list)
+{
+    struct audit_list_source *s = &list->sources[list->first_shard][AUDIT_SOURCE_SEGMENTS];
+
+    *s->segment = '\0';
+    if (list->index_left > 0)
+        audit_index_print(list->index, --list->index_left, s->segment);
+    source_set_head(s);
+}
+
+/* Reads the student's index. Of the segments that it names those count which were there when the
+ * open segment was read: records of a later one have been read as open. */
+static bool audit_list_read_index(struct audit_list *list, struct problem *p)
+{
+    struct str latest = str_of(list->sources[list->first_shard][AUDIT_SOURCE_SEGMENTS].segment);
+    size_t n;
+
+    if (!audit_index_parse(list->index_cmd, &list->index, p))
+        return false;
+    list->index_cmd = NULL;
+    n = latest.n > 0 ? audit_index_after(list->index, latest) : 0;
+    list->index.n = n * AUDIT_INDEX_ENTRY;
+    list->index_left = audit_index_until(list->index, str_of(list->from.id));
+    audit_list_set_next_of_index(list);
+    return true;
+}
+
 /* Reads the counts of the open segment of the shard that is listed. */
 static bool audit_list_read_counts(struct audit_list *list, struct arena *arena, struct problem *p)
 {
@@ -310,6 +340,8 @@ static bool audit_list_read_first_replies(struct audit_list *list, struct arena 
     if (!audit_parse_pseudonym(list->student_cmd, &list->subject, p))
         return false;
     list->student_cmd = NULL;
+    if (list->subject.n == 0) /* no segment has records of the student */
+        audit_list_set_next_of_index(list);
     return audit_list_read_counts(list, arena, p);
 }
 
@@ -363,6 +395,10 @@ static bool audit_list_read_segment(struct audit_list *list, unsigned shard, str
     for (size_t i = text.n; i-- > 0;) { /* newest first */
         if (audit_list_is_after_cursor(list, shard, text.entries[i].id))
             s->page[s->n++] = text.entries[i];
+    }
+    if (list->student.n > 0) {
+        audit_list_set_next_of_index(list);
+        return true;
     }
     (void)snprintf(s->segment, sizeof(s->segment), "%.*s", STR_ARG(text.previous_id));
     source_set_head(s);
@@ -491,20 +527,27 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
 }
 
 /* Calls audit_list_begin at first, to queue the first reads; each later call reads the replies and
- * merges. Returns STEP_DONE also when p has a problem. */
+ * merges. Of a list about a student the second one reads the index, whose key has the pseudonym. Returns STEP_DONE also when p has a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)
 {
+    bool is_first;
+
     if (!list->started)
         return audit_list_begin(list, pipeline, p);
     if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    if (list->length_cmds[list->first_shard][0] &&
-        !audit_list_read_first_replies(list, pipeline->arena, p))
+    is_first = list->length_cmds[list->first_shard][0] != NULL;
+    if ((is_first && !audit_list_read_first_replies(list, pipeline->arena, p)) ||
+        (list->index_cmd && !audit_list_read_index(list, p)) ||
+        !audit_list_read_pages(list, pipeline->arena, p))
         return STEP_DONE;
-    return audit_list_read_pages(list, pipeline->arena, p) ? audit_list_merge(list, pipeline)
-                                                           : STEP_DONE;
+    if (!is_first || list->subject.n == 0)
+        return audit_list_merge(list, pipeline);
+    pipeline_clear(pipeline);
+    list->index_cmd = audit_index_cmd_get(pipeline, list->first_shard, list->subject);
+    return STEP_MORE;
 }
 
 int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms)

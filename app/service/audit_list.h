@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Lists audit records, newest first: of all shards (groups of Redis keys), or, with a filter by the
- * student that the records are about, of the student's shard alone. Each shard has records in
+ * student that the records are about, of the student's shard alone, and there of the segments alone
+ * that the student's index names (store/audit_index.h). Each shard has records in
  * several places: in the stream of schema 1, in the open segment, in closed segments. All of these
  * are sources, each sorted by time, and the list merges them. The counts of the open segment are
  * listed with a filter by student; otherwise they are listed once their segment is closed. */
@@ -77,6 +78,9 @@ struct audit_list {
      * `user` is a student, else empty. user_actor: if `user` is anybody else */
     struct str pseudonym_actor, user_actor;
     struct str subject;                     /* pseudonym of `student`; empty: none */
+    struct command *index_cmd;              /* reads the index of `student`; NULL: not in progress */
+    struct str index;                       /* its segments (audit_index.h) */
+    size_t index_left;                      /* how many of them are still to be read */
     unsigned first_shard, shard_count;      /* the shards that are listed */
     struct command *length_cmds[SHARDS][2]; /* lengths of the streams; [.][0] NULL: done */
     struct audit_list_source sources[SHARDS][AUDIT_SOURCE_KINDS];

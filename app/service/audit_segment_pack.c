@@ -125,6 +125,39 @@ void audit_segment_compute_head(const struct audit_key *key, struct str text,
     hex_print(digest, DIGEST_SIZE, ret_head);
 }
 
+/* For qsort. */
+static int segment_compare_names(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Returns the pseudonyms of the students that the records are about or who are their actors, each
+ * once. NULL: out of memory. */
+static const struct str *segment_students(struct arena *arena, const struct audit_entry *entries,
+                                          size_t n, size_t *ret_count)
+{
+    static const struct str prefix = STR_INIT(AUDIT_ACTOR_STUDENT);
+    struct str *names = arena_array(arena, 2 * n, sizeof(*names));
+    size_t count = 0, kept = 0;
+
+    for (size_t i = 0; names && i < n; i++) {
+        struct str actor = entries[i].v[AUDIT_ACTOR];
+
+        if (entries[i].v[AUDIT_SUBJECT].n > 0)
+            names[count++] = entries[i].v[AUDIT_SUBJECT];
+        if (str_starts_with(actor, prefix) && actor.n > prefix.n)
+            names[count++] = (struct str){actor.p + prefix.n, actor.n - prefix.n};
+    }
+    if (names)
+        qsort(names, count, sizeof(*names), segment_compare_names);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || !str_equal(names[i], names[kept - 1]))
+            names[kept++] = names[i];
+    }
+    *ret_count = kept;
+    return names;
+}
+
 bool audit_segment_pack(struct arena *arena, const struct audit_key *key, unsigned shard,
                         const struct audit_segment_link *link, const struct audit_entry *entries,
                         size_t n, struct audit_segment *ret, struct audit_segment_link *ret_link)
@@ -141,13 +174,14 @@ bool audit_segment_pack(struct arena *arena, const struct audit_key *key, unsign
     if (text.failed)
         return false;
     segment.packed = compress(arena, DICTIONARY_AUDIT, buf_view(&text));
+    segment.students = segment_students(arena, entries, n, &segment.student_count);
     digest_hmac(key->secret, buf_view(&text), next.raw_head);
     hex_print(next.raw_head, AUDIT_SEGMENT_HEAD, next.head);
     (void)snprintf(next.last_id, sizeof(next.last_id), "%.*s", STR_ARG(segment.id));
     segment.head = arena_copy(arena, (struct str){(const char *)next.raw_head, AUDIT_SEGMENT_HEAD});
     *ret = segment;
     *ret_link = next;
-    return segment.packed.p && segment.head.p;
+    return segment.packed.p && segment.head.p && segment.students;
 }
 
 /* ---- reading ---- */

@@ -30,6 +30,7 @@ struct erase_phase {
 };
 
 extern const struct erase_phase erase_lookup_phase, erase_own_stream_phase, erase_shard_phase;
+extern const struct erase_phase erase_retention_phase;
 extern const struct erase_phase erase_cohorts_phase, erase_batches_phase;
 extern const struct erase_phase erase_dead_letters_phase, erase_idempotency_phase;
 

@@ -10,6 +10,7 @@
 #include "app/service/erase_internal.h"
 #include "app/service/json_mentions.h"
 #include "app/store/reply.h"
+#include "app/store/retention.h"
 
 enum {
     ERASE_ATTEMPTS_MAX = 20, /* most calls of the script, which is repeated while another request
@@ -186,3 +187,24 @@ static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct
 }
 
 const struct erase_phase erase_shard_phase = {erase_queue_shard, erase_parse_shard};
+
+/* ---- the list of those of whom something will have to be removed ---- */
+
+/* Queues the removal of the student from the list. The list is not counted, because it only follows
+ * from other records. */
+static void erase_queue_retention(struct erase *e, struct pipeline *pipeline)
+{
+    if (!erase_only_counts(e))
+        (void)retention_cmd_remove(pipeline, e->student);
+}
+
+/* Checks that the student was removed. */
+static void erase_parse_retention(struct erase *e, struct pipeline *pipeline, struct problem *p)
+{
+    int64_t removed;
+
+    (void)e;
+    (void)reply_expect_int(pipeline->first->reply, &removed, p);
+}
+
+const struct erase_phase erase_retention_phase = {erase_queue_retention, erase_parse_retention};

@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Exports the audit records about a student. The students of a shard (group of Redis keys) share
- * its audit log, which names them by pseudonym (random name) only. The whole log of the shard is
- * therefore read, place by place, the oldest first: the stream of schema 1, the closed segments,
- * the records of the open segment, its counts. */
+ * its audit log, which names them by pseudonym (random name) only. It is read place by place, the
+ * oldest first: the stream of schema 1; the closed segments that the student's index names; the
+ * records of the open segment; its counts. The first place has records only until the retention of
+ * a migrated store's old records is over, and the last two are never more than those of about one
+ * segment: so the cost grows with the student's own records. */
 #include "app/service/audit_entry.h"
 #include "app/service/audit_segment_pack.h"
 #include "app/service/export_reader.h"
+#include "app/store/audit_index.h"
 
 #include <stdio.h>
 
-enum { PHASE_SCHEMA_1, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS };
-enum { SEGMENTS_PAGE = 8, COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
+enum { PHASE_SCHEMA_1, PHASE_INDEX, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS };
+enum { COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
+
+/* Queues the reads of the segments whose ids the last step has stored. r->cmd is the first of these
+ * commands; each leads to the next by command->next. */
+static void export_queue_segments(struct export_read *r, struct pipeline *pipeline, unsigned shard)
+{
+    for (size_t i = 0; i < r->id_count; i++) {
+        struct str id = arena_copy(pipeline->arena, str_of(r->ids[i]));
+
+        (void)audit_segment_cmd_range(pipeline, shard, id, id, /* count */ 1);
+    }
+    r->cmd = pipeline->first;
+}
 
 /* Queues the read of the next page, and of the student's pseudonym. The cursor is the id of the
  * last entry that was read, of counts that of the scan. */
 static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
 {
+    struct arena *arena = pipeline->arena;
     unsigned shard = key_shard(r->student);
-    struct str from = *r->cursor ? arena_printf(pipeline->arena, "(%s", r->cursor) : STR("-");
+    struct str from = *r->cursor ? arena_printf(arena, "(%s", r->cursor) : STR("-");
 
     switch (r->phase) {
     case PHASE_SCHEMA_1:
@@ -26,13 +42,14 @@ static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
                                  r->phase == PHASE_OPEN ? AUDIT_STREAM_OPEN : AUDIT_STREAM_SCHEMA_1,
                                  shard, from, STR("+"), EXPORT_PAGE);
         break;
-    case PHASE_SEGMENTS:
-        r->cmd = audit_segment_cmd_range(pipeline, shard, from, STR("+"), SEGMENTS_PAGE);
+    case PHASE_INDEX:
+        r->cmd = audit_index_cmd_get(pipeline, shard, arena_copy(arena, str_of(r->pseudonym)));
         break;
+    case PHASE_SEGMENTS: export_queue_segments(r, pipeline, shard); break;
     default:
-        r->cmd = audit_cmd_scan_counts(
-            pipeline, AUDIT_STREAM_OPEN, shard,
-            *r->cursor ? arena_copy(pipeline->arena, str_of(r->cursor)) : STR("0"), COUNTS_PAGE);
+        r->cmd = audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard,
+                                       *r->cursor ? arena_copy(arena, str_of(r->cursor)) : STR("0"),
+                                       COUNTS_PAGE);
     }
     r->second_cmd = audit_cmd_get_pseudonym(pipeline, r->student);
 }
@@ -79,21 +96,44 @@ static void export_write_stream(struct export_read *r, struct str pseudonym, str
     export_move(r, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
 }
 
+/* Stores the ids of the next segments with records of the student: those after the last one that
+ * was read. The index is read again for each page, so that segments that are closed meanwhile are
+ * found: without any further one, the next place is read. */
+static void export_read_index(struct export_read *r, struct problem *p)
+{
+    struct str index;
+    size_t n, first;
+
+    if (!audit_index_parse(r->cmd, &index, p))
+        return;
+    n = audit_index_count(index);
+    first = *r->cursor ? audit_index_after(index, str_of(r->cursor)) : 0;
+    for (r->id_count = 0; r->id_count < EXPORT_IDS && first < n; first++)
+        audit_index_print(index, first, r->ids[r->id_count++]);
+    r->phase = r->id_count > 0 ? PHASE_SEGMENTS : PHASE_OPEN;
+    r->has_more = true;
+    *r->cursor = '\0';
+}
+
 /* Writes the records of some segments. One that cannot be read is left out: mastery-ctl audit
- * verify reports it, and an export without it is better than none. */
+ * verify reports it, and an export without it is better than none. So is one that is gone because
+ * its retention has ended. */
 static void export_write_segments(struct export_read *r, struct str pseudonym, struct problem *p)
 {
-    struct audit_segment segments[SEGMENTS_PAGE];
+    const struct command *command = r->cmd;
+    struct audit_segment segment;
     struct audit_segment_text text;
     size_t n = 0;
 
-    if (!audit_segment_parse(r->cmd, SEGMENTS_PAGE, segments, &n, p))
-        return;
-    for (size_t i = 0; i < n; i++) {
-        if (audit_segment_unpack(r->writer.arena, &segments[i], &text))
+    for (size_t i = 0; i < r->id_count && p->code == PROBLEM_NONE; i++, command = command->next) {
+        if (audit_segment_parse(command, 1, &segment, &n, p) && n > 0 &&
+            audit_segment_unpack(r->writer.arena, &segment, &text))
             export_write_entries(r, text.entries, text.n, pseudonym, p);
     }
-    export_move(r, n == SEGMENTS_PAGE, n > 0 ? segments[n - 1].id : STR(""));
+    (void)snprintf(r->cursor, sizeof(r->cursor), "%s", r->ids[r->id_count - 1]);
+    r->id_count = 0;
+    r->phase = PHASE_INDEX;
+    r->has_more = true;
 }
 
 /* Writes the records that will be made of counts. */
@@ -126,7 +166,10 @@ static void export_write_audit(struct export_read *r, struct problem *p)
 
     if (!audit_parse_pseudonym(r->second_cmd, &pseudonym, p) || pseudonym.n == 0)
         return;
-    if (r->phase == PHASE_SEGMENTS)
+    (void)snprintf(r->pseudonym, sizeof(r->pseudonym), "%.*s", STR_ARG(pseudonym));
+    if (r->phase == PHASE_INDEX)
+        export_read_index(r, p);
+    else if (r->phase == PHASE_SEGMENTS)
         export_write_segments(r, pseudonym, p);
     else if (r->phase == PHASE_COUNTS)
         export_write_counts(r, pseudonym, p);

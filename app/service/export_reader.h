@@ -31,6 +31,7 @@ struct export_read {
     char cursor[STREAM_ID_SIZE + 1]; /* id of the last entry that was read; empty: none yet */
     bool has_more;                   /* write_replies sets it when another step is needed */
     struct event_log events;         /* progress of reading the events */
+    char pseudonym[EXPORT_ID_SIZE];  /* the student's name in audit records; empty: not read yet */
     /* For records that an index of the student names (dead letters, batches). A step either reads a
      * page of ids from the index, after the entry `cursor` or the first `offset` ones, or, when
      * id_count is not 0, the records of the ids in `ids`. */

@@ -24,13 +24,14 @@ struct command *audit_open_cmd_length(struct pipeline *pipeline, unsigned shard)
 /* Calls audit_segment_close.lua. */
 struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shard,
                                         struct str holder, struct str previous_head,
-                                        const struct audit_segment *segment,
+                                        const struct audit_segment *segment, int64_t kept_days,
                                         const struct audit_open *open)
 {
-    enum { KEYS = 4, FIXED = KEYS + 8 };
+    enum { KEYS = 4, FIXED_ARGS = 9 };
     struct arena *arena = pipeline->arena;
-    struct str *argv =
-        arena_array(arena, FIXED + open->id_count + 2 * open->count_count, sizeof(*argv));
+    size_t keys = KEYS + segment->student_count;
+    struct str *argv = arena_array(
+        arena, keys + FIXED_ARGS + open->id_count + 2 * open->count_count, sizeof(*argv));
     int argc = 0;
 
     if (!argv) /* out of memory: a script without arguments fails the pipeline */
@@ -39,6 +40,8 @@ struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shar
     argv[argc++] = key_shard_record(arena, shard, SHARD_KEY_AUDIT_OPEN);
     argv[argc++] = key_shard_record(arena, shard, SHARD_KEY_AUDIT_COUNTS);
     argv[argc++] = segment_key(arena, shard);
+    for (size_t i = 0; i < segment->student_count; i++)
+        argv[argc++] = key_audit_index(arena, shard, segment->students[i]);
     argv[argc++] = holder;
     argv[argc++] = previous_head;
     argv[argc++] = segment->id;
@@ -46,6 +49,7 @@ struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shar
     argv[argc++] = segment->head;
     argv[argc++] = command_int(arena, segment->count);
     argv[argc++] = command_int(arena, segment->total);
+    argv[argc++] = command_int(arena, kept_days);
     argv[argc++] = command_int(arena, (int64_t)open->id_count);
     for (size_t i = 0; i < open->id_count; i++)
         argv[argc++] = open->ids[i];
@@ -53,7 +57,7 @@ struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shar
         argv[argc++] = open->counts[i]->field;
         argv[argc++] = open->counts[i]->value;
     }
-    return pipeline_add_script(pipeline, &script_audit_segment_close, KEYS, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_segment_close, (int)keys, argc, argv);
 }
 
 bool audit_segment_parse_close(const struct command *command, int64_t *ret, struct problem *p)

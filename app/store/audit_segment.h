@@ -26,6 +26,10 @@ struct audit_segment {
     struct str head;   /* AUDIT_SEGMENT_HEAD bytes */
     int64_t count;     /* number of its records */
     int64_t total;     /* number of records of this and all earlier segments of the shard */
+    /* Only of a segment to be closed: pseudonyms of the students that its records are about or who
+     * are their actors, each once; the segment is added to their indexes (audit_index.h). */
+    const struct str *students;
+    size_t student_count;
 };
 
 /* Replies how many records the open segment has, without counts. */
@@ -38,13 +42,14 @@ struct audit_open {
     const struct audit_counted_read *const *counts;
     size_t count_count;
 };
-/* Closes a segment: appends `segment`, and removes the records and counts in `open`, under three
+/* Closes a segment: appends `segment`, which is kept for kept_days, to the chain and to the indexes
+ * of its students, and removes the records and counts in `open`, under three
  * conditions: the head of the latest segment is still previous_head (bytes; empty: there is none),
  * records and counts are still there, and `holder` holds the shard's lease (time-limited
  * ownership). A count that has grown keeps the difference. */
 struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shard,
                                         struct str holder, struct str previous_head,
-                                        const struct audit_segment *segment,
+                                        const struct audit_segment *segment, int64_t kept_days,
                                         const struct audit_open *open);
 /* Results of audit_segment_parse_close. SEGMENT_OUTDATED: not closed, because the latest segment
  * has another head, or what is open has changed. */

@@ -11,9 +11,9 @@
 /* Numbers of keys and arguments of journal_process.lua: FIXED_... occur once in each call,
  * STUDENT_... once for each student, ENTRY_... once for each entry. */
 enum {
-    FIXED_KEYS = 5,
+    FIXED_KEYS = 6,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
-    FIXED_ARGS = 4,
+    FIXED_ARGS = 5,
     ENTRY_ARGS_MAX = 5 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
     ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_ENTRIES_MAX * (STUDENT_KEYS_MAX + ENTRY_ARGS_MAX),
 };
@@ -108,6 +108,7 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
     argv[3] = key_shard_record(pipeline->arena, shard,
                                schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
     argv[4] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_COUNTS);
+    argv[5] = key_shard_record(pipeline->arena, shard, SHARD_KEY_RETENTION);
     for (size_t i = 0; i < count; i++)
         student_indexes[i] = journal_put_student(pipeline, effects[i].student, argv, &keys);
     argc = keys;
@@ -115,6 +116,7 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
     argv[argc++] = command_int(pipeline->arena, (now_ms - event_age_max_ms));
     argv[argc++] = command_int(pipeline->arena, event_age_max_ms);
     argv[argc++] = audit_seed(pipeline->arena);
+    argv[argc++] = schema_writes_packed() ? STR("1") : STR("0");
     for (size_t i = 0; i < count; i++)
         argc += journal_put_entry(pipeline, &effects[i], student_indexes[i], argv + argc);
     return pipeline_add_script(pipeline, &script_journal_process, keys, argc, argv);

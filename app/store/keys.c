@@ -132,6 +132,16 @@ static struct str key_build(struct arena *arena, unsigned shard, struct str stud
     return (struct str){key, n};
 }
 
+struct str key_student_part(struct arena *arena, struct str student)
+{
+    char *part = arena_alloc(arena, student.n);
+
+    if (!part)
+        return (struct str){0};
+    (void)key_put_id(part, student, ':', '/');
+    return (struct str){part, student.n};
+}
+
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind)
 {
     return key_build(arena, key_shard(student), student, kind);
@@ -300,6 +310,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
         [SHARD_KEY_AUDIT_SEGMENTS] = "audit:segments",
         [SHARD_KEY_REPLICATED] = "replicated",
         [SHARD_KEY_SCHEMA] = "schema",
+        [SHARD_KEY_RETENTION] = "retention",
     };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
@@ -309,6 +320,11 @@ struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender
 {
     return arena_printf(arena, "{%02x}:audit:%sfrom:%.*s", shard, aggregated ? "reads:" : "",
                         STR_ARG(sender));
+}
+
+struct str key_audit_index(struct arena *arena, unsigned shard, struct str pseudonym)
+{
+    return arena_printf(arena, "{%02x}:audit:of:%.*s", shard, STR_ARG(pseudonym));
 }
 
 /* Returns the value of a hexadecimal digit, or -1 for any other character. Keys have these digits

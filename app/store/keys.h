@@ -74,6 +74,8 @@ struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str 
 /* Parses the key of a profile and returns the id of its student. False: it is the key of another
  * record, or out of memory. */
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student);
+/* Returns the student's id as it is in the student's keys: with slashes instead of colons. */
+struct str key_student_part(struct arena *arena, struct str student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
 /* Gets the student and the kind of record from a key that the pattern matches; of the family
@@ -110,7 +112,8 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
  * to publish), {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
  * {ss}:audit:reads (the audit log as schema 1 has it), {ss}:audit:open, {ss}:audit:counts and
  * {ss}:audit:segments (audit_segment.h), {ss}:replicated, which is what `replicated` is outside of
- * a cluster, and {ss}:schema, the fence of a migration (schema.h). */
+ * a cluster, {ss}:schema, the fence of a migration (schema.h), and {ss}:retention (retention.h).
+ */
 enum shard_key {
     SHARD_KEY_JOURNAL,
     SHARD_KEY_OUTBOX,
@@ -123,8 +126,12 @@ enum shard_key {
     SHARD_KEY_AUDIT_SEGMENTS,
     SHARD_KEY_REPLICATED,
     SHARD_KEY_SCHEMA,
+    SHARD_KEY_RETENTION,
     SHARD_KEYS
 };
+/* Returns the key {ss}:audit:of:PSEUDONYM (ss: the shard in hex): which closed segments of the
+ * shard's audit log have records of the student with this pseudonym (audit_index.h). */
+struct str key_audit_index(struct arena *arena, unsigned shard, struct str pseudonym);
 enum { KEY_SHARD_TAG_SIZE = 5 };
 /* Prints the hash tag of the shard, such as {2b}, which all its keys begin with. */
 void key_print_shard_tag(unsigned shard, char ret_tag[KEY_SHARD_TAG_SIZE]);

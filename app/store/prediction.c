@@ -6,6 +6,7 @@
 #include "app/base/clock.h"
 #include "app/base/number.h"
 #include "app/store/keys.h"
+#include "app/store/schema.h"
 #include "app/store/stream.h"
 
 /* The fields of a record, in this order. The last one is present only if the prediction assumes an
@@ -92,20 +93,24 @@ struct command *prediction_cmd_save(struct pipeline *pipeline, struct str studen
                                     const struct prediction_record *record, struct str name,
                                     struct str text)
 {
-    enum { KEYS = 3, FIXED = KEYS + 5 };
+    enum { KEYS_MAX = 4, FIXED_ARGS = 5 };
     struct arena *arena = pipeline->arena;
-    struct str argv[FIXED + 2 * FIELDS] = {
-        key_student(arena, student, STUDENT_KEY_PROFILE),
-        key_student(arena, student, STUDENT_KEY_PREDICTIONS),
-        key_student(arena, student, STUDENT_KEY_FORECASTS),
-        command_int(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
-        command_int(arena, PREDICTION_DAYS * DAY_MS / 1000),
-        command_int(arena, PREDICTION_CACHE_TTL_S),
-        name,
-        text};
+    struct str argv[KEYS_MAX + FIXED_ARGS + 2 * FIELDS];
+    int keys = 0, argc;
 
-    return pipeline_add_script(pipeline, &script_prediction_save, KEYS,
-                               FIXED + prediction_put_fields(arena, record, argv + FIXED), argv);
+    argv[keys++] = key_student(arena, student, STUDENT_KEY_PROFILE);
+    argv[keys++] = key_student(arena, student, STUDENT_KEY_PREDICTIONS);
+    argv[keys++] = key_student(arena, student, STUDENT_KEY_FORECASTS);
+    if (schema_writes_packed())
+        argv[keys++] = key_shard_record(arena, key_shard(student), SHARD_KEY_RETENTION);
+    argc = keys;
+    argv[argc++] = command_int(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS);
+    argv[argc++] = command_int(arena, PREDICTION_DAYS * DAY_MS / 1000);
+    argv[argc++] = command_int(arena, PREDICTION_CACHE_TTL_S);
+    argv[argc++] = name;
+    argv[argc++] = text;
+    argc += prediction_put_fields(arena, record, argv + argc);
+    return pipeline_add_script(pipeline, &script_prediction_save, keys, argc, argv);
 }
 
 bool prediction_parse_save(const struct command *command, struct problem *p)

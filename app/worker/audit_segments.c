@@ -274,7 +274,7 @@ static void segments_close(struct audit_segments *segments, struct task *task, u
             arena_copy(arena, (struct str){(const char *)s->link.raw_head, AUDIT_SEGMENT_HEAD});
     s->next_count = n;
     s->cmd = audit_segment_cmd_close(&task->pipeline, shard, task->worker->id, previous, &segment,
-                                     &open);
+                                     task->worker->engine->config.audit_days, &open);
 }
 
 /* Whether the segment has to be closed whose oldest record is of open_since_ms. */

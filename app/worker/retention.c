@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Deletes outdated data once a day. A pass first trims the dead letters (and the outboxes, if
- * events are not published). It then scans all keys for streams, hashes and strings of students,
- * and removes what app/store/keys.def says is too old. The pass is a sequence of small steps with
- * pauses, so that requests are not delayed. audit_maintenance.c trims the audit log. */
+/* Deletes outdated data, in three ways. Whose data is due is known by the lists of the shards
+ * (app/store/retention.h): each worker looks at the lists of the shards that it holds once an hour,
+ * and removes what app/store/keys.def says is too old from the keys of those who are due. The
+ * worker with shard 0 trims the dead letters (and the outboxes, if events are not published) once a
+ * day. It then scans the keys of all students, a few of them a second, for the case that a list is
+ * not complete: it adds to the lists those who are not there. In a store that 0.1.0 uses as well
+ * there are no lists, and the scan itself removes. All is done in small steps with pauses, so that
+ * requests are not delayed. audit_maintenance.c trims the audit log. */
 #include "app/worker/retention.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
 #include "app/ingest/event_input.h"
 #include "app/store/dead_letter.h"
 #include "app/store/outbox.h"
+#include "app/store/retention.h"
+#include "app/store/schema.h"
 #include "app/store/schema_1.h"
 #include "app/store/student_days.h"
 #include "app/store/student_marks.h"
 
-/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted. */
-enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 };
+/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted.
+ * DUE_SHARDS: shards whose lists a step reads. DUE_STUDENTS: students of each of them. */
+enum { SCAN_COUNT = 200, SCAN_REPLY_MAX = 100000, DUE_SHARDS = 32, DUE_STUDENTS = 2 };
+static_assert(SHARDS % DUE_SHARDS == 0, "the last step would read lists that do not exist");
 
-static const int64_t FIRST_RUN_US = 2000000;   /* first pass, after the start of the process */
-static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
-/* between the end of a pass and the next one */
+static const int64_t FIRST_RUN_US = 2000000;     /* first pass, after the start of the process */
+static const int64_t SCAN_INTERVAL_US = 1000000; /* between two steps of a scan */
+static const int64_t STEP_INTERVAL_US = 50000;   /* between two steps of a pass over the lists */
+/* between the end of a pass and the next one: over the keys, over the lists */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
+static const int64_t DUE_INTERVAL_US = INT64_C(3600) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
 /* age limit of events to publish, used only without a sidecar: then no worker publishes them */
@@ -57,7 +68,7 @@ static void retention_end_pass(struct retention *retention)
     periodic_schedule(&retention->schedule, PASS_INTERVAL_US);
 }
 
-/* ---- the scans ---- */
+/* ---- the pages of a key ---- */
 
 /* Queues the script that removes one page of old entries (of a stream) or fields (of a hash) from a
  * student's key, after the cursor. Nothing is queued for a key that Redis expires as a whole, or
@@ -85,35 +96,217 @@ static void retention_queue_page(struct pipeline *pipeline, struct str key, stru
 /* Called with the replies to the commands of retention_queue_page. Each command has processed one
  * page of one key and returns the cursor of the next page ("0": the key is finished). For each key
  * that is not finished, the next command is queued, all in one round trip. The list of commands is
- * copied first, because pipeline_clear removes it from the pipeline. */
-static void retention_on_page_trimmed(struct task *task)
+ * copied first, because pipeline_clear removes it from the pipeline. True: there are none. */
+static bool retention_queue_next_pages(struct task *task)
 {
     struct pipeline completed = task->pipeline;
     struct str cursor;
 
-    if (task_failed(task)) {
-        retention_retry_later(task);
-        return;
-    }
     pipeline_clear(&task->pipeline);
     for (const struct command *command = completed.first; command; command = command->next) {
         if (reply_text(command->reply, &cursor) == REPLY_OK && !str_equal(cursor, STR("0")))
             retention_queue_page(&task->pipeline, command->argv[0], cursor, task->worker->now_ms);
     }
-    if (task->pipeline.count > 0)
-        task_submit(task, retention_on_page_trimmed);
-    else
-        retention_on_trimmed(task);
+    return task->pipeline.count == 0;
 }
 
-/* The scans of a pass, in this order: one for each type of key of which app/store/keys.def has
- * entries or fields to remove. */
-static const char *const scans[] = {"stream", "hash", "string"};
-enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
+/* ---- the lists ---- */
 
-/* Called with the reply of SCAN: queues the deletions in the keys that were found, and moves to the
- * next portion, the next scan or the end of the pass. SCAN returns the cursor "0" at the end of a
- * scan, which is also the cursor that starts the next scan. */
+/* Those who are due, as a step has found them. */
+struct retention_due {
+    struct str students[DUE_SHARDS * DUE_STUDENTS];
+    unsigned shards[DUE_SHARDS * DUE_STUDENTS]; /* of each student */
+    const struct command *plans[DUE_SHARDS * DUE_STUDENTS]; /* retention_cmd_plan for each */
+    size_t n;
+    const struct command *list_cmds[DUE_SHARDS]; /* NULL: another worker holds the shard */
+};
+
+/* Ends a step of the pass over the lists that has failed; it is repeated after WORKER_RETRY_US. */
+static void retention_retry_due(struct task *task)
+{
+    struct retention *retention = task->owner;
+
+    periodic_schedule(&retention->due_schedule, WORKER_RETRY_US);
+    periodic_end(&retention->due_schedule, task);
+}
+
+/* Called when the last commands of a step were executed; their replies are ignored. */
+static void retention_on_postponed(struct task *task)
+{
+    struct retention *retention = task->owner;
+
+    periodic_end(&retention->due_schedule, task);
+}
+
+/* Called when it was decided when each student is due next. The keys of a student for whom that has
+ * failed have another type; they are looked at again tomorrow, so that they do not stop the list. */
+static void retention_on_planned(struct task *task)
+{
+    const struct retention_due *due = task->data;
+    int32_t today = day_of_ms(task->worker->now_ms);
+    int64_t day;
+
+    if (task_failed(task)) {
+        retention_retry_due(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    for (size_t i = 0; i < due->n; i++) {
+        if (reply_int(due->plans[i]->reply, &day) != REPLY_OK)
+            (void)retention_cmd_postpone(&task->pipeline, due->shards[i], due->students[i],
+                                         today + 1);
+    }
+    task_submit(task, retention_on_postponed);
+}
+
+/* Called when a page of each key was trimmed: trims the next ones, or decides when each student is
+ * due next. */
+static void retention_on_due_trimmed(struct task *task)
+{
+    struct retention_due *due = task->data;
+
+    if (task_failed(task)) {
+        retention_retry_due(task);
+        return;
+    }
+    if (!retention_queue_next_pages(task)) {
+        task_submit(task, retention_on_due_trimmed);
+        return;
+    }
+    for (size_t i = 0; i < due->n; i++)
+        due->plans[i] = retention_cmd_plan(&task->pipeline, due->shards[i], due->students[i],
+                                           day_of_ms(task->worker->now_ms));
+    task_submit(task, retention_on_planned);
+}
+
+/* Queues the first page of each key of the student of which something may have to be removed. */
+static void retention_queue_student(struct task *task, unsigned shard, struct str student)
+{
+    for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++) {
+        struct str key;
+
+        if (student_kinds[kind].retention == RETAIN_ALWAYS ||
+            student_kinds[kind].retention == RETAIN_EXPIRY ||
+            (kind == STUDENT_KEY_SCHEMA_1_MARKS && !schema_has_old_forms()))
+            continue;
+        key = key_student_in_shard(task->arena, shard, student, (enum student_key)kind);
+        retention_queue_page(&task->pipeline, key, STR("0"), task->worker->now_ms);
+    }
+}
+
+/* Adds the students in the reply with a part of the list of a shard. A name from which no key can be
+ * made is of another program; it is left where it is. */
+static void retention_add_due(struct task *task, unsigned shard, const redisReply *reply)
+{
+    struct retention_due *due = task->data;
+    struct str name, student;
+    size_t n;
+
+    if (reply_array(reply, DUE_STUDENTS, &n) != REPLY_OK)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (reply_text(reply_at(reply, i), &name) == REPLY_OK &&
+            key_parse_profile(arena_printf(task->arena, "{%02x}:student:%.*s", shard, STR_ARG(name)),
+                              task->arena, &student)) {
+            due->shards[due->n] = shard;
+            due->students[due->n++] = student;
+        }
+    }
+}
+
+/* Called with the lists of some shards: trims the keys of those who are due. After the last shard
+ * the pass begins again if it has found anybody, else in an hour. */
+static void retention_on_lists(struct task *task)
+{
+    struct retention *retention = task->owner;
+    struct retention_due *due = task->data;
+
+    if (task_failed(task)) {
+        retention_retry_due(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    for (unsigned i = 0; i < DUE_SHARDS; i++) {
+        if (due->list_cmds[i])
+            retention_add_due(task, retention->due_shard + i, due->list_cmds[i]->reply);
+    }
+    for (size_t i = 0; i < due->n; i++)
+        retention_queue_student(task, due->shards[i], due->students[i]);
+    retention->has_found_due |= due->n > 0;
+    retention->due_shard = (retention->due_shard + DUE_SHARDS) % SHARDS;
+    periodic_schedule(&retention->due_schedule,
+                      retention->due_shard > 0 || retention->has_found_due ? STEP_INTERVAL_US
+                                                                           : DUE_INTERVAL_US);
+    if (retention->due_shard == 0)
+        retention->has_found_due = false;
+    task_submit(task, retention_on_due_trimmed);
+}
+
+/* Starts a step of the pass over the lists. */
+static void retention_tick_due(struct retention *retention)
+{
+    struct task *task = periodic_begin(&retention->due_schedule, NO_SHARD, retention);
+    struct retention_due *due = task ? arena_zalloc(task->arena, sizeof(*due)) : NULL;
+
+    if (!due) {
+        if (task)
+            retention_retry_due(task);
+        return;
+    }
+    task->data = due;
+    for (unsigned i = 0; i < DUE_SHARDS; i++) {
+        unsigned shard = retention->due_shard + i;
+
+        if (shards_lease_held(retention->shards, shard))
+            due->list_cmds[i] = retention_cmd_due(&task->pipeline, shard,
+                                                  day_of_ms(task->worker->now_ms), DUE_STUDENTS);
+    }
+    task_submit(task, retention_on_lists);
+}
+
+/* ---- the scan ---- */
+
+/* Called with the replies to what a step of the scan has queued. Where students were added to a
+ * list, the pass over the lists begins at once. */
+static void retention_on_scan_replies(struct task *task)
+{
+    struct retention *retention = task->owner;
+    bool has_added = false;
+    int64_t added;
+
+    if (task_failed(task)) {
+        retention_retry_later(task);
+        return;
+    }
+    for (const struct command *command = task->pipeline.first; command; command = command->next)
+        has_added |= reply_int(command->reply, &added) == REPLY_OK && added == 1;
+    retention->has_found_due |= has_added;
+    if (has_added && !retention->due_schedule.running)
+        periodic_schedule(&retention->due_schedule, /* delay_us */ 0);
+    if (retention_queue_next_pages(task))
+        retention_on_trimmed(task);
+    else
+        task_submit(task, retention_on_scan_replies);
+}
+
+/* Queues what is done about a key that the scan has found. */
+static void retention_queue_found(struct task *task, struct str key)
+{
+    struct str student;
+    enum student_key kind;
+
+    if (!schema_writes_packed()) {
+        retention_queue_page(&task->pipeline, key, STR("0"), task->worker->now_ms);
+        return;
+    }
+    if (key_parse_student(key, task->arena, &student, &kind) &&
+        student_kinds[kind].retention != RETAIN_ALWAYS &&
+        student_kinds[kind].retention != RETAIN_EXPIRY)
+        (void)retention_cmd_add(&task->pipeline, student, key);
+}
+
+/* Called with the reply of SCAN: queues what is done about the keys that were found, and moves to
+ * the next portion or the end of the pass, which is the cursor "0". */
 static void retention_on_scanned(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -132,23 +325,23 @@ static void retention_on_scanned(struct task *task)
     pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK)
-            retention_queue_page(&task->pipeline, key, STR("0"), task->worker->now_ms);
+            retention_queue_found(task, key);
     }
     retention->scanned += n;
-    periodic_schedule(&retention->schedule, STEP_INTERVAL_US);
-    if (str_equal(cursor, STR("0")) && ++retention->scan == SCANS)
-        retention_end_pass(retention); /* the deletions of its last keys are sent all the same */
-    task_submit(task, retention_on_page_trimmed);
+    periodic_schedule(&retention->schedule, SCAN_INTERVAL_US);
+    if (str_equal(cursor, STR("0")))
+        retention_end_pass(retention); /* the commands about its last keys are sent all the same */
+    task_submit(task, retention_on_scan_replies);
 }
 
-/* Sends the next SCAN. A reply without keys does not mean the end of the scan, since MATCH and TYPE
- * remove keys from the reply; only the cursor "0" does. */
+/* Sends the next SCAN. A reply without keys does not mean the end of the scan, since MATCH removes
+ * keys from the reply; only the cursor "0" does. */
 static void retention_scan(struct retention *retention, struct task *task)
 {
     struct str cursor = arena_copy(task->arena, str_of(retention->cursor));
     struct str count = arena_printf(task->arena, "%d", SCAN_COUNT);
-    const struct str argv[] = {STR("SCAN"),  cursor, STR("MATCH"), key_pattern_students,
-                               STR("COUNT"), count,  STR("TYPE"),  str_of(scans[retention->scan])};
+    const struct str argv[] = {STR("SCAN"),          cursor,       STR("MATCH"),
+                               key_pattern_students, STR("COUNT"), count};
 
     task->data = pipeline_add(&task->pipeline, COMMAND_READ, sizeof(argv) / sizeof(argv[0]), argv);
     task_submit(task, retention_on_scanned);
@@ -173,14 +366,13 @@ static void retention_on_letters_trimmed(struct task *task)
 /* Starts a pass: trims the dead letters and, if no sidecar (Dapr's process, which publishes events)
  * is configured, the outboxes (events to publish): these may contain events of an earlier
  * configuration, which no worker publishes. The steps after it scan all keys, from the cursor "0"
- * that is set here: `scan` is the number of the scan, `scanned` counts the keys that were found. */
+ * that is set here: `scanned` counts the keys that were found. */
 static void retention_start_pass(struct retention *retention, struct task *task)
 {
     int64_t now_ms = task->worker->now_ms;
 
     memcpy(retention->cursor, "0", sizeof("0"));
     retention->scanned = 0;
-    retention->scan = 0;
     task->data = dead_letter_cmd_trim(&task->pipeline, now_ms - DEAD_LETTER_AGE_MS);
     for (unsigned shard = 0; shard < SHARDS && !worker_publishes(task->worker); shard++)
         outbox_cmd_trim(&task->pipeline, shard, now_ms - OUTBOX_AGE_MS);
@@ -194,14 +386,17 @@ void retention_init(struct retention *retention, struct worker_context *w,
     retention->worker = w;
     retention->shards = shards;
     periodic_init(&retention->schedule, w, FIRST_RUN_US);
+    periodic_init(&retention->due_schedule, w, FIRST_RUN_US);
 }
 
 void retention_tick(struct retention *retention)
 {
     struct task *task;
 
-    if (worker_draining(retention->worker) ||
-        !shards_lease_held(retention->shards, SINGLE_WORKER_SHARD))
+    if (worker_draining(retention->worker))
+        return;
+    retention_tick_due(retention);
+    if (!shards_lease_held(retention->shards, SINGLE_WORKER_SHARD))
         return;
     task = periodic_begin(&retention->schedule, NO_SHARD, retention);
     if (!task)

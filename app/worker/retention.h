@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Deletes outdated data that Redis does not expire by itself: old entries of streams and old fields
- * of hashes, whose keys are still written to. Runs when a worker starts and once a day, in the
- * worker that holds the lease of shard 0. */
+ * of hashes, whose keys are still written to. Each worker does so hourly for the students of its
+ * shards who are due by the lists of these shards (app/store/retention.h). The worker that holds
+ * the lease of shard 0 also looks for keys that no list has, at most some hundred a second, when it
+ * starts and once a day. */
 #ifndef WORKER_RETENTION_H
 #define WORKER_RETENTION_H
 
@@ -12,18 +14,20 @@
 struct retention {
     struct worker_context *worker;
     const struct shards *shards;
-    /* When the next step runs: one SCAN, and in each key found the deletion of what is too old. */
+    /* when the next step of the scan runs: one SCAN, and what is done about the keys found */
     struct periodic schedule;
     char cursor[SCAN_CURSOR_SIZE]; /* cursor of the next SCAN; empty: no pass is in progress */
-    size_t scan;                   /* the scan in progress: an index of scans[] */
     uint64_t scanned;              /* number of keys that this pass has found */
+    /* when the next step of the pass over the lists runs: those of a few shards */
+    struct periodic due_schedule;
+    unsigned due_shard; /* the first of these shards */
+    bool has_found_due; /* this pass has found students who are due */
 };
 
 /* Prepares the passes over all students, which delete entries that are too old. */
 void retention_init(struct retention *retention, struct worker_context *w,
                     const struct shards *shards);
-/* Called in every loop iteration: starts the next step of a pass, which deletes old data of all
- * students, or a new pass, if one is due. */
+/* Called in every loop iteration: starts the next steps, or new passes, if they are due. */
 void retention_tick(struct retention *retention);
 
 #endif

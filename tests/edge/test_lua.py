@@ -112,6 +112,13 @@ CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "days"]
 # Records of lib/marks.lua and lib/days.lua. The bytes of the days are letters: 25185 and 16706.
 MARK1, MARK3 = "AAAAAAAAab\x04note", "Cdigest3ab\x01c"
 DAY1, DAY2, DAY3 = "AB\x03one", "AC\x03two", "AD\x05three"
+# Days in the lists of students of whom something will be removed, and in marks ("aA": 16737, "cA": 16739).
+RETENTION_KEYS = ["list", "marks", "days", "events", "predictions"]
+MARK_OF_16737, MARK_OF_16739 = "digest01aA\x00", "digest02cA\x01d"
+PACKED_OF_DAY_9 = "\x01\x09\x00\x00text"
+# Entries of lib/audit_index.lua: six bytes of time, three of the number.
+EARLY, LATE, LATEST = "\x00\x00\x00\x00\x00\x05\x00\x00\x01", "\x00\x00ABCD\x00\x00\x01", "\x00\x00ABCE\x00\x00\x07"
+LATEST_ID = f"{0x41424345}-7"
 DAYS_CHANGE = ["", "new", "{}", "1", "", "", "16700", FAR, "entry", "ev1", MARK1, "", DAY1]
 DAYS_GROUP = ["", "new", "{}", "3", "", "", "16700", FAR, "entry1", "ev1", MARK1, "", "entry2", "", "", "", "entry3", "ev3", MARK3, "", DAY1]
 OLD_CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "fence", "day1"]
@@ -250,8 +257,8 @@ CASES = [
     Case("unfinished_oldest", "finds", "batch b", ["list"], ["5000"], [("ZADD", "list", 2, "cohort c1", 1, "batch b")]),
     Case("unfinished_oldest", "leaves_young_ones", None, ["list"], ["5000"], [("ZADD", "list", f"{FAR}000", "batch b")]),
     Case(
-        "journal_process", "writes_the_effects_of_entries", [1], ["lease", "journal", "outbox", "audit", "counts", "events", *STUDENT],
-        ["me", "1", "5000", "seed", "1-0", "6", "event", *RECORD, "0", "1", "message", "trace", "9-0", "6", "", *RECORD, "0", "0"],
+        "journal_process", "writes_the_effects_of_entries", [1], ["lease", "journal", "outbox", "audit", "counts", "list", "events", *STUDENT],
+        ["me", "1", "5000", "seed", "0", "1-0", "7", "event", *RECORD, "0", "1", "message", "trace", "9-0", "7", "", *RECORD, "0", "0"],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
         {
             ("FIELDS", "journal"): [{"e": "y"}], ("FIELDS", "events"): [{"e": "event"}], ("TTL", "events"): 5,
@@ -259,20 +266,38 @@ CASES = [
             ("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1,
         },
     ),
-    Case("journal_process", "needs_the_lease", [-1], ["lease", "journal", "outbox", "audit", "counts"], ["me", "1", "5000", "seed"], [("SET", "lease", "you")]),
+    Case("journal_process", "needs_the_lease", [-1], ["lease", "journal", "outbox", "audit", "counts", "list"], ["me", "1", "5000", "seed", "0"], [("SET", "lease", "you")]),
     Case(
         "journal_process", "leaves_an_entry_alone_whose_student_has_a_key_of_another_type", [1, 0],
-        ["lease", "journal", "outbox", "audit", "counts", "events", *STUDENT, "others", "name", "tombstone2", "profile2"],
-        ["me", "1", "5000", "seed", "1-0", "6", "event", *RECORD, "0", "1", "message", "trace", "2-0", "10", "event", *RECORD, "0", "0"],
+        ["lease", "journal", "outbox", "audit", "counts", "list", "events", *STUDENT, "others", "name", "tombstone2", "profile2"],
+        ["me", "1", "5000", "seed", "0", "1-0", "7", "event", *RECORD, "0", "1", "message", "trace", "2-0", "11", "event", *RECORD, "0", "0"],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y"), ("RPUSH", "events", "x")],
         {("FIELDS", "journal"): [{"e": "x"}], ("XLEN", "outbox"): 0, ("XLEN", "others"): 1, ("XLEN", "audit"): 1},
     ),
     Case(
-        "journal_process", "counts_what_happens_often", [2], ["lease", "journal", "outbox", "audit", "counts", "events", *STUDENT],
-        ["me", "1", "5000", "seed", *["1-0", "6", "", *RECORD, "1", "0"], *["2-0", "6", "", *RECORD, "1", "0"]],
+        "journal_process", "counts_what_happens_often", [2], ["lease", "journal", "outbox", "audit", "counts", "list", "events", *STUDENT],
+        ["me", "1", "5000", "seed", "0", *["1-0", "7", "", *RECORD, "1", "0"], *["2-0", "7", "", *RECORD, "1", "0"]],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
         {("EXISTS", "audit"): 0, ("HLEN", "counts"): 1, ("HSTRLEN", "counts", f"{NEW}\n=\nstudent\nread\nmastery\n1\n{{}}"): len("2 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM r1")},
     ),
+    Case(
+        "journal_process", "lists_those_of_whom_something_will_be_removed", [3],
+        ["lease", "journal", "outbox", "audit", "counts", "list", "{00}:student:urn/x/1:events", *STUDENT, "{00}:student:bob:events", "name", "tombstone2", "profile2"],
+        ["me", "1", "5000", "seed", "1", *["864000000-0", "7", PACKED_OF_DAY_9, *RECORD, "1", "0"], *["864000001-0", "7", "", *RECORD, "1", "0"], *["864000002-0", "11", "json", *RECORD, "1", "0"]],
+        [LEASE, *[("XADD", "journal", f"86400000{n}-0", "e", "x") for n in range(3)]],
+        {("ZRANGE", "list", 0, -1, "WITHSCORES"): ["bob", "11", "urn/x/1", "100"]},
+    ),
+    Case("journal_process", "keeps_the_earlier_day", [1], ["lease", "journal", "outbox", "audit", "counts", "list", "{00}:student:ann:events", *STUDENT], ["me", "1", "5000", "seed", "1", *["864000000-0", "7", "", *RECORD, "1", "0"]], [LEASE, ("XADD", "journal", "864000000-0", "e", "x"), ("ZADD", "list", 50, "ann")], {("ZSCORE", "list", "ann"): 50.0}),
+    Case("retention_add", "adds", 1, ["list", "events"], ["ann"], [("SET", "events", "x")], {("ZSCORE", "list", "ann"): 0.0}),
+    Case("retention_add", "leaves_one_who_is_there", 0, ["list", "events"], ["ann"], [("SET", "events", "x"), ("ZADD", "list", 7, "ann")], {("ZSCORE", "list", "ann"): 7.0}),
+    Case("retention_add", "does_not_add_one_who_was_erased", 0, ["list", "events"], ["ann"], after={("DBSIZE",): 0}),
+    Case("retention_plan", "removes_one_without_records", 0, RETENTION_KEYS, ["ann", "200"], [("ZADD", "list", 7, "ann")], {("DBSIZE",): 0}),
+    Case("retention_plan", "finds_the_oldest_mark", 16737 + 91, RETENTION_KEYS, ["ann", "16740"], [("HSET", "marks", 5, MARK_OF_16737, 6, MARK_OF_16739)], {("ZSCORE", "list", "ann"): 16828.0}),
+    Case("retention_plan", "comes_again_tomorrow_for_a_mark_that_outlives_its_event", 16829, RETENTION_KEYS, ["ann", "16828"], [("HSET", "marks", 5, MARK_OF_16737)]),
+    Case("retention_plan", "finds_the_second_closed_day", 16707 + 91, RETENTION_KEYS, ["ann", "16740"], [("SET", "days", DAY3 + DAY2 + DAY1)]),
+    Case("retention_plan", "leaves_the_only_closed_day", 0, RETENTION_KEYS, ["ann", "17000"], [("SET", "days", DAY1)]),
+    Case("retention_plan", "finds_the_oldest_event_and_prediction", 10 + 91, RETENTION_KEYS, ["ann", "20"], [("XADD", "events", "1036800000-0", "z", "x"), ("XADD", "predictions", "864000000-0", "f", "v")]),
+    Case("retention_plan", "finds_a_mark_of_0_1_0", 15 + 91, [*RETENTION_KEYS, "old"], ["ann", "20"], [("HSET", "old", "ev1", "15 d", "ev2", "16 ", "ev3", "bad")]),
     Case("outbox_remove", "removes", 1, ["lease", "outbox"], ["me", "1-0"], [LEASE, ("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 0}),
     Case("outbox_remove", "needs_the_lease", -1, ["lease", "outbox"], ["me", "1-0"], [("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 1}),
     Case(
@@ -317,6 +342,10 @@ CASES = [
     Case(
         "prediction_save", "saves", 1, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "text", "predicted", "0.5"], [PROFILE],
         {("FIELDS", "predictions"): [{"predicted": "0.5"}], ("TTL", "predictions"): 900, ("HGETALL", "latest"): {"7": "text"}, ("TTL", "latest"): 60},
+    ),
+    Case(
+        "prediction_save", "lists_the_student", 1, ["profile", "{00}:student:ann:predictions", "latest", "list"], ["1", "900", "60", "7", "text", "predicted", "0.5"], [PROFILE],
+        {("ZRANGE", "list", 0, -1): ["ann"]},
     ),
     Case("prediction_save", "refuses_without_consent", 0, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "t", "f", "v"], [("HSET", "profile", "s", "x", "c", "a")], {("EXISTS", "predictions", "latest"): 0}),
     Case("prediction_save", "refuses_the_unknown", 0, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "t", "f", "v"], after={("DBSIZE",): 0}),
@@ -410,16 +439,22 @@ CASES = [
         ["counts", "mark", *STUDENT], ["seed", "1", "3", "3", "r1", "field", "0", "4", "r9", "field"], [("RPUSH", "pseudonym", "x")], {("HKEYS", "counts"): ["\nfield"]},
     ),
     Case("audit_count_reads", "runs_once", [], ["counts", "mark", *STUDENT], ["seed", "9", "3", "3", "r1", "field"], [("SET", "mark", "9")], {("EXISTS", "counts"): 0, ("GET", "mark"): "9"}),
-    Case("audit_segment_close", "closes", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0", "f", "3 6-1 6 r"], OPEN, {("FIELDS", "segments"): [SEGMENT], ("XLEN", "open"): 1, ("HKEYS", "counts"): ["g"]}),
-    Case("audit_segment_close", "keeps_what_a_count_has_grown_by", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "0", "f", "1 6-1 6 r"], OPEN, {("HSTRLEN", "counts", "f"): len("2 MMMMMMMMMMMMM-9 6 r")}),
-    Case("audit_segment_close", "needs_the_lease", -1, CLOSE_KEYS, ["you", "", "7-1", "packed", "head", "2", "2", "1", "5-0"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
-    Case("audit_segment_close", "needs_the_head", 0, CLOSE_KEYS, ["me", "other", "7-1", "packed", "head", "2", "2", "1", "5-0"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
-    Case("audit_segment_close", "needs_that_there_is_none", 0, CLOSE_KEYS, ["me", "", "9-1", "packed", "head", "2", "4", "1", "5-0"], [*OPEN, ("XADD", "segments", "7-1", *SEGMENT_ARGS)], {("XLEN", "segments"): 1, ("XLEN", "open"): 2}),
-    Case("audit_segment_close", "continues", 1, CLOSE_KEYS, ["me", "head", "9-1", "packed", "head", "2", "4", "1", "5-0"], [*OPEN, ("XADD", "segments", "7-1", *SEGMENT_ARGS)], {("XLEN", "segments"): 2, ("XLEN", "open"): 1}),
-    Case("audit_segment_close", "needs_the_records", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-1"], OPEN, {("EXISTS", "segments"): 0}),
-    Case("audit_segment_close", "needs_the_counts", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0", "h", "1 6-1 6 r"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
-    Case("audit_segment_close", "needs_a_count_that_has_not_shrunk", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0", "f", "4 6-1 6 r"], OPEN, {("EXISTS", "segments"): 0, ("HLEN", "counts"): 2}),
-    Case("audit_segment_close", "works_when_redis_is_full", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0"], [*OPEN, ("CONFIG", "SET", "maxmemory", 1)], {("CONFIG", "SET", "maxmemory", 0): "OK", ("XLEN", "segments"): 1, ("XLEN", "open"): 1}),
+    Case("audit_segment_close", "closes", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0", "f", "3 6-1 6 r"], OPEN, {("FIELDS", "segments"): [SEGMENT], ("XLEN", "open"): 1, ("HKEYS", "counts"): ["g"]}),
+    Case(
+        "audit_segment_close", "adds_to_the_indexes", 1, [*CLOSE_KEYS, "of1", "of2"], ["me", "", LATEST_ID, "packed", "head", "2", "2", "10", "1", "5-0"],
+        [*OPEN, ("SET", "of1", EARLY + LATE)],
+        {("GET", "of1"): LATE + LATEST, ("GET", "of2"): LATEST, ("TTL", "of1"): 864000, ("TTL", "of2"): 864000},
+    ),
+    Case("audit_segment_close", "adds_to_no_index_without_the_lease", -1, [*CLOSE_KEYS, "of1"], ["you", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], OPEN, {("EXISTS", "of1"): 0}),
+    Case("audit_segment_close", "keeps_what_a_count_has_grown_by", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "0", "f", "1 6-1 6 r"], OPEN, {("HSTRLEN", "counts", "f"): len("2 MMMMMMMMMMMMM-10 6 r")}),
+    Case("audit_segment_close", "needs_the_lease", -1, CLOSE_KEYS, ["you", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
+    Case("audit_segment_close", "needs_the_head", 0, CLOSE_KEYS, ["me", "other", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
+    Case("audit_segment_close", "needs_that_there_is_none", 0, CLOSE_KEYS, ["me", "", "9-1", "packed", "head", "2", "4", "400", "1", "5-0"], [*OPEN, ("XADD", "segments", "7-1", *SEGMENT_ARGS)], {("XLEN", "segments"): 1, ("XLEN", "open"): 2}),
+    Case("audit_segment_close", "continues", 1, CLOSE_KEYS, ["me", "head", "9-1", "packed", "head", "2", "4", "400", "1", "5-0"], [*OPEN, ("XADD", "segments", "7-1", *SEGMENT_ARGS)], {("XLEN", "segments"): 2, ("XLEN", "open"): 1}),
+    Case("audit_segment_close", "needs_the_records", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-1"], OPEN, {("EXISTS", "segments"): 0}),
+    Case("audit_segment_close", "needs_the_counts", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0", "h", "1 6-1 6 r"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
+    Case("audit_segment_close", "needs_a_count_that_has_not_shrunk", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0", "f", "4 6-1 6 r"], OPEN, {("EXISTS", "segments"): 0, ("HLEN", "counts"): 2}),
+    Case("audit_segment_close", "works_when_redis_is_full", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], [*OPEN, ("CONFIG", "SET", "maxmemory", 1)], {("CONFIG", "SET", "maxmemory", 0): "OK", ("XLEN", "segments"): 1, ("XLEN", "open"): 1}),
     Case("audit_segment_bound", "finds_none", ["", 0], ["segments"], [""]),
     Case("audit_segment_bound", "finds_the_latest", ["8-1", 4], ["segments"], [""], SEGMENTS),
     Case("audit_segment_bound", "finds_the_one_with_an_id", ["7-1", 4], ["segments"], ["6-0"], SEGMENTS),

@@ -7,6 +7,7 @@
 -- KEYS[2]  records of the open segment
 -- KEYS[3]  counts of the open segment
 -- KEYS[4]  segments
+-- KEYS[5...]  the indexes of the students that the records are about or who are their actors
 -- ARGV[1]  holder of the lease
 -- ARGV[2]  the head that the latest segment must have; '': there must be none
 -- ARGV[3]  id of the new segment
@@ -14,22 +15,25 @@
 -- ARGV[5]  its head
 -- ARGV[6]  number of its records
 -- ARGV[7]  number of records of this and all earlier segments
--- ARGV[8]  how many ids follow
--- ARGV[9...]  the ids of the oldest records of KEYS[2], in order; then for each count its field and
+-- ARGV[8]  how many days the segment is kept
+-- ARGV[9]  how many ids follow
+-- ARGV[10...]  the ids of the oldest records of KEYS[2], in order; then for each count its field and
 --          the value as the caller has read it
 -- Returns  1 closed; 0 another head, or what is open is not what the caller has read; -1 the lease
 --          is not the holder's
+-- include lib/audit_index.lua
 -- include lib/now.lua
+local FIRST = 10
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local latest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
 if (latest and latest[2][4] or '') ~= ARGV[2] then return 0 end
-local ids = tonumber(ARGV[8])
+local ids = tonumber(ARGV[9])
 local records = ids > 0 and redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', ids) or {}
 for i = 1, ids do
-  if not records[i] or records[i][1] ~= ARGV[8 + i] then return 0 end
+  if not records[i] or records[i][1] ~= ARGV[FIRST - 1 + i] then return 0 end
 end
 local form, rest = '^(%d+) (%d+%-%d+) (%d+) (.*)$', {}
-for i = 9 + ids, #ARGV, 2 do
+for i = FIRST + ids, #ARGV, 2 do
   local value, read = redis.call('HGET', KEYS[3], ARGV[i]), ARGV[i + 1]
   if not value then return 0 end
   if value ~= read then
@@ -41,8 +45,9 @@ for i = 9 + ids, #ARGV, 2 do
 end
 redis.call('HDEL', KEYS[3], '')
 redis.call('XADD', KEYS[4], ARGV[3], 'z', ARGV[4], 'h', ARGV[5], 'n', ARGV[6], 'c', ARGV[7])
-for i = 1, ids do redis.call('XDEL', KEYS[2], ARGV[8 + i]) end
-for i = 9 + ids, #ARGV, 2 do
+for i = 5, #KEYS do audit_index_add(KEYS[i], ARGV[3], ARGV[8]) end
+for i = 1, ids do redis.call('XDEL', KEYS[2], ARGV[FIRST - 1 + i]) end
+for i = FIRST + ids, #ARGV, 2 do
   if rest[ARGV[i]] then redis.call('HSET', KEYS[3], ARGV[i], rest[ARGV[i]])
   else redis.call('HDEL', KEYS[3], ARGV[i]) end
 end

@@ -9,12 +9,14 @@
 -- KEYS[3]  outbox
 -- KEYS[4]  audit log
 -- KEYS[5]  counts of the audit log
--- KEYS[6...]  per student: stream of events, pseudonym, tombstone, profile
+-- KEYS[6]  when something of a student has to be removed (app/store/retention.h)
+-- KEYS[7...]  per student: stream of events, pseudonym, tombstone, profile
 -- ARGV[1]  holder of the lease
 -- ARGV[2]  the oldest event to keep in a student's stream (epoch ms)
 -- ARGV[3]  how long such a stream lives after its last event (ms)
 -- ARGV[4]  seed for pseudonyms
--- ARGV[5...]  per entry: id, index in KEYS of its student's keys (0: none, only delete), event for
+-- ARGV[5]  1 KEYS[6] is kept; 0 not, because versions that do not know it use the store
+-- ARGV[6...]  per entry: id, index in KEYS of its student's keys (0: none, only delete), event for
 --          the student's stream ('': none; a packed one begins with a byte 1 and becomes the field z,
 --          one as JSON the field e), the 8 texts of the audit record, 1 the record is only counted,
 --          number of messages, event and traceparent of each message
@@ -23,15 +25,24 @@
 -- include lib/audit_record.lua
 -- include lib/now.lua
 -- include lib/audit_count.lua
+-- include lib/retention.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end
 redis.call('XLEN', KEYS[3])
 redis.call('XLEN', KEYS[4])
 redis.call('HLEN', KEYS[5])
+redis.call('ZCARD', KEYS[6])
 local function is_usable(index)
   local events, pseudonym = redis.call('TYPE', KEYS[index]).ok, redis.call('TYPE', KEYS[index + 1]).ok
   return (events == 'stream' or events == 'none') and (pseudonym == 'string' or pseudonym == 'none')
 end
-local reply, at, number = {0}, 5, 0
+-- A packed event has its own day. Of one as JSON the worker finds it out the next day.
+local function add_to_retention(index, id, event)
+  local day, oldest = retention_day(id), nil
+  if event:byte() == 1 then oldest = math.min(day, (struct.unpack('<I2', event, 2))) end
+  local due = event == '' and day or oldest or day + 1 - RETENTION_DAYS
+  retention_add(KEYS[6], retention_name(KEYS[index], ':events'), due + RETENTION_DAYS)
+end
+local reply, at, number = {0}, 6, 0
 while ARGV[at] do
   local index, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 12])
   if index > 0 and not is_usable(index) then
@@ -44,6 +55,7 @@ while ARGV[at] do
         audit_count(KEYS[5], audit_field(at + 3, pseudonym), 1, ARGV[at + 8])
       else audit_add(KEYS[4], at + 3, pseudonym) end
     end
+    if index > 0 and ARGV[5] == '1' then add_to_retention(index, ARGV[at], ARGV[at + 2]) end
     if index > 0 and ARGV[at + 2] ~= '' then
       local field = ARGV[at + 2]:byte() == 1 and 'z' or 'e'
       redis.call('XADD', KEYS[index], 'MINID', '~', ARGV[2], '*', field, ARGV[at + 2])

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Commands on the lists of students of whom something will have to be removed. */
+#include "app/store/retention.h"
+
+#include "app/store/schema.h"
+
+/* Returns the key of the list of the shard. */
+static struct str retention_key(struct arena *arena, unsigned shard)
+{
+    return key_shard_record(arena, shard, SHARD_KEY_RETENTION);
+}
+
+struct command *retention_cmd_due(struct pipeline *pipeline, unsigned shard, int32_t today,
+                                  int count)
+{
+    struct arena *arena = pipeline->arena;
+    struct str argv[] = {STR("ZRANGEBYSCORE"),
+                         retention_key(arena, shard),
+                         STR("-inf"),
+                         command_int(arena, today),
+                         STR("LIMIT"),
+                         STR("0"),
+                         command_int(arena, count)};
+
+    return pipeline_add(pipeline, COMMAND_READ, sizeof(argv) / sizeof(argv[0]), argv);
+}
+
+/* Calls retention_plan.lua. */
+struct command *retention_cmd_plan(struct pipeline *pipeline, unsigned shard, struct str student,
+                                   int32_t today)
+{
+    enum { KEYS_MAX = 6, ARGS = 2 };
+    struct arena *arena = pipeline->arena;
+    struct str argv[KEYS_MAX + ARGS];
+    int keys = 0;
+
+    argv[keys++] = retention_key(arena, shard);
+    argv[keys++] = key_student_in_shard(arena, shard, student, STUDENT_KEY_MARKS);
+    argv[keys++] = key_student_in_shard(arena, shard, student, STUDENT_KEY_DAYS);
+    argv[keys++] = key_student_in_shard(arena, shard, student, STUDENT_KEY_EVENTS);
+    argv[keys++] = key_student_in_shard(arena, shard, student, STUDENT_KEY_PREDICTIONS);
+    if (schema_has_old_forms())
+        argv[keys++] = key_student_in_shard(arena, shard, student, STUDENT_KEY_SCHEMA_1_MARKS);
+    argv[keys] = key_student_part(arena, student);
+    argv[keys + 1] = command_int(arena, today);
+    return pipeline_add_script(pipeline, &script_retention_plan, keys, keys + ARGS, argv);
+}
+
+struct command *retention_cmd_postpone(struct pipeline *pipeline, unsigned shard,
+                                       struct str student, int32_t day)
+{
+    struct arena *arena = pipeline->arena;
+    struct str argv[] = {STR("ZADD"), retention_key(arena, shard), STR("XX"),
+                         command_int(arena, day), key_student_part(arena, student)};
+
+    return pipeline_add(pipeline, COMMAND_WRITE, sizeof(argv) / sizeof(argv[0]), argv);
+}
+
+/* Calls retention_add.lua. */
+struct command *retention_cmd_add(struct pipeline *pipeline, struct str student, struct str key)
+{
+    struct arena *arena = pipeline->arena;
+    unsigned shard = 0;
+    struct str argv[3] = {{0}, key, key_student_part(arena, student)};
+
+    (void)key_parse_hash_tag(key, &shard); /* each key of a student has one */
+    argv[0] = retention_key(arena, shard);
+
+    return pipeline_add_script(pipeline, &script_retention_add, 2, 3, argv);
+}
+
+struct command *retention_cmd_remove(struct pipeline *pipeline, struct str student)
+{
+    struct arena *arena = pipeline->arena;
+    struct str argv[] = {STR("ZREM"), retention_key(arena, key_shard(student)),
+                         key_student_part(arena, student)};
+
+    return pipeline_add(pipeline, COMMAND_WRITE, sizeof(argv) / sizeof(argv[0]), argv);
+}
