@@ -195,7 +195,7 @@ const struct erase_phase erase_shard_phase = {erase_queue_shard, erase_parse_sha
 static void erase_queue_retention(struct erase *e, struct pipeline *pipeline)
 {
     if (!erase_only_counts(e))
-        (void)retention_cmd_remove(pipeline, e->student);
+        e->phase_cmd = retention_cmd_remove(pipeline, e->student);
 }
 
 /* Checks that the student was removed. */
@@ -203,8 +203,8 @@ static void erase_parse_retention(struct erase *e, struct pipeline *pipeline, st
 {
     int64_t removed;
 
-    (void)e;
-    (void)reply_expect_int(pipeline->first->reply, &removed, p);
+    (void)pipeline;
+    (void)reply_expect_int(e->phase_cmd->reply, &removed, p);
 }
 
 const struct erase_phase erase_retention_phase = {erase_queue_retention, erase_parse_retention};

@@ -289,20 +289,21 @@ static void retention_on_scan_replies(struct task *task)
         task_submit(task, retention_on_scan_replies);
 }
 
-/* Queues what is done about a key that the scan has found. */
+/* Queues what is done about a key that the scan has found: a student is added to the list, but what
+ * is in a form of 0.1.0 is removed at once. */
 static void retention_queue_found(struct task *task, struct str key)
 {
     struct str student;
     enum student_key kind;
 
-    if (!schema_writes_packed()) {
-        retention_queue_page(&task->pipeline, key, STR("0"), task->worker->now_ms);
+    if (!key_parse_student(key, task->arena, &student, &kind) ||
+        student_kinds[kind].retention == RETAIN_ALWAYS ||
+        student_kinds[kind].retention == RETAIN_EXPIRY)
         return;
-    }
-    if (key_parse_student(key, task->arena, &student, &kind) &&
-        student_kinds[kind].retention != RETAIN_ALWAYS &&
-        student_kinds[kind].retention != RETAIN_EXPIRY)
+    if (schema_writes_packed() && kind != STUDENT_KEY_SCHEMA_1_MARKS)
         (void)retention_cmd_add(&task->pipeline, student, key);
+    else
+        retention_queue_page(&task->pipeline, key, STR("0"), task->worker->now_ms);
 }
 
 /* Called with the reply of SCAN: queues what is done about the keys that were found, and moves to
