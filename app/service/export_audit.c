@@ -130,7 +130,8 @@ static void export_write_segments(struct export_read *r, struct str pseudonym, s
             audit_segment_unpack(r->writer.arena, &segment, &text))
             export_write_entries(r, text.entries, text.n, pseudonym, p);
     }
-    (void)snprintf(r->cursor, sizeof(r->cursor), "%s", r->ids[r->id_count - 1]);
+    (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", (int)sizeof(r->cursor) - 1,
+                   r->ids[r->id_count - 1]);
     r->id_count = 0;
     r->phase = PHASE_INDEX;
     r->has_more = true;
