@@ -527,7 +527,8 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
 }
 
 /* Calls audit_list_begin at first, to queue the first reads; each later call reads the replies and
- * merges. Of a list about a student the second one reads the index, whose key has the pseudonym. Returns STEP_DONE also when p has a problem. */
+ * merges. Of a list about a student the second one reads the index, whose key has the pseudonym.
+ * Returns STEP_DONE also when p has a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)
 {
     bool is_first;

@@ -77,11 +77,11 @@ struct audit_list {
     /* how records name `user` as the actor. pseudonym_actor: "student:" and the pseudonym, if
      * `user` is a student, else empty. user_actor: if `user` is anybody else */
     struct str pseudonym_actor, user_actor;
-    struct str subject;                     /* pseudonym of `student`; empty: none */
-    struct command *index_cmd;              /* reads the index of `student`; NULL: not in progress */
-    struct str index;                       /* its segments (audit_index.h) */
-    size_t index_left;                      /* how many of them are still to be read */
-    unsigned first_shard, shard_count;      /* the shards that are listed */
+    struct str subject;                /* pseudonym of `student`; empty: none */
+    struct command *index_cmd;         /* reads the index of `student`; NULL: not in progress */
+    struct str index;                  /* its segments (audit_index.h) */
+    size_t index_left;                 /* how many of them are still to be read */
+    unsigned first_shard, shard_count; /* the shards that are listed */
     struct command *length_cmds[SHARDS][2]; /* lengths of the streams; [.][0] NULL: done */
     struct audit_list_source sources[SHARDS][AUDIT_SOURCE_KINDS];
     size_t scanned;   /* number of records examined so far */

@@ -188,7 +188,7 @@ static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct
 
 const struct erase_phase erase_shard_phase = {erase_queue_shard, erase_parse_shard};
 
-/* ---- the list of those of whom something will have to be removed ---- */
+/* ---- the list of students with records that will be too old ---- */
 
 /* Queues the removal of the student from the list. The list is not counted, because it only follows
  * from other records. */

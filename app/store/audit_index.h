@@ -3,11 +3,11 @@
  * shard in hex) names the segments that have a record about the student, or with the student as the
  * actor. So an export, or a list of one student's records, reads the segments with such records
  * instead of all segments of the shard. The script that closes a segment adds it to the indexes of
- * its students (lua/lib/audit_index.lua): there is no segment without its entries. An entry may name
- * a segment that is gone, because its retention has ended.
+ * its students (lua/lib/audit_index.lua): there is no segment without its entries. An entry may
+ * name a segment that is gone, because its retention has ended.
  *
- * The index has pseudonyms alone, like the segments. It expires as the last of its segments does. It
- * is not part of the HMAC chain. */
+ * The index has pseudonyms alone, like the segments. It expires as the last of its segments does.
+ * It is not part of the HMAC chain. */
 #ifndef STORE_AUDIT_INDEX_H
 #define STORE_AUDIT_INDEX_H
 

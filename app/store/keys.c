@@ -228,6 +228,17 @@ static bool key_has_suffix(struct str text, const struct student_kind *kind, siz
     return memcmp(text.p + *ret_n, kind->suffix, suffix_n) == 0;
 }
 
+bool key_parse_student_part(struct str part, struct arena *arena, struct str *ret_student)
+{
+    char *copy = arena_alloc(arena, part.n);
+
+    if (!copy)
+        return false;
+    (void)key_put_id(copy, part, '/', ':');
+    *ret_student = (struct str){copy, part.n};
+    return id_valid(*ret_student);
+}
+
 /* Finds the kind whose suffix the key has. The suffix of a profile is empty, so every key ends with
  * it: the kind with the longest suffix is the right one. A colon in what precedes the suffix means
  * that the suffix is unknown, because an id in a key has none. */
@@ -236,7 +247,6 @@ bool key_parse_student(struct str key, struct arena *arena, struct str *ret_stud
 {
     struct str id;
     size_t best = SIZE_MAX, n;
-    char *copy;
 
     if (!key_after_student(key, &id))
         return false;
@@ -248,12 +258,7 @@ bool key_parse_student(struct str key, struct arena *arena, struct str *ret_stud
     }
     if (best == SIZE_MAX || memchr(id.p, ':', best))
         return false;
-    copy = arena_alloc(arena, best);
-    if (!copy)
-        return false;
-    (void)key_put_id(copy, (struct str){id.p, best}, '/', ':');
-    *ret_student = (struct str){copy, best};
-    return id_valid(*ret_student);
+    return key_parse_student_part((struct str){id.p, best}, arena, ret_student);
 }
 
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student)

@@ -76,6 +76,8 @@ struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str 
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student);
 /* Returns the student's id as it is in the student's keys: with slashes instead of colons. */
 struct str key_student_part(struct arena *arena, struct str student);
+/* Gets the student from such a text. False: it is not of an id, or out of memory. */
+bool key_parse_student_part(struct str part, struct arena *arena, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
 /* Gets the student and the kind of record from a key that the pattern matches; of the family

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands on the lists of students of whom something will have to be removed. */
+/* Commands on the lists of students with records that will be too old. */
 #include "app/store/retention.h"
 
 #include "app/store/schema.h"

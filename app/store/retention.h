@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list {ss}:retention of each shard (ss: its number in hex): the students of whom something
- * will have to be removed, by the day (days since 1970-01-01 UTC) on which the worker has to look. A
- * name in the list is the student's id as it is in keys (key_student_part). The scripts that add
+/* The list {ss}:retention of each shard (ss: its number in hex): the students with records that
+ * will be too old, by the day (days since 1970-01-01 UTC) on which the worker has to look.
+ * A name in the list is the student's id as it is in keys (key_student_part). The scripts that add
  * events, closed days, marks and predictions, or that follow such a script (journal_process.lua),
  * add the student with the day on which the new record will be too old, unless an earlier day is
  * stored. So the worker finds those who are due without looking at the others.
@@ -14,7 +14,8 @@
 #include "app/store/keys.h"
 #include "app/store/pipeline.h"
 
-/* Reads the names of at most `count` students of the shard who are due on the day `today` or before.
+/* Reads the names of at most `count` students of the shard who are due on the day `today` or
+ * before.
  */
 struct command *retention_cmd_due(struct pipeline *pipeline, unsigned shard, int32_t today,
                                   int count);

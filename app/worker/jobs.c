@@ -14,7 +14,10 @@
 #include "app/worker/dead_letter.h"
 
 enum { PAUSES_MAX = 3 }; /* how many times the pause between attempts of a job grows */
-static const int64_t READ_INTERVAL_US = 25000; /* between two reads of the queue */
+/* Between two reads of the queue: at first, and once IDLE_READS reads in succession have found no
+ * job, so that a worker without jobs costs Redis little. */
+static const int64_t READ_INTERVAL_US = 25000, IDLE_READ_INTERVAL_US = 200000;
+enum { IDLE_READS = 80 };
 /* between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
 /* between two renewals of the running jobs; without any, another worker claims and runs them */
@@ -344,6 +347,7 @@ static void jobs_on_read(struct task *task)
     if (!task_failed(task))
         (void)queue_parse_jobs(task->data, queued, &n, &p);
     jobs->rr_cursor += (unsigned)n;
+    jobs->idle_reads = n > 0 ? 0 : jobs->idle_reads + 1;
     for (size_t i = 0; i < n; i++) {
         int place = 0;
 
@@ -416,9 +420,9 @@ static void jobs_renew(struct jobs *jobs)
     task_submit(task, task_end);
 }
 
-/* Renews the running jobs, and reads the queue forty times a second, and at once after a job has
- * ended. A blocking read (as for the journals) is not used: it would wake every worker for each
- * job, and only one of them would get the job. */
+/* Renews the running jobs, and reads the queue forty times a second (five times, when there were no
+ * jobs for some seconds), and at once after a job has ended. A blocking read (as for the journals)
+ * is not used: it would wake every worker for each job, and only one of them would get the job. */
 void jobs_tick(struct jobs *jobs)
 {
     struct worker_context *w = jobs->worker;
@@ -430,7 +434,8 @@ void jobs_tick(struct jobs *jobs)
     if (worker_draining(w) || jobs->reading || capacity == 0)
         return;
     if (w->now_us >= jobs->next_read_us) {
-        jobs->next_read_us = w->now_us + READ_INTERVAL_US;
+        jobs->next_read_us =
+            w->now_us + (jobs->idle_reads < IDLE_READS ? READ_INTERVAL_US : IDLE_READ_INTERVAL_US);
         jobs_read(jobs, capacity);
     }
     worker_wake_at(w, jobs->next_read_us);

@@ -76,7 +76,8 @@ struct jobs {
     /* Monotonic times before which no read, no claim (taking over the jobs of a dead worker) and no
      * renewal starts. */
     int64_t next_read_us, next_claim_us, next_renew_us;
-    bool reading; /* a task that reads the queue is running */
+    unsigned idle_reads; /* reads of the queue since the last one that found a job */
+    bool reading;        /* a task that reads the queue is running */
 };
 
 /* Called in every loop iteration: reads the queue and starts jobs, and renews the running ones,

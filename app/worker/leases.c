@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Holds this worker's share of the shards. Once a second, one pipeline renews the leases that this
- * worker holds, tries to acquire as many further ones as its share allows, and gives back those
- * that exceed the share. The share is the number of shards divided by the number of living workers
- * (heartbeat.c). Scripts check the lease again in Redis before they change anything; what this
- * process knows of its leases only avoids useless work. */
+/* Holds this worker's share of the shards. Once a second, one pipeline renews the leases of this
+ * worker that need it, tries to acquire as many further ones as its share allows, and gives back
+ * those that exceed the share. The share is the number of shards divided by the number of living
+ * workers (heartbeat.c). Scripts check the lease again in Redis before they change anything; what
+ * this process knows of its leases only avoids useless work. */
 #include "app/worker/leases.h"
 
 #include "app/base/clock.h"
 #include "app/store/lease.h"
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals of the leases */
+/* A held lease is renewed when less than this is left of it: with INTERVAL_US every two seconds, so
+ * that one failed renewal, and the pause before the next, do not end it. */
+static const int64_t RENEW_LEFT_US = 4000000;
 /* This process treats a lease as ended this much earlier than Redis does, since the clocks of the
  * two machines run at slightly different rates. */
 static const int64_t MARGIN_US = 500000;
@@ -88,10 +91,11 @@ static void leases_on_replies(struct task *task)
 }
 
 /* Queues the command for one shard: acquire or renew its lease, or give it back (not while a task
- * works on the shard), or nothing. share: how many leases this worker may hold. *wanted: the number
- * of leases that it holds (its value before the first shard) or now tries to acquire; while it is
- * below the share, one more is tried. A draining worker has the share 0: it acquires no lease, but
- * renews those that it holds until its started work is complete. */
+ * works on the shard), or nothing, as long as there is enough left of it. share: how many leases
+ * this worker may hold. *wanted: the number of leases that it holds (its value before the first
+ * shard) or now tries to acquire; while it is below the share, one more is tried. A draining worker
+ * has the share 0: it acquires no lease, but renews those that it holds until its started work is
+ * complete. */
 static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline, unsigned shard,
                                size_t share, size_t *wanted)
 {
@@ -104,6 +108,8 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
             return;
         (*wanted)++;
         leases->rr_cursor = shard + 1; /* the next search goes on after the shards tried now */
+    } else if (s->lease_end_us - w->now_us > RENEW_LEFT_US && leases->shards->held_count <= share) {
+        return;
     } else if (leases->shards->held_count > share && !worker_draining(w) && !s->journal_busy &&
                !s->outbox_busy) {
         shards_lease_lost(leases->shards, shard);

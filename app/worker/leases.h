@@ -26,8 +26,8 @@ struct leases {
 /* Starts without leases (rights of this worker to process shards). */
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat);
-/* Called in every loop iteration: renews this worker's leases and acquires free ones, once in an
- * interval. */
+/* Called in every loop iteration: renews this worker's leases before they end and acquires free
+ * ones, once in an interval. */
 void leases_tick(struct leases *leases);
 /* Queues commands that give back all leases that this worker holds; it treats them as lost at
  * once. */

@@ -115,7 +115,7 @@ static bool retention_queue_next_pages(struct task *task)
 /* Those who are due, as a step has found them. */
 struct retention_due {
     struct str students[DUE_SHARDS * DUE_STUDENTS];
-    unsigned shards[DUE_SHARDS * DUE_STUDENTS]; /* of each student */
+    unsigned shards[DUE_SHARDS * DUE_STUDENTS];             /* of each student */
     const struct command *plans[DUE_SHARDS * DUE_STUDENTS]; /* retention_cmd_plan for each */
     size_t n;
     const struct command *list_cmds[DUE_SHARDS]; /* NULL: another worker holds the shard */
@@ -139,7 +139,8 @@ static void retention_on_postponed(struct task *task)
 }
 
 /* Called when it was decided when each student is due next. The keys of a student for whom that has
- * failed have another type; they are looked at again tomorrow, so that they do not stop the list. */
+ * failed have another type; they are looked at again tomorrow, so that they do not stop the list.
+ */
 static void retention_on_planned(struct task *task)
 {
     const struct retention_due *due = task->data;
@@ -159,8 +160,8 @@ static void retention_on_planned(struct task *task)
     task_submit(task, retention_on_postponed);
 }
 
-/* Called when a page of each key was trimmed: trims the next ones, or decides when each student is
- * due next. */
+/* Called when a page of each key was trimmed: trims the next ones, or finds out when each student
+ * is due next. */
 static void retention_on_due_trimmed(struct task *task)
 {
     struct retention_due *due = task->data;
@@ -194,8 +195,8 @@ static void retention_queue_student(struct task *task, unsigned shard, struct st
     }
 }
 
-/* Adds the students in the reply with a part of the list of a shard. A name from which no key can be
- * made is of another program; it is left where it is. */
+/* Adds the students in the reply with a part of the list of a shard. A name from which no key can
+ * be made is of another program; it is left where it is. */
 static void retention_add_due(struct task *task, unsigned shard, const redisReply *reply)
 {
     struct retention_due *due = task->data;
@@ -206,8 +207,7 @@ static void retention_add_due(struct task *task, unsigned shard, const redisRepl
         return;
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(reply, i), &name) == REPLY_OK &&
-            key_parse_profile(arena_printf(task->arena, "{%02x}:student:%.*s", shard, STR_ARG(name)),
-                              task->arena, &student)) {
+            key_parse_student_part(name, task->arena, &student)) {
             due->shards[due->n] = shard;
             due->students[due->n++] = student;
         }
@@ -215,7 +215,7 @@ static void retention_add_due(struct task *task, unsigned shard, const redisRepl
 }
 
 /* Called with the lists of some shards: trims the keys of those who are due. After the last shard
- * the pass begins again if it has found anybody, else in an hour. */
+ * the pass begins again if it has found a student, else in an hour. */
 static void retention_on_lists(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -234,9 +234,9 @@ static void retention_on_lists(struct task *task)
         retention_queue_student(task, due->shards[i], due->students[i]);
     retention->has_found_due |= due->n > 0;
     retention->due_shard = (retention->due_shard + DUE_SHARDS) % SHARDS;
-    periodic_schedule(&retention->due_schedule,
-                      retention->due_shard > 0 || retention->has_found_due ? STEP_INTERVAL_US
-                                                                           : DUE_INTERVAL_US);
+    periodic_schedule(&retention->due_schedule, retention->due_shard > 0 || retention->has_found_due
+                                                    ? STEP_INTERVAL_US
+                                                    : DUE_INTERVAL_US);
     if (retention->due_shard == 0)
         retention->has_found_due = false;
     task_submit(task, retention_on_due_trimmed);

@@ -112,7 +112,7 @@ CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "days"]
 # Records of lib/marks.lua and lib/days.lua. The bytes of the days are letters: 25185 and 16706.
 MARK1, MARK3 = "AAAAAAAAab\x04note", "Cdigest3ab\x01c"
 DAY1, DAY2, DAY3 = "AB\x03one", "AC\x03two", "AD\x05three"
-# Days in the lists of students of whom something will be removed, and in marks ("aA": 16737, "cA": 16739).
+# Days in the lists of students with records that will be too old, and in marks ("aA": 16737, "cA": 16739).
 RETENTION_KEYS = ["list", "marks", "days", "events", "predictions"]
 MARK_OF_16737, MARK_OF_16739 = "digest01aA\x00", "digest02cA\x01d"
 PACKED_OF_DAY_9 = "\x01\x09\x00\x00text"
@@ -281,7 +281,7 @@ CASES = [
         {("EXISTS", "audit"): 0, ("HLEN", "counts"): 1, ("HSTRLEN", "counts", f"{NEW}\n=\nstudent\nread\nmastery\n1\n{{}}"): len("2 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM r1")},
     ),
     Case(
-        "journal_process", "lists_those_of_whom_something_will_be_removed", [3],
+        "journal_process", "lists_the_students", [3],
         ["lease", "journal", "outbox", "audit", "counts", "list", "{00}:student:urn/x/1:events", *STUDENT, "{00}:student:bob:events", "name", "tombstone2", "profile2"],
         ["me", "1", "5000", "seed", "1", *["864000000-0", "7", PACKED_OF_DAY_9, *RECORD, "1", "0"], *["864000001-0", "7", "", *RECORD, "1", "0"], *["864000002-0", "11", "json", *RECORD, "1", "0"]],
         [LEASE, *[("XADD", "journal", f"86400000{n}-0", "e", "x") for n in range(3)]],

@@ -9,7 +9,7 @@
 -- KEYS[3]  outbox
 -- KEYS[4]  audit log
 -- KEYS[5]  counts of the audit log
--- KEYS[6]  when something of a student has to be removed (app/store/retention.h)
+-- KEYS[6]  days on which records of students are too old (app/store/retention.h)
 -- KEYS[7...]  per student: stream of events, pseudonym, tombstone, profile
 -- ARGV[1]  holder of the lease
 -- ARGV[2]  the oldest event to keep in a student's stream (epoch ms)
@@ -25,6 +25,7 @@
 -- include lib/audit_record.lua
 -- include lib/now.lua
 -- include lib/audit_count.lua
+-- include lib/retention_day.lua
 -- include lib/retention.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end
 redis.call('XLEN', KEYS[3])
@@ -40,7 +41,7 @@ local function add_to_retention(index, id, event)
   local day, oldest = retention_day(id), nil
   if event:byte() == 1 then oldest = math.min(day, (struct.unpack('<I2', event, 2))) end
   local due = event == '' and day or oldest or day + 1 - RETENTION_DAYS
-  retention_add(KEYS[6], retention_name(KEYS[index], ':events'), due + RETENTION_DAYS)
+  retention_add(KEYS[6], KEYS[index], ':events', due + RETENTION_DAYS)
 end
 local reply, at, number = {0}, 6, 0
 while ARGV[at] do

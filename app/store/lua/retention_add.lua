@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Adds a student whose key was found to the list, if the list does not have the student: the worker
+-- Adds the student of a key that was found to the list, if the list does not have the student: the worker
 -- looks at once. Checking the key prevents that an erased student is added.
 -- KEYS[1]  list
 -- KEYS[2]  the key that was found

@@ -14,7 +14,7 @@
 -- Returns  the day; 0: there is nothing to remove, so the student is no longer in the list
 -- include lib/days.lua
 -- include lib/marks.lua
--- include lib/retention.lua
+-- include lib/retention_day.lua
 local oldest, today = nil, tonumber(ARGV[2])
 local function found(day)
   if day and (not oldest or day < oldest) then oldest = day end
