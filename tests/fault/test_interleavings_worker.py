@@ -301,6 +301,7 @@ def age_everything(site, stage):
     counted, (bucket, record) = student_key(stage.student, ":counted"), mark_record("old", old_ms // DAY_MS)
     site.texts.hset(counted, bucket, (with_bytes(site.texts).hget(counted, bucket) or b"") + record)
     site.texts.xadd("queue:{dead}", {"e": "{}"}, id=f"{old_ms}-0")
+    site.texts.zadd(tagged(stage.student, "retention"), {stage.student: 0})  # as it was due long ago
 
 
 def nothing_is_old(site, stage):
