@@ -129,7 +129,7 @@ bool audit_segment_parse_find(const struct command *command, struct str *ret_id,
 {
     if (reply_text(reply_at(command->reply, 0), ret_id) == REPLY_OK && ret_id->n < STREAM_ID_SIZE &&
         (ret_id->n == 0 || stream_id_valid(*ret_id)) &&
-        reply_int(reply_at(command->reply, 1), ret_total) == REPLY_OK)
+        reply_count(reply_at(command->reply, 1), ret_total) == REPLY_OK)
         return true;
     reply_problem(command->reply, p);
     return false;

@@ -176,7 +176,7 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
                        : i == GROUPS            ? ERASED_JOURNAL
                                                 : ERASED_OUTBOX;
 
-        if (reply_int(reply_at(command->reply, i), &ret_counts[count]) != REPLY_OK)
+        if (reply_count(reply_at(command->reply, i), &ret_counts[count]) != REPLY_OK)
             reply_problem(command->reply, p);
     }
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;

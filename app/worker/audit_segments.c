@@ -354,8 +354,8 @@ static bool segments_must_read(struct audit_segments *segments, const struct tas
     struct segment_shard *s = &segments->v[shard];
     int64_t records = 0, counts = 0;
 
-    if (reply_int(s->cmd->reply, &records) != REPLY_OK ||
-        reply_int(s->second_cmd->reply, &counts) != REPLY_OK) {
+    if (reply_count(s->cmd->reply, &records) != REPLY_OK ||
+        reply_count(s->second_cmd->reply, &counts) != REPLY_OK) {
         segments_report_unreadable(segments, shard);
         return false;
     }
