@@ -80,7 +80,7 @@ def test_the_number_of_pods_is_the_autoscalers(cluster):
     cluster.do("-n", "learnflow", "scale", "deployment", ENGINE, "--replicas=4")
     cluster.do("apply", "-k", PRODUCTION)
     assert replicas(cluster) == 4
-    cluster.do("apply", "--server-side", "-k", PRODUCTION)
+    cluster.do("apply", "--server-side", "--force-conflicts", "-k", PRODUCTION)
     assert replicas(cluster) == 4
 
 

@@ -1,31 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each overlay, applied to a real API server."""
 import json
-import urllib.error
 
-import pytest
-from conftest import K8S
 from control_plane import LIMIT_S
 from harness.wait import wait_for
-
-ENGINE, WORKER = "mastery-engine", "mastery-worker"
-
-
-def pods_wanted(cluster):
-    """Those that the Deployments and the StatefulSet are to have, once the autoscaler has chosen its number."""
-    scaled = cluster.items("hpa")
-    workloads = cluster.items("deployments") + cluster.items("statefulsets")
-    replicas = {item["metadata"]["name"]: item["spec"]["replicas"] for item in workloads}
-    for scaler in scaled:
-        name, least = scaler["spec"]["scaleTargetRef"]["name"], scaler["spec"]["minReplicas"]
-        replicas[name] = max(replicas[name], least)
-    return sum(replicas.values())
-
-
-def wait_for_pods(cluster):
-    all_there = lambda: len(cluster.items("pods")) == pods_wanted(cluster)
-    wait_for(all_there, f"{pods_wanted(cluster)} pods", LIMIT_S)
-    return cluster.items("pods")
+from pods import ENGINE, WORKER, wait_for_pods
 
 
 def warnings(cluster, reason):
@@ -61,6 +40,16 @@ def test_applied_again_it_changes_nothing(applied):
     cluster.do("apply", "--validate=strict", "-k", folder)
     assert contents(cluster, folder) == before
     assert cluster.do("diff", "-k", folder) == ""
+
+
+def test_applied_again_by_the_server_it_changes_nothing(applied):
+    """The first time takes over the fields that kubectl has set for itself (docs/kubernetes.md)."""
+    cluster, folder, _ = applied
+    apply = lambda *options: cluster.do("apply", "--server-side", *options, "-k", folder)
+    apply("--force-conflicts")
+    before = contents(cluster, folder)
+    apply()
+    assert contents(cluster, folder) == before
     assert cluster.do("diff", "--server-side", "-k", folder) == ""
 
 
@@ -117,31 +106,3 @@ def test_a_sidecar_with_capabilities_has_no_pod(applied, injector):
     cluster.do("-n", "learnflow", "delete", "pods", "-l", f"app={ENGINE}", "--wait=false")
     wait_for(lambda: warnings(cluster, "FailedCreate"), "no pod is created", LIMIT_S)
     assert 'violates PodSecurity "restricted:latest"' in warnings(cluster, "FailedCreate")[0]
-
-
-# ---- eviction, as kubectl drain does it ----
-
-READY, NOT_READY = "True", "False"
-
-
-def run_pod(cluster, name, ready):
-    conditions = [{"type": "Ready", "status": ready}, {"type": "ContainersReady", "status": ready}]
-    cluster.set_status("pods", name, {"phase": "Running", "conditions": conditions})
-
-
-def evict(cluster, name):
-    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": "learnflow"}}
-    cluster.request("POST", f"/api/v1/namespaces/learnflow/pods/{name}/eviction", body)
-
-
-def test_the_budget_keeps_ready_pods_and_no_others(cluster):
-    cluster.do("apply", "-k", K8S / "overlays/production")
-    wait_for_pods(cluster)
-    good, bad = [pod["metadata"]["name"] for pod in cluster.items("pods", "-l", f"app={ENGINE}")]
-    run_pod(cluster, good, READY)
-    run_pod(cluster, bad, NOT_READY)
-    healthy = lambda: cluster.get("pdb", ENGINE)["status"].get("currentHealthy") == 1
-    wait_for(healthy, "one pod is healthy", LIMIT_S)
-    with pytest.raises(urllib.error.HTTPError, match="429"):
-        evict(cluster, good)
-    evict(cluster, bad)
