@@ -476,16 +476,17 @@ static void node_check_time_limits(struct node *node, int64_t now_us)
 int64_t node_tick(struct node *node, int64_t now_us)
 {
     int64_t next_us;
-    bool due;
+    bool heartbeat_due;
 
     node_check_time_limits(node, now_us);
-    due = node->breaker.state == BREAKER_CLOSED && now_us - node->last_heartbeat_us >= HEARTBEAT_US;
-    if (due)
+    heartbeat_due =
+        node->breaker.state == BREAKER_CLOSED && now_us - node->last_heartbeat_us >= HEARTBEAT_US;
+    if (heartbeat_due)
         node->last_heartbeat_us = now_us;
     next_us = min_us(node_time_left_us(node, now_us), HEARTBEAT_US);
     if (node->breaker.state == BREAKER_CLOSED)
         next_us = min_us(next_us, node->last_heartbeat_us + HEARTBEAT_US - now_us);
-    if (due || breaker_probe_due(&node->breaker, now_us)) {
+    if (heartbeat_due || breaker_probe_due(&node->breaker, now_us)) {
         node_probe(node, now_us);
         next_us = min_us(next_us, node_time_left_us(node, now_us));
     }
