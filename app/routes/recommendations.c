@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config: their
- * inputs and responses, and who may give feedback. domain/recommendation.c and service/recommend.c
- * choose what is recommended from the catalogue (the items that can be recommended). The id of a
- * recommendation does not reveal its student: it contains a token, a random text, and the student
- * is found under the token in Redis. */
-#include "app/auth/access.h"
+/* /api/v1/recommendations: adaptive, learning-path, compact, history, config, and the table of all
+ * routes; recommendation_feedback.c has the handler of feedback. domain/recommendation.c and
+ * service/recommend.c choose what is recommended from the catalogue (the items that can be
+ * recommended). The id of a recommendation does not reveal its student: it contains a token, a
+ * random text, and the student is found under the token in Redis. */
 #include "app/base/clock.h"
-#include "app/domain/consent.h"
 #include "app/pipeline/exchange.h"
+#include "app/routes/recommendation_feedback.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/catalogue.h"
 #include "app/service/recommend_json.h"
-#include "app/store/cohort.h"
 
 enum {
     LIMIT_PRESET = 5,        /* recommendations in a response by default */
     PATH_MINUTES_MAX = 1440, /* longest duration that a path can be limited to */
     HISTORY_DAYS_PRESET = 30,
-    TIME_TAKEN_MAX = 100000, /* most minutes that feedback can report */
 };
 
 /* ---- adaptive and compact ---- */
@@ -161,171 +158,6 @@ static enum step recommend_learning_path(struct exchange *x)
     return STEP_DONE;
 }
 
-/* ---- feedback ---- */
-
-/* Input of feedback. A value is meaningful only if its has_ member is true. */
-struct feedback_input {
-    struct str recommendation;
-    bool completed;
-    bool has_minutes, has_rating, has_improvement;
-    double minutes;
-    int64_t rating;
-    double improvement;
-};
-
-/* State of feedback between its round trips. The recommendation's id is rec_TOKEN-DAY-NUMBER. The
- * first round trip reads the student who has the token. The second reads the student's
- * recommendations of that day and, for a teacher, the cohorts. The third writes the recommendations
- * back, and is repeated if they have changed since they were read. */
-struct feedback_state {
-    struct str token;        /* the random part of the id, under which Redis has the student */
-    int32_t day;             /* UTC day on which the recommendation was made */
-    int number;              /* number of the recommendation on that day, from 1 */
-    struct command *owner;   /* reads the student who has the token */
-    struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
-    struct command *written; /* latest command that writes that day's back; NULL: none yet */
-    struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
-    struct str student;
-    struct recommendations recommendations;
-    int attempts; /* writes that failed because the recommendations had changed */
-};
-
-/* Fails with 404. A caller without a right to the student gets the same response, and so cannot
- * find out which ids exist. */
-static enum step feedback_unknown(struct exchange *x)
-{
-    return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
-}
-
-/* Checks the form of the recommendation id, then queues the read of the student who has its token.
- */
-static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
-{
-    struct feedback_state *s = exchange_new_state(x, sizeof(*s));
-
-    if (!s)
-        return STEP_DONE;
-    if (!recommendation_id_parse(in->recommendation, &s->token, &s->day, &s->number))
-        return feedback_unknown(x);
-    s->owner = recommendation_cmd_student(&x->pipeline, s->token);
-    return STEP_MORE;
-}
-
-/* Parses the student (the reply to s->owner), and decides about access as far as the caller's role
- * and id suffice; feedback_may_see decides for a teacher. Queues the read of the day's
- * recommendations, without the learning path, and for a teacher that of the cohorts. A caller
- * without access gets 404, as for an unknown id, and so learns of no id. The student is passed to
- * the audit log, because the request does not name one. */
-static enum step feedback_read(struct exchange *x, struct feedback_state *s)
-{
-    enum verdict verdict;
-
-    if (!recommendation_parse_student(s->owner, &s->student, &x->problem))
-        return STEP_DONE;
-    verdict = access_decide(ACCESS_READ_STUDENT, &x->caller, s->student);
-    x->audit_subjects = (struct str_list){&s->student, s->student.n > 0};
-    if (s->student.n == 0 || (verdict != VERDICT_YES && verdict != VERDICT_IF_OWN_STUDENT))
-        return feedback_unknown(x);
-    pipeline_clear(&x->pipeline);
-    if (verdict == VERDICT_IF_OWN_STUDENT) {
-        s->student_cohorts = cohort_cmd_of_student(&x->pipeline, s->student);
-        s->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
-    }
-    s->read = recommendation_cmd_get(&x->pipeline, s->student, s->day, /* with_path */ false);
-    return STEP_MORE;
-}
-
-/* Queues the write of the day's recommendations with the feedback added. read: the command whose
- * reply has these recommendations: s->read or, later, a write that failed because they had changed.
- * No room is needed for new recommendations. After an erasure the student has another token than
- * the id, which then names none of the present recommendations. */
-static enum step feedback_write(struct exchange *x, struct feedback_state *s,
-                                const struct command *read)
-{
-    const struct feedback_input *in = x->input;
-    const struct feedback feedback = {.completed = in->completed,
-                                      .has_minutes = in->has_minutes,
-                                      .minutes = in->minutes,
-                                      .has_rating = in->has_rating,
-                                      .rating = (int)in->rating,
-                                      .has_improvement = in->has_improvement,
-                                      .improvement = in->improvement};
-
-    if (!recommendation_parse(read, x->arena, s->day, /* room */ 0, &s->recommendations,
-                              &x->problem))
-        return STEP_DONE;
-    if ((size_t)s->number > s->recommendations.n || !str_equal(s->recommendations.token, s->token))
-        return feedback_unknown(x);
-    recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
-    pipeline_clear(&x->pipeline);
-    s->written = recommendation_cmd_change(
-        &x->pipeline,
-        &(struct recommendation_change){
-            .student = s->student,
-            .recommendations = &s->recommendations,
-            .today = day_of_ms(x->now_ms),
-            .path = {"", 0} /* an empty text leaves the stored learning path unchanged */});
-    return STEP_MORE;
-}
-
-/* Decides the access of a teacher by the cohorts that have been read; for other callers
- * feedback_read has decided. Returns false with x->problem set if access is denied. */
-static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
-{
-    bool granted = true;
-
-    if (s->student_cohorts &&
-        !cohort_parse_teaches(s->student_cohorts, s->teacher_cohorts, &granted, &x->problem))
-        return false;
-    if (!granted)
-        (void)feedback_unknown(x);
-    return granted;
-}
-
-/* Evaluates the write, then responds. The write fails if other feedback has changed the day's
- * recommendations meanwhile. Its reply then has the changed ones, to which the feedback is added in
- * a new write; there are at most RECOMMEND_ATTEMPTS_MAX writes. */
-static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
-{
-    struct jw w;
-
-    if (x->pipeline.status != PIPELINE_COMPLETE) {
-        problem_unavailable(&x->problem, /* retry_after_s */ 1);
-        return STEP_DONE;
-    }
-    switch (recommendation_parse_change(s->written, &x->problem)) {
-    case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
-    case RECOMMENDATIONS_ERASED: return feedback_unknown(x);
-    case RECOMMENDATIONS_WITHDRAWN:
-        return exchange_fail_with(x, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
-    case RECOMMENDATIONS_OUTDATED:
-        if (++s->attempts < RECOMMEND_ATTEMPTS_MAX)
-            return feedback_write(x, s, s->written);
-        problem_unavailable(&x->problem, /* retry_after_s */ 1);
-        return STEP_DONE;
-    case RECOMMENDATIONS_SAVED: break;
-    }
-    http_response_json(&x->response, 200, &w);
-    jw_text(&w, "status", "received");
-    exchange_json_end(x, &w);
-    return STEP_DONE;
-}
-
-/* Handler of feedback. Its steps: find the student; read the day's recommendations and, for a
- * teacher, the cohorts; write; respond. */
-static enum step recommend_feedback(struct exchange *x)
-{
-    struct feedback_state *s = x->state;
-
-    if (!s)
-        return feedback_begin(x, x->input);
-    if (!s->read)
-        return feedback_read(x, s);
-    if (s->written)
-        return feedback_respond(x, s);
-    return feedback_may_see(x, s) ? feedback_write(x, s, s->read) : STEP_DONE;
-}
-
 /* ---- history ---- */
 
 /* Input of recommendations/history. */
@@ -436,20 +268,6 @@ const struct rule recommendation_path_rules[] = RULES(
           "Time to spend at most; absent: no limit", .nullable = true, .min = 1,
           .max = PATH_MINUTES_MAX, .present = offsetof(struct path_input, has_max_minutes)));
 
-/* Input of feedback. Minutes may be fractions; the improvement may be negative. */
-static const struct rule feedback_rules[] = RULES(
-    BODY(ID, "recommendation_id", feedback_input, recommendation,
-          "The recommendation, as adaptive or learning-path named it", .required = true,
-          .example = "adaptive-example"),
-    BODY(BOOL, "completed", feedback_input, completed, "Whether it was done", .required = true),
-    BODY(NUMBER, "time_taken", feedback_input, minutes, "Minutes it took", .nullable = true,
-          .max = TIME_TAKEN_MAX, .present = offsetof(struct feedback_input, has_minutes)),
-    BODY(INT, "satisfaction_rating", feedback_input, rating, "How it was liked", .nullable = true,
-          .min = 1, .max = 5, .present = offsetof(struct feedback_input, has_rating)),
-    BODY(NUMBER, "improvement_score", feedback_input, improvement, "What it changed of the score",
-          .nullable = true, .min = -1, .max = 1,
-          .present = offsetof(struct feedback_input, has_improvement)));
-
 static const struct rule history_rules[] = RULES(
     PATH_STUDENT(history_input),
     QUERY(INT, "days", history_input, days, "The last so many UTC days, today included", .min = 1,
@@ -532,7 +350,7 @@ static const struct rule path_response[] = RULES(
     SHAPE_SCORE("expected_score", "The score to expect at the end"),
     FIELD(OBJECT, "metadata", "From where to where", .fields = path_metadata));
 
-/* The response is the same for new feedback and for feedback that replaces an older one. */
+/* Response of feedback. It is the same for new feedback and for feedback that replaces an older one. */
 static const struct rule feedback_response[] = RULES(
     FIELD(TEXT, "status", "received"), SHAPE_CORRELATION);
 
@@ -617,7 +435,7 @@ static const struct route routes[] = {
      .response = compact_response, .summary = "What a student should do next, in short"},
     {.name = "recommendations-feedback", .method = POST, .pattern = ROOT "/feedback",
      .limit_per_minute = 20, .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_AUDIT_EACH,
-     .rules = feedback_rules, .input_size = sizeof(struct feedback_input),
+     .rules = recommendation_feedback_rules, .input_size = sizeof(struct feedback_input),
      .handler = recommend_feedback, .status = 200, .response = feedback_response,
      .summary = "Reports what became of a recommendation; replaces an earlier report"},
     {.name = "recommendations-history", .method = GET, .pattern = ROOT "/{student_id}/history",
