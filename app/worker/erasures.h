@@ -28,7 +28,7 @@ struct erasures {
 };
 
 /* Prepares the runs, which complete interrupted erasures of students. */
-void erasures_init(struct erasures *erasures, struct worker_context *w,
+void erasures_init(struct erasures *erasures, struct worker_context *worker,
                    const struct shards *shards);
 /* Called in every loop iteration: starts a run, which completes interrupted erasures, if one is
  * due. */

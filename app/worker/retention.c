@@ -187,13 +187,13 @@ static void retention_start_pass(struct retention *retention, struct task *task)
     task_submit(task, retention_on_letters_trimmed);
 }
 
-void retention_init(struct retention *retention, struct worker_context *w,
+void retention_init(struct retention *retention, struct worker_context *worker,
                     const struct shards *shards)
 {
     memset(retention, 0, sizeof(*retention));
-    retention->worker = w;
+    retention->worker = worker;
     retention->shards = shards;
-    periodic_init(&retention->schedule, w, FIRST_RUN_US);
+    periodic_init(&retention->schedule, worker, FIRST_RUN_US);
 }
 
 void retention_tick(struct retention *retention)
