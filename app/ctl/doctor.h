@@ -40,14 +40,14 @@ struct doctor {
 /* Set a finding. doctor_ok and doctor_trouble (a warning or a failure) format the text of what was
  * found; the text of doctor_skip is why the check was not made. advice: what the operator should
  * do. */
-void doctor_ok(struct doctor *d, struct doctor_finding *f, const char *format, ...)
+void doctor_ok(struct doctor *doctor, struct doctor_finding *finding, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void doctor_skip(struct doctor_finding *f, const char *why);
-void doctor_trouble(struct doctor *d, struct doctor_finding *f, enum doctor_state state,
+void doctor_skip(struct doctor_finding *finding, const char *why);
+void doctor_trouble(struct doctor *doctor, struct doctor_finding *finding, enum doctor_state state,
                     const char *advice, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-typedef void doctor_check(struct doctor *d, struct doctor_finding *f);
+typedef void doctor_check(struct doctor *doctor, struct doctor_finding *finding);
 
 /* in doctor_host.c: the checks of this host, without Redis */
 doctor_check doctor_configuration, doctor_secrets, doctor_keys, doctor_provider, doctor_sidecar,

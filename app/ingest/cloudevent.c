@@ -464,12 +464,13 @@ struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
     buf_init(&out, arena);
     if (!p->fields)
         buf_text(&out, p->message);
-    for (const struct field_error *e = p->fields; e && out.n < ERROR_LINE_MAX; e = e->next) {
+    for (const struct field_error *error = p->fields; error && out.n < ERROR_LINE_MAX;
+         error = error->next) {
         if (out.n > 0)
             buf_text(&out, "; ");
-        buf_str(&out, e->field);
+        buf_str(&out, error->field);
         buf_text(&out, ": ");
-        buf_str(&out, e->message);
+        buf_str(&out, error->message);
     }
     return out.failed ? str_of(p->message) : buf_view(&out);
 }

@@ -127,7 +127,7 @@ void metrics_labels_parse(struct str text, struct label_set *ret);
 size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value);
 /* Returns a hash of all tables that give the cells their meaning: two builds with the same hash can
  * share a file. */
-uint64_t metrics_layout_hash(const struct metrics *m);
+uint64_t metrics_layout_hash(const struct metrics *metrics);
 
 /* Returns how many values a counter's first (label 0) or second (label 1) label has; 1 when it has
  * no such label. */
@@ -155,17 +155,17 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
 
 /* metrics_file.c: maps the file at path into memory, or makes a new one when there is none with
  * this layout. m must have its endpoints and cell_count already. False with a line in ret_error. */
-bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
+bool metrics_map(struct metrics *metrics, const char *path, char ret_error[200]);
 /* Maps an existing file with this layout read-only. False with a line in ret_error. */
-bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200]);
-void metrics_unmap(struct metrics *m);
+bool metrics_map_reader(struct metrics *metrics, const char *path, char ret_error[200]);
+void metrics_unmap(struct metrics *metrics);
 
 /* metrics_slot.c: acquires the first free slot as this process's section of the file. False with a
  * line in ret_error. */
-bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
-void metrics_release_slot(struct metrics *m);
+bool metrics_acquire_slot(struct metrics *metrics, char ret_error[200]);
+void metrics_release_slot(struct metrics *metrics);
 /* Returns whether the process that owns the slot is running. */
-bool metrics_slot_live(const struct metrics *m, size_t index);
+bool metrics_slot_live(const struct metrics *metrics, size_t index);
 
 /* metrics.c: returns the severity of a circuit breaker's state, from 0 (closed) to 2 (open). */
 int metrics_breaker_severity(enum breaker_gauge state);
@@ -180,6 +180,6 @@ struct metrics_live {
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
 /* Fills *ret, and fills m->totals with the sum of each count (cell) over all processes (slots). */
-void metrics_sum(struct metrics *m, struct metrics_live *ret);
+void metrics_sum(struct metrics *metrics, struct metrics_live *ret);
 
 #endif

@@ -36,7 +36,7 @@ struct metrics_sample {
 };
 
 /* Reads the counts into *ret. m: result of metrics_open or metrics_open_reader. */
-void metrics_take_sample(struct metrics *m, struct metrics_sample *ret);
+void metrics_take_sample(struct metrics *metrics, struct metrics_sample *ret);
 /* Returns the duration in milliseconds below which the share (0 to 1) of the requests between two
  * samples lies; 0 when there were none. */
 double metrics_sample_percentile_ms(const struct metrics_sample *before,

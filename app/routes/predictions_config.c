@@ -3,9 +3,12 @@
  * how accurate the predictions of all students were, for clients that show or check them. */
 #include "app/routes/predictions.h"
 
+#include "app/base/clock.h"
+#include "app/base/number.h"
 #include "app/routes/shapes.h"
 #include "app/service/predict.h"
 #include "app/store/calibration.h"
+#include "app/store/prediction.h"
 
 /* Names of the horizons in the response, by enum calibration_horizon: how many days before its day
  * a prediction was made. NULL ends the array, as .choices requires. */
@@ -49,7 +52,7 @@ static void config_write_calibration(struct jw *w, const struct command *command
 
 enum step predict_config(struct exchange *x)
 {
-    const struct config *c = &x->engine->config;
+    const struct config *config = &x->engine->config;
     struct command **load = x->state;
     struct jw w;
 
@@ -62,7 +65,7 @@ enum step predict_config(struct exchange *x)
     }
     exchange_json_begin(x, 200, &w);
     jw_object(&w, "config");
-    jw_text(&w, "model", c->prediction_model);
+    jw_text(&w, "model", config->prediction_model);
     jw_array(&w, "models");
     for (int i = 0; i < PREDICTION_MODELS; i++)
         jw_text(&w, NULL, prediction_model_names[i]);
@@ -71,14 +74,14 @@ enum step predict_config(struct exchange *x)
     jw_int(&w, "history_days", HISTORY_DAYS);
     jw_int(&w, "minimum_days", PREDICTION_MIN_DAYS);
     jw_int(&w, "evidence_half_life_days", EVIDENCE_HALF_LIFE_MS / DAY_MS);
-    jw_number(&w, "interval_level", c->prediction_interval);
+    jw_number(&w, "interval_level", config->prediction_interval);
     jw_number(&w, "trend_slope", PREDICTION_TREND_SLOPE);
     jw_number(&w, "trend_change", PREDICTION_TREND_CHANGE);
     jw_number(&w, "trend_probability", PREDICTION_TREND_PROBABILITY);
     jw_number(&w, "intervention_threshold", PREDICTION_INTERVENTION_BELOW);
     jw_object(&w, "intervention_factors");
     for (int i = 0; i < INTERVENTIONS; i++)
-        jw_number(&w, intervention_names[i], predict_factor(c, i));
+        jw_number(&w, intervention_names[i], predict_factor(config, i));
     jw_object_end(&w);
     jw_object(&w, "level_thresholds");
     for (int i = 0; i < LEVELS; i++)

@@ -7,6 +7,7 @@
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
+#include "app/routes/shapes.h"
 #include "app/service/recommend.h"
 #include "app/store/cohort.h"
 
@@ -38,70 +39,72 @@ static enum step feedback_unknown(struct exchange *x)
 
 /* Checks the form of the recommendation id, then queues the read of the student who has its token.
  */
-static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
+static enum step feedback_begin(struct exchange *x, const struct feedback_input *input)
 {
-    struct feedback_state *s = exchange_new_state(x, sizeof(*s));
+    struct feedback_state *state = exchange_new_state(x, sizeof(*state));
 
-    if (!s)
+    if (!state)
         return STEP_DONE;
-    if (!recommendation_id_parse(in->recommendation, &s->token, &s->day, &s->number))
+    if (!recommendation_id_parse(input->recommendation, &state->token, &state->day, &state->number))
         return feedback_unknown(x);
-    s->owner = recommendation_cmd_student(&x->pipeline, s->token);
+    state->owner = recommendation_cmd_student(&x->pipeline, state->token);
     return STEP_MORE;
 }
 
-/* Parses the student (the reply to s->owner), and decides about access as far as the caller's role
- * and id suffice; feedback_may_see decides for a teacher. Queues the read of the day's
+/* Parses the student (the reply to state->owner), and decides about access as far as the caller's
+ * role and id suffice; feedback_may_see decides for a teacher. Queues the read of the day's
  * recommendations, without the learning path, and for a teacher that of the cohorts. A caller
  * without access gets 404, as for an unknown id, and so learns of no id. The student is passed to
  * the audit log, because the request does not name one. */
-static enum step feedback_read(struct exchange *x, struct feedback_state *s)
+static enum step feedback_read(struct exchange *x, struct feedback_state *state)
 {
     enum verdict verdict;
 
-    if (!recommendation_parse_student(s->owner, &s->student, &x->problem))
+    if (!recommendation_parse_student(state->owner, &state->student, &x->problem))
         return STEP_DONE;
-    verdict = access_decide(ACCESS_READ_STUDENT, &x->caller, s->student);
-    x->audit_subjects = (struct str_list){&s->student, s->student.n > 0};
-    if (s->student.n == 0 || (verdict != VERDICT_YES && verdict != VERDICT_IF_OWN_STUDENT))
+    verdict = access_decide(ACCESS_READ_STUDENT, &x->caller, state->student);
+    x->audit_subjects = (struct str_list){&state->student, state->student.n > 0};
+    if (state->student.n == 0 || (verdict != VERDICT_YES && verdict != VERDICT_IF_OWN_STUDENT))
         return feedback_unknown(x);
     pipeline_clear(&x->pipeline);
     if (verdict == VERDICT_IF_OWN_STUDENT) {
-        s->student_cohorts = cohort_cmd_of_student(&x->pipeline, s->student);
-        s->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
+        state->student_cohorts = cohort_cmd_of_student(&x->pipeline, state->student);
+        state->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
     }
-    s->read = recommendation_cmd_get(&x->pipeline, s->student, s->day, /* with_path */ false);
+    state->read =
+        recommendation_cmd_get(&x->pipeline, state->student, state->day, /* with_path */ false);
     return STEP_MORE;
 }
 
 /* Queues the write of the day's recommendations with the feedback added. read: the command whose
- * reply has these recommendations: s->read or, later, a write that failed because they had changed.
- * No room is needed for new recommendations. After an erasure the student has another token than
- * the id, which then names none of the present recommendations. */
-static enum step feedback_write(struct exchange *x, struct feedback_state *s,
+ * reply has these recommendations: state->read or, later, a write that failed because they had
+ * changed. No room is needed for new recommendations. After an erasure the student has another
+ * token than the id, which then names none of the present recommendations. */
+static enum step feedback_write(struct exchange *x, struct feedback_state *state,
                                 const struct command *read)
 {
-    const struct feedback_input *in = x->input;
-    const struct feedback feedback = {.completed = in->completed,
-                                      .has_minutes = in->has_minutes,
-                                      .minutes = in->minutes,
-                                      .has_rating = in->has_rating,
-                                      .rating = (int)in->rating,
-                                      .has_improvement = in->has_improvement,
-                                      .improvement = in->improvement};
+    const struct feedback_input *input = x->input;
+    const struct feedback feedback = {.completed = input->completed,
+                                      .has_minutes = input->has_minutes,
+                                      .minutes = input->minutes,
+                                      .has_rating = input->has_rating,
+                                      .rating = (int)input->rating,
+                                      .has_improvement = input->has_improvement,
+                                      .improvement = input->improvement};
 
-    if (!recommendation_parse(read, x->arena, s->day, /* room */ 0, &s->recommendations,
+    if (!recommendation_parse(read, x->arena, state->day, /* room */ 0, &state->recommendations,
                               &x->problem))
         return STEP_DONE;
-    if ((size_t)s->number > s->recommendations.n || !str_equal(s->recommendations.token, s->token))
+    if ((size_t)state->number > state->recommendations.n ||
+        !str_equal(state->recommendations.token, state->token))
         return feedback_unknown(x);
-    recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
+    recommendation_add_feedback(&state->recommendations, state->number, &feedback, x->now_ms);
     pipeline_clear(&x->pipeline);
-    s->written = recommendation_cmd_change(
+    state->written = recommendation_cmd_change(
         &x->pipeline,
         &(struct recommendation_change){
-            .student = s->student,
-            .recommendations = &s->recommendations,
+            .student = state->student,
+            .recommendations = &state->recommendations,
             .today = day_of_ms(x->now_ms),
             .path = {"", 0} /* an empty text leaves the stored learning path unchanged */});
     return STEP_MORE;
@@ -109,12 +112,13 @@ static enum step feedback_write(struct exchange *x, struct feedback_state *s,
 
 /* Decides the access of a teacher by the cohorts that have been read; for other callers
  * feedback_read has decided. Returns false with x->problem set if access is denied. */
-static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
+static bool feedback_may_see(struct exchange *x, const struct feedback_state *state)
 {
     bool granted = true;
 
-    if (s->student_cohorts &&
-        !cohort_parse_teaches(s->student_cohorts, s->teacher_cohorts, &granted, &x->problem))
+    if (state->student_cohorts &&
+        !cohort_parse_teaches(state->student_cohorts, state->teacher_cohorts, &granted,
+                              &x->problem))
         return false;
     if (!granted)
         (void)feedback_unknown(x);
@@ -124,7 +128,7 @@ static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
 /* Evaluates the write, then responds. The write fails if other feedback has changed the day's
  * recommendations meanwhile. Its reply then has the changed ones, to which the feedback is added in
  * a new write; there are at most RECOMMEND_ATTEMPTS_MAX writes. */
-static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
+static enum step feedback_respond(struct exchange *x, struct feedback_state *state)
 {
     struct jw w;
 
@@ -132,14 +136,14 @@ static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
         problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    switch (recommendation_parse_change(s->written, &x->problem)) {
+    switch (recommendation_parse_change(state->written, &x->problem)) {
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_ERASED: return feedback_unknown(x);
     case RECOMMENDATIONS_WITHDRAWN:
         return exchange_fail_with(x, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
     case RECOMMENDATIONS_OUTDATED:
-        if (++s->attempts < RECOMMEND_ATTEMPTS_MAX)
-            return feedback_write(x, s, s->written);
+        if (++state->attempts < RECOMMEND_ATTEMPTS_MAX)
+            return feedback_write(x, state, state->written);
         problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     case RECOMMENDATIONS_SAVED: break;
@@ -154,15 +158,15 @@ static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
  * write; respond. */
 enum step recommend_feedback(struct exchange *x)
 {
-    struct feedback_state *s = x->state;
+    struct feedback_state *state = x->state;
 
-    if (!s)
+    if (!state)
         return feedback_begin(x, x->input);
-    if (!s->read)
-        return feedback_read(x, s);
-    if (s->written)
-        return feedback_respond(x, s);
-    return feedback_may_see(x, s) ? feedback_write(x, s, s->read) : STEP_DONE;
+    if (!state->read)
+        return feedback_read(x, state);
+    if (state->written)
+        return feedback_respond(x, state);
+    return feedback_may_see(x, state) ? feedback_write(x, state, state->read) : STEP_DONE;
 }
 
 /* ---- the request ---- */

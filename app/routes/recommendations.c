@@ -35,14 +35,14 @@ struct items_input {
 static struct recommend *recommend_new(struct exchange *x, enum recommend_kind kind,
                                        struct str student)
 {
-    struct recommend *r = exchange_new_state(x, sizeof(*r));
+    struct recommend *recommend = exchange_new_state(x, sizeof(*recommend));
 
-    if (!r)
+    if (!recommend)
         return NULL;
-    r->kind = kind;
-    r->student = student;
-    r->now_ms = x->now_ms;
-    return r;
+    recommend->kind = kind;
+    recommend->student = student;
+    recommend->now_ms = x->now_ms;
+    return recommend;
 }
 
 /* Runs one step of adaptive (RECOMMEND_ITEMS: the recommendations are stored, with ids for
@@ -50,19 +50,20 @@ static struct recommend *recommend_new(struct exchange *x, enum recommend_kind k
  * awaited; STEP_DONE when x->state holds the recommendations or x->problem is set. */
 static enum step recommend_items_step(struct exchange *x, enum recommend_kind kind)
 {
-    const struct items_input *in = x->input;
-    struct recommend *r = x->state;
+    const struct items_input *input = x->input;
+    struct recommend *recommend = x->state;
 
-    if (!r) {
-        r = recommend_new(x, kind, in->student);
-        if (!r)
+    if (!recommend) {
+        recommend = recommend_new(x, kind, input->student);
+        if (!recommend)
             return STEP_DONE;
-        r->filter = (struct recommendation_filter){.limit = (size_t)in->limit,
-                                                   .has_priority = in->has_priority,
-                                                   .priority = (enum priority)in->priority,
-                                                   .component_filter = in->component_filter};
+        recommend->filter =
+            (struct recommendation_filter){.limit = (size_t)input->limit,
+                                           .has_priority = input->has_priority,
+                                           .priority = (enum priority)input->priority,
+                                           .component_filter = input->component_filter};
     }
-    return recommend_step(r, x->engine, &x->pipeline, &x->problem);
+    return recommend_step(recommend, x->engine, &x->pipeline, &x->problem);
 }
 
 /* Handler of adaptive. A student without data gets the starters of the catalogue (its
@@ -70,26 +71,26 @@ static enum step recommend_items_step(struct exchange *x, enum recommend_kind ki
 static enum step recommend_adaptive(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_ITEMS);
-    const struct recommend *r = x->state;
+    const struct recommend *recommend = x->state;
     struct jw w;
 
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", r->student);
-    recommend_write_items(&w, r, x->engine->catalogue);
-    jw_int(&w, "count", (int64_t)r->n);
+    jw_str(&w, "student_id", recommend->student);
+    recommend_write_items(&w, recommend, x->engine->catalogue);
+    jw_int(&w, "count", (int64_t)recommend->n);
     jw_object(&w, "metadata");
     jw_str(&w, "correlation_id", x->request_id);
     jw_time(&w, "generated_at", x->now_ms);
-    if (r->has_data) {
-        jw_number(&w, "mastery_score", r->learner.score);
-        jw_text(&w, "level", level_names[mastery_level(r->learner.score)]);
+    if (recommend->has_data) {
+        jw_number(&w, "mastery_score", recommend->learner.score);
+        jw_text(&w, "level", level_names[mastery_level(recommend->learner.score)]);
     } else {
         jw_null(&w, "mastery_score");
         jw_null(&w, "level");
     }
-    recommend_write_areas(&w, "priority_areas", &r->learner);
+    recommend_write_areas(&w, "priority_areas", &recommend->learner);
     jw_object_end(&w);
     jw_object_end(&w); /* not exchange_json_end: the correlation id is in the metadata */
     return STEP_DONE;
@@ -100,23 +101,23 @@ static enum step recommend_adaptive(struct exchange *x)
 static enum step recommend_compact(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_PREVIEW);
-    const struct recommend *r = x->state;
+    const struct recommend *recommend = x->state;
     struct jw w;
 
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", r->student);
+    jw_str(&w, "student_id", recommend->student);
     jw_array(&w, "skills");
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = 0; i < recommend->n; i++) {
         jw_object(&w, NULL);
-        jw_text(&w, "action", action_names[r->v[i].content->action]);
-        recommend_write_area(&w, &r->v[i]);
-        jw_text(&w, "priority", priority_names[r->v[i].priority]);
+        jw_text(&w, "action", action_names[recommend->v[i].content->action]);
+        recommend_write_area(&w, &recommend->v[i]);
+        jw_text(&w, "priority", priority_names[recommend->v[i].priority]);
         jw_object_end(&w);
     }
     jw_array_end(&w);
-    jw_int(&w, "count", (int64_t)r->n);
+    jw_int(&w, "count", (int64_t)recommend->n);
     jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
@@ -135,25 +136,25 @@ struct path_input {
 /* Handler of learning-path. The path is stored, so that feedback can be given on its items. */
 static enum step recommend_learning_path(struct exchange *x)
 {
-    const struct path_input *in = x->input;
-    struct recommend *r = x->state;
+    const struct path_input *input = x->input;
+    struct recommend *recommend = x->state;
     struct jw w;
 
-    if (!r) {
-        r = recommend_new(x, RECOMMEND_PATH, in->student);
-        if (!r)
+    if (!recommend) {
+        recommend = recommend_new(x, RECOMMEND_PATH, input->student);
+        if (!recommend)
             return STEP_DONE;
-        r->path_options = (struct path_options){.has_target = in->has_target,
-                                                .target = (enum level)in->target,
-                                                .max_minutes = (int)in->max_minutes};
+        recommend->path_options = (struct path_options){.has_target = input->has_target,
+                                                        .target = (enum level)input->target,
+                                                        .max_minutes = (int)input->max_minutes};
     }
-    if (recommend_step(r, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
+    if (recommend_step(recommend, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", r->student);
-    recommend_write_path(&w, r, x->engine->catalogue);
+    jw_str(&w, "student_id", recommend->student);
+    recommend_write_path(&w, recommend, x->engine->catalogue);
     jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
@@ -171,8 +172,8 @@ struct history_input {
  * id of each recommendation contains the token instead of the student's id. */
 static enum step recommend_history(struct exchange *x)
 {
-    const struct history_input *in = x->input;
-    int32_t first = day_of_ms(x->now_ms) - (int32_t)in->days + 1;
+    const struct history_input *input = x->input;
+    int32_t first = day_of_ms(x->now_ms) - (int32_t)input->days + 1;
     const struct command *days = x->state;
     struct recommendation_record *records;
     struct str token;
@@ -180,14 +181,14 @@ static enum step recommend_history(struct exchange *x)
     size_t n;
 
     if (!days) {
-        x->state = recommendation_cmd_days(&x->pipeline, in->student, first, (int)in->days);
+        x->state = recommendation_cmd_days(&x->pipeline, input->student, first, (int)input->days);
         return STEP_MORE;
     }
     if (!recommendation_parse_days(days, x->arena, first, &records, &n, &token, &x->problem))
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", in->student);
-    jw_int(&w, "days", in->days);
+    jw_str(&w, "student_id", input->student);
+    jw_int(&w, "days", input->days);
     jw_int(&w, "count", (int64_t)n);
     jw_array(&w, "recommendations");
     for (size_t i = 0; i < n; i++)

@@ -134,23 +134,24 @@ static void export_advance(struct export *export, struct pipeline *pipeline, str
 /* Runs one step of the export. All that it writes to `out` after the head belongs to `data`, so it
  * is added to the digest. An export without any value ends with NOT_FOUND, and the caller discards
  * the document. */
-enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p)
+enum step export_step(struct export *export, struct pipeline *pipeline, struct problem *p)
 {
     size_t data_start;
 
-    if (!e->started)
-        export_start(e, p);
-    data_start = e->out->n;
-    export_advance(e, pipeline, p);
-    if (e->out->failed)
+    if (!export->started)
+        export_start(export, p);
+    data_start = export->out->n;
+    export_advance(export, pipeline, p);
+    if (export->out->failed)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     if (p->code != PROBLEM_NONE)
         return STEP_DONE;
-    digest_update(&e->digest, (struct str){e->out->p + data_start, e->out->n - data_start});
-    if (e->section_index < e->section_count)
+    digest_update(&export->digest,
+                  (struct str){export->out->p + data_start, export->out->n - data_start});
+    if (export->section_index < export->section_count)
         return STEP_MORE;
-    if (e->read.writer.value_count == 0)
+    if (export->read.writer.value_count == 0)
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
-    export_write_tail(e);
+    export_write_tail(export);
     return STEP_DONE;
 }

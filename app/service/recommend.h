@@ -51,7 +51,7 @@ struct recommend {
  * then again after each pipeline until STEP_DONE, which is also returned after a problem. The first
  * call only queues reads: so an access check in the same pipeline is decided before anything is
  * written. */
-enum step recommend_step(struct recommend *r, const struct engine *engine,
+enum step recommend_step(struct recommend *recommend, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p);
 
 #endif

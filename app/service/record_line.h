@@ -41,15 +41,15 @@ void record_lines_free(struct record_lines *lines);
  * (record.list, record.follows) is put before those of the list that wait already: it was sent
  * before them, and joins later only because it has read first. It leaves the line when `arena` is
  * reset, if it has not left before. False: out of memory. */
-bool record_line_join(struct record_lines *lines, struct record *r, struct arena *arena);
+bool record_line_join(struct record_lines *lines, struct record *record, struct arena *arena);
 /* Makes r, which waits in a line without a leader, the leader: the change that writes for itself
  * and for those that wait. */
-void record_line_lead(struct record *r);
+void record_line_lead(struct record *record);
 /* Takes r out of the student's line, whether r waits in it, leads it (writes for those that wait),
  * or is in none. If the line has no leader then, one of those that wait goes on. */
-void record_line_leave(struct record *r);
+void record_line_leave(struct record *record);
 /* Lets r go on: completes its pipeline, if that is parked (sent without commands, to wait for the
  * line's leader). */
-void record_line_resume(struct record *r);
+void record_line_resume(struct record *record);
 
 #endif

@@ -187,7 +187,8 @@ static void seed_count_day(struct seed_slot *slot)
     struct seed *seed = slot->run->seed;
 
     seed->days_written++;
-    seed->students_written += slot->day == slot->run->first_days[slot->student];
+    if (slot->day == slot->run->first_days[slot->student])
+        seed->students_written++;
     if (seed->on_progress)
         seed->on_progress(seed->context, seed->days_written, slot->run->days_total);
     slot->day++;

@@ -347,18 +347,18 @@ static enum step batch_save_or_finish(struct worker_context *worker, struct job 
 /* The step function of the job kind "batch". The first call queues the start of the chunk, the
  * second starts the computations, and each later one continues them and stores results. STEP_DONE
  * also ends a job that has failed: job->problem is then set. */
-enum step job_batch(struct worker_context *w, struct job *job)
+enum step job_batch(struct worker_context *worker, struct job *job)
 {
-    const struct batch_job *b = job->state;
+    const struct batch_job *state = job->state;
 
-    if (!b)
-        return batch_start(w, job) ? STEP_MORE : STEP_DONE;
-    if (b->start_cmd) {
-        if (!batch_start_units(w, job))
+    if (!state)
+        return batch_start(worker, job) ? STEP_MORE : STEP_DONE;
+    if (state->start_cmd) {
+        if (!batch_start_units(worker, job))
             return STEP_DONE;
     } else {
-        batch_on_saved(w, job);
-        batch_step_units(w, job);
+        batch_on_saved(worker, job);
+        batch_step_units(worker, job);
     }
-    return batch_save_or_finish(w, job);
+    return batch_save_or_finish(worker, job);
 }

@@ -162,11 +162,11 @@ static enum step callback_on_response(struct job *job)
 
 /* The step function of the job kind "callback": read the batch, start the HTTP call, process the
  * response. */
-enum step job_callback(struct worker_context *w, struct job *job)
+enum step job_callback(struct worker_context *worker, struct job *job)
 {
-    const struct callback_job *c = job->state;
+    const struct callback_job *state = job->state;
 
-    if (!c)
+    if (!state)
         return callback_start(job);
-    return c->called ? callback_on_response(job) : callback_on_batch(w, job);
+    return state->called ? callback_on_response(job) : callback_on_batch(worker, job);
 }

@@ -93,13 +93,11 @@ static enum step event_job_finish(struct worker_context *worker, struct job *job
 {
     struct event_job *state = job->state;
     bool refused = job->problem.code == PROBLEM_FORBIDDEN;
+    enum event_status outcome = state->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED;
 
     if (job->problem.code != PROBLEM_NONE && !refused)
         return STEP_DONE;
-    event_metrics_add(worker->engine, &state->input,
-                      refused                   ? EVENT_REJECTED
-                      : state->record.duplicate ? EVENT_DUPLICATE
-                                                : EVENT_ACCEPTED);
+    event_metrics_add(worker->engine, &state->input, refused ? EVENT_REJECTED : outcome);
     job->problem = (struct problem){.code = PROBLEM_NONE};
     pipeline_clear(&job->task->pipeline);
     state->remove_cmd =
@@ -110,19 +108,20 @@ static enum step event_job_finish(struct worker_context *worker, struct job *job
 /* The step function of the job kind "event": read the dead letter, start the computation, continue
  * it, remove the letter. If letter_cmd is still set after event_job_start, the job has ended there:
  * the letter is gone, or it is no valid event. */
-enum step job_event(struct worker_context *w, struct job *job)
+enum step job_event(struct worker_context *worker, struct job *job)
 {
-    struct event_job *e = job->state;
+    struct event_job *state = job->state;
     enum step step;
     int64_t removed;
 
-    if (!e)
+    if (!state)
         return event_job_read(job);
-    if (e->remove_cmd) {
-        (void)reply_expect_int(e->remove_cmd->reply, &removed, &job->problem);
+    if (state->remove_cmd) {
+        (void)reply_expect_int(state->remove_cmd->reply, &removed, &job->problem);
         return STEP_DONE;
     }
-    step = e->letter_cmd ? event_job_start(w, job)
-                         : record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
-    return step == STEP_MORE || e->letter_cmd ? step : event_job_finish(w, job);
+    step = state->letter_cmd
+               ? event_job_start(worker, job)
+               : record_step(&state->record, worker->engine, &job->task->pipeline, &job->problem);
+    return step == STEP_MORE || state->letter_cmd ? step : event_job_finish(worker, job);
 }
