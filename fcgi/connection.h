@@ -14,8 +14,9 @@
 struct reactor;
 
 enum connection_state {
-    CONNECTION_IDLE,   /* no request is on the connection */
-    CONNECTION_BUSY,   /* from reading a request until dispatch has released its exchange */
+    CONNECTION_IDLE, /* no request is on the connection */
+    /* a request is being read or processed, until dispatch has released its exchange */
+    CONNECTION_BUSY,
     CONNECTION_CLOSED, /* the descriptor is closed; the struct is freed later */
 };
 

@@ -33,7 +33,7 @@ struct backtest_run {
     const struct subcommand *command;
     const struct backtest_settings *settings;
     struct arena *arena;       /* lives until the program ends */
-    struct engine engine;      /* without --csv only */
+    struct engine engine;      /* used only without --csv */
     struct arena *page_arena;  /* ids of one page of students */
     struct arena *chunk_arena; /* replies for one chunk of students */
     struct results results;    /* results of the CSV file, with --csv only */

@@ -15,7 +15,7 @@ struct table {
     const struct column {
         const char *head;
         enum backtest_figure figure;
-    } * columns; /* those with a heading; a column of zeros ends the list */
+    } * columns; /* columns to print; one whose heading is NULL ends the list */
     int decimals;
 };
 

@@ -10,7 +10,7 @@
 /* What mastery-ctl backtest has measured and shows. */
 struct backtest_report {
     struct backtest *backtest;
-    const struct results *results; /* with final results of learners; NULL: they are unknown */
+    const struct results *results; /* final results of learners; NULL: they are unknown */
     enum prediction_model model;   /* model of the chart and the ranking */
     double interval_level;         /* probability of the predicted intervals */
 };

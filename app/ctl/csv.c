@@ -134,7 +134,7 @@ static bool csv_cut_quoted(struct csv_reader *reader, struct str *ret)
             reader->next_line++;
         } else if (text.p[i] == '"') {
             doubled++;
-            n = 2; /* both quotes; csv_undouble makes one of them */
+            n = 2; /* skips both quotes, of which csv_undouble makes one */
         }
     }
     csv_skip(reader, i < text.n ? i + 1 : text.n);

@@ -41,9 +41,9 @@ struct dead_letter_run {
     int64_t processed_count;  /* letters that were dropped or retried */
     int64_t refused_count;    /* letters that cannot be retried */
     struct table table;       /* output of the action list */
-    struct arena *json_arena; /* one line of JSON; reset after each */
+    struct arena *json_arena; /* memory for one line of JSON; reset after each line */
     struct progress progress; /* shown by the actions retry and drop with the id "all" */
-    size_t total;             /* with "all": letters in Redis when retry or drop began */
+    size_t total; /* number of letters in Redis when retry or drop of "all" began; else 0 */
 };
 
 /* ---- reading ---- */
@@ -461,7 +461,7 @@ static enum ctl_exit dead_letter_run(const struct subcommand *command, const voi
     const char *error = dead_letter_usage_error(settings);
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena; /* has the settings, and must not be reset */
+    (void)arena; /* the arena of the caller has the settings, so it must not be reset */
     if (error)
         return subcommand_usage_error(command, error);
     run.arena = arena_new(1 << 16, 64 << 20);

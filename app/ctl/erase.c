@@ -20,7 +20,7 @@ enum { SCAN_PAGE = 1000 }; /* keys that one SCAN looks at */
 struct erase_settings {
     const char *student; /* NULL with --replay */
     const char *replay;  /* file with the list of erasures; NULL: erase one student */
-    const char *since;   /* with --replay: time of the back-up */
+    const char *since;   /* time of the back-up; only with --replay */
     bool dry_run;
     bool json;
 };
@@ -30,11 +30,12 @@ struct erase_run {
     const struct subcommand *command;
     const struct erase_settings *settings;
     struct engine engine;
-    struct erase_list list; /* with --replay: the students to erase */
+    struct erase_list list; /* students to erase; only with --replay */
     int64_t erased_count;   /* students found and erased */
     struct arena *arena;    /* lives until the program ends */
     struct progress progress;
-    size_t key_count, keys_seen; /* with --replay: keys in Redis; those that SCAN has looked at */
+    /* number of keys in Redis, and of keys that SCAN has looked at; only with --replay */
+    size_t key_count, keys_seen;
 };
 
 /* Prints the number of records of each kind that has a name for operators, as JSON. */

@@ -140,7 +140,8 @@ static bool book_check_rows(struct gradebook *book)
     char name[CSV_SHOWN_SIZE];
 
     (void)csv_printable(book->columns[book->student_column].name, name);
-    if (book->date_column == book->column_count) /* there is no column of dates */
+    /* without a column of dates, the date is that of --date */
+    if (book->date_column == book->column_count)
         book_check_date(book);
     for (size_t i = 0; i < book->row_count; i++) {
         struct gradebook_row *row = &book->rows[i];

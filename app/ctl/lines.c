@@ -23,7 +23,7 @@ bool lines_open(struct line_reader *reader, const char *path)
 void lines_close(struct line_reader *reader)
 {
     if (reader->in && !reader->is_stdin)
-        (void)fclose(reader->in); /* was only read */
+        (void)fclose(reader->in); /* the result does not matter: the file was only read */
     reader->in = NULL;
 }
 

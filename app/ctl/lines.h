@@ -11,7 +11,7 @@
 
 struct line_reader {
     FILE *in;       /* NULL after a failed lines_open */
-    bool is_stdin;  /* then it has no position, and is not closed */
+    bool is_stdin;  /* reads standard input, which has no position and is not closed */
     off_t offset;   /* where the next line begins, in bytes */
     int64_t number; /* number of the last line, from 1; 0: none has been read */
 };

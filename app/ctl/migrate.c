@@ -16,7 +16,7 @@
 enum {
     PAGE_FIRST = 64 << 10, /* first and greatest size of the memory for a page of keys */
     PAGE_CAP = 64 << 20,
-    RECORD_FIRST = 1 << 20, /* the same for one conversion */
+    RECORD_FIRST = 1 << 20, /* first and greatest size of the memory for one conversion */
     RECORD_CAP = 256 << 20,
     CONVERTERS_MAX = 16,
 };
@@ -30,7 +30,7 @@ struct migrate_run {
     const struct subcommand *command;
     struct engine engine;
     struct migrate migrate;
-    struct arena *page_arena;          /* one page of keys */
+    struct arena *page_arena;          /* memory for one page of keys */
     int64_t converted[CONVERTERS_MAX]; /* records by converter */
     int64_t students;                  /* students that were looked at */
     struct progress progress;

@@ -358,7 +358,7 @@ static void print_location(FILE *out, struct path_routes path, enum nginx_sectio
         (void)fputs("    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n", out);
     if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
-    else if (any_flags & ROUTE_XAPI) /* its errors need headers that nginx.conf adds */
+    else if (any_flags & ROUTE_XAPI) /* nginx.conf adds headers that errors of xAPI routes need */
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
     else
         (void)fputs("    include engine.conf;\n}\n", out);

@@ -47,7 +47,7 @@ struct result_row {
     size_t line;            /* number of the line, from 1 */
     int final_result, type; /* enum final_result, enum result_type */
     int32_t day;
-    double score; /* in [0,1] */
+    double score; /* score as a share, 0 to 1 */
 };
 
 /* Parses one of the choices, in upper or lower case. names: the choices, for an error. Returns

@@ -67,7 +67,7 @@ static void table_print_rows(struct table *table)
     const char *cells[TABLE_COLUMNS_MAX];
     int widths[TABLE_COLUMNS_MAX] = {0};
 
-    assert(table->columns >= 1); /* as table_begin has checked */
+    assert(table->columns >= 1); /* table_begin has checked it */
     for (size_t column = 0; column < table->columns; column++) {
         widths[column] = table_text_width(table->heads[column]);
         for (size_t i = 0; i < table->n; i++) {

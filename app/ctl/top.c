@@ -239,7 +239,8 @@ static enum ctl_exit top_loop(struct top_run *run)
 
         top_open_metrics(run);
         top_take_sample(run, !older);
-        if (!was_open) /* its first sample: there is no older one, so all rates are 0 */
+        /* the metrics file was opened only now: both samples are the same, so all rates are 0 */
+        if (!was_open)
             run->samples[older] = run->samples[!older];
         status = top_show(run, older);
         older = !older;

@@ -90,7 +90,7 @@ void top_print(const struct top_view *view, int height)
     top_print_queues(view);
     (void)printf("\n%8s  %-15s %8s %8s %9s %7s %8s\n", "PID", "PROGRAM", "REQ/S", "5XX/S",
                  "PROGRESS", "CPU %", "MIB");
-    /* one line shows the number of processes that are left out */
+    /* if not all processes fit, one line shows how many are left out */
     if (height > LINES_ABOVE + 1 && shown > (size_t)(height - LINES_ABOVE - 1))
         shown = (size_t)(height - LINES_ABOVE - 1);
     for (size_t i = 0; i < shown; i++)

@@ -108,7 +108,7 @@ bool upload_load_position(const struct upload_input *input)
     FILE *in = fopen(input->position_path, "re");
 
     if (!in)
-        return errno == ENOENT; /* nothing has been done */
+        return errno == ENOENT; /* without a file, no line has been sent yet */
     if (!fgets(text, sizeof(text), in))
         text[0] = '\0';
     (void)fclose(in);

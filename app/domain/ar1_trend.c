@@ -88,9 +88,10 @@ struct solution {
     /* minimised by the solution: the sum of squares of what the line leaves unexplained on each
      * day, plus prior * slope^2 */
     double squares;
-    double determinant; /* of the matrix of the normal equations, (pp pq; pq qq + prior) */
-    double inverse[3];  /* inverse of the matrix of the normal equations, which is symmetric:
-                         * elements [0][0], [0][1], [1][1] */
+    /* determinant of the matrix of the normal equations, (pp pq; pq qq + prior) */
+    double determinant;
+    double inverse[3]; /* inverse of the matrix of the normal equations, which is symmetric:
+                        * elements [0][0], [0][1], [1][1] */
 };
 
 /* Solves the normal equations of least squares for level and slope, from the sums of products (pp

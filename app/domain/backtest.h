@@ -27,7 +27,8 @@ enum {
      * of 25 x 25 cells: class of the predicted score by class of the true score */
     BACKTEST_CELLS = 25
 };
-extern const int backtest_horizons[BACKTEST_HORIZONS]; /* in days: 7, 14, 28 */
+/* days that a prediction looks ahead: 7, 14, 28 */
+extern const int backtest_horizons[BACKTEST_HORIZONS];
 
 /* What is measured for a model and a horizon. */
 enum backtest_figure {
@@ -53,7 +54,7 @@ extern const char *const backtest_figure_names[BACKTEST_FIGURES];
 /* A class of predictions by their probability of a score below PREDICTION_INTERVENTION_BELOW. */
 struct backtest_bin {
     size_t n;    /* predictions of the class */
-    size_t hits; /* of these, those whose true score was below PREDICTION_INTERVENTION_BELOW */
+    size_t hits; /* number of these whose true score was below PREDICTION_INTERVENTION_BELOW */
     double sum;  /* sum of the n predicted probabilities of such a score */
 };
 

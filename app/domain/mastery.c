@@ -270,7 +270,8 @@ void mastery_state_assert(struct mastery_state *state, const double components[C
 {
     int32_t day = day_of_ms(now_ms);
     mastery_state_advance(state, day);
-    if (state->day == day) /* otherwise the state is of a later day, whose samples are other ones */
+    /* samples count the events of the state's day: this event may be of an earlier day */
+    if (state->day == day)
         state->samples++;
     /* stated_at_ms never decreases, although the clock may be set back */
     if (now_ms > state->stated_at_ms)

@@ -334,7 +334,8 @@ static double component_at(const struct forecast *forecast, int component, int32
 {
     struct series values = {.n = 0};
     for (size_t i = 0; i < forecast->days; i++)
-        if (forecast->history[i].known >> component & 1) /* there is evidence of it on that day */
+        /* the component has evidence on that day */
+        if (forecast->history[i].known >> component & 1)
             series_add(&values, forecast->history, &forecast->history[i],
                        forecast->history[i].components[component]);
     if (values.n == 0)

@@ -58,7 +58,8 @@ struct forecast {
     enum prediction_model model;
     const struct daily *history; /* the days used: those of the last HISTORY_DAYS days */
     size_t days;                 /* number of days used, at least 1 */
-    int32_t today;               /* in days since 1970-01-01, not before the last day used */
+    /* day of the prediction (days since 1970-01-01), not before the last day used */
+    int32_t today;
     bool insufficient; /* fewer than PREDICTION_MIN_DAYS days: predicts the latest score, slope 0 */
     /* Fitted if model is AR1_TREND and `insufficient` is false; otherwise ar1.n is 0. */
     struct ar1_trend ar1;

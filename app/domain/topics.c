@@ -65,6 +65,6 @@ void topics_rank(struct topic *topics, size_t n, int64_t now_ms)
             number_round12((e.sum + TOPIC_PRIOR_WEIGHT * mean) / (e.weight + TOPIC_PRIOR_WEIGHT)),
             0, 1);
     }
-    if (n > 1) /* also because qsort must not get the NULL of an empty array */
+    if (n > 1) /* an empty array is NULL, which qsort must not get */
         qsort(topics, n, sizeof(*topics), topic_compare);
 }

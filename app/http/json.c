@@ -43,7 +43,7 @@ struct scanner {
      * number was marked so far. */
     struct buf marked;
     const char *copied;
-    /* on the stack; `keys` points to it until there are more keys */
+    /* memory of the first keys, on the stack; `keys` points to it until there are more keys */
     struct key first_keys[KEYS_ON_STACK];
 };
 

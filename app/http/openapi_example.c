@@ -16,7 +16,7 @@ struct example {
     const char *by;            /* name of the field that selects a form, such as event_type */
     /* value of the field `by` in this example; NULL: no field selects a form */
     const char *choice;
-    /* with `choice`: the form of the other field that this value selects */
+    /* form of the other field that the value `choice` selects */
     const struct rule_form *form;
     int32_t today; /* UTC day of dates and times, in days since 1970-01-01 */
 };

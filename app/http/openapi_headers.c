@@ -20,7 +20,8 @@ struct header {
     /* Statuses of the responses that have the header, or SUCCESSES; {0}: all responses. */
     int statuses[STATUSES_MAX];
     struct rule rule; /* name and type of the value; rule.required: the header is always present */
-    const char *component; /* its name in components of the document; NULL: that of the header */
+    /* name of the header in `components` of the document; NULL: the name of the header itself */
+    const char *component;
 };
 
 static const char *const cache_values[] = {"HIT", "MISS", "STALE", NULL};

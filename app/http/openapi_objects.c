@@ -23,13 +23,13 @@ struct component {
     const struct rule *fields, *more;
     /* fields of the object in addition to those of `payload`; NULL: there is no payload */
     const struct rule *own;
-    const struct rule_form *payload; /* with `own`: the form that describes the payload */
+    const struct rule_form *payload; /* form that describes the payload; only with `own` */
     /* writes the schema when no rules describe it; NULL: `fields` describes it */
     void (*write)(struct jw *w);
     /* In an object of a union by choice: the field whose form the choice selects. NULL in any other
      * object. */
     const struct rule *selected;
-    size_t choice; /* with `selected`: index of the choice, and so of the form */
+    size_t choice; /* index of the choice, and so of the form; only with `selected` */
     /* options[group]: the option of each group that the object is for; 0: not chosen yet */
     int options[GROUPS_MAX + 1];
     struct component *next;

@@ -304,7 +304,7 @@ static void cloudevent_read_header(struct str value, size_t i, struct cloudevent
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
-    /* in the order of attribute_table */
+    /* values in the order of attribute_table */
     const struct str values[] = {headers->id,   headers->source,  headers->specversion,
                                  headers->type, headers->subject, headers->time};
     struct cloudevent_attributes all = {0};

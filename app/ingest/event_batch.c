@@ -49,7 +49,7 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
     enum step step = record_step(&item->record, engine, &item->pipeline, &item->problem);
 
     if (!written_join(&pipeline->written, pipeline->arena, item->pipeline.written))
-        /* otherwise WAIT would miss a server */
+        /* without memory for the list of servers, WAIT would miss one */
         problem_unavailable(&item->problem, /* retry_after_s */ 1);
     if (step == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);

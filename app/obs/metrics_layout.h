@@ -98,7 +98,7 @@ struct metrics {
     struct metrics_endpoint *endpoints;
     size_t endpoint_count;
     struct label_set labels[METRICS]; /* labels of each row of metrics.def */
-    struct slot *own_slot;            /* this process's part of the file; NULL: not acquired yet */
+    struct slot *own_slot;            /* slot of this process in the file; NULL: not acquired yet */
     size_t own_index;                 /* index of own_slot */
     uint64_t *totals; /* each count (cell) added up over all processes (slots) by metrics_sum */
 };

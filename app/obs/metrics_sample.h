@@ -24,7 +24,7 @@ struct metrics_process {
 
 struct metrics_sample {
     int64_t at_us;     /* monotonic; when the sample was taken */
-    uint64_t requests; /* of all processes, also those that have ended */
+    uint64_t requests; /* requests of all processes, including those that have ended */
     uint64_t errors;   /* responses with status 500 and above, of all processes */
     uint64_t durations[METRICS_DURATIONS];
     uint64_t duration_sum_us;

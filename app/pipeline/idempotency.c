@@ -226,7 +226,9 @@ bool idempotency_on_replies(struct exchange *x)
     }
     if (state->is_owner) {
         state->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
-        if (!state->marker.p) /* without the marker a repetition would make the change again */
+        /* a repetition of the request is recognised by the marker: without it, it would make the
+         * change again */
+        if (!state->marker.p)
             problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     }
     if (state->is_owner || x->problem.code != PROBLEM_NONE)

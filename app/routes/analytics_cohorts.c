@@ -129,7 +129,8 @@ static enum step cohorts_begin(struct exchange *x, const struct cohorts *input)
     }
     if (state->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    /* even without commands (an admin with two lists): the next step is then called at once */
+    /* STEP_MORE even without commands (an admin with two lists): the next step is then called at
+     * once */
     return STEP_MORE;
 }
 

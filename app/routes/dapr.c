@@ -85,7 +85,7 @@ enum letter_stage {
     LETTER_NEW,  /* the students that it names were not looked up yet */
     /* the tombstones of its students are being read, before the letter is stored */
     LETTER_CHECKING,
-    LETTER_ALLOWED,  /* none of its students is erased */
+    LETTER_ALLOWED,  /* the letter may be stored: none of its students is erased */
     LETTER_STORING,  /* the letter is being stored; the tombstones are read once more afterwards */
     LETTER_REMOVING, /* the letter is being removed, because a student was erased meanwhile */
 };

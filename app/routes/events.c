@@ -52,7 +52,7 @@ static void publication_add_faults(struct exchange *x, const struct problem *fau
             field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(error->field));
         problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(error->message));
     }
-    /* for a fault without fields; has no effect after an earlier problem */
+    /* needed for a fault without fields; has no effect if x->problem is set already */
     problem_set(&x->problem, faults->code, NULL);
 }
 

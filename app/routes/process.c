@@ -293,7 +293,7 @@ static enum intent intent_of_route(const struct route *route)
  * if neither names one, as when the body could not be parsed. */
 static enum intent intent_of_exchange(const struct exchange *x)
 {
-    /* after delegation the input of this file's route is x->outer_input */
+    /* after delegation, x->input is that of the other route, and x->outer_input that of this one */
     const struct process *input = x->route == x->match.route ? x->input : x->outer_input;
     enum intent intent = intent_of_route(x->match.route);
 

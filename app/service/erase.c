@@ -77,7 +77,7 @@ static void erase_parse_finish(struct erase *erase, struct pipeline *pipeline, s
     }
     metrics_add_erasure(erase->engine->metrics);
     erase_hash(erase->engine, erase->student, hash);
-    erase_key_id(erase->engine, key_id); /* of the key that has made the hash */
+    erase_key_id(erase->engine, key_id); /* key_id names the key that has made the hash */
     w = log_begin(erase->engine->log, LOG_WARNING, "student.erased");
     jw_text(w, "student", hash);
     jw_text(w, "key", key_id);

@@ -31,7 +31,7 @@ struct erase {
     struct str student;                     /* id of the student to erase */
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
     int64_t now_ms;
-    bool dry_run; /* only count records, change nothing */
+    bool dry_run; /* true: count records and change nothing */
     /* results, set by erase_step */
     int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
     bool had_tombstone;           /* an earlier erasure of the student had begun */

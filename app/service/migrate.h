@@ -12,7 +12,7 @@
  * itself (migrate_round_trip). *ret_converted: how many records it has converted, 0 if there were
  * none. False with a problem, after which the migration ends. */
 struct converter {
-    const char *name; /* of the records, in the plural, for reports */
+    const char *name; /* name of the records, in the plural, for reports */
     bool (*of_student)(struct migrate *migrate, struct str student, int64_t *ret_converted,
                        struct problem *p);
     bool (*of_shard)(struct migrate *migrate, unsigned shard, int64_t *ret_converted,

@@ -81,7 +81,7 @@ static bool group_make_entry(struct group *group, const struct record *record)
 {
     struct student_entry *entry = &group->entries[group->n];
     struct topic topics[EVENT_TOPICS_MAX];
-    /* only events are about topics */
+    /* a record without an event has no topics */
     size_t topic_count = record->kind == RECORD_EVENT ? topics_of_event(&record->event, topics) : 0;
     bool has_id = record->event_id.n > 0;
 
@@ -106,8 +106,9 @@ static bool group_add(struct group *group, struct record *record, struct mastery
     state->updated_at_ms = record->now_ms;
     group->state = record->state = *state;
     mastery_of_state(state, record->now_ms, &record->result);
-    record->result_json = (struct str){0}; /* it was made in an earlier attempt */
-    record->place = group->n + 1;          /* number of its entry in the script */
+    /* an earlier attempt has made a result from another state */
+    record->result_json = (struct str){0};
+    record->place = group->n + 1; /* number of its entry in the script */
     record->repeats = false;
     group->last = record;
     return group_make_entry(group, record) && ++group->n;

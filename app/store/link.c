@@ -524,7 +524,7 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
         since_us = link->control.pipeline.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
         if (link_is_resolving(link) && endpoint_knows_address(link->endpoint))
-            limit_ms /= 2; /* after half of the time, link_connect uses an earlier address */
+            limit_ms /= 2; /* link_connect uses an earlier address after half of the time */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
         if (since_us < link->last_reply_us)

@@ -172,7 +172,8 @@ void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us)
     if (pipeline->failed) {
         node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
     } else if (pipeline->is_parked) {
-        pipeline->status = PIPELINE_SUBMITTED; /* in no queue until node_resume */
+        /* a parked pipeline is in no queue; node_resume completes it */
+        pipeline->status = PIPELINE_SUBMITTED;
     } else if (pipeline->count == 0) {
         node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
     } else if (node->breaker.state != BREAKER_CLOSED ||
@@ -381,7 +382,7 @@ void node_on_ready(struct node *node, int64_t now_us)
         }
     }
     node_send_deferred(node, now_us);
-    /* also writes scripts that Redis did not know, which link_read has queued again */
+    /* link_read may have queued scripts again that Redis did not know: writes them */
     node_flush(node, now_us);
 }
 

@@ -38,7 +38,7 @@ struct replicas_group {
     struct command *mark_cmd, *wait_cmd;
     bool is_sent;    /* a WAIT was sent and has no reply yet */
     int64_t next_us; /* earliest time of the next WAIT */
-    unsigned shard;  /* in a cluster: the shard whose key was written before the latest WAIT */
+    unsigned shard;  /* shard whose key was written before the latest WAIT; only in a cluster */
     struct pipeline_queue added, covered;
     struct replicas_group *next;
 };

@@ -106,7 +106,7 @@ struct student_change {
      * snapshot already. */
     const struct mastery_state *base;
     const struct student_entry *entries;
-    size_t entry_count; /* from 1 to STUDENT_ENTRIES_MAX */
+    size_t entry_count; /* number of entries, 1 to STUDENT_ENTRIES_MAX */
     int64_t now_ms;     /* present time; needed only with topics */
 };
 

@@ -92,7 +92,8 @@ static void dead_letter_on_entry_checked(struct task *task)
         return;
     }
     if (!has_entry && !has_letter) {
-        dead_letter_end(task, DEAD_LETTER_ENTRY_GONE); /* nothing to add */
+        /* the entry has disappeared: no letter is added */
+        dead_letter_end(task, DEAD_LETTER_ENTRY_GONE);
     } else if (has_entry && has_letter) {
         dead_letter_end(task, DEAD_LETTER_STORED); /* the letter remains */
     } else if (has_entry) {

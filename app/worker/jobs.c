@@ -14,10 +14,10 @@
 #include "app/worker/dead_letter.h"
 
 enum { PAUSES_MAX = 3 }; /* how many times the pause between attempts of a job grows */
-static const int64_t READ_INTERVAL_US = 25000; /* between two reads of the queue */
-/* between two searches for jobs of dead workers */
+static const int64_t READ_INTERVAL_US = 25000; /* pause between two reads of the queue */
+/* pause between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
-/* between two renewals of the running jobs; without any, another worker claims and runs them */
+/* pause between two renewals of the running jobs; without renewals another worker claims them */
 static const int64_t RENEW_INTERVAL_US = 1000000;
 /* a job that was not renewed for this time may be claimed: its worker has missed ten renewals */
 static const int64_t CLAIM_IDLE_MS = 10000;

@@ -24,10 +24,11 @@ struct job {
     void *state; /* state of the step function between its calls; NULL at the first call */
     struct {
         struct str kind, body; /* kind.p NULL: there is no follow-up job */
-    } follow_up;      /* the job that replaces this one in the queue when this one is finished */
-    bool progressed;  /* part of the work is stored: earlier failed attempts no longer count */
-    bool no_capacity; /* not started for lack of capacity: does not count as a failed attempt */
-    unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
+    } follow_up;     /* the job that replaces this one in the queue when this one is finished */
+    bool progressed; /* part of the work is stored: earlier failed attempts no longer count */
+    /* the job was not started for lack of capacity; this does not count as a failed attempt */
+    bool no_capacity;
+    unsigned kind; /* index in jobs->kinds; kind_count for an unknown kind */
     /* While the job becomes a dead letter. A job of a kind with names_letter: the command that
      * reads the existing dead letter that its body names. Any other job: the command that
      * on_dead_letter has sent; NULL at its first call. */

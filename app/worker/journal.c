@@ -154,7 +154,7 @@ static void journal_on_processed(struct task *task)
         journal_count(journal, batch, processed);
         if (batch->message_count > 0)
             shard->outbox_pending = true;
-        /* as many entries as one read can return: the journal may have more */
+        /* a read that returns as many entries as it can may have left some */
         if (batch->count == JOURNAL_ENTRIES_MAX)
             shard->journal_pending = true;
         if (journal_set_unusable(batch, unusable)) {

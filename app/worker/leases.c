@@ -57,7 +57,7 @@ static void leases_log(struct leases *leases)
 static bool leases_parse_acquire(const struct command *command)
 {
     struct problem unused_problem = {.code = PROBLEM_NONE};
-    int64_t unused_until_ms; /* not needed: scripts compare the holder instead of the time */
+    int64_t unused_until_ms; /* not used: scripts compare the holder instead of the time */
 
     return lease_parse_acquire(command, &unused_until_ms, &unused_problem);
 }

@@ -244,7 +244,7 @@ static void outbox_on_read(struct task *task)
         outbox_pause(outbox, shard, WORKER_RETRY_US);
     } else if (has_entry && shards_lease_held(outbox->shards, shard) &&
                !worker_draining(outbox->worker)) {
-        outbox->shards->v[shard].outbox_pending = true; /* until a read finds none */
+        outbox->shards->v[shard].outbox_pending = true; /* stays set until a read finds no entry */
         outbox_publish(outbox, shard);
         return;
     }

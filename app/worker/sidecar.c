@@ -16,7 +16,7 @@ enum { FAILURES_TO_OPEN = 3 }; /* failures in succession that open the circuit t
 
 /* time from opening the circuit to the probe that tests the sidecar */
 static const int64_t OPEN_US = 1000000;
-static const int64_t HEALTH_INTERVAL_US = 5000000; /* between two health checks */
+static const int64_t HEALTH_INTERVAL_US = 5000000; /* pause between two health checks */
 
 /* ---- results ---- */
 
@@ -275,7 +275,7 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
     const struct engine *engine = sidecar->worker->engine;
     struct publisher *publisher = sidecar->publishers;
 
-    while (publisher->busy) /* at least one is free, because sidecar_can_publish was true */
+    while (publisher->busy) /* sidecar_can_publish was true, so at least one publisher is free */
         publisher++;
     publisher->sidecar = sidecar;
     publisher->publication = *publication;
@@ -342,7 +342,7 @@ bool sidecar_open(struct sidecar *sidecar)
     char *base;
 
     breaker_init(&sidecar->breaker, FAILURES_TO_OPEN, OPEN_US);
-    sidecar->trouble = verdict_unreachable; /* until the first response */
+    sidecar->trouble = verdict_unreachable; /* the state until the first response */
     if (!worker_publishes(sidecar->worker))
         return true;
     base = sidecar_base_url(config);
