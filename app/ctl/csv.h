@@ -49,14 +49,14 @@ struct csv_reader {
  * (UTF-16) counts an error, and no record follows. Returns false when out of memory. */
 bool csv_begin(struct csv_reader *reader, struct str text, const char *name, struct arena *arena,
                FILE *errors);
-/* Reads the next record that is not empty into r->fields. Returns the number of its fields, which
- * are trimmed; 0 at the end. Reports and skips records that cannot be split. */
+/* Reads the next record that is not empty into reader->fields. Returns the number of its fields,
+ * which are trimmed; 0 at the end. Reports and skips records that cannot be split. */
 size_t csv_next_record(struct csv_reader *reader);
-/* Reads the next record of a file with the columns r->column_names, which the caller has set, and
- * returns its fields in the order of that list. If the first record has at least two of the names,
- * in upper or lower case, it is the header: the columns may then have any order, and other columns
- * are ignored. Returns false at the end, and after a header that lacks a column. Reports and skips
- * records with a wrong number of fields. */
+/* Reads the next record of a file with the columns reader->column_names, which the caller has set,
+ * and returns its fields in the order of that list. If the first record has at least two of the
+ * names, in upper or lower case, it is the header: the columns may then have any order, and other
+ * columns are ignored. Returns false at the end, and after a header that lacks a column. Reports
+ * and skips records with a wrong number of fields. */
 bool csv_next_row(struct csv_reader *reader, struct str ret_fields[CSV_NAMED_MAX]);
 /* Returns the number of errors. Before that, writes a line about those that were not shown. */
 long csv_end(struct csv_reader *reader);

@@ -21,7 +21,7 @@ bool lines_open(struct line_reader *reader, const char *path);
 void lines_close(struct line_reader *reader);
 /* Reads the next line into *line, whose memory of *size bytes is grown by realloc and freed by the
  * caller. *ret is the line without spaces and line break at its ends; a NUL follows it. False at
- * the end, and when reading fails: ferror(r->in) is then true, with errno. */
+ * the end, and when reading fails: ferror(reader->in) is then true, with errno. */
 bool lines_next(struct line_reader *reader, char **line, size_t *size, struct str *ret);
 
 /* The text without the byte order mark of UTF-8, if it begins with one. */

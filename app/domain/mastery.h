@@ -53,10 +53,11 @@ struct evidence {
  * order: before they are added, the older one of evidence and observation decays to the time of the
  * newer one (docs/mastery-model.md, Evidence). */
 void evidence_add(struct evidence *evidence, double x, double w, int64_t at_ms);
-/* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before e->at_ms.
+/* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before
+ * evidence->at_ms.
  */
 double evidence_weight_at(const struct evidence *evidence, int64_t now_ms);
-/* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after e->at_ms. */
+/* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after evidence->at_ms. */
 struct evidence evidence_at(const struct evidence *evidence, int64_t now_ms);
 
 /* A student's state at the end of one UTC day. day is INT32_MIN in a state without any data. */
@@ -171,7 +172,8 @@ struct learning_event {
 
 /* Applies an event to the student's state of the event's day or of a later day; a state of an
  * earlier day is advanced to the event's day first. Marks the event's day as active, and counts the
- * event when s is the state of that day. An event older than the last statement (`calculate`) has
+ * event when
+ * `state` is the state of that day. An event older than the last statement (`calculate`) has
  * no other effect; one at or after it adds its observations, and from then on components and
  * weights are computed again instead of stated.
  *

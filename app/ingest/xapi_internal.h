@@ -19,10 +19,10 @@ struct xapi_reader {
     struct json_object *data;      /* member `data` of the event, filled by xapi_map_data */
 };
 
-/* Adds a field error at r->path.outer.name, or at r->path.name when outer is NULL. */
+/* Adds a field error at reader->path.outer.name, or at reader->path.name when outer is NULL. */
 void xapi_refuse(const struct xapi_reader *reader, const char *outer, const char *name,
                  const char *message);
-/* Fills r->data and returns the type of the learning event that the statement becomes. Returns
+/* Fills reader->data and returns the type of the learning event that the statement becomes. Returns
  * XAPI_NO_EVENT when it becomes none, because its verb is not in the table or it lacks necessary
  * information. */
 enum { XAPI_NO_EVENT = -1 };

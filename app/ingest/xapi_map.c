@@ -412,8 +412,8 @@ static const char *const verb_prefixes[] = {
 
 static const struct xapi_mapping {
     const char *verb; /* the verb's IRI without its prefix */
-    /* fills r->data and returns the event's type, or XAPI_NO_EVENT when the statement lacks what
-     * an event needs */
+    /* fills reader->data and returns the event's type, or XAPI_NO_EVENT when the statement lacks
+     * what an event needs */
     int (*map)(struct xapi_reader *r);
 } mappings[] = {
     {"passed", xapi_map_passed},       {"mastered", xapi_map_passed},

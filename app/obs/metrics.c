@@ -74,8 +74,8 @@ struct metrics *metrics_open_reader(const char *path, const struct metrics_endpo
     return NULL;
 }
 
-/* Releases what m owns. Also called for a struct that metrics_open has only partly filled: its
- * other members are NULL, and fd is -1. */
+/* Releases what `metrics` owns. Also called for a struct that metrics_open has only partly filled:
+ * its other members are NULL, and fd is -1. */
 void metrics_close(struct metrics *metrics)
 {
     if (!metrics)

@@ -89,10 +89,11 @@ void metrics_set_breaker(struct metrics *metrics, enum metric_service service,
  * replacement serves; the permit is given again when the number is as before, or after ten seconds.
  * Returns false when the process must try again later. now_ms: monotonic. */
 bool metrics_take_permit(struct metrics *metrics, int64_t now_ms);
-/* Counts an erasure (all data of one student was deleted). Does nothing when m is NULL. */
+/* Counts an erasure (all data of one student was deleted). Does nothing when metrics is NULL. */
 void metrics_add_erasure(struct metrics *metrics);
-/* Returns how many students were erased, by all processes together; 0 when m is NULL. A process
- * that sees this number change drops its cached results, which may be those of an erased student.
+/* Returns how many students were erased, by all processes together; 0 when metrics is NULL. A
+ * process that sees this number change drops its cached results, which may be those of an erased
+ * student.
  */
 uint64_t metrics_erasures(const struct metrics *metrics);
 /* Sets all counters and histograms, not gauges, to 0. */

@@ -154,7 +154,8 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
 }
 
 /* metrics_file.c: maps the file at path into memory, or makes a new one when there is none with
- * this layout. m must have its endpoints and cell_count already. False with a line in ret_error. */
+ * this layout. metrics must have its endpoints and cell_count already. False with a line in
+ * ret_error. */
 bool metrics_map(struct metrics *metrics, const char *path, char ret_error[200]);
 /* Maps an existing file with this layout read-only. False with a line in ret_error. */
 bool metrics_map_reader(struct metrics *metrics, const char *path, char ret_error[200]);
@@ -179,7 +180,8 @@ struct metrics_live {
     int64_t gauges[GAUGES];
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
-/* Fills *ret, and fills m->totals with the sum of each count (cell) over all processes (slots). */
+/* Fills *ret, and fills metrics->totals with the sum of each count (cell) over all processes
+ * (slots). */
 void metrics_sum(struct metrics *metrics, struct metrics_live *ret);
 
 #endif

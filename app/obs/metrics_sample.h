@@ -35,7 +35,7 @@ struct metrics_sample {
     size_t n; /* number of processes */
 };
 
-/* Reads the counts into *ret. m: result of metrics_open or metrics_open_reader. */
+/* Reads the counts into *ret. metrics: result of metrics_open or metrics_open_reader. */
 void metrics_take_sample(struct metrics *metrics, struct metrics_sample *ret);
 /* Returns the duration in milliseconds below which the share (0 to 1) of the requests between two
  * samples lies; 0 when there were none. */

@@ -21,8 +21,9 @@ enum erase_phase_id {
 
 /* A phase works page by page. `queue` queues the command that reads a page. `parse` reads the
  * reply, counts the student's entries, and may queue commands about single entries, which change or
- * check them. If it needs their replies, it sets e->entry_cmd_count and is called again with them.
- * When there is another page, it sets e->has_more. A phase whose `queue` queues nothing is skipped.
+ * check them. If it needs their replies, it sets erase->entry_cmd_count and is called again with
+ * them. When there is another page, it sets erase->has_more. A phase whose `queue` queues nothing
+ * is skipped.
  */
 struct erase_phase {
     void (*queue)(struct erase *erase, struct pipeline *pipeline);

@@ -22,8 +22,10 @@ int64_t erase_found(const struct erase *erase)
 {
     int64_t n = 0;
 
-    for (size_t i = 0; i < ERASED_KINDS; i++)
-        n += i == STUDENT_KEY_PSEUDONYM ? 0 : erase->counts[i];
+    for (size_t i = 0; i < ERASED_KINDS; i++) {
+        if (i != STUDENT_KEY_PSEUDONYM)
+            n += erase->counts[i];
+    }
     return n;
 }
 

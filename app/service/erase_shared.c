@@ -125,10 +125,10 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- dead letters ---- */
 
-/* The stages of the phase of dead letters, in their order; e->offset has the stage, as this phase
- * reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are letters of version 0.1.0.
- * ERASE_OLD_LETTERS: searches those letters, which are in no index and have their text in the
- * stream's entry. ERASE_INDEXED_LETTERS: reads all later letters by the index. */
+/* The stages of the phase of dead letters, in their order; erase->offset has the stage, as this
+ * phase reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are letters of version
+ * 0.1.0. ERASE_OLD_LETTERS: searches those letters, which are in no index and have their text in
+ * the stream's entry. ERASE_INDEXED_LETTERS: reads all later letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
 /* Queues the command of the stage that erase->offset says: counts the letters, or reads the next

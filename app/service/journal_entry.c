@@ -213,8 +213,8 @@ static bool journal_make_audit(const struct journal_context *context, const char
 
 /* ---- the table ---- */
 
-/* Adds one effect of a journal entry, such as a published event, to c->effects. False when out of
- * memory. */
+/* Adds one effect of a journal entry, such as a published event, to context->effects. False when
+ * out of memory. */
 typedef bool journal_effect(const struct journal_context *context);
 
 enum { JOURNAL_EFFECTS_MAX = 3 };

@@ -17,7 +17,8 @@
 /* Days of which keys are looked for: a week more than can be there, for clocks that differ. */
 enum { OLD_DAYS = HISTORY_DAYS + 10, OLD_KEYS = 2 * OLD_DAYS };
 
-/* Queues the reads of the state and of all snapshots and openings. */
+/* Reads the state, and all snapshots and openings under keys of 0.1.0. keys: the keys of *ret_days,
+ * in the order of its reply. False with p set. */
 static bool migrate_read_days(struct migrate *migrate, struct str student, int32_t today,
                               struct str keys[OLD_KEYS], struct command **ret_state,
                               struct command **ret_days, struct problem *p)
@@ -57,7 +58,8 @@ static bool migrate_day_record(struct migrate *migrate, struct str key, struct s
     return true;
 }
 
-/* Queues schema_1_migrate_days.lua for the keys that exist. *ret_command is NULL if none does. */
+/* Queues schema_1_migrate_days.lua for the keys that exist, according to the reply to days_cmd (the
+ * MGET of all keys). *ret_command is NULL if none exists. */
 static bool migrate_queue_days(struct migrate *migrate, struct str student,
                                const struct mastery_state *current, int32_t today,
                                const struct str *keys, const struct command *days_cmd,
@@ -67,7 +69,7 @@ static bool migrate_queue_days(struct migrate *migrate, struct str student,
     struct str *argv = arena_array(migrate->arena, 3 + 3 * OLD_KEYS, sizeof(*argv));
     struct str *args = arena_array(migrate->arena, 2 + 2 * OLD_KEYS, sizeof(*args)), value;
     int32_t last = current->day > today ? current->day : today;
-    int n = 1, arg_count = 2;
+    int key_count = 1, arg_count = 2;
 
     *ret_command = NULL;
     if (!argv || !args) {
@@ -80,17 +82,17 @@ static bool migrate_queue_days(struct migrate *migrate, struct str student,
     for (size_t i = 0; i < OLD_KEYS; i++) {
         if (reply_text(reply_at(days_cmd->reply, i), &value) != REPLY_OK)
             continue;
-        argv[n++] = keys[i];
+        argv[key_count++] = keys[i];
         args[arg_count] = value;
         if (!migrate_day_record(migrate, keys[i], value, current->day, &args[arg_count + 1], p))
             return false;
         arg_count += 2;
     }
-    if (n == 1)
-        return true;
-    memcpy(argv + n, args, (size_t)arg_count * sizeof(*args));
-    *ret_command =
-        pipeline_add_script(pipeline, &script_schema_1_migrate_days, n, n + arg_count, argv);
+    if (key_count == 1)
+        return true; /* none of the keys exists */
+    memcpy(argv + key_count, args, (size_t)arg_count * sizeof(*args));
+    *ret_command = pipeline_add_script(pipeline, &script_schema_1_migrate_days, key_count,
+                                       key_count + arg_count, argv);
     return true;
 }
 
@@ -120,7 +122,8 @@ bool migrate_days(struct migrate *migrate, struct str student, int64_t *ret_conv
 
 enum { MARKS_PAGE = 500, MARKS_REPLY_MAX = 2 << 20 };
 
-/* Moves the marks i to i + MARKS_PAGE - 1 of a page of names and values, of which there are n. */
+/* Moves up to MARKS_PAGE marks, from index i on, of a page of n marks. In the page the ids of the
+ * events and the values alternate. */
 static bool migrate_mark_page(struct migrate *migrate, struct str student, const redisReply *page,
                               size_t i, size_t n, int64_t *ret_converted, struct problem *p)
 {
@@ -143,7 +146,7 @@ static bool migrate_mark_page(struct migrate *migrate, struct str student, const
             continue;
         mark = value;
         if (!str_to_int64(str_cut(&mark, ' '), 0, UINT16_MAX, &day))
-            day = 0; /* as student_trim_marks takes it: to be removed */
+            day = 0; /* unknown: student_trim_marks.lua removes a mark of day 0 */
         argv[argc++] = id;
         argv[argc++] = value;
         argv[argc++] = student_mark_record(migrate->arena, id, (int32_t)day, mark);

@@ -24,8 +24,9 @@ static enum step recommend_fail(struct problem *p)
 
 /* ---- choosing ---- */
 
-/* Chooses the steps of a learning path or the items that r->filter allows, as r->kind says. Points
- * r->v to the array inside r that was filled, and sets r->n. */
+/* Chooses the steps of a learning path or the items that recommend->filter allows, as
+ * recommend->kind says. Points recommend->v to the array inside it that was filled, and sets
+ * recommend->n. */
 static void recommend_choose(struct recommend *r, const struct catalogue *catalogue)
 {
     if (r->kind == RECOMMEND_PATH) {

@@ -98,8 +98,8 @@ static bool group_make_entry(struct group *group, const struct record *record)
            (topic_count == 0 || entry->topics.p);
 }
 
-/* Adds r to the group. state: the current state after r; the next change is computed from it
- * (group->state). The result of the last one is stored. False when out of memory. */
+/* Adds the change to the group. state: the current state after it; the next change is computed from
+ * it (group->state). The result of the last one is stored. False when out of memory. */
 static bool group_add(struct group *group, struct record *record, struct mastery_state *state)
 {
     state->revision++;
@@ -120,7 +120,7 @@ static struct record *group_waiting(const struct record *leader)
     return leader->line ? leader->line->first : NULL;
 }
 
-/* Returns the change of the group that has the event_id of r; NULL: none has. */
+/* Returns the change of the group that has the same event_id; NULL: none has. */
 static const struct record *group_find(const struct group *group, const struct record *record)
 {
     const struct record *other = group->leader;
@@ -136,9 +136,9 @@ static const struct record *group_find(const struct group *group, const struct r
     return NULL;
 }
 
-/* Returns whether r can be in a group whose state so far is `state`: only a change of the state's
- * day, because a later day has a snapshot of its own, and for an earlier one r has to read more. A
- * recomputation, which is of no day, needs a state that is not empty. */
+/* Returns whether the change can be in a group whose state so far is `state`: only a change of the
+ * state's day, because a later day has a snapshot of its own, and for an earlier one more has to be
+ * read. A recomputation, which is of no day, needs a state that is not empty. */
 static bool group_accepts(const struct record *record, const struct mastery_state *state)
 {
     return record->kind == RECORD_RECOMPUTE ? !mastery_state_empty(state)
@@ -191,8 +191,9 @@ bool record_queue_write(struct record *record, struct pipeline *pipeline, struct
                                     .now_ms = record->now_ms};
 
     for (struct record *other = group_waiting(record); other; other = other->next) {
-        other->place = 0;                                    /* it was that in an earlier script */
-        other->must_lead = other->must_lead || !with_others; /* this script leaves it out */
+        other->place = 0; /* the place in an earlier script no longer counts */
+        if (!with_others)
+            other->must_lead = true; /* this script leaves it out */
     }
     if (!group_add(&group, record, current) || (with_others && !group_add_waiting(&group)))
         return false;
@@ -213,10 +214,10 @@ bool record_queue_write(struct record *record, struct pipeline *pipeline, struct
 static void record_settle(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {
-    bool is_noted = written_join(&record->written, record->arena, pipeline->written);
+    bool is_recorded = written_join(&record->written, record->arena, pipeline->written);
 
     record->is_settled = true;
-    record->outcome = is_noted ? outcome : CHANGE_PROBLEM;
+    record->outcome = is_recorded ? outcome : CHANGE_PROBLEM;
     record->generation = pipeline->generation;
     record_line_resume(record);
 }

@@ -110,7 +110,7 @@ bool record_line_join(struct record_lines *lines, struct record *record, struct 
     return arena_defer(arena, line_leave, record); /* leaves at once when out of memory */
 }
 
-/* Removes r from the list of those that wait, if it is in it. */
+/* Removes the change from the list of those that wait, if it is in that list. */
 static void line_remove(struct record_line *line, const struct record *record)
 {
     struct record **link = &line->first;
