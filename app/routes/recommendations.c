@@ -351,7 +351,7 @@ static const struct rule path_response[] = RULES(
     SHAPE_SCORE("expected_score", "The score to expect at the end"),
     FIELD(OBJECT, "metadata", "From where to where", .fields = path_metadata));
 
-/* Response of feedback. It is the same for new feedback and for feedback that replaces an older one. */
+/* Response of feedback: the same for new feedback and for feedback that replaces an older one. */
 static const struct rule feedback_response[] = RULES(
     FIELD(TEXT, "status", "received"), SHAPE_CORRELATION);
 

@@ -282,7 +282,7 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
 /* ---- replies ---- */
 
 /* Prepares a command that a node has refused to be sent again. is_redirected: the next node
- * executes it only after ASKING. */
+ * executes it only with permission (link_send_permission). */
 static void command_prepare_resend(struct command *command, bool is_redirected)
 {
     command->reply = NULL;   /* the arena frees it */
