@@ -304,11 +304,6 @@ bool link_heartbeat(struct link *link, bool with_map, int64_t now_us)
     return link_send_control(link, now_us);
 }
 
-bool link_in_handshake(const struct link *link)
-{
-    return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;
-}
-
 /* Checks the replies to the link's own commands. Returns LINK_READY when all are as expected. */
 static enum link_event link_check_control(struct link *link)
 {

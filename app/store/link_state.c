@@ -8,6 +8,11 @@ bool link_is_resolving(const struct link *link)
     return link->context && !endpoint_has_socket(link->endpoint);
 }
 
+bool link_in_handshake(const struct link *link)
+{
+    return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;
+}
+
 bool link_is_wrong_server(const struct link *link)
 {
     return link->wrong_server && link->context && !link_in_handshake(link);
