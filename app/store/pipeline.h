@@ -73,7 +73,7 @@ struct pipeline {
     /* set when it is complete: number of the connection (store_generation) whose server has
      * replied, which shows the owner whether that is still the present connection */
     unsigned generation;
-    /* in a cluster, set when it is complete: the servers that have executed its writes */
+    /* servers that have executed its writes; set when it is complete; only in a cluster */
     struct written *written;
     /* longest wait for its replies, in microseconds from submitted_us; 0 before it is submitted,
      * when the store sets it */

@@ -133,16 +133,16 @@ static void journal_wait_on_reply(struct journal_wait *wait)
 /* Processes the reply, sends the next XREAD when its time is reached, and serves the connection. */
 void journal_wait_tick(struct journal_wait *wait)
 {
-    struct worker_context *w = wait->worker;
+    struct worker_context *worker = wait->worker;
 
     journal_wait_on_reply(wait);
-    if (!wait->waiting && !worker_draining(w)) {
-        if (w->now_us < wait->next_run_us)
-            worker_wake_at(w, wait->next_run_us);
+    if (!wait->waiting && !worker_draining(worker)) {
+        if (worker->now_us < wait->next_run_us)
+            worker_wake_at(worker, wait->next_run_us);
         else
             journal_wait_send(wait);
     }
-    store_flush(wait->store, w->now_us);
-    worker_wake_at(w, w->now_us + store_tick(wait->store, w->now_us));
+    store_flush(wait->store, worker->now_us);
+    worker_wake_at(worker, worker->now_us + store_tick(wait->store, worker->now_us));
     store_watch_update(&wait->watch);
 }

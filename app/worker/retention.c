@@ -20,7 +20,7 @@ enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 };
 
 static const int64_t FIRST_RUN_US = 2000000;   /* first pass, after the start of the process */
 static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
-/* between the end of a pass and the next one */
+/* pause between the end of a pass and the next pass */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
@@ -187,13 +187,13 @@ static void retention_start_pass(struct retention *retention, struct task *task)
     task_submit(task, retention_on_letters_trimmed);
 }
 
-void retention_init(struct retention *retention, struct worker_context *w,
+void retention_init(struct retention *retention, struct worker_context *worker,
                     const struct shards *shards)
 {
     memset(retention, 0, sizeof(*retention));
-    retention->worker = w;
+    retention->worker = worker;
     retention->shards = shards;
-    periodic_init(&retention->schedule, w, FIRST_RUN_US);
+    periodic_init(&retention->schedule, worker, FIRST_RUN_US);
 }
 
 void retention_tick(struct retention *retention)

@@ -20,7 +20,7 @@ struct retention {
 };
 
 /* Prepares the passes over all students, which delete entries that are too old. */
-void retention_init(struct retention *retention, struct worker_context *w,
+void retention_init(struct retention *retention, struct worker_context *worker,
                     const struct shards *shards);
 /* Called in every loop iteration: starts the next step of a pass, which deletes old data of all
  * students, or a new pass, if one is due. */
