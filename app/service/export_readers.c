@@ -44,7 +44,7 @@ static void export_queue_days(struct export_read *r, struct pipeline *pipeline)
 {
     int32_t first = day_of_ms(r->now_ms) - HISTORY_DAYS + 1;
 
-    r->cmd = student_cmd_days(pipeline, r->student, first, HISTORY_DAYS + 1);
+    r->cmd = student_cmd_days(pipeline, r->student, NULL, first, HISTORY_DAYS + 1);
 }
 
 /* Reads the snapshots from the reply of r->cmd, oldest first. False with a problem. */
