@@ -102,7 +102,7 @@ static struct history_state *history_queue(struct exchange *x, struct str studen
     if (!s)
         return NULL;
     s->state = student_cmd_state(&x->pipeline, student);
-    s->days = history_cmd(&x->pipeline, student, day_of_ms(x->now_ms));
+    s->days = history_cmd(&x->pipeline, student, s->state, day_of_ms(x->now_ms));
     return s;
 }
 

@@ -44,7 +44,7 @@ static void export_queue_days(struct export_read *read, struct pipeline *pipelin
 {
     int32_t first = day_of_ms(read->now_ms) - HISTORY_DAYS + 1;
 
-    read->cmd = student_cmd_days(pipeline, read->student, first, HISTORY_DAYS + 1);
+    read->cmd = student_cmd_days(pipeline, read->student, NULL, first, HISTORY_DAYS + 1);
 }
 
 /* Parses the snapshots from the reply to read->cmd, oldest first. Returns false with p set. */

@@ -34,6 +34,8 @@ struct command {
     const struct str *argv;
     /* start of an error reply that is expected and no failure; NULL: none */
     const char *usual_error;
+    /* what the module that made the command needs to read the reply, in the arena; NULL: nothing */
+    const void *context;
     redisReply *reply;    /* released with the pipeline's arena; NULL until it has arrived */
     struct command *next; /* next command of the same pipeline */
     struct pipeline *pipeline;

@@ -185,7 +185,7 @@ static void calibration_on_scanned(struct task *task)
             key_parse_student(key, task->arena, &student, &kind) && kind == STUDENT_KEY_PREDICTIONS)
             step->students[step->n++] = (struct calibration_student){
                 prediction_cmd_list(&task->pipeline, student, CALIBRATION_READ_MAX),
-                history_cmd(&task->pipeline, student, today),
+                history_cmd(&task->pipeline, student, NULL, today),
                 student_cmd_consent(&task->pipeline, student)};
     }
     task->data = step;

@@ -188,8 +188,8 @@ CASES = [
     Case("student_change", "replies_another_state", "state", CHANGE_KEYS, DAYS_CHANGE, [PROFILE], {("EXISTS", "marks", "journal", "days"): 0}),
     Case("student_change", "refuses_the_erased", 0, CHANGE_KEYS, DAYS_CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *CHANGE_KEYS): 1}),
     Case("student_change", "refuses_without_consent", -1, CHANGE_KEYS, DAYS_CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),
-    Case("student_days", "reads_all_forms", ["state", DAY1, "1", None], ["profile", "days", "day1", "day2"], ["0", "2"], [PROFILE, ("SET", "days", DAY1), ("SET", "day1", "1")]),
-    Case("student_days", "reads_nothing_of_an_unknown_student", [None, None], ["profile", "days"], ["0", "2"]),
+    Case("student_days", "reads_all_forms", ["state", DAY1, "1", None], ["profile", "days", "day1", "day2"], [], [PROFILE, ("SET", "days", DAY1), ("SET", "day1", "1")]),
+    Case("student_days", "reads_nothing_of_an_unknown_student", [None, None], ["profile", "days"]),
     Case("student_mark", "finds", "25185 note", ["marks"], ["ev1", MARK1[:11]], [("HSET", "marks", "1", MARK1)]),
     Case("student_mark", "finds_the_old_form", "20000 old", ["marks", "old"], ["ev1", MARK1[:11]], [("HSET", "old", "ev1", "20000 old")]),
     Case("student_mark", "finds_nothing", None, ["marks"], ["ev1", MARK1[:11]]),
@@ -212,17 +212,17 @@ CASES = [
     ),
     Case(
         "student_read_changed", "reads_the_snapshots_of_another_state", [["state", "topics", None], ["state", None, "1", None]],
-        ["profile", "days"], ["0", "2", "stamp", "day:", "2026010120260102"],
+        ["profile", "days"], ["stamp", "day:", "2026010120260102"],
         [("HSET", "profile", "s", "state", "t", "topics"), ("SET", "day:20260101", "1")],
     ),
     Case(
         "student_read_changed", "reads_no_snapshots_of_a_known_state", [["a state", None, "a"], None],
-        ["profile", "days"], ["0", "1", "state", "day:", "20260101"],
+        ["profile", "days"], ["state", "day:", "20260101"],
         [("HSET", "profile", "s", "a state", "c", "a"), ("SET", "day:20260101", "1")],
     ),
     Case(
         "student_read_changed", "reads_nothing_of_an_unknown_student", [[None, None, None], [None, None]],
-        ["profile", "days"], ["0", "1", "stamp", "", ""],
+        ["profile", "days"], ["stamp", "", ""],
     ),
     Case(
         "schema_1_trim_marks", "removes_old_days", "0", ["marks"], ["0", "500", "20000"],
@@ -272,6 +272,17 @@ CASES = [
         ["me", "1", "5000", "seed", *["1-0", "6", "", *RECORD, "1", "0"], *["2-0", "6", "", *RECORD, "1", "0"]],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
         {("EXISTS", "audit"): 0, ("HLEN", "counts"): 1, ("HSTRLEN", "counts", f"{NEW}\n=\nstudent\nread\nmastery\n1\n{{}}"): len("2 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM r1")},
+    ),
+    Case(
+        "journal_process", "does_not_need_a_stream_of_events_for_a_change_without_one", [1], ["lease", "journal", "outbox", "audit", "counts", "events", *STUDENT],
+        ["me", "1", "5000", "seed", "1-0", "6", "", *RECORD, "1", "0"],
+        [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("RPUSH", "events", "x"), ("SET", "pseudonym", "p", "EX", "9")],
+        {("XLEN", "journal"): 0, ("TTL", "pseudonym"): -1, ("HSTRLEN", "counts", "p\n=\nstudent\nread\nmastery\n1\n{}"): len("1 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM r1")},
+    ),
+    Case(
+        "journal_process", "leaves_an_entry_alone_whose_student_has_a_pseudonym_of_another_type", [0, 0], ["lease", "journal", "outbox", "audit", "counts", "events", *STUDENT],
+        ["me", "1", "5000", "seed", "1-0", "6", "", *RECORD, "1", "0"],
+        [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("RPUSH", "pseudonym", "x")], {("XLEN", "journal"): 1, ("EXISTS", "counts"): 0},
     ),
     Case("outbox_remove", "removes", 1, ["lease", "outbox"], ["me", "1-0"], [LEASE, ("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 0}),
     Case("outbox_remove", "needs_the_lease", -1, ["lease", "outbox"], ["me", "1-0"], [("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 1}),
@@ -408,6 +419,19 @@ CASES = [
     Case(
         "audit_count_reads", "counts_all_but_one_of_a_student_with_a_key_of_another_type", [0],
         ["counts", "mark", *STUDENT], ["seed", "1", "3", "3", "r1", "field", "0", "4", "r9", "field"], [("RPUSH", "pseudonym", "x")], {("HKEYS", "counts"): ["\nfield"]},
+    ),
+    Case(
+        "audit_count_reads", "counts_different_reads_together", [], ["counts", "mark", *STUDENT],
+        ["seed", "1", *["3", "3", "r1", "field", "3", "4", "r9", "other", "3", "1", "r8", "field", "0", "1", "r7", "third"]],
+        [("SET", "pseudonym", "p"), ("HSET", "counts", "p\nother", "5 7-1 7 r0")],
+        {
+            ("HSTRLEN", "counts", "p\nfield"): len("4 MMMMMMMMMMMMM-2 MMMMMMMMMMMMM r1"), ("HSTRLEN", "counts", "p\nother"): len("9 7-1 MMMMMMMMMMMMM r0"),
+            ("HSTRLEN", "counts", "\nthird"): len("1 MMMMMMMMMMMMM-3 MMMMMMMMMMMMM r7"), ("HLEN", "counts"): 3,
+        },
+    ),
+    Case(
+        "audit_count_reads", "reports_all_items_beside_counts_of_another_type", [0, 1], ["counts", "mark", *STUDENT],
+        ["seed", "1", *["3", "3", "r1", "field", "0", "4", "r9", "other"]], [PROFILE, ("RPUSH", "counts", "x")], {("GET", "mark"): "1 0 1"},
     ),
     Case("audit_count_reads", "runs_once", [], ["counts", "mark", *STUDENT], ["seed", "9", "3", "3", "r1", "field"], [("SET", "mark", "9")], {("EXISTS", "counts"): 0, ("GET", "mark"): "9"}),
     Case("audit_segment_close", "closes", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0", "f", "3 6-1 6 r"], OPEN, {("FIELDS", "segments"): [SEGMENT], ("XLEN", "open"): 1, ("HKEYS", "counts"): ["g"]}),

@@ -13,11 +13,15 @@
 -- include lib/audit_record.lua
 -- include lib/now.lua
 -- include lib/audit_count.lua
+local reads, names, known = {}, {}, {}
+for i = 3, #KEYS, 3 do names[#names + 1] = KEYS[i] end
 local function count_read(i)
   local index, pseudonym = tonumber(ARGV[i]), ''
   if index ~= 0 then
-    pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')
+    local first = math.abs(index)
+    pseudonym = known[first / 3] or audit_pseudonym(first, ARGV[1], index < 0 and 'x' or 'r')
   end
-  audit_count(KEYS[1], pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2])
+  reads[#reads + 1] = {pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]}
 end
-return audit_once(KEYS[2], ARGV[2], count_read, 3, 4)
+if names[1] then known = redis.call('MGET', unpack(names)) end
+return audit_once(KEYS[2], ARGV[2], count_read, 3, 4, function() audit_count(KEYS[1], reads) end)

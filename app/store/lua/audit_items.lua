@@ -21,10 +21,10 @@ local function add_item(i)
   end
   local field, is_known, request = audit_field(first, pseudonym), false, ARGV[first + 5]
   if ARGV[i] == 'x' then is_known = redis.call('HEXISTS', KEYS[2], field) == 1 end
-  if is_known then audit_count(KEYS[2], field, ARGV[first + 7], request)
+  if is_known then audit_count(KEYS[2], {{field, ARGV[first + 7], request}})
   else
     audit_add(KEYS[1], first, pseudonym)
-    if ARGV[i] == 'x' then audit_count(KEYS[2], field, 0, request) end
+    if ARGV[i] == 'x' then audit_count(KEYS[2], {{field, 0, request}}) end
   end
 end
 return audit_once(KEYS[3], ARGV[2], add_item, 3, 10)

@@ -3,7 +3,8 @@
 -- shows that no other run has processed it, and a script that has freed memory may write even if
 -- Redis is full (hazards R2). What was written before an error stays written, so the types of all
 -- keys are known before an entry is deleted: a shard whose outbox or audit log has another type is
--- an error before any change, and an entry whose student has such a key is left alone.
+-- an error before any change, and an entry that needs such a key of its student is left alone. The
+-- accesses that are only counted are counted together at the end.
 -- KEYS[1]  lease
 -- KEYS[2]  journal
 -- KEYS[3]  outbox
@@ -27,21 +28,29 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end
 redis.call('XLEN', KEYS[3])
 redis.call('XLEN', KEYS[4])
 redis.call('HLEN', KEYS[5])
-local function is_usable(index)
-  local events, pseudonym = redis.call('TYPE', KEYS[index]).ok, redis.call('TYPE', KEYS[index + 1]).ok
-  return (events == 'stream' or events == 'none') and (pseudonym == 'string' or pseudonym == 'none')
+local reply, at, number, counted, pseudonyms = {0}, 5, 0, {}, {}
+-- Sets pseudonyms[index] to the stored pseudonym, false if there is none. Deletes nothing, and needs
+-- no memory.
+local function is_usable(index, has_event)
+  if pseudonyms[index] == nil then
+    local known = redis.pcall('GETEX', KEYS[index + 1], 'PERSIST')
+    if type(known) == 'table' then return false end
+    pseudonyms[index] = known
+  end
+  local events = has_event and redis.call('TYPE', KEYS[index]).ok or 'none'
+  return events == 'stream' or events == 'none'
 end
-local reply, at, number = {0}, 5, 0
 while ARGV[at] do
   local index, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 12])
-  if index > 0 and not is_usable(index) then
+  if index > 0 and not is_usable(index, ARGV[at + 2] ~= '') then
     reply[#reply + 1] = number
   elseif redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then
     reply[1] = reply[1] + 1
     if index > 0 then
-      local pseudonym = audit_pseudonym(index + 1, ARGV[4], 'w')
+      local pseudonym = pseudonyms[index] or audit_pseudonym(index + 1, ARGV[4], 'w')
+      pseudonyms[index] = pseudonym
       if ARGV[at + 11] == '1' then
-        audit_count(KEYS[5], audit_field(at + 3, pseudonym), 1, ARGV[at + 8])
+        counted[#counted + 1] = {audit_field(at + 3, pseudonym), 1, ARGV[at + 8]}
       else audit_add(KEYS[4], at + 3, pseudonym) end
     end
     if index > 0 and ARGV[at + 2] ~= '' then
@@ -55,4 +64,5 @@ while ARGV[at] do
   end
   at, number = at + 13 + 2 * messages, number + 1
 end
+audit_count(KEYS[5], counted)
 return reply
