@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Lists audit records, newest first: of all shards (groups of Redis keys), or, with a filter by the
  * student that the records are about, of the student's shard alone. Each shard has records in
- * several places: in the stream of schema 1, in the open segment, in closed segments. All of these
- * are sources, each sorted by time, and the list merges them. The counts of the open segment are
- * listed with a filter by student; otherwise they are listed once their segment is closed. */
+ * several places: in the stream of schema 1, in the open segment, as counts of the open segment,
+ * in closed segments. All of these are sources, each sorted by time, and the list merges them. */
 #ifndef SERVICE_AUDIT_LIST_H
 #define SERVICE_AUDIT_LIST_H
 
@@ -79,11 +78,15 @@ struct audit_list {
     struct str subject;                     /* pseudonym of `student`; empty: none */
     unsigned first_shard, shard_count;      /* the shards that are listed */
     struct command *length_cmds[SHARDS][2]; /* lengths of the streams; [.][0] NULL: done */
+    struct command *find_cmds[SHARDS];      /* search a segment; NULL: not in progress */
     struct audit_list_source sources[SHARDS][AUDIT_SOURCE_KINDS];
-    size_t scanned;   /* number of records examined so far */
-    size_t page_size; /* number of records that a step reads from one stream */
-    size_t segments;  /* number of segments that a step reads */
-    bool started;     /* the first step has run */
+    char loaded[SHARDS][STREAM_ID_SIZE]; /* the segment that was read last; empty: none */
+    struct audit_cursor position;        /* the last record that was examined */
+    size_t scanned;                      /* number of records examined so far */
+    size_t page_size;                    /* number of records that a step reads from one stream */
+    size_t segments;                     /* number of segments that a step reads */
+    bool started;                        /* the first step has run */
+    bool counts_left;                    /* counts are being read */
 };
 
 /* Runs the next step of the list. Call with the internal fields zeroed, then again after

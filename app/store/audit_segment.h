@@ -15,7 +15,7 @@
 
 enum {
     AUDIT_SEGMENT_RECORDS = 256, /* most records of a segment */
-    AUDIT_SEGMENT_HEAD = 32,     /* bytes of a head */
+    AUDIT_SEGMENT_HEAD = 16,     /* bytes of a head */
 };
 
 /* A segment as it is stored. The texts point into the reply, or are given by the caller. */

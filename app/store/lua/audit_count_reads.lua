@@ -7,7 +7,7 @@
 -- ARGV[1]  seed for pseudonyms
 -- ARGV[2]  number of this command of the sender
 -- ARGV[3...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
---          refused), count, first request's id, the field of the hash without the pseudonym
+--          refused), count, the field of the hash without the pseudonym
 -- Returns  audit_outcome: the number, from 0, of each read that was not counted
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
@@ -18,6 +18,6 @@ local function count_read(i)
   if index ~= 0 then
     pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')
   end
-  audit_count(KEYS[1], pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2])
+  audit_count(KEYS[1], pseudonym .. '\n' .. ARGV[i + 2], ARGV[i + 1])
 end
-return audit_once(KEYS[2], ARGV[2], count_read, 3, 4)
+return audit_once(KEYS[2], ARGV[2], count_read, 3, 3)

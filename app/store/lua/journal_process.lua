@@ -41,7 +41,7 @@ while ARGV[at] do
     if index > 0 then
       local pseudonym = audit_pseudonym(index + 1, ARGV[4], 'w')
       if ARGV[at + 11] == '1' then
-        audit_count(KEYS[5], audit_field(at + 3, pseudonym), 1, ARGV[at + 8])
+        audit_count(KEYS[5], audit_field(at + 3, pseudonym), 1)
       else audit_add(KEYS[4], at + 3, pseudonym) end
     end
     if index > 0 and ARGV[at + 2] ~= '' then
