@@ -124,3 +124,23 @@ struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, s
     }
     return pipeline_add_script(pipeline, &script_schema_1_audit_aggregate, KEYS, argc, argv);
 }
+
+/* Calls audit_counts_remove.lua. */
+struct command *audit_cmd_remove_counts(struct pipeline *pipeline, unsigned shard,
+                                        struct str holder, const struct audit_counted_read *reads,
+                                        size_t count)
+{
+    struct str *argv = arena_array(pipeline->arena, 3 + 2 * count, sizeof(*argv));
+    int argc = 0;
+
+    if (!argv) /* out of memory: a script without arguments fails the pipeline */
+        return pipeline_add_script(pipeline, &script_audit_counts_remove, 0, 0, NULL);
+    argv[argc++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+    argv[argc++] = counts_key(pipeline->arena, AUDIT_STREAM_OPEN, shard);
+    argv[argc++] = holder;
+    for (size_t i = 0; i < count; i++) {
+        argv[argc++] = reads[i].field;
+        argv[argc++] = reads[i].value;
+    }
+    return pipeline_add_script(pipeline, &script_audit_counts_remove, 2, argc, argv);
+}

@@ -36,6 +36,11 @@ bool audit_parse_counts(const struct command *command, enum audit_stream stream,
 size_t audit_counts_replied(const struct command *command);
 /* Replies how many different accesses the open segment of the shard counts. */
 struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shard);
+/* Removes fields that are no counts, if `holder` holds the shard's lease and they have the values
+ * that were read. Replies how many, or LEASE_LOST. */
+struct command *audit_cmd_remove_counts(struct pipeline *pipeline, unsigned shard,
+                                        struct str holder, const struct audit_counted_read *reads,
+                                        size_t count);
 /* Of schema 1: turns each of the counts into an audit record, if Redis still stores it as it was
  * read. record.details must contain the minute. Replies how many records were made, or LEASE_LOST
  * if `holder` does not hold the shard's lease (time-limited ownership). */

@@ -78,22 +78,34 @@ static struct command *student_cmd_change_packed(struct pipeline *pipeline,
     return pipeline_add_script(pipeline, &script_student_change, keys, (int)(arg - argv), argv);
 }
 
+/* Calls student_schema.lua. */
+static struct command *student_cmd_schema(struct pipeline *pipeline, struct str student)
+{
+    struct str argv[] = {key_student(pipeline->arena, student, STUDENT_KEY_PROFILE),
+                         key_shard_record(pipeline->arena, key_shard(student), SHARD_KEY_SCHEMA)};
+
+    return pipeline_add_read_script(pipeline, &script_student_schema, 2, 2, argv);
+}
+
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
     *ret_packed = student_pack(pipeline->arena, &change->days[change->day_count - 1]);
     if (!schema_is_known()) /* neither form would be right for certain */
-        pipeline->failed = true;
-    return schema_is_known() && !schema_writes_packed()
-               ? schema_1_cmd_change(pipeline, change, *ret_packed)
-               : student_cmd_change_packed(pipeline, change, *ret_packed);
+        return student_cmd_schema(pipeline, change->student);
+    return schema_writes_packed() ? student_cmd_change_packed(pipeline, change, *ret_packed)
+                                  : schema_1_cmd_change(pipeline, change, *ret_packed);
 }
 
-/* The scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a text
- * (the stored state, because it is not the expected one), or a list with the mark, or nil, of each
- * entry, when events were counted before. The reply of schema_1_student_change to a fence, {2, the
- * stored state}, is treated like that of another state: the change is computed again, and written
- * in the packed forms. */
+/* The reply of student_schema is {2, the stored state}, which is treated like that of another
+ * state: the change is computed again, and written in the packed forms; or {0}: the number is not
+ * known.
+ *
+ * The other scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a
+ * text (the stored state, because it is not the expected one), or a list with the mark, or nil, of
+ * each entry, when events were counted before. The reply of schema_1_student_change to a fence, {2,
+ * the stored state}, is treated like that of another state: the change is computed again, and
+ * written in the packed forms. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {
@@ -108,6 +120,10 @@ enum change_outcome student_parse_change(const struct command *command, struct s
         reply_text(reply_at(command->reply, 1), ret_packed) == REPLY_OK) {
         schema_learn(SCHEMA_MIXED);
         return CHANGE_OUTDATED;
+    }
+    if (reply_int(reply_at(command->reply, 0), &code) == REPLY_OK && code == 0) {
+        problem_unavailable(p, /* retry_after_s */ 1);
+        return CHANGE_PROBLEM;
     }
     if (reply_array(command->reply, STUDENT_ENTRIES_MAX, &n) == REPLY_OK)
         return CHANGE_DUPLICATE;

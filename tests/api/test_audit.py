@@ -580,6 +580,47 @@ def test_a_filter_goes_on_where_its_page_ended(school, student):
     assert [log["resource"] for log in found] == [f"cohorts/c{n}" for n in reversed(range(12))]
 
 
+def position(log_id):
+    shard, ms, number = log_id.split("-")
+    return int(ms), int(number), shard
+
+
+@pytest.mark.parametrize("of_one", [False, True])
+def test_pages_go_on_while_segments_are_closed(school, student, of_one):
+    """What was open for the first page is in a segment for the next: nothing is missed, nothing is there twice."""
+    others = [student, fresh_id(), fresh_id()]
+    for other in others[1:]:
+        assert school.pool.calculate(other).status == 200
+    for number in range(12):
+        school.cohort(f"c{number}", ["t1"], others)
+        for other in others:
+            assert school.query(other, user=f"reader-{number}").status == 200
+    wait_count(school.redis, 3, t="calculated")
+    wait_records(school.redis, 12, t="cohort-put")
+    wait_for(lambda: count_of(school.redis, t="read", o="mastery") == 36, "all reads are counted")
+    query = f"limit=5&student_id={student}" if of_one else "limit=5"
+    page = school.logs(query)
+    found = [log["id"] for log in page["logs"]]
+    assert any("first" in log["details"] for log in page["logs"]), "counts are listed"
+    school.close_segments()
+    while page["next_cursor"]:
+        page = school.logs(f"{query}&cursor={page['next_cursor']}")
+        found += [log["id"] for log in page["logs"]]
+    wanted = {"w": pseudonym(school.redis, student)} if of_one else {}
+    expected = [f"{record['shard']}-{record['id']}" for record in records(school.redis, **wanted)]
+    expected = [log_id for log_id in expected if position(log_id) <= position(found[0])]
+    assert found == sorted(expected, key=position, reverse=True)
+
+
+def test_all_that_is_open_is_listed_without_a_filter(school, student):
+    for _ in range(3):
+        assert school.query(student).status == 200
+    wait_count(school.redis, 3, t="read", o="mastery")
+    [found] = [log for log in school.logs()["logs"] if log["action"] == "read" and log["details"]["route"] == "mastery-query"]
+    assert found["details"]["count"] == 3 and found["correlation_id"] == ""
+    assert found["id"] in ctl_audit(school.pool, "list").stdout
+
+
 @pytest.mark.parametrize(
     "query, field",
     [

@@ -210,6 +210,8 @@ CASES = [
         [("XADD", "stream", "1-0", "e", "{}"), ("XADD", "stream", "2-0", "e", "long"), ("PEXPIRE", "stream", "100000")],
         {("FIELDS", "stream"): [{"z": "packed"}, {"e": "long"}], ("XLEN", "stream"): 2, ("TTL", "stream"): 100},
     ),
+    Case("student_schema", "tells_that_packed_forms_are_written", [2, "state"], ["profile", "schema"], [], [PROFILE, ("SET", "schema", "2")]),
+    Case("student_schema", "does_not_know", [0], ["profile", "schema"], [], [PROFILE]),
     Case(
         "student_read_changed", "reads_the_snapshots_of_another_state", [["state", "topics", None], ["state", None, "1", None]],
         ["profile", "days"], ["0", "2", "stamp", "day:", "2026010120260102"],
@@ -420,6 +422,8 @@ CASES = [
     Case("audit_segment_close", "needs_the_counts", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0", "h", "1 6-1 6"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
     Case("audit_segment_close", "needs_a_count_that_has_not_shrunk", 0, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0", "f", "4 6-1 6"], OPEN, {("EXISTS", "segments"): 0, ("HLEN", "counts"): 2}),
     Case("audit_segment_close", "works_when_redis_is_full", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "1", "5-0"], [*OPEN, ("CONFIG", "SET", "maxmemory", 1)], {("CONFIG", "SET", "maxmemory", 0): "OK", ("XLEN", "segments"): 1, ("XLEN", "open"): 1}),
+    Case("audit_counts_remove", "removes_what_is_as_it_was_read", 1, ["lease", "counts"], ["me", "f", "x", "g", "1 6-2 6", "h", "y"], OPEN, {("HKEYS", "counts"): ["f"]}),
+    Case("audit_counts_remove", "needs_the_lease", -1, ["lease", "counts"], ["you", "g", "1 6-2 6"], OPEN, {("HLEN", "counts"): 2}),
     Case("audit_segment_bound", "finds_none", ["", 0], ["segments"], [""]),
     Case("audit_segment_bound", "finds_the_latest", ["8-1", 4], ["segments"], [""], SEGMENTS),
     Case("audit_segment_bound", "finds_the_one_with_an_id", ["7-1", 4], ["segments"], ["6-0"], SEGMENTS),

@@ -2,6 +2,8 @@
 """Somebody who can write to Redis changes the audit log: mastery-ctl audit verify says which segment it
 was. And what may happen without ill will: two workers, old records, another key, a count that grows
 while its segment is closed."""
+import hashlib
+import json
 import re
 import time
 
@@ -359,7 +361,7 @@ def test_old_segments_go_but_never_the_latest(log, start_worker):
     assert "too young for retention to remove" in log.fault(AUDIT_DAYS="36500")
 
 
-def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redis_server):
+def test_counts_that_are_no_counts_are_logged_and_removed(start_pool, start_worker, redis_server):
     pool = start_pool(**SEAL_AT_ONCE)
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
@@ -367,11 +369,14 @@ def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redi
         assert pool.query(student).status == 200
     key = tagged(student, "audit:counts")
     wait_for(lambda: redis.hlen(key) == 1, "counted")
-    for field, value in {"x": "y", "a\nr\nt\no\nw\n1\n{}": "many 1-1 1", "a\nr\nt\no\nw\n1\n[": "1 1-1 1"}.items():
-        redis.hset(key, field, value)
-    start_worker(pool)
+    others = {"x": "y", "a\nr\nt\no\nw\n1\n{}": "many 1-1 1", "a\nr\nt\no\nw\n1\n[": "1 1-1 1"}
+    redis.hset(key, mapping=others)
+    worker = start_worker(pool)
     wait_for(lambda: count_of_segments(redis, t="read") == 3, "ours is in a segment")
-    assert redis.hlen(key) >= 3
+    wait_for(lambda: not redis.exists(key), "the others are removed")
+    lines = [json.loads(line) for line in worker.log().splitlines() if "audit.count_removed" in line]
+    assert {line["sha256"] for line in lines} == {hashlib.sha256(f"{f}\n{v}".encode()).hexdigest() for f, v in others.items()}
+    assert {line["shard"] for line in lines} == {shard_of(student)}
 
 
 def count_of_segments(redis, **wanted):
