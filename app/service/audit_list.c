@@ -26,36 +26,6 @@ enum {
     AUDIT_COUNTS_SCANNED = 4000, /* counts of an open segment that a step reads, about */
 };
 
-/* ---- cursors ---- */
-
-/* Parses a cursor. Its id is printed anew from the two numbers in it, so that no text of a client
- * gets into a command. */
-bool audit_cursor_parse(struct str text, struct audit_cursor *ret)
-{
-    struct audit_cursor cursor;
-    int64_t ms, sequence;
-    struct str shard = text, time = str_cut(&shard, '-'), number = str_cut(&shard, '-');
-
-    if (!str_to_int64(time, 0, INT64_MAX, &ms) || !str_to_int64(number, 0, INT64_MAX, &sequence) ||
-        !key_parse_shard(shard, &cursor.shard))
-        return false;
-    (void)snprintf(cursor.id, sizeof(cursor.id), "%lld-%lld", (long long)ms, (long long)sequence);
-    *ret = cursor;
-    return true;
-}
-
-void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE])
-{
-    (void)snprintf(ret, AUDIT_CURSOR_SIZE, "%s-%02x", cursor->id, cursor->shard & 0xff);
-}
-
-/* The first id of the next millisecond, which is in the list of no shard. */
-void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret)
-{
-    *ret = (struct audit_cursor){.shard = 0};
-    (void)snprintf(ret->id, sizeof(ret->id), "%lld-0", (long long)until_ms + 1);
-}
-
 /* ---- sources ---- */
 
 /* Whether the record with the id is older than the last one that was examined, or than the cursor.
@@ -277,7 +247,7 @@ static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, str
 
 /* True when the record passes the filters. The type of a resource is the part before the first
  * slash: the filter "cohort" matches the resource "cohort/c1". */
-static bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
+bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
 {
     struct str resource = entry->v[AUDIT_RESOURCE], actor = entry->v[AUDIT_ACTOR];
 
@@ -391,17 +361,20 @@ static bool audit_list_read_page(struct audit_list *list, struct audit_list_sour
 }
 
 /* Reads the reply with a segment. One that cannot be read is listed as a record without texts; one
- * that is gone, because it is past its retention, ends the source. */
+ * that is gone, because it is past its retention or in the archive, ends the source. */
 static bool audit_list_read_segment(struct audit_list *list, unsigned shard, struct arena *arena,
                                     struct problem *p)
 {
     struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
     struct audit_segment segment;
     struct audit_segment_text text = {.n = 0};
+    int64_t gone_ms;
     size_t n;
 
     if (!audit_segment_parse(s->cmd, 1, &segment, &n, p))
         return false;
+    if (n == 0 && stream_id_time(str_of(s->segment), &gone_ms) && gone_ms > list->gone_ms)
+        list->gone_ms = gone_ms;
     s->cmd = NULL;
     s->n = s->next = 0;
     *s->segment = '\0';
@@ -422,7 +395,8 @@ static bool audit_list_read_segment(struct audit_list *list, unsigned shard, str
         if (audit_list_is_next(list, shard, text.entries[i].id))
             s->page[s->n++] = text.entries[i];
     }
-    (void)snprintf(list->loaded[shard], STREAM_ID_SIZE, "%.*s", STR_ARG(segment.id));
+    (void)snprintf(list->loaded[shard], STREAM_ID_SIZE, "%.*s", n > 0 ? (int)segment.id.n : 0,
+                   n > 0 ? segment.id.p : "");
     (void)snprintf(s->segment, sizeof(s->segment), "%.*s", STR_ARG(text.previous_id));
     source_set_head(s);
     return true;
@@ -600,6 +574,8 @@ int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_si
 {
     int64_t since_ms = list->since_ms > kept_since_ms ? list->since_ms : kept_since_ms, at_ms;
 
+    if (since_ms <= list->gone_ms)
+        since_ms = list->gone_ms + 1;
     if (list->has_more && stream_id_time(str_of(list->last.id), &at_ms) && at_ms > since_ms)
         return at_ms;
     return since_ms;

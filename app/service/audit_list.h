@@ -7,24 +7,9 @@
 #define SERVICE_AUDIT_LIST_H
 
 #include "app/http/route.h"
+#include "app/service/audit_cursor.h"
 #include "app/store/audit_segment.h"
 #include "app/store/keys.h"
-
-/* A position in the merged log: the record with this id in the shard's log. A list from a cursor
- * has the records that are older than the cursor's. */
-struct audit_cursor {
-    char id[STREAM_ID_SIZE]; /* id of the record; empty: the list begins with the newest record */
-    unsigned shard;
-};
-
-/* A cursor as text is the record's id and the shard in hexadecimal digits, such as
- * "1768471200000-0-2b". audit_cursor_parse returns false when the text is not a cursor. */
-enum { AUDIT_CURSOR_SIZE = STREAM_ID_SIZE + 4 };
-bool audit_cursor_parse(struct str text, struct audit_cursor *ret);
-void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE]);
-/* Sets the cursor before the records of the time until_ms (epoch ms), so that the list begins with
- * them. */
-void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret);
 
 struct audit_list_item {
     unsigned shard;
@@ -67,8 +52,10 @@ struct audit_list {
     /* out: set when the last step ends without a problem */
     struct audit_list_item *items; /* the n listed records, newest first */
     size_t n;
-    int64_t total;            /* number of records in the log; with a filter, of matches found */
-    bool has_more;            /* there may be older records for another list */
+    int64_t total; /* number of records in the log; with a filter, of matches found */
+    int64_t
+        gone_ms;   /* time (epoch ms) up to which Redis no longer has what would follow; 0: none */
+    bool has_more; /* there may be older records for another list */
     struct audit_cursor last; /* where the next list begins: the last record that was examined */
     /* internal to the implementation: callers do not use them */
     struct command *user_cmd, *student_cmd; /* read pseudonyms; NULL: not in progress */
@@ -92,6 +79,8 @@ struct audit_list {
 /* Runs the next step of the list. Call with the internal fields zeroed, then again after
  * each pipeline until STEP_DONE, which is also returned after a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
+/* Whether the record passes the filters of the list, after its last step. */
+bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry);
 /* Returns the time (epoch ms) since which the list has all records that match, after the last step.
  * kept_since_ms: time since which records are kept. */
 int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms);

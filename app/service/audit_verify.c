@@ -22,6 +22,7 @@ const char *const audit_fault_texts[AUDIT_FAULTS] = {
         "is the last, but there were later ones: the end of the chain was removed",
     [AUDIT_REPLACED] = "has another head than was recorded elsewhere: the chain was made anew",
     [AUDIT_UNSEALED] = "is not under a seal: check that a worker is running",
+    [AUDIT_LINE_BROKEN] = "is followed by a line of the archive that is no segment",
     [AUDIT_NO_KEY] = "was made with a key that is not in AUDIT_KEY: add that key",
     [AUDIT_NO_MEMORY] = "could not be checked: out of memory",
 };
@@ -188,6 +189,11 @@ bool audit_check_segment(struct audit_check *check, const struct audit_segment *
     if (!text.p)
         return audit_seal_fault(check, AUDIT_NO_MEMORY, segment->id);
     return audit_check_segment_text(check, &values, text);
+}
+
+bool audit_check_broken_line(struct audit_check *check)
+{
+    return audit_seal_fault(check, AUDIT_LINE_BROKEN, STR(""));
 }
 
 /* ---- records ---- */

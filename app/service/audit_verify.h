@@ -22,6 +22,7 @@ enum audit_fault {
     AUDIT_END_TRUNCATED,
     AUDIT_REPLACED,
     AUDIT_UNSEALED,
+    AUDIT_LINE_BROKEN,
     AUDIT_NO_KEY,
     AUDIT_NO_MEMORY,
     AUDIT_FAULTS
@@ -60,6 +61,9 @@ bool audit_check_segment(struct audit_check *check, const struct audit_segment *
                          struct arena *arena);
 bool audit_check_segment_text(struct audit_check *check, const struct audit_segment_text *values,
                               struct str text);
+/* Sets the fault that a line of the archive, after the last segment that was checked, is no
+ * segment. Returns false. */
+bool audit_check_broken_line(struct audit_check *check);
 /* Compares the chain with the head of the seal or segment `number` that is known from elsewhere:
  * from the Redis key audit:heads, or from a line in the process's log. Call after the seal of that
  * number was checked, or at the end, to find that the end of the chain was removed. */

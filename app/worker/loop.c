@@ -15,6 +15,7 @@
 #include "app/store/queue.h"
 #include "app/store/store_watch.h"
 #include "app/worker/alive.h"
+#include "app/worker/audit_archiving.h"
 #include "app/worker/audit_maintenance.h"
 #include "app/worker/audit_segments.h"
 #include "app/worker/calibration.h"
@@ -58,6 +59,7 @@ struct worker {
     struct audit_maintenance audit;
     struct seals seals;
     struct audit_segments segments;
+    struct audit_archiving archiving;
     struct erasures erasures;
     struct unfinished unfinished;
     struct alive alive;
@@ -103,6 +105,7 @@ static bool worker_open_subsystems(struct worker *w)
     audit_maintenance_init(&w->audit, context, shards);
     seals_init(&w->seals, context, shards);
     audit_segments_init(&w->segments, context, shards);
+    audit_archiving_init(&w->archiving, context, shards);
     erasures_init(&w->erasures, context, shards);
     unfinished_init(&w->unfinished, context, shards);
     w->alive.worker = context;
@@ -128,6 +131,7 @@ static void worker_tick_subsystems(struct worker *w)
     audit_maintenance_tick(&w->audit);
     seals_tick(&w->seals);
     audit_segments_tick(&w->segments);
+    audit_archiving_tick(&w->archiving);
     erasures_tick(&w->erasures);
     unfinished_tick(&w->unfinished);
 }
