@@ -41,19 +41,24 @@ static void archive_name(unsigned shard, struct str id, char ret[NAME_SIZE])
 /* Whether this is the name of a file of the archive. *ret_end_ms: when its month ends. */
 static bool archive_parse_name(const char *name, unsigned *ret_shard, int64_t *ret_end_ms)
 {
+    enum { MONTH_MAX_DAYS = 31 };
     struct str text = str_of(name);
-    int64_t year, month;
-    char begin[TIME_TEXT_SIZE];
+    char begin[TIME_TEXT_SIZE], other[NAME_SIZE];
+    int64_t begin_ms;
 
-    if (text.n != NAME_SIZE - 1 || name[2] != '-' || name[7] != '-' ||
-        strcmp(name + NAME_SIZE - sizeof(NAME_END), NAME_END) != 0 ||
-        !key_parse_shard((struct str){name, SHARD_DIGITS}, ret_shard) ||
-        !str_to_int64((struct str){name + 3, 4}, 1970, 9998, &year) ||
-        !str_to_int64((struct str){name + 8, 2}, 1, 12, &month))
+    if (text.n != NAME_SIZE - 1 || strcmp(name + NAME_SIZE - sizeof(NAME_END), NAME_END) != 0 ||
+        name[SHARD_DIGITS] != '-' || !key_parse_shard((struct str){name, SHARD_DIGITS}, ret_shard))
         return false;
-    (void)snprintf(begin, sizeof(begin), "%04d-%02d-01T00:00:00.000Z",
-                   (int)(month == 12 ? year + 1 : year), (int)(month == 12 ? 1 : month + 1));
-    return time_parse(str_of(begin), ret_end_ms);
+    (void)snprintf(begin, sizeof(begin), "%.7s-01T00:00:00.000Z", name + SHARD_DIGITS + 1);
+    if (!time_parse(str_of(begin), &begin_ms))
+        return false;
+    *ret_end_ms = begin_ms;
+    do { /* the first day of the next month has another name */
+        *ret_end_ms += DAY_MS;
+        time_print(*ret_end_ms, begin);
+        (void)snprintf(other, sizeof(other), "%.3s%.7s" NAME_END, name, begin);
+    } while (strcmp(other, name) == 0 && *ret_end_ms <= begin_ms + MONTH_MAX_DAYS * DAY_MS);
+    return true;
 }
 
 /* ---- lines ---- */
