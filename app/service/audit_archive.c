@@ -242,8 +242,8 @@ static enum audit_archive_result archive_append_open(int fd,
     if (!archive_write(fd, buf_view(&lines)) || fsync(fd) != 0) {
         int error = errno;
 
-        (void)ftruncate(fd, end.size); /* else the next run cuts an unfinished line off */
-        errno = error;
+        if (ftruncate(fd, end.size) == 0) /* else the next run cuts an unfinished line off */
+            errno = error;
         return AUDIT_ARCHIVE_FAILED;
     }
     return AUDIT_ARCHIVED;

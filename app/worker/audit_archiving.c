@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #include "app/base/clock.h"
-#include "app/service/audit_archive.h"
 #include "app/service/audit_segment_pack.h"
 #include "app/store/lease.h"
 #include "app/store/reply.h"
@@ -19,6 +18,8 @@ enum { SEGMENTS_A_RUN = 16 };
  * lines about failures. */
 static const int64_t INTERVAL_US = 60000000, REMOVAL_US = INT64_C(86400000000),
                      ERROR_LOG_US = 60000000;
+/* How often the loop looks whether the thread has ended. */
+static const int64_t POLL_US = 10000;
 
 /* Counts a failure, and logs it, but not more than once a minute. Nothing is lost: Redis keeps what
  * is not archived. */
@@ -63,21 +64,81 @@ static void archiving_on_forgotten(struct task *task)
     periodic_end(&archiving->schedule, task);
 }
 
-/* Writes n segments to their files. */
-static bool archiving_write(struct audit_archiving *archiving, struct task *task,
-                            const struct audit_segment_text *texts, size_t n)
+/* The thread. */
+static void *archiving_thread(void *owned)
 {
-    switch (audit_archive_append(task->worker->engine->config.audit_archive_dir, texts, n,
-                                 task->arena)) {
-    case AUDIT_ARCHIVED: return true;
-    case AUDIT_ARCHIVE_CONFLICT:
+    struct archive_write *write = owned;
+    struct arena *arena = arena_new(1 << 16, 256 << 20); /* bytes at first, and at most */
+
+    write->result = AUDIT_ARCHIVE_FAILED;
+    write->error = 0;
+    errno = ENOMEM;
+    if (arena)
+        write->result = audit_archive_append(write->folder, write->segments, write->n, arena);
+    if (write->result == AUDIT_ARCHIVE_FAILED)
+        write->error = errno;
+    if (write->remove_before_ms != 0 &&
+        !audit_archive_remove_old(write->folder, write->remove_before_ms) && write->error == 0)
+        write->error = errno;
+    arena_free(arena);
+    atomic_store(&write->done, true);
+    return NULL;
+}
+
+/* Returns the time before which files are deleted (epoch ms), once a day; else 0. */
+static int64_t archiving_remove_before_ms(struct audit_archiving *archiving)
+{
+    const struct worker_context *w = archiving->worker;
+
+    if (w->now_us < archiving->next_removal_us)
+        return 0;
+    archiving->next_removal_us = w->now_us + REMOVAL_US;
+    return w->now_ms - w->engine->config.audit_days * INT64_C(86400000);
+}
+
+/* Starts the thread that writes n segments to their files. False: there is no memory for it. */
+static bool archiving_start_write(struct audit_archiving *archiving, struct task *task,
+                                  const struct audit_segment_text *texts, size_t n,
+                                  struct str first_kept)
+{
+    struct archive_write *write = &archiving->write;
+    struct str folder =
+        arena_copy(task->arena, str_of(task->worker->engine->config.audit_archive_dir));
+
+    write->folder = folder.p;
+    write->segments = texts;
+    write->n = n;
+    write->first_kept = arena_copy(task->arena, first_kept);
+    write->remove_before_ms = archiving_remove_before_ms(archiving);
+    atomic_store(&write->done, false);
+    if (!folder.p || !write->first_kept.p ||
+        pthread_create(&write->thread, NULL, archiving_thread, write) != 0)
+        return false;
+    write->task = task;
+    return true;
+}
+
+/* Goes on when the thread has ended: Redis may forget what is on the disk. */
+static void archiving_on_written(struct audit_archiving *archiving)
+{
+    struct archive_write *write = &archiving->write;
+    struct task *task = write->task;
+
+    (void)pthread_join(write->thread, NULL);
+    write->task = NULL;
+    if (write->result == AUDIT_ARCHIVE_CONFLICT)
         archiving_report(archiving,
                          "a file has other segments than Redis; see mastery-ctl audit verify");
-        return false;
-    case AUDIT_ARCHIVE_FAILED: break;
+    else if (write->error != 0)
+        archiving_report(archiving, strerror(write->error)); /* NOLINT(concurrency-mt-unsafe) */
+    if (write->result != AUDIT_ARCHIVED) {
+        periodic_end(&archiving->schedule, task);
+        return;
     }
-    archiving_report(archiving, strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
-    return false;
+    pipeline_clear(&task->pipeline);
+    task->data = audit_segment_cmd_forget(&task->pipeline, archiving->shard, task->worker->id,
+                                          write->first_kept);
+    task_submit(task, archiving_on_forgotten);
 }
 
 /* Returns how many of the segments, of which there are n, are to be moved: those that are old
@@ -116,29 +177,10 @@ static void archiving_on_segments(struct task *task)
         readable++;
     if (readable < old)
         archiving_report(archiving, "a segment cannot be read; see mastery-ctl audit verify");
-    if (readable == 0 || !shards_lease_held(archiving->shards, archiving->shard) ||
-        !archiving_write(archiving, task, texts, readable)) {
-        periodic_end(&archiving->schedule, task);
-        return;
-    }
     archiving->full = readable == SEGMENTS_A_RUN;
-    pipeline_clear(&task->pipeline);
-    task->data = audit_segment_cmd_forget(&task->pipeline, archiving->shard, task->worker->id,
-                                          arena_copy(task->arena, segments[readable].id));
-    task_submit(task, archiving_on_forgotten);
-}
-
-/* Deletes old files, once a day. */
-static void archiving_remove_old(struct audit_archiving *archiving)
-{
-    const struct worker_context *w = archiving->worker;
-    int64_t before_ms = w->now_ms - w->engine->config.audit_days * INT64_C(86400000);
-
-    if (w->now_us < archiving->next_removal_us)
-        return;
-    archiving->next_removal_us = w->now_us + REMOVAL_US;
-    if (!audit_archive_remove_old(w->engine->config.audit_archive_dir, before_ms))
-        archiving_report(archiving, strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+    if (readable == 0 || !shards_lease_held(archiving->shards, archiving->shard) ||
+        !archiving_start_write(archiving, task, texts, readable, segments[readable].id))
+        periodic_end(&archiving->schedule, task);
 }
 
 void audit_archiving_init(struct audit_archiving *archiving, struct worker_context *w,
@@ -148,6 +190,13 @@ void audit_archiving_init(struct audit_archiving *archiving, struct worker_conte
     archiving->worker = w;
     archiving->shards = shards;
     periodic_init(&archiving->schedule, w, /* delay_us */ 0);
+}
+
+void audit_archiving_close(struct audit_archiving *archiving)
+{
+    if (archiving->write.task)
+        (void)pthread_join(archiving->write.thread, NULL);
+    archiving->write.task = NULL;
 }
 
 /* Returns the shard that is to be looked at next; SHARDS: none is due. */
@@ -170,10 +219,16 @@ void audit_archiving_tick(struct audit_archiving *archiving)
     struct task *task;
     unsigned shard;
 
+    if (archiving->write.task) {
+        if (atomic_load(&archiving->write.done))
+            archiving_on_written(archiving);
+        else
+            worker_wake_at(archiving->worker, w->now_us + POLL_US);
+        return;
+    }
     if (!*w->engine->config.audit_archive_dir || worker_draining(w) ||
         !periodic_due(&archiving->schedule))
         return;
-    archiving_remove_old(archiving);
     shard = archiving_next_shard(archiving);
     if (shard == SHARDS) {
         periodic_schedule(&archiving->schedule, archiving_interval_us(archiving));

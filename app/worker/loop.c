@@ -140,6 +140,7 @@ static void worker_tick_subsystems(struct worker *w)
  * that own them are released. */
 static void worker_close_subsystems(struct worker *w)
 {
+    audit_archiving_close(&w->archiving);
     alive_close(&w->alive);
     erasures_close(&w->erasures);
     store_watch_stop(&w->store_watch);

@@ -54,8 +54,8 @@ class Archive:
         assert result.returncode == status, result
         return result.stdout
 
-    def listed(self, *arguments, **settings):
-        result = ctl_audit(self.pool, "list", "--json", "--limit", 1000, *arguments, **settings)
+    def listed(self, *arguments, limit=1000, **settings):
+        result = ctl_audit(self.pool, "list", "--json", "--limit", limit, *arguments, **settings)
         assert result.returncode == DONE, result
         return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -81,7 +81,7 @@ def test_segments_move_and_are_read_as_one_chain(archive):
     assert archive.listed("--student", archive.student) == found
     assert archive.listed("--student", fresh_id()) == []
     assert archive.listed("--user", "nobody") == []
-    assert archive.listed("--limit", "2") == found[:2]
+    assert archive.listed(limit=2) == found[:2]
     assert archive.listed("--until", found[1]["at"]) == found[1:]
     assert archive.listed("--since", found[1]["at"]) == found[:2]
 
