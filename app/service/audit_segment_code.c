@@ -84,7 +84,7 @@ static void code_put_ids(struct buf *out, const struct audit_segment_text *segme
     }
 }
 
-/* Returns how many accesses the record stands for. */
+/* Returns how many accesses the record counts. */
 static int64_t code_count_of(const struct audit_entry *entry)
 {
     int64_t count = 0;

@@ -80,7 +80,7 @@ def test_segments_move_and_are_read_as_one_chain(archive):
     assert len(found) == 4 and found == sorted(found, key=lambda record: record["at"], reverse=True)
     assert archive.listed("--student", archive.student) == found
     assert archive.listed("--student", fresh_id()) == []
-    assert archive.listed("--user", "nobody") == []
+    assert archive.listed("--user", "unknown") == []
     assert archive.listed(limit=2) == found[:2]
     assert archive.listed("--until", found[1]["at"]) == found[1:]
     assert archive.listed("--since", found[1]["at"]) == found[:2]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The archive of the audit log: what is written is read again, once, whatever happens between. */
+/* The archive of the audit log: what is written is read again, once, also after a failure. */
 #include <CUnit/CUnit.h>
 #include <errno.h>
 #include <signal.h>
@@ -164,7 +164,7 @@ static void other_segments_with_the_same_numbers_are_refused(void)
     CU_ASSERT_EQUAL(append(2, 1), AUDIT_ARCHIVE_CONFLICT);
 }
 
-/* A limit of the file's size stands in for a full disk: a part is written, then nothing. */
+/* A limit of the file's size has the effect of a full disk: a part is written, then nothing. */
 static void what_a_full_disk_has_taken_is_removed(void)
 {
     struct rlimit before, limit;
