@@ -107,15 +107,14 @@ static const struct rule log_fields[] = RULES(
           "When it was recorded; of a count, the first time; details may say when it happened"),
     FIELD(BOOL, "success", "False: denied, or failed"),
     FIELD(OBJECT, "details", "role, student, count; first and last time of a count, and more"),
-    FIELD(TEXT, "correlation_id", "The request's id; of several, the first one's"));
+    FIELD(TEXT, "correlation_id", "The request's id; empty: a count of several"));
 
 static const struct rule logs_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECTS, "logs", "Newest first", .fields = log_fields),
     FIELD(INT, "total", "All records; with a filter, those found among the newest 20 000"),
     FIELD(TIME, "complete_since",
-          "From this time on, all records that match are on this page or those before it; counts "
-          "without a filter by student, once their segment is closed (AUDIT_SEAL_S)"),
+          "From this time on, all records that match are on this page or those before it"),
     FIELD(TEXT, "next_cursor", "For the next page; null: there is none", .nullable = true),
     SHAPE_CORRELATION);
 

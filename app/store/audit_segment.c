@@ -144,3 +144,13 @@ struct command *audit_segment_cmd_trim(struct pipeline *pipeline, unsigned shard
 
     return pipeline_add_script(pipeline, &script_audit_segment_trim, 2, 4, argv);
 }
+
+/* Calls audit_segment_forget.lua. */
+struct command *audit_segment_cmd_forget(struct pipeline *pipeline, unsigned shard,
+                                         struct str holder, struct str first)
+{
+    struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE),
+                         segment_key(pipeline->arena, shard), holder, first};
+
+    return pipeline_add_script(pipeline, &script_audit_segment_forget, 2, 4, argv);
+}

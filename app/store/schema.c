@@ -81,6 +81,15 @@ struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard)
         (struct str[]){STR("SET"), key, command_int(pipeline->arena, SCHEMA_MIXED)});
 }
 
+struct command *schema_cmd_mark(struct pipeline *pipeline, unsigned shard)
+{
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_SCHEMA);
+
+    return pipeline_add(
+        pipeline, COMMAND_WRITE, 4,
+        (struct str[]){STR("SET"), key, command_int(pipeline->arena, SCHEMA_MIXED), STR("NX")});
+}
+
 /* SETRANGE with an empty text changes nothing and creates no key, but Redis refuses it whenever it
  * refuses writes. The command is a COMMAND_READ, because repeating it does no harm. */
 struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key)

@@ -37,7 +37,8 @@ void schema_parse_watch(const struct command *command);
 void schema_learn(int64_t number);
 /* Whether the number is known. Before that nothing can be written: a record in the wrong form would
  * be lost for others. (A write follows a read, so it is known unless the node of a cluster that has
- * it is away.) */
+ * it is away. A process then learns that packed forms are written from the shard that it writes to,
+ * where a worker has said so: schema_cmd_mark.) */
 bool schema_is_known(void);
 /* Whether records are written in their packed forms: the number is 2 or more. */
 bool schema_writes_packed(void);
@@ -55,6 +56,9 @@ struct command *schema_cmd_write(struct pipeline *pipeline);
 struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number);
 /* Writes the fence of a shard: from then on no script writes a form of 0.1.0 there. */
 struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard);
+/* Writes the same key as a fence, in a shard that has none, for processes that cannot read the
+ * number. Only for a process that writes packed forms. */
+struct command *schema_cmd_mark(struct pipeline *pipeline, unsigned shard);
 /* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
  * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
 struct command *schema_cmd_try_write(struct pipeline *pipeline);

@@ -105,23 +105,34 @@ static struct command *student_cmd_change_packed(struct pipeline *pipeline,
                                argv);
 }
 
+/* Calls student_schema.lua. */
+static struct command *student_cmd_schema(struct pipeline *pipeline, struct str student)
+{
+    struct str argv[] = {key_student(pipeline->arena, student, STUDENT_KEY_PROFILE),
+                         key_shard_record(pipeline->arena, key_shard(student), SHARD_KEY_SCHEMA)};
+
+    return pipeline_add_read_script(pipeline, &script_student_schema, 2, 2, argv);
+}
+
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
     *ret_packed = student_pack(pipeline->arena, &change->days[change->day_count - 1]);
-    if (!schema_is_known())
-        pipeline->failed =
-            true; /* the form that other programs read is not known, so send nothing */
-    else if (!schema_writes_packed())
+    if (!schema_is_known()) /* neither form would be right for certain */
+        return student_cmd_schema(pipeline, change->student);
+    if (!schema_writes_packed())
         return schema_1_cmd_change(pipeline, change, *ret_packed);
     return student_cmd_change_packed(pipeline, change, *ret_packed);
 }
 
-/* The scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a text
- * (the stored state, because it is not the expected one), or a list with the mark, or nil, of each
- * entry, when events were counted before. schema_1_student_change replies {2, stored state} when
- * migration to the packed forms has begun (SCHEMA_MIXED): CHANGE_OUTDATED then makes the caller
- * compute the change again, and it is written in the packed forms. */
+/* student_schema replies {2, stored state} when the packed forms are written, or {0}: the schema
+ * number is not known.
+ *
+ * The other scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a
+ * text (the stored state, because it is not the expected one), or a list with the mark, or nil, of
+ * each entry, when events were counted before. schema_1_student_change replies {2, stored state}
+ * when migration to the packed forms has begun (SCHEMA_MIXED). CHANGE_OUTDATED then makes the
+ * caller compute the change again, and it is written in the packed forms. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {
@@ -139,6 +150,10 @@ enum change_outcome student_parse_change(const struct command *command, struct s
         reply_text(reply_at(command->reply, 1), ret_packed) == REPLY_OK) {
         schema_learn(SCHEMA_MIXED);
         return CHANGE_OUTDATED;
+    }
+    if (reply_int(reply_at(command->reply, 0), &code) == REPLY_OK && code == 0) {
+        problem_unavailable(p, /* retry_after_s */ 1);
+        return CHANGE_PROBLEM;
     }
     if (reply_array(command->reply, STUDENT_ENTRIES_MAX, &mark_count) == REPLY_OK)
         return CHANGE_DUPLICATE;

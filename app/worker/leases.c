@@ -8,6 +8,7 @@
 
 #include "app/base/clock.h"
 #include "app/store/lease.h"
+#include "app/store/schema.h"
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals of the leases */
 /* This process treats a lease as ended this much earlier than Redis does, since the clocks of the
@@ -110,6 +111,8 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         lease_cmd_release(pipeline, leases_key(pipeline, shard), worker->id);
         return;
     }
+    if (s->lease_end_us == 0 && schema_writes_packed())
+        (void)schema_cmd_mark(pipeline, shard);
     leases->acquire_cmds[shard] =
         lease_cmd_acquire(pipeline, leases_key(pipeline, shard), worker->id, LEASE_MS);
 }

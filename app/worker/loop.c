@@ -15,6 +15,7 @@
 #include "app/store/queue.h"
 #include "app/store/store_watch.h"
 #include "app/worker/alive.h"
+#include "app/worker/audit_archiving.h"
 #include "app/worker/audit_maintenance.h"
 #include "app/worker/audit_segments.h"
 #include "app/worker/calibration.h"
@@ -58,6 +59,7 @@ struct worker {
     struct audit_maintenance audit;
     struct seals seals;
     struct audit_segments segments;
+    struct audit_archiving archiving;
     struct erasures erasures;
     struct unfinished unfinished;
     struct alive alive;
@@ -103,6 +105,7 @@ static bool worker_open_subsystems(struct worker *worker)
     audit_maintenance_init(&worker->audit, context, shards);
     seals_init(&worker->seals, context, shards);
     audit_segments_init(&worker->segments, context, shards);
+    audit_archiving_init(&worker->archiving, context, shards);
     erasures_init(&worker->erasures, context, shards);
     unfinished_init(&worker->unfinished, context, shards);
     worker->alive.worker = context;
@@ -129,6 +132,7 @@ static void worker_tick_subsystems(struct worker *worker)
     audit_maintenance_tick(&worker->audit);
     seals_tick(&worker->seals);
     audit_segments_tick(&worker->segments);
+    audit_archiving_tick(&worker->archiving);
     erasures_tick(&worker->erasures);
     unfinished_tick(&worker->unfinished);
 }
@@ -137,6 +141,7 @@ static void worker_tick_subsystems(struct worker *worker)
  * that own them are released. */
 static void worker_close_subsystems(struct worker *worker)
 {
+    audit_archiving_close(&worker->archiving);
     alive_close(&worker->alive);
     erasures_close(&worker->erasures);
     store_watch_stop(&worker->store_watch);

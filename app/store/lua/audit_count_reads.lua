@@ -7,7 +7,7 @@
 -- ARGV[1]  seed for pseudonyms
 -- ARGV[2]  number of this command of the sender
 -- ARGV[3...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
---          refused), count, first request's id, the field of the hash without the pseudonym
+--          refused), count, the field of the hash without the pseudonym
 -- Returns  audit_outcome: the number, from 0, of each read that was not counted
 -- include lib/audit_once.lua
 -- include lib/audit_record.lua
@@ -21,7 +21,7 @@ local function count_read(i)
     local first = math.abs(index)
     pseudonym = known[first / 3] or audit_pseudonym(first, ARGV[1], index < 0 and 'x' or 'r')
   end
-  reads[#reads + 1] = {pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]}
+  reads[#reads + 1] = {pseudonym .. '\n' .. ARGV[i + 2], ARGV[i + 1]}
 end
 if names[1] then known = redis.call('MGET', unpack(names)) end
-return audit_once(KEYS[2], ARGV[2], count_read, 3, 4, function() audit_count(KEYS[1], reads) end)
+return audit_once(KEYS[2], ARGV[2], count_read, 3, 3, function() audit_count(KEYS[1], reads) end)

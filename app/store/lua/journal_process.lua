@@ -50,7 +50,7 @@ while ARGV[at] do
       local pseudonym = pseudonyms[index] or audit_pseudonym(index + 1, ARGV[4], 'w')
       pseudonyms[index] = pseudonym
       if ARGV[at + 11] == '1' then
-        counted[#counted + 1] = {audit_field(at + 3, pseudonym), 1, ARGV[at + 8]}
+        counted[#counted + 1] = {audit_field(at + 3, pseudonym), 1}
       else audit_add(KEYS[4], at + 3, pseudonym) end
     end
     if index > 0 and ARGV[at + 2] ~= '' then
