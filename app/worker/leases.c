@@ -111,7 +111,7 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         lease_cmd_release(pipeline, leases_key(pipeline, shard), worker->id);
         return;
     }
-    if (s->lease_end_us == 0 && schema_writes_packed())
+    if (shard_state->lease_end_us == 0 && schema_writes_packed())
         (void)schema_cmd_mark(pipeline, shard);
     leases->acquire_cmds[shard] =
         lease_cmd_acquire(pipeline, leases_key(pipeline, shard), worker->id, LEASE_MS);
