@@ -24,26 +24,26 @@ enum {
     FCGI_END_SIZE = 8,
 };
 
-void connection_init(struct connection *c, int fd)
+void connection_init(struct connection *connection, int fd)
 {
-    memset(c, 0, sizeof(*c));
-    (void)FCGX_InitRequest(&c->request, /* listening socket: none */ -1, /* flags */ 0);
-    c->request.ipcFd = fd;
+    memset(connection, 0, sizeof(*connection));
+    (void)FCGX_InitRequest(&connection->request, /* listening socket: none */ -1, /* flags */ 0);
+    connection->request.ipcFd = fd;
     /* FCGX_Accept_r first ends the previous request, though there is none; it would then close the
      * connection if keepConnection were 0 */
-    c->request.keepConnection = 1;
+    connection->request.keepConnection = 1;
 }
 
 /* Closes the descriptor with close(2), because libfcgi would first wait for the web server to close
  * (hazards F5). */
-void connection_close(struct connection *c)
+void connection_close(struct connection *connection)
 {
-    if (c->request.ipcFd >= 0) {
-        (void)close(c->request.ipcFd);
-        c->request.ipcFd = -1;
-        FCGX_Free(&c->request, /* close */ 0);
+    if (connection->request.ipcFd >= 0) {
+        (void)close(connection->request.ipcFd);
+        connection->request.ipcFd = -1;
+        FCGX_Free(&connection->request, /* close */ 0);
     }
-    c->state = CONNECTION_CLOSED;
+    connection->state = CONNECTION_CLOSED;
 }
 
 /* Returns true if the first record of a connection is FCGI_BEGIN_REQUEST with a request id other
@@ -112,14 +112,14 @@ enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };
  * last value stays. A linear search is enough for a table of about 20 rows. */
 static void connection_store_parameter(struct parameters *parameters, const char *text)
 {
-    struct http_request *r = &parameters->request;
+    struct http_request *request = &parameters->request;
     struct str value = str_of(text), name = str_cut(&value, '=');
 
     if (str_equal(name, STR("REQUEST_METHOD")))
-        r->method = http_method_of(value);
+        request->method = http_method_of(value);
     /* set by nginx: the listener to which the client has connected, public or sidecar */
     if (str_equal(name, STR("MASTERY_LISTENER")))
-        r->sidecar = str_equal(value, STR("sidecar"));
+        request->sidecar = str_equal(value, STR("sidecar"));
     for (size_t i = 0; i < PARAMETERS; i++) {
         struct str *field;
 
@@ -127,7 +127,7 @@ static void connection_store_parameter(struct parameters *parameters, const char
             continue;
         field = (struct str *)(void *)((char *)parameters + parameter_table[i].offset);
         if (field->p && parameter_table[i].unique)
-            r->duplicate_header = true;
+            request->duplicate_header = true;
         else
             *field = value;
         return;
@@ -163,12 +163,12 @@ static bool path_is_same(struct str sent, struct str normalized)
  * pass (hazards N10). */
 static void connection_set_path(struct parameters *parameters)
 {
-    struct http_request *r = &parameters->request;
+    struct http_request *request = &parameters->request;
     struct str query = parameters->uri, path = str_cut(&query, '?');
 
-    r->query = query;
-    r->noncanonical = !path_is_same(path, parameters->normalized_uri);
-    r->path = r->noncanonical ? path : parameters->normalized_uri;
+    request->query = query;
+    request->noncanonical = !path_is_same(path, parameters->normalized_uri);
+    request->path = request->noncanonical ? path : parameters->normalized_uri;
 }
 
 /* Parses a time that nginx has written, such as "1764435000.123" (seconds since the epoch). Returns
@@ -193,17 +193,17 @@ static int64_t connection_parse_time(struct str text)
 /* Reads the body of n bytes and its end into the arena, with a NUL after it. The end must be read
  * even if n is 0, because libfcgi is only then ready for the next request (hazards F1). Returns
  * false if the body is shorter or longer, or when out of memory. */
-static bool connection_read_body(struct connection *c, struct arena *arena, size_t n)
+static bool connection_read_body(struct connection *connection, struct arena *arena, size_t n)
 {
     char *body = arena_alloc(arena, n + 1);
-    FCGX_Stream *in = c->request.in;
+    FCGX_Stream *in = connection->request.in;
     char extra;
 
     if (!body || FCGX_GetStr(body, (int)n, in) != (int)n)
         return false;
     body[n] = '\0';
     if (n > 0)
-        c->exchange.request.body = (struct str){body, n};
+        connection->exchange.request.body = (struct str){body, n};
     return FCGX_GetStr(&extra, 1, in) == 0 && FCGX_GetError(in) == 0;
 }
 
@@ -211,46 +211,47 @@ static bool connection_read_body(struct connection *c, struct arena *arena, size
  * body over the listener's limit is not read: the request is marked (too_large, status 413), and
  * the connection is closed after the response, since the unread body is still on it. Returns false
  * if the body cannot be read. */
-static bool connection_accept_body(struct connection *c, struct arena *arena, struct str length)
+static bool connection_accept_body(struct connection *connection, struct arena *arena,
+                                   struct str length)
 {
     int64_t n = 0;
 
     if (length.n > 0 && !str_to_int64(length, 0, INT64_MAX, &n))
         return false;
-    if (n <= (c->exchange.request.sidecar ? SIDECAR_BODY_MAX : ROUTE_BIG_BODY_MAX))
-        return connection_read_body(c, arena, (size_t)n);
-    c->exchange.request.too_large = true;
-    c->request.keepConnection = 0;
+    if (n <= (connection->exchange.request.sidecar ? SIDECAR_BODY_MAX : ROUTE_BIG_BODY_MAX))
+        return connection_read_body(connection, arena, (size_t)n);
+    connection->exchange.request.too_large = true;
+    connection->request.keepConnection = 0;
     return true;
 }
 
 /* Accepts the request through libfcgi and reads its parameters, then its body. Any error closes the
  * connection and returns CONNECTION_LOST. */
-enum connection_event connection_read(struct connection *c, struct arena *arena)
+enum connection_event connection_read(struct connection *connection, struct arena *arena)
 {
     struct parameters parameters = {.request = {.method = OTHER_METHOD}};
-    struct exchange *x = &c->exchange;
+    struct exchange *x = &connection->exchange;
 
     /* FCGX_Accept_r also succeeds with incomplete parameters; then only FCGX_GetError reports it
      * (hazards F2) */
-    if ((!c->first_record_ok && !connection_begins_request(c->request.ipcFd)) ||
-        FCGX_Accept_r(&c->request) != 0 || FCGX_GetError(c->request.in) != 0) {
-        connection_close(c);
+    if ((!connection->first_record_ok && !connection_begins_request(connection->request.ipcFd)) ||
+        FCGX_Accept_r(&connection->request) != 0 || FCGX_GetError(connection->request.in) != 0) {
+        connection_close(connection);
         return CONNECTION_LOST;
     }
-    c->first_record_ok = true;
-    for (char **p = c->request.envp; *p; p++)
+    connection->first_record_ok = true;
+    for (char **p = connection->request.envp; *p; p++)
         connection_store_parameter(&parameters, *p);
     connection_set_path(&parameters);
     parameters.request.passed_ms = connection_parse_time(parameters.passed);
-    *x = (struct exchange){.arena = arena, .connection = c, .request = parameters.request};
-    buf_init(&c->response_head, arena);
-    (void)buf_reserve(&c->response_head, RESPONSE_HEAD_SIZE);
-    if (!connection_accept_body(c, arena, parameters.length)) {
-        connection_close(c);
+    *x = (struct exchange){.arena = arena, .connection = connection, .request = parameters.request};
+    buf_init(&connection->response_head, arena);
+    (void)buf_reserve(&connection->response_head, RESPONSE_HEAD_SIZE);
+    if (!connection_accept_body(connection, arena, parameters.length)) {
+        connection_close(connection);
         return CONNECTION_LOST;
     }
-    c->state = CONNECTION_BUSY;
+    connection->state = CONNECTION_BUSY;
     return CONNECTION_REQUEST;
 }
 
@@ -259,61 +260,63 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
 /* Writes the head of a response (what comes before its body) in the form of CGI, which nginx
  * parses: the line "Status:" and the headers. complete: the whole body is known. Then
  * Content-Length is sent, so that the client notices a response that was cut off. */
-static void connection_write_head(struct buf *head, const struct http_response *r, bool complete)
+static void connection_write_head(struct buf *head, const struct http_response *response,
+                                  bool complete)
 {
     buf_text(head, "Status: ");
-    buf_int(head, r->status);
+    buf_int(head, response->status);
     buf_char(head, ' ');
-    buf_text(head, http_status_reason(r->status));
-    if (r->content_type) {
+    buf_text(head, http_status_reason(response->status));
+    if (response->content_type) {
         buf_text(head, "\r\nContent-Type: ");
-        buf_text(head, r->content_type);
+        buf_text(head, response->content_type);
     }
-    if (r->status != 204 && complete) {
+    if (response->status != 204 && complete) {
         buf_text(head, "\r\nContent-Length: ");
-        buf_int(head, (int64_t)r->body.n);
+        buf_int(head, (int64_t)response->body.n);
     }
-    for (size_t i = 0; i < r->header_count; i++) {
+    for (size_t i = 0; i < response->header_count; i++) {
         buf_text(head, "\r\n");
-        buf_text(head, r->headers[i].name);
+        buf_text(head, response->headers[i].name);
         buf_text(head, ": ");
-        buf_str(head, r->headers[i].value);
+        buf_str(head, response->headers[i].value);
     }
     buf_text(head, "\r\n\r\n");
 }
 
 /* Sends the status and the headers. complete: the whole body is known. Returns false when out of
  * memory or if the web server accepts no more. */
-static bool connection_send_head(struct connection *c, bool complete)
+static bool connection_send_head(struct connection *connection, bool complete)
 {
-    connection_write_head(&c->response_head, &c->exchange.response, complete);
-    return !c->response_head.failed &&
-           FCGX_PutStr(c->response_head.p, (int)c->response_head.n, c->request.out) >= 0;
+    connection_write_head(&connection->response_head, &connection->exchange.response, complete);
+    return !connection->response_head.failed &&
+           FCGX_PutStr(connection->response_head.p, (int)connection->response_head.n,
+                       connection->request.out) >= 0;
 }
 
 /* Sends the body of the response; a request with the method HEAD and status 204 have none. Returns
  * false if the web server accepts no more. */
-static bool connection_send_body(struct connection *c)
+static bool connection_send_body(struct connection *connection)
 {
-    const struct http_response *r = &c->exchange.response;
+    const struct http_response *response = &connection->exchange.response;
 
-    return c->exchange.request.method == HEAD || r->status == 204 ||
-           FCGX_PutStr(r->body.p, (int)r->body.n, c->request.out) >= 0;
+    return connection->exchange.request.method == HEAD || response->status == 204 ||
+           FCGX_PutStr(response->body.p, (int)response->body.n, connection->request.out) >= 0;
 }
 
 /* Sends the headers before the first chunk, without Content-Length, because the length of the body
  * is not known yet. Then sends the chunk and empties the body, which keeps its memory. */
-bool connection_send_chunk(struct connection *c)
+bool connection_send_chunk(struct connection *connection)
 {
-    struct http_response *r = &c->exchange.response;
+    struct http_response *response = &connection->exchange.response;
 
-    if (!r->headers_sent && !connection_send_head(c, /* complete */ false))
+    if (!response->headers_sent && !connection_send_head(connection, /* complete */ false))
         return false;
-    r->headers_sent = true;
-    if (!connection_send_body(c))
+    response->headers_sent = true;
+    if (!connection_send_body(connection))
         return false;
-    r->body_sent += r->body.n;
-    r->body.n = 0;
+    response->body_sent += response->body.n;
+    response->body.n = 0;
     return true;
 }
 
@@ -322,10 +325,10 @@ bool connection_send_chunk(struct connection *c)
  * nginx close the connection, so that it cannot lose a request on a connection that is about to be
  * closed (hazards N2). The last FastCGI records are written here, because libfcgi cannot send
  * anything after the end of a request. */
-static void connection_end(struct connection *c)
+static void connection_end(struct connection *connection)
 {
-    unsigned char high = (unsigned char)(c->request.requestId >> 8);
-    unsigned char low = (unsigned char)c->request.requestId;
+    unsigned char high = (unsigned char)(connection->request.requestId >> 8);
+    unsigned char low = (unsigned char)connection->request.requestId;
     /* clang-format off */
     const unsigned char records[3 * FCGI_HEADER_SIZE + 1] = {
         FCGI_VERSION, FCGI_TYPE_STDOUT, high, low, 0, 0, 0, 0,
@@ -333,33 +336,34 @@ static void connection_end(struct connection *c)
     };
     /* clang-format on */
 
-    if (FCGX_FFlush(c->request.out) == 0)
-        (void)send(c->request.ipcFd, records, sizeof(records), MSG_NOSIGNAL);
-    connection_close(c);
+    if (FCGX_FFlush(connection->request.out) == 0)
+        (void)send(connection->request.ipcFd, records, sizeof(records), MSG_NOSIGNAL);
+    connection_close(connection);
 }
 
 /* Sends the rest of the response, then ends the request. The connection stays open for another
  * request unless `last` is true or an error has occurred. */
-bool connection_send_response(struct connection *c, bool last)
+bool connection_send_response(struct connection *connection, bool last)
 {
-    struct exchange *x = &c->exchange;
+    struct exchange *x = &connection->exchange;
 
     if (x->response.headers_sent && x->problem.code != PROBLEM_NONE) {
         /* the exchange failed after a part of the response was sent: closing shows that it is
          * incomplete */
-        connection_close(c);
+        connection_close(connection);
         return false;
     }
-    if (!x->response.headers_sent && !connection_send_head(c, /* complete */ true))
-        c->request.keepConnection = 0; /* no head was sent: nginx responds with 502 */
+    if (!x->response.headers_sent && !connection_send_head(connection, /* complete */ true))
+        connection->request.keepConnection = 0; /* no head was sent: nginx responds with 502 */
     else
-        (void)connection_send_body(c); /* after an error, FCGX_Finish_r closes the connection */
+        /* after an error, FCGX_Finish_r closes the connection */
+        (void)connection_send_body(connection);
     if (last) {
-        connection_end(c);
+        connection_end(connection);
         return false;
     }
-    FCGX_Finish_r(&c->request);
-    if (c->request.ipcFd < 0)
-        c->state = CONNECTION_CLOSED;
-    return c->state != CONNECTION_CLOSED;
+    FCGX_Finish_r(&connection->request);
+    if (connection->request.ipcFd < 0)
+        connection->state = CONNECTION_CLOSED;
+    return connection->state != CONNECTION_CLOSED;
 }

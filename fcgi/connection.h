@@ -14,8 +14,9 @@
 struct reactor;
 
 enum connection_state {
-    CONNECTION_IDLE,   /* no request is on the connection */
-    CONNECTION_BUSY,   /* from reading a request until dispatch has released its exchange */
+    CONNECTION_IDLE, /* no request is on the connection */
+    /* a request is being read or processed, until dispatch has released its exchange */
+    CONNECTION_BUSY,
     CONNECTION_CLOSED, /* the descriptor is closed; the struct is freed later */
 };
 
@@ -44,20 +45,20 @@ enum connection_event {
 
 /* Prepares an accepted connection. fd: its descriptor, in blocking mode with timeouts set; the
  * connection owns it from now on. */
-void connection_init(struct connection *c, int fd);
+void connection_init(struct connection *connection, int fd);
 /* Reads the request that has started to arrive: its parameters and its whole body. Both must be
  * complete: the rest of a body would be parsed as the next request (hazards F1), and libfcgi
  * reports an incomplete body as complete (F2). All memory comes from arena, which must live until
  * the exchange is released. */
-enum connection_event connection_read(struct connection *c, struct arena *arena);
+enum connection_event connection_read(struct connection *connection, struct arena *arena);
 /* Sends the response and ends the request. last = true also closes the connection, in a way that
  * makes nginx not use it for another request. Returns false if the connection is closed
  * afterwards. */
-bool connection_send_response(struct connection *c, bool last);
+bool connection_send_response(struct connection *connection, bool last);
 /* Sends the part of a response that is in its body so far, and empties the body for the next part.
  * Returns false if the web server accepts no more. */
-bool connection_send_chunk(struct connection *c);
+bool connection_send_chunk(struct connection *connection);
 /* Closes the descriptor; may be called more than once. The struct is freed by the reactor. */
-void connection_close(struct connection *c);
+void connection_close(struct connection *connection);
 
 #endif

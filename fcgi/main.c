@@ -53,7 +53,7 @@ int main(int argc, char *argv[])
     const struct route_table *tables = route_tables(&count);
     struct router *router;
     int status;
-    /* before all other calls, so that an end of the parent during them is noticed */
+    /* read before all other calls, so that an end of the parent during them is noticed */
     pid_t parent = getppid();
 
     process_set_signals();

@@ -66,11 +66,11 @@ struct reactor {
 };
 
 /* Retains the arena of an ended request for a later one, up to ARENAS_RETAINED arenas. */
-static void reactor_return_arena(struct reactor *r, struct arena *arena)
+static void reactor_return_arena(struct reactor *reactor, struct arena *arena)
 {
     arena_reset(arena);
-    if (r->arena_count < ARENAS_RETAINED)
-        r->arenas[r->arena_count++] = arena;
+    if (reactor->arena_count < ARENAS_RETAINED)
+        reactor->arenas[reactor->arena_count++] = arena;
     else
         arena_free(arena);
 }
@@ -79,35 +79,35 @@ static void reactor_return_arena(struct reactor *r, struct arena *arena)
 
 /* Moves a closed connection from the list of connections to the list of removed ones, which is
  * freed at the end of the iteration. */
-static void reactor_remove(struct reactor *r, struct connection *c)
+static void reactor_remove(struct reactor *reactor, struct connection *connection)
 {
-    ev_io_stop(r->loop, &c->watcher);
-    *c->link = c->next;
-    if (c->next)
-        c->next->link = c->link;
-    c->next = r->removed;
-    r->removed = c;
-    r->count--;
+    ev_io_stop(reactor->loop, &connection->watcher);
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    connection->next = reactor->removed;
+    reactor->removed = connection;
+    reactor->count--;
 }
 
 /* Frees the connections that were closed in this loop iteration. */
-static void reactor_free_removed(struct reactor *r)
+static void reactor_free_removed(struct reactor *reactor)
 {
-    while (r->removed) {
-        struct connection *c = r->removed;
+    while (reactor->removed) {
+        struct connection *connection = reactor->removed;
 
-        r->removed = c->next;
-        free(c);
+        reactor->removed = connection->next;
+        free(connection);
     }
 }
 
 /* Watches the connection for its next request; has no effect if it is watched already. */
-static void reactor_watch(struct reactor *r, struct connection *c)
+static void reactor_watch(struct reactor *reactor, struct connection *connection)
 {
-    if (c->watched)
+    if (connection->watched)
         return;
-    c->watched = true;
-    ev_io_start(r->loop, &c->watcher);
+    connection->watched = true;
+    ev_io_start(reactor->loop, &connection->watcher);
 }
 
 /* Called by libev when a request has started to arrive, or the web server has closed the
@@ -115,28 +115,30 @@ static void reactor_watch(struct reactor *r, struct connection *c)
  * connection is closed and removed. */
 static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    struct connection *c = (struct connection *)watcher->data;
-    struct reactor *r = ev_userdata(loop);
+    struct connection *connection = (struct connection *)watcher->data;
+    struct reactor *reactor = ev_userdata(loop);
     struct arena *arena;
 
     (void)events;
-    if (c->state != CONNECTION_IDLE) { /* closed, or busy: reactor_on_released watches it again */
+    /* closed, or busy: reactor_on_released watches it again */
+    if (connection->state != CONNECTION_IDLE) {
         ev_io_stop(loop, watcher);
-        c->watched = false;
+        connection->watched = false;
         return;
     }
-    arena = r->arena_count > 0 ? r->arenas[--r->arena_count] : arena_new(ARENA_FIRST, ARENA_CAP);
-    if (!arena || connection_read(c, arena) == CONNECTION_LOST) {
+    arena = reactor->arena_count > 0 ? reactor->arenas[--reactor->arena_count]
+                                     : arena_new(ARENA_FIRST, ARENA_CAP);
+    if (!arena || connection_read(connection, arena) == CONNECTION_LOST) {
         if (arena)
-            reactor_return_arena(r, arena);
-        connection_close(c);
-        c->exchange.arena = NULL;
-        reactor_remove(r, c);
+            reactor_return_arena(reactor, arena);
+        connection_close(connection);
+        connection->exchange.arena = NULL;
+        reactor_remove(reactor, connection);
         return;
     }
-    r->served++;
-    c->exchange.engine = r->engine;
-    dispatch_begin(&r->dispatch, &c->exchange);
+    reactor->served++;
+    connection->exchange.engine = reactor->engine;
+    dispatch_begin(&reactor->dispatch, &connection->exchange);
 }
 
 /* Called by dispatch to send a part of a long response. Returns false if the web server accepts no
@@ -151,54 +153,55 @@ static bool reactor_on_chunk(struct exchange *x)
  * would never be idle, and would be cut off during a request at the end of draining. */
 static void reactor_on_finished(struct exchange *x)
 {
-    struct connection *c = x->connection;
-    const struct reactor *r = c->reactor;
-    int64_t quarter_us = r->engine->config.drain_timeout_s * INT64_C(250000);
-    bool last = r->retire_until_us ||
-                (r->drain_until_us && clock_monotonic_us() >= r->drain_until_us - quarter_us);
+    struct connection *connection = x->connection;
+    const struct reactor *reactor = connection->reactor;
+    int64_t quarter_us = reactor->engine->config.drain_timeout_s * INT64_C(250000);
+    bool last =
+        reactor->retire_until_us ||
+        (reactor->drain_until_us && clock_monotonic_us() >= reactor->drain_until_us - quarter_us);
 
-    (void)connection_send_response(c, last);
+    (void)connection_send_response(connection, last);
 }
 
 /* Called by dispatch when it no longer uses an exchange. Its connection becomes idle, or is removed
  * if it was closed meanwhile. */
 static void reactor_on_released(struct exchange *x)
 {
-    struct connection *c = x->connection;
-    struct reactor *r = c->reactor;
+    struct connection *connection = x->connection;
+    struct reactor *reactor = connection->reactor;
 
-    reactor_return_arena(r, x->arena);
+    reactor_return_arena(reactor, x->arena);
     x->arena = NULL;
-    if (c->state == CONNECTION_CLOSED) {
-        reactor_remove(r, c);
+    if (connection->state == CONNECTION_CLOSED) {
+        reactor_remove(reactor, connection);
         return;
     }
-    c->state = CONNECTION_IDLE;
-    reactor_watch(r, c);
+    connection->state = CONNECTION_IDLE;
+    reactor_watch(reactor, connection);
 }
 
 /* ---- listening ---- */
 
 /* Stops accepting for LISTEN_PAUSE_US. New connections stay in the queue of the socket, from which
  * another process of the pool may accept them. */
-static void reactor_pause_listening(struct reactor *r)
+static void reactor_pause_listening(struct reactor *reactor)
 {
-    ev_io_stop(r->loop, &r->listener);
-    r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
+    ev_io_stop(reactor->loop, &reactor->listener);
+    reactor->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
 }
 
 /* Called in every loop iteration: starts to accept connections, after a pause or at the start of
  * the process. A new process first waits until its first check of Redis has ended, with success or
  * not: before, it would respond to /ready with 503, although the other processes of the pool are
  * ready. */
-static void reactor_start_listening(struct reactor *r)
+static void reactor_start_listening(struct reactor *reactor)
 {
-    if (!r->listen_again_us || r->drain_until_us || clock_monotonic_us() < r->listen_again_us ||
-        !readiness_is_known(r->engine))
+    if (!reactor->listen_again_us || reactor->drain_until_us ||
+        clock_monotonic_us() < reactor->listen_again_us || !readiness_is_known(reactor->engine))
         return;
-    r->listen_again_us = 0;
-    metrics_gauge_set(r->engine->metrics, GAUGE_SERVING, 1);
-    ev_io_start(r->loop, &r->listener);
+    reactor->listen_again_us = 0;
+    metrics_gauge_set(reactor->engine->metrics, GAUGE_SERVING, 1);
+    ev_io_start(reactor->loop, &reactor->listener);
 }
 
 /* Called by libev when a connection can be accepted: accepts it. Only one is accepted in each loop
@@ -206,40 +209,40 @@ static void reactor_start_listening(struct reactor *r)
 static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events)
 {
     static const struct timeval timeout = {.tv_usec = SOCKET_TIMEOUT_MS * 1000L};
-    struct reactor *r = ev_userdata(loop);
-    struct connection *c;
+    struct reactor *reactor = ev_userdata(loop);
+    struct connection *connection;
     int fd;
 
     (void)events;
-    if (r->count >= r->count_max) {
-        reactor_pause_listening(r);
+    if (reactor->count >= reactor->count_max) {
+        reactor_pause_listening(reactor);
         return;
     }
     fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
         /* without descriptors or memory, accept would fail again at once, without any sleep */
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            reactor_pause_listening(r);
+            reactor_pause_listening(reactor);
         return;
     }
-    c = malloc(sizeof(*c));
-    if (!c || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0 ||
+    connection = malloc(sizeof(*connection));
+    if (!connection || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0) {
         (void)close(fd);
-        free(c);
+        free(connection);
         return;
     }
-    connection_init(c, fd);
-    c->reactor = r;
-    c->next = r->connections;
-    if (c->next)
-        c->next->link = &c->next;
-    c->link = &r->connections;
-    r->connections = c;
-    r->count++;
-    ev_io_init(&c->watcher, reactor_on_readable, fd, EV_READ);
-    c->watcher.data = c;
-    reactor_watch(r, c);
+    connection_init(connection, fd);
+    connection->reactor = reactor;
+    connection->next = reactor->connections;
+    if (connection->next)
+        connection->next->link = &connection->next;
+    connection->link = &reactor->connections;
+    reactor->connections = connection;
+    reactor->count++;
+    ev_io_init(&connection->watcher, reactor_on_readable, fd, EV_READ);
+    connection->watcher.data = connection;
+    reactor_watch(reactor, connection);
 }
 
 /* Returns how many connections are accepted at most: the configured number, or fewer, so that the
@@ -257,46 +260,48 @@ static int reactor_connections_max(const struct config *config)
 /* ---- draining ---- */
 
 /* Writes a log line about the end of the process. */
-static void reactor_log(const struct reactor *r, const char *event, const char *reason)
+static void reactor_log(const struct reactor *reactor, const char *event, const char *reason)
 {
-    struct jw *jw = log_begin(r->engine->log, LOG_INFO, event);
+    struct jw *jw = log_begin(reactor->engine->log, LOG_INFO, event);
 
     jw_text(jw, "reason", reason);
-    jw_int(jw, "connections", r->count);
-    jw_int(jw, "served", (int64_t)r->served);
-    log_end(r->engine->log);
+    jw_int(jw, "connections", reactor->count);
+    jw_int(jw, "served", (int64_t)reactor->served);
+    log_end(reactor->engine->log);
 }
 
 /* Starts draining: accepts no connections any more; existing ones remain until the web server
  * closes them. A second call has no effect. */
-static void reactor_drain(struct reactor *r, const char *reason)
+static void reactor_drain(struct reactor *reactor, const char *reason)
 {
-    if (r->drain_until_us)
+    if (reactor->drain_until_us)
         return;
-    r->drain_until_us = clock_monotonic_us() + r->engine->config.drain_timeout_s * INT64_C(1000000);
-    ev_io_stop(r->loop, &r->listener);
-    metrics_gauge_set(r->engine->metrics, GAUGE_SERVING, 0);
-    reactor_log(r, "process.draining", reason);
+    reactor->drain_until_us =
+        clock_monotonic_us() + reactor->engine->config.drain_timeout_s * INT64_C(1000000);
+    ev_io_stop(reactor->loop, &reactor->listener);
+    metrics_gauge_set(reactor->engine->metrics, GAUGE_SERVING, 0);
+    reactor_log(reactor, "process.draining", reason);
 }
 
 /* ---- retiring ---- */
 
 /* Sets the number of requests after which the process retires, or next tries to: n more, plus up to
  * an eighth of n at random, because all processes of a pool start together. */
-static void reactor_retire_after(struct reactor *r, uint64_t n)
+static void reactor_retire_after(struct reactor *reactor, uint64_t n)
 {
     uint32_t jitter;
 
     random_bytes(&jitter, sizeof(jitter));
-    r->retire_at = r->served + n + jitter % (n / 8 + 1);
+    reactor->retire_at = reactor->served + n + jitter % (n / 8 + 1);
 }
 
 /* Returns whether a connection is idle after at least one request (first_record_ok): the web server
  * may send another request on it. */
-static bool reactor_has_idle_connection(const struct reactor *r)
+static bool reactor_has_idle_connection(const struct reactor *reactor)
 {
-    for (const struct connection *c = r->connections; c; c = c->next) {
-        if (c->state == CONNECTION_IDLE && c->first_record_ok)
+    for (const struct connection *connection = reactor->connections; connection;
+         connection = connection->next) {
+        if (connection->state == CONNECTION_IDLE && connection->first_record_ok)
             return true;
     }
     return false;
@@ -307,50 +312,51 @@ static bool reactor_has_idle_connection(const struct reactor *r)
  * process has ended. Therefore this process still accepts connections, closes each one after its
  * next response, and starts draining when none is idle. That takes as long as the web server keeps
  * an idle connection (5 s). */
-static void reactor_retire(struct reactor *r)
+static void reactor_retire(struct reactor *reactor)
 {
-    const struct config *config = &r->engine->config;
+    const struct config *config = &reactor->engine->config;
     int64_t now_us = clock_monotonic_us();
 
-    if (config->max_requests == 0 || r->served < r->retire_at || r->drain_until_us)
+    if (config->max_requests == 0 || reactor->served < reactor->retire_at ||
+        reactor->drain_until_us)
         return;
-    if (r->engine->reported_circuit != STORE_CLOSED_CIRCUIT)
+    if (reactor->engine->reported_circuit != STORE_CLOSED_CIRCUIT)
         return; /* draining would wait for Redis, because audit records must be sent */
-    if (!r->retire_until_us) {
-        if (!metrics_take_permit(r->engine->metrics, now_us / 1000)) {
+    if (!reactor->retire_until_us) {
+        if (!metrics_take_permit(reactor->engine->metrics, now_us / 1000)) {
             /* another process is retiring: this one tries again later */
-            reactor_retire_after(r, (uint64_t)config->max_requests / 64 + 1);
+            reactor_retire_after(reactor, (uint64_t)config->max_requests / 64 + 1);
             return;
         }
-        r->retire_until_us = now_us + config->drain_timeout_s * INT64_C(1000000);
-        reactor_log(r, "process.retiring", "MAX_REQUESTS");
+        reactor->retire_until_us = now_us + config->drain_timeout_s * INT64_C(1000000);
+        reactor_log(reactor, "process.retiring", "MAX_REQUESTS");
     }
-    if (!reactor_has_idle_connection(r) || now_us >= r->retire_until_us)
-        reactor_drain(r, "MAX_REQUESTS");
+    if (!reactor_has_idle_connection(reactor) || now_us >= reactor->retire_until_us)
+        reactor_drain(reactor, "MAX_REQUESTS");
 }
 
 /* Called with a signal that the process has received: HUP reads the secrets again; every other
  * signal starts draining. */
 static void reactor_on_signal(void *owner, int number)
 {
-    struct reactor *r = owner;
+    struct reactor *reactor = owner;
 
     if (number == SIGHUP) {
-        secrets_reload(r->engine, clock_monotonic_us());
+        secrets_reload(reactor->engine, clock_monotonic_us());
     } else {
         /* /ready responds 503, because the pool ends or an operator wants it */
-        r->engine->draining = true;
-        reactor_drain(r, "signal");
+        reactor->engine->draining = true;
+        reactor_drain(reactor, "signal");
     }
 }
 
 /* Returns whether the loop must end: the process is draining, and either the time is over, or there
  * is no connection and all audit records were sent to Redis. */
-static bool reactor_drained(const struct reactor *r)
+static bool reactor_drained(const struct reactor *reactor)
 {
-    bool idle = r->count == 0 && audit_pending(r->engine->audit) == 0;
+    bool idle = reactor->count == 0 && audit_pending(reactor->engine->audit) == 0;
 
-    return r->drain_until_us && (idle || clock_monotonic_us() >= r->drain_until_us);
+    return reactor->drain_until_us && (idle || clock_monotonic_us() >= reactor->drain_until_us);
 }
 
 /* ---- the loop ---- */
@@ -375,16 +381,16 @@ static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* Checks the time limits of the connections to Redis, and watches the sockets that they have now.
  * Returns the microseconds until the next time limit. */
-static int64_t reactor_tick_stores(struct reactor *r)
+static int64_t reactor_tick_stores(struct reactor *reactor)
 {
-    struct engine *engine = r->engine;
+    struct engine *engine = reactor->engine;
     int64_t next_us = store_tick(engine->store, clock_monotonic_us());
 
-    store_watch_update(&r->store);
+    store_watch_update(&reactor->store);
     if (!engine->replicas)
         return next_us;
     next_us = min_us(next_us, replicas_tick(engine->replicas, clock_monotonic_us()));
-    store_watch_update(&r->replicas);
+    store_watch_update(&reactor->replicas);
     return next_us;
 }
 
@@ -392,41 +398,41 @@ static int64_t reactor_tick_stores(struct reactor *r)
  * writes the log, and sets the timer to the next time at which the store, the audit log or the
  * readiness check have work, or accepting starts again. Returns true if there is more work at once,
  * so that the loop must not sleep. */
-static bool reactor_iterate(struct reactor *r)
+static bool reactor_iterate(struct reactor *reactor)
 {
-    struct engine *engine = r->engine;
-    bool has_more_work = dispatch_process(&r->dispatch);
-    int64_t next_us = reactor_tick_stores(r);
+    struct engine *engine = reactor->engine;
+    bool has_more_work = dispatch_process(&reactor->dispatch);
+    int64_t next_us = reactor_tick_stores(reactor);
 
     next_us = min_us(next_us, audit_wait_us(engine, clock_monotonic_us()));
     next_us = min_us(next_us, readiness_wait_us(engine, clock_monotonic_us()));
     secrets_reload_tick(engine, clock_monotonic_us());
     engine_report(engine);
-    reactor_free_removed(r);
-    reactor_start_listening(r);
-    reactor_retire(r);
+    reactor_free_removed(reactor);
+    reactor_start_listening(reactor);
+    reactor_retire(reactor);
     log_flush(engine->log);
-    if (r->listen_again_us)
+    if (reactor->listen_again_us)
         next_us = min_us(next_us, LISTEN_PAUSE_US);
-    r->timer.repeat = (double)next_us / 1e6 + 1e-6; /* 0 would mean "no timer" to libev */
-    ev_timer_again(r->loop, &r->timer);
+    reactor->timer.repeat = (double)next_us / 1e6 + 1e-6; /* 0 would mean "no timer" to libev */
+    ev_timer_again(reactor->loop, &reactor->timer);
     return has_more_work || next_us == 0;
 }
 
 /* Closes the connections that are left after DRAIN_TIMEOUT_S, and frees everything. */
-static void reactor_release(struct reactor *r)
+static void reactor_release(struct reactor *reactor)
 {
-    while (r->connections) {
-        struct connection *c = r->connections;
+    while (reactor->connections) {
+        struct connection *connection = reactor->connections;
 
-        connection_close(c);
-        arena_free(c->exchange.arena);
-        reactor_remove(r, c);
+        connection_close(connection);
+        arena_free(connection->exchange.arena);
+        reactor_remove(reactor, connection);
     }
-    reactor_free_removed(r);
-    while (r->arena_count > 0)
-        arena_free(r->arenas[--r->arena_count]);
-    ev_loop_destroy(r->loop);
+    reactor_free_removed(reactor);
+    while (reactor->arena_count > 0)
+        arena_free(reactor->arenas[--reactor->arena_count]);
+    ev_loop_destroy(reactor->loop);
 }
 
 /* Prepares and runs the loop, without sleep (EVRUN_NOWAIT) after an iteration that has left work.
@@ -434,33 +440,34 @@ static void reactor_release(struct reactor *r)
  * first. */
 int reactor_run(struct engine *engine, int listener)
 {
-    struct reactor r = {.engine = engine,
-                        .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV),
-                        .count_max = reactor_connections_max(&engine->config),
-                        .listen_again_us = clock_monotonic_us()};
+    struct reactor reactor = {.engine = engine,
+                              .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV),
+                              .count_max = reactor_connections_max(&engine->config),
+                              .listen_again_us = clock_monotonic_us()};
 
-    if (!r.loop)
+    if (!reactor.loop)
         return EXIT_FAILURE;
-    ev_set_userdata(r.loop, &r);
-    dispatch_init(&r.dispatch, engine, reactor_on_chunk, reactor_on_finished, reactor_on_released);
-    signal_watch_start(&r.signals, r.loop, reactor_on_signal, &r);
-    store_watch_init(&r.store, r.loop, engine->store);
+    ev_set_userdata(reactor.loop, &reactor);
+    dispatch_init(&reactor.dispatch, engine, reactor_on_chunk, reactor_on_finished,
+                  reactor_on_released);
+    signal_watch_start(&reactor.signals, reactor.loop, reactor_on_signal, &reactor);
+    store_watch_init(&reactor.store, reactor.loop, engine->store);
     if (engine->replicas)
-        store_watch_init(&r.replicas, r.loop, replicas_store(engine->replicas));
+        store_watch_init(&reactor.replicas, reactor.loop, replicas_store(engine->replicas));
     if (tokens_provider(engine->tokens)) {
-        ev_io_init(&r.provider, reactor_on_provider, provider_fd(tokens_provider(engine->tokens)),
-                   EV_READ);
-        ev_io_start(r.loop, &r.provider);
+        ev_io_init(&reactor.provider, reactor_on_provider,
+                   provider_fd(tokens_provider(engine->tokens)), EV_READ);
+        ev_io_start(reactor.loop, &reactor.provider);
     }
-    ev_init(&r.timer, reactor_on_timer);
+    ev_init(&reactor.timer, reactor_on_timer);
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
-    ev_io_init(&r.listener, reactor_on_listener, listener, EV_READ);
-    reactor_retire_after(&r, (uint64_t)engine->config.max_requests);
-    watchdog_start(r.loop, engine->config.request_deadline_s, engine_count_deadline, engine);
-    while (!reactor_drained(&r))
-        ev_run(r.loop, reactor_iterate(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);
-    signal_watch_stop(&r.signals);
+    ev_io_init(&reactor.listener, reactor_on_listener, listener, EV_READ);
+    reactor_retire_after(&reactor, (uint64_t)engine->config.max_requests);
+    watchdog_start(reactor.loop, engine->config.request_deadline_s, engine_count_deadline, engine);
+    while (!reactor_drained(&reactor))
+        ev_run(reactor.loop, reactor_iterate(&reactor) ? EVRUN_NOWAIT : EVRUN_ONCE);
+    signal_watch_stop(&reactor.signals);
     audit_log_pending(engine);
-    reactor_release(&r);
+    reactor_release(&reactor);
     return EXIT_SUCCESS;
 }

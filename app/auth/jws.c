@@ -98,15 +98,15 @@ static int ecdsa_to_der(struct str signature, unsigned char **ret_der)
 
 /* Verifies a signature by OpenSSL. signature: n bytes in the form that OpenSSL reads. The salt of
  * PSS must be as long as the digest (RFC 7518, section 3.5). */
-static bool public_verify(const struct jws_algorithm *a, EVP_PKEY *key, struct str signed_part,
-                          const unsigned char *signature, size_t n)
+static bool public_verify(const struct jws_algorithm *algorithm, EVP_PKEY *key,
+                          struct str signed_part, const unsigned char *signature, size_t n)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *key_context = NULL; /* belongs to context */
-    bool valid =
-        context && EVP_DigestVerifyInit(context, &key_context, a->has_digest ? EVP_sha256() : NULL,
-                                        NULL, key) == 1;
-    if (valid && a->is_pss)
+    bool valid = context &&
+                 EVP_DigestVerifyInit(context, &key_context,
+                                      algorithm->has_digest ? EVP_sha256() : NULL, NULL, key) == 1;
+    if (valid && algorithm->is_pss)
         valid = EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1 &&
                 EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) == 1;
     valid = valid && EVP_DigestVerify(context, signature, n, (const unsigned char *)signed_part.p,
@@ -156,14 +156,15 @@ static bool ecdsa_from_der(const unsigned char *der, size_t n, unsigned char ret
 
 /* Signs the text with OpenSSL. *ret_n: bytes of room in ret before the call, length of the
  * signature after it. */
-static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
+static bool private_sign(const struct jws_algorithm *algorithm, EVP_PKEY *key, struct str text,
                          unsigned char *ret, size_t *ret_n)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *key_context = NULL; /* belongs to context */
-    bool good = context && EVP_DigestSignInit(context, &key_context,
-                                              a->has_digest ? EVP_sha256() : NULL, NULL, key) == 1;
-    if (good && a->is_pss)
+    bool good =
+        context && EVP_DigestSignInit(context, &key_context,
+                                      algorithm->has_digest ? EVP_sha256() : NULL, NULL, key) == 1;
+    if (good && algorithm->is_pss)
         good = EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) == 1;
     good = good && EVP_DigestSign(context, ret, ret_n, (const unsigned char *)text.p, text.n) == 1;
@@ -173,14 +174,14 @@ static bool private_sign(const struct jws_algorithm *a, EVP_PKEY *key, struct st
 
 /* Signs the text (header, dot and payload of a token). For ES256, OpenSSL's signature is converted
  * in place. The result points into ret; its p is NULL on failure. */
-static struct str private_signature(const struct jws_algorithm *a, EVP_PKEY *key, struct str text,
-                                    unsigned char ret[SIGNATURE_MAX])
+static struct str private_signature(const struct jws_algorithm *algorithm, EVP_PKEY *key,
+                                    struct str text, unsigned char ret[SIGNATURE_MAX])
 {
     unsigned char both[2 * ES256_HALF];
     size_t n = SIGNATURE_MAX;
-    if (!private_sign(a, key, text, ret, &n))
+    if (!private_sign(algorithm, key, text, ret, &n))
         return (struct str){0};
-    if (a->key_type == EVP_PKEY_EC) {
+    if (algorithm->key_type == EVP_PKEY_EC) {
         if (!ecdsa_from_der(ret, n, both))
             return (struct str){0};
         memcpy(ret, both, sizeof(both));

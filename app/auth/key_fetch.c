@@ -42,14 +42,14 @@ const char *key_fetch_source(const struct config *config)
  * fewer bytes on failure, which makes libcurl end the request with CURLE_WRITE_ERROR. */
 static size_t download_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
-    struct download *d = user_data;
+    struct download *download = user_data;
     size_t n = size * count;
 
-    if (n > KEY_SET_MAX - d->n)
+    if (n > KEY_SET_MAX - download->n)
         return 0;
-    memcpy(d->text + d->n, bytes, n);
-    d->n += n;
-    d->text[d->n] = '\0';
+    memcpy(download->text + download->n, bytes, n);
+    download->n += n;
+    download->text[download->n] = '\0';
     return n;
 }
 
@@ -57,16 +57,16 @@ static size_t download_on_body(char *bytes, size_t size, size_t count, void *use
  * any host in development, else of this machine. NOPROXY "*" ignores the proxies of the
  * environment. NOSIGNAL: libcurl must set no signal handlers, because this is a thread of a server
  * process. */
-static void download_set_options(struct download *d, CURL *easy, const char *url,
+static void download_set_options(struct download *download, CURL *easy, const char *url,
                                  char curl_error[CURL_ERROR_SIZE])
 {
-    const char *error = https_url_error(str_of(url), config_is_development(d->config));
+    const char *error = https_url_error(str_of(url), config_is_development(download->config));
 
     (void)curl_easy_setopt(easy, CURLOPT_URL, url);
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, error ? "https" : "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (*d->config->jwt_ca_file)
-        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, d->config->jwt_ca_file);
+    if (*download->config->jwt_ca_file)
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, download->config->jwt_ca_file);
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -74,20 +74,20 @@ static void download_set_options(struct download *d, CURL *easy, const char *url
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, download_on_body);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, d);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, download);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
 }
 
 /* Runs the transfer until it ends, the time is over, or another thread cancels it. libcurl's multi
  * interface is used, because the easy interface would notice a cancellation up to a second later.
  */
-static CURLcode download_run(const struct download *d, CURLM *multi)
+static CURLcode download_run(const struct download *download, CURLM *multi)
 {
     const CURLMsg *message;
     int running = 1, left;
 
     while (running) {
-        if (atomic_load(d->cancelled) || clock_monotonic_us() >= d->end_us)
+        if (atomic_load(download->cancelled) || clock_monotonic_us() >= download->end_us)
             return CURLE_OPERATION_TIMEDOUT;
         if (curl_multi_perform(multi, &running) != CURLM_OK ||
             (running && curl_multi_poll(multi, NULL, 0, POLL_MS, NULL) != CURLM_OK))
@@ -99,27 +99,27 @@ static CURLcode download_run(const struct download *d, CURLM *multi)
 
 /* Writes the reason why a request has failed: libcurl's result or, if that is good, the HTTP
  * status. Returns false. */
-static bool download_refuse(const struct download *d, const char *url, CURLcode result, long status,
-                            const char *curl_error)
+static bool download_refuse(const struct download *download, const char *url, CURLcode result,
+                            long status, const char *curl_error)
 {
     if (result == CURLE_WRITE_ERROR)
-        return token_keys_fail(d->error, "%s: %.80s has more than %d bytes", d->setting, url,
-                               KEY_SET_MAX);
+        return token_keys_fail(download->error, "%s: %.80s has more than %d bytes",
+                               download->setting, url, KEY_SET_MAX);
     if (result == CURLE_OPERATION_TIMEDOUT)
-        return token_keys_fail(d->error, "%s: %.80s did not respond within %d ms", d->setting, url,
-                               d->config->jwt_jwks_timeout_ms);
+        return token_keys_fail(download->error, "%s: %.80s did not respond within %d ms",
+                               download->setting, url, download->config->jwt_jwks_timeout_ms);
     if (result != CURLE_OK)
-        return token_keys_fail(d->error, "%s: %.80s: %.80s", d->setting, url,
+        return token_keys_fail(download->error, "%s: %.80s: %.80s", download->setting, url,
                                *curl_error ? curl_error : curl_easy_strerror(result));
-    return token_keys_fail(d->error, "%s: %.80s responds with status %ld%s", d->setting, url,
-                           status,
+    return token_keys_fail(download->error, "%s: %.80s responds with status %ld%s",
+                           download->setting, url, status,
                            status / 100 == 3 ? ", and redirects are not followed: set the URL to "
                                                "which it redirects"
                                              : "");
 }
 
-/* Fetches a URL into d->text. Returns false with the reason in d->error. */
-static bool download_get(struct download *d, const char *url)
+/* Fetches a URL into download->text. Returns false with the reason in download->error. */
+static bool download_get(struct download *download, const char *url)
 {
     char curl_error[CURL_ERROR_SIZE] = "";
     CURLM *multi = curl_multi_init();
@@ -127,18 +127,18 @@ static bool download_get(struct download *d, const char *url)
     CURLcode result = CURLE_FAILED_INIT;
     long status = 0;
 
-    d->n = 0;
+    download->n = 0;
     if (multi && easy) {
-        download_set_options(d, easy, url, curl_error);
+        download_set_options(download, easy, url, curl_error);
         if (curl_multi_add_handle(multi, easy) == CURLM_OK)
-            result = download_run(d, multi);
+            result = download_run(download, multi);
         (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         (void)curl_multi_remove_handle(multi, easy);
     }
     curl_easy_cleanup(easy);
     (void)curl_multi_cleanup(multi);
     return (result == CURLE_OK && status == 200) ||
-           download_refuse(d, url, result, status, curl_error);
+           download_refuse(download, url, result, status, curl_error);
 }
 
 /* ---- discovery ---- */
@@ -203,17 +203,18 @@ char *key_fetch_parse_discovery(const struct config *config, struct str document
 /* Fetches the discovery document. Its URL is the issuer's, without a slash at its end, followed by
  * a fixed path (OpenID Connect Discovery 1.0, section 4.1). Returns the URL of the keys; NULL with
  * a reason. */
-static char *discover(struct download *d)
+static char *discover(struct download *download)
 {
-    struct str issuer = str_of(d->config->oidc_issuer);
+    struct str issuer = str_of(download->config->oidc_issuer);
     char *url = NULL, *ret = NULL;
 
     if (issuer.p[issuer.n - 1] == '/')
         issuer.n--;
     if (asprintf(&url, "%.*s/.well-known/openid-configuration", STR_ARG(issuer)) < 0)
         return NULL;
-    if (download_get(d, url))
-        ret = key_fetch_parse_discovery(d->config, (struct str){d->text, d->n}, d->error);
+    if (download_get(download, url))
+        ret = key_fetch_parse_discovery(download->config, (struct str){download->text, download->n},
+                                        download->error);
     free(url);
     return ret;
 }
@@ -223,26 +224,26 @@ static char *discover(struct download *d)
 char *key_fetch(const struct config *config, const atomic_bool *cancelled,
                 char ret_error[KEY_FETCH_ERROR_SIZE])
 {
-    struct download d = {.setting = key_fetch_setting(config),
-                         .config = config,
-                         .cancelled = cancelled,
-                         .end_us =
-                             clock_monotonic_us() + config->jwt_jwks_timeout_ms * INT64_C(1000),
-                         .error = ret_error,
-                         .text = malloc(KEY_SET_MAX + 1)};
+    struct download download = {.setting = key_fetch_setting(config),
+                                .config = config,
+                                .cancelled = cancelled,
+                                .end_us = clock_monotonic_us() +
+                                          config->jwt_jwks_timeout_ms * INT64_C(1000),
+                                .error = ret_error,
+                                .text = malloc(KEY_SET_MAX + 1)};
     char *found = NULL;
     bool good = false;
 
-    (void)token_keys_fail(ret_error, "%s: no memory for the keys", d.setting);
-    if (d.text && *config->jwt_jwks_url) {
-        good = download_get(&d, config->jwt_jwks_url);
-    } else if (d.text) {
-        found = discover(&d);
-        good = found && download_get(&d, found);
+    (void)token_keys_fail(ret_error, "%s: no memory for the keys", download.setting);
+    if (download.text && *config->jwt_jwks_url) {
+        good = download_get(&download, config->jwt_jwks_url);
+    } else if (download.text) {
+        found = discover(&download);
+        good = found && download_get(&download, found);
     }
     free(found);
     if (good)
-        return d.text;
-    free(d.text);
+        return download.text;
+    free(download.text);
     return NULL;
 }

@@ -44,21 +44,21 @@ __attribute__((format(printf, 2, 3))) static bool reader_fail(const struct key_r
 }
 
 /* Writes an error about the next key of the file, which is named by its number. Returns false. */
-static bool reader_refuse(const struct key_reader *r, const char *why)
+static bool reader_refuse(const struct key_reader *reader, const char *why)
 {
-    return reader_fail(r, "key %zu is %s", r->keys->n + 1, why);
+    return reader_fail(reader, "key %zu is %s", reader->keys->n + 1, why);
 }
 
 /* Adds the key if it suits the algorithm, and frees it otherwise. key: NULL when it could not be
  * read. */
-static bool reader_add(const struct key_reader *r, EVP_PKEY *key, struct str kid)
+static bool reader_add(const struct key_reader *reader, EVP_PKEY *key, struct str kid)
 {
-    const char *error = key ? jws_key_error(key, r->algorithm) : "damaged";
+    const char *error = key ? jws_key_error(key, reader->algorithm) : "damaged";
 
     if (!error)
-        return token_keys_add_public(r->keys, key, kid, r->setting, r->error);
+        return token_keys_add_public(reader->keys, key, kid, reader->setting, reader->error);
     EVP_PKEY_free(key);
-    return reader_refuse(r, error);
+    return reader_refuse(reader, error);
 }
 
 /* ---- DER and PEM ---- */
@@ -88,8 +88,8 @@ static EVP_PKEY *key_of_pkcs1(const unsigned char *der, size_t n)
 
 /* Adds the key of one PEM block. name: type of the block; der: its decoded bytes. Private keys are
  * refused: the engine only verifies tokens, and a private key should not be on its host. */
-static bool reader_add_block(const struct key_reader *r, const char *name, const unsigned char *der,
-                             size_t n)
+static bool reader_add_block(const struct key_reader *reader, const char *name,
+                             const unsigned char *der, size_t n)
 {
     static const struct {
         const char *name;
@@ -102,8 +102,8 @@ static bool reader_add_block(const struct key_reader *r, const char *name, const
 
     for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
         if (strcmp(blocks[i].name, name) == 0)
-            return reader_add(r, blocks[i].read(der, n), (struct str){0});
-    return reader_fail(r,
+            return reader_add(reader, blocks[i].read(der, n), (struct str){0});
+    return reader_fail(reader,
                        "holds a %s; only PUBLIC KEY, RSA PUBLIC KEY and "
                        "CERTIFICATE may be there",
                        name);
@@ -118,7 +118,7 @@ static bool pem_at_end(void)
 
 /* Adds the keys of all PEM blocks; each call of PEM_read_bio reads the next block. OpenSSL's error
  * queue is cleared first, so that pem_at_end sees the latest error. */
-static bool reader_add_pem(const struct key_reader *r, struct str text)
+static bool reader_add_pem(const struct key_reader *reader, struct str text)
 {
     BIO *in = BIO_new_mem_buf(text.p, (int)text.n); /* the file is at most 64 KiB */
     char *name, *header;
@@ -127,27 +127,27 @@ static bool reader_add_pem(const struct key_reader *r, struct str text)
     bool good = true;
 
     if (!in)
-        return reader_fail(r, "no memory for the keys");
+        return reader_fail(reader, "no memory for the keys");
     ERR_clear_error();
     while (good && PEM_read_bio(in, &name, &header, &der, &n) == 1) {
-        good = reader_add_block(r, name, der, (size_t)n);
+        good = reader_add_block(reader, name, der, (size_t)n);
         OPENSSL_free(name);
         OPENSSL_free(header);
         OPENSSL_clear_free(der, (size_t)n); /* wiped, because it may be a private key */
     }
     if (good && !pem_at_end())
-        good = reader_refuse(r, "damaged");
+        good = reader_refuse(reader, "damaged");
     BIO_free(in);
     return good;
 }
 
 /* Returns the text with each \n that is written as two characters replaced by a line break; the
  * unchanged text when out of memory. */
-static struct str reader_unescape(const struct key_reader *r, struct str text)
+static struct str reader_unescape(const struct key_reader *reader, struct str text)
 {
     struct buf out;
 
-    buf_init(&out, r->scratch);
+    buf_init(&out, reader->scratch);
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == 'n') {
             buf_char(&out, '\n');
@@ -160,36 +160,37 @@ static struct str reader_unescape(const struct key_reader *r, struct str text)
 }
 
 /* Adds the key of a file that contains only base64, the form in which Keycloak shows keys. */
-static bool reader_add_base64(const struct key_reader *r, struct str text)
+static bool reader_add_base64(const struct key_reader *reader, struct str text)
 {
     struct buf out;
     struct str der;
     EVP_PKEY *key;
 
-    buf_init(&out, r->scratch);
+    buf_init(&out, reader->scratch);
     for (size_t i = 0; i < text.n; i++)
         if (!memchr(" \t\r\n", text.p[i], 4))
             buf_char(&out, text.p[i]);
     if (out.failed)
-        return reader_fail(r, "no memory for the keys");
-    der = base64_decode(buf_view(&out), r->scratch);
+        return reader_fail(reader, "no memory for the keys");
+    der = base64_decode(buf_view(&out), reader->scratch);
     if (!der.p || der.n == 0)
         return true; /* not base64: the caller says that the file holds no key */
     key = key_of_public((const unsigned char *)der.p, der.n);
     if (!key)
         key = key_of_certificate((const unsigned char *)der.p, der.n);
-    return reader_add(r, key, (struct str){0});
+    return reader_add(reader, key, (struct str){0});
 }
 
 /* ---- JWK Set ---- */
 
 /* Returns the decoded bytes of a member of a JWK; their p is NULL when the member is absent or not
  * base64url. */
-static struct str jwk_bytes(const struct key_reader *r, struct json_object *jwk, const char *name)
+static struct str jwk_bytes(const struct key_reader *reader, struct json_object *jwk,
+                            const char *name)
 {
     struct str text = json_str(json_object_object_get(jwk, name));
 
-    return text.p ? base64url_decode(text, r->scratch) : (struct str){0};
+    return text.p ? base64url_decode(text, reader->scratch) : (struct str){0};
 }
 
 /* Makes an OpenSSL key from the parameters in the builder, and frees the builder. */
@@ -209,9 +210,9 @@ static EVP_PKEY *key_of_parameters(const char *type, OSSL_PARAM_BLD *builder)
 
 /* Returns the key of a JWK of the type RSA (RFC 7518, section 6.3.1): modulus n and exponent e.
  * NULL when it is damaged. */
-static EVP_PKEY *key_of_rsa_jwk(const struct key_reader *r, struct json_object *jwk)
+static EVP_PKEY *key_of_rsa_jwk(const struct key_reader *reader, struct json_object *jwk)
 {
-    struct str n = jwk_bytes(r, jwk, "n"), e = jwk_bytes(r, jwk, "e");
+    struct str n = jwk_bytes(reader, jwk, "n"), e = jwk_bytes(reader, jwk, "e");
     OSSL_PARAM_BLD *builder = n.p && e.p ? OSSL_PARAM_BLD_new() : NULL;
     BIGNUM *modulus = NULL, *exponent = NULL;
     EVP_PKEY *key = NULL;
@@ -231,9 +232,9 @@ static EVP_PKEY *key_of_rsa_jwk(const struct key_reader *r, struct json_object *
 /* Returns the key of a JWK of the type EC (RFC 7518, section 6.2.1) on the curve P-256 (OpenSSL:
  * prime256v1). Its two coordinates become an uncompressed point. NULL when it is on another curve
  * or damaged. */
-static EVP_PKEY *key_of_ec_jwk(const struct key_reader *r, struct json_object *jwk)
+static EVP_PKEY *key_of_ec_jwk(const struct key_reader *reader, struct json_object *jwk)
 {
-    struct str x = jwk_bytes(r, jwk, "x"), y = jwk_bytes(r, jwk, "y");
+    struct str x = jwk_bytes(reader, jwk, "x"), y = jwk_bytes(reader, jwk, "y");
     unsigned char point[1 + 2 * P256_COORDINATE] = {POINT_CONVERSION_UNCOMPRESSED};
     OSSL_PARAM_BLD *builder;
 
@@ -252,9 +253,9 @@ static EVP_PKEY *key_of_ec_jwk(const struct key_reader *r, struct json_object *j
 
 /* Returns the key of a JWK of the type OKP (RFC 8037, section 2) on the curve Ed25519. NULL when it
  * is on another curve or damaged. */
-static EVP_PKEY *key_of_okp_jwk(const struct key_reader *r, struct json_object *jwk)
+static EVP_PKEY *key_of_okp_jwk(const struct key_reader *reader, struct json_object *jwk)
 {
-    struct str x = jwk_bytes(r, jwk, "x");
+    struct str x = jwk_bytes(reader, jwk, "x");
 
     if (!x.p || !str_equal(json_str(json_object_object_get(jwk, "crv")), STR("Ed25519")))
         return NULL;
@@ -286,38 +287,38 @@ static bool jwk_permits(struct json_object *jwk, const char *name, const char *t
 
 /* Adds the key of a JWK. Skips a key that is for another purpose or algorithm, damaged, or of an
  * unknown type (RFC 7517, section 5). */
-static bool reader_add_jwk(const struct key_reader *r, struct json_object *jwk)
+static bool reader_add_jwk(const struct key_reader *reader, struct json_object *jwk)
 {
     struct str kid = json_str(json_object_object_get(jwk, "kid"));
     EVP_PKEY *key;
 
     if (!json_object_is_type(jwk, json_type_object) || !jwk_permits(jwk, "use", "sig") ||
-        !jwk_permits(jwk, "alg", r->algorithm))
+        !jwk_permits(jwk, "alg", reader->algorithm))
         return true;
-    key = key_of_jwk(r, jwk);
-    if (key && !jws_key_error(key, r->algorithm))
-        return token_keys_add_public(r->keys, key, kid, r->setting, r->error);
+    key = key_of_jwk(reader, jwk);
+    if (key && !jws_key_error(key, reader->algorithm))
+        return token_keys_add_public(reader->keys, key, kid, reader->setting, reader->error);
     EVP_PKEY_free(key);
     return true;
 }
 
 /* Adds the keys of a JWK Set, an object with the list `keys`. Keys for another purpose or algorithm
  * are skipped. */
-static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
+static bool reader_add_jwk_set(const struct key_reader *reader, struct str text)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct json_object *set = json_parse(text, r->scratch, &p), *keys = NULL;
+    struct json_object *set = json_parse(text, reader->scratch, &p), *keys = NULL;
     bool good = true;
 
     if (p.code != PROBLEM_NONE)
-        return reader_fail(r, "begins like a JWK Set, but is no "
-                              "valid JSON");
+        return reader_fail(reader, "begins like a JWK Set, but is no "
+                                   "valid JSON");
     if (!json_object_object_get_ex(set, "keys", &keys) ||
         !json_object_is_type(keys, json_type_array))
-        return reader_fail(r, "this JSON has no list `keys`, as a "
-                              "JWK Set has");
+        return reader_fail(reader, "this JSON has no list `keys`, as a "
+                                   "JWK Set has");
     for (size_t i = 0; good && i < json_object_array_length(keys); i++)
-        good = reader_add_jwk(r, json_object_array_get_idx(keys, i));
+        good = reader_add_jwk(reader, json_object_array_get_idx(keys, i));
     return good;
 }
 
@@ -326,7 +327,7 @@ static bool reader_add_jwk_set(const struct key_reader *r, struct str text)
 /* Adds the keys of a text. Its form is found by its start, after a byte order mark: JSON is a JWK
  * Set; a line BEGIN is PEM, which may have \n for a line break, as in environment variables;
  * anything else may be base64. */
-static bool reader_add_text(const struct key_reader *r, struct str text)
+static bool reader_add_text(const struct key_reader *reader, struct str text)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
 
@@ -334,18 +335,18 @@ static bool reader_add_text(const struct key_reader *r, struct str text)
         text = (struct str){text.p + 3, text.n - 3};
     text = str_trim(text);
     if (text.n > 0 && text.p[0] == '{')
-        return reader_add_jwk_set(r, text);
+        return reader_add_jwk_set(reader, text);
     if (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11))
-        return reader_add_pem(r, reader_unescape(r, text));
-    return reader_add_base64(r, text);
+        return reader_add_pem(reader, reader_unescape(reader, text));
+    return reader_add_base64(reader, text);
 }
 
 /* Adds the keys of a text that must be a JWK Set, the only form that a provider's server sends. */
-static bool reader_add_set_alone(const struct key_reader *r, struct str text)
+static bool reader_add_set_alone(const struct key_reader *reader, struct str text)
 {
     text = str_trim(text);
-    return text.n > 0 && text.p[0] == '{' ? reader_add_jwk_set(r, text)
-                                          : reader_fail(r, "what came is no JWK Set");
+    return text.n > 0 && text.p[0] == '{' ? reader_add_jwk_set(reader, text)
+                                          : reader_fail(reader, "what came is no JWK Set");
 }
 
 /* Adds the keys of a text by the function `add`. Clears OpenSSL's error queue, because later code

@@ -45,17 +45,17 @@ static size_t set_of(const unsigned char digest[DIGEST_SIZE])
 /* Returns whether an entry may be used: the keys are still the same, and it has not expired. An
  * expiry more than LIFETIME_MS away shows that the clock was set back; the entry is then not used.
  */
-static bool is_current(const struct entry *e, uint64_t generation, int64_t now_ms)
+static bool is_current(const struct entry *entry, uint64_t generation, int64_t now_ms)
 {
-    return e->generation == generation && now_ms < e->expires_ms &&
-           e->expires_ms - now_ms <= LIFETIME_MS;
+    return entry->generation == generation && now_ms < entry->expires_ms &&
+           entry->expires_ms - now_ms <= LIFETIME_MS;
 }
 
 /* Compares in constant time, so that the time of a response does not show how much of a guess is
  * right. */
-static bool has_digest(const struct entry *e, const unsigned char digest[DIGEST_SIZE])
+static bool has_digest(const struct entry *entry, const unsigned char digest[DIGEST_SIZE])
 {
-    return CRYPTO_memcmp(e->digest, digest, DIGEST_SIZE) == 0;
+    return CRYPTO_memcmp(entry->digest, digest, DIGEST_SIZE) == 0;
 }
 
 /* Looks at all entries of the set that the digest selects. An entry of other keys or past its
@@ -89,9 +89,9 @@ void token_cache_add(struct token_cache *cache, const unsigned char digest[DIGES
                      uint64_t generation, int64_t now_ms, int64_t expires_ms,
                      const struct principal *principal)
 {
-    struct entry *e = entry_to_replace(cache->sets[set_of(digest)], generation, now_ms);
-    memcpy(e->digest, digest, DIGEST_SIZE);
-    e->generation = generation;
-    e->expires_ms = expires_ms < now_ms + LIFETIME_MS ? expires_ms : now_ms + LIFETIME_MS;
-    principal_set(&e->principal, principal->role, principal->user);
+    struct entry *entry = entry_to_replace(cache->sets[set_of(digest)], generation, now_ms);
+    memcpy(entry->digest, digest, DIGEST_SIZE);
+    entry->generation = generation;
+    entry->expires_ms = expires_ms < now_ms + LIFETIME_MS ? expires_ms : now_ms + LIFETIME_MS;
+    principal_set(&entry->principal, principal->role, principal->user);
 }

@@ -29,9 +29,9 @@ static bool is_number(struct json_object *value)
 
 /* Reads a NumericDate of RFC 7519 (seconds since the epoch, fractions allowed). False when the
  * claim is missing or not a number. */
-static bool claim_time_ms(const struct claims_check *r, const char *name, double *ret_ms)
+static bool claim_time_ms(const struct claims_check *check, const char *name, double *ret_ms)
 {
-    struct json_object *value = json_object_object_get(r->claims, name);
+    struct json_object *value = json_object_object_get(check->claims, name);
     if (!is_number(value))
         return false;
     *ret_ms = json_object_get_double(value) * 1000;
@@ -40,12 +40,12 @@ static bool claim_time_ms(const struct claims_check *r, const char *name, double
 
 /* Returns the claim that a setting names: the member with that name or, when the setting begins
  * with a slash, the value at that JSON Pointer (RFC 6901). NULL when it is absent. */
-static struct json_object *claim_of(const struct claims_check *r, const char *setting)
+static struct json_object *claim_of(const struct claims_check *check, const char *setting)
 {
     struct json_object *value = NULL;
     if (setting[0] != '/')
-        return json_object_object_get(r->claims, setting);
-    return json_pointer_get(r->claims, setting, &value) == 0 ? value : NULL;
+        return json_object_object_get(check->claims, setting);
+    return json_pointer_get(check->claims, setting, &value) == 0 ? value : NULL;
 }
 
 /* Returns the role with this name; ROLE_NONE when there is none. ROLE_SERVICE, the sidecar's role,
@@ -63,9 +63,9 @@ static enum role role_named(struct str name)
  * count: at some providers users choose the names of their groups, and a group called admin must
  * not make them administrators. The map is parsed for each look-up, which happens once for a token
  * that is then cached. */
-static enum role role_meant(const struct claims_check *r, struct str word)
+static enum role role_meant(const struct claims_check *check, struct str word)
 {
-    struct str list = str_trim(str_of(r->config->jwt_role_map));
+    struct str list = str_trim(str_of(check->config->jwt_role_map));
     struct role_map_entry entry;
     if (list.n == 0)
         return role_named(word);
@@ -77,95 +77,96 @@ static enum role role_meant(const struct claims_check *r, struct str word)
 
 /* Returns the role in the claim JWT_ROLE_CLAIM: a text, or a list of which the highest role counts.
  * Words that are no role are skipped, because providers list words for other programs, too. */
-static enum role role_of(const struct claims_check *r)
+static enum role role_of(const struct claims_check *check)
 {
-    struct json_object *value = claim_of(r, r->config->jwt_role_claim);
+    struct json_object *value = claim_of(check, check->config->jwt_role_claim);
     enum role highest = ROLE_NONE;
     if (!json_object_is_type(value, json_type_array))
-        return json_str(value).p ? role_meant(r, json_str(value)) : ROLE_NONE;
+        return json_str(value).p ? role_meant(check, json_str(value)) : ROLE_NONE;
     for (size_t i = 0; i < json_object_array_length(value); i++) {
         struct str word = json_str(json_object_array_get_idx(value, i));
-        enum role role = word.p ? role_meant(r, word) : ROLE_NONE;
+        enum role role = word.p ? role_meant(check, word) : ROLE_NONE;
         highest = role > highest ? role : highest;
     }
     return highest;
 }
 
 /* Returns whether the payload is a JSON object; any other JSON value has no claims. */
-static bool is_object(const struct claims_check *r)
+static bool is_object(const struct claims_check *check)
 {
-    return json_object_is_type(r->claims, json_type_object);
+    return json_object_is_type(check->claims, json_type_object);
 }
 
 /* Returns the text of the claim JWT_SUBJECT_CLAIM; its p is NULL when the claim is absent or no
  * text. */
-static struct str subject_of(const struct claims_check *r)
+static struct str subject_of(const struct claims_check *check)
 {
-    return json_str(claim_of(r, r->config->jwt_subject_claim));
+    return json_str(claim_of(check, check->config->jwt_subject_claim));
 }
 
 /* Returns whether the subject is a text in the form of a user id (id_valid). */
-static bool has_user(const struct claims_check *r)
+static bool has_user(const struct claims_check *check)
 {
-    struct str subject = subject_of(r);
+    struct str subject = subject_of(check);
     return subject.p && id_valid(subject);
 }
 
 /* Returns whether the token gives a role of the engine. */
-static bool has_role(const struct claims_check *r)
+static bool has_role(const struct claims_check *check)
 {
-    return role_of(r) != ROLE_NONE;
+    return role_of(check) != ROLE_NONE;
 }
 
 /* Checks that exp, the time at which the token expires, is a number. */
-static bool has_expiry(const struct claims_check *r)
+static bool has_expiry(const struct claims_check *check)
 {
     double ignored_ms;
-    return claim_time_ms(r, "exp", &ignored_ms);
+    return claim_time_ms(check, "exp", &ignored_ms);
 }
 
 /* Checks that exp is in the future. */
-static bool is_not_expired(const struct claims_check *r)
+static bool is_not_expired(const struct claims_check *check)
 {
     double exp_ms;
-    return claim_time_ms(r, "exp", &exp_ms) && r->now_ms < exp_ms;
+    return claim_time_ms(check, "exp", &exp_ms) && check->now_ms < exp_ms;
 }
 
 /* Returns whether the token expires within the longest lifetime that the configuration allows. */
-static bool expires_in_time(const struct claims_check *r)
+static bool expires_in_time(const struct claims_check *check)
 {
     double exp_ms;
-    return claim_time_ms(r, "exp", &exp_ms) &&
-           exp_ms <= r->now_ms + r->config->jwt_max_lifetime_s * 1e3;
+    return claim_time_ms(check, "exp", &exp_ms) &&
+           exp_ms <= check->now_ms + check->config->jwt_max_lifetime_s * 1e3;
 }
 
 /* Returns whether the claim is absent, or is a time in the past or at most JWT_LEEWAY_S in the
  * future. */
-static bool is_not_in_future(const struct claims_check *r, const char *name)
+static bool is_not_in_future(const struct claims_check *check, const char *name)
 {
     double time_ms;
-    if (!json_object_object_get_ex(r->claims, name, NULL))
+    if (!json_object_object_get_ex(check->claims, name, NULL))
         return true;
-    return claim_time_ms(r, name, &time_ms) && time_ms <= r->now_ms + r->config->jwt_leeway_s * 1e3;
+    return claim_time_ms(check, name, &time_ms) &&
+           time_ms <= check->now_ms + check->config->jwt_leeway_s * 1e3;
 }
 
 /* Checks nbf, the time from which on the token is valid. */
-static bool is_begun(const struct claims_check *r)
+static bool is_begun(const struct claims_check *check)
 {
-    return is_not_in_future(r, "nbf");
+    return is_not_in_future(check, "nbf");
 }
 
 /* Checks iat, the time at which the token was issued. */
-static bool is_issued(const struct claims_check *r)
+static bool is_issued(const struct claims_check *check)
 {
-    return is_not_in_future(r, "iat");
+    return is_not_in_future(check, "iat");
 }
 
 /* Returns whether the token comes from the configured issuer; true when no issuer is configured. */
-static bool issuer_matches(const struct claims_check *r)
+static bool issuer_matches(const struct claims_check *check)
 {
-    struct str expected = str_of(r->config->jwt_issuer);
-    return expected.n == 0 || str_equal(token_string_member(r->claims, "iss"), expected);
+    struct str expected = str_of(check->config->jwt_issuer);
+    return expected.n == 0 || str_equal(token_string_member(check->claims, "iss"), expected);
 }
 
 /* Returns whether the expected text is in the list and all elements are strings, as RFC 7519,
@@ -184,11 +185,11 @@ static bool list_has(struct json_object *list, struct str expected)
 
 /* Returns whether the token is for the configured audience: aud is that text, or a list that
  * contains it. When no audience is configured, the token must have no aud. */
-static bool audience_matches(const struct claims_check *r)
+static bool audience_matches(const struct claims_check *check)
 {
-    struct str expected = str_of(r->config->jwt_audience);
+    struct str expected = str_of(check->config->jwt_audience);
     struct json_object *aud;
-    if (!json_object_object_get_ex(r->claims, "aud", &aud))
+    if (!json_object_object_get_ex(check->claims, "aud", &aud))
         return expected.n == 0;
     if (expected.n == 0)
         return false; /* the token names an audience, but this service has no configured name */
@@ -273,13 +274,13 @@ static bool claims_pass(const struct claims_check *r, struct problem *p)
 bool token_claims_valid(struct json_object *claims, const struct config *config, int64_t now_ms,
                         struct principal *ret, int64_t *ret_expires_ms, struct problem *p)
 {
-    const struct claims_check r = {claims, config, (double)now_ms};
+    const struct claims_check check = {claims, config, (double)now_ms};
     double exp_ms = 0;
-    if (!claims_pass(&r, p))
+    if (!claims_pass(&check, p))
         return false;
     /* The checks have found that exp is present and small enough for int64_t. */
-    (void)claim_time_ms(&r, "exp", &exp_ms);
+    (void)claim_time_ms(&check, "exp", &exp_ms);
     *ret_expires_ms = (int64_t)exp_ms;
-    principal_set(ret, role_of(&r), subject_of(&r));
+    principal_set(ret, role_of(&check), subject_of(&check));
     return true;
 }

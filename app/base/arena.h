@@ -22,7 +22,8 @@ void arena_reset(struct arena *arena);
 /* Returns size bytes that are aligned for any type and not initialized. NULL when the cap is
  * exceeded or malloc fails. size 0 is allowed. */
 void *arena_alloc(struct arena *arena, size_t size);
-void *arena_zalloc(struct arena *arena, size_t size); /* as arena_alloc, but filled with zeros */
+/* like arena_alloc, but the memory is filled with zeros */
+void *arena_zalloc(struct arena *arena, size_t size);
 /* Returns an array of count elements of size bytes each, filled with zeros; it has an address also
  * for 0 elements. NULL when out of memory, or when count * size overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size);

@@ -8,7 +8,7 @@
 #include "app/base/arena.h"
 
 struct buf {
-    char *p;     /* not NUL-terminated; moves when the text grows */
+    char *p;     /* the text is not NUL-terminated; the address changes when the text grows */
     size_t n;    /* bytes of the text */
     size_t size; /* bytes allocated at p */
     struct arena *arena;

@@ -70,15 +70,16 @@ static const char **text_at(struct config *config, size_t offset)
 }
 
 /* Stores a copy of value in the text member of config at offset. */
-static void set_text(struct config_loader *l, const char *name, size_t offset, struct str value)
+static void set_text(struct config_loader *loader, const char *name, size_t offset,
+                     struct str value)
 {
     char *copy = strndup(value.n > 0 ? value.p : "", value.n);
 
     if (!copy) {
-        config_fail(l, name, "%s", strerror(errno));
-        l->out_of_memory = true;
+        config_fail(loader, name, "%s", strerror(errno));
+        loader->out_of_memory = true;
     }
-    *text_at(l->config, offset) = copy;
+    *text_at(loader->config, offset) = copy;
 }
 
 /* Wipes and frees a text of config, or NULL. The members of struct config are const for their
@@ -94,43 +95,43 @@ static void wipe_and_free(const char *text)
 }
 
 /* Loads a text setting (KIND_TEXT): stores a copy of its value, or of its default if not set. */
-static void load_text(struct config_loader *l, const struct config_row *row)
+static void load_text(struct config_loader *loader, const struct config_row *row)
 {
-    const char *value = config_variable(l, row->name);
+    const char *value = config_variable(loader, row->name);
 
-    set_text(l, row->name, row->member, str_of(value ? value : row->default_text));
+    set_text(loader, row->name, row->member, str_of(value ? value : row->default_text));
 }
 
 /* Loads a setting that has a list of allowed values (KIND_CHOICE). A value that is not in the list
  * is reported, and stored all the same, so that no member is NULL for the checks that follow. After
  * an error the caller of config_load does not use config. */
-static void load_choice(struct config_loader *l, const struct config_row *row)
+static void load_choice(struct config_loader *loader, const struct config_row *row)
 {
-    const char *value = config_variable(l, row->name);
+    const char *value = config_variable(loader, row->name);
 
     if (value && !config_is_choice(str_of(row->choices), str_of(value)))
-        config_fail(l, row->name, "\"%s\" is not one of %s", value, row->choices);
-    load_text(l, row);
+        config_fail(loader, row->name, "\"%s\" is not one of %s", value, row->choices);
+    load_text(loader, row);
 }
 
 /* Loads an integer setting (KIND_INT). For an invalid value, counts an error and stores the
  * default. */
-static void load_int(struct config_loader *l, const struct config_row *row)
+static void load_int(struct config_loader *loader, const struct config_row *row)
 {
-    const char *value = config_variable(l, row->name);
+    const char *value = config_variable(loader, row->name);
     int64_t number = row->default_int;
 
     if (value && !str_to_int64(str_of(value), row->min, row->max, &number))
-        config_fail(l, row->name, "\"%s\" is not a whole number from %d to %d", value, row->min,
-                    row->max);
-    *(int *)member_at(l->config, row->member) = (int)number;
+        config_fail(loader, row->name, "\"%s\" is not a whole number from %d to %d", value,
+                    row->min, row->max);
+    *(int *)member_at(loader->config, row->member) = (int)number;
 }
 
 /* Loads a decimal setting (KIND_NUMBER). A number out of range counts as an error and is stored all
  * the same: after an error the caller of config_load does not use config. */
-static void load_number(struct config_loader *l, const struct config_row *row)
+static void load_number(struct config_loader *loader, const struct config_row *row)
 {
-    const char *value = config_variable(l, row->name);
+    const char *value = config_variable(loader, row->name);
     double number = row->default_number;
 
     if (value && (!str_to_double(str_of(value), &number) || number < row->number_min ||
@@ -139,9 +140,9 @@ static void load_number(struct config_loader *l, const struct config_row *row)
 
         number_print(row->number_min, least);
         number_print(row->number_max, most);
-        config_fail(l, row->name, "\"%s\" is not a number from %s to %s", value, least, most);
+        config_fail(loader, row->name, "\"%s\" is not a number from %s to %s", value, least, most);
     }
-    *(double *)member_at(l->config, row->member) = number;
+    *(double *)member_at(loader->config, row->member) = number;
 }
 
 /* Returns the text s without the white space at its end, since files usually end with a newline.
@@ -153,67 +154,75 @@ static struct str trim_end(struct str s)
     return (struct str){s.p, trimmed.n > 0 ? (size_t)(trimmed.p - s.p) + trimmed.n : 0};
 }
 
+/* Returns why config_read_secret_file has failed with this error number. */
+static const char *secret_file_fault(int error)
+{
+    switch (error) {
+    case ENODATA: return "the file is empty";
+    case EINVAL: return "the file is not a text: there is a NUL in it";
+    case EFBIG: return "the file is larger than 64 KiB";
+    default: return strerror(error);
+    }
+}
+
 /* Reads the secret from the file at path. name: the variable NAME_FILE, for error messages. */
-static void load_secret_file(struct config_loader *l, const struct config_row *row,
+static void load_secret_file(struct config_loader *loader, const struct config_row *row,
                              const char *name, const char *path)
 {
     char *secret = config_read_secret_file(path);
 
     if (!secret)
-        config_fail(l, name, "%s: %s", path,
-                    errno == ENODATA  ? "the file is empty"
-                    : errno == EINVAL ? "the file is not a text: there is a NUL in it"
-                    : errno == EFBIG  ? "the file is larger than 64 KiB"
-                                      : strerror(errno));
-    *text_at(l->config, row->member) = secret;
-    set_text(l, name, row->file, str_of(path));
+        config_fail(loader, name, "%s: %s", path, secret_file_fault(errno));
+    *text_at(loader->config, row->member) = secret;
+    set_text(loader, name, row->file, str_of(path));
 }
 
 /* Loads a secret (KIND_SECRET): from the file that the variable NAME_FILE names or, without that
  * variable, from the variable NAME. A secret of nothing but white space counts as not set. */
-static void load_secret(struct config_loader *l, const struct config_row *row)
+static void load_secret(struct config_loader *loader, const struct config_row *row)
 {
     char file_variable[80];
     const char *path;
 
     (void)snprintf(file_variable, sizeof(file_variable), "%s_FILE", row->name);
-    path = config_variable(l, file_variable);
+    path = config_variable(loader, file_variable);
     if (path) {
-        load_secret_file(l, row, file_variable, path);
+        load_secret_file(loader, row, file_variable, path);
         return;
     }
-    struct str value = trim_end(str_of(config_variable(l, row->name)));
+    struct str value = trim_end(str_of(config_variable(loader, row->name)));
     if (value.n > 0)
-        set_text(l, row->name, row->member, value);
+        set_text(loader, row->name, row->member, value);
 }
 
-/* Loads one setting by the function for its kind. Errors are counted in l->errors. */
-static void load_row(struct config_loader *l, const struct config_row *row)
+/* Loads one setting by the function for its kind. Errors are counted in loader->errors. */
+static void load_row(struct config_loader *loader, const struct config_row *row)
 {
     switch (row->kind) {
-    case KIND_TEXT: load_text(l, row); break;
-    case KIND_SECRET: load_secret(l, row); break;
-    case KIND_INT: load_int(l, row); break;
-    case KIND_NUMBER: load_number(l, row); break;
-    case KIND_CHOICE: load_choice(l, row); break;
+    case KIND_TEXT: load_text(loader, row); break;
+    case KIND_SECRET: load_secret(loader, row); break;
+    case KIND_INT: load_int(loader, row); break;
+    case KIND_NUMBER: load_number(loader, row); break;
+    case KIND_CHOICE: load_choice(loader, row); break;
     }
 }
 
 /* Fills the settings whose default depends on another setting: JWT_ISSUER is OIDC_ISSUER, and the
  * file for the provider's keys is METRICS_FILE with ".keys" at its end, because the same processes
  * share both files. The path stays empty when out of memory. */
-static void derive_settings(struct config_loader *l)
+static void derive_settings(struct config_loader *loader)
 {
-    struct config *c = l->config;
+    struct config *config = loader->config;
     char *path = NULL;
 
-    if (!*c->jwt_issuer && *c->oidc_issuer) {
-        wipe_and_free(c->jwt_issuer);
-        set_text(l, "JWT_ISSUER", offsetof(struct config, jwt_issuer), str_of(c->oidc_issuer));
+    if (!*config->jwt_issuer && *config->oidc_issuer) {
+        wipe_and_free(config->jwt_issuer);
+        set_text(loader, "JWT_ISSUER", offsetof(struct config, jwt_issuer),
+                 str_of(config->oidc_issuer));
     }
-    if (!*c->jwt_jwks_cache_file && asprintf(&path, "%s.keys", c->metrics_file) >= 0) {
-        wipe_and_free(c->jwt_jwks_cache_file);
-        c->jwt_jwks_cache_file = path;
+    if (!*config->jwt_jwks_cache_file && asprintf(&path, "%s.keys", config->metrics_file) >= 0) {
+        wipe_and_free(config->jwt_jwks_cache_file);
+        config->jwt_jwks_cache_file = path;
     }
 }
 
@@ -226,18 +235,18 @@ const char *config_environment(const char *name)
  * read texts, so they are skipped when a text is NULL because its copy failed. */
 int config_load(struct config *config, config_source *source, FILE *errors)
 {
-    struct config_loader l = {.config = config, .source = source, .out = errors};
+    struct config_loader loader = {.config = config, .source = source, .out = errors};
 
     *config = (struct config){0};
     for (size_t i = 0; i < config_row_count; i++) {
-        config_check_quotes(&l, &config_rows[i]);
-        load_row(&l, &config_rows[i]);
+        config_check_quotes(&loader, &config_rows[i]);
+        load_row(&loader, &config_rows[i]);
     }
-    if (!l.out_of_memory) {
-        config_check_together(&l);
-        derive_settings(&l);
+    if (!loader.out_of_memory) {
+        config_check_together(&loader);
+        derive_settings(&loader);
     }
-    return l.errors;
+    return loader.errors;
 }
 
 /* Returns the address of the struct past_secret at this offset of config. */

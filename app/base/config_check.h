@@ -16,17 +16,17 @@ struct config_loader {
 };
 
 /* Counts an error and writes it as "NAME: message". */
-__attribute__((format(printf, 3, 4))) void config_fail(struct config_loader *l, const char *name,
-                                                       const char *format, ...);
+__attribute__((format(printf, 3, 4))) void config_fail(struct config_loader *loader,
+                                                       const char *name, const char *format, ...);
 /* Returns the value of an environment variable; NULL when it is not set or is empty. */
-const char *config_variable(const struct config_loader *l, const char *name);
+const char *config_variable(const struct config_loader *loader, const char *name);
 /* Returns whether value is one of the choices, which are separated by |. */
 bool config_is_choice(struct str choices, struct str value);
 /* Refuses quotes around the value of one setting: of its variable and, for a secret, of NAME_FILE.
  */
-void config_check_quotes(struct config_loader *l, const struct config_row *row);
+void config_check_quotes(struct config_loader *loader, const struct config_row *row);
 /* Makes the checks that concern several settings, and those that the type of a row cannot express.
  * All settings must have been loaded, and no text may be NULL for lack of memory. */
-void config_check_together(struct config_loader *l);
+void config_check_together(struct config_loader *loader);
 
 #endif

@@ -40,25 +40,25 @@ void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
 
 static_assert(sizeof(SHA256_CTX) <= sizeof(struct digest), "struct digest holds OpenSSL's state");
 
-/* Returns OpenSSL's state of the digest, which is in d->state. */
-static SHA256_CTX *context_of(struct digest *d)
+/* Returns OpenSSL's state of the digest, which is in digest->state. */
+static SHA256_CTX *context_of(struct digest *digest)
 {
-    return (SHA256_CTX *)(void *)d->state;
+    return (SHA256_CTX *)(void *)digest->state;
 }
 
-void digest_init(struct digest *d)
+void digest_init(struct digest *digest)
 {
-    (void)SHA256_Init(context_of(d));
+    (void)SHA256_Init(context_of(digest));
 }
 
-void digest_update(struct digest *d, struct str piece)
+void digest_update(struct digest *digest, struct str piece)
 {
-    (void)SHA256_Update(context_of(d), bytes_of(piece), piece.n);
+    (void)SHA256_Update(context_of(digest), bytes_of(piece), piece.n);
 }
 
-void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE])
+void digest_final(struct digest *digest, unsigned char ret[DIGEST_SIZE])
 {
-    (void)SHA256_Final(ret, context_of(d));
+    (void)SHA256_Final(ret, context_of(digest));
 }
 
 /* Computes HMAC-SHA-256. The key must be at most INT_MAX bytes, the type of its length in OpenSSL;
@@ -73,15 +73,15 @@ void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]
 }
 
 /* Begins a SHA-256 with one block: the key, each byte of it XORed with `pad` (RFC 2104). */
-static void digest_begin_keyed(struct digest *d, const unsigned char key[DIGEST_BLOCK_SIZE],
+static void digest_begin_keyed(struct digest *digest, const unsigned char key[DIGEST_BLOCK_SIZE],
                                unsigned char pad)
 {
     unsigned char block[DIGEST_BLOCK_SIZE];
 
     for (size_t i = 0; i < sizeof(block); i++)
         block[i] = key[i] ^ pad;
-    digest_init(d);
-    digest_update(d, (struct str){(const char *)block, sizeof(block)});
+    digest_init(digest);
+    digest_update(digest, (struct str){(const char *)block, sizeof(block)});
     OPENSSL_cleanse(block, sizeof(block));
 }
 

@@ -15,9 +15,9 @@ struct digest {
     /* Memory for OpenSSL's SHA256_CTX, whose header only digest.c includes. */
     unsigned long long state[16];
 };
-void digest_init(struct digest *d);
-void digest_update(struct digest *d, struct str piece);
-void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE]);
+void digest_init(struct digest *digest);
+void digest_update(struct digest *digest, struct str piece);
+void digest_final(struct digest *digest, unsigned char ret[DIGEST_SIZE]);
 
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]);
 /* A key of HMAC-SHA-256 that is used often. digest_keyed computes the same MAC as digest_hmac in a

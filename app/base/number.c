@@ -24,13 +24,13 @@ struct decimal {
 };
 
 /* Moves the zeros at the end of the digits into the exponent. The digits must not be 0. */
-static struct decimal without_zeros(struct decimal d)
+static struct decimal without_zeros(struct decimal decimal)
 {
-    while (d.digits % 10 == 0) {
-        d.digits /= 10;
-        d.exponent++;
+    while (decimal.digits % 10 == 0) {
+        decimal.digits /= 10;
+        decimal.exponent++;
     }
-    return d;
+    return decimal;
 }
 
 /* Finds the shortest decimal of a whole number or a score (at most 12 decimals), both with at most
@@ -58,11 +58,11 @@ static bool decimal_of_whole_or_score(double value, struct decimal *ret)
 
 /* Returns the double nearest to a decimal. The text that strtod gets has no decimal point, so the
  * locale cannot change its meaning. */
-static double decimal_value(struct decimal d)
+static double decimal_value(struct decimal decimal)
 {
     char text[40];
 
-    (void)snprintf(text, sizeof(text), "%" PRIu64 "e%d", d.digits, d.exponent);
+    (void)snprintf(text, sizeof(text), "%" PRIu64 "e%d", decimal.digits, decimal.exponent);
     return strtod(text, NULL);
 }
 
@@ -71,15 +71,15 @@ static double decimal_value(struct decimal d)
 static struct decimal decimal_nearest(double value, int digit_count)
 {
     char text[64];
-    struct decimal d = {0, 0};
+    struct decimal decimal = {0, 0};
     const char *p;
 
     (void)snprintf(text, sizeof(text), "%.*e", digit_count - 1, value);
     for (p = text; *p != 'e'; p++)
         if (*p >= '0' && *p <= '9')
-            d.digits = d.digits * 10 + (uint64_t)(*p - '0');
-    d.exponent = (int)strtol(p + 1, NULL, 10) - (digit_count - 1);
-    return d;
+            decimal.digits = decimal.digits * 10 + (uint64_t)(*p - '0');
+    decimal.exponent = (int)strtol(p + 1, NULL, 10) - (digit_count - 1);
+    return decimal;
 }
 
 /* frexp gives the mantissa of value, in [0.5, 1). */
@@ -98,21 +98,21 @@ static bool is_power_of_two(double value)
  * is 5.684341886080802e-14). */
 static struct decimal decimal_shortest(double value)
 {
-    struct decimal d = {0, 0};
+    struct decimal decimal = {0, 0};
 
-    if (decimal_of_whole_or_score(value, &d)) /* the usual case, found without printf */
-        return d;
+    if (decimal_of_whole_or_score(value, &decimal)) /* the usual case, found without printf */
+        return decimal;
     for (int digit_count = value < DBL_MIN ? 1 : 15; digit_count <= 17; digit_count++) {
-        d = decimal_nearest(value, digit_count);
-        if (digit_count == 17 || decimal_value(d) == value)
+        decimal = decimal_nearest(value, digit_count);
+        if (digit_count == 17 || decimal_value(decimal) == value)
             break;
         if (!is_power_of_two(value))
             continue;
-        d.digits++; /* the next larger decimal */
-        if (decimal_value(d) == value)
+        decimal.digits++; /* the next larger decimal */
+        if (decimal_value(decimal) == value)
             break;
     }
-    return without_zeros(d);
+    return without_zeros(decimal);
 }
 
 /* A text in a buffer of the caller with NUMBER_TEXT_MAX bytes, which is enough for every number. */
@@ -169,11 +169,11 @@ static void put_scientific(struct text *text, const char *digits, int n, int exp
 /* Writes d in the notation of ECMAScript's Number::toString, steps 5 to 10. `point`: how many
  * digits are before the decimal point; 0 or negative when the number begins with "0." and so many
  * zeros. */
-static void put_decimal(struct text *text, struct decimal d)
+static void put_decimal(struct text *text, struct decimal decimal)
 {
     char digits[20];
-    int n = print_digits(d.digits, digits);
-    int point = n + d.exponent;
+    int n = print_digits(decimal.digits, digits);
+    int point = n + decimal.exponent;
 
     if (point > 21 || point <= -6) {
         put_scientific(text, digits, n, point - 1);

@@ -104,9 +104,10 @@ const char *problem_name(enum problem_code code)
  * or an index ("[3]"). So the field "weight" does not match an error of "weights". */
 bool problem_has_field(const struct problem *p, struct str field)
 {
-    for (const struct field_error *e = p->fields; e; e = e->next) {
-        if (str_starts_with(e->field, field) &&
-            (e->field.n == field.n || e->field.p[field.n] == '.' || e->field.p[field.n] == '['))
+    for (const struct field_error *error = p->fields; error; error = error->next) {
+        if (str_starts_with(error->field, field) &&
+            (error->field.n == field.n || error->field.p[field.n] == '.' ||
+             error->field.p[field.n] == '['))
             return true;
     }
     return false;

@@ -24,13 +24,13 @@ struct field_error {
 
 struct problem {
     enum problem_code code; /* PROBLEM_NONE: no error */
-    char message[200];      /* for the client: without internals and personal data */
-    int retry_after_s;      /* seconds for the Retry-After header; 0: no such header */
-    bool has_offset;        /* `offset` is set, which only INVALID_JSON has */
-    size_t offset;          /* byte of the body where the JSON is wrong */
-    bool has_credentials;   /* for AUTH_ERROR: the request had credentials, which were refused */
-    bool awaits_keys;       /* the credentials may be valid by keys that are being fetched */
-    char reason[160];       /* for the log alone: why credentials were refused; may be empty */
+    char message[200];    /* the message for the client: it has no internals and no personal data */
+    int retry_after_s;    /* seconds for the Retry-After header; 0: no such header */
+    bool has_offset;      /* `offset` is set, which only INVALID_JSON has */
+    size_t offset;        /* byte of the body where the JSON is wrong */
+    bool has_credentials; /* for AUTH_ERROR: the request had credentials, which were refused */
+    bool awaits_keys;     /* the credentials may be valid by keys that are being fetched */
+    char reason[160];     /* why credentials were refused, for the log alone; may be empty */
     /* List of field errors, and the pointer at its end to which the next error is written; both
      * NULL while the list is empty. */
     struct field_error *fields, **fields_end;

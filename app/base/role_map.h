@@ -8,8 +8,9 @@
 #include "app/base/str.h"
 
 struct role_map_entry {
-    struct str text;       /* the whole entry, for messages */
-    struct str word, role; /* both empty when the entry has no `=` */
+    struct str text; /* the whole entry, for messages */
+    /* the parts before and after `=`; both are empty when the entry has none */
+    struct str word, role;
 };
 
 /* Cuts the next entry from the list and removes the white space around its word and role. An entry

@@ -16,13 +16,13 @@ size_t utf8_sequence(const char *p, size_t n, bool *ret_valid)
     if (bytes[0] < 0xc2 || bytes[0] > 0xf4)
         return 1;
     if (bytes[0] == 0xe0)
-        low = 0xa0; /* smaller ones: overlong forms */
+        low = 0xa0; /* a smaller second byte makes an overlong form */
     if (bytes[0] == 0xed)
-        high = 0x9f; /* greater ones: surrogates */
+        high = 0x9f; /* a greater second byte makes a surrogate */
     if (bytes[0] == 0xf0)
-        low = 0x90; /* smaller ones: overlong forms */
+        low = 0x90; /* a smaller second byte makes an overlong form */
     if (bytes[0] == 0xf4)
-        high = 0x8f; /* greater ones: beyond U+10FFFF */
+        high = 0x8f; /* a greater second byte makes a code point beyond U+10FFFF */
     for (size_t i = 1; i < length; i++) {
         if (i == n || bytes[i] < low || bytes[i] > high)
             return i;

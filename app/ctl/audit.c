@@ -9,13 +9,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/base/clock.h"
 #include "app/ctl/audit_anchors.h"
+#include "app/ctl/audit_newest.h"
 #include "app/ctl/json_line.h"
-#include "app/ctl/table.h"
 #include "app/ctl/terminal.h"
-#include "app/service/audit_list.h"
+#include "app/service/audit_archive.h"
+#include "app/service/audit_segment_pack.h"
 #include "app/service/audit_verify.h"
+#include "app/store/keys.h"
 
 enum action { VERIFY, LIST };
 enum {
@@ -44,6 +45,7 @@ struct audit_run {
     const struct audit_settings *settings;
     struct engine engine;
     struct arena *arena; /* replies; reset before each page of seals */
+    struct arena *lines; /* a line of the archive */
     struct anchors anchors;
     struct audit_head heads[AUDIT_CHAINS][SHARDS]; /* as the worker stores them in Redis */
     uint64_t seals, records;                       /* numbers that were checked */
@@ -258,14 +260,61 @@ static bool verify_open(struct audit_run *r, struct audit_check *c, struct probl
     return true;
 }
 
-/* Checks the chain of segments of a shard, in pages of SEGMENTS_A_STEP, until the end or the first
- * fault. False with a problem in p when Redis fails; otherwise c has the result. */
+/* Checks the segments of a shard that are in the archive. False when the check ends here: with a
+ * fault in c, or because the archive cannot be read, which counts as one. */
+static bool verify_archive(struct audit_run *r, struct audit_check *c, struct arena *lines)
+{
+    const char *folder = r->engine.config.audit_archive_dir;
+    struct audit_archive_reader reader;
+    struct audit_segment_text values;
+    struct str text;
+    bool intact = audit_archive_open(&reader, folder, c->shard, r->arena);
+    enum audit_archive_read result = intact ? AUDIT_ARCHIVE_SEGMENT : AUDIT_ARCHIVE_ERROR;
+
+    while (intact && result == AUDIT_ARCHIVE_SEGMENT) {
+        arena_reset(lines);
+        result = audit_archive_next(&reader, lines, &values, &text);
+        if (result == AUDIT_ARCHIVE_SEGMENT)
+            intact = audit_check_segment_text(c, &values, text) && verify_known_heads(r, c);
+        else if (result == AUDIT_ARCHIVE_BROKEN)
+            intact = audit_check_broken_line(c);
+    }
+    if (result == AUDIT_ARCHIVE_ERROR) {
+        subcommand_error(r->command, "cannot read the archive in %s: %s", folder, strerror(errno));
+        r->faults++;
+    }
+    audit_archive_close(&reader);
+    return intact && result == AUDIT_ARCHIVE_END;
+}
+
+/* Whether the segment, which is in Redis, was found in the archive already: Redis has not forgotten
+ * it yet. If it is the last one there, it must be the same. */
+static bool verify_is_archived(struct audit_run *r, struct audit_check *c,
+                               const struct audit_segment *segment, int64_t archived)
+{
+    struct audit_segment_text values;
+
+    if (archived == 0 || !audit_segment_unpack(r->arena, segment, &values) ||
+        values.link.number > archived)
+        return false;
+    (void)audit_check_head(c, values.link.number, str_of(values.link.head)); /* c has the fault */
+    return true;
+}
+
+/* Checks the chain of segments of a shard, of the archive and then in Redis, in pages of
+ * SEGMENTS_A_STEP, until the end or the first fault. False with a problem in p when Redis fails;
+ * otherwise c has the result. */
 static bool verify_segment_chain(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
     struct audit_segment segments[SEGMENTS_A_STEP];
     size_t n = SEGMENTS_A_STEP;
+    int64_t archived;
 
+    arena_reset(r->arena);
+    if (*r->engine.config.audit_archive_dir && !verify_archive(r, c, r->lines))
+        return true;
+    archived = c->link.seal_number;
     while (n == SEGMENTS_A_STEP) {
         struct pipeline pipeline;
         struct command *command;
@@ -277,10 +326,13 @@ static bool verify_segment_chain(struct audit_run *r, struct audit_check *c, str
         if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
             !audit_segment_parse(command, SEGMENTS_A_STEP, segments, &n, p))
             return false;
-        for (size_t i = 0; i < n; i++) {
-            if (!audit_check_segment(c, &segments[i], r->arena) || !verify_known_heads(r, c))
-                return true;
+        for (size_t i = 0; i < n && c->fault == AUDIT_INTACT; i++) {
+            if (!verify_is_archived(r, c, &segments[i], archived) &&
+                audit_check_segment(c, &segments[i], r->arena))
+                (void)verify_known_heads(r, c); /* a fault is in c */
         }
+        if (c->fault != AUDIT_INTACT)
+            return true;
         if (n > 0)
             (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(segments[n - 1].id));
     }
@@ -394,108 +446,20 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
     return status;
 }
 
-/* ---- list ---- */
-
-/* Prints an audit record as one row of the table: shard and id, time, outcome, actor (role),
- * action, resource, subject (the student's pseudonym), and in one column the count (x3: the record
- * is of three requests) and the details, a JSON object. */
-static void audit_print_line(struct table *table, const struct audit_list_item *found,
-                             struct arena *arena)
-{
-    const struct audit_entry *e = &found->entry;
-    struct str actor = audit_actor_shown(e->v[AUDIT_ACTOR]);
-    char time[TIME_TEXT_SIZE], last[TIME_TEXT_SIZE] = "";
-    int64_t at_ms = 0;
-
-    (void)stream_id_time(e->id, &at_ms);
-    time_print(at_ms, time);
-    if (e->last_ms > 0)
-        time_print(e->last_ms, last);
-    table_row(
-        table,
-        (struct str[]){
-            arena_printf(arena, "%02x-%.*s", found->shard, STR_ARG(e->id)), str_of(time),
-            str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? STR("done") : STR("FAILED"),
-            arena_printf(arena, "%.*s (%.*s)", STR_ARG(actor), STR_ARG(e->v[AUDIT_ROLE])),
-            e->v[AUDIT_ACTION], e->v[AUDIT_RESOURCE], e->v[AUDIT_SUBJECT],
-            arena_printf(arena, "x%.*s %s%s %.*s", STR_ARG(e->v[AUDIT_COUNT]),
-                         e->last_ms > 0 ? "until " : "", last, STR_ARG(e->v[AUDIT_DETAILS]))});
-}
-
-/* Prints an audit record as a line of JSON. */
-static enum ctl_exit audit_print_json(const struct audit_run *r,
-                                      const struct audit_list_item *found)
-{
-    const struct audit_entry *e = &found->entry;
-    struct json_line line;
-    struct jw *w = json_line_begin(&line, r->arena);
-    int64_t at_ms = 0, count = 0;
-
-    (void)stream_id_time(e->id, &at_ms);
-    (void)str_to_int64(e->v[AUDIT_COUNT], 0, INT64_MAX, &count);
-    jw_str(w, "id", arena_printf(r->arena, "%02x-%.*s", found->shard, STR_ARG(e->id)));
-    jw_time(w, "at", at_ms);
-    jw_time(w, "last", e->last_ms > 0 ? e->last_ms : at_ms);
-    jw_bool(w, "success", str_equal(e->v[AUDIT_SUCCESS], STR("1")));
-    jw_str(w, "actor", audit_actor_shown(e->v[AUDIT_ACTOR]));
-    jw_str(w, "role", e->v[AUDIT_ROLE]);
-    jw_str(w, "action", e->v[AUDIT_ACTION]);
-    jw_str(w, "resource", e->v[AUDIT_RESOURCE]);
-    jw_str(w, "subject", e->v[AUDIT_SUBJECT]);
-    jw_str(w, "correlation_id", e->v[AUDIT_CORRELATION]);
-    jw_int(w, "count", count);
-    json_line_value(w, "details", e->v[AUDIT_DETAILS], r->arena);
-    return json_line_end(&line, r->command, CTL_DONE);
-}
-
-/* Prints the records that were found. */
-static enum ctl_exit audit_print_list(const struct audit_run *r, const struct audit_list *l)
-{
-    static const char *const heads[] = {"ID",       "AT",      "OUTCOME",        "ACTOR", "ACTION",
-                                        "RESOURCE", "SUBJECT", "COUNT, DETAILS", NULL};
-    enum ctl_exit status = CTL_DONE;
-    struct table table;
-
-    table_begin(&table, heads);
-    for (size_t i = 0; i < l->n && status == CTL_DONE; i++) {
-        if (r->settings->json)
-            status = audit_print_json(r, &l->items[i]);
-        else
-            audit_print_line(&table, &l->items[i], r->arena);
-    }
-    table_end(&table);
-    return status;
-}
-
-/* Prints the newest records that match. Each audit_list_step queues the commands that read the
- * next records, and merges those that have been read by time. A failure of Redis is in p, whose
- * code is checked after the loop. */
+/* Prints the newest records that match. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
-    struct problem p = {.code = PROBLEM_NONE};
-    struct audit_list *l = arena_zalloc(r->arena, sizeof(*l));
-    struct pipeline pipeline;
-    int64_t until_ms = 0;
+    const struct audit_newest newest = {.command = r->command,
+                                        .engine = &r->engine,
+                                        .arena = r->arena,
+                                        .user = r->settings->user,
+                                        .student = r->settings->student,
+                                        .since = r->settings->since,
+                                        .until = r->settings->until,
+                                        .limit = (size_t)r->settings->limit,
+                                        .json = r->settings->json};
 
-    if (!l)
-        return CTL_FAILED;
-    l->limit = (size_t)r->settings->limit;
-    l->user = str_of(r->settings->user);
-    l->student = str_of(r->settings->student);
-    if (r->settings->since && !time_parse(str_of(r->settings->since), &l->since_ms))
-        return subcommand_usage_error(r->command, "--since is a time such as 2026-01-15T10:00:00Z");
-    if (r->settings->until && !time_parse(str_of(r->settings->until), &until_ms))
-        return subcommand_usage_error(r->command, "--until is a time such as 2026-01-15T10:00:00Z");
-    if (r->settings->until)
-        audit_cursor_until(until_ms, &l->from);
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
-    while (audit_list_step(l, &pipeline, &p) == STEP_MORE) {
-        if (!subcommand_round_trip(&r->engine, &pipeline, &p))
-            break;
-    }
-    if (p.code != PROBLEM_NONE)
-        return subcommand_fail(r->command, &r->engine, &p);
-    return audit_print_list(r, l);
+    return audit_newest_print(&newest);
 }
 
 /* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). `arena`,
@@ -517,12 +481,14 @@ static enum ctl_exit audit_run(const struct subcommand *command, const void *set
         r->settings->action != LIST)
         return subcommand_usage_error(command, "--user, --student, --since, --until are for list");
     r->arena = arena_new(1 << 16, 256 << 20); /* bytes at first, and at most */
-    if (r->arena &&
+    r->lines = arena_new(1 << 16, 64 << 20);
+    if (r->arena && r->lines &&
         engine_open(&r->engine, "mastery-ctl audit", /* no router: only metrics need it */ NULL,
                     r->settings->action == VERIFY ? ENGINE_SEALING : 0))
         status = r->settings->action == VERIFY ? audit_verify_with_anchors(r, arena)
                                                : audit_list_newest(r);
     engine_close(&r->engine);
+    arena_free(r->lines);
     arena_free(r->arena);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "app/ctl/lines.h"
 #include "app/http/json.h"
+#include "app/store/audit_segment.h"
 #include "app/store/keys.h"
 
 /* Returns the text of an object's member; "" when it is absent or no string. */
@@ -44,7 +45,9 @@ static bool anchor_parse(struct str text, struct arena *arena, struct anchor *re
         json_object_object_get_ex(line, "segment", NULL) ? AUDIT_CHAIN_SEGMENTS : AUDIT_CHAIN_SEALS;
     ret->number = json_object_get_int64(number);
     (void)snprintf(ret->head, sizeof(ret->head), "%.*s", STR_ARG(head));
-    return head.n == AUDIT_HEAD_SIZE - 1 && ret->number > 0;
+    return head.n == (ret->chain == AUDIT_CHAIN_SEGMENTS ? 2 * AUDIT_SEGMENT_HEAD
+                                                         : AUDIT_HEAD_SIZE - 1) &&
+           ret->number > 0;
 }
 
 /* Appends an anchor. A full array is doubled, because a log may have millions of anchors. False

@@ -33,7 +33,7 @@ struct backtest_run {
     const struct subcommand *command;
     const struct backtest_settings *settings;
     struct arena *arena;       /* lives until the program ends */
-    struct engine engine;      /* without --csv only */
+    struct engine engine;      /* used only without --csv */
     struct arena *page_arena;  /* ids of one page of students */
     struct arena *chunk_arena; /* replies for one chunk of students */
     struct results results;    /* results of the CSV file, with --csv only */
@@ -43,66 +43,69 @@ struct backtest_run {
 };
 
 /* Prints why the run has failed, and returns CTL_FAILED. */
-static enum ctl_exit backtest_fail(const struct backtest_run *r, const char *why)
+static enum ctl_exit backtest_fail(const struct backtest_run *run, const char *why)
 {
-    subcommand_error(r->command, "%s", why);
+    subcommand_error(run->command, "%s", why);
     return CTL_FAILED;
 }
 
 /* ---- results ---- */
 
 /* Prints the results, and draws them if --plot is given. */
-static enum ctl_exit backtest_show(struct backtest_run *r)
+static enum ctl_exit backtest_show(struct backtest_run *run)
 {
-    const struct backtest_settings *s = r->settings;
+    const struct backtest_settings *settings = run->settings;
 
     progress_clear();
-    if (backtest_learners(r->report.backtest) == 0)
-        return backtest_fail(r, "no history is long enough: none has activity in a week after its "
-                                "first one");
-    if (!(s->json ? backtest_print_json : backtest_print_text)(&r->report, r->arena))
-        return backtest_fail(r, "out of memory");
-    return !s->plot || backtest_plot(r->command, s->plot, &r->report) ? CTL_DONE : CTL_FAILED;
+    if (backtest_learners(run->report.backtest) == 0)
+        return backtest_fail(run,
+                             "no history is long enough: none has activity in a week after its "
+                             "first one");
+    if (!(settings->json ? backtest_print_json : backtest_print_text)(&run->report, run->arena))
+        return backtest_fail(run, "out of memory");
+    return !settings->plot || backtest_plot(run->command, settings->plot, &run->report)
+               ? CTL_DONE
+               : CTL_FAILED;
 }
 
 /* Makes the report with empty sums of errors of predictions. interval_level: the probability of the
  * predicted intervals. False when out of memory. */
-static bool backtest_begin(struct backtest_run *r, double interval_level)
+static bool backtest_begin(struct backtest_run *run, double interval_level)
 {
-    r->report = (struct backtest_report){.backtest = backtest_new(interval_level),
-                                         .model = (enum prediction_model)r->settings->model,
-                                         .interval_level = interval_level};
-    return r->report.backtest;
+    run->report = (struct backtest_report){.backtest = backtest_new(interval_level),
+                                           .model = (enum prediction_model)run->settings->model,
+                                           .interval_level = interval_level};
+    return run->report.backtest;
 }
 
 /* ---- histories in Redis ---- */
 
 /* Called by histories_read with each history: adds the errors of all its predictions to the sums.
  * context: the backtest_run. */
-static void backtest_add_history(void *context, const struct history *h)
+static void backtest_add_history(void *context, const struct history *history)
 {
-    struct backtest_run *r = context;
+    struct backtest_run *run = context;
 
-    backtest_add(r->report.backtest, h->days, h->n, r->end);
+    backtest_add(run->report.backtest, history->days, history->n, run->end);
 }
 
 /* Adds the histories of these students to the sums. False with a problem in p when Redis fails. The
  * number of students who have withdrawn consent is not used. */
-static bool backtest_add_students(struct backtest_run *r, struct str_list students,
+static bool backtest_add_students(struct backtest_run *run, struct str_list students,
                                   struct problem *p)
 {
     size_t withdrawn = 0;
 
-    return histories_read(&r->engine, r->chunk_arena, students, r->end, backtest_add_history, r,
-                          &withdrawn, p);
+    return histories_read(&run->engine, run->chunk_arena, students, run->end, backtest_add_history,
+                          run, &withdrawn, p);
 }
 
 /* Adds the histories of all students in Redis, which SCAN finds page by page. The cursor, where
  * SCAN continues, is copied before page_arena, which contains it, is reset. The cursor "0" begins
  * and ends the scan. Returns false with a problem in p when Redis fails. */
-static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
+static bool backtest_add_everyone(struct backtest_run *run, struct problem *p)
 {
-    size_t keys = subcommand_key_count(&r->engine), seen = 0;
+    size_t keys = subcommand_key_count(&run->engine), seen = 0;
     struct str cursor = STR("0");
     char cursor_text[32];
 
@@ -111,58 +114,58 @@ static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
         struct pipeline pipeline;
         struct command *command;
 
-        pipeline_init(&pipeline, r->page_arena, NULL /* owner */);
+        pipeline_init(&pipeline, run->page_arena, NULL /* owner */);
         command = students_cmd_page(&pipeline, cursor);
-        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
-            !students_parse_page(command, r->page_arena, &cursor, &students, p) ||
-            !backtest_add_students(r, students, p))
+        if (!subcommand_round_trip(&run->engine, &pipeline, p) ||
+            !students_parse_page(command, run->page_arena, &cursor, &students, p) ||
+            !backtest_add_students(run, students, p))
             return false;
         (void)snprintf(cursor_text, sizeof(cursor_text), "%.*s", STR_ARG(cursor));
-        arena_reset(r->page_arena);
+        arena_reset(run->page_arena);
         cursor = str_of(cursor_text);
-        r->progress.what = "keys";
+        run->progress.what = "keys";
         seen += STUDENTS_PAGE_KEYS;
-        progress_draw(&r->progress, seen, keys, -1);
+        progress_draw(&run->progress, seen, keys, -1);
     } while (!str_equal(cursor, STR("0")));
     return true;
 }
 
 /* Reads the histories of the given students, of the given cohort, or of all students, and prints
  * the results. */
-static enum ctl_exit backtest_students(struct backtest_run *r)
+static enum ctl_exit backtest_students(struct backtest_run *run)
 {
-    const struct backtest_settings *s = r->settings;
+    const struct backtest_settings *settings = run->settings;
     struct problem p = {.code = PROBLEM_NONE};
     struct cohort cohort;
     bool read;
 
-    if (!backtest_begin(r, r->engine.config.prediction_interval))
-        return backtest_fail(r, "out of memory");
-    r->end = day_of_ms(subcommand_now_ms(&r->engine));
-    if (s->students.n > 0)
-        read = backtest_add_students(r, s->students, &p);
-    else if (s->cohort)
-        read = cohort_load(&r->engine, r->page_arena, s->cohort, &cohort, &p) &&
-               backtest_add_students(r, cohort.students, &p);
+    if (!backtest_begin(run, run->engine.config.prediction_interval))
+        return backtest_fail(run, "out of memory");
+    run->end = day_of_ms(subcommand_now_ms(&run->engine));
+    if (settings->students.n > 0)
+        read = backtest_add_students(run, settings->students, &p);
+    else if (settings->cohort)
+        read = cohort_load(&run->engine, run->page_arena, settings->cohort, &cohort, &p) &&
+               backtest_add_students(run, cohort.students, &p);
     else
-        read = backtest_add_everyone(r, &p);
-    return read ? backtest_show(r) : subcommand_fail(r->command, &r->engine, &p);
+        read = backtest_add_everyone(run, &p);
+    return read ? backtest_show(run) : subcommand_fail(run->command, &run->engine, &p);
 }
 
 /* Connects to Redis and measures predictions on the stored histories. engine_close and arena_free
  * accept what was never opened. */
-static enum ctl_exit backtest_stored(struct backtest_run *r)
+static enum ctl_exit backtest_stored(struct backtest_run *run)
 {
     enum ctl_exit status = CTL_FAILED;
 
-    r->page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (r->page_arena && r->chunk_arena &&
-        engine_open(&r->engine, "mastery-ctl backtest", NULL /* router */, 0 /* subsystems */))
-        status = backtest_students(r);
-    engine_close(&r->engine);
-    arena_free(r->chunk_arena);
-    arena_free(r->page_arena);
+    run->page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    run->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    if (run->page_arena && run->chunk_arena &&
+        engine_open(&run->engine, "mastery-ctl backtest", NULL /* router */, 0 /* subsystems */))
+        status = backtest_students(run);
+    engine_close(&run->engine);
+    arena_free(run->chunk_arena);
+    arena_free(run->page_arena);
     return status;
 }
 
@@ -170,35 +173,36 @@ static enum ctl_exit backtest_stored(struct backtest_run *r)
 
 /* Measures predictions on the results in the CSV file, which are the histories of learners. Nothing
  * is measured when a line of it is invalid. */
-static enum ctl_exit backtest_csv(struct backtest_run *r)
+static enum ctl_exit backtest_csv(struct backtest_run *run)
 {
-    const char *path = r->settings->csv;
-    struct results *results = &r->results;
+    const char *path = run->settings->csv;
+    struct results *results = &run->results;
     struct buf text;
     int error;
     long bad;
 
-    buf_init(&text, r->arena);
+    buf_init(&text, run->arena);
     error = csv_read_file(path, &text);
     if (error != 0) {
-        subcommand_error(r->command, "%s: %s", csv_file_name(path), strerror(error));
+        subcommand_error(run->command, "%s: %s", csv_file_name(path), strerror(error));
         return CTL_FAILED;
     }
-    bad = results_csv_parse(buf_view(&text), csv_file_name(path), r->arena, stderr, results);
+    bad = results_csv_parse(buf_view(&text), csv_file_name(path), run->arena, stderr, results);
     if (bad > 0) {
-        subcommand_error(r->command, "%ld error%s: nothing is measured", bad, bad == 1 ? "" : "s");
+        subcommand_error(run->command, "%ld error%s: nothing is measured", bad,
+                         bad == 1 ? "" : "s");
         return CTL_FAILED;
     }
-    if (bad < 0 || !backtest_begin(r, PREDICTION_LEVEL))
-        return backtest_fail(r, "out of memory");
-    r->progress.what = "learners";
+    if (bad < 0 || !backtest_begin(run, PREDICTION_LEVEL))
+        return backtest_fail(run, "out of memory");
+    run->progress.what = "learners";
     for (size_t i = 0; i < results->n; i++) {
-        progress_draw(&r->progress, i, results->n, -1);
-        backtest_add(r->report.backtest, results->learners[i].days, results->learners[i].n,
+        progress_draw(&run->progress, i, results->n, -1);
+        backtest_add(run->report.backtest, results->learners[i].days, results->learners[i].n,
                      results->last_day);
     }
-    r->report.results = results;
-    return backtest_show(r);
+    run->report.results = results;
+    return backtest_show(run);
 }
 
 /* ---- all of it ---- */
@@ -208,13 +212,15 @@ static enum ctl_exit backtest_csv(struct backtest_run *r)
 static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {
-    struct backtest_run r = {.command = command, .settings = settings, .arena = arena};
+    struct backtest_run run = {.command = command, .settings = settings, .arena = arena};
     enum ctl_exit status;
 
-    if ((r.settings->cohort != NULL) + (r.settings->students.n > 0) + (r.settings->csv != NULL) > 1)
+    if ((run.settings->cohort != NULL) + (run.settings->students.n > 0) +
+            (run.settings->csv != NULL) >
+        1)
         return subcommand_usage_error(command, "--cohort, --student and --csv exclude each other");
-    status = r.settings->csv ? backtest_csv(&r) : backtest_stored(&r);
-    backtest_free(r.report.backtest);
+    status = run.settings->csv ? backtest_csv(&run) : backtest_stored(&run);
+    backtest_free(run.report.backtest);
     return status;
 }
 

@@ -17,7 +17,7 @@ static double cell_middle(int i)
 
 /* Draws a circle for each pair of a class of predicted scores (p) and a class of true scores (t).
  * The area of a circle is the pair's share of the predictions. */
-static void plot_scores(FILE *out, const struct backtest_report *r, int horizon)
+static void plot_scores(FILE *out, const struct backtest_report *report, int horizon)
 {
     (void)fprintf(out,
                   "set title '%d days ahead'\nset xlabel 'predicted score'\n"
@@ -27,8 +27,8 @@ static void plot_scores(FILE *out, const struct backtest_report *r, int horizon)
                   backtest_horizons[horizon]);
     for (int p = 0; p < BACKTEST_CELLS; p++) {
         for (int t = 0; t < BACKTEST_CELLS; t++) {
-            size_t n = backtest_cell(r->backtest, horizon, r->model, p, t);
-            double share = (double)n / (double)backtest_predictions(r->backtest, horizon);
+            size_t n = backtest_cell(report->backtest, horizon, report->model, p, t);
+            double share = (double)n / (double)backtest_predictions(report->backtest, horizon);
 
             if (n > 0)
                 (void)fprintf(out, "%.4f %.4f %.4f\n", cell_middle(p), cell_middle(t),
@@ -40,9 +40,9 @@ static void plot_scores(FILE *out, const struct backtest_report *r, int horizon)
 
 /* Draws for each class of predicted probabilities (bin) their mean and the share of scores that
  * were below, with the 95 % interval of the share (Wilson 1927). */
-static void plot_reliability(FILE *out, const struct backtest_report *r, int horizon)
+static void plot_reliability(FILE *out, const struct backtest_report *report, int horizon)
 {
-    const struct backtest_bin *bins = backtest_bins(r->backtest, horizon, r->model);
+    const struct backtest_bin *bins = backtest_bins(report->backtest, horizon, report->model);
     const double z = 1.96;
 
     (void)fprintf(out,
@@ -65,7 +65,7 @@ static void plot_reliability(FILE *out, const struct backtest_report *r, int hor
 }
 
 bool backtest_plot(const struct subcommand *command, const char *path,
-                   const struct backtest_report *r)
+                   const struct backtest_report *report)
 {
     struct plot plot;
 
@@ -75,11 +75,11 @@ bool backtest_plot(const struct subcommand *command, const char *path,
                   "set multiplot layout 2,%d title '%s' noenhanced\nset xrange [0:1]\n"
                   "set yrange [0:1]\nset size square\nset grid\nset key left top\n"
                   "set style fill solid 0.5 noborder\n",
-                  DRAWN, prediction_model_names[r->model]);
+                  DRAWN, prediction_model_names[report->model]);
     for (int i = 0; i < DRAWN; i++)
-        plot_scores(plot.out, r, drawn_horizons[i]);
+        plot_scores(plot.out, report, drawn_horizons[i]);
     for (int i = 0; i < DRAWN; i++)
-        plot_reliability(plot.out, r, drawn_horizons[i]);
+        plot_reliability(plot.out, report, drawn_horizons[i]);
     (void)fputs("unset multiplot\n", plot.out);
     return plot_end(command, &plot);
 }

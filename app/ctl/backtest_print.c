@@ -15,7 +15,7 @@ struct table {
     const struct column {
         const char *head;
         enum backtest_figure figure;
-    } * columns; /* those with a heading; a column of zeros ends the list */
+    } * columns; /* columns to print; one whose heading is NULL ends the list */
     int decimals;
 };
 
@@ -42,57 +42,57 @@ static const struct table trends_table = {
 enum { COLUMN_WIDTH = 18 };
 
 /* Prints a figure right-aligned, or a dash when it could not be measured. */
-static void print_value(const struct measured *m, int decimals)
+static void print_value(const struct measured *measured, int decimals)
 {
-    if (m->exists)
-        (void)printf("%*.*f", COLUMN_WIDTH, decimals, m->value);
+    if (measured->exists)
+        (void)printf("%*.*f", COLUMN_WIDTH, decimals, measured->value);
     else
         (void)printf("%*s", COLUMN_WIDTH, "-");
 }
 
 /* Prints the interval of a figure, such as [0.0271 0.0290]. */
-static void print_interval(const struct measured *m, int decimals)
+static void print_interval(const struct measured *measured, int decimals)
 {
     char text[64];
 
-    (void)snprintf(text, sizeof(text), "[%.*f %.*f]", decimals, m->interval.lower, decimals,
-                   m->interval.upper);
-    (void)printf("%*s", COLUMN_WIDTH, m->exists ? text : "");
+    (void)snprintf(text, sizeof(text), "[%.*f %.*f]", decimals, measured->interval.lower, decimals,
+                   measured->interval.upper);
+    (void)printf("%*s", COLUMN_WIDTH, measured->exists ? text : "");
 }
 
 /* Prints the two lines of a model and a horizon (index in backtest_horizons, days ahead): the
  * figures, and below them their intervals. */
-static void print_row(const struct backtest *b, const struct table *table, int horizon,
+static void print_row(const struct backtest *backtest, const struct table *table, int horizon,
                       enum prediction_model model)
 {
-    struct measured m;
+    struct measured measured;
 
     (void)printf("%4d  %-22s%8zu", backtest_horizons[horizon], prediction_model_names[model],
-                 backtest_predictions(b, horizon));
+                 backtest_predictions(backtest, horizon));
     for (const struct column *c = table->columns; c->head; c++) {
-        m = backtest_measure(b, horizon, model, c->figure);
-        print_value(&m, table->decimals);
+        measured = backtest_measure(backtest, horizon, model, c->figure);
+        print_value(&measured, table->decimals);
     }
     (void)printf("\n%36s", "");
     for (const struct column *c = table->columns; c->head; c++) {
-        m = backtest_measure(b, horizon, model, c->figure);
-        print_interval(&m, table->decimals);
+        measured = backtest_measure(backtest, horizon, model, c->figure);
+        print_interval(&measured, table->decimals);
     }
     (void)putchar('\n');
 }
 
 /* Prints the title, the heads of the columns, and all lines of a table. */
-static void print_table(const struct backtest *b, const struct table *table)
+static void print_table(const struct backtest *backtest, const struct table *table)
 {
     if (table->title)
         (void)printf("\n%s\n", table->title);
     (void)printf("days  %-22s%8s", "model", "n");
-    for (const struct column *c = table->columns; c->head; c++)
-        (void)printf("%*s", COLUMN_WIDTH, c->head);
+    for (const struct column *column = table->columns; column->head; column++)
+        (void)printf("%*s", COLUMN_WIDTH, column->head);
     (void)putchar('\n');
     for (int h = 0; h < BACKTEST_HORIZONS; h++) {
         for (int m = 0; m < PREDICTION_MODELS; m++)
-            print_row(b, table, h, (enum prediction_model)m);
+            print_row(backtest, table, h, (enum prediction_model)m);
     }
 }
 
@@ -110,17 +110,17 @@ static void print_ranking(const struct rank_report *ranking)
     }
 }
 
-bool backtest_print_text(const struct backtest_report *r, struct arena *arena)
+bool backtest_print_text(const struct backtest_report *report, struct arena *arena)
 {
     struct rank_report ranking;
 
-    if (r->results && !rank_results(r->results, r->model, arena, &ranking))
+    if (report->results && !rank_results(report->results, report->model, arena, &ranking))
         return false;
-    (void)printf("%zu students; intervals of %.1f%%\n\n", backtest_learners(r->backtest),
-                 r->interval_level * 100);
-    print_table(r->backtest, &errors_table);
-    print_table(r->backtest, &trends_table);
-    if (r->results)
+    (void)printf("%zu students; intervals of %.1f%%\n\n", backtest_learners(report->backtest),
+                 report->interval_level * 100);
+    print_table(report->backtest, &errors_table);
+    print_table(report->backtest, &trends_table);
+    if (report->results)
         print_ranking(&ranking);
     return true;
 }
@@ -128,34 +128,34 @@ bool backtest_print_text(const struct backtest_report *r, struct arena *arena)
 /* ---- JSON ---- */
 
 /* Writes {"value":...,"lower":...,"upper":...}, or null when the figure does not exist. */
-static void write_measured(struct jw *w, const char *name, struct measured m)
+static void write_measured(struct jw *w, const char *name, struct measured measured)
 {
-    if (!m.exists) {
+    if (!measured.exists) {
         jw_null(w, name);
         return;
     }
     jw_object(w, name);
-    jw_number(w, "value", m.value);
-    jw_number(w, "lower", m.interval.lower);
-    jw_number(w, "upper", m.interval.upper);
+    jw_number(w, "value", measured.value);
+    jw_number(w, "lower", measured.interval.lower);
+    jw_number(w, "upper", measured.interval.upper);
     jw_object_end(w);
 }
 
 /* Writes an object with all figures of a model and a horizon (days ahead). `reliability` has, for
  * each class of predicted probabilities of a score below 0.5, how many of the scores were below it.
  */
-static void write_result(struct jw *w, const struct backtest *b, int horizon,
+static void write_result(struct jw *w, const struct backtest *backtest, int horizon,
                          enum prediction_model model)
 {
-    const struct backtest_bin *bins = backtest_bins(b, horizon, model);
+    const struct backtest_bin *bins = backtest_bins(backtest, horizon, model);
 
     jw_object(w, NULL);
     jw_int(w, "days_ahead", backtest_horizons[horizon]);
     jw_text(w, "model", prediction_model_names[model]);
-    jw_int(w, "predictions", (int64_t)backtest_predictions(b, horizon));
+    jw_int(w, "predictions", (int64_t)backtest_predictions(backtest, horizon));
     for (int f = 0; f < BACKTEST_FIGURES; f++)
         write_measured(w, backtest_figure_names[f],
-                       backtest_measure(b, horizon, model, (enum backtest_figure)f));
+                       backtest_measure(backtest, horizon, model, (enum backtest_figure)f));
     jw_array(w, "reliability");
     for (int i = 0; i < BACKTEST_BINS; i++) {
         jw_object(w, NULL);
@@ -180,25 +180,25 @@ static void write_ranking(struct jw *w, const struct rank_report *ranking)
 }
 
 /* Prints one JSON object: with --json it is all that mastery-ctl backtest prints. */
-bool backtest_print_json(const struct backtest_report *r, struct arena *arena)
+bool backtest_print_json(const struct backtest_report *report, struct arena *arena)
 {
     struct rank_report ranking;
     struct buf out;
     struct jw w = {.out = &out};
 
-    if (r->results && !rank_results(r->results, r->model, arena, &ranking))
+    if (report->results && !rank_results(report->results, report->model, arena, &ranking))
         return false;
     buf_init(&out, arena);
     jw_object(&w, NULL);
-    jw_int(&w, "learners", (int64_t)backtest_learners(r->backtest));
-    jw_number(&w, "interval_level", r->interval_level);
+    jw_int(&w, "learners", (int64_t)backtest_learners(report->backtest));
+    jw_number(&w, "interval_level", report->interval_level);
     jw_array(&w, "results");
     for (int h = 0; h < BACKTEST_HORIZONS; h++) {
         for (int m = 0; m < PREDICTION_MODELS; m++)
-            write_result(&w, r->backtest, h, (enum prediction_model)m);
+            write_result(&w, report->backtest, h, (enum prediction_model)m);
     }
     jw_array_end(&w);
-    if (r->results)
+    if (report->results)
         write_ranking(&w, &ranking);
     jw_object_end(&w);
     if (!out.failed)

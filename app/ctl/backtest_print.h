@@ -10,18 +10,18 @@
 /* What mastery-ctl backtest has measured and shows. */
 struct backtest_report {
     struct backtest *backtest;
-    const struct results *results; /* with final results of learners; NULL: they are unknown */
+    const struct results *results; /* final results of learners; NULL: they are unknown */
     enum prediction_model model;   /* model of the chart and the ranking */
     double interval_level;         /* probability of the predicted intervals */
 };
 
 /* Print the results on standard output: as tables, or as JSON. False when out of memory. */
-bool backtest_print_text(const struct backtest_report *r, struct arena *arena);
-bool backtest_print_json(const struct backtest_report *r, struct arena *arena);
+bool backtest_print_text(const struct backtest_report *report, struct arena *arena);
+bool backtest_print_json(const struct backtest_report *report, struct arena *arena);
 
 /* Draws, for the model, predicted against true scores and the reliability of the predicted
  * probabilities. False with a line on standard error. */
 bool backtest_plot(const struct subcommand *command, const char *path,
-                   const struct backtest_report *r);
+                   const struct backtest_report *report);
 
 #endif

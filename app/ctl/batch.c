@@ -39,70 +39,70 @@ struct batch_run {
 
 /* Reads the batch from Redis; the texts in *ret live until the next call. False with a problem in p
  * when Redis fails or there is no such batch. */
-static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p)
+static bool batch_load(struct batch_run *run, struct batch *ret, struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
 
-    arena_reset(r->arena);
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
-    command = batch_cmd_get(&pipeline, str_of(r->settings->id));
-    if (!subcommand_round_trip(&r->engine, &pipeline, p) || !batch_parse(command, ret, p))
+    arena_reset(run->arena);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
+    command = batch_cmd_get(&pipeline, str_of(run->settings->id));
+    if (!subcommand_round_trip(&run->engine, &pipeline, p) || !batch_parse(command, ret, p))
         return false;
     if (!ret->exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no batch %s", r->settings->id);
+        problem_set(p, PROBLEM_NOT_FOUND, "there is no batch %s", run->settings->id);
     return ret->exists;
 }
 
 /* ---- watch ---- */
 
 /* Prints the batch as a line of JSON. */
-static enum ctl_exit batch_print_json(struct batch_run *r, const struct batch *b)
+static enum ctl_exit batch_print_json(struct batch_run *run, const struct batch *batch)
 {
     struct json_line line;
-    struct jw *w = json_line_begin(&line, r->arena);
+    struct jw *w = json_line_begin(&line, run->arena);
 
-    jw_text(w, "batch_id", r->settings->id);
-    jw_text(w, "status", batch_status_names[b->status]);
-    jw_int(w, "processed", b->processed);
-    jw_int(w, "total", b->total);
-    jw_int(w, "failed", b->failed);
-    if (b->completed_ms > 0 && b->started_ms > 0)
-        jw_number(w, "seconds", (double)(b->completed_ms - b->started_ms) / 1e3);
-    return json_line_end(&line, r->command, CTL_DONE);
+    jw_text(w, "batch_id", run->settings->id);
+    jw_text(w, "status", batch_status_names[batch->status]);
+    jw_int(w, "processed", batch->processed);
+    jw_int(w, "total", batch->total);
+    jw_int(w, "failed", batch->failed);
+    if (batch->completed_ms > 0 && batch->started_ms > 0)
+        jw_number(w, "seconds", (double)(batch->completed_ms - batch->started_ms) / 1e3);
+    return json_line_end(&line, run->command, CTL_DONE);
 }
 
 /* Prints one line about the batch: status, numbers of students and, when it has ended, its
  * duration. */
-static void batch_print_state(struct batch_run *r, const struct batch *b)
+static void batch_print_state(struct batch_run *run, const struct batch *batch)
 {
-    if (r->settings->json) {
-        (void)batch_print_json(r, b);
+    if (run->settings->json) {
+        (void)batch_print_json(run, batch);
         return;
     }
     (void)printf("%s: %" PRId64 " of %" PRId64 " students, %" PRId64 " failed",
-                 batch_status_names[b->status], b->processed, b->total, b->failed);
-    if (b->completed_ms > 0 && b->started_ms > 0)
-        (void)printf(", in %.1f s", (double)(b->completed_ms - b->started_ms) / 1e3);
+                 batch_status_names[batch->status], batch->processed, batch->total, batch->failed);
+    if (batch->completed_ms > 0 && batch->started_ms > 0)
+        (void)printf(", in %.1f s", (double)(batch->completed_ms - batch->started_ms) / 1e3);
     (void)putchar('\n');
 }
 
 /* Shows the batch's progress: a bar on a terminal, otherwise a line, but only when something has
  * changed since `previous`, so that a log stays short. */
-static void batch_print_progress(struct batch_run *r, const struct batch *b,
+static void batch_print_progress(struct batch_run *run, const struct batch *batch,
                                  const struct batch *previous)
 {
-    bool moved = b->status != previous->status || b->processed != previous->processed ||
-                 b->total != previous->total;
+    bool moved = batch->status != previous->status || batch->processed != previous->processed ||
+                 batch->total != previous->total;
     int64_t left_s;
 
-    if (progress_is_enabled() && !r->settings->json) {
-        if (!batch_time_left(b, clock_wall_ms(), &left_s))
+    if (progress_is_enabled() && !run->settings->json) {
+        if (!batch_time_left(batch, clock_wall_ms(), &left_s))
             left_s = -1;
-        r->progress.what = "students";
-        progress_draw(&r->progress, (size_t)b->processed, (size_t)b->total, left_s);
+        run->progress.what = "students";
+        progress_draw(&run->progress, (size_t)batch->processed, (size_t)batch->total, left_s);
     } else if (moved) {
-        batch_print_state(r, b);
+        batch_print_state(run, batch);
         (void)fflush(stdout);
     }
 }
@@ -118,20 +118,20 @@ static void batch_pause(void)
 /* Reads the batch every POLL_MS until it has ended, and shows the progress. Returns CTL_DONE when
  * every student got a result, else CTL_FAILED. The total of `previous` is -1 at first, so that the
  * first state counts as changed. */
-static enum ctl_exit batch_watch(struct batch_run *r)
+static enum ctl_exit batch_watch(struct batch_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch previous = {.total = -1}, current = {.exists = false};
 
-    while (batch_load(r, &current, &p) && !batch_ended(current.status)) {
-        batch_print_progress(r, &current, &previous);
+    while (batch_load(run, &current, &p) && !batch_ended(current.status)) {
+        batch_print_progress(run, &current, &previous);
         previous = current;
         batch_pause();
     }
     progress_clear();
     if (p.code != PROBLEM_NONE)
-        return subcommand_fail(r->command, &r->engine, &p);
-    batch_print_state(r, &current);
+        return subcommand_fail(run->command, &run->engine, &p);
+    batch_print_state(run, &current);
     return current.status == BATCH_COMPLETED && current.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
@@ -139,7 +139,7 @@ static enum ctl_exit batch_watch(struct batch_run *r)
 
 /* Cancels the batch. Redis makes the change only while the batch has not ended, so a batch that has
  * just completed stays completed, and the cancellation fails. */
-static enum ctl_exit batch_cancel(struct batch_run *r)
+static enum ctl_exit batch_cancel(struct batch_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch batch;
@@ -147,17 +147,18 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
     struct command *command;
     bool changed;
 
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
-    command = batch_cmd_cancel(&pipeline, str_of(r->settings->id), subcommand_now_ms(&r->engine));
-    if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
-        !batch_parse_cancel(command, &changed, &p) || !batch_load(r, &batch, &p))
-        return subcommand_fail(r->command, &r->engine, &p);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
+    command =
+        batch_cmd_cancel(&pipeline, str_of(run->settings->id), subcommand_now_ms(&run->engine));
+    if (!subcommand_round_trip(&run->engine, &pipeline, &p) ||
+        !batch_parse_cancel(command, &changed, &p) || !batch_load(run, &batch, &p))
+        return subcommand_fail(run->command, &run->engine, &p);
     if (!changed) {
-        subcommand_error(r->command, "the batch cannot be cancelled: it is %s",
+        subcommand_error(run->command, "the batch cannot be cancelled: it is %s",
                          batch_status_names[batch.status]);
         return CTL_FAILED;
     }
-    batch_print_state(r, &batch);
+    batch_print_state(run, &batch);
     return CTL_DONE;
 }
 
@@ -165,7 +166,7 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
 
 /* Returns whether an id is in the list twice. All pairs are compared; a batch has at most 1 000
  * students. */
-static bool has_duplicate(struct str_list ids)
+static bool batch_has_duplicate(struct str_list ids)
 {
     for (size_t i = 1; i < ids.n; i++) {
         for (size_t k = 0; k < i; k++) {
@@ -179,14 +180,14 @@ static bool has_duplicate(struct str_list ids)
 /* Writes the batch to Redis. An item has only the student, not the components of the score, so the
  * worker computes from stored data. `created` is not used, because no batch has this random id yet.
  * Returns false with a problem in p when Redis fails, or when out of memory. */
-static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
+static bool batch_create(struct batch_run *run, struct str id, struct str_list students,
                          struct problem *p)
 {
-    struct batch batch = {.priority = (enum queue_priority)r->settings->priority,
-                          .created_ms = subcommand_now_ms(&r->engine),
+    struct batch batch = {.priority = (enum queue_priority)run->settings->priority,
+                          .created_ms = subcommand_now_ms(&run->engine),
                           .actor = STR("mastery-ctl"),
                           .correlation_id = id};
-    struct batch_item *items = arena_array(r->arena, students.n, sizeof(*items));
+    struct batch_item *items = arena_array(run->arena, students.n, sizeof(*items));
     struct pipeline pipeline;
     struct command *command;
     bool created;
@@ -197,87 +198,88 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
     }
     for (size_t i = 0; i < students.n; i++)
         items[i].student = students.v[i];
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     command = batch_cmd_create(&pipeline, id, &batch, items, students.n);
-    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+    if (!subcommand_round_trip(&run->engine, &pipeline, p) ||
         !batch_parse_create(command, &created, p) || !pipeline_check_replies(&pipeline, p))
         return false;
     /* all its jobs are queued; batch_cmd_created records that, so that no worker looks for missing
      * jobs */
     pipeline_clear(&pipeline);
     batch_cmd_created(&pipeline, id);
-    return subcommand_round_trip(&r->engine, &pipeline, p);
+    return subcommand_round_trip(&run->engine, &pipeline, p);
 }
 
 /* Prints the id of the new batch. */
-static enum ctl_exit batch_print_id(struct batch_run *r, const char *id)
+static enum ctl_exit batch_print_id(struct batch_run *run, const char *id)
 {
     struct json_line line;
     struct jw *w;
 
-    if (!r->settings->json) {
+    if (!run->settings->json) {
         (void)puts(id);
         return CTL_DONE;
     }
-    w = json_line_begin(&line, r->arena);
+    w = json_line_begin(&line, run->arena);
     jw_text(w, "batch_id", id);
-    return json_line_end(&line, r->command, CTL_DONE);
+    return json_line_end(&line, run->command, CTL_DONE);
 }
 
 /* Creates a batch of the given students or cohort and prints its id. The id is 128 random bits, as
  * for batches of the HTTP route: the id is enough to read the batch, so it must not be
  * guessable. */
-static enum ctl_exit batch_submit(struct batch_run *r)
+static enum ctl_exit batch_submit(struct batch_run *run)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
     struct problem p = {.code = PROBLEM_NONE};
-    struct str_list students = r->settings->students;
+    struct str_list students = run->settings->students;
     struct cohort cohort;
     unsigned char bytes[BYTES];
     char id[BATCH_ID_SIZE];
 
-    if (r->settings->cohort) {
-        if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &cohort, &p))
-            return subcommand_fail(r->command, &r->engine, &p);
+    if (run->settings->cohort) {
+        if (!cohort_load(&run->engine, run->arena, run->settings->cohort, &cohort, &p))
+            return subcommand_fail(run->command, &run->engine, &p);
         students = cohort.students;
     }
-    if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || has_duplicate(students)) {
-        subcommand_error(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
+    if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || batch_has_duplicate(students)) {
+        subcommand_error(run->command, "a batch is 1 to %d students, each once",
+                         BATCH_STUDENTS_MAX);
         return CTL_FAILED;
     }
     random_bytes(bytes, BYTES);
     hex_print(bytes, BYTES, id);
-    if (!batch_create(r, str_of(id), students, &p))
-        return subcommand_fail(r->command, &r->engine, &p);
-    return batch_print_id(r, id);
+    if (!batch_create(run, str_of(id), students, &p))
+        return subcommand_fail(run->command, &run->engine, &p);
+    return batch_print_id(run, id);
 }
 
 /* ---- all of it ---- */
 
 /* Returns what is wrong with the combination of options, NULL when it is allowed. */
-static const char *batch_usage_error(const struct batch_settings *s)
+static const char *batch_usage_error(const struct batch_settings *settings)
 {
-    bool has_students = s->cohort || s->students.n > 0;
+    bool has_students = settings->cohort || settings->students.n > 0;
 
-    if (s->action != SUBMIT)
-        return !s->id         ? "ID is required: the batch to watch or cancel"
-               : has_students ? "--student and --cohort are for submit"
-                              : NULL;
-    if (s->id)
+    if (settings->action != SUBMIT && !settings->id)
+        return "ID is required: the batch to watch or cancel";
+    if (settings->action != SUBMIT)
+        return has_students ? "--student and --cohort are for submit" : NULL;
+    if (settings->id)
         return "submit has no ID: it prints the id of the new batch";
-    if (s->cohort && s->students.n > 0)
+    if (settings->cohort && settings->students.n > 0)
         return "--cohort and --student exclude each other";
     return has_students ? NULL : "--student or --cohort is required";
 }
 
 /* Runs the action of the command line and returns its exit status. The last line is not reached,
  * because the option's choices allow only these three actions. */
-static enum ctl_exit batch_run_action(struct batch_run *r)
+static enum ctl_exit batch_run_action(struct batch_run *run)
 {
-    switch ((enum action)r->settings->action) {
-    case SUBMIT: return batch_submit(r);
-    case WATCH: return batch_watch(r);
-    case CANCEL: return batch_cancel(r);
+    switch ((enum action)run->settings->action) {
+    case SUBMIT: return batch_submit(run);
+    case WATCH: return batch_watch(run);
+    case CANCEL: return batch_cancel(run);
     }
     return CTL_USAGE;
 }
@@ -288,19 +290,19 @@ static enum ctl_exit batch_run_action(struct batch_run *r)
 static enum ctl_exit batch_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
-    struct batch_run r = {.command = command, .settings = settings};
+    struct batch_run run = {.command = command, .settings = settings};
     const char *error = batch_usage_error(settings);
     enum ctl_exit status = CTL_FAILED;
 
     (void)arena;
     if (error)
         return subcommand_usage_error(command, error);
-    r.arena = arena_new(1 << 16, 64 << 20);
-    if (r.arena &&
-        engine_open(&r.engine, "mastery-ctl batch", NULL /* router */, 0 /* subsystems */))
-        status = batch_run_action(&r);
-    engine_close(&r.engine);
-    arena_free(r.arena);
+    run.arena = arena_new(1 << 16, 64 << 20);
+    if (run.arena &&
+        engine_open(&run.engine, "mastery-ctl batch", NULL /* router */, 0 /* subsystems */))
+        status = batch_run_action(&run);
+    engine_close(&run.engine);
+    arena_free(run.arena);
     return status;
 }
 

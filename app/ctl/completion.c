@@ -203,7 +203,8 @@ void completion_print_zsh(FILE *out, const struct subcommand *const *table, size
 
         (void)fprintf(out, "    %s)\n        _arguments", table[i]->name);
         for (const struct option_rule *rule = table[i]->options; rule->name; rule++) {
-            operand += option_is_operand(rule);
+            if (option_is_operand(rule))
+                operand++;
             zsh_print_rule(out, rule, operand);
         }
         (void)fputs(" \\\n            '--help[print the help]'\n        ;;\n", out);

@@ -42,26 +42,26 @@ const char *csv_file_name(const char *path)
 
 /* ---- errors ---- */
 
-bool csv_error(struct csv_reader *r, size_t line, const char *format, ...)
+bool csv_error(struct csv_reader *reader, size_t line, const char *format, ...)
 {
     va_list args;
 
-    if (r->errors++ >= CSV_ERRORS_MAX)
+    if (reader->errors++ >= CSV_ERRORS_MAX)
         return false;
-    (void)fprintf(r->out, "%s:%zu: ", r->name, line);
+    (void)fprintf(reader->out, "%s:%zu: ", reader->name, line);
     va_start(args, format);
-    (void)vfprintf(r->out, format, args);
+    (void)vfprintf(reader->out, format, args);
     va_end(args);
-    (void)fputc('\n', r->out);
+    (void)fputc('\n', reader->out);
     return false;
 }
 
-long csv_end(struct csv_reader *r)
+long csv_end(struct csv_reader *reader)
 {
-    if (r->errors > CSV_ERRORS_MAX)
-        (void)fprintf(r->out, "%s: %ld further errors are not shown\n", r->name,
-                      r->errors - CSV_ERRORS_MAX);
-    return r->errors;
+    if (reader->errors > CSV_ERRORS_MAX)
+        (void)fprintf(reader->out, "%s: %ld further errors are not shown\n", reader->name,
+                      reader->errors - CSV_ERRORS_MAX);
+    return reader->errors;
 }
 
 const char *csv_printable(struct str field, char text[CSV_SHOWN_SIZE])
@@ -76,9 +76,10 @@ const char *csv_printable(struct str field, char text[CSV_SHOWN_SIZE])
 
 /* ---- records ---- */
 
-static void csv_skip(struct csv_reader *r, size_t n)
+/* Removes the first n bytes from the text that is still to be read. */
+static void csv_skip(struct csv_reader *reader, size_t n)
 {
-    r->text = (struct str){r->text.p + n, r->text.n - n};
+    reader->text = (struct str){reader->text.p + n, reader->text.n - n};
 }
 
 /* Returns whether the text continues with a line break; *ret_n is the length of that. */
@@ -92,35 +93,37 @@ static bool csv_at_line_end(struct str text, size_t *ret_n)
 
 /* Cuts a field without quotes, and trims it. Afterwards the text is at a separator, a line break or
  * its end. */
-static struct str csv_cut_plain(struct csv_reader *r)
+static struct str csv_cut_plain(struct csv_reader *reader)
 {
-    struct str field = r->text;
+    struct str field = reader->text;
     size_t n = 0;
 
-    while (n < field.n && field.p[n] != r->separator && field.p[n] != '\n' && field.p[n] != '\r')
+    while (n < field.n && field.p[n] != reader->separator && field.p[n] != '\n' &&
+           field.p[n] != '\r')
         n++;
-    csv_skip(r, n);
+    csv_skip(reader, n);
     return str_trim((struct str){field.p, n});
 }
 
 /* Returns the text between quotes, with each doubled quote replaced by one; its p is NULL when out
  * of memory. */
-static struct str csv_undouble(struct csv_reader *r, struct str quoted)
+static struct str csv_undouble(struct csv_reader *reader, struct str quoted)
 {
-    char *copy = arena_alloc(r->arena, quoted.n);
+    char *copy = arena_alloc(reader->arena, quoted.n);
     size_t n = 0;
 
     for (size_t i = 0; copy && i < quoted.n; i++) {
         copy[n++] = quoted.p[i];
-        i += quoted.p[i] == '"';
+        if (quoted.p[i] == '"')
+            i++; /* the second quote of the pair */
     }
     return (struct str){copy, n};
 }
 
 /* Cuts a field that begins with a quote. Returns false after an error. */
-static bool csv_cut_quoted(struct csv_reader *r, struct str *ret)
+static bool csv_cut_quoted(struct csv_reader *reader, struct str *ret)
 {
-    const struct str text = r->text;
+    const struct str text = reader->text;
     size_t i = 1, n = 0, doubled = 0;
 
     for (; i < text.n; i += n) {
@@ -128,69 +131,70 @@ static bool csv_cut_quoted(struct csv_reader *r, struct str *ret)
         if (text.p[i] == '"' && (i + 1 == text.n || text.p[i + 1] != '"'))
             break;
         if (csv_at_line_end((struct str){text.p + i, text.n - i}, &n)) {
-            r->next_line++;
+            reader->next_line++;
         } else if (text.p[i] == '"') {
             doubled++;
-            n = 2; /* both quotes; csv_undouble makes one of them */
+            n = 2; /* skips both quotes, of which csv_undouble makes one */
         }
     }
-    csv_skip(r, i < text.n ? i + 1 : text.n);
+    csv_skip(reader, i < text.n ? i + 1 : text.n);
     if (i >= text.n)
-        return csv_error(r, r->line, "a quotation mark is opened and not closed");
+        return csv_error(reader, reader->line, "a quotation mark is opened and not closed");
     *ret = (struct str){text.p + 1, i - 1};
     if (doubled > 0)
-        *ret = csv_undouble(r, *ret);
+        *ret = csv_undouble(reader, *ret);
     if (!ret->p)
-        return csv_error(r, r->line, "out of memory");
+        return csv_error(reader, reader->line, "out of memory");
     *ret = str_trim(*ret);
-    if (csv_cut_plain(r).n > 0)
-        return csv_error(r, r->line, "there is text after a closing quotation mark");
+    if (csv_cut_plain(reader).n > 0)
+        return csv_error(reader, reader->line, "there is text after a closing quotation mark");
     return true;
 }
 
 /* Cuts the next field. False after an error. */
-static bool csv_cut_field(struct csv_reader *r, struct str *ret)
+static bool csv_cut_field(struct csv_reader *reader, struct str *ret)
 {
-    while (r->text.n > 0 && r->text.p[0] == ' ')
-        csv_skip(r, 1);
-    if (r->text.n > 0 && r->text.p[0] == '"')
-        return csv_cut_quoted(r, ret);
-    *ret = csv_cut_plain(r);
+    while (reader->text.n > 0 && reader->text.p[0] == ' ')
+        csv_skip(reader, 1);
+    if (reader->text.n > 0 && reader->text.p[0] == '"')
+        return csv_cut_quoted(reader, ret);
+    *ret = csv_cut_plain(reader);
     return true;
 }
 
 /* Cuts the next record. Returns the number of its fields, 0 when all are empty or after an error.
  */
-static size_t csv_cut_record(struct csv_reader *r)
+static size_t csv_cut_record(struct csv_reader *reader)
 {
     size_t n = 0, end = 0;
     bool good = true, empty = true;
 
-    r->line = r->next_line++;
+    reader->line = reader->next_line++;
     for (;;) {
         struct str field = STR("");
 
-        good = csv_cut_field(r, &field) && good;
+        good = csv_cut_field(reader, &field) && good;
         empty = empty && field.n == 0;
         if (n < CSV_COLUMNS_MAX)
-            r->fields[n] = field;
+            reader->fields[n] = field;
         n++;
-        if (r->text.n == 0 || csv_at_line_end(r->text, &end))
+        if (reader->text.n == 0 || csv_at_line_end(reader->text, &end))
             break;
-        csv_skip(r, 1);
+        csv_skip(reader, 1);
     }
-    csv_skip(r, end);
+    csv_skip(reader, end);
     if (n > CSV_COLUMNS_MAX)
-        good = csv_error(r, r->line, "%zu fields; at most %d are read", n, CSV_COLUMNS_MAX);
+        good =
+            csv_error(reader, reader->line, "%zu fields; at most %d are read", n, CSV_COLUMNS_MAX);
     return good && !empty ? n : 0;
 }
 
-size_t csv_next_record(struct csv_reader *r)
+size_t csv_next_record(struct csv_reader *reader)
 {
     size_t n = 0;
 
-    while (n == 0 && r->text.n > 0)
-        n = csv_cut_record(r);
+    while (n == 0 && reader->text.n > 0)
+        n = csv_cut_record(reader);
     return n;
 }
 
@@ -210,32 +214,35 @@ static char csv_find_separator(struct str text)
         else if (found && !quoted)
             counts[found - separators]++;
     }
-    for (size_t i = 1; i < sizeof(counts) / sizeof(counts[0]); i++)
-        best = counts[i] > counts[best] ? i : best;
+    for (size_t i = 1; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (counts[i] > counts[best])
+            best = i;
+    }
     return separators[best];
 }
 
-bool csv_begin(struct csv_reader *r, struct str text, const char *name, struct arena *arena,
+bool csv_begin(struct csv_reader *reader, struct str text, const char *name, struct arena *arena,
                FILE *errors)
 {
-    *r = (struct csv_reader){.text = text_without_mark(text),
-                             .name = name,
-                             .arena = arena,
-                             .out = errors,
-                             .next_line = 1,
-                             .fields = arena_array(arena, CSV_COLUMNS_MAX, sizeof(struct str))};
-    if (!r->fields)
+    *reader =
+        (struct csv_reader){.text = text_without_mark(text),
+                            .name = name,
+                            .arena = arena,
+                            .out = errors,
+                            .next_line = 1,
+                            .fields = arena_array(arena, CSV_COLUMNS_MAX, sizeof(struct str))};
+    if (!reader->fields)
         return false;
-    if (r->text.n > 0 && memchr(r->text.p, '\0', r->text.n)) {
-        (void)csv_error(r, 1, "the file is no text in UTF-8: save it as \"CSV UTF-8\"");
-        r->text.n = 0;
+    if (reader->text.n > 0 && memchr(reader->text.p, '\0', reader->text.n)) {
+        (void)csv_error(reader, 1, "the file is no text in UTF-8: save it as \"CSV UTF-8\"");
+        reader->text.n = 0;
     }
-    r->separator = csv_find_separator(r->text);
-    if (r->text.n > 4 && str_starts_with(r->text, STR("sep="))) {
-        r->separator = r->text.p[4];
-        csv_skip(r, 5);
-        (void)csv_cut_plain(r);
-        (void)csv_cut_record(r); /* the rest of this line is empty */
+    reader->separator = csv_find_separator(reader->text);
+    if (reader->text.n > 4 && str_starts_with(reader->text, STR("sep="))) {
+        reader->separator = reader->text.p[4];
+        csv_skip(reader, 5);
+        (void)csv_cut_plain(reader);
+        (void)csv_cut_record(reader); /* the rest of this line is empty */
     }
     return true;
 }
@@ -244,13 +251,13 @@ bool csv_begin(struct csv_reader *r, struct str text, const char *name, struct a
 
 /* Returns how many of the record's n fields are the column's name; *ret_place is the place of the
  * first of them. */
-static size_t csv_find_column(const struct csv_reader *r, size_t n, const char *name,
+static size_t csv_find_column(const struct csv_reader *reader, size_t n, const char *name,
                               size_t *ret_place)
 {
     size_t found = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (str_equal_nocase(r->fields[i], str_of(name)) && found++ == 0)
+        if (str_equal_nocase(reader->fields[i], str_of(name)) && found++ == 0)
             *ret_place = i;
     }
     return found;
@@ -258,46 +265,48 @@ static size_t csv_find_column(const struct csv_reader *r, size_t n, const char *
 
 /* Uses the first record, of n fields, as the header if it is one (*ret_is_header). Returns false
  * after an error. */
-static bool csv_take_header(struct csv_reader *r, size_t n, bool *ret_is_header)
+static bool csv_read_header(struct csv_reader *reader, size_t n, bool *ret_is_header)
 {
     size_t columns = 0, counts[CSV_NAMED_MAX] = {0}, known = 0;
 
-    for (; columns < CSV_NAMED_MAX && r->column_names[columns]; columns++) {
-        r->places[columns] = columns;
-        counts[columns] = csv_find_column(r, n, r->column_names[columns], &r->places[columns]);
+    for (; columns < CSV_NAMED_MAX && reader->column_names[columns]; columns++) {
+        reader->places[columns] = columns;
+        counts[columns] =
+            csv_find_column(reader, n, reader->column_names[columns], &reader->places[columns]);
         known += counts[columns] > 0;
     }
     *ret_is_header = known > 1;
-    r->width = *ret_is_header ? n : columns;
+    reader->width = *ret_is_header ? n : columns;
     for (size_t i = 0; i < columns; i++) {
         if (*ret_is_header && counts[i] == 0)
-            (void)csv_error(r, r->line, "%s: the header does not have this column",
-                            r->column_names[i]);
+            (void)csv_error(reader, reader->line, "%s: the header does not have this column",
+                            reader->column_names[i]);
         else if (counts[i] > 1)
-            (void)csv_error(r, r->line, "%s: the header has this column twice", r->column_names[i]);
+            (void)csv_error(reader, reader->line, "%s: the header has this column twice",
+                            reader->column_names[i]);
         else if (!*ret_is_header)
-            r->places[i] = i;
+            reader->places[i] = i;
     }
-    return r->errors == 0;
+    return reader->errors == 0;
 }
 
-bool csv_next_row(struct csv_reader *r, struct str ret_fields[CSV_NAMED_MAX])
+bool csv_next_row(struct csv_reader *reader, struct str ret_fields[CSV_NAMED_MAX])
 {
     size_t n;
 
-    while ((n = csv_next_record(r)) > 0) {
+    while ((n = csv_next_record(reader)) > 0) {
         bool is_header = false;
 
-        if (r->width == 0 && !csv_take_header(r, n, &is_header))
+        if (reader->width == 0 && !csv_read_header(reader, n, &is_header))
             return false;
         if (is_header)
             continue;
-        if (n != r->width) {
-            (void)csv_error(r, r->line, "%zu fields instead of %zu", n, r->width);
+        if (n != reader->width) {
+            (void)csv_error(reader, reader->line, "%zu fields instead of %zu", n, reader->width);
             continue;
         }
-        for (size_t i = 0; i < CSV_NAMED_MAX && r->column_names[i]; i++)
-            ret_fields[i] = r->fields[r->places[i]];
+        for (size_t i = 0; i < CSV_NAMED_MAX && reader->column_names[i]; i++)
+            ret_fields[i] = reader->fields[reader->places[i]];
         return true;
     }
     return false;
@@ -307,7 +316,8 @@ bool csv_next_row(struct csv_reader *r, struct str ret_fields[CSV_NAMED_MAX])
 
 /* A comma before exactly three digits may be a separator of thousands, unless semicolons or tabs
  * separate the fields, as they do where the decimal sign is a comma. */
-bool csv_to_double(const struct csv_reader *r, struct str field, double *ret, bool *ret_ambiguous)
+bool csv_to_double(const struct csv_reader *reader, struct str field, double *ret,
+                   bool *ret_ambiguous)
 {
     const char *comma = field.n > 0 ? memchr(field.p, ',', field.n) : NULL;
     char text[CSV_SHOWN_SIZE];
@@ -321,32 +331,32 @@ bool csv_to_double(const struct csv_reader *r, struct str field, double *ret, bo
         return false;
     memcpy(text, field.p, field.n);
     text[whole] = '.';
-    *ret_ambiguous = r->separator == ',' && field.n - whole == 4 && whole > 0 &&
+    *ret_ambiguous = reader->separator == ',' && field.n - whole == 4 && whole > 0 &&
                      !str_equal((struct str){field.p, whole}, STR("0"));
     return !*ret_ambiguous && str_to_double((struct str){text, field.n}, ret);
 }
 
-bool csv_parse_number(struct csv_reader *r, const char *column, struct str field, double min,
+bool csv_parse_number(struct csv_reader *reader, const char *column, struct str field, double min,
                       double max, double *ret)
 {
     char text[CSV_SHOWN_SIZE];
     bool ambiguous;
     double value;
 
-    if (csv_to_double(r, field, &value, &ambiguous) && value >= min && value <= max) {
+    if (csv_to_double(reader, field, &value, &ambiguous) && value >= min && value <= max) {
         *ret = value;
         return true;
     }
-    return csv_error(r, r->line, "%s: \"%s\" is not a number from %g to %g", column,
+    return csv_error(reader, reader->line, "%s: \"%s\" is not a number from %g to %g", column,
                      csv_printable(field, text), min, max);
 }
 
-bool csv_parse_id(struct csv_reader *r, const char *column, struct str field, struct str *ret)
+bool csv_parse_id(struct csv_reader *reader, const char *column, struct str field, struct str *ret)
 {
     char text[CSV_SHOWN_SIZE];
 
     if (!id_valid(field))
-        return csv_error(r, r->line, "%s: \"%s\" is not an id: " ID_FORM, column,
+        return csv_error(reader, reader->line, "%s: \"%s\" is not an id: " ID_FORM, column,
                          csv_printable(field, text));
     *ret = field;
     return true;

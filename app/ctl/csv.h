@@ -47,34 +47,35 @@ struct csv_reader {
 
 /* Begins to read a text. Fields point into it or into the arena. For an unreadable encoding
  * (UTF-16) counts an error, and no record follows. Returns false when out of memory. */
-bool csv_begin(struct csv_reader *r, struct str text, const char *name, struct arena *arena,
+bool csv_begin(struct csv_reader *reader, struct str text, const char *name, struct arena *arena,
                FILE *errors);
-/* Reads the next record that is not empty into r->fields. Returns the number of its fields, which
- * are trimmed; 0 at the end. Reports and skips records that cannot be split. */
-size_t csv_next_record(struct csv_reader *r);
-/* Reads the next record of a file with the columns r->column_names, which the caller has set, and
- * returns its fields in the order of that list. If the first record has at least two of the names,
- * in upper or lower case, it is the header: the columns may then have any order, and other columns
- * are ignored. Returns false at the end, and after a header that lacks a column. Reports and skips
- * records with a wrong number of fields. */
-bool csv_next_row(struct csv_reader *r, struct str ret_fields[CSV_NAMED_MAX]);
+/* Reads the next record that is not empty into reader->fields. Returns the number of its fields,
+ * which are trimmed; 0 at the end. Reports and skips records that cannot be split. */
+size_t csv_next_record(struct csv_reader *reader);
+/* Reads the next record of a file with the columns reader->column_names, which the caller has set,
+ * and returns its fields in the order of that list. If the first record has at least two of the
+ * names, in upper or lower case, it is the header: the columns may then have any order, and other
+ * columns are ignored. Returns false at the end, and after a header that lacks a column. Reports
+ * and skips records with a wrong number of fields. */
+bool csv_next_row(struct csv_reader *reader, struct str ret_fields[CSV_NAMED_MAX]);
 /* Returns the number of errors. Before that, writes a line about those that were not shown. */
-long csv_end(struct csv_reader *r);
+long csv_end(struct csv_reader *reader);
 
 /* Counts an error about a line, and shows it. Always returns false, so that a parser can `return`
  * it. */
-bool csv_error(struct csv_reader *r, size_t line, const char *format, ...)
+bool csv_error(struct csv_reader *reader, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Copies the start of a field to `text` for an error, with ? in place of all but printable ASCII,
  * and "..." at the end when the field is longer. Returns text. */
 const char *csv_printable(struct str field, char text[CSV_SHOWN_SIZE]);
 /* Parses a number, which may have a decimal comma. Returns false when the field is not a number.
  * *ret_ambiguous: it is refused because its comma may separate thousands, as in 1,000. */
-bool csv_to_double(const struct csv_reader *r, struct str field, double *ret, bool *ret_ambiguous);
+bool csv_to_double(const struct csv_reader *reader, struct str field, double *ret,
+                   bool *ret_ambiguous);
 /* Parses a number from min to max. False after an error that names the column. */
-bool csv_parse_number(struct csv_reader *r, const char *column, struct str field, double min,
+bool csv_parse_number(struct csv_reader *reader, const char *column, struct str field, double min,
                       double max, double *ret);
 /* Parses a learner's id. False after an error that names the column. */
-bool csv_parse_id(struct csv_reader *r, const char *column, struct str field, struct str *ret);
+bool csv_parse_id(struct csv_reader *reader, const char *column, struct str field, struct str *ret);
 
 #endif

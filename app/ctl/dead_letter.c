@@ -41,47 +41,47 @@ struct dead_letter_run {
     int64_t processed_count;  /* letters that were dropped or retried */
     int64_t refused_count;    /* letters that cannot be retried */
     struct table table;       /* output of the action list */
-    struct arena *json_arena; /* one line of JSON; reset after each */
+    struct arena *json_arena; /* memory for one line of JSON; reset after each line */
     struct progress progress; /* shown by the actions retry and drop with the id "all" */
-    size_t total;             /* with "all": letters in Redis when retry or drop began */
+    size_t total; /* number of letters in Redis when retry or drop of "all" began; else 0 */
 };
 
 /* ---- reading ---- */
 
 /* Reads at most `count` letters from the id `from` on, oldest first; when from.p is NULL, only the
  * newest letter. False with a problem in p when Redis fails. */
-static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
+static bool dead_letter_read_page(struct dead_letter_run *run, struct str from, int count,
                                   struct dead_letter *ret_letters, size_t *ret_count,
                                   struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
 
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     command =
         from.p ? dead_letter_cmd_list(&pipeline, from, count) : dead_letter_cmd_newest(&pipeline);
-    return subcommand_round_trip(&r->engine, &pipeline, p) &&
-           dead_letter_parse_list(command, r->arena, (size_t)count, ret_letters, ret_count, p);
+    return subcommand_round_trip(&run->engine, &pipeline, p) &&
+           dead_letter_parse_list(command, run->arena, (size_t)count, ret_letters, ret_count, p);
 }
 
 /* ---- one letter ---- */
 
 /* Prints a letter as one line. The reason is cut to REASON_SHOWN bytes to fit a terminal. */
-static void dead_letter_print_line(struct dead_letter_run *r, const struct dead_letter *letter)
+static void dead_letter_print_line(struct dead_letter_run *run, const struct dead_letter *letter)
 {
     struct str reason = letter->reason;
 
     if (reason.n > REASON_SHOWN)
         reason.n = REASON_SHOWN;
-    table_row(&r->table, (struct str[]){letter->id, letter->at, letter->source, reason});
+    table_row(&run->table, (struct str[]){letter->id, letter->at, letter->source, reason});
 }
 
 /* Prints a letter as a line of JSON; `show` prints the event too. Returns false when memory is
  * exhausted. */
-static bool dead_letter_print_json(struct dead_letter_run *r, const struct dead_letter *letter)
+static bool dead_letter_print_json(struct dead_letter_run *run, const struct dead_letter *letter)
 {
     struct json_line line;
-    struct jw *w = json_line_begin(&line, r->json_arena);
+    struct jw *w = json_line_begin(&line, run->json_arena);
     bool printed;
 
     jw_str(w, "id", letter->id);
@@ -89,10 +89,10 @@ static bool dead_letter_print_json(struct dead_letter_run *r, const struct dead_
     jw_str(w, "source", letter->source);
     jw_str(w, "reason", letter->reason);
     jw_bool(w, "complete", letter->complete);
-    if (r->settings->action == SHOW)
-        json_line_value(w, "event", letter->event, r->json_arena);
-    printed = json_line_end(&line, r->command, CTL_DONE) == CTL_DONE;
-    arena_reset(r->json_arena);
+    if (run->settings->action == SHOW)
+        json_line_value(w, "event", letter->event, run->json_arena);
+    printed = json_line_end(&line, run->command, CTL_DONE) == CTL_DONE;
+    arena_reset(run->json_arena);
     return printed;
 }
 
@@ -106,7 +106,7 @@ static void dead_letter_print(const struct dead_letter *letter)
 
 /* Returns the traceparent (W3C trace context) inside a CloudEvent, so that a retried event stays in
  * its trace; "" when the event has none. */
-static struct str event_traceparent(struct str event, struct arena *arena)
+static struct str dead_letter_traceparent(struct str event, struct arena *arena)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
     struct json_object *json = json_parse(event, arena, &not_json), *found = NULL;
@@ -147,9 +147,9 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
         queue_cmd_add(pipeline, QUEUE_NORMAL, source, letter->event);
     } else if (key_parse_hash_tag(source, &shard) &&
                str_equal(source, key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX))) {
-        outbox_cmd_add(
-            pipeline, shard,
-            &(struct message){letter->event, event_traceparent(letter->event, pipeline->arena)});
+        outbox_cmd_add(pipeline, shard,
+                       &(struct message){letter->event,
+                                         dead_letter_traceparent(letter->event, pipeline->arena)});
     } else {
         (void)pipeline_add(pipeline, COMMAND_WRITE, 5,
                            (struct str[]){STR("XADD"), source, STR("*"), STR("e"), letter->event});
@@ -158,10 +158,10 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
 
 /* Sends commands that write, and checks their replies. Returns false with a problem in p when Redis
  * cannot be reached or refuses a command; the problem then has Redis' error text. */
-static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
+static bool dead_letter_write(struct dead_letter_run *run, struct pipeline *pipeline,
                               struct problem *p)
 {
-    if (!subcommand_round_trip(&r->engine, pipeline, p))
+    if (!subcommand_round_trip(&run->engine, pipeline, p))
         return false;
     for (const struct command *command = pipeline->first; command; command = command->next) {
         if (reply_error_of(command->reply) != REPLY_NO_ERROR)
@@ -172,16 +172,16 @@ static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeli
 
 /* Removes the letter from Redis. *ret_existed: false when it was not there any more, because an
  * erasure had removed it. Returns false with a problem in p when Redis fails. */
-static bool dead_letter_remove(struct dead_letter_run *r, const struct dead_letter *letter,
+static bool dead_letter_remove(struct dead_letter_run *run, const struct dead_letter *letter,
                                bool *ret_existed, struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
     int64_t n = 0;
 
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     command = dead_letter_cmd_remove(&pipeline, &letter->id, 1);
-    if (!dead_letter_write(r, &pipeline, p) || !reply_expect_int(command->reply, &n, p))
+    if (!dead_letter_write(run, &pipeline, p) || !reply_expect_int(command->reply, &n, p))
         return false;
     *ret_existed = n > 0;
     return true;
@@ -189,14 +189,14 @@ static bool dead_letter_remove(struct dead_letter_run *r, const struct dead_lett
 
 /* Removes the letter and counts it as processed, also when an erasure has just removed it. False
  * with a problem in p when Redis fails. */
-static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
+static bool dead_letter_drop(struct dead_letter_run *run, const struct dead_letter *letter,
                              struct problem *p)
 {
     bool unused_existed;
 
-    if (!dead_letter_remove(r, letter, &unused_existed, p))
+    if (!dead_letter_remove(run, letter, &unused_existed, p))
         return false;
-    r->processed_count++;
+    run->processed_count++;
     return true;
 }
 
@@ -204,40 +204,40 @@ static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter
  * letter, except that of a learning event, which the worker removes. If the letter no longer
  * exists, an erasure has removed it and may have searched the source before the write, so the new
  * entry is deleted again. Returns false with a problem in p when Redis fails. */
-static bool dead_letter_move(struct dead_letter_run *r, const struct dead_letter *letter,
-                             const struct command *written, struct problem *p)
+static bool dead_letter_finish_retry(struct dead_letter_run *run, const struct dead_letter *letter,
+                                     const struct command *written, struct problem *p)
 {
     struct str entry = {0};
     struct pipeline pipeline;
     bool existed;
 
     if (dead_letter_is_event(letter)) {
-        r->processed_count++;
+        run->processed_count++;
         return true;
     }
-    if (!dead_letter_remove(r, letter, &existed, p))
+    if (!dead_letter_remove(run, letter, &existed, p))
         return false;
-    r->processed_count += existed;
+    run->processed_count += existed;
     if (existed || reply_text(written->reply, &entry) != REPLY_OK)
         return true;
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     (void)pipeline_add(&pipeline, COMMAND_WRITE, 3,
                        (struct str[]){STR("XDEL"), written->argv[1], entry});
-    return dead_letter_write(r, &pipeline, p);
+    return dead_letter_write(run, &pipeline, p);
 }
 
 /* Sets *ret_exists to whether the letter is still in Redis. An erasure may have removed it since
  * its page was read, and a retry must not write an erased student's data again. False with a
  * problem in p when Redis fails. */
-static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *ret_exists,
+static bool dead_letter_exists(struct dead_letter_run *run, struct str id, bool *ret_exists,
                                struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
 
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     command = stream_cmd_has_entry(&pipeline, key_dead_letters, id);
-    if (!subcommand_round_trip(&r->engine, &pipeline, p))
+    if (!subcommand_round_trip(&run->engine, &pipeline, p))
         return false;
     if (stream_parse_has_entry(command, ret_exists))
         return true;
@@ -249,60 +249,61 @@ static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *r
  * is harmless, because an event id counts once. A letter of which only the beginning was stored is
  * refused and counted; a letter that no longer exists is skipped; both return true. Returns false
  * with a problem in p when Redis fails. */
-static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
+static bool dead_letter_retry(struct dead_letter_run *run, const struct dead_letter *letter,
                               struct problem *p)
 {
     struct pipeline pipeline;
     bool exists;
 
     if (!letter->complete) {
-        subcommand_error(r->command, "%.*s: cannot be retried, only its beginning was stored",
+        subcommand_error(run->command, "%.*s: cannot be retried, only its beginning was stored",
                          STR_ARG(letter->id));
-        r->refused_count++;
+        run->refused_count++;
         return true;
     }
-    if (!dead_letter_exists(r, letter->id, &exists, p))
+    if (!dead_letter_exists(run, letter->id, &exists, p))
         return false;
     if (!exists)
         return true;
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     dead_letter_cmd_requeue(&pipeline, letter);
-    return dead_letter_write(r, &pipeline, p) && dead_letter_move(r, letter, pipeline.first, p);
+    return dead_letter_write(run, &pipeline, p) &&
+           dead_letter_finish_retry(run, letter, pipeline.first, p);
 }
 
 /* Lists, shows, retries or drops one letter, as the action of the command line says. False with a
  * problem in p when Redis fails. */
-static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
+static bool dead_letter_process(struct dead_letter_run *run, const struct dead_letter *letter,
                                 struct problem *p)
 {
-    bool reads = r->settings->action == LIST || r->settings->action == SHOW;
+    bool reads = run->settings->action == LIST || run->settings->action == SHOW;
 
-    if (reads && r->settings->json) {
-        if (!dead_letter_print_json(r, letter))
+    if (reads && run->settings->json) {
+        if (!dead_letter_print_json(run, letter))
             problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
         return p->code == PROBLEM_NONE;
     }
-    switch ((enum action)r->settings->action) {
-    case LIST: dead_letter_print_line(r, letter); return true;
+    switch ((enum action)run->settings->action) {
+    case LIST: dead_letter_print_line(run, letter); return true;
     case SHOW: dead_letter_print(letter); return true;
-    case RETRY: return dead_letter_retry(r, letter, p);
-    case DROP: return dead_letter_drop(r, letter, p);
+    case RETRY: return dead_letter_retry(run, letter, p);
+    case DROP: return dead_letter_drop(run, letter, p);
     }
     return false;
 }
 
-/* ---- all of them ---- */
+/* ---- all letters ---- */
 
 /* Sets *ret_ms to the time of the newest letter, the last one that this run processes; INT64_MIN
  * when there are none. A retried letter may fail again at once and become a new letter: without
  * this limit the run would never end. False with a problem in p when Redis fails. */
-static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
+static bool dead_letter_newest_ms(struct dead_letter_run *run, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
     size_t n;
 
     *ret_ms = INT64_MIN;
-    if (!dead_letter_read_page(r, (struct str){0}, 1, &newest, &n, p))
+    if (!dead_letter_read_page(run, (struct str){0}, 1, &newest, &n, p))
         return false;
     if (n > 0)
         (void)stream_id_time(newest.id, ret_ms);
@@ -311,27 +312,27 @@ static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, st
 
 /* Reads the number of letters for the progress bar of retry and drop. False with a problem in p
  * when Redis fails. */
-static bool dead_letter_begin_progress(struct dead_letter_run *r, struct problem *p)
+static bool dead_letter_begin_progress(struct dead_letter_run *run, struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
     int64_t total = 0;
 
-    r->progress.what = "letters";
-    if (r->settings->action != RETRY && r->settings->action != DROP)
+    run->progress.what = "letters";
+    if (run->settings->action != RETRY && run->settings->action != DROP)
         return true;
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     command = dead_letter_cmd_count(&pipeline);
-    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+    if (!subcommand_round_trip(&run->engine, &pipeline, p) ||
         !reply_expect_int(command->reply, &total, p))
         return false;
-    r->total = (size_t)(total < r->settings->limit ? total : r->settings->limit);
+    run->total = (size_t)(total < run->settings->limit ? total : run->settings->limit);
     return true;
 }
 
 /* Processes the n letters of a page, up to the first that became dead after end_ms; *ret_has_ended:
  * whether there is such a letter. Returns false with a problem. */
-static bool dead_letter_process_page(struct dead_letter_run *r, struct dead_letter *letters,
+static bool dead_letter_process_page(struct dead_letter_run *run, struct dead_letter *letters,
                                      size_t n, int64_t end_ms, bool *ret_has_ended,
                                      struct problem *p)
 {
@@ -341,11 +342,11 @@ static bool dead_letter_process_page(struct dead_letter_run *r, struct dead_lett
         *ret_has_ended = stream_id_time(letters[i].id, &time_ms) && time_ms > end_ms;
         if (*ret_has_ended)
             return true;
-        if (!dead_letter_process(r, &letters[i], p))
+        if (!dead_letter_process(run, &letters[i], p))
             return false;
-        if (r->total > 0)
-            progress_draw(&r->progress, (size_t)(r->processed_count + r->refused_count), r->total,
-                          -1);
+        if (run->total > 0)
+            progress_draw(&run->progress, (size_t)(run->processed_count + run->refused_count),
+                          run->total, -1);
     }
     return true;
 }
@@ -353,101 +354,101 @@ static bool dead_letter_process_page(struct dead_letter_run *r, struct dead_lett
 /* Processes all letters up to the limit, oldest first, a page at a time. Letters that became dead
  * after the start are left for the next run. A page with fewer letters than PAGE is the last one.
  * "(" before an id means "after this id" to Redis. */
-static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
+static enum ctl_exit dead_letter_process_all(struct dead_letter_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct dead_letter letters[PAGE];
     char from[64] = "-";
-    int64_t remaining = r->settings->limit, end_ms;
+    int64_t remaining = run->settings->limit, end_ms;
     size_t n = PAGE;
     bool has_ended = false;
 
-    if (!dead_letter_begin_progress(r, &p) || !dead_letter_newest_ms(r, &end_ms, &p))
-        return subcommand_fail(r->command, &r->engine, &p);
+    if (!dead_letter_begin_progress(run, &p) || !dead_letter_newest_ms(run, &end_ms, &p))
+        return subcommand_fail(run->command, &run->engine, &p);
     while (n == PAGE && remaining > 0 && !has_ended) {
-        arena_reset(r->arena);
-        if (!dead_letter_read_page(r, str_of(from), remaining < PAGE ? (int)remaining : PAGE,
+        arena_reset(run->arena);
+        if (!dead_letter_read_page(run, str_of(from), remaining < PAGE ? (int)remaining : PAGE,
                                    letters, &n, &p) ||
-            !dead_letter_process_page(r, letters, n, end_ms, &has_ended, &p))
-            return subcommand_fail(r->command, &r->engine, &p);
+            !dead_letter_process_page(run, letters, n, end_ms, &has_ended, &p))
+            return subcommand_fail(run->command, &run->engine, &p);
         remaining -= (int64_t)n;
         if (n > 0)
             (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(letters[n - 1].id));
     }
-    return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
+    return run->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
 /* Processes the letter with the id from the command line. Redis returns the first letter from that
  * id on, which has another id if there is none with this one. */
-static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
+static enum ctl_exit dead_letter_process_one(struct dead_letter_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct dead_letter letter;
-    struct str id = str_of(r->settings->id);
+    struct str id = str_of(run->settings->id);
     size_t n;
 
-    if (!dead_letter_read_page(r, id, 1, &letter, &n, &p))
-        return subcommand_fail(r->command, &r->engine, &p);
+    if (!dead_letter_read_page(run, id, 1, &letter, &n, &p))
+        return subcommand_fail(run->command, &run->engine, &p);
     if (n == 0 || !str_equal(letter.id, id)) {
-        subcommand_error(r->command, "there is no dead letter %s", r->settings->id);
+        subcommand_error(run->command, "there is no dead letter %s", run->settings->id);
         return CTL_FAILED;
     }
-    if (!dead_letter_process(r, &letter, &p))
-        return subcommand_fail(r->command, &r->engine, &p);
-    return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
+    if (!dead_letter_process(run, &letter, &p))
+        return subcommand_fail(run->command, &run->engine, &p);
+    return run->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
 /* Returns what is wrong with the operands, NULL when they are allowed. */
-static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
+static const char *dead_letter_usage_error(const struct dead_letter_settings *settings)
 {
-    bool is_all = s->id && strcmp(s->id, "all") == 0;
+    bool is_all = settings->id && strcmp(settings->id, "all") == 0;
 
-    if (s->action == LIST)
-        return s->id ? "list has no ID; show ID prints one letter" : NULL;
-    if (!s->id)
-        return s->action == SHOW ? "ID is required, as list prints it"
-                                 : "ID is required, as list prints it, or all";
+    if (settings->action == LIST)
+        return settings->id ? "list has no ID; show ID prints one letter" : NULL;
+    if (!settings->id)
+        return settings->action == SHOW ? "ID is required, as list prints it"
+                                        : "ID is required, as list prints it, or all";
     if (is_all)
-        return s->action == SHOW ? "show needs one ID, not all" : NULL;
-    return stream_id_valid(str_of(s->id))
+        return settings->action == SHOW ? "show needs one ID, not all" : NULL;
+    return stream_id_valid(str_of(settings->id))
                ? NULL
                : "ID must be two numbers with a dash between, as list prints it";
 }
 
 /* Prints how many letters were retried or dropped. Returns `status`. */
-static enum ctl_exit dead_letter_print_counts(struct dead_letter_run *r, enum ctl_exit status)
+static enum ctl_exit dead_letter_print_counts(struct dead_letter_run *run, enum ctl_exit status)
 {
-    bool is_retry = r->settings->action == RETRY;
+    bool is_retry = run->settings->action == RETRY;
     struct json_line line;
     struct jw *w;
 
-    if (!r->settings->json) {
-        (void)printf("%" PRId64 " %s\n", r->processed_count, is_retry ? "put back" : "dropped");
+    if (!run->settings->json) {
+        (void)printf("%" PRId64 " %s\n", run->processed_count, is_retry ? "put back" : "dropped");
         return status;
     }
-    w = json_line_begin(&line, r->json_arena);
-    jw_int(w, is_retry ? "retried" : "dropped", r->processed_count);
-    jw_int(w, "refused", r->refused_count);
-    return json_line_end(&line, r->command, status);
+    w = json_line_begin(&line, run->json_arena);
+    jw_int(w, is_retry ? "retried" : "dropped", run->processed_count);
+    jw_int(w, "refused", run->refused_count);
+    return json_line_end(&line, run->command, status);
 }
 
 /* Processes one letter or all of them (`list` has no id, and so processes all). For retry and drop,
  * prints the number of processed letters, even after an error. Returns the exit status. */
-static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
+static enum ctl_exit dead_letter_run_action(struct dead_letter_run *run)
 {
     static const char *const heads[] = {"ID", "AT", "SOURCE", "REASON", NULL};
-    const struct dead_letter_settings *s = r->settings;
+    const struct dead_letter_settings *settings = run->settings;
     enum ctl_exit status;
 
-    table_begin(&r->table, heads);
-    if (s->action == SHOW || (s->action != LIST && strcmp(s->id, "all") != 0))
-        status = dead_letter_process_one(r);
+    table_begin(&run->table, heads);
+    if (settings->action == SHOW || (settings->action != LIST && strcmp(settings->id, "all") != 0))
+        status = dead_letter_process_one(run);
     else
-        status = dead_letter_process_all(r);
-    table_end(&r->table);
+        status = dead_letter_process_all(run);
+    table_end(&run->table);
     progress_clear();
-    if (s->action == RETRY || s->action == DROP)
-        return dead_letter_print_counts(r, status);
+    if (settings->action == RETRY || settings->action == DROP)
+        return dead_letter_print_counts(run, status);
     return status;
 }
 
@@ -456,21 +457,21 @@ static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
 static enum ctl_exit dead_letter_run(const struct subcommand *command, const void *settings,
                                      struct arena *arena)
 {
-    struct dead_letter_run r = {.command = command, .settings = settings, .arena = NULL};
+    struct dead_letter_run run = {.command = command, .settings = settings, .arena = NULL};
     const char *error = dead_letter_usage_error(settings);
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena; /* has the settings, and must not be reset */
+    (void)arena; /* the arena of the caller has the settings, so it must not be reset */
     if (error)
         return subcommand_usage_error(command, error);
-    r.arena = arena_new(1 << 16, 64 << 20);
-    r.json_arena = arena_new(1 << 16, 64 << 20);
-    if (r.arena && r.json_arena &&
-        engine_open(&r.engine, "mastery-ctl dead", NULL /* router */, 0 /* subsystems */))
-        status = dead_letter_run_action(&r);
-    engine_close(&r.engine);
-    arena_free(r.json_arena);
-    arena_free(r.arena);
+    run.arena = arena_new(1 << 16, 64 << 20);
+    run.json_arena = arena_new(1 << 16, 64 << 20);
+    if (run.arena && run.json_arena &&
+        engine_open(&run.engine, "mastery-ctl dead", NULL /* router */, 0 /* subsystems */))
+        status = dead_letter_run_action(&run);
+    engine_close(&run.engine);
+    arena_free(run.json_arena);
+    arena_free(run.arena);
     return status;
 }
 

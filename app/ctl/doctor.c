@@ -49,67 +49,67 @@ static const char *const state_names[DOCTOR_STATES] = {
     [DOCTOR_OK] = "ok", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail", [DOCTOR_SKIPPED] = "-"};
 
 /* Runs a check if its requirement (enum doctor_need) is met. */
-static void doctor_run_check(struct doctor *d, size_t i, struct doctor_finding *f)
+static void doctor_run_check(struct doctor *doctor, size_t i, struct doctor_finding *finding)
 {
-    *f = (struct doctor_finding){.found = STR(""), .advice = STR("")};
-    if (checks[i].need != NEEDS_NOTHING && !d->has_config)
-        doctor_skip(f, "the configuration is not valid");
-    else if (checks[i].need == NEEDS_REDIS && !d->has_redis)
-        doctor_skip(f, "Redis cannot be used");
+    *finding = (struct doctor_finding){.found = STR(""), .advice = STR("")};
+    if (checks[i].need != NEEDS_NOTHING && !doctor->has_config)
+        doctor_skip(finding, "the configuration is not valid");
+    else if (checks[i].need == NEEDS_REDIS && !doctor->has_redis)
+        doctor_skip(finding, "Redis cannot be used");
     else
-        checks[i].run(d, f);
+        checks[i].run(doctor, finding);
 }
 
 /* Prints the line of one finding, and below it the advice if there is one. */
-static void doctor_print(const char *name, const struct doctor_finding *f)
+static void doctor_print(const char *name, const struct doctor_finding *finding)
 {
     static const enum colour colours[DOCTOR_STATES] = {[DOCTOR_OK] = COLOUR_GOOD,
                                                        [DOCTOR_WARN] = COLOUR_WARNING,
                                                        [DOCTOR_FAIL] = COLOUR_BAD,
                                                        [DOCTOR_SKIPPED] = COLOUR_GOOD};
 
-    terminal_print(colours[f->state], STATE_WIDTH, state_names[f->state]);
-    (void)printf("%-*s %.*s\n", NAME_WIDTH, name, STR_ARG(f->found));
-    if (f->advice.n > 0)
-        (void)printf("%*s to do: %.*s\n", STATE_WIDTH + NAME_WIDTH, "", STR_ARG(f->advice));
+    terminal_print(colours[finding->state], STATE_WIDTH, state_names[finding->state]);
+    (void)printf("%-*s %.*s\n", NAME_WIDTH, name, STR_ARG(finding->found));
+    if (finding->advice.n > 0)
+        (void)printf("%*s to do: %.*s\n", STATE_WIDTH + NAME_WIDTH, "", STR_ARG(finding->advice));
     (void)fflush(stdout);
 }
 
 /* Writes one finding as an object. */
-static void doctor_write(struct jw *w, const char *name, const struct doctor_finding *f)
+static void doctor_write(struct jw *w, const char *name, const struct doctor_finding *finding)
 {
     jw_object(w, NULL);
     jw_text(w, "check", name);
-    jw_text(w, "state", f->state == DOCTOR_SKIPPED ? "skipped" : state_names[f->state]);
-    jw_str(w, "found", f->found);
-    if (f->advice.n > 0)
-        jw_str(w, "advice", f->advice);
+    jw_text(w, "state", finding->state == DOCTOR_SKIPPED ? "skipped" : state_names[finding->state]);
+    jw_str(w, "found", finding->found);
+    if (finding->advice.n > 0)
+        jw_str(w, "advice", finding->advice);
     jw_object_end(w);
 }
 
 /* Runs all checks in their order, and prints each finding as soon as it is known. */
-static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct doctor *d)
+static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct doctor *doctor)
 {
     size_t counts[DOCTOR_STATES] = {0};
     enum ctl_exit status;
     struct json_line line;
-    struct jw *w = json_line_begin(&line, d->arena);
+    struct jw *w = json_line_begin(&line, doctor->arena);
 
     jw_array(w, "checks");
     for (size_t i = 0; i < CHECKS; i++) {
-        struct doctor_finding f;
+        struct doctor_finding finding;
 
-        doctor_run_check(d, i, &f);
-        counts[f.state]++;
-        if (d->settings->json)
-            doctor_write(w, checks[i].name, &f);
+        doctor_run_check(doctor, i, &finding);
+        counts[finding.state]++;
+        if (doctor->settings->json)
+            doctor_write(w, checks[i].name, &finding);
         else
-            doctor_print(checks[i].name, &f);
+            doctor_print(checks[i].name, &finding);
     }
     jw_array_end(w);
     jw_bool(w, "ok", counts[DOCTOR_FAIL] == 0);
     status = counts[DOCTOR_FAIL] > 0 ? CTL_FAILED : CTL_DONE;
-    if (d->settings->json)
+    if (doctor->settings->json)
         return json_line_end(&line, command, status);
     (void)printf("%zu ok, %zu warnings, %zu failed, %zu skipped\n", counts[DOCTOR_OK],
                  counts[DOCTOR_WARN], counts[DOCTOR_FAIL], counts[DOCTOR_SKIPPED]);
@@ -117,27 +117,27 @@ static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct 
 }
 
 /* Does not use engine_open, which would end at the first fault: each check opens the parts of
- * d->engine that it needs. engine_close also accepts parts that were never opened. */
+ * doctor->engine that it needs. engine_close also accepts parts that were never opened. */
 static enum ctl_exit doctor_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
-    struct doctor *d = arena_zalloc(arena, sizeof(*d));
+    struct doctor *doctor = arena_zalloc(arena, sizeof(*doctor));
     size_t count;
     const struct route_table *tables = route_tables(&count);
     enum ctl_exit status = CTL_FAILED;
     struct router *router;
 
-    if (!d)
+    if (!doctor)
         return CTL_FAILED;
-    d->settings = settings;
-    d->arena = arena;
-    if (subcommand_check_url(command, d->settings->url) != CTL_DONE)
+    doctor->settings = settings;
+    doctor->arena = arena;
+    if (subcommand_check_url(command, doctor->settings->url) != CTL_DONE)
         return CTL_USAGE;
     router = router_new(tables, count);
-    d->engine.router = router;
+    doctor->engine.router = router;
     if (router && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        status = doctor_run_checks(command, d);
-    engine_close(&d->engine);
+        status = doctor_run_checks(command, doctor);
+    engine_close(&doctor->engine);
     router_free(router);
     curl_global_cleanup();
     return status;

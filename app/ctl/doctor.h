@@ -8,7 +8,7 @@
 #include "app/store/workers.h"
 
 struct doctor_settings {
-    const char *url;          /* of the engine */
+    const char *url;          /* address of the engine */
     const char *nginx;        /* folder of nginx's configuration; NULL: where packages put it */
     int64_t min_free_percent; /* free space of a file system below which the check fails */
     int64_t timeout_s;        /* longest wait for each response by HTTP */
@@ -28,31 +28,31 @@ struct doctor_finding {
 struct doctor {
     const struct doctor_settings *settings;
     struct engine
-        engine; /* with config, store and router; metrics only while its file is checked */
+        engine; /* has config, store and router; metrics only while that file is checked */
     struct arena *arena;
     bool has_config; /* the configuration is valid, and the engine has a store */
     bool has_redis;  /* Redis replies as a master with a known schema */
     struct str server, persistence, memory;     /* sections of INFO; empty: Redis refuses INFO */
-    struct worker_heartbeat beats[WORKERS_MAX]; /* of workers that are alive */
+    struct worker_heartbeat beats[WORKERS_MAX]; /* heartbeats of the workers that are alive */
     size_t workers;
 };
 
 /* Set a finding. doctor_ok and doctor_trouble (a warning or a failure) format the text of what was
  * found; the text of doctor_skip is why the check was not made. advice: what the operator should
  * do. */
-void doctor_ok(struct doctor *d, struct doctor_finding *f, const char *format, ...)
+void doctor_ok(struct doctor *doctor, struct doctor_finding *finding, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void doctor_skip(struct doctor_finding *f, const char *why);
-void doctor_trouble(struct doctor *d, struct doctor_finding *f, enum doctor_state state,
+void doctor_skip(struct doctor_finding *finding, const char *why);
+void doctor_trouble(struct doctor *doctor, struct doctor_finding *finding, enum doctor_state state,
                     const char *advice, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-typedef void doctor_check(struct doctor *d, struct doctor_finding *f);
+typedef void doctor_check(struct doctor *doctor, struct doctor_finding *finding);
 
-/* in doctor_host.c: the checks of this host, without Redis */
+/* The checks of this host, without Redis; defined in doctor_host.c. */
 doctor_check doctor_configuration, doctor_secrets, doctor_keys, doctor_provider, doctor_sidecar,
     doctor_pool, doctor_metrics, doctor_disk, doctor_nginx;
-/* in doctor_redis.c: the checks of Redis and of what the workers do there */
+/* The checks of Redis and of what the workers do there; defined in doctor_redis.c. */
 doctor_check doctor_redis, doctor_persistence, doctor_memory, doctor_clock, doctor_schema,
     doctor_workers, doctor_journal, doctor_queues, doctor_audit;
 

@@ -8,7 +8,7 @@
 /* Returns the text in the arena; control characters, which may come from a server or a file, are
  * replaced. */
 __attribute__((format(printf, 2, 0))) static struct str
-finding_text(struct doctor *d, const char *format, va_list args)
+finding_text(struct doctor *doctor, const char *format, va_list args)
 {
     char text[1000];
     struct str copy;
@@ -18,30 +18,30 @@ finding_text(struct doctor *d, const char *format, va_list args)
         if ((unsigned char)*p < ' ' || *p == 0x7F)
             *p = ' ';
     }
-    copy = arena_copy(d->arena, str_of(text));
+    copy = arena_copy(doctor->arena, str_of(text));
     return copy.p ? copy : STR("");
 }
 
-void doctor_ok(struct doctor *d, struct doctor_finding *f, const char *format, ...)
+void doctor_ok(struct doctor *doctor, struct doctor_finding *finding, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    *f = (struct doctor_finding){DOCTOR_OK, finding_text(d, format, args), STR("")};
+    *finding = (struct doctor_finding){DOCTOR_OK, finding_text(doctor, format, args), STR("")};
     va_end(args);
 }
 
-void doctor_skip(struct doctor_finding *f, const char *why)
+void doctor_skip(struct doctor_finding *finding, const char *why)
 {
-    *f = (struct doctor_finding){DOCTOR_SKIPPED, str_of(why), STR("")};
+    *finding = (struct doctor_finding){DOCTOR_SKIPPED, str_of(why), STR("")};
 }
 
-void doctor_trouble(struct doctor *d, struct doctor_finding *f, enum doctor_state state,
+void doctor_trouble(struct doctor *doctor, struct doctor_finding *finding, enum doctor_state state,
                     const char *advice, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    *f = (struct doctor_finding){state, finding_text(d, format, args), str_of(advice)};
+    *finding = (struct doctor_finding){state, finding_text(doctor, format, args), str_of(advice)};
     va_end(args);
 }

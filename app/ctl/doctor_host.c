@@ -24,7 +24,7 @@
 /* ---- configuration ---- */
 
 /* Joins the lines of a text by semicolons. */
-static void join_lines(char *text)
+static void doctor_join_lines(char *text)
 {
     size_t n = strlen(text);
 
@@ -37,11 +37,11 @@ static void join_lines(char *text)
 }
 
 /* Loads the configuration into the engine, and makes its store, which connects later. */
-void doctor_configuration(struct doctor *d, struct doctor_finding *f)
+void doctor_configuration(struct doctor *doctor, struct doctor_finding *finding)
 {
     static const char advice[] =
         "correct the settings that are named; docs/configuration.md, mastery-ctl config";
-    struct config *config = &d->engine.config;
+    struct config *config = &doctor->engine.config;
     char *errors = NULL, error[CATALOGUE_ERROR_SIZE] = "out of memory";
     size_t n = 0;
     FILE *out = open_memstream(&errors, &n);
@@ -50,18 +50,18 @@ void doctor_configuration(struct doctor *d, struct doctor_finding *f)
     if (out)
         (void)fclose(out);
     if (count > 0) {
-        join_lines(errors ? errors : error);
-        doctor_trouble(d, f, DOCTOR_FAIL, advice, "%s", errors ? errors : error);
+        doctor_join_lines(errors ? errors : error);
+        doctor_trouble(doctor, finding, DOCTOR_FAIL, advice, "%s", errors ? errors : error);
     } else if (access(config->recommendations_file, R_OK) == 0 &&
-               !catalogue_load(config->recommendations_file, d->arena, error)) {
-        doctor_trouble(d, f, DOCTOR_FAIL, advice, "RECOMMENDATIONS_FILE: %s", error);
+               !catalogue_load(config->recommendations_file, doctor->arena, error)) {
+        doctor_trouble(doctor, finding, DOCTOR_FAIL, advice, "RECOMMENDATIONS_FILE: %s", error);
     } else {
-        d->engine.store = store_new(config, error);
-        d->has_config = d->engine.store;
-        if (d->has_config)
-            doctor_ok(d, f, "valid, %s", config->environment);
+        doctor->engine.store = store_new(config, error);
+        doctor->has_config = doctor->engine.store;
+        if (doctor->has_config)
+            doctor_ok(doctor, finding, "valid, %s", config->environment);
         else
-            doctor_trouble(d, f, DOCTOR_FAIL, advice, "%s", error);
+            doctor_trouble(doctor, finding, DOCTOR_FAIL, advice, "%s", error);
     }
     free(errors);
 }
@@ -87,12 +87,12 @@ static const char *secret_fault(const char *path)
 
 /* Checks the files of all SECRET settings of config.def, and of two TEXT settings that name keys.
  */
-void doctor_secrets(struct doctor *d, struct doctor_finding *f)
+void doctor_secrets(struct doctor *doctor, struct doctor_finding *finding)
 {
-    const struct config *c = &d->engine.config;
+    const struct config *config = &doctor->engine.config;
     const struct secret_file files[] = {
 #define TEXT(name, member, default_, description)
-#define SECRET(name, member, description) {#name "_FILE", c->member##_file},
+#define SECRET(name, member, description) {#name "_FILE", config->member##_file},
 #define INT(name, member, default_, min, max, description)
 #define NUMBER(name, member, default_, min, max, description)
 #define CHOICE(name, member, default_, choices, description)
@@ -102,8 +102,8 @@ void doctor_secrets(struct doctor *d, struct doctor_finding *f)
 #undef INT
 #undef NUMBER
 #undef CHOICE
-        {"JWT_PRIVATE_KEY_FILE", c->jwt_private_key_file},
-        {"REDIS_KEY_FILE", c->redis_key_file},
+        {"JWT_PRIVATE_KEY_FILE", config->jwt_private_key_file},
+        {"REDIS_KEY_FILE", config->redis_key_file},
     };
     int checked = 0;
 
@@ -114,14 +114,15 @@ void doctor_secrets(struct doctor *d, struct doctor_finding *f)
             continue;
         fault = secret_fault(files[i].path);
         if (fault) {
-            doctor_trouble(d, f, DOCTOR_FAIL,
+            doctor_trouble(doctor, finding, DOCTOR_FAIL,
                            "chmod o=,g-w FILE, and chown it to the engine's user", "%s %s: %s",
                            files[i].variable, files[i].path, fault);
             return;
         }
         checked++;
     }
-    doctor_ok(d, f, checked > 0 ? "%d files, closed to other users" : "none is in a file", checked);
+    doctor_ok(doctor, finding,
+              checked > 0 ? "%d files, closed to other users" : "none is in a file", checked);
 }
 
 /* ---- keys of tokens ---- */
@@ -139,89 +140,91 @@ static void keys_print(const struct token_keys *keys, char *ret_text, size_t siz
 }
 
 /* Reports that keys can be used. where: the setting or place that they come from. */
-static void keys_report(struct doctor *d, struct doctor_finding *f, const struct token_keys *keys,
-                        const char *where)
+static void keys_report(struct doctor *doctor, struct doctor_finding *finding,
+                        const struct token_keys *keys, const char *where)
 {
     char names[400];
 
     keys_print(keys, names, sizeof(names));
-    doctor_ok(d, f, "%s, %zu key%s from %s%s", d->engine.config.jwt_algorithm, keys->n,
-              keys->n == 1 ? "" : "s", where, names);
+    doctor_ok(doctor, finding, "%s, %zu key%s from %s%s", doctor->engine.config.jwt_algorithm,
+              keys->n, keys->n == 1 ? "" : "s", where, names);
 }
 
 /* Checks the stored copy of the identity provider's keys, which the processes share. */
-static void keys_check_copy(struct doctor *d, struct doctor_finding *f)
+static void keys_check_copy(struct doctor *doctor, struct doctor_finding *finding)
 {
-    const struct config *c = &d->engine.config;
+    const struct config *config = &doctor->engine.config;
     struct token_keys keys = {.n = 0};
     struct key_copy copy;
     char error[200], where[80];
     int64_t age_s;
 
-    if (!key_copy_read(c->jwt_jwks_cache_file, key_fetch_source(c), &copy)) {
-        doctor_trouble(
-            d, f, DOCTOR_WARN, "run the check as the engine's user, on the host of the pool",
-            "no copy of the provider's keys that belongs to this user, %s", c->jwt_jwks_cache_file);
+    if (!key_copy_read(config->jwt_jwks_cache_file, key_fetch_source(config), &copy)) {
+        doctor_trouble(doctor, finding, DOCTOR_WARN,
+                       "run the check as the engine's user, on the host of the pool",
+                       "no copy of the provider's keys that belongs to this user, %s",
+                       config->jwt_jwks_cache_file);
         return;
     }
     age_s = (clock_wall_ms() - copy.fetched_ms) / 1000;
     (void)snprintf(where, sizeof(where), "the provider, %" PRId64 " s old", age_s);
-    if (age_s > c->jwt_jwks_max_age_s)
-        doctor_trouble(d, f, DOCTOR_FAIL, "see the row identity provider",
+    if (age_s > config->jwt_jwks_max_age_s)
+        doctor_trouble(doctor, finding, DOCTOR_FAIL, "see the row identity provider",
                        "the provider's keys are %" PRId64 " s old, more than JWT_JWKS_MAX_AGE_S",
                        age_s);
-    else if (!public_keys_parse_set(copy.text, key_fetch_setting(c), c->jwt_algorithm, &keys,
-                                    error))
-        doctor_trouble(d, f, DOCTOR_FAIL, "correct JWT_ALGORITHM, or the provider's keys", "%s",
-                       error);
+    else if (!public_keys_parse_set(copy.text, key_fetch_setting(config), config->jwt_algorithm,
+                                    &keys, error))
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
+                       "correct JWT_ALGORITHM, or the provider's keys", "%s", error);
     else
-        keys_report(d, f, &keys, where);
+        keys_report(doctor, finding, &keys, where);
     token_keys_release(&keys);
     free(copy.memory);
 }
 
 /* Checks the keys that verify tokens: those from files and settings or, when a provider has the
  * keys, the copy that the pool uses. */
-void doctor_keys(struct doctor *d, struct doctor_finding *f)
+void doctor_keys(struct doctor *doctor, struct doctor_finding *finding)
 {
-    const struct config *c = &d->engine.config;
+    const struct config *config = &doctor->engine.config;
     struct token_keys keys = {.n = 0};
     char error[200];
 
-    if (token_keys_by_url(c)) {
-        keys_check_copy(d, f);
+    if (token_keys_by_url(config)) {
+        keys_check_copy(doctor, finding);
         return;
     }
-    if (token_keys_load(c, KEYS_FROM_FILES, &keys, error))
-        keys_report(d, f, &keys,
-                    strcmp(c->jwt_algorithm, "HS256") == 0 ? "JWT_SECRET" : "JWT_PUBLIC_KEY_FILE");
+    if (token_keys_load(config, KEYS_FROM_FILES, &keys, error))
+        keys_report(doctor, finding, &keys,
+                    strcmp(config->jwt_algorithm, "HS256") == 0 ? "JWT_SECRET"
+                                                                : "JWT_PUBLIC_KEY_FILE");
     else
-        doctor_trouble(d, f, DOCTOR_FAIL, "correct the keys; docs/security.md, docs/identity.md",
-                       "%s", error);
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
+                       "correct the keys; docs/security.md, docs/identity.md", "%s", error);
     token_keys_release(&keys);
 }
 
 /* Fetches the keys from the identity provider now, as the processes of the pool (mastery-fcgi) do
  * when their copy is old. */
-void doctor_provider(struct doctor *d, struct doctor_finding *f)
+void doctor_provider(struct doctor *doctor, struct doctor_finding *finding)
 {
     static const char advice[] =
         "start the provider, or correct the setting; docs/runbooks.md, docs/identity.md";
-    const struct config *c = &d->engine.config;
+    const struct config *config = &doctor->engine.config;
     atomic_bool cancelled = false;
     struct token_keys keys = {.n = 0};
     char error[KEY_FETCH_ERROR_SIZE], *text;
 
-    if (!token_keys_by_url(c)) {
-        doctor_skip(f, "none is configured");
+    if (!token_keys_by_url(config)) {
+        doctor_skip(finding, "none is configured");
         return;
     }
-    text = key_fetch(c, &cancelled, error);
-    if (text &&
-        public_keys_parse_set(str_of(text), key_fetch_setting(c), c->jwt_algorithm, &keys, error))
-        keys_report(d, f, &keys, key_fetch_source(c));
+    text = key_fetch(config, &cancelled, error);
+    if (text && public_keys_parse_set(str_of(text), key_fetch_setting(config),
+                                      config->jwt_algorithm, &keys, error))
+        keys_report(doctor, finding, &keys, key_fetch_source(config));
     else
-        doctor_trouble(d, f, DOCTOR_FAIL, advice, "%s", error);
+        doctor_trouble(doctor, finding, DOCTOR_FAIL, advice, "%s", error);
     token_keys_release(&keys);
     free(text);
 }
@@ -261,53 +264,54 @@ static long http_status_of(const char *url, int64_t timeout_s, const char **ret_
 
 /* Requests the health of the Dapr sidecar and of the components by which it publishes (outbound),
  * as the workers do before they publish events. */
-void doctor_sidecar(struct doctor *d, struct doctor_finding *f)
+void doctor_sidecar(struct doctor *doctor, struct doctor_finding *finding)
 {
-    const struct config *c = &d->engine.config;
+    const struct config *config = &doctor->engine.config;
     struct str url;
     const char *why;
     long status;
 
-    if (!*c->dapr_http_endpoint && c->dapr_http_port == 0) {
-        doctor_skip(f, "none is configured");
+    if (!*config->dapr_http_endpoint && config->dapr_http_port == 0) {
+        doctor_skip(finding, "none is configured");
         return;
     }
-    url = *c->dapr_http_endpoint
-              ? arena_printf(d->arena, "%s/v1.0/healthz/outbound", c->dapr_http_endpoint)
-              : arena_printf(d->arena, "http://127.0.0.1:%d/v1.0/healthz/outbound",
-                             c->dapr_http_port);
-    status = url.p ? http_status_of(url.p, d->settings->timeout_s, &why) : 0;
+    url = *config->dapr_http_endpoint
+              ? arena_printf(doctor->arena, "%s/v1.0/healthz/outbound", config->dapr_http_endpoint)
+              : arena_printf(doctor->arena, "http://127.0.0.1:%d/v1.0/healthz/outbound",
+                             config->dapr_http_port);
+    status = url.p ? http_status_of(url.p, doctor->settings->timeout_s, &why) : 0;
     if (status / 100 == 2)
-        doctor_ok(d, f, "%s: %ld", url.p, status);
+        doctor_ok(doctor, finding, "%s: %ld", url.p, status);
     else if (status > 0)
-        doctor_trouble(d, f, DOCTOR_FAIL,
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
                        "look at the sidecar's log for a component that does not start",
                        "%s: HTTP status %ld", url.p, status);
     else
-        doctor_trouble(d, f, DOCTOR_FAIL,
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
                        "start the sidecar, or correct DAPR_HTTP_PORT or DAPR_HTTP_ENDPOINT",
                        "%s: %s", url.p ? url.p : "", url.p ? why : "out of memory");
 }
 
 /* Does not request /ready while Redis is unavailable: the check `redis` has the reason. */
-void doctor_pool(struct doctor *d, struct doctor_finding *f)
+void doctor_pool(struct doctor *doctor, struct doctor_finding *finding)
 {
-    const struct health_target target = {.url = d->settings->url,
-                                         .timeout_s = d->settings->timeout_s};
+    const struct health_target target = {.url = doctor->settings->url,
+                                         .timeout_s = doctor->settings->timeout_s};
     struct health_result result;
 
-    health_check(&target, HEALTH_HEALTH, d->arena, &result);
-    if (result.outcome == CTL_DONE && d->has_redis)
-        health_check(&target, HEALTH_READY, d->arena, &result);
+    health_check(&target, HEALTH_HEALTH, doctor->arena, &result);
+    if (result.outcome == CTL_DONE && doctor->has_redis)
+        health_check(&target, HEALTH_READY, doctor->arena, &result);
     if (result.outcome == CTL_DONE)
-        doctor_ok(d, f, "%s/%s: %s, version %s, %" PRId64 " ms", target.url, result.name,
+        doctor_ok(doctor, finding, "%s/%s: %s, version %s, %" PRId64 " ms", target.url, result.name,
                   result.status, result.version, result.duration_ms);
     else if (result.failure)
-        doctor_trouble(d, f, DOCTOR_FAIL,
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
                        "start nginx and the pool, or name the address with --url", "%s: %s",
                        target.url, result.failure);
     else
-        doctor_trouble(d, f, DOCTOR_FAIL, "docs/troubleshooting.md; the pool's log has the reason",
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
+                       "docs/troubleshooting.md; the pool's log has the reason",
                        "%s/%s: HTTP status %ld%s%s", target.url, result.name, result.http_status,
                        *result.reason ? ": " : "", result.reason);
 }
@@ -316,48 +320,50 @@ void doctor_pool(struct doctor *d, struct doctor_finding *f)
 
 /* Reports what the running processes have written into the file of metrics, the worst first:
  * invalid secrets, then an open circuit breaker (requests to that service are refused at once). */
-static void metrics_report(struct doctor *d, struct doctor_finding *f,
+static void metrics_report(struct doctor *doctor, struct doctor_finding *finding,
                            const struct metrics_sample *sample)
 {
     static const char *const services[METRIC_SERVICES] = {"Redis", "Dapr"};
 
     if (sample->gauges[GAUGE_KEYS_REFUSED] > 0) {
-        doctor_trouble(d, f, DOCTOR_FAIL, "correct the files of secrets; docs/runbooks.md",
+        doctor_trouble(doctor, finding, DOCTOR_FAIL,
+                       "correct the files of secrets; docs/runbooks.md",
                        "%" PRId64 " processes keep old secrets: the new ones are not valid",
                        sample->gauges[GAUGE_KEYS_REFUSED]);
         return;
     }
     for (int i = 0; i < METRIC_SERVICES; i++) {
         if (sample->breakers[i].state != BREAKER_GAUGE_CLOSED) {
-            doctor_trouble(d, f, DOCTOR_WARN, "see the rows redis and sidecar; mastery-ctl top",
+            doctor_trouble(doctor, finding, DOCTOR_WARN,
+                           "see the rows redis and sidecar; mastery-ctl top",
                            "a circuit breaker for %s is open", services[i]);
             return;
         }
     }
     if (sample->n == 0)
-        doctor_trouble(d, f, DOCTOR_WARN, "start the pool and the worker on this host",
+        doctor_trouble(doctor, finding, DOCTOR_WARN, "start the pool and the worker on this host",
                        "no process of this host uses METRICS_FILE %s",
-                       d->engine.config.metrics_file);
+                       doctor->engine.config.metrics_file);
     else
-        doctor_ok(d, f, "%zu processes, circuit breakers closed", sample->n);
+        doctor_ok(doctor, finding, "%zu processes, circuit breakers closed", sample->n);
 }
 
 /* Reads METRICS_FILE, which the processes of the pool and the worker share on their host. When it
  * cannot be read, that is only a warning, because the doctor may run elsewhere, or as another user.
  */
-void doctor_metrics(struct doctor *d, struct doctor_finding *f)
+void doctor_metrics(struct doctor *doctor, struct doctor_finding *finding)
 {
-    struct metrics_sample *sample = arena_zalloc(d->arena, sizeof(*sample));
+    struct metrics_sample *sample = arena_zalloc(doctor->arena, sizeof(*sample));
     char error[200] = "out of memory";
 
-    if (!sample || !engine_read_metrics(&d->engine, error)) {
-        doctor_trouble(d, f, DOCTOR_WARN,
+    if (!sample || !engine_read_metrics(&doctor->engine, error)) {
+        doctor_trouble(doctor, finding, DOCTOR_WARN,
                        "run the check on the host of the pool, as the engine's user or root",
                        "METRICS_FILE: %s", error);
         return;
     }
-    metrics_take_sample(d->engine.metrics, sample);
-    metrics_report(d, f, sample);
+    metrics_take_sample(doctor->engine.metrics, sample);
+    metrics_report(doctor, finding, sample);
 }
 
 /* ---- disk ---- */
@@ -379,18 +385,18 @@ static int64_t free_percent(const char *path, char ret_folder[256])
 
 /* Checks the free space of the file systems of the files that the engine writes; a setting that is
  * empty is not used. */
-void doctor_disk(struct doctor *d, struct doctor_finding *f)
+void doctor_disk(struct doctor *doctor, struct doctor_finding *finding)
 {
-    const struct config *c = &d->engine.config;
+    const struct config *config = &doctor->engine.config;
     /* the slash at the end makes the folder itself the one that free_percent examines */
-    struct str refusals = arena_printf(d->arena, "%s/", c->nginx_refusals_dir);
+    struct str refusals = arena_printf(doctor->arena, "%s/", config->nginx_refusals_dir);
     const struct {
         const char *variable, *path;
     } files[] = {
-        {"METRICS_FILE", c->metrics_file},
-        {"JWT_JWKS_CACHE_FILE", token_keys_by_url(c) ? c->jwt_jwks_cache_file : ""},
-        {"ALIVE_FILE", c->alive_file},
-        {"NGINX_REFUSALS_DIR", *c->nginx_refusals_dir && refusals.p ? refusals.p : ""},
+        {"METRICS_FILE", config->metrics_file},
+        {"JWT_JWKS_CACHE_FILE", token_keys_by_url(config) ? config->jwt_jwks_cache_file : ""},
+        {"ALIVE_FILE", config->alive_file},
+        {"NGINX_REFUSALS_DIR", *config->nginx_refusals_dir && refusals.p ? refusals.p : ""},
     };
     int64_t least = 100, percent;
     char folder[256];
@@ -399,8 +405,8 @@ void doctor_disk(struct doctor *d, struct doctor_finding *f)
         if (!*files[i].path)
             continue;
         percent = free_percent(files[i].path, folder);
-        if (percent < 0 || percent < d->settings->min_free_percent) {
-            doctor_trouble(d, f, DOCTOR_FAIL,
+        if (percent < 0 || percent < doctor->settings->min_free_percent) {
+            doctor_trouble(doctor, finding, DOCTOR_FAIL,
                            percent < 0 ? "make the folder, for the engine's user"
                                        : "make room on the file system, or enlarge it",
                            percent < 0 ? "%s: there is no folder %s"
@@ -410,7 +416,7 @@ void doctor_disk(struct doctor *d, struct doctor_finding *f)
         }
         least = percent < least ? percent : least;
     }
-    doctor_ok(d, f, "%" PRId64 " %% free or more", least);
+    doctor_ok(doctor, finding, "%" PRId64 " %% free or more", least);
 }
 
 /* ---- nginx ---- */
@@ -449,29 +455,31 @@ static bool file_has_text(const char *path, const char *text)
 
 /* Compares the files that scripts/render-nginx has made from the route tables with the texts that
  * this version makes. */
-void doctor_nginx(struct doctor *d, struct doctor_finding *f)
+void doctor_nginx(struct doctor *doctor, struct doctor_finding *finding)
 {
     static const char *const files[] = {[NGINX_MAPS] = "route-maps.conf",
                                         [NGINX_PUBLIC] = "locations-public.conf",
                                         [NGINX_SIDECAR] = "locations-sidecar.conf"};
     static const char *const folders[] = {"/run/mastery-engine-nginx/conf",
                                           "/run/mastery-nginx/conf"};
-    const char *folder = d->settings->nginx; /* NULL: the first of `folders` that is readable */
+    /* NULL: the first of `folders` that is readable */
+    const char *folder = doctor->settings->nginx;
 
     for (size_t i = 0; !folder && i < sizeof(folders) / sizeof(folders[0]); i++)
         folder = access(folders[i], R_OK | X_OK) == 0 ? folders[i] : NULL;
     if (!folder) {
-        doctor_skip(f, "no configuration of nginx is here; --nginx FOLDER names another place");
+        doctor_skip(finding,
+                    "no configuration of nginx is here; --nginx FOLDER names another place");
         return;
     }
     for (int section = NGINX_MAPS; section <= NGINX_SIDECAR; section++) {
-        struct str path = arena_printf(d->arena, "%s/%s", folder, files[section]);
+        struct str path = arena_printf(doctor->arena, "%s/%s", folder, files[section]);
         char *expected = nginx_expected((enum nginx_section)section);
         bool same = path.p && expected && file_has_text(path.p, expected);
 
         free(expected);
         if (!same) {
-            doctor_trouble(d, f, DOCTOR_FAIL,
+            doctor_trouble(doctor, finding, DOCTOR_FAIL,
                            "render the configuration again (scripts/render-nginx, or reload "
                            "mastery-engine-nginx)",
                            "%s is not what this version makes of its routes: limits or paths "
@@ -480,5 +488,5 @@ void doctor_nginx(struct doctor *d, struct doctor_finding *f)
             return;
         }
     }
-    doctor_ok(d, f, "%s has the routes and limits of this version", folder);
+    doctor_ok(doctor, finding, "%s has the routes and limits of this version", folder);
 }

@@ -20,7 +20,7 @@ enum { SCAN_PAGE = 1000 }; /* keys that one SCAN looks at */
 struct erase_settings {
     const char *student; /* NULL with --replay */
     const char *replay;  /* file with the list of erasures; NULL: erase one student */
-    const char *since;   /* with --replay: time of the back-up */
+    const char *since;   /* time of the back-up; only with --replay */
     bool dry_run;
     bool json;
 };
@@ -30,38 +30,39 @@ struct erase_run {
     const struct subcommand *command;
     const struct erase_settings *settings;
     struct engine engine;
-    struct erase_list list; /* with --replay: the students to erase */
+    struct erase_list list; /* students to erase; only with --replay */
     int64_t erased_count;   /* students found and erased */
     struct arena *arena;    /* lives until the program ends */
     struct progress progress;
-    size_t key_count, keys_seen; /* with --replay: keys in Redis; those that SCAN has looked at */
+    /* number of keys in Redis, and of keys that SCAN has looked at; only with --replay */
+    size_t key_count, keys_seen;
 };
 
 /* Prints the number of records of each kind that has a name for operators, as JSON. */
-static enum ctl_exit erase_print_json(const struct erase_run *r, const struct erase *e)
+static enum ctl_exit erase_print_json(const struct erase_run *run, const struct erase *erase)
 {
     struct json_line line;
-    struct jw *w = json_line_begin(&line, r->arena);
+    struct jw *w = json_line_begin(&line, run->arena);
 
-    jw_str(w, "student", e->student);
-    jw_bool(w, "erased", !e->dry_run);
+    jw_str(w, "student", erase->student);
+    jw_bool(w, "erased", !erase->dry_run);
     jw_object(w, "counts");
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
         if (erase_kind_name(kind))
-            jw_int(w, erase_kind_name(kind), e->counts[kind]);
+            jw_int(w, erase_kind_name(kind), erase->counts[kind]);
     }
     jw_object_end(w);
-    return json_line_end(&line, r->command, CTL_DONE);
+    return json_line_end(&line, run->command, CTL_DONE);
 }
 
 /* Prints the number of records of each kind that has a name for operators. */
-static enum ctl_exit erase_print_counts(const struct erase_run *r, const struct erase *e)
+static enum ctl_exit erase_print_counts(const struct erase_run *run, const struct erase *erase)
 {
-    if (r->settings->json)
-        return erase_print_json(r, e);
+    if (run->settings->json)
+        return erase_print_json(run, erase);
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
         if (erase_kind_name(kind))
-            (void)printf("%-22s %" PRId64 "\n", erase_kind_name(kind), e->counts[kind]);
+            (void)printf("%-22s %" PRId64 "\n", erase_kind_name(kind), erase->counts[kind]);
     }
     return CTL_DONE;
 }
@@ -69,46 +70,46 @@ static enum ctl_exit erase_print_counts(const struct erase_run *r, const struct 
 /* Runs the same steps as the HTTP route. Every step can be repeated, so after an interruption the
  * operator runs the command again. The result of store_wait is not used, because the next step
  * finds the failure in the pipeline. */
-static enum ctl_exit erase_run_steps(const struct erase_run *r, struct erase *e)
+static enum ctl_exit erase_run_steps(const struct erase_run *run, struct erase *erase)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct pipeline pipeline;
 
-    pipeline_init(&pipeline, e->arenas[0], NULL /* owner */);
-    while (erase_step(e, &pipeline, &p) == STEP_MORE)
-        (void)store_wait(e->engine->store, &pipeline);
+    pipeline_init(&pipeline, erase->arenas[0], NULL /* owner */);
+    while (erase_step(erase, &pipeline, &p) == STEP_MORE)
+        (void)store_wait(erase->engine->store, &pipeline);
     if (p.code == PROBLEM_NONE)
         return CTL_DONE;
     if (p.code != PROBLEM_SERVICE_UNAVAILABLE) {
-        subcommand_error(r->command, "%s", p.message);
+        subcommand_error(run->command, "%s", p.message);
         return CTL_FAILED;
     }
-    subcommand_error(r->command,
+    subcommand_error(run->command,
                      "Redis cannot be reached: %s. Repeat the command to complete the erasure",
-                     store_last_error(e->engine->store));
+                     store_last_error(erase->engine->store));
     return CTL_UNAVAILABLE;
 }
 
 /* Erases one student, with "mastery-ctl" as the actor in the audit log and a new random correlation
  * id. */
-static enum ctl_exit erase_student(struct erase_run *r, struct str student, bool print_counts)
+static enum ctl_exit erase_student(struct erase_run *run, struct str student, bool print_counts)
 {
-    struct erase e = {.engine = &r->engine,
-                      .student = student,
-                      .actor = STR("mastery-ctl"),
-                      .role = STR("service"),
-                      .now_ms = subcommand_now_ms(&r->engine),
-                      .dry_run = r->settings->dry_run};
+    struct erase erase = {.engine = &run->engine,
+                          .student = student,
+                          .actor = STR("mastery-ctl"),
+                          .role = STR("service"),
+                          .now_ms = subcommand_now_ms(&run->engine),
+                          .dry_run = run->settings->dry_run};
     enum ctl_exit status = CTL_FAILED;
     char id[UUID_TEXT_SIZE];
 
     uuid_make(id);
-    e.correlation_id = str_of(id);
-    if (erase_init(&e))
-        status = erase_run_steps(r, &e);
+    erase.correlation_id = str_of(id);
+    if (erase_init(&erase))
+        status = erase_run_steps(run, &erase);
     if (status == CTL_DONE && print_counts)
-        status = erase_print_counts(r, &e);
-    erase_release(&e);
+        status = erase_print_counts(run, &erase);
+    erase_release(&erase);
     return status;
 }
 
@@ -116,18 +117,18 @@ static enum ctl_exit erase_student(struct erase_run *r, struct str student, bool
 
 /* Erases the student if the list of erasures has the hash of the id, unless this run has done so
  * already. */
-static enum ctl_exit replay_student(struct erase_run *r, struct str student)
+static enum ctl_exit replay_student(struct erase_run *run, struct str student)
 {
     char hash[LOG_HASH_SIZE];
     struct erased *erased;
 
-    erase_hash(&r->engine, student, hash);
-    erased = erase_list_find(&r->list, hash);
+    erase_hash(&run->engine, student, hash);
+    erased = erase_list_find(&run->list, hash);
     if (!erased || erased->done)
         return CTL_DONE;
     erased->done = true;
-    r->erased_count++;
-    return erase_student(r, student, /* print_counts */ false);
+    run->erased_count++;
+    return erase_student(run, student, /* print_counts */ false);
 }
 
 /* Gets the student from an element of a page: a key of a student, or a member "NAME ID" of the
@@ -158,7 +159,7 @@ static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, 
 
 /* Reads all pages of the index of dead letters if `letters`, else of the keys of students, and
  * erases the students found there who are in the list. The progress bar counts the keys only. */
-static enum ctl_exit replay_scan(struct erase_run *r, bool letters)
+static enum ctl_exit replay_scan(struct erase_run *run, bool letters)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
     struct arena *arena = arena_new(1 << 16, 64 << 20);
@@ -176,19 +177,19 @@ static enum ctl_exit replay_scan(struct erase_run *r, bool letters)
         arena_reset(arena);
         pipeline_init(&pipeline, arena, NULL /* owner */);
         command = replay_cmd_page(&pipeline, letters, str_of(cursor));
-        if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
+        if (!subcommand_round_trip(&run->engine, &pipeline, &p) ||
             !reply_expect_array(reply_at(command->reply, 1), ELEMENTS_MAX, &n, &p) ||
             reply_text(reply_at(command->reply, 0), &next) != REPLY_OK) {
-            status = subcommand_fail(r->command, &r->engine, &p);
+            status = subcommand_fail(run->command, &run->engine, &p);
             break;
         }
-        r->keys_seen += letters ? 0 : SCAN_PAGE;
-        progress_draw(&r->progress, r->keys_seen, r->key_count, -1);
+        run->keys_seen += letters ? 0 : SCAN_PAGE;
+        progress_draw(&run->progress, run->keys_seen, run->key_count, -1);
         (void)snprintf(cursor, sizeof(cursor), "%.*s", STR_ARG(next));
         for (size_t i = 0; i < n && status == CTL_DONE; i++) {
             if (reply_text(reply_at(reply_at(command->reply, 1), i), &element) == REPLY_OK &&
                 replay_parse(element, arena, &student))
-                status = replay_student(r, student);
+                status = replay_student(run, student);
         }
     } while (status == CTL_DONE && strcmp(cursor, "0") != 0);
     arena_free(arena);
@@ -197,75 +198,77 @@ static enum ctl_exit replay_scan(struct erase_run *r, bool letters)
 
 /* Prints what --replay has done; erasures with a hash of another key, which erase_replay reports as
  * an error, are here only in JSON. Returns `status`. */
-static enum ctl_exit replay_print(const struct erase_run *r, enum ctl_exit status)
+static enum ctl_exit replay_print(const struct erase_run *run, enum ctl_exit status)
 {
     struct json_line line;
     struct jw *w;
 
-    if (!r->settings->json) {
-        (void)printf("%zu erasures in the list, %" PRId64 " students found and erased\n", r->list.n,
-                     r->erased_count);
+    if (!run->settings->json) {
+        (void)printf("%zu erasures in the list, %" PRId64 " students found and erased\n",
+                     run->list.n, run->erased_count);
         return status;
     }
-    w = json_line_begin(&line, r->arena);
-    jw_int(w, "erasures", (int64_t)r->list.n);
-    jw_int(w, "erased", r->erased_count);
-    jw_int(w, "other_key", (int64_t)r->list.other_key);
-    return json_line_end(&line, r->command, status);
+    w = json_line_begin(&line, run->arena);
+    jw_int(w, "erasures", (int64_t)run->list.n);
+    jw_int(w, "erased", run->erased_count);
+    jw_int(w, "other_key", (int64_t)run->list.other_key);
+    return json_line_end(&line, run->command, status);
 }
 
 /* Reads the list of erasures and erases its students wherever the store has them. A hash that was
  * made with another key cannot be compared; such lines are an error, because their erasures are
  * left out. */
-static enum ctl_exit erase_replay(struct erase_run *r)
+static enum ctl_exit erase_replay(struct erase_run *run)
 {
-    const struct erase_settings *s = r->settings;
+    const struct erase_settings *settings = run->settings;
     char key[LOG_HASH_SIZE];
     int64_t since_ms = 0;
     enum ctl_exit status;
 
-    (void)time_parse(str_of(s->since), &since_ms); /* erase_usage_error has checked it */
-    erase_key_id(&r->engine, key);
-    if (!engine_has_log_key(&r->engine)) {
-        subcommand_error(r->command,
+    (void)time_parse(str_of(settings->since), &since_ms); /* erase_usage_error has checked it */
+    erase_key_id(&run->engine, key);
+    if (!engine_has_log_key(&run->engine)) {
+        subcommand_error(run->command,
                          "LOG_KEY or JWT_SECRET is required: the list has keyed hashes");
         return CTL_FAILED;
     }
-    if (!erase_list_load(&r->list, s->replay, since_ms, key)) {
-        subcommand_error(r->command, "%s: %s", s->replay, strerror(errno));
+    if (!erase_list_load(&run->list, settings->replay, since_ms, key)) {
+        subcommand_error(run->command, "%s: %s", settings->replay, strerror(errno));
         return CTL_FAILED;
     }
-    r->progress.what = "keys";
-    r->key_count = subcommand_key_count(&r->engine);
-    status = replay_scan(r, /* letters */ false);
+    run->progress.what = "keys";
+    run->key_count = subcommand_key_count(&run->engine);
+    status = replay_scan(run, /* letters */ false);
     if (status == CTL_DONE)
-        status = replay_scan(r, /* letters */ true);
+        status = replay_scan(run, /* letters */ true);
     progress_clear();
-    status = replay_print(r, status);
-    if (r->list.other_key == 0)
+    status = replay_print(run, status);
+    if (run->list.other_key == 0)
         return status;
-    subcommand_error(r->command,
+    subcommand_error(run->command,
                      "%zu erasures are recorded with another key: set LOG_KEY (or JWT_SECRET) to "
                      "the one of that time and repeat the command",
-                     r->list.other_key);
+                     run->list.other_key);
     return status == CTL_DONE ? CTL_FAILED : status;
 }
 
 /* ---- the command ---- */
 
 /* Returns what is wrong with the operands and options; NULL when they are allowed. */
-static const char *erase_usage_error(const struct erase_settings *s)
+static const char *erase_usage_error(const struct erase_settings *settings)
 {
     int64_t ms;
 
-    if (!s->replay)
-        return !s->student                     ? "STUDENT is required, or --replay FILE"
-               : !id_valid(str_of(s->student)) ? "STUDENT must be an id"
-               : s->since                      ? "--since is for --replay alone"
-                                               : NULL;
-    if (s->student)
+    if (!settings->replay) {
+        if (!settings->student)
+            return "STUDENT is required, or --replay FILE";
+        if (!id_valid(str_of(settings->student)))
+            return "STUDENT must be an id";
+        return settings->since ? "--since is for --replay alone" : NULL;
+    }
+    if (settings->student)
         return "--replay erases the students of the list: STUDENT must not be given";
-    return s->since && time_parse(str_of(s->since), &ms)
+    return settings->since && time_parse(str_of(settings->since), &ms)
                ? NULL
                : "--since is required with --replay: the time of the back-up, in RFC 3339";
 }
@@ -274,7 +277,7 @@ static const char *erase_usage_error(const struct erase_settings *s)
 static enum ctl_exit erase_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
-    struct erase_run r = {.command = command, .settings = settings, .arena = arena};
+    struct erase_run run = {.command = command, .settings = settings, .arena = arena};
     const char *error = erase_usage_error(settings);
     size_t count;
     const struct route_table *tables = route_tables(&count);
@@ -286,12 +289,12 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
     if (error)
         return subcommand_usage_error(command, error);
     router = router_new(tables, count);
-    if (router && engine_open(&r.engine, "mastery-ctl erase", router, ENGINE_METRICS))
-        status = r.settings->replay
-                     ? erase_replay(&r)
-                     : erase_student(&r, str_of(r.settings->student), /* print_counts */ true);
-    erase_list_release(&r.list);
-    engine_close(&r.engine);
+    if (router && engine_open(&run.engine, "mastery-ctl erase", router, ENGINE_METRICS))
+        status = run.settings->replay
+                     ? erase_replay(&run)
+                     : erase_student(&run, str_of(run.settings->student), /* print_counts */ true);
+    erase_list_release(&run.list);
+    engine_close(&run.engine);
     router_free(router);
     return status;
 }

@@ -15,24 +15,24 @@ struct export_settings {
     bool json; /* not used: the output is JSON in any case */
 };
 
-/* Prints each piece of the export as soon as it is complete, then empties e->out, so that memory
- * stays bounded. After a failure the output is incomplete JSON without the hash at its end, so it
- * cannot be mistaken for a complete export. The result of store_wait is not used, because the next
- * export_step finds the failure in the pipeline. Failed writes to standard output are found when
- * the program ends (main.c). */
+/* Prints each piece of the export as soon as it is complete, then empties export->out, so that
+ * memory stays bounded. After a failure the output is incomplete JSON without the hash at its end,
+ * so it cannot be mistaken for a complete export. The result of store_wait is not used, because the
+ * next export_step finds the failure in the pipeline. Failed writes to standard output are found
+ * when the program ends (main.c). */
 static enum ctl_exit export_print(const struct subcommand *command, struct engine *engine,
-                                  struct export *e)
+                                  struct export *export)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct pipeline pipeline;
     enum step step;
 
-    pipeline_init(&pipeline, e->reply_arena, NULL /* owner */);
+    pipeline_init(&pipeline, export->reply_arena, NULL /* owner */);
     do {
-        step = export_step(e, &pipeline, &p);
+        step = export_step(export, &pipeline, &p);
         if (p.code == PROBLEM_NONE)
-            (void)fwrite(e->out->p, 1, e->out->n, stdout);
-        e->out->n = 0;
+            (void)fwrite(export->out->p, 1, export->out->n, stdout);
+        export->out->n = 0;
         if (step == STEP_MORE)
             (void)store_wait(engine->store, &pipeline);
     } while (step == STEP_MORE);
@@ -53,22 +53,22 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
     struct arena *reply_arena = arena_new(PAGE_FIRST, PAGE_CAP),
                  *text_arena = arena_new(OUT_FIRST, OUT_CAP);
     struct buf out;
-    struct export e = {.engine = &engine,
-                       .student = str_of(s->student),
-                       .exported_by = STR("mastery-ctl"),
-                       .kinds = student_kinds,
-                       .kind_count = STUDENT_KEY_COUNT,
-                       .arena = arena,
-                       .reply_arena = reply_arena,
-                       .out = &out};
+    struct export export = {.engine = &engine,
+                            .student = str_of(s->student),
+                            .exported_by = STR("mastery-ctl"),
+                            .kinds = student_kinds,
+                            .kind_count = STUDENT_KEY_COUNT,
+                            .arena = arena,
+                            .reply_arena = reply_arena,
+                            .out = &out};
     enum ctl_exit status = CTL_FAILED;
 
     buf_init(&out, text_arena);
     if (reply_arena && text_arena &&
         engine_open(&engine, "mastery-ctl export", NULL /* router */,
                     ENGINE_SERVING /* the catalogue describes recommendations */)) {
-        e.now_ms = subcommand_now_ms(&engine);
-        status = export_print(command, &engine, &e);
+        export.now_ms = subcommand_now_ms(&engine);
+        status = export_print(command, &engine, &export);
     }
     engine_close(&engine);
     arena_free(text_arena);

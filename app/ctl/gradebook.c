@@ -17,44 +17,50 @@ enum { QUESTIONS = 10, NAME_MAX_BYTES = 120 };
 
 /* ---- reading ---- */
 
-/* Copies the record's n fields to a row, which has one field for each column: missing fields at the
- * end are empty, and empty fields beyond the header are ignored. Returns false after an error. */
+/* Makes a row of the record that was just read, which has n fields. The row has one field for each
+ * column: fields that the record lacks at its end are empty, and empty fields beyond the header are
+ * ignored. Returns false after an error. */
 static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row *ret)
 {
-    size_t content = n;
+    size_t filled = n; /* fields up to the last one that is not empty */
 
-    while (content > book->n && book->csv.fields[content - 1].n == 0)
-        content--;
-    if (content > book->n)
-        return csv_error(&book->csv, book->csv.line, "%zu fields; the header has %zu", content,
-                         book->n);
-    ret->fields = arena_array(book->arena, book->n, sizeof(struct str));
+    while (filled > book->column_count && book->csv.fields[filled - 1].n == 0)
+        filled--;
+    if (filled > book->column_count)
+        return csv_error(&book->csv, book->csv.line, "%zu fields; the header has %zu", filled,
+                         book->column_count);
+    ret->fields = arena_array(book->arena, book->column_count, sizeof(struct str));
     if (!ret->fields)
         return csv_error(&book->csv, book->csv.line, "out of memory");
-    memcpy(ret->fields, book->csv.fields, (n < book->n ? n : book->n) * sizeof(struct str));
+    memcpy(ret->fields, book->csv.fields,
+           (n < book->column_count ? n : book->column_count) * sizeof(struct str));
     ret->line = book->csv.line;
     return true;
 }
 
-/* Reads the header and all rows. `room`: a file has at most one row more than line ends. Returns
- * false when out of memory. */
+/* Reads the header and all rows. rows_max: a file has at most one row more than it has line ends.
+ * Returns false when out of memory. */
 static bool book_read_rows(struct gradebook *book)
 {
     struct csv_reader *csv = &book->csv;
-    size_t n, room = 1;
+    size_t n, rows_max = 1;
 
-    for (size_t i = 0; i < csv->text.n; i++)
-        room += csv->text.p[i] == '\n' || csv->text.p[i] == '\r';
-    book->n = csv_next_record(csv);
-    book->columns = arena_array(book->arena, book->n + 1, sizeof(*book->columns));
-    book->rows = arena_array(book->arena, room, sizeof(*book->rows));
+    for (size_t i = 0; i < csv->text.n; i++) {
+        if (csv->text.p[i] == '\n' || csv->text.p[i] == '\r')
+            rows_max++;
+    }
+    book->column_count = csv_next_record(csv);
+    book->columns = arena_array(book->arena, book->column_count + 1, sizeof(*book->columns));
+    book->rows = arena_array(book->arena, rows_max, sizeof(*book->rows));
     if (!book->columns || !book->rows)
         return false;
-    for (size_t i = 0; i < book->n; i++)
+    for (size_t i = 0; i < book->column_count; i++)
         book->columns[i].name = csv->fields[i];
-    while (book->n > 0 && (n = csv_next_record(csv)) > 0)
-        book->row_count += row_of_record(book, n, &book->rows[book->row_count]);
-    if (book->n == 0 && csv->errors == 0)
+    while (book->column_count > 0 && (n = csv_next_record(csv)) > 0) {
+        if (row_of_record(book, n, &book->rows[book->row_count]))
+            book->row_count++;
+    }
+    if (book->column_count == 0 && csv->errors == 0)
         (void)csv_error(csv, 1, "the file has no header");
     return true;
 }
@@ -74,7 +80,7 @@ static const char *date_fault(int64_t at_ms, int64_t now_ms)
 /* Reads the time of a row's results. */
 static void row_check_date(struct gradebook *book, struct gradebook_row *row)
 {
-    struct str name = book->columns[book->date].name, cell = row->fields[book->date];
+    struct str name = book->columns[book->date_column].name, cell = row->fields[book->date_column];
     char shown_name[CSV_SHOWN_SIZE], text[CSV_SHOWN_SIZE];
     const char *fault = "is not a date like 2026-01-31 or 31.01.2026";
 
@@ -121,8 +127,9 @@ static bool book_check_repeated(struct gradebook *book)
         if (sorted[i].student.n > 0 && str_equal(sorted[i].student, sorted[i - 1].student) &&
             day_of_ms(sorted[i].at_ms) == day_of_ms(sorted[i - 1].at_ms))
             (void)csv_error(&book->csv, sorted[i].line, "%s: the same student%s in line %zu",
-                            csv_printable(book->columns[book->student].name, name),
-                            book->date < book->n ? " and date are" : " is", sorted[i - 1].line);
+                            csv_printable(book->columns[book->student_column].name, name),
+                            book->date_column < book->column_count ? " and date are" : " is",
+                            sorted[i - 1].line);
     }
     return true;
 }
@@ -132,17 +139,18 @@ static bool book_check_rows(struct gradebook *book)
 {
     char name[CSV_SHOWN_SIZE];
 
-    (void)csv_printable(book->columns[book->student].name, name);
-    if (book->date == book->n) /* there is no column of dates */
+    (void)csv_printable(book->columns[book->student_column].name, name);
+    /* without a column of dates, the date is that of --date */
+    if (book->date_column == book->column_count)
         book_check_date(book);
     for (size_t i = 0; i < book->row_count; i++) {
         struct gradebook_row *row = &book->rows[i];
 
         book->csv.line = row->line;
         row->at_ms = book->at_ms;
-        if (!csv_parse_id(&book->csv, name, row->fields[book->student], &row->student))
+        if (!csv_parse_id(&book->csv, name, row->fields[book->student_column], &row->student))
             row->student = STR("");
-        if (book->date < book->n)
+        if (book->date_column < book->column_count)
             row_check_date(book, row);
     }
     return book_check_repeated(book);
@@ -150,16 +158,16 @@ static bool book_check_rows(struct gradebook *book)
 
 /* ---- events ---- */
 
-/* Adds a text in lower case and an end mark to the digest; because of the mark, no two lists of
- * facts give the same digest. */
-static void id_add_fact(struct digest *d, struct str fact)
+/* Adds a text, in lower case and with a NUL at its end, to the digest of an event's id. The NUL
+ * separates the texts: "ab", "c" and "a", "bc" give different ids. */
+static void event_id_add(struct digest *digest, struct str fact)
 {
     for (size_t i = 0; i < fact.n; i++) {
         char c = ascii_lower(fact.p[i]);
 
-        digest_update(d, (struct str){&c, 1});
+        digest_update(digest, (struct str){&c, 1});
     }
-    digest_update(d, (struct str){"", 1});
+    digest_update(digest, (struct str){"", 1});
 }
 
 /* Makes the id of a result's event from student, course, item and the day in the file. The day of
@@ -170,17 +178,17 @@ static void event_id(const struct gradebook *book, const struct gradebook_row *r
 {
     unsigned char bytes[DIGEST_SIZE];
     char day[DAY_TEXT_SIZE] = "";
-    struct digest d;
+    struct digest digest;
 
-    if (book->date < book->n)
+    if (book->date_column < book->column_count)
         day_print(day_of_ms(row->at_ms), day);
-    digest_init(&d);
-    digest_update(&d, row->student);
-    digest_update(&d, (struct str){"", 1});
-    id_add_fact(&d, str_of(book->options->course));
-    id_add_fact(&d, column->item);
-    id_add_fact(&d, str_of(day));
-    digest_final(&d, bytes);
+    digest_init(&digest);
+    digest_update(&digest, row->student);
+    digest_update(&digest, (struct str){"", 1});
+    event_id_add(&digest, str_of(book->options->course));
+    event_id_add(&digest, column->item);
+    event_id_add(&digest, str_of(day));
+    digest_final(&digest, bytes);
     uuid_of_digest(bytes, ret);
 }
 
@@ -282,15 +290,17 @@ static bool book_make_events(struct gradebook *book)
 {
     size_t cells = 0;
 
-    for (size_t i = 0; i < book->n; i++)
-        cells += book->columns[i].role < COLUMN_IGNORED ? book->row_count : 0;
+    for (size_t i = 0; i < book->column_count; i++) {
+        if (book->columns[i].role < COLUMN_IGNORED)
+            cells += book->row_count;
+    }
     book->event_names = arena_array(book->arena, cells, sizeof(*book->event_names));
     if (!book->event_names)
         return false;
-    for (size_t r = 0; r < book->row_count; r++) {
-        for (size_t i = 0; i < book->n; i++) {
+    for (size_t row = 0; row < book->row_count; row++) {
+        for (size_t i = 0; i < book->column_count; i++) {
             if (book->columns[i].role < COLUMN_IGNORED)
-                cell_read(book, &book->rows[r], &book->columns[i], book->rows[r].fields[i]);
+                cell_read(book, &book->rows[row], &book->columns[i], book->rows[row].fields[i]);
         }
     }
     return !book->events.failed;
@@ -305,9 +315,10 @@ long gradebook_read(struct str text, const char *name, const struct gradebook_op
     buf_init(&ret->events, arena);
     if (!csv_begin(&ret->csv, text, name, arena, errors) || !book_read_rows(ret))
         return -1;
-    if (ret->n > 0)
+    if (ret->column_count > 0)
         gradebook_find_columns(ret);
-    if (ret->student < ret->n && (ret->date < ret->n || ret->at_ms > 0) &&
+    if (ret->student_column < ret->column_count &&
+        (ret->date_column < ret->column_count || ret->at_ms > 0) &&
         (!book_check_rows(ret) || !book_make_events(ret)))
         return -1;
     return csv_end(&ret->csv);
@@ -340,27 +351,28 @@ static void gradebook_write_column(const struct gradebook_column *column, struct
 void gradebook_write_json(const struct gradebook *book, struct jw *w)
 {
     jw_array(w, "columns");
-    for (size_t i = 0; i < book->n; i++)
+    for (size_t i = 0; i < book->column_count; i++)
         gradebook_write_column(&book->columns[i], w);
     jw_array_end(w);
     jw_str(w, "separator", (struct str){&book->csv.separator, 1});
     jw_int(w, "students", (int64_t)book->row_count);
     jw_int(w, "skipped_rows", (int64_t)book->skipped);
-    if (book->date == book->n && book->at_ms > 0) /* no column of dates: that of --date */
+    if (book->date_column == book->column_count &&
+        book->at_ms > 0) /* no column of dates: that of --date */
         jw_day(w, "date", day_of_ms(book->at_ms));
     jw_int(w, "results", (int64_t)book->event_count);
 }
 
 /* Prints results only for roles before COLUMN_IGNORED. A column without a maximum has its maxima
- * "in cells": 8/10, 80 %. Without a column of dates (book->date is book->n) all results have the
- * date of --date. */
+ * "in cells": 8/10, 80 %. Without a column of dates (book->date_column is book->column_count) all
+ * results have the date of --date. */
 void gradebook_print(const struct gradebook *book, FILE *out)
 {
     char text[CSV_SHOWN_SIZE], day[DAY_TEXT_SIZE];
 
     (void)fprintf(out, "%-*s  %-8s  %7s  %7s\n", CSV_SHOWN_MAX, "COLUMN", "IS", "MAXIMUM",
                   "RESULTS");
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         const struct gradebook_column *column = &book->columns[i];
         bool has_results = column->role < COLUMN_IGNORED;
 
@@ -380,7 +392,7 @@ void gradebook_print(const struct gradebook *book, FILE *out)
                   : book->csv.separator == ';' ? "semicolons"
                                                : "commas",
                   book->row_count, book->skipped);
-    if (book->date == book->n && book->at_ms > 0) {
+    if (book->date_column == book->column_count && book->at_ms > 0) {
         day_print(day_of_ms(book->at_ms), day);
         (void)fprintf(out, "all results are of %s\n", day);
     }

@@ -36,10 +36,10 @@ struct gradebook_column {
     struct str name; /* name in the file; empty: the column has none, and is ignored */
     struct str item; /* the name without "(Real)" or "(Percentage)" at its end */
     enum column_role role;
-    bool is_named;  /* --column says what the column is */
-    bool has_plain; /* a cell has points alone, such as 8; 8/10 and 80 % are not plain */
-    double max;     /* points of a full result; 0: not known */
-    size_t results;
+    bool is_named;   /* --column says what the column is */
+    bool has_points; /* a cell has points alone, such as 8, instead of 8/10 or 80 % */
+    double max;      /* points of a full result; 0: not known */
+    size_t results;  /* number of cells with a result */
 };
 
 struct gradebook_row {
@@ -53,11 +53,13 @@ struct gradebook {
     const struct gradebook_options *options;
     struct arena *arena;
     struct csv_reader csv;
-    struct gradebook_column *columns; /* n columns */
-    size_t n;
+    struct gradebook_column *columns; /* column_count columns */
+    size_t column_count;
     struct gradebook_row *rows; /* row_count rows, all of students */
-    size_t row_count, skipped;
-    size_t student, date;    /* places of these columns; n: there is none */
+    size_t row_count;
+    size_t skipped; /* number of rows that belong to no student */
+    /* indexes in `columns` of the students' ids and of the dates; column_count: there is none */
+    size_t student_column, date_column;
     int64_t at_ms;           /* time of all results, if no column has the dates */
     struct buf events;       /* learning events, one JSON object in each line */
     struct str *event_names; /* a printable name of each event for messages: "FILE:LINE: COLUMN" */
@@ -85,7 +87,7 @@ void gradebook_find_columns(struct gradebook *book);
 enum cell_kind { CELL_EMPTY, CELL_SHARE, CELL_POINTS, CELL_INVALID };
 /* Reads a cell such as 8, 8.5, 8,5, 8/10, 80 % or -. *ret is the share for CELL_SHARE, the points
  * for CELL_POINTS. */
-enum cell_kind gradebook_parse_cell(const struct csv_reader *r, struct str cell, double *ret);
+enum cell_kind gradebook_parse_cell(const struct csv_reader *reader, struct str cell, double *ret);
 /* Reads a date such as 2026-01-31 or 31.01.2026, with or without a time, or a time of RFC 3339.
  * Only the latter sets the time; any other date means noon in UTC, or now_ms if that is before noon
  * of the same day. */

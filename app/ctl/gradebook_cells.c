@@ -24,14 +24,14 @@ static bool cell_cut_end(struct str *cell, char end)
 /* Reads a number that is not negative. Returns false for any other text, including an ambiguous
  * number (1,000), for which the caller's error (the cell, and the forms that it may have) is the
  * same. */
-static bool cell_number(const struct csv_reader *r, struct str text, double *ret)
+static bool cell_number(const struct csv_reader *reader, struct str text, double *ret)
 {
     bool unused_ambiguous;
 
-    return csv_to_double(r, str_trim(text), ret, &unused_ambiguous) && *ret >= 0;
+    return csv_to_double(reader, str_trim(text), ret, &unused_ambiguous) && *ret >= 0;
 }
 
-enum cell_kind gradebook_parse_cell(const struct csv_reader *r, struct str cell, double *ret)
+enum cell_kind gradebook_parse_cell(const struct csv_reader *reader, struct str cell, double *ret)
 {
     double points, max = 100; /* max: 100 for 80 %, 10 for 8/10 */
     struct str rest = cell;
@@ -40,13 +40,13 @@ enum cell_kind gradebook_parse_cell(const struct csv_reader *r, struct str cell,
         if (str_equal_nocase(cell, str_of(no_result[i])))
             return CELL_EMPTY;
     }
-    if (cell_number(r, cell, ret))
+    if (cell_number(reader, cell, ret))
         return CELL_POINTS;
     if (cell_cut_end(&rest, '%')) {
-        if (!cell_number(r, rest, &points))
+        if (!cell_number(reader, rest, &points))
             return CELL_INVALID;
-    } else if (!cell_number(r, str_cut(&rest, '/'), &points) || !cell_number(r, rest, &max) ||
-               max <= 0) {
+    } else if (!cell_number(reader, str_cut(&rest, '/'), &points) ||
+               !cell_number(reader, rest, &max) || max <= 0) {
         return CELL_INVALID;
     }
     *ret = points / max;

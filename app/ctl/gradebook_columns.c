@@ -38,6 +38,7 @@ static const struct {
 static const char *const max_names[] = {
     "points possible", "maximum", "maximum points", "max", "max points", "out of", NULL};
 
+/* Returns whether the name is one of `names`, in upper or lower case. NULL ends the list. */
 static bool name_is_in(struct str name, const char *const *names)
 {
     for (size_t i = 0; names[i]; i++) {
@@ -74,22 +75,25 @@ static struct str name_item(struct str name)
     return name;
 }
 
+/* Returns whether the column has this name, in upper or lower case, with or without the kind of
+ * grade that Moodle appends. */
 static bool column_is_called(const struct gradebook_column *column, struct str name)
 {
     return name.n > 0 &&
            (str_equal_nocase(column->name, name) || str_equal_nocase(column->item, name));
 }
 
-/* Returns the place of the column with this name; book->n when there is none. */
+/* Returns the place of the column with this name; book->column_count when there is none. */
 static size_t columns_find(const struct gradebook *book, struct str name)
 {
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         if (column_is_called(&book->columns[i], name))
             return i;
     }
-    return book->n;
+    return book->column_count;
 }
 
+/* Returns whether any cell of the column is not empty. */
 static bool column_has_content(const struct gradebook *book, size_t place)
 {
     for (size_t i = 0; i < book->row_count; i++) {
@@ -100,17 +104,17 @@ static bool column_has_content(const struct gradebook *book, size_t place)
 }
 
 /* Returns the place of the first of these columns that is not empty, or else of the first one;
- * book->n when none of them exists. */
+ * book->column_count when none of them exists. */
 static size_t columns_find_any(const struct gradebook *book, const char *const *names)
 {
-    size_t first = book->n;
+    size_t first = book->column_count;
 
     for (size_t i = 0; names[i]; i++) {
         size_t place = columns_find(book, str_of(names[i]));
 
-        if (place < book->n && column_has_content(book, place))
+        if (place < book->column_count && column_has_content(book, place))
             return place;
-        if (first == book->n)
+        if (first == book->column_count)
             first = place;
     }
     return first;
@@ -120,11 +124,11 @@ static size_t columns_find_any(const struct gradebook *book, const char *const *
 
 /* Reads the row of maxima (points of a full result). Skips other texts, such as "(read only)" of
  * Canvas. */
-static void columns_take_maxima(struct gradebook *book, const struct gradebook_row *row)
+static void columns_read_maxima(struct gradebook *book, const struct gradebook_row *row)
 {
     double max;
 
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         if (gradebook_parse_cell(&book->csv, row->fields[i], &max) == CELL_POINTS && max > 0)
             book->columns[i].max = max;
     }
@@ -161,7 +165,7 @@ static bool row_is_maxima(const struct gradebook *book, const struct gradebook_r
 {
     if (!name_is_in(row->fields[first], max_names))
         return false;
-    for (size_t i = first + 1; i < book->n; i++) {
+    for (size_t i = first + 1; i < book->column_count; i++) {
         if (row->fields[i].n > 0 &&
             (column_may_have_ids(book, i) || !cell_may_be_maximum(book, row->fields[i])))
             return false;
@@ -176,15 +180,15 @@ static bool row_is_test_student(const struct gradebook *book, const struct grade
 
     return str_equal_nocase(row->fields[0], STR("Student, Test")) &&
            str_equal_nocase(book->columns[0].name, STR("Student")) &&
-           columns_find(book, STR("ID")) < book->n &&
-           columns_find(book, STR("Section")) < book->n &&
-           (sis == book->n || row->fields[sis].n == 0);
+           columns_find(book, STR("ID")) < book->column_count &&
+           columns_find(book, STR("Section")) < book->column_count &&
+           (sis == book->column_count || row->fields[sis].n == 0);
 }
 
 /* Returns whether the row is the one in which Canvas only says which grades are posted by hand. */
 static bool row_is_manual_posting(const struct gradebook *book, const struct gradebook_row *row)
 {
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         if (row->fields[i].n > 0 && !str_equal_nocase(row->fields[i], STR("Manual Posting")))
             return false;
     }
@@ -200,14 +204,14 @@ static bool row_is_no_student(struct gradebook *book, const struct gradebook_row
     while (row->fields[first].n == 0) /* the loop ends, because empty records are not read */
         first++;
     if (row_is_maxima(book, row, first)) {
-        columns_take_maxima(book, row);
+        columns_read_maxima(book, row);
         return true;
     }
     return row_is_test_student(book, row) || row_is_manual_posting(book, row);
 }
 
 /* Removes the rows that belong to no student from the list. */
-static void rows_skip(struct gradebook *book)
+static void rows_remove_others(struct gradebook *book)
 {
     size_t n = 0;
 
@@ -242,12 +246,13 @@ static bool option_find_column(struct gradebook *book, const char *option, struc
     char text[CSV_SHOWN_SIZE];
 
     *ret_place = columns_find(book, name);
-    return *ret_place < book->n || csv_error(&book->csv, 1, "%s: there is no column \"%s\"", option,
-                                             csv_printable(name, text));
+    return *ret_place < book->column_count ||
+           csv_error(&book->csv, 1, "%s: there is no column \"%s\"", option,
+                     csv_printable(name, text));
 }
 
 /* Gives columns their roles (quiz, ignore, ...) by --column NAME=ROLE. */
-static void options_take_roles(struct gradebook *book)
+static void options_apply_roles(struct gradebook *book)
 {
     const struct str_list *list = &book->options->roles;
 
@@ -270,9 +275,20 @@ static void options_take_roles(struct gradebook *book)
     }
 }
 
-/* Sets maxima by --max. NAME=NUMBER is for each column with that name or item, even if the file has
- * another maximum; NUMBER alone is for all columns that have no maximum yet. */
-static void options_take_maxima(struct gradebook *book)
+/* Sets the maximum of each column with this name or item, even if the file has another one; without
+ * a name, of all columns that have none yet. */
+static void columns_set_max(struct gradebook *book, struct str name, double max)
+{
+    for (size_t i = 0; i < book->column_count; i++) {
+        struct gradebook_column *column = &book->columns[i];
+
+        if (name.n > 0 ? column_is_called(column, name) : column->max <= 0)
+            column->max = max;
+    }
+}
+
+/* Sets maxima by the option --max: NAME=NUMBER, or NUMBER alone for all columns without one. */
+static void options_apply_maxima(struct gradebook *book)
 {
     const struct str_list *list = &book->options->maxima;
 
@@ -285,13 +301,8 @@ static void options_take_maxima(struct gradebook *book)
         if (gradebook_parse_cell(&book->csv, number, &max) != CELL_POINTS || max <= 0)
             (void)csv_error(&book->csv, 1, "--max: \"%s\" is not a number above 0",
                             csv_printable(number, text));
-        else if (name.n == 0 || option_find_column(book, "--max", name, &unused_place)) {
-            for (size_t c = 0; c < book->n; c++) {
-                if (name.n > 0 ? column_is_called(&book->columns[c], name)
-                               : book->columns[c].max <= 0)
-                    book->columns[c].max = max;
-            }
-        }
+        else if (name.n == 0 || option_find_column(book, "--max", name, &unused_place))
+            columns_set_max(book, name, max);
     }
 }
 
@@ -314,7 +325,7 @@ static enum column_role column_role_of_name(const struct gradebook_column *colum
     return COLUMN_QUIZ;
 }
 
-/* Returns whether a cell of the column has a result. Sets has_plain if a result is only points,
+/* Returns whether a cell of the column has a result. Sets has_points if a result is only points,
  * such as 8, for which the column needs a maximum. */
 static bool column_has_results(struct gradebook *book, size_t place)
 {
@@ -325,7 +336,7 @@ static bool column_has_results(struct gradebook *book, size_t place)
         enum cell_kind kind =
             gradebook_parse_cell(&book->csv, book->rows[i].fields[place], &unused);
 
-        book->columns[place].has_plain |= kind == CELL_POINTS;
+        book->columns[place].has_points |= kind == CELL_POINTS;
         found = found || kind == CELL_POINTS || kind == CELL_SHARE;
     }
     return found;
@@ -337,7 +348,7 @@ static bool column_has_percentages_elsewhere(const struct gradebook *book, size_
 {
     const struct gradebook_column *column = &book->columns[place];
 
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         if (i != place && str_equal_nocase(book->columns[i].item, column->item) &&
             name_ends(book->columns[i].name, "(percentage)") &&
             book->columns[i].role < COLUMN_IGNORED)
@@ -354,7 +365,7 @@ static void column_check(struct gradebook *book, size_t place)
     char text[CSV_SHOWN_SIZE];
 
     (void)csv_printable(column->name, text);
-    if (column->has_plain && column->max <= 0)
+    if (column->has_points && column->max <= 0)
         (void)csv_error(&book->csv, 1,
                         "%s: the maximum is not known: say --max \"%s=NUMBER\", or "
                         "--column \"%s=ignore\"",
@@ -369,20 +380,21 @@ static void column_check(struct gradebook *book, size_t place)
 /* Finds the columns of students and dates. */
 static void columns_find_special(struct gradebook *book)
 {
-    const struct gradebook_options *o = book->options;
+    const struct gradebook_options *options = book->options;
 
-    book->student = columns_find_any(book, student_names);
-    if (o->student)
-        (void)option_find_column(book, "--student", str_of(o->student), &book->student);
-    else if (book->student == book->n)
+    book->student_column = columns_find_any(book, student_names);
+    if (options->student)
+        (void)option_find_column(book, "--student", str_of(options->student),
+                                 &book->student_column);
+    else if (book->student_column == book->column_count)
         (void)csv_error(&book->csv, 1,
                         "no column has the students' ids: name it with --student COLUMN");
-    book->date = columns_find_any(book, date_names);
-    if (o->date && gradebook_parse_date(str_of(o->date), o->now_ms, &book->at_ms))
-        book->date = book->n;
-    else if (o->date)
-        (void)option_find_column(book, "--date", str_of(o->date), &book->date);
-    else if (book->date == book->n)
+    book->date_column = columns_find_any(book, date_names);
+    if (options->date && gradebook_parse_date(str_of(options->date), options->now_ms, &book->at_ms))
+        book->date_column = book->column_count;
+    else if (options->date)
+        (void)option_find_column(book, "--date", str_of(options->date), &book->date_column);
+    else if (book->date_column == book->column_count)
         (void)csv_error(&book->csv, 1,
                         "the date of the results is not known: say --date 2026-01-31, or --date "
                         "COLUMN");
@@ -390,22 +402,22 @@ static void columns_find_special(struct gradebook *book)
 
 void gradebook_find_columns(struct gradebook *book)
 {
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         struct gradebook_column *column = &book->columns[i];
 
         column->item = name_item(column->name);
         column->role = column_role_of_name(column);
         column->max = name_ends(column->name, "(percentage)") ? 100 : 0;
     }
-    rows_skip(book);
-    options_take_roles(book);
-    options_take_maxima(book);
+    rows_remove_others(book);
+    options_apply_roles(book);
+    options_apply_maxima(book);
     columns_find_special(book);
-    for (size_t i = 0; i < book->n; i++) {
+    for (size_t i = 0; i < book->column_count; i++) {
         struct gradebook_column *column = &book->columns[i];
 
-        if (i == book->student || i == book->date)
-            column->role = i == book->student ? COLUMN_STUDENT : COLUMN_DATE;
+        if (i == book->student_column || i == book->date_column)
+            column->role = i == book->student_column ? COLUMN_STUDENT : COLUMN_DATE;
         else if ((!column_has_results(book, i) || column_has_percentages_elsewhere(book, i)) &&
                  !column->is_named)
             column->role = COLUMN_IGNORED;

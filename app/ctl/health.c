@@ -41,13 +41,16 @@ static void health_print_dependencies(struct json_object *all)
     for (it = json_object_iter_begin(all); !json_object_iter_equal(&it, &end);
          json_object_iter_next(&it)) {
         const char *name = json_object_iter_peek_name(&it), *state = health_text(all, name);
-        bool good = strcmp(state, "healthy") == 0, unused = strcmp(state, "not_configured") == 0;
+        const char *shown = "away";
+        enum colour colour = COLOUR_GOOD;
 
-        health_print_state(good || unused ? COLOUR_GOOD : COLOUR_WARNING,
-                           good     ? "ok"
-                           : unused ? "-"
-                                    : "away",
-                           name);
+        if (strcmp(state, "healthy") == 0)
+            shown = "ok";
+        else if (strcmp(state, "not_configured") == 0)
+            shown = "-";
+        else
+            colour = COLOUR_WARNING;
+        health_print_state(colour, shown, name);
         (void)printf("%s\n", state);
     }
 }

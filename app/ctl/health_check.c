@@ -42,10 +42,10 @@ static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
 
 /* Sends GET BASE/NAME and fills *ret with the response or the failure. Does not use a proxy from
  * the environment, because the check is about this address itself. */
-static void health_request(CURL *curl, const struct health_target *s, const char *name,
+static void health_request(CURL *curl, const struct health_target *target, const char *name,
                            struct arena *arena, struct response *ret)
 {
-    struct str base_url = str_of(s->url), url, source = {NULL, 0};
+    struct str base_url = str_of(target->url), url, source = {NULL, 0};
     curl_off_t duration_us = 0;
 
     *ret = (struct response){.failure = CURLE_OUT_OF_MEMORY};
@@ -53,15 +53,16 @@ static void health_request(CURL *curl, const struct health_target *s, const char
     while (base_url.n > 0 && base_url.p[base_url.n - 1] == '/')
         base_url.n--;
     url = arena_printf(arena, "%.*s/%s", STR_ARG(base_url), name);
-    if (s->source) /* "host!" makes libcurl treat the text as an address and not as an interface */
-        source = arena_printf(arena, "host!%s", s->source);
-    if (!url.p || (s->source && !source.p))
+    if (target->source) /* "host!" makes libcurl treat the text as an address and not as an
+                           interface */
+        source = arena_printf(arena, "host!%s", target->source);
+    if (!url.p || (target->source && !source.p))
         return;
     curl_easy_reset(curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url.p);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)s->timeout_s);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)target->timeout_s);
     (void)curl_easy_setopt(curl, CURLOPT_INTERFACE, source.p);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, health_on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &ret->body);

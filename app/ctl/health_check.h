@@ -8,7 +8,7 @@
 #include "app/ctl/subcommand.h"
 
 struct health_target {
-    const char *url;    /* of the engine; subcommand_check_url has accepted it */
+    const char *url;    /* address of the engine, which subcommand_check_url has accepted */
     const char *source; /* own address to connect from; NULL: the kernel chooses */
     int64_t timeout_s;
 };

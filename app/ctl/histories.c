@@ -40,7 +40,7 @@ static bool histories_read_chunk(struct engine *engine, struct arena *arena,
     arena_reset(arena);
     pipeline_init(&pipeline, arena, NULL /* owner */);
     for (size_t i = 0; i < students.n; i++) {
-        histories[i] = history_cmd(&pipeline, students.v[i], today);
+        histories[i] = history_cmd(&pipeline, students.v[i], NULL, today);
         consents[i] = student_cmd_consent(&pipeline, students.v[i]);
     }
     if (!subcommand_round_trip(engine, &pipeline, p))

@@ -17,34 +17,36 @@ struct import_settings {
 };
 
 /* Sends the events, as if they were the lines of a file. */
-static enum ctl_exit import_send(const struct subcommand *command, const struct import_settings *s,
+static enum ctl_exit import_send(const struct subcommand *command,
+                                 const struct import_settings *settings,
                                  const struct gradebook *book, struct arena *arena)
 {
     size_t n = book->events.n;
     /* fmemopen refuses an empty text */
     struct line_reader lines = {.in = n > 0 ? fmemopen(book->events.p, n, "r") : NULL};
     struct upload_input input = {
-        .lines = &lines, .name = s->file, .size = (off_t)n, .line_names = book->event_names};
+        .lines = &lines, .name = settings->file, .size = (off_t)n, .line_names = book->event_names};
     enum ctl_exit status;
 
     if (!lines.in) {
-        subcommand_error(command, "%s: %s", csv_file_name(s->file),
+        subcommand_error(command, "%s: %s", csv_file_name(settings->file),
                          n > 0 ? strerror(errno) : "the file has no results");
         return CTL_FAILED;
     }
-    status = upload_run(command, &s->upload, &input, arena);
+    status = upload_run(command, &settings->upload, &input, arena);
     lines_close(&lines);
     return status;
 }
 
 /* Prints what was understood. Returns `status`. */
-static enum ctl_exit import_print(const struct subcommand *command, const struct import_settings *s,
+static enum ctl_exit import_print(const struct subcommand *command,
+                                  const struct import_settings *settings,
                                   const struct gradebook *book, struct arena *arena,
                                   enum ctl_exit status)
 {
     struct json_line line;
 
-    if (!s->upload.json) {
+    if (!settings->upload.json) {
         gradebook_print(book, stdout);
         return status;
     }
@@ -53,36 +55,36 @@ static enum ctl_exit import_print(const struct subcommand *command, const struct
 }
 
 /* Reads the file. With --dry-run prints what was understood; otherwise sends the events. */
-static enum ctl_exit import_file(const struct subcommand *command, struct import_settings *s,
+static enum ctl_exit import_file(const struct subcommand *command, struct import_settings *settings,
                                  struct arena *arena)
 {
-    const char *name = csv_file_name(s->file);
+    const char *name = csv_file_name(settings->file);
     struct gradebook book;
     struct buf text;
     int error;
     long bad;
 
     buf_init(&text, arena);
-    error = csv_read_file(s->file, &text);
+    error = csv_read_file(settings->file, &text);
     if (error != 0) {
         subcommand_error(command, "%s: %s", name, strerror(error));
         return CTL_FAILED;
     }
-    s->options.now_ms = clock_wall_ms();
-    bad = gradebook_read(buf_view(&text), name, &s->options, arena, stderr, &book);
+    settings->options.now_ms = clock_wall_ms();
+    bad = gradebook_read(buf_view(&text), name, &settings->options, arena, stderr, &book);
     if (bad < 0) {
         subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
-    if (s->dry_run)
-        (void)import_print(command, s, &book, arena, CTL_DONE);
+    if (settings->dry_run)
+        (void)import_print(command, settings, &book, arena, CTL_DONE);
     if (bad > 0) {
         subcommand_error(command, "%ld error%s: nothing is sent", bad, bad == 1 ? "" : "s");
         return CTL_FAILED;
     }
-    if (!s->dry_run)
-        return import_send(command, s, &book, arena);
-    if (!s->upload.json)
+    if (!settings->dry_run)
+        return import_send(command, settings, &book, arena);
+    if (!settings->upload.json)
         (void)printf("%zu results; nothing was sent\n", book.event_count);
     return CTL_DONE;
 }

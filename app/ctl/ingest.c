@@ -39,23 +39,23 @@ static bool ingest_check_line(struct str line, int64_t number, int64_t now_ms, s
     (void)fprintf(stderr, "line %" PRId64 ": %s", number, problem_name(p.code));
     if (!p.fields)
         (void)fprintf(stderr, " %s", p.message);
-    for (const struct field_error *e = p.fields; e; e = e->next)
-        (void)fprintf(stderr, "%s %.*s: %.*s", e == p.fields ? "" : ";", STR_ARG(e->field),
-                      STR_ARG(e->message));
+    for (const struct field_error *error = p.fields; error; error = error->next)
+        (void)fprintf(stderr, "%s %.*s: %.*s", error == p.fields ? "" : ";", STR_ARG(error->field),
+                      STR_ARG(error->message));
     (void)fputc('\n', stderr);
     return false;
 }
 
 /* Prints how many lines are valid. Returns `status`. */
 static enum ctl_exit ingest_print_checked(const struct subcommand *command,
-                                          const struct ingest_settings *s, int64_t valid,
+                                          const struct ingest_settings *settings, int64_t valid,
                                           int64_t invalid, struct arena *arena,
                                           enum ctl_exit status)
 {
     struct json_line line;
     struct jw *w;
 
-    if (!s->upload.json) {
+    if (!settings->upload.json) {
         (void)printf("%" PRId64 " valid, %" PRId64 " invalid; nothing was sent\n", valid, invalid);
         return status;
     }
@@ -66,8 +66,9 @@ static enum ctl_exit ingest_print_checked(const struct subcommand *command,
 }
 
 /* Checks all lines that are not empty, and prints how many are valid. */
-static enum ctl_exit ingest_check(const struct subcommand *command, const struct ingest_settings *s,
-                                  struct line_reader *lines, struct arena *run_arena)
+static enum ctl_exit ingest_check(const struct subcommand *command,
+                                  const struct ingest_settings *settings, struct line_reader *lines,
+                                  struct arena *run_arena)
 {
     struct arena *arena = arena_new(1 << 16, 16 << 20);
     int64_t valid = 0, invalid = 0, now_ms = clock_wall_ms();
@@ -87,10 +88,10 @@ static enum ctl_exit ingest_check(const struct subcommand *command, const struct
     }
     failed = !arena || ferror(lines->in);
     if (failed)
-        subcommand_error(command, "%s: %s", s->file, strerror(errno));
+        subcommand_error(command, "%s: %s", settings->file, strerror(errno));
     free(memory);
     arena_free(arena);
-    return ingest_print_checked(command, s, valid, invalid, run_arena,
+    return ingest_print_checked(command, settings, valid, invalid, run_arena,
                                 failed || invalid > 0 ? CTL_FAILED : CTL_DONE);
 }
 

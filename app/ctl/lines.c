@@ -13,33 +13,34 @@ struct str text_without_mark(struct str text)
     return (struct str){text.p + byte_order_mark.n, text.n - byte_order_mark.n};
 }
 
-bool lines_open(struct line_reader *r, const char *path)
+bool lines_open(struct line_reader *reader, const char *path)
 {
-    *r = (struct line_reader){.is_stdin = strcmp(path, "-") == 0};
-    r->in = r->is_stdin ? stdin : fopen(path, "re");
-    return r->in != NULL;
+    *reader = (struct line_reader){.is_stdin = strcmp(path, "-") == 0};
+    reader->in = reader->is_stdin ? stdin : fopen(path, "re");
+    return reader->in != NULL;
 }
 
-void lines_close(struct line_reader *r)
+void lines_close(struct line_reader *reader)
 {
-    if (r->in && !r->is_stdin)
-        (void)fclose(r->in); /* was only read */
-    r->in = NULL;
+    if (reader->in && !reader->is_stdin)
+        (void)fclose(reader->in); /* the result does not matter: the file was only read */
+    reader->in = NULL;
 }
 
-bool lines_next(struct line_reader *r, char **line, size_t *size, struct str *ret)
+bool lines_next(struct line_reader *reader, char **line, size_t *size, struct str *ret)
 {
-    ssize_t n = getline(line, size, r->in);
+    ssize_t n = getline(line, size, reader->in);
     struct str text;
 
     if (n <= 0)
         return false;
     text = (struct str){*line, (size_t)n};
-    if (r->offset == 0)
+    if (reader->offset == 0)
         text = text_without_mark(text);
-    r->offset += n;
-    r->number++;
+    reader->offset += n;
+    reader->number++;
     *ret = str_trim(text);
-    *(*line + (ret->p - *line) + ret->n) = '\0'; /* in the line, or in place of the NUL after it */
+    /* ends the trimmed text by a NUL: it is a part of *line, so this position is in *line too */
+    (*line)[ret->p - *line + (ptrdiff_t)ret->n] = '\0';
     return true;
 }

@@ -11,18 +11,18 @@
 
 struct line_reader {
     FILE *in;       /* NULL after a failed lines_open */
-    bool is_stdin;  /* then it has no position, and is not closed */
+    bool is_stdin;  /* reads standard input, which has no position and is not closed */
     off_t offset;   /* where the next line begins, in bytes */
     int64_t number; /* number of the last line, from 1; 0: none has been read */
 };
 
 /* Opens a file, or standard input for "-". False with errno. lines_close is due in any case. */
-bool lines_open(struct line_reader *r, const char *path);
-void lines_close(struct line_reader *r);
+bool lines_open(struct line_reader *reader, const char *path);
+void lines_close(struct line_reader *reader);
 /* Reads the next line into *line, whose memory of *size bytes is grown by realloc and freed by the
  * caller. *ret is the line without spaces and line break at its ends; a NUL follows it. False at
- * the end, and when reading fails: ferror(r->in) is then true, with errno. */
-bool lines_next(struct line_reader *r, char **line, size_t *size, struct str *ret);
+ * the end, and when reading fails: ferror(reader->in) is then true, with errno. */
+bool lines_next(struct line_reader *reader, char **line, size_t *size, struct str *ret);
 
 /* The text without the byte order mark of UTF-8, if it begins with one. */
 struct str text_without_mark(struct str text);

@@ -16,7 +16,7 @@
 enum {
     PAGE_FIRST = 64 << 10, /* first and greatest size of the memory for a page of keys */
     PAGE_CAP = 64 << 20,
-    RECORD_FIRST = 1 << 20, /* the same for one conversion */
+    RECORD_FIRST = 1 << 20, /* first and greatest size of the memory for one conversion */
     RECORD_CAP = 256 << 20,
     CONVERTERS_MAX = 16,
 };
@@ -30,112 +30,112 @@ struct migrate_run {
     const struct subcommand *command;
     struct engine engine;
     struct migrate migrate;
-    struct arena *page_arena;          /* one page of keys */
+    struct arena *page_arena;          /* memory for one page of keys */
     int64_t converted[CONVERTERS_MAX]; /* records by converter */
     int64_t students;                  /* students that were looked at */
     struct progress progress;
 };
 
 /* Runs all converters of students for one student. */
-static bool migrate_student(struct migrate_run *r, struct str student, struct problem *p)
+static bool migrate_student(struct migrate_run *run, struct str student, struct problem *p)
 {
-    r->students++;
+    run->students++;
     for (size_t i = 0; i < converter_count; i++) {
         int64_t converted = 0;
 
         if (!converters[i].of_student)
             continue;
-        arena_reset(r->migrate.arena);
-        if (!converters[i].of_student(&r->migrate, student, &converted, p))
+        arena_reset(run->migrate.arena);
+        if (!converters[i].of_student(&run->migrate, student, &converted, p))
             return false;
-        r->converted[i] += converted;
+        run->converted[i] += converted;
     }
     return true;
 }
 
 /* Converts the records of all students that a SCAN finds. A student whose profile is made
  * meanwhile may be missed, but has packed records only. */
-static bool migrate_students(struct migrate_run *r, struct problem *p)
+static bool migrate_students(struct migrate_run *run, struct problem *p)
 {
-    size_t keys = subcommand_key_count(&r->engine), seen = 0;
+    size_t keys = subcommand_key_count(&run->engine), seen = 0;
     char cursor_text[SCAN_CURSOR_SIZE] = "0";
     struct str cursor;
 
-    r->progress = (struct progress){.what = "keys"};
+    run->progress = (struct progress){.what = "keys"};
     do {
         struct str_list students;
         struct pipeline pipeline;
         struct command *command;
 
-        arena_reset(r->page_arena);
-        pipeline_init(&pipeline, r->page_arena, NULL /* owner */);
+        arena_reset(run->page_arena);
+        pipeline_init(&pipeline, run->page_arena, NULL /* owner */);
         command = students_cmd_page(&pipeline, str_of(cursor_text));
-        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
-            !students_parse_page(command, r->page_arena, &cursor, &students, p))
+        if (!subcommand_round_trip(&run->engine, &pipeline, p) ||
+            !students_parse_page(command, run->page_arena, &cursor, &students, p))
             return false;
         for (size_t i = 0; i < students.n; i++) {
-            if (!migrate_student(r, students.v[i], p))
+            if (!migrate_student(run, students.v[i], p))
                 return false;
         }
         (void)snprintf(cursor_text, sizeof(cursor_text), "%.*s", STR_ARG(cursor));
         seen += STUDENTS_PAGE_KEYS;
-        progress_draw(&r->progress, seen, keys, -1);
+        progress_draw(&run->progress, seen, keys, -1);
     } while (strcmp(cursor_text, "0") != 0);
     return true;
 }
 
 /* Converts the records of all shards that are not a student's. */
-static bool migrate_shards(struct migrate_run *r, struct problem *p)
+static bool migrate_shards(struct migrate_run *run, struct problem *p)
 {
-    r->progress = (struct progress){.what = "shards"};
+    run->progress = (struct progress){.what = "shards"};
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         for (size_t i = 0; i < converter_count; i++) {
             int64_t converted = 0;
 
             if (!converters[i].of_shard)
                 continue;
-            arena_reset(r->migrate.arena);
-            if (!converters[i].of_shard(&r->migrate, shard, &converted, p))
+            arena_reset(run->migrate.arena);
+            if (!converters[i].of_shard(&run->migrate, shard, &converted, p))
                 return false;
-            r->converted[i] += converted;
+            run->converted[i] += converted;
         }
-        progress_draw(&r->progress, shard, SHARDS, -1);
+        progress_draw(&run->progress, shard, SHARDS, -1);
     }
     return true;
 }
 
 /* Prints what was converted. */
-static enum ctl_exit migrate_print(const struct migrate_run *r, bool json, struct arena *arena)
+static enum ctl_exit migrate_print(const struct migrate_run *run, bool json, struct arena *arena)
 {
     struct json_line line;
     struct jw *w;
 
     if (!json) {
-        (void)printf("students %" PRId64 "\n", r->students);
+        (void)printf("students %" PRId64 "\n", run->students);
         for (size_t i = 0; i < converter_count; i++)
-            (void)printf("%s %" PRId64 "\n", converters[i].name, r->converted[i]);
+            (void)printf("%s %" PRId64 "\n", converters[i].name, run->converted[i]);
         return CTL_DONE;
     }
     w = json_line_begin(&line, arena);
-    jw_int(w, "students", r->students);
+    jw_int(w, "students", run->students);
     jw_object(w, "converted");
     for (size_t i = 0; i < converter_count; i++)
-        jw_int(w, converters[i].name, r->converted[i]);
+        jw_int(w, converters[i].name, run->converted[i]);
     jw_object_end(w);
-    return json_line_end(&line, r->command, CTL_DONE);
+    return json_line_end(&line, run->command, CTL_DONE);
 }
 
 /* Migrates the store. With a store whose number is that of the packed forms nothing is done. */
-static enum ctl_exit migrate_all(struct migrate_run *r, bool json, struct arena *arena)
+static enum ctl_exit migrate_all(struct migrate_run *run, bool json, struct arena *arena)
 {
     struct problem p = {.code = PROBLEM_NONE};
     int64_t number;
-    bool done = migrate_begin(&r->migrate, &number, &p) &&
-                (number == SCHEMA_PACKED || (migrate_students(r, &p) && migrate_shards(r, &p) &&
-                                             migrate_end(&r->migrate, &p)));
+    bool done = migrate_begin(&run->migrate, &number, &p) &&
+                (number == SCHEMA_PACKED || (migrate_students(run, &p) && migrate_shards(run, &p) &&
+                                             migrate_end(&run->migrate, &p)));
 
     progress_clear();
-    return done ? migrate_print(r, json, arena) : subcommand_fail(r->command, &r->engine, &p);
+    return done ? migrate_print(run, json, arena) : subcommand_fail(run->command, &run->engine, &p);
 }
 
 /* Opens what a run needs. engine_close and arena_free accept what was never opened. */
@@ -143,17 +143,17 @@ static enum ctl_exit migrate_run(const struct subcommand *command, const void *s
                                  struct arena *arena)
 {
     const struct migrate_settings *s = settings;
-    struct migrate_run r = {.command = command};
+    struct migrate_run run = {.command = command};
     enum ctl_exit status = CTL_FAILED;
 
-    r.page_arena = arena_new(PAGE_FIRST, PAGE_CAP);
-    r.migrate = (struct migrate){&r.engine, arena_new(RECORD_FIRST, RECORD_CAP)};
-    if (r.page_arena && r.migrate.arena &&
-        engine_open(&r.engine, "mastery-ctl migrate", NULL /* router */, 0 /* subsystems */))
-        status = migrate_all(&r, s->json, arena);
-    engine_close(&r.engine);
-    arena_free(r.migrate.arena);
-    arena_free(r.page_arena);
+    run.page_arena = arena_new(PAGE_FIRST, PAGE_CAP);
+    run.migrate = (struct migrate){&run.engine, arena_new(RECORD_FIRST, RECORD_CAP)};
+    if (run.page_arena && run.migrate.arena &&
+        engine_open(&run.engine, "mastery-ctl migrate", NULL /* router */, 0 /* subsystems */))
+        status = migrate_all(&run, s->json, arena);
+    engine_close(&run.engine);
+    arena_free(run.migrate.arena);
+    arena_free(run.page_arena);
     return status;
 }
 

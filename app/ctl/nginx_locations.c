@@ -73,15 +73,15 @@ static int pattern_compare(const char *a, const char *b)
  * the same on the public server, which lacks the sidecar's routes. */
 static int path_route_compare(const void *a, const void *b)
 {
-    const struct path_route *x = a, *y = b;
-    unsigned x_is_last = x->route->flags & ROUTE_SIDECAR_ONLY,
-             y_is_last = y->route->flags & ROUTE_SIDECAR_ONLY;
-    int order = pattern_compare(x->pattern, y->pattern);
+    const struct path_route *left = a, *right = b;
+    bool left_is_last = left->route->flags & ROUTE_SIDECAR_ONLY,
+         right_is_last = right->route->flags & ROUTE_SIDECAR_ONLY;
+    int order = pattern_compare(left->pattern, right->pattern);
 
-    if (order == 0 && x_is_last != y_is_last)
-        order = x_is_last ? 1 : -1;
+    if (order == 0 && left_is_last != right_is_last)
+        order = left_is_last ? 1 : -1;
     if (order == 0)
-        order = x->rank < y->rank ? -1 : x->rank > y->rank;
+        order = (left->rank > right->rank) - (left->rank < right->rank);
     return order;
 }
 
@@ -112,14 +112,15 @@ static void path_routes_collect(const struct route_table *tables, size_t count,
     *ret = (struct path_routes){calloc(routes * patterns_max + 1, sizeof(struct path_route)), 0};
     if (!ret->v)
         return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < tables[i].n; k++)
             path_routes_add(ret, &tables[i].v[k]);
+    }
     qsort(ret->v, ret->n, sizeof(ret->v[0]), path_route_compare);
 }
 
 /* Removes the routes of the first path from *rest and returns them; *rest must not be empty. */
-static struct path_routes path_routes_cut(struct path_routes *rest)
+static struct path_routes path_routes_next(struct path_routes *rest)
 {
     struct path_routes path = {rest->v, 0};
 
@@ -133,12 +134,12 @@ static struct path_routes path_routes_cut(struct path_routes *rest)
 /* Removes the routes that only the sidecar's server has. */
 static void path_routes_drop_sidecar(struct path_routes *all)
 {
-    size_t kept = 0;
+    size_t count = 0;
 
     for (size_t i = 0; i < all->n; i++)
         if (!(all->v[i].route->flags & ROUTE_SIDECAR_ONLY))
-            all->v[kept++] = all->v[i];
-    all->n = kept;
+            all->v[count++] = all->v[i];
+    all->n = count;
 }
 
 /* Returns whether all methods of the path have the same rate limit (bucket); then no map from
@@ -176,7 +177,7 @@ static const struct path_route *bucket_first_route(struct path_routes all,
 
 /* Prints the map from $bucket to $limit_class (requests a minute), with each bucket once. Returns
  * 0, or -1 when routes give the bucket that they share different limits. */
-static int print_classes(FILE *out, struct path_routes all)
+static int print_limit_classes(FILE *out, struct path_routes all)
 {
     (void)fprintf(out, "map $bucket $limit_class {\n    default %d;\n", OTHER_PER_MINUTE);
     for (size_t i = 0; i < all.n; i++) {
@@ -244,7 +245,7 @@ static void print_allowed_methods(FILE *out, struct path_routes rest)
 {
     (void)fputs("\nmap $uri $allowed_methods {\n    default \"\";\n", out);
     while (rest.n > 0) {
-        const struct path_routes path = path_routes_cut(&rest);
+        const struct path_routes path = path_routes_next(&rest);
         unsigned methods = 0;
         char text[64];
 
@@ -267,10 +268,10 @@ static int print_maps(FILE *out, struct path_routes all)
 {
     struct path_routes rest = all;
 
-    if (print_classes(out, all) != 0)
+    if (print_limit_classes(out, all) != 0)
         return -1;
     while (rest.n > 0) {
-        struct path_routes path = path_routes_cut(&rest);
+        struct path_routes path = path_routes_next(&rest);
 
         if (!path_has_one_bucket(path))
             print_method_buckets(out, path);
@@ -357,7 +358,7 @@ static void print_location(FILE *out, struct path_routes path, enum nginx_sectio
         (void)fputs("    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n", out);
     if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
-    else if (any_flags & ROUTE_XAPI) /* its errors need headers that nginx.conf adds */
+    else if (any_flags & ROUTE_XAPI) /* nginx.conf adds headers that errors of xAPI routes need */
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
     else
         (void)fputs("    include engine.conf;\n}\n", out);
@@ -372,7 +373,7 @@ static void print_locations(FILE *out, struct path_routes rest, enum nginx_secti
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
 
     while (rest.n > 0)
-        print_location(out, path_routes_cut(&rest), section);
+        print_location(out, path_routes_next(&rest), section);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         (void)fprintf(out,
                       "location %s {\n    set $bucket " OTHER_BUCKET ";\n"

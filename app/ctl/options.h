@@ -27,7 +27,8 @@ enum option_type {
 /* A row of the table; a row of zeros ends it. Help, man page and completion of the shells are made
  * from the rows. */
 struct option_rule {
-    const char *name;       /* without the dashes; not shown for an operand, but not NULL */
+    /* name without the dashes; never NULL, although it is not shown for an operand */
+    const char *name;
     const char *value_name; /* placeholder for the value: N; if it begins with FILE, the shells
                                complete names of files */
     const char *description;

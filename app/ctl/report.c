@@ -59,7 +59,7 @@ static bool report_read_student(struct report_run *r, struct problem *p)
     struct command *days, *consent;
 
     pipeline_init(&pipeline, r->chunk_arena, NULL /* owner */);
-    days = history_cmd(&pipeline, id, r->today);
+    days = history_cmd(&pipeline, id, NULL, r->today);
     consent = student_cmd_consent(&pipeline, id);
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
         !history_parse(days, &r->report.history, p))

@@ -13,21 +13,21 @@
 bool report_explain(struct engine *engine, struct arena *arena, const char *student,
                     struct explanation *ret, struct problem *p)
 {
-    struct explain e = {.student = str_of(student),
-                        .now_ms = subcommand_now_ms(engine),
-                        .read_event = stored_event_read,
-                        .arena = arena};
+    struct explain explain = {.student = str_of(student),
+                              .now_ms = subcommand_now_ms(engine),
+                              .read_event = stored_event_read,
+                              .arena = arena};
     struct pipeline pipeline;
 
-    if (!explain_init(&e))
+    if (!explain_init(&explain))
         problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
     pipeline_init(&pipeline, arena, NULL /* owner */);
-    while (p->code == PROBLEM_NONE && explain_step(&e, &pipeline, p) == STEP_MORE) {
+    while (p->code == PROBLEM_NONE && explain_step(&explain, &pipeline, p) == STEP_MORE) {
         if (!subcommand_round_trip(engine, &pipeline, p))
             break;
     }
-    *ret = e.explanation;
-    explain_release(&e);
+    *ret = explain.explanation;
+    explain_release(&explain);
     return p->code == PROBLEM_NONE;
 }
 
@@ -54,22 +54,24 @@ static void report_print_component(enum component component, const struct explai
     (void)putchar('\n');
 }
 
-void report_print_explanation(const struct explanation *e)
+void report_print_explanation(const struct explanation *explanation)
 {
-    const struct explained_what_if *best = &e->what_if[0];
+    const struct explained_what_if *best = &explanation->what_if[0];
 
     (void)puts("why this score:");
     for (int i = 0; i < COMPONENTS; i++)
-        report_print_component((enum component)i, &e->components[i]);
+        report_print_component((enum component)i, &explanation->components[i]);
     (void)printf("  without further events:");
     for (int i = 0; i < EXPLAIN_FADINGS; i++)
-        (void)printf("%s %.2f in %d days", i > 0 ? "," : "", e->fading[i], explain_fading_days[i]);
+        (void)printf("%s %.2f in %d days", i > 0 ? "," : "", explanation->fading[i],
+                     explain_fading_days[i]);
     (void)putchar('\n');
-    if (e->level < MASTER)
-        (void)printf("  next level: %s, %.2f more\n", level_names[e->level + 1], e->missing);
+    if (explanation->level < MASTER)
+        (void)printf("  next level: %s, %.2f more\n", level_names[explanation->level + 1],
+                     explanation->missing);
     for (int i = 1; i < EXPLAIN_WHAT_IFS; i++) {
-        if (e->what_if[i].score > best->score)
-            best = &e->what_if[i];
+        if (explanation->what_if[i].score > best->score)
+            best = &explanation->what_if[i];
     }
     (void)printf("  largest gain: %s: %.2f (%+.2f)\n", best->assumption, best->score, best->change);
 }

@@ -11,6 +11,6 @@
 bool report_explain(struct engine *engine, struct arena *arena, const char *student,
                     struct explanation *ret, struct problem *p);
 /* Prints the section on standard output. */
-void report_print_explanation(const struct explanation *e);
+void report_print_explanation(const struct explanation *explanation);
 
 #endif

@@ -30,11 +30,11 @@ static void plot_write_day(FILE *out, int32_t day)
 
 /* Writes the block $days: date, score, the four components ("?" for one without evidence: nothing
  * was observed of it yet), lower and upper quartile of a cohort (0 for a student). */
-static void plot_write_history(FILE *out, const struct report *r)
+static void plot_write_history(FILE *out, const struct report *report)
 {
     (void)fputs("$days << end\n", out);
-    for (size_t i = 0; i < r->history.n; i++) {
-        const struct daily *day = &r->history.days[i];
+    for (size_t i = 0; i < report->history.n; i++) {
+        const struct daily *day = &report->history.days[i];
 
         plot_write_day(out, day->day);
         (void)fprintf(out, " %.6f", day->score);
@@ -44,20 +44,21 @@ static void plot_write_history(FILE *out, const struct report *r)
             else
                 (void)fputs(" ?", out);
         }
-        (void)fprintf(out, " %.6f %.6f\n", r->lower[i], r->upper[i]);
+        (void)fprintf(out, " %.6f %.6f\n", report->lower[i], report->upper[i]);
     }
     (void)fputs("end\n", out);
 }
 
 /* Writes the block $ahead: date, predicted score, lower and upper end of its interval. */
-static void plot_write_prediction(FILE *out, const struct report *r)
+static void plot_write_prediction(FILE *out, const struct report *report)
 {
     (void)fputs("$ahead << end\n", out);
-    for (int i = 0; i < r->days_ahead; i++) {
-        const struct prediction *p = &r->predictions[i];
+    for (int i = 0; i < report->days_ahead; i++) {
+        const struct prediction *prediction = &report->predictions[i];
 
-        plot_write_day(out, p->day);
-        (void)fprintf(out, " %.6f %.6f %.6f\n", p->score, p->interval.lower, p->interval.upper);
+        plot_write_day(out, prediction->day);
+        (void)fprintf(out, " %.6f %.6f %.6f\n", prediction->score, prediction->interval.lower,
+                      prediction->interval.upper);
     }
     (void)fputs("end\n", out);
 }
@@ -66,19 +67,19 @@ static void plot_write_prediction(FILE *out, const struct report *r)
 
 /* Sets the time axis of both panels, from the day before the history to the day after the last
  * prediction, with a dashed line and a label at today, the day before the first prediction. */
-static void plot_set_time_axis(FILE *out, const struct report *r)
+static void plot_set_time_axis(FILE *out, const struct report *report)
 {
     (void)fputs("set xdata time\nset timefmt '%Y-%m-%d'\nset format x '%d %b'\nset xrange ['", out);
-    plot_write_day(out, r->history.days[0].day - 1);
+    plot_write_day(out, report->history.days[0].day - 1);
     (void)fputs("':'", out);
-    plot_write_day(out, r->predictions[r->days_ahead - 1].day + 1);
+    plot_write_day(out, report->predictions[report->days_ahead - 1].day + 1);
     (void)fputs("']\nset arrow 1 from '", out);
-    plot_write_day(out, r->predictions[0].day - 1);
+    plot_write_day(out, report->predictions[0].day - 1);
     (void)fputs("', graph 0 to '", out);
-    plot_write_day(out, r->predictions[0].day - 1);
+    plot_write_day(out, report->predictions[0].day - 1);
     (void)fputs("', graph 1 nohead dashtype 3 linecolor rgb '#666666'\nset label 9 ' today' at '",
                 out);
-    plot_write_day(out, r->predictions[0].day - 1);
+    plot_write_day(out, report->predictions[0].day - 1);
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
@@ -113,22 +114,22 @@ static void plot_begin_panel(FILE *out, double bottom, double top)
 
 /* Draws the upper panel: interval of the prediction, quartiles of a cohort, prediction, scores.
  * Numbers such as 1:3:4 are columns of the data blocks. */
-static void plot_scores(FILE *out, const struct report *r)
+static void plot_scores(FILE *out, const struct report *report)
 {
-    const char *line = r->is_group ? "mean score" : "score";
+    const char *line = report->is_group ? "mean score" : "score";
 
     plot_begin_panel(out, 0.42, 0.9);
     (void)fprintf(
         out,
         "set title '%s' font ',15' offset 0, 1.4\n"
         "set key at screen 0.06, 0.935 left vertical maxrows 1 Left reverse samplen 3 width 2\n",
-        r->title);
+        report->title);
     plot_set_levels(out);
     (void)fprintf(out,
                   "plot $ahead using 1:3:4 with filledcurves fillcolor rgb '%s' fillstyle "
                   "transparent solid 0.25 title '%g %% interval', ",
-                  score_colour, r->predictions[0].interval.level * 100);
-    if (r->is_group)
+                  score_colour, report->predictions[0].interval.level * 100);
+    if (report->is_group)
         (void)fprintf(out,
                       "$days using 1:7:8 with filledcurves fillcolor rgb '%s' fillstyle "
                       "transparent solid 0.3 title 'quartiles', ",
@@ -141,10 +142,10 @@ static void plot_scores(FILE *out, const struct report *r)
 }
 
 /* Returns whether at least one day of the history has the component. */
-static bool component_is_known(const struct report *r, int component)
+static bool component_is_known(const struct report *report, int component)
 {
-    for (size_t i = 0; i < r->history.n; i++) {
-        if (r->history.days[i].known & (1u << component))
+    for (size_t i = 0; i < report->history.n; i++) {
+        if (report->history.days[i].known & (1u << component))
             return true;
     }
     return false;
@@ -152,14 +153,14 @@ static bool component_is_known(const struct report *r, int component)
 
 /* Draws the lower panel. Skips a component that has no evidence on any day, because a line at 0
  * would look like a score of 0. */
-static void plot_components(FILE *out, const struct report *r)
+static void plot_components(FILE *out, const struct report *report)
 {
     const char *separator = "plot";
 
     plot_begin_panel(out, 0.06, 0.32);
     (void)fputs("unset title\nunset object\nunset label\nset key at screen 0.06, 0.355\n", out);
     for (int c = 0; c < COMPONENTS; c++) {
-        if (!component_is_known(r, c))
+        if (!component_is_known(report, c))
             continue;
         (void)fprintf(out,
                       "%s $days using 1:%d with linespoints pointtype 7 pointsize 0.3 linewidth 2 "
@@ -172,18 +173,18 @@ static void plot_components(FILE *out, const struct report *r)
 
 /* Writes the data blocks first, because the commands of the panels refer to them. "noenhanced"
  * keeps gnuplot from showing _ in ids as a subscript. plot_end finds failed writes. */
-bool report_draw(const struct subcommand *command, const char *path, const struct report *r)
+bool report_draw(const struct subcommand *command, const char *path, const struct report *report)
 {
     struct plot plot;
 
     if (!plot_begin(command, path, HEIGHT, &plot))
         return false;
-    plot_write_history(plot.out, r);
-    plot_write_prediction(plot.out, r);
+    plot_write_history(plot.out, report);
+    plot_write_prediction(plot.out, report);
     (void)fputs("set datafile missing '?'\nset termoption noenhanced\nset multiplot\n", plot.out);
-    plot_set_time_axis(plot.out, r);
-    plot_scores(plot.out, r);
-    plot_components(plot.out, r);
+    plot_set_time_axis(plot.out, report);
+    plot_scores(plot.out, report);
+    plot_components(plot.out, report);
     (void)fputs("unset multiplot\n", plot.out);
     return plot_end(command, &plot);
 }

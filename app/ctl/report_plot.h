@@ -24,6 +24,6 @@ struct report {
 
 /* Draws the report into a .png or .svg file, or as text for "-". False with a line on standard
  * error. */
-bool report_draw(const struct subcommand *command, const char *path, const struct report *r);
+bool report_draw(const struct subcommand *command, const char *path, const struct report *report);
 
 #endif

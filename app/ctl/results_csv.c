@@ -47,12 +47,12 @@ struct result_row {
     size_t line;            /* number of the line, from 1 */
     int final_result, type; /* enum final_result, enum result_type */
     int32_t day;
-    double score; /* in [0,1] */
+    double score; /* score as a share, 0 to 1 */
 };
 
 /* Parses one of the choices, in upper or lower case. names: the choices, for an error. Returns
  * false after an error. */
-static bool results_parse_choice(struct csv_reader *r, const char *column, struct str field,
+static bool results_parse_choice(struct csv_reader *reader, const char *column, struct str field,
                                  const char *const *choices, const char *names, int *ret)
 {
     char text[CSV_SHOWN_SIZE];
@@ -63,19 +63,19 @@ static bool results_parse_choice(struct csv_reader *r, const char *column, struc
             return true;
         }
     }
-    return csv_error(r, r->line, "%s: \"%s\" is not one of %s", column, csv_printable(field, text),
-                     names);
+    return csv_error(reader, reader->line, "%s: \"%s\" is not one of %s", column,
+                     csv_printable(field, text), names);
 }
 
 /* Parses a day: an integer, where 0 is the beginning of the course. Returns false after an error.
  */
-static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
+static bool results_parse_day(struct csv_reader *reader, struct str field, int32_t *ret)
 {
     char text[CSV_SHOWN_SIZE];
     int64_t day;
 
     if (!str_to_int64(field, -DAY_MAX, DAY_MAX, &day))
-        return csv_error(r, r->line, "day: \"%s\" is not a whole number from %d to %d",
+        return csv_error(reader, reader->line, "day: \"%s\" is not a whole number from %d to %d",
                          csv_printable(field, text), -DAY_MAX, DAY_MAX);
     *ret = (int32_t)day;
     return true;
@@ -83,23 +83,24 @@ static bool results_parse_day(struct csv_reader *r, struct str field, int32_t *r
 
 /* Parses the fields of a line into a row. Returns false after an error for each wrong field. The
  * weight is checked but not used, because the engine itself weights events. */
-static bool results_parse_row(struct csv_reader *r, const struct str fields[COLUMNS],
+static bool results_parse_row(struct csv_reader *reader, const struct str fields[COLUMNS],
                               struct result_row *ret)
 {
     double percent = 0, unused_weight;
-    bool valid = csv_parse_id(r, "learner", fields[LEARNER], &ret->learner);
+    bool valid = csv_parse_id(reader, "learner", fields[LEARNER], &ret->learner);
 
-    valid = csv_parse_id(r, "module", fields[MODULE], &ret->module) && valid;
-    valid = results_parse_choice(r, "final_result", fields[FINAL_RESULT], final_results,
+    valid = csv_parse_id(reader, "module", fields[MODULE], &ret->module) && valid;
+    valid = results_parse_choice(reader, "final_result", fields[FINAL_RESULT], final_results,
                                  "Distinction, Pass, Fail, Withdrawn", &ret->final_result) &&
             valid;
-    valid = results_parse_day(r, fields[DAY], &ret->day) && valid;
-    valid = results_parse_choice(r, "type", fields[TYPE], result_types, "CMA, TMA", &ret->type) &&
-            valid;
-    valid = csv_parse_number(r, "weight", fields[WEIGHT], 0, 100, &unused_weight) && valid;
-    valid = csv_parse_number(r, "score", fields[SCORE], 0, 100, &percent) && valid;
+    valid = results_parse_day(reader, fields[DAY], &ret->day) && valid;
+    valid =
+        results_parse_choice(reader, "type", fields[TYPE], result_types, "CMA, TMA", &ret->type) &&
+        valid;
+    valid = csv_parse_number(reader, "weight", fields[WEIGHT], 0, 100, &unused_weight) && valid;
+    valid = csv_parse_number(reader, "score", fields[SCORE], 0, 100, &percent) && valid;
     ret->score = percent / 100;
-    ret->line = r->line;
+    ret->line = reader->line;
     return valid;
 }
 
@@ -116,7 +117,8 @@ static int result_row_compare(const void *a, const void *b)
 
 /* Reports each row whose module or final result differs from the previous row of the same learner.
  */
-static void results_check_learners(struct csv_reader *r, const struct result_row *rows, size_t n)
+static void results_check_learners(struct csv_reader *reader, const struct result_row *rows,
+                                   size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         const struct result_row *before = &rows[i - 1], *row = &rows[i];
@@ -124,11 +126,11 @@ static void results_check_learners(struct csv_reader *r, const struct result_row
         if (!str_equal(before->learner, row->learner))
             continue;
         if (!str_equal(before->module, row->module))
-            (void)csv_error(r, row->line, "module: differs from the learner's in line %zu",
+            (void)csv_error(reader, row->line, "module: differs from the learner's in line %zu",
                             before->line);
         else if (before->final_result != row->final_result)
-            (void)csv_error(r, row->line, "final_result: differs from the learner's in line %zu",
-                            before->line);
+            (void)csv_error(reader, row->line,
+                            "final_result: differs from the learner's in line %zu", before->line);
     }
 }
 
@@ -165,7 +167,8 @@ static size_t results_replay(const struct result_row *rows, size_t n, struct dai
     for (; i < n && str_equal(rows[i].learner, ret->id); i++) {
         struct learning_event event = results_event(&rows[i]);
 
-        ret->n += rows[i].day != state.day; /* the first row of a new day */
+        if (rows[i].day != state.day) /* the first row of a new day */
+            ret->n++;
         mastery_state_apply(&state, &event);
         daily_of_state(&state, &days[ret->n - 1]);
     }
@@ -198,19 +201,21 @@ static bool results_of_rows(const struct result_row *rows, size_t n, struct aren
 long results_csv_parse(struct str text, const char *name, struct arena *arena, FILE *errors,
                        struct results *ret)
 {
-    struct csv_reader r;
+    struct csv_reader reader;
     struct result_row *rows = arena_array(arena, text.n / LINE_MIN + 1, sizeof(*rows));
     struct str fields[CSV_NAMED_MAX];
     size_t n = 0;
 
-    if (!rows || !csv_begin(&r, text, name, arena, errors))
+    if (!rows || !csv_begin(&reader, text, name, arena, errors))
         return -1;
-    r.column_names = column_names;
-    while (csv_next_row(&r, fields))
-        n += results_parse_row(&r, fields, &rows[n]);
+    reader.column_names = column_names;
+    while (csv_next_row(&reader, fields)) {
+        if (results_parse_row(&reader, fields, &rows[n]))
+            n++;
+    }
     qsort(rows, n, sizeof(*rows), result_row_compare);
-    results_check_learners(&r, rows, n);
-    if (r.errors == 0 && !results_of_rows(rows, n, arena, ret))
+    results_check_learners(&reader, rows, n);
+    if (reader.errors == 0 && !results_of_rows(rows, n, arena, ret))
         return -1;
-    return csv_end(&r);
+    return csv_end(&reader);
 }

@@ -44,30 +44,31 @@ struct seeding {
 /* ---- the plan ---- */
 
 /* True when students to generate are named (--student) or counted (--students). */
-static bool curve_has_students(const struct seed_curve *c)
+static bool curve_has_students(const struct seed_curve *curve)
 {
-    return c->students.n > 0 || c->student_count > 0;
+    return curve->students.n > 0 || curve->student_count > 0;
 }
 
 /* Returns whether an option for generated history differs from its default. Such options have no
  * effect together with a file, so they are then refused. Doubles are compared by < and >, because
  * the compiler warns about == on doubles. */
-static bool curve_has_shape(const struct seed_curve *c)
+static bool curve_has_shape(const struct seed_curve *curve)
 {
     const struct seed_curve *defaults = &seed_defaults.curve;
 
-    return c->prefix != defaults->prefix || c->days != defaults->days ||
-           c->random_seed != defaults->random_seed || c->from < defaults->from ||
-           c->from > defaults->from || c->to < defaults->to || c->to > defaults->to ||
-           c->noise < defaults->noise || c->noise > defaults->noise;
+    return curve->prefix != defaults->prefix || curve->days != defaults->days ||
+           curve->random_seed != defaults->random_seed || curve->from < defaults->from ||
+           curve->from > defaults->from || curve->to < defaults->to || curve->to > defaults->to ||
+           curve->noise < defaults->noise || curve->noise > defaults->noise;
 }
 
 /* Returns what is wrong with the combination of options, NULL when it is allowed. */
-static const char *seed_usage_error(const struct seed_settings *s)
+static const char *seed_usage_error(const struct seed_settings *settings)
 {
-    if (!s->file && !curve_has_students(&s->curve))
+    if (!settings->file && !curve_has_students(&settings->curve))
         return "--student, --students or a FILE is required";
-    if (s->file && (curve_has_students(&s->curve) || curve_has_shape(&s->curve)))
+    if (settings->file &&
+        (curve_has_students(&settings->curve) || curve_has_shape(&settings->curve)))
         return "with a FILE only --keep-going and --dry-run are allowed: the file has all "
                "students, days and "
                "values";
@@ -76,45 +77,47 @@ static const char *seed_usage_error(const struct seed_settings *s)
 
 /* Makes the plan from the CSV file. Invalid lines end the run before anything is written, except
  * with --keep-going, which skips them. Returns CTL_DONE when the plan may be written. */
-static enum ctl_exit seed_plan_file(struct seeding *s)
+static enum ctl_exit seed_plan_file(struct seeding *seeding)
 {
-    const char *path = s->settings->file;
+    const char *path = seeding->settings->file;
     struct buf text;
     long bad;
     int error;
 
-    buf_init(&text, s->arena);
+    buf_init(&text, seeding->arena);
     error = csv_read_file(path, &text);
     if (error != 0) {
-        subcommand_error(s->command, "%s: %s", csv_file_name(path), strerror(error));
+        subcommand_error(seeding->command, "%s: %s", csv_file_name(path), strerror(error));
         return CTL_FAILED;
     }
-    bad = seed_csv_parse(buf_view(&text), csv_file_name(path), day_of_ms(s->now_ms), s->arena,
-                         stderr, &s->plan);
+    bad = seed_csv_parse(buf_view(&text), csv_file_name(path), day_of_ms(seeding->now_ms),
+                         seeding->arena, stderr, &seeding->plan);
     if (bad < 0) {
-        subcommand_error(s->command, "out of memory");
+        subcommand_error(seeding->command, "out of memory");
         return CTL_FAILED;
     }
     if (bad == 0)
         return CTL_DONE;
-    s->has_bad_lines = true;
-    if (s->settings->keep_going)
+    seeding->has_bad_lines = true;
+    if (seeding->settings->keep_going)
         return CTL_DONE;
-    subcommand_error(s->command, "%ld error%s: nothing is written (--keep-going loads the rest)",
-                     bad, bad == 1 ? "" : "s");
+    subcommand_error(seeding->command,
+                     "%ld error%s: nothing is written (--keep-going loads the rest)", bad,
+                     bad == 1 ? "" : "s");
     return CTL_FAILED;
 }
 
 /* Makes the plan, from the file or by generation. Returns CTL_DONE when the plan may be written. */
-static enum ctl_exit seed_plan_all(struct seeding *s)
+static enum ctl_exit seed_plan_all(struct seeding *seeding)
 {
     char error[200];
 
-    if (s->settings->file)
-        return seed_plan_file(s);
-    if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->plan, error))
+    if (seeding->settings->file)
+        return seed_plan_file(seeding);
+    if (seed_curve_plan(&seeding->settings->curve, day_of_ms(seeding->now_ms), seeding->arena,
+                        &seeding->plan, error))
         return CTL_DONE;
-    return subcommand_usage_error(s->command, error);
+    return subcommand_usage_error(seeding->command, error);
 }
 
 /* ---- writing ---- */
@@ -123,89 +126,89 @@ static enum ctl_exit seed_plan_all(struct seeding *s)
  * separate line. */
 static void seed_on_refused(void *own, struct str student, const char *why)
 {
-    struct seeding *s = own;
+    struct seeding *seeding = own;
 
     progress_clear();
-    subcommand_error(s->command, "%.*s: %s", STR_ARG(student), why);
+    subcommand_error(seeding->command, "%.*s: %s", STR_ARG(student), why);
 }
 
 /* Draws the progress bar. seed_run calls this after each day that was written. */
 static void seed_on_progress(void *own, size_t done, size_t total)
 {
-    struct seeding *s = own;
+    struct seeding *seeding = own;
 
-    s->progress.what = "days";
-    progress_draw(&s->progress, done, total, -1);
+    seeding->progress.what = "days";
+    progress_draw(&seeding->progress, done, total, -1);
 }
 
 /* Prints how many students and days were written, and how long that took; with took_us 0, how many
  * would be written. Returns `status`. */
-static enum ctl_exit seed_print_summary(const struct seeding *s, size_t students, size_t days,
+static enum ctl_exit seed_print_summary(const struct seeding *seeding, size_t students, size_t days,
                                         int64_t took_us, enum ctl_exit status)
 {
     struct json_line line;
     struct jw *w;
 
-    if (!s->settings->json) {
+    if (!seeding->settings->json) {
         (void)printf("%zu student%s, %zu day%s", students, students == 1 ? "" : "s", days,
                      days == 1 ? "" : "s");
-        if (s->settings->dry_run)
+        if (seeding->settings->dry_run)
             (void)puts("; nothing was written");
         else
             (void)printf(", %.1f s\n", (double)took_us / 1e6);
         return status;
     }
-    w = json_line_begin(&line, s->arena);
+    w = json_line_begin(&line, seeding->arena);
     jw_int(w, "students", (int64_t)students);
     jw_int(w, "days", (int64_t)days);
-    jw_bool(w, "written", !s->settings->dry_run);
+    jw_bool(w, "written", !seeding->settings->dry_run);
     jw_number(w, "seconds", (double)took_us / 1e6);
-    return json_line_end(&line, s->command, status);
+    return json_line_end(&line, seeding->command, status);
 }
 
 /* Reports that Redis cannot be reached or, when the connection is open, that it refuses writes. */
-static void seed_report_unavailable(const struct seeding *s, const struct store *store)
+static void seed_report_unavailable(const struct seeding *seeding, const struct store *store)
 {
     const char *why = store_last_error(store);
 
     if (store_connected(store))
         why = "it accepts no writes at the moment";
-    subcommand_error(s->command, "Redis cannot be reached: %s", *why ? why : "no reply");
+    subcommand_error(seeding->command, "Redis cannot be reached: %s", *why ? why : "no reply");
 }
 
 /* Writes the plan, prints a summary and returns the exit status. */
-static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
+static enum ctl_exit seed_write_plan(struct seeding *seeding, struct engine *engine)
 {
-    struct seed seed = {.students = s->plan.students,
-                        .n = s->plan.n,
-                        .keep_going = s->settings->keep_going,
-                        .context = s,
+    struct seed seed = {.students = seeding->plan.students,
+                        .n = seeding->plan.n,
+                        .keep_going = seeding->settings->keep_going,
+                        .context = seeding,
                         .on_refused = seed_on_refused,
                         .on_progress = seed_on_progress};
     int64_t began_us = clock_monotonic_us();
     enum seed_outcome outcome = seed_run(&seed, engine);
 
     progress_clear();
-    (void)seed_print_summary(s, seed.students_written, seed.days_written,
+    (void)seed_print_summary(seeding, seed.students_written, seed.days_written,
                              clock_monotonic_us() - began_us, CTL_DONE);
     switch (outcome) {
-    case SEED_DONE: return s->has_bad_lines ? CTL_FAILED : CTL_DONE;
+    case SEED_DONE: return seeding->has_bad_lines ? CTL_FAILED : CTL_DONE;
     case SEED_REFUSED: return CTL_FAILED;
-    case SEED_UNAVAILABLE: seed_report_unavailable(s, engine->store); return CTL_UNAVAILABLE;
-    case SEED_NO_MEMORY: subcommand_error(s->command, "out of memory"); return CTL_FAILED;
+    case SEED_UNAVAILABLE: seed_report_unavailable(seeding, engine->store); return CTL_UNAVAILABLE;
+    case SEED_NO_MEMORY: subcommand_error(seeding->command, "out of memory"); return CTL_FAILED;
     }
     return CTL_FAILED;
 }
 
 /* Prints how many students and days would be written. */
-static enum ctl_exit seed_show_plan(const struct seeding *s)
+static enum ctl_exit seed_show_plan(const struct seeding *seeding)
 {
     size_t days = 0;
 
-    for (size_t i = 0; i < s->plan.n; i++)
-        days += s->plan.students[i].n;
-    return seed_print_summary(s, s->plan.n, days, /* took_us */ 0,
-                              s->has_bad_lines ? CTL_FAILED : CTL_DONE);
+    for (size_t i = 0; i < seeding->plan.n; i++)
+        days += seeding->plan.students[i].n;
+    return seed_print_summary(seeding, seeding->plan.n, days, /* took_us */ 0,
+                              seeding->has_bad_lines ? CTL_FAILED : CTL_DONE);
 }
 
 /* Checks the options, makes the whole plan, and connects to Redis only when the plan may be
@@ -213,7 +216,7 @@ static enum ctl_exit seed_show_plan(const struct seeding *s)
 static enum ctl_exit seed_command_run(const struct subcommand *command, const void *settings,
                                       struct arena *arena)
 {
-    struct seeding s = {
+    struct seeding seeding = {
         .command = command, .settings = settings, .arena = arena, .now_ms = clock_wall_ms()};
     const char *error = seed_usage_error(settings);
     struct engine engine;
@@ -221,13 +224,13 @@ static enum ctl_exit seed_command_run(const struct subcommand *command, const vo
 
     if (error)
         return subcommand_usage_error(command, error);
-    status = seed_plan_all(&s);
+    status = seed_plan_all(&seeding);
     if (status != CTL_DONE)
         return status;
-    if (s.settings->dry_run)
-        return seed_show_plan(&s);
+    if (seeding.settings->dry_run)
+        return seed_show_plan(&seeding);
     status = engine_open(&engine, "mastery-ctl seed", NULL /* router */, 0 /* subsystems */)
-                 ? seed_write_plan(&s, &engine)
+                 ? seed_write_plan(&seeding, &engine)
                  : CTL_FAILED;
     engine_close(&engine);
     return status;

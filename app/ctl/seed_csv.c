@@ -31,46 +31,48 @@ struct seed_reader {
 };
 
 /* Parses a date of the last HISTORY_DAYS days, including today. False after an error. */
-static bool csv_parse_day(struct seed_reader *r, struct str field, int32_t *ret)
+static bool csv_parse_day(struct seed_reader *reader, struct str field, int32_t *ret)
 {
     char text[CSV_SHOWN_SIZE];
     int32_t day;
 
     if (!day_parse(field, &day))
-        return csv_error(&r->csv, r->csv.line, "date: \"%s\" is not a date like 2026-01-31",
+        return csv_error(&reader->csv, reader->csv.line,
+                         "date: \"%s\" is not a date like 2026-01-31", csv_printable(field, text));
+    if (day > reader->today)
+        return csv_error(&reader->csv, reader->csv.line, "date: %s is in the future",
                          csv_printable(field, text));
-    if (day > r->today)
-        return csv_error(&r->csv, r->csv.line, "date: %s is in the future",
-                         csv_printable(field, text));
-    if (day <= r->today - HISTORY_DAYS)
-        return csv_error(&r->csv, r->csv.line, "date: %s is more than %d days ago",
+    if (day <= reader->today - HISTORY_DAYS)
+        return csv_error(&reader->csv, reader->csv.line, "date: %s is more than %d days ago",
                          csv_printable(field, text), HISTORY_DAYS - 1);
     *ret = day;
     return true;
 }
 
 /* Parses the fields of one line into a row. False after an error for each wrong field. */
-static bool csv_parse_row(struct seed_reader *r, const struct str fields[FIELDS],
+static bool csv_parse_row(struct seed_reader *reader, const struct str fields[FIELDS],
                           struct csv_row *ret)
 {
-    bool valid = csv_parse_id(&r->csv, "student_id", fields[0], &ret->student);
+    bool valid = csv_parse_id(&reader->csv, "student_id", fields[0], &ret->student);
 
-    valid = csv_parse_day(r, fields[1], &ret->day.day) && valid;
+    valid = csv_parse_day(reader, fields[1], &ret->day.day) && valid;
     for (int i = 0; i < COMPONENTS; i++)
-        valid = csv_parse_number(&r->csv, component_names[i], fields[2 + i], 0, 1,
+        valid = csv_parse_number(&reader->csv, component_names[i], fields[2 + i], 0, 1,
                                  &ret->day.components[i]) &&
                 valid;
-    ret->line = r->csv.line;
+    ret->line = reader->csv.line;
     return valid;
 }
 
 /* Parses all lines; the valid ones become rows. */
-static void csv_parse_rows(struct seed_reader *r)
+static void csv_parse_rows(struct seed_reader *reader)
 {
     struct str fields[CSV_NAMED_MAX];
 
-    while (csv_next_row(&r->csv, fields))
-        r->n += csv_parse_row(r, fields, &r->rows[r->n]);
+    while (csv_next_row(&reader->csv, fields)) {
+        if (csv_parse_row(reader, fields, &reader->rows[reader->n]))
+            reader->n++;
+    }
 }
 
 /* Compares two rows for qsort: by student, then day, then number of the line. */
@@ -94,38 +96,38 @@ static bool row_same_day(const struct csv_row *a, const struct csv_row *b)
 
 /* Sorts the rows by student and day. Of several lines with the same student and day, the first is
  * used, and each other one is reported as an error. */
-static void csv_sort_rows(struct seed_reader *r)
+static void csv_sort_rows(struct seed_reader *reader)
 {
-    struct csv_row *rows = r->rows;
+    struct csv_row *rows = reader->rows;
     size_t unique = 0;
 
-    qsort(rows, r->n, sizeof(*rows), row_compare);
-    for (size_t i = 0; i < r->n; i++) {
+    qsort(rows, reader->n, sizeof(*rows), row_compare);
+    for (size_t i = 0; i < reader->n; i++) {
         if (unique > 0 && row_same_day(&rows[unique - 1], &rows[i]))
-            (void)csv_error(&r->csv, rows[i].line, "the same student and date are in line %zu",
+            (void)csv_error(&reader->csv, rows[i].line, "the same student and date are in line %zu",
                             rows[unique - 1].line);
         else
             rows[unique++] = rows[i];
     }
-    r->n = unique;
+    reader->n = unique;
 }
 
 /* Makes the plan from the sorted rows: a student for each new id, with a section of the array of
  * days. Returns false when out of memory. */
-static bool csv_rows_to_plan(const struct seed_reader *r, struct arena *arena,
+static bool csv_rows_to_plan(const struct seed_reader *reader, struct arena *arena,
                              struct seed_plan *plan)
 {
-    struct seed_day *days = arena_array(arena, r->n, sizeof(*days));
+    struct seed_day *days = arena_array(arena, reader->n, sizeof(*days));
 
-    plan->students = arena_array(arena, r->n, sizeof(*plan->students));
+    plan->students = arena_array(arena, reader->n, sizeof(*plan->students));
     plan->n = 0;
     if (!days || !plan->students)
         return false;
-    for (size_t i = 0; i < r->n; i++) {
-        if (i == 0 || !str_equal(r->rows[i - 1].student, r->rows[i].student))
+    for (size_t i = 0; i < reader->n; i++) {
+        if (i == 0 || !str_equal(reader->rows[i - 1].student, reader->rows[i].student))
             plan->students[plan->n++] =
-                (struct seed_student){.id = r->rows[i].student, .days = &days[i]};
-        days[i] = r->rows[i].day;
+                (struct seed_student){.id = reader->rows[i].student, .days = &days[i]};
+        days[i] = reader->rows[i].day;
         plan->students[plan->n - 1].n++;
     }
     return true;
@@ -136,17 +138,17 @@ static bool csv_rows_to_plan(const struct seed_reader *r, struct arena *arena,
 long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
                     FILE *errors, struct seed_plan *ret)
 {
-    struct seed_reader r = {.today = today};
+    struct seed_reader reader = {.today = today};
     struct seed_plan plan;
 
-    r.rows = arena_array(arena, text.n / LINE_MIN + 1, sizeof(*r.rows));
-    if (!r.rows || !csv_begin(&r.csv, text, name, arena, errors))
+    reader.rows = arena_array(arena, text.n / LINE_MIN + 1, sizeof(*reader.rows));
+    if (!reader.rows || !csv_begin(&reader.csv, text, name, arena, errors))
         return -1;
-    r.csv.column_names = column_names;
-    csv_parse_rows(&r);
-    csv_sort_rows(&r);
-    if (!csv_rows_to_plan(&r, arena, &plan))
+    reader.csv.column_names = column_names;
+    csv_parse_rows(&reader);
+    csv_sort_rows(&reader);
+    if (!csv_rows_to_plan(&reader, arena, &plan))
         return -1;
     *ret = plan;
-    return csv_end(&r.csv);
+    return csv_end(&reader.csv);
 }

@@ -94,10 +94,10 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
         double mean = curve->from + (curve->to - curve->from) * progress;
 
         days[i].day = today - (int32_t)(curve->days - 1 - i);
-        for (int c = 0; c < COMPONENTS; c++) {
+        for (int component = 0; component < COMPONENTS; component++) {
             double value = mean + gsl_ran_gaussian(generator, curve->noise);
 
-            days[i].components[c] = curve_round(number_clamp(value, 0, 1));
+            days[i].components[component] = curve_round(number_clamp(value, 0, 1));
         }
     }
 }

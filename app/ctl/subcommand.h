@@ -18,7 +18,7 @@ enum ctl_exit {
 
 struct subcommand {
     const char *name;
-    const char *summary;     /* one line without a full stop, for the list of all subcommands */
+    const char *summary;     /* line for the list of all subcommands, without a full stop */
     const char *description; /* paragraphs for the subcommand's own --help; NULL: none */
     const char *json;        /* what --json prints, for the help; continues "With --json prints" */
     /* rows of the table, ending with a zeroed row; --json is one of them */

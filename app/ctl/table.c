@@ -25,8 +25,10 @@ static int table_text_width(const char *text)
 {
     int width = 0;
 
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xC0) != 0x80;
+    for (; *text; text++) {
+        if (((unsigned char)*text & 0xC0) != 0x80)
+            width++;
+    }
     return width;
 }
 
@@ -36,7 +38,8 @@ static void table_print_cut(const char *text, int width)
     int seen = 0;
 
     for (; *text; text++) {
-        seen += ((unsigned char)*text & 0xC0) != 0x80;
+        if (((unsigned char)*text & 0xC0) != 0x80)
+            seen++;
         if (width > 0 && seen > width)
             return;
         (void)putchar(*text);
@@ -64,21 +67,21 @@ static void table_print_rows(struct table *table)
     const char *cells[TABLE_COLUMNS_MAX];
     int widths[TABLE_COLUMNS_MAX] = {0};
 
-    assert(table->columns >= 1); /* as table_begin has checked */
-    for (size_t c = 0; c < table->columns; c++) {
-        widths[c] = table_text_width(table->heads[c]);
+    assert(table->columns >= 1); /* table_begin has checked it */
+    for (size_t column = 0; column < table->columns; column++) {
+        widths[column] = table_text_width(table->heads[column]);
         for (size_t i = 0; i < table->n; i++) {
-            int width = table_text_width(table->cells[i][c]);
+            int width = table_text_width(table->cells[i][column]);
 
-            widths[c] = width > widths[c] ? width : widths[c];
+            widths[column] = width > widths[column] ? width : widths[column];
         }
     }
     if (!table->has_heads && table->n > 0)
         table_print_line(table, widths, table->heads);
     table->has_heads = true;
     for (size_t i = 0; i < table->n; i++) {
-        for (size_t c = 0; c < table->columns; c++)
-            cells[c] = table->cells[i][c];
+        for (size_t column = 0; column < table->columns; column++)
+            cells[column] = table->cells[i][column];
         table_print_line(table, widths, cells);
     }
     table->n = 0;
@@ -93,10 +96,10 @@ void table_row(struct table *table, const struct str *fields)
         (void)putchar('\n');
         return;
     }
-    for (size_t c = 0; c < table->columns; c++) {
-        char *cell = table->cells[table->n][c];
+    for (size_t column = 0; column < table->columns; column++) {
+        char *cell = table->cells[table->n][column];
 
-        (void)snprintf(cell, TABLE_CELL_SIZE, "%.*s", STR_ARG(fields[c]));
+        (void)snprintf(cell, TABLE_CELL_SIZE, "%.*s", STR_ARG(fields[column]));
         for (char *p = cell; *p; p++) {
             if ((unsigned char)*p < ' ' || *p == 0x7F)
                 *p = '?';

@@ -70,8 +70,8 @@ bool progress_is_enabled(void)
 
 /* Returns the remaining seconds if the rest takes as long for each item as the items since the
  * first bar; -1 when that is not known yet. */
-static int64_t progress_left(const struct progress *progress, size_t done, size_t total,
-                             int64_t now_us)
+static int64_t progress_time_left_s(const struct progress *progress, size_t done, size_t total,
+                                    int64_t now_us)
 {
     int64_t took_us = now_us - progress->began_us;
 
@@ -116,7 +116,7 @@ void progress_draw(struct progress *progress, size_t done, size_t total, int64_t
     progress->percent = percent;
     progress->drawn_us = now_us;
     progress_print(progress, done, total,
-                   left_s >= 0 ? left_s : progress_left(progress, done, total, now_us));
+                   left_s >= 0 ? left_s : progress_time_left_s(progress, done, total, now_us));
 }
 
 void progress_clear(void)

@@ -23,21 +23,21 @@ static_assert(ROLE_TEACHER == ROLE_STUDENT + 1 && ROLE_ADMIN == ROLE_STUDENT + 2
               "token_roles has the order of enum role");
 
 /* Returns a signed token, which the caller frees. NULL after a line on standard error. */
-static char *token_sign(const struct subcommand *command, const struct token_settings *s,
+static char *token_sign(const struct subcommand *command, const struct token_settings *settings,
                         const struct config *config, int64_t now_s)
 {
     char *token, error[200];
 
-    if (s->ttl_s > config->jwt_max_lifetime_s) {
+    if (settings->ttl_s > config->jwt_max_lifetime_s) {
         subcommand_error(command,
                          "--ttl %" PRId64
                          ": the engine accepts tokens of at most %d s (JWT_MAX_LIFETIME_S)",
-                         s->ttl_s, config->jwt_max_lifetime_s);
+                         settings->ttl_s, config->jwt_max_lifetime_s);
         return NULL;
     }
     /* token_roles has the order of enum role from ROLE_STUDENT on */
-    token = token_make(config, s->user, (enum role)(ROLE_STUDENT + s->role), now_s,
-                       now_s + s->ttl_s, error);
+    token = token_make(config, settings->user, (enum role)(ROLE_STUDENT + settings->role), now_s,
+                       now_s + settings->ttl_s, error);
     if (!token)
         subcommand_error(command, "%s", error);
     return token;
@@ -46,7 +46,7 @@ static char *token_sign(const struct subcommand *command, const struct token_set
 /* Prints the token as JSON. Reserves the room at once, because a text that grows would leave a copy
  * of the token in memory. */
 static enum ctl_exit token_print_json(const struct subcommand *command,
-                                      const struct token_settings *s, const char *token,
+                                      const struct token_settings *settings, const char *token,
                                       int64_t now_s, struct arena *arena)
 {
     struct json_line line;
@@ -55,9 +55,9 @@ static enum ctl_exit token_print_json(const struct subcommand *command,
 
     (void)buf_reserve(&line.text, strlen(token) + 1024);
     jw_text(w, "token", token);
-    jw_text(w, "user", s->user);
-    jw_text(w, "role", token_roles[s->role]);
-    jw_time(w, "expires_at", (now_s + s->ttl_s) * 1000);
+    jw_text(w, "user", settings->user);
+    jw_text(w, "role", token_roles[settings->role]);
+    jw_time(w, "expires_at", (now_s + settings->ttl_s) * 1000);
     status = json_line_end(&line, command, CTL_DONE);
     explicit_bzero(line.text.p, line.text.n);
     return status;

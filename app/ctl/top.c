@@ -63,20 +63,20 @@ static bool proc_read(int64_t pid, const char *name, char *ret_text, size_t size
 
 /* Fills program and memory if /proc has the process. When top runs in another namespace of
  * processes (another container), the pid is that of a different program, which is not shown. */
-static void proc_fill(struct top_process *p)
+static void proc_fill(struct top_process *process)
 {
     long long pages = 0;
     char text[256];
 
-    p->memory_bytes = -1;
-    if (!proc_read(p->pid, "comm", p->program, sizeof(p->program)) ||
-        strncmp(p->program, "mastery-", 8) != 0) {
-        p->program[0] = '\0';
+    process->memory_bytes = -1;
+    if (!proc_read(process->pid, "comm", process->program, sizeof(process->program)) ||
+        strncmp(process->program, "mastery-", 8) != 0) {
+        process->program[0] = '\0';
         return;
     }
-    if (proc_read(p->pid, "statm", text, sizeof(text)) && strchr(text, ' '))
+    if (proc_read(process->pid, "statm", text, sizeof(text)) && strchr(text, ' '))
         pages = strtoll(strchr(text, ' '), NULL, 10);
-    p->memory_bytes = pages * sysconf(_SC_PAGESIZE);
+    process->memory_bytes = pages * sysconf(_SC_PAGESIZE);
 }
 
 /* Returns the processor time of the process in ticks; 0 when unknown. The program's name, in
@@ -97,153 +97,157 @@ static uint64_t proc_ticks(int64_t pid)
 
 /* ---- measuring ---- */
 
-/* Takes a sample of the metrics and of the processes' use of processors into r->samples[index] and
- * r->usages[index]. */
-static void top_take_sample(struct top_run *r, int index)
+/* Takes a sample of the metrics and of the processes' use of processors into run->samples[index]
+ * and run->usages[index]. */
+static void top_take_sample(struct top_run *run, int index)
 {
-    struct metrics_sample *sample = &r->samples[index];
+    struct metrics_sample *sample = &run->samples[index];
 
-    if (!r->engine.metrics)
+    if (!run->engine.metrics)
         return;
-    metrics_take_sample(r->engine.metrics, sample);
+    metrics_take_sample(run->engine.metrics, sample);
     for (size_t i = 0; i < sample->n; i++)
-        r->usages[index][i] = (struct top_usage){.pid = sample->processes[i].pid,
-                                                 .ticks = proc_ticks(sample->processes[i].pid)};
+        run->usages[index][i] = (struct top_usage){.pid = sample->processes[i].pid,
+                                                   .ticks = proc_ticks(sample->processes[i].pid)};
 }
 
 /* Returns how much a counter has risen in each second. A counter that was reset has risen from 0.
  */
-static double rate_of(uint64_t before, uint64_t after, double seconds)
+static double top_rate(uint64_t before, uint64_t after, double seconds)
 {
     return seconds > 0 ? (double)(after - (after < before ? 0 : before)) / seconds : 0;
 }
 
-/* Fills one process from its numbers in both samples. A process that has just begun is not in the
- * older sample, and so has no rates; its share of the processor stays -1 (unknown). */
-static void top_fill_process(const struct top_run *r, int older, const struct metrics_process *now,
-                             double seconds, struct top_process *ret)
+/* Fills one process from its numbers in both samples (`current` is that of the later one). A
+ * process that has just begun is not in the older sample, and so has no rates; its share of the
+ * processor stays -1 (unknown). */
+static void top_fill_process(const struct top_run *run, int older,
+                             const struct metrics_process *current, double seconds,
+                             struct top_process *ret)
 {
     const struct metrics_process *before =
-        metrics_sample_find(&r->samples[older], now->pid, now->slot);
-    uint64_t ticks = proc_ticks(now->pid);
+        metrics_sample_find(&run->samples[older], current->pid, current->slot);
+    uint64_t ticks = proc_ticks(current->pid);
 
-    *ret = (struct top_process){.pid = now->pid, .active = now->active, .cpu_percent = -1};
-    memcpy(ret->breakers, now->breakers, sizeof(ret->breakers));
+    *ret = (struct top_process){.pid = current->pid, .active = current->active, .cpu_percent = -1};
+    memcpy(ret->breakers, current->breakers, sizeof(ret->breakers));
     proc_fill(ret);
     if (!before)
         return;
-    ret->requests_per_s = rate_of(before->requests, now->requests, seconds);
-    ret->errors_per_s = rate_of(before->errors, now->errors, seconds);
-    for (size_t i = 0; i < r->samples[older].n; i++) {
-        if (r->usages[older][i].pid == now->pid && ticks > 0)
-            ret->cpu_percent = rate_of(r->usages[older][i].ticks, ticks, seconds) * 100 /
+    ret->requests_per_s = top_rate(before->requests, current->requests, seconds);
+    ret->errors_per_s = top_rate(before->errors, current->errors, seconds);
+    for (size_t i = 0; i < run->samples[older].n; i++) {
+        if (run->usages[older][i].pid == current->pid && ticks > 0)
+            ret->cpu_percent = top_rate(run->usages[older][i].ticks, ticks, seconds) * 100 /
                                (double)sysconf(_SC_CLK_TCK);
     }
 }
 
-/* Fills the members that come from the metrics: the differences between r->samples[older], of the
+/* Fills the members that come from the metrics: the differences between run->samples[older], of the
  * start of the interval, and the other sample, of its end. */
-static void top_fill_metrics(struct top_run *r, int older)
+static void top_fill_metrics(struct top_run *run, int older)
 {
-    const struct metrics_sample *before = &r->samples[older], *after = &r->samples[!older];
+    const struct metrics_sample *before = &run->samples[older], *after = &run->samples[!older];
     double seconds = (double)(after->at_us - before->at_us) / 1e6;
-    struct top_view *v = &r->view;
+    struct top_view *view = &run->view;
 
-    if (!r->engine.metrics) {
-        v->metrics_problem = r->metrics_error;
+    if (!run->engine.metrics) {
+        view->metrics_problem = run->metrics_error;
         return;
     }
-    v->interval_s = seconds;
-    v->requests_per_s = rate_of(before->requests, after->requests, seconds);
-    v->errors_per_s = rate_of(before->errors, after->errors, seconds);
-    v->mean_ms = metrics_sample_mean_ms(before, after);
-    v->p50_ms = metrics_sample_percentile_ms(before, after, 0.50);
-    v->p95_ms = metrics_sample_percentile_ms(before, after, 0.95);
-    v->p99_ms = metrics_sample_percentile_ms(before, after, 0.99);
-    v->active = after->gauges[GAUGE_ACTIVE_REQUESTS];
-    v->store_connections = after->gauges[GAUGE_STORE_CONNECTIONS];
-    v->clock_skew_ms = (double)after->gauges[GAUGE_CLOCK_SKEW_MS];
-    memcpy(v->breakers, after->breakers, sizeof(v->breakers));
-    v->process_count = after->n;
+    view->interval_s = seconds;
+    view->requests_per_s = top_rate(before->requests, after->requests, seconds);
+    view->errors_per_s = top_rate(before->errors, after->errors, seconds);
+    view->mean_ms = metrics_sample_mean_ms(before, after);
+    view->p50_ms = metrics_sample_percentile_ms(before, after, 0.50);
+    view->p95_ms = metrics_sample_percentile_ms(before, after, 0.95);
+    view->p99_ms = metrics_sample_percentile_ms(before, after, 0.99);
+    view->active = after->gauges[GAUGE_ACTIVE_REQUESTS];
+    view->store_connections = after->gauges[GAUGE_STORE_CONNECTIONS];
+    view->clock_skew_ms = (double)after->gauges[GAUGE_CLOCK_SKEW_MS];
+    memcpy(view->breakers, after->breakers, sizeof(view->breakers));
+    view->process_count = after->n;
     for (size_t i = 0; i < after->n; i++)
-        top_fill_process(r, older, &after->processes[i], seconds, &v->processes[i]);
+        top_fill_process(run, older, &after->processes[i], seconds, &view->processes[i]);
 }
 
 /* Fills the members that come from Redis, in one round trip: the depths of the queues and, from the
  * heartbeats of the workers, their number and largest delay. */
-static void top_fill_queues(struct top_run *r)
+static void top_fill_queues(struct top_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct worker_heartbeat beats[WORKERS_MAX];
-    struct top_view *v = &r->view;
+    struct top_view *view = &run->view;
     struct command *workers, *depths;
     struct pipeline pipeline;
 
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    pipeline_init(&pipeline, run->arena, NULL /* owner */);
     workers = workers_cmd_get(&pipeline);
     depths = depths_cmd_get(&pipeline);
-    if (!store_wait(r->engine.store, &pipeline)) {
-        v->redis_problem = store_last_error(r->engine.store);
+    if (!store_wait(run->engine.store, &pipeline)) {
+        view->redis_problem = store_last_error(run->engine.store);
         return;
     }
-    if (!depths_parse(depths, &v->depths, &p) || !workers_parse(workers, beats, &v->workers)) {
-        v->redis_problem = "its replies cannot be used";
+    if (!depths_parse(depths, &view->depths, &p) ||
+        !workers_parse(workers, beats, &view->workers)) {
+        view->redis_problem = "its replies cannot be used";
         return;
     }
-    for (size_t i = 0; i < v->workers; i++)
-        v->lag_ms = beats[i].lag_ms > v->lag_ms ? beats[i].lag_ms : v->lag_ms;
+    for (size_t i = 0; i < view->workers; i++)
+        view->lag_ms = beats[i].lag_ms > view->lag_ms ? beats[i].lag_ms : view->lag_ms;
 }
 
 /* Opens the metrics file unless it is open. A pool that starts later makes the file only then, and
  * a new version of the engine replaces it. */
-static void top_open_metrics(struct top_run *r)
+static void top_open_metrics(struct top_run *run)
 {
-    if (r->engine.metrics || engine_read_metrics(&r->engine, r->metrics_error))
+    if (run->engine.metrics || engine_read_metrics(&run->engine, run->metrics_error))
         return;
-    r->engine.metrics = NULL;
+    run->engine.metrics = NULL;
 }
 
 /* ---- the loop ---- */
 
-/* Prints the interval that began at r->samples[older]. Returns CTL_DONE to continue. */
-static enum ctl_exit top_show(struct top_run *r, int older)
+/* Prints the interval that began at run->samples[older]. Returns CTL_DONE to continue. */
+static enum ctl_exit top_show(struct top_run *run, int older)
 {
-    arena_reset(r->arena);
-    r->view =
-        (struct top_view){.at_ms = clock_wall_ms(), .interval_s = (double)r->settings->interval_s};
-    top_fill_metrics(r, older);
-    top_fill_queues(r);
-    if (r->settings->json)
-        return top_print_json(r->command, &r->view, r->arena);
-    screen_begin_page(&r->screen);
-    top_print(&r->view, r->screen.is_open ? terminal_height() : 0);
-    if (!r->settings->once)
-        screen_end_page(&r->screen);
+    arena_reset(run->arena);
+    run->view = (struct top_view){.at_ms = clock_wall_ms(),
+                                  .interval_s = (double)run->settings->interval_s};
+    top_fill_metrics(run, older);
+    top_fill_queues(run);
+    if (run->settings->json)
+        return top_print_json(run->command, &run->view, run->arena);
+    screen_begin_page(&run->screen);
+    top_print(&run->view, run->screen.is_open ? terminal_height() : 0);
+    if (!run->settings->once)
+        screen_end_page(&run->screen);
     return CTL_DONE;
 }
 
 /* Shows one interval after the other until the user ends it; only the first with --once. `older` is
  * the index of the sample of the interval's start, which the next sample replaces. */
-static enum ctl_exit top_loop(struct top_run *r)
+static enum ctl_exit top_loop(struct top_run *run)
 {
     enum ctl_exit status = CTL_DONE;
     int older = 0;
 
-    top_open_metrics(r);
-    top_take_sample(r, older);
-    while (status == CTL_DONE && screen_wait(&r->screen, r->settings->interval_s * 1000)) {
-        bool was_open = r->engine.metrics;
+    top_open_metrics(run);
+    top_take_sample(run, older);
+    while (status == CTL_DONE && screen_wait(&run->screen, run->settings->interval_s * 1000)) {
+        bool was_open = run->engine.metrics;
 
-        top_open_metrics(r);
-        top_take_sample(r, !older);
-        if (!was_open) /* its first sample: there is no older one, so all rates are 0 */
-            r->samples[older] = r->samples[!older];
-        status = top_show(r, older);
+        top_open_metrics(run);
+        top_take_sample(run, !older);
+        /* the metrics file was opened only now: both samples are the same, so all rates are 0 */
+        if (!was_open)
+            run->samples[older] = run->samples[!older];
+        status = top_show(run, older);
         older = !older;
-        if (r->settings->once)
+        if (run->settings->once)
             break;
     }
-    if (status == CTL_DONE && r->view.redis_problem && r->view.metrics_problem)
+    if (status == CTL_DONE && run->view.redis_problem && run->view.metrics_problem)
         return CTL_UNAVAILABLE;
     return status;
 }
@@ -253,29 +257,29 @@ static enum ctl_exit top_loop(struct top_run *r)
 static enum ctl_exit top_run(const struct subcommand *command, const void *settings,
                              struct arena *arena)
 {
-    struct top_run *r = arena_zalloc(arena, sizeof(*r));
+    struct top_run *run = arena_zalloc(arena, sizeof(*run));
     size_t count;
     const struct route_table *tables = route_tables(&count);
     enum ctl_exit status = CTL_FAILED;
     struct router *router;
 
-    if (!r)
+    if (!run)
         return CTL_FAILED;
-    r->command = command;
-    r->settings = settings;
-    r->arena = arena_new(1 << 18, 16 << 20); /* bytes at first, and at most */
+    run->command = command;
+    run->settings = settings;
+    run->arena = arena_new(1 << 18, 16 << 20); /* bytes at first, and at most */
     router = router_new(tables, count);
-    if (r->arena && router && engine_open(&r->engine, "mastery-ctl top", router, 0)) {
-        if (r->settings->once || r->settings->json)
-            r->screen.signal_fd = -1; /* no screen: signals end the process as usual */
+    if (run->arena && router && engine_open(&run->engine, "mastery-ctl top", router, 0)) {
+        if (run->settings->once || run->settings->json)
+            run->screen.signal_fd = -1; /* no screen: signals end the process as usual */
         else
-            screen_open(&r->screen);
-        status = top_loop(r);
-        screen_close(&r->screen);
+            screen_open(&run->screen);
+        status = top_loop(run);
+        screen_close(&run->screen);
     }
-    engine_close(&r->engine);
+    engine_close(&run->engine);
     router_free(router);
-    arena_free(r->arena);
+    arena_free(run->arena);
     return status;
 }
 

@@ -21,81 +21,82 @@ const char *const top_breaker_names[] = {[BREAKER_GAUGE_CLOSED] = "closed",
 /* ---- text ---- */
 
 /* Prints the lines about requests. */
-static void top_print_requests(const struct top_view *v)
+static void top_print_requests(const struct top_view *view)
 {
-    if (v->metrics_problem) {
+    if (view->metrics_problem) {
         /* three empty lines, as many as the metrics would take */
-        (void)printf("requests  %s\n\n\n", v->metrics_problem);
+        (void)printf("requests  %s\n\n\n", view->metrics_problem);
         return;
     }
     (void)printf("requests  %.1f/s, %.1f/s failed (5xx), %" PRId64 " in progress\n",
-                 v->requests_per_s, v->errors_per_s, v->active);
-    (void)printf("latency   p50 %.1f ms, p95 %.1f ms, p99 %.1f ms, mean %.1f ms\n", v->p50_ms,
-                 v->p95_ms, v->p99_ms, v->mean_ms);
+                 view->requests_per_s, view->errors_per_s, view->active);
+    (void)printf("latency   p50 %.1f ms, p95 %.1f ms, p99 %.1f ms, mean %.1f ms\n", view->p50_ms,
+                 view->p95_ms, view->p99_ms, view->mean_ms);
     (void)fputs("breakers ", stdout);
     for (int i = 0; i < METRIC_SERVICES; i++) {
-        enum breaker_gauge state = v->breakers[i].state;
+        enum breaker_gauge state = view->breakers[i].state;
 
         (void)printf(" %s ", top_service_names[i]);
         terminal_print(state == BREAKER_GAUGE_CLOSED ? COLOUR_GOOD : COLOUR_BAD, 0,
                        top_breaker_names[state]);
     }
-    (void)printf("; clock off by %.0f ms\n", v->clock_skew_ms);
+    (void)printf("; clock off by %.0f ms\n", view->clock_skew_ms);
 }
 
 /* Prints the line about Redis. */
-static void top_print_queues(const struct top_view *v)
+static void top_print_queues(const struct top_view *view)
 {
-    const struct depths *d = &v->depths;
+    const struct depths *depths = &view->depths;
 
-    if (v->redis_problem) {
-        (void)printf("queues    Redis cannot be reached: %s\n", v->redis_problem);
+    if (view->redis_problem) {
+        (void)printf("queues    Redis cannot be reached: %s\n", view->redis_problem);
         return;
     }
     (void)printf("queues    journal %" PRId64 ", outbox %" PRId64 ", jobs %" PRId64 "/%" PRId64
                  "/%" PRId64 " (high/normal/low), later %" PRId64 ", dead letters %" PRId64
                  "; workers %zu, lag %.1f s\n",
-                 d->journal, d->outbox, d->jobs[QUEUE_HIGH], d->jobs[QUEUE_NORMAL],
-                 d->jobs[QUEUE_LOW], d->later, d->dead_letters, v->workers,
-                 (double)v->lag_ms / 1000);
+                 depths->journal, depths->outbox, depths->jobs[QUEUE_HIGH],
+                 depths->jobs[QUEUE_NORMAL], depths->jobs[QUEUE_LOW], depths->later,
+                 depths->dead_letters, view->workers, (double)view->lag_ms / 1000);
 }
 
 /* Prints the line of one process. A share of the processor below 0 is unknown, for example for a
  * process that has just begun, and is shown as 0, like its rates. */
-static void top_print_process(const struct top_process *p)
+static void top_print_process(const struct top_process *process)
 {
-    (void)printf("%8" PRId64 "  %-15s %8.1f %8.1f %9" PRId64, p->pid,
-                 *p->program ? p->program : "-", p->requests_per_s, p->errors_per_s, p->active);
-    if (p->memory_bytes >= 0)
-        (void)printf(" %7.1f %8.1f", p->cpu_percent < 0 ? 0 : p->cpu_percent,
-                     (double)p->memory_bytes / (1 << 20));
+    (void)printf("%8" PRId64 "  %-15s %8.1f %8.1f %9" PRId64, process->pid,
+                 *process->program ? process->program : "-", process->requests_per_s,
+                 process->errors_per_s, process->active);
+    if (process->memory_bytes >= 0)
+        (void)printf(" %7.1f %8.1f", process->cpu_percent < 0 ? 0 : process->cpu_percent,
+                     (double)process->memory_bytes / (1 << 20));
     else
         (void)printf(" %7s %8s", "-", "-");
     for (int i = 0; i < METRIC_SERVICES; i++) {
-        if (p->breakers[i] != BREAKER_GAUGE_CLOSED)
-            (void)printf("  %s %s", top_service_names[i], top_breaker_names[p->breakers[i]]);
+        if (process->breakers[i] != BREAKER_GAUGE_CLOSED)
+            (void)printf("  %s %s", top_service_names[i], top_breaker_names[process->breakers[i]]);
     }
     (void)putchar('\n');
 }
 
-void top_print(const struct top_view *v, int height)
+void top_print(const struct top_view *view, int height)
 {
-    size_t shown = v->process_count;
+    size_t shown = view->process_count;
     char time[TIME_TEXT_SIZE];
 
-    time_print(v->at_ms, time);
-    (void)printf("mastery-ctl top  %s, over %.1f s\n", time, v->interval_s);
-    top_print_requests(v);
-    top_print_queues(v);
+    time_print(view->at_ms, time);
+    (void)printf("mastery-ctl top  %s, over %.1f s\n", time, view->interval_s);
+    top_print_requests(view);
+    top_print_queues(view);
     (void)printf("\n%8s  %-15s %8s %8s %9s %7s %8s\n", "PID", "PROGRAM", "REQ/S", "5XX/S",
                  "PROGRESS", "CPU %", "MIB");
-    /* one line shows the number of processes that are left out */
+    /* if not all processes fit, one line shows how many are left out */
     if (height > LINES_ABOVE + 1 && shown > (size_t)(height - LINES_ABOVE - 1))
         shown = (size_t)(height - LINES_ABOVE - 1);
     for (size_t i = 0; i < shown; i++)
-        top_print_process(&v->processes[i]);
-    if (shown < v->process_count)
-        (void)printf("%zu more processes", v->process_count - shown);
+        top_print_process(&view->processes[i]);
+    if (shown < view->process_count)
+        (void)printf("%zu more processes", view->process_count - shown);
 }
 
 /* ---- JSON ---- */
@@ -110,83 +111,83 @@ static void top_write_breakers(struct jw *w, const enum breaker_gauge states[MET
 }
 
 /* Writes the member "requests", null when the metrics file cannot be read. */
-static void top_write_requests(struct jw *w, const struct top_view *v)
+static void top_write_requests(struct jw *w, const struct top_view *view)
 {
     enum breaker_gauge states[METRIC_SERVICES];
 
-    if (v->metrics_problem) {
+    if (view->metrics_problem) {
         jw_null(w, "requests");
-        jw_text(w, "metrics_problem", v->metrics_problem);
+        jw_text(w, "metrics_problem", view->metrics_problem);
         return;
     }
     jw_object(w, "requests");
-    jw_number(w, "per_second", v->requests_per_s);
-    jw_number(w, "errors_per_second", v->errors_per_s);
-    jw_int(w, "in_progress", v->active);
-    jw_number(w, "p50_ms", v->p50_ms);
-    jw_number(w, "p95_ms", v->p95_ms);
-    jw_number(w, "p99_ms", v->p99_ms);
-    jw_number(w, "mean_ms", v->mean_ms);
+    jw_number(w, "per_second", view->requests_per_s);
+    jw_number(w, "errors_per_second", view->errors_per_s);
+    jw_int(w, "in_progress", view->active);
+    jw_number(w, "p50_ms", view->p50_ms);
+    jw_number(w, "p95_ms", view->p95_ms);
+    jw_number(w, "p99_ms", view->p99_ms);
+    jw_number(w, "mean_ms", view->mean_ms);
     jw_object_end(w);
     for (int i = 0; i < METRIC_SERVICES; i++)
-        states[i] = v->breakers[i].state;
+        states[i] = view->breakers[i].state;
     top_write_breakers(w, states);
-    jw_number(w, "clock_skew_ms", v->clock_skew_ms);
+    jw_number(w, "clock_skew_ms", view->clock_skew_ms);
 }
 
 /* Writes the members about Redis: "queues" is null when Redis cannot be reached. */
-static void top_write_queues(struct jw *w, const struct top_view *v)
+static void top_write_queues(struct jw *w, const struct top_view *view)
 {
-    const struct depths *d = &v->depths;
+    const struct depths *depths = &view->depths;
 
-    if (v->redis_problem) {
+    if (view->redis_problem) {
         jw_null(w, "queues");
-        jw_text(w, "redis_problem", v->redis_problem);
+        jw_text(w, "redis_problem", view->redis_problem);
         return;
     }
     jw_object(w, "queues");
-    jw_int(w, "journal", d->journal);
-    jw_int(w, "outbox", d->outbox);
-    jw_int(w, "jobs_high", d->jobs[QUEUE_HIGH]);
-    jw_int(w, "jobs_normal", d->jobs[QUEUE_NORMAL]);
-    jw_int(w, "jobs_low", d->jobs[QUEUE_LOW]);
-    jw_int(w, "jobs_later", d->later);
-    jw_int(w, "dead_letters", d->dead_letters);
+    jw_int(w, "journal", depths->journal);
+    jw_int(w, "outbox", depths->outbox);
+    jw_int(w, "jobs_high", depths->jobs[QUEUE_HIGH]);
+    jw_int(w, "jobs_normal", depths->jobs[QUEUE_NORMAL]);
+    jw_int(w, "jobs_low", depths->jobs[QUEUE_LOW]);
+    jw_int(w, "jobs_later", depths->later);
+    jw_int(w, "dead_letters", depths->dead_letters);
     jw_object_end(w);
-    jw_int(w, "workers", (int64_t)v->workers);
-    jw_int(w, "lag_ms", v->lag_ms);
+    jw_int(w, "workers", (int64_t)view->workers);
+    jw_int(w, "lag_ms", view->lag_ms);
 }
 
 /* Writes one process as an object. */
-static void top_write_process(struct jw *w, const struct top_process *p)
+static void top_write_process(struct jw *w, const struct top_process *process)
 {
     jw_object(w, NULL);
-    jw_int(w, "pid", p->pid);
-    jw_text(w, "program", *p->program ? p->program : NULL);
-    jw_number(w, "requests_per_second", p->requests_per_s);
-    jw_number(w, "errors_per_second", p->errors_per_s);
-    jw_int(w, "in_progress", p->active);
-    if (p->cpu_percent >= 0)
-        jw_number(w, "cpu_percent", p->cpu_percent);
-    if (p->memory_bytes >= 0)
-        jw_int(w, "memory_bytes", p->memory_bytes);
-    top_write_breakers(w, p->breakers);
+    jw_int(w, "pid", process->pid);
+    jw_text(w, "program", *process->program ? process->program : NULL);
+    jw_number(w, "requests_per_second", process->requests_per_s);
+    jw_number(w, "errors_per_second", process->errors_per_s);
+    jw_int(w, "in_progress", process->active);
+    if (process->cpu_percent >= 0)
+        jw_number(w, "cpu_percent", process->cpu_percent);
+    if (process->memory_bytes >= 0)
+        jw_int(w, "memory_bytes", process->memory_bytes);
+    top_write_breakers(w, process->breakers);
     jw_object_end(w);
 }
 
-enum ctl_exit top_print_json(const struct subcommand *command, const struct top_view *v,
+enum ctl_exit top_print_json(const struct subcommand *command, const struct top_view *view,
                              struct arena *arena)
 {
     struct json_line line;
     struct jw *w = json_line_begin(&line, arena);
 
-    jw_time(w, "at", v->at_ms);
-    jw_number(w, "interval_s", v->interval_s);
-    top_write_requests(w, v);
-    top_write_queues(w, v);
+    jw_time(w, "at", view->at_ms);
+    jw_number(w, "interval_s", view->interval_s);
+    top_write_requests(w, view);
+    top_write_queues(w, view);
     jw_array(w, "processes");
-    for (size_t i = 0; i < v->process_count; i++)
-        top_write_process(w, &v->processes[i]);
+    for (size_t i = 0; i < view->process_count; i++)
+        top_write_process(w, &view->processes[i]);
     jw_array_end(w);
     return json_line_end(&line, command, CTL_DONE);
 }

@@ -18,7 +18,7 @@
 
 enum {
     RESPONSE_MAX = 16384, /* bytes of a response that are kept */
-    TRIES = 8,            /* requests for one line that gets no response, or 5xx */
+    TRIES_MAX = 8,        /* requests for one line that gets no response, or 5xx */
     RETRY_MS = 250,       /* pause before the second request; the pause then doubles */
     RETRY_MAX_MS = 15000, /* longest pause between two requests for a line */
     TIMEOUT_S = 30,       /* longest time of one request */
@@ -64,15 +64,15 @@ struct upload {
 /* Returns the offset before which every line has its final response: the start of the first line
  * without one, or the end of the last line that was read. *ret_number is the number of lines before
  * it. */
-static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
+static off_t upload_done_until(const struct upload *upload, int64_t *ret_number)
 {
-    off_t until = s->input->lines->offset;
+    off_t until = upload->input->lines->offset;
 
-    *ret_number = s->input->lines->number;
+    *ret_number = upload->input->lines->number;
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
-        if (s->lines[i].is_used && s->lines[i].offset < until) {
-            until = s->lines[i].offset;
-            *ret_number = s->lines[i].number - 1;
+        if (upload->lines[i].is_used && upload->lines[i].offset < until) {
+            until = upload->lines[i].offset;
+            *ret_number = upload->lines[i].number - 1;
         }
     }
     return until;
@@ -80,23 +80,23 @@ static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
 
 /* Writes the position (an offset in bytes, and the number of lines before it) to a new file, and
  * renames that, so that the file is always complete. */
-static void upload_save_position(struct upload *s)
+static void upload_save_position(struct upload *upload)
 {
     char path[4096];
     int64_t number;
     off_t until;
     FILE *out;
 
-    if (!s->input->position_path ||
-        snprintf(path, sizeof(path), "%s.new", s->input->position_path) >= (int)sizeof(path))
+    if (!upload->input->position_path ||
+        snprintf(path, sizeof(path), "%s.new", upload->input->position_path) >= (int)sizeof(path))
         return;
     out = fopen(path, "we");
     if (!out)
         return; /* no error: the next run starts earlier and sends some events again */
-    until = upload_done_until(s, &number);
+    until = upload_done_until(upload, &number);
     (void)fprintf(out, "%" PRId64 " %" PRId64 "\n", (int64_t)until, number);
     if (fclose(out) == 0)
-        (void)rename(path, s->input->position_path);
+        (void)rename(path, upload->input->position_path);
 }
 
 bool upload_load_position(const struct upload_input *input)
@@ -108,7 +108,7 @@ bool upload_load_position(const struct upload_input *input)
     FILE *in = fopen(input->position_path, "re");
 
     if (!in)
-        return errno == ENOENT; /* nothing has been done */
+        return errno == ENOENT; /* without a file, no line has been sent yet */
     if (!fgets(text, sizeof(text), in))
         text[0] = '\0';
     (void)fclose(in);
@@ -122,26 +122,26 @@ bool upload_load_position(const struct upload_input *input)
 }
 
 /* Draws the progress bar, if the size is known, and saves the position once a second. */
-static void upload_show_progress(struct upload *s)
+static void upload_show_progress(struct upload *upload)
 {
     int64_t now_us = clock_monotonic_us(), number;
     off_t until;
 
-    if (s->input->size == 0)
+    if (upload->input->size == 0)
         return;
-    until = upload_done_until(s, &number);
-    s->progress.what = "bytes";
-    progress_draw(&s->progress, (size_t)until, (size_t)s->input->size, -1);
-    if (now_us - s->saved_us < SAVE_US)
+    until = upload_done_until(upload, &number);
+    upload->progress.what = "bytes";
+    progress_draw(&upload->progress, (size_t)until, (size_t)upload->input->size, -1);
+    if (now_us - upload->saved_us < SAVE_US)
         return;
-    s->saved_us = now_us;
-    upload_save_position(s);
+    upload->saved_us = now_us;
+    upload_save_position(upload);
 }
 
 /* ---- responses ---- */
 
 /* Returns the member with this name; NULL when there is none, or when `object` is not an object. */
-static struct json_object *json_member(struct json_object *object, const char *name)
+static struct json_object *upload_member(struct json_object *object, const char *name)
 {
     struct json_object *found = NULL;
 
@@ -152,7 +152,7 @@ static struct json_object *json_member(struct json_object *object, const char *n
 
 /* Prints a text of the response on standard error, with ? instead of all characters but printable
  * ASCII, because control characters from a server must not reach the terminal. */
-static void print_printable(struct json_object *text)
+static void upload_print_text(struct json_object *text)
 {
     const char *p = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
 
@@ -161,48 +161,49 @@ static void print_printable(struct json_object *text)
 }
 
 /* Prints the name of a line for messages. */
-static void upload_print_name(const struct upload *s, const struct upload_line *upload_line)
+static void upload_print_name(const struct upload *upload, const struct upload_line *upload_line)
 {
     progress_clear();
-    if (s->input->line_names)
-        (void)fprintf(stderr, "%.*s: ", STR_ARG(s->input->line_names[upload_line->number - 1]));
+    if (upload->input->line_names)
+        (void)fprintf(stderr,
+                      "%.*s: ", STR_ARG(upload->input->line_names[upload_line->number - 1]));
     else
         (void)fprintf(stderr, "line %" PRId64 ": ", upload_line->number);
 }
 
 /* Prints why a line was rejected: its name, the HTTP status and, from the response's body, the
  * code and each wrong field, or the message when no field is named. */
-static void upload_report_rejected(struct upload *s, const struct upload_line *upload_line,
+static void upload_report_rejected(struct upload *upload, const struct upload_line *upload_line,
                                    long status)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
     struct json_object *body, *error, *fields;
 
-    arena_reset(s->arena);
-    body = json_parse((struct str){upload_line->response, upload_line->response_n}, s->arena,
+    arena_reset(upload->arena);
+    body = json_parse((struct str){upload_line->response, upload_line->response_n}, upload->arena,
                       &not_json);
-    error = json_member(body, "error");
-    fields = json_member(json_member(error, "details"), "errors");
-    upload_print_name(s, upload_line);
+    error = upload_member(body, "error");
+    fields = upload_member(upload_member(error, "details"), "errors");
+    upload_print_name(upload, upload_line);
     (void)fprintf(stderr, "%ld ", status);
-    print_printable(json_member(error, "code"));
+    upload_print_text(upload_member(error, "code"));
     if (!json_object_is_type(fields, json_type_array)) {
         (void)fputc(' ', stderr);
-        print_printable(json_member(error, "message"));
+        upload_print_text(upload_member(error, "message"));
     }
     for (size_t i = 0; fields && json_object_is_type(fields, json_type_array) &&
                        i < json_object_array_length(fields);
          i++) {
         (void)fputs(i > 0 ? "; " : " ", stderr);
-        print_printable(json_member(json_object_array_get_idx(fields, i), "field"));
+        upload_print_text(upload_member(json_object_array_get_idx(fields, i), "field"));
         (void)fputs(": ", stderr);
-        print_printable(json_member(json_object_array_get_idx(fields, i), "message"));
+        upload_print_text(upload_member(json_object_array_get_idx(fields, i), "message"));
     }
     (void)fputc('\n', stderr);
 }
 
 /* Returns the time in the response's header Retry-After, at least one second, in microseconds. */
-static int64_t retry_after_us(const struct upload_line *upload_line)
+static int64_t upload_retry_after_us(const struct upload_line *upload_line)
 {
     curl_off_t seconds = 0;
 
@@ -211,48 +212,50 @@ static int64_t retry_after_us(const struct upload_line *upload_line)
 }
 
 /* Sets the time at which the line is sent again; the pause doubles after each try, up to
- * RETRY_MAX_MS. Aborts the whole upload after TRIES tries, because every line would fail on an
+ * RETRY_MAX_MS. Aborts the whole upload after TRIES_MAX tries, because every line would fail on an
  * engine that cannot be reached. */
-static void upload_retry_line(struct upload *s, struct upload_line *upload_line, const char *why)
+static void upload_retry_line(struct upload *upload, struct upload_line *upload_line,
+                              const char *why)
 {
-    int64_t ms = RETRY_MS;
+    int64_t pause_ms = RETRY_MS;
 
-    for (int i = 0; i < upload_line->tries && ms < RETRY_MAX_MS; i++)
-        ms *= 2;
-    if (++upload_line->tries >= TRIES) {
-        upload_print_name(s, upload_line);
+    for (int i = 0; i < upload_line->tries && pause_ms < RETRY_MAX_MS; i++)
+        pause_ms *= 2;
+    if (++upload_line->tries >= TRIES_MAX) {
+        upload_print_name(upload, upload_line);
         (void)fprintf(stderr, "%s\n", why);
-        s->aborted = true;
+        upload->aborted = true;
         return;
     }
-    upload_line->not_before_us = clock_monotonic_us() + ms * 1000;
+    upload_line->not_before_us = clock_monotonic_us() + pause_ms * 1000;
 }
 
 /* Processes a response. 202: the line is accepted. 429: all lines pause. 5xx or no response: the
  * line is sent again later. 401: the upload is aborted. Any other status: this line is rejected. A
  * line that is accepted or rejected frees its slot. */
-static void upload_on_response(struct upload *s, struct upload_line *upload_line, CURLcode failure)
+static void upload_on_response(struct upload *upload, struct upload_line *upload_line,
+                               CURLcode failure)
 {
     long status = 0;
 
     (void)curl_easy_getinfo(upload_line->easy, CURLINFO_RESPONSE_CODE, &status);
     if (failure != CURLE_OK) {
-        upload_retry_line(s, upload_line, curl_easy_strerror(failure));
+        upload_retry_line(upload, upload_line, curl_easy_strerror(failure));
     } else if (status == 429) { /* the rate limit counts all lines together */
-        s->pause_until_us = clock_monotonic_us() + retry_after_us(upload_line);
+        upload->pause_until_us = clock_monotonic_us() + upload_retry_after_us(upload_line);
     } else if (status >= 500) {
-        upload_retry_line(s, upload_line, "the engine keeps failing (5xx)");
+        upload_retry_line(upload, upload_line, "the engine keeps failing (5xx)");
     } else if (status == 401) { /* every other line would be refused too */
-        upload_report_rejected(s, upload_line, status);
-        s->aborted = true;
+        upload_report_rejected(upload, upload_line, status);
+        upload->aborted = true;
     } else {
         upload_line->is_used = false;
         if (status == 202)
-            s->accepted++;
+            upload->accepted++;
         else
-            s->rejected++;
+            upload->rejected++;
         if (status != 202)
-            upload_report_rejected(s, upload_line, status);
+            upload_report_rejected(upload, upload_line, status);
     }
 }
 
@@ -263,50 +266,50 @@ static void upload_on_response(struct upload *s, struct upload_line *upload_line
 static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
 {
     struct upload_line *upload_line = own;
-    size_t n = size * count, kept = sizeof(upload_line->response) - upload_line->response_n;
+    size_t n = size * count, copied = sizeof(upload_line->response) - upload_line->response_n;
 
-    if (kept > n)
-        kept = n;
-    memcpy(upload_line->response + upload_line->response_n, bytes, kept);
-    upload_line->response_n += kept;
+    if (copied > n)
+        copied = n;
+    memcpy(upload_line->response + upload_line->response_n, bytes, copied);
+    upload_line->response_n += copied;
     return n;
 }
 
 /* Starts the request of a line, without a proxy from the environment. */
-static void upload_send_line(struct upload *s, struct upload_line *upload_line)
+static void upload_send_line(struct upload *upload, struct upload_line *upload_line)
 {
     CURL *easy = upload_line->easy;
 
     curl_easy_reset(easy);
     upload_line->response_n = 0;
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, upload_line);
-    (void)curl_easy_setopt(easy, CURLOPT_URL, s->url);
+    (void)curl_easy_setopt(easy, CURLOPT_URL, upload->url);
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, s->headers);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, upload->headers);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)upload_line->text.n);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, upload_line->text.p);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, upload_on_body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, upload_line);
-    upload_line->in_flight = curl_multi_add_handle(s->multi, easy) == CURLM_OK;
+    upload_line->in_flight = curl_multi_add_handle(upload->multi, easy) == CURLM_OK;
     if (!upload_line->in_flight)
-        s->aborted = true;
+        upload->aborted = true;
 }
 
 /* Reads the next line that is not empty. Returns false at the end of the file, and when reading
  * fails, which also aborts the upload. */
-static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
+static bool upload_read_line(struct upload *upload, struct upload_line *upload_line)
 {
-    struct line_reader *lines = s->input->lines;
+    struct line_reader *lines = upload->input->lines;
 
-    while (!s->is_at_end) {
+    while (!upload->is_at_end) {
         upload_line->offset = lines->offset;
         if (!lines_next(lines, &upload_line->memory, &upload_line->size, &upload_line->text)) {
-            s->is_at_end = true;
+            upload->is_at_end = true;
             if (ferror(lines->in)) {
-                subcommand_error(s->command, "%s: %s", s->input->name, strerror(errno));
-                s->aborted = true;
+                subcommand_error(upload->command, "%s: %s", upload->input->name, strerror(errno));
+                upload->aborted = true;
             }
             return false;
         }
@@ -319,49 +322,50 @@ static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
 
 /* Fills each free slot with the next line, and starts the request of each line that has none and
  * whose pause is over. */
-static void upload_start_lines(struct upload *s)
+static void upload_start_lines(struct upload *upload)
 {
     int64_t now_us = clock_monotonic_us();
 
-    for (int64_t i = 0; i < s->settings->parallel && now_us >= s->pause_until_us && !s->aborted;
+    for (int64_t i = 0;
+         i < upload->settings->parallel && now_us >= upload->pause_until_us && !upload->aborted;
          i++) {
-        struct upload_line *upload_line = &s->lines[i];
+        struct upload_line *upload_line = &upload->lines[i];
 
         if (!upload_line->is_used) {
-            upload_line->is_used = upload_read_line(s, upload_line);
+            upload_line->is_used = upload_read_line(upload, upload_line);
             upload_line->tries = 0;
             upload_line->not_before_us = 0;
         }
         if (upload_line->is_used && !upload_line->in_flight && now_us >= upload_line->not_before_us)
-            upload_send_line(s, upload_line);
+            upload_send_line(upload, upload_line);
     }
 }
 
 /* Removes each finished request from libcurl and processes its response. */
-static void upload_process_finished(struct upload *s)
+static void upload_process_finished(struct upload *upload)
 {
     const CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(s->multi, &left))) {
+    while ((message = curl_multi_info_read(upload->multi, &left))) {
         struct upload_line *upload_line = NULL;
         CURLcode result = message->data.result;
 
         if (message->msg != CURLMSG_DONE)
             continue;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &upload_line);
-        (void)curl_multi_remove_handle(s->multi, upload_line->easy);
+        (void)curl_multi_remove_handle(upload->multi, upload_line->easy);
         upload_line->in_flight = false;
-        upload_on_response(s, upload_line, result);
+        upload_on_response(upload, upload_line, result);
     }
 }
 
 /* Returns whether a request is running or, with in_flight_only false, whether a line has no final
  * response. */
-static bool upload_has_lines(const struct upload *s, bool in_flight_only)
+static bool upload_has_lines(const struct upload *upload, bool in_flight_only)
 {
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
-        if (in_flight_only ? s->lines[i].in_flight : s->lines[i].is_used)
+        if (in_flight_only ? upload->lines[i].in_flight : upload->lines[i].is_used)
             return true;
     }
     return false;
@@ -369,97 +373,100 @@ static bool upload_has_lines(const struct upload *s, bool in_flight_only)
 
 /* Sends until the file is read and every line has its final response. An aborted upload only waits
  * for the requests that are running. */
-static void upload_send_all(struct upload *s)
+static void upload_send_all(struct upload *upload)
 {
     int running;
 
     do {
-        upload_start_lines(s);
-        (void)curl_multi_perform(s->multi, &running);
-        upload_process_finished(s);
-        upload_show_progress(s);
+        upload_start_lines(upload);
+        (void)curl_multi_perform(upload->multi, &running);
+        upload_process_finished(upload);
+        upload_show_progress(upload);
         /* in milliseconds; a response ends the wait early, but the end of a line's pause does not
          */
-        (void)curl_multi_poll(s->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
-    } while (s->aborted ? upload_has_lines(s, true /* in flight only */)
-                        : upload_has_lines(s, false /* also lines that wait */) || !s->is_at_end);
+        (void)curl_multi_poll(upload->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
+    } while (upload->aborted ? upload_has_lines(upload, true /* in flight only */)
+                             : upload_has_lines(upload, false /* also lines that wait */) ||
+                                   !upload->is_at_end);
 }
 
 /* ---- start and finish ---- */
 
 /* Prepares URL, headers and handles. False when memory is exhausted; upload_release then frees what
  * was allocated. */
-static bool upload_init(struct upload *s)
+static bool upload_init(struct upload *upload)
 {
-    const char *token = s->settings->token ? s->settings->token : getenv("MASTERY_TOKEN");
-    struct str base = str_of(s->settings->url);
+    const char *token = upload->settings->token ? upload->settings->token : getenv("MASTERY_TOKEN");
+    struct str base = str_of(upload->settings->url);
     char *header = NULL;
 
     while (base.n > 0 && base.p[base.n - 1] == '/')
         base.n--;
-    if (asprintf(&s->url, "%.*s/api/v1/mastery/ingest", STR_ARG(base)) < 0 ||
+    if (asprintf(&upload->url, "%.*s/api/v1/mastery/ingest", STR_ARG(base)) < 0 ||
         asprintf(&header, "Authorization: Bearer %s", token ? token : "") < 0)
         return false;
-    s->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (s->headers) /* if this fails, the engine responds 401 and the upload is aborted */
-        (void)curl_slist_append(s->headers, header);
+    upload->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (upload->headers) /* if this fails, the engine responds 401 and the upload is aborted */
+        (void)curl_slist_append(upload->headers, header);
     free(header);
-    s->arena = arena_new(1 << 16, 16 << 20);
-    s->multi = curl_multi_init();
+    upload->arena = arena_new(1 << 16, 16 << 20);
+    upload->multi = curl_multi_init();
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
-        s->lines[i].easy = i < s->settings->parallel ? curl_easy_init() : NULL;
-        if (i < s->settings->parallel && !s->lines[i].easy)
+        upload->lines[i].easy = i < upload->settings->parallel ? curl_easy_init() : NULL;
+        if (i < upload->settings->parallel && !upload->lines[i].easy)
             return false;
     }
-    return s->headers && s->arena && s->multi;
+    return upload->headers && upload->arena && upload->multi;
 }
 
 /* Frees what upload_init has allocated. After a failure some handles are still NULL, which all
  * functions called here accept. */
-static void upload_release(struct upload *s)
+static void upload_release(struct upload *upload)
 {
     for (int i = 0; i < UPLOAD_PARALLEL_MAX; i++) {
-        curl_easy_cleanup(s->lines[i].easy);
-        free(s->lines[i].memory);
+        curl_easy_cleanup(upload->lines[i].easy);
+        free(upload->lines[i].memory);
     }
-    (void)curl_multi_cleanup(s->multi);
-    curl_slist_free_all(s->headers);
-    arena_free(s->arena);
-    free(s->url);
+    (void)curl_multi_cleanup(upload->multi);
+    curl_slist_free_all(upload->headers);
+    arena_free(upload->arena);
+    free(upload->url);
 }
 
 /* Prints the summary as JSON. Returns `status`. */
-static enum ctl_exit upload_print_json(struct upload *s, int64_t took_us, enum ctl_exit status)
+static enum ctl_exit upload_print_json(struct upload *upload, int64_t took_us, enum ctl_exit status)
 {
     struct json_line line;
-    struct jw *w = json_line_begin(&line, s->arena);
+    struct jw *w = json_line_begin(&line, upload->arena);
 
-    jw_int(w, "accepted", s->accepted);
-    jw_int(w, "rejected", s->rejected);
-    jw_bool(w, "finished", !s->aborted);
+    jw_int(w, "accepted", upload->accepted);
+    jw_int(w, "rejected", upload->rejected);
+    jw_bool(w, "finished", !upload->aborted);
     jw_number(w, "seconds", (double)took_us / 1e6);
-    return json_line_end(&line, s->command, status);
+    return json_line_end(&line, upload->command, status);
 }
 
 /* Prints the summary. The position is saved when the upload was aborted, and removed when it is
  * complete. */
-static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
+static enum ctl_exit upload_finish(struct upload *upload, int64_t took_us)
 {
-    const char *path = s->input->position_path;
-    enum ctl_exit status = s->aborted ? CTL_UNAVAILABLE : s->rejected > 0 ? CTL_FAILED : CTL_DONE;
+    const char *path = upload->input->position_path;
+    enum ctl_exit status = upload->rejected > 0 ? CTL_FAILED : CTL_DONE;
+    const char *hint = "";
 
     progress_clear();
-    if (s->aborted)
-        upload_save_position(s);
-    else if (path)
+    if (upload->aborted) {
+        status = CTL_UNAVAILABLE;
+        hint =
+            path ? "; not finished: continue with --resume" : "; not finished: repeat the command";
+        upload_save_position(upload);
+    } else if (path) {
         (void)unlink(path); /* nothing is left to resume */
-    if (s->settings->json)
-        return upload_print_json(s, took_us, status);
-    (void)printf("%" PRId64 " accepted, %" PRId64 " rejected, %.1f s%s\n", s->accepted, s->rejected,
-                 (double)took_us / 1e6,
-                 !s->aborted ? ""
-                 : path      ? "; not finished: continue with --resume"
-                             : "; not finished: repeat the command");
+    }
+    if (upload->settings->json)
+        return upload_print_json(upload, took_us, status);
+    (void)printf("%" PRId64 " accepted, %" PRId64 " rejected, %.1f s%s\n", upload->accepted,
+                 upload->rejected, (double)took_us / 1e6, hint);
     return status;
 }
 
@@ -468,24 +475,24 @@ static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
 enum ctl_exit upload_run(const struct subcommand *command, const struct upload_settings *settings,
                          const struct upload_input *input, struct arena *arena)
 {
-    struct upload *s = arena_zalloc(arena, sizeof(*s));
+    struct upload *upload = arena_zalloc(arena, sizeof(*upload));
     int64_t began_us = clock_monotonic_us();
     enum ctl_exit status = CTL_FAILED;
 
-    if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (!upload || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
-    s->command = command;
-    s->settings = settings;
-    s->input = input;
-    if (upload_init(s)) {
-        upload_send_all(s);
-        status = upload_finish(s, clock_monotonic_us() - began_us);
+    upload->command = command;
+    upload->settings = settings;
+    upload->input = input;
+    if (upload_init(upload)) {
+        upload_send_all(upload);
+        status = upload_finish(upload, clock_monotonic_us() - began_us);
     } else {
         subcommand_error(command, "out of memory");
     }
-    upload_release(s);
+    upload_release(upload);
     curl_global_cleanup();
     return status;
 }

@@ -12,7 +12,7 @@
 enum { UPLOAD_PARALLEL_MAX = 64 }; /* requests at the same time */
 
 struct upload_settings {
-    const char *url;   /* of the engine; subcommand_check_url has accepted it */
+    const char *url;   /* address of the engine, which subcommand_check_url has accepted */
     const char *token; /* access token; NULL: the value of MASTERY_TOKEN */
     int64_t parallel;  /* requests at the same time, 1 to UPLOAD_PARALLEL_MAX */
     bool json;         /* print the summary as JSON */
@@ -46,8 +46,8 @@ struct upload_settings {
 
 struct upload_input {
     struct line_reader *lines; /* reads the open file; messages use its numbers of lines */
-    const char *name;          /* of the file, for errors */
-    off_t size;                /* of the file in bytes, for the progress bar; 0: not known */
+    const char *name;          /* name of the file, for errors */
+    off_t size;                /* size of the file in bytes, for the progress bar; 0: not known */
     /* file that stores the position up to which all lines have their final response; NULL: none */
     const char *position_path;
     /* name of each line for messages, in the order of the lines; NULL: "line N" */

@@ -19,12 +19,12 @@ struct verify_settings {
 
 /* Executes the script; returns only when that fails, with errno. report: the option --report=FILE,
  * or NULL, which execl treats as the end of the arguments. */
-static void verify_exec(const struct verify_settings *s, const char *report)
+static void verify_exec(const struct verify_settings *settings, const char *report)
 {
-    if (s->json)
-        (void)execl(s->script, s->script, s->url, "--json", report, NULL);
+    if (settings->json)
+        (void)execl(settings->script, settings->script, settings->url, "--json", report, NULL);
     else
-        (void)execl(s->script, s->script, s->url, report, NULL);
+        (void)execl(settings->script, settings->script, settings->url, report, NULL);
 }
 
 /* Makes the arguments of the script and executes it; the exit status is then the script's. Returns

@@ -48,14 +48,14 @@ struct sums {
 
 /* Adds the products of one day's innovations (what is new on that day, beyond its correlation with
  * the day before): p of the constant 1, q of the time, r of the score. */
-static void sums_add(struct sums *s, double p, double q, double r)
+static void sums_add(struct sums *sums, double p, double q, double r)
 {
-    s->pp += p * p;
-    s->pq += p * q;
-    s->qq += q * q;
-    s->pr += p * r;
-    s->qr += q * r;
-    s->rr += r * r;
+    sums->pp += p * p;
+    sums->pq += p * q;
+    sums->qq += q * q;
+    sums->pr += p * r;
+    sums->qr += q * r;
+    sums->rr += r * r;
 }
 
 /* Returns the sums from which ar1_solve computes the line, for one rho (the correlation of two
@@ -66,20 +66,20 @@ static void sums_add(struct sums *s, double p, double q, double r)
  * themselves, and its scale is 1. */
 static struct sums sums_of(const double *x, const double *y, size_t n, double rho)
 {
-    struct sums s = {0};
+    struct sums sums = {0};
     double last = x[n - 1];
 
-    sums_add(&s, 1, x[0] - last, y[0]);
+    sums_add(&sums, 1, x[0] - last, y[0]);
     for (size_t i = 1; i < n; i++) {
         double correlation = pow(rho, x[i] - x[i - 1]), square = 1 - correlation * correlation;
         double scale = sqrt(square);
 
-        sums_add(&s, (1 - correlation) / scale,
+        sums_add(&sums, (1 - correlation) / scale,
                  (x[i] - last - correlation * (x[i - 1] - last)) / scale,
                  (y[i] - correlation * y[i - 1]) / scale);
-        s.log_scale += log(square);
+        sums.log_scale += log(square);
     }
-    return s;
+    return sums;
 }
 
 /* The line that fits the scores best for one rho (the correlation of two successive days). */
@@ -88,29 +88,31 @@ struct solution {
     /* minimised by the solution: the sum of squares of what the line leaves unexplained on each
      * day, plus prior * slope^2 */
     double squares;
-    double determinant; /* of the matrix of the normal equations, (pp pq; pq qq + prior) */
-    double inverse[3];  /* inverse of the matrix of the normal equations, which is symmetric:
-                         * elements [0][0], [0][1], [1][1] */
+    /* determinant of the matrix of the normal equations, (pp pq; pq qq + prior) */
+    double determinant;
+    double inverse[3]; /* inverse of the matrix of the normal equations, which is symmetric:
+                        * elements [0][0], [0][1], [1][1] */
 };
 
 /* Solves the normal equations of least squares for level and slope, from the sums of products (pp
  * to rr in struct sums). prior: the precision (1 / variance) of the slope's prior, which is added
  * to the element qq; 0: no prior. The determinant is stored for the likelihood. */
-static struct solution ar1_solve(const struct sums *s, double prior)
+static struct solution ar1_solve(const struct sums *sums, double prior)
 {
-    double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
-    struct solution r = {.determinant = determinant,
-                         .inverse = {qq / determinant, -s->pq / determinant, s->pp / determinant}};
+    double qq = sums->qq + prior, determinant = sums->pp * qq - sums->pq * sums->pq;
+    struct solution solution = {
+        .determinant = determinant,
+        .inverse = {qq / determinant, -sums->pq / determinant, sums->pp / determinant}};
 
-    r.level = r.inverse[0] * s->pr + r.inverse[1] * s->qr;
-    r.slope = r.inverse[1] * s->pr + r.inverse[2] * s->qr;
-    r.squares = fmax(0, s->rr - r.level * s->pr - r.slope * s->qr);
-    return r;
+    solution.level = solution.inverse[0] * sums->pr + solution.inverse[1] * sums->qr;
+    solution.slope = solution.inverse[1] * sums->pr + solution.inverse[2] * sums->qr;
+    solution.squares = fmax(0, sums->rr - solution.level * sums->pr - solution.slope * sums->qr);
+    return solution;
 }
 
 /* Fits the line for one rho and one prior of the slope (normal, with mean 0 and standard deviation
- * slope_sd), and stores everything but its weight in m->v[i]. sums: those for rho; last_y: the last
- * score. Returns the log marginal likelihood (how probable the scores are under this rho and
+ * slope_sd), and stores everything but its weight in trend->v[i]. sums: those for rho; last_y: the
+ * last score. Returns the log marginal likelihood (how probable the scores are under this rho and
  * prior), up to a constant that is the same for all fits. Solves the equations twice: without a
  * prior, to estimate the variance that scales the prior, then with it.
  *
@@ -119,22 +121,22 @@ static struct solution ar1_solve(const struct sums *s, double prior)
  * the density of the scores; log(determinant / prior), which results from integrating the
  * likelihood over level and slope (factor determinant^(-1/2)) with the normal density of the
  * slope's prior (factor prior^(1/2)). */
-static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sums, double rho,
+static double ar1_fit_line(struct ar1_trend *trend, size_t i, const struct sums *sums, double rho,
                            double slope_sd, double last_y)
 {
-    double df = (double)m->n - 2; /* degrees of freedom: the line has two parameters */
+    double df = (double)trend->n - 2; /* degrees of freedom: the line has two parameters */
     double free_variance = fmax(variance_min, ar1_solve(sums, /* prior */ 0).squares / df);
     double prior = free_variance / (slope_sd * slope_sd);
     struct solution fit = ar1_solve(sums, prior);
 
-    m->v[i].rho = rho;
-    m->v[i].level = fit.level;
-    m->v[i].slope = fit.slope;
-    m->v[i].last_residual = last_y - fit.level;
-    m->v[i].variance = fmax(variance_min, fit.squares / df);
+    trend->v[i].rho = rho;
+    trend->v[i].level = fit.level;
+    trend->v[i].slope = fit.slope;
+    trend->v[i].last_residual = last_y - fit.level;
+    trend->v[i].variance = fmax(variance_min, fit.squares / df);
     for (int k = 0; k < 3; k++)
-        m->v[i].inverse[k] = fit.inverse[k];
-    return -0.5 * (df * log(m->v[i].variance) + sums->log_scale + log(fit.determinant / prior));
+        trend->v[i].inverse[k] = fit.inverse[k];
+    return -0.5 * (df * log(trend->v[i].variance) + sums->log_scale + log(fit.determinant / prior));
 }
 
 /* Fits the line once for each pair of a rho (rhos[]) and a standard deviation of the slope's prior
@@ -143,26 +145,27 @@ static double ar1_fit_line(struct ar1_trend *m, size_t i, const struct sums *sum
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret)
 {
     double likelihoods[AR1_TREND_FITS], best = -HUGE_VAL, sum = 0;
-    struct ar1_trend m = {.n = n};
+    struct ar1_trend trend = {.n = n};
     struct sums sums;
 
     if (n < 3)
         return false;
-    m.last_x = x[n - 1];
+    trend.last_x = x[n - 1];
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
         size_t rho = i / AR1_TREND_SLOPE_SDS, sd = i % AR1_TREND_SLOPE_SDS;
         if (sd == 0) /* the sums depend on rho alone, not on the prior of the slope */
             sums = sums_of(x, y, n, rhos[rho]);
-        m.v[i].weight = rho_prior(rho) * ar1_trend_slope_sd_priors[sd];
-        likelihoods[i] = ar1_fit_line(&m, i, &sums, rhos[rho], ar1_trend_slope_sds[sd], y[n - 1]);
+        trend.v[i].weight = rho_prior(rho) * ar1_trend_slope_sd_priors[sd];
+        likelihoods[i] =
+            ar1_fit_line(&trend, i, &sums, rhos[rho], ar1_trend_slope_sds[sd], y[n - 1]);
         best = fmax(best, likelihoods[i]);
     }
     /* Likelihoods are divided by the largest one, because exp of a log likelihood may overflow. */
     for (size_t i = 0; i < AR1_TREND_FITS; i++)
-        sum += m.v[i].weight *= exp(likelihoods[i] - best);
+        sum += trend.v[i].weight *= exp(likelihoods[i] - best);
     for (size_t i = 0; i < AR1_TREND_FITS; i++)
-        m.v[i].weight /= sum;
-    *ret = m;
+        trend.v[i].weight /= sum;
+    *ret = trend;
     return true;
 }
 
@@ -170,29 +173,31 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
  * posterior probability of the fit. The first loop sums the centres, the second the variances. rho
  * is the correlation of two successive days; last_residual is the distance of the last score from
  * the line, of which the share rho^t remains after t days. */
-void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error)
+void ar1_trend_at(const struct ar1_trend *trend, double x, double *ret_centre, double *ret_error)
 {
-    double t = x - m->last_x, centres[AR1_TREND_FITS], centre = 0, variance = 0;
+    double t = x - trend->last_x, centres[AR1_TREND_FITS], centre = 0, variance = 0;
 
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
-        double correlation = pow(m->v[i].rho, t);
+        double correlation = pow(trend->v[i].rho, t);
 
-        centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
-        centre += m->v[i].weight * centres[i];
+        centres[i] =
+            trend->v[i].level + trend->v[i].slope * t + correlation * trend->v[i].last_residual;
+        centre += trend->v[i].weight * centres[i];
     }
     /* The variance of a mixture is the weighted mean of the variances of the fits plus the variance
-     * of their centres. The variance of one fit has two parts, both in units of m->v[i].variance:
-     * of_u for the new part of the residual of day x, of_line for the errors of the estimated level
-     * and slope, whose covariances are in `inverse`. Because last_residual is the last score minus
-     * level, the centre is p * level + t * slope + correlation * last score: an error of the level
-     * counts p times, and an error of the slope t times. */
+     * of their centres. The variance of one fit has two parts, both in units of
+     * trend->v[i].variance: of_u for the new part of the residual of day x, of_line for the errors
+     * of the estimated level and slope, whose covariances are in `inverse`. Because last_residual
+     * is the last score minus level, the centre is p * level + t * slope + correlation * last
+     * score: an error of the level counts p times, and an error of the slope t times. */
     for (size_t i = 0; i < AR1_TREND_FITS; i++) {
-        double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
-        const double *inverse = m->v[i].inverse;
+        double correlation = pow(trend->v[i].rho, t), p = 1 - correlation,
+               off = centres[i] - centre;
+        const double *inverse = trend->v[i].inverse;
         double of_line = p * p * inverse[0] + 2 * p * t * inverse[1] + t * t * inverse[2];
         double of_u = 1 - correlation * correlation;
 
-        variance += m->v[i].weight * (m->v[i].variance * (of_u + of_line) + off * off);
+        variance += trend->v[i].weight * (trend->v[i].variance * (of_u + of_line) + off * off);
     }
     *ret_centre = centre;
     *ret_error = sqrt(fmax(0, variance));

@@ -53,6 +53,6 @@ struct ar1_trend {
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret);
 /* Predicts a new y at x > last_x: *ret_centre is the predicted mean, *ret_error its standard
  * error. */
-void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error);
+void ar1_trend_at(const struct ar1_trend *trend, double x, double *ret_centre, double *ret_error);
 
 #endif

@@ -38,7 +38,7 @@ double attention_need(const struct attention_facts *facts)
 struct attention_rule {
     /* true: the reason applies to values below the limit; false: to values from the limit on */
     bool below;
-    /* in the unit of the value: a score, a fall of the score, or days */
+    /* limit in the unit of the value: a score, a fall of the score, or days */
     double limit;
     int decimals;               /* decimals with which the text shows the value */
     const char *before, *after; /* text before and after the value */

@@ -41,7 +41,7 @@ extern const char attention_no_activity[];
 struct attention_found {
     enum attention_reason reason;
     double value; /* the predicted score; how far the score fell, >= 0; days, >= 0. Not rounded */
-    struct str text; /* for a teacher, in the arena; p is NULL when out of memory */
+    struct str text; /* sentence for a teacher, in the arena; p is NULL when out of memory */
 };
 
 /* Finds the reasons that apply, in the order of enum attention_reason. Returns their number; 0:

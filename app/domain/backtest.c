@@ -87,24 +87,24 @@ struct backtest {
 
 struct backtest *backtest_new(double interval_level)
 {
-    struct backtest *b = calloc(1, sizeof(*b));
+    struct backtest *backtest = calloc(1, sizeof(*backtest));
 
-    if (!b)
+    if (!backtest)
         return NULL;
-    b->interval_level = interval_level;
-    b->bootstrap = bootstrap_new();
-    if (b->bootstrap)
-        return b;
-    backtest_free(b);
+    backtest->interval_level = interval_level;
+    backtest->bootstrap = bootstrap_new();
+    if (backtest->bootstrap)
+        return backtest;
+    backtest_free(backtest);
     return NULL;
 }
 
-void backtest_free(struct backtest *b)
+void backtest_free(struct backtest *backtest)
 {
-    if (!b)
+    if (!backtest)
         return;
-    bootstrap_free(b->bootstrap);
-    free(b);
+    bootstrap_free(backtest->bootstrap);
+    free(backtest);
 }
 
 /* ---- adding ---- */
@@ -137,40 +137,44 @@ static void backtest_picture_add(struct backtest_picture *picture, double predic
 /* Predicts the score of a day by a fitted model, and adds the errors to the learner's sums. last:
  * the score of the day on which the prediction is made; truth: the true score of the predicted day.
  */
-static void backtest_judge(struct backtest *b, int horizon, const struct forecast *f, int32_t day,
-                           double last, double truth)
+static void backtest_judge(struct backtest *backtest, int horizon, const struct forecast *forecast,
+                           int32_t day, double last, double truth)
 {
-    double *sums = b->learner.v[horizon][f->model];
+    double *sums = backtest->learner.v[horizon][forecast->model];
     double change = number_round12(truth - last), below, hit;
     bool improving, declining;
-    struct prediction p;
+    struct prediction prediction;
 
-    forecast_at(f, day, /* no intervention */ 0, &p);
-    improving = strcmp(p.trend, "improving") == 0;
-    declining = strcmp(p.trend, "declining") == 0;
-    below = forecast_below(f, day, PREDICTION_INTERVENTION_BELOW);
+    forecast_at(forecast, day, /* no intervention */ 0, &prediction);
+    improving = strcmp(prediction.trend, "improving") == 0;
+    declining = strcmp(prediction.trend, "declining") == 0;
+    below = forecast_below(forecast, day, PREDICTION_INTERVENTION_BELOW);
     hit = truth < PREDICTION_INTERVENTION_BELOW;
     sums[SUM_N]++;
-    sums[SUM_ABSOLUTE] += fabs(p.score - truth);
-    sums[SUM_SQUARED] += (p.score - truth) * (p.score - truth);
+    sums[SUM_ABSOLUTE] += fabs(prediction.score - truth);
+    sums[SUM_SQUARED] += (prediction.score - truth) * (prediction.score - truth);
     sums[SUM_ABSOLUTE_LAST] += fabs(last - truth);
-    sums[SUM_COVERED] += truth >= p.interval.lower && truth <= p.interval.upper;
-    sums[SUM_WIDTH] += p.interval.upper - p.interval.lower;
+    if (truth >= prediction.interval.lower && truth <= prediction.interval.upper)
+        sums[SUM_COVERED]++;
+    sums[SUM_WIDTH] += prediction.interval.upper - prediction.interval.lower;
     sums[SUM_BRIER] += (below - hit) * (below - hit);
     sums[SUM_ROSE] += change > 0;
     sums[SUM_FELL] += change < 0;
     sums[SUM_IMPROVING] += improving;
-    sums[SUM_IMPROVING_ROSE] += improving && change > 0;
+    if (improving && change > 0)
+        sums[SUM_IMPROVING_ROSE]++;
     sums[SUM_DECLINING] += declining;
-    sums[SUM_DECLINING_FELL] += declining && change < 0;
-    backtest_picture_add(&b->pictures[horizon][f->model], p.score, below, truth);
+    if (declining && change < 0)
+        sums[SUM_DECLINING_FELL]++;
+    backtest_picture_add(&backtest->pictures[horizon][forecast->model], prediction.score, below,
+                         truth);
 }
 
 /* Makes the predictions of day `today` by all models, from the first known_n of n days (those up to
  * today), and compares each with the true score. Skips a horizon that ends after `end`, the last
  * day of the records, or within which the learner was not active. */
-static void backtest_add_day(struct backtest *b, const struct daily *days, size_t known_n, size_t n,
-                             int32_t today, int32_t end)
+static void backtest_add_day(struct backtest *backtest, const struct daily *days, size_t known_n,
+                             size_t n, int32_t today, int32_t end)
 {
     struct forecast forecasts[PREDICTION_MODELS];
     size_t last = known_n - 1;
@@ -178,7 +182,7 @@ static void backtest_add_day(struct backtest *b, const struct daily *days, size_
 
     for (int m = 0; m < PREDICTION_MODELS; m++) {
         forecast_fit((enum prediction_model)m, days, known_n, today, &forecasts[m]);
-        forecasts[m].interval_level = b->interval_level;
+        forecasts[m].interval_level = backtest->interval_level;
     }
     for (int h = 0; h < BACKTEST_HORIZONS; h++) {
         int32_t day = today + backtest_horizons[h];
@@ -186,7 +190,7 @@ static void backtest_add_day(struct backtest *b, const struct daily *days, size_
         while (last + 1 < n && days[last + 1].day <= day)
             last++;
         for (int m = 0; m < PREDICTION_MODELS && day <= end && days[last].day > today; m++)
-            backtest_judge(b, h, &forecasts[m], day, last_score, days[last].score);
+            backtest_judge(backtest, h, &forecasts[m], day, last_score, days[last].score);
     }
 }
 
@@ -205,22 +209,23 @@ static void backtest_sums_add(struct backtest_sums *to, const struct backtest_su
 /* Called after all days of a learner: adds the learner's sums to the total and, with a random
  * weight for each, to the resamples, unless no prediction could be compared. Checks that for model
  * 0 only, because the number of predictions is the same for each model. */
-static void backtest_close_learner(struct backtest *b)
+static void backtest_close_learner(struct backtest *backtest)
 {
     double n = 0;
 
     for (int h = 0; h < BACKTEST_HORIZONS; h++)
-        n += b->learner.v[h][0][SUM_N];
+        n += backtest->learner.v[h][0][SUM_N];
     if (n <= 0)
         return;
-    b->learners++;
-    backtest_sums_add(&b->total, &b->learner, /* weight */ 1);
+    backtest->learners++;
+    backtest_sums_add(&backtest->total, &backtest->learner, /* weight */ 1);
     for (int i = 0; i < BOOTSTRAP_RESAMPLES; i++)
-        backtest_sums_add(&b->resamples[i], &b->learner, bootstrap_weight(b->bootstrap));
-    b->learner = (struct backtest_sums){0};
+        backtest_sums_add(&backtest->resamples[i], &backtest->learner,
+                          bootstrap_weight(backtest->bootstrap));
+    backtest->learner = (struct backtest_sums){0};
 }
 
-void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_t end)
+void backtest_add(struct backtest *backtest, const struct daily *days, size_t n, int32_t end)
 {
     size_t known = 0; /* number of days until the day of the prediction */
 
@@ -232,21 +237,21 @@ void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_
          today += BACKTEST_STEP_DAYS) {
         while (known < n && days[known].day <= today)
             known++;
-        backtest_add_day(b, days, known, n, today, end);
+        backtest_add_day(backtest, days, known, n, today, end);
     }
-    backtest_close_learner(b);
+    backtest_close_learner(backtest);
 }
 
 /* ---- results ---- */
 
-size_t backtest_learners(const struct backtest *b)
+size_t backtest_learners(const struct backtest *backtest)
 {
-    return b->learners;
+    return backtest->learners;
 }
 
-size_t backtest_predictions(const struct backtest *b, int horizon)
+size_t backtest_predictions(const struct backtest *backtest, int horizon)
 {
-    return (size_t)b->total.v[horizon][0][SUM_N];
+    return (size_t)backtest->total.v[horizon][0][SUM_N];
 }
 
 /* Computes a figure from the sums; NaN when its denominator is 0. */
@@ -262,24 +267,25 @@ static double backtest_figure_of(const double sums[SUMS], enum backtest_figure f
     return figure == FIGURE_SKILL ? 1 - share : share;
 }
 
-struct measured backtest_measure(const struct backtest *b, int horizon, enum prediction_model model,
-                                 enum backtest_figure figure)
+struct measured backtest_measure(const struct backtest *backtest, int horizon,
+                                 enum prediction_model model, enum backtest_figure figure)
 {
     double resamples[BOOTSTRAP_RESAMPLES];
 
     for (int i = 0; i < BOOTSTRAP_RESAMPLES; i++)
-        resamples[i] = backtest_figure_of(b->resamples[i].v[horizon][model], figure);
-    return bootstrap_measure(backtest_figure_of(b->total.v[horizon][model], figure), resamples);
+        resamples[i] = backtest_figure_of(backtest->resamples[i].v[horizon][model], figure);
+    return bootstrap_measure(backtest_figure_of(backtest->total.v[horizon][model], figure),
+                             resamples);
 }
 
-const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
+const struct backtest_bin *backtest_bins(const struct backtest *backtest, int horizon,
                                          enum prediction_model model)
 {
-    return b->pictures[horizon][model].bins;
+    return backtest->pictures[horizon][model].bins;
 }
 
-size_t backtest_cell(const struct backtest *b, int horizon, enum prediction_model model,
+size_t backtest_cell(const struct backtest *backtest, int horizon, enum prediction_model model,
                      int predicted, int truth)
 {
-    return b->pictures[horizon][model].cells[predicted][truth];
+    return backtest->pictures[horizon][model].cells[predicted][truth];
 }

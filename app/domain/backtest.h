@@ -27,7 +27,8 @@ enum {
      * of 25 x 25 cells: class of the predicted score by class of the true score */
     BACKTEST_CELLS = 25
 };
-extern const int backtest_horizons[BACKTEST_HORIZONS]; /* in days: 7, 14, 28 */
+/* days that a prediction looks ahead: 7, 14, 28 */
+extern const int backtest_horizons[BACKTEST_HORIZONS];
 
 /* What is measured for a model and a horizon. */
 enum backtest_figure {
@@ -53,7 +54,7 @@ extern const char *const backtest_figure_names[BACKTEST_FIGURES];
 /* A class of predictions by their probability of a score below PREDICTION_INTERVENTION_BELOW. */
 struct backtest_bin {
     size_t n;    /* predictions of the class */
-    size_t hits; /* of these, those whose true score was below PREDICTION_INTERVENTION_BELOW */
+    size_t hits; /* number of these whose true score was below PREDICTION_INTERVENTION_BELOW */
     double sum;  /* sum of the n predicted probabilities of such a score */
 };
 
@@ -61,29 +62,29 @@ struct backtest; /* the sums over any number of histories */
 /* Makes a backtest without histories. interval_level: the probability of the predicted intervals,
  * in (0,1). Returns NULL when out of memory. */
 struct backtest *backtest_new(double interval_level);
-void backtest_free(struct backtest *b);
+void backtest_free(struct backtest *backtest);
 
 /* Adds the predictions for one learner's history of n days, which are in order of time. end: the
  * last day of the records; days after it are not used. */
-void backtest_add(struct backtest *b, const struct daily *days, size_t n, int32_t end);
+void backtest_add(struct backtest *backtest, const struct daily *days, size_t n, int32_t end);
 
 /* Returns the number of learners with a prediction that was judged. */
-size_t backtest_learners(const struct backtest *b);
+size_t backtest_learners(const struct backtest *backtest);
 /* Returns the number of predictions that were judged for a horizon; it is the same for each model.
  */
-size_t backtest_predictions(const struct backtest *b, int horizon);
+size_t backtest_predictions(const struct backtest *backtest, int horizon);
 
 /* Returns a figure of one model for one horizon (index in backtest_horizons), with its interval. */
-struct measured backtest_measure(const struct backtest *b, int horizon, enum prediction_model model,
-                                 enum backtest_figure figure);
+struct measured backtest_measure(const struct backtest *backtest, int horizon,
+                                 enum prediction_model model, enum backtest_figure figure);
 /* Returns the predictions counted by their probability of a score below
  * PREDICTION_INTERVENTION_BELOW: an array of BACKTEST_BINS classes of equal width from 0 to 1. */
-const struct backtest_bin *backtest_bins(const struct backtest *b, int horizon,
+const struct backtest_bin *backtest_bins(const struct backtest *backtest, int horizon,
                                          enum prediction_model model);
 /* Returns the number of predictions whose predicted score is in the class `predicted` and whose
  * true score is in the class `truth`. The classes 0 to BACKTEST_CELLS - 1 divide [0,1] into equal
  * parts. */
-size_t backtest_cell(const struct backtest *b, int horizon, enum prediction_model model,
+size_t backtest_cell(const struct backtest *backtest, int horizon, enum prediction_model model,
                      int predicted, int truth);
 
 #endif

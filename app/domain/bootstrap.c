@@ -24,42 +24,42 @@ struct bootstrap {
  * bootstrap_weight converts a uniform random number to a weight. */
 struct bootstrap *bootstrap_new(void)
 {
-    struct bootstrap *b = malloc(sizeof(*b));
+    struct bootstrap *bootstrap = malloc(sizeof(*bootstrap));
     double p = exp(-1), sum = 0; /* p: probability of the weight k, exp(-1) / k! */
 
-    if (!b)
+    if (!bootstrap)
         return NULL;
-    b->rng = gsl_rng_alloc(gsl_rng_mt19937);
-    if (!b->rng) {
-        free(b);
+    bootstrap->rng = gsl_rng_alloc(gsl_rng_mt19937);
+    if (!bootstrap->rng) {
+        free(bootstrap);
         return NULL;
     }
-    gsl_rng_set(b->rng, SEED);
+    gsl_rng_set(bootstrap->rng, SEED);
     for (int k = 0; k < TABLE; k++) {
         sum += p;
         p /= k + 1;
-        b->cumulative[k] = sum;
+        bootstrap->cumulative[k] = sum;
     }
-    return b;
+    return bootstrap;
 }
 
-void bootstrap_free(struct bootstrap *b)
+void bootstrap_free(struct bootstrap *bootstrap)
 {
-    if (!b)
+    if (!bootstrap)
         return;
-    gsl_rng_free(b->rng);
-    free(b);
+    gsl_rng_free(bootstrap->rng);
+    free(bootstrap);
 }
 
 /* Draws from the Poisson distribution with mean 1 by inverting its distribution function, of which
  * `cumulative` has the first TABLE values. A larger draw, which has a probability of 1e-8, becomes
  * TABLE. */
-double bootstrap_weight(struct bootstrap *b)
+double bootstrap_weight(struct bootstrap *bootstrap)
 {
-    double u = gsl_rng_uniform(b->rng);
+    double u = gsl_rng_uniform(bootstrap->rng);
     int k = 0;
 
-    while (k < TABLE && u >= b->cumulative[k])
+    while (k < TABLE && u >= bootstrap->cumulative[k])
         k++;
     return k;
 }

@@ -31,9 +31,9 @@ struct bootstrap;
 /* Makes a source of random weights, which are the same for each new source. Returns NULL when out
  * of memory. */
 struct bootstrap *bootstrap_new(void);
-void bootstrap_free(struct bootstrap *b);
+void bootstrap_free(struct bootstrap *bootstrap);
 /* Returns a random weight: how many times the current learner counts in the next resample. */
-double bootstrap_weight(struct bootstrap *b);
+double bootstrap_weight(struct bootstrap *bootstrap);
 /* Returns the figure with its value and an interval, whose ends are percentiles of its values in
  * the resamples. Sorts `resamples`, in which NaN means that the figure does not exist in that
  * resample. */

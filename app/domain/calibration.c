@@ -6,31 +6,32 @@
 #include <math.h>
 
 /* Predictions about today are not counted, because the score of today can still change. */
-void calibration_add(struct calibration *c, enum prediction_model model, int days_ahead,
+void calibration_add(struct calibration *calibration, enum prediction_model model, int days_ahead,
                      const struct stored_prediction *prediction, const struct daily *days, size_t n,
                      int32_t today)
 {
     bool week = days_ahead == CALIBRATION_WEEK_DAYS;
     struct calibration_count *count =
-        &c->counts[model][week ? CALIBRATION_WEEK : CALIBRATION_OTHER];
+        &calibration->counts[model][week ? CALIBRATION_WEEK : CALIBRATION_OTHER];
     const struct daily *true_day = daily_last_until(days, n, prediction->day);
 
     if (prediction->day >= today || prediction->day < today - CALIBRATION_DAYS || !true_day)
         return;
     count->verified++;
-    count->covered += true_day->score >= prediction->lower && true_day->score <= prediction->upper;
+    if (true_day->score >= prediction->lower && true_day->score <= prediction->upper)
+        count->covered++;
     count->errors += fabs(prediction->score - true_day->score);
 }
 
-struct calibration_count calibration_of_model(const struct calibration *c,
+struct calibration_count calibration_of_model(const struct calibration *calibration,
                                               enum prediction_model model)
 {
     struct calibration_count sum = {0};
 
     for (int h = 0; h < CALIBRATION_HORIZONS; h++) {
-        sum.verified += c->counts[model][h].verified;
-        sum.covered += c->counts[model][h].covered;
-        sum.errors += c->counts[model][h].errors;
+        sum.verified += calibration->counts[model][h].verified;
+        sum.covered += calibration->counts[model][h].covered;
+        sum.errors += calibration->counts[model][h].errors;
     }
     return sum;
 }

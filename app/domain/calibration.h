@@ -26,11 +26,11 @@ struct calibration {
 /* Counts a prediction that was made days_ahead days before its day, if that day is among the last
  * CALIBRATION_DAYS days before today and has a true score: the score of the last of the n days up
  * to it. */
-void calibration_add(struct calibration *c, enum prediction_model model, int days_ahead,
+void calibration_add(struct calibration *calibration, enum prediction_model model, int days_ahead,
                      const struct stored_prediction *prediction, const struct daily *days, size_t n,
                      int32_t today);
 /* Returns the counts of one model, for all horizons. */
-struct calibration_count calibration_of_model(const struct calibration *c,
+struct calibration_count calibration_of_model(const struct calibration *calibration,
                                               enum prediction_model model);
 
 #endif

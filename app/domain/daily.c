@@ -9,22 +9,22 @@
 const char *const aggregation_names[AGGREGATIONS + 1] = {
     [DAILY] = "daily", [WEEKLY] = "weekly", [MONTHLY] = "monthly"};
 
-void daily_of_state(const struct mastery_state *s, struct daily *ret)
+void daily_of_state(const struct mastery_state *state, struct daily *ret)
 {
-    *ret = (struct daily){.day = s->day,
-                          .score = mastery_score_of_state(s),
-                          .known = mastery_known_components(s),
-                          .samples = s->samples,
-                          .active_days = s->active_days};
-    mastery_components_of_state(s, ret->components);
-    ret->consistency_weight = mastery_consistency_weight(s);
+    *ret = (struct daily){.day = state->day,
+                          .score = mastery_score_of_state(state),
+                          .known = mastery_known_components(state),
+                          .samples = state->samples,
+                          .active_days = state->active_days};
+    mastery_components_of_state(state, ret->components);
+    ret->consistency_weight = mastery_consistency_weight(state);
 }
 
 /* Returns whether the student had evidence (at least one observation) of the component on that day.
  */
-static bool daily_knows(const struct daily *d, int component)
+static bool daily_knows(const struct daily *day, int component)
 {
-    return d->known >> component & 1;
+    return day->known >> component & 1;
 }
 
 size_t daily_scores(const struct daily *days, size_t n, double *ret)

@@ -22,7 +22,7 @@ struct daily {
 };
 
 /* Converts the student's state at the end of a day to the values of that day. */
-void daily_of_state(const struct mastery_state *s, struct daily *ret);
+void daily_of_state(const struct mastery_state *state, struct daily *ret);
 
 /* Copies the scores of n days to ret, in the same order. Returns how many (n). */
 size_t daily_scores(const struct daily *days, size_t n, double *ret);

@@ -38,10 +38,10 @@ static const double tolerated_difference = 0.1; /* largest difference of a quiz'
                                                    share of correct questions without a warning */
 
 /* Appends an observation to the event: value x in [0,1] of a component, with this weight. */
-static void event_observe(struct learning_event *e, enum component component, double x,
+static void event_observe(struct learning_event *event, enum component component, double x,
                           double weight)
 {
-    e->observations[e->observation_count++] = (struct observation){component, x, weight};
+    event->observations[event->observation_count++] = (struct observation){component, x, weight};
 }
 
 struct learning_event event_of_activity(int64_t at_ms)
@@ -53,51 +53,51 @@ struct learning_event event_of_activity(int64_t at_ms)
  * difficulty. Its quality is the correctness, reduced for each hint and each retry. */
 struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms)
 {
-    struct learning_event e = event_of_activity(at_ms);
+    struct learning_event event = event_of_activity(at_ms);
     double weight = difficulty_weights[data->difficulty];
     double attempts = (double)data->hints_used + (double)data->retries;
     double loss = fmin(largest_loss, loss_each_attempt * attempts);
-    e.is_exercise = true;
-    event_observe(&e, COMPLETION, data->completion_rate, weight);
-    event_observe(&e, QUALITY, data->correctness * (1 - loss), weight);
-    return e;
+    event.is_exercise = true;
+    event_observe(&event, COMPLETION, data->completion_rate, weight);
+    event_observe(&event, QUALITY, data->correctness * (1 - loss), weight);
+    return event;
 }
 
 /* Makes one observation of a quiz: its score. The weight grows with the number of questions, up to
  * 2, and is multiplied by the weight of the difficulty if the quiz has one. */
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms)
 {
-    struct learning_event e = event_of_activity(at_ms);
+    struct learning_event event = event_of_activity(at_ms);
     double counted = fmin((double)data->questions_total, MAX_QUESTIONS_COUNTED);
     double weight = counted / QUESTIONS_OF_WEIGHT_ONE;
     if (data->has_difficulty)
         weight *= difficulty_weights[data->difficulty];
-    e.is_quiz = true;
-    event_observe(&e, QUIZ, data->score, weight);
-    return e;
+    event.is_quiz = true;
+    event_observe(&event, QUIZ, data->score, weight);
+    return event;
 }
 
 /* Makes one observation of a lesson, of completion, with half the weight of a medium exercise. */
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms)
 {
-    struct learning_event e = event_of_activity(at_ms);
-    event_observe(&e, COMPLETION, data->completion_percentage / 100, lesson_weight);
-    return e;
+    struct learning_event event = event_of_activity(at_ms);
+    event_observe(&event, COMPLETION, data->completion_percentage / 100, lesson_weight);
+    return event;
 }
 
 /* Makes one observation, whose value is the mean of the three scores and the peer review, if there
  * is one; each of them counts the same. */
 struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms)
 {
-    struct learning_event e = event_of_activity(at_ms);
+    struct learning_event event = event_of_activity(at_ms);
     double sum = data->code_quality_score + data->correctness_score + data->efficiency_score;
     int score_count = 3;
     if (data->has_peer_review) {
         sum += data->peer_review_score;
         score_count++;
     }
-    event_observe(&e, QUALITY, sum / score_count, assessment_weight);
-    return e;
+    event_observe(&event, QUALITY, sum / score_count, assessment_weight);
+    return event;
 }
 
 /* Returns the set of warnings about the time spent, as bits (1 << warning). */

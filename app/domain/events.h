@@ -60,7 +60,7 @@ struct lesson_viewed {
 struct quality_assessed {
     double code_quality_score, correctness_score, efficiency_score; /* each in [0,1] */
     bool has_peer_review;
-    double peer_review_score; /* in [0,1]; undefined while has_peer_review is false */
+    double peer_review_score; /* score 0 to 1; undefined while has_peer_review is false */
 };
 
 /* Converts the data of one event to the parameter of mastery_state_apply: observations with

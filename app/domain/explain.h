@@ -82,19 +82,19 @@ struct explanation {
 };
 
 /* Makes an explanation without a state and without observations. */
-void explanation_init(struct explanation *e, int64_t now_ms);
+void explanation_init(struct explanation *explanation, int64_t now_ms);
 /* Sets the student's state, which must not be older than the events that are added after it. When
  * its statement (the four components that a client sets by `calculate`) is not that of the previous
  * state, the observations are dropped, because the new statement has replaced them. */
-void explanation_set_state(struct explanation *e, const struct mastery_state *state);
+void explanation_set_state(struct explanation *explanation, const struct mastery_state *state);
 /* Adds the observations of an event. recorded_at_ms: when it was recorded; 0: unknown. Ignores an
  * event that the last statement has replaced: one with an earlier time, or recorded before. id: a C
  * string shorter than EXPLAIN_EVENT_ID_SIZE. */
-void explanation_add_event(struct explanation *e, const struct learning_event *event,
+void explanation_add_event(struct explanation *explanation, const struct learning_event *event,
                            enum event_type type, const char *id, int64_t recorded_at_ms);
 /* Completes an explanation whose state and observations are set: adds the client's last statement
  * of the components (`calculate`), if any, as an observation of each, and computes the score, what
  * each component contributes, the score after days without events, and after one more event. */
-void explanation_finish(struct explanation *e);
+void explanation_finish(struct explanation *explanation);
 
 #endif

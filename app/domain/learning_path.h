@@ -36,7 +36,7 @@ struct learning_path {
  * missing prerequisites, raises the expected score most per minute, among those that fit into the
  * time that is left. A prerequisite below the learner's level in its component is not missing. When
  * nothing fits, the path ends before the target, possibly without any step. */
-void learning_path_plan(const struct catalogue *c, const struct learner *l,
+void learning_path_plan(const struct catalogue *catalogue, const struct learner *learner,
                         const struct path_options *options, struct learning_path *ret);
 
 #endif

@@ -33,135 +33,136 @@ static double evidence_decay(int64_t from_ms, int64_t to_ms)
 
 /* First decays the older one of evidence and observation to the time of the newer one. Then adds
  * the weight and the weighted value. */
-void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
+void evidence_add(struct evidence *evidence, double x, double w, int64_t at_ms)
 {
-    if (e->weight <= 0) /* no evidence yet: begin at the time of the observation */
-        *e = (struct evidence){.at_ms = at_ms};
-    if (at_ms >= e->at_ms) {
-        double decay = evidence_decay(e->at_ms, at_ms);
-        e->sum *= decay;
-        e->weight *= decay;
-        e->at_ms = at_ms;
+    if (evidence->weight <= 0) /* no evidence yet: begin at the time of the observation */
+        *evidence = (struct evidence){.at_ms = at_ms};
+    if (at_ms >= evidence->at_ms) {
+        double decay = evidence_decay(evidence->at_ms, at_ms);
+        evidence->sum *= decay;
+        evidence->weight *= decay;
+        evidence->at_ms = at_ms;
     } else { /* the observation is older than the evidence, so its weight decays first */
-        w *= evidence_decay(at_ms, e->at_ms);
+        w *= evidence_decay(at_ms, evidence->at_ms);
     }
-    e->sum += w * x;
-    e->weight += w;
+    evidence->sum += w * x;
+    evidence->weight += w;
 }
 
-/* Evidence that lies in the future (e->at_ms after now_ms) is not decayed. */
-struct evidence evidence_at(const struct evidence *e, int64_t now_ms)
+/* Evidence that lies in the future (evidence->at_ms after now_ms) is not decayed. */
+struct evidence evidence_at(const struct evidence *evidence, int64_t now_ms)
 {
     double decay;
 
-    if (e->weight <= 0 || now_ms <= e->at_ms)
-        return *e;
-    decay = evidence_decay(e->at_ms, now_ms);
-    return (struct evidence){.sum = e->sum * decay, .weight = e->weight * decay, .at_ms = now_ms};
+    if (evidence->weight <= 0 || now_ms <= evidence->at_ms)
+        return *evidence;
+    decay = evidence_decay(evidence->at_ms, now_ms);
+    return (struct evidence){
+        .sum = evidence->sum * decay, .weight = evidence->weight * decay, .at_ms = now_ms};
 }
 
-double evidence_weight_at(const struct evidence *e, int64_t now_ms)
+double evidence_weight_at(const struct evidence *evidence, int64_t now_ms)
 {
-    return evidence_at(e, now_ms).weight;
+    return evidence_at(evidence, now_ms).weight;
 }
 
-void mastery_state_init(struct mastery_state *s)
+void mastery_state_init(struct mastery_state *state)
 {
-    *s = (struct mastery_state){
+    *state = (struct mastery_state){
         .day = INT32_MIN, .stated_at_ms = INT64_MIN, .last_event_ms = INT64_MIN};
 }
 
-bool mastery_state_empty(const struct mastery_state *s)
+bool mastery_state_empty(const struct mastery_state *state)
 {
-    return s->last_event_ms == INT64_MIN && s->stated_at_ms == INT64_MIN;
+    return state->last_event_ms == INT64_MIN && state->stated_at_ms == INT64_MIN;
 }
 
 /* active_days has one bit for each day, bit 0 for the day of the state, so advancing by N days
  * shifts the bits by N. The three counters are of one day only, and restart at 0. */
-void mastery_state_advance(struct mastery_state *s, int32_t day)
+void mastery_state_advance(struct mastery_state *state, int32_t day)
 {
-    if (day <= s->day)
+    if (day <= state->day)
         return;
-    int64_t days = (int64_t)day - s->day;
+    int64_t days = (int64_t)day - state->day;
     /* Shifting a 32-bit number by 32 or more is undefined in C. */
-    s->active_days = days < ACTIVE_DAYS_BITS ? s->active_days << days : 0;
-    s->day = day;
-    s->samples = s->exercises = s->quizzes = 0;
+    state->active_days = days < ACTIVE_DAYS_BITS ? state->active_days << days : 0;
+    state->day = day;
+    state->samples = state->exercises = state->quizzes = 0;
 }
 
 /* A state of a day in the future becomes a state of today, and loses the activity bits of the days
  * after today. */
-void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms)
+void mastery_state_limit_times(struct mastery_state *state, int64_t now_ms)
 {
     const int64_t latest_ms = now_ms + STATE_AHEAD_MAX_MS;
-    const int64_t days = (int64_t)s->day - day_of_ms(now_ms);
+    const int64_t days = (int64_t)state->day - day_of_ms(now_ms);
 
-    if (s->day > day_of_ms(latest_ms)) {
-        s->active_days = days < ACTIVE_DAYS_BITS ? s->active_days >> days : 0;
-        s->day = day_of_ms(now_ms);
+    if (state->day > day_of_ms(latest_ms)) {
+        state->active_days = days < ACTIVE_DAYS_BITS ? state->active_days >> days : 0;
+        state->day = day_of_ms(now_ms);
     }
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
-        if (s->evidence[i].at_ms > latest_ms)
-            s->evidence[i].at_ms = now_ms;
+        if (state->evidence[i].at_ms > latest_ms)
+            state->evidence[i].at_ms = now_ms;
     }
-    if (s->stated_at_ms > latest_ms)
-        s->stated_at_ms = now_ms;
-    if (s->last_event_ms > latest_ms)
-        s->last_event_ms = now_ms;
+    if (state->stated_at_ms > latest_ms)
+        state->stated_at_ms = now_ms;
+    if (state->last_event_ms > latest_ms)
+        state->last_event_ms = now_ms;
 }
 
 /* Returns the number of active days among the last ACTIVITY_WINDOW_DAYS, 0 to 14. */
-static int active_days_in_window(const struct mastery_state *s)
+static int active_days_in_window(const struct mastery_state *state)
 {
     const uint32_t window = (UINT32_C(1) << ACTIVITY_WINDOW_DAYS) - 1;
-    return __builtin_popcount(s->active_days & window);
+    return __builtin_popcount(state->active_days & window);
 }
 
 /* Returns the weight of the evidence behind a component, decayed to at_ms. Consistency has no
  * decaying evidence: its weight is the number of active days. While the components are those that a
- * client stated by `calculate` (s->stated), it has the weight of a stated value. */
-static double evidence_of_component(const struct mastery_state *s, int component, int64_t at_ms)
+ * client stated by `calculate` (state->stated), it has the weight of a stated value. */
+static double evidence_of_component(const struct mastery_state *state, int component, int64_t at_ms)
 {
     if (component != CONSISTENCY)
-        return evidence_weight_at(&s->evidence[component], at_ms);
-    return s->stated ? STATED_WEIGHT : active_days_in_window(s);
+        return evidence_weight_at(&state->evidence[component], at_ms);
+    return state->stated ? STATED_WEIGHT : active_days_in_window(state);
 }
 
-uint32_t mastery_known_components(const struct mastery_state *s)
+uint32_t mastery_known_components(const struct mastery_state *state)
 {
     uint32_t known = 0;
     for (unsigned i = 0; i < EVIDENCE_COMPONENTS; i++)
-        known |= (uint32_t)(s->evidence[i].weight > 0) << i;
-    return known | (uint32_t)(s->stated || active_days_in_window(s) > 0) << CONSISTENCY;
+        known |= (uint32_t)(state->evidence[i].weight > 0) << i;
+    return known | (uint32_t)(state->stated || active_days_in_window(state) > 0) << CONSISTENCY;
 }
 
 /* Computes the four components before rounding: the values that the client stated by `calculate` if
  * no event came after them, else the means of the evidence. A component without evidence is 0. */
-static void mastery_exact_components(const struct mastery_state *s, double ret[COMPONENTS])
+static void mastery_exact_components(const struct mastery_state *state, double ret[COMPONENTS])
 {
-    if (s->stated) {
-        memcpy(ret, s->components, sizeof s->components);
+    if (state->stated) {
+        memcpy(ret, state->components, sizeof state->components);
         return;
     }
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
-        const struct evidence *e = &s->evidence[i];
-        ret[i] = e->weight > 0 ? number_clamp(e->sum / e->weight, 0, 1) : 0;
+        const struct evidence *evidence = &state->evidence[i];
+        ret[i] = evidence->weight > 0 ? number_clamp(evidence->sum / evidence->weight, 0, 1) : 0;
     }
-    ret[CONSISTENCY] = fmin(1, active_days_in_window(s) / (double)ACTIVITY_FULL_DAYS);
+    ret[CONSISTENCY] = fmin(1, active_days_in_window(state) / (double)ACTIVITY_FULL_DAYS);
 }
 
-/* Rounds a component to 12 decimals. While s->stated is true, the client has sent the components
- * itself (request `calculate`); then returns the component exactly as sent. */
-static double mastery_round(const struct mastery_state *s, double component)
+/* Rounds a component to 12 decimals. While state->stated is true, the client has sent the
+ * components itself (request `calculate`); then returns the component exactly as sent. */
+static double mastery_round(const struct mastery_state *state, double component)
 {
-    return s->stated ? component : number_round12(component);
+    return state->stated ? component : number_round12(component);
 }
 
-void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS])
+void mastery_components_of_state(const struct mastery_state *state, double ret[COMPONENTS])
 {
-    mastery_exact_components(s, ret);
+    mastery_exact_components(state, ret);
     for (int i = 0; i < COMPONENTS; i++)
-        ret[i] = mastery_round(s, ret[i]);
+        ret[i] = mastery_round(state, ret[i]);
 }
 
 /* Computes the weights in tenths, which are whole numbers and exact in doubles: 3 / (3 + 1) is
@@ -181,18 +182,18 @@ void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
 /* Sets ret to the weights with which the score is computed: those of the last statement
  * (`calculate`) if it had weights, else the default weights, scaled to the components with
  * evidence. */
-static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS])
+static void mastery_weights(const struct mastery_state *state, double ret[COMPONENTS])
 {
-    if (s->stated && s->own_weights)
-        memcpy(ret, s->weights, sizeof s->weights);
+    if (state->stated && state->own_weights)
+        memcpy(ret, state->weights, sizeof state->weights);
     else
-        mastery_scale_weights(mastery_known_components(s), ret);
+        mastery_scale_weights(mastery_known_components(state), ret);
 }
 
-double mastery_consistency_weight(const struct mastery_state *s)
+double mastery_consistency_weight(const struct mastery_state *state)
 {
     double weights[COMPONENTS];
-    mastery_weights(s, weights);
+    mastery_weights(state, weights);
     return weights[CONSISTENCY];
 }
 
@@ -240,81 +241,84 @@ bool mastery_weights_valid(const double weights[COMPONENTS])
 /* Computes all numbers from the exact components, and rounds only the results. breakdown[i] is the
  * contribution of component i to the score. The weighted sum may exceed 1 by WEIGHTS_SUM_TOLERANCE,
  * because the sum of stated weights may; the score is limited to 1. */
-void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
+void mastery_of_state(const struct mastery_state *state, int64_t at_ms, struct mastery_result *ret)
 {
     double components[COMPONENTS];
-    mastery_exact_components(s, components);
-    mastery_weights(s, ret->weights);
+    mastery_exact_components(state, components);
+    mastery_weights(state, ret->weights);
     for (int i = 0; i < COMPONENTS; i++) {
-        ret->components[i] = mastery_round(s, components[i]);
+        ret->components[i] = mastery_round(state, components[i]);
         ret->breakdown[i] = number_round12(components[i] * ret->weights[i]);
-        ret->evidence[i] = number_round12(evidence_of_component(s, i, at_ms));
+        ret->evidence[i] = number_round12(evidence_of_component(state, i, at_ms));
     }
     ret->weighted_sum = mastery_weighted_sum(components, ret->weights);
     ret->score = fmin(1, ret->weighted_sum);
     ret->level = mastery_level(ret->score);
 }
 
-double mastery_score_of_state(const struct mastery_state *s)
+double mastery_score_of_state(const struct mastery_state *state)
 {
     double components[COMPONENTS], weights[COMPONENTS];
-    mastery_exact_components(s, components);
-    mastery_weights(s, weights);
+    mastery_exact_components(state, components);
+    mastery_weights(state, weights);
     return mastery_score(components, weights);
 }
 
 /* Replaces all evidence by the components and weights that the client states. */
-void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
+void mastery_state_assert(struct mastery_state *state, const double components[COMPONENTS],
                           const double *weights, int64_t now_ms)
 {
     int32_t day = day_of_ms(now_ms);
-    mastery_state_advance(s, day);
-    if (s->day == day) /* otherwise the state is of a later day, whose samples are other ones */
-        s->samples++;
+    mastery_state_advance(state, day);
+    /* samples count the events of the state's day: this event may be of an earlier day */
+    if (state->day == day)
+        state->samples++;
     /* stated_at_ms never decreases, although the clock may be set back */
-    if (now_ms > s->stated_at_ms)
-        s->stated_at_ms = now_ms;
+    if (now_ms > state->stated_at_ms)
+        state->stated_at_ms = now_ms;
     /* Each stated value also becomes evidence of weight STATED_WEIGHT, so that later events move
      * the components away from the stated values gradually. */
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++)
-        s->evidence[i] = (struct evidence){.sum = STATED_WEIGHT * components[i],
-                                           .weight = STATED_WEIGHT,
-                                           .at_ms = s->stated_at_ms};
-    s->stated = true;
-    memcpy(s->components, components, sizeof s->components);
-    s->own_weights = weights != NULL;
-    memcpy(s->weights, weights ? weights : default_weights, sizeof s->weights);
+        state->evidence[i] = (struct evidence){.sum = STATED_WEIGHT * components[i],
+                                               .weight = STATED_WEIGHT,
+                                               .at_ms = state->stated_at_ms};
+    state->stated = true;
+    memcpy(state->components, components, sizeof state->components);
+    state->own_weights = weights != NULL;
+    memcpy(state->weights, weights ? weights : default_weights, sizeof state->weights);
 }
 
 /* Adds the event's observations to the evidence, and ends the effect of the last statement: from
  * now on components and weights are computed. */
-static void mastery_add_observations(struct mastery_state *s, const struct learning_event *event)
+static void mastery_add_observations(struct mastery_state *state,
+                                     const struct learning_event *event)
 {
     for (int i = 0; i < event->observation_count; i++) {
-        const struct observation *o = &event->observations[i];
-        evidence_add(&s->evidence[o->component], o->x, o->weight, event->at_ms);
+        const struct observation *observation = &event->observations[i];
+        evidence_add(&state->evidence[observation->component], observation->x, observation->weight,
+                     event->at_ms);
     }
-    s->stated = s->own_weights = false;
+    state->stated = state->own_weights = false;
 }
 
 /* Applies one learning event in this order: advance the state to the event's day, mark that day as
  * active, count the event if the state is that of the day, and add the observations unless a later
  * statement has replaced them. */
-void mastery_state_apply(struct mastery_state *s, const struct learning_event *event)
+void mastery_state_apply(struct mastery_state *state, const struct learning_event *event)
 {
     int32_t day = day_of_ms(event->at_ms);
-    mastery_state_advance(s, day);
-    int64_t days_ago = (int64_t)s->day - day; /* >= 0 after advancing */
+    mastery_state_advance(state, day);
+    int64_t days_ago = (int64_t)state->day - day; /* >= 0 after advancing */
     if (days_ago < ACTIVE_DAYS_BITS)
-        s->active_days |= UINT32_C(1) << days_ago;
+        state->active_days |= UINT32_C(1) << days_ago;
     if (days_ago == 0) { /* the counters count only events of the day of the state */
-        s->samples++;
-        s->exercises += event->is_exercise;
-        s->quizzes += event->is_quiz;
+        state->samples++;
+        state->exercises += event->is_exercise;
+        state->quizzes += event->is_quiz;
     }
-    if (event->at_ms > s->last_event_ms)
-        s->last_event_ms = event->at_ms;
-    if (event->at_ms >= s->stated_at_ms) /* POST calculate states the components, which replaces all
-                                            earlier evidence */
-        mastery_add_observations(s, event);
+    if (event->at_ms > state->last_event_ms)
+        state->last_event_ms = event->at_ms;
+    /* POST calculate states the components, which replaces all earlier evidence */
+    if (event->at_ms >= state->stated_at_ms)
+        mastery_add_observations(state, event);
 }

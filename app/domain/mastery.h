@@ -52,12 +52,13 @@ struct evidence {
 /* Adds an observation x in [0,1] of weight w > 0, made at at_ms. Observations may arrive in any
  * order: before they are added, the older one of evidence and observation decays to the time of the
  * newer one (docs/mastery-model.md, Evidence). */
-void evidence_add(struct evidence *e, double x, double w, int64_t at_ms);
-/* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before e->at_ms.
+void evidence_add(struct evidence *evidence, double x, double w, int64_t at_ms);
+/* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before
+ * evidence->at_ms.
  */
-double evidence_weight_at(const struct evidence *e, int64_t now_ms);
-/* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after e->at_ms. */
-struct evidence evidence_at(const struct evidence *e, int64_t now_ms);
+double evidence_weight_at(const struct evidence *evidence, int64_t now_ms);
+/* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after evidence->at_ms. */
+struct evidence evidence_at(const struct evidence *evidence, int64_t now_ms);
 
 /* A student's state at the end of one UTC day. day is INT32_MIN in a state without any data. */
 struct mastery_state {
@@ -82,13 +83,13 @@ struct mastery_state {
 
 /* Makes the state of a student without data: no event, and no statement (the components that a
  * client states by `calculate`). */
-void mastery_state_init(struct mastery_state *s);
+void mastery_state_init(struct mastery_state *state);
 /* Returns whether the student's state holds neither an event nor components stated by `calculate`.
  */
-bool mastery_state_empty(const struct mastery_state *s);
+bool mastery_state_empty(const struct mastery_state *state);
 /* Moves the student's state to a later day: shifts the activity bits, sets the counters of the day
  * to 0. Does nothing when `day` is not later than the day of the state. */
-void mastery_state_advance(struct mastery_state *s, int32_t day);
+void mastery_state_advance(struct mastery_state *state, int32_t day);
 
 /* The longest time by which a time in a state can be ahead of the present, in milliseconds: events
  * may be dated an hour ahead, and the clock may have been corrected since. */
@@ -96,7 +97,7 @@ void mastery_state_advance(struct mastery_state *s, int32_t day);
 /* Replaces times that are more than STATE_AHEAD_MAX_MS after now_ms by now_ms. Such times come from
  * a clock that was wrong when the state was written. If stated_at_ms stayed ahead, every event
  * until then would count as older than the statement and not change the components. */
-void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms);
+void mastery_state_limit_times(struct mastery_state *state, int64_t now_ms);
 
 /* The mastery result that is computed from a student's state. "Rounded": to 12 decimals. */
 struct mastery_result {
@@ -114,19 +115,19 @@ struct mastery_result {
  * STATED_WEIGHT if the client stated it by `calculate`. A component without evidence has weight 0
  * in the score, and the weights of the others are scaled to sum to 1. An empty state has score 0
  * and weights 0. */
-void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret);
+void mastery_of_state(const struct mastery_state *state, int64_t at_ms, struct mastery_result *ret);
 /* Returns the score alone, as mastery_of_state computes it. This needs no time and no exponential
  * function, because decay changes the weight of evidence and not its mean. */
-double mastery_score_of_state(const struct mastery_state *s);
+double mastery_score_of_state(const struct mastery_state *state);
 
 /* Returns the set of the components with evidence: bit (1 << component) for each. Consistency is in
  * it with an active day in the window, or while its value is the one stated by `calculate`. */
-uint32_t mastery_known_components(const struct mastery_state *s);
+uint32_t mastery_known_components(const struct mastery_state *state);
 /* Computes only the four components of the result of mastery_of_state: rounded to 12 decimals, or
  * exactly as the client sent them while they are those stated by `calculate`. */
-void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS]);
+void mastery_components_of_state(const struct mastery_state *state, double ret[COMPONENTS]);
 /* Returns the weight of consistency in the score, as mastery_of_state computes it. */
-double mastery_consistency_weight(const struct mastery_state *s);
+double mastery_consistency_weight(const struct mastery_state *state);
 /* The default weights, scaled to sum to 1 over the components in the set `known`; exactly the
  * default weights when it holds all four. */
 void mastery_scale_weights(uint32_t known, double ret[COMPONENTS]);
@@ -149,7 +150,7 @@ bool mastery_weights_valid(const double weights[COMPONENTS]);
  * arrival matters: one that arrives after the statement is added to it. When the state is already
  * that of a later day (an event of the next hour, beyond midnight), the statement is stored there
  * and no sample is counted. stated_at_ms never decreases, even when the clock is set back. */
-void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
+void mastery_state_assert(struct mastery_state *state, const double components[COMPONENTS],
                           const double *weights, int64_t now_ms);
 
 /* What one learning event contributes to mastery; made by domain/events. */
@@ -171,11 +172,12 @@ struct learning_event {
 
 /* Applies an event to the student's state of the event's day or of a later day; a state of an
  * earlier day is advanced to the event's day first. Marks the event's day as active, and counts the
- * event when s is the state of that day. An event older than the last statement (`calculate`) has
+ * event when
+ * `state` is the state of that day. An event older than the last statement (`calculate`) has
  * no other effect; one at or after it adds its observations, and from then on components and
  * weights are computed again instead of stated.
  *
  * updated_at_ms and revision are set by the caller that stores the state, not here. */
-void mastery_state_apply(struct mastery_state *s, const struct learning_event *event);
+void mastery_state_apply(struct mastery_state *state, const struct learning_event *event);
 
 #endif

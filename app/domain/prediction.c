@@ -42,22 +42,22 @@ struct spread {
 static struct spread spread_about(const double *x, const double *y, size_t n, double x_mean,
                                   double y_mean)
 {
-    struct spread s = {0, 0, 0};
+    struct spread spread = {0, 0, 0};
     for (size_t i = 0; i < n; i++) {
         double dx = x[i] - x_mean, dy = y[i] - y_mean;
-        s.xx += dx * dx;
-        s.yy += dy * dy;
-        s.xy += dx * dy;
+        spread.xx += dx * dx;
+        spread.yy += dy * dy;
+        spread.xy += dx * dy;
     }
-    return s;
+    return spread;
 }
 
 /* Returns the sum of the squared differences between the y[i] and the line. */
-static double residual_squares(const struct line *l, const double *x, const double *y)
+static double residual_squares(const struct line *line, const double *x, const double *y)
 {
     double sum = 0;
-    for (size_t i = 0; i < l->n; i++) {
-        double d = y[i] - line_at(l, x[i]);
+    for (size_t i = 0; i < line->n; i++) {
+        double d = y[i] - line_at(line, x[i]);
         sum += d * d;
     }
     return sum;
@@ -70,29 +70,29 @@ bool line_fit(const double *x, const double *y, size_t n, struct line *ret)
     struct moments of_x = moments_of(x, n), of_y = moments_of(y, n);
     if (of_x.variance <= 0)
         return false;
-    struct spread s = spread_about(x, y, n, of_x.mean, of_y.mean);
-    struct line l = {.n = n, .x_mean = of_x.mean, .y_mean = of_y.mean, .sxx = s.xx};
-    l.slope = s.xy / s.xx;
-    double squares = residual_squares(&l, x, y);
+    struct spread spread = spread_about(x, y, n, of_x.mean, of_y.mean);
+    struct line line = {.n = n, .x_mean = of_x.mean, .y_mean = of_y.mean, .sxx = spread.xx};
+    line.slope = spread.xy / spread.xx;
+    double squares = residual_squares(&line, x, y);
     if (of_y.variance > 0)
-        l.r_squared = number_clamp(1 - squares / s.yy, 0, 1);
+        line.r_squared = number_clamp(1 - squares / spread.yy, 0, 1);
     if (n > 2)
-        l.residual = sqrt(squares / (double)(n - 2));
-    *ret = l;
+        line.residual = sqrt(squares / (double)(n - 2));
+    *ret = line;
     return true;
 }
 
-double line_at(const struct line *l, double x)
+double line_at(const struct line *line, double x)
 {
-    return l->y_mean + l->slope * (x - l->x_mean);
+    return line->y_mean + line->slope * (x - line->x_mean);
 }
 
 /* Uses the formula for a new observation: the 1 under the root is the variance of the observation
  * itself, which the formula for the mean does not have. */
-double line_error_at(const struct line *l, double x)
+double line_error_at(const struct line *line, double x)
 {
-    double from_mean = x - l->x_mean;
-    return l->residual * sqrt(1 + 1 / (double)l->n + from_mean * from_mean / l->sxx);
+    double from_mean = x - line->x_mean;
+    return line->residual * sqrt(1 + 1 / (double)line->n + from_mean * from_mean / line->sxx);
 }
 
 /* The daily values of the score or of one component, to which a line is fitted. */
@@ -102,17 +102,18 @@ struct series {
 };
 
 /* Appends the value y of day d. first: the first day used, whose x is 0. */
-static void series_add(struct series *s, const struct daily *first, const struct daily *d, double y)
+static void series_add(struct series *series, const struct daily *first, const struct daily *day,
+                       double y)
 {
-    s->x[s->n] = (double)d->day - first->day;
-    s->y[s->n++] = y;
+    series->x[series->n] = (double)day->day - first->day;
+    series->y[series->n++] = y;
 }
 
 /* Fits a line of least squares to the series. Returns false, with *ret untouched, when there are
  * too few days. */
-static bool series_fit(const struct series *s, struct line *ret)
+static bool series_fit(const struct series *series, struct line *ret)
 {
-    return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
+    return series->n >= PREDICTION_MIN_DAYS && line_fit(series->x, series->y, series->n, ret);
 }
 
 /* Returns the address of the first of the *n days that is among the last HISTORY_DAYS days up to
@@ -126,15 +127,15 @@ static const struct daily *recent_days(const struct daily *days, size_t *n, int3
 
 /* Sets the members of the forecast that describe the least-squares line; they are the same for
  * every model. */
-static void forecast_set_line(const struct series *s, struct forecast *f)
+static void forecast_set_line(const struct series *series, struct forecast *forecast)
 {
-    f->insufficient = !series_fit(s, &f->line);
-    f->intercept = f->latest_score;
-    if (f->insufficient)
+    forecast->insufficient = !series_fit(series, &forecast->line);
+    forecast->intercept = forecast->latest_score;
+    if (forecast->insufficient)
         return;
-    f->slope = number_round12(f->line.slope);
-    f->intercept = number_round12(line_at(&f->line, 0));
-    f->r_squared = number_round12(f->line.r_squared);
+    forecast->slope = number_round12(forecast->line.slope);
+    forecast->intercept = number_round12(line_at(&forecast->line, 0));
+    forecast->r_squared = number_round12(forecast->line.r_squared);
 }
 
 void forecast_fit(enum prediction_model model, const struct daily *days, size_t n, int32_t today,
@@ -161,21 +162,21 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
 
 /* Returns the number of days from today to `day`, at least 1: the models of projection.c predict
  * only days after today, so an earlier day is treated like tomorrow. */
-static int days_ahead(const struct forecast *f, int32_t day)
+static int days_ahead(const struct forecast *forecast, int32_t day)
 {
-    return day > f->today ? day - f->today : 1;
+    return day > forecast->today ? day - forecast->today : 1;
 }
 
 /* Returns the predictive distribution of a model with a line: AR1_TREND or LEAST_SQUARES. AR1_TREND
  * predicts only days after the last score, so an earlier day is like the day after it. */
-static struct distribution line_distribution_at(const struct forecast *f, int32_t day)
+static struct distribution line_distribution_at(const struct forecast *forecast, int32_t day)
 {
-    double x = (double)day - f->day_zero;
+    double x = (double)day - forecast->day_zero;
     /* the line has two parameters, so two degrees of freedom are lost */
-    struct distribution distribution = {.df = (double)f->days - 2};
-    struct line line = f->line;
-    if (f->model == AR1_TREND) {
-        ar1_trend_at(&f->ar1, fmax(x, f->ar1.last_x + 1), &distribution.centre,
+    struct distribution distribution = {.df = (double)forecast->days - 2};
+    struct line line = forecast->line;
+    if (forecast->model == AR1_TREND) {
+        ar1_trend_at(&forecast->ar1, fmax(x, forecast->ar1.last_x + 1), &distribution.centre,
                      &distribution.error);
         return distribution;
     }
@@ -187,37 +188,41 @@ static struct distribution line_distribution_at(const struct forecast *f, int32_
 
 /* Returns the predictive distribution for a day, by the forecast's model. With too few days, a
  * model with a line predicts the latest score, and PROJECTION predicts the same as LAST_VALUE. */
-static struct distribution distribution_at(const struct forecast *f, int32_t day)
+static struct distribution distribution_at(const struct forecast *forecast, int32_t day)
 {
-    bool has_line = f->model == LEAST_SQUARES || f->model == AR1_TREND;
+    bool has_line = forecast->model == LEAST_SQUARES || forecast->model == AR1_TREND;
     struct distribution distribution;
-    if (has_line && f->insufficient)
+    if (has_line && forecast->insufficient)
         /* sqrt(1/12) is the standard deviation of the uniform distribution on [0,1]; df 0: normal
          * distribution */
-        return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
+        return (struct distribution){forecast->latest_score, sqrt(1 / 12.0), 0};
     if (has_line)
-        return line_distribution_at(f, day);
-    if (f->model == PROJECTION && !f->insufficient)
-        projection_at(f->history, f->days, f->today, days_ahead(f, day), &distribution);
+        return line_distribution_at(forecast, day);
+    if (forecast->model == PROJECTION && !forecast->insufficient)
+        projection_at(forecast->history, forecast->days, forecast->today, days_ahead(forecast, day),
+                      &distribution);
     else
-        last_value_at(f->history, f->days, f->today, days_ahead(f, day), &distribution);
+        last_value_at(forecast->history, forecast->days, forecast->today, days_ahead(forecast, day),
+                      &distribution);
     return distribution;
 }
 
-/* Returns half of the width of the interval, centred on d->centre, that contains the score with the
- * probability `level`. */
-static double distribution_margin(const struct distribution *d, double level)
+/* Returns half of the width of the interval, centred on distribution->centre, that contains the
+ * score with the probability `level`. */
+static double distribution_margin(const struct distribution *distribution, double level)
 {
     double p = (1 + level) / 2; /* probability of a score below the upper end */
-    return d->error * (d->df > 0 ? gsl_cdf_tdist_Pinv(p, d->df) : gsl_cdf_ugaussian_Pinv(p));
+    return distribution->error * (distribution->df > 0 ? gsl_cdf_tdist_Pinv(p, distribution->df)
+                                                       : gsl_cdf_ugaussian_Pinv(p));
 }
 
 /* Returns the probability of from <= score < to; either limit may be infinite. */
-static double distribution_between(const struct distribution *d, double from, double to)
+static double distribution_between(const struct distribution *distribution, double from, double to)
 {
-    double low = (from - d->centre) / d->error, high = (to - d->centre) / d->error;
-    if (d->df > 0)
-        return gsl_cdf_tdist_P(high, d->df) - gsl_cdf_tdist_P(low, d->df);
+    double low = (from - distribution->centre) / distribution->error,
+           high = (to - distribution->centre) / distribution->error;
+    if (distribution->df > 0)
+        return gsl_cdf_tdist_P(high, distribution->df) - gsl_cdf_tdist_P(low, distribution->df);
     return gsl_cdf_ugaussian_P(high) - gsl_cdf_ugaussian_P(low);
 }
 
@@ -241,24 +246,25 @@ static double floor_before_intervention(double level_floor, double factor)
 /* Returns the probability that the score, raised by the intervention, has this level. The lowest
  * level has no lower limit, because its floor 0 gives minus infinity; the highest level has no
  * upper limit, because scores are not limited here. */
-static double level_probability(const struct distribution *d, enum level level, double factor)
+static double level_probability(const struct distribution *distribution, enum level level,
+                                double factor)
 {
     double from = floor_before_intervention(level_floors[level], factor), to = HUGE_VAL;
     if (level < MASTER)
         to = floor_before_intervention(level_floors[level + 1], factor);
-    return number_clamp(distribution_between(d, from, to), 0, 1);
+    return number_clamp(distribution_between(distribution, from, to), 0, 1);
 }
 
 /* Returns the interval that contains the score with probability `level`. Its ends are raised by the
  * intervention like the score, limited to [0,1], and kept at least PREDICTION_WIDTH_MIN apart,
  * because both may reach the same limit. */
-static struct interval interval_about(const struct distribution *d, double level, double factor,
-                                      double score)
+static struct interval interval_about(const struct distribution *distribution, double level,
+                                      double factor, double score)
 {
     const double half = PREDICTION_WIDTH_MIN / 2;
-    double margin = distribution_margin(d, level);
-    double lower = fmin(with_intervention(d->centre - margin, factor), score - half);
-    double upper = fmax(with_intervention(d->centre + margin, factor), score + half);
+    double margin = distribution_margin(distribution, level);
+    double lower = fmin(with_intervention(distribution->centre - margin, factor), score - half);
+    double upper = fmax(with_intervention(distribution->centre + margin, factor), score + half);
     return (struct interval){number_round12(number_clamp(lower, 0, 1 - PREDICTION_WIDTH_MIN)),
                              number_round12(number_clamp(upper, PREDICTION_WIDTH_MIN, 1)), level};
 }
@@ -268,15 +274,17 @@ static struct interval interval_about(const struct distribution *d, double level
  * enough: rise and fall are the probabilities that the score rises or falls (for LEAST_SQUARES they
  * stay 1, because it needs none). The change is rounded, because 0.51 - 0.5 is a little more than
  * 0.01 in binary. */
-static const char *trend_of(const struct forecast *f, const struct distribution *d)
+static const char *trend_of(const struct forecast *forecast,
+                            const struct distribution *distribution)
 {
-    double change = number_round12(number_clamp(d->centre, 0, 1) - f->latest_score);
+    double change =
+        number_round12(number_clamp(distribution->centre, 0, 1) - forecast->latest_score);
     double limit = PREDICTION_TREND_CHANGE, rise = 1, fall = 1;
-    if (f->model == LEAST_SQUARES) {
-        change = f->slope;
+    if (forecast->model == LEAST_SQUARES) {
+        change = forecast->slope;
         limit = PREDICTION_TREND_SLOPE;
     } else {
-        rise = distribution_between(d, f->latest_score, HUGE_VAL);
+        rise = distribution_between(distribution, forecast->latest_score, HUGE_VAL);
         fall = 1 - rise;
     }
     if (change > limit && rise >= PREDICTION_TREND_PROBABILITY)
@@ -284,60 +292,69 @@ static const char *trend_of(const struct forecast *f, const struct distribution 
     return change < -limit && fall >= PREDICTION_TREND_PROBABILITY ? "declining" : "stable";
 }
 
-void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret)
+void forecast_at(const struct forecast *forecast, int32_t day, double factor,
+                 struct prediction *ret)
 {
-    struct distribution distribution = distribution_at(f, day);
+    struct distribution distribution = distribution_at(forecast, day);
     double score = with_intervention(distribution.centre, factor);
-    double most = f->insufficient ? insufficient_confidence_max : confidence_max;
+    double most = forecast->insufficient ? insufficient_confidence_max : confidence_max;
     *ret = (struct prediction){.day = day, .score = score, .level = mastery_level(score)};
-    ret->interval = interval_about(&distribution, f->interval_level, factor, score);
+    ret->interval = interval_about(&distribution, forecast->interval_level, factor, score);
     ret->confidence =
         fmin(number_round12(level_probability(&distribution, ret->level, factor)), most);
-    ret->trend = trend_of(f, &distribution);
+    ret->trend = trend_of(forecast, &distribution);
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
-double forecast_below(const struct forecast *f, int32_t day, double limit)
+double forecast_below(const struct forecast *forecast, int32_t day, double limit)
 {
-    struct distribution distribution = distribution_at(f, day);
+    struct distribution distribution = distribution_at(forecast, day);
     return number_clamp(distribution_between(&distribution, -HUGE_VAL, limit), 0, 1);
 }
 
 /* Returns the value that the model predicts at x, or the latest value when the series is too short
  * for a fit. Requires at least one value. */
-static double series_at(enum prediction_model model, const struct series *s, double x)
+static double series_at(enum prediction_model model, const struct series *series, double x)
 {
     struct ar1_trend ar1;
     struct line line;
-    double centre = s->y[s->n - 1], error; /* error is not used: no interval */
-    if (model == AR1_TREND && s->n >= PREDICTION_MIN_DAYS && ar1_trend_fit(s->x, s->y, s->n, &ar1))
+    double centre = series->y[series->n - 1], error; /* error is not used: no interval */
+    if (model == AR1_TREND && series->n >= PREDICTION_MIN_DAYS &&
+        ar1_trend_fit(series->x, series->y, series->n, &ar1))
         ar1_trend_at(&ar1, x, &centre, &error);
-    if (model == LEAST_SQUARES && series_fit(s, &line))
+    if (model == LEAST_SQUARES && series_fit(series, &line))
         centre = line_at(&line, x);
     return centre;
 }
 
 /* Predicts one component for a day from the days on which it has evidence; 0 when there are none.
  * series_at handles too few days. factor: the effect of an intervention, in [0,1]; 0: none. */
-static double component_at(const struct forecast *f, int component, int32_t day, double factor)
+static double component_at(const struct forecast *forecast, int component, int32_t day,
+                           double factor)
 {
     struct series values = {.n = 0};
-    for (size_t i = 0; i < f->days; i++)
-        if (f->history[i].known >> component & 1) /* there is evidence of it on that day */
-            series_add(&values, f->history, &f->history[i], f->history[i].components[component]);
+    for (size_t i = 0; i < forecast->days; i++)
+        /* the component has evidence on that day */
+        if (forecast->history[i].known >> component & 1)
+            series_add(&values, forecast->history, &forecast->history[i],
+                       forecast->history[i].components[component]);
     if (values.n == 0)
         return 0;
-    return with_intervention(series_at(f->model, &values, (double)day - f->day_zero), factor);
+    return with_intervention(series_at(forecast->model, &values, (double)day - forecast->day_zero),
+                             factor);
 }
 
-void forecast_components(const struct forecast *f, int32_t day, double factor,
+void forecast_components(const struct forecast *forecast, int32_t day, double factor,
                          double ret[COMPONENTS])
 {
     for (int c = 0; c < COMPONENTS; c++)
-        ret[c] = component_at(f, c, day, factor);
-    if (f->model == PROJECTION && !f->insufficient && projection_has_activity(f->history, f->days))
-        ret[CONSISTENCY] = with_intervention(
-            projection_consistency(f->history, f->days, f->today, days_ahead(f, day)), factor);
+        ret[c] = component_at(forecast, c, day, factor);
+    if (forecast->model == PROJECTION && !forecast->insufficient &&
+        projection_has_activity(forecast->history, forecast->days))
+        ret[CONSISTENCY] =
+            with_intervention(projection_consistency(forecast->history, forecast->days,
+                                                     forecast->today, days_ahead(forecast, day)),
+                              factor);
 }
 
 /* Counts the verified predictions and their errors. A prediction is verified when its day has come
@@ -350,13 +367,14 @@ void accuracy_of(const struct stored_prediction *predictions, size_t n, const st
     size_t recent = 0, within = 0;
     /* newest first: the first RECENT_PREDICTIONS verified ones are the most recent */
     for (size_t i = n; i-- > 0;) {
-        const struct stored_prediction *p = &predictions[i];
-        const struct daily *true_day = daily_last_until(days, day_count, p->day);
-        if (p->day > today || !true_day)
+        const struct stored_prediction *prediction = &predictions[i];
+        const struct daily *true_day = daily_last_until(days, day_count, prediction->day);
+        if (prediction->day > today || !true_day)
             continue;
-        double error = fabs(p->score - true_day->score);
+        double error = fabs(prediction->score - true_day->score);
         errors += error;
-        within += true_day->score >= p->lower && true_day->score <= p->upper;
+        if (true_day->score >= prediction->lower && true_day->score <= prediction->upper)
+            within++;
         if (ret->verified_predictions++ < RECENT_PREDICTIONS) {
             recent_errors += error;
             recent++;

@@ -47,10 +47,10 @@ struct line {
 /* Fits a line to n points by least squares. Returns true on success; returns false and leaves *ret
  * untouched when all x are equal. */
 bool line_fit(const double *x, const double *y, size_t n, struct line *ret);
-double line_at(const struct line *l, double x); /* value of the line at x */
+double line_at(const struct line *line, double x); /* value of the line at x */
 /* Returns the standard error of a new observation at x: residual * sqrt(1 + 1/n + (x - x_mean)^2 /
  * sxx). */
-double line_error_at(const struct line *l, double x);
+double line_error_at(const struct line *line, double x);
 
 /* A model that is fitted to the daily scores of one student. It points to the scores, which must
  * live as long. For every model slope, intercept and r_squared describe the least-squares line. */
@@ -58,7 +58,8 @@ struct forecast {
     enum prediction_model model;
     const struct daily *history; /* the days used: those of the last HISTORY_DAYS days */
     size_t days;                 /* number of days used, at least 1 */
-    int32_t today;               /* in days since 1970-01-01, not before the last day used */
+    /* day of the prediction (days since 1970-01-01), not before the last day used */
+    int32_t today;
     bool insufficient; /* fewer than PREDICTION_MIN_DAYS days: predicts the latest score, slope 0 */
     /* Fitted if model is AR1_TREND and `insufficient` is false; otherwise ar1.n is 0. */
     struct ar1_trend ar1;
@@ -103,18 +104,19 @@ struct prediction {
  * An insufficient forecast predicts the latest score with a confidence of at most 0.3: by
  * LAST_VALUE or, for the lines, which then have no spread of their own, by a normal distribution
  * with standard deviation 1/sqrt(12), that of the uniform distribution on [0,1]. */
-void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret);
+void forecast_at(const struct forecast *forecast, int32_t day, double factor,
+                 struct prediction *ret);
 
 /* Returns the probability that the score of a day will be below a limit, without an intervention.
  */
-double forecast_below(const struct forecast *f, int32_t day, double limit);
+double forecast_below(const struct forecast *forecast, int32_t day, double limit);
 
 /* Predicts each component by the same model, within [0,1]. PROJECTION extrapolates consistency; the
  * lines are fitted to the days with evidence of the component. For all other components, and for a
  * line with fewer than PREDICTION_MIN_DAYS such days, the prediction is the latest value; 0 without
  * any value. factor: the effect of an intervention, in [0,1], as in forecast_at; 0: no
  * intervention. */
-void forecast_components(const struct forecast *f, int32_t day, double factor,
+void forecast_components(const struct forecast *forecast, int32_t day, double factor,
                          double ret[COMPONENTS]);
 
 /* Help for a student, such as a tutor; raises a predicted score by its factor (forecast_at). */

@@ -80,7 +80,8 @@ static double consistency_at_rate(const struct daily *days, size_t n, int32_t to
                                   double rate)
 {
     double wait = fmin(ahead - 1, number_round12((1 - rate) / rate));
-    double last = ahead - wait, window_start = last - ACTIVITY_WINDOW_DAYS; /* in days from today */
+    /* days are counted from today */
+    double last = ahead - wait, window_start = last - ACTIVITY_WINDOW_DAYS;
     int known = active_days_after(&days[n - 1], today + (int32_t)floor(window_start));
     double expected = rate * fmax(0, last - 1 - fmax(0, window_start));
 

@@ -21,7 +21,7 @@
  * df degrees of freedom, or the normal one when df is 0. */
 struct distribution {
     double centre; /* the expected score */
-    double error;  /* its standard error, > 0 */
+    double error;  /* standard error of the expected score, > 0 */
     double df;     /* degrees of freedom of Student's t distribution; 0: normal distribution */
 };
 

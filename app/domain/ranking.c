@@ -29,40 +29,40 @@ struct ranking_sums {
 };
 
 /* Called after the last of the learners of a group who have the same value. Adds to the numerator
- * of the AUC: each of them who failed (s->tied_failed) makes a pair with each learner of the group
- * who did not fail. A pair counts 1 if that learner has a lower value (s->passed), and half if that
- * learner has the same value (s->tied). */
-static void ranking_close_tie(struct ranking_sums *s)
+ * of the AUC: each of them who failed (sums->tied_failed) makes a pair with each learner of the
+ * group who did not fail. A pair counts 1 if that learner has a lower value (sums->passed), and
+ * half if that learner has the same value (sums->tied). */
+static void ranking_close_tie(struct ranking_sums *sums)
 {
-    s->concordant += s->tied_failed * (s->passed + s->tied / 2);
-    s->passed += s->tied;
-    s->group_failed += s->tied_failed;
-    s->tied = s->tied_failed = 0;
+    sums->concordant += sums->tied_failed * (sums->passed + sums->tied / 2);
+    sums->passed += sums->tied;
+    sums->group_failed += sums->tied_failed;
+    sums->tied = sums->tied_failed = 0;
 }
 
-/* Ends a group. Adds to s->pairs, the denominator of the AUC, all pairs of one learner of the group
- * who failed and one who did not, including pairs of equal values. */
-static void ranking_close_group(struct ranking_sums *s)
+/* Ends a group. Adds to sums->pairs, the denominator of the AUC, all pairs of one learner of the
+ * group who failed and one who did not, including pairs of equal values. */
+static void ranking_close_group(struct ranking_sums *sums)
 {
-    ranking_close_tie(s);
-    s->pairs += s->group_failed * s->passed;
-    s->passed = s->group_failed = 0;
+    ranking_close_tie(sums);
+    sums->pairs += sums->group_failed * sums->passed;
+    sums->passed = sums->group_failed = 0;
 }
 
 /* Returns the AUC when learner i counts weights[i] times; NaN without pairs. */
 static double ranking_weighted_auc(const struct ranked *learners, size_t n, const double *weights)
 {
-    struct ranking_sums s = {0};
+    struct ranking_sums sums = {0};
 
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && learners[i - 1].group != learners[i].group)
-            ranking_close_group(&s);
+            ranking_close_group(&sums);
         else if (i > 0 && learners[i - 1].value < learners[i].value)
-            ranking_close_tie(&s);
-        *(learners[i].failed ? &s.tied_failed : &s.tied) += weights[i];
+            ranking_close_tie(&sums);
+        *(learners[i].failed ? &sums.tied_failed : &sums.tied) += weights[i];
     }
-    ranking_close_group(&s);
-    return s.pairs > 0 ? s.concordant / s.pairs : (double)NAN;
+    ranking_close_group(&sums);
+    return sums.pairs > 0 ? sums.concordant / sums.pairs : (double)NAN;
 }
 
 /* Computes the AUC with each learner counted once, then for each resample with random weights. The

@@ -39,17 +39,17 @@ static const enum action gap_actions[COMPONENTS] = {[COMPLETION] = ACT_PRACTICE,
 
 /* Checks the counts of items and starters, then each item: its minutes and that its prerequisites
  * come before it. */
-const char *catalogue_error(const struct catalogue *c)
+const char *catalogue_error(const struct catalogue *catalogue)
 {
-    if (c->item_count == 0 || c->item_count > CATALOGUE_MAX)
+    if (catalogue->item_count == 0 || catalogue->item_count > CATALOGUE_MAX)
         return "a catalogue has 1 to 256 items";
-    if (c->starter_count == 0)
+    if (catalogue->starter_count == 0)
         return "a catalogue has starters";
-    for (size_t i = 0; i < c->item_count; i++) {
-        if (c->items[i].minutes <= 0)
+    for (size_t i = 0; i < catalogue->item_count; i++) {
+        if (catalogue->items[i].minutes <= 0)
             return "an item takes at least a minute";
-        for (size_t p = 0; p < c->items[i].prerequisite_count; p++)
-            if (c->items[i].prerequisites[p] >= i)
+        for (size_t p = 0; p < catalogue->items[i].prerequisite_count; p++)
+            if (catalogue->items[i].prerequisites[p] >= i)
                 return "a prerequisite comes before what needs it";
     }
     return NULL;
@@ -64,44 +64,46 @@ static bool set_has(uint32_t set, int component)
 /* Copies components and evidence from the mastery result of the student's state. The weights are
  * those of the last `calculate` if it had weights, else the default weights. Unlike those of the
  * mastery result, they are not scaled to the components with evidence. */
-void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret)
+void learner_of_state(const struct mastery_state *state, int64_t at_ms, struct learner *ret)
 {
-    struct mastery_result r;
-    mastery_of_state(s, at_ms, &r);
-    *ret = (struct learner){
-        .known = mastery_known_components(s), .score = r.score, .own_weights = s->own_weights};
-    memcpy(ret->components, r.components, sizeof ret->components);
-    memcpy(ret->evidence, r.evidence, sizeof ret->evidence);
-    memcpy(ret->weights, s->own_weights ? s->weights : default_weights, sizeof ret->weights);
+    struct mastery_result result;
+    mastery_of_state(state, at_ms, &result);
+    *ret = (struct learner){.known = mastery_known_components(state),
+                            .score = result.score,
+                            .own_weights = state->own_weights};
+    memcpy(ret->components, result.components, sizeof ret->components);
+    memcpy(ret->evidence, result.evidence, sizeof ret->evidence);
+    memcpy(ret->weights, state->own_weights ? state->weights : default_weights,
+           sizeof ret->weights);
 }
 
 /* `completed` is always part of the mean; rating and improvement only if the feedback has them. */
-double feedback_usefulness(const struct feedback *f)
+double feedback_usefulness(const struct feedback *feedback)
 {
-    double sum = f->completed ? 1 : 0;
+    double sum = feedback->completed ? 1 : 0;
     int part_count = 1;
-    if (f->has_rating) {
-        sum += (f->rating - 1) / 4.0;
+    if (feedback->has_rating) {
+        sum += (feedback->rating - 1) / 4.0;
         part_count++;
     }
-    if (f->has_improvement) {
-        sum += f->improvement > 0 ? 1 : f->improvement < 0 ? 0 : 0.5;
+    if (feedback->has_improvement) {
+        sum += feedback->improvement > 0 ? 1 : feedback->improvement < 0 ? 0 : 0.5;
         part_count++;
     }
     return number_round12(sum / part_count);
 }
 
-void learner_add_feedback(struct learner *l, enum action action, enum component area,
+void learner_add_feedback(struct learner *learner, enum action action, enum component area,
                           double usefulness)
 {
-    l->feedback[action][area].usefulness += usefulness;
-    l->feedback[action][area].count++;
+    learner->feedback[action][area].usefulness += usefulness;
+    learner->feedback[action][area].count++;
 }
 
 /* Returns how far the component is below its threshold; 0 when it reaches the threshold. */
-static double gap_of(const struct learner *l, int component)
+static double gap_of(const struct learner *learner, int component)
 {
-    return fmax(0, number_round12(gap_thresholds[component] - l->components[component]));
+    return fmax(0, number_round12(gap_thresholds[component] - learner->components[component]));
 }
 
 enum priority priority_of_gap(double gap)
@@ -113,27 +115,27 @@ enum priority priority_of_gap(double gap)
 
 /* Returns whether component a comes before component b: the larger gap first; of equal gaps, the
  * larger weight first. */
-static bool area_precedes(const struct learner *l, enum component a, enum component b)
+static bool area_precedes(const struct learner *learner, enum component a, enum component b)
 {
-    double gap_a = gap_of(l, (int)a), gap_b = gap_of(l, (int)b);
+    double gap_a = gap_of(learner, (int)a), gap_b = gap_of(learner, (int)b);
 
     if (gap_a < gap_b || gap_a > gap_b)
         return gap_a > gap_b;
-    return l->weights[a] > l->weights[b];
+    return learner->weights[a] > learner->weights[b];
 }
 
 /* Components of equal gap and weight keep the order of enum component. */
-size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
+size_t priority_areas(const struct learner *learner, enum component ret[COMPONENTS])
 {
     size_t n = 0;
 
     for (enum component c = COMPLETION; c < COMPONENTS; c++) {
         size_t i = n;
 
-        if (gap_of(l, (int)c) <= 0)
+        if (gap_of(learner, (int)c) <= 0)
             continue;
         /* Inserts c after the components that precede it: a stable insertion sort. */
-        for (; i > 0 && area_precedes(l, c, ret[i - 1]); i--)
+        for (; i > 0 && area_precedes(learner, c, ret[i - 1]); i--)
             ret[i] = ret[i - 1];
         ret[i] = c;
         n++;
@@ -143,11 +145,11 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
 
 /* Returns why an item for component c is recommended. gap: how far the component is below its
  * threshold. Without a gap the student can learn something new in it: REASON_NEW. */
-static enum reason reason_for(const struct learner *l, enum component c, double gap)
+static enum reason reason_for(const struct learner *learner, enum component c, double gap)
 {
-    if (l->known == 0)
+    if (learner->known == 0)
         return REASON_STARTER;
-    if (!set_has(l->known, (int)c))
+    if (!set_has(learner->known, (int)c))
         return REASON_UNKNOWN;
     return gap > 0 ? REASON_GAP : REASON_NEW;
 }
@@ -155,23 +157,24 @@ static enum reason reason_for(const struct learner *l, enum component c, double 
 /* Returns the confidence in an item by Laplace's rule of succession, (1 + successes) / (2 +
  * trials). The weight of the component's evidence counts as that many successful trials. Each
  * feedback on the same action and component is a trial, with its usefulness in [0,1] as success. */
-static double confidence_in(const struct content *content, const struct learner *l)
+static double confidence_in(const struct content *content, const struct learner *learner)
 {
-    const struct feedback_sum *feedback = &l->feedback[content->action][content->component];
-    double weight = l->evidence[content->component];
+    const struct feedback_sum *feedback = &learner->feedback[content->action][content->component];
+    double weight = learner->evidence[content->component];
     return number_round12((1 + weight + feedback->usefulness) / (2 + weight + feedback->count));
 }
 
 /* Computes everything from the item's component: its gap decides priority and reason. */
-struct recommendation recommendation_of(const struct content *content, const struct learner *l)
+struct recommendation recommendation_of(const struct content *content,
+                                        const struct learner *learner)
 {
-    double gap = gap_of(l, (int)content->component);
+    double gap = gap_of(learner, (int)content->component);
     return (struct recommendation){.content = content,
                                    .priority = priority_of_gap(gap),
-                                   .reason = reason_for(l, content->component, gap),
-                                   .score = l->components[content->component],
+                                   .reason = reason_for(learner, content->component, gap),
+                                   .score = learner->components[content->component],
                                    .gap = gap,
-                                   .confidence = confidence_in(content, l)};
+                                   .confidence = confidence_in(content, learner)};
 }
 
 static_assert((int)LEVELS == (int)DIFFICULTIES, "each level has its difficulty");
@@ -191,7 +194,9 @@ static int item_penalty(const struct content *item, enum action action, enum dif
     int distance = (int)item->difficulty - (int)difficulty;
     if (distance < -1 || distance > 1)
         return -1;
-    return (item->action == action ? 0 : 3) + (distance < 0 ? 2 : distance);
+    if (distance < 0)
+        distance = 2; /* easier */
+    return distance + (item->action == action ? 0 : 3);
 }
 
 /* A component to recommend items for, and the items chosen for it so far. */
@@ -208,14 +213,14 @@ struct area {
 /* Returns whether the item may be added to the area (a component to recommend items for): its
  * component is that of the area, its action is not excluded, and it has not been chosen yet. Other
  * actions than the preferred one are allowed, except assessments, unless only_action is set. */
-static bool area_accepts(const struct area *a, const struct content *item)
+static bool area_accepts(const struct area *area, const struct content *item)
 {
-    bool other_action = item->action != a->action;
-    if (item->component != a->component ||
-        (other_action && (a->only_action || item->action == ACT_ASSESS)))
+    bool other_action = item->action != area->action;
+    if (item->component != area->component ||
+        (other_action && (area->only_action || item->action == ACT_ASSESS)))
         return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (a->items[i] == item)
+    for (size_t i = 0; i < area->count; i++)
+        if (area->items[i] == item)
             return false;
     return true;
 }
@@ -223,17 +228,17 @@ static bool area_accepts(const struct area *a, const struct content *item)
 /* Returns the item of the catalogue with the least penalty among those that the area (a component
  * to recommend items for) accepts; of equal ones, the first in the catalogue. NULL when the area
  * accepts none. */
-static const struct content *area_find_next(const struct catalogue *c, const struct learner *l,
-                                            const struct area *a)
+static const struct content *area_find_next(const struct catalogue *catalogue,
+                                            const struct learner *learner, const struct area *area)
 {
-    enum difficulty difficulty = suitable_difficulty(l->components[a->component]);
+    enum difficulty difficulty = suitable_difficulty(learner->components[area->component]);
     const struct content *best = NULL;
     int least_penalty = INT32_MAX;
-    for (size_t i = 0; i < c->item_count; i++) {
-        int penalty = item_penalty(&c->items[i], a->action, difficulty);
-        if (penalty < 0 || penalty >= least_penalty || !area_accepts(a, &c->items[i]))
+    for (size_t i = 0; i < catalogue->item_count; i++) {
+        int penalty = item_penalty(&catalogue->items[i], area->action, difficulty);
+        if (penalty < 0 || penalty >= least_penalty || !area_accepts(area, &catalogue->items[i]))
             continue;
-        best = &c->items[i];
+        best = &catalogue->items[i];
         least_penalty = penalty;
     }
     return best;
@@ -253,15 +258,16 @@ static bool filter_accepts(const struct recommendation_filter *filter, enum comp
 /* Makes an area (a component to recommend items for) for each component that has a gap and that the
  * filter accepts, the largest gap first. Returns their number. A component without evidence is
  * assessed first, except consistency, for which there is no assessment. */
-static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,
+static size_t areas_with_gaps(const struct learner *learner,
+                              const struct recommendation_filter *filter,
                               struct area areas[COMPONENTS])
 {
     enum component ordered[COMPONENTS];
-    size_t n = 0, gaps = priority_areas(l, ordered);
+    size_t n = 0, gaps = priority_areas(learner, ordered);
     for (size_t i = 0; i < gaps; i++) {
         enum component c = ordered[i];
-        bool needs_no_assessment = set_has(l->known, (int)c) || c == CONSISTENCY;
-        if (filter_accepts(filter, c, gap_of(l, (int)c)))
+        bool needs_no_assessment = set_has(learner->known, (int)c) || c == CONSISTENCY;
+        if (filter_accepts(filter, c, gap_of(learner, (int)c)))
             areas[n++] = (struct area){.component = c,
                                        .action = needs_no_assessment ? gap_actions[c] : ACT_ASSESS};
     }
@@ -270,13 +276,13 @@ static size_t areas_with_gaps(const struct learner *l, const struct recommendati
 
 /* Makes an area (a component to recommend items for) for each component that has no gap and that
  * the filter accepts: something new to learn. Returns their number. */
-static size_t areas_without_gaps(const struct learner *l,
+static size_t areas_without_gaps(const struct learner *learner,
                                  const struct recommendation_filter *filter,
                                  struct area areas[COMPONENTS])
 {
     size_t n = 0;
     for (enum component c = COMPLETION; c < COMPONENTS; c++)
-        if (gap_of(l, (int)c) <= 0 && filter_accepts(filter, c, /* gap */ 0))
+        if (gap_of(learner, (int)c) <= 0 && filter_accepts(filter, c, /* gap */ 0))
             areas[n++] =
                 (struct area){.component = c, .action = ACT_LEARN_NEW, .only_action = true};
     return n;
@@ -285,14 +291,14 @@ static size_t areas_without_gaps(const struct learner *l,
 /* Adds one item to each area (a component to recommend items for), and repeats this until there are
  * `limit` items or a pass over all areas adds none, that is, in at most `limit` + 1 passes. before:
  * number of items before the pass. */
-static void fill_areas(const struct catalogue *c, const struct learner *l, struct area *areas,
-                       size_t area_count, size_t limit)
+static void fill_areas(const struct catalogue *catalogue, const struct learner *learner,
+                       struct area *areas, size_t area_count, size_t limit)
 {
     size_t total = 0, before;
     do {
         before = total;
         for (size_t i = 0; i < area_count && total < limit; i++) {
-            const struct content *item = area_find_next(c, l, &areas[i]);
+            const struct content *item = area_find_next(catalogue, learner, &areas[i]);
             if (!item)
                 continue;
             areas[i].items[areas[i].count++] = item;
@@ -303,12 +309,12 @@ static void fill_areas(const struct catalogue *c, const struct learner *l, struc
 
 /* Recommends the first `limit` starters of the catalogue; returns their number. Starters are items
  * for students without data. */
-static size_t recommend_starters(const struct catalogue *c, const struct learner *l, size_t limit,
-                                 struct recommendation *ret)
+static size_t recommend_starters(const struct catalogue *catalogue, const struct learner *learner,
+                                 size_t limit, struct recommendation *ret)
 {
-    size_t n = limit < c->starter_count ? limit : c->starter_count;
+    size_t n = limit < catalogue->starter_count ? limit : catalogue->starter_count;
     for (size_t i = 0; i < n; i++)
-        ret[i] = recommendation_of(&c->starters[i], l);
+        ret[i] = recommendation_of(&catalogue->starters[i], learner);
     return n;
 }
 
@@ -316,19 +322,19 @@ static size_t recommend_starters(const struct catalogue *c, const struct learner
  * Otherwise makes an area for each component with a gap or, if the filter accepts none of these,
  * for each without a gap. Fills the areas alternately, then returns their items one area after the
  * other. */
-size_t recommend(const struct catalogue *c, const struct learner *l,
+size_t recommend(const struct catalogue *catalogue, const struct learner *learner,
                  const struct recommendation_filter *filter, struct recommendation *ret)
 {
     struct area areas[COMPONENTS];
     size_t n = 0;
-    if (l->known == 0)
-        return recommend_starters(c, l, filter->limit, ret);
-    size_t area_count = areas_with_gaps(l, filter, areas);
+    if (learner->known == 0)
+        return recommend_starters(catalogue, learner, filter->limit, ret);
+    size_t area_count = areas_with_gaps(learner, filter, areas);
     if (area_count == 0)
-        area_count = areas_without_gaps(l, filter, areas);
-    fill_areas(c, l, areas, area_count, filter->limit);
+        area_count = areas_without_gaps(learner, filter, areas);
+    fill_areas(catalogue, learner, areas, area_count, filter->limit);
     for (size_t i = 0; i < area_count; i++)
         for (size_t j = 0; j < areas[i].count; j++)
-            ret[n++] = recommendation_of(areas[i].items[j], l);
+            ret[n++] = recommendation_of(areas[i].items[j], learner);
     return n;
 }

@@ -80,7 +80,7 @@ struct catalogue {
 /* Checks the rules of struct content and struct catalogue. Returns NULL when they hold, else a
  * sentence that says which one does not. Because prerequisites have smaller indexes, they cannot be
  * circular. */
-const char *catalogue_error(const struct catalogue *c);
+const char *catalogue_error(const struct catalogue *catalogue);
 
 /* A student's feedback on a recommendation. */
 struct feedback {
@@ -95,7 +95,7 @@ struct feedback {
  * (docs/mastery-model.md, equation 16). The first part is `completed`, as 1 or 0. The others are
  * used if present: (rating - 1) / 4, and the improvement as 1 (better), 1/2 (the same) or 0
  * (worse). */
-double feedback_usefulness(const struct feedback *f);
+double feedback_usefulness(const struct feedback *feedback);
 
 /* Sum of the feedback on recommendations of one action in one component. */
 struct feedback_sum {
@@ -119,11 +119,11 @@ struct learner {
 };
 /* Adds one feedback on a recommendation of this action for the component `area`. usefulness: that
  * of the feedback, in [0,1]. */
-void learner_add_feedback(struct learner *l, enum action action, enum component area,
+void learner_add_feedback(struct learner *learner, enum action action, enum component area,
                           double usefulness);
 /* Fills the learner from the student's state, without feedback. at_ms: the time to which evidence
  * decays. */
-void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret);
+void learner_of_state(const struct mastery_state *state, int64_t at_ms, struct learner *ret);
 
 struct recommendation_filter {
     size_t limit;      /* largest number of recommendations, 1 to RECOMMENDATIONS_MAX */
@@ -153,19 +153,20 @@ struct recommendation {
  *
  * A learner without data gets the starters, even those that the filter excludes. ret has room for
  * filter->limit recommendations. Returns the number of recommendations. */
-size_t recommend(const struct catalogue *c, const struct learner *l,
+size_t recommend(const struct catalogue *catalogue, const struct learner *learner,
                  const struct recommendation_filter *filter, struct recommendation *ret);
 
 /* Puts the components with a gap into ret, in the order of the recommendations. Returns their
  * number. */
-size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS]);
+size_t priority_areas(const struct learner *learner, enum component ret[COMPONENTS]);
 
 /* Returns the priority of a gap: high from gap_high on, medium from gap_medium on, else low. */
 enum priority priority_of_gap(double gap);
 
 /* Makes a recommendation of the item, with priority, reason, gap and confidence for this learner.
  */
-struct recommendation recommendation_of(const struct content *content, const struct learner *l);
+struct recommendation recommendation_of(const struct content *content,
+                                        const struct learner *learner);
 /* Returns the difficulty that suits a component of this value in [0,1]. Each level has its
  * difficulty, from easy for a novice to expert for a master. */
 enum difficulty suitable_difficulty(double value);

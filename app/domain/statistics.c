@@ -62,12 +62,12 @@ static bool all_equal(const double *values, size_t n)
  * Both results are then corrected by `error`, the rounding error of the first mean. */
 struct moments moments_of(const double *values, size_t n)
 {
-    struct moments m = {.n = n};
+    struct moments moments = {.n = n};
     if (n == 0)
-        return m;
-    m.mean = values[0];
+        return moments;
+    moments.mean = values[0];
     if (all_equal(values, n))
-        return m;
+        return moments;
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += values[i];
@@ -77,22 +77,22 @@ struct moments moments_of(const double *values, size_t n)
         squares += deviation * deviation;
         error += deviation; /* sum of deviations: n times the rounding error of first_mean */
     }
-    m.mean = first_mean + error / (double)n;
-    m.variance = fmax(0, squares - error * error / (double)n) / (double)(n - 1);
-    return m;
+    moments.mean = first_mean + error / (double)n;
+    moments.variance = fmax(0, squares - error * error / (double)n) / (double)(n - 1);
+    return moments;
 }
 
 /* Computes all members; without values they stay 0. Minimum and maximum are not rounded, because
  * they are values of the input. */
 void summary_of_sorted(const double *sorted, size_t n, struct summary *ret)
 {
-    struct moments m = moments_of(sorted, n);
+    struct moments moments = moments_of(sorted, n);
     *ret = (struct summary){.count = n};
     if (n == 0)
         return;
-    ret->mean = number_round12(m.mean);
+    ret->mean = number_round12(moments.mean);
     ret->median = percentile_of_sorted(sorted, n, 50);
-    ret->std_dev = number_round12(sqrt(m.variance));
+    ret->std_dev = number_round12(sqrt(moments.variance));
     ret->min_value = sorted[0];
     ret->max_value = sorted[n - 1];
     for (int i = 0; i < SUMMARY_PERCENTILES; i++)

@@ -12,16 +12,17 @@
  * quiz. */
 size_t topics_of_event(const struct learning_event *event, struct topic ret[EVENT_TOPICS_MAX])
 {
-    const struct observation *o;
+    const struct observation *observation;
 
     if (!event->is_exercise && !event->is_quiz)
         return 0;
-    o = &event->observations[event->observation_count - 1];
+    observation = &event->observations[event->observation_count - 1];
     for (size_t i = 0; i < event->topics.n; i++)
-        ret[i] = (struct topic){
-            .id = event->topics.v[i],
-            .components = UINT32_C(1) << o->component,
-            .evidence = {.sum = o->weight * o->x, .weight = o->weight, .at_ms = event->at_ms}};
+        ret[i] = (struct topic){.id = event->topics.v[i],
+                                .components = UINT32_C(1) << observation->component,
+                                .evidence = {.sum = observation->weight * observation->x,
+                                             .weight = observation->weight,
+                                             .at_ms = event->at_ms}};
     return event->topics.n;
 }
 
@@ -64,6 +65,6 @@ void topics_rank(struct topic *topics, size_t n, int64_t now_ms)
             number_round12((e.sum + TOPIC_PRIOR_WEIGHT * mean) / (e.weight + TOPIC_PRIOR_WEIGHT)),
             0, 1);
     }
-    if (n > 1) /* also because qsort must not get the NULL of an empty array */
+    if (n > 1) /* an empty array is NULL, which qsort must not get */
         qsort(topics, n, sizeof(*topics), topic_compare);
 }

@@ -64,14 +64,14 @@ const char *overall_trend(const double *scores, size_t n)
  * ends yesterday or later, so that a student who has not been active yet today keeps it. */
 struct streaks streaks_of_days(const int32_t *days, size_t n, int32_t today)
 {
-    struct streaks s = {0, 0};
+    struct streaks streaks = {0, 0};
     int run = 0;
     for (size_t i = 0; i < n; i++) {
         run = i > 0 && (int64_t)days[i] - days[i - 1] == 1 ? run + 1 : 1;
-        if (run > s.longest)
-            s.longest = run;
+        if (run > streaks.longest)
+            streaks.longest = run;
     }
     if (n > 0 && (int64_t)days[n - 1] >= (int64_t)today - 1)
-        s.current = run;
-    return s;
+        streaks.current = run;
+    return streaks;
 }

@@ -31,7 +31,7 @@ struct level {
 
 struct scanner {
     const char *start, *at, *end; /* JSON text; at: the next byte to scan */
-    /* how many values may still follow; an object counts as 8, an array as 4 (cost_of) */
+    /* how many values may still follow; an object counts as 8, an array as 4 (scan_cost) */
     size_t values_left;
     bool has_too_many;                   /* the scan has failed because values_left was too small */
     size_t depth;                        /* number of levels in use */
@@ -43,7 +43,7 @@ struct scanner {
      * number was marked so far. */
     struct buf marked;
     const char *copied;
-    /* on the stack; `keys` points to it until there are more keys */
+    /* memory of the first keys, on the stack; `keys` points to it until there are more keys */
     struct key first_keys[KEYS_ON_STACK];
 };
 
@@ -54,23 +54,24 @@ enum state {
     INVALID,        /* the text is wrong at scanner.at, and the scan ends */
 };
 
-/* Moves s->at past white space. */
-static void skip_space(struct scanner *s)
+/* Moves scanner->at past white space. */
+static void skip_space(struct scanner *scanner)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
-        s->at++;
+    while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\n' ||
+                                          *scanner->at == '\r' || *scanner->at == '\t'))
+        scanner->at++;
 }
 
 /* Returns whether the next character is a digit. */
-static bool next_is_digit(const struct scanner *s)
+static bool next_is_digit(const struct scanner *scanner)
 {
-    return s->at < s->end && *s->at >= '0' && *s->at <= '9';
+    return scanner->at < scanner->end && *scanner->at >= '0' && *scanner->at <= '9';
 }
 
 /* Returns whether the next character is c. */
-static bool next_is(const struct scanner *s, char c)
+static bool next_is(const struct scanner *scanner, char c)
 {
-    return s->at < s->end && *s->at == c;
+    return scanner->at < scanner->end && *scanner->at == c;
 }
 
 /* Returns the number that the four hexadecimal digits at p give; -1 when one of them is no such
@@ -121,31 +122,32 @@ static size_t scan_escape(const char *p, const char *end, uint32_t *ret_code)
     return 2;
 }
 
-/* Scans a string: moves s->at from its opening quote past its closing quote. *ret_escaped: whether
- * it has escapes. Returns false, with s->at at the first wrong byte, when the string is invalid. */
-static bool scan_string(struct scanner *s, bool *ret_escaped)
+/* Scans a string: moves scanner->at from its opening quote past its closing quote. *ret_escaped:
+ * whether it has escapes. Returns false, with scanner->at at the first wrong byte, when the string
+ * is invalid. */
+static bool scan_string(struct scanner *scanner, bool *ret_escaped)
 {
     *ret_escaped = false;
-    for (s->at++; s->at < s->end;) {
-        unsigned char c = (unsigned char)*s->at;
+    for (scanner->at++; scanner->at < scanner->end;) {
+        unsigned char c = (unsigned char)*scanner->at;
         uint32_t code;
         size_t n = 1;
         bool valid = true;
         if (c == '"') {
-            s->at++;
+            scanner->at++;
             return true;
         }
         if (c == '\\') {
             *ret_escaped = true;
-            n = scan_escape(s->at, s->end, &code);
+            n = scan_escape(scanner->at, scanner->end, &code);
         } else if (c < 0x20) {
             n = 0;
         } else if (c >= 0x80) {
-            n = utf8_sequence(s->at, (size_t)(s->end - s->at), &valid);
+            n = utf8_sequence(scanner->at, (size_t)(scanner->end - scanner->at), &valid);
         }
         if (n == 0 || !valid)
             return false;
-        s->at += n;
+        scanner->at += n;
     }
     return false;
 }
@@ -173,38 +175,38 @@ static bool key_decode(struct str raw, struct arena *scratch, struct key *key)
 
 /* Appends an element to the array of keys, whose size is doubled when it is full. NULL without
  * memory. */
-static struct key *key_add(struct scanner *s)
+static struct key *key_add(struct scanner *scanner)
 {
-    if (s->key_count == s->key_room) {
-        struct key *more = arena_alloc(s->scratch, 2 * s->key_room * sizeof *more);
+    if (scanner->key_count == scanner->key_room) {
+        struct key *more = arena_alloc(scanner->scratch, 2 * scanner->key_room * sizeof *more);
         if (!more)
             return NULL;
-        memcpy(more, s->keys, s->key_count * sizeof *more);
-        s->keys = more;
-        s->key_room *= 2;
+        memcpy(more, scanner->keys, scanner->key_count * sizeof *more);
+        scanner->keys = more;
+        scanner->key_room *= 2;
     }
-    return &s->keys[s->key_count++];
+    return &scanner->keys[scanner->key_count++];
 }
 
 /* Scans a key, the colon and the white space after it, and records the key. */
-static enum state scan_key(struct scanner *s)
+static enum state scan_key(struct scanner *scanner)
 {
-    const char *quote = s->at;
+    const char *quote = scanner->at;
     bool escaped;
-    if (!next_is(s, '"') || !scan_string(s, &escaped))
+    if (!next_is(scanner, '"') || !scan_string(scanner, &escaped))
         return INVALID;
-    struct str raw = {quote + 1, (size_t)(s->at - quote) - 2};
-    struct key *key = key_add(s);
+    struct str raw = {quote + 1, (size_t)(scanner->at - quote) - 2};
+    struct key *key = key_add(scanner);
     if (!key)
         return INVALID;
-    *key = (struct key){raw.p, (uint32_t)raw.n, (uint32_t)(quote - s->start)};
-    if (escaped && !key_decode(raw, s->scratch, key))
+    *key = (struct key){raw.p, (uint32_t)raw.n, (uint32_t)(quote - scanner->start)};
+    if (escaped && !key_decode(raw, scanner->scratch, key))
         return INVALID;
-    skip_space(s);
-    if (!next_is(s, ':'))
+    skip_space(scanner);
+    if (!next_is(scanner, ':'))
         return INVALID;
-    s->at++;
-    skip_space(s);
+    scanner->at++;
+    skip_space(scanner);
     return VALUE_EXPECTED;
 }
 
@@ -242,80 +244,81 @@ static uint32_t duplicate_after_sort(struct key *keys, size_t n)
 }
 
 /* Scans the closing bracket of the innermost object or array. The keys of an object are the last
- * ones in s->keys. They are compared with each other and then dropped. */
-static enum state scan_close(struct scanner *s)
+ * ones in scanner->keys. They are compared with each other and then dropped. */
+static enum state scan_close(struct scanner *scanner)
 {
-    const struct level *level = &s->levels[s->depth - 1];
+    const struct level *level = &scanner->levels[scanner->depth - 1];
     if (level->is_object) {
-        struct key *keys = s->keys + level->first_key;
-        size_t n = s->key_count - level->first_key;
+        struct key *keys = scanner->keys + level->first_key;
+        size_t n = scanner->key_count - level->first_key;
         uint32_t duplicate =
             n <= PAIRWISE_MAX ? duplicate_in_pairs(keys, n) : duplicate_after_sort(keys, n);
         if (duplicate != UINT32_MAX) {
-            s->at = s->start + duplicate;
+            scanner->at = scanner->start + duplicate;
             return INVALID;
         }
-        s->key_count = level->first_key;
+        scanner->key_count = level->first_key;
     }
-    s->depth--;
-    s->at++;
+    scanner->depth--;
+    scanner->at++;
     return VALUE_DONE;
 }
 
 /* Scans an opening bracket and what follows it: a closing bracket or, in an object, the first key.
  * Otherwise a value must follow, which the caller scans. The level remembers key_count as the index
  * of its first key, so that scan_close finds the keys of this object. */
-static enum state scan_open(struct scanner *s)
+static enum state scan_open(struct scanner *scanner)
 {
-    if (s->depth == JSON_DEPTH_MAX)
+    if (scanner->depth == JSON_DEPTH_MAX)
         return INVALID;
-    bool is_object = *s->at == '{';
-    s->levels[s->depth++] = (struct level){is_object, s->key_count};
-    s->at++;
-    skip_space(s);
-    if (next_is(s, is_object ? '}' : ']'))
-        return scan_close(s);
-    return is_object ? scan_key(s) : VALUE_EXPECTED;
+    bool is_object = *scanner->at == '{';
+    scanner->levels[scanner->depth++] = (struct level){is_object, scanner->key_count};
+    scanner->at++;
+    skip_space(scanner);
+    if (next_is(scanner, is_object ? '}' : ']'))
+        return scan_close(scanner);
+    return is_object ? scan_key(scanner) : VALUE_EXPECTED;
 }
 
 /* Scans the given word: true, false or null. */
-static enum state scan_literal(struct scanner *s, struct str literal)
+static enum state scan_literal(struct scanner *scanner, struct str literal)
 {
-    if ((size_t)(s->end - s->at) < literal.n || memcmp(s->at, literal.p, literal.n) != 0)
+    if ((size_t)(scanner->end - scanner->at) < literal.n ||
+        memcmp(scanner->at, literal.p, literal.n) != 0)
         return INVALID;
-    s->at += literal.n;
+    scanner->at += literal.n;
     return VALUE_DONE;
 }
 
 /* Scans decimal digits and returns how many there were. */
-static size_t scan_digits(struct scanner *s)
+static size_t scan_digits(struct scanner *scanner)
 {
-    const char *from = s->at;
-    while (next_is_digit(s))
-        s->at++;
-    return (size_t)(s->at - from);
+    const char *from = scanner->at;
+    while (next_is_digit(scanner))
+        scanner->at++;
+    return (size_t)(scanner->at - from);
 }
 
 /* Scans the exponent of a number and stores it; stores 0 when there is none. Returns false when the
  * letter e has no digits after it. Digits that would make the exponent larger than about 10^13 are
  * skipped, so that it cannot overflow: the number is then infinite or 0 anyway. */
-static bool scan_exponent(struct scanner *s, int64_t *ret)
+static bool scan_exponent(struct scanner *scanner, int64_t *ret)
 {
     *ret = 0;
-    if (!next_is(s, 'e') && !next_is(s, 'E'))
+    if (!next_is(scanner, 'e') && !next_is(scanner, 'E'))
         return true;
-    s->at++;
-    bool negative = next_is(s, '-');
-    if (negative || next_is(s, '+'))
-        s->at++;
-    const char *from = s->at;
-    for (; next_is_digit(s); s->at++) {
+    scanner->at++;
+    bool negative = next_is(scanner, '-');
+    if (negative || next_is(scanner, '+'))
+        scanner->at++;
+    const char *from = scanner->at;
+    for (; next_is_digit(scanner); scanner->at++) {
         if (*ret < INT64_C(1000000000000))
-            *ret = *ret * 10 + (*s->at - '0');
+            *ret = *ret * 10 + (*scanner->at - '0');
     }
     if (negative)
         *ret = -*ret;
-    return s->at > from;
+    return scanner->at > from;
 }
 
 /* Returns whether an integer with these digits is beyond 64 bits. json-c would silently replace it
@@ -327,107 +330,110 @@ static bool exceeds_64_bits(struct str digits, bool negative)
 }
 
 /* Makes json-c read the integer that was just scanned as a double, by appending the exponent e0 to
- * it. The original text stays unchanged: s->marked gets a copy of the text up to here. */
-static void scan_mark_double(struct scanner *s)
+ * it. The original text stays unchanged: scanner->marked gets a copy of the text up to here. */
+static void scan_mark_double(struct scanner *scanner)
 {
-    buf_str(&s->marked, (struct str){s->copied, (size_t)(s->at - s->copied)});
-    buf_text(&s->marked, "e0");
-    s->copied = s->at;
+    buf_str(&scanner->marked,
+            (struct str){scanner->copied, (size_t)(scanner->at - scanner->copied)});
+    buf_text(&scanner->marked, "e0");
+    scanner->copied = scanner->at;
 }
 
 /* Scans a number by the grammar of RFC 8259, and refuses a number that is infinite as a double.
  * digits: those before the point and the exponent. */
-static enum state scan_number(struct scanner *s)
+static enum state scan_number(struct scanner *scanner)
 {
-    const char *from = s->at;
-    bool negative = next_is(s, '-');
+    const char *from = scanner->at;
+    bool negative = next_is(scanner, '-');
     if (negative)
-        s->at++;
-    struct str digits = {s->at, 1};
-    if (next_is(s, '0')) /* no further digit may follow it */
-        s->at++;
+        scanner->at++;
+    struct str digits = {scanner->at, 1};
+    if (next_is(scanner, '0')) /* no further digit may follow it */
+        scanner->at++;
     else
-        digits.n = scan_digits(s);
+        digits.n = scan_digits(scanner);
     if (digits.n == 0)
         return INVALID;
-    if (next_is(s, '.')) {
-        s->at++;
-        if (scan_digits(s) == 0)
+    if (next_is(scanner, '.')) {
+        scanner->at++;
+        if (scan_digits(scanner) == 0)
             return INVALID;
     }
     int64_t exponent;
-    if (!scan_exponent(s, &exponent))
+    if (!scan_exponent(scanner, &exponent))
         return INVALID;
     /* A number below 10^308 is finite. A number that may be larger is converted to find out, and
      * its value is not needed. */
     double unused_value;
     if ((int64_t)digits.n + exponent > 308 &&
-        !str_to_double((struct str){from, (size_t)(s->at - from)}, &unused_value)) {
-        s->at = from;
+        !str_to_double((struct str){from, (size_t)(scanner->at - from)}, &unused_value)) {
+        scanner->at = from;
         return INVALID;
     }
-    if (s->at == digits.p + digits.n && exceeds_64_bits(digits, negative))
-        scan_mark_double(s);
+    if (scanner->at == digits.p + digits.n && exceeds_64_bits(digits, negative))
+        scan_mark_double(scanner);
     return VALUE_DONE;
 }
 
 /* Returns by how much a value that begins with the character c counts towards the limit of values:
  * json-c needs about 8 times as much memory for an object, and 4 times for an array, as for a
  * number. */
-static size_t cost_of(char c)
+static size_t scan_cost(char c)
 {
-    return c == '{' ? 8 : c == '[' ? 4 : 1;
+    if (c == '{')
+        return 8;
+    return c == '[' ? 4 : 1;
 }
 
 /* Scans a value or, for an object or array, only its beginning up to the first value inside. A
  * value beyond the limit (values_left) makes the text invalid. */
-static enum state scan_value(struct scanner *s)
+static enum state scan_value(struct scanner *scanner)
 {
     bool unused_escaped;
-    if (s->at == s->end || s->values_left < cost_of(*s->at)) {
-        s->has_too_many = s->at < s->end;
+    if (scanner->at == scanner->end || scanner->values_left < scan_cost(*scanner->at)) {
+        scanner->has_too_many = scanner->at < scanner->end;
         return INVALID;
     }
-    s->values_left -= cost_of(*s->at);
-    switch (*s->at) {
+    scanner->values_left -= scan_cost(*scanner->at);
+    switch (*scanner->at) {
     case '{':
-    case '[': return scan_open(s);
-    case '"': return scan_string(s, &unused_escaped) ? VALUE_DONE : INVALID;
-    case 't': return scan_literal(s, STR("true"));
-    case 'f': return scan_literal(s, STR("false"));
-    case 'n': return scan_literal(s, STR("null"));
-    default: return scan_number(s);
+    case '[': return scan_open(scanner);
+    case '"': return scan_string(scanner, &unused_escaped) ? VALUE_DONE : INVALID;
+    case 't': return scan_literal(scanner, STR("true"));
+    case 'f': return scan_literal(scanner, STR("false"));
+    case 'n': return scan_literal(scanner, STR("null"));
+    default: return scan_number(scanner);
     }
 }
 
 /* Scans what follows a value in an array or object: its closing bracket, or a comma (and then, in
  * an object, the next key). */
-static enum state scan_next(struct scanner *s)
+static enum state scan_next(struct scanner *scanner)
 {
-    bool is_object = s->levels[s->depth - 1].is_object;
-    skip_space(s);
-    if (next_is(s, is_object ? '}' : ']'))
-        return scan_close(s);
-    if (!next_is(s, ','))
+    bool is_object = scanner->levels[scanner->depth - 1].is_object;
+    skip_space(scanner);
+    if (next_is(scanner, is_object ? '}' : ']'))
+        return scan_close(scanner);
+    if (!next_is(scanner, ','))
         return INVALID;
-    s->at++;
-    skip_space(s);
-    return is_object ? scan_key(s) : VALUE_EXPECTED;
+    scanner->at++;
+    skip_space(scanner);
+    return is_object ? scan_key(scanner) : VALUE_EXPECTED;
 }
 
-/* Scans the whole text: one value, with white space around it. Returns whether it is valid; s->at
- * is the place of the error when it is not. */
-static bool json_scan(struct scanner *s)
+/* Scans the whole text: one value, with white space around it. Returns whether it is valid;
+ * scanner->at is the place of the error when it is not. */
+static bool json_scan(struct scanner *scanner)
 {
-    skip_space(s);
+    skip_space(scanner);
     for (enum state state = VALUE_EXPECTED; state != INVALID;) {
         if (state == VALUE_EXPECTED) {
-            state = scan_value(s);
-        } else if (s->depth > 0) {
-            state = scan_next(s);
+            state = scan_value(scanner);
+        } else if (scanner->depth > 0) {
+            state = scan_next(scanner);
         } else {
-            skip_space(s);
-            return s->at == s->end;
+            skip_space(scanner);
+            return scanner->at == scanner->end;
         }
     }
     return false;
@@ -442,7 +448,7 @@ static bool json_scan(struct scanner *s)
 static bool json_scan_text(struct str text, size_t *values_left, struct arena *scratch,
                            size_t *ret_offset, bool *ret_too_many, struct str *ret_text)
 {
-    struct scanner s;
+    struct scanner scanner;
     *ret_too_many = false;
     /* struct key has 32-bit offsets, and the lengths of json-c have the type int. */
     if (text.n == 0 || text.n >= INT_MAX) {
@@ -450,26 +456,27 @@ static bool json_scan_text(struct str text, size_t *values_left, struct arena *s
         return false;
     }
     /* The members are set one by one, because zeroing the arrays would cost time. */
-    s.start = s.at = s.copied = text.p;
-    s.end = text.p + text.n;
-    s.values_left = *values_left;
-    s.has_too_many = false;
-    s.depth = 0;
-    s.keys = s.first_keys;
-    s.key_count = 0;
-    s.key_room = KEYS_ON_STACK;
-    s.scratch = scratch;
-    buf_init(&s.marked, scratch);
-    if (!json_scan(&s)) {
-        *ret_offset = (size_t)(s.at - s.start);
-        *ret_too_many = s.has_too_many;
+    scanner.start = scanner.at = scanner.copied = text.p;
+    scanner.end = text.p + text.n;
+    scanner.values_left = *values_left;
+    scanner.has_too_many = false;
+    scanner.depth = 0;
+    scanner.keys = scanner.first_keys;
+    scanner.key_count = 0;
+    scanner.key_room = KEYS_ON_STACK;
+    scanner.scratch = scratch;
+    buf_init(&scanner.marked, scratch);
+    if (!json_scan(&scanner)) {
+        *ret_offset = (size_t)(scanner.at - scanner.start);
+        *ret_too_many = scanner.has_too_many;
         return false;
     }
-    *values_left = s.values_left;
+    *values_left = scanner.values_left;
     *ret_text = text;
-    if (s.copied > s.start) {
-        buf_str(&s.marked, (struct str){s.copied, (size_t)(s.end - s.copied)});
-        *ret_text = s.marked.failed ? (struct str){0} : buf_view(&s.marked);
+    if (scanner.copied > scanner.start) {
+        buf_str(&scanner.marked,
+                (struct str){scanner.copied, (size_t)(scanner.end - scanner.copied)});
+        *ret_text = scanner.marked.failed ? (struct str){0} : buf_view(&scanner.marked);
     }
     return true;
 }

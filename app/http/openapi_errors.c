@@ -171,13 +171,13 @@ static void errors_write_for_route(const char *key, const struct error_response 
  * a key may occur once. */
 void errors_write_responses(const struct route *route, struct jw *w)
 {
-    for (const struct error_response *e = error_responses; e < error_responses + ERROR_RESPONSES;
-         e++) {
+    for (const struct error_response *response = error_responses;
+         response < error_responses + ERROR_RESPONSES; response++) {
         char status[16];
-        int code = problem_status(e->code);
+        int code = problem_status(response->code);
         (void)snprintf(status, sizeof status, "%d", code);
-        if (e->applies(route) && code != route->other_status)
-            errors_write_for_route(status, e, route, w);
+        if (response->applies(route) && code != route->other_status)
+            errors_write_for_route(status, response, route, w);
     }
     errors_write_for_route("default", &other_error, route, w);
 }

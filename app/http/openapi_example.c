@@ -16,13 +16,13 @@ struct example {
     const char *by;            /* name of the field that selects a form, such as event_type */
     /* value of the field `by` in this example; NULL: no field selects a form */
     const char *choice;
-    /* with `choice`: the form of the other field that this value selects */
+    /* form of the other field that the value `choice` selects */
     const struct rule_form *form;
     int32_t today; /* UTC day of dates and times, in days since 1970-01-01 */
 };
 
 /* Writes the example of an object: its fields that are required or have an example of their own. */
-static void example_write_object(const struct example *e, const char *key, struct jw *w);
+static void example_write_object(const struct example *example, const char *key, struct jw *w);
 
 /* Writes the example that the rule gives. For a text type the rule has the text itself, whose first
  * * is replaced by the choice, or by 1 when there is no choice: example-* becomes
@@ -121,61 +121,64 @@ void example_write(const struct rule *rule, const char *key, int32_t today, stru
 }
 
 /* Writes the example of one field of an object. When the object has forms, the example shows one of
- * them: the field e->by, which selects the form, has the value e->choice, and the field that has
- * the forms has the fields of e->form. */
-static void example_write_field(const struct example *e, const struct rule *rule, struct jw *w)
+ * them: the field example->by, which selects the form, has the value example->choice, and the field
+ * that has the forms has the fields of example->form. */
+static void example_write_field(const struct example *example, const struct rule *rule,
+                                struct jw *w)
 {
-    bool selects = e->choice && strcmp(rule->name, e->by) == 0;
+    bool selects = example->choice && strcmp(rule->name, example->by) == 0;
 
     if (selects)
-        jw_text(w, rule->name, e->choice);
-    else if (e->choice && rule->forms && rule->forms->by)
-        example_write_object(&(struct example){.fields = e->form->fields, .today = e->today},
-                             rule->name, w);
+        jw_text(w, rule->name, example->choice);
+    else if (example->choice && rule->forms && rule->forms->by)
+        example_write_object(
+            &(struct example){.fields = example->form->fields, .today = example->today}, rule->name,
+            w);
     else
-        example_write_any(rule, rule->name, e->choice, e->today, w);
+        example_write_any(rule, rule->name, example->choice, example->today, w);
 }
 
 /* Writes the example of an object: its fields that are required or have an example of their own. */
-static void example_write_object(const struct example *e, const char *key, struct jw *w)
+static void example_write_object(const struct example *example, const char *key, struct jw *w)
 {
     jw_object(w, key);
-    for (const struct rule *rule = e->fields; rule->type != RULE_END; rule++) {
+    for (const struct rule *rule = example->fields; rule->type != RULE_END; rule++) {
         if (rule->source == IN_BODY && (rule->required || rule->example))
-            example_write_field(e, rule, w);
+            example_write_field(example, rule, w);
     }
     jw_object_end(w);
 }
 
 /* Writes the example of an object; if many, as the one element of a list. */
-static void example_write_one(const struct example *e, const char *key, bool many, struct jw *w)
+static void example_write_one(const struct example *example, const char *key, bool many,
+                              struct jw *w)
 {
     if (many)
         jw_array(w, key);
-    example_write_object(e, many ? NULL : key, w);
+    example_write_object(example, many ? NULL : key, w);
     if (many)
         jw_array_end(w);
 }
 
 void example_write_body(const struct route *route, bool many, int32_t today, struct jw *w)
 {
-    struct example e = {.fields = route->payload ? route->payload->fields : route->rules,
-                        .today = today};
-    const struct rule *selected = objects_selected(e.fields);
+    struct example example = {.fields = route->payload ? route->payload->fields : route->rules,
+                              .today = today};
+    const struct rule *selected = objects_selected(example.fields);
     const char *const *choices;
 
     if (!selected) {
-        example_write_one(&e, "example", many, w);
+        example_write_one(&example, "example", many, w);
         return;
     }
-    choices = objects_choices(e.fields, selected->forms);
-    e.by = selected->forms->by;
+    choices = objects_choices(example.fields, selected->forms);
+    example.by = selected->forms->by;
     jw_object(w, "examples");
     for (size_t i = 0; choices[i]; i++) {
-        e.choice = choices[i];
-        e.form = &selected->forms->v[i];
+        example.choice = choices[i];
+        example.form = &selected->forms->v[i];
         jw_object(w, choices[i]);
-        example_write_one(&e, "value", many, w);
+        example_write_one(&example, "value", many, w);
         jw_object_end(w);
     }
     jw_object_end(w);

@@ -20,7 +20,8 @@ struct header {
     /* Statuses of the responses that have the header, or SUCCESSES; {0}: all responses. */
     int statuses[STATUSES_MAX];
     struct rule rule; /* name and type of the value; rule.required: the header is always present */
-    const char *component; /* its name in components of the document; NULL: that of the header */
+    /* name of the header in `components` of the document; NULL: the name of the header itself */
+    const char *component;
 };
 
 static const char *const cache_values[] = {"HIT", "MISS", "STALE", NULL};
@@ -98,25 +99,25 @@ enum { HEADERS = sizeof headers / sizeof headers[0] };
 
 /* Returns the name of the header's component: that of the header, unless two rows of the table
  * describe the same header. */
-static const char *header_component(const struct header *h)
+static const char *header_component(const struct header *header)
 {
-    return h->component ? h->component : h->rule.name;
+    return header->component ? header->component : header->rule.name;
 }
 
 /* Writes the component of a header. In OpenAPI a request header is a parameter, which has its own
  * name and place as members. */
-static void header_write(const struct header *h, struct jw *w)
+static void header_write(const struct header *header, struct jw *w)
 {
-    jw_object(w, header_component(h));
-    if (h->side == OF_REQUEST) {
-        jw_text(w, "name", h->rule.name);
+    jw_object(w, header_component(header));
+    if (header->side == OF_REQUEST) {
+        jw_text(w, "name", header->rule.name);
         jw_text(w, "in", "header");
     }
-    jw_bool(w, "required", h->rule.required);
-    jw_text(w, "description", h->rule.description);
-    if (h->rule.example)
-        jw_text(w, "example", h->rule.example);
-    schema_write(&h->rule, "schema", SCHEMA_RESPONSE, w);
+    jw_bool(w, "required", header->rule.required);
+    jw_text(w, "description", header->rule.description);
+    if (header->rule.example)
+        jw_text(w, "example", header->rule.example);
+    schema_write(&header->rule, "schema", SCHEMA_RESPONSE, w);
     jw_object_end(w);
 }
 
@@ -136,19 +137,19 @@ void headers_write_components(struct jw *w)
 }
 
 /* Returns whether the header occurs on the route. route NULL: whether it occurs on all routes. */
-static bool header_applies_to(const struct header *h, const struct route *route)
+static bool header_applies_to(const struct header *header, const struct route *route)
 {
-    return h->routes == 0 || (route && h->routes & route->flags);
+    return header->routes == 0 || (route && header->routes & route->flags);
 }
 
-/* Returns whether a response with this status has the header. An element of h->statuses is a status
- * or the first digit of a class (SUCCESSES), so it is compared with both the status and its first
- * digit. */
-static bool header_has_status(const struct header *h, int status)
+/* Returns whether a response with this status has the header. An element of header->statuses is a
+ * status or the first digit of a class (SUCCESSES), so it is compared with both the status and its
+ * first digit. */
+static bool header_has_status(const struct header *header, int status)
 {
-    bool found = h->statuses[0] == 0;
-    for (size_t i = 0; i < STATUSES_MAX && h->statuses[i]; i++)
-        found |= h->statuses[i] == status || h->statuses[i] == status / 100;
+    bool found = header->statuses[0] == 0;
+    for (size_t i = 0; i < STATUSES_MAX && header->statuses[i]; i++)
+        found |= header->statuses[i] == status || header->statuses[i] == status / 100;
     return found;
 }
 
@@ -165,9 +166,9 @@ static void header_write_reference(const char *key, const char *kind, const char
 
 void headers_write_request(const struct route *route, struct jw *w)
 {
-    for (const struct header *h = headers; h < headers + HEADERS; h++) {
-        if (h->side == OF_REQUEST && header_applies_to(h, route))
-            header_write_reference(NULL, "parameters", header_component(h), w);
+    for (const struct header *header = headers; header < headers + HEADERS; header++) {
+        if (header->side == OF_REQUEST && header_applies_to(header, route))
+            header_write_reference(NULL, "parameters", header_component(header), w);
     }
 }
 
@@ -176,9 +177,10 @@ void headers_write_request(const struct route *route, struct jw *w)
 void headers_write_response(const struct route *route, int status, struct jw *w)
 {
     jw_object(w, "headers");
-    for (const struct header *h = headers; h < headers + HEADERS; h++) {
-        if (h->side == OF_RESPONSE && header_applies_to(h, route) && header_has_status(h, status))
-            header_write_reference(h->rule.name, "headers", header_component(h), w);
+    for (const struct header *header = headers; header < headers + HEADERS; header++) {
+        if (header->side == OF_RESPONSE && header_applies_to(header, route) &&
+            header_has_status(header, status))
+            header_write_reference(header->rule.name, "headers", header_component(header), w);
     }
     jw_object_end(w);
 }
@@ -187,8 +189,9 @@ void headers_write_response(const struct route *route, int status, struct jw *w)
  * of these routes too. */
 bool headers_extend_errors(const struct route *route)
 {
-    for (const struct header *h = headers; h < headers + HEADERS; h++) {
-        if (h->side == OF_RESPONSE && h->routes & route->flags && h->statuses[0] == 0)
+    for (const struct header *header = headers; header < headers + HEADERS; header++) {
+        if (header->side == OF_RESPONSE && header->routes & route->flags &&
+            header->statuses[0] == 0)
             return true;
     }
     return false;

@@ -23,13 +23,13 @@ struct component {
     const struct rule *fields, *more;
     /* fields of the object in addition to those of `payload`; NULL: there is no payload */
     const struct rule *own;
-    const struct rule_form *payload; /* with `own`: the form that describes the payload */
+    const struct rule_form *payload; /* form that describes the payload; only with `own` */
     /* writes the schema when no rules describe it; NULL: `fields` describes it */
     void (*write)(struct jw *w);
     /* In an object of a union by choice: the field whose form the choice selects. NULL in any other
      * object. */
     const struct rule *selected;
-    size_t choice; /* with `selected`: index of the choice, and so of the form */
+    size_t choice; /* index of the choice, and so of the form; only with `selected` */
     /* options[group]: the option of each group that the object is for; 0: not chosen yet */
     int options[GROUPS_MAX + 1];
     struct component *next;
@@ -111,16 +111,17 @@ static bool object_has_field(const struct rule *rules, const char *name)
     return false;
 }
 
-/* Returns the field of the object with this index: first those of c->fields, then those of c->more
- * that have other names. NULL after the last one. */
-static const struct rule *object_field(const struct component *c, size_t index)
+/* Returns the field of the object with this index: first those of component->fields, then those of
+ * component->more that have other names. NULL after the last one. */
+static const struct rule *object_field(const struct component *component, size_t index)
 {
-    for (const struct rule *rule = c->fields; rule->type != RULE_END; rule++) {
+    for (const struct rule *rule = component->fields; rule->type != RULE_END; rule++) {
         if (rule->source == IN_BODY && index-- == 0)
             return rule;
     }
-    for (const struct rule *rule = c->more; rule && rule->type != RULE_END; rule++) {
-        if (rule->source == IN_BODY && !object_has_field(c->fields, rule->name) && index-- == 0)
+    for (const struct rule *rule = component->more; rule && rule->type != RULE_END; rule++) {
+        if (rule->source == IN_BODY && !object_has_field(component->fields, rule->name) &&
+            index-- == 0)
             return rule;
     }
     return NULL;
@@ -128,31 +129,33 @@ static const struct rule *object_field(const struct component *c, size_t index)
 
 /* Returns whether the field belongs to an option that this object is not for, so that the object
  * must not have the field. */
-static bool object_leaves_out(const struct component *c, const struct rule *rule)
+static bool object_leaves_out(const struct component *component, const struct rule *rule)
 {
     int group = rule->option.group;
 
-    return group > 0 && group <= GROUPS_MAX && c->options[group] &&
-           c->options[group] != rule->option.number;
+    return group > 0 && group <= GROUPS_MAX && component->options[group] &&
+           component->options[group] != rule->option.number;
 }
 
 /* Returns whether this object must have the field: because its rule requires it (only in
- * c->fields), or because it belongs to the option that the object is for. */
-static bool object_requires(const struct component *c, const struct rule *rule)
+ * component->fields), or because it belongs to the option that the object is for. */
+static bool object_requires(const struct component *component, const struct rule *rule)
 {
-    return (rule->required && object_has_field(c->fields, rule->name)) ||
-           (rule->option.group > 0 && !object_leaves_out(c, rule) && !rule->option.may_be_absent);
+    return (rule->required && object_has_field(component->fields, rule->name)) ||
+           (rule->option.group > 0 && !object_leaves_out(component, rule) &&
+            !rule->option.may_be_absent);
 }
 
 /* Writes the schema of one field as it is in this object. A field of another option is left out, or
  * may only be null. In an object for one choice, the selecting field has only that choice, and the
  * field with forms refers to the selected form. */
-static void object_write_field(const struct component *c, const struct rule *rule, struct jw *w)
+static void object_write_field(const struct component *component, const struct rule *rule,
+                               struct jw *w)
 {
     const char *choices[] = {NULL, NULL};
     struct rule field = *rule;
 
-    if (object_leaves_out(c, rule)) {
+    if (object_leaves_out(component, rule)) {
         jw_object(w, rule->name);
         jw_text(w, "type", "null");
         jw_object_end(w);
@@ -160,52 +163,52 @@ static void object_write_field(const struct component *c, const struct rule *rul
     }
     if (rule->option.group > 0 && !rule->option.may_be_absent)
         field.nullable = false;
-    if (c->selected == rule) {
-        schema_write_reference_member(rule->name, rule->forms->v[c->choice].name, w);
+    if (component->selected == rule) {
+        schema_write_reference_member(rule->name, rule->forms->v[component->choice].name, w);
         return;
     }
-    if (c->selected && strcmp(rule->name, c->selected->forms->by) == 0) {
-        choices[0] = rule->choices[c->choice];
+    if (component->selected && strcmp(rule->name, component->selected->forms->by) == 0) {
+        choices[0] = rule->choices[component->choice];
         field.type = RULE_ENUM;
         field.choices = choices;
         field.default_value = 0;
     }
-    schema_write(&field, field.name, c->side, w);
+    schema_write(&field, field.name, component->side, w);
 }
 
 /* Writes the keywords type, properties and required of an object. An object for an option also gets
  * minProperties, although `required` implies it: otherwise redocly 2.77 warns that the objects of a
  * oneOf overlap, because it does not see that a field which must be null in one object and is
  * required in another separates them. */
-static void object_write_members(const struct component *c, struct jw *w)
+static void object_write_members(const struct component *component, struct jw *w)
 {
     const struct rule *rule;
     int required = 0;
 
     jw_text(w, "type", "object");
     jw_object(w, "properties");
-    for (size_t i = 0; (rule = object_field(c, i)); i++)
-        object_write_field(c, rule, w);
+    for (size_t i = 0; (rule = object_field(component, i)); i++)
+        object_write_field(component, rule, w);
     jw_object_end(w);
     jw_array(w, "required");
-    for (size_t i = 0; (rule = object_field(c, i)); i++) {
-        if (object_requires(c, rule)) {
+    for (size_t i = 0; (rule = object_field(component, i)); i++) {
+        if (object_requires(component, rule)) {
             jw_text(w, NULL, rule->name);
             required++;
         }
     }
     jw_array_end(w);
-    if (c->options[1] && required > 0)
+    if (component->options[1] && required > 0)
         jw_int(w, "minProperties", required);
 }
 
 /* Returns the highest number of an option of the group; 0: there is no such group. */
-static int object_option_count(const struct component *c, int group)
+static int object_option_count(const struct component *component, int group)
 {
     const struct rule *rule;
     int count = 0;
 
-    for (size_t i = 0; (rule = object_field(c, i)); i++) {
+    for (size_t i = 0; (rule = object_field(component, i)); i++) {
         if (rule->option.group == group && rule->option.number > count)
             count = rule->option.number;
     }
@@ -214,11 +217,11 @@ static int object_option_count(const struct component *c, int group)
 
 /* Returns whether an option may be absent. An object without any option may then fit several
  * objects of the union. */
-static bool object_may_lack_options(const struct component *c)
+static bool object_may_lack_options(const struct component *component)
 {
     const struct rule *rule;
 
-    for (size_t i = 0; (rule = object_field(c, i)); i++) {
+    for (size_t i = 0; (rule = object_field(component, i)); i++) {
         if (rule->option.may_be_absent)
             return true;
     }
@@ -227,18 +230,18 @@ static bool object_may_lack_options(const struct component *c)
 
 /* Writes one object for each combination of options. Called for one group: chooses each of its
  * options in turn and calls itself for the next group; after the last group writes the object. */
-static void object_write_options(struct component *c, int group, struct jw *w)
+static void object_write_options(struct component *component, int group, struct jw *w)
 {
-    int count = group <= GROUPS_MAX ? object_option_count(c, group) : 0;
+    int count = group <= GROUPS_MAX ? object_option_count(component, group) : 0;
 
     if (count == 0) {
         jw_object(w, NULL);
-        object_write_members(c, w);
+        object_write_members(component, w);
         jw_object_end(w);
     }
     for (int option = 1; option <= count; option++) {
-        c->options[group] = option;
-        object_write_options(c, group + 1, w);
+        component->options[group] = option;
+        object_write_options(component, group + 1, w);
     }
 }
 
@@ -246,11 +249,11 @@ static void object_write_options(struct component *c, int group, struct jw *w)
 
 /* Writes a union: references to one object for each choice of the selecting field, and the
  * discriminator, which says which choice means which object. */
-static void object_write_choices(const struct component *c, const struct rule *selected,
+static void object_write_choices(const struct component *component, const struct rule *selected,
                                  struct jw *w)
 {
     const struct rule_forms *forms = selected->forms;
-    const char *const *choices = objects_choices(c->fields, forms);
+    const char *const *choices = objects_choices(component->fields, forms);
     struct arena *arena = w->out->arena;
 
     jw_array(w, "oneOf");
@@ -268,12 +271,12 @@ static void object_write_choices(const struct component *c, const struct rule *s
 }
 
 /* Writes an object that has the fields of a payload and fields of its own (allOf). */
-static void object_write_payload(const struct component *c, struct jw *w)
+static void object_write_payload(const struct component *component, struct jw *w)
 {
-    struct component own = {.side = c->side, .fields = c->own};
+    struct component own = {.side = component->side, .fields = component->own};
 
     jw_array(w, "allOf");
-    schema_write_reference_member(NULL, c->payload->name, w);
+    schema_write_reference_member(NULL, component->payload->name, w);
     jw_object(w, NULL);
     object_write_members(&own, w);
     jw_object_end(w);
@@ -282,34 +285,34 @@ static void object_write_payload(const struct component *c, struct jw *w)
 
 /* Writes the schema of a component: by its own function, of a payload, as a union by choice or by
  * options, or as a plain object. */
-static void component_write(struct component *c, struct jw *w)
+static void component_write(struct component *component, struct jw *w)
 {
-    const struct rule *selected = c->selected ? NULL : objects_selected(c->fields);
+    const struct rule *selected = component->selected ? NULL : objects_selected(component->fields);
 
-    if (c->write) {
-        c->write(w);
-    } else if (c->own) {
-        object_write_payload(c, w);
+    if (component->write) {
+        component->write(w);
+    } else if (component->own) {
+        object_write_payload(component, w);
     } else if (selected) {
-        object_write_choices(c, selected, w);
-    } else if (object_option_count(c, /* group */ 1) > 0) {
-        jw_array(w, object_may_lack_options(c) ? "anyOf" : "oneOf");
-        object_write_options(c, /* group */ 1, w);
+        object_write_choices(component, selected, w);
+    } else if (object_option_count(component, /* group */ 1) > 0) {
+        jw_array(w, object_may_lack_options(component) ? "anyOf" : "oneOf");
+        object_write_options(component, /* group */ 1, w);
         jw_array_end(w);
     } else {
-        object_write_members(c, w);
+        object_write_members(component, w);
     }
 }
 
 /* ---- all components ---- */
 
 /* Adds a copy of the component unless the list has one with this name. */
-static void components_add(struct components *all, const struct component *c)
+static void components_add(struct components *all, const struct component *component)
 {
     struct component *added;
 
     for (const struct component *known = all->first; known; known = known->next) {
-        if (strcmp(known->name, c->name) == 0)
+        if (strcmp(known->name, component->name) == 0)
             return;
     }
     added = arena_zalloc(all->w->out->arena, sizeof *added);
@@ -317,7 +320,7 @@ static void components_add(struct components *all, const struct component *c)
         all->w->out->failed = true;
         return;
     }
-    *added = *c;
+    *added = *component;
     *all->end = added;
     all->end = &added->next;
 }
@@ -335,40 +338,40 @@ static void components_add_form(struct components *all, const struct rule_form *
 
 /* Adds the forms of a field as components. When another field selects the form (forms->by), also
  * adds an object for each choice of that field, unless c itself is such an object. */
-static void components_add_forms(struct components *all, const struct component *c,
+static void components_add_forms(struct components *all, const struct component *component,
                                  const struct rule *rule)
 {
     const struct rule_forms *forms = rule->forms;
     struct arena *arena = all->w->out->arena;
 
     for (const struct rule_form *form = forms->v; form->name; form++)
-        components_add_form(all, form, c->side);
-    if (!forms->by || c->selected)
+        components_add_form(all, form, component->side);
+    if (!forms->by || component->selected)
         return;
-    const char *const *choices = objects_choices(c->fields, forms);
+    const char *const *choices = objects_choices(component->fields, forms);
     for (size_t i = 0; choices[i]; i++)
         components_add(all,
                        &(struct component){.name = object_name(arena, choices[i], forms->suffix),
-                                           .side = c->side,
-                                           .fields = c->fields,
+                                           .side = component->side,
+                                           .fields = component->fields,
                                            .selected = rule,
                                            .choice = i});
 }
 
 /* Adds the components to which the schemas of the table's fields refer, also inside objects and
  * lists. */
-static void components_add_fields(struct components *all, const struct component *c,
+static void components_add_fields(struct components *all, const struct component *component,
                                   const struct rule *rules)
 {
     for (; rules && rules->type != RULE_END; rules++) {
         if (rules->forms)
-            components_add_forms(all, c, rules);
+            components_add_forms(all, component, rules);
         if (rules->schema)
             components_add(all, &(struct component){.name = rules->schema,
-                                                    .side = c->side,
+                                                    .side = component->side,
                                                     .fields = rules->fields});
         else if (rules->fields)
-            components_add_fields(all, c, rules->fields);
+            components_add_fields(all, component, rules->fields);
     }
 }
 
@@ -405,11 +408,11 @@ void objects_write_components(const struct route_table *tables, size_t count, st
         for (size_t i = 0; i < tables[t].n; i++)
             components_add_route(&all, &tables[t].v[i]);
     }
-    for (struct component *c = all.first; c; c = c->next) {
-        components_add_fields(&all, c, c->fields);
-        components_add_fields(&all, c, c->more);
-        jw_object(w, c->name);
-        component_write(c, w);
+    for (struct component *component = all.first; component; component = component->next) {
+        components_add_fields(&all, component, component->fields);
+        components_add_fields(&all, component, component->more);
+        jw_object(w, component->name);
+        component_write(component, w);
         jw_object_end(w);
     }
 }

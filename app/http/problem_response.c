@@ -9,10 +9,10 @@ static void problem_write_field_errors(const struct problem *p, struct jw *w)
 {
     size_t written = 0;
     jw_array(w, "errors");
-    for (const struct field_error *e = p->fields; e; e = e->next, written++) {
+    for (const struct field_error *error = p->fields; error; error = error->next, written++) {
         jw_object(w, NULL);
-        jw_str(w, "field", e->field);
-        jw_str(w, "message", e->message);
+        jw_str(w, "field", error->field);
+        jw_str(w, "message", error->message);
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -40,19 +40,20 @@ void problem_write(const struct problem *p, const char *key, struct jw *w)
 
 /* Adds Retry-After in seconds: always for 429 and 503, at least 1; for other codes when it is set.
  */
-static void problem_add_retry_after(const struct problem *p, struct http_response *r)
+static void problem_add_retry_after(const struct problem *p, struct http_response *response)
 {
     bool required = p->code == PROBLEM_SERVICE_UNAVAILABLE || p->code == PROBLEM_RATE_LIMITED;
     if (p->retry_after_s <= 0 && !required)
         return;
     int seconds = p->retry_after_s > 0 ? p->retry_after_s : 1;
-    (void)http_response_header(r, "Retry-After", arena_printf(r->body.arena, "%d", seconds));
+    (void)http_response_header(response, "Retry-After",
+                               arena_printf(response->body.arena, "%d", seconds));
 }
 
 /* Adds WWW-Authenticate (RFC 6750, section 3), which says what is wrong with the credentials. A 403
  * gets it when its message is the default one, about missing rights. A 403 with another message has
  * another reason, such as withdrawn consent, which other credentials would not change. */
-static void problem_add_challenge(const struct problem *p, struct http_response *r)
+static void problem_add_challenge(const struct problem *p, struct http_response *response)
 {
     struct str challenge = {0};
 
@@ -63,18 +64,18 @@ static void problem_add_challenge(const struct problem *p, struct http_response 
     else if (p->code == PROBLEM_FORBIDDEN && strcmp(p->message, problem_message(p->code)) == 0)
         challenge = STR("Bearer realm=\"mastery-engine\", error=\"insufficient_scope\"");
     if (challenge.n > 0)
-        (void)http_response_header(r, "WWW-Authenticate", challenge);
+        (void)http_response_header(response, "WWW-Authenticate", challenge);
 }
 
 /* Replaces the response by the error: first the headers, then the body. */
 static void problem_write_response(const struct problem *p, struct str correlation_id,
-                                   struct http_response *r)
+                                   struct http_response *response)
 {
     struct jw w;
-    http_response_clear(r);
-    problem_add_retry_after(p, r);
-    problem_add_challenge(p, r);
-    http_response_json(r, problem_status(p->code), &w);
+    http_response_clear(response);
+    problem_add_retry_after(p, response);
+    problem_add_challenge(p, response);
+    http_response_json(response, problem_status(p->code), &w);
     jw_bool(&w, "success", false);
     problem_write(p, "error", &w);
     jw_str(&w, "correlation_id", correlation_id);
@@ -83,14 +84,15 @@ static void problem_write_response(const struct problem *p, struct str correlati
 
 /* Writes the response of the problem. When it does not fit into memory, it is written again without
  * the list of wrong fields. */
-void problem_respond(const struct problem *p, struct str correlation_id, struct http_response *r)
+void problem_respond(const struct problem *p, struct str correlation_id,
+                     struct http_response *response)
 {
-    problem_write_response(p, correlation_id, r);
-    if (!r->body.failed || !p->fields)
+    problem_write_response(p, correlation_id, response);
+    if (!response->body.failed || !p->fields)
         return;
     /* The field errors did not fit into the arena. A body without them fits into the memory that
      * the body has already. */
     struct problem without_fields = *p;
     without_fields.fields = NULL;
-    problem_write_response(&without_fields, correlation_id, r);
+    problem_write_response(&without_fields, correlation_id, response);
 }

@@ -11,7 +11,8 @@ enum http_method { GET, HEAD, POST, PUT, DELETE, OPTIONS, OTHER_METHOD, HTTP_MET
 
 struct http_request {
     enum http_method method;
-    struct str path;  /* without query; normalised, or as sent if it is noncanonical */
+    /* path without the query; normalised, or as it was sent if it is noncanonical */
+    struct str path;
     struct str query; /* the part after '?', still encoded */
     struct str content_type;
     struct str authorization;

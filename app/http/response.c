@@ -40,26 +40,26 @@ const char *http_status_reason(int status)
     return "";
 }
 
-void http_response_init(struct http_response *r, struct arena *arena)
+void http_response_init(struct http_response *response, struct arena *arena)
 {
-    r->status = 200;
-    r->content_type = NULL;
-    r->header_count = 0;
-    r->streamed = r->headers_sent = false;
-    buf_init(&r->body, arena);
+    response->status = 200;
+    response->content_type = NULL;
+    response->header_count = 0;
+    response->streamed = response->headers_sent = false;
+    buf_init(&response->body, arena);
 }
 
 /* Resets status, headers and body. streamed, headers_sent and body_sent keep their values, because
  * what the client has already received does not change. */
-void http_response_clear(struct http_response *r)
+void http_response_clear(struct http_response *response)
 {
-    r->status = 200;
-    r->content_type = NULL;
-    r->header_count = 0;
+    response->status = 200;
+    response->content_type = NULL;
+    response->header_count = 0;
     /* The body keeps its memory. `failed` is reset: a shorter body may fit where the old one failed
      * to grow. */
-    r->body.n = 0;
-    r->body.failed = false;
+    response->body.n = 0;
+    response->body.failed = false;
 }
 
 /* Returns whether the value has no control characters and is not NULL. A line feed in a value would
@@ -74,19 +74,19 @@ static bool is_header_value(struct str value)
     return value.p != NULL;
 }
 
-bool http_response_header(struct http_response *r, const char *name, struct str value)
+bool http_response_header(struct http_response *response, const char *name, struct str value)
 {
-    if (r->header_count == RESPONSE_HEADERS_MAX || !is_header_value(value))
+    if (response->header_count == RESPONSE_HEADERS_MAX || !is_header_value(value))
         return false;
-    r->headers[r->header_count++] = (struct http_header){name, value};
+    response->headers[response->header_count++] = (struct http_header){name, value};
     return true;
 }
 
 /* Opens the outermost object, because every JSON response is an object. */
-void http_response_json(struct http_response *r, int status, struct jw *ret_writer)
+void http_response_json(struct http_response *response, int status, struct jw *ret_writer)
 {
-    r->status = status;
-    r->content_type = "application/json";
-    *ret_writer = (struct jw){.out = &r->body};
+    response->status = status;
+    response->content_type = "application/json";
+    *ret_writer = (struct jw){.out = &response->body};
     jw_object(ret_writer, NULL);
 }

@@ -29,14 +29,14 @@ struct http_response {
 const char *http_status_reason(int status);
 
 /* Sets the response to status 200 without headers and body. The body grows in the arena. */
-void http_response_init(struct http_response *r, struct arena *arena);
+void http_response_init(struct http_response *response, struct arena *arena);
 /* Discards status, headers and body, so that another response can be written. */
-void http_response_clear(struct http_response *r);
+void http_response_clear(struct http_response *response);
 /* Adds a header. Returns false and adds nothing when the value has control characters or is NULL,
  * and when there are RESPONSE_HEADERS_MAX already. value must live as long as the response. */
-bool http_response_header(struct http_response *r, const char *name, struct str value);
+bool http_response_header(struct http_response *response, const char *name, struct str value);
 /* Sets the status and begins a JSON body: the caller writes members and ends the outermost object.
  */
-void http_response_json(struct http_response *r, int status, struct jw *ret_writer);
+void http_response_json(struct http_response *response, int status, struct jw *ret_writer);
 
 #endif

@@ -49,10 +49,11 @@ enum { ROUTE_BODY_MAX = 1 << 20, ROUTE_BIG_BODY_MAX = 4 << 20 };
 enum route_flag {
     /* slow: a process runs one step of one such request in a loop iteration */
     ROUTE_HEAVY = 1 << 0,
-    ROUTE_SIDECAR_ONLY = 1 << 1,      /* exists on the sidecar's listener; 404 on the public one */
-    ROUTE_BIG_BODY = 1 << 2,          /* accepts bodies up to 4 MiB instead of 1 MiB */
-    ROUTE_UNLIMITED = 1 << 3,         /* has no rate limit */
-    ROUTE_PERSONAL = 1 << 4,          /* has personal data: is not cached, and is audited */
+    ROUTE_SIDECAR_ONLY = 1 << 1, /* exists on the sidecar's listener; 404 on the public one */
+    ROUTE_BIG_BODY = 1 << 2,     /* accepts bodies up to 4 MiB instead of 1 MiB */
+    ROUTE_UNLIMITED = 1 << 3,    /* the route has no rate limit */
+    /* responses have personal data: they are not cached, and requests are audited */
+    ROUTE_PERSONAL = 1 << 4,
     ROUTE_NETWORK_ALLOWLIST = 1 << 5, /* nginx accepts requests from configured networks only */
     ROUTE_SIDECAR_TRUSTED = 1 << 6,   /* accepts the sidecar's token; with it, has no rate limit */
     ROUTE_DEFAULTS_TO_SELF = 1 << 7,  /* a student may leave student_id out, others must not */
@@ -60,7 +61,7 @@ enum route_flag {
     ROUTE_RAW_BODY = 1 << 9,          /* the handler parses the body; rules only document it */
     ROUTE_LIST_RESPONSE = 1 << 10,    /* responds with a list, of texts if `response` is NULL */
     ROUTE_IDEMPOTENT = 1 << 11,       /* accepts an Idempotency-Key */
-    ROUTE_STATIC_PAGE = 1 << 12,      /* is a page that nginx has as a file */
+    ROUTE_STATIC_PAGE = 1 << 12,      /* the response is a page that nginx has as a file */
     /* a change adds an entry to the journal (changes that the worker has not processed yet), from
      * which the worker makes the audit event */
     ROUTE_JOURNALED = 1 << 13,
@@ -73,7 +74,7 @@ enum route_flag {
     ROUTE_STALE = 1 << 18,         /* while Redis is unavailable, sends an old copy, with Age */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
     ROUTE_XAPI = 1 << 20,          /* responses have the headers X-Experience-API-... */
-    /* for probes and scrapes: served however long the request has waited (QUEUE_TIMEOUT_MS) */
+    /* a request is served however long it has waited (QUEUE_TIMEOUT_MS): for probes and scrapes */
     ROUTE_SERVED_LATE = 1 << 21,
     /* only the OpenAPI document uses this: requests must have the header X-Experience-API-Version
      */
@@ -118,7 +119,7 @@ struct route {
     int other_status;         /* a second status with the same response; 0: none */
     const struct rule *response; /* fields of the JSON response; NULL: the response is not JSON */
     const char *response_type;   /* content type of a response that is not JSON; else NULL */
-    const char *summary;         /* one line for the OpenAPI document */
+    const char *summary;         /* summary for the OpenAPI document, one line */
     /* Media types of the body, the usual one first, ending with NULL. NULL: application/json. */
     const char *const *body_types;
     /* For the OpenAPI document, of a route that delegates to another one: the schema of the
@@ -128,7 +129,7 @@ struct route {
     /* For the OpenAPI document: writes the schema of a body that the handler parses by its own
      * tables; the rules then only have the example. NULL: the rules describe the schema. */
     void (*write_schema)(struct jw *w);
-    /* for the OpenAPI document: requests that a client can make next; NULL: none */
+    /* requests that a client can make next, for the OpenAPI document; NULL: none */
     const struct route_link *links;
 };
 

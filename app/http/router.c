@@ -212,7 +212,8 @@ static struct path_entry *entry_get(struct router *router, struct str pattern)
     router->count++;
     entry->pattern = pattern;
     entry->prefix = brace ? (size_t)(brace - pattern.p) : pattern.n;
-    router->exact_count += entry->prefix == pattern.n;
+    if (entry->prefix == pattern.n)
+        router->exact_count++;
     for (int m = 0; m < HTTP_METHODS; m++)
         entry->by_method[m] = -1;
     return entry;

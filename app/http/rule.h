@@ -96,7 +96,7 @@ struct rule {
     size_t item_size;           /* bytes of one struct of a RULE_OBJECTS */
     size_t offset;              /* offset of the member of the input struct that gets the value */
     size_t present; /* offset of a bool that is set when a valid value was stored; 0: none */
-    const char *description;   /* one line for the reader of the OpenAPI document */
+    const char *description;   /* description for the OpenAPI document, one line */
     struct rule_option option; /* set for a field that is sent instead of others; else zeroed */
     const char *schema;        /* name of the OpenAPI schema of `fields`; NULL: it has none */
     /* possible forms of the value of a RULE_JSON; NULL: any value */

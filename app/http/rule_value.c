@@ -94,8 +94,10 @@ static void parse_id(const struct binding *binding, const struct rule *rule,
 static size_t count_code_points(struct str text)
 {
     size_t n = 0;
-    for (size_t i = 0; i < text.n; i++)
-        n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < text.n; i++) {
+        if (((unsigned char)text.p[i] & 0xc0) != 0x80)
+            n++;
+    }
     return n;
 }
 

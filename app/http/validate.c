@@ -198,14 +198,14 @@ static void bind_parameter(const struct binding *binding, const struct rule *rul
 {
     struct field_path field = {.name = str_of(rule->name)};
     const struct query_parameter *found = NULL;
-    for (const struct query_parameter *p = all; p; p = p->next) {
-        if (!str_equal(p->name, field.name))
+    for (const struct query_parameter *parameter = all; parameter; parameter = parameter->next) {
+        if (!str_equal(parameter->name, field.name))
             continue;
         if (found) {
             field_fail(binding, &field, "must not be given twice");
             return;
         }
-        found = p;
+        found = parameter;
     }
     if (!found) {
         bind_absent(binding, rule, &field, input);
@@ -241,8 +241,9 @@ static void bind_query(const struct binding *binding, const struct rule *rules, 
     }
     /* bind_parameter reports a malformed parameter that has a rule. Malformed parameters without a
      * rule are reported here, by one error for all of them. */
-    for (const struct query_parameter *p = parameters; p; p = p->next) {
-        if (p->malformed && !has_parameter(rules, p->name)) {
+    for (const struct query_parameter *parameter = parameters; parameter;
+         parameter = parameter->next) {
+        if (parameter->malformed && !has_parameter(rules, parameter->name)) {
             field_fail(binding, &(struct field_path){.name = STR("query")},
                        "is not properly percent-encoded");
             break;

@@ -304,7 +304,7 @@ static void cloudevent_read_header(struct str value, size_t i, struct cloudevent
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
-    /* in the order of attribute_table */
+    /* values in the order of attribute_table */
     const struct str values[] = {headers->id,   headers->source,  headers->specversion,
                                  headers->type, headers->subject, headers->time};
     struct cloudevent_attributes all = {0};
@@ -464,12 +464,13 @@ struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
     buf_init(&out, arena);
     if (!p->fields)
         buf_text(&out, p->message);
-    for (const struct field_error *e = p->fields; e && out.n < ERROR_LINE_MAX; e = e->next) {
+    for (const struct field_error *error = p->fields; error && out.n < ERROR_LINE_MAX;
+         error = error->next) {
         if (out.n > 0)
             buf_text(&out, "; ");
-        buf_str(&out, e->field);
+        buf_str(&out, error->field);
         buf_text(&out, ": ");
-        buf_str(&out, e->message);
+        buf_str(&out, error->message);
     }
     return out.failed ? str_of(p->message) : buf_view(&out);
 }

@@ -8,54 +8,55 @@ struct scan {
     const char *at, *end; /* at: the next byte */
 };
 
-static void skip_space(struct scan *s)
+static void skip_space(struct scan *scan)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
-        s->at++;
+    while (scan->at < scan->end &&
+           (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
+        scan->at++;
 }
 
 /* Moves past the character c and the white space before it. Returns false when the next character
  * is another one. */
-static bool take(struct scan *s, char c)
+static bool take(struct scan *scan, char c)
 {
-    skip_space(s);
-    if (s->at == s->end || *s->at != c)
+    skip_space(scan);
+    if (scan->at == scan->end || *scan->at != c)
         return false;
-    s->at++;
+    scan->at++;
     return true;
 }
 
 /* Moves from the opening quote of a string past its closing quote. Returns false when there is
  * none. */
-static bool skip_string(struct scan *s)
+static bool skip_string(struct scan *scan)
 {
-    for (s->at++; s->at < s->end; s->at++) {
-        if (*s->at == '"') {
-            s->at++;
+    for (scan->at++; scan->at < scan->end; scan->at++) {
+        if (*scan->at == '"') {
+            scan->at++;
             return true;
         }
-        if (*s->at == '\\')
-            s->at++;
+        if (*scan->at == '\\')
+            scan->at++;
     }
-    s->at = s->end; /* a backslash at the end has moved beyond it */
+    scan->at = scan->end; /* a backslash at the end has moved beyond it */
     return false;
 }
 
 /* Moves from the opening bracket of an object or list past its closing bracket. Does not check that
  * both are of the same kind. */
-static bool skip_brackets(struct scan *s)
+static bool skip_brackets(struct scan *scan)
 {
     size_t depth = 0;
 
-    while (s->at < s->end) {
-        char c = *s->at;
+    while (scan->at < scan->end) {
+        char c = *scan->at;
 
         if (c == '"') {
-            if (!skip_string(s))
+            if (!skip_string(scan))
                 return false;
             continue;
         }
-        s->at++;
+        scan->at++;
         if (c == '{' || c == '[')
             depth++;
         else if ((c == '}' || c == ']') && --depth == 0)
@@ -66,57 +67,57 @@ static bool skip_brackets(struct scan *s)
 
 /* Moves past a JSON value, and sets *ret to its text. Returns false when there is no value, or when
  * its string, object or list has no end. */
-static bool take_value(struct scan *s, struct str *ret)
+static bool take_value(struct scan *scan, struct str *ret)
 {
     bool closed = true;
 
-    skip_space(s);
-    const char *from = s->at;
-    if (s->at < s->end && *s->at == '"')
-        closed = skip_string(s);
-    else if (s->at < s->end && (*s->at == '{' || *s->at == '['))
-        closed = skip_brackets(s);
+    skip_space(scan);
+    const char *from = scan->at;
+    if (scan->at < scan->end && *scan->at == '"')
+        closed = skip_string(scan);
+    else if (scan->at < scan->end && (*scan->at == '{' || *scan->at == '['))
+        closed = skip_brackets(scan);
     else
-        while (s->at < s->end && !strchr(",]} \n\r\t", *s->at))
-            s->at++;
-    *ret = (struct str){from, (size_t)(s->at - from)};
+        while (scan->at < scan->end && !strchr(",]} \n\r\t", *scan->at))
+            scan->at++;
+    *ret = (struct str){from, (size_t)(scan->at - from)};
     return closed && ret->n > 0;
 }
 
 /* Moves past a key, its colon and its value. ret_key: without its quotes. */
-static bool take_member(struct scan *s, struct str *ret_key, struct str *ret_value)
+static bool take_member(struct scan *scan, struct str *ret_key, struct str *ret_value)
 {
-    if (!take(s, '"'))
+    if (!take(scan, '"'))
         return false;
-    s->at--;
-    const char *quote = s->at;
-    if (!skip_string(s))
+    scan->at--;
+    const char *quote = scan->at;
+    if (!skip_string(scan))
         return false;
-    *ret_key = (struct str){quote + 1, (size_t)(s->at - quote) - 2};
-    return take(s, ':') && take_value(s, ret_value);
+    *ret_key = (struct str){quote + 1, (size_t)(scan->at - quote) - 2};
+    return take(scan, ':') && take_value(scan, ret_value);
 }
 
 /* Finds the JSON texts of the members entryId and event of one entry. Returns false when the entry
  * is not an object. */
 static bool split_entry(struct str text, struct dapr_bulk_entry *ret)
 {
-    struct scan s = {text.p, text.p + text.n};
+    struct scan scan = {text.p, text.p + text.n};
     struct str key, value;
 
     *ret = (struct dapr_bulk_entry){0};
-    if (!take(&s, '{'))
+    if (!take(&scan, '{'))
         return false;
-    if (take(&s, '}'))
+    if (take(&scan, '}'))
         return true;
     do {
-        if (!take_member(&s, &key, &value))
+        if (!take_member(&scan, &key, &value))
             return false;
         if (str_equal(key, STR("entryId")))
             ret->id = value;
         else if (str_equal(key, STR("event")))
             ret->event = value;
-    } while (take(&s, ','));
-    return take(&s, '}');
+    } while (take(&scan, ','));
+    return take(&scan, '}');
 }
 
 /* Returns a new last element, and doubles the room when it is used up. Returns NULL when out of
@@ -143,42 +144,42 @@ static struct dapr_bulk_entry *bulk_add(struct dapr_bulk *bulk, size_t *room, st
  * of objects, or when out of memory. */
 static bool split_entries(struct str list, struct arena *arena, struct dapr_bulk *ret)
 {
-    struct scan s = {list.p, list.p + list.n};
+    struct scan scan = {list.p, list.p + list.n};
     size_t room = 0;
 
-    if (!take(&s, '['))
+    if (!take(&scan, '['))
         return false;
-    if (take(&s, ']'))
+    if (take(&scan, ']'))
         return true;
     do {
         struct dapr_bulk_entry *entry = bulk_add(ret, &room, arena);
         struct str text;
 
-        if (!entry || !take_value(&s, &text) || !split_entry(text, entry))
+        if (!entry || !take_value(&scan, &text) || !split_entry(text, entry))
             return false;
-    } while (take(&s, ','));
-    return take(&s, ']');
+    } while (take(&scan, ','));
+    return take(&scan, ']');
 }
 
 bool dapr_bulk_split(struct str body, struct arena *arena, struct dapr_bulk *ret)
 {
-    struct scan s = {body.p, body.p + body.n};
+    struct scan scan = {body.p, body.p + body.n};
     struct str key, value, type = {0}, entries = {0};
 
     *ret = (struct dapr_bulk){0};
-    if (!take(&s, '{'))
+    if (!take(&scan, '{'))
         return false;
     do {
-        if (!take_member(&s, &key, &value))
+        if (!take_member(&scan, &key, &value))
             return false;
         if (str_equal(key, STR("type")))
             type = value;
         else if (str_equal(key, STR("entries")))
             entries = value;
-    } while (take(&s, ','));
-    if (!take(&s, '}'))
+    } while (take(&scan, ','));
+    if (!take(&scan, '}'))
         return false;
-    skip_space(&s);
-    return s.at == s.end && str_equal(type, STR("\"" DAPR_BULK_TYPE "\"")) &&
+    skip_space(&scan);
+    return scan.at == scan.end && str_equal(type, STR("\"" DAPR_BULK_TYPE "\"")) &&
            split_entries(entries, arena, ret);
 }

@@ -8,7 +8,7 @@
 
 /* Counts the event by type and status. An accepted event also counts as one calculation of mastery.
  */
-void event_metrics_add(struct engine *engine, const struct event_input *in,
+void event_metrics_add(struct engine *engine, const struct event_input *input,
                        enum event_status status)
 {
     static const char *const statuses[] = {[EVENT_ACCEPTED] = "accepted",
@@ -16,7 +16,7 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
                                            [EVENT_REJECTED] = "rejected",
                                            [EVENT_FAILED] = "failed",
                                            [EVENT_IGNORED] = "ignored"};
-    const char *type = in && in->has_type ? event_type_names[in->type] : "unknown";
+    const char *type = input && input->has_type ? event_type_names[input->type] : "unknown";
 
     metrics_add(engine->metrics, METRIC_EVENTS, type, statuses[status], 1);
     if (status == EVENT_ACCEPTED)
@@ -49,7 +49,7 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
     enum step step = record_step(&item->record, engine, &item->pipeline, &item->problem);
 
     if (!written_join(&pipeline->written, pipeline->arena, item->pipeline.written))
-        /* otherwise WAIT would miss a server */
+        /* without memory for the list of servers, WAIT would miss one */
         problem_unavailable(&item->problem, /* retry_after_s */ 1);
     if (step == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);

@@ -221,39 +221,39 @@ union event_data {
     struct quality_data quality;
 };
 
-/* Fills in->event with the observations that the model counts, and in->warnings, from the checked
- * data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct. The rules
- * never let pass EVENT_TYPES, which is the number of types. */
-static void event_input_convert(struct event_input *in, union event_data *data)
+/* Fills input->event with the observations that the model counts, and input->warnings, from the
+ * checked data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct. The
+ * rules never let pass EVENT_TYPES, which is the number of types. */
+static void event_input_convert(struct event_input *input, union event_data *data)
 {
-    switch ((enum event_type)in->type) {
+    switch ((enum event_type)input->type) {
     case EXERCISE_COMPLETED:
         data->exercise.e.difficulty = (enum difficulty)data->exercise.difficulty;
-        in->event = event_of_exercise(&data->exercise.e, in->at_ms);
-        in->event.topics = data->exercise.topics;
-        in->warnings = warnings_of_exercise(&data->exercise.e);
+        input->event = event_of_exercise(&data->exercise.e, input->at_ms);
+        input->event.topics = data->exercise.topics;
+        input->warnings = warnings_of_exercise(&data->exercise.e);
         break;
     case QUIZ_COMPLETED:
         data->quiz.q.difficulty = (enum difficulty)data->quiz.difficulty;
-        in->event = event_of_quiz(&data->quiz.q, in->at_ms);
-        in->event.topics = data->quiz.topics;
-        in->warnings = warnings_of_quiz(&data->quiz.q);
+        input->event = event_of_quiz(&data->quiz.q, input->at_ms);
+        input->event.topics = data->quiz.topics;
+        input->warnings = warnings_of_quiz(&data->quiz.q);
         break;
-    case LESSON_VIEWED: in->event = event_of_lesson(&data->lesson.l, in->at_ms); break;
-    case QUALITY_ASSESSED: in->event = event_of_quality(&data->quality.q, in->at_ms); break;
+    case LESSON_VIEWED: input->event = event_of_lesson(&data->lesson.l, input->at_ms); break;
+    case QUALITY_ASSESSED: input->event = event_of_quality(&data->quality.q, input->at_ms); break;
     case CONTENT_RATED:
     case MILESTONE_REACHED:
-    case EVENT_TYPES: in->event = event_of_activity(in->at_ms); break;
+    case EVENT_TYPES: input->event = event_of_activity(input->at_ms); break;
     }
 }
 
 /* Adds a field error unless the event id consists of visible ASCII characters: it is the name of a
  * hash field in Redis and appears in logs. */
-static void event_input_check_id(const struct event_input *in, struct arena *arena,
+static void event_input_check_id(const struct event_input *input, struct arena *arena,
                                  struct problem *p)
 {
-    for (size_t i = 0; i < in->event_id.n; i++) {
-        if (in->event_id.p[i] <= ' ' || in->event_id.p[i] > '~') {
+    for (size_t i = 0; i < input->event_id.n; i++) {
+        if (input->event_id.p[i] <= ' ' || input->event_id.p[i] > '~') {
             problem_field(p, arena, STR("event_id"), "must consist of visible ASCII characters");
             return;
         }
@@ -263,21 +263,21 @@ static void event_input_check_id(const struct event_input *in, struct arena *are
 /* Adds a field error when the event is too old or in the future. An event older than the limit
  * would be older than the stored history; an event in the future shows that the sender's clock is
  * wrong. An event without a readable timestamp has a field error already. */
-static void event_input_check_time(const struct event_input *in, int64_t now_ms,
+static void event_input_check_time(const struct event_input *input, int64_t now_ms,
                                    struct arena *arena, struct problem *p)
 {
-    if (!in->has_time)
+    if (!input->has_time)
         return;
-    if (in->at_ms < now_ms - EVENT_AGE_MAX_MS)
+    if (input->at_ms < now_ms - EVENT_AGE_MAX_MS)
         problem_field(p, arena, STR("timestamp"), "must not be older than 90 days");
-    else if (in->at_ms > now_ms + EVENT_AHEAD_MAX_MS)
+    else if (input->at_ms > now_ms + EVENT_AHEAD_MAX_MS)
         problem_field(p, arena, STR("timestamp"), "must not be more than an hour in the future");
 }
 
 /* Makes all checks even if one fails, so that all faults are reported together; they are in p.
  * Checks here that questions_correct is at most questions_total, because a rule sees only one
  * field. `data` is only needed until the event is converted. */
-bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
+bool event_input_finish(struct event_input *input, int64_t now_ms, struct arena *arena,
                         struct problem *p)
 {
     union event_data *data = arena_zalloc(arena, sizeof(*data));
@@ -286,34 +286,36 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    event_input_check_id(in, arena, p);
-    event_input_check_time(in, now_ms, arena, p);
-    if (in->has_type && in->data &&
-        validate_object(data_forms[in->type].fields, in->data, STR("data"), arena, data, p) &&
-        in->type == QUIZ_COMPLETED && data->quiz.q.questions_correct > data->quiz.q.questions_total)
+    event_input_check_id(input, arena, p);
+    event_input_check_time(input, now_ms, arena, p);
+    if (input->has_type && input->data &&
+        validate_object(data_forms[input->type].fields, input->data, STR("data"), arena, data, p) &&
+        input->type == QUIZ_COMPLETED &&
+        data->quiz.q.questions_correct > data->quiz.q.questions_total)
         problem_field(p, arena, STR("data.questions_correct"), "must be at most questions_total");
     if (p->code != PROBLEM_NONE)
         return false;
-    event_input_convert(in, data);
+    event_input_convert(input, data);
     return true;
 }
 
 /* Writes the member `data` unchanged, including members that no rule knows; when there is no memory
  * for its text, writes an empty object. */
-struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena)
+struct str event_input_json(const struct event_input *input, struct str student,
+                            struct arena *arena)
 {
     struct buf out;
     struct jw w = {.out = &out};
-    const char *data = json_object_to_json_string_ext(in->data, JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *data = json_object_to_json_string_ext(input->data, JSON_C_TO_STRING_NOSLASHESCAPE);
 
     buf_init(&out, arena);
     jw_object(&w, NULL);
-    jw_str(&w, "event_id", in->event_id);
-    jw_text(&w, "event_type", event_type_names[in->type]);
+    jw_str(&w, "event_id", input->event_id);
+    jw_text(&w, "event_type", event_type_names[input->type]);
     jw_str(&w, "student_id", student);
-    jw_time(&w, "timestamp", in->at_ms);
-    if (in->has_source)
-        jw_str(&w, "source", in->source);
+    jw_time(&w, "timestamp", input->at_ms);
+    if (input->has_source)
+        jw_str(&w, "source", input->source);
     jw_raw(&w, "data", str_of(data ? data : "{}"));
     jw_object_end(&w);
     return out.failed ? (struct str){0} : buf_view(&out);

@@ -225,8 +225,10 @@ static void xapi_check_identifier(struct json_object *actor, const struct field_
     bool is_group = str_equal(json_value_member_text(actor, "objectType"), STR("Group"));
     int count = 0;
 
-    for (size_t i = 0; i < 4; i++)
-        count += json_object_object_get_ex(actor, identifiers[i], NULL);
+    for (size_t i = 0; i < 4; i++) {
+        if (json_object_object_get_ex(actor, identifiers[i], NULL))
+            count++;
+    }
     if (count > 1)
         field_fail(binding, path,
                    "must have one of mbox, mbox_sha1sum, openid, account, and no two");

@@ -19,14 +19,14 @@ struct xapi_reader {
     struct json_object *data;      /* member `data` of the event, filled by xapi_map_data */
 };
 
-/* Adds a field error at r->path.outer.name, or at r->path.name when outer is NULL. */
-void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
+/* Adds a field error at reader->path.outer.name, or at reader->path.name when outer is NULL. */
+void xapi_refuse(const struct xapi_reader *reader, const char *outer, const char *name,
                  const char *message);
-/* Fills r->data and returns the type of the learning event that the statement becomes. Returns
+/* Fills reader->data and returns the type of the learning event that the statement becomes. Returns
  * XAPI_NO_EVENT when it becomes none, because its verb is not in the table or it lacks necessary
  * information. */
 enum { XAPI_NO_EVENT = -1 };
-int xapi_map_data(struct xapi_reader *r);
+int xapi_map_data(struct xapi_reader *reader);
 /* Returns the mark of a statement: a hexadecimal SHA-256 that is the same for statements that the
  * standard calls equal, then "@" and the timestamp in ms if the statement has one. The p of the
  * text is NULL when out of memory. */

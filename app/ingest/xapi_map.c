@@ -19,14 +19,15 @@
 enum { XAPI_DEFAULT_QUESTIONS = 10 };
 
 /* Builds the path of the field on the stack; field_fail copies it. */
-void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
+void xapi_refuse(const struct xapi_reader *reader, const char *outer, const char *name,
                  const char *message)
 {
-    struct field_path outer_path = {.parent = r->path, .name = str_of(outer)};
+    struct field_path outer_path = {.parent = reader->path, .name = str_of(outer)};
 
-    field_fail(r->binding,
-               &(struct field_path){.parent = outer ? &outer_path : r->path, .name = str_of(name)},
-               message);
+    field_fail(
+        reader->binding,
+        &(struct field_path){.parent = outer ? &outer_path : reader->path, .name = str_of(name)},
+        message);
 }
 
 /* Returns whether the IRI is the prefix followed by the name. */
@@ -80,20 +81,20 @@ static struct json_object *xapi_extension_in(struct json_object *parent, struct 
 }
 
 /* Finds an extension, first in the result, then in the context. NULL when neither has it. */
-static struct json_object *xapi_extension(const struct xapi_reader *r, const char *wanted)
+static struct json_object *xapi_extension(const struct xapi_reader *reader, const char *wanted)
 {
-    struct json_object *found = xapi_extension_in(r->result, str_of(wanted));
+    struct json_object *found = xapi_extension_in(reader->result, str_of(wanted));
 
-    return found ? found : xapi_extension_in(r->context, str_of(wanted));
+    return found ? found : xapi_extension_in(reader->context, str_of(wanted));
 }
 
 /* Reads an extension that must be a number in [min, max]. Returns false, with *ret unchanged, when
  * it is absent or has another value: values of extensions must never make a statement invalid
  * (xAPI-Data.md, 4.1). */
-static bool xapi_read_number(const struct xapi_reader *r, const char *wanted, double min,
+static bool xapi_read_number(const struct xapi_reader *reader, const char *wanted, double min,
                              double max, double *ret)
 {
-    struct json_object *json = xapi_extension(r, wanted);
+    struct json_object *json = xapi_extension(reader, wanted);
     /* 0 if json is not a number; value is then not used */
     double value = json_object_get_double(json);
 
@@ -106,55 +107,56 @@ static bool xapi_read_number(const struct xapi_reader *r, const char *wanted, do
 /* ---- members of the event's data ---- */
 
 /* Adds a text to the event's data. */
-static void xapi_add_text(struct xapi_reader *r, const char *name, struct str text)
+static void xapi_add_text(struct xapi_reader *reader, const char *name, struct str text)
 {
-    (void)json_object_object_add(r->data, name, json_object_new_string_len(text.p, (int)text.n));
+    (void)json_object_object_add(reader->data, name,
+                                 json_object_new_string_len(text.p, (int)text.n));
 }
 
 /* Adds a number to the event's data with the digits of number_print, because json-c itself would
  * print a double in another form. */
-static void xapi_add_number(struct xapi_reader *r, const char *name, double value)
+static void xapi_add_number(struct xapi_reader *reader, const char *name, double value)
 {
     char text[NUMBER_TEXT_MAX];
 
     (void)number_print(value, text);
-    (void)json_object_object_add(r->data, name, json_object_new_double_s(value, text));
+    (void)json_object_object_add(reader->data, name, json_object_new_double_s(value, text));
 }
 
 /* Adds the result's duration in seconds to the event's data; 0 when the result has none. A duration
  * beyond EVENT_SECONDS_MAX is valid in a statement, and counts as that maximum. */
-static void xapi_add_duration(struct xapi_reader *r, const char *name)
+static void xapi_add_duration(struct xapi_reader *reader, const char *name)
 {
     double seconds = 0;
-    struct str duration = json_value_member_text(r->result, "duration");
+    struct str duration = json_value_member_text(reader->result, "duration");
 
     if (duration.p)
         (void)xapi_parse_duration(duration, &seconds);
-    xapi_add_number(r, name, fmin(seconds, EVENT_SECONDS_MAX));
+    xapi_add_number(reader, name, fmin(seconds, EVENT_SECONDS_MAX));
 }
 
 /* Adds an extension, a number from 0 to 1e6, to the event's data, rounded down to a whole number.
  * Adds nothing when it is absent or not usable. */
-static void xapi_add_count(struct xapi_reader *r, const char *name, const char *wanted)
+static void xapi_add_count(struct xapi_reader *reader, const char *name, const char *wanted)
 {
     double count;
 
-    if (xapi_read_number(r, wanted, 0, 1e6, &count))
-        xapi_add_number(r, name, floor(count));
+    if (xapi_read_number(reader, wanted, 0, 1e6, &count))
+        xapi_add_number(reader, name, floor(count));
 }
 
 /* Adds the member `difficulty` to the event's data: the value of that extension or, when it is
  * absent or unknown, default_name; adds nothing when default_name is NULL. */
-static void xapi_add_difficulty(struct xapi_reader *r, const char *default_name)
+static void xapi_add_difficulty(struct xapi_reader *reader, const char *default_name)
 {
-    struct str text = json_value_text(xapi_extension(r, OWN_EXTENSION("difficulty")));
+    struct str text = json_value_text(xapi_extension(reader, OWN_EXTENSION("difficulty")));
 
     for (int i = 0; text.p && i < DIFFICULTIES; i++) {
         if (str_equal(text, str_of(difficulty_names[i])))
             default_name = difficulty_names[i];
     }
     if (default_name)
-        xapi_add_text(r, "difficulty", str_of(default_name));
+        xapi_add_text(reader, "difficulty", str_of(default_name));
 }
 
 /* ---- topics ---- */
@@ -207,10 +209,10 @@ static void xapi_add_topic(struct json_object *list, struct json_object *activit
 
 /* Adds the topics to the event's data: the activities that the context names as parent, grouping
  * or category, in this order. Each of the three is an activity or a list of activities. */
-static void xapi_add_topics(struct xapi_reader *r)
+static void xapi_add_topics(struct xapi_reader *reader)
 {
     static const char *const names[] = {"parent", "grouping", "category"};
-    struct json_object *activities = json_value_member(r->context, "contextActivities");
+    struct json_object *activities = json_value_member(reader->context, "contextActivities");
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; list && i < sizeof(names) / sizeof(names[0]); i++) {
@@ -224,7 +226,7 @@ static void xapi_add_topics(struct xapi_reader *r)
             xapi_add_topic(list, json_object_array_get_idx(value, k));
     }
     if (list && json_object_array_length(list) > 0)
-        (void)json_object_object_add(r->data, "topic_ids", list);
+        (void)json_object_object_add(reader->data, "topic_ids", list);
     else
         (void)json_object_put(list);
 }
@@ -234,9 +236,9 @@ static void xapi_add_topics(struct xapi_reader *r)
 /* Sets *ret to the result's score as a share of the points, 0 to 1: score.scaled (0 if negative)
  * or, without it, the position of score.raw between min (0 when absent) and max. Returns false when
  * the result has neither, or no share can be computed from its numbers. */
-static bool xapi_score_share(const struct xapi_reader *r, double *ret)
+static bool xapi_score_share(const struct xapi_reader *reader, double *ret)
 {
-    struct json_object *score = json_value_member(r->result, "score");
+    struct json_object *score = json_value_member(reader->result, "score");
     struct json_object *scaled = json_value_member(score, "scaled");
     struct json_object *raw = json_value_member(score, "raw");
     struct json_object *max = json_value_member(score, "max");
@@ -259,53 +261,53 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
 /* Fills the data of a quiz from a score in [0,1], and returns QUIZ_COMPLETED. The numbers of
  * questions come from extensions; without these the total is XAPI_DEFAULT_QUESTIONS, and the number
  * of correct ones is score * total, rounded. */
-static int xapi_add_quiz(struct xapi_reader *r, double score)
+static int xapi_add_quiz(struct xapi_reader *reader, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;
 
-    (void)xapi_read_number(r, OWN_EXTENSION("questions_total"), 1, 1e6, &total);
+    (void)xapi_read_number(reader, OWN_EXTENSION("questions_total"), 1, 1e6, &total);
     total = floor(total);
     correct = rint(score * total);
-    (void)xapi_read_number(r, OWN_EXTENSION("questions_correct"), 0, total, &correct);
-    xapi_add_text(r, "quiz_id", r->object_id);
-    xapi_add_number(r, "score", score);
-    xapi_add_number(r, "questions_total", total);
-    xapi_add_number(r, "questions_correct", floor(correct));
-    xapi_add_duration(r, "time_spent_seconds");
-    xapi_add_difficulty(r, /* default_name: none */ NULL);
-    xapi_add_topics(r);
+    (void)xapi_read_number(reader, OWN_EXTENSION("questions_correct"), 0, total, &correct);
+    xapi_add_text(reader, "quiz_id", reader->object_id);
+    xapi_add_number(reader, "score", score);
+    xapi_add_number(reader, "questions_total", total);
+    xapi_add_number(reader, "questions_correct", floor(correct));
+    xapi_add_duration(reader, "time_spent_seconds");
+    xapi_add_difficulty(reader, /* default_name: none */ NULL);
+    xapi_add_topics(reader);
     return QUIZ_COMPLETED;
 }
 
 /* Maps the verbs passed and mastered to a quiz. A score that is absent counts as 1. */
-static int xapi_map_passed(struct xapi_reader *r)
+static int xapi_map_passed(struct xapi_reader *reader)
 {
     double score = 1;
 
-    (void)xapi_score_share(r, &score);
-    return xapi_add_quiz(r, score);
+    (void)xapi_score_share(reader, &score);
+    return xapi_add_quiz(reader, score);
 }
 
 /* Maps the verb failed to a quiz. A score that is absent counts as 0. */
-static int xapi_map_failed(struct xapi_reader *r)
+static int xapi_map_failed(struct xapi_reader *reader)
 {
     double score = 0;
 
-    (void)xapi_score_share(r, &score);
-    return xapi_add_quiz(r, score);
+    (void)xapi_score_share(reader, &score);
+    return xapi_add_quiz(reader, score);
 }
 
 /* ---- lessons, exercises, submissions ---- */
 
 /* Sets *ret to the percentage of a lesson that was seen, by an extension. cmi5 defines progress as
  * a percentage, the xAPI video profile as a share. False when there is no usable extension. */
-static bool xapi_progress_percent(const struct xapi_reader *r, double *ret)
+static bool xapi_progress_percent(const struct xapi_reader *reader, double *ret)
 {
-    if (xapi_read_number(r, CMI5_PROGRESS, 0, 100, ret) ||
-        xapi_read_number(r, OWN_EXTENSION("progress"), 0, 100, ret) ||
-        xapi_read_number(r, OWN_EXTENSION("completion_percentage"), 0, 100, ret))
+    if (xapi_read_number(reader, CMI5_PROGRESS, 0, 100, ret) ||
+        xapi_read_number(reader, OWN_EXTENSION("progress"), 0, 100, ret) ||
+        xapi_read_number(reader, OWN_EXTENSION("completion_percentage"), 0, 100, ret))
         return true;
-    if (!xapi_read_number(r, VIDEO_PROGRESS, 0, 1, ret))
+    if (!xapi_read_number(reader, VIDEO_PROGRESS, 0, 1, ret))
         return false;
     *ret = number_round12(*ret * 100);
     return true;
@@ -313,40 +315,41 @@ static bool xapi_progress_percent(const struct xapi_reader *r, double *ret)
 
 /* Maps the verbs experienced and viewed to a lesson that was seen as a whole, or by the percentage
  * that an extension states. */
-static int xapi_map_lesson(struct xapi_reader *r)
+static int xapi_map_lesson(struct xapi_reader *reader)
 {
     double percent = 100;
 
-    (void)xapi_progress_percent(r, &percent);
-    xapi_add_text(r, "lesson_id", r->object_id);
-    xapi_add_duration(r, "duration_seconds");
-    xapi_add_number(r, "completion_percentage", percent);
+    (void)xapi_progress_percent(reader, &percent);
+    xapi_add_text(reader, "lesson_id", reader->object_id);
+    xapi_add_duration(reader, "duration_seconds");
+    xapi_add_number(reader, "completion_percentage", percent);
     return LESSON_VIEWED;
 }
 
 /* Maps the verb completed: to a quiz when there is a score, for any type of activity, because
  * authoring tools and cmi5 give courses and activities without a type a score; else to a lesson. */
-static int xapi_map_completed(struct xapi_reader *r)
+static int xapi_map_completed(struct xapi_reader *reader)
 {
     double score;
 
-    return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : xapi_map_lesson(r);
+    return xapi_score_share(reader, &score) ? xapi_add_quiz(reader, score)
+                                            : xapi_map_lesson(reader);
 }
 
 /* Maps the verb attempted to a lesson if the statement has a progress. Otherwise it does not say
  * how much of the lesson was seen, and becomes no event. */
-static int xapi_map_attempted(struct xapi_reader *r)
+static int xapi_map_attempted(struct xapi_reader *reader)
 {
     double percent;
 
-    return xapi_progress_percent(r, &percent) ? xapi_map_lesson(r) : XAPI_NO_EVENT;
+    return xapi_progress_percent(reader, &percent) ? xapi_map_lesson(reader) : XAPI_NO_EVENT;
 }
 
 /* Returns whether the activity is a question, by its type or because it has no type. */
-static bool xapi_is_question(const struct xapi_reader *r)
+static bool xapi_is_question(const struct xapi_reader *reader)
 {
     static const char *const types[] = {"question", "interaction", "cmi.interaction"};
-    struct json_object *object = json_value_member(r->statement, "object");
+    struct json_object *object = json_value_member(reader->statement, "object");
     struct str type = json_value_member_text(json_value_member(object, "definition"), "type");
 
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -358,27 +361,27 @@ static bool xapi_is_question(const struct xapi_reader *r)
 
 /* Maps the response to one question to an exercise. Its correctness is result.success (1 or 0),
  * else the score. */
-static int xapi_map_response(struct xapi_reader *r)
+static int xapi_map_response(struct xapi_reader *reader)
 {
-    struct json_object *success = json_value_member(r->result, "success");
+    struct json_object *success = json_value_member(reader->result, "success");
     double correctness = json_object_get_boolean(success) ? 1 : 0;
 
-    if (!xapi_is_question(r) || (!success && !xapi_score_share(r, &correctness)))
+    if (!xapi_is_question(reader) || (!success && !xapi_score_share(reader, &correctness)))
         return XAPI_NO_EVENT;
-    xapi_add_text(r, "exercise_id", r->object_id);
-    xapi_add_difficulty(r, "medium");
-    xapi_add_duration(r, "time_spent_seconds");
-    xapi_add_number(r, "completion_rate", 1);
-    xapi_add_number(r, "correctness", correctness);
-    xapi_add_count(r, "hints_used", OWN_EXTENSION("hints_used"));
-    xapi_add_count(r, "retries", OWN_EXTENSION("retries"));
-    xapi_add_topics(r);
+    xapi_add_text(reader, "exercise_id", reader->object_id);
+    xapi_add_difficulty(reader, "medium");
+    xapi_add_duration(reader, "time_spent_seconds");
+    xapi_add_number(reader, "completion_rate", 1);
+    xapi_add_number(reader, "correctness", correctness);
+    xapi_add_count(reader, "hints_used", OWN_EXTENSION("hints_used"));
+    xapi_add_count(reader, "retries", OWN_EXTENSION("retries"));
+    xapi_add_topics(reader);
     return EXERCISE_COMPLETED;
 }
 
 /* Maps the verb scored to a submission when extensions have the three scores that submissions must
  * have (the fourth, that of the peers, is optional), else to a quiz. */
-static int xapi_map_scored(struct xapi_reader *r)
+static int xapi_map_scored(struct xapi_reader *reader)
 {
     static const char *const extensions[] = {
         OWN_EXTENSION("code_quality_score"), OWN_EXTENSION("correctness_score"),
@@ -387,13 +390,13 @@ static int xapi_map_scored(struct xapi_reader *r)
     double scores[ALL], score;
     int n = 0;
 
-    while (n < ALL && xapi_read_number(r, extensions[n], 0, 1, &scores[n]))
+    while (n < ALL && xapi_read_number(reader, extensions[n], 0, 1, &scores[n]))
         n++;
     if (n < REQUIRED)
-        return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : XAPI_NO_EVENT;
-    xapi_add_text(r, "submission_id", r->object_id);
+        return xapi_score_share(reader, &score) ? xapi_add_quiz(reader, score) : XAPI_NO_EVENT;
+    xapi_add_text(reader, "submission_id", reader->object_id);
     for (int i = 0; i < n; i++)
-        xapi_add_number(r, strrchr(extensions[i], '/') + 1, scores[i]);
+        xapi_add_number(reader, strrchr(extensions[i], '/') + 1, scores[i]);
     return QUALITY_ASSESSED;
 }
 
@@ -409,8 +412,8 @@ static const char *const verb_prefixes[] = {
 
 static const struct xapi_mapping {
     const char *verb; /* the verb's IRI without its prefix */
-    /* fills r->data and returns the event's type, or XAPI_NO_EVENT when the statement lacks what
-     * an event needs */
+    /* fills reader->data and returns the event's type, or XAPI_NO_EVENT when the statement lacks
+     * what an event needs */
     int (*map)(struct xapi_reader *r);
 } mappings[] = {
     {"passed", xapi_map_passed},       {"mastered", xapi_map_passed},
@@ -422,14 +425,14 @@ static const struct xapi_mapping {
 
 /* Calls the function for the statement's verb. A verb is known if its IRI is one of the prefixes
  * followed by the name in a row of the table. */
-int xapi_map_data(struct xapi_reader *r)
+int xapi_map_data(struct xapi_reader *reader)
 {
-    struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");
+    struct str verb = json_value_member_text(json_value_member(reader->statement, "verb"), "id");
 
     for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++) {
         for (size_t k = 0; k < sizeof(verb_prefixes) / sizeof(verb_prefixes[0]); k++) {
             if (xapi_iri_is(verb, verb_prefixes[k], mappings[i].verb))
-                return mappings[i].map(r);
+                return mappings[i].map(reader);
         }
     }
     return XAPI_NO_EVENT;

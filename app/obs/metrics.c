@@ -18,18 +18,18 @@
 
 /* Reads the labels and allocates the arrays whose sizes do not depend on the shared file. False
  * when out of memory. */
-static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *endpoints,
+static bool metrics_prepare(struct metrics *metrics, const struct metrics_endpoint *endpoints,
                             size_t count)
 {
     for (size_t i = 0; i < METRICS; i++)
-        metrics_labels_parse(str_of(metrics_rows[i].labels), &m->labels[i]);
-    m->cell_count = metrics_endpoint_cell(count);
-    m->totals = calloc(m->cell_count, sizeof(*m->totals));
-    m->endpoints = calloc(count, sizeof(*m->endpoints));
-    if (!m->totals || !m->endpoints)
+        metrics_labels_parse(str_of(metrics_rows[i].labels), &metrics->labels[i]);
+    metrics->cell_count = metrics_endpoint_cell(count);
+    metrics->totals = calloc(metrics->cell_count, sizeof(*metrics->totals));
+    metrics->endpoints = calloc(count, sizeof(*metrics->endpoints));
+    if (!metrics->totals || !metrics->endpoints)
         return false;
-    memcpy(m->endpoints, endpoints, count * sizeof(*endpoints));
-    m->endpoint_count = count;
+    memcpy(metrics->endpoints, endpoints, count * sizeof(*endpoints));
+    metrics->endpoint_count = count;
     return true;
 }
 
@@ -38,74 +38,75 @@ static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *en
 static struct metrics *metrics_new(const struct metrics_endpoint *endpoints, size_t endpoint_count,
                                    char ret_error[200])
 {
-    struct metrics *m = calloc(1, sizeof(*m));
+    struct metrics *metrics = calloc(1, sizeof(*metrics));
 
     assert(endpoint_count > 0);
-    if (m)
-        m->fd = -1;
-    if (!m || !metrics_prepare(m, endpoints, endpoint_count)) {
+    if (metrics)
+        metrics->fd = -1;
+    if (!metrics || !metrics_prepare(metrics, endpoints, endpoint_count)) {
         (void)snprintf(ret_error, 200, "no memory for metrics");
-        metrics_close(m);
+        metrics_close(metrics);
         return NULL;
     }
-    return m;
+    return metrics;
 }
 
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200])
 {
-    struct metrics *m = metrics_new(endpoints, endpoint_count, ret_error);
+    struct metrics *metrics = metrics_new(endpoints, endpoint_count, ret_error);
 
-    if (m && metrics_map(m, path, ret_error) && metrics_acquire_slot(m, ret_error))
-        return m;
-    metrics_close(m);
+    if (metrics && metrics_map(metrics, path, ret_error) &&
+        metrics_acquire_slot(metrics, ret_error))
+        return metrics;
+    metrics_close(metrics);
     return NULL;
 }
 
 struct metrics *metrics_open_reader(const char *path, const struct metrics_endpoint *endpoints,
                                     size_t endpoint_count, char ret_error[200])
 {
-    struct metrics *m = metrics_new(endpoints, endpoint_count, ret_error);
+    struct metrics *metrics = metrics_new(endpoints, endpoint_count, ret_error);
 
-    if (m && metrics_map_reader(m, path, ret_error))
-        return m;
-    metrics_close(m);
+    if (metrics && metrics_map_reader(metrics, path, ret_error))
+        return metrics;
+    metrics_close(metrics);
     return NULL;
 }
 
-/* Releases what m owns. Also called for a struct that metrics_open has only partly filled: its
- * other members are NULL, and fd is -1. */
-void metrics_close(struct metrics *m)
+/* Releases what `metrics` owns. Also called for a struct that metrics_open has only partly filled:
+ * its other members are NULL, and fd is -1. */
+void metrics_close(struct metrics *metrics)
 {
-    if (!m)
+    if (!metrics)
         return;
-    metrics_release_slot(m);
-    metrics_unmap(m);
-    free(m->endpoints);
-    free(m->totals);
-    free(m);
+    metrics_release_slot(metrics);
+    metrics_unmap(metrics);
+    free(metrics->endpoints);
+    free(metrics->totals);
+    free(metrics);
 }
 
 /* --- Counting --- */
 
 /* Adds n to one count (cell) of this process. */
-static void metrics_count(struct metrics *m, size_t cell, uint64_t n)
+static void metrics_count(struct metrics *metrics, size_t cell, uint64_t n)
 {
-    atomic_fetch_add_explicit(&m->own_slot->cells[cell], n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&metrics->own_slot->cells[cell], n, memory_order_relaxed);
 }
 
 /* Adds a duration in microseconds to the histogram whose first cell is `first_cell`: adds 1 to the
  * first bucket whose bound is not below the duration (the last bucket has no bound), and the
  * duration to the sum after the buckets. */
-static void metrics_observe(struct metrics *m, size_t first_cell, const uint64_t *bounds_us,
+static void metrics_observe(struct metrics *metrics, size_t first_cell, const uint64_t *bounds_us,
                             uint64_t us)
 {
     size_t bucket = 0;
 
     while (bucket < BOUNDS && us > bounds_us[bucket])
         bucket++;
-    metrics_count(m, first_cell + bucket, 1);
-    metrics_count(m, first_cell + BUCKETS, us);
+    metrics_count(metrics, first_cell + bucket, 1);
+    metrics_count(metrics, first_cell + BUCKETS, us);
 }
 
 /* Returns the index of the HTTP status in metrics_statuses; the last index for a status that is not
@@ -121,34 +122,35 @@ static size_t status_index(int status)
 
 /* Counts the request in the cell of its status, and its duration in the histogram that follows the
  * statuses. A negative duration counts as 0. */
-void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us)
+void metrics_observe_request(struct metrics *metrics, size_t endpoint, int status,
+                             int64_t duration_us)
 {
-    assert(endpoint < m->endpoint_count);
+    assert(endpoint < metrics->endpoint_count);
     const size_t first_cell = metrics_endpoint_cell(endpoint);
 
-    metrics_count(m, first_cell + status_index(status), 1);
-    metrics_observe(m, first_cell + STATUSES, metrics_request_bounds_us,
+    metrics_count(metrics, first_cell + status_index(status), 1);
+    metrics_observe(metrics, first_cell + STATUSES, metrics_request_bounds_us,
                     duration_us > 0 ? (uint64_t)duration_us : 0);
 }
 
 /* Adds n to the cell of these label values. The cells of a counter with two labels are ordered by
  * the first label, then by the second. */
-void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
+void metrics_add(struct metrics *metrics, enum metric metric, const char *first, const char *second,
                  uint64_t n)
 {
-    const struct label_set *labels = &m->labels[metric];
+    const struct label_set *labels = &metrics->labels[metric];
 
     if (n == 0)
         return;
     const size_t i = metrics_label_index(labels, 0, first);
     const size_t j = metrics_label_index(labels, 1, second);
 
-    metrics_count(m, metrics_row_cell(metric) + i * metrics_label_values(labels, 1) + j, n);
+    metrics_count(metrics, metrics_row_cell(metric) + i * metrics_label_values(labels, 1) + j, n);
 }
 
 /* Limits the seconds to a range that can be converted to whole microseconds, then counts them in
  * the histogram of the priority. An unknown priority fails the assert. */
-void metrics_observe_batch(struct metrics *m, const char *priority, double seconds)
+void metrics_observe_batch(struct metrics *metrics, const char *priority, double seconds)
 {
     const double longest_s = 1e9;
     const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* 0 for NaN too */
@@ -157,48 +159,49 @@ void metrics_observe_batch(struct metrics *m, const char *priority, double secon
     while (i < PRIORITIES - 1 && strcmp(metrics_priorities[i], priority) != 0)
         i++;
     assert(strcmp(metrics_priorities[i], priority) == 0);
-    metrics_observe(m, metrics_batch_cell(i), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
+    metrics_observe(metrics, metrics_batch_cell(i), metrics_batch_bounds_us,
+                    (uint64_t)(counted_s * 1e6));
 }
 
-void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta)
+void metrics_gauge_add(struct metrics *metrics, enum metric_gauge gauge, int64_t delta)
 {
-    atomic_fetch_add_explicit(&m->own_slot->gauges[gauge], delta, memory_order_relaxed);
+    atomic_fetch_add_explicit(&metrics->own_slot->gauges[gauge], delta, memory_order_relaxed);
 }
 
-void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value)
+void metrics_gauge_set(struct metrics *metrics, enum metric_gauge gauge, int64_t value)
 {
-    atomic_store_explicit(&m->own_slot->gauges[gauge], value, memory_order_relaxed);
+    atomic_store_explicit(&metrics->own_slot->gauges[gauge], value, memory_order_relaxed);
 }
 
-void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
-                         uint64_t failures, int64_t opened_at_ms)
+void metrics_set_breaker(struct metrics *metrics, enum metric_service service,
+                         enum breaker_gauge state, uint64_t failures, int64_t opened_at_ms)
 {
-    atomic_store(&m->own_slot->breakers[service].state, state);
-    atomic_store(&m->own_slot->breakers[service].failures, (long long)failures);
-    atomic_store(&m->own_slot->breakers[service].opened_at_ms, opened_at_ms);
+    atomic_store(&metrics->own_slot->breakers[service].state, state);
+    atomic_store(&metrics->own_slot->breakers[service].failures, (long long)failures);
+    atomic_store(&metrics->own_slot->breakers[service].opened_at_ms, opened_at_ms);
 }
 
 /* --- Reading --- */
 
-void metrics_add_erasure(struct metrics *m)
+void metrics_add_erasure(struct metrics *metrics)
 {
-    if (m)
-        (void)atomic_fetch_add(&m->header->erasures, 1);
+    if (metrics)
+        (void)atomic_fetch_add(&metrics->header->erasures, 1);
 }
 
-uint64_t metrics_erasures(const struct metrics *m)
+uint64_t metrics_erasures(const struct metrics *metrics)
 {
-    return m ? atomic_load(&m->header->erasures) : 0;
+    return metrics ? atomic_load(&metrics->header->erasures) : 0;
 }
 
 /* Sets all counts (cells) of all processes (slots) to 0. Other processes go on counting meanwhile;
  * what they add to a cell after it was set to 0 remains. */
-void metrics_reset(struct metrics *m)
+void metrics_reset(struct metrics *metrics)
 {
-    for (size_t i = 0; i < metrics_slots_used(m); i++)
-        for (size_t cell = 0; cell < m->cell_count; cell++)
-            atomic_store_explicit(&metrics_slot(m, i)->cells[cell], 0, memory_order_relaxed);
-    atomic_store(&m->header->counting_since_ms, clock_wall_ms());
+    for (size_t i = 0; i < metrics_slots_used(metrics); i++)
+        for (size_t cell = 0; cell < metrics->cell_count; cell++)
+            atomic_store_explicit(&metrics_slot(metrics, i)->cells[cell], 0, memory_order_relaxed);
+    atomic_store(&metrics->header->counting_since_ms, clock_wall_ms());
 }
 
 /* Returns one count (cell) of the process that owns the slot. */
@@ -253,29 +256,30 @@ static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
 
 /* Adds up the cells of all slots, including those of processes that have ended; gauges only of
  * running processes. */
-void metrics_sum(struct metrics *m, struct metrics_live *ret)
+void metrics_sum(struct metrics *metrics, struct metrics_live *ret)
 {
     *ret = (struct metrics_live){.processes = 0};
-    memset(m->totals, 0, m->cell_count * sizeof(*m->totals));
-    for (size_t i = 0; i < metrics_slots_used(m); i++) {
-        const struct slot *slot = metrics_slot(m, i);
-        for (size_t cell = 0; cell < m->cell_count; cell++)
-            m->totals[cell] += slot_read_cell(slot, cell);
-        if (metrics_slot_live(m, i))
+    memset(metrics->totals, 0, metrics->cell_count * sizeof(*metrics->totals));
+    for (size_t i = 0; i < metrics_slots_used(metrics); i++) {
+        const struct slot *slot = metrics_slot(metrics, i);
+        for (size_t cell = 0; cell < metrics->cell_count; cell++)
+            metrics->totals[cell] += slot_read_cell(slot, cell);
+        if (metrics_slot_live(metrics, i))
             metrics_sum_live(slot, ret);
     }
 }
 
 /* Adds up the counts of all statuses of the endpoint over all slots. Unlike metrics_sum, reads only
- * the cells of one endpoint and does not change m->totals. */
-uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
+ * the cells of one endpoint and does not change metrics->totals. */
+uint64_t metrics_endpoint_total(struct metrics *metrics, size_t endpoint)
 {
     uint64_t total = 0;
 
-    assert(endpoint < m->endpoint_count);
-    for (size_t i = 0; i < metrics_slots_used(m); i++)
+    assert(endpoint < metrics->endpoint_count);
+    for (size_t i = 0; i < metrics_slots_used(metrics); i++)
         for (size_t status = 0; status < STATUSES; status++)
-            total += slot_read_cell(metrics_slot(m, i), metrics_endpoint_cell(endpoint) + status);
+            total +=
+                slot_read_cell(metrics_slot(metrics, i), metrics_endpoint_cell(endpoint) + status);
     return total;
 }
 
@@ -304,12 +308,12 @@ double metrics_percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, do
 
 /* Fills the numbers of requests, and the mean and the percentiles of their durations over all
  * endpoints. */
-static void summarize_requests(const struct metrics *m, struct metrics_summary *ret)
+static void summarize_requests(const struct metrics *metrics, struct metrics_summary *ret)
 {
     uint64_t histogram[HISTOGRAM_CELLS] = {0}, count = 0;
 
-    for (size_t e = 0; e < m->endpoint_count; e++) {
-        const uint64_t *cells = m->totals + metrics_endpoint_cell(e);
+    for (size_t e = 0; e < metrics->endpoint_count; e++) {
+        const uint64_t *cells = metrics->totals + metrics_endpoint_cell(e);
         for (size_t i = 0; i < STATUSES; i++) {
             ret->requests_total += cells[i];
             ret->errors_total += metrics_statuses[i] >= 500 ? cells[i] : 0;
@@ -326,24 +330,24 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
     ret->p99_ms = metrics_percentile_ms(histogram, count, 0.99);
 }
 
-/* Fills *ret from the sums that metrics_sum has computed: m->totals and `live`. summarize_requests
- * then fills those members that need more than one cell. */
-void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
+/* Fills *ret from the sums that metrics_sum has computed: metrics->totals and `live`.
+ * summarize_requests then fills those members that need more than one cell. */
+void metrics_summarize(struct metrics *metrics, struct metrics_summary *ret)
 {
     struct metrics_live live;
 
-    metrics_sum(m, &live);
+    metrics_sum(metrics, &live);
     *ret = (struct metrics_summary){
         .active_requests = live.gauges[GAUGE_ACTIVE_REQUESTS],
         .store_connections = live.gauges[GAUGE_STORE_CONNECTIONS],
         .store_in_use = live.gauges[GAUGE_STORE_IN_USE],
-        .cache_hits = m->totals[metrics_row_cell(METRIC_CACHE_HITS)],
-        .cache_misses = m->totals[metrics_row_cell(METRIC_CACHE_MISSES)],
-        .spans = m->totals[metrics_row_cell(METRIC_SPANS)],
-        .store_reconnects = m->totals[metrics_row_cell(METRIC_RECONNECTS)],
-        .counting_since_ms = atomic_load(&m->header->counting_since_ms),
+        .cache_hits = metrics->totals[metrics_row_cell(METRIC_CACHE_HITS)],
+        .cache_misses = metrics->totals[metrics_row_cell(METRIC_CACHE_MISSES)],
+        .spans = metrics->totals[metrics_row_cell(METRIC_SPANS)],
+        .store_reconnects = metrics->totals[metrics_row_cell(METRIC_RECONNECTS)],
+        .counting_since_ms = atomic_load(&metrics->header->counting_since_ms),
         .live_processes = live.processes,
     };
     memcpy(ret->breakers, live.breakers, sizeof(ret->breakers));
-    summarize_requests(m, ret);
+    summarize_requests(metrics, ret);
 }

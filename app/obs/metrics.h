@@ -63,44 +63,47 @@ struct metrics *metrics_open_reader(const char *path, const struct metrics_endpo
                                     size_t endpoint_count, char ret_error[200]);
 /* Checks whether metrics_open could open or make the file at path; changes nothing. */
 bool metrics_check(const char *path, char ret_error[200]);
-void metrics_close(struct metrics *m); /* releases the slot; NULL is allowed */
+void metrics_close(struct metrics *metrics); /* releases the slot; NULL is allowed */
 
 /* Counts a request with its HTTP status and duration; endpoint is an index into the endpoints. */
-void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us);
+void metrics_observe_request(struct metrics *metrics, size_t endpoint, int status,
+                             int64_t duration_us);
 /* Adds n to a counter. first and second are values of its first and second label, which the row in
  * metrics.def must list; NULL when the counter has no such label. Any other value fails an assert.
  */
-void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
+void metrics_add(struct metrics *metrics, enum metric metric, const char *first, const char *second,
                  uint64_t n);
 /* Counts a finished batch job with its processing time. priority is "high", "normal" or "low". */
-void metrics_observe_batch(struct metrics *m, const char *priority, double seconds);
+void metrics_observe_batch(struct metrics *metrics, const char *priority, double seconds);
 /* Changes a gauge (a number that may rise and fall) of this process: adds delta, or sets the value.
  */
-void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
-void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
+void metrics_gauge_add(struct metrics *metrics, enum metric_gauge gauge, int64_t delta);
+void metrics_gauge_set(struct metrics *metrics, enum metric_gauge gauge, int64_t value);
 /* Sets the state of this process's circuit breaker for the service. opened_at_ms is when it last
  * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
-void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
-                         uint64_t failures, int64_t opened_at_ms);
+void metrics_set_breaker(struct metrics *metrics, enum metric_service service,
+                         enum breaker_gauge state, uint64_t failures, int64_t opened_at_ms);
 /* Tries to acquire the permit to retire (to end after a number of requests, and be replaced by a
  * new process). Only one of the processes that share the file has the permit, and keeps it until it
  * has ended. The number of serving processes (GAUGE_SERVING) is then one too low until the
  * replacement serves; the permit is given again when the number is as before, or after ten seconds.
  * Returns false when the process must try again later. now_ms: monotonic. */
-bool metrics_take_permit(struct metrics *m, int64_t now_ms);
-/* Counts an erasure (all data of one student was deleted). Does nothing when m is NULL. */
-void metrics_add_erasure(struct metrics *m);
-/* Returns how many students were erased, by all processes together; 0 when m is NULL. A process
- * that sees this number change drops its cached results, which may be those of an erased student.
+bool metrics_take_permit(struct metrics *metrics, int64_t now_ms);
+/* Counts an erasure (all data of one student was deleted). Does nothing when metrics is NULL. */
+void metrics_add_erasure(struct metrics *metrics);
+/* Returns how many students were erased, by all processes together; 0 when metrics is NULL. A
+ * process that sees this number change drops its cached results, which may be those of an erased
+ * student.
  */
-uint64_t metrics_erasures(const struct metrics *m);
-void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */
+uint64_t metrics_erasures(const struct metrics *metrics);
+/* Sets all counters and histograms, not gauges, to 0. */
+void metrics_reset(struct metrics *metrics);
 
 /* Prints all metrics to `out` in OpenMetrics 1.0 (openmetrics true) or in the Prometheus text
  * format 0.0.4. version and commit are shown by build_info. refusals: the folder of nginx's counts
  * (refusals.h); empty: none. The text has about 2 KiB for each endpoint that has been used;
  * out->failed is set when out of memory. */
-void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
+void metrics_print(struct metrics *metrics, struct buf *out, bool openmetrics, const char *version,
                    const char *commit, const char *refusals);
 
 /* The circuit breakers of all running processes for one service. */
@@ -123,8 +126,8 @@ struct metrics_summary {
     int live_processes;
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
-void metrics_summarize(struct metrics *m, struct metrics_summary *ret);
+void metrics_summarize(struct metrics *metrics, struct metrics_summary *ret);
 /* Returns the number of requests of one endpoint, of any status. */
-uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint);
+uint64_t metrics_endpoint_total(struct metrics *metrics, size_t endpoint);
 
 #endif

@@ -25,32 +25,32 @@ static bool file_fail(char ret_error[200], const char *what, const char *path)
 }
 
 /* Returns the size of the file of metrics in bytes. */
-static size_t file_size(const struct metrics *m)
+static size_t file_size(const struct metrics *metrics)
 {
-    return sizeof(struct metrics_header) + SLOTS * m->stride;
+    return sizeof(struct metrics_header) + SLOTS * metrics->stride;
 }
 
 /* Returns whether the open file has the size and the header of this build's layout. */
-static bool file_has_layout(const struct metrics *m, int fd)
+static bool file_has_layout(const struct metrics *metrics, int fd)
 {
     struct metrics_header found;
     struct stat about;
 
-    return fstat(fd, &about) == 0 && (size_t)about.st_size == file_size(m) &&
+    return fstat(fd, &about) == 0 && (size_t)about.st_size == file_size(metrics) &&
            pread(fd, &found, sizeof(found), /* offset */ 0) == (ssize_t)sizeof(found) &&
-           found.magic == MAGIC && found.layout == metrics_layout_hash(m) &&
-           found.size == file_size(m);
+           found.magic == MAGIC && found.layout == metrics_layout_hash(metrics) &&
+           found.size == file_size(metrics);
 }
 
 /* Fills the new file with zeros and the header. False with errno. The space is allocated at once,
  * so that a full tmpfs gives an error here, and not a SIGBUS when the memory is first written. */
-static bool file_fill(const struct metrics *m, int fd)
+static bool file_fill(const struct metrics *metrics, int fd)
 {
     struct metrics_header header = {
-        .magic = MAGIC, .layout = metrics_layout_hash(m), .size = file_size(m)};
+        .magic = MAGIC, .layout = metrics_layout_hash(metrics), .size = file_size(metrics)};
 
     atomic_init(&header.counting_since_ms, clock_wall_ms());
-    const int failed = posix_fallocate(fd, /* offset */ 0, (off_t)file_size(m));
+    const int failed = posix_fallocate(fd, /* offset */ 0, (off_t)file_size(metrics));
     if (failed != 0) {
         errno = failed;
         return false;
@@ -63,7 +63,7 @@ static bool file_fill(const struct metrics *m, int fd)
 
 /* Writes a complete new file under a temporary name (the path and this process's id), renames it to
  * the path and returns its descriptor; -1 with ret_error. */
-static int file_make(const struct metrics *m, const char *path, char ret_error[200])
+static int file_make(const struct metrics *metrics, const char *path, char ret_error[200])
 {
     char temporary[4096];
 
@@ -78,7 +78,7 @@ static int file_make(const struct metrics *m, const char *path, char ret_error[2
         file_fail(ret_error, "make", temporary);
         return -1;
     }
-    if (file_fill(m, fd) && rename(temporary, path) == 0)
+    if (file_fill(metrics, fd) && rename(temporary, path) == 0)
         return fd;
     file_fail(ret_error, "make", path);
     (void)unlink(temporary);
@@ -171,59 +171,61 @@ static int open_locked(const char *path, char ret_error[200])
     }
 }
 
-/* Maps the file m->fd into memory and sets m->header. False with ret_error. */
-static bool file_map(struct metrics *m, int protection, const char *path, char ret_error[200])
+/* Maps the file metrics->fd into memory and sets metrics->header. False with ret_error. */
+static bool file_map(struct metrics *metrics, int protection, const char *path, char ret_error[200])
 {
-    void *mapping = mmap(NULL, file_size(m), protection, MAP_SHARED, m->fd, /* offset */ 0);
+    void *mapping =
+        mmap(NULL, file_size(metrics), protection, MAP_SHARED, metrics->fd, /* offset */ 0);
 
     if (mapping == MAP_FAILED)
         return file_fail(ret_error, "map", path);
-    m->header = mapping;
+    metrics->header = mapping;
     return true;
 }
 
 /* Returns the bytes from the start of a slot to that of the next one, which begins on a new cache
  * line. */
-static size_t file_stride(const struct metrics *m)
+static size_t file_stride(const struct metrics *metrics)
 {
     const size_t line = 64; /* bytes of a cache line */
-    const size_t slot_size = sizeof(struct slot) + m->cell_count * sizeof(atomic_ullong);
+    const size_t slot_size = sizeof(struct slot) + metrics->cell_count * sizeof(atomic_ullong);
 
     return (slot_size + line - 1) / line * line;
 }
 
 /* Opens and maps the metrics file. If its layout is not that of this build, replaces it by a new
  * file with the same path, while holding the lock on the old one, so that only one process does so.
- * m->fd is the file in use. False with ret_error; metrics_close then closes m->fd. */
-bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
+ * metrics->fd is the file in use. False with ret_error; metrics_close then closes metrics->fd. */
+bool metrics_map(struct metrics *metrics, const char *path, char ret_error[200])
 {
-    m->stride = file_stride(m);
+    metrics->stride = file_stride(metrics);
     const int locked = open_locked(path, ret_error);
     if (locked < 0)
         return false;
-    m->fd = file_has_layout(m, locked) ? locked : file_make(m, path, ret_error);
-    const bool mapped = m->fd >= 0 && file_map(m, PROT_READ | PROT_WRITE, path, ret_error);
+    metrics->fd = file_has_layout(metrics, locked) ? locked : file_make(metrics, path, ret_error);
+    const bool mapped =
+        metrics->fd >= 0 && file_map(metrics, PROT_READ | PROT_WRITE, path, ret_error);
     /* Closing the descriptor would not release the lock, because the mapping keeps the file
      * open. */
     (void)flock(locked, LOCK_UN);
-    if (m->fd != locked)
+    if (metrics->fd != locked)
         (void)close(locked);
     return mapped;
 }
 
-bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200])
+bool metrics_map_reader(struct metrics *metrics, const char *path, char ret_error[200])
 {
-    m->stride = file_stride(m);
-    m->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (m->fd < 0)
+    metrics->stride = file_stride(metrics);
+    metrics->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (metrics->fd < 0)
         return file_fail(ret_error, "open", path);
-    if (!file_is_trusted(m->fd, path, ret_error))
+    if (!file_is_trusted(metrics->fd, path, ret_error))
         return false;
-    if (!file_has_layout(m, m->fd)) {
+    if (!file_has_layout(metrics, metrics->fd)) {
         (void)snprintf(ret_error, 200, "%.100s is the metrics file of another version", path);
         return false;
     }
-    return file_map(m, PROT_READ, path, ret_error);
+    return file_map(metrics, PROT_READ, path, ret_error);
 }
 
 /* An existing file must be trusted (file_is_trusted). Where there is none, the folder must allow a
@@ -249,12 +251,12 @@ bool metrics_check(const char *path, char ret_error[200])
 
 /* Unmaps and closes what metrics_map has opened. Resets header and fd, so that a second call does
  * nothing. */
-void metrics_unmap(struct metrics *m)
+void metrics_unmap(struct metrics *metrics)
 {
-    if (m->header)
-        (void)munmap(m->header, file_size(m));
-    if (m->fd >= 0)
-        (void)close(m->fd);
-    m->header = NULL;
-    m->fd = -1;
+    if (metrics->header)
+        (void)munmap(metrics->header, file_size(metrics));
+    if (metrics->fd >= 0)
+        (void)close(metrics->fd);
+    metrics->header = NULL;
+    metrics->fd = -1;
 }

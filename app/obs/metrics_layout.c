@@ -81,14 +81,14 @@ static uint64_t hash_texts(uint64_t hash, const char *a, const char *b)
 
 /* Hashes everything that determines the position and meaning of a cell: names and labels of the
  * counters, endpoints, statuses, bounds, and the size of struct slot, which precedes the cells. */
-uint64_t metrics_layout_hash(const struct metrics *m)
+uint64_t metrics_layout_hash(const struct metrics *metrics)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
     for (size_t i = 0; i < METRICS; i++)
         hash = hash_texts(hash, metrics_rows[i].name, metrics_rows[i].labels);
-    for (size_t i = 0; i < m->endpoint_count; i++)
-        hash = hash_texts(hash, m->endpoints[i].method, m->endpoints[i].pattern);
+    for (size_t i = 0; i < metrics->endpoint_count; i++)
+        hash = hash_texts(hash, metrics->endpoints[i].method, metrics->endpoints[i].pattern);
     hash = hash_bytes(hash, metrics_statuses, sizeof(metrics_statuses));
     hash = hash_bytes(hash, metrics_request_bounds_us, sizeof(metrics_request_bounds_us));
     hash = hash_bytes(hash, metrics_batch_bounds_us, sizeof(metrics_batch_bounds_us));

@@ -98,7 +98,7 @@ struct metrics {
     struct metrics_endpoint *endpoints;
     size_t endpoint_count;
     struct label_set labels[METRICS]; /* labels of each row of metrics.def */
-    struct slot *own_slot;            /* this process's part of the file; NULL: not acquired yet */
+    struct slot *own_slot;            /* slot of this process in the file; NULL: not acquired yet */
     size_t own_index;                 /* index of own_slot */
     uint64_t *totals; /* each count (cell) added up over all processes (slots) by metrics_sum */
 };
@@ -127,7 +127,7 @@ void metrics_labels_parse(struct str text, struct label_set *ret);
 size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value);
 /* Returns a hash of all tables that give the cells their meaning: two builds with the same hash can
  * share a file. */
-uint64_t metrics_layout_hash(const struct metrics *m);
+uint64_t metrics_layout_hash(const struct metrics *metrics);
 
 /* Returns how many values a counter's first (label 0) or second (label 1) label has; 1 when it has
  * no such label. */
@@ -154,18 +154,19 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
 }
 
 /* metrics_file.c: maps the file at path into memory, or makes a new one when there is none with
- * this layout. m must have its endpoints and cell_count already. False with a line in ret_error. */
-bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
+ * this layout. metrics must have its endpoints and cell_count already. False with a line in
+ * ret_error. */
+bool metrics_map(struct metrics *metrics, const char *path, char ret_error[200]);
 /* Maps an existing file with this layout read-only. False with a line in ret_error. */
-bool metrics_map_reader(struct metrics *m, const char *path, char ret_error[200]);
-void metrics_unmap(struct metrics *m);
+bool metrics_map_reader(struct metrics *metrics, const char *path, char ret_error[200]);
+void metrics_unmap(struct metrics *metrics);
 
 /* metrics_slot.c: acquires the first free slot as this process's section of the file. False with a
  * line in ret_error. */
-bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
-void metrics_release_slot(struct metrics *m);
+bool metrics_acquire_slot(struct metrics *metrics, char ret_error[200]);
+void metrics_release_slot(struct metrics *metrics);
 /* Returns whether the process that owns the slot is running. */
-bool metrics_slot_live(const struct metrics *m, size_t index);
+bool metrics_slot_live(const struct metrics *metrics, size_t index);
 
 /* metrics.c: returns the severity of a circuit breaker's state, from 0 (closed) to 2 (open). */
 int metrics_breaker_severity(enum breaker_gauge state);
@@ -179,7 +180,8 @@ struct metrics_live {
     int64_t gauges[GAUGES];
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
-/* Fills *ret, and fills m->totals with the sum of each count (cell) over all processes (slots). */
-void metrics_sum(struct metrics *m, struct metrics_live *ret);
+/* Fills *ret, and fills metrics->totals with the sum of each count (cell) over all processes
+ * (slots). */
+void metrics_sum(struct metrics *metrics, struct metrics_live *ret);
 
 #endif

@@ -19,33 +19,34 @@ static void sample_add_requests(const uint64_t statuses[STATUSES], uint64_t *req
     }
 }
 
-/* Fills the sums over all slots from m->totals. */
-static void sample_fill_totals(const struct metrics *m, struct metrics_sample *ret)
+/* Fills the sums over all slots from metrics->totals. */
+static void sample_fill_totals(const struct metrics *metrics, struct metrics_sample *ret)
 {
-    for (size_t e = 0; e < m->endpoint_count; e++) {
-        uint64_t *cells = m->totals + metrics_endpoint_cell(e);
+    for (size_t e = 0; e < metrics->endpoint_count; e++) {
+        uint64_t *cells = metrics->totals + metrics_endpoint_cell(e);
 
         sample_add_requests(cells, &ret->requests, &ret->errors);
         for (size_t i = 0; i < BUCKETS; i++)
             ret->durations[i] += cells[STATUSES + i];
         ret->duration_sum_us += cells[STATUSES + BUCKETS];
     }
-    ret->cache_hits = m->totals[metrics_row_cell(METRIC_CACHE_HITS)];
-    ret->cache_misses = m->totals[metrics_row_cell(METRIC_CACHE_MISSES)];
-    ret->store_reconnects = m->totals[metrics_row_cell(METRIC_RECONNECTS)];
+    ret->cache_hits = metrics->totals[metrics_row_cell(METRIC_CACHE_HITS)];
+    ret->cache_misses = metrics->totals[metrics_row_cell(METRIC_CACHE_MISSES)];
+    ret->store_reconnects = metrics->totals[metrics_row_cell(METRIC_RECONNECTS)];
 }
 
 /* Fills *ret from the slot of a running process. */
-static void sample_fill_process(const struct metrics *m, size_t index, struct metrics_process *ret)
+static void sample_fill_process(const struct metrics *metrics, size_t index,
+                                struct metrics_process *ret)
 {
-    struct slot *slot = metrics_slot(m, index);
+    struct slot *slot = metrics_slot(metrics, index);
 
     *ret = (struct metrics_process){.pid = atomic_load(&slot->pid),
                                     .slot = index,
                                     .active = atomic_load(&slot->gauges[GAUGE_ACTIVE_REQUESTS])};
     for (size_t s = 0; s < METRIC_SERVICES; s++)
         ret->breakers[s] = (enum breaker_gauge)atomic_load(&slot->breakers[s].state);
-    for (size_t e = 0; e < m->endpoint_count; e++) {
+    for (size_t e = 0; e < metrics->endpoint_count; e++) {
         uint64_t statuses[STATUSES];
 
         for (size_t i = 0; i < STATUSES; i++)
@@ -54,18 +55,18 @@ static void sample_fill_process(const struct metrics *m, size_t index, struct me
     }
 }
 
-void metrics_take_sample(struct metrics *m, struct metrics_sample *ret)
+void metrics_take_sample(struct metrics *metrics, struct metrics_sample *ret)
 {
     struct metrics_live live;
 
     *ret = (struct metrics_sample){.at_us = clock_monotonic_us()};
-    metrics_sum(m, &live);
-    sample_fill_totals(m, ret);
+    metrics_sum(metrics, &live);
+    sample_fill_totals(metrics, ret);
     memcpy(ret->gauges, live.gauges, sizeof(ret->gauges));
     memcpy(ret->breakers, live.breakers, sizeof(ret->breakers));
-    for (size_t i = 0; i < metrics_slots_used(m); i++) {
-        if (metrics_slot_live(m, i))
-            sample_fill_process(m, i, &ret->processes[ret->n++]);
+    for (size_t i = 0; i < metrics_slots_used(metrics); i++) {
+        if (metrics_slot_live(metrics, i))
+            sample_fill_process(metrics, i, &ret->processes[ret->n++]);
     }
 }
 

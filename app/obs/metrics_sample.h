@@ -24,7 +24,7 @@ struct metrics_process {
 
 struct metrics_sample {
     int64_t at_us;     /* monotonic; when the sample was taken */
-    uint64_t requests; /* of all processes, also those that have ended */
+    uint64_t requests; /* requests of all processes, including those that have ended */
     uint64_t errors;   /* responses with status 500 and above, of all processes */
     uint64_t durations[METRICS_DURATIONS];
     uint64_t duration_sum_us;
@@ -35,8 +35,8 @@ struct metrics_sample {
     size_t n; /* number of processes */
 };
 
-/* Reads the counts into *ret. m: result of metrics_open or metrics_open_reader. */
-void metrics_take_sample(struct metrics *m, struct metrics_sample *ret);
+/* Reads the counts into *ret. metrics: result of metrics_open or metrics_open_reader. */
+void metrics_take_sample(struct metrics *metrics, struct metrics_sample *ret);
 /* Returns the duration in milliseconds below which the share (0 to 1) of the requests between two
  * samples lies; 0 when there were none. */
 double metrics_sample_percentile_ms(const struct metrics_sample *before,

@@ -13,32 +13,32 @@
 
 /* Returns the fcntl lock of this type (F_RDLCK, F_WRLCK, F_UNLCK) on the first byte of `part`, a
  * slot or the header. */
-static struct flock lock_of(const struct metrics *m, const void *part, short type)
+static struct flock lock_of(const struct metrics *metrics, const void *part, short type)
 {
     return (struct flock){.l_type = type,
                           .l_whence = SEEK_SET,
-                          .l_start = (const char *)part - (const char *)m->header,
+                          .l_start = (const char *)part - (const char *)metrics->header,
                           .l_len = 1};
 }
 
 /* Sets or releases this process's lock on a slot or the header, without waiting. False with errno,
  * which is EAGAIN when another process has a conflicting lock. */
-static bool lock_set(const struct metrics *m, const void *part, short type)
+static bool lock_set(const struct metrics *metrics, const void *part, short type)
 {
-    struct flock lock = lock_of(m, part, type);
+    struct flock lock = lock_of(metrics, part, type);
 
-    return fcntl(m->fd, F_OFD_SETLK, &lock) == 0;
+    return fcntl(metrics->fd, F_OFD_SETLK, &lock) == 0;
 }
 
 /* F_OFD_GETLK reports only conflicting locks of other processes. Therefore the own slot is
  * recognised by its index, and the request is for a write lock, which conflicts with the read lock
  * of an owner. */
-bool metrics_slot_live(const struct metrics *m, size_t index)
+bool metrics_slot_live(const struct metrics *metrics, size_t index)
 {
-    struct flock lock = lock_of(m, metrics_slot(m, index), F_WRLCK);
+    struct flock lock = lock_of(metrics, metrics_slot(metrics, index), F_WRLCK);
 
-    return (m->own_slot && index == m->own_index) ||
-           (fcntl(m->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK);
+    return (metrics->own_slot && index == metrics->own_index) ||
+           (fcntl(metrics->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK);
 }
 
 /* Resets gauges and circuit breakers for a new owner. The counts stay, so that sums never fall. */
@@ -64,18 +64,18 @@ static void raise_slots_used(struct metrics_header *header, uint64_t used)
 }
 
 /* Acquires the first slot that no running process owns. False with ret_error when there is none. */
-bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
+bool metrics_acquire_slot(struct metrics *metrics, char ret_error[200])
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (!lock_set(m, metrics_slot(m, i), F_WRLCK))
+        if (!lock_set(metrics, metrics_slot(metrics, i), F_WRLCK))
             continue;
-        slot_clear_gauges(metrics_slot(m, i));
-        atomic_store(&metrics_slot(m, i)->pid, getpid());
+        slot_clear_gauges(metrics_slot(metrics, i));
+        atomic_store(&metrics_slot(metrics, i)->pid, getpid());
         /* cannot fail: no other process has a lock here */
-        (void)lock_set(m, metrics_slot(m, i), F_RDLCK);
-        m->own_index = i;
-        m->own_slot = metrics_slot(m, i);
-        raise_slots_used(m->header, i + 1);
+        (void)lock_set(metrics, metrics_slot(metrics, i), F_RDLCK);
+        metrics->own_index = i;
+        metrics->own_slot = metrics_slot(metrics, i);
+        raise_slots_used(metrics->header, i + 1);
         return true;
     }
     (void)snprintf(ret_error, 200, "no slot of the metrics file can be locked (%d slots): %s",
@@ -85,14 +85,14 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
 
 /* Releases the slot, so that another process may own it, and the permit to retire if this process
  * has it. */
-void metrics_release_slot(struct metrics *m)
+void metrics_release_slot(struct metrics *metrics)
 {
-    if (!m->own_slot)
+    if (!metrics->own_slot)
         return;
     /* Closing the file releases no lock while a child of this process has it open too. */
-    (void)lock_set(m, m->own_slot, F_UNLCK);
-    (void)lock_set(m, m->header, F_UNLCK);
-    m->own_slot = NULL;
+    (void)lock_set(metrics, metrics->own_slot, F_UNLCK);
+    (void)lock_set(metrics, metrics->header, F_UNLCK);
+    metrics->own_slot = NULL;
 }
 
 /* --- The permit to retire --- */
@@ -100,14 +100,14 @@ void metrics_release_slot(struct metrics *m)
 enum { REPLACEMENT_WAIT_MS = 10000 }; /* longest wait for the process that replaces the last one */
 
 /* Returns how many of the running processes accept connections. */
-static long long count_serving(const struct metrics *m)
+static long long count_serving(const struct metrics *metrics)
 {
-    const size_t used = metrics_slots_used(m);
+    const size_t used = metrics_slots_used(metrics);
     long long serving = 0;
 
     for (size_t i = 0; i < used; i++)
-        if (metrics_slot_live(m, i))
-            serving += atomic_load(&metrics_slot(m, i)->gauges[GAUGE_SERVING]);
+        if (metrics_slot_live(metrics, i))
+            serving += atomic_load(&metrics_slot(metrics, i)->gauges[GAUGE_SERVING]);
     return serving;
 }
 
@@ -129,16 +129,16 @@ static bool is_replaced(struct metrics_header *header, long long serving, int64_
 /* The permit is the lock on the header, which the kernel releases when the process ends.
  * permit_serving, the number of processes that serve now, shows later whether the process was
  * replaced. */
-bool metrics_take_permit(struct metrics *m, int64_t now_ms)
+bool metrics_take_permit(struct metrics *metrics, int64_t now_ms)
 {
-    if (!lock_set(m, m->header, F_WRLCK))
+    if (!lock_set(metrics, metrics->header, F_WRLCK))
         return false;
-    const long long serving = count_serving(m);
-    if (!is_replaced(m->header, serving, now_ms)) {
-        (void)lock_set(m, m->header, F_UNLCK);
+    const long long serving = count_serving(metrics);
+    if (!is_replaced(metrics->header, serving, now_ms)) {
+        (void)lock_set(metrics, metrics->header, F_UNLCK);
         return false;
     }
-    atomic_store(&m->header->permit_serving, serving);
-    atomic_store(&m->header->permit_short_since_ms, 0);
+    atomic_store(&metrics->header->permit_serving, serving);
+    atomic_store(&metrics->header->permit_short_since_ms, 0);
     return true;
 }

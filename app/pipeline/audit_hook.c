@@ -48,7 +48,8 @@ static enum hook_kind hook_kind_of(const struct route *route, int status, bool u
         return HOOK_DENIED;
     if (route->flags & ROUTE_JOURNALED && !unjournaled && status != 404)
         return HOOK_NONE;
-    if (immediate) /* also after an error of the engine, which may come after the access */
+    /* a record is due even after an error of the engine, which may come after the access */
+    if (immediate)
         return revealed || status >= 500 ? HOOK_IMMEDIATE : HOOK_NONE;
     return revealed && route->flags & ROUTE_PERSONAL ? HOOK_READ : HOOK_NONE;
 }

@@ -31,13 +31,14 @@ enum {
     ERROR_ROOM = 1024,
 };
 
-void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
-                   exchange_finished *finished, exchange_released *released)
+void dispatch_init(struct dispatch *dispatch, struct engine *engine,
+                   exchange_chunk_ready *chunk_ready, exchange_finished *finished,
+                   exchange_released *released)
 {
-    *d = (struct dispatch){
+    *dispatch = (struct dispatch){
         .engine = engine, .chunk_ready = chunk_ready, .finished = finished, .released = released};
-    d->heavy.end = &d->heavy.first;
-    d->awaiting_keys.end = &d->awaiting_keys.first;
+    dispatch->heavy.end = &dispatch->heavy.first;
+    dispatch->awaiting_keys.end = &dispatch->awaiting_keys.first;
 }
 
 /* Adds an exchange to the end of a queue. */
@@ -174,25 +175,25 @@ static bool dispatch_prepare(struct exchange *x)
 /* ---- the handler and its round trips ---- */
 
 /* Completes, records and sends the response. The exchange must not be used afterwards. */
-static void dispatch_finish(struct dispatch *d, struct exchange *x)
+static void dispatch_finish(struct dispatch *dispatch, struct exchange *x)
 {
     respond_complete(x);
     audit_hook_record(x);
     respond_report(x);
-    d->active--;
-    d->finished(x);
-    d->released(x);
+    dispatch->active--;
+    dispatch->finished(x);
+    dispatch->released(x);
 }
 
 /* Submits the exchange's queued commands to the store with a time limit. All round trips of a
  * request share the time of STORE_ROUND_TIMEOUT_MS, of which store_left_us is left; when nothing is
  * left, the limit is 1 us, because 0 would mean the store's default. A heavy request may need many
  * round trips, so each of them has that default, which is the whole time. */
-static void dispatch_submit(struct dispatch *d, struct exchange *x)
+static void dispatch_submit(struct dispatch *dispatch, struct exchange *x)
 {
     if (!(x->route->flags & ROUTE_HEAVY))
         x->pipeline.limit_us = x->store_left_us > 0 ? x->store_left_us : 1;
-    store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+    store_submit(dispatch->engine->store, &x->pipeline, clock_monotonic_us());
 }
 
 /* Returns whether a successful response promises that the replicas have what the request wrote.
@@ -205,37 +206,38 @@ static bool dispatch_promises_write(const struct exchange *x)
 }
 
 /* Waits until the replicas of the server server_id have what the request wrote to that server. */
-static void dispatch_await_replicas(struct dispatch *d, struct exchange *x, const char *server_id)
+static void dispatch_await_replicas(struct dispatch *dispatch, struct exchange *x,
+                                    const char *server_id)
 {
     x->awaits_replicas = true;
     pipeline_clear(&x->pipeline);
     x->pipeline.limit_us = x->store_left_us;
-    replicas_submit(d->engine->replicas, &x->pipeline, server_id, clock_monotonic_us());
+    replicas_submit(dispatch->engine->replicas, &x->pipeline, server_id, clock_monotonic_us());
 }
 
 /* Ends the wait for the replicas. When they have not confirmed in time, the client gets an error
  * although the change is made; repeating the request would not change anything further. */
-static void dispatch_on_replicas(struct dispatch *d, struct exchange *x, bool are_replicated)
+static void dispatch_on_replicas(struct dispatch *dispatch, struct exchange *x, bool are_replicated)
 {
     if (!are_replicated) {
         problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL);
         x->problem.retry_after_s = 1;
     }
-    dispatch_finish(d, x);
+    dispatch_finish(dispatch, x);
 }
 
 /* In a cluster: waits for the replicas of the next server in x->written, and finishes the exchange
  * when none is left. */
-static void dispatch_await_next(struct dispatch *d, struct exchange *x)
+static void dispatch_await_next(struct dispatch *dispatch, struct exchange *x)
 {
     const struct written *written = x->written;
 
     if (!written) {
-        dispatch_on_replicas(d, x, /* are_replicated */ true);
+        dispatch_on_replicas(dispatch, x, /* are_replicated */ true);
         return;
     }
     x->written = written->next;
-    dispatch_await_replicas(d, x, written->server_id);
+    dispatch_await_replicas(dispatch, x, written->server_id);
 }
 
 /* The last step before the response: waits for the replicas, if the response promises a write. The
@@ -243,18 +245,18 @@ static void dispatch_await_next(struct dispatch *d, struct exchange *x)
  * same one as soon as the replicas have the write. If the connection that wrote (x->generation) is
  * gone, the present one may lead to another server, whose replicas say nothing about the write: the
  * client then gets the error at once. */
-static void dispatch_confirm(struct dispatch *d, struct exchange *x)
+static void dispatch_confirm(struct dispatch *dispatch, struct exchange *x)
 {
-    struct store *store = d->engine->store;
+    struct store *store = dispatch->engine->store;
 
     if (!dispatch_promises_write(x)) {
-        dispatch_finish(d, x);
+        dispatch_finish(dispatch, x);
     } else if (store_is_cluster(store)) {
-        dispatch_await_next(d, x);
+        dispatch_await_next(dispatch, x);
     } else if (x->generation != store_generation(store)) {
-        dispatch_on_replicas(d, x, /* are_replicated */ false);
+        dispatch_on_replicas(dispatch, x, /* are_replicated */ false);
     } else {
-        dispatch_await_replicas(d, x, store_server_id(store));
+        dispatch_await_replicas(dispatch, x, store_server_id(store));
     }
 }
 
@@ -262,27 +264,27 @@ static void dispatch_confirm(struct dispatch *d, struct exchange *x)
  * must be made once) one more round trip, marked by x->completing, stores the response for
  * repetitions, or releases the key after an error. dispatch_confirm then makes sure that the
  * replicas have the write, and sends the response. */
-static void dispatch_complete(struct dispatch *d, struct exchange *x)
+static void dispatch_complete(struct dispatch *dispatch, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
     if (x->completing)
-        dispatch_submit(d, x);
+        dispatch_submit(dispatch, x);
     else
-        dispatch_confirm(d, x);
+        dispatch_confirm(dispatch, x);
 }
 
 /* Sends the part of a streamed response that is in its body so far, once it has CHUNK_MIN bytes or
  * more; the headers go before the first chunk. Returns false when the client no longer reads, true
  * in all other cases. */
-static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
+static bool dispatch_send_chunk(struct dispatch *dispatch, struct exchange *x)
 {
-    struct http_response *r = &x->response;
+    struct http_response *response = &x->response;
 
-    if (!r->streamed || r->body.n < CHUNK_MIN || r->body.failed)
+    if (!response->streamed || response->body.n < CHUNK_MIN || response->body.failed)
         return true;
-    if (!r->headers_sent)
+    if (!response->headers_sent)
         respond_add_headers(x);
-    return d->chunk_ready(x);
+    return dispatch->chunk_ready(x);
 }
 
 /* In a cluster: adds to x->written the servers that have executed writes of this request: in its
@@ -296,34 +298,34 @@ static void dispatch_note_written(struct exchange *x)
 
 /* Runs one step of the handler, and records the servers that have written for this request. After
  * STEP_MORE, submits its commands, unless there is a problem, which ends the exchange. */
-static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
+static void dispatch_run_handler(struct dispatch *dispatch, struct exchange *x)
 {
     enum step step = x->route->handler(x);
 
     dispatch_note_written(x);
-    if (step == STEP_MORE && x->problem.code == PROBLEM_NONE && !dispatch_send_chunk(d, x))
+    if (step == STEP_MORE && x->problem.code == PROBLEM_NONE && !dispatch_send_chunk(dispatch, x))
         problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE, "The client stopped reading");
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE) {
-        dispatch_submit(d, x);
+        dispatch_submit(dispatch, x);
         return;
     }
     /* the handler ended before the access was granted: its response must not be sent */
     if (x->access_pending)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    dispatch_complete(d, x);
+    dispatch_complete(dispatch, x);
 }
 
 /* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). Records
  * for dispatch_confirm whether anything was written (x->has_written), and where: in a cluster the
  * servers (x->written), else the connection of the first write (x->generation). */
-static void dispatch_resume(struct dispatch *d, struct exchange *x)
+static void dispatch_resume(struct dispatch *dispatch, struct exchange *x)
 {
     if (x->awaits_replicas) {
         x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
         if (x->written && x->pipeline.status == PIPELINE_COMPLETE)
-            dispatch_await_next(d, x);
+            dispatch_await_next(dispatch, x);
         else
-            dispatch_on_replicas(d, x, x->pipeline.status == PIPELINE_COMPLETE);
+            dispatch_on_replicas(dispatch, x, x->pipeline.status == PIPELINE_COMPLETE);
         return;
     }
     dispatch_note_written(x);
@@ -333,26 +335,26 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
     x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->completing) {
         idempotency_on_finish(x);
-        dispatch_confirm(d, x);
+        dispatch_confirm(dispatch, x);
         return;
     }
     x->round_trips++;
     if (x->access_pending)
         authorize_on_replies(x);
     if (idempotency_on_replies(x) && x->problem.code == PROBLEM_NONE)
-        dispatch_run_handler(d, x);
+        dispatch_run_handler(dispatch, x);
     else
-        dispatch_complete(d, x);
+        dispatch_complete(dispatch, x);
 }
 
 /* Runs the first step of a heavy request, or refuses the request if it has waited too long in the
  * queue. */
-static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
+static void dispatch_begin_heavy(struct dispatch *dispatch, struct exchange *x)
 {
     if (dispatch_check_wait(x, (clock_monotonic_us() - x->ready_us) / 1000))
-        dispatch_run_handler(d, x);
+        dispatch_run_handler(dispatch, x);
     else
-        dispatch_complete(d, x);
+        dispatch_complete(dispatch, x);
 }
 
 /* ---- the beginning ---- */
@@ -360,117 +362,117 @@ static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
 /* Puts the exchange into the queue of those that wait for keys of the identity provider, if its
  * token may be valid by a key that is being fetched. Returns false when it must not wait, or no
  * longer. x->problem stays set, to be sent if the keys do not arrive in time. */
-static bool dispatch_await_keys(struct dispatch *d, struct exchange *x)
+static bool dispatch_await_keys(struct dispatch *dispatch, struct exchange *x)
 {
-    int64_t limit_us = d->engine->config.jwt_jwks_timeout_ms * INT64_C(1000);
+    int64_t limit_us = dispatch->engine->config.jwt_jwks_timeout_ms * INT64_C(1000);
 
     if (!x->problem.awaits_keys || clock_monotonic_us() - x->started_us >= limit_us)
         return false;
-    if (d->awaiting_keys.n >= AWAITING_KEYS_MAX) {
+    if (dispatch->awaiting_keys.n >= AWAITING_KEYS_MAX) {
         x->problem = (struct problem){.code = PROBLEM_NONE};
         problem_unavailable(&x->problem, /* retry_after_s */ 1);
         return false;
     }
-    dispatch_push(&d->awaiting_keys, x);
+    dispatch_push(&dispatch->awaiting_keys, x);
     return true;
 }
 
 /* Runs the remaining steps before the handler, then the first step of the handler; a heavy request
  * enters its queue instead. A request that a step has refused ends, unless it may wait for keys
  * that verify its token (dispatch_await_keys). */
-static void dispatch_continue(struct dispatch *d, struct exchange *x)
+static void dispatch_continue(struct dispatch *dispatch, struct exchange *x)
 {
     bool prepared = dispatch_prepare(x);
 
     x->ready_us = clock_monotonic_us();
-    if (!prepared && dispatch_await_keys(d, x))
+    if (!prepared && dispatch_await_keys(dispatch, x))
         return;
     if (!prepared)
-        dispatch_finish(d, x);
+        dispatch_finish(dispatch, x);
     else if (x->route->flags & ROUTE_HEAVY)
-        dispatch_push(&d->heavy, x);
+        dispatch_push(&dispatch->heavy, x);
     else
-        dispatch_run_handler(d, x);
+        dispatch_run_handler(dispatch, x);
 }
 
 /* Continues the exchanges that wait for keys: when the keys have come or failed to come, the step
  * that verifies the token runs again; when an exchange has waited too long, its problem is sent. */
-static void dispatch_continue_awaiting(struct dispatch *d)
+static void dispatch_continue_awaiting(struct dispatch *dispatch)
 {
-    bool fetching = d->awaiting_keys.n > 0 && tokens_are_fetching(d->engine->tokens);
+    bool fetching = dispatch->awaiting_keys.n > 0 && tokens_are_fetching(dispatch->engine->tokens);
 
-    for (size_t n = d->awaiting_keys.n; n > 0; n--) {
-        struct exchange *x = dispatch_pop(&d->awaiting_keys);
+    for (size_t n = dispatch->awaiting_keys.n; n > 0; n--) {
+        struct exchange *x = dispatch_pop(&dispatch->awaiting_keys);
 
         if (!fetching) {
             x->problem = (struct problem){.code = PROBLEM_NONE};
-            dispatch_continue(d, x);
-        } else if (!dispatch_await_keys(d, x)) {
-            dispatch_finish(d, x);
+            dispatch_continue(dispatch, x);
+        } else if (!dispatch_await_keys(dispatch, x)) {
+            dispatch_finish(dispatch, x);
         }
     }
 }
 
 /* Prepares the exchange and runs its steps. The result of buf_reserve is ignored, because a failure
  * is noticed when the body is written. */
-void dispatch_begin(struct dispatch *d, struct exchange *x)
+void dispatch_begin(struct dispatch *dispatch, struct exchange *x)
 {
-    d->active++;
-    metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
+    dispatch->active++;
+    metrics_gauge_add(dispatch->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
     x->started_us = clock_monotonic_us();
-    x->store_left_us = d->engine->config.store_round_timeout_ms * INT64_C(1000);
+    x->store_left_us = dispatch->engine->config.store_round_timeout_ms * INT64_C(1000);
     x->wall_ms = clock_wall_ms();
-    x->now_ms = store_now_ms(d->engine->store);
+    x->now_ms = store_now_ms(dispatch->engine->store);
     pipeline_init(&x->pipeline, x->arena, x);
     http_response_init(&x->response, x->arena);
     (void)buf_reserve(&x->response.body, ERROR_ROOM);
-    dispatch_continue(d, x);
+    dispatch_continue(dispatch, x);
 }
 
 /* Takes one finished pipeline (the commands of one round trip) from the store and continues its
  * owner: the audit log, the readiness check, or an exchange. An exchange of a heavy route is put
  * into the queue again for its next step. Returns false when the store has no finished pipeline. */
-static bool dispatch_resume_next(struct dispatch *d)
+static bool dispatch_resume_next(struct dispatch *dispatch)
 {
-    struct pipeline *pipeline = store_next_done(d->engine->store);
+    struct pipeline *pipeline = store_next_done(dispatch->engine->store);
     struct exchange *x;
 
-    if (!pipeline && d->engine->replicas)
-        pipeline = replicas_next_done(d->engine->replicas, clock_monotonic_us());
+    if (!pipeline && dispatch->engine->replicas)
+        pipeline = replicas_next_done(dispatch->engine->replicas, clock_monotonic_us());
     if (!pipeline)
         return false;
-    if (audit_on_replies(d->engine, pipeline, clock_monotonic_us()) ||
-        readiness_on_replies(d->engine, pipeline, clock_monotonic_us()))
+    if (audit_on_replies(dispatch->engine, pipeline, clock_monotonic_us()) ||
+        readiness_on_replies(dispatch->engine, pipeline, clock_monotonic_us()))
         return true;
     x = pipeline->owner;
     if (x->route->flags & ROUTE_HEAVY)
-        dispatch_push(&d->heavy, x);
+        dispatch_push(&dispatch->heavy, x);
     else
-        dispatch_resume(d, x);
+        dispatch_resume(dispatch, x);
     return true;
 }
 
 /* The audit log and the readiness check queue their commands before store_flush sends all. */
-bool dispatch_process(struct dispatch *d)
+bool dispatch_process(struct dispatch *dispatch)
 {
     struct exchange *heavy;
 
-    identity_tick(d->engine, clock_monotonic_us());
-    dispatch_continue_awaiting(d);
-    while (dispatch_resume_next(d))
+    identity_tick(dispatch->engine, clock_monotonic_us());
+    dispatch_continue_awaiting(dispatch);
+    while (dispatch_resume_next(dispatch))
         ;
-    heavy = dispatch_pop(&d->heavy);
+    heavy = dispatch_pop(&dispatch->heavy);
     /* PIPELINE_OPEN: its first step has not run yet */
     if (heavy && heavy->pipeline.status == PIPELINE_OPEN)
-        dispatch_begin_heavy(d, heavy);
+        dispatch_begin_heavy(dispatch, heavy);
     else if (heavy)
-        dispatch_resume(d, heavy);
-    audit_tick(d->engine, clock_monotonic_us());
-    readiness_tick(d->engine, clock_monotonic_us());
+        dispatch_resume(dispatch, heavy);
+    audit_tick(dispatch->engine, clock_monotonic_us());
+    readiness_tick(dispatch->engine, clock_monotonic_us());
     /* With an open circuit breaker (Redis has failed), flushed commands fail at once. Their
      * exchanges are resumed here and may queue more commands. */
     do
-        store_flush(d->engine->store, clock_monotonic_us());
-    while (dispatch_resume_next(d));
-    return d->heavy.first != NULL;
+        store_flush(dispatch->engine->store, clock_monotonic_us());
+    while (dispatch_resume_next(dispatch));
+    return dispatch->heavy.first != NULL;
 }

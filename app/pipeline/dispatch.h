@@ -36,15 +36,16 @@ struct dispatch {
 };
 
 /* Makes a dispatcher without exchanges. engine must live as long as the dispatcher. */
-void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
-                   exchange_finished *finished, exchange_released *released);
+void dispatch_init(struct dispatch *dispatch, struct engine *engine,
+                   exchange_chunk_ready *chunk_ready, exchange_finished *finished,
+                   exchange_released *released);
 /* Begins an exchange. The caller has filled the members engine, arena, connection and request; all
  * other members are zero. The callbacks may run before this function returns. */
-void dispatch_begin(struct dispatch *d, struct exchange *x);
+void dispatch_begin(struct dispatch *dispatch, struct exchange *x);
 /* To be called once in each iteration of the event loop, after new requests were begun. Passes the
  * replies of Redis to their exchanges, runs one step of one heavy request, and sends all queued
  * commands. Returns true when heavy requests are waiting for a step: the event loop must then not
  * wait for events. */
-bool dispatch_process(struct dispatch *d);
+bool dispatch_process(struct dispatch *dispatch);
 
 #endif

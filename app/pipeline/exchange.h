@@ -66,7 +66,7 @@ struct exchange {
      * change data: a later connection may lead to another server, whose replicas may lack the
      * change */
     unsigned generation;
-    struct written *written; /* in a cluster: servers that executed writes of this request */
+    struct written *written; /* servers that executed writes of this request; only in a cluster */
     bool awaits_replicas;    /* the response waits until replicas have what the request wrote */
 
     /* What a handler reports for the audit log (pipeline/audit_hook.h). */
@@ -76,13 +76,15 @@ struct exchange {
      * will not record it: audit_hook_record does */
     bool unjournaled;
 
-    struct str request_id; /* also the correlation_id of responses, logs and events */
-    struct trace trace;    /* W3C Trace Context of the request */
-    int64_t now_ms;        /* by Redis' clock (store_now_ms), read once: one request has one time */
-    int64_t wall_ms;       /* by this machine's clock, for the times in tokens */
-    int64_t started_us;    /* monotonic clock at the beginning of the exchange */
-    size_t steps_done;     /* steps before the handler that need not run again */
-    int64_t ready_us;      /* monotonic clock when the steps before the handler were done */
+    /* id of the request; it is also the correlation_id of responses, logs and events */
+    struct str request_id;
+    struct trace trace; /* W3C Trace Context of the request */
+    /* time of the request by Redis' clock (store_now_ms), which is read once for each request */
+    int64_t now_ms;
+    int64_t wall_ms;    /* time of the request by this machine's clock, for the times in tokens */
+    int64_t started_us; /* monotonic clock at the beginning of the exchange */
+    size_t steps_done;  /* steps before the handler that need not run again */
+    int64_t ready_us;   /* monotonic clock when the steps before the handler were done */
     struct exchange *next; /* next in a queue of the dispatcher; NULL: last */
 };
 

@@ -69,9 +69,10 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
 static struct str idempotency_digest_request(const struct exchange *x)
 {
     static const struct str numbers = STR_INIT("1234567"), line_break = STR_INIT("\n");
-    const struct http_request *r = &x->request;
-    const struct str attributes[] = {r->ce_id,      r->ce_source, r->ce_specversion,    r->ce_type,
-                                     r->ce_subject, r->ce_time,   r->ce_datacontenttype};
+    const struct http_request *request = &x->request;
+    const struct str attributes[] = {
+        request->ce_id,      request->ce_source, request->ce_specversion,    request->ce_type,
+        request->ce_subject, request->ce_time,   request->ce_datacontenttype};
     bool has_attributes = x->route->flags & ROUTE_CLOUDEVENTS;
     unsigned char bytes[DIGEST_SIZE];
     char hex[DIGEST_HEX_SIZE];
@@ -87,7 +88,7 @@ static struct str idempotency_digest_request(const struct exchange *x)
     }
     if (has_attributes)
         digest_update(&digest, line_break);
-    digest_update(&digest, r->body);
+    digest_update(&digest, request->body);
     digest_final(&digest, bytes);
     hex_print(bytes, sizeof(bytes), hex);
     return arena_copy(x->arena, str_of(hex));
@@ -176,11 +177,11 @@ static const char location[] = "Location";
 
 /* Returns the value of the response's Location header; its p is NULL without that header. Location
  * is the only header that is stored and replayed: a repetition makes all other headers itself. */
-static struct str idempotency_location(const struct http_response *r)
+static struct str idempotency_location(const struct http_response *response)
 {
-    for (size_t i = 0; i < r->header_count; i++) {
-        if (strcmp(r->headers[i].name, location) == 0)
-            return r->headers[i].value;
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcmp(response->headers[i].name, location) == 0)
+            return response->headers[i].value;
     }
     return (struct str){0};
 }
@@ -225,7 +226,9 @@ bool idempotency_on_replies(struct exchange *x)
     }
     if (state->is_owner) {
         state->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
-        if (!state->marker.p) /* without the marker a repetition would make the change again */
+        /* a repetition of the request is recognised by the marker: without it, it would make the
+         * change again */
+        if (!state->marker.p)
             problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     }
     if (state->is_owner || x->problem.code != PROBLEM_NONE)

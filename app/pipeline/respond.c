@@ -83,7 +83,8 @@ void respond_complete(struct exchange *x)
     else if (x->problem.code != PROBLEM_NONE)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
-        respond_allowed_methods(x); /* again, because problem_respond has removed all headers */
+        /* added again, because problem_respond has removed all headers */
+        respond_allowed_methods(x);
     if (x->problem.code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
         respond_add_accepted_types(x);
     if (x->match.route && x->match.route->finalize)

@@ -65,7 +65,7 @@ static struct command *period_queue(struct exchange *x, const struct period *p)
         to = today + 1;
     if (from > to)
         from = to = p->start; /* a day without data; the command needs at least one day */
-    return student_cmd_days(&x->pipeline, p->student, from, to - from + 1);
+    return student_cmd_days(&x->pipeline, p->student, NULL, from, to - from + 1);
 }
 
 /* Sets *ret to the summary (mean, median, percentiles ...) of the scores of n days, weeks or

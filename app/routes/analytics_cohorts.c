@@ -23,10 +23,10 @@
 /* Order for qsort of pointers to students: by student id. */
 static int cohorts_by_id(const void *a, const void *b)
 {
-    const struct compared_student *x = *(const struct compared_student *const *)a;
-    const struct compared_student *y = *(const struct compared_student *const *)b;
+    const struct compared_student *left = *(const struct compared_student *const *)a;
+    const struct compared_student *right = *(const struct compared_student *const *)b;
 
-    return str_compare(x->id, y->id);
+    return str_compare(left->id, right->id);
 }
 
 /* Returns pointers to the students, sorted by id. A student who is on both sides is in the result
@@ -97,38 +97,40 @@ struct cohorts_state {
  * false if a field has an error. */
 static bool cohorts_check(struct exchange *x)
 {
-    const struct cohorts *in = x->input;
+    const struct cohorts *input = x->input;
     int32_t today = day_of_ms(x->now_ms);
 
-    if (in->at_date && in->date > today)
+    if (input->at_date && input->date > today)
         analytics_fail_field(x, "comparison_date", "must not lie in the future");
-    if (in->at_date && in->date <= today - HISTORY_DAYS)
+    if (input->at_date && input->date <= today - HISTORY_DAYS)
         analytics_fail_field(x, "comparison_date", "must be one of the last 90 days");
     return x->problem.code == PROBLEM_NONE;
 }
 
 /* Queues the commands of the first round trip: reads what access depends on, and the members of the
  * cohorts. With access.denied nothing is read, because the caller's role alone decides. */
-static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
+static enum step cohorts_begin(struct exchange *x, const struct cohorts *input)
 {
-    struct cohorts_state *s = exchange_new_state(x, sizeof(*s));
+    struct cohorts_state *state = exchange_new_state(x, sizeof(*state));
 
-    if (!s)
+    if (!state)
         return STEP_DONE;
-    cohort_access_init(&s->access, &x->caller);
+    cohort_access_init(&state->access, &x->caller);
     for (int i = 0; i < 2; i++) {
-        const struct side *side = &in->sides[i];
+        const struct side *side = &input->sides[i];
 
         if (side->has_cohort) {
-            cohort_access_add_cohort(&s->access, ACCESS_READ_COHORT, side->cohort, &x->pipeline);
-            s->cohorts[i] = cohort_cmd_get(&x->pipeline, side->cohort);
+            cohort_access_add_cohort(&state->access, ACCESS_READ_COHORT, side->cohort,
+                                     &x->pipeline);
+            state->cohorts[i] = cohort_cmd_get(&x->pipeline, side->cohort);
         } else {
-            cohort_access_add_students(&s->access, side->students, &x->pipeline);
+            cohort_access_add_students(&state->access, side->students, &x->pipeline);
         }
     }
-    if (s->access.denied)
+    if (state->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    /* even without commands (an admin with two lists): the next step is then called at once */
+    /* STEP_MORE even without commands (an admin with two lists): the next step is then called at
+     * once */
     return STEP_MORE;
 }
 
@@ -169,27 +171,27 @@ static bool side_parse(struct exchange *x, const struct side *side, const struct
 /* Evaluates the first round trip: checks access, then prepares the reading of both sides' students.
  * Their ids are passed to the audit log, which would otherwise have only the ids of the cohorts.
  * Returns false with x->problem set if access is denied or a side is invalid. */
-static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
-                                 struct cohorts_state *s)
+static bool cohorts_check_access(struct exchange *x, const struct cohorts *input,
+                                 struct cohorts_state *state)
 {
-    s->access_checked = true;
-    if (!cohort_access_check(&s->access, x->arena, &x->problem))
+    state->access_checked = true;
+    if (!cohort_access_check(&state->access, x->arena, &x->problem))
         return false;
     for (int i = 0; i < 2; i++) {
-        if (!side_parse(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
+        if (!side_parse(x, &input->sides[i], state->cohorts[i], cohort_fields[i], &state->ids[i]))
             return false;
     }
     /* when out of memory for the list, the audit record names no students */
     x->audit_subjects = (struct str_list){
-        arena_array(x->arena, s->ids[0].n + s->ids[1].n, sizeof(*x->audit_subjects.v)), 0};
+        arena_array(x->arena, state->ids[0].n + state->ids[1].n, sizeof(*x->audit_subjects.v)), 0};
     for (int i = 0; x->audit_subjects.v && i < 2; i++) {
-        for (size_t k = 0; k < s->ids[i].n; k++)
-            x->audit_subjects.v[x->audit_subjects.n++] = s->ids[i].v[k];
+        for (size_t k = 0; k < state->ids[i].n; k++)
+            x->audit_subjects.v[x->audit_subjects.n++] = state->ids[i].v[k];
     }
-    s->comparison.at_date = in->at_date;
-    s->comparison.day = in->date;
-    s->comparison.oldest_day = day_of_ms(x->now_ms) - HISTORY_DAYS + 1;
-    return comparison_fill(&s->comparison, s->ids, x->arena, &x->problem);
+    state->comparison.at_date = input->at_date;
+    state->comparison.day = input->date;
+    state->comparison.oldest_day = day_of_ms(x->now_ms) - HISTORY_DAYS + 1;
+    return comparison_fill(&state->comparison, state->ids, x->arena, &x->problem);
 }
 
 /* One side of the comparison with the statistics of its scores. */
@@ -203,20 +205,20 @@ struct group {
 
 /* Computes the statistics of one side. Returns false with x->problem set if fewer than
  * COMPARE_COHORT_MIN of its students have data. */
-static bool group_fill(struct exchange *x, struct group *g, const struct compared_student *students,
-                       size_t n)
+static bool group_fill(struct exchange *x, struct group *group,
+                       const struct compared_student *students, size_t n)
 {
     size_t count;
 
-    *g = (struct group){.students = students, .n = n};
-    g->scores = arena_array(x->arena, n, sizeof(*g->scores));
-    if (!g->scores) {
+    *group = (struct group){.students = students, .n = n};
+    group->scores = arena_array(x->arena, n, sizeof(*group->scores));
+    if (!group->scores) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    count = comparison_values(students, n, OVERALL_SCORE, g->scores); /* ascending */
-    summary_of_sorted(g->scores, count, &g->summary);
-    g->moments = moments_of(g->scores, count);
+    count = comparison_values(students, n, OVERALL_SCORE, group->scores); /* ascending */
+    summary_of_sorted(group->scores, count, &group->summary);
+    group->moments = moments_of(group->scores, count);
     return count >= COMPARE_COHORT_MIN || cohorts_fail_insufficient(x);
 }
 
@@ -249,11 +251,12 @@ static void cohorts_write_test(struct jw *w, const struct group *a, const struct
 
 /* Writes the mean of each component over the students of the group who have evidence for it. values
  * is scratch memory with room for all students of the group. */
-static void group_write_means(struct jw *w, const char *key, const struct group *g, double *values)
+static void group_write_means(struct jw *w, const char *key, const struct group *group,
+                              double *values)
 {
     jw_object(w, key);
     for (int c = 0; c < COMPONENTS; c++) {
-        size_t n = comparison_values(g->students, g->n, c, values);
+        size_t n = comparison_values(group->students, group->n, c, values);
 
         statistics_write_or_null(w, component_names[c], n > 0, mean_of_scores(values, n));
     }
@@ -286,39 +289,39 @@ static void cohorts_write_ranks(struct jw *w, const struct compared_student *con
 
 /* Computes the statistics and writes the response. The comparison holds the students of side A,
  * then those of side B; a student who is on both sides is in it twice and counts on each. */
-static enum step cohorts_respond(struct exchange *x, const struct cohorts *in,
-                                 const struct cohorts_state *s)
+static enum step cohorts_respond(struct exchange *x, const struct cohorts *input,
+                                 const struct cohorts_state *state)
 {
-    const struct compared_student *students = s->comparison.students, **distinct_students;
-    double *values = arena_array(x->arena, s->comparison.n, sizeof(*values));
+    const struct compared_student *students = state->comparison.students, **distinct_students;
+    double *values = arena_array(x->arena, state->comparison.n, sizeof(*values));
     struct group a, b;
     size_t distinct_count = 0;
     struct jw w;
 
-    distinct_students = cohorts_distinct(x, students, s->comparison.n, &distinct_count);
+    distinct_students = cohorts_distinct(x, students, state->comparison.n, &distinct_count);
     if (!values || !distinct_students)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (!group_fill(x, &a, students, s->ids[0].n) ||
-        !group_fill(x, &b, students + s->ids[0].n, s->ids[1].n))
+    if (!group_fill(x, &a, students, state->ids[0].n) ||
+        !group_fill(x, &b, students + state->ids[0].n, state->ids[1].n))
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
     statistics_write_summary(&w, "cohort_a_stats", &a.summary);
     statistics_write_summary(&w, "cohort_b_stats", &b.summary);
     cohorts_write_test(&w, &a, &b);
-    if (in->with_components) {
+    if (input->with_components) {
         jw_object(&w, "component_comparison");
         group_write_means(&w, "cohort_a", &a, values);
         group_write_means(&w, "cohort_b", &b, values);
         jw_object_end(&w);
     }
-    if (in->with_percentiles)
+    if (input->with_percentiles)
         cohorts_write_ranks(&w, distinct_students, distinct_count, values);
     jw_object(&w, "metadata");
     jw_int(&w, "cohort_a_size", (int64_t)a.n);
     jw_int(&w, "cohort_b_size", (int64_t)b.n);
-    jw_int(&w, "in_both", (int64_t)(s->comparison.n - distinct_count));
-    if (in->at_date)
-        jw_day(&w, "comparison_date", in->date);
+    jw_int(&w, "in_both", (int64_t)(state->comparison.n - distinct_count));
+    if (input->at_date)
+        jw_day(&w, "comparison_date", input->date);
     cohorts_write_missing(&w, distinct_students, distinct_count);
     jw_object_end(&w);
     exchange_json_end(x, &w);
@@ -329,18 +332,18 @@ static enum step cohorts_respond(struct exchange *x, const struct cohorts *in,
  * access; read the students, over as many round trips as needed; respond. */
 static enum step compare_cohorts(struct exchange *x)
 {
-    const struct cohorts *in = x->input;
-    struct cohorts_state *s = x->state;
+    const struct cohorts *input = x->input;
+    struct cohorts_state *state = x->state;
 
-    if (!s)
-        return cohorts_begin(x, in);
-    if (!s->access_checked && !cohorts_check_access(x, in, s))
+    if (!state)
+        return cohorts_begin(x, input);
+    if (!state->access_checked && !cohorts_check_access(x, input, state))
         return STEP_DONE;
-    if (comparison_step(&s->comparison, &x->pipeline, &x->problem) == STEP_MORE)
+    if (comparison_step(&state->comparison, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    return cohorts_respond(x, in, s);
+    return cohorts_respond(x, input, state);
 }
 
 /* ---- tables ---- */

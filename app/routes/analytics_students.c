@@ -68,8 +68,8 @@ static enum step students_begin(struct exchange *x, const struct students *in)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
     s->consents = s->days + in->ids.n;
     for (size_t i = 0; i < in->ids.n; i++) {
-        s->days[i] = student_cmd_days(&x->pipeline, in->ids.v[i], today - (int32_t)in->days + 1,
-                                      (int)in->days);
+        s->days[i] = student_cmd_days(&x->pipeline, in->ids.v[i], NULL,
+                                      today - (int32_t)in->days + 1, (int)in->days);
         s->consents[i] = student_cmd_consent(&x->pipeline, in->ids.v[i]);
     }
     return STEP_MORE;

@@ -24,46 +24,46 @@ struct logs {
  * written after the response. */
 static enum step logs_begin(struct exchange *x)
 {
-    const struct logs *in = x->input;
-    struct audit_list *l = exchange_new_state(x, sizeof(*l));
+    const struct logs *input = x->input;
+    struct audit_list *list = exchange_new_state(x, sizeof(*list));
 
-    if (!l)
+    if (!list)
         return STEP_DONE;
-    l->user = in->user;
-    l->student = in->student;
-    l->since_ms = in->since_ms;
-    l->resource_type = in->resource_type;
-    l->limit = (size_t)in->limit;
-    if (in->cursor.n > 0) /* logs_check has refused an invalid one */
-        (void)audit_cursor_parse(in->cursor, &l->from);
-    else if (in->until_ms > 0)
-        audit_cursor_until(in->until_ms, &l->from);
-    return audit_list_step(l, &x->pipeline, &x->problem);
+    list->user = input->user;
+    list->student = input->student;
+    list->since_ms = input->since_ms;
+    list->resource_type = input->resource_type;
+    list->limit = (size_t)input->limit;
+    if (input->cursor.n > 0) /* logs_check has refused an invalid one */
+        (void)audit_cursor_parse(input->cursor, &list->from);
+    else if (input->until_ms > 0)
+        audit_cursor_until(input->until_ms, &list->from);
+    return audit_list_step(list, &x->pipeline, &x->problem);
 }
 
 /* Handler of audit-logs. A page takes several round trips, because the log is split over shards;
  * audit_list_step merges the shards by time and applies the filters. */
 static enum step audit_logs(struct exchange *x)
 {
-    struct audit_list *l = x->state;
-    enum step step = l ? audit_list_step(l, &x->pipeline, &x->problem) : logs_begin(x);
+    struct audit_list *list = x->state;
+    enum step step = list ? audit_list_step(list, &x->pipeline, &x->problem) : logs_begin(x);
     char cursor[AUDIT_CURSOR_SIZE];
     struct jw w;
 
-    l = x->state; /* logs_begin has set x->state in the first step */
+    list = x->state; /* logs_begin has set x->state in the first step */
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);
     jw_array(&w, "logs");
-    for (size_t i = 0; i < l->n; i++)
-        audit_entry_write(&w, &l->items[i].entry, l->items[i].shard);
+    for (size_t i = 0; i < list->n; i++)
+        audit_entry_write(&w, &list->items[i].entry, list->items[i].shard);
     jw_array_end(&w);
-    jw_int(&w, "total", l->total);
-    jw_time(
-        &w, "complete_since",
-        audit_list_complete_since(l, x->now_ms - x->engine->config.audit_days * INT64_C(86400000)));
-    audit_cursor_print(&l->last, cursor);
-    jw_text(&w, "next_cursor", l->has_more ? cursor : NULL);
+    jw_int(&w, "total", list->total);
+    jw_time(&w, "complete_since",
+            audit_list_complete_since(list, x->now_ms -
+                                                x->engine->config.audit_days * INT64_C(86400000)));
+    audit_cursor_print(&list->last, cursor);
+    jw_text(&w, "next_cursor", list->has_more ? cursor : NULL);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -72,10 +72,10 @@ static enum step audit_logs(struct exchange *x)
  * error. */
 static bool logs_check(struct exchange *x)
 {
-    const struct logs *in = x->input;
+    const struct logs *input = x->input;
     struct audit_cursor cursor;
 
-    if (in->cursor.n == 0 || audit_cursor_parse(in->cursor, &cursor))
+    if (input->cursor.n == 0 || audit_cursor_parse(input->cursor, &cursor))
         return true;
     if (!problem_has_field(&x->problem, STR("cursor")))
         problem_field(&x->problem, x->arena, STR("cursor"),
@@ -107,15 +107,14 @@ static const struct rule log_fields[] = RULES(
           "When it was recorded; of a count, the first time; details may say when it happened"),
     FIELD(BOOL, "success", "False: denied, or failed"),
     FIELD(OBJECT, "details", "role, student, count; first and last time of a count, and more"),
-    FIELD(TEXT, "correlation_id", "The request's id; of several, the first one's"));
+    FIELD(TEXT, "correlation_id", "The request's id; empty: a count of several"));
 
 static const struct rule logs_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECTS, "logs", "Newest first", .fields = log_fields),
     FIELD(INT, "total", "All records; with a filter, those found among the newest 20 000"),
     FIELD(TIME, "complete_since",
-          "From this time on, all records that match are on this page or those before it; counts "
-          "without a filter by student, once their segment is closed (AUDIT_SEAL_S)"),
+          "From this time on, all records that match are on this page or those before it"),
     FIELD(TEXT, "next_cursor", "For the next page; null: there is none", .nullable = true),
     SHAPE_CORRELATION);
 

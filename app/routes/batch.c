@@ -103,13 +103,13 @@ static void submit_check_repeated(struct exchange *x, const struct request *requ
  * address by then. Returns false if a field has an error. */
 static bool submit_check(struct exchange *x)
 {
-    const struct submit *in = x->input;
+    const struct submit *input = x->input;
     const char *refusal =
-        in->has_callback ? callback_refusal(&x->engine->config, in->callback_url) : NULL;
+        input->has_callback ? callback_refusal(&x->engine->config, input->callback_url) : NULL;
 
-    submit_check_weights(x, in->requests.v, in->requests.n);
-    if (in->requests.n > 1)
-        submit_check_repeated(x, in->requests.v, in->requests.n);
+    submit_check_weights(x, input->requests.v, input->requests.n);
+    if (input->requests.n > 1)
+        submit_check_repeated(x, input->requests.v, input->requests.n);
     if (refusal)
         problem_field(&x->problem, x->arena, STR("callback_url"), "%s", refusal);
     return x->problem.code == PROBLEM_NONE;
@@ -135,18 +135,18 @@ static struct str submit_make_id(struct exchange *x)
 
 /* Returns the items of the batch, one for each student, and sets *ret_n to their number. Returns
  * NULL when out of memory. */
-static struct batch_item *submit_make_items(struct exchange *x, const struct submit *in,
+static struct batch_item *submit_make_items(struct exchange *x, const struct submit *input,
                                             size_t *ret_n)
 {
-    const struct request *requests = in->requests.v;
-    size_t n = in->has_requests ? in->requests.n : in->students.n;
+    const struct request *requests = input->requests.v;
+    size_t n = input->has_requests ? input->requests.n : input->students.n;
     struct batch_item *items = arena_array(x->arena, n, sizeof(*items));
 
     *ret_n = n;
     for (size_t i = 0; items && i < n; i++) {
-        items[i].stated = in->has_requests;
-        items[i].student = in->has_requests ? requests[i].student : in->students.v[i];
-        if (!in->has_requests)
+        items[i].stated = input->has_requests;
+        items[i].student = input->has_requests ? requests[i].student : input->students.v[i];
+        if (!input->has_requests)
             continue;
         items[i].own_weights = requests[i].own_weights;
         memcpy(items[i].components, requests[i].components, sizeof(items[i].components));
@@ -158,47 +158,48 @@ static struct batch_item *submit_make_items(struct exchange *x, const struct sub
 /* Queues the creation of the batch, and then its read. A repeated request with an Idempotency-Key
  * has the id of the first one (submit_make_id). If the first one has created the batch, the script
  * in Redis does not change it, and the response shows its stored fields. */
-static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
+static enum step submit_create(struct exchange *x, const struct submit *input,
+                               struct submit_state *state)
 {
-    struct batch batch = {.priority = (enum queue_priority)in->priority,
+    struct batch batch = {.priority = (enum queue_priority)input->priority,
                           .created_ms = x->now_ms,
                           .actor = x->caller.user,
                           .correlation_id = x->request_id,
                           .traceparent = exchange_traceparent(x),
-                          .callback_url = in->callback_url};
+                          .callback_url = input->callback_url};
     struct batch_item *items;
     size_t n;
 
-    s->id = submit_make_id(x);
-    items = submit_make_items(x, in, &n);
+    state->id = submit_make_id(x);
+    items = submit_make_items(x, input, &n);
     if (!items)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     pipeline_clear(&x->pipeline);
-    s->create = batch_cmd_create(&x->pipeline, s->id, &batch, items, n);
-    s->created = batch_cmd_get(&x->pipeline, s->id);
+    state->create = batch_cmd_create(&x->pipeline, state->id, &batch, items, n);
+    state->created = batch_cmd_get(&x->pipeline, state->id);
     return STEP_MORE;
 }
 
 /* Evaluates the creation, and queues the removal of the batch from the list of unfinished changes
  * (store/unfinished.h). Every command must have succeeded, including those that queue the batch's
  * jobs; otherwise the batch stays in that list, and the worker queues the jobs. */
-static enum step submit_end(struct exchange *x, struct submit_state *s)
+static enum step submit_end(struct exchange *x, struct submit_state *state)
 {
     bool is_new;
 
     if (!pipeline_check_replies(&x->pipeline, &x->problem) ||
-        !batch_parse_create(s->create, &is_new, &x->problem) ||
-        !batch_parse(s->created, &s->batch, &x->problem))
+        !batch_parse_create(state->create, &is_new, &x->problem) ||
+        !batch_parse(state->created, &state->batch, &x->problem))
         return STEP_DONE;
     if (is_new) {
         metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
         /* shown as it was created, although the worker may have changed it already */
-        s->batch.status = BATCH_PENDING;
-        s->batch.processed = 0;
+        state->batch.status = BATCH_PENDING;
+        state->batch.processed = 0;
     }
-    s->is_created = true;
+    state->is_created = true;
     pipeline_clear(&x->pipeline);
-    batch_cmd_created(&x->pipeline, s->id);
+    batch_cmd_created(&x->pipeline, state->id);
     return STEP_MORE;
 }
 
@@ -208,25 +209,25 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
  */
 static enum step batch_submit(struct exchange *x)
 {
-    struct submit_state *s = x->state;
+    struct submit_state *state = x->state;
     struct jw w;
 
-    if (!s)
-        return exchange_new_state(x, sizeof(*s)) ? STEP_MORE : STEP_DONE;
-    if (!s->create)
-        return submit_create(x, x->input, s);
-    if (!s->is_created)
-        return submit_end(x, s);
+    if (!state)
+        return exchange_new_state(x, sizeof(*state)) ? STEP_MORE : STEP_DONE;
+    if (!state->create)
+        return submit_create(x, x->input, state);
+    if (!state->is_created)
+        return submit_end(x, state);
     exchange_json_begin(x, 202, &w);
-    jw_str(&w, "batch_id", s->id);
-    jw_text(&w, "status", batch_status_names[s->batch.status]);
-    jw_int(&w, "student_count", s->batch.total);
-    jw_int(&w, "processed_count", s->batch.processed);
-    jw_text(&w, "priority", batch_priority_names[s->batch.priority]);
-    jw_time(&w, "created_at", s->batch.created_ms);
+    jw_str(&w, "batch_id", state->id);
+    jw_text(&w, "status", batch_status_names[state->batch.status]);
+    jw_int(&w, "student_count", state->batch.total);
+    jw_int(&w, "processed_count", state->batch.processed);
+    jw_text(&w, "priority", batch_priority_names[state->batch.priority]);
+    jw_time(&w, "created_at", state->batch.created_ms);
     exchange_json_end(x, &w);
     (void)http_response_header(&x->response, "Location",
-                               arena_printf(x->arena, BATCH_PATH "/%.*s", STR_ARG(s->id)));
+                               arena_printf(x->arena, BATCH_PATH "/%.*s", STR_ARG(state->id)));
     return STEP_DONE;
 }
 
@@ -238,12 +239,12 @@ struct batch_input {
 };
 
 /* Writes the status of a batch, the response of batch-status and batch-cancel. */
-static void batch_respond(struct exchange *x, int status, struct str id, const struct batch *b)
+static void batch_respond(struct exchange *x, int status, struct str id, const struct batch *batch)
 {
     struct jw w;
 
     exchange_json_begin(x, status, &w);
-    batch_write_status(&w, id, b, x->now_ms);
+    batch_write_status(&w, id, batch, x->now_ms);
     exchange_json_end(x, &w);
 }
 
@@ -260,15 +261,15 @@ static bool batch_parse_existing(struct exchange *x, const struct command *comma
 /* Handler of batch-status: one round trip, then the response. */
 static enum step batch_status(struct exchange *x)
 {
-    const struct batch_input *in = x->input;
+    const struct batch_input *input = x->input;
     struct batch batch;
 
     if (!x->state) {
-        x->state = batch_cmd_get(&x->pipeline, in->batch);
+        x->state = batch_cmd_get(&x->pipeline, input->batch);
         return STEP_MORE;
     }
     if (batch_parse_existing(x, x->state, &batch))
-        batch_respond(x, 200, in->batch, &batch);
+        batch_respond(x, 200, input->batch, &batch);
     return STEP_DONE;
 }
 
@@ -281,25 +282,25 @@ struct cancel_state {
  * response shows its status after the cancellation. */
 static enum step batch_cancel(struct exchange *x)
 {
-    const struct batch_input *in = x->input;
-    struct cancel_state *s = x->state;
+    const struct batch_input *input = x->input;
+    struct cancel_state *state = x->state;
     struct batch batch;
     bool cancelled;
 
-    if (!s) {
-        s = exchange_new_state(x, sizeof(*s));
-        if (!s)
+    if (!state) {
+        state = exchange_new_state(x, sizeof(*state));
+        if (!state)
             return STEP_DONE;
-        s->cancel = batch_cmd_cancel(&x->pipeline, in->batch, x->now_ms);
-        s->batch = batch_cmd_get(&x->pipeline, in->batch);
+        state->cancel = batch_cmd_cancel(&x->pipeline, input->batch, x->now_ms);
+        state->batch = batch_cmd_get(&x->pipeline, input->batch);
         return STEP_MORE;
     }
-    if (!batch_parse_cancel(s->cancel, &cancelled, &x->problem) ||
-        !batch_parse_existing(x, s->batch, &batch))
+    if (!batch_parse_cancel(state->cancel, &cancelled, &x->problem) ||
+        !batch_parse_existing(x, state->batch, &batch))
         return STEP_DONE;
     if (cancelled) {
         metrics_add(x->engine->metrics, METRIC_BATCH, "cancelled", NULL, 1);
-        batch_respond(x, 202, in->batch, &batch);
+        batch_respond(x, 202, input->batch, &batch);
     } else {
         problem_set(&x->problem, PROBLEM_CONFLICT,
                     "The batch has ended and cannot be cancelled: it is %s",
@@ -332,20 +333,20 @@ static void result_write(struct jw *w, const struct batch_result *result)
 
 /* Writes one page of results. total is the number of results so far, which is less than the number
  * of students until the batch has ended. */
-static void results_respond(struct exchange *x, const struct batch_page *in, int64_t total,
+static void results_respond(struct exchange *x, const struct batch_page *input, int64_t total,
                             const struct batch_result *results, size_t n)
 {
     struct jw w;
 
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "batch_id", in->batch);
+    jw_str(&w, "batch_id", input->batch);
     jw_array(&w, "results");
     for (size_t i = 0; i < n; i++)
         result_write(&w, &results[i]);
     jw_array_end(&w);
     jw_int(&w, "total", total);
-    jw_int(&w, "offset", in->offset);
-    jw_int(&w, "limit", in->limit);
+    jw_int(&w, "offset", input->offset);
+    jw_int(&w, "limit", input->limit);
     exchange_json_end(x, &w);
 }
 
@@ -353,24 +354,25 @@ static void results_respond(struct exchange *x, const struct batch_page *in, int
  * one round trip. */
 static enum step batch_results(struct exchange *x)
 {
-    const struct batch_page *in = x->input;
+    const struct batch_page *input = x->input;
     struct batch_result *found;
     int64_t total;
     bool exists;
     size_t n;
 
     if (!x->state) {
-        x->state = batch_cmd_results(&x->pipeline, in->batch, in->offset, in->limit);
+        x->state = batch_cmd_results(&x->pipeline, input->batch, input->offset, input->limit);
         return STEP_MORE;
     }
-    found = arena_array(x->arena, (size_t)in->limit, sizeof(*found));
+    found = arena_array(x->arena, (size_t)input->limit, sizeof(*found));
     if (!found)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (!batch_parse_results(x->state, (size_t)in->limit, &exists, &total, found, &n, &x->problem))
+    if (!batch_parse_results(x->state, (size_t)input->limit, &exists, &total, found, &n,
+                             &x->problem))
         return STEP_DONE;
     if (!exists)
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such batch");
-    results_respond(x, in, total, found, n);
+    results_respond(x, input, total, found, n);
     return STEP_DONE;
 }
 

@@ -36,38 +36,39 @@ struct overview_state {
 /* Parses the cohort and prepares the reading of its members. The replies about members go into a
  * separate arena, which each step empties; the cohort stays in the arena of the request. False with
  * x->problem. */
-static bool overview_begin(struct exchange *x, struct overview_state *s)
+static bool overview_begin(struct exchange *x, struct overview_state *state)
 {
-    const struct overview_input *in = x->input;
-    struct overview *o = &s->overview;
+    const struct overview_input *input = x->input;
+    struct overview *overview = &state->overview;
 
-    if (!cohort_parse(s->cohort_cmd, x->arena, in->cohort, &s->cohort, &x->problem))
+    if (!cohort_parse(state->cohort_cmd, x->arena, input->cohort, &state->cohort, &x->problem))
         return false;
-    if (!s->cohort.exists) {
+    if (!state->cohort.exists) {
         problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
         return false;
     }
-    o->config = &x->engine->config;
-    o->cache = x->engine->overview_cache;
-    o->now_ms = x->now_ms;
-    o->reply_arena = exchange_new_arena(x, OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP);
-    if (!o->reply_arena)
+    overview->config = &x->engine->config;
+    overview->cache = x->engine->overview_cache;
+    overview->now_ms = x->now_ms;
+    overview->reply_arena = exchange_new_arena(x, OVERVIEW_ARENA_FIRST, OVERVIEW_ARENA_CAP);
+    if (!overview->reply_arena)
         return false;
-    pipeline_init(&x->pipeline, o->reply_arena, x);
-    return overview_fill(o, s->cohort.students, x->arena, &x->problem);
+    pipeline_init(&x->pipeline, overview->reply_arena, x);
+    return overview_fill(overview, state->cohort.students, x->arena, &x->problem);
 }
 
 /* ---- the response ---- */
 
 /* Writes how many members have each level. "none" counts those without data. */
-static void overview_write_levels(struct jw *w, const struct overview *o)
+static void overview_write_levels(struct jw *w, const struct overview *overview)
 {
     int64_t counts[LEVELS] = {0}, none = 0;
 
-    for (size_t i = 0; i < o->n; i++) {
-        if (o->members[i].kind == OVERVIEW_KNOWN)
-            counts[o->members[i].level]++;
-        none += o->members[i].kind == OVERVIEW_NO_DATA;
+    for (size_t i = 0; i < overview->n; i++) {
+        if (overview->members[i].kind == OVERVIEW_KNOWN)
+            counts[overview->members[i].level]++;
+        if (overview->members[i].kind == OVERVIEW_NO_DATA)
+            none++;
     }
     jw_object(w, "levels");
     for (int level = 0; level < LEVELS; level++)
@@ -77,14 +78,14 @@ static void overview_write_levels(struct jw *w, const struct overview *o)
 }
 
 /* Writes the summary of the members' scores. scores is scratch memory with room for all members. */
-static void overview_write_summary(struct jw *w, const struct overview *o, double *scores)
+static void overview_write_summary(struct jw *w, const struct overview *overview, double *scores)
 {
     struct summary summary;
     size_t n = 0;
 
-    for (size_t i = 0; i < o->n; i++) {
-        if (o->members[i].kind == OVERVIEW_KNOWN)
-            scores[n++] = o->members[i].score;
+    for (size_t i = 0; i < overview->n; i++) {
+        if (overview->members[i].kind == OVERVIEW_KNOWN)
+            scores[n++] = overview->members[i].score;
     }
     sort_values(scores, n);
     summary_of_sorted(scores, n, &summary);
@@ -114,14 +115,15 @@ static void overview_write_reason_values(struct jw *w, const struct attention_fo
 /* Writes how much a member needs a teacher's attention: the rank among the members, and the
  * reasons. */
 static void overview_write_attention(struct exchange *x, struct jw *w,
-                                     const struct overview_member *m)
+                                     const struct overview_member *member)
 {
     struct attention_found found[ATTENTION_REASONS];
-    size_t n = m->kind == OVERVIEW_KNOWN ? attention_reasons(&m->facts, x->arena, found) : 0;
-    bool no_data = m->kind == OVERVIEW_NO_DATA;
+    size_t n =
+        member->kind == OVERVIEW_KNOWN ? attention_reasons(&member->facts, x->arena, found) : 0;
+    bool no_data = member->kind == OVERVIEW_NO_DATA;
 
     jw_object(w, "attention");
-    jw_int(w, "rank", (int64_t)m->rank);
+    jw_int(w, "rank", (int64_t)member->rank);
     jw_array(w, "reasons");
     for (size_t i = 0; i < n; i++)
         jw_str(w, NULL, found[i].text);
@@ -133,13 +135,13 @@ static void overview_write_attention(struct exchange *x, struct jw *w,
 }
 
 /* Writes the weakest topics of a member; an empty list for a member without data. */
-static void overview_write_weakest(struct jw *w, const struct overview_member *m)
+static void overview_write_weakest(struct jw *w, const struct overview_member *member)
 {
     jw_array(w, "weakest_topics");
-    for (size_t i = 0; i < m->weakest_count; i++) {
+    for (size_t i = 0; i < member->weakest_count; i++) {
         jw_object(w, NULL);
-        jw_str(w, "topic_id", m->weakest[i].id);
-        jw_number(w, "mastery", m->weakest[i].mastery);
+        jw_str(w, "topic_id", member->weakest[i].id);
+        jw_number(w, "mastery", member->weakest[i].mastery);
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -160,15 +162,16 @@ static void overview_write_topics(struct jw *w, const struct topic_means *topics
 }
 
 /* Writes the figures of a member with data. */
-static void overview_write_figures(struct jw *w, const struct overview_member *m)
+static void overview_write_figures(struct jw *w, const struct overview_member *member)
 {
-    jw_number(w, "mastery_score", m->score);
-    jw_text(w, "level", level_names[m->level]);
-    jw_text(w, "trend", m->outlook.trend);
-    statistics_write_or_null(w, "change_7_days", m->outlook.has_change, m->outlook.change);
-    jw_number(w, "predicted_score", m->outlook.predicted_score);
-    statistics_write_interval(w, "interval", &m->outlook.interval);
-    jw_time(w, "last_active", m->last_active_ms);
+    jw_number(w, "mastery_score", member->score);
+    jw_text(w, "level", level_names[member->level]);
+    jw_text(w, "trend", member->outlook.trend);
+    statistics_write_or_null(w, "change_7_days", member->outlook.has_change,
+                             member->outlook.change);
+    jw_number(w, "predicted_score", member->outlook.predicted_score);
+    statistics_write_interval(w, "interval", &member->outlook.interval);
+    jw_time(w, "last_active", member->last_active_ms);
 }
 
 /* Writes the same JSON members as overview_write_figures, for a student without data: null instead
@@ -186,62 +189,64 @@ static void overview_write_no_figures(struct jw *w)
 
 /* Writes one student. Of a student who has withdrawn consent to analytics only that fact is shown.
  */
-static void overview_write_member(struct exchange *x, struct jw *w, const struct overview_member *m)
+static void overview_write_member(struct exchange *x, struct jw *w,
+                                  const struct overview_member *member)
 {
     jw_object(w, NULL);
-    jw_str(w, "student_id", m->id);
-    if (m->kind == OVERVIEW_WITHDRAWN) {
+    jw_str(w, "student_id", member->id);
+    if (member->kind == OVERVIEW_WITHDRAWN) {
         jw_text(w, "consent", "withdrawn");
     } else {
-        if (m->kind == OVERVIEW_KNOWN)
-            overview_write_figures(w, m);
+        if (member->kind == OVERVIEW_KNOWN)
+            overview_write_figures(w, member);
         else
             overview_write_no_figures(w);
-        overview_write_attention(x, w, m);
-        overview_write_weakest(w, m);
+        overview_write_attention(x, w, member);
+        overview_write_weakest(w, member);
     }
     jw_object_end(w);
 }
 
 /* Writes one page of the sorted members. The ids of the students shown are passed to the audit log.
  */
-static void overview_write_page(struct exchange *x, struct jw *w, const struct overview *o)
+static void overview_write_page(struct exchange *x, struct jw *w, const struct overview *overview)
 {
-    const struct overview_input *in = x->input;
-    size_t first = (size_t)in->offset < o->n ? (size_t)in->offset : o->n;
-    size_t n = o->n - first < (size_t)in->limit ? o->n - first : (size_t)in->limit;
+    const struct overview_input *input = x->input;
+    size_t first = (size_t)input->offset < overview->n ? (size_t)input->offset : overview->n;
+    size_t n =
+        overview->n - first < (size_t)input->limit ? overview->n - first : (size_t)input->limit;
 
     /* when out of memory for the list, the audit record names no students */
     x->audit_subjects.v = arena_array(x->arena, n, sizeof(*x->audit_subjects.v));
     jw_array(w, "students");
     for (size_t i = first; i < first + n; i++) {
-        overview_write_member(x, w, &o->members[i]);
+        overview_write_member(x, w, &overview->members[i]);
         if (x->audit_subjects.v)
-            x->audit_subjects.v[x->audit_subjects.n++] = o->members[i].id;
+            x->audit_subjects.v[x->audit_subjects.n++] = overview->members[i].id;
     }
     jw_array_end(w);
 }
 
 /* Sorts the members as requested and writes the response. */
-static enum step overview_respond(struct exchange *x, struct overview_state *s)
+static enum step overview_respond(struct exchange *x, struct overview_state *state)
 {
-    const struct overview_input *in = x->input;
-    struct overview *o = &s->overview;
-    double *scores = arena_array(x->arena, o->n, sizeof(*scores));
+    const struct overview_input *input = x->input;
+    struct overview *overview = &state->overview;
+    double *scores = arena_array(x->arena, overview->n, sizeof(*scores));
     struct jw w;
 
     if (!scores)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    overview_order(o, (enum overview_sort)in->sort);
+    overview_order(overview, (enum overview_sort)input->sort);
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "cohort_id", in->cohort);
-    jw_str(&w, "name", s->cohort.name);
-    jw_int(&w, "total", (int64_t)o->n);
-    jw_int(&w, "offset", in->offset);
-    overview_write_levels(&w, o);
-    overview_write_summary(&w, o, scores);
-    overview_write_page(x, &w, o);
-    overview_write_topics(&w, &o->topics);
+    jw_str(&w, "cohort_id", input->cohort);
+    jw_str(&w, "name", state->cohort.name);
+    jw_int(&w, "total", (int64_t)overview->n);
+    jw_int(&w, "offset", input->offset);
+    overview_write_levels(&w, overview);
+    overview_write_summary(&w, overview, scores);
+    overview_write_page(x, &w, overview);
+    overview_write_topics(&w, &overview->topics);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -250,21 +255,21 @@ static enum step overview_respond(struct exchange *x, struct overview_state *s)
  * trips as needed; respond. */
 static enum step cohort_overview(struct exchange *x)
 {
-    const struct overview_input *in = x->input;
-    struct overview_state *s = x->state;
+    const struct overview_input *input = x->input;
+    struct overview_state *state = x->state;
 
-    if (!s) {
-        s = exchange_new_state(x, sizeof(*s));
-        if (!s)
+    if (!state) {
+        state = exchange_new_state(x, sizeof(*state));
+        if (!state)
             return STEP_DONE;
-        s->cohort_cmd = cohort_cmd_get(&x->pipeline, in->cohort);
+        state->cohort_cmd = cohort_cmd_get(&x->pipeline, input->cohort);
         return STEP_MORE;
     }
-    if (!s->cohort.exists && !overview_begin(x, s))
+    if (!state->cohort.exists && !overview_begin(x, state))
         return STEP_DONE;
-    if (overview_step(&s->overview, &x->pipeline, &x->problem) == STEP_MORE)
+    if (overview_step(&state->overview, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
-    return x->problem.code == PROBLEM_NONE ? overview_respond(x, s) : STEP_DONE;
+    return x->problem.code == PROBLEM_NONE ? overview_respond(x, state) : STEP_DONE;
 }
 
 /* ---- tables ---- */

@@ -192,7 +192,7 @@ static bool list_parse_page(struct exchange *x, const struct list_input *in, str
         return list_cut_page(x, in, s);
     if (!cohort_parse_ids(s->ids, x->arena, &s->page, &x->problem))
         return false;
-    if (reply_int(s->total->reply, &s->count) == REPLY_OK)
+    if (reply_count(s->total->reply, &s->count) == REPLY_OK)
         return true;
     reply_problem(s->total->reply, &x->problem);
     return false;

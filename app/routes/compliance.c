@@ -20,7 +20,7 @@ struct decision {
 };
 
 /* Makes the journal entry of the decision as JSON. Its p is NULL when out of memory. */
-static struct str decision_journal_entry(struct exchange *x, const struct decision *in,
+static struct str decision_journal_entry(struct exchange *x, const struct decision *input,
                                          bool granted)
 {
     struct buf out;
@@ -29,11 +29,11 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
     buf_init(&out, x->arena);
     jw_object(&w, NULL);
     jw_text(&w, "kind", "consent");
-    jw_str(&w, "student_id", in->student);
+    jw_str(&w, "student_id", input->student);
     jw_str(&w, "actor", x->caller.user);
     jw_text(&w, "role", role_names[x->caller.role]);
     jw_int(&w, "at", x->now_ms);
-    jw_text(&w, "consent_type", consent_names[in->type]);
+    jw_text(&w, "consent_type", consent_names[input->type]);
     jw_bool(&w, "granted", granted);
     exchange_json_end(x, &w); /* an entry ends with the correlation_id, as a response does */
     return out.failed ? (struct str){0} : buf_view(&out);
@@ -43,28 +43,28 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
  * this consent was never given; the response is then 404. */
 static enum step decision_begin(struct exchange *x, bool granted, bool only_if_granted)
 {
-    const struct decision *in = x->input;
+    const struct decision *input = x->input;
 
     x->state = consent_cmd_change(
-        &x->pipeline, &(struct consent_change){.student = in->student,
-                                               .consent = (enum consent)in->type,
-                                               .granted = granted,
-                                               .only_if_granted = only_if_granted,
-                                               .now_ms = x->now_ms,
-                                               .actor = arena_printf(x->arena, "%s:%.*s",
-                                                                     role_names[x->caller.role],
-                                                                     STR_ARG(x->caller.user)),
-                                               .journal = decision_journal_entry(x, in, granted)});
+        &x->pipeline, &(struct consent_change){
+                          .student = input->student,
+                          .consent = (enum consent)input->type,
+                          .granted = granted,
+                          .only_if_granted = only_if_granted,
+                          .now_ms = x->now_ms,
+                          .actor = arena_printf(x->arena, "%s:%.*s", role_names[x->caller.role],
+                                                STR_ARG(x->caller.user)),
+                          .journal = decision_journal_entry(x, input, granted)});
     return STEP_MORE;
 }
 
 /* Writes one decision. Its version is its number among the decisions on this type of consent, from
  * 1. */
-static void consent_write_record(struct jw *w, const struct consent_record *r)
+static void consent_write_record(struct jw *w, const struct consent_record *record)
 {
-    jw_bool(w, "granted", r->granted);
-    jw_time(w, "recorded_at", r->at_ms);
-    jw_int(w, "version", r->version);
+    jw_bool(w, "granted", record->granted);
+    jw_time(w, "recorded_at", record->at_ms);
+    jw_int(w, "version", record->version);
 }
 
 /* Writes the response after the decision was stored. It is 404 for the withdrawal of a consent that
@@ -72,7 +72,7 @@ static void consent_write_record(struct jw *w, const struct consent_record *r)
  * ends. */
 static enum step decision_respond(struct exchange *x)
 {
-    const struct decision *in = x->input;
+    const struct decision *input = x->input;
     struct consent_record record;
     struct jw w;
 
@@ -88,8 +88,8 @@ static enum step decision_respond(struct exchange *x)
      * record the request all the same. */
     x->unjournaled = record.at_ms != x->now_ms;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", in->student);
-    jw_text(&w, "consent_type", consent_names[in->type]);
+    jw_str(&w, "student_id", input->student);
+    jw_text(&w, "consent_type", consent_names[input->type]);
     consent_write_record(&w, &record);
     exchange_json_end(x, &w);
     return STEP_DONE;
@@ -99,10 +99,10 @@ static enum step decision_respond(struct exchange *x)
  * given. decision_begin sets x->state; the second call has the reply. */
 static enum step consent_give(struct exchange *x)
 {
-    const struct decision *in = x->input;
+    const struct decision *input = x->input;
 
     return x->state ? decision_respond(x)
-                    : decision_begin(x, in->granted, /* only_if_granted */ false);
+                    : decision_begin(x, input->granted, /* only_if_granted */ false);
 }
 
 /* Handler of consent-withdraw. Unlike consent-give with granted = false, it fails if the consent
@@ -125,9 +125,9 @@ static void decision_require(struct exchange *x, bool present, const char *name)
  * error. */
 static bool withdrawal_check(struct exchange *x)
 {
-    const struct decision *in = x->input;
+    const struct decision *input = x->input;
 
-    decision_require(x, in->has_type, "consent_type");
+    decision_require(x, input->has_type, "consent_type");
     return x->problem.code == PROBLEM_NONE;
 }
 
@@ -135,21 +135,21 @@ static bool withdrawal_check(struct exchange *x)
  * has an error. */
 static bool decision_check(struct exchange *x)
 {
-    const struct decision *in = x->input;
+    const struct decision *input = x->input;
 
-    decision_require(x, in->has_granted, "granted");
+    decision_require(x, input->has_granted, "granted");
     return withdrawal_check(x);
 }
 
 /* ---- consent: status ---- */
 
 /* Writes all decisions on one type of consent, the oldest first. */
-static void consent_write_history(struct jw *w, const struct consent_history *h)
+static void consent_write_history(struct jw *w, const struct consent_history *history)
 {
     jw_array(w, "history");
-    for (size_t i = 0; i < h->n; i++) {
+    for (size_t i = 0; i < history->n; i++) {
         jw_object(w, NULL);
-        consent_write_record(w, &h->v[i]);
+        consent_write_record(w, &history->v[i]);
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -159,18 +159,18 @@ static void consent_write_history(struct jw *w, const struct consent_history *h)
  * decision are left out. The latest decision of a type is the one in force. */
 static enum step consent_status(struct exchange *x)
 {
-    const struct student_input *in = x->input;
+    const struct student_input *input = x->input;
     struct consent_history all[CONSENTS];
     struct jw w;
 
     if (!x->state) {
-        x->state = consent_cmd_get(&x->pipeline, in->student);
+        x->state = consent_cmd_get(&x->pipeline, input->student);
         return STEP_MORE;
     }
     if (!consent_parse(x->state, x->arena, all, &x->problem))
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", in->student);
+    jw_str(&w, "student_id", input->student);
     jw_array(&w, "consent_records");
     for (size_t i = 0; i < CONSENTS; i++) {
         if (all[i].n == 0)

@@ -20,34 +20,35 @@ enum { EXPORT_ARENA_FIRST = 64 << 10, EXPORT_ARENA_CAP = 16 << 20 };
  * out of memory. */
 static struct export *export_begin(struct exchange *x)
 {
-    const struct student_input *in = x->input;
-    struct export *e = exchange_new_state(x, sizeof(*e));
+    const struct student_input *input = x->input;
+    struct export *export = exchange_new_state(x, sizeof(*export));
     struct arena *reply_arena = exchange_new_arena(x, EXPORT_ARENA_FIRST, EXPORT_ARENA_CAP);
 
-    if (!reply_arena || !e)
+    if (!reply_arena || !export)
         return NULL;
-    e->engine = x->engine;
-    e->student = in->student;
-    e->exported_by = x->caller.user;
-    e->now_ms = x->now_ms;
-    e->kinds = student_kinds;
-    e->kind_count = STUDENT_KEY_COUNT;
-    e->out = &x->response.body;
-    e->arena = x->arena;
-    e->reply_arena = reply_arena;
+    export->engine = x->engine;
+    export->student = input->student;
+    export->exported_by = x->caller.user;
+    export->now_ms = x->now_ms;
+    export->kinds = student_kinds;
+    export->kind_count = STUDENT_KEY_COUNT;
+    export->out = &x->response.body;
+    export->arena = x->arena;
+    export->reply_arena = reply_arena;
     pipeline_init(&x->pipeline, reply_arena, x);
     x->response.status = 200;
     x->response.content_type = "application/json";
     x->response.streamed = true;
-    return e;
+    return export;
 }
 
 /* Handler of the export: one call for each round trip; the response is sent in parts. */
 static enum step student_export(struct exchange *x)
 {
-    struct export *e = x->state ? x->state : export_begin(x);
+    struct export *export = x->state ? x->state : export_begin(x);
 
-    return e ? export_step(e, &x->pipeline, &x->problem) : exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    return export ? export_step(export, &x->pipeline, &x->problem)
+                  : exchange_fail(x, PROBLEM_INTERNAL_ERROR);
 }
 
 /* ---- erase ---- */
@@ -69,28 +70,28 @@ static void erase_on_reset(void *e)
  * arena. erase_on_reset frees it when the request has ended. Returns NULL when out of memory. */
 static struct erase *erase_new(struct exchange *x)
 {
-    const struct erase_input *in = x->input;
-    struct erase *e = exchange_new_state(x, sizeof(*e));
+    const struct erase_input *input = x->input;
+    struct erase *erase = exchange_new_state(x, sizeof(*erase));
 
-    if (!e || !arena_defer(x->arena, erase_on_reset, e))
+    if (!erase || !arena_defer(x->arena, erase_on_reset, erase))
         return NULL;
-    e->engine = x->engine;
-    e->student = in->student;
-    e->actor = x->caller.user;
-    e->role = str_of(role_names[x->caller.role]);
-    e->correlation_id = x->request_id;
-    e->now_ms = x->now_ms;
-    e->dry_run = in->dry_run;
-    return erase_init(e) ? e : NULL;
+    erase->engine = x->engine;
+    erase->student = input->student;
+    erase->actor = x->caller.user;
+    erase->role = str_of(role_names[x->caller.role]);
+    erase->correlation_id = x->request_id;
+    erase->now_ms = x->now_ms;
+    erase->dry_run = input->dry_run;
+    return erase_init(erase) ? erase : NULL;
 }
 
 /* Writes how many records of each kind were deleted or, in a dry run, would be. */
-static void erase_write_counts(struct jw *w, const struct erase *e)
+static void erase_write_counts(struct jw *w, const struct erase *erase)
 {
     jw_object(w, "deleted");
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
         if (erase_kind_name(kind)) /* erase_kind_name is NULL for a kind that is never counted */
-            jw_int(w, erase_kind_name(kind), e->counts[kind]);
+            jw_int(w, erase_kind_name(kind), erase->counts[kind]);
     }
     jw_object_end(w);
 }
@@ -98,19 +99,19 @@ static void erase_write_counts(struct jw *w, const struct erase *e)
 /* Handler of the erasure: one call for each round trip, then the response. */
 static enum step student_erase(struct exchange *x)
 {
-    struct erase *e = x->state ? x->state : erase_new(x);
+    struct erase *erase = x->state ? x->state : erase_new(x);
     struct jw w;
 
-    if (!e)
+    if (!erase)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (erase_step(e, &x->pipeline, &x->problem) == STEP_MORE)
+    if (erase_step(erase, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    jw_text(&w, "status", e->dry_run ? "dry_run" : "success");
-    jw_str(&w, "student_id", e->student);
-    erase_write_counts(&w, e);
+    jw_text(&w, "status", erase->dry_run ? "dry_run" : "success");
+    jw_str(&w, "student_id", erase->student);
+    erase_write_counts(&w, erase);
     jw_text(&w, "compliance", "GDPR Article 17");
     exchange_json_end(x, &w);
     return STEP_DONE;

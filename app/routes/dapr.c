@@ -85,7 +85,7 @@ enum letter_stage {
     LETTER_NEW,  /* the students that it names were not looked up yet */
     /* the tombstones of its students are being read, before the letter is stored */
     LETTER_CHECKING,
-    LETTER_ALLOWED,  /* none of its students is erased */
+    LETTER_ALLOWED,  /* the letter may be stored: none of its students is erased */
     LETTER_STORING,  /* the letter is being stored; the tombstones are read once more afterwards */
     LETTER_REMOVING, /* the letter is being removed, because a student was erased meanwhile */
 };
@@ -129,38 +129,39 @@ static struct str json_text(struct json_object *json, struct arena *arena)
 /* Marks the event as one that can never be recorded: it becomes a dead letter with the reason in
  * *p. student: its student, if known. An internal error says nothing about the event, so it makes
  * the whole request fail instead, and Dapr delivers all events again. */
-static void delivery_make_letter(struct exchange *x, struct delivery *d, struct str student,
+static void delivery_make_letter(struct exchange *x, struct delivery *delivery, struct str student,
                                  const struct problem *p)
 {
     if (p->code == PROBLEM_INTERNAL_ERROR) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
-    d->reason = cloudevent_error_line(p, x->arena);
-    d->subject = student;
-    d->stage = LETTER_NEW;
-    d->outcome = DROP;
+    delivery->reason = cloudevent_error_line(p, x->arena);
+    delivery->subject = student;
+    delivery->stage = LETTER_NEW;
+    delivery->outcome = DROP;
 }
 
 /* Adds one event: to the events to record, or as a dead letter. p is the result of converting it to
- * *in: its code is PROBLEM_NONE if the event is valid. text: its JSON, for the dead letter. */
-static void delivery_add(struct exchange *x, struct events *e, struct delivery *d,
-                         const struct event_input *in, struct str text, const struct problem *p)
+ * *input: its code is PROBLEM_NONE if the event is valid. text: its JSON, for the dead letter. */
+static void delivery_add(struct exchange *x, struct events *events, struct delivery *delivery,
+                         const struct event_input *input, struct str text, const struct problem *p)
 {
     if (p->code == PROBLEM_NONE) {
-        d->item = &e->batch.items[e->batch.n++]; /* events_allocate made room for all */
-        d->item->input = *in;
+        /* events_allocate has made room for all */
+        delivery->item = &events->batch.items[events->batch.n++];
+        delivery->item->input = *input;
         return;
     }
-    event_metrics_add(x->engine, in, EVENT_REJECTED);
-    delivery_make_letter(x, d, in->student, p);
-    d->text = text;
+    event_metrics_add(x->engine, input, EVENT_REJECTED);
+    delivery_make_letter(x, delivery, input->student, p);
+    delivery->text = text;
 }
 
 /* Adds an event in JSON, in any of the forms that publishers and Dapr send: an object or, in an
  * entry of a BULK (enum form), a string with the event in base64. A string that is not base64 of
  * JSON leaves event NULL. Only a dead letter needs the text. */
-static void delivery_add_json(struct exchange *x, struct events *e, struct delivery *d,
+static void delivery_add_json(struct exchange *x, struct events *events, struct delivery *delivery,
                               struct json_object *json)
 {
     struct json_object *event = json;
@@ -172,17 +173,17 @@ static void delivery_add_json(struct exchange *x, struct events *e, struct deliv
     /* a failure is in p.code, which delivery_add evaluates */
     if (p.code == PROBLEM_NONE)
         (void)cloudevent_json_to_event(event, x->now_ms, x->arena, &in, &p);
-    delivery_add(x, e, d, &in,
+    delivery_add(x, events, delivery, &in,
                  p.code == PROBLEM_NONE ? STR("") : json_text(event ? event : json, x->arena), &p);
 }
 
 /* Allocates room for n events. Returns false with x->problem set when out of memory. */
-static bool events_allocate(struct exchange *x, struct events *e, enum form form, size_t n)
+static bool events_allocate(struct exchange *x, struct events *events, enum form form, size_t n)
 {
-    e->form = form;
-    e->v = arena_array(x->arena, n, sizeof(*e->v));
-    e->batch.items = arena_array(x->arena, n, sizeof(*e->batch.items));
-    if (e->v && e->batch.items)
+    events->form = form;
+    events->v = arena_array(x->arena, n, sizeof(*events->v));
+    events->batch.items = arena_array(x->arena, n, sizeof(*events->batch.items));
+    if (events->v && events->batch.items)
         return true;
     problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
@@ -199,7 +200,7 @@ struct bulk_room {
  * only exceeds what earlier events have left of the limits (room) is not added and keeps its
  * initial outcome RETRY: the sidecar delivers it again, without the events that got another status.
  */
-static void delivery_add_text(struct exchange *x, struct events *e, struct delivery *d,
+static void delivery_add_text(struct exchange *x, struct events *events, struct delivery *delivery,
                               struct str text, struct bulk_room *room)
 {
     const struct event_input unknown = {0};
@@ -215,104 +216,107 @@ static void delivery_add_text(struct exchange *x, struct events *e, struct deliv
         event = json_parse_counted(text, &room->values, x->arena, &p);
     if (p.code == PROBLEM_NONE) {
         room->bytes -= text.n;
-        delivery_add_json(x, e, d, event);
+        delivery_add_json(x, events, delivery, event);
     } else if (text.n > EVENT_MAX || p.code != PROBLEM_PAYLOAD_TOO_LARGE ||
                !json_check(text, JSON_VALUES_MAX, x->arena, &offset)) {
-        delivery_add(x, e, d, &unknown, text, &p);
+        delivery_add(x, events, delivery, &unknown, text, &p);
     }
 }
 
 /* Parses the entries of a BULK, Dapr's own list: each has an id, by which it gets its own status,
  * and a CloudEvent or raw payload. (A BATCH is a plain list of CloudEvents.) Entries that exceed
  * the limits of one request (room) are delivered again (delivery_add_text). */
-static void events_parse_bulk(struct exchange *x, struct events *e, const struct dapr_bulk *bulk)
+static void events_parse_bulk(struct exchange *x, struct events *events,
+                              const struct dapr_bulk *bulk)
 {
     struct bulk_room room = {BULK_MAX, JSON_VALUES_MAX};
 
-    if (!events_allocate(x, e, BULK, bulk->n))
+    if (!events_allocate(x, events, BULK, bulk->n))
         return;
     for (size_t i = 0; i < bulk->n && x->problem.code == PROBLEM_NONE; i++) {
         const struct dapr_bulk_entry *entry = &bulk->entries[i];
         struct problem ignored = {0};
         struct str id = json_str(json_parse(entry->id, x->arena, &ignored));
-        struct delivery *d = &e->v[e->n];
+        struct delivery *delivery = &events->v[events->n];
 
         /* an entry without an id cannot get a status, so it is skipped, and the sidecar delivers it
          * again */
         if (!id.p)
             continue;
-        e->n++;
-        d->entry = id;
-        delivery_add_text(x, e, d, entry->event.p ? entry->event : STR("null"), &room);
+        events->n++;
+        delivery->entry = id;
+        delivery_add_text(x, events, delivery, entry->event.p ? entry->event : STR("null"), &room);
     }
 }
 
 /* Parses a BATCH, a list of CloudEvents. */
-static void events_parse_batch(struct exchange *x, struct events *e, struct json_object *list)
+static void events_parse_batch(struct exchange *x, struct events *events, struct json_object *list)
 {
     size_t n = json_object_array_length(list);
 
-    if (!events_allocate(x, e, BATCH, n))
+    if (!events_allocate(x, events, BATCH, n))
         return;
-    for (e->n = 0; e->n < n; e->n++)
-        delivery_add_json(x, e, &e->v[e->n], json_object_array_get_idx(list, e->n));
+    for (events->n = 0; events->n < n; events->n++)
+        delivery_add_json(x, events, &events->v[events->n],
+                          json_object_array_get_idx(list, events->n));
 }
 
 /* Parses a request in the binary mode of CloudEvents: one event, whose attributes are in ce-
  * headers, and whose data are the body. */
-static void events_parse_binary(struct exchange *x, struct events *e,
+static void events_parse_binary(struct exchange *x, struct events *events,
                                 const struct cloudevent_headers *headers)
 {
     struct cloudevent event = {.data = NULL};
     struct event_input in = {0};
     struct problem p = {0};
 
-    if (!events_allocate(x, e, SINGLE, 1))
+    if (!events_allocate(x, events, SINGLE, 1))
         return;
-    e->n = 1;
+    events->n = 1;
     if (cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p))
         (void)cloudevent_to_event(&event, x->now_ms, x->arena, &in, &p);
     if (in.student.n == 0)
         in.student = event.subject; /* names the student of a dead letter */
-    delivery_add(x, e, &e->v[0], &in,
+    delivery_add(x, events, &events->v[0], &in,
                  event.data ? json_text(event.data, x->arena) : x->request.body, &p);
 }
 
 /* Makes the whole body one dead letter, because it cannot be parsed. The entries of a BULK then
  * cannot get a status each; unreadable_bulk makes the response end the delivery of the whole BULK.
  */
-static void events_make_letter(struct exchange *x, struct events *e, const struct problem *p)
+static void events_make_letter(struct exchange *x, struct events *events, const struct problem *p)
 {
     const struct event_input unknown = {0};
     const struct str body = x->request.body, bulk_type = STR("\"" DAPR_BULK_TYPE "\"");
 
-    if (!events_allocate(x, e, SINGLE, 1))
+    if (!events_allocate(x, events, SINGLE, 1))
         return;
-    e->n = 1;
-    e->unreadable_bulk = http_media_type_is(x->request.content_type, STR("application/json")) &&
-                         body.n > 0 && memmem(body.p, body.n, bulk_type.p, bulk_type.n);
-    delivery_add(x, e, &e->v[0], &unknown, body, p);
+    events->n = 1;
+    events->unreadable_bulk =
+        http_media_type_is(x->request.content_type, STR("application/json")) && body.n > 0 &&
+        memmem(body.p, body.n, bulk_type.p, bulk_type.n);
+    delivery_add(x, events, &events->v[0], &unknown, body, p);
 }
 
 /* Parses a JSON body. A list is accepted only if may_be_list, which the content type
  * application/cloudevents-batch+json sets. */
-static void events_parse_json(struct exchange *x, struct events *e, bool may_be_list)
+static void events_parse_json(struct exchange *x, struct events *events, bool may_be_list)
 {
     struct problem p = {0};
     struct json_object *body = json_parse(x->request.body, x->arena, &p);
 
     if (p.code != PROBLEM_NONE) {
-        events_make_letter(x, e, &p);
+        events_make_letter(x, events, &p);
     } else if (may_be_list && json_object_is_type(body, json_type_array)) {
-        events_parse_batch(x, e, body);
-    } else if (events_allocate(x, e, SINGLE, 1)) {
-        e->n = 1;
-        delivery_add_json(x, e, &e->v[0], body);
+        events_parse_batch(x, events, body);
+    } else if (events_allocate(x, events, SINGLE, 1)) {
+        events->n = 1;
+        delivery_add_json(x, events, &events->v[0], body);
     }
 }
 
 /* Chooses the parser by content type and headers. An unknown content type sets x->problem. */
-static void events_parse(struct exchange *x, struct events *e)
+static void events_parse(struct exchange *x, struct events *events)
 {
     const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);
     struct problem too_large = {0};
@@ -320,18 +324,18 @@ static void events_parse(struct exchange *x, struct events *e)
 
     if (http_media_type_is(x->request.content_type, STR("application/json")) &&
         dapr_bulk_split(x->request.body, x->arena, &bulk)) {
-        events_parse_bulk(x, e, &bulk);
+        events_parse_bulk(x, events, &bulk);
         return;
     }
     if (x->request.body.n > EVENT_MAX) {
         problem_set(&too_large, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
-        events_make_letter(x, e, &too_large);
+        events_make_letter(x, events, &too_large);
         return;
     }
     switch (cloudevent_form_of(x->request.content_type, &headers)) {
-    case CLOUDEVENT_STRUCTURED: events_parse_json(x, e, /* may_be_list */ false); break;
-    case CLOUDEVENT_BATCH: events_parse_json(x, e, /* may_be_list */ true); break;
-    case CLOUDEVENT_BINARY: events_parse_binary(x, e, &headers); break;
+    case CLOUDEVENT_STRUCTURED: events_parse_json(x, events, /* may_be_list */ false); break;
+    case CLOUDEVENT_BATCH: events_parse_json(x, events, /* may_be_list */ true); break;
+    case CLOUDEVENT_BINARY: events_parse_binary(x, events, &headers); break;
     case CLOUDEVENT_NO_FORM:
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, CLOUDEVENT_NO_FORM_MESSAGE);
     }
@@ -340,10 +344,10 @@ static void events_parse(struct exchange *x, struct events *e)
 /* ---- events: recording and response ---- */
 
 /* Queues the reading of the tombstones of the letter's students. */
-static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
+static void letter_queue_tombstones(struct exchange *x, struct delivery *delivery)
 {
-    for (size_t i = 0; i < d->names.student_count; i++)
-        d->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, d->names.students[i]);
+    for (size_t i = 0; i < delivery->names.student_count; i++)
+        delivery->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, delivery->names.students[i]);
 }
 
 /* Queues the next commands of a letter. LETTER_NEW: reads the tombstones of its students; depending
@@ -351,20 +355,20 @@ static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
  * LETTER_ALLOWED: stores it and then reads the tombstones again, because a student may have been
  * erased since. A letter without a known student is stored at once, without payload (always_keep is
  * for payloads that cannot be about a student): there is no tombstone to read. */
-static void letter_queue(struct exchange *x, struct delivery *d)
+static void letter_queue(struct exchange *x, struct delivery *delivery)
 {
-    struct dead_letter_new letter = {.reason = d->reason, .source = STR("dapr")};
+    struct dead_letter_new letter = {.reason = delivery->reason, .source = STR("dapr")};
 
-    if (d->stage == LETTER_NEW) {
-        letter_names_find(&d->names, d->text, d->subject, x->arena);
-        letter_queue_tombstones(x, d);
-        d->stage = d->names.student_count > 0 ? LETTER_CHECKING : LETTER_ALLOWED;
+    if (delivery->stage == LETTER_NEW) {
+        letter_names_find(&delivery->names, delivery->text, delivery->subject, x->arena);
+        letter_queue_tombstones(x, delivery);
+        delivery->stage = delivery->names.student_count > 0 ? LETTER_CHECKING : LETTER_ALLOWED;
     }
-    if (d->stage == LETTER_ALLOWED) {
-        letter_set_payload(&letter, d->text, &d->names, /* always_keep */ false);
-        d->letter = dead_letter_cmd_add(&x->pipeline, &letter, x->now_ms);
-        letter_queue_tombstones(x, d);
-        d->stage = LETTER_STORING;
+    if (delivery->stage == LETTER_ALLOWED) {
+        letter_set_payload(&letter, delivery->text, &delivery->names, /* always_keep */ false);
+        delivery->letter = dead_letter_cmd_add(&x->pipeline, &letter, x->now_ms);
+        letter_queue_tombstones(x, delivery);
+        delivery->stage = LETTER_STORING;
     }
 }
 
@@ -372,16 +376,17 @@ static void letter_queue(struct exchange *x, struct delivery *d)
  * tombstones were read) and LETTER_STORING. *ret_id: id of the stored letter; unchanged in
  * LETTER_CHECKING. *ret_erased: whether one of its students is erased. Returns false if Redis has
  * failed, or when out of memory; the reason is not needed, because the event is delivered again. */
-static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erased)
+static bool letter_parse(struct delivery *delivery, struct str *ret_id, bool *ret_erased)
 {
     struct problem ignored = {0};
     bool erased;
 
     *ret_erased = false;
-    if (d->stage == LETTER_STORING && !dead_letter_parse_add(d->letter, ret_id, &ignored))
+    if (delivery->stage == LETTER_STORING &&
+        !dead_letter_parse_add(delivery->letter, ret_id, &ignored))
         return false;
-    for (size_t i = 0; i < d->names.student_count; i++) {
-        if (!erasure_parse_tombstone(d->tombstones[i], &erased, &ignored))
+    for (size_t i = 0; i < delivery->names.student_count; i++) {
+        if (!erasure_parse_tombstone(delivery->tombstones[i], &erased, &ignored))
             return false;
         *ret_erased = *ret_erased || erased;
     }
@@ -392,68 +397,68 @@ static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erase
  * letter is stored, and together with the command that stores it. If a student was erased in
  * between, the letter is removed, because the erasure may have searched the dead letters too early
  * to find it. If Redis fails, the outcome is RETRY, so that the event is not lost. */
-static void letter_advance(struct exchange *x, struct delivery *d)
+static void letter_advance(struct exchange *x, struct delivery *delivery)
 {
     struct str id = STR("");
     bool erased;
 
-    if (d->stage != LETTER_CHECKING && d->stage != LETTER_STORING) {
-        d->stage = LETTER_NONE;
+    if (delivery->stage != LETTER_CHECKING && delivery->stage != LETTER_STORING) {
+        delivery->stage = LETTER_NONE;
         return;
     }
-    if (!letter_parse(d, &id, &erased)) {
-        d->outcome = RETRY;
-        d->stage = LETTER_NONE;
-    } else if (d->stage == LETTER_CHECKING) {
-        d->stage = erased ? LETTER_NONE : LETTER_ALLOWED;
+    if (!letter_parse(delivery, &id, &erased)) {
+        delivery->outcome = RETRY;
+        delivery->stage = LETTER_NONE;
+    } else if (delivery->stage == LETTER_CHECKING) {
+        delivery->stage = erased ? LETTER_NONE : LETTER_ALLOWED;
     } else if (erased) {
         (void)dead_letter_cmd_remove(&x->pipeline, &id, /* count */ 1);
-        d->stage = LETTER_REMOVING;
+        delivery->stage = LETTER_REMOVING;
     } else {
-        d->stage = LETTER_NONE;
+        delivery->stage = LETTER_NONE;
     }
 }
 
 /* Sets the outcomes of the events that were to be recorded. An event of a student who is erased or
  * has withdrawn consent (problem 403) is dropped without a dead letter. Because the response is 200
  * nevertheless, these students are passed to the audit log here. */
-static void events_set_outcomes(struct exchange *x, struct events *e)
+static void events_set_outcomes(struct exchange *x, struct events *events)
 {
-    x->audit_denied.v = arena_array(x->arena, e->n, sizeof(*x->audit_denied.v));
-    for (size_t i = 0; i < e->n; i++) {
-        const struct event_batch_item *item = e->v[i].item;
+    x->audit_denied.v = arena_array(x->arena, events->n, sizeof(*x->audit_denied.v));
+    for (size_t i = 0; i < events->n; i++) {
+        const struct event_batch_item *item = events->v[i].item;
 
         if (!item)
             continue;
         if (item->problem.code == PROBLEM_FORBIDDEN && x->audit_denied.v)
             x->audit_denied.v[x->audit_denied.n++] = item->input.student;
         if (item->problem.code == PROBLEM_FORBIDDEN)
-            e->v[i].outcome = DROP;
+            events->v[i].outcome = DROP;
         else
-            e->v[i].outcome = item->problem.code == PROBLEM_NONE ? SUCCESS : RETRY;
+            events->v[i].outcome = item->problem.code == PROBLEM_NONE ? SUCCESS : RETRY;
     }
 }
 
 /* Writes the response: a status for each entry of a BULK, otherwise one status for all events, the
  * lowest outcome in the order of enum outcome. A request without events is a success. */
-static void events_respond(struct exchange *x, const struct events *e)
+static void events_respond(struct exchange *x, const struct events *events)
 {
-    enum outcome lowest = e->n > 0 ? DROP : SUCCESS;
+    enum outcome lowest = events->n > 0 ? DROP : SUCCESS;
     struct jw w;
 
-    for (size_t i = 0; i < e->n; i++) {
-        if (e->v[i].outcome < lowest)
-            lowest = e->v[i].outcome;
+    for (size_t i = 0; i < events->n; i++) {
+        if (events->v[i].outcome < lowest)
+            lowest = events->v[i].outcome;
     }
     /* 404 makes Dapr drop the whole BULK; with any other status Dapr would deliver it again,
      * because its entries have no status */
-    http_response_json(&x->response, e->unreadable_bulk ? 404 : 200, &w);
-    if (e->form == BULK) {
+    http_response_json(&x->response, events->unreadable_bulk ? 404 : 200, &w);
+    if (events->form == BULK) {
         jw_array(&w, "statuses");
-        for (size_t i = 0; i < e->n; i++) {
+        for (size_t i = 0; i < events->n; i++) {
             jw_object(&w, NULL);
-            jw_str(&w, "entryId", e->v[i].entry);
-            jw_text(&w, "status", outcome_names[e->v[i].outcome]);
+            jw_str(&w, "entryId", events->v[i].entry);
+            jw_text(&w, "status", outcome_names[events->v[i].outcome]);
             jw_object_end(&w);
         }
         jw_array_end(&w);
@@ -466,13 +471,13 @@ static void events_respond(struct exchange *x, const struct events *e)
 /* Parses the request. Returns NULL with x->problem set if the request as a whole fails. */
 static struct events *events_begin(struct exchange *x)
 {
-    struct events *e = exchange_new_state(x, sizeof(*e));
+    struct events *events = exchange_new_state(x, sizeof(*events));
 
-    if (!e)
+    if (!events)
         return NULL;
-    event_request_begin(x, &e->batch);
-    events_parse(x, e);
-    return x->problem.code == PROBLEM_NONE ? e : NULL;
+    event_request_begin(x, &events->batch);
+    events_parse(x, events);
+    return x->problem.code == PROBLEM_NONE ? events : NULL;
 }
 
 /* Handler of /dapr/events. The first call parses all events. Each call continues to record the good
@@ -481,24 +486,24 @@ static struct events *events_begin(struct exchange *x)
  * after it. */
 static enum step dapr_events(struct exchange *x)
 {
-    struct events *e = x->state;
-    bool is_first = !e;
+    struct events *events = x->state;
+    bool is_first = !events;
     enum step batch_step;
 
     if (is_first)
-        e = events_begin(x);
-    if (!e)
+        events = events_begin(x);
+    if (!events)
         return STEP_DONE;
-    batch_step = event_batch_step(&e->batch, x->engine, &x->pipeline);
-    for (size_t i = 0; i < e->n; i++) {
+    batch_step = event_batch_step(&events->batch, x->engine, &x->pipeline);
+    for (size_t i = 0; i < events->n; i++) {
         if (!is_first)
-            letter_advance(x, &e->v[i]);
-        letter_queue(x, &e->v[i]);
+            letter_advance(x, &events->v[i]);
+        letter_queue(x, &events->v[i]);
     }
     if (batch_step == STEP_MORE || x->pipeline.count > 0)
         return STEP_MORE;
-    events_set_outcomes(x, e);
-    events_respond(x, e);
+    events_set_outcomes(x, events);
+    events_respond(x, events);
     return STEP_DONE;
 }
 

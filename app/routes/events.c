@@ -45,55 +45,55 @@ struct publication {
 static void publication_add_faults(struct exchange *x, const struct problem *faults,
                                    const size_t *place)
 {
-    for (const struct field_error *e = faults->fields; e; e = e->next) {
-        struct str field = e->field;
+    for (const struct field_error *error = faults->fields; error; error = error->next) {
+        struct str field = error->field;
 
         if (place)
-            field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(e->field));
-        problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(e->message));
+            field = arena_printf(x->arena, "[%zu].%.*s", *place, STR_ARG(error->field));
+        problem_field(&x->problem, x->arena, field, "%.*s", STR_ARG(error->message));
     }
-    /* for a fault without fields; has no effect after an earlier problem */
+    /* needed for a fault without fields; has no effect if x->problem is set already */
     problem_set(&x->problem, faults->code, NULL);
 }
 
 /* Adds one parsed event to the batch, or its faults to x->problem. faults: the problem of its
  * parsing; its code is PROBLEM_NONE if there was none. place: index of the event in the request;
  * NULL when the request is one event. A caller who is a student may omit the own id. */
-static void publication_add(struct exchange *x, struct publication *s, struct cloudevent *event,
-                            struct problem *faults, const size_t *place)
+static void publication_add(struct exchange *x, struct publication *publication,
+                            struct cloudevent *event, struct problem *faults, const size_t *place)
 {
-    struct event_input *in = &s->batch.items[s->batch.n].input;
+    struct event_input *input = &publication->batch.items[publication->batch.n].input;
 
     if (event->subject.n == 0 && x->caller.role == ROLE_STUDENT)
         event->subject = x->caller.user;
     if (faults->code == PROBLEM_NONE &&
-        cloudevent_to_event(event, x->now_ms, x->arena, in, faults)) {
-        s->batch.n++;
+        cloudevent_to_event(event, x->now_ms, x->arena, input, faults)) {
+        publication->batch.n++;
         return;
     }
-    event_metrics_add(x->engine, in, EVENT_REJECTED);
+    event_metrics_add(x->engine, input, EVENT_REJECTED);
     publication_add_faults(x, faults, place);
-    *in = (struct event_input){0};
+    *input = (struct event_input){0};
 }
 
 /* Allocates room for n events. Returns false with x->problem set when there are too many, or when
  * out of memory. */
-static bool publication_allocate(struct exchange *x, struct publication *s, size_t n)
+static bool publication_allocate(struct exchange *x, struct publication *publication, size_t n)
 {
     if (n > EVENTS_MAX) {
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE,
                     "A batch has at most %d events: send the rest in further requests", EVENTS_MAX);
         return false;
     }
-    s->batch.items = arena_array(x->arena, n, sizeof(*s->batch.items));
-    if (!s->batch.items)
+    publication->batch.items = arena_array(x->arena, n, sizeof(*publication->batch.items));
+    if (!publication->batch.items)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    return s->batch.items;
+    return publication->batch.items;
 }
 
 /* Parses one event, a JSON object, and adds it to the batch, or its faults to x->problem. place:
  * index of the event in the request; NULL: the request is one event. */
-static void publication_parse_envelope(struct exchange *x, struct publication *s,
+static void publication_parse_envelope(struct exchange *x, struct publication *publication,
                                        struct json_object *envelope, const size_t *place)
 {
     struct cloudevent event = {.data = NULL};
@@ -101,12 +101,13 @@ static void publication_parse_envelope(struct exchange *x, struct publication *s
 
     /* a failure is in faults.code, which publication_add evaluates */
     (void)cloudevent_parse(envelope, x->arena, &event, &faults);
-    publication_add(x, s, &event, &faults, place);
+    publication_add(x, publication, &event, &faults, place);
 }
 
 /* Parses the JSON body: a list of events if is_batch, else one event ("structured" mode of
  * CloudEvents). */
-static void publication_parse_json(struct exchange *x, struct publication *s, bool is_batch)
+static void publication_parse_json(struct exchange *x, struct publication *publication,
+                                   bool is_batch)
 {
     struct json_object *body =
         json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena, &x->problem);
@@ -119,37 +120,37 @@ static void publication_parse_json(struct exchange *x, struct publication *s, bo
         problem_field(&x->problem, x->arena, STR("body"), "must be a list of events");
         return;
     }
-    if (!publication_allocate(x, s, n))
+    if (!publication_allocate(x, publication, n))
         return;
     if (!is_batch)
-        publication_parse_envelope(x, s, body, NULL);
+        publication_parse_envelope(x, publication, body, NULL);
     for (size_t i = 0; is_batch && i < n; i++)
-        publication_parse_envelope(x, s, json_object_array_get_idx(body, i), &i);
+        publication_parse_envelope(x, publication, json_object_array_get_idx(body, i), &i);
 }
 
 /* Parses a request in binary mode: one event, whose attributes are in headers. */
-static void publication_parse_binary(struct exchange *x, struct publication *s,
+static void publication_parse_binary(struct exchange *x, struct publication *publication,
                                      const struct cloudevent_headers *headers)
 {
     struct cloudevent event = {.data = NULL};
     struct problem faults = {0};
 
-    if (!publication_allocate(x, s, 1))
+    if (!publication_allocate(x, publication, 1))
         return;
     (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &faults);
-    publication_add(x, s, &event, &faults, NULL);
+    publication_add(x, publication, &event, &faults, NULL);
 }
 
 /* Parses the events: the headers say whether they come structured, as a batch or in binary mode
  * (enum cloudevent_form). Sets x->problem if any is malformed. */
-static void publication_parse(struct exchange *x, struct publication *s)
+static void publication_parse(struct exchange *x, struct publication *publication)
 {
     const struct cloudevent_headers headers = cloudevent_headers_of(&x->request);
 
     switch (cloudevent_form_of(x->request.content_type, &headers)) {
-    case CLOUDEVENT_STRUCTURED: publication_parse_json(x, s, /* is_batch */ false); break;
-    case CLOUDEVENT_BATCH: publication_parse_json(x, s, /* is_batch */ true); break;
-    case CLOUDEVENT_BINARY: publication_parse_binary(x, s, &headers); break;
+    case CLOUDEVENT_STRUCTURED: publication_parse_json(x, publication, /* is_batch */ false); break;
+    case CLOUDEVENT_BATCH: publication_parse_json(x, publication, /* is_batch */ true); break;
+    case CLOUDEVENT_BINARY: publication_parse_binary(x, publication, &headers); break;
     case CLOUDEVENT_NO_FORM:
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, CLOUDEVENT_NO_FORM_MESSAGE);
     }
@@ -157,70 +158,70 @@ static void publication_parse(struct exchange *x, struct publication *s)
 
 /* ---- rights and consent ---- */
 
-/* Lists the students of all events, each once, and allocates s->checks, which publication_queue
- * fills for them. Returns false with x->problem set when out of memory. */
-static bool publication_list_students(struct exchange *x, struct publication *s)
+/* Lists the students of all events, each once, and allocates publication->checks, which
+ * publication_queue fills for them. Returns false with x->problem set when out of memory. */
+static bool publication_list_students(struct exchange *x, struct publication *publication)
 {
-    struct str *all = arena_array(x->arena, s->batch.n, sizeof(*all));
+    struct str *all = arena_array(x->arena, publication->batch.n, sizeof(*all));
 
-    s->checks = arena_array(x->arena, s->batch.n, sizeof(*s->checks));
-    if (!all || !s->checks) {
+    publication->checks = arena_array(x->arena, publication->batch.n, sizeof(*publication->checks));
+    if (!all || !publication->checks) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    for (size_t i = 0; i < s->batch.n; i++)
-        all[i] = s->batch.items[i].input.student;
-    str_sort(all, s->batch.n);
-    s->students.v = all;
-    for (size_t i = 0; i < s->batch.n; i++) {
-        if (i == 0 || !str_equal(all[i], all[s->students.n - 1]))
-            all[s->students.n++] = all[i];
+    for (size_t i = 0; i < publication->batch.n; i++)
+        all[i] = publication->batch.items[i].input.student;
+    str_sort(all, publication->batch.n);
+    publication->students.v = all;
+    for (size_t i = 0; i < publication->batch.n; i++) {
+        if (i == 0 || !str_equal(all[i], all[publication->students.n - 1]))
+            all[publication->students.n++] = all[i];
     }
     return true;
 }
 
 /* Queues the reads that decide whether the request may write about its students. For a single event
  * consent and tombstone are not read here: the script that records it checks both. */
-static void publication_queue(struct exchange *x, struct publication *s)
+static void publication_queue(struct exchange *x, struct publication *publication)
 {
-    for (size_t i = 0; i < s->students.n; i++) {
-        struct student_check *check = &s->checks[i];
+    for (size_t i = 0; i < publication->students.n; i++) {
+        struct student_check *check = &publication->checks[i];
 
-        check->cohorts = write_access_queue(x, &s->access, s->students.v[i]);
-        if (s->batch.n == 1)
+        check->cohorts = write_access_queue(x, &publication->access, publication->students.v[i]);
+        if (publication->batch.n == 1)
             continue;
-        check->consent = student_cmd_consent(&x->pipeline, s->students.v[i]);
-        check->tombstone = erasure_cmd_tombstone(&x->pipeline, s->students.v[i]);
+        check->consent = student_cmd_consent(&x->pipeline, publication->students.v[i]);
+        check->tombstone = erasure_cmd_tombstone(&x->pipeline, publication->students.v[i]);
     }
-    idempotency_queue_students(x, &s->students);
+    idempotency_queue_students(x, &publication->students);
 }
 
 /* Parses the request and queues the first round trip, which reads whether the caller may write
  * about each student. Returns NULL with x->problem set. */
 static struct publication *publication_begin(struct exchange *x)
 {
-    struct publication *s = exchange_new_state(x, sizeof(*s));
+    struct publication *publication = exchange_new_state(x, sizeof(*publication));
 
-    if (!s)
+    if (!publication)
         return NULL;
-    event_request_begin(x, &s->batch);
-    publication_parse(x, s);
-    if (x->problem.code == PROBLEM_NONE && publication_list_students(x, s))
-        publication_queue(x, s);
-    x->audit_subjects = s->students;
-    return x->problem.code == PROBLEM_NONE ? s : NULL;
+    event_request_begin(x, &publication->batch);
+    publication_parse(x, publication);
+    if (x->problem.code == PROBLEM_NONE && publication_list_students(x, publication))
+        publication_queue(x, publication);
+    x->audit_subjects = publication->students;
+    return x->problem.code == PROBLEM_NONE ? publication : NULL;
 }
 
 /* Decides, by what was read about the students, whether the request may write about all of them.
  * Tombstone and consent were read for a batch only (publication_queue). Returns false with
  * x->problem set if it may not; its events are then counted as rejected. */
-static bool publication_check(struct exchange *x, struct publication *s)
+static bool publication_check(struct exchange *x, struct publication *publication)
 {
-    s->checked = true;
-    for (size_t i = 0; i < s->students.n; i++)
-        write_access_check(x, &s->access, s->checks[i].cohorts);
-    for (size_t i = 0; i < s->students.n && x->problem.code == PROBLEM_NONE; i++) {
-        const struct student_check *check = &s->checks[i];
+    publication->checked = true;
+    for (size_t i = 0; i < publication->students.n; i++)
+        write_access_check(x, &publication->access, publication->checks[i].cohorts);
+    for (size_t i = 0; i < publication->students.n && x->problem.code == PROBLEM_NONE; i++) {
+        const struct student_check *check = &publication->checks[i];
         bool erased = false;
 
         if (!check->tombstone || !erasure_parse_tombstone(check->tombstone, &erased, &x->problem))
@@ -230,8 +231,8 @@ static bool publication_check(struct exchange *x, struct publication *s)
         else if (student_has_withdrawn(check->consent, CONSENT_DATA_PROCESSING))
             problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
     }
-    for (size_t i = 0; i < s->batch.n && x->problem.code == PROBLEM_FORBIDDEN; i++)
-        event_metrics_add(x->engine, &s->batch.items[i].input, EVENT_REJECTED);
+    for (size_t i = 0; i < publication->batch.n && x->problem.code == PROBLEM_FORBIDDEN; i++)
+        event_metrics_add(x->engine, &publication->batch.items[i].input, EVENT_REJECTED);
     return x->problem.code == PROBLEM_NONE;
 }
 
@@ -239,15 +240,15 @@ static bool publication_check(struct exchange *x, struct publication *s)
 
 /* Writes the response with the ids under which the events are recorded, in the order of the
  * request. */
-static void publication_respond(struct exchange *x, const struct publication *s)
+static void publication_respond(struct exchange *x, const struct publication *publication)
 {
     struct jw w;
 
     http_response_json(&x->response, x->route->status, &w);
     jw_text(&w, "status", "accepted");
     jw_array(&w, "event_ids");
-    for (size_t i = 0; i < s->batch.n; i++)
-        jw_str(&w, NULL, s->batch.items[i].input.event_id);
+    for (size_t i = 0; i < publication->batch.n; i++)
+        jw_str(&w, NULL, publication->batch.items[i].input.event_id);
     jw_array_end(&w);
     exchange_json_end(x, &w);
 }
@@ -257,21 +258,21 @@ static void publication_respond(struct exchange *x, const struct publication *s)
  * after publication_check. An event that was recorded before is accepted and changes nothing. */
 static enum step events_publish(struct exchange *x)
 {
-    struct publication *s = x->state;
+    struct publication *publication = x->state;
 
-    if (!s)
-        s = publication_begin(x);
-    else if (!s->checked && !publication_check(x, s))
+    if (!publication)
+        publication = publication_begin(x);
+    else if (!publication->checked && !publication_check(x, publication))
         return STEP_DONE;
-    if (!s)
+    if (!publication)
         return STEP_DONE;
-    if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
+    if (event_batch_step(&publication->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
-    for (size_t i = 0; i < s->batch.n && x->problem.code == PROBLEM_NONE; i++)
+    for (size_t i = 0; i < publication->batch.n && x->problem.code == PROBLEM_NONE; i++)
         /* why the event was not recorded; PROBLEM_NONE if it was */
-        x->problem = s->batch.items[i].problem;
+        x->problem = publication->batch.items[i].problem;
     if (x->problem.code == PROBLEM_NONE)
-        publication_respond(x, s);
+        publication_respond(x, publication);
     return STEP_DONE;
 }
 

@@ -17,19 +17,19 @@ struct ingest {
  * NULL with x->problem set when out of memory. */
 static struct ingest *ingest_begin(struct exchange *x)
 {
-    struct ingest *s = exchange_new_state(x, sizeof(*s));
+    struct ingest *ingest = exchange_new_state(x, sizeof(*ingest));
 
-    if (!s)
+    if (!ingest)
         return NULL;
-    s->item.input = *(const struct event_input *)x->input;
-    s->batch = (struct event_batch){.items = &s->item,
-                                    .n = 1,
-                                    .now_ms = x->now_ms,
-                                    .actor = x->caller.user,
-                                    .actor_role = role_names[x->caller.role],
-                                    .correlation_id = x->request_id,
-                                    .traceparent = exchange_traceparent(x)};
-    return s;
+    ingest->item.input = *(const struct event_input *)x->input;
+    ingest->batch = (struct event_batch){.items = &ingest->item,
+                                         .n = 1,
+                                         .now_ms = x->now_ms,
+                                         .actor = x->caller.user,
+                                         .actor_role = role_names[x->caller.role],
+                                         .correlation_id = x->request_id,
+                                         .traceparent = exchange_traceparent(x)};
+    return ingest;
 }
 
 /* Writes the warnings about the event; an event with warnings is recorded nevertheless. warnings
@@ -50,24 +50,24 @@ static void ingest_write_warnings(struct jw *w, uint32_t warnings)
  * like a new one, so that clients can repeat a request without harm. */
 static enum step mastery_ingest(struct exchange *x)
 {
-    struct ingest *s = x->state ? x->state : ingest_begin(x);
-    const struct event_input *in = x->input;
+    struct ingest *ingest = x->state ? x->state : ingest_begin(x);
+    const struct event_input *input = x->input;
     struct jw w;
 
-    if (!s)
+    if (!ingest)
         return STEP_DONE;
-    if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
+    if (event_batch_step(&ingest->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
-    x->problem = s->item.problem; /* why the event was not recorded; PROBLEM_NONE if it was */
+    x->problem = ingest->item.problem; /* why the event was not recorded; PROBLEM_NONE if it was */
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     http_response_json(&x->response, 202, &w);
     jw_text(&w, "status", "accepted");
-    jw_str(&w, "event_id", in->event_id);
+    jw_str(&w, "event_id", input->event_id);
     jw_text(&w, "message",
-            s->item.record.duplicate ? "This event was recorded before; nothing has changed"
-                                     : "The event was recorded");
-    ingest_write_warnings(&w, in->warnings);
+            ingest->item.record.duplicate ? "This event was recorded before; nothing has changed"
+                                          : "The event was recorded");
+    ingest_write_warnings(&w, input->warnings);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
@@ -76,11 +76,11 @@ static enum step mastery_ingest(struct exchange *x)
  * possible by the clock. Returns false with x->problem set. */
 static bool ingest_check(struct exchange *x)
 {
-    struct event_input *in = x->input;
+    struct event_input *input = x->input;
 
-    if (event_input_finish(in, x->now_ms, x->arena, &x->problem))
+    if (event_input_finish(input, x->now_ms, x->arena, &x->problem))
         return true;
-    event_metrics_add(x->engine, in, EVENT_REJECTED);
+    event_metrics_add(x->engine, input, EVENT_REJECTED);
     return false;
 }
 

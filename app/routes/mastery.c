@@ -24,12 +24,16 @@ struct window {
     size_t n; /* number of snapshots in days, after window_parse */
 };
 
-/* Queues the reading of the snapshots of day_count UTC days, the last of which is `last`. */
-static void window_queue(struct window *w, struct exchange *x, struct str student, int32_t last,
-                         int day_count)
+/* Queues the reading of the snapshots of day_count UTC days, the last of which is `last`: today, or
+ * a day before it. state: the command that reads the student's state, queued before; NULL: none. */
+static void window_queue(struct window *w, struct exchange *x, struct str student,
+                         const struct command *state, int32_t last, int day_count)
 {
     w->day_count = day_count;
-    w->command = student_cmd_days(&x->pipeline, student, last - day_count + 1, day_count);
+    w->command =
+        last == day_of_ms(x->now_ms)
+            ? student_cmd_latest_days(&x->pipeline, student, state, last, day_count)
+            : student_cmd_days(&x->pipeline, student, state, last - day_count + 1, day_count);
 }
 
 /* Parses the snapshots in the reply. Returns false with x->problem set if the reply is an error. */
@@ -241,7 +245,8 @@ static enum step mastery_query(struct exchange *x)
         /* also clears the stale cache if a student was erased; compared again at the end */
         s->erasures = engine_apply_erasures(x->engine);
         s->profile = student_cmd_profile(&x->pipeline, q->student);
-        window_queue(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
+        window_queue(&s->window, x, q->student, s->profile, last,
+                     q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
     }
     if (x->pipeline.status == PIPELINE_FAILED)
@@ -302,6 +307,7 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
                                  enum record_kind kind)
 {
     struct calculate_state *s = exchange_new_state(x, sizeof(*s));
+    enum step step;
 
     if (!s)
         return STEP_DONE;
@@ -315,8 +321,10 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
                                 .traceparent = exchange_traceparent(x)};
     memcpy(s->record.components, c->components, sizeof(c->components));
     memcpy(s->record.weights, c->weights, sizeof(c->weights));
-    window_queue(&s->window, x, c->student, day_of_ms(x->now_ms), TREND_DAYS);
-    return record_step(&s->record, x->engine, &x->pipeline, &x->problem);
+    step = record_step(&s->record, x->engine, &x->pipeline, &x->problem);
+    window_queue(&s->window, x, c->student, s->record.profile_cmd, day_of_ms(x->now_ms),
+                 TREND_DAYS);
+    return step;
 }
 
 /* Puts the student's state that was just written into the window, which was read before the write,
@@ -404,7 +412,7 @@ static enum step mastery_history(struct exchange *x)
         window = exchange_new_state(x, sizeof(*window));
         if (!window)
             return STEP_DONE;
-        window_queue(window, x, h->student, day_of_ms(x->now_ms), (int)h->days);
+        window_queue(window, x, h->student, NULL, day_of_ms(x->now_ms), (int)h->days);
         return STEP_MORE;
     }
     if (!window_parse(window, x))
@@ -435,7 +443,7 @@ static enum step mastery_statistics(struct exchange *x)
         if (!s)
             return STEP_DONE;
         s->profile = student_cmd_profile(&x->pipeline, in->student);
-        window_queue(&s->window, x, in->student, today, HISTORY_DAYS);
+        window_queue(&s->window, x, in->student, s->profile, today, HISTORY_DAYS);
         return STEP_MORE;
     }
     if (!student_parse_profile(s->profile, &profile, &x->problem) || !window_parse(&s->window, x))

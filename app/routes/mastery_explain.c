@@ -18,83 +18,84 @@ static void explain_on_reset(void *explain)
  * call app/ingest. Returns NULL when out of memory. */
 static struct explain *explain_begin(struct exchange *x)
 {
-    const struct student_input *in = x->input;
-    struct explain *e = exchange_new_state(x, sizeof(*e));
+    const struct student_input *input = x->input;
+    struct explain *explain = exchange_new_state(x, sizeof(*explain));
 
-    if (!e || !arena_defer(x->arena, explain_on_reset, e))
+    if (!explain || !arena_defer(x->arena, explain_on_reset, explain))
         return NULL;
-    e->student = in->student;
-    e->now_ms = x->now_ms;
-    e->read_event = stored_event_read;
-    e->arena = x->arena;
-    return explain_init(e) ? e : NULL;
+    explain->student = input->student;
+    explain->now_ms = x->now_ms;
+    explain->read_event = stored_event_read;
+    explain->arena = x->arena;
+    return explain_init(explain) ? explain : NULL;
 }
 
 /* Writes an observation from which a component was computed. An observation that a client has
  * stated without an event has no event id. weight_now is its weight, decayed until now; share is
  * weight_now divided by the weight of all observations of the component. */
-static void explain_write_observation(struct jw *w, const struct explained_observation *o)
+static void explain_write_observation(struct jw *w, const struct explained_observation *observation)
 {
-    bool is_statement = o->type == EVENT_TYPES;
+    bool is_statement = observation->type == EVENT_TYPES;
 
     jw_object(w, NULL);
-    jw_text(w, "event_id", is_statement ? NULL : o->event_id);
-    jw_text(w, "event_type", is_statement ? explain_statement_name : event_type_names[o->type]);
-    jw_time(w, "timestamp", o->at_ms);
-    jw_number(w, "value", o->value);
-    jw_number(w, "weight_now", o->weight);
-    jw_number(w, "share", o->share);
+    jw_text(w, "event_id", is_statement ? NULL : observation->event_id);
+    jw_text(w, "event_type",
+            is_statement ? explain_statement_name : event_type_names[observation->type]);
+    jw_time(w, "timestamp", observation->at_ms);
+    jw_number(w, "value", observation->value);
+    jw_number(w, "weight_now", observation->weight);
+    jw_number(w, "share", observation->share);
     jw_object_end(w);
 }
 
 /* Writes a component with its contribution to the score and its largest observations. other_share
  * is the share of the component's weight that belongs to the observations that are not written. */
 static void explain_write_component(struct jw *w, const char *name,
-                                    const struct explained_component *c)
+                                    const struct explained_component *component)
 {
     jw_object(w, NULL);
     jw_text(w, "component", name);
-    jw_number(w, "value", c->value);
-    jw_number(w, "weight", c->weight);
-    jw_number(w, "contribution", c->contribution);
-    jw_number(w, "evidence", c->evidence);
+    jw_number(w, "value", component->value);
+    jw_number(w, "weight", component->weight);
+    jw_number(w, "contribution", component->contribution);
+    jw_number(w, "evidence", component->evidence);
     jw_array(w, "observations");
-    for (int i = 0; i < c->observation_count; i++)
-        explain_write_observation(w, &c->observations[i]);
+    for (int i = 0; i < component->observation_count; i++)
+        explain_write_observation(w, &component->observations[i]);
     jw_array_end(w);
-    jw_number(w, "other_share", c->other_share);
+    jw_number(w, "other_share", component->other_share);
     jw_object_end(w);
 }
 
 /* Writes the next level and what is missing to it; null for the highest level. */
-static void explain_write_next_level(struct jw *w, const struct explanation *e)
+static void explain_write_next_level(struct jw *w, const struct explanation *explanation)
 {
-    if (e->level == MASTER) {
+    if (explanation->level == MASTER) {
         jw_null(w, "next_level");
         return;
     }
     jw_object(w, "next_level");
-    jw_text(w, "level", level_names[e->level + 1]);
-    jw_number(w, "missing", e->missing);
+    jw_text(w, "level", level_names[explanation->level + 1]);
+    jw_number(w, "missing", explanation->missing);
     jw_object_end(w);
 }
 
 /* Writes how the score would change: on the days ahead without an event (fading), and after one
  * more event (what_if); and what is missing to the next level. */
-static void explain_write_changes(struct jw *w, const struct explanation *e)
+static void explain_write_changes(struct jw *w, const struct explanation *explanation)
 {
     jw_array(w, "fading");
     for (int i = 0; i < EXPLAIN_FADINGS; i++) {
         jw_object(w, NULL);
         jw_int(w, "days", explain_fading_days[i]);
-        jw_number(w, "mastery_score", e->fading[i]);
+        jw_number(w, "mastery_score", explanation->fading[i]);
         jw_object_end(w);
     }
     jw_array_end(w);
-    explain_write_next_level(w, e);
+    explain_write_next_level(w, explanation);
     jw_array(w, "what_if");
     for (int i = 0; i < EXPLAIN_WHAT_IFS; i++) {
-        const struct explained_what_if *what_if = &e->what_if[i];
+        const struct explained_what_if *what_if = &explanation->what_if[i];
 
         jw_object(w, NULL);
         jw_text(w, "event_type", event_type_names[what_if->type]);
@@ -110,20 +111,20 @@ static void explain_write_changes(struct jw *w, const struct explanation *e)
 /* Handler of the explanation: one call for each round trip, then the response. */
 static enum step mastery_explain(struct exchange *x)
 {
-    const struct student_input *in = x->input;
-    struct explain *e = x->state ? x->state : explain_begin(x);
+    const struct student_input *input = x->input;
+    struct explain *explain = x->state ? x->state : explain_begin(x);
     const struct explanation *result;
     struct jw w;
 
-    if (!e)
+    if (!explain)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (explain_step(e, &x->pipeline, &x->problem) == STEP_MORE)
+    if (explain_step(explain, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    result = &e->explanation;
+    result = &explain->explanation;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", in->student);
+    jw_str(&w, "student_id", input->student);
     jw_number(&w, "mastery_score", result->score);
     jw_text(&w, "level", level_names[result->level]);
     jw_time(&w, "calculated_at", result->now_ms);

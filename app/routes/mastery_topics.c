@@ -22,27 +22,27 @@ struct topics_state {
  * no topic gets an empty list, one without any data 404. */
 static enum step mastery_topics(struct exchange *x)
 {
-    const struct topics_input *in = x->input;
-    struct topics_state *s = x->state;
+    const struct topics_input *input = x->input;
+    struct topics_state *state = x->state;
     struct student_topics topics;
     size_t n;
     struct jw w;
 
-    if (!s) {
-        s = exchange_new_state(x, sizeof(*s));
-        if (!s)
+    if (!state) {
+        state = exchange_new_state(x, sizeof(*state));
+        if (!state)
             return STEP_DONE;
-        s->command = student_cmd_topics(&x->pipeline, in->student);
+        state->command = student_cmd_topics(&x->pipeline, input->student);
         return STEP_MORE;
     }
-    if (!student_parse_topics(s->command, &topics, &x->problem))
+    if (!student_parse_topics(state->command, &topics, &x->problem))
         return STEP_DONE;
     if (!topics.exists)
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no data about this student");
     topics_rank(topics.v, topics.n, x->now_ms);
-    n = topics.n < (size_t)in->limit ? topics.n : (size_t)in->limit;
+    n = topics.n < (size_t)input->limit ? topics.n : (size_t)input->limit;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", in->student);
+    jw_str(&w, "student_id", input->student);
     jw_int(&w, "count", (int64_t)n);
     jw_array(&w, "topics");
     for (size_t i = 0; i < n; i++)

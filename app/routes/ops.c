@@ -157,20 +157,22 @@ static const char *metrics_breaker_name(enum breaker_gauge state)
 /* Writes the figures about requests: of all routes together, and the number for each route that had
  * any. */
 static void metrics_write_performance(struct exchange *x, struct jw *w,
-                                      const struct metrics_summary *s)
+                                      const struct metrics_summary *summary)
 {
     const struct router *router = x->engine->router;
 
     jw_object(w, "performance");
-    jw_int(w, "requests_total", (int64_t)s->requests_total);
-    jw_int(w, "errors_total", (int64_t)s->errors_total);
+    jw_int(w, "requests_total", (int64_t)summary->requests_total);
+    jw_int(w, "errors_total", (int64_t)summary->errors_total);
     jw_number(w, "error_rate",
-              s->requests_total ? (double)s->errors_total / (double)s->requests_total : 0);
-    jw_number(w, "average_latency_ms", s->average_latency_ms);
+              summary->requests_total
+                  ? (double)summary->errors_total / (double)summary->requests_total
+                  : 0);
+    jw_number(w, "average_latency_ms", summary->average_latency_ms);
     jw_object(w, "latency_ms");
-    jw_number(w, "p50", s->p50_ms);
-    jw_number(w, "p95", s->p95_ms);
-    jw_number(w, "p99", s->p99_ms);
+    jw_number(w, "p50", summary->p50_ms);
+    jw_number(w, "p95", summary->p95_ms);
+    jw_number(w, "p99", summary->p99_ms);
     jw_object_end(w);
     jw_object(w, "requests_per_endpoint");
     for (size_t i = 0; i < router_count(router); i++) {
@@ -183,21 +185,22 @@ static void metrics_write_performance(struct exchange *x, struct jw *w,
             jw_int(w, key.p, (int64_t)total);
     }
     jw_object_end(w);
-    jw_time(w, "uptime_since", s->counting_since_ms);
-    jw_int(w, "active_requests", s->active_requests);
+    jw_time(w, "uptime_since", summary->counting_since_ms);
+    jw_int(w, "active_requests", summary->active_requests);
     jw_object_end(w);
 }
 
 /* Writes the state of the circuit breaker of one service, Redis or Dapr. opened_at is null if it
  * has never opened. */
-static void metrics_write_breaker(struct jw *w, const char *name, const struct metrics_summary *s,
+static void metrics_write_breaker(struct jw *w, const char *name,
+                                  const struct metrics_summary *summary,
                                   enum metric_service service)
 {
     jw_object(w, name);
-    jw_text(w, "state", metrics_breaker_name(s->breakers[service].state));
-    jw_int(w, "failures", (int64_t)s->breakers[service].failures);
-    if (s->breakers[service].opened_at_ms)
-        jw_time(w, "opened_at", s->breakers[service].opened_at_ms);
+    jw_text(w, "state", metrics_breaker_name(summary->breakers[service].state));
+    jw_int(w, "failures", (int64_t)summary->breakers[service].failures);
+    if (summary->breakers[service].opened_at_ms)
+        jw_time(w, "opened_at", summary->breakers[service].opened_at_ms);
     else
         jw_null(w, "opened_at");
     jw_object_end(w);
@@ -207,36 +210,36 @@ static void metrics_write_breaker(struct jw *w, const char *name, const struct m
  * shared memory, as JSON. */
 static enum step ops_metrics_detailed(struct exchange *x)
 {
-    struct metrics_summary s;
+    struct metrics_summary summary;
     uint64_t lookups;
     struct jw w;
 
-    metrics_summarize(x->engine->metrics, &s);
-    lookups = s.cache_hits + s.cache_misses;
+    metrics_summarize(x->engine->metrics, &summary);
+    lookups = summary.cache_hits + summary.cache_misses;
     http_response_json(&x->response, 200, &w);
-    metrics_write_performance(x, &w, &s);
+    metrics_write_performance(x, &w, &summary);
     jw_object(&w, "cache");
-    jw_int(&w, "hits", (int64_t)s.cache_hits);
-    jw_int(&w, "misses", (int64_t)s.cache_misses);
-    jw_number(&w, "hit_ratio", lookups ? (double)s.cache_hits / (double)lookups : 0);
+    jw_int(&w, "hits", (int64_t)summary.cache_hits);
+    jw_int(&w, "misses", (int64_t)summary.cache_misses);
+    jw_number(&w, "hit_ratio", lookups ? (double)summary.cache_hits / (double)lookups : 0);
     jw_object_end(&w);
     jw_object(&w, "tracing");
-    jw_int(&w, "spans_created", (int64_t)s.spans);
+    jw_int(&w, "spans_created", (int64_t)summary.spans);
     jw_object_end(&w);
     jw_object(&w, "circuit_breakers");
-    metrics_write_breaker(&w, "redis", &s, METRIC_SERVICE_REDIS);
-    metrics_write_breaker(&w, "dapr", &s, METRIC_SERVICE_DAPR);
+    metrics_write_breaker(&w, "redis", &summary, METRIC_SERVICE_REDIS);
+    metrics_write_breaker(&w, "dapr", &summary, METRIC_SERVICE_DAPR);
     jw_object_end(&w);
     jw_object(&w, "connection_pool");
-    jw_int(&w, "size", s.store_connections);
-    jw_int(&w, "in_use", s.store_in_use);
-    jw_int(&w, "reconnects", (int64_t)s.store_reconnects);
+    jw_int(&w, "size", summary.store_connections);
+    jw_int(&w, "in_use", summary.store_in_use);
+    jw_int(&w, "reconnects", (int64_t)summary.store_reconnects);
     jw_object_end(&w);
     jw_object(&w, "dependencies");
     jw_text(&w, "state_store",
-            s.breakers[METRIC_SERVICE_REDIS].state == BREAKER_GAUGE_CLOSED ? "healthy"
-                                                                           : "unavailable");
-    jw_int(&w, "processes", s.live_processes);
+            summary.breakers[METRIC_SERVICE_REDIS].state == BREAKER_GAUGE_CLOSED ? "healthy"
+                                                                                 : "unavailable");
+    jw_int(&w, "processes", summary.live_processes);
     jw_object_end(&w);
     jw_object_end(&w);
     return STEP_DONE;

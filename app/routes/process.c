@@ -127,11 +127,11 @@ static const struct route *intent_target(struct exchange *x, enum intent intent,
  * "payload.". */
 static void process_prefix_fields(struct exchange *x)
 {
-    for (struct field_error *e = x->problem.fields; e; e = e->next) {
-        struct str path = arena_printf(x->arena, "payload.%.*s", STR_ARG(e->field));
+    for (struct field_error *error = x->problem.fields; error; error = error->next) {
+        struct str path = arena_printf(x->arena, "payload.%.*s", STR_ARG(error->field));
 
         if (path.p)
-            e->field = path;
+            error->field = path;
     }
 }
 
@@ -139,10 +139,10 @@ static void process_prefix_fields(struct exchange *x)
  * false with x->problem set if there is no target or it refuses the payload. */
 static bool process_delegate(struct exchange *x, enum intent intent, struct json_object *payload)
 {
-    struct process *in = x->input;
+    struct process *input = x->input;
     const struct route *target;
 
-    in->intent = (int)intent;
+    input->intent = (int)intent;
     target = intent_target(x, intent, payload);
     return target && exchange_delegate(x, target, payload);
 }
@@ -164,23 +164,23 @@ static enum intent intent_parse(struct str text)
  * checked. */
 static bool process_check(struct exchange *x)
 {
-    struct process *in = x->input;
-    enum intent intent = intent_parse(in->intent_text);
+    struct process *input = x->input;
+    enum intent intent = intent_parse(input->intent_text);
     bool delegated;
 
-    in->intent = (int)intent;
+    input->intent = (int)intent;
     /* an unknown intent replaces any error about the payload */
-    if (in->intent_text.n > 0 && intent == INTENTS) {
+    if (input->intent_text.n > 0 && intent == INTENTS) {
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     }
     if (x->problem.code != PROBLEM_NONE)
         return false;
-    if (!json_object_is_type(in->payload, json_type_object)) {
+    if (!json_object_is_type(input->payload, json_type_object)) {
         problem_field(&x->problem, x->arena, STR("payload"), "must be an object");
         return false;
     }
-    delegated = process_delegate(x, intent, in->payload);
+    delegated = process_delegate(x, intent, input->payload);
     process_prefix_fields(x);
     return delegated;
 }
@@ -189,9 +189,9 @@ static bool process_check(struct exchange *x)
  * target. Returns false with x->problem set. */
 static bool process_body_check(struct exchange *x, enum intent intent)
 {
-    struct process *in = x->input;
+    struct process *input = x->input;
 
-    in->intent = (int)intent;
+    input->intent = (int)intent;
     return x->problem.code == PROBLEM_NONE && process_delegate(x, intent, x->body);
 }
 
@@ -293,11 +293,11 @@ static enum intent intent_of_route(const struct route *route)
  * if neither names one, as when the body could not be parsed. */
 static enum intent intent_of_exchange(const struct exchange *x)
 {
-    /* after delegation the input of this file's route is x->outer_input */
-    const struct process *in = x->route == x->match.route ? x->input : x->outer_input;
+    /* after delegation, x->input is that of the other route, and x->outer_input that of this one */
+    const struct process *input = x->route == x->match.route ? x->input : x->outer_input;
     enum intent intent = intent_of_route(x->match.route);
 
-    return intent == INTENTS && in ? (enum intent)in->intent : intent;
+    return intent == INTENTS && input ? (enum intent)input->intent : intent;
 }
 
 /* Puts the response of the target (the route to which the request was delegated), or the problem,

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config: their
- * inputs and responses, and who may give feedback. domain/recommendation.c and service/recommend.c
- * choose what is recommended from the catalogue (the items that can be recommended). The id of a
- * recommendation does not reveal its student: it contains a token, a random text, and the student
- * is found under the token in Redis. */
-#include "app/auth/access.h"
+/* /api/v1/recommendations: adaptive, learning-path, compact, history, config, and the table of all
+ * routes; recommendation_feedback.c has the handler of feedback. domain/recommendation.c and
+ * service/recommend.c choose what is recommended from the catalogue (the items that can be
+ * recommended). The id of a recommendation does not reveal its student: it contains a token, a
+ * random text, and the student is found under the token in Redis. */
 #include "app/base/clock.h"
-#include "app/domain/consent.h"
 #include "app/pipeline/exchange.h"
+#include "app/routes/recommendation_feedback.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/catalogue.h"
 #include "app/service/recommend_json.h"
-#include "app/store/cohort.h"
 
 enum {
     LIMIT_PRESET = 5,        /* recommendations in a response by default */
     PATH_MINUTES_MAX = 1440, /* longest duration that a path can be limited to */
     HISTORY_DAYS_PRESET = 30,
-    TIME_TAKEN_MAX = 100000, /* most minutes that feedback can report */
 };
 
 /* ---- adaptive and compact ---- */
@@ -38,14 +35,14 @@ struct items_input {
 static struct recommend *recommend_new(struct exchange *x, enum recommend_kind kind,
                                        struct str student)
 {
-    struct recommend *r = exchange_new_state(x, sizeof(*r));
+    struct recommend *recommend = exchange_new_state(x, sizeof(*recommend));
 
-    if (!r)
+    if (!recommend)
         return NULL;
-    r->kind = kind;
-    r->student = student;
-    r->now_ms = x->now_ms;
-    return r;
+    recommend->kind = kind;
+    recommend->student = student;
+    recommend->now_ms = x->now_ms;
+    return recommend;
 }
 
 /* Runs one step of adaptive (RECOMMEND_ITEMS: the recommendations are stored, with ids for
@@ -53,19 +50,20 @@ static struct recommend *recommend_new(struct exchange *x, enum recommend_kind k
  * awaited; STEP_DONE when x->state holds the recommendations or x->problem is set. */
 static enum step recommend_items_step(struct exchange *x, enum recommend_kind kind)
 {
-    const struct items_input *in = x->input;
-    struct recommend *r = x->state;
+    const struct items_input *input = x->input;
+    struct recommend *recommend = x->state;
 
-    if (!r) {
-        r = recommend_new(x, kind, in->student);
-        if (!r)
+    if (!recommend) {
+        recommend = recommend_new(x, kind, input->student);
+        if (!recommend)
             return STEP_DONE;
-        r->filter = (struct recommendation_filter){.limit = (size_t)in->limit,
-                                                   .has_priority = in->has_priority,
-                                                   .priority = (enum priority)in->priority,
-                                                   .component_filter = in->component_filter};
+        recommend->filter =
+            (struct recommendation_filter){.limit = (size_t)input->limit,
+                                           .has_priority = input->has_priority,
+                                           .priority = (enum priority)input->priority,
+                                           .component_filter = input->component_filter};
     }
-    return recommend_step(r, x->engine, &x->pipeline, &x->problem);
+    return recommend_step(recommend, x->engine, &x->pipeline, &x->problem);
 }
 
 /* Handler of adaptive. A student without data gets the starters of the catalogue (its
@@ -73,26 +71,26 @@ static enum step recommend_items_step(struct exchange *x, enum recommend_kind ki
 static enum step recommend_adaptive(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_ITEMS);
-    const struct recommend *r = x->state;
+    const struct recommend *recommend = x->state;
     struct jw w;
 
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", r->student);
-    recommend_write_items(&w, r, x->engine->catalogue);
-    jw_int(&w, "count", (int64_t)r->n);
+    jw_str(&w, "student_id", recommend->student);
+    recommend_write_items(&w, recommend, x->engine->catalogue);
+    jw_int(&w, "count", (int64_t)recommend->n);
     jw_object(&w, "metadata");
     jw_str(&w, "correlation_id", x->request_id);
     jw_time(&w, "generated_at", x->now_ms);
-    if (r->has_data) {
-        jw_number(&w, "mastery_score", r->learner.score);
-        jw_text(&w, "level", level_names[mastery_level(r->learner.score)]);
+    if (recommend->has_data) {
+        jw_number(&w, "mastery_score", recommend->learner.score);
+        jw_text(&w, "level", level_names[mastery_level(recommend->learner.score)]);
     } else {
         jw_null(&w, "mastery_score");
         jw_null(&w, "level");
     }
-    recommend_write_areas(&w, "priority_areas", &r->learner);
+    recommend_write_areas(&w, "priority_areas", &recommend->learner);
     jw_object_end(&w);
     jw_object_end(&w); /* not exchange_json_end: the correlation id is in the metadata */
     return STEP_DONE;
@@ -103,23 +101,23 @@ static enum step recommend_adaptive(struct exchange *x)
 static enum step recommend_compact(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_PREVIEW);
-    const struct recommend *r = x->state;
+    const struct recommend *recommend = x->state;
     struct jw w;
 
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", r->student);
+    jw_str(&w, "student_id", recommend->student);
     jw_array(&w, "skills");
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = 0; i < recommend->n; i++) {
         jw_object(&w, NULL);
-        jw_text(&w, "action", action_names[r->v[i].content->action]);
-        recommend_write_area(&w, &r->v[i]);
-        jw_text(&w, "priority", priority_names[r->v[i].priority]);
+        jw_text(&w, "action", action_names[recommend->v[i].content->action]);
+        recommend_write_area(&w, &recommend->v[i]);
+        jw_text(&w, "priority", priority_names[recommend->v[i].priority]);
         jw_object_end(&w);
     }
     jw_array_end(&w);
-    jw_int(&w, "count", (int64_t)r->n);
+    jw_int(&w, "count", (int64_t)recommend->n);
     jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
 }
@@ -138,192 +136,27 @@ struct path_input {
 /* Handler of learning-path. The path is stored, so that feedback can be given on its items. */
 static enum step recommend_learning_path(struct exchange *x)
 {
-    const struct path_input *in = x->input;
-    struct recommend *r = x->state;
+    const struct path_input *input = x->input;
+    struct recommend *recommend = x->state;
     struct jw w;
 
-    if (!r) {
-        r = recommend_new(x, RECOMMEND_PATH, in->student);
-        if (!r)
+    if (!recommend) {
+        recommend = recommend_new(x, RECOMMEND_PATH, input->student);
+        if (!recommend)
             return STEP_DONE;
-        r->path_options = (struct path_options){.has_target = in->has_target,
-                                                .target = (enum level)in->target,
-                                                .max_minutes = (int)in->max_minutes};
+        recommend->path_options = (struct path_options){.has_target = input->has_target,
+                                                        .target = (enum level)input->target,
+                                                        .max_minutes = (int)input->max_minutes};
     }
-    if (recommend_step(r, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
+    if (recommend_step(recommend, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", r->student);
-    recommend_write_path(&w, r, x->engine->catalogue);
+    jw_str(&w, "student_id", recommend->student);
+    recommend_write_path(&w, recommend, x->engine->catalogue);
     jw_object_end(&w); /* not exchange_json_end: the response has no correlation id */
     return STEP_DONE;
-}
-
-/* ---- feedback ---- */
-
-/* Input of feedback. A value is meaningful only if its has_ member is true. */
-struct feedback_input {
-    struct str recommendation;
-    bool completed;
-    bool has_minutes, has_rating, has_improvement;
-    double minutes;
-    int64_t rating;
-    double improvement;
-};
-
-/* State of feedback between its round trips. The recommendation's id is rec_TOKEN-DAY-NUMBER. The
- * first round trip reads the student who has the token. The second reads the student's
- * recommendations of that day and, for a teacher, the cohorts. The third writes the recommendations
- * back, and is repeated if they have changed since they were read. */
-struct feedback_state {
-    struct str token;        /* the random part of the id, under which Redis has the student */
-    int32_t day;             /* UTC day on which the recommendation was made */
-    int number;              /* number of the recommendation on that day, from 1 */
-    struct command *owner;   /* reads the student who has the token */
-    struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
-    struct command *written; /* latest command that writes that day's back; NULL: none yet */
-    struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
-    struct str student;
-    struct recommendations recommendations;
-    int attempts; /* writes that failed because the recommendations had changed */
-};
-
-/* Fails with 404. A caller without a right to the student gets the same response, and so cannot
- * find out which ids exist. */
-static enum step feedback_unknown(struct exchange *x)
-{
-    return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
-}
-
-/* Checks the form of the recommendation id, then queues the read of the student who has its token.
- */
-static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
-{
-    struct feedback_state *s = exchange_new_state(x, sizeof(*s));
-
-    if (!s)
-        return STEP_DONE;
-    if (!recommendation_id_parse(in->recommendation, &s->token, &s->day, &s->number))
-        return feedback_unknown(x);
-    s->owner = recommendation_cmd_student(&x->pipeline, s->token);
-    return STEP_MORE;
-}
-
-/* Parses the student (the reply to s->owner), and decides about access as far as the caller's role
- * and id suffice; feedback_may_see decides for a teacher. Queues the read of the day's
- * recommendations, without the learning path, and for a teacher that of the cohorts. A caller
- * without access gets 404, as for an unknown id, and so learns of no id. The student is passed to
- * the audit log, because the request does not name one. */
-static enum step feedback_read(struct exchange *x, struct feedback_state *s)
-{
-    enum verdict verdict;
-
-    if (!recommendation_parse_student(s->owner, &s->student, &x->problem))
-        return STEP_DONE;
-    verdict = access_decide(ACCESS_READ_STUDENT, &x->caller, s->student);
-    x->audit_subjects = (struct str_list){&s->student, s->student.n > 0};
-    if (s->student.n == 0 || (verdict != VERDICT_YES && verdict != VERDICT_IF_OWN_STUDENT))
-        return feedback_unknown(x);
-    pipeline_clear(&x->pipeline);
-    if (verdict == VERDICT_IF_OWN_STUDENT) {
-        s->student_cohorts = cohort_cmd_of_student(&x->pipeline, s->student);
-        s->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
-    }
-    s->read = recommendation_cmd_get(&x->pipeline, s->student, s->day, /* with_path */ false);
-    return STEP_MORE;
-}
-
-/* Queues the write of the day's recommendations with the feedback added. read: the command whose
- * reply has these recommendations: s->read or, later, a write that failed because they had changed.
- * No room is needed for new recommendations. After an erasure the student has another token than
- * the id, which then names none of the present recommendations. */
-static enum step feedback_write(struct exchange *x, struct feedback_state *s,
-                                const struct command *read)
-{
-    const struct feedback_input *in = x->input;
-    const struct feedback feedback = {.completed = in->completed,
-                                      .has_minutes = in->has_minutes,
-                                      .minutes = in->minutes,
-                                      .has_rating = in->has_rating,
-                                      .rating = (int)in->rating,
-                                      .has_improvement = in->has_improvement,
-                                      .improvement = in->improvement};
-
-    if (!recommendation_parse(read, x->arena, s->day, /* room */ 0, &s->recommendations,
-                              &x->problem))
-        return STEP_DONE;
-    if ((size_t)s->number > s->recommendations.n || !str_equal(s->recommendations.token, s->token))
-        return feedback_unknown(x);
-    recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
-    pipeline_clear(&x->pipeline);
-    s->written = recommendation_cmd_change(
-        &x->pipeline,
-        &(struct recommendation_change){
-            .student = s->student,
-            .recommendations = &s->recommendations,
-            .today = day_of_ms(x->now_ms),
-            .path = {"", 0} /* an empty text leaves the stored learning path unchanged */});
-    return STEP_MORE;
-}
-
-/* Decides the access of a teacher by the cohorts that have been read; for other callers
- * feedback_read has decided. Returns false with x->problem set if access is denied. */
-static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
-{
-    bool granted = true;
-
-    if (s->student_cohorts &&
-        !cohort_parse_teaches(s->student_cohorts, s->teacher_cohorts, &granted, &x->problem))
-        return false;
-    if (!granted)
-        (void)feedback_unknown(x);
-    return granted;
-}
-
-/* Evaluates the write, then responds. The write fails if other feedback has changed the day's
- * recommendations meanwhile. Its reply then has the changed ones, to which the feedback is added in
- * a new write; there are at most RECOMMEND_ATTEMPTS_MAX writes. */
-static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
-{
-    struct jw w;
-
-    if (x->pipeline.status != PIPELINE_COMPLETE) {
-        problem_unavailable(&x->problem, /* retry_after_s */ 1);
-        return STEP_DONE;
-    }
-    switch (recommendation_parse_change(s->written, &x->problem)) {
-    case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
-    case RECOMMENDATIONS_ERASED: return feedback_unknown(x);
-    case RECOMMENDATIONS_WITHDRAWN:
-        return exchange_fail_with(x, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
-    case RECOMMENDATIONS_OUTDATED:
-        if (++s->attempts < RECOMMEND_ATTEMPTS_MAX)
-            return feedback_write(x, s, s->written);
-        problem_unavailable(&x->problem, /* retry_after_s */ 1);
-        return STEP_DONE;
-    case RECOMMENDATIONS_SAVED: break;
-    }
-    http_response_json(&x->response, 200, &w);
-    jw_text(&w, "status", "received");
-    exchange_json_end(x, &w);
-    return STEP_DONE;
-}
-
-/* Handler of feedback. Its steps: find the student; read the day's recommendations and, for a
- * teacher, the cohorts; write; respond. */
-static enum step recommend_feedback(struct exchange *x)
-{
-    struct feedback_state *s = x->state;
-
-    if (!s)
-        return feedback_begin(x, x->input);
-    if (!s->read)
-        return feedback_read(x, s);
-    if (s->written)
-        return feedback_respond(x, s);
-    return feedback_may_see(x, s) ? feedback_write(x, s, s->read) : STEP_DONE;
 }
 
 /* ---- history ---- */
@@ -339,8 +172,8 @@ struct history_input {
  * id of each recommendation contains the token instead of the student's id. */
 static enum step recommend_history(struct exchange *x)
 {
-    const struct history_input *in = x->input;
-    int32_t first = day_of_ms(x->now_ms) - (int32_t)in->days + 1;
+    const struct history_input *input = x->input;
+    int32_t first = day_of_ms(x->now_ms) - (int32_t)input->days + 1;
     const struct command *days = x->state;
     struct recommendation_record *records;
     struct str token;
@@ -348,14 +181,14 @@ static enum step recommend_history(struct exchange *x)
     size_t n;
 
     if (!days) {
-        x->state = recommendation_cmd_days(&x->pipeline, in->student, first, (int)in->days);
+        x->state = recommendation_cmd_days(&x->pipeline, input->student, first, (int)input->days);
         return STEP_MORE;
     }
     if (!recommendation_parse_days(days, x->arena, first, &records, &n, &token, &x->problem))
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    jw_str(&w, "student_id", in->student);
-    jw_int(&w, "days", in->days);
+    jw_str(&w, "student_id", input->student);
+    jw_int(&w, "days", input->days);
     jw_int(&w, "count", (int64_t)n);
     jw_array(&w, "recommendations");
     for (size_t i = 0; i < n; i++)
@@ -435,20 +268,6 @@ const struct rule recommendation_path_rules[] = RULES(
     BODY(INT, "max_duration_minutes", path_input, max_minutes,
           "Time to spend at most; absent: no limit", .nullable = true, .min = 1,
           .max = PATH_MINUTES_MAX, .present = offsetof(struct path_input, has_max_minutes)));
-
-/* Input of feedback. Minutes may be fractions; the improvement may be negative. */
-static const struct rule feedback_rules[] = RULES(
-    BODY(ID, "recommendation_id", feedback_input, recommendation,
-          "The recommendation, as adaptive or learning-path named it", .required = true,
-          .example = "adaptive-example"),
-    BODY(BOOL, "completed", feedback_input, completed, "Whether it was done", .required = true),
-    BODY(NUMBER, "time_taken", feedback_input, minutes, "Minutes it took", .nullable = true,
-          .max = TIME_TAKEN_MAX, .present = offsetof(struct feedback_input, has_minutes)),
-    BODY(INT, "satisfaction_rating", feedback_input, rating, "How it was liked", .nullable = true,
-          .min = 1, .max = 5, .present = offsetof(struct feedback_input, has_rating)),
-    BODY(NUMBER, "improvement_score", feedback_input, improvement, "What it changed of the score",
-          .nullable = true, .min = -1, .max = 1,
-          .present = offsetof(struct feedback_input, has_improvement)));
 
 static const struct rule history_rules[] = RULES(
     PATH_STUDENT(history_input),
@@ -532,7 +351,7 @@ static const struct rule path_response[] = RULES(
     SHAPE_SCORE("expected_score", "The score to expect at the end"),
     FIELD(OBJECT, "metadata", "From where to where", .fields = path_metadata));
 
-/* The response is the same for new feedback and for feedback that replaces an older one. */
+/* Response of feedback: the same for new feedback and for feedback that replaces an older one. */
 static const struct rule feedback_response[] = RULES(
     FIELD(TEXT, "status", "received"), SHAPE_CORRELATION);
 
@@ -617,7 +436,7 @@ static const struct route routes[] = {
      .response = compact_response, .summary = "What a student should do next, in short"},
     {.name = "recommendations-feedback", .method = POST, .pattern = ROOT "/feedback",
      .limit_per_minute = 20, .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_AUDIT_EACH,
-     .rules = feedback_rules, .input_size = sizeof(struct feedback_input),
+     .rules = recommendation_feedback_rules, .input_size = sizeof(struct feedback_input),
      .handler = recommend_feedback, .status = 200, .response = feedback_response,
      .summary = "Reports what became of a recommendation; replaces an earlier report"},
     {.name = "recommendations-history", .method = GET, .pattern = ROOT "/{student_id}/history",

@@ -47,13 +47,14 @@ struct statements {
 /* Adds a field error for each statement whose id an earlier statement in the list has, because only
  * one of the two could be recorded. Compares all pairs, which is acceptable for at most
  * XAPI_STATEMENTS_MAX statements. */
-static void statements_fail_repeated(struct exchange *x, const struct statements *s)
+static void statements_fail_repeated(struct exchange *x, const struct statements *statements)
 {
-    for (size_t i = 1; i < s->n; i++) {
+    for (size_t i = 1; i < statements->n; i++) {
         for (size_t k = 0; k < i; k++) {
             struct str field;
 
-            if (!str_equal(s->v[i].event.input.event_id, s->v[k].event.input.event_id))
+            if (!str_equal(statements->v[i].event.input.event_id,
+                           statements->v[k].event.input.event_id))
                 continue;
             field = arena_printf(x->arena, "[%zu].id", i);
             problem_field(&x->problem, x->arena, field, "must not be in the list twice");
@@ -88,67 +89,74 @@ static bool statements_identify(struct exchange *x, struct str *ret)
 
 /* Parses the body, one statement or a list of them. On an error x->problem has a field error for
  * each invalid field of any statement. */
-static void statements_parse(struct exchange *x, struct statements *s, struct json_object *body)
+static void statements_parse(struct exchange *x, struct statements *statements,
+                             struct json_object *body)
 {
     const struct binding binding = {x->arena, &x->problem};
     struct xapi_request request = {.now_ms = x->now_ms};
 
-    s->is_list = json_object_is_type(body, json_type_array);
-    s->n = s->is_list ? json_object_array_length(body) : 1;
-    if (s->n > XAPI_STATEMENTS_MAX) {
+    statements->is_list = json_object_is_type(body, json_type_array);
+    statements->n = statements->is_list ? json_object_array_length(body) : 1;
+    if (statements->n > XAPI_STATEMENTS_MAX) {
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE,
                     "A list has at most %d statements: send the rest in further requests",
                     XAPI_STATEMENTS_MAX);
         return;
     }
-    s->v = arena_array(x->arena, s->n, sizeof(*s->v));
-    s->batch.items = arena_array(x->arena, s->n, sizeof(*s->batch.items));
-    if (!s->v || !s->batch.items) {
+    statements->v = arena_array(x->arena, statements->n, sizeof(*statements->v));
+    statements->batch.items =
+        arena_array(x->arena, statements->n, sizeof(*statements->batch.items));
+    if (!statements->v || !statements->batch.items) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
     if (!statements_identify(x, &request.identity))
         return;
-    for (size_t i = 0; i < s->n; i++) {
-        struct json_object *statement = s->is_list ? json_object_array_get_idx(body, i) : body;
+    for (size_t i = 0; i < statements->n; i++) {
+        struct json_object *statement =
+            statements->is_list ? json_object_array_get_idx(body, i) : body;
         struct field_path path = {.index = i};
 
-        if (!xapi_parse(statement, s->is_list ? &path : NULL, &request, &binding, &s->v[i].event))
-            event_metrics_add(x->engine, &s->v[i].event.input, EVENT_REJECTED);
+        if (!xapi_parse(statement, statements->is_list ? &path : NULL, &request, &binding,
+                        &statements->v[i].event))
+            event_metrics_add(x->engine, &statements->v[i].event.input, EVENT_REJECTED);
     }
     if (x->problem.code == PROBLEM_NONE)
-        statements_fail_repeated(x, s);
+        statements_fail_repeated(x, statements);
 }
 
 /* Checks the query of POST, which allows no parameters. The parameter `method` gets a message of
  * its own: it is the standard's alternate request syntax for old browsers. */
 static void statements_check_post_query(struct exchange *x, const struct query_parameter *first)
 {
-    for (const struct query_parameter *q = first; q; q = q->next) {
-        if (str_equal(q->name, STR("method")))
+    for (const struct query_parameter *parameter = first; parameter; parameter = parameter->next) {
+        if (str_equal(parameter->name, STR("method")))
             problem_set(&x->problem, PROBLEM_METHOD_NOT_ALLOWED,
                         "The alternate request syntax (POST with the parameter method) is not "
                         "supported: send the request with its own method and headers");
         else
-            problem_field(&x->problem, x->arena, q->name, "is not a parameter of this request");
+            problem_field(&x->problem, x->arena, parameter->name,
+                          "is not a parameter of this request");
     }
 }
 
 /* Checks the query of PUT, and gives the statement the id that the query names. */
-static void statements_read_put_id(struct exchange *x, const struct query_parameter *q,
+static void statements_read_put_id(struct exchange *x, const struct query_parameter *parameter,
                                    struct json_object *statement)
 {
     struct str id = json_value_member_text(statement, "id");
 
-    if (!q || q->next || !str_equal(q->name, STR("statementId")) || !xapi_is_uuid(q->value))
+    if (!parameter || parameter->next || !str_equal(parameter->name, STR("statementId")) ||
+        !xapi_is_uuid(parameter->value))
         problem_field(&x->problem, x->arena, STR("statementId"),
                       "is required in the query, once and alone: the UUID of the statement");
     else if (!json_object_is_type(statement, json_type_object))
         problem_field(&x->problem, x->arena, STR("body"), "must be one statement");
     else if (!id.p)
-        (void)json_object_object_add(statement, "id",
-                                     json_object_new_string_len(q->value.p, (int)q->value.n));
-    else if (!str_equal_nocase(id, q->value))
+        (void)json_object_object_add(
+            statement, "id",
+            json_object_new_string_len(parameter->value.p, (int)parameter->value.n));
+    else if (!str_equal_nocase(id, parameter->value))
         problem_field(&x->problem, x->arena, STR("id"), "must be the statementId of the query");
 }
 
@@ -195,17 +203,19 @@ static struct json_object *statements_parse_body(struct exchange *x)
  * trip. By the mark, a digest of the statement that is stored under the same id, entry_check
  * distinguishes a repeated statement from a different one. A statement that becomes no event
  * (ignored) needs only the right. */
-static void statements_queue(struct exchange *x, struct statements *s)
+static void statements_queue(struct exchange *x, struct statements *statements)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        struct entry *e = &s->v[i];
+    for (size_t i = 0; i < statements->n; i++) {
+        struct entry *entry = &statements->v[i];
 
-        e->student_cohorts = write_access_queue(x, &s->access, e->event.input.student);
-        if (e->event.ignored)
+        entry->student_cohorts =
+            write_access_queue(x, &statements->access, entry->event.input.student);
+        if (entry->event.ignored)
             continue;
-        e->consent = student_cmd_consent(&x->pipeline, e->event.input.student);
-        e->tombstone = erasure_cmd_tombstone(&x->pipeline, e->event.input.student);
-        e->mark = student_cmd_mark(&x->pipeline, e->event.input.student, e->event.input.event_id);
+        entry->consent = student_cmd_consent(&x->pipeline, entry->event.input.student);
+        entry->tombstone = erasure_cmd_tombstone(&x->pipeline, entry->event.input.student);
+        entry->mark =
+            student_cmd_mark(&x->pipeline, entry->event.input.student, entry->event.input.event_id);
     }
 }
 
@@ -213,14 +223,14 @@ static void statements_queue(struct exchange *x, struct statements *s)
  * about each student, and which statements are stored already. Returns NULL with x->problem set. */
 static struct statements *statements_begin(struct exchange *x)
 {
-    struct statements *s = exchange_new_state(x, sizeof(*s));
+    struct statements *statements = exchange_new_state(x, sizeof(*statements));
     struct json_object *body = statements_parse_body(x);
 
     if (x->problem.code == PROBLEM_NONE)
-        statements_parse(x, s, body);
+        statements_parse(x, statements, body);
     if (x->problem.code == PROBLEM_NONE)
-        statements_queue(x, s);
-    return x->problem.code == PROBLEM_NONE ? s : NULL;
+        statements_queue(x, statements);
+    return x->problem.code == PROBLEM_NONE ? statements : NULL;
 }
 
 /* Sets the problem "conflict" (status 409): the id belongs to a different stored statement. */
@@ -234,48 +244,48 @@ static void statements_fail_conflict(struct exchange *x)
  * send a refused list for ever. If a statement is stored under the same id (known), the marks
  * (digests) of both are compared: an equal one is skipped, a different one is a conflict. A
  * statement with a new id is added to the batch. Sets x->problem if it may not be recorded. */
-static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
+static void entry_check(struct exchange *x, struct statements *statements, struct entry *entry)
 {
     struct str mark = {0};
     bool erased = false, known = false;
 
-    if (e->event.ignored) {
-        event_metrics_add(x->engine, &e->event.input, EVENT_IGNORED);
+    if (entry->event.ignored) {
+        event_metrics_add(x->engine, &entry->event.input, EVENT_IGNORED);
         return;
     }
-    if (!student_parse_mark(e->mark, &known, &mark, &x->problem) ||
-        !erasure_parse_tombstone(e->tombstone, &erased, &x->problem))
+    if (!student_parse_mark(entry->mark, &known, &mark, &x->problem) ||
+        !erasure_parse_tombstone(entry->tombstone, &erased, &x->problem))
         return;
     if (erased) {
-        event_metrics_add(x->engine, &e->event.input, EVENT_IGNORED);
+        event_metrics_add(x->engine, &entry->event.input, EVENT_IGNORED);
         return;
     }
-    if (student_has_withdrawn(e->consent, CONSENT_DATA_PROCESSING)) {
-        event_metrics_add(x->engine, &e->event.input, EVENT_REJECTED);
+    if (student_has_withdrawn(entry->consent, CONSENT_DATA_PROCESSING)) {
+        event_metrics_add(x->engine, &entry->event.input, EVENT_REJECTED);
         problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
         return;
     }
     if (known) {
-        event_metrics_add(x->engine, &e->event.input, EVENT_DUPLICATE);
-        if (!xapi_marks_equal(mark, e->event.mark))
+        event_metrics_add(x->engine, &entry->event.input, EVENT_DUPLICATE);
+        if (!xapi_marks_equal(mark, entry->event.mark))
             statements_fail_conflict(x);
         return;
     }
-    s->batch.items[s->batch.n++] =
-        (struct event_batch_item){.input = e->event.input, .mark = e->event.mark};
+    statements->batch.items[statements->batch.n++] =
+        (struct event_batch_item){.input = entry->event.input, .mark = entry->event.mark};
 }
 
 /* Checks all statements before anything is written, and prepares the batch of the new ones.
  * Returns false with x->problem set if one statement may not be recorded; the whole request then
  * fails. */
-static bool statements_check(struct exchange *x, struct statements *s)
+static bool statements_check(struct exchange *x, struct statements *statements)
 {
-    for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++)
-        write_access_check(x, &s->access, s->v[i].student_cohorts);
-    for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++)
-        entry_check(x, s, &s->v[i]);
-    event_request_begin(x, &s->batch);
-    s->checked = true;
+    for (size_t i = 0; i < statements->n && x->problem.code == PROBLEM_NONE; i++)
+        write_access_check(x, &statements->access, statements->v[i].student_cohorts);
+    for (size_t i = 0; i < statements->n && x->problem.code == PROBLEM_NONE; i++)
+        entry_check(x, statements, &statements->v[i]);
+    event_request_begin(x, &statements->batch);
+    statements->checked = true;
     pipeline_clear(&x->pipeline);
     return x->problem.code == PROBLEM_NONE;
 }
@@ -297,7 +307,7 @@ static void item_check(struct exchange *x, const struct event_batch_item *item)
 
 /* Writes the response. POST gets a plain list of ids, as xAPI requires, without success and
  * correlation_id; PUT gets no body. */
-static void statements_respond(struct exchange *x, const struct statements *s)
+static void statements_respond(struct exchange *x, const struct statements *statements)
 {
     struct jw w = {.out = &x->response.body};
 
@@ -306,8 +316,8 @@ static void statements_respond(struct exchange *x, const struct statements *s)
         return;
     x->response.content_type = "application/json";
     jw_array(&w, NULL);
-    for (size_t i = 0; i < s->n; i++)
-        jw_str(&w, NULL, s->v[i].event.id);
+    for (size_t i = 0; i < statements->n; i++)
+        jw_str(&w, NULL, statements->v[i].event.id);
     jw_array_end(&w);
 }
 
@@ -315,23 +325,23 @@ static void statements_respond(struct exchange *x, const struct statements *s)
  * over as many round trips as needed; respond. */
 static enum step xapi_statements(struct exchange *x)
 {
-    struct statements *s = x->state;
+    struct statements *statements = x->state;
 
-    if (!s) {
-        s = statements_begin(x);
-        if (!s)
+    if (!statements) {
+        statements = statements_begin(x);
+        if (!statements)
             return STEP_DONE;
         if (x->pipeline.count > 0)
             return STEP_MORE;
     }
-    if (!s->checked && !statements_check(x, s))
+    if (!statements->checked && !statements_check(x, statements))
         return STEP_DONE;
-    if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
+    if (event_batch_step(&statements->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
-    for (size_t i = 0; i < s->batch.n; i++)
-        item_check(x, &s->batch.items[i]);
+    for (size_t i = 0; i < statements->batch.n; i++)
+        item_check(x, &statements->batch.items[i]);
     if (x->problem.code == PROBLEM_NONE)
-        statements_respond(x, s);
+        statements_respond(x, statements);
     return STEP_DONE;
 }
 

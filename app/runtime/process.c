@@ -25,7 +25,8 @@ void process_set_signals(void)
         (void)sigaddset(&set, blocked[i]);
     (void)sigprocmask(SIG_SETMASK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE */
-    (void)signal(SIGUSR2, SIG_IGN); /* has no meaning here, and would end the process */
+    /* SIGUSR2 has no meaning here, but its default action would end the process */
+    (void)signal(SIGUSR2, SIG_IGN);
 }
 
 /* Makes the process not dumpable: then only root can read its memory by /proc/PID/mem or attach to

@@ -36,7 +36,7 @@ struct lookup {
 
 struct resolver {
     struct lookup *lookup; /* the running one; NULL: none */
-    int error;             /* of the latest lookup that has ended; 0: it found addresses */
+    int error;             /* error of the latest lookup that has ended; 0: it found addresses */
     bool is_numeric;       /* the host is an address: there is nothing to look up */
     struct addresses known;
     char host[HOST_SIZE], port[PORT_SIZE];

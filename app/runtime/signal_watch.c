@@ -12,37 +12,37 @@
  * descriptor does not block. */
 static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
-    const struct signal_watch *w = io->data;
+    const struct signal_watch *watch = io->data;
     struct signalfd_siginfo info;
 
     (void)loop;
     (void)events;
-    while (read(w->fd, &info, sizeof(info)) == sizeof(info))
-        w->on_signal(w->owner, (int)info.ssi_signo);
+    while (read(watch->fd, &info, sizeof(info)) == sizeof(info))
+        watch->on_signal(watch->owner, (int)info.ssi_signo);
 }
 
 /* Watches the signals that are blocked in this thread: so only process.c has a list of signals. */
-void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
+void signal_watch_start(struct signal_watch *watch, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner)
 {
     sigset_t set;
 
-    *w = (struct signal_watch){.loop = loop, .on_signal = on_signal, .owner = owner};
+    *watch = (struct signal_watch){.loop = loop, .on_signal = on_signal, .owner = owner};
     (void)sigprocmask(SIG_BLOCK, NULL, &set);
-    w->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (w->fd < 0)
+    watch->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (watch->fd < 0)
         return;
-    ev_io_init(&w->io, signal_watch_on_readable, w->fd, EV_READ);
-    w->io.data = w;
-    ev_io_start(loop, &w->io);
+    ev_io_init(&watch->io, signal_watch_on_readable, watch->fd, EV_READ);
+    watch->io.data = watch;
+    ev_io_start(loop, &watch->io);
 }
 
 /* Does nothing for a zeroed struct, which was never started: its fd 0 belongs to another file. */
-void signal_watch_stop(struct signal_watch *w)
+void signal_watch_stop(struct signal_watch *watch)
 {
-    if (!w->loop || w->fd < 0)
+    if (!watch->loop || watch->fd < 0)
         return;
-    ev_io_stop(w->loop, &w->io);
-    (void)close(w->fd);
-    w->fd = -1;
+    ev_io_stop(watch->loop, &watch->io);
+    (void)close(watch->fd);
+    watch->fd = -1;
 }

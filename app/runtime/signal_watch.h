@@ -15,12 +15,12 @@ struct signal_watch {
 };
 
 /* Receives all signals that are blocked at the time of the call (process_set_signals). on_signal is
- * called from the loop, once for each signal. w must stay at its address until signal_watch_stop.
- * If no descriptor is available, no signal is received. */
-void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
+ * called from the loop, once for each signal. watch must stay at its address until
+ * signal_watch_stop. If no descriptor is available, no signal is received. */
+void signal_watch_start(struct signal_watch *watch, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner);
 /* Stops receiving signals and closes the descriptor. Does nothing for a watch of zeros, which was
  * never started. */
-void signal_watch_stop(struct signal_watch *w);
+void signal_watch_stop(struct signal_watch *watch);
 
 #endif

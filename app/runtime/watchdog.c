@@ -16,7 +16,7 @@ enum { CHECK_INTERVAL_US = 500000 };
 /* Global, because a process has one loop and one watchdog. All members but start_us are set before
  * the thread starts. */
 static struct {
-    _Atomic int64_t start_us; /* of the running iteration (monotonic); 0: the loop sleeps */
+    _Atomic int64_t start_us; /* start of the running iteration (monotonic); 0: the loop sleeps */
     int64_t limit_us;         /* longest duration of an iteration */
     void (*before_end)(void *data);
     void *data;

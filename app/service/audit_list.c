@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Merges the sources of all listed shards, each of which is sorted by time already. The first step
- * reads a few records (a "page") of each stream, and the id of each shard's first segment, without
- * its records. A later step reads a page of twice the size, but only of the streams whose pages
- * have been merged completely, and those segments that have records which may be next. So few
- * records are read that are not listed. */
+ * reads a few records (a "page") of each stream, the counts of the open segments, and the id of
+ * each shard's first segment, without its records. A later step reads a page of twice the size, but
+ * only of the streams whose pages have been merged completely, and those segments that have records
+ * which may be next. So few records are read that are not listed.
+ *
+ * Segments may be closed between two steps, or between two lists of which the second goes on where
+ * the first has ended. A closed segment has the records that were open, with the same ids. So what
+ * is open is read before the segments are looked up, which are looked up again each time; a record
+ * that is found in both places is listed once. With a filter by student, they are looked up first
+ * when the pseudonym was read, since the key of the student's index has it. */
 #include "app/service/audit_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/service/audit_list_find.h"
 #include "app/service/audit_segment_pack.h"
-#include "app/store/audit_index.h"
 
 /* Records of one stream that a step reads: in the first step, and at most. Segments that a step
  * reads, likewise. */
@@ -19,52 +25,23 @@ enum {
     AUDIT_PAGE_LARGEST = 128,
     AUDIT_SEGMENTS_FIRST = 2,
     AUDIT_SEGMENTS_LARGEST = 16,
-    AUDIT_COUNTS_MAX = 8000, /* counts of the open segment, with a filter by student */
+    AUDIT_COUNTS_SCANNED = 4000, /* counts of an open segment that a step reads, about */
 };
-
-/* ---- cursors ---- */
-
-/* Parses a cursor. Its id is printed anew from the two numbers in it, so that no text of a client
- * gets into a command. */
-bool audit_cursor_parse(struct str text, struct audit_cursor *ret)
-{
-    struct audit_cursor cursor;
-    int64_t ms, sequence;
-    struct str shard = text, time = str_cut(&shard, '-'), number = str_cut(&shard, '-');
-
-    if (!str_to_int64(time, 0, INT64_MAX, &ms) || !str_to_int64(number, 0, INT64_MAX, &sequence) ||
-        !key_parse_shard(shard, &cursor.shard))
-        return false;
-    (void)snprintf(cursor.id, sizeof(cursor.id), "%lld-%lld", (long long)ms, (long long)sequence);
-    *ret = cursor;
-    return true;
-}
-
-void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE])
-{
-    (void)snprintf(ret, AUDIT_CURSOR_SIZE, "%s-%02x", cursor->id, cursor->shard & 0xff);
-}
-
-/* The first id of the next millisecond, which is in the list of no shard. */
-void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret)
-{
-    *ret = (struct audit_cursor){.shard = 0};
-    (void)snprintf(ret->id, sizeof(ret->id), "%lld-0", (long long)until_ms + 1);
-}
 
 /* ---- sources ---- */
 
-/* Whether the record with the id is older than the cursor. Records of different shards may have the
- * same id; the merge lists the one of the higher shard first. So in a shard below that of the
- * cursor, the record with the id of the cursor has not been listed yet. */
-static bool audit_list_is_after_cursor(const struct audit_list *list, unsigned shard, struct str id)
+/* Whether the record with the id is older than the last one that was examined, or than the cursor.
+ * Records of different shards may have the same id; the merge lists the one of the higher shard
+ * first. So in a shard below that of the cursor, the record with the id of the cursor has not been
+ * listed yet. */
+static bool audit_list_is_next(const struct audit_list *list, unsigned shard, struct str id)
 {
     int order;
 
-    if (!*list->from.id)
+    if (!*list->position.id)
         return true;
-    order = stream_id_compare(id, str_of(list->from.id));
-    return order < 0 || (order == 0 && shard < list->from.shard);
+    order = stream_id_compare(id, str_of(list->position.id));
+    return order < 0 || (order == 0 && shard < list->position.shard);
 }
 
 /* Sets the id that the source offers next: of the record after those that were merged, or of the
@@ -117,6 +94,14 @@ static void audit_list_queue_page(struct audit_list *list, unsigned shard,
                               shard, from, (int)list->page_size);
 }
 
+/* Queues the read of some counts of a shard. */
+static void audit_list_queue_counts(struct audit_list *list, unsigned shard,
+                                    struct pipeline *pipeline, struct str cursor)
+{
+    list->sources[shard][AUDIT_SOURCE_COUNTS].cmd =
+        audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard, cursor, AUDIT_COUNTS_SCANNED);
+}
+
 /* Queues the read of the segment that the source offers. */
 static void audit_list_queue_segment(struct audit_list *list, unsigned shard,
                                      struct pipeline *pipeline)
@@ -162,8 +147,11 @@ static enum step audit_list_queue_more(struct audit_list *list, struct pipeline 
             unsigned shard = list->first_shard + i;
             const struct audit_list_source *s = &list->sources[shard][kind];
 
-            if (source_is_empty(s) && !s->exhausted)
+            if (source_is_empty(s) && !s->exhausted) {
                 audit_list_queue_page(list, shard, kind, pipeline);
+                if (kind == AUDIT_SOURCE_OPEN)
+                    audit_list_cmd_find(list, shard, pipeline);
+            }
         }
     }
     for (size_t n = 0; n < list->segments; n++) {
@@ -181,19 +169,15 @@ static void audit_list_begin_shard(struct audit_list *list, unsigned shard,
                                    struct pipeline *pipeline)
 {
     struct audit_list_source *sources = list->sources[shard];
-    struct str from = arena_copy(pipeline->arena, str_of(list->from.id));
 
     list->length_cmds[shard][0] = audit_cmd_count(pipeline, AUDIT_STREAM_SCHEMA_1, shard);
     list->length_cmds[shard][1] = audit_cmd_count(pipeline, AUDIT_STREAM_OPEN, shard);
     audit_list_queue_page(list, shard, AUDIT_SOURCE_SCHEMA_1, pipeline);
     audit_list_queue_page(list, shard, AUDIT_SOURCE_OPEN, pipeline);
-    sources[AUDIT_SOURCE_SEGMENTS].cmd =
-        audit_segment_cmd_find(pipeline, shard, list->student.n > 0 ? STR("") : from);
+    audit_list_queue_counts(list, shard, pipeline, STR("0"));
+    audit_list_cmd_find(list, shard, pipeline);
     sources[AUDIT_SOURCE_SEGMENTS].exhausted = true; /* until the reply names a segment */
     sources[AUDIT_SOURCE_COUNTS].exhausted = true;
-    if (list->student.n > 0)
-        sources[AUDIT_SOURCE_COUNTS].cmd = audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard,
-                                                                 STR("0"), AUDIT_COUNTS_MAX / 2);
 }
 
 /* The first step: queues the first reads of every shard, and of the pseudonyms (the random names of
@@ -201,7 +185,8 @@ static void audit_list_begin_shard(struct audit_list *list, unsigned shard,
 static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipeline,
                                   struct problem *p)
 {
-    list->started = true;
+    list->started = list->counts_left = true;
+    list->find_after_counts = list->student.n > 0;
     list->page_size = AUDIT_PAGE_FIRST;
     list->segments = AUDIT_SEGMENTS_FIRST;
     list->items = arena_array(pipeline->arena, list->limit, sizeof(*list->items));
@@ -209,7 +194,7 @@ static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipe
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return STEP_DONE;
     }
-    list->last = list->from;
+    list->last = list->position = list->from;
     pipeline_clear(pipeline);
     list->first_shard = list->student.n > 0 ? key_shard(list->student) : 0;
     list->shard_count = list->student.n > 0 ? 1 : SHARDS;
@@ -235,14 +220,11 @@ static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, str
 {
     struct audit_list_source *segments = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
     bool is_filtered = audit_list_is_filtered(list);
-    int64_t count;
-    struct str id;
+    int64_t count = 0;
 
-    if (!audit_segment_parse_find(segments->cmd, &id, &count, p))
+    if (list->find_cmds[shard] && !audit_list_parse_find(list, shard, segments->segment, &count, p))
         return false;
     list->total += is_filtered ? 0 : count;
-    segments->cmd = NULL;
-    (void)snprintf(segments->segment, sizeof(segments->segment), "%.*s", STR_ARG(id));
     source_set_head(segments);
     for (size_t i = 0; i < 2; i++) {
         if (!reply_expect_int(list->length_cmds[shard][i]->reply, &count, p))
@@ -253,71 +235,77 @@ static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, str
     return true;
 }
 
-/* Sets the segment that the source of the student's shard offers next, by the student's index. */
-static void audit_list_set_next_of_index(struct audit_list *list)
+/* True when the record passes the filters. The type of a resource is the part before the first
+ * slash: the filter "cohort" matches the resource "cohort/c1". */
+bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
 {
-    struct audit_list_source *s = &list->sources[list->first_shard][AUDIT_SOURCE_SEGMENTS];
+    struct str resource = entry->v[AUDIT_RESOURCE], actor = entry->v[AUDIT_ACTOR];
 
-    *s->segment = '\0';
-    if (list->index_left > 0)
-        audit_index_print(list->index, --list->index_left, s->segment);
-    source_set_head(s);
+    if (list->resource_type.n > 0 && !str_equal(str_cut(&resource, '/'), list->resource_type))
+        return false;
+    if (list->student.n > 0 &&
+        (list->subject.n == 0 || !str_equal(entry->v[AUDIT_SUBJECT], list->subject)))
+        return false;
+    return list->user.n == 0 || str_equal(actor, list->user_actor) ||
+           (list->pseudonym_actor.n > 0 && str_equal(actor, list->pseudonym_actor));
 }
 
-/* Reads the student's index. Of the segments that it names those count which were there when the
- * open segment was read: records of a later one have been read as open. */
-static bool audit_list_read_index(struct audit_list *list, struct problem *p)
+/* For qsort: newest first. */
+static int audit_list_compare_entries(const void *a, const void *b)
 {
-    struct str latest = str_of(list->sources[list->first_shard][AUDIT_SOURCE_SEGMENTS].segment);
-    size_t n;
+    const struct audit_entry *first = a, *second = b;
 
-    if (!audit_index_parse(list->index_cmd, &list->index, p))
-        return false;
-    list->index_cmd = NULL;
-    n = latest.n > 0 ? audit_index_after(list->index, latest) : 0;
-    list->index.n = n * AUDIT_INDEX_ENTRY;
-    list->index_left = audit_index_until(list->index, str_of(list->from.id));
-    audit_list_set_next_of_index(list);
-    return true;
+    return stream_id_compare(second->id, first->id);
 }
 
-/* Reads the counts of the open segment of the shard that is listed. */
-static bool audit_list_read_counts(struct audit_list *list, struct arena *arena, struct problem *p)
+/* Adds the records of those counts that match to the page. */
+static void audit_list_add_counts(struct audit_list *list, unsigned shard, struct arena *arena,
+                                  const struct audit_counted_read *counts, size_t n)
 {
-    struct audit_list_source *s = &list->sources[list->first_shard][AUDIT_SOURCE_COUNTS];
-    struct audit_counted_read *counts = arena_array(arena, AUDIT_COUNTS_MAX, sizeof(*counts));
-    struct audit_segment_link no_link = {.number = 0};
-    struct str cursor;
-    size_t n;
+    struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_COUNTS];
 
-    s->page = arena_array(arena, AUDIT_COUNTS_MAX, sizeof(*s->page));
-    if (!counts || !s->page) {
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-        return false;
-    }
-    if (!audit_parse_counts(s->cmd, AUDIT_STREAM_OPEN, AUDIT_COUNTS_MAX, &cursor, counts, &n, p))
-        return false;
-    s->cmd = NULL;
-    for (size_t i = n; i-- > 0;) {
-        if (audit_entry_of_count(arena, &counts[i], &s->page[s->n]) &&
-            audit_list_is_after_cursor(list, list->first_shard, s->page[s->n].id))
+    for (size_t i = 0; i < n; i++) {
+        struct audit_entry *entry = &s->page[s->n];
+
+        if (!audit_entry_of_count(arena, &counts[i], entry))
+            continue;
+        list->total += !audit_list_is_filtered(list);
+        if (audit_list_is_next(list, shard, entry->id) && audit_list_matches(list, entry))
             s->n++;
     }
-    if (!audit_segment_order(arena, &no_link, s->page, s->n)) {
+    qsort(s->page, s->n, sizeof(*s->page), audit_list_compare_entries);
+    source_set_head(s);
+}
+
+/* Reads a reply with counts of the open segment of a shard. Queues the read of the next ones unless
+ * they are the last. */
+static bool audit_list_read_counts(struct audit_list *list, unsigned shard,
+                                   struct pipeline *pipeline, struct problem *p)
+{
+    struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_COUNTS];
+    struct arena *arena = pipeline->arena;
+    size_t room = audit_counts_replied(s->cmd), n;
+    struct audit_counted_read *counts = arena_array(arena, room, sizeof(*counts));
+    struct audit_entry *page = arena_array(arena, s->n + room, sizeof(*page));
+    struct str cursor;
+
+    if (!counts || !page) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    for (size_t i = 0; i < s->n / 2; i++) { /* newest first */
-        struct audit_entry other = s->page[i];
-
-        s->page[i] = s->page[s->n - 1 - i];
-        s->page[s->n - 1 - i] = other;
-    }
-    source_set_head(s);
+    if (!audit_parse_counts(s->cmd, AUDIT_STREAM_OPEN, room, &cursor, counts, &n, p))
+        return false;
+    s->cmd = NULL;
+    if (s->n > 0)
+        memcpy(page, s->page, s->n * sizeof(*page));
+    s->page = page;
+    audit_list_add_counts(list, shard, arena, counts, n);
+    if (!str_equal(cursor, STR("0")))
+        audit_list_queue_counts(list, shard, pipeline, arena_copy(arena, cursor));
     return true;
 }
 
-/* Reads the replies to commands of the first step only: the pseudonyms, the lengths, the counts. */
+/* Reads the replies to commands of the first step only: the pseudonyms and the lengths. */
 static bool audit_list_read_first_replies(struct audit_list *list, struct arena *arena,
                                           struct problem *p)
 {
@@ -340,9 +328,7 @@ static bool audit_list_read_first_replies(struct audit_list *list, struct arena 
     if (!audit_parse_pseudonym(list->student_cmd, &list->subject, p))
         return false;
     list->student_cmd = NULL;
-    if (list->subject.n == 0) /* no segment has records of the student */
-        audit_list_set_next_of_index(list);
-    return audit_list_read_counts(list, arena, p);
+    return true;
 }
 
 /* Reads the reply with a page of a stream. A page with fewer records than requested is the last
@@ -365,17 +351,20 @@ static bool audit_list_read_page(struct audit_list *list, struct audit_list_sour
 }
 
 /* Reads the reply with a segment. One that cannot be read is listed as a record without texts; one
- * that is gone, because it is past its retention, ends the source. */
+ * that is gone, because it is past its retention or in the archive, ends the source. */
 static bool audit_list_read_segment(struct audit_list *list, unsigned shard, struct arena *arena,
                                     struct problem *p)
 {
     struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
     struct audit_segment segment;
     struct audit_segment_text text = {.n = 0};
+    int64_t gone_ms;
     size_t n;
 
     if (!audit_segment_parse(s->cmd, 1, &segment, &n, p))
         return false;
+    if (n == 0 && stream_id_time(str_of(s->segment), &gone_ms) && gone_ms > list->gone_ms)
+        list->gone_ms = gone_ms;
     s->cmd = NULL;
     s->n = s->next = 0;
     *s->segment = '\0';
@@ -393,14 +382,33 @@ static bool audit_list_read_segment(struct audit_list *list, unsigned shard, str
         return false;
     }
     for (size_t i = text.n; i-- > 0;) { /* newest first */
-        if (audit_list_is_after_cursor(list, shard, text.entries[i].id))
+        if (audit_list_is_next(list, shard, text.entries[i].id))
             s->page[s->n++] = text.entries[i];
     }
-    if (list->student.n > 0) {
-        audit_list_set_next_of_index(list);
+    (void)snprintf(list->loaded[shard], STREAM_ID_SIZE, "%.*s", n > 0 ? (int)segment.id.n : 0,
+                   n > 0 ? segment.id.p : "");
+    if (n > 0)
+        (void)snprintf(s->segment, sizeof(s->segment), "%.*s",
+                       STR_ARG(audit_list_previous(list, arena, &segment, &text)));
+    source_set_head(s);
+    return true;
+}
+
+/* Reads the reply to a later search of the segment that is next. If it is another one than was
+ * found before, a segment was closed, and may have what is no longer open. */
+static bool audit_list_read_find(struct audit_list *list, unsigned shard, struct problem *p)
+{
+    struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
+    char id[STREAM_ID_SIZE];
+    int64_t unused_total;
+
+    if (!audit_list_parse_find(list, shard, id, &unused_total, p))
+        return false;
+    if (!*id || strcmp(id, list->loaded[shard]) == 0 ||
+        (!*list->loaded[shard] && strcmp(id, s->segment) == 0))
         return true;
-    }
-    (void)snprintf(s->segment, sizeof(s->segment), "%.*s", STR_ARG(text.previous_id));
+    s->n = s->next = 0;
+    memcpy(s->segment, id, sizeof(id));
     source_set_head(s);
     return true;
 }
@@ -418,26 +426,13 @@ static bool audit_list_read_pages(struct audit_list *list, struct arena *arena, 
         }
         if (sources[AUDIT_SOURCE_SEGMENTS].cmd && !audit_list_read_segment(list, shard, arena, p))
             return false;
+        if (list->find_cmds[shard] && !audit_list_read_find(list, shard, p))
+            return false;
     }
     return true;
 }
 
 /* ---- merging ---- */
-
-/* True when the record passes the filters. The type of a resource is the part before the first
- * slash: the filter "cohort" matches the resource "cohort/c1". */
-static bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
-{
-    struct str resource = entry->v[AUDIT_RESOURCE], actor = entry->v[AUDIT_ACTOR];
-
-    if (list->resource_type.n > 0 && !str_equal(str_cut(&resource, '/'), list->resource_type))
-        return false;
-    if (list->student.n > 0 &&
-        (list->subject.n == 0 || !str_equal(entry->v[AUDIT_SUBJECT], list->subject)))
-        return false;
-    return list->user.n == 0 || str_equal(actor, list->user_actor) ||
-           (list->pseudonym_actor.n > 0 && str_equal(actor, list->pseudonym_actor));
-}
 
 /* What a search for the newest record has found. */
 struct audit_newest {
@@ -491,6 +486,10 @@ static void audit_list_add_newest(struct audit_list *list, const struct audit_ne
     bool has_room = list->n < list->limit, match = audit_list_matches(list, entry);
 
     source_set_head(s);
+    if (newest->shard == list->position.shard && str_equal(entry->id, str_of(list->position.id)))
+        return; /* it was open, and is now in a closed segment */
+    (void)snprintf(list->position.id, sizeof(list->position.id), "%.*s", STR_ARG(entry->id));
+    list->position.shard = newest->shard;
     list->scanned++;
     if (match && audit_list_is_filtered(list))
         list->total++;
@@ -500,8 +499,7 @@ static void audit_list_add_newest(struct audit_list *list, const struct audit_ne
         return;
     if (match)
         list->items[list->n++] = (struct audit_list_item){.shard = newest->shard, .entry = *entry};
-    (void)snprintf(list->last.id, sizeof(list->last.id), "%.*s", STR_ARG(entry->id));
-    list->last.shard = newest->shard;
+    list->last = list->position;
 }
 
 /* Merges records until the list is complete (STEP_DONE) or a page must be read (STEP_MORE).
@@ -526,35 +524,54 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
     return STEP_DONE;
 }
 
+/* Reads the replies with counts. Merges when all have been read, since they come in no order; else
+ * waits for the others. Segments that were closed since then may have counts that were not read:
+ * so they are looked up again. */
+static enum step audit_list_read_all_counts(struct audit_list *list, struct pipeline *pipeline,
+                                            struct problem *p)
+{
+    pipeline_clear(pipeline);
+    for (unsigned i = 0; i < list->shard_count; i++) {
+        unsigned shard = list->first_shard + i;
+
+        if (list->sources[shard][AUDIT_SOURCE_COUNTS].cmd &&
+            !audit_list_read_counts(list, shard, pipeline, p))
+            return STEP_DONE;
+    }
+    list->counts_left = pipeline->count > 0;
+    for (unsigned i = 0; i < list->shard_count && list->find_after_counts && !list->counts_left;
+         i++)
+        audit_list_cmd_find(list, list->first_shard + i, pipeline);
+    list->find_after_counts |= list->counts_left;
+    return pipeline->count > 0 ? STEP_MORE : audit_list_merge(list, pipeline);
+}
+
 /* Calls audit_list_begin at first, to queue the first reads; each later call reads the replies and
- * merges. Of a list about a student the second one reads the index, whose key has the pseudonym.
- * Returns STEP_DONE also when p has a problem. */
+ * merges. Returns STEP_DONE also when p has a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)
 {
-    bool is_first;
-
     if (!list->started)
         return audit_list_begin(list, pipeline, p);
     if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    is_first = list->length_cmds[list->first_shard][0] != NULL;
-    if ((is_first && !audit_list_read_first_replies(list, pipeline->arena, p)) ||
-        (list->index_cmd && !audit_list_read_index(list, p)) ||
-        !audit_list_read_pages(list, pipeline->arena, p))
+    if (list->length_cmds[list->first_shard][0] &&
+        !audit_list_read_first_replies(list, pipeline->arena, p))
         return STEP_DONE;
-    if (!is_first || list->subject.n == 0)
-        return audit_list_merge(list, pipeline);
-    pipeline_clear(pipeline);
-    list->index_cmd = audit_index_cmd_get(pipeline, list->first_shard, list->subject);
-    return STEP_MORE;
+    if (!audit_list_read_pages(list, pipeline->arena, p))
+        return STEP_DONE;
+    if (list->counts_left)
+        return audit_list_read_all_counts(list, pipeline, p);
+    return audit_list_merge(list, pipeline);
 }
 
 int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms)
 {
     int64_t since_ms = list->since_ms > kept_since_ms ? list->since_ms : kept_since_ms, at_ms;
 
+    if (since_ms <= list->gone_ms)
+        since_ms = list->gone_ms + 1;
     if (list->has_more && stream_id_time(str_of(list->last.id), &at_ms) && at_ms > since_ms)
         return at_ms;
     return since_ms;

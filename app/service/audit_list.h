@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Lists audit records, newest first: of all shards (groups of Redis keys), or, with a filter by the
- * student that the records are about, of the student's shard alone, and there of the segments alone
- * that the student's index names (store/audit_index.h). Each shard has records in
- * several places: in the stream of schema 1, in the open segment, in closed segments. All of these
- * are sources, each sorted by time, and the list merges them. The counts of the open segment are
- * listed with a filter by student; otherwise they are listed once their segment is closed. */
+ * student that the records are about, of the student's shard alone, and there of the closed
+ * segments alone that the student's index names (store/audit_index.h). Each shard has records in
+ * several places: in the stream of schema 1, in the open segment, as counts of the open segment,
+ * in closed segments. All of these are sources, each sorted by time, and the list merges them. */
 #ifndef SERVICE_AUDIT_LIST_H
 #define SERVICE_AUDIT_LIST_H
 
 #include "app/http/route.h"
+#include "app/service/audit_cursor.h"
 #include "app/store/audit_segment.h"
 #include "app/store/keys.h"
-
-/* A position in the merged log: the record with this id in the shard's log. A list from a cursor
- * has the records that are older than the cursor's. */
-struct audit_cursor {
-    char id[STREAM_ID_SIZE]; /* id of the record; empty: the list begins with the newest record */
-    unsigned shard;
-};
-
-/* A cursor as text is the record's id and the shard in hexadecimal digits, such as
- * "1768471200000-0-2b". audit_cursor_parse returns false when the text is not a cursor. */
-enum { AUDIT_CURSOR_SIZE = STREAM_ID_SIZE + 4 };
-bool audit_cursor_parse(struct str text, struct audit_cursor *ret);
-void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE]);
-/* Sets the cursor before the records of the time until_ms (epoch ms), so that the list begins with
- * them. */
-void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret);
 
 struct audit_list_item {
     unsigned shard;
@@ -69,30 +53,37 @@ struct audit_list {
     /* out: set when the last step ends without a problem */
     struct audit_list_item *items; /* the n listed records, newest first */
     size_t n;
-    int64_t total;            /* number of records in the log; with a filter, of matches found */
-    bool has_more;            /* there may be older records for another list */
+    int64_t total; /* number of records in the log; with a filter, of matches found */
+    int64_t
+        gone_ms;   /* time (epoch ms) up to which Redis no longer has what would follow; 0: none */
+    bool has_more; /* there may be older records for another list */
     struct audit_cursor last; /* where the next list begins: the last record that was examined */
     /* internal to the implementation: callers do not use them */
     struct command *user_cmd, *student_cmd; /* read pseudonyms; NULL: not in progress */
     /* how records name `user` as the actor. pseudonym_actor: "student:" and the pseudonym, if
      * `user` is a student, else empty. user_actor: if `user` is anybody else */
     struct str pseudonym_actor, user_actor;
-    struct str subject;                /* pseudonym of `student`; empty: none */
-    struct command *index_cmd;         /* reads the index of `student`; NULL: not in progress */
-    struct str index;                  /* its segments (audit_index.h) */
-    size_t index_left;                 /* how many of them are still to be read */
-    unsigned first_shard, shard_count; /* the shards that are listed */
+    struct str subject;                     /* pseudonym of `student`; empty: none */
+    struct str index;                       /* the student's segments (audit_index.h) */
+    unsigned first_shard, shard_count;      /* the shards that are listed */
     struct command *length_cmds[SHARDS][2]; /* lengths of the streams; [.][0] NULL: done */
+    struct command *find_cmds[SHARDS];      /* search a segment; NULL: not in progress */
     struct audit_list_source sources[SHARDS][AUDIT_SOURCE_KINDS];
-    size_t scanned;   /* number of records examined so far */
-    size_t page_size; /* number of records that a step reads from one stream */
-    size_t segments;  /* number of segments that a step reads */
-    bool started;     /* the first step has run */
+    char loaded[SHARDS][STREAM_ID_SIZE]; /* the segment that was read last; empty: none */
+    struct audit_cursor position;        /* the last record that was examined */
+    size_t scanned;                      /* number of records examined so far */
+    size_t page_size;                    /* number of records that a step reads from one stream */
+    size_t segments;                     /* number of segments that a step reads */
+    bool started;                        /* the first step has run */
+    bool counts_left;                    /* counts are being read */
+    bool find_after_counts;              /* when they are read, segments are looked up */
 };
 
 /* Runs the next step of the list. Call with the internal fields zeroed, then again after
  * each pipeline until STEP_DONE, which is also returned after a problem. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
+/* Whether the record passes the filters of the list, after its last step. */
+bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry);
 /* Returns the time (epoch ms) since which the list has all records that match, after the last step.
  * kept_since_ms: time since which records are kept. */
 int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms);

@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The records are in columns, because the values of one column are alike, which makes the text
- * short when it is compressed. Ids are in the first column, as the time in ms since that of the
- * record before, and the number, if it is not 0. The second one is the time in ms from the first to
- * the last access of a counted record, else empty. The actor is "=" where it is the student that
- * the record is about. */
+/* A segment is packed from its text's values (audit_segment_text.h) into few bytes
+ * (audit_segment_code.h), which are compressed. */
 #include "app/service/audit_segment_pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/base/buf.h"
 #include "app/base/compress.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
-#include "app/store/keys.h"
+#include "app/service/audit_segment_code.h"
 
 enum {
-    TEXT_MAX = 4 << 20, /* bytes of a segment's text: far more than 256 records have */
+    BYTES_MAX = 4 << 20, /* bytes of a segment: far more than 256 records have */
 };
 
-/* The columns after ids and times, in this order; the random ones first. */
-static const enum audit_field columns[AUDIT_FIELDS] = {
-    AUDIT_COUNT,  AUDIT_SUBJECT,  AUDIT_CORRELATION, AUDIT_ACTOR,   AUDIT_ROLE,
-    AUDIT_ACTION, AUDIT_RESOURCE, AUDIT_SUCCESS,     AUDIT_DETAILS,
-};
-
-/* ---- ids ---- */
-
-/* Splits an id into its two numbers; a text that is no id is 0-0. */
-static void segment_split_id(struct str id, int64_t *ret_ms, int64_t *ret_number)
-{
-    int64_t ms = 0, number = 0;
-    struct str rest = id;
-
-    if (str_to_int64(str_cut(&rest, '-'), 0, INT64_MAX / 2, &ms))
-        (void)str_to_int64(rest, 0, INT64_MAX / 2, &number);
-    *ret_ms = ms;
-    *ret_number = number;
-}
+/* ---- order ---- */
 
 /* For qsort. */
 static int segment_compare_entries(const void *a, const void *b)
@@ -56,7 +34,7 @@ bool audit_segment_order(struct arena *arena, const struct audit_segment_link *l
     qsort(entries, n, sizeof(*entries), segment_compare_entries);
     for (size_t i = 0; i < n; i++) {
         if (previous.n > 0 && stream_id_compare(entries[i].id, previous) <= 0) {
-            segment_split_id(previous, &ms, &number);
+            audit_segment_split_id(previous, &ms, &number);
             entries[i].id = arena_printf(arena, "%lld-%lld", (long long)ms, (long long)number + 1);
             if (!entries[i].id.p)
                 return false;
@@ -66,55 +44,30 @@ bool audit_segment_order(struct arena *arena, const struct audit_segment_link *l
     return true;
 }
 
-/* ---- packing ---- */
-
-/* Writes the columns of ids and of times. */
-static void segment_put_times(struct buf *text, const struct audit_entry *entries, size_t n)
+/* Gives the records the values that a segment can have: a count without request, whose last access
+ * is not before its first, and which is the same if there was one alone; a number where another
+ * program has written something else. */
+static bool segment_normalize(struct arena *arena, struct audit_entry *entries, size_t n)
 {
-    int64_t before_ms = 0, ms, number;
-
-    for (size_t i = 0; i < n; i++, before_ms = ms) {
-        segment_split_id(entries[i].id, &ms, &number);
-        buf_int(text, ms - before_ms);
-        if (number != 0)
-            buf_printf(text, "-%lld", (long long)number);
-        buf_char(text, '\n');
-    }
     for (size_t i = 0; i < n; i++) {
-        segment_split_id(entries[i].id, &ms, &number);
-        if (entries[i].last_ms > 0)
-            buf_int(text, entries[i].last_ms > ms ? entries[i].last_ms - ms : 0);
-        buf_char(text, '\n');
+        struct audit_entry *entry = &entries[i];
+        int64_t ms, number, count = 0;
+
+        audit_segment_split_id(entry->id, &ms, &number);
+        (void)str_to_int64(entry->v[AUDIT_COUNT], 0, INT64_MAX / 2, &count);
+        entry->v[AUDIT_COUNT] = arena_printf(arena, "%lld", (long long)count);
+        if (!entry->v[AUDIT_COUNT].p)
+            return false;
+        if (entry->last_ms == 0)
+            continue;
+        entry->v[AUDIT_CORRELATION] = STR("");
+        if (entry->last_ms < ms || count == 1)
+            entry->last_ms = ms;
     }
+    return true;
 }
 
-/* Whether the actor of the record is the student that it is about. */
-static bool segment_is_self(const struct audit_entry *entry)
-{
-    struct str actor = entry->v[AUDIT_ACTOR], prefix = STR(AUDIT_ACTOR_STUDENT);
-
-    return entry->v[AUDIT_SUBJECT].n > 0 && str_starts_with(actor, prefix) &&
-           str_equal((struct str){actor.p + prefix.n, actor.n - prefix.n}, entry->v[AUDIT_SUBJECT]);
-}
-
-/* Writes the text of a segment. */
-static void segment_put_text(struct buf *text, const struct audit_key *key, unsigned shard,
-                             const struct audit_segment_link *link,
-                             const struct audit_entry *entries, size_t n)
-{
-    buf_printf(text, "%02x\n%lld\n%s\n%s\n%s\n%zu\n%lld\n", shard & 0xff,
-               (long long)link->number + 1, link->head, link->last_id, key->id, n,
-               (long long)link->total + (long long)n);
-    segment_put_times(text, entries, n);
-    for (size_t c = 0; c < AUDIT_FIELDS; c++) {
-        for (size_t i = 0; i < n; i++) {
-            bool is_self = columns[c] == AUDIT_ACTOR && segment_is_self(&entries[i]);
-
-            buf_str(text, is_self ? AUDIT_ACTOR_SELF : entries[i].v[columns[c]]);
-            buf_char(text, '\n');
-        }
-    }
-}
+/* ---- packing ---- */
 
 void audit_segment_compute_head(const struct audit_key *key, struct str text,
                                 char ret_head[AUDIT_HEAD_SIZE])
@@ -122,7 +75,22 @@ void audit_segment_compute_head(const struct audit_key *key, struct str text,
     unsigned char digest[DIGEST_SIZE];
 
     digest_hmac(key->secret, text, digest);
-    hex_print(digest, DIGEST_SIZE, ret_head);
+    hex_print(digest, AUDIT_SEGMENT_HEAD, ret_head);
+}
+
+/* Sets the head of the segment. */
+static bool segment_set_head(struct arena *arena, const struct audit_key *key,
+                             struct audit_segment_text *segment)
+{
+    unsigned char digest[DIGEST_SIZE];
+    struct str text = audit_segment_print(arena, segment);
+
+    if (!text.p)
+        return false;
+    digest_hmac(key->secret, text, digest);
+    memcpy(segment->link.raw_head, digest, AUDIT_SEGMENT_HEAD);
+    hex_print(digest, AUDIT_SEGMENT_HEAD, segment->link.head);
+    return true;
 }
 
 /* For qsort. */
@@ -159,142 +127,56 @@ static const struct str *segment_students(struct arena *arena, const struct audi
 }
 
 bool audit_segment_pack(struct arena *arena, const struct audit_key *key, unsigned shard,
-                        const struct audit_segment_link *link, const struct audit_entry *entries,
+                        const struct audit_segment_link *link, struct audit_entry *entries,
                         size_t n, struct audit_segment *ret, struct audit_segment_link *ret_link)
 {
-    struct audit_segment_link next = {.number = link->number + 1,
-                                      .total = link->total + (int64_t)n};
+    struct audit_segment_text text = {
+        .shard = shard,
+        .link = {.number = link->number + 1, .total = link->total + (int64_t)n},
+        .previous_head = str_of(link->head),
+        .previous_id = str_of(link->last_id),
+        .key_id = {key->id, AUDIT_SEGMENT_KEY_DIGITS},
+        .entries = entries,
+        .n = n};
     struct audit_segment segment = {
-        .id = entries[n - 1].id, .valid = true, .count = (int64_t)n, .total = next.total};
-    struct buf text;
+        .id = entries[n - 1].id, .valid = true, .count = (int64_t)n, .total = text.link.total};
+    struct str bytes;
 
-    buf_init(&text, arena);
-    (void)buf_reserve(&text, 256 + n * 160); /* a failure is in text.failed */
-    segment_put_text(&text, key, shard, link, entries, n);
-    if (text.failed)
+    (void)snprintf(text.link.last_id, sizeof(text.link.last_id), "%.*s", STR_ARG(segment.id));
+    if (!segment_normalize(arena, entries, n) || !segment_set_head(arena, key, &text))
         return false;
-    segment.packed = compress(arena, DICTIONARY_AUDIT, buf_view(&text));
+    bytes = audit_segment_encode(arena, &text);
+    if (!bytes.p)
+        return false;
+    segment.packed = compress(arena, DICTIONARY_AUDIT, bytes);
     segment.students = segment_students(arena, entries, n, &segment.student_count);
-    digest_hmac(key->secret, buf_view(&text), next.raw_head);
-    hex_print(next.raw_head, AUDIT_SEGMENT_HEAD, next.head);
-    (void)snprintf(next.last_id, sizeof(next.last_id), "%.*s", STR_ARG(segment.id));
-    segment.head = arena_copy(arena, (struct str){(const char *)next.raw_head, AUDIT_SEGMENT_HEAD});
+    segment.head =
+        arena_copy(arena, (struct str){(const char *)text.link.raw_head, AUDIT_SEGMENT_HEAD});
     *ret = segment;
-    *ret_link = next;
+    *ret_link = text.link;
     return segment.packed.p && segment.head.p && segment.students;
 }
 
 /* ---- reading ---- */
 
-/* Cuts the next line off the text. False: there is none. */
-static bool segment_cut_line(struct str *text, struct str *ret)
-{
-    if (text->n == 0)
-        return false;
-    *ret = str_cut(text, '\n');
-    return true;
-}
-
-/* Reads the lines before the columns. */
-static bool segment_read_header(struct str *text, struct audit_segment_text *ret)
-{
-    struct str lines[7];
-    int64_t n;
-
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        if (!segment_cut_line(text, &lines[i]))
-            return false;
-    }
-    ret->previous_head = lines[2];
-    ret->previous_id = lines[3];
-    ret->key_id = lines[4];
-    if (!key_parse_shard(lines[0], &ret->shard) ||
-        !str_to_int64(lines[1], 1, INT64_MAX - 1, &ret->link.number) ||
-        !str_to_int64(lines[5], 1, AUDIT_SEGMENT_RECORDS, &n) ||
-        !str_to_int64(lines[6], 1, INT64_MAX / 2, &ret->link.total) ||
-        ret->previous_head.n >= AUDIT_HEAD_SIZE || ret->previous_id.n >= STREAM_ID_SIZE)
-        return false;
-    ret->n = (size_t)n;
-    return true;
-}
-
-/* Reads the columns of ids and of times. */
-static bool segment_read_times(struct str *text, struct arena *arena,
-                               struct audit_segment_text *segment)
-{
-    int64_t ms = 0, part, number;
-    struct str line;
-
-    for (size_t i = 0; i < segment->n; i++) {
-        if (!segment_cut_line(text, &line) ||
-            !str_to_int64(str_cut(&line, '-'), 0, INT64_MAX / 2 - ms, &part))
-            return false;
-        number = 0;
-        if (line.n > 0 && !str_to_int64(line, 1, INT64_MAX / 2, &number))
-            return false;
-        ms += part;
-        segment->entries[i].id = arena_printf(arena, "%lld-%lld", (long long)ms, (long long)number);
-        if (!segment->entries[i].id.p)
-            return false;
-    }
-    for (size_t i = 0; i < segment->n; i++) {
-        if (!segment_cut_line(text, &line))
-            return false;
-        if (line.n == 0)
-            continue;
-        segment_split_id(segment->entries[i].id, &ms, &number);
-        if (!str_to_int64(line, 0, INT64_MAX / 2 - ms, &part))
-            return false;
-        segment->entries[i].last_ms = ms + part;
-    }
-    return true;
-}
-
-/* Writes the actor of each record that has "=". */
-static bool segment_name_actors(struct arena *arena, struct audit_segment_text *segment)
-{
-    for (size_t i = 0; i < segment->n; i++) {
-        struct audit_entry *entry = &segment->entries[i];
-
-        if (!str_equal(entry->v[AUDIT_ACTOR], AUDIT_ACTOR_SELF))
-            continue;
-        entry->v[AUDIT_ACTOR] =
-            arena_printf(arena, AUDIT_ACTOR_STUDENT "%.*s", STR_ARG(entry->v[AUDIT_SUBJECT]));
-        if (!entry->v[AUDIT_ACTOR].p)
-            return false;
-    }
-    return true;
-}
-
 bool audit_segment_unpack(struct arena *arena, const struct audit_segment *segment,
                           struct audit_segment_text *ret)
 {
     struct audit_segment_text found = {.n = 0};
-    struct str rest;
+    struct str bytes;
 
-    if (!segment->valid || segment->head.n != AUDIT_SEGMENT_HEAD ||
-        !decompress(arena, DICTIONARY_AUDIT, segment->packed, TEXT_MAX, &found.text))
+    if (!segment->valid || segment->head.n != AUDIT_SEGMENT_HEAD || segment->count < 1 ||
+        segment->count > AUDIT_SEGMENT_RECORDS || segment->total > INT64_MAX / 2 ||
+        segment->id.n >= STREAM_ID_SIZE ||
+        !decompress(arena, DICTIONARY_AUDIT, segment->packed, BYTES_MAX, &bytes))
         return false;
-    rest = found.text;
-    if (!segment_read_header(&rest, &found) || (int64_t)found.n != segment->count ||
-        found.link.total != segment->total)
-        return false;
-    found.entries = arena_array(arena, found.n, sizeof(*found.entries));
-    if (!found.entries || !segment_read_times(&rest, arena, &found))
-        return false;
-    for (size_t c = 0; c < AUDIT_FIELDS; c++) {
-        for (size_t i = 0; i < found.n; i++) {
-            if (!segment_cut_line(&rest, &found.entries[i].v[columns[c]]))
-                return false;
-            found.entries[i].valid = true;
-        }
-    }
+    found.n = (size_t)segment->count;
+    found.link.total = segment->total;
     memcpy(found.link.raw_head, segment->head.p, AUDIT_SEGMENT_HEAD);
     hex_print(found.link.raw_head, AUDIT_SEGMENT_HEAD, found.link.head);
-    (void)snprintf(found.link.last_id, sizeof(found.link.last_id), "%.*s",
-                   STR_ARG(found.entries[found.n - 1].id));
-    if (rest.n > 0 || !str_equal(str_of(found.link.last_id), segment->id) ||
-        !segment_name_actors(arena, &found))
+    (void)snprintf(found.link.last_id, sizeof(found.link.last_id), "%.*s", STR_ARG(segment->id));
+    if (!audit_segment_decode(arena, bytes, &found) ||
+        !str_equal(found.entries[found.n - 1].id, segment->id)) /* the id is no id */
         return false;
     *ret = found;
     return true;

@@ -22,6 +22,7 @@ const char *const audit_fault_texts[AUDIT_FAULTS] = {
         "is the last, but there were later ones: the end of the chain was removed",
     [AUDIT_REPLACED] = "has another head than was recorded elsewhere: the chain was made anew",
     [AUDIT_UNSEALED] = "is not under a seal: check that a worker is running",
+    [AUDIT_LINE_BROKEN] = "is followed by a line of the archive that is no segment",
     [AUDIT_NO_KEY] = "was made with a key that is not in AUDIT_KEY: add that key",
     [AUDIT_NO_MEMORY] = "could not be checked: out of memory",
 };
@@ -132,35 +133,67 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, 
 
 /* ---- segments ---- */
 
-/* Checks the segment by itself first: its form, its shard, its key, and its head, which is computed
- * again. Then checks its position in the chain. */
+/* Compares the head with that of the text. Only the first digits of the key's id are known, so
+ * several keys may be meant. */
+static enum audit_fault audit_check_segment_head(const struct audit_check *check,
+                                                 const struct audit_segment_text *values,
+                                                 struct str text)
+{
+    enum audit_fault fault = AUDIT_NO_KEY;
+    char head[AUDIT_HEAD_SIZE];
+
+    for (size_t i = 0; i < check->keys->n; i++) {
+        if (!str_starts_with(str_of(check->keys->v[i].id), values->key_id))
+            continue;
+        audit_segment_compute_head(&check->keys->v[i], text, head);
+        if (strcmp(head, values->link.head) == 0)
+            return AUDIT_INTACT;
+        fault = AUDIT_SEAL_CHANGED;
+    }
+    return fault;
+}
+
+/* Checks the segment by itself first: its shard, its key, and its head, which is computed again.
+ * Then checks its position in the chain. */
+bool audit_check_segment_text(struct audit_check *check, const struct audit_segment_text *values,
+                              struct str text)
+{
+    struct str id = str_of(values->link.last_id);
+    enum audit_fault fault = AUDIT_SEAL_CHANGED;
+    struct audit_link link = {.seal_number = values->link.number};
+    struct audit_place place = {id, values->link.number, values->previous_head,
+                                values->previous_id};
+
+    if (values->shard == check->shard && values->key_id.n == AUDIT_SEGMENT_KEY_DIGITS)
+        fault = audit_check_segment_head(check, values, text);
+    if (fault != AUDIT_INTACT)
+        return audit_seal_fault(check, fault, id);
+    if (!audit_check_place(check, &place))
+        return false;
+    memcpy(link.head, values->link.head, sizeof(link.head));
+    memcpy(link.last_record_id, values->link.last_id, sizeof(link.last_record_id));
+    audit_check_advance(check, &place, &link);
+    check->records += values->n;
+    return true;
+}
+
 bool audit_check_segment(struct audit_check *check, const struct audit_segment *segment,
                          struct arena *arena)
 {
-    struct audit_segment_text text;
-    struct audit_link link;
-    struct audit_place place;
-    const struct audit_key *key;
-    char head[AUDIT_HEAD_SIZE];
+    struct audit_segment_text values;
+    struct str text;
 
-    if (!audit_segment_unpack(arena, segment, &text) || text.shard != check->shard)
+    if (!audit_segment_unpack(arena, segment, &values))
         return audit_seal_fault(check, AUDIT_SEAL_CHANGED, segment->id);
-    key = audit_keys_find(check->keys, text.key_id);
-    if (!key)
-        return audit_seal_fault(check, AUDIT_NO_KEY, segment->id);
-    audit_segment_compute_head(key, text.text, head);
-    if (strcmp(head, text.link.head) != 0)
-        return audit_seal_fault(check, AUDIT_SEAL_CHANGED, segment->id);
-    place =
-        (struct audit_place){segment->id, text.link.number, text.previous_head, text.previous_id};
-    if (!audit_check_place(check, &place))
-        return false;
-    link.seal_number = text.link.number;
-    memcpy(link.head, text.link.head, sizeof(link.head));
-    memcpy(link.last_record_id, text.link.last_id, sizeof(link.last_record_id));
-    audit_check_advance(check, &place, &link);
-    check->records += text.n;
-    return true;
+    text = audit_segment_print(arena, &values);
+    if (!text.p)
+        return audit_seal_fault(check, AUDIT_NO_MEMORY, segment->id);
+    return audit_check_segment_text(check, &values, text);
+}
+
+bool audit_check_broken_line(struct audit_check *check)
+{
+    return audit_seal_fault(check, AUDIT_LINE_BROKEN, STR(""));
 }
 
 /* ---- records ---- */

@@ -22,6 +22,7 @@ enum audit_fault {
     AUDIT_END_TRUNCATED,
     AUDIT_REPLACED,
     AUDIT_UNSEALED,
+    AUDIT_LINE_BROKEN,
     AUDIT_NO_KEY,
     AUDIT_NO_MEMORY,
     AUDIT_FAULTS
@@ -55,9 +56,14 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal,
                       struct arena *arena);
 bool audit_check_records(struct audit_check *check, const struct audit_seal *seal,
                          const struct audit_entry *entries, size_t n, struct arena *arena);
-/* For each segment, oldest first. */
+/* For each segment, oldest first; the second function, for one with the text `text`. */
 bool audit_check_segment(struct audit_check *check, const struct audit_segment *segment,
                          struct arena *arena);
+bool audit_check_segment_text(struct audit_check *check, const struct audit_segment_text *values,
+                              struct str text);
+/* Sets the fault that a line of the archive, after the last segment that was checked, is no
+ * segment. Returns false. */
+bool audit_check_broken_line(struct audit_check *check);
 /* Compares the chain with the head of the seal or segment `number` that is known from elsewhere:
  * from the Redis key audit:heads, or from a line in the process's log. Call after the seal of that
  * number was checked, or at the end, to find that the end of the chain was removed. */

@@ -405,8 +405,10 @@ static bool catalogue_describe(const struct catalogue_loader *loader, const stru
                               STR_ARG(p->fields->message));
     if (!p->has_offset)
         return catalogue_fail(loader, "%s", p->message);
-    for (size_t i = 0; i < p->offset && i < text.n; i++)
-        line += text.p[i] == '\n';
+    for (size_t i = 0; i < p->offset && i < text.n; i++) {
+        if (text.p[i] == '\n')
+            line++;
+    }
     return catalogue_fail(loader, "line %d is not valid JSON (byte %zu of the file)", line,
                           p->offset);
 }

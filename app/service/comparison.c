@@ -112,7 +112,7 @@ static void comparison_queue_days(struct comparison *c, struct pipeline *pipelin
 
         if (student->needs_snapshot)
             student->cmd =
-                student_cmd_days(pipeline, student->id, first, c->window_last - first + 1);
+                student_cmd_days(pipeline, student->id, NULL, first, c->window_last - first + 1);
     }
 }
 

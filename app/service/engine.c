@@ -240,7 +240,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     char error[ENGINE_ERROR_SIZE] = "out of memory";
     bool good;
 
-    (void)gsl_set_error_handler_off(); /* else GSL aborts when a computation does not converge */
+    /* GSL would abort the process when a computation does not converge */
+    (void)gsl_set_error_handler_off();
     *engine = (struct engine){.router = router,
                               .started_at_ms = clock_wall_ms(),
                               .erasures = {.epoch = -1, .epoch_seen = -1}};

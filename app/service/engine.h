@@ -28,7 +28,8 @@ struct engine {
     struct store *store;
     /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
     struct replicas *replicas;
-    struct record_lines *lines;      /* this process's changes that are not written yet */
+    /* changes of students that wait in this process and are not written yet */
+    struct record_lines *lines;
     struct metrics *metrics;         /* shared metrics file; NULL without ENGINE_METRICS */
     struct tokens *tokens;           /* verifies tokens; NULL without ENGINE_TOKENS */
     struct audit_keys audit_keys;    /* keys for seals; empty without ENGINE_SEALING */

@@ -28,19 +28,19 @@ const char *erase_kind_name(size_t kind)
 
 /* Prepares the erasure, which begins with the pass that only counts (dry_pass). A dry run has only
  * one pass, which counts anyway, so dry_pass stays false. */
-bool erase_init(struct erase *e)
+bool erase_init(struct erase *erase)
 {
-    e->dry_pass = !e->dry_run;
+    erase->dry_pass = !erase->dry_run;
     for (int i = 0; i < 2; i++)
-        e->arenas[i] = arena_new(ERASE_ARENA_FIRST, ERASE_ARENA_CAP);
-    return e->arenas[0] && e->arenas[1];
+        erase->arenas[i] = arena_new(ERASE_ARENA_FIRST, ERASE_ARENA_CAP);
+    return erase->arenas[0] && erase->arenas[1];
 }
 
-void erase_release(struct erase *e)
+void erase_release(struct erase *erase)
 {
     for (int i = 0; i < 2; i++) {
-        arena_free(e->arenas[i]);
-        e->arenas[i] = NULL;
+        arena_free(erase->arenas[i]);
+        erase->arenas[i] = NULL;
     }
 }
 
@@ -51,37 +51,37 @@ void erase_release(struct erase *e)
  * of the append-only file, and clears the slow log. Only then, removes the erasure from the
  * register of unfinished ones: in a cluster the commands before it may fail alone, and a worker
  * then repeats the erasure. Queues nothing when the pass only counts. */
-static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_finish(struct erase *erase, struct pipeline *pipeline)
 {
-    if (erase_only_counts(e))
+    if (erase_only_counts(erase))
         return;
-    erasure_cmd_finish(pipeline, e->student, e->engine->config.erased_tombstone_s);
+    erasure_cmd_finish(pipeline, erase->student, erase->engine->config.erased_tombstone_s);
     erasure_cmd_change_epoch(pipeline);
     erasure_cmd_purge_traces(pipeline);
-    erasure_cmd_unregister(pipeline, e->student);
+    erasure_cmd_unregister(pipeline, erase->student);
 }
 
 /* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure, with
  * what mastery-ctl erase --replay needs. Any other reply leaves the erasure to be repeated.
  * NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
-static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_finish(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     char hash[LOG_HASH_SIZE], key_id[LOG_HASH_SIZE];
     int64_t finished = 0;
     struct jw *w;
 
     (void)pipeline;
-    if (reply_int(e->first_replied_cmd->reply, &finished) != REPLY_OK || finished <= 0) {
-        reply_problem(e->first_replied_cmd->reply, p);
+    if (reply_int(erase->first_replied_cmd->reply, &finished) != REPLY_OK || finished <= 0) {
+        reply_problem(erase->first_replied_cmd->reply, p);
         return;
     }
-    metrics_add_erasure(e->engine->metrics);
-    erase_hash(e->engine, e->student, hash);
-    erase_key_id(e->engine, key_id); /* of the key that has made the hash */
-    w = log_begin(e->engine->log, LOG_WARNING, "student.erased");
+    metrics_add_erasure(erase->engine->metrics);
+    erase_hash(erase->engine, erase->student, hash);
+    erase_key_id(erase->engine, key_id); /* key_id names the key that has made the hash */
+    w = log_begin(erase->engine->log, LOG_WARNING, "student.erased");
     jw_text(w, "student", hash);
     jw_text(w, "key", key_id);
-    log_end(e->engine->log);
+    log_end(erase->engine->log);
 }
 
 static const struct erase_phase erase_finish_phase = {erase_queue_finish, erase_parse_finish};
@@ -99,22 +99,22 @@ static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
 };
 
 /* Makes the next phase the current one, at its first page. */
-static void erase_next_phase(struct erase *e)
+static void erase_next_phase(struct erase *erase)
 {
-    e->phase++;
-    e->cursor[0] = '\0';
-    e->offset = 0;
+    erase->phase++;
+    erase->cursor[0] = '\0';
+    erase->offset = 0;
 }
 
 /* Called at the start of each step: gives the pipeline the other one of the two arenas. The replies
  * of the last step stay in the arena that the pipeline had so far, because this step's commands are
  * made from them. */
-static void erase_swap_arenas(struct erase *e, struct pipeline *pipeline)
+static void erase_swap_arenas(struct erase *erase, struct pipeline *pipeline)
 {
-    e->first_replied_cmd = pipeline->first;
-    e->arena_index = !e->arena_index;
-    arena_reset(e->arenas[e->arena_index]);
-    pipeline_init(pipeline, e->arenas[e->arena_index], pipeline->owner);
+    erase->first_replied_cmd = pipeline->first;
+    erase->arena_index = !erase->arena_index;
+    arena_reset(erase->arenas[erase->arena_index]);
+    pipeline_init(pipeline, erase->arenas[erase->arena_index], pipeline->owner);
 }
 
 /* True for commands that may fail without leaving data of the student behind. ZADD registers the
@@ -134,9 +134,10 @@ static bool erase_may_fail(const struct command *command)
 /* True when no command of the last step failed, apart from those that may fail. A deletion that
  * Redis refused (its replicas are behind, its disk is full) must become a problem: otherwise it
  * would count like a deletion that found nothing. */
-static bool erase_check_replies(const struct erase *e, struct problem *p)
+static bool erase_check_replies(const struct erase *erase, struct problem *p)
 {
-    for (const struct command *command = e->first_replied_cmd; command; command = command->next) {
+    for (const struct command *command = erase->first_replied_cmd; command;
+         command = command->next) {
         if (command->reply &&
             (command->reply->type != REDIS_REPLY_ERROR || erase_may_fail(command)))
             continue;
@@ -148,55 +149,55 @@ static bool erase_check_replies(const struct erase *e, struct problem *p)
 
 /* Passes the replies to the current phase. Afterwards either the phase waits for further replies,
  * or it has another page to read (has_more), or the next phase follows. */
-static void erase_parse_replies(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_replies(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
-    e->awaiting_replies = e->has_more = false;
-    if (!erase_check_replies(e, p))
+    erase->awaiting_replies = erase->has_more = false;
+    if (!erase_check_replies(erase, p))
         return;
-    erase_phases[e->phase]->parse(e, pipeline, p);
-    if (e->entry_cmd_count > 0)
-        e->awaiting_replies = true;
-    else if (!e->has_more)
-        erase_next_phase(e);
+    erase_phases[erase->phase]->parse(erase, pipeline, p);
+    if (erase->entry_cmd_count > 0)
+        erase->awaiting_replies = true;
+    else if (!erase->has_more)
+        erase_next_phase(erase);
 }
 
 /* Called at the end of all phases. When the pass only counted and has found anything, makes the
  * phases start again to delete, and returns true. This happens when all records are outside the
  * student's shard; for records in the shard, erase_parse_shard has already started the deletion. */
-static bool erase_start_deleting(struct erase *e)
+static bool erase_start_deleting(struct erase *erase)
 {
-    if (!e->dry_pass || erase_found(e) == 0)
+    if (!erase->dry_pass || erase_found(erase) == 0)
         return false;
-    e->dry_pass = false;
-    memset(e->counts, 0, sizeof(e->counts));
-    e->phase = ERASE_LOOKUP;
+    erase->dry_pass = false;
+    memset(erase->counts, 0, sizeof(erase->counts));
+    erase->phase = ERASE_LOOKUP;
     return true;
 }
 
 /* Passes the replies of the last step to their phase. Then runs phases until one has queued
  * commands (STEP_MORE), or all have ended or there is a problem (STEP_DONE). A phase that queues
  * nothing has nothing to do and is skipped. */
-enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p)
+enum step erase_step(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
-    if (e->awaiting_replies && pipeline->status != PIPELINE_COMPLETE) {
+    if (erase->awaiting_replies && pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    erase_swap_arenas(e, pipeline);
-    if (e->awaiting_replies)
-        erase_parse_replies(e, pipeline, p);
-    while (p->code == PROBLEM_NONE && !e->awaiting_replies &&
-           (e->phase < ERASE_PHASES || erase_start_deleting(e))) {
+    erase_swap_arenas(erase, pipeline);
+    if (erase->awaiting_replies)
+        erase_parse_replies(erase, pipeline, p);
+    while (p->code == PROBLEM_NONE && !erase->awaiting_replies &&
+           (erase->phase < ERASE_PHASES || erase_start_deleting(erase))) {
         size_t count_before = pipeline->count;
 
-        erase_phases[e->phase]->queue(e, pipeline);
-        e->awaiting_replies = pipeline->count > count_before;
-        if (!e->awaiting_replies)
-            erase_next_phase(e);
+        erase_phases[erase->phase]->queue(erase, pipeline);
+        erase->awaiting_replies = pipeline->count > count_before;
+        if (!erase->awaiting_replies)
+            erase_next_phase(erase);
     }
-    if (p->code != PROBLEM_NONE || e->awaiting_replies)
+    if (p->code != PROBLEM_NONE || erase->awaiting_replies)
         return p->code != PROBLEM_NONE ? STEP_DONE : STEP_MORE;
-    if (erase_found(e) == 0 && !e->had_tombstone)
+    if (erase_found(erase) == 0 && !erase->had_tombstone)
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
     return STEP_DONE;
 }

@@ -31,7 +31,7 @@ struct erase {
     struct str student;                     /* id of the student to erase */
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
     int64_t now_ms;
-    bool dry_run; /* only count records, change nothing */
+    bool dry_run; /* true: count records and change nothing */
     /* results, set by erase_step */
     int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
     bool had_tombstone;           /* an earlier erasure of the student had begun */
@@ -59,13 +59,13 @@ struct erase {
 
 /* Allocates the memory of an erasure, whose input fields are set and all others zeroed.
  * False when out of memory. erase_release must be called in any case. */
-bool erase_init(struct erase *e);
+bool erase_init(struct erase *erase);
 /* Releases the memory that erase_init has allocated. */
-void erase_release(struct erase *e);
+void erase_release(struct erase *erase);
 /* Runs the next step of the erasure. Call after erase_init, then again after each pipeline until
  * STEP_DONE, which is also returned after a problem. The pipeline's arena is replaced by one of the
  * erasure's own. Problems: NOT_FOUND when there are no records of the student and no tombstone;
  * SERVICE_UNAVAILABLE when the erasure must be repeated to be completed. */
-enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p);
+enum step erase_step(struct erase *erase, struct pipeline *pipeline, struct problem *p);
 
 #endif

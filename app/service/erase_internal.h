@@ -21,12 +21,13 @@ enum erase_phase_id {
 
 /* A phase works page by page. `queue` queues the command that reads a page. `parse` reads the
  * reply, counts the student's entries, and may queue commands about single entries, which change or
- * check them. If it needs their replies, it sets e->entry_cmd_count and is called again with them.
- * When there is another page, it sets e->has_more. A phase whose `queue` queues nothing is skipped.
+ * check them. If it needs their replies, it sets erase->entry_cmd_count and is called again with
+ * them. When there is another page, it sets erase->has_more. A phase whose `queue` queues nothing
+ * is skipped.
  */
 struct erase_phase {
-    void (*queue)(struct erase *e, struct pipeline *pipeline);
-    void (*parse)(struct erase *e, struct pipeline *pipeline, struct problem *p);
+    void (*queue)(struct erase *erase, struct pipeline *pipeline);
+    void (*parse)(struct erase *erase, struct pipeline *pipeline, struct problem *p);
 };
 
 extern const struct erase_phase erase_lookup_phase, erase_own_stream_phase, erase_shard_phase;
@@ -44,6 +45,6 @@ static inline bool erase_only_counts(const struct erase *e)
 
 /* Returns the number of records found so far. The pseudonym (the student's random name in audit
  * records) does not count, because a request about an id that never existed makes one, too. */
-int64_t erase_found(const struct erase *e);
+int64_t erase_found(const struct erase *erase);
 
 #endif

@@ -19,12 +19,14 @@ enum {
 
 /* ---- for all phases ---- */
 
-int64_t erase_found(const struct erase *e)
+int64_t erase_found(const struct erase *erase)
 {
     int64_t n = 0;
 
-    for (size_t i = 0; i < ERASED_KINDS; i++)
-        n += i == STUDENT_KEY_PSEUDONYM ? 0 : e->counts[i];
+    for (size_t i = 0; i < ERASED_KINDS; i++) {
+        if (i != STUDENT_KEY_PSEUDONYM)
+            n += erase->counts[i];
+    }
     return n;
 }
 
@@ -41,25 +43,25 @@ void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
 
 /* Queues the reads of the student's tombstone (the mark of an erased student) and of the token in
  * the ids of the student's recommendations. */
-static void erase_queue_lookup(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_lookup(struct erase *erase, struct pipeline *pipeline)
 {
-    erasure_cmd_lookup(pipeline, e->student, &e->lookup);
+    erasure_cmd_lookup(pipeline, erase->student, &erase->lookup);
 }
 
 /* Reads the token of the student's recommendation ids, and whether there is a tombstone. With a
  * tombstone the student existed, as an erasure has begun before: no counting pass is needed. */
-static void erase_parse_lookup(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_lookup(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     struct str token;
     bool has_tombstone = false;
 
     (void)pipeline;
-    if (!erasure_parse_lookup(&e->lookup, &token, &has_tombstone, p))
+    if (!erasure_parse_lookup(&erase->lookup, &token, &has_tombstone, p))
         return;
-    (void)snprintf(e->token, sizeof(e->token), "%.*s", STR_ARG(token));
-    e->had_tombstone = e->had_tombstone || has_tombstone;
-    if (e->had_tombstone)
-        e->dry_pass = false;
+    (void)snprintf(erase->token, sizeof(erase->token), "%.*s", STR_ARG(token));
+    erase->had_tombstone = erase->had_tombstone || has_tombstone;
+    if (erase->had_tombstone)
+        erase->dry_pass = false;
 }
 
 const struct erase_phase erase_lookup_phase = {erase_queue_lookup, erase_parse_lookup};
@@ -68,51 +70,52 @@ const struct erase_phase erase_lookup_phase = {erase_queue_lookup, erase_parse_l
 
 /* Returns the key of the stream that the current phase searches: the journal or the outbox of the
  * student's shard. */
-static struct str erase_own_stream(const struct erase *e, struct arena *arena)
+static struct str erase_own_stream(const struct erase *erase, struct arena *arena)
 {
-    return key_shard_record(arena, key_shard(e->student),
-                            e->phase == ERASE_JOURNAL ? SHARD_KEY_JOURNAL : SHARD_KEY_OUTBOX);
+    return key_shard_record(arena, key_shard(erase->student),
+                            erase->phase == ERASE_JOURNAL ? SHARD_KEY_JOURNAL : SHARD_KEY_OUTBOX);
 }
 
 /* Queues the read of a page of the journal or the outbox. With the first page of a deleting pass
  * the erasure is registered, so that a worker completes it if this process ends. The first page of
  * a counting pass sets the count to 0, because the pass may be repeated. */
-static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_own_stream(struct erase *erase, struct pipeline *pipeline)
 {
-    bool is_first_page = *e->cursor == '\0';
+    bool is_first_page = *erase->cursor == '\0';
 
-    if (is_first_page && erase_only_counts(e))
-        e->counts[e->phase == ERASE_JOURNAL ? ERASED_JOURNAL : ERASED_OUTBOX] = 0;
-    if (is_first_page && !erase_only_counts(e))
-        erasure_cmd_register(pipeline, e->student, e->now_ms);
-    e->phase_cmd = erasure_cmd_search(pipeline, erase_own_stream(e, pipeline->arena),
-                                      str_of(e->cursor), e->student);
+    if (is_first_page && erase_only_counts(erase))
+        erase->counts[erase->phase == ERASE_JOURNAL ? ERASED_JOURNAL : ERASED_OUTBOX] = 0;
+    if (is_first_page && !erase_only_counts(erase))
+        erasure_cmd_register(pipeline, erase->student, erase->now_ms);
+    erase->phase_cmd = erasure_cmd_search(pipeline, erase_own_stream(erase, pipeline->arena),
+                                          str_of(erase->cursor), erase->student);
 }
 
 /* Counts the student's entries in a page of the journal or outbox (the field "e" has the entry's
  * JSON), and deletes them unless the pass only counts. Keeps the id up to which the stream was
  * searched: the script of the shard (erase_queue_shard) then searches only later entries. */
-static void erase_parse_own_stream(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_own_stream(struct erase *erase, struct pipeline *pipeline,
+                                   struct problem *p)
 {
-    bool is_journal = e->phase == ERASE_JOURNAL;
-    struct str stream = erase_own_stream(e, pipeline->arena), text;
+    bool is_journal = erase->phase == ERASE_JOURNAL;
+    struct str stream = erase_own_stream(erase, pipeline->arena), text;
     struct erasure_part part;
 
-    if (!erasure_parse_search(e->phase_cmd, pipeline->arena, &part, p))
+    if (!erasure_parse_search(erase->phase_cmd, pipeline->arena, &part, p))
         return;
     for (size_t i = 0; i < part.n; i++) {
         if (stream_field(&part.entries[i], STR("e"), &text) != REPLY_OK ||
-            !entry_belongs_to(text, e->student))
+            !entry_belongs_to(text, erase->student))
             continue;
-        e->counts[is_journal ? ERASED_JOURNAL : ERASED_OUTBOX]++;
-        if (!erase_only_counts(e))
+        erase->counts[is_journal ? ERASED_JOURNAL : ERASED_OUTBOX]++;
+        if (!erase_only_counts(erase))
             (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                                (struct str[]){STR("XDEL"), stream, part.entries[i].id});
     }
-    e->has_more = part.has_more;
+    erase->has_more = part.has_more;
     if (part.last.n > 0)
-        (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(part.last));
-    memcpy(e->scanned_ids[is_journal ? 0 : 1], e->cursor, sizeof(e->cursor));
+        (void)snprintf(erase->cursor, sizeof(erase->cursor), "%.*s", STR_ARG(part.last));
+    memcpy(erase->scanned_ids[is_journal ? 0 : 1], erase->cursor, sizeof(erase->cursor));
 }
 
 const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase_parse_own_stream};
@@ -123,66 +126,68 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
  * whose fields not set here stay empty. `swept` says how far journal and outbox have been searched,
  * in this order, and whether entries may have been deleted from them, in an earlier step or
  * (had_tombstone) erasure: the script then writes the stream again without them. */
-static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_shard(struct erase *erase, struct pipeline *pipeline)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
-    struct erasure_shard shard = {.student = e->student,
-                                  .token = str_of(e->token),
-                                  .dry_run = erase_only_counts(e),
-                                  .today = day_of_ms(e->now_ms),
-                                  .record = {[RECORD_ROLE] = e->role,
+    struct erasure_shard shard = {.student = erase->student,
+                                  .token = str_of(erase->token),
+                                  .dry_run = erase_only_counts(erase),
+                                  .today = day_of_ms(erase->now_ms),
+                                  .record = {[RECORD_ROLE] = erase->role,
                                              [RECORD_ACTION] = STR("erased"),
                                              [RECORD_SUCCESS] = STR("1"),
-                                             [RECORD_CORRELATION] = e->correlation_id,
+                                             [RECORD_CORRELATION] = erase->correlation_id,
                                              [RECORD_COUNT] = STR("1")}};
 
-    erase_hash(e->engine, e->student, hash);
-    erase_key_id(e->engine, key);
-    shard.record[RECORD_ACTOR] = audit_actor_of_id(pipeline->arena, e->actor);
+    erase_hash(erase->engine, erase->student, hash);
+    erase_key_id(erase->engine, key);
+    shard.record[RECORD_ACTOR] = audit_actor_of_id(pipeline->arena, erase->actor);
     shard.record[RECORD_RESOURCE] = arena_printf(pipeline->arena, "student/%s", hash);
     shard.record[RECORD_DETAILS] = arena_printf(pipeline->arena, "{\"key\":\"%s\"}", key);
     for (size_t i = 0; i < 2; i++) {
-        shard.swept[i].seen = str_of(e->scanned_ids[i]);
-        shard.swept[i].removed = e->had_tombstone || e->counts[ERASED_JOURNAL + i] > 0;
+        shard.swept[i].seen = str_of(erase->scanned_ids[i]);
+        shard.swept[i].removed = erase->had_tombstone || erase->counts[ERASED_JOURNAL + i] > 0;
     }
-    e->phase_cmd = erasure_cmd_shard(pipeline, &shard);
+    erase->phase_cmd = erasure_cmd_shard(pipeline, &shard);
 }
 
 /* Makes an earlier phase the next one. cursor and offset have not been moved from the start. */
-static void erase_restart_from(struct erase *e, enum erase_phase_id phase)
+static void erase_restart_from(struct erase *erase, enum erase_phase_id phase)
 {
-    e->phase = phase;
-    e->has_more = true; /* without has_more, erase_parse_replies would go on to the next phase */
+    erase->phase = phase;
+    /* without has_more, erase_parse_replies would go on to the next phase */
+    erase->has_more = true;
 }
 
 /* Reads the script's reply. ERASURE_RETRY: the token in the student's recommendation ids is no
  * longer the one that the phase ERASE_LOOKUP has read, so the script would miss the key whose name
  * contains it; the phases start again with that phase. When a counting pass has found anything, the
  * deleting pass starts: after the lookup, whose result it uses. */
-static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_shard(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     int64_t counts[ERASED_SHARD_COUNTS] = {0};
 
     (void)pipeline;
-    switch (erasure_parse_shard(e->phase_cmd, counts, p)) {
+    switch (erasure_parse_shard(erase->phase_cmd, counts, p)) {
     case ERASURE_PROBLEM: return;
     case ERASURE_RETRY:
-        if (++e->attempts == ERASE_ATTEMPTS_MAX)
+        if (++erase->attempts == ERASE_ATTEMPTS_MAX)
             problem_unavailable(p, /* retry_after_s */ 1);
-        erase_restart_from(e, ERASE_LOOKUP);
+        erase_restart_from(erase, ERASE_LOOKUP);
         return;
     case ERASURE_DONE: break;
     }
     for (size_t i = 0; i < ERASED_SHARD_COUNTS; i++) {
         if (i == ERASED_JOURNAL || i == ERASED_OUTBOX)
-            e->counts[i] += counts[i]; /* the earlier phases have counted the older entries */
+            erase->counts[i] += counts[i]; /* the earlier phases have counted the older entries */
         else
-            e->counts[i] = counts[i];
+            erase->counts[i] = counts[i];
     }
-    if (e->dry_pass && erase_found(e) > 0) {
-        e->dry_pass = false;
-        e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0; /* their phases add to them */
-        erase_restart_from(e, ERASE_JOURNAL);
+    if (erase->dry_pass && erase_found(erase) > 0) {
+        erase->dry_pass = false;
+        /* the phases of journal and outbox add to them */
+        erase->counts[ERASED_JOURNAL] = erase->counts[ERASED_OUTBOX] = 0;
+        erase_restart_from(erase, ERASE_JOURNAL);
     }
 }
 

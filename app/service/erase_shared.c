@@ -31,118 +31,121 @@ static bool erase_reply_is_hit(const redisReply *reply)
 }
 
 /* When the last step's commands were about single cohorts or batches, counts those that had the
- * student in e->counts[kind], and returns true. False: the last step has read a page, so there is
- * nothing to count yet. */
-static bool erase_count_hits(struct erase *e, size_t kind)
+ * student in erase->counts[kind], and returns true. False: the last step has read a page, so there
+ * is nothing to count yet. */
+static bool erase_count_hits(struct erase *erase, size_t kind)
 {
-    const struct command *command = e->first_replied_cmd;
-    size_t n = e->entry_cmd_count;
+    const struct command *command = erase->first_replied_cmd;
+    size_t n = erase->entry_cmd_count;
 
-    for (size_t i = 0; i < n && command; i++, command = command->next)
-        e->counts[kind] += erase_reply_is_hit(command->reply);
-    e->entry_cmd_count = 0;
+    for (size_t i = 0; i < n && command; i++, command = command->next) {
+        if (erase_reply_is_hit(command->reply))
+            erase->counts[kind]++;
+    }
+    erase->entry_cmd_count = 0;
     return n > 0;
 }
 
 /* Returns the number of elements in the reply with the page, at most `max`. When the reply is an
  * error, sets a problem and returns 0. */
-static size_t erase_page_length(const struct erase *e, size_t max, struct problem *p)
+static size_t erase_page_length(const struct erase *erase, size_t max, struct problem *p)
 {
     size_t n = 0;
 
-    if (reply_array(e->phase_cmd->reply, max, &n) == REPLY_OK)
+    if (reply_array(erase->phase_cmd->reply, max, &n) == REPLY_OK)
         return n;
-    reply_problem(e->phase_cmd->reply, p);
+    reply_problem(erase->phase_cmd->reply, p);
     return 0;
 }
 
 /* Queues the read of a page of all cohort ids. */
-static void erase_queue_cohorts(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_cohorts(struct erase *erase, struct pipeline *pipeline)
 {
-    e->phase_cmd = erasure_cmd_cohorts(pipeline, str_of(e->cursor), ERASE_LIST_PAGE);
+    erase->phase_cmd = erasure_cmd_cohorts(pipeline, str_of(erase->cursor), ERASE_LIST_PAGE);
 }
 
 /* Called first with a page of cohort ids: queues the removal of the student from each cohort (the
  * script only checks when the pass only counts), and moves the cursor to the last id, or to ""
  * after the last page. Called again with the replies to the removals: counts them. */
-static void erase_parse_cohorts(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_cohorts(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     struct str id = STR("");
     size_t n;
 
-    if (erase_count_hits(e, STUDENT_KEY_COUNT + SHARED_KEY_ROSTERS)) {
-        e->has_more = *e->cursor != '\0';
+    if (erase_count_hits(erase, STUDENT_KEY_COUNT + SHARED_KEY_ROSTERS)) {
+        erase->has_more = *erase->cursor != '\0';
         return;
     }
-    n = erase_page_length(e, ERASE_LIST_PAGE, p);
+    n = erase_page_length(erase, ERASE_LIST_PAGE, p);
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(e->phase_cmd->reply, i), &id) == REPLY_OK)
-            (void)erasure_cmd_leave_cohort(pipeline, id, e->student, erase_only_counts(e),
-                                           e->now_ms);
+        if (reply_text(reply_at(erase->phase_cmd->reply, i), &id) == REPLY_OK)
+            (void)erasure_cmd_leave_cohort(pipeline, id, erase->student, erase_only_counts(erase),
+                                           erase->now_ms);
     }
-    e->entry_cmd_count = pipeline->count;
-    (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", n == ERASE_LIST_PAGE ? (int)id.n : 0,
-                   id.p);
+    erase->entry_cmd_count = pipeline->count;
+    (void)snprintf(erase->cursor, sizeof(erase->cursor), "%.*s",
+                   n == ERASE_LIST_PAGE ? (int)id.n : 0, id.p);
 }
 
 const struct erase_phase erase_cohorts_phase = {erase_queue_cohorts, erase_parse_cohorts};
 
 /* Queues the read of a page of the batches that the student is in. */
-static void erase_queue_batches(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_batches(struct erase *erase, struct pipeline *pipeline)
 {
-    e->phase_cmd =
-        erasure_cmd_index(pipeline, e->student, STUDENT_KEY_BATCHES, e->offset, ERASE_LIST_PAGE);
+    erase->phase_cmd = erasure_cmd_index(pipeline, erase->student, STUDENT_KEY_BATCHES,
+                                         erase->offset, ERASE_LIST_PAGE);
 }
 
 /* Called first with a page of batch ids: queues a command for each batch that checks for the
  * student or removes it. Called again with the replies to these commands: counts the batches that
- * had the student. e->offset is 0 after the last page. */
-static void erase_parse_batches(struct erase *e, struct pipeline *pipeline, struct problem *p)
+ * had the student. erase->offset is 0 after the last page. */
+static void erase_parse_batches(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     struct str id;
     size_t n;
 
-    if (erase_count_hits(e, STUDENT_KEY_BATCHES)) {
-        e->has_more = e->offset > 0;
+    if (erase_count_hits(erase, STUDENT_KEY_BATCHES)) {
+        erase->has_more = erase->offset > 0;
         return;
     }
-    n = erase_page_length(e, ERASE_LIST_PAGE, p);
+    n = erase_page_length(erase, ERASE_LIST_PAGE, p);
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(e->phase_cmd->reply, i), &id) != REPLY_OK)
+        if (reply_text(reply_at(erase->phase_cmd->reply, i), &id) != REPLY_OK)
             continue;
-        if (erase_only_counts(e))
-            (void)batch_cmd_has_student(pipeline, id, e->student);
+        if (erase_only_counts(erase))
+            (void)batch_cmd_has_student(pipeline, id, erase->student);
         else
-            (void)batch_cmd_remove_student(pipeline, id, e->student);
+            (void)batch_cmd_remove_student(pipeline, id, erase->student);
     }
-    e->entry_cmd_count = pipeline->count;
-    e->offset = n == ERASE_LIST_PAGE ? e->offset + ERASE_LIST_PAGE : 0;
+    erase->entry_cmd_count = pipeline->count;
+    erase->offset = n == ERASE_LIST_PAGE ? erase->offset + ERASE_LIST_PAGE : 0;
 }
 
 const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse_batches};
 
 /* ---- dead letters ---- */
 
-/* The stages of the phase of dead letters, in their order; e->offset has the stage, as this phase
- * reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are letters of version 0.1.0.
- * ERASE_OLD_LETTERS: searches those letters, which are in no index and have their text in the
- * stream's entry. ERASE_INDEXED_LETTERS: reads all later letters by the index. */
+/* The stages of the phase of dead letters, in their order; erase->offset has the stage, as this
+ * phase reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are letters of version
+ * 0.1.0. ERASE_OLD_LETTERS: searches those letters, which are in no index and have their text in
+ * the stream's entry. ERASE_INDEXED_LETTERS: reads all later letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
-/* Queues the command of the stage that e->offset says: counts the letters, or reads the next page
- * of them. The stream is searched for entries that contain "event", a member of each letter: only
- * letters of version 0.1.0 have their text there. */
-static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
+/* Queues the command of the stage that erase->offset says: counts the letters, or reads the next
+ * page of them. The stream is searched for entries that contain "event", a member of each letter:
+ * only letters of version 0.1.0 have their text there. */
+static void erase_queue_dead_letters(struct erase *erase, struct pipeline *pipeline)
 {
-    struct str cursor = str_of(e->cursor);
+    struct str cursor = str_of(erase->cursor);
 
-    switch (e->offset) {
-    case ERASE_COUNT_LETTERS: e->phase_cmd = dead_letter_cmd_count(pipeline); break;
+    switch (erase->offset) {
+    case ERASE_COUNT_LETTERS: erase->phase_cmd = dead_letter_cmd_count(pipeline); break;
     case ERASE_OLD_LETTERS:
-        e->phase_cmd = erasure_cmd_search(pipeline, key_dead_letters, cursor, STR("\"event\":"));
+        erase->phase_cmd =
+            erasure_cmd_search(pipeline, key_dead_letters, cursor, STR("\"event\":"));
         break;
     case ERASE_INDEXED_LETTERS:
-        e->phase_cmd = dead_letter_cmd_find(pipeline, e->student, cursor);
+        erase->phase_cmd = dead_letter_cmd_find(pipeline, erase->student, cursor);
         break;
     }
 }
@@ -150,59 +153,61 @@ static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 /* Counts the letters of version 0.1.0 (their JSON is the field "e") that mention the student in a
  * part of the stream, and queues their removal unless the pass only counts. There is always more to
  * read: the next part, or after the last one, from an empty cursor on, the letters in the index. */
-static void erase_parse_old_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
+static void erase_parse_old_letters(struct erase *erase, struct pipeline *pipeline,
+                                    struct problem *p)
 {
     struct erasure_part part;
     struct str text;
 
-    if (!erasure_parse_search(e->phase_cmd, pipeline->arena, &part, p))
+    if (!erasure_parse_search(erase->phase_cmd, pipeline->arena, &part, p))
         return;
     for (size_t i = 0; i < part.n; i++) {
         if (stream_field(&part.entries[i], STR("e"), &text) != REPLY_OK ||
-            !letter_mentions(text, e->student, pipeline->arena))
+            !letter_mentions(text, erase->student, pipeline->arena))
             continue;
-        e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS]++;
-        if (!erase_only_counts(e))
+        erase->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS]++;
+        if (!erase_only_counts(erase))
             (void)dead_letter_cmd_remove(pipeline, &part.entries[i].id, /* ids */ 1);
     }
-    e->has_more = true;
-    e->offset = part.has_more ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
-    (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
-                   part.last.p);
+    erase->has_more = true;
+    erase->offset = part.has_more ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
+    (void)snprintf(erase->cursor, sizeof(erase->cursor), "%.*s",
+                   part.has_more ? (int)part.last.n : 0, part.last.p);
 }
 
 /* Counts the letters of a page of the index, and queues their removal unless the pass only counts.
  * The index names a letter by each id in it, so none is parsed here. */
-static void erase_parse_indexed_letters(struct erase *e, struct pipeline *pipeline,
+static void erase_parse_indexed_letters(struct erase *erase, struct pipeline *pipeline,
                                         struct problem *p)
 {
     struct str ids[DEAD_LETTERS_PAGE];
     size_t n;
 
-    if (!dead_letter_parse_find(e->phase_cmd, ids, &n, p) || n == 0)
+    if (!dead_letter_parse_find(erase->phase_cmd, ids, &n, p) || n == 0)
         return;
-    e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS] += (int64_t)n;
-    if (!erase_only_counts(e))
+    erase->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS] += (int64_t)n;
+    if (!erase_only_counts(erase))
         (void)dead_letter_cmd_remove(pipeline, ids, n);
-    e->has_more = n == DEAD_LETTERS_PAGE;
-    (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(ids[n - 1]));
+    erase->has_more = n == DEAD_LETTERS_PAGE;
+    (void)snprintf(erase->cursor, sizeof(erase->cursor), "%.*s", STR_ARG(ids[n - 1]));
 }
 
-/* Reads the reply to erase_queue_dead_letters, by the stage in e->offset. Old letters are those of
- * version 0.1.0, which the index does not have. */
-static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
+/* Reads the reply to erase_queue_dead_letters, by the stage in erase->offset. Old letters are those
+ * of version 0.1.0, which the index does not have. */
+static void erase_parse_dead_letters(struct erase *erase, struct pipeline *pipeline,
+                                     struct problem *p)
 {
     bool has_old;
 
-    switch (e->offset) {
+    switch (erase->offset) {
     case ERASE_COUNT_LETTERS:
-        if (!dead_letter_parse_has_old(e->phase_cmd, &has_old, p))
+        if (!dead_letter_parse_has_old(erase->phase_cmd, &has_old, p))
             return;
-        e->offset = has_old ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
-        e->has_more = true;
+        erase->offset = has_old ? ERASE_OLD_LETTERS : ERASE_INDEXED_LETTERS;
+        erase->has_more = true;
         break;
-    case ERASE_OLD_LETTERS: erase_parse_old_letters(e, pipeline, p); break;
-    case ERASE_INDEXED_LETTERS: erase_parse_indexed_letters(e, pipeline, p); break;
+    case ERASE_OLD_LETTERS: erase_parse_old_letters(erase, pipeline, p); break;
+    case ERASE_INDEXED_LETTERS: erase_parse_indexed_letters(erase, pipeline, p); break;
     }
 }
 
@@ -210,49 +215,53 @@ const struct erase_phase erase_dead_letters_phase = {erase_queue_dead_letters,
                                                      erase_parse_dead_letters};
 
 /* Queues the read of a page of keys of the student's idempotency records. */
-static void erase_queue_idempotency(struct erase *e, struct pipeline *pipeline)
+static void erase_queue_idempotency(struct erase *erase, struct pipeline *pipeline)
 {
-    e->phase_cmd = erasure_cmd_index(pipeline, e->student, STUDENT_KEY_IDEMPOTENCY, e->offset,
-                                     ERASE_IDEMPOTENCY_PAGE);
+    erase->phase_cmd = erasure_cmd_index(pipeline, erase->student, STUDENT_KEY_IDEMPOTENCY,
+                                         erase->offset, ERASE_IDEMPOTENCY_PAGE);
 }
 
 /* Adds up the replies to the EXISTS or DEL commands for the idempotency records: each is the number
  * of its keys that existed. Continues with the next page, if the last one was not the end. */
-static void erase_sum_idempotency(struct erase *e)
+static void erase_sum_idempotency(struct erase *erase)
 {
-    for (const struct command *command = e->first_replied_cmd; command; command = command->next) {
+    for (const struct command *command = erase->first_replied_cmd; command;
+         command = command->next) {
         int64_t n = 0;
 
         if (reply_int(command->reply, &n) == REPLY_OK)
-            e->counts[STUDENT_KEY_IDEMPOTENCY] += n;
+            erase->counts[STUDENT_KEY_IDEMPOTENCY] += n;
     }
-    e->entry_cmd_count = 0;
-    e->has_more = e->offset > 0;
+    erase->entry_cmd_count = 0;
+    erase->has_more = erase->offset > 0;
 }
 
 /* Called first with a page of keys of idempotency records: queues commands that count or delete
  * them, up to 500 keys in each. Called again with the replies to these commands: adds them up.
- * e->offset is 0 after the last page. */
-static void erase_parse_idempotency(struct erase *e, struct pipeline *pipeline, struct problem *p)
+ * erase->offset is 0 after the last page. */
+static void erase_parse_idempotency(struct erase *erase, struct pipeline *pipeline,
+                                    struct problem *p)
 {
-    bool only_counts = erase_only_counts(e);
+    bool only_counts = erase_only_counts(erase);
     size_t n;
 
-    if (e->entry_cmd_count > 0) {
-        erase_sum_idempotency(e);
+    if (erase->entry_cmd_count > 0) {
+        erase_sum_idempotency(erase);
         return;
     }
-    n = erase_page_length(e, ERASE_IDEMPOTENCY_PAGE, p);
+    n = erase_page_length(erase, ERASE_IDEMPOTENCY_PAGE, p);
     for (size_t first = 0; first < n; first += ERASE_KEYS_PER_COMMAND) {
         struct str argv[1 + ERASE_KEYS_PER_COMMAND] = {only_counts ? STR("EXISTS") : STR("DEL")};
         int argc = 1;
 
-        for (size_t i = first; i < n && i < first + ERASE_KEYS_PER_COMMAND; i++)
-            argc += reply_text(reply_at(e->phase_cmd->reply, i), &argv[argc]) == REPLY_OK;
+        for (size_t i = first; i < n && i < first + ERASE_KEYS_PER_COMMAND; i++) {
+            if (reply_text(reply_at(erase->phase_cmd->reply, i), &argv[argc]) == REPLY_OK)
+                argc++;
+        }
         (void)pipeline_add(pipeline, only_counts ? COMMAND_READ : COMMAND_WRITE, argc, argv);
     }
-    e->entry_cmd_count = pipeline->count;
-    e->offset = n == ERASE_IDEMPOTENCY_PAGE ? e->offset + ERASE_IDEMPOTENCY_PAGE : 0;
+    erase->entry_cmd_count = pipeline->count;
+    erase->offset = n == ERASE_IDEMPOTENCY_PAGE ? erase->offset + ERASE_IDEMPOTENCY_PAGE : 0;
 }
 
 const struct erase_phase erase_idempotency_phase = {erase_queue_idempotency,

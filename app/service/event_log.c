@@ -120,7 +120,7 @@ static void event_log_visit_stream(const struct event_log_page *page,
     struct logged_event logged = {0};
     struct str packed;
 
-    /* without a field, or when it is damaged, text.p stays NULL */
+    /* text.p stays NULL when the entry has no such field, or when the field is damaged */
     if (stream_field(entry, STR("z"), &packed) == REPLY_OK)
         (void)event_unpack(page->scratch, page->log->student, packed, &logged.text);
     else

@@ -9,17 +9,17 @@
  * most 1 MiB of JSON. */
 enum { PAGE_FIRST = 64 << 10, EVENT_FIRST = 16 << 10, ARENA_CAP = 16 << 20 };
 
-bool explain_init(struct explain *e)
+bool explain_init(struct explain *explain)
 {
-    e->page_arena = arena_new(PAGE_FIRST, ARENA_CAP);
-    e->event_arena = arena_new(EVENT_FIRST, ARENA_CAP);
-    return e->page_arena && e->event_arena;
+    explain->page_arena = arena_new(PAGE_FIRST, ARENA_CAP);
+    explain->event_arena = arena_new(EVENT_FIRST, ARENA_CAP);
+    return explain->page_arena && explain->event_arena;
 }
 
-void explain_release(struct explain *e)
+void explain_release(struct explain *explain)
 {
-    arena_free(e->page_arena);
-    arena_free(e->event_arena);
+    arena_free(explain->page_arena);
+    arena_free(explain->event_arena);
 }
 
 /* Adds an event of the log to the explanation. */
@@ -36,39 +36,40 @@ static void explain_add_logged(void *explain, const struct logged_event *logged,
 }
 
 /* Queues the next page of the log and, after it, the read of the state. */
-static enum step explain_queue_page(struct explain *e, struct pipeline *pipeline)
+static enum step explain_queue_page(struct explain *explain, struct pipeline *pipeline)
 {
-    arena_reset(e->page_arena);
-    pipeline_init(pipeline, e->page_arena, pipeline->owner);
-    event_log_queue(&e->log, pipeline);
-    e->state_cmd = student_cmd_state(pipeline, e->student);
-    e->in_log = true;
+    arena_reset(explain->page_arena);
+    pipeline_init(pipeline, explain->page_arena, pipeline->owner);
+    event_log_queue(&explain->log, pipeline);
+    explain->state_cmd = student_cmd_state(pipeline, explain->student);
+    explain->in_log = true;
     return STEP_MORE;
 }
 
 /* The first call queues the read of the state. Each later call parses the state and, unless it is
  * the second call, the page of the log, and queues the next page; after the last page it finishes
  * the explanation. */
-enum step explain_step(struct explain *e, struct pipeline *pipeline, struct problem *p)
+enum step explain_step(struct explain *explain, struct pipeline *pipeline, struct problem *p)
 {
     struct mastery_state state;
 
-    if (!e->state_cmd) {
-        explanation_init(&e->explanation, e->now_ms);
-        e->log = (struct event_log){.student = e->student, .arena = e->arena};
-        e->state_cmd = student_cmd_state(pipeline, e->student);
+    if (!explain->state_cmd) {
+        explanation_init(&explain->explanation, explain->now_ms);
+        explain->log = (struct event_log){.student = explain->student, .arena = explain->arena};
+        explain->state_cmd = student_cmd_state(pipeline, explain->student);
         return STEP_MORE;
     }
-    if (!student_parse_state(e->state_cmd, &state, p))
+    if (!student_parse_state(explain->state_cmd, &state, p))
         return STEP_DONE;
     if (mastery_state_empty(&state)) {
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
         return STEP_DONE;
     }
-    explanation_set_state(&e->explanation, &state);
-    if (!e->in_log || event_log_parse(&e->log, e->page_arena, explain_add_logged, e, p))
-        return explain_queue_page(e, pipeline);
+    explanation_set_state(&explain->explanation, &state);
+    if (!explain->in_log ||
+        event_log_parse(&explain->log, explain->page_arena, explain_add_logged, explain, p))
+        return explain_queue_page(explain, pipeline);
     if (p->code == PROBLEM_NONE)
-        explanation_finish(&e->explanation);
+        explanation_finish(&explain->explanation);
     return STEP_DONE;
 }

@@ -39,14 +39,14 @@ struct explain {
 
 /* Allocates what the reading needs. Call with the internal fields zeroed. False when out of
  * memory. The caller calls explain_release in any case. */
-bool explain_init(struct explain *e);
+bool explain_init(struct explain *explain);
 /* Releases what explain_init has allocated. */
-void explain_release(struct explain *e);
+void explain_release(struct explain *explain);
 /* Call after explain_init, and again after each round trip until STEP_DONE. The first call queues
  * the read of the state in the pipeline as it is, together with what the caller has queued; after
  * it the pipeline uses page_arena. Problems: NOT_FOUND for a student without data,
  * SERVICE_UNAVAILABLE, INTERNAL_ERROR. An entry of the log that is no valid event is left out: its
  * weight is in the `other_share` of its component, the share that no listed event explains. */
-enum step explain_step(struct explain *e, struct pipeline *pipeline, struct problem *p);
+enum step explain_step(struct explain *explain, struct pipeline *pipeline, struct problem *p);
 
 #endif

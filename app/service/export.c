@@ -18,137 +18,140 @@ static int export_section_order(const void *a, const void *b)
 /* Makes the list of sections: the derived ones, and one for each kind of record with an export
  * name. They are sorted by name, as RFC 8785 (canonical JSON) requires of members. False when there
  * are more than EXPORT_SECTIONS_MAX, which has to be raised then. */
-static bool export_list_sections(struct export *e)
+static bool export_list_sections(struct export *export)
 {
     for (size_t i = 0; i < export_derived_count; i++)
-        e->sections[e->section_count++] = export_derived[i];
-    for (size_t i = 0; i < e->kind_count; i++) {
-        const struct student_kind *kind = &e->kinds[i];
+        export->sections[export->section_count++] = export_derived[i];
+    for (size_t i = 0; i < export->kind_count; i++) {
+        const struct student_kind *kind = &export->kinds[i];
 
         if (!kind->export_name)
             continue;
-        if (e->section_count == EXPORT_SECTIONS_MAX)
+        if (export->section_count == EXPORT_SECTIONS_MAX)
             return false;
-        e->sections[e->section_count++] =
+        export->sections[export->section_count++] =
             (struct export_section){kind->export_name, export_reader_of(kind), kind};
     }
-    qsort(e->sections, e->section_count, sizeof(*e->sections), export_section_order);
+    qsort(export->sections, export->section_count, sizeof(*export->sections), export_section_order);
     return true;
 }
 
 /* Writes the members before `data`; export_write_tail closes the object. They are not covered by
  * the digest, and need not be in canonical form. */
-static void export_write_head(struct export *e)
+static void export_write_head(struct export *export)
 {
-    struct jw w = {.out = e->out};
+    struct jw w = {.out = export->out};
 
     jw_object(&w, NULL);
     jw_text(&w, "export_version", "1.0");
-    jw_time(&w, "exported_at", e->now_ms);
-    jw_str(&w, "exported_by", e->exported_by);
-    jw_str(&w, "student_id", e->student);
+    jw_time(&w, "exported_at", export->now_ms);
+    jw_str(&w, "exported_by", export->exported_by);
+    jw_str(&w, "student_id", export->student);
     jw_text(&w, "compliance", "GDPR Article 20");
-    buf_text(e->out, ",\"data\":");
+    buf_text(export->out, ",\"data\":");
 }
 
 /* Writes the digest after `data`, as hexadecimal digits. It is the SHA-256 of the bytes between
  * "data": and the comma that is written here. */
-static void export_write_tail(struct export *e)
+static void export_write_tail(struct export *export)
 {
     unsigned char sha[DIGEST_SIZE];
     char hex[DIGEST_HEX_SIZE];
 
-    digest_final(&e->digest, sha);
+    digest_final(&export->digest, sha);
     hex_print(sha, DIGEST_SIZE, hex);
-    buf_printf(e->out, ",\"integrity_hash\":\"%s\"}", hex);
+    buf_printf(export->out, ",\"integrity_hash\":\"%s\"}", hex);
 }
 
 /* The first step: prepares the values that all readers use, and writes the document up to `data`.
  * The problem INTERNAL_ERROR means that there are too many sections. */
-static void export_start(struct export *e, struct problem *p)
+static void export_start(struct export *export, struct problem *p)
 {
-    e->started = true;
-    e->read = (struct export_read){.engine = e->engine,
-                                   .student = e->student,
-                                   .now_ms = e->now_ms,
-                                   .events = {.student = e->student, .arena = e->arena},
-                                   .writer = {.out = e->out, .arena = e->reply_arena}};
-    digest_init(&e->digest);
-    export_write_head(e);
-    if (!export_list_sections(e))
+    export->started = true;
+    export->read =
+        (struct export_read){.engine = export->engine,
+                             .student = export->student,
+                             .now_ms = export->now_ms,
+                             .events = {.student = export->student, .arena = export->arena},
+                             .writer = {.out = export->out, .arena = export->reply_arena}};
+    digest_init(&export->digest);
+    export_write_head(export);
+    if (!export_list_sections(export))
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
 }
 
 /* Begins the current section. The first one begins `data` as well. */
-static void export_open_section(struct export *e)
+static void export_open_section(struct export *export)
 {
-    const struct export_section *section = &e->sections[e->section_index];
+    const struct export_section *section = &export->sections[export->section_index];
 
-    buf_char(e->out, e->section_index == 0 ? '{' : ',');
-    export_section_begin(&e->read.writer, section->name, section->reader->is_list);
-    e->read.kind = section->kind;
-    e->read.cursor[0] = '\0';
-    e->read.id_count = 0;
-    e->read.offset = 0;
-    e->read.phase = 0;
-    e->in_section = true;
+    buf_char(export->out, export->section_index == 0 ? '{' : ',');
+    export_section_begin(&export->read.writer, section->name, section->reader->is_list);
+    export->read.kind = section->kind;
+    export->read.cursor[0] = '\0';
+    export->read.id_count = 0;
+    export->read.offset = 0;
+    export->read.phase = 0;
+    export->in_section = true;
 }
 
 /* Ends the current section, so that the next one is opened. */
-static void export_close_section(struct export *e)
+static void export_close_section(struct export *export)
 {
-    export_section_end(&e->read.writer);
-    e->in_section = false;
-    e->section_index++;
+    export_section_end(&export->read.writer);
+    export->in_section = false;
+    export->section_index++;
 }
 
 /* Writes the values in the last step's replies to the current section. Then queues the commands of
  * the next step: the same section's next page, or the next section. A section whose reader queues
  * no command has no data: it stays empty, and the next section follows. */
-static void export_advance(struct export *e, struct pipeline *pipeline, struct problem *p)
+static void export_advance(struct export *export, struct pipeline *pipeline, struct problem *p)
 {
-    struct export_read *r = &e->read;
+    struct export_read *read = &export->read;
 
-    if (e->in_section) {
-        r->has_more = false;
-        e->sections[e->section_index].reader->write_replies(r, p);
-        if (!r->has_more)
-            export_close_section(e);
+    if (export->in_section) {
+        read->has_more = false;
+        export->sections[export->section_index].reader->write_replies(read, p);
+        if (!read->has_more)
+            export_close_section(export);
     }
     pipeline_clear(pipeline);
-    arena_reset(e->reply_arena);
-    while (p->code == PROBLEM_NONE && e->section_index < e->section_count && pipeline->count == 0) {
-        if (!e->in_section)
-            export_open_section(e);
-        r->cmd = r->second_cmd = NULL;
-        e->sections[e->section_index].reader->queue_commands(r, pipeline);
+    arena_reset(export->reply_arena);
+    while (p->code == PROBLEM_NONE && export->section_index < export->section_count &&
+           pipeline->count == 0) {
+        if (!export->in_section)
+            export_open_section(export);
+        read->cmd = read->second_cmd = NULL;
+        export->sections[export->section_index].reader->queue_commands(read, pipeline);
         if (pipeline->count == 0)
-            export_close_section(e);
+            export_close_section(export);
     }
-    if (e->section_index == e->section_count)
-        buf_char(e->out, '}');
+    if (export->section_index == export->section_count)
+        buf_char(export->out, '}');
 }
 
 /* Runs one step of the export. All that it writes to `out` after the head belongs to `data`, so it
  * is added to the digest. An export without any value ends with NOT_FOUND, and the caller discards
  * the document. */
-enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p)
+enum step export_step(struct export *export, struct pipeline *pipeline, struct problem *p)
 {
     size_t data_start;
 
-    if (!e->started)
-        export_start(e, p);
-    data_start = e->out->n;
-    export_advance(e, pipeline, p);
-    if (e->out->failed)
+    if (!export->started)
+        export_start(export, p);
+    data_start = export->out->n;
+    export_advance(export, pipeline, p);
+    if (export->out->failed)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     if (p->code != PROBLEM_NONE)
         return STEP_DONE;
-    digest_update(&e->digest, (struct str){e->out->p + data_start, e->out->n - data_start});
-    if (e->section_index < e->section_count)
+    digest_update(&export->digest,
+                  (struct str){export->out->p + data_start, export->out->n - data_start});
+    if (export->section_index < export->section_count)
         return STEP_MORE;
-    if (e->read.writer.value_count == 0)
+    if (export->read.writer.value_count == 0)
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
-    export_write_tail(e);
+    export_write_tail(export);
     return STEP_DONE;
 }

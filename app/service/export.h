@@ -38,6 +38,6 @@ struct export
  * each pipeline until STEP_DONE, which is also returned after a problem. The pipeline must use
  * reply_arena, and nothing else may use it. Problems: NOT_FOUND when the student has no records,
  * SERVICE_UNAVAILABLE, INTERNAL_ERROR. After a problem the caller must discard the document. */
-enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p);
+enum step export_step(struct export *export, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -12,135 +12,143 @@
 
 #include <stdio.h>
 
+/* The places that are read, in this order (export_read.phase). */
 enum { PHASE_SCHEMA_1, PHASE_INDEX, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS };
+/* Counts that one scan requests, and the most that are accepted. */
 enum { COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
 
-/* Queues the reads of the segments whose ids the last step has stored. r->cmd is the first of these
- * commands; each leads to the next by command->next. */
-static void export_queue_segments(struct export_read *r, struct pipeline *pipeline, unsigned shard)
+/* Queues the reads of the segments whose ids the last step has stored. read->cmd is the first of
+ * these commands; each leads to the next by command->next. */
+static void export_queue_segments(struct export_read *read, struct pipeline *pipeline,
+                                  unsigned shard)
 {
-    for (size_t i = 0; i < r->id_count; i++) {
-        struct str id = arena_copy(pipeline->arena, str_of(r->ids[i]));
+    for (size_t i = 0; i < read->id_count; i++) {
+        struct str id = arena_copy(pipeline->arena, str_of(read->ids[i]));
 
         (void)audit_segment_cmd_range(pipeline, shard, id, id, /* count */ 1);
     }
-    r->cmd = pipeline->first;
+    read->cmd = pipeline->first;
 }
 
 /* Queues the read of the next page, and of the student's pseudonym. The cursor is the id of the
- * last entry that was read, of counts that of the scan. */
-static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
+ * last entry that was read or, for counts, the cursor of the scan. */
+static void export_queue_audit(struct export_read *read, struct pipeline *pipeline)
 {
     struct arena *arena = pipeline->arena;
-    unsigned shard = key_shard(r->student);
-    struct str from = *r->cursor ? arena_printf(arena, "(%s", r->cursor) : STR("-");
+    unsigned shard = key_shard(read->student);
+    struct str from = *read->cursor ? arena_printf(arena, "(%s", read->cursor) : STR("-");
 
-    switch (r->phase) {
+    switch (read->phase) {
     case PHASE_SCHEMA_1:
     case PHASE_OPEN:
-        r->cmd = audit_cmd_range(pipeline,
-                                 r->phase == PHASE_OPEN ? AUDIT_STREAM_OPEN : AUDIT_STREAM_SCHEMA_1,
-                                 shard, from, STR("+"), EXPORT_PAGE);
+        read->cmd = audit_cmd_range(
+            pipeline, read->phase == PHASE_OPEN ? AUDIT_STREAM_OPEN : AUDIT_STREAM_SCHEMA_1, shard,
+            from, STR("+"), EXPORT_PAGE);
         break;
     case PHASE_INDEX:
-        r->cmd = audit_index_cmd_get(pipeline, shard, arena_copy(arena, str_of(r->pseudonym)));
+        read->cmd =
+            audit_index_cmd_get(pipeline, shard, arena_copy(arena, str_of(read->pseudonym)));
         break;
-    case PHASE_SEGMENTS: export_queue_segments(r, pipeline, shard); break;
+    case PHASE_SEGMENTS: export_queue_segments(read, pipeline, shard); break;
     default:
-        r->cmd = audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard,
-                                       *r->cursor ? arena_copy(arena, str_of(r->cursor)) : STR("0"),
-                                       COUNTS_PAGE);
+        read->cmd = audit_cmd_scan_counts(
+            pipeline, AUDIT_STREAM_OPEN, shard,
+            *read->cursor ? arena_copy(arena, str_of(read->cursor)) : STR("0"), COUNTS_PAGE);
     }
-    r->second_cmd = audit_cmd_get_pseudonym(pipeline, r->student);
+    read->second_cmd = audit_cmd_get_pseudonym(pipeline, read->student);
 }
 
 /* Writes those of the n records that are about the student. */
-static void export_write_entries(struct export_read *r, const struct audit_entry *entries, size_t n,
-                                 struct str pseudonym, struct problem *p)
+static void export_write_entries(struct export_read *read, const struct audit_entry *entries,
+                                 size_t n, struct str pseudonym, struct problem *p)
 {
     for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
         if (!audit_entry_involves(&entries[i], pseudonym))
             continue;
-        audit_entry_write(export_value_begin(&r->writer), &entries[i], key_shard(r->student));
-        export_value_end(&r->writer, p);
+        audit_entry_write(export_value_begin(&read->writer), &entries[i], key_shard(read->student));
+        export_value_end(&read->writer, p);
         /* Audit records do not count as data of the student: a request about an id that does not
          * exist leaves one, too, and the export of such an id must end with NOT_FOUND. */
-        r->writer.value_count--;
+        read->writer.value_count--;
     }
 }
 
-/* Goes on after the last entry of a full page, else with the next place. */
-static void export_move(struct export_read *r, bool is_full, struct str last)
+/* Moves the cursor to `last`, the last entry that was written, if its page was full, so that there
+ * may be more; else moves on to the next place (phase), which is read from its start. */
+static void export_move_cursor(struct export_read *read, bool is_full, struct str last)
 {
-    if (is_full)
-        (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(last));
-    else
-        *r->cursor = '\0';
-    r->phase += !is_full;
-    r->has_more = r->phase <= PHASE_COUNTS;
+    if (is_full) {
+        (void)snprintf(read->cursor, sizeof(read->cursor), "%.*s", STR_ARG(last));
+    } else {
+        *read->cursor = '\0';
+        read->phase++;
+    }
+    read->has_more = read->phase <= PHASE_COUNTS;
 }
 
 /* Writes the records of a page of a stream. */
-static void export_write_stream(struct export_read *r, struct str pseudonym, struct problem *p)
+static void export_write_stream(struct export_read *read, struct str pseudonym, struct problem *p)
 {
-    struct audit_entry *entries = arena_array(r->writer.arena, EXPORT_PAGE, sizeof(*entries));
+    struct audit_entry *entries = arena_array(read->writer.arena, EXPORT_PAGE, sizeof(*entries));
     size_t n = 0;
 
     if (!entries) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
-    if (!audit_parse_entries(r->cmd, EXPORT_PAGE, entries, &n, p))
+    if (!audit_parse_entries(read->cmd, EXPORT_PAGE, entries, &n, p))
         return;
-    export_write_entries(r, entries, n, pseudonym, p);
-    export_move(r, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
+    export_write_entries(read, entries, n, pseudonym, p);
+    export_move_cursor(read, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
 }
 
 /* Stores the ids of the next segments with records of the student: those after the last one that
  * was read. The index is read again for each page, so that segments that are closed meanwhile are
  * found: without any further one, the next place is read. */
-static void export_read_index(struct export_read *r, struct problem *p)
+static void export_read_index(struct export_read *read, struct problem *p)
 {
     struct str index;
     size_t n, first;
 
-    if (!audit_index_parse(r->cmd, &index, p))
+    if (!audit_index_parse(read->cmd, &index, p))
         return;
     n = audit_index_count(index);
-    first = *r->cursor ? audit_index_after(index, str_of(r->cursor)) : 0;
-    for (r->id_count = 0; r->id_count < EXPORT_IDS && first < n; first++)
-        audit_index_print(index, first, r->ids[r->id_count++]);
-    r->phase = r->id_count > 0 ? PHASE_SEGMENTS : PHASE_OPEN;
-    r->has_more = true;
-    *r->cursor = '\0';
+    first = *read->cursor ? audit_index_after(index, str_of(read->cursor)) : 0;
+    for (read->id_count = 0; read->id_count < EXPORT_IDS && first < n; first++)
+        audit_index_print(index, first, read->ids[read->id_count++]);
+    read->phase = read->id_count > 0 ? PHASE_SEGMENTS : PHASE_OPEN;
+    read->has_more = true;
+    *read->cursor = '\0';
 }
 
 /* Writes the records of some segments. One that cannot be read is left out: mastery-ctl audit
  * verify reports it, and an export without it is better than none. So is one that is gone because
- * its retention has ended. */
-static void export_write_segments(struct export_read *r, struct str pseudonym, struct problem *p)
+ * its retention has ended, or that is in the archive. */
+static void export_write_segments(struct export_read *read, struct str pseudonym, struct problem *p)
 {
-    const struct command *command = r->cmd;
+    const struct command *command = read->cmd;
     struct audit_segment segment;
     struct audit_segment_text text;
     size_t n = 0;
 
-    for (size_t i = 0; i < r->id_count && p->code == PROBLEM_NONE; i++, command = command->next) {
+    for (size_t i = 0; i < read->id_count && p->code == PROBLEM_NONE;
+         i++, command = command->next) {
         if (audit_segment_parse(command, 1, &segment, &n, p) && n > 0 &&
-            audit_segment_unpack(r->writer.arena, &segment, &text))
-            export_write_entries(r, text.entries, text.n, pseudonym, p);
+            audit_segment_unpack(read->writer.arena, &segment, &text))
+            export_write_entries(read, text.entries, text.n, pseudonym, p);
     }
-    (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", (int)sizeof(r->cursor) - 1,
-                   r->ids[r->id_count - 1]);
-    r->id_count = 0;
-    r->phase = PHASE_INDEX;
-    r->has_more = true;
+    (void)snprintf(read->cursor, sizeof(read->cursor), "%.*s", (int)sizeof(read->cursor) - 1,
+                   read->ids[read->id_count - 1]);
+    read->id_count = 0;
+    read->phase = PHASE_INDEX;
+    read->has_more = true;
 }
 
 /* Writes the records that will be made of counts. */
-static void export_write_counts(struct export_read *r, struct str pseudonym, struct problem *p)
+static void export_write_counts(struct export_read *read, struct str pseudonym, struct problem *p)
 {
-    struct audit_counted_read *counts = arena_array(r->writer.arena, COUNTS_MAX, sizeof(*counts));
+    struct audit_counted_read *counts =
+        arena_array(read->writer.arena, COUNTS_MAX, sizeof(*counts));
     struct str cursor = STR("0");
     size_t n = 0;
 
@@ -148,34 +156,34 @@ static void export_write_counts(struct export_read *r, struct str pseudonym, str
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
-    if (!audit_parse_counts(r->cmd, AUDIT_STREAM_OPEN, COUNTS_MAX, &cursor, counts, &n, p))
+    if (!audit_parse_counts(read->cmd, AUDIT_STREAM_OPEN, COUNTS_MAX, &cursor, counts, &n, p))
         return;
     for (size_t i = 0; i < n; i++) {
         struct audit_entry entry;
 
-        if (audit_entry_of_count(r->writer.arena, &counts[i], &entry))
-            export_write_entries(r, &entry, 1, pseudonym, p);
+        if (audit_entry_of_count(read->writer.arena, &counts[i], &entry))
+            export_write_entries(read, &entry, 1, pseudonym, p);
     }
-    export_move(r, !str_equal(cursor, STR("0")), cursor);
+    export_move_cursor(read, !str_equal(cursor, STR("0")), cursor);
 }
 
 /* Writes the records of the page that are about the student. A student without a pseudonym has no
  * records, so no further page is read. */
-static void export_write_audit(struct export_read *r, struct problem *p)
+static void export_write_audit(struct export_read *read, struct problem *p)
 {
     struct str pseudonym;
 
-    if (!audit_parse_pseudonym(r->second_cmd, &pseudonym, p) || pseudonym.n == 0)
+    if (!audit_parse_pseudonym(read->second_cmd, &pseudonym, p) || pseudonym.n == 0)
         return;
-    (void)snprintf(r->pseudonym, sizeof(r->pseudonym), "%.*s", STR_ARG(pseudonym));
-    if (r->phase == PHASE_INDEX)
-        export_read_index(r, p);
-    else if (r->phase == PHASE_SEGMENTS)
-        export_write_segments(r, pseudonym, p);
-    else if (r->phase == PHASE_COUNTS)
-        export_write_counts(r, pseudonym, p);
+    (void)snprintf(read->pseudonym, sizeof(read->pseudonym), "%.*s", STR_ARG(pseudonym));
+    if (read->phase == PHASE_INDEX)
+        export_read_index(read, p);
+    else if (read->phase == PHASE_SEGMENTS)
+        export_write_segments(read, pseudonym, p);
+    else if (read->phase == PHASE_COUNTS)
+        export_write_counts(read, pseudonym, p);
     else
-        export_write_stream(r, pseudonym, p);
+        export_write_stream(read, pseudonym, p);
 }
 
 const struct export_reader export_audit_reader = {true, export_queue_audit, export_write_audit};

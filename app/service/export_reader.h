@@ -42,8 +42,8 @@ struct export_read {
 
 struct export_reader {
     bool is_list; /* true: the section is a list, read in any number of steps; false: one value */
-    void (*queue_commands)(struct export_read *r, struct pipeline *pipeline);
-    void (*write_replies)(struct export_read *r, struct problem *p);
+    void (*queue_commands)(struct export_read *read, struct pipeline *pipeline);
+    void (*write_replies)(struct export_read *read, struct problem *p);
 };
 
 struct export_section {
@@ -66,12 +66,12 @@ extern const struct export_reader export_audit_reader;
 /* Returns the reader for the Redis type of a kind of record. */
 const struct export_reader *export_reader_by_type(const struct student_kind *kind);
 /* Queues a GET of the key of the section's kind. */
-void export_queue_get(struct export_read *r, struct pipeline *pipeline);
+void export_queue_get(struct export_read *read, struct pipeline *pipeline);
 /* Queues the read of the next EXPORT_PAGE entries of the stream of the section's kind. */
-void export_queue_page(struct export_read *r, struct pipeline *pipeline);
-typedef void export_entry_writer(struct export_read *r, const struct stream_entry *entry,
+void export_queue_page(struct export_read *read, struct pipeline *pipeline);
+typedef void export_entry_writer(struct export_read *read, const struct stream_entry *entry,
                                  struct problem *p);
 /* Calls `write` for each entry of the page, and moves the cursor to the last one. */
-void export_write_page(struct export_read *r, export_entry_writer *write, struct problem *p);
+void export_write_page(struct export_read *read, export_entry_writer *write, struct problem *p);
 
 #endif

@@ -7,25 +7,25 @@
 #include "app/http/canonical.h"
 #include "app/http/json.h"
 
-void export_section_begin(struct export_writer *w, const char *name, bool is_list)
+void export_section_begin(struct export_writer *writer, const char *name, bool is_list)
 {
-    canonical_string(w->out, str_of(name));
-    buf_text(w->out, is_list ? ":[" : ":");
-    w->is_list = is_list;
-    w->comma = false;
+    canonical_string(writer->out, str_of(name));
+    buf_text(writer->out, is_list ? ":[" : ":");
+    writer->is_list = is_list;
+    writer->comma = false;
 }
 
-void export_section_end(struct export_writer *w)
+void export_section_end(struct export_writer *writer)
 {
-    if (w->is_list)
-        buf_char(w->out, ']');
+    if (writer->is_list)
+        buf_char(writer->out, ']');
 }
 
 /* Writes a value, after a comma if it is not the first element of a list; another section has only
  * one value. */
-void export_put_json(struct export_writer *w, struct str json, struct problem *p)
+void export_put_json(struct export_writer *writer, struct str json, struct problem *p)
 {
-    struct json_object *value = json.p ? json_parse(json, w->arena, p) : NULL;
+    struct json_object *value = json.p ? json_parse(json, writer->arena, p) : NULL;
 
     if (!value) {
         /* the problem of json_parse is about a request body, but this text comes from Redis */
@@ -33,26 +33,26 @@ void export_put_json(struct export_writer *w, struct str json, struct problem *p
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
-    if (w->is_list && w->comma)
-        buf_char(w->out, ',');
-    w->comma = true;
-    w->value_count++;
-    canonical_print(w->out, value, w->arena);
+    if (writer->is_list && writer->comma)
+        buf_char(writer->out, ',');
+    writer->comma = true;
+    writer->value_count++;
+    canonical_print(writer->out, value, writer->arena);
 }
 
-void export_put_null(struct export_writer *w)
+void export_put_null(struct export_writer *writer)
 {
-    buf_text(w->out, "null");
+    buf_text(writer->out, "null");
 }
 
-struct jw *export_value_begin(struct export_writer *w)
+struct jw *export_value_begin(struct export_writer *writer)
 {
-    buf_init(&w->text, w->arena);
-    w->value = (struct jw){.out = &w->text};
-    return &w->value;
+    buf_init(&writer->text, writer->arena);
+    writer->value = (struct jw){.out = &writer->text};
+    return &writer->value;
 }
 
-void export_value_end(struct export_writer *w, struct problem *p)
+void export_value_end(struct export_writer *writer, struct problem *p)
 {
-    export_put_json(w, w->text.failed ? (struct str){0} : buf_view(&w->text), p);
+    export_put_json(writer, writer->text.failed ? (struct str){0} : buf_view(&writer->text), p);
 }

@@ -19,21 +19,21 @@ struct export_writer {
 };
 
 /* Begins a section, which is a member of `data`: a list of values, or one value. */
-void export_section_begin(struct export_writer *w, const char *name, bool is_list);
+void export_section_begin(struct export_writer *writer, const char *name, bool is_list);
 /* Ends the section, after its last value. */
-void export_section_end(struct export_writer *w);
+void export_section_end(struct export_writer *writer);
 
 /* Writes a JSON text as the value of the open section, or as the next element of its list. Sets the
  * problem INTERNAL_ERROR when the text is no JSON, or its p is NULL. */
-void export_put_json(struct export_writer *w, struct str json, struct problem *p);
+void export_put_json(struct export_writer *writer, struct str json, struct problem *p);
 /* Writes null as the value of the open section, which is no list. null means that the student has
  * no such record. */
-void export_put_null(struct export_writer *w);
+void export_put_null(struct export_writer *writer);
 /* Begins a value that is written piece by piece to the returned JSON writer. Only one value can be
  * begun at a time. */
-struct jw *export_value_begin(struct export_writer *w);
+struct jw *export_value_begin(struct export_writer *writer);
 /* Ends the value that export_value_begin has begun: writes it like export_put_json, which sets the
  * problem INTERNAL_ERROR when the text is no JSON, or memory was missing for it. */
-void export_value_end(struct export_writer *w, struct problem *p);
+void export_value_end(struct export_writer *writer, struct problem *p);
 
 #endif

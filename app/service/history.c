@@ -4,9 +4,10 @@
  * without a snapshot. */
 #include "app/service/history.h"
 
-struct command *history_cmd(struct pipeline *pipeline, struct str student, int32_t today)
+struct command *history_cmd(struct pipeline *pipeline, struct str student,
+                            const struct command *state, int32_t today)
 {
-    return student_cmd_days(pipeline, student, today - HISTORY_DAYS + 1, HISTORY_DAYS);
+    return student_cmd_days(pipeline, student, state, today - HISTORY_DAYS + 1, HISTORY_DAYS);
 }
 
 /* Parses the states of the requested days; days without one are left out. A state that cannot be

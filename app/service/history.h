@@ -12,8 +12,9 @@ struct history {
     size_t n;
 };
 
-/* Queues the read of the last HISTORY_DAYS days, today included. */
-struct command *history_cmd(struct pipeline *pipeline, struct str student, int32_t today);
+/* Queues the read of the last HISTORY_DAYS days, today included. state: as for student_cmd_days. */
+struct command *history_cmd(struct pipeline *pipeline, struct str student,
+                            const struct command *state, int32_t today);
 /* Reads the history from the reply; days without a snapshot are left out. False with a problem.
  * command: from history_cmd or student_cmd_days. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p);

@@ -69,37 +69,37 @@ struct journal_context {
 /* Sets the text to append to the student's event log: the learning event, packed or as JSON, or an
  * empty text when the entry has none. Slashes stay unescaped, as clients send them. False when out
  * of memory. */
-static bool journal_add_event(const struct journal_context *c)
+static bool journal_add_event(const struct journal_context *context)
 {
-    struct json_object *event = c->entry->event;
-    struct str *text = &c->effects->student_event;
+    struct json_object *event = context->entry->event;
+    struct str *text = &context->effects->student_event;
 
-    *text = event ? arena_copy(c->arena, str_of(json_object_to_json_string_ext(
-                                             event, JSON_C_TO_STRING_NOSLASHESCAPE)))
+    *text = event ? arena_copy(context->arena, str_of(json_object_to_json_string_ext(
+                                                   event, JSON_C_TO_STRING_NOSLASHESCAPE)))
                   : STR("");
     if (event && text->n <= EVENT_PACK_MAX && schema_writes_packed())
-        *text = event_pack(c->arena, c->entry->student,
-                           event_log_day(event, day_of_ms(c->entry->at_ms)), *text);
+        *text = event_pack(context->arena, context->entry->student,
+                           event_log_day(event, day_of_ms(context->entry->at_ms)), *text);
     return text->p != NULL;
 }
 
 /* ---- published events ---- */
 
 /* Writes the member "data" of a published event. */
-static void journal_write_data(struct jw *w, const struct journal_entry *e)
+static void journal_write_data(struct jw *w, const struct journal_entry *entry)
 {
-    struct str event_id = json_value_member_text(e->event, "event_id");
+    struct str event_id = json_value_member_text(entry->event, "event_id");
 
     jw_object(w, "data");
-    jw_str(w, "student_id", e->student);
-    jw_number(w, "mastery_score", e->score);
-    jw_str(w, "level", e->level);
-    if (e->level_before.n > 0)
-        jw_str(w, "previous_level", e->level_before);
+    jw_str(w, "student_id", entry->student);
+    jw_number(w, "mastery_score", entry->score);
+    jw_str(w, "level", entry->level);
+    if (entry->level_before.n > 0)
+        jw_str(w, "previous_level", entry->level_before);
     else
         jw_null(w, "previous_level");
-    jw_int(w, "revision", e->revision);
-    jw_time(w, "at", e->at_ms);
+    jw_int(w, "revision", entry->revision);
+    jw_time(w, "at", entry->at_ms);
     if (event_id.p)
         jw_str(w, "event_id", event_id);
     jw_object_end(w);
@@ -108,114 +108,114 @@ static void journal_write_data(struct jw *w, const struct journal_entry *e)
 /* Adds an event to publish, a CloudEvent 1.0, unless no sidecar is configured. The event's id is
  * the entry's id followed by id_suffix: if the worker processes an entry twice, subscribers receive
  * the same id again and can ignore the second event. False when out of memory. */
-static bool journal_publish(const struct journal_context *c, const char *type,
+static bool journal_publish(const struct journal_context *context, const char *type,
                             const char *id_suffix)
 {
-    const struct journal_entry *e = c->entry;
-    struct message *message = &c->effects->messages[c->effects->message_count];
-    struct str id =
-        arena_printf(c->arena, "%02x-%.*s-%s", c->source->shard, STR_ARG(c->source->id), id_suffix);
+    const struct journal_entry *entry = context->entry;
+    struct message *message = &context->effects->messages[context->effects->message_count];
+    struct str id = arena_printf(context->arena, "%02x-%.*s-%s", context->source->shard,
+                                 STR_ARG(context->source->id), id_suffix);
     struct buf out;
     struct jw w = {.out = &out};
 
-    if (!c->source->publish)
+    if (!context->source->publish)
         return true;
-    buf_init(&out, c->arena);
+    buf_init(&out, context->arena);
     jw_object(&w, NULL);
     jw_text(&w, "specversion", "1.0");
     jw_str(&w, "id", id);
     jw_text(&w, "source", EVENT_SOURCE);
     jw_text(&w, "type", type);
-    jw_str(&w, "subject", e->student);
-    jw_time(&w, "time", e->at_ms);
+    jw_str(&w, "subject", entry->student);
+    jw_time(&w, "time", entry->at_ms);
     jw_text(&w, "datacontenttype", "application/json");
-    jw_str(&w, "partitionkey", e->student);
-    if (e->traceparent.n > 0)
-        jw_str(&w, "traceparent", e->traceparent);
-    journal_write_data(&w, e);
+    jw_str(&w, "partitionkey", entry->student);
+    if (entry->traceparent.n > 0)
+        jw_str(&w, "traceparent", entry->traceparent);
+    journal_write_data(&w, entry);
     jw_object_end(&w);
     if (out.failed || !id.p)
         return false;
     message->event = buf_view(&out);
-    message->traceparent = e->traceparent.n > 0 ? e->traceparent : STR("");
-    c->effects->message_count++;
+    message->traceparent = entry->traceparent.n > 0 ? entry->traceparent : STR("");
+    context->effects->message_count++;
     return true;
 }
 
 /* Publishes the new score. */
-static bool journal_publish_score(const struct journal_context *c)
+static bool journal_publish_score(const struct journal_context *context)
 {
-    return journal_publish(c, "mastery.updated", "updated");
+    return journal_publish(context, "mastery.updated", "updated");
 }
 
 /* Publishes a change of the level, if there is one. A student's first level counts as a change. */
-static bool journal_publish_level(const struct journal_context *c)
+static bool journal_publish_level(const struct journal_context *context)
 {
-    if (str_equal(c->entry->level_before, c->entry->level))
+    if (str_equal(context->entry->level_before, context->entry->level))
         return true;
-    return journal_publish(c, "mastery.level_changed", "level");
+    return journal_publish(context, "mastery.level_changed", "level");
 }
 
 /* ---- the audit record ---- */
 
 /* Writes the details of an audit record that only entries of one kind have. */
-typedef void journal_detail_writer(struct jw *w, const struct journal_entry *e);
+typedef void journal_detail_writer(struct jw *w, const struct journal_entry *entry);
 
 /* Returns the actor for the audit record, which never has a student's id. Students can only change
  * their own data, so a student is recorded as "self". If an entry nevertheless names another
  * student as its actor, the actor is only the role. */
-static struct str journal_actor(const struct journal_entry *e, struct arena *arena)
+static struct str journal_actor(const struct journal_entry *entry, struct arena *arena)
 {
-    if (str_equal(e->actor, e->student))
+    if (str_equal(entry->actor, entry->student))
         return AUDIT_ACTOR_SELF;
-    return str_equal(e->actor_role, STR("student")) ? STR(AUDIT_ACTOR_STUDENT)
-                                                    : audit_actor_of_id(arena, e->actor);
+    return str_equal(entry->actor_role, STR("student")) ? STR(AUDIT_ACTOR_STUDENT)
+                                                        : audit_actor_of_id(arena, entry->actor);
 }
 
 /* Writes the details of the audit record of a changed score: the state's revision, which grows with
  * each write. */
-static void journal_score_details(struct jw *w, const struct journal_entry *e)
+static void journal_score_details(struct jw *w, const struct journal_entry *entry)
 {
-    jw_int(w, "revision", e->revision);
+    jw_int(w, "revision", entry->revision);
 }
 
 /* Writes the details of the audit record of a decision about consent. */
-static void journal_consent_details(struct jw *w, const struct journal_entry *e)
+static void journal_consent_details(struct jw *w, const struct journal_entry *entry)
 {
-    jw_str(w, "consent_type", e->consent);
-    jw_bool(w, "granted", e->granted);
+    jw_str(w, "consent_type", entry->consent);
+    jw_bool(w, "granted", entry->granted);
 }
 
 /* Sets the audit record of the change; every kind of entry has one. The worker writes it, and not
  * the process that changed the data, because that process may have ended. False when out of memory.
  */
-static bool journal_make_audit(const struct journal_context *c, const char *resource,
+static bool journal_make_audit(const struct journal_context *context, const char *resource,
                                journal_detail_writer *write_details)
 {
-    const struct journal_entry *e = c->entry;
+    const struct journal_entry *entry = context->entry;
     struct buf details;
     struct jw w = {.out = &details};
 
-    buf_init(&details, c->arena);
+    buf_init(&details, context->arena);
     jw_object(&w, NULL);
-    jw_time(&w, "at", e->at_ms);
-    write_details(&w, e);
+    jw_time(&w, "at", entry->at_ms);
+    write_details(&w, entry);
     jw_object_end(&w);
-    c->effects->audit = (struct audit_record){.actor = journal_actor(e, c->arena),
-                                              .role = e->actor_role,
-                                              .action = e->kind,
-                                              .resource = str_of(resource),
-                                              .success = true,
-                                              .correlation_id = e->correlation_id,
-                                              .details = buf_view(&details)};
+    context->effects->audit = (struct audit_record){.actor = journal_actor(entry, context->arena),
+                                                    .role = entry->actor_role,
+                                                    .action = entry->kind,
+                                                    .resource = str_of(resource),
+                                                    .success = true,
+                                                    .correlation_id = entry->correlation_id,
+                                                    .details = buf_view(&details)};
     return !details.failed;
 }
 
 /* ---- the table ---- */
 
-/* Adds one effect of a journal entry, such as a published event, to c->effects. False when out of
- * memory. */
-typedef bool journal_effect(const struct journal_context *c);
+/* Adds one effect of a journal entry, such as a published event, to context->effects. False when
+ * out of memory. */
+typedef bool journal_effect(const struct journal_context *context);
 
 enum { JOURNAL_EFFECTS_MAX = 3 };
 
@@ -282,7 +282,7 @@ bool journal_entry_effects(const struct journal_source *source, struct arena *ar
 {
     struct journal_entry entry;
     struct journal_effects effects = {.id = source->id, .student_event = STR("")};
-    struct journal_context c = {
+    struct journal_context context = {
         .source = source, .entry = &entry, .arena = arena, .effects = &effects};
     const struct journal_kind *kind;
 
@@ -291,10 +291,10 @@ bool journal_entry_effects(const struct journal_source *source, struct arena *ar
     effects.student = entry.student;
     effects.is_counted = kind->is_counted;
     *ret_reason = "out of memory";
-    if (!journal_make_audit(&c, kind->resource, kind->write_details))
+    if (!journal_make_audit(&context, kind->resource, kind->write_details))
         return false;
     for (int i = 0; i < JOURNAL_EFFECTS_MAX && kind->effects[i]; i++) {
-        if (!kind->effects[i](&c))
+        if (!kind->effects[i](&context))
             return false;
     }
     *ret = effects;

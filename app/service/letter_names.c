@@ -47,9 +47,9 @@ static bool names_has(const struct str *v, size_t n, struct str name)
 
 /* Adds a text to the names if it may be an id, and to the students if is_student. `known` becomes
  * false when there are too many of either. */
-static void names_add(struct search *s, struct str name, bool is_student)
+static void names_add(struct search *search, struct str name, bool is_student)
 {
-    struct letter_names *found = s->found;
+    struct letter_names *found = search->found;
 
     if (!id_valid(name))
         return;
@@ -70,50 +70,50 @@ static void names_add(struct search *s, struct str name, bool is_student)
 
 /* Returns the digits of a number that was sent as a student's id. json_parse has appended e0 to
  * integers beyond 64 bits, which is removed here. */
-static struct str names_of_number(const struct search *s, struct json_object *number)
+static struct str names_of_number(const struct search *search, struct json_object *number)
 {
-    struct str text = arena_copy(s->arena, str_of(json_object_to_json_string(number)));
+    struct str text = arena_copy(search->arena, str_of(json_object_to_json_string(number)));
 
     if (text.n > 2 && memcmp(text.p + text.n - 2, "e0", 2) == 0)
         text.n -= 2;
     return text;
 }
 
-static void names_search_text(struct search *s, struct str text, bool must_be_json);
+static void names_search_text(struct search *search, struct str text, bool must_be_json);
 
 /* Adds a text as a name, and the names in the text if it is JSON or base64 of JSON. A valid id of a
  * student is not searched, because it may look like base64 of JSON. */
-static void names_add_value(struct search *s, struct str text, bool is_student)
+static void names_add_value(struct search *search, struct str text, bool is_student)
 {
-    names_add(s, text, is_student);
+    names_add(search, text, is_student);
     if (!is_student || !id_valid(text))
-        names_search_text(s, text, /* must_be_json */ false);
+        names_search_text(search, text, /* must_be_json */ false);
 }
 
 /* Searches the value of a member and, by recursion, what is in it; elements of an array count as
  * values of the array's member. The recursion is limited, because json_parse refuses JSON that is
  * nested more than 32 levels deep. */
-static void names_search(struct search *s, struct str member, struct json_object *value)
+static void names_search(struct search *search, struct str member, struct json_object *value)
 {
     bool is_student = names_is_student_member(member);
 
     switch (json_object_get_type(value)) {
-    case json_type_string: names_add_value(s, json_value_text(value), is_student); break;
+    case json_type_string: names_add_value(search, json_value_text(value), is_student); break;
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(value); i++)
-            names_search(s, member, json_object_array_get_idx(value, i));
+            names_search(search, member, json_object_array_get_idx(value, i));
         break;
     case json_type_object:
         for (struct json_object_iterator at = json_object_iter_begin(value),
                                          end = json_object_iter_end(value);
              !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-            names_search(s, str_of(json_object_iter_peek_name(&at)),
+            names_search(search, str_of(json_object_iter_peek_name(&at)),
                          json_object_iter_peek_value(&at));
         break;
     case json_type_int:
     case json_type_double:
         if (is_student)
-            names_add(s, names_of_number(s, value), /* is_student */ true);
+            names_add(search, names_of_number(search, value), /* is_student */ true);
         break;
     case json_type_null:
     case json_type_boolean: break;
@@ -123,7 +123,7 @@ static void names_search(struct search *s, struct str member, struct json_object
 /* Searches a text that is JSON, or base64 of JSON, judged by its first character; other texts are
  * skipped unless must_be_json. When the text looks like JSON but cannot be parsed, it may contain
  * any id: `known` becomes false. */
-static void names_search_text(struct search *s, struct str text, bool must_be_json)
+static void names_search_text(struct search *search, struct str text, bool must_be_json)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct json_object *json;
@@ -131,21 +131,21 @@ static void names_search_text(struct search *s, struct str text, bool must_be_js
 
     if (!must_be_json && (text.n < 2 || !strchr("{[\"", text.p[0]))) {
         if (text.n >= 8)
-            decoded = base64_decode(text, s->arena);
+            decoded = base64_decode(text, search->arena);
         if (decoded.n < 2 || !strchr("{[\"", decoded.p[0]))
             return;
         text = decoded;
     }
-    json = s->nested < NESTED_TEXTS_MAX ? json_parse(text, s->arena, &p) : NULL;
+    json = search->nested < NESTED_TEXTS_MAX ? json_parse(text, search->arena, &p) : NULL;
     if (!json) {
-        s->found->known = false;
+        search->found->known = false;
         return;
     }
     if (must_be_json)
-        s->found->is_json = true;
-    s->nested++;
-    names_search(s, STR(""), json);
-    s->nested--;
+        search->found->is_json = true;
+    search->nested++;
+    names_search(search, STR(""), json);
+    search->nested--;
 }
 
 /* ---- payloads too long to be parsed ---- */
@@ -165,16 +165,16 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
 /* Adds a text from a payload that is not parsed. A text with escapes is not decoded here: when it
  * is short enough for an id, or may be JSON, it may contain any id, so `known` (all ids of the
  * payload have been found) becomes false. A longer text is no id even when decoded. */
-static void names_add_unparsed(struct search *s, struct str member, struct str text)
+static void names_add_unparsed(struct search *search, struct str member, struct str text)
 {
     bool is_escaped = memchr(text.p, '\\', text.n);
     bool is_nested = text.n > 0 && strchr("{[\\", text.p[0]);
 
     if (is_escaped && (text.n <= ESCAPED_ID_MAX || is_nested)) {
-        s->found->known = false;
+        search->found->known = false;
         return;
     }
-    names_add_value(s, text, names_is_student_member(member));
+    names_add_value(search, text, names_is_student_member(member));
 }
 
 /* Returns the first position, from `from` on, of a character that is not in the set. */
@@ -189,7 +189,7 @@ static size_t names_skip(struct str payload, size_t from, struct str set)
  * before a colon is the name of a member, and every other text is a value of the latest member.
  * `known` becomes false if a member that names a student has a value other than a text, such as a
  * number. */
-static void names_search_head(struct search *s, struct str payload)
+static void names_search_head(struct search *search, struct str payload)
 {
     static const struct str space = STR_INIT(" \t\r\n"), before_value = STR_INIT(" \t\r\n[");
     struct str member = STR("");
@@ -204,14 +204,14 @@ static void names_search_head(struct search *s, struct str payload)
         next = names_skip(payload, end + 1, space);
         i = next - 1; /* the loop continues at `next` */
         if (next >= payload.n || payload.p[next] != ':') {
-            names_add_unparsed(s, member, text);
+            names_add_unparsed(search, member, text);
             continue;
         }
         member = text;
         next = names_skip(payload, next + 1, before_value);
         i = next - 1;
         if (names_is_student_member(member) && next < payload.n && payload.p[next] != '"')
-            s->found->known = false;
+            search->found->known = false;
     }
 }
 
@@ -220,7 +220,7 @@ static void names_search_head(struct search *s, struct str payload)
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena)
 {
-    struct search s = {ret, arena, 0};
+    struct search search = {ret, arena, 0};
 
     *ret = (struct letter_names){.known = true};
     ret->names.v = arena_array(arena, LETTER_NAMES_MAX, sizeof(*ret->names.v));
@@ -228,11 +228,11 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
         ret->known = false;
         return;
     }
-    names_add(&s, student, /* is_student */ true);
+    names_add(&search, student, /* is_student */ true);
     if (payload.n <= LETTER_PARSED_MAX)
-        names_search_text(&s, payload, /* must_be_json */ true);
+        names_search_text(&search, payload, /* must_be_json */ true);
     else
-        names_search_head(&s, payload);
+        names_search_head(&search, payload);
     ret->known = ret->known && ret->student_count > 0;
 }
 

@@ -17,16 +17,17 @@ const struct converter converters[] = {
 const size_t converter_count = sizeof(converters) / sizeof(converters[0]);
 
 /* Raises the number and returns what it is then. */
-static bool migrate_raise(struct migrate *m, int64_t number, int64_t *ret_number, struct problem *p)
+static bool migrate_raise(struct migrate *migrate, int64_t number, int64_t *ret_number,
+                          struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
     struct str text;
 
-    arena_reset(m->arena);
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    arena_reset(migrate->arena);
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
     command = schema_cmd_raise(&pipeline, number);
-    if (!migrate_round_trip(m, &pipeline, p))
+    if (!migrate_round_trip(migrate, &pipeline, p))
         return false;
     if (reply_text(command->reply, &text) == REPLY_OK &&
         str_to_int64(text, 1, INT32_MAX, ret_number))
@@ -35,29 +36,29 @@ static bool migrate_raise(struct migrate *m, int64_t number, int64_t *ret_number
     return false;
 }
 
-bool migrate_begin(struct migrate *m, int64_t *ret_number, struct problem *p)
+bool migrate_begin(struct migrate *migrate, int64_t *ret_number, struct problem *p)
 {
     struct pipeline pipeline;
 
-    if (!migrate_raise(m, SCHEMA_MIXED, ret_number, p))
+    if (!migrate_raise(migrate, SCHEMA_MIXED, ret_number, p))
         return false;
     if (*ret_number != SCHEMA_MIXED)
         return true;
-    arena_reset(m->arena);
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    arena_reset(migrate->arena);
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
     for (unsigned shard = 0; shard < SHARDS; shard++)
         (void)schema_cmd_fence(&pipeline, shard);
-    if (!migrate_round_trip(m, &pipeline, p))
+    if (!migrate_round_trip(migrate, &pipeline, p))
         return false;
     schema_learn(SCHEMA_MIXED);
     return true;
 }
 
-bool migrate_end(struct migrate *m, struct problem *p)
+bool migrate_end(struct migrate *migrate, struct problem *p)
 {
     int64_t number;
 
-    if (!migrate_raise(m, SCHEMA_PACKED, &number, p))
+    if (!migrate_raise(migrate, SCHEMA_PACKED, &number, p))
         return false;
     schema_learn(number);
     return true;

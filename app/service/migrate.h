@@ -12,10 +12,11 @@
  * itself (migrate_round_trip). *ret_converted: how many records it has converted, 0 if there were
  * none. False with a problem, after which the migration ends. */
 struct converter {
-    const char *name; /* of the records, in the plural, for reports */
-    bool (*of_student)(struct migrate *m, struct str student, int64_t *ret_converted,
+    const char *name; /* name of the records, in the plural, for reports */
+    bool (*of_student)(struct migrate *migrate, struct str student, int64_t *ret_converted,
                        struct problem *p);
-    bool (*of_shard)(struct migrate *m, unsigned shard, int64_t *ret_converted, struct problem *p);
+    bool (*of_shard)(struct migrate *migrate, unsigned shard, int64_t *ret_converted,
+                     struct problem *p);
 };
 
 /* All converters, in the order in which they run. */
@@ -25,9 +26,9 @@ extern const size_t converter_count;
 /* Raises the schema number to SCHEMA_MIXED and writes the fences of all shards. After that no
  * script writes a record in a form of 0.1.0. *ret_number: the store's number; with SCHEMA_PACKED
  * there is nothing to convert. False with a problem. */
-bool migrate_begin(struct migrate *m, int64_t *ret_number, struct problem *p);
+bool migrate_begin(struct migrate *migrate, int64_t *ret_number, struct problem *p);
 /* Raises the schema number to SCHEMA_PACKED, when all converters have run for all students and
  * shards. False with a problem. */
-bool migrate_end(struct migrate *m, struct problem *p);
+bool migrate_end(struct migrate *migrate, struct problem *p);
 
 #endif

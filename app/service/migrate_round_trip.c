@@ -5,9 +5,9 @@
 
 #include "app/store/reply.h"
 
-bool migrate_round_trip(struct migrate *m, struct pipeline *pipeline, struct problem *p)
+bool migrate_round_trip(struct migrate *migrate, struct pipeline *pipeline, struct problem *p)
 {
-    if (store_wait(m->engine->store, pipeline))
+    if (store_wait(migrate->engine->store, pipeline))
         return pipeline_check_replies(pipeline, p);
     problem_unavailable(p, 1);
     return false;

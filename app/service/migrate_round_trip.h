@@ -13,6 +13,6 @@ struct migrate {
 
 /* Sends the pipeline's commands and waits for their replies. False with a problem when Redis cannot
  * be reached, or has replied to one of them with an error. */
-bool migrate_round_trip(struct migrate *m, struct pipeline *pipeline, struct problem *p);
+bool migrate_round_trip(struct migrate *migrate, struct pipeline *pipeline, struct problem *p);
 
 #endif

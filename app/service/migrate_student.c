@@ -17,17 +17,19 @@
 /* Days of which keys are looked for: a week more than can be there, for clocks that differ. */
 enum { OLD_DAYS = HISTORY_DAYS + 10, OLD_KEYS = 2 * OLD_DAYS };
 
-/* Queues the reads of the state and of all snapshots and openings. */
-static bool migrate_read_days(struct migrate *m, struct str student, int32_t today,
+/* Reads the state, and all snapshots and openings under keys of 0.1.0. keys: the keys of *ret_days,
+ * in the order of its reply. False with p set. */
+static bool migrate_read_days(struct migrate *migrate, struct str student, int32_t today,
                               struct str keys[OLD_KEYS], struct command **ret_state,
                               struct command **ret_days, struct problem *p)
 {
-    struct str *argv = arena_array(m->arena, 1 + OLD_KEYS, sizeof(*argv));
+    struct str *argv = arena_array(migrate->arena, 1 + OLD_KEYS, sizeof(*argv));
     struct pipeline pipeline;
 
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
-    if (!argv || !key_schema_1_days(m->arena, student, today - OLD_DAYS + 3, OLD_DAYS, keys) ||
-        !key_schema_1_openings(m->arena, student, today - OLD_DAYS + 3, OLD_DAYS,
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
+    if (!argv ||
+        !key_schema_1_days(migrate->arena, student, today - OLD_DAYS + 3, OLD_DAYS, keys) ||
+        !key_schema_1_openings(migrate->arena, student, today - OLD_DAYS + 3, OLD_DAYS,
                                keys + OLD_DAYS)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
@@ -36,12 +38,12 @@ static bool migrate_read_days(struct migrate *m, struct str student, int32_t tod
     memcpy(argv + 1, keys, OLD_KEYS * sizeof(*keys));
     *ret_state = student_cmd_state(&pipeline, student);
     *ret_days = pipeline_add(&pipeline, COMMAND_READ, 1 + OLD_KEYS, argv);
-    return migrate_round_trip(m, &pipeline, p);
+    return migrate_round_trip(migrate, &pipeline, p);
 }
 
 /* Returns the record of a state for the closed days; empty for that of the current day, which the
  * profile has. False, with a problem that names the key, when it cannot be read. */
-static bool migrate_day_record(struct migrate *m, struct str key, struct str packed,
+static bool migrate_day_record(struct migrate *migrate, struct str key, struct str packed,
                                int32_t current_day, struct str *ret_record, struct problem *p)
 {
     struct mastery_state state;
@@ -52,64 +54,67 @@ static bool migrate_day_record(struct migrate *m, struct str key, struct str pac
                     STR_ARG(key));
         return false;
     }
-    *ret_record = state.day >= current_day ? STR("") : student_day_record(m->arena, &state);
+    *ret_record = state.day >= current_day ? STR("") : student_day_record(migrate->arena, &state);
     return true;
 }
 
-/* Queues schema_1_migrate_days.lua for the keys that exist. *ret_command is NULL if none does. */
-static bool migrate_queue_days(struct migrate *m, struct str student,
+/* Queues schema_1_migrate_days.lua for the keys that exist, according to the reply to days_cmd (the
+ * MGET of all keys). *ret_command is NULL if none exists. */
+static bool migrate_queue_days(struct migrate *migrate, struct str student,
                                const struct mastery_state *current, int32_t today,
                                const struct str *keys, const struct command *days_cmd,
                                struct pipeline *pipeline, struct command **ret_command,
                                struct problem *p)
 {
-    struct str *argv = arena_array(m->arena, 3 + 3 * OLD_KEYS, sizeof(*argv));
-    struct str *args = arena_array(m->arena, 2 + 2 * OLD_KEYS, sizeof(*args)), value;
+    struct str *argv = arena_array(migrate->arena, 3 + 3 * OLD_KEYS, sizeof(*argv));
+    struct str *args = arena_array(migrate->arena, 2 + 2 * OLD_KEYS, sizeof(*args)), value;
     int32_t last = current->day > today ? current->day : today;
-    int n = 1, arg_count = 2;
+    int key_count = 1, arg_count = 2;
 
     *ret_command = NULL;
     if (!argv || !args) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    argv[0] = key_student(m->arena, student, STUDENT_KEY_DAYS);
-    args[0] = command_int(m->arena, (int64_t)today - HISTORY_DAYS);
-    args[1] = command_int(m->arena, day_start_ms(last + HISTORY_DAYS + 1) / 1000);
+    argv[0] = key_student(migrate->arena, student, STUDENT_KEY_DAYS);
+    args[0] = command_int(migrate->arena, (int64_t)today - HISTORY_DAYS);
+    args[1] = command_int(migrate->arena, day_start_ms(last + HISTORY_DAYS + 1) / 1000);
     for (size_t i = 0; i < OLD_KEYS; i++) {
         if (reply_text(reply_at(days_cmd->reply, i), &value) != REPLY_OK)
             continue;
-        argv[n++] = keys[i];
+        argv[key_count++] = keys[i];
         args[arg_count] = value;
-        if (!migrate_day_record(m, keys[i], value, current->day, &args[arg_count + 1], p))
+        if (!migrate_day_record(migrate, keys[i], value, current->day, &args[arg_count + 1], p))
             return false;
         arg_count += 2;
     }
-    if (n == 1)
-        return true;
-    memcpy(argv + n, args, (size_t)arg_count * sizeof(*args));
-    *ret_command =
-        pipeline_add_script(pipeline, &script_schema_1_migrate_days, n, n + arg_count, argv);
+    if (key_count == 1)
+        return true; /* none of the keys exists */
+    memcpy(argv + key_count, args, (size_t)arg_count * sizeof(*args));
+    *ret_command = pipeline_add_script(pipeline, &script_schema_1_migrate_days, key_count,
+                                       key_count + arg_count, argv);
     return true;
 }
 
-bool migrate_days(struct migrate *m, struct str student, int64_t *ret_converted, struct problem *p)
+bool migrate_days(struct migrate *migrate, struct str student, int64_t *ret_converted,
+                  struct problem *p)
 {
     struct str keys[OLD_KEYS];
     struct command *state_cmd, *days_cmd, *write_cmd;
-    int32_t today = day_of_ms(store_now_ms(m->engine->store));
+    int32_t today = day_of_ms(store_now_ms(migrate->engine->store));
     struct mastery_state current;
     struct pipeline pipeline;
 
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
-    if (!migrate_read_days(m, student, today, keys, &state_cmd, &days_cmd, p) ||
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
+    if (!migrate_read_days(migrate, student, today, keys, &state_cmd, &days_cmd, p) ||
         !student_parse_state(state_cmd, &current, p))
         return false;
     if (mastery_state_empty(&current)) /* a student without a state has no days */
         return true;
-    if (!migrate_queue_days(m, student, &current, today, keys, days_cmd, &pipeline, &write_cmd, p))
+    if (!migrate_queue_days(migrate, student, &current, today, keys, days_cmd, &pipeline,
+                            &write_cmd, p))
         return false;
-    return !write_cmd || (migrate_round_trip(m, &pipeline, p) &&
+    return !write_cmd || (migrate_round_trip(migrate, &pipeline, p) &&
                           reply_expect_int(write_cmd->reply, ret_converted, p));
 }
 
@@ -117,11 +122,13 @@ bool migrate_days(struct migrate *m, struct str student, int64_t *ret_converted,
 
 enum { MARKS_PAGE = 500, MARKS_REPLY_MAX = 2 << 20 };
 
-/* Moves the marks i to i + MARKS_PAGE - 1 of a page of names and values, of which there are n. */
-static bool migrate_mark_page(struct migrate *m, struct str student, const redisReply *page,
+/* Moves up to MARKS_PAGE marks, from index i on, of a page of n marks. In the page the ids of the
+ * events and the values alternate. */
+static bool migrate_mark_page(struct migrate *migrate, struct str student, const redisReply *page,
                               size_t i, size_t n, int64_t *ret_converted, struct problem *p)
 {
-    struct str *argv = arena_array(m->arena, 2 + 3 * MARKS_PAGE, sizeof(*argv)), id, value, mark;
+    struct str *argv = arena_array(migrate->arena, 2 + 3 * MARKS_PAGE, sizeof(*argv)), id, value,
+               mark;
     struct pipeline pipeline;
     struct command *command;
     int64_t day, moved;
@@ -131,30 +138,31 @@ static bool migrate_mark_page(struct migrate *m, struct str student, const redis
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    argv[0] = key_student(m->arena, student, STUDENT_KEY_MARKS);
-    argv[1] = key_student(m->arena, student, STUDENT_KEY_SCHEMA_1_MARKS);
+    argv[0] = key_student(migrate->arena, student, STUDENT_KEY_MARKS);
+    argv[1] = key_student(migrate->arena, student, STUDENT_KEY_SCHEMA_1_MARKS);
     for (size_t last = i + MARKS_PAGE; i < n && i < last; i++) {
         if (reply_text(reply_at(page, 2 * i), &id) != REPLY_OK ||
             reply_text(reply_at(page, 2 * i + 1), &value) != REPLY_OK)
             continue;
         mark = value;
         if (!str_to_int64(str_cut(&mark, ' '), 0, UINT16_MAX, &day))
-            day = 0; /* as student_trim_marks takes it: to be removed */
+            day = 0; /* unknown: student_trim_marks.lua removes a mark of day 0 */
         argv[argc++] = id;
         argv[argc++] = value;
-        argv[argc++] = student_mark_record(m->arena, id, (int32_t)day, mark);
+        argv[argc++] = student_mark_record(migrate->arena, id, (int32_t)day, mark);
     }
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
     command = pipeline_add_script(&pipeline, &script_schema_1_migrate_marks, 2, argc, argv);
-    if (!migrate_round_trip(m, &pipeline, p) || !reply_expect_int(command->reply, &moved, p))
+    if (!migrate_round_trip(migrate, &pipeline, p) || !reply_expect_int(command->reply, &moved, p))
         return false;
     *ret_converted += moved;
     return true;
 }
 
-bool migrate_marks(struct migrate *m, struct str student, int64_t *ret_converted, struct problem *p)
+bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_converted,
+                   struct problem *p)
 {
-    struct str key = key_student(m->arena, student, STUDENT_KEY_SCHEMA_1_MARKS);
+    struct str key = key_student(migrate->arena, student, STUDENT_KEY_SCHEMA_1_MARKS);
     struct str cursor = STR("0");
 
     do {
@@ -163,18 +171,18 @@ bool migrate_marks(struct migrate *m, struct str student, int64_t *ret_converted
         struct command *command;
         size_t n;
 
-        pipeline_init(&pipeline, m->arena, NULL /* owner */);
+        pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
         command = pipeline_add(&pipeline, COMMAND_READ, 5,
                                (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"),
-                                              command_int(m->arena, MARKS_PAGE)});
-        if (!migrate_round_trip(m, &pipeline, p))
+                                              command_int(migrate->arena, MARKS_PAGE)});
+        if (!migrate_round_trip(migrate, &pipeline, p))
             return false;
         page = reply_at(command->reply, 1);
         if (!reply_expect_array(page, MARKS_REPLY_MAX, &n, p) ||
             reply_text(reply_at(command->reply, 0), &cursor) != REPLY_OK)
             return false;
         for (size_t i = 0; i < n / 2; i += MARKS_PAGE) {
-            if (!migrate_mark_page(m, student, page, i, n / 2, ret_converted, p))
+            if (!migrate_mark_page(migrate, student, page, i, n / 2, ret_converted, p))
                 return false;
         }
     } while (!str_equal(cursor, STR("0")));
@@ -185,7 +193,7 @@ bool migrate_marks(struct migrate *m, struct str student, int64_t *ret_converted
 
 /* Adds the id and the packed form of an event that is stored as JSON; an event that is too long to
  * be packed stays. */
-static void migrate_put_event(struct migrate *m, struct str student,
+static void migrate_put_event(struct migrate *migrate, struct str student,
                               const struct stream_entry *entry, struct str *argv, int *argc)
 {
     struct problem unreadable = {.code = PROBLEM_NONE};
@@ -197,40 +205,40 @@ static void migrate_put_event(struct migrate *m, struct str student,
         return;
     (void)stream_id_time(entry->id, &at_ms);
     argv[(*argc)++] = entry->id;
-    day = event_log_day(json_parse(json, m->arena, &unreadable), day_of_ms(at_ms));
-    argv[(*argc)++] = event_pack(m->arena, student, day, json);
+    day = event_log_day(json_parse(json, migrate->arena, &unreadable), day_of_ms(at_ms));
+    argv[(*argc)++] = event_pack(migrate->arena, student, day, json);
 }
 
 /* Reads how many events there are, and all of them if they are not too many. *ret_entries: the
  * reply with them; NULL: there is nothing to convert. */
-static bool migrate_read_events(struct migrate *m, struct str key, const redisReply **ret_entries,
-                                size_t *ret_n, struct problem *p)
+static bool migrate_read_events(struct migrate *migrate, struct str key,
+                                const redisReply **ret_entries, size_t *ret_n, struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
     int64_t length;
 
     *ret_entries = NULL;
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
     command = pipeline_add(&pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
-    if (!migrate_round_trip(m, &pipeline, p) || !reply_expect_int(command->reply, &length, p))
+    if (!migrate_round_trip(migrate, &pipeline, p) || !reply_expect_int(command->reply, &length, p))
         return false;
     if (length == 0 || length > MIGRATE_EVENTS_MAX)
         return true;
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
     command = stream_cmd_range(&pipeline, key, STR("-"), STR("+"), MIGRATE_EVENTS_MAX);
-    if (!migrate_round_trip(m, &pipeline, p) ||
+    if (!migrate_round_trip(migrate, &pipeline, p) ||
         !reply_expect_array(command->reply, MIGRATE_EVENTS_MAX, ret_n, p))
         return false;
     *ret_entries = command->reply;
     return true;
 }
 
-bool migrate_events(struct migrate *m, struct str student, int64_t *ret_converted,
+bool migrate_events(struct migrate *migrate, struct str student, int64_t *ret_converted,
                     struct problem *p)
 {
-    struct str key = key_student(m->arena, student, STUDENT_KEY_EVENTS);
-    struct str *argv = arena_array(m->arena, 1 + 2 * MIGRATE_EVENTS_MAX, sizeof(*argv));
+    struct str key = key_student(migrate->arena, student, STUDENT_KEY_EVENTS);
+    struct str *argv = arena_array(migrate->arena, 1 + 2 * MIGRATE_EVENTS_MAX, sizeof(*argv));
     const redisReply *entries;
     struct stream_entry entry;
     struct pipeline pipeline;
@@ -242,17 +250,17 @@ bool migrate_events(struct migrate *m, struct str student, int64_t *ret_converte
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    if (!migrate_read_events(m, key, &entries, &n, p))
+    if (!migrate_read_events(migrate, key, &entries, &n, p))
         return false;
     argv[0] = key;
     for (size_t i = 0; entries && i < n; i++) {
         if (stream_entry_parse(reply_at(entries, i), &entry))
-            migrate_put_event(m, student, &entry, argv, &argc);
+            migrate_put_event(migrate, student, &entry, argv, &argc);
     }
     if (argc == 1)
         return true;
-    pipeline_init(&pipeline, m->arena, NULL /* owner */);
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
     command = pipeline_add_script(&pipeline, &script_schema_1_migrate_events, 1, argc, argv);
-    return migrate_round_trip(m, &pipeline, p) &&
+    return migrate_round_trip(migrate, &pipeline, p) &&
            reply_expect_int(command->reply, ret_converted, p);
 }

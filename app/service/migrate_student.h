@@ -10,12 +10,13 @@
 enum { MIGRATE_EVENTS_MAX = 1900 };
 
 /* Moves snapshots and openings to the closed days. *ret_converted: keys. */
-bool migrate_days(struct migrate *m, struct str student, int64_t *ret_converted, struct problem *p);
+bool migrate_days(struct migrate *migrate, struct str student, int64_t *ret_converted,
+                  struct problem *p);
 /* Moves the marks of counted events to their buckets. *ret_converted: marks. */
-bool migrate_marks(struct migrate *m, struct str student, int64_t *ret_converted,
+bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_converted,
                    struct problem *p);
 /* Packs the events of the student's stream. *ret_converted: events. */
-bool migrate_events(struct migrate *m, struct str student, int64_t *ret_converted,
+bool migrate_events(struct migrate *migrate, struct str student, int64_t *ret_converted,
                     struct problem *p);
 
 #endif

@@ -261,7 +261,7 @@ static void overview_queue_member(const struct overview *o, struct overview_memb
     *ret = (struct overview_read){0};
     if (!entry) {
         ret->topics = student_cmd_topics(pipeline, m->id);
-        ret->days = student_cmd_days(pipeline, m->id, first, HISTORY_DAYS);
+        ret->days = student_cmd_days(pipeline, m->id, ret->topics, first, HISTORY_DAYS);
         return;
     }
     m->outlook = entry->outlook;

@@ -155,7 +155,7 @@ static enum step predict_check_cached(struct predict *p, const struct config *co
     if (p->reused)
         return STEP_DONE;
     pipeline_clear(pipeline);
-    p->days_cmd = history_cmd(pipeline, p->student, day_of_ms(p->now_ms));
+    p->days_cmd = history_cmd(pipeline, p->student, p->state_cmd, day_of_ms(p->now_ms));
     return STEP_MORE;
 }
 

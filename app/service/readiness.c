@@ -40,15 +40,15 @@ static const char not_reached[] = "Redis cannot be reached or does not reply in 
 /* next_us is 0, so the first check is due at once. */
 struct readiness *readiness_new(void)
 {
-    struct readiness *r = calloc(1, sizeof(*r));
+    struct readiness *readiness = calloc(1, sizeof(*readiness));
 
-    if (r)
-        r->arena = arena_new(READINESS_ARENA_SIZE, READINESS_ARENA_MAX);
-    if (r && r->arena) {
-        r->last.problem = not_reached;
-        return r;
+    if (readiness)
+        readiness->arena = arena_new(READINESS_ARENA_SIZE, READINESS_ARENA_MAX);
+    if (readiness && readiness->arena) {
+        readiness->last.problem = not_reached;
+        return readiness;
     }
-    readiness_free(r);
+    readiness_free(readiness);
     return NULL;
 }
 
@@ -63,39 +63,39 @@ void readiness_free(struct readiness *readiness)
  * a shard on this node, whose value is a text, as schema_cmd_try_write_of requires. */
 static void readiness_add_writes(struct engine *engine)
 {
-    struct readiness *r = engine->readiness;
+    struct readiness *readiness = engine->readiness;
     unsigned shards[STORE_SPREAD_MAX];
     size_t n = store_spread(engine->store, shards);
 
-    r->write_count = n > 0 ? n : 1;
-    r->write_cmds[0] = n > 0 ? NULL : schema_cmd_try_write(&r->pipeline);
+    readiness->write_count = n > 0 ? n : 1;
+    readiness->write_cmds[0] = n > 0 ? NULL : schema_cmd_try_write(&readiness->pipeline);
     for (size_t i = 0; i < n; i++)
-        r->write_cmds[i] = schema_cmd_try_write_of(
-            &r->pipeline, key_shard_record(r->arena, shards[i], SHARD_KEY_LEASE));
+        readiness->write_cmds[i] = schema_cmd_try_write_of(
+            &readiness->pipeline, key_shard_record(readiness->arena, shards[i], SHARD_KEY_LEASE));
 }
 
 /* Sends at most one check at a time, because all checks use the same arena and pipeline. Even when
  * the check fails, the store returns the pipeline to readiness_on_replies, which ends the check. */
 void readiness_tick(struct engine *engine, int64_t now_us)
 {
-    struct readiness *r = engine->readiness;
+    struct readiness *readiness = engine->readiness;
 
-    if (r->is_sent || now_us < r->next_us)
+    if (readiness->is_sent || now_us < readiness->next_us)
         return;
-    arena_reset(r->arena);
-    pipeline_init(&r->pipeline, r->arena, r);
+    arena_reset(readiness->arena);
+    pipeline_init(&readiness->pipeline, readiness->arena, readiness);
     readiness_add_writes(engine);
-    r->workers_cmd = workers_cmd_get(&r->pipeline);
-    r->epoch_cmd = erasure_cmd_get_epoch(&r->pipeline);
-    r->time_cmd = clock_skew_cmd(&r->pipeline);
-    r->schema_cmd = schema_cmd_watch(&r->pipeline);
-    r->is_sent = true;
-    store_submit(engine->store, &r->pipeline, now_us);
+    readiness->workers_cmd = workers_cmd_get(&readiness->pipeline);
+    readiness->epoch_cmd = erasure_cmd_get_epoch(&readiness->pipeline);
+    readiness->time_cmd = clock_skew_cmd(&readiness->pipeline);
+    readiness->schema_cmd = schema_cmd_watch(&readiness->pipeline);
+    readiness->is_sent = true;
+    store_submit(engine->store, &readiness->pipeline, now_us);
 }
 
 /* Returns why Redis did not accept a write of the check; NULL when it did. Of an error reply only
  * the code is shown, such as OOM or MISCONF, because /ready may be read by all. */
-static const char *readiness_problem(struct readiness *r, const redisReply *reply)
+static const char *readiness_problem(struct readiness *readiness, const redisReply *reply)
 {
     int64_t ignored;
 
@@ -103,27 +103,27 @@ static const char *readiness_problem(struct readiness *r, const redisReply *repl
         return not_reached;
     if (reply_int(reply, &ignored) == REPLY_OK)
         return NULL;
-    (void)snprintf(r->refusal, sizeof(r->refusal), "Redis refuses writes (%.*s)",
+    (void)snprintf(readiness->refusal, sizeof(readiness->refusal), "Redis refuses writes (%.*s)",
                    reply->type == REDIS_REPLY_ERROR ? (int)strcspn(reply->str, " ") : 0,
                    reply->type == REDIS_REPLY_ERROR ? reply->str : "");
-    return r->refusal;
+    return readiness->refusal;
 }
 
 /* Sets the results of the check's writes. When the pipeline has failed, some replies may
  * nevertheless have arrived: those of the reachable nodes of a cluster. */
-static void readiness_apply_writes(struct readiness *r)
+static void readiness_apply_writes(struct readiness *readiness)
 {
     size_t accepted = 0;
 
-    for (size_t i = 0; i < r->write_count; i++) {
-        const char *problem = readiness_problem(r, r->write_cmds[i]->reply);
+    for (size_t i = 0; i < readiness->write_count; i++) {
+        const char *problem = readiness_problem(readiness, readiness->write_cmds[i]->reply);
 
         accepted += !problem;
-        r->last.problem = problem ? problem : r->last.problem;
+        readiness->last.problem = problem ? problem : readiness->last.problem;
     }
-    r->last.is_degraded = accepted > 0 && accepted < r->write_count;
+    readiness->last.is_degraded = accepted > 0 && accepted < readiness->write_count;
     if (accepted > 0)
-        r->last.problem = NULL;
+        readiness->last.problem = NULL;
 }
 
 /* Stores the erasure epoch (a number that each erasure changes) that the check has read. When it
@@ -143,36 +143,37 @@ static void readiness_apply_epoch(struct engine *engine, const struct command *c
  * the enum. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
-    struct readiness *r = engine->readiness;
+    struct readiness *readiness = engine->readiness;
     struct worker_heartbeat heartbeats[WORKERS_MAX];
 
-    if (completed->owner != r)
+    if (completed->owner != readiness)
         return false;
-    r->is_sent = false;
-    r->is_known = true;
-    r->last = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
-    readiness_apply_writes(r);
-    if (completed->status == PIPELINE_COMPLETE || r->last.is_degraded) {
-        (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
-        store_measure_clock(engine->store, r->time_cmd);
-        schema_parse_watch(r->schema_cmd);
-        readiness_apply_epoch(engine, r->epoch_cmd);
-        for (size_t i = 0; i < r->last.workers; i++) {
-            if (heartbeats[i].dapr > r->last.dapr)
-                r->last.dapr = heartbeats[i].dapr;
+    readiness->is_sent = false;
+    readiness->is_known = true;
+    readiness->last = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
+    readiness_apply_writes(readiness);
+    if (completed->status == PIPELINE_COMPLETE || readiness->last.is_degraded) {
+        (void)workers_parse(readiness->workers_cmd, heartbeats, &readiness->last.workers);
+        store_measure_clock(engine->store, readiness->time_cmd);
+        schema_parse_watch(readiness->schema_cmd);
+        readiness_apply_epoch(engine, readiness->epoch_cmd);
+        for (size_t i = 0; i < readiness->last.workers; i++) {
+            if (heartbeats[i].dapr > readiness->last.dapr)
+                readiness->last.dapr = heartbeats[i].dapr;
         }
     }
-    r->next_us = now_us + (r->last.problem ? READINESS_RETRY_US : READINESS_INTERVAL_US);
+    readiness->next_us =
+        now_us + (readiness->last.problem ? READINESS_RETRY_US : READINESS_INTERVAL_US);
     return true;
 }
 
 int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
 {
-    const struct readiness *r = engine->readiness;
+    const struct readiness *readiness = engine->readiness;
 
-    if (r->is_sent)
+    if (readiness->is_sent)
         return INT64_MAX;
-    return r->next_us > now_us ? r->next_us - now_us : 0;
+    return readiness->next_us > now_us ? readiness->next_us - now_us : 0;
 }
 
 bool readiness_is_known(const struct engine *engine)

@@ -24,8 +24,9 @@ static enum step recommend_fail(struct problem *p)
 
 /* ---- choosing ---- */
 
-/* Chooses the steps of a learning path or the items that r->filter allows, as r->kind says. Points
- * r->v to the array inside r that was filled, and sets r->n. */
+/* Chooses the steps of a learning path or the items that recommend->filter allows, as
+ * recommend->kind says. Points recommend->v to the array inside it that was filled, and sets
+ * recommend->n. */
 static void recommend_choose(struct recommend *r, const struct catalogue *catalogue)
 {
     if (r->kind == RECOMMEND_PATH) {
@@ -42,39 +43,40 @@ static void recommend_choose(struct recommend *r, const struct catalogue *catalo
  * observed. Recommended items all name the component's weakest topic. The steps of a path go
  * through its topics in the order of their prerequisites, and start again when there are more steps
  * than topics. ranked: the student's n topics, the weakest first. */
-static void recommend_name_topics(struct recommend *r, const struct topic_graph *graph,
+static void recommend_name_topics(struct recommend *recommend, const struct topic_graph *graph,
                                   const struct topic *ranked, size_t n)
 {
     static const enum component components[] = {QUIZ, QUALITY};
     static const struct topic_graph no_graph = {0};
-    bool is_path = r->kind == RECOMMEND_PATH;
-    struct recommendation *v = is_path ? r->path.steps : r->chosen;
+    bool is_path = recommend->kind == RECOMMEND_PATH;
+    struct recommendation *v = is_path ? recommend->path.steps : recommend->chosen;
     struct str ids[TOPIC_ORDER_MAX];
 
     for (size_t c = 0; c < sizeof(components) / sizeof(components[0]); c++) {
         size_t next = 0,
                count = topic_order(is_path ? graph : &no_graph, ranked, n, components[c], ids);
 
-        for (size_t i = 0; i < r->n && count > 0; i++)
+        for (size_t i = 0; i < recommend->n && count > 0; i++)
             if (v[i].content->component == components[c])
                 v[i].topic = ids[is_path ? next++ % count : 0];
     }
 }
 
-/* Fills r->learner from the student's state and recent feedback. Evidence (the weight of what was
- * observed) decays with time. It is computed for the start of the UTC day, so that the same request
- * chooses the same items all day. */
-static void recommend_describe_learner(struct recommend *r, const struct mastery_state *state)
+/* Fills recommend->learner from the student's state and recent feedback. Evidence (the weight of
+ * what was observed) decays with time. It is computed for the start of the UTC day, so that the
+ * same request chooses the same items all day. */
+static void recommend_describe_learner(struct recommend *recommend,
+                                       const struct mastery_state *state)
 {
-    int32_t today = day_of_ms(r->now_ms);
+    int32_t today = day_of_ms(recommend->now_ms);
 
-    r->has_data = !mastery_state_empty(state);
-    learner_of_state(state, day_start_ms(today), &r->learner);
-    for (size_t i = 0; i < r->today.feedback_count; i++) {
-        const struct feedback_record *feedback = &r->today.feedback_history[i];
+    recommend->has_data = !mastery_state_empty(state);
+    learner_of_state(state, day_start_ms(today), &recommend->learner);
+    for (size_t i = 0; i < recommend->today.feedback_count; i++) {
+        const struct feedback_record *feedback = &recommend->today.feedback_history[i];
 
         if (feedback->feedback_day > today - HISTORY_DAYS)
-            learner_add_feedback(&r->learner, feedback->action, feedback->area,
+            learner_add_feedback(&recommend->learner, feedback->action, feedback->area,
                                  feedback->usefulness);
     }
 }
@@ -114,22 +116,22 @@ static struct recommendation_record recommend_make_record(const struct recommend
 }
 
 /* Numbers each chosen item, from 1 on: with its number if it was recommended earlier today, else
- * with the next free one. Appends the items without an earlier number to r->today, which has room
- * for RECOMMENDATIONS_MAX more. Returns true when there were any. */
-static bool recommend_number_all(struct recommend *r, int *numbers)
+ * with the next free one. Appends the items without an earlier number to recommend->today, which
+ * has room for RECOMMENDATIONS_MAX more. Returns true when there were any. */
+static bool recommend_number_all(struct recommend *recommend, int *numbers)
 {
-    size_t before = r->today.n;
+    size_t before = recommend->today.n;
 
-    for (size_t i = 0; i < r->n; i++) {
-        numbers[i] = recommend_find_number(&r->today, r->v[i].content->id);
+    for (size_t i = 0; i < recommend->n; i++) {
+        numbers[i] = recommend_find_number(&recommend->today, recommend->v[i].content->id);
         if (numbers[i] > 0)
             continue;
-        numbers[i] = (int)r->today.n + 1;
-        r->today.v[r->today.n++] =
-            recommend_make_record(&r->v[i], r->today.day, numbers[i], r->now_ms);
+        numbers[i] = (int)recommend->today.n + 1;
+        recommend->today.v[recommend->today.n++] = recommend_make_record(
+            &recommend->v[i], recommend->today.day, numbers[i], recommend->now_ms);
     }
-    r->numbers = numbers;
-    return r->today.n > before;
+    recommend->numbers = numbers;
+    return recommend->today.n > before;
 }
 
 /* The JSON text of a saved path begins with a head of fixed length: the path's id and its time of
@@ -143,14 +145,14 @@ enum {
 
 /* Returns the text of a path after its head: ,"recommendations":…}. Its p is NULL when out of
  * memory. */
-static struct str recommend_path_body(const struct recommend *r, struct arena *arena,
+static struct str recommend_path_body(const struct recommend *recommend, struct arena *arena,
                                       const struct catalogue *catalogue)
 {
     struct buf out;
     struct jw w = {.out = &out, .comma = true};
 
     buf_init(&out, arena);
-    recommend_write_path_members(&w, r, catalogue);
+    recommend_write_path_members(&w, recommend, catalogue);
     buf_char(&out, '}');
     return out.failed ? (struct str){0} : buf_view(&out);
 }
@@ -166,53 +168,54 @@ static void recommend_make_path_id(char ret_id[PATH_ID_SIZE])
     hex_print(bytes, sizeof(bytes), ret_id + prefix.n);
 }
 
-/* Sets r->path_id and returns the text of the path to save; its p is NULL when out of memory. When
- * the previously saved path (r->today.path) is the same, uses its id again and returns an empty
- * text: nothing has to be saved. */
-static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
+/* Sets recommend->path_id and returns the text of the path to save; its p is NULL when out of
+ * memory. When the previously saved path (recommend->today.path) is the same, uses its id again and
+ * returns an empty text: nothing has to be saved. */
+static struct str recommend_renew_path(struct recommend *recommend, struct arena *arena,
                                        const struct catalogue *catalogue)
 {
-    struct str old = r->today.path, body = recommend_path_body(r, arena, catalogue);
+    struct str old = recommend->today.path, body = recommend_path_body(recommend, arena, catalogue);
     char time[TIME_TEXT_SIZE];
 
     if (!body.p)
         return body;
     if (old.n == PATH_HEAD_N + body.n && memcmp(old.p + PATH_HEAD_N, body.p, body.n) == 0) {
-        memcpy(r->path_id, old.p + PATH_ID_OFFSET, PATH_ID_SIZE - 1);
+        memcpy(recommend->path_id, old.p + PATH_ID_OFFSET, PATH_ID_SIZE - 1);
         return (struct str){"", 0};
     }
-    recommend_make_path_id(r->path_id);
-    time_print(r->now_ms, time);
-    return arena_printf(arena, PATH_HEAD("%s", "%s") "%.*s", r->path_id, time, STR_ARG(body));
+    recommend_make_path_id(recommend->path_id);
+    time_print(recommend->now_ms, time);
+    return arena_printf(arena, PATH_HEAD("%s", "%s") "%.*s", recommend->path_id, time,
+                        STR_ARG(body));
 }
 
 /* Queues the write of what was chosen (STEP_MORE). Returns STEP_DONE when all of it is saved
  * already, or with a problem. A student without a token for the ids of recommendations gets one.
  * change.path is empty (n = 0) when the saved path does not change; its p is NULL when a new one
  * could not be made for lack of memory. */
-static enum step recommend_save(struct recommend *r, const struct engine *engine,
+static enum step recommend_save(struct recommend *recommend, const struct engine *engine,
                                 struct pipeline *pipeline, struct problem *p)
 {
     int *numbers = arena_array(pipeline->arena, RECOMMENDATIONS_MAX, sizeof(*numbers));
-    struct recommendation_change change = {.student = r->student,
-                                           .recommendations = &r->today,
-                                           .today = r->today.day,
+    struct recommendation_change change = {.student = recommend->student,
+                                           .recommendations = &recommend->today,
+                                           .today = recommend->today.day,
                                            .path = {"", 0}};
     bool changed;
 
     if (!numbers)
         return recommend_fail(p);
-    if (r->today.token.n == 0)
-        r->today.token = recommendation_token(pipeline->arena, r->student);
-    changed = recommend_number_all(r, numbers);
-    if (r->kind == RECOMMEND_PATH)
-        change.path = recommend_renew_path(r, pipeline->arena, engine->catalogue);
+    if (recommend->today.token.n == 0)
+        recommend->today.token = recommendation_token(pipeline->arena, recommend->student);
+    changed = recommend_number_all(recommend, numbers);
+    if (recommend->kind == RECOMMEND_PATH)
+        change.path = recommend_renew_path(recommend, pipeline->arena, engine->catalogue);
     if (!change.path.p)
         return recommend_fail(p);
     if (!changed && change.path.n == 0)
         return STEP_DONE;
     pipeline_clear(pipeline);
-    r->write_cmd = recommendation_cmd_change(pipeline, &change);
+    recommend->write_cmd = recommendation_cmd_change(pipeline, &change);
     return STEP_MORE;
 }
 
@@ -221,16 +224,16 @@ static enum step recommend_save(struct recommend *r, const struct engine *engine
 /* The step after a write. Returns STEP_DONE when it was saved or finally refused, STEP_MORE when
  * another request has saved recommendations in between: the items get new numbers and are saved
  * again. */
-static enum step recommend_after_write(struct recommend *r, const struct engine *engine,
+static enum step recommend_after_write(struct recommend *recommend, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
-    struct str path = r->today.path;
+    struct str path = recommend->today.path;
 
     if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
-    switch (recommendation_parse_change(r->write_cmd, p)) {
+    switch (recommendation_parse_change(recommend->write_cmd, p)) {
     case RECOMMENDATIONS_SAVED:
     case RECOMMENDATIONS_ERASED: /* this and the next: the response is valid, but its ids are not
                                     stored */
@@ -238,55 +241,58 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_OUTDATED: break;
     }
-    if (++r->attempts == RECOMMEND_ATTEMPTS_MAX) {
+    if (++recommend->attempts == RECOMMEND_ATTEMPTS_MAX) {
         problem_unavailable(p, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     /* the reply has today's records but no path, so the path of the first read is used */
-    if (!recommendation_parse(r->write_cmd, pipeline->arena, r->today.day, RECOMMENDATIONS_MAX,
-                              &r->today, p))
+    if (!recommendation_parse(recommend->write_cmd, pipeline->arena, recommend->today.day,
+                              RECOMMENDATIONS_MAX, &recommend->today, p))
         return STEP_DONE;
-    r->today.path = path;
-    return recommend_save(r, engine, pipeline, p);
+    recommend->today.path = path;
+    return recommend_save(recommend, engine, pipeline, p);
 }
 
 /* The second step, after the reads: chooses items or a path, then saves them. Returns STEP_MORE
  * when the write is queued, STEP_DONE when nothing has to be saved (always so for a preview) or
  * after a problem. */
-static enum step recommend_after_reads(struct recommend *r, const struct engine *engine,
+static enum step recommend_after_reads(struct recommend *recommend, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
     struct student_profile profile;
     struct student_topics topics;
 
-    if (!student_parse_profile(r->profile_cmd, &profile, p) ||
-        !student_parse_topics(r->topics_cmd, &topics, p) ||
-        !recommendation_parse(r->recommended_cmd, pipeline->arena, day_of_ms(r->now_ms),
-                              RECOMMENDATIONS_MAX, &r->today, p))
+    if (!student_parse_profile(recommend->profile_cmd, &profile, p) ||
+        !student_parse_topics(recommend->topics_cmd, &topics, p) ||
+        !recommendation_parse(recommend->recommended_cmd, pipeline->arena,
+                              day_of_ms(recommend->now_ms), RECOMMENDATIONS_MAX, &recommend->today,
+                              p))
         return STEP_DONE;
-    recommend_describe_learner(r, &profile.state);
-    if (r->kind == RECOMMEND_PATH && !r->has_data) {
+    recommend_describe_learner(recommend, &profile.state);
+    if (recommend->kind == RECOMMEND_PATH && !recommend->has_data) {
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
         return STEP_DONE;
     }
-    topics_rank(topics.v, topics.n, r->now_ms);
-    recommend_choose(r, engine->catalogue);
-    recommend_name_topics(r, &engine->catalogue->topics, topics.v, topics.n);
-    return r->kind == RECOMMEND_PREVIEW ? STEP_DONE : recommend_save(r, engine, pipeline, p);
+    topics_rank(topics.v, topics.n, recommend->now_ms);
+    recommend_choose(recommend, engine->catalogue);
+    recommend_name_topics(recommend, &engine->catalogue->topics, topics.v, topics.n);
+    return recommend->kind == RECOMMEND_PREVIEW ? STEP_DONE
+                                                : recommend_save(recommend, engine, pipeline, p);
 }
 
 /* Determines the step by the last command that was queued: a write, the reads, or none for the
  * first step, which queues the reads. */
-enum step recommend_step(struct recommend *r, const struct engine *engine,
+enum step recommend_step(struct recommend *recommend, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p)
 {
-    if (r->write_cmd)
-        return recommend_after_write(r, engine, pipeline, p);
-    if (r->profile_cmd)
-        return recommend_after_reads(r, engine, pipeline, p);
-    r->profile_cmd = student_cmd_profile(pipeline, r->student);
-    r->topics_cmd = student_cmd_topics(pipeline, r->student);
-    r->recommended_cmd = recommendation_cmd_get(pipeline, r->student, day_of_ms(r->now_ms),
-                                                r->kind == RECOMMEND_PATH);
+    if (recommend->write_cmd)
+        return recommend_after_write(recommend, engine, pipeline, p);
+    if (recommend->profile_cmd)
+        return recommend_after_reads(recommend, engine, pipeline, p);
+    recommend->profile_cmd = student_cmd_profile(pipeline, recommend->student);
+    recommend->topics_cmd = student_cmd_topics(pipeline, recommend->student);
+    recommend->recommended_cmd =
+        recommendation_cmd_get(pipeline, recommend->student, day_of_ms(recommend->now_ms),
+                               recommend->kind == RECOMMEND_PATH);
     return STEP_MORE;
 }

@@ -29,7 +29,7 @@ struct recommend {
     struct str student;
     enum recommend_kind kind;
     struct recommendation_filter filter;
-    struct path_options path_options; /* only for RECOMMEND_PATH */
+    struct path_options path_options; /* options of the path; only for RECOMMEND_PATH */
     int64_t now_ms;
     /* out: set when the last step ends without a problem */
     bool has_data;          /* the student's state is not empty */
@@ -38,7 +38,7 @@ struct recommend {
     size_t n;
     const int *numbers; /* number of the day of each item of v; NULL for a preview */
     struct recommendation chosen[RECOMMENDATIONS_MAX];
-    struct learning_path path; /* only for RECOMMEND_PATH */
+    struct learning_path path; /* the path; only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
     struct recommendations today; /* what has been recommended today, with what is new */
     /* private: used only by recommend.c. recommended_cmd reads the recommendations of today and the
@@ -51,7 +51,7 @@ struct recommend {
  * then again after each pipeline until STEP_DONE, which is also returned after a problem. The first
  * call only queues reads: so an access check in the same pipeline is decided before anything is
  * written. */
-enum step recommend_step(struct recommend *r, const struct engine *engine,
+enum step recommend_step(struct recommend *recommend, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -97,14 +97,14 @@ void recommend_write_area(struct jw *w, const struct recommendation *item)
 }
 
 /* Writes the i-th chosen item as an element of an array. */
-static void recommend_write_item(struct jw *w, const struct recommend *r, size_t i,
+static void recommend_write_item(struct jw *w, const struct recommend *recommend, size_t i,
                                  const struct catalogue *catalogue)
 {
-    const struct recommendation *item = &r->v[i];
+    const struct recommendation *item = &recommend->v[i];
     const struct content *content = item->content;
 
     jw_object(w, NULL);
-    recommend_write_id(w, r->today.token, r->today.day, r->numbers[i]);
+    recommend_write_id(w, recommend->today.token, recommend->today.day, recommend->numbers[i]);
     jw_text(w, "action", action_names[content->action]);
     recommend_write_area(w, item);
     jw_text(w, "priority", priority_names[item->priority]);
@@ -121,12 +121,12 @@ static void recommend_write_item(struct jw *w, const struct recommend *r, size_t
     jw_object_end(w);
 }
 
-void recommend_write_items(struct jw *w, const struct recommend *r,
+void recommend_write_items(struct jw *w, const struct recommend *recommend,
                            const struct catalogue *catalogue)
 {
     jw_array(w, "recommendations");
-    for (size_t i = 0; i < r->n; i++)
-        recommend_write_item(w, r, i, catalogue);
+    for (size_t i = 0; i < recommend->n; i++)
+        recommend_write_item(w, recommend, i, catalogue);
     jw_array_end(w);
 }
 
@@ -145,15 +145,15 @@ void recommend_write_areas(struct jw *w, const char *key, const struct learner *
 
 /* Writes the members of a learning path except its id and time. recommend.c compares the text of
  * these members with that of the saved path, so it must depend only on what was planned. */
-void recommend_write_path_members(struct jw *w, const struct recommend *r,
+void recommend_write_path_members(struct jw *w, const struct recommend *recommend,
                                   const struct catalogue *catalogue)
 {
-    const struct learning_path *path = &r->path;
+    const struct learning_path *path = &recommend->path;
 
-    recommend_write_items(w, r, catalogue);
-    jw_day(w, "estimated_completion", r->today.day + path->days);
+    recommend_write_items(w, recommend, catalogue);
+    jw_day(w, "estimated_completion", recommend->today.day + path->days);
     jw_int(w, "total_time_estimate", path->minutes);
-    recommend_write_areas(w, "priority_areas", &r->learner);
+    recommend_write_areas(w, "priority_areas", &recommend->learner);
     jw_number(w, "expected_score", path->expected_score);
     jw_object(w, "metadata");
     jw_text(w, "current_level", level_names[path->current_level]);
@@ -162,11 +162,11 @@ void recommend_write_path_members(struct jw *w, const struct recommend *r,
     jw_object_end(w);
 }
 
-void recommend_write_path(struct jw *w, const struct recommend *r,
+void recommend_write_path(struct jw *w, const struct recommend *recommend,
                           const struct catalogue *catalogue)
 {
-    jw_text(w, "path_id", r->path_id);
-    recommend_write_path_members(w, r, catalogue);
+    jw_text(w, "path_id", recommend->path_id);
+    recommend_write_path_members(w, recommend, catalogue);
 }
 
 /* Writes the student's feedback; null when there is none. Optional members that the student did not

@@ -6,14 +6,14 @@
 #include "app/service/recommend.h"
 
 /* Writes the member "recommendations": a list of the chosen items with their ids. */
-void recommend_write_items(struct jw *w, const struct recommend *r,
+void recommend_write_items(struct jw *w, const struct recommend *recommend,
                            const struct catalogue *catalogue);
 /* Writes the members of a learning path: path_id, then those of recommend_write_path_members. */
-void recommend_write_path(struct jw *w, const struct recommend *r,
+void recommend_write_path(struct jw *w, const struct recommend *recommend,
                           const struct catalogue *catalogue);
 /* Writes recommendations, estimated_completion, total_time_estimate, priority_areas, expected_score
  * and metadata. Two paths are equal when these members are equal. */
-void recommend_write_path_members(struct jw *w, const struct recommend *r,
+void recommend_write_path_members(struct jw *w, const struct recommend *recommend,
                                   const struct catalogue *catalogue);
 /* Writes the components that need work most, as a list of names. */
 void recommend_write_areas(struct jw *w, const char *key, const struct learner *learner);

@@ -96,9 +96,8 @@ static enum step record_queue_reads(struct record *r, struct pipeline *pipeline,
     r->days_cmd = r->openings_cmd = NULL;
     if (!with_days)
         return STEP_MORE;
-    r->days_cmd = student_cmd_days(pipeline, r->student, record_first_day(r), STUDENT_DAYS_MAX);
-    r->openings_cmd =
-        student_cmd_openings(pipeline, r->student, record_first_day(r), STUDENT_DAYS_MAX);
+    r->days_cmd = student_cmd_days_at_once(pipeline, r->student, record_first_day(r),
+                                           STUDENT_DAYS_MAX, &r->openings_cmd);
     return STEP_MORE;
 }
 

@@ -24,7 +24,7 @@ struct group {
 /* Returns the journal entry of the change as JSON. From it the worker makes the audit record, the
  * entry of the student's event log and the events to publish (journal_entry.c). The text's p is
  * NULL when out of memory. */
-static struct str record_journal_entry(struct arena *arena, const struct record *r)
+static struct str record_journal_entry(struct arena *arena, const struct record *record)
 {
     static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",
                                         [RECORD_EVENT] = "event",
@@ -34,82 +34,84 @@ static struct str record_journal_entry(struct arena *arena, const struct record 
 
     buf_init(&out, arena);
     jw_object(&w, NULL);
-    jw_text(&w, "kind", kinds[r->kind]);
-    jw_str(&w, "student_id", r->student);
-    jw_str(&w, "actor", r->actor);
-    jw_text(&w, "role", r->actor_role ? r->actor_role : "service");
-    jw_int(&w, "at", r->now_ms);
-    jw_number(&w, "mastery_score", r->result.score);
-    jw_text(&w, "level", level_names[r->result.level]);
-    jw_text(&w, "level_before", r->is_first ? NULL : level_names[r->previous_level]);
-    jw_int(&w, "revision", (int64_t)r->state.revision);
-    jw_str(&w, "correlation_id", r->correlation_id);
-    if (r->traceparent.n > 0)
-        jw_str(&w, "traceparent", r->traceparent);
-    if (r->kind == RECORD_EVENT)
-        jw_raw(&w, "event", r->event_json);
+    jw_text(&w, "kind", kinds[record->kind]);
+    jw_str(&w, "student_id", record->student);
+    jw_str(&w, "actor", record->actor);
+    jw_text(&w, "role", record->actor_role ? record->actor_role : "service");
+    jw_int(&w, "at", record->now_ms);
+    jw_number(&w, "mastery_score", record->result.score);
+    jw_text(&w, "level", level_names[record->result.level]);
+    jw_text(&w, "level_before", record->is_first ? NULL : level_names[record->previous_level]);
+    jw_int(&w, "revision", (int64_t)record->state.revision);
+    jw_str(&w, "correlation_id", record->correlation_id);
+    if (record->traceparent.n > 0)
+        jw_str(&w, "traceparent", record->traceparent);
+    if (record->kind == RECORD_EVENT)
+        jw_raw(&w, "event", record->event_json);
     jw_object_end(&w);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-int32_t record_day(const struct record *r)
+int32_t record_day(const struct record *record)
 {
-    return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
+    return day_of_ms(record->kind == RECORD_EVENT ? record->event.at_ms : record->now_ms);
 }
 
-void record_set_base(struct record *r, const struct mastery_state *current)
+void record_set_base(struct record *record, const struct mastery_state *current)
 {
-    r->state = *current;
-    r->is_first = mastery_state_empty(current);
-    if (!r->is_first)
-        r->previous_level = mastery_level(mastery_score_of_state(current));
+    record->state = *current;
+    record->is_first = mastery_state_empty(current);
+    if (!record->is_first)
+        record->previous_level = mastery_level(mastery_score_of_state(current));
 }
 
-void record_apply(const struct record *r, struct mastery_state *state)
+void record_apply(const struct record *record, struct mastery_state *state)
 {
-    if (r->kind == RECORD_EVENT)
-        mastery_state_apply(state, &r->event);
-    else if (r->kind == RECORD_STATEMENT)
-        mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
+    if (record->kind == RECORD_EVENT)
+        mastery_state_apply(state, &record->event);
+    else if (record->kind == RECORD_STATEMENT)
+        mastery_state_assert(state, record->components,
+                             record->own_weights ? record->weights : NULL, record->now_ms);
 }
 
 /* Makes the change's entry in the script: its journal entry, its event_id with the mark (by which a
  * repetition is recognised), its topics. All of it is in the memory of the leader, which sends the
  * script, because the request of another change may end before. False when out of memory. */
-static bool group_make_entry(struct group *g, const struct record *r)
+static bool group_make_entry(struct group *group, const struct record *record)
 {
-    struct student_entry *entry = &g->entries[g->n];
+    struct student_entry *entry = &group->entries[group->n];
     struct topic topics[EVENT_TOPICS_MAX];
-    /* only events are about topics */
-    size_t topic_count = r->kind == RECORD_EVENT ? topics_of_event(&r->event, topics) : 0;
-    bool has_id = r->event_id.n > 0;
+    /* a record without an event has no topics */
+    size_t topic_count = record->kind == RECORD_EVENT ? topics_of_event(&record->event, topics) : 0;
+    bool has_id = record->event_id.n > 0;
 
-    *entry = (struct student_entry){.journal = record_journal_entry(g->arena, r),
-                                    .event_day = record_day(r)};
+    *entry = (struct student_entry){.journal = record_journal_entry(group->arena, record),
+                                    .event_day = record_day(record)};
     if (has_id) {
-        entry->event_id = arena_copy(g->arena, r->event_id);
-        entry->mark = arena_copy(g->arena, r->mark);
+        entry->event_id = arena_copy(group->arena, record->event_id);
+        entry->mark = arena_copy(group->arena, record->mark);
     }
     if (topic_count > 0)
-        entry->topics = topics_pack(g->arena, topics, topic_count);
-    g->bytes += entry->journal.n;
+        entry->topics = topics_pack(group->arena, topics, topic_count);
+    group->bytes += entry->journal.n;
     return entry->journal.p && (!has_id || (entry->event_id.p && entry->mark.p)) &&
            (topic_count == 0 || entry->topics.p);
 }
 
-/* Adds r to the group. state: the current state after r; the next change is computed from it
- * (g->state). The result of the last one is stored. False when out of memory. */
-static bool group_add(struct group *g, struct record *r, struct mastery_state *state)
+/* Adds the change to the group. state: the current state after it; the next change is computed from
+ * it (group->state). The result of the last one is stored. False when out of memory. */
+static bool group_add(struct group *group, struct record *record, struct mastery_state *state)
 {
     state->revision++;
-    state->updated_at_ms = r->now_ms;
-    g->state = r->state = *state;
-    mastery_of_state(state, r->now_ms, &r->result);
-    r->result_json = (struct str){0}; /* it was made in an earlier attempt */
-    r->place = g->n + 1;              /* number of its entry in the script */
-    r->repeats = false;
-    g->last = r;
-    return group_make_entry(g, r) && ++g->n;
+    state->updated_at_ms = record->now_ms;
+    group->state = record->state = *state;
+    mastery_of_state(state, record->now_ms, &record->result);
+    /* an earlier attempt has made a result from another state */
+    record->result_json = (struct str){0};
+    record->place = group->n + 1; /* number of its entry in the script */
+    record->repeats = false;
+    group->last = record;
+    return group_make_entry(group, record) && ++group->n;
 }
 
 /* Returns the first of the changes that wait in the leader's line. */
@@ -118,120 +120,122 @@ static struct record *group_waiting(const struct record *leader)
     return leader->line ? leader->line->first : NULL;
 }
 
-/* Returns the change of the group that has the event_id of r; NULL: none has. */
-static const struct record *group_find(const struct group *g, const struct record *r)
+/* Returns the change of the group that has the same event_id; NULL: none has. */
+static const struct record *group_find(const struct group *group, const struct record *record)
 {
-    const struct record *other = g->leader;
+    const struct record *other = group->leader;
 
-    if (r->event_id.n == 0)
+    if (record->event_id.n == 0)
         return NULL;
-    if (str_equal(other->event_id, r->event_id))
+    if (str_equal(other->event_id, record->event_id))
         return other;
-    for (other = r->line->first; other != r; other = other->next) {
-        if (other->place > 0 && !other->repeats && str_equal(other->event_id, r->event_id))
+    for (other = record->line->first; other != record; other = other->next) {
+        if (other->place > 0 && !other->repeats && str_equal(other->event_id, record->event_id))
             return other;
     }
     return NULL;
 }
 
-/* Returns whether r can be in a group whose state so far is `state`: only a change of the state's
- * day, because a later day has a snapshot of its own, and for an earlier one r has to read more. A
- * recomputation, which is of no day, needs a state that is not empty. */
-static bool group_accepts(const struct record *r, const struct mastery_state *state)
+/* Returns whether the change can be in a group whose state so far is `state`: only a change of the
+ * state's day, because a later day has a snapshot of its own, and for an earlier one more has to be
+ * read. A recomputation, which is of no day, needs a state that is not empty. */
+static bool group_accepts(const struct record *record, const struct mastery_state *state)
 {
-    return r->kind == RECORD_RECOMPUTE ? !mastery_state_empty(state) : record_day(r) == state->day;
+    return record->kind == RECORD_RECOMPUTE ? !mastery_state_empty(state)
+                                            : record_day(record) == state->day;
 }
 
 /* Adds the changes that wait in the leader's line, up to the first one that cannot be in the
  * script: it must lead the next one. One whose event_id is that of another in the script gets no
  * entry: if the other one is written, it is a duplicate with that one's mark, as if it had come
  * later. False when out of memory. */
-static bool group_add_waiting(struct group *g)
+static bool group_add_waiting(struct group *group)
 {
-    for (struct record *r = group_waiting(g->leader); r && g->n < STUDENT_ENTRIES_MAX;
-         r = r->next) {
-        const struct record *same = group_find(g, r);
-        struct mastery_state state = g->state;
+    for (struct record *record = group_waiting(group->leader);
+         record && group->n < STUDENT_ENTRIES_MAX; record = record->next) {
+        const struct record *same = group_find(group, record);
+        struct mastery_state state = group->state;
 
-        mastery_state_limit_times(&state, r->now_ms); /* a wrong clock may have set them */
-        if (r->is_settled)                            /* an earlier script has decided about it */
+        mastery_state_limit_times(&state, record->now_ms); /* a wrong clock may have set them */
+        if (record->is_settled) /* an earlier script has decided about it */
             continue;
         if (same) {
-            r->place = same->place;
-            r->repeats = true;
-            r->previous_mark = arena_copy(r->arena, same->mark);
+            record->place = same->place;
+            record->repeats = true;
+            record->previous_mark = arena_copy(record->arena, same->mark);
             continue;
         }
-        r->must_lead = !group_accepts(r, &state);
-        if (r->must_lead || g->bytes > GROUP_BYTES_MAX)
+        record->must_lead = !group_accepts(record, &state);
+        if (record->must_lead || group->bytes > GROUP_BYTES_MAX)
             break;
-        record_set_base(r, &state);
-        record_apply(r, &state);
-        if (!group_add(g, r, &state))
+        record_set_base(record, &state);
+        record_apply(record, &state);
+        if (!group_add(group, record, &state))
             return false;
     }
     return true;
 }
 
-bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str packed,
+bool record_queue_write(struct record *record, struct pipeline *pipeline, struct str packed,
                         struct mastery_state *days, size_t day_count,
                         const struct mastery_state *base, bool with_others)
 {
     struct mastery_state *current = &days[day_count - 1];
-    struct group g = {.leader = r, .arena = pipeline->arena};
-    struct student_change change = {.student = r->student,
+    struct group group = {.leader = record, .arena = pipeline->arena};
+    struct student_change change = {.student = record->student,
                                     .expected = arena_copy(pipeline->arena, packed),
                                     .days = days,
                                     .day_count = day_count,
                                     .base = base && !mastery_state_empty(base) ? base : NULL,
-                                    .entries = g.entries,
-                                    .now_ms = r->now_ms};
+                                    .entries = group.entries,
+                                    .now_ms = record->now_ms};
 
-    for (struct record *other = group_waiting(r); other; other = other->next) {
-        other->place = 0;                                    /* it was that in an earlier script */
-        other->must_lead = other->must_lead || !with_others; /* this script leaves it out */
+    for (struct record *other = group_waiting(record); other; other = other->next) {
+        other->place = 0; /* the place in an earlier script no longer counts */
+        if (!with_others)
+            other->must_lead = true; /* this script leaves it out */
     }
-    if (!group_add(&g, r, current) || (with_others && !group_add_waiting(&g)))
+    if (!group_add(&group, record, current) || (with_others && !group_add_waiting(&group)))
         return false;
-    *current = g.state;
-    change.entry_count = g.n;
-    change.result_json = mastery_result_json(pipeline->arena, r->student, &g.last->result,
-                                             g.last->now_ms, /* with_components */ true);
-    if (g.last == r)
-        r->result_json = change.result_json;
+    *current = group.state;
+    change.entry_count = group.n;
+    change.result_json = mastery_result_json(pipeline->arena, record->student, &group.last->result,
+                                             group.last->now_ms, /* with_components */ true);
+    if (group.last == record)
+        record->result_json = change.result_json;
     pipeline_clear(pipeline);
-    r->write_cmd = student_cmd_change(pipeline, &change, &r->packed);
+    record->write_cmd = student_cmd_change(pipeline, &change, &record->packed);
     return !pipeline->failed;
 }
 
 /* Sets the outcome of a change that another one's script has decided about, and lets it go on. Its
  * response must wait for the replicas of the servers that executed the script (WAIT), which are
- * added to r->written; without memory for that, no response may promise the write. */
-static void record_settle(struct record *r, enum change_outcome outcome,
+ * added to record->written; without memory for that, no response may promise the write. */
+static void record_settle(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {
-    bool is_noted = written_join(&r->written, r->arena, pipeline->written);
+    bool is_recorded = written_join(&record->written, record->arena, pipeline->written);
 
-    r->is_settled = true;
-    r->outcome = is_noted ? outcome : CHANGE_PROBLEM;
-    r->generation = pipeline->generation;
-    record_line_resume(r);
+    record->is_settled = true;
+    record->outcome = is_recorded ? outcome : CHANGE_PROBLEM;
+    record->generation = pipeline->generation;
+    record_line_resume(record);
 }
 
-void record_settle_others(struct record *r, enum change_outcome outcome,
+void record_settle_others(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {
     struct str mark;
 
-    if (outcome == CHANGE_SAVED && r->line) {
-        memcpy(r->line->packed, r->packed.p, r->packed.n);
-        r->line->packed_n = r->packed.n;
+    if (outcome == CHANGE_SAVED && record->line) {
+        memcpy(record->line->packed, record->packed.p, record->packed.n);
+        record->line->packed_n = record->packed.n;
     }
-    for (struct record *other = group_waiting(r); other; other = other->next) {
+    for (struct record *other = group_waiting(record); other; other = other->next) {
         if (other->is_settled || other->place == 0 || outcome == CHANGE_OUTDATED)
             continue;
         if (outcome == CHANGE_DUPLICATE) {
-            if (!student_parse_known_mark(r->write_cmd, other->place - 1, &mark))
+            if (!student_parse_known_mark(record->write_cmd, other->place - 1, &mark))
                 continue;
             other->previous_mark = arena_copy(other->arena, mark);
             record_settle(other, CHANGE_DUPLICATE, pipeline);

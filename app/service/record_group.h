@@ -10,29 +10,29 @@
 #include "app/service/record.h"
 
 /* Returns the UTC day to which the change belongs. */
-int32_t record_day(const struct record *r);
-/* Sets r->state, the student's state from which the change is computed, and the mastery level
+int32_t record_day(const struct record *record);
+/* Sets record->state, the student's state from which the change is computed, and the mastery level
  * before the change. The latter is left unset for a student without data. */
-void record_set_base(struct record *r, const struct mastery_state *current);
+void record_set_base(struct record *record, const struct mastery_state *current);
 /* Applies the change to the closing state of its own day or of a later one. A recomputation changes
  * nothing: the state keeps its day, because the student did nothing today. */
-void record_apply(const struct record *r, struct mastery_state *state);
+void record_apply(const struct record *record, struct mastery_state *state);
 
-/* Queues the script that writes r, the leader of its line (or a change in no line), and, if
+/* Queues the script that writes `record`, which leads its line or is in no line, and, if
  * with_others, changes that wait in the line. packed: the packed state that Redis must still have.
- * days: the day_count closing states to write, to which r is applied, oldest first; the last one is
- * the current state. base: the closing state before them (struct student_change), or NULL. False
- * when out of memory. */
-bool record_queue_write(struct record *r, struct pipeline *pipeline, struct str packed,
+ * days: the day_count closing states to write, oldest first, to which the change is applied
+ * already; the last one is the current state. base: the closing state before them (struct
+ * student_change), or NULL. False when out of memory. */
+bool record_queue_write(struct record *record, struct pipeline *pipeline, struct str packed,
                         struct mastery_state *days, size_t day_count,
                         const struct mastery_state *base, bool with_others);
 
-/* Settles the changes that were in r's script, by its outcome: those that it decides about go on.
- * CHANGE_OUTDATED decides about none, CHANGE_DUPLICATE about those whose event_id was recorded
- * before (they have a known mark), other outcomes about all; but a change that repeats an event_id
- * of the script is a duplicate if the script succeeded, and else waits. After a success the line
- * gets the new state. */
-void record_settle_others(struct record *r, enum change_outcome outcome,
+/* Settles the other changes that were in the script of `record`, by the outcome of the script:
+ * those that it decides about go on. CHANGE_OUTDATED decides about none, CHANGE_DUPLICATE about
+ * those whose event_id was recorded before (they have a known mark), other outcomes about all; but
+ * a change that repeats an event_id of the script is a duplicate if the script succeeded, and else
+ * waits. After a success the line gets the new state. */
+void record_settle_others(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline);
 
 #endif

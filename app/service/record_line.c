@@ -93,45 +93,45 @@ static void line_leave(void *record)
     record_line_leave(record);
 }
 
-bool record_line_join(struct record_lines *lines, struct record *r, struct arena *arena)
+bool record_line_join(struct record_lines *lines, struct record *record, struct arena *arena)
 {
-    struct record_line *line = line_obtain(lines, r->student);
+    struct record_line *line = line_obtain(lines, record->student);
     struct record **link;
 
     if (!line)
         return false;
     link = &line->first;
-    while (*link && (r->follows || !r->list || (*link)->list != r->list))
+    while (*link && (record->follows || !record->list || (*link)->list != record->list))
         link = &(*link)->next;
-    r->line = line;
-    r->arena = arena;
-    r->next = *link;
-    *link = r;
-    return arena_defer(arena, line_leave, r); /* leaves at once when out of memory */
+    record->line = line;
+    record->arena = arena;
+    record->next = *link;
+    *link = record;
+    return arena_defer(arena, line_leave, record); /* leaves at once when out of memory */
 }
 
-/* Removes r from the list of those that wait, if it is in it. */
-static void line_remove(struct record_line *line, const struct record *r)
+/* Removes the change from the list of those that wait, if it is in that list. */
+static void line_remove(struct record_line *line, const struct record *record)
 {
     struct record **link = &line->first;
 
-    while (*link && *link != r)
+    while (*link && *link != record)
         link = &(*link)->next;
     if (*link)
-        *link = r->next;
+        *link = record->next;
 }
 
-void record_line_lead(struct record *r)
+void record_line_lead(struct record *record)
 {
-    line_remove(r->line, r);
-    r->line->leader = r;
+    line_remove(record->line, record);
+    record->line->leader = record;
 }
 
-void record_line_resume(struct record *r)
+void record_line_resume(struct record *record)
 {
-    if (r->parked)
-        r->line->lines->resume(r->line->lines->store, r->parked);
-    r->parked = NULL;
+    if (record->parked)
+        record->line->lines->resume(record->line->lines->store, record->parked);
+    record->parked = NULL;
 }
 
 /* The leader has ended: lets one of the changes that wait go on, to lead and write them. It is the
@@ -143,9 +143,10 @@ static void line_resume_next(struct record_line *line)
 {
     struct record *next = NULL;
 
-    for (struct record *r = line->first; r && !(next && next->must_lead); r = r->next) {
-        if (r->parked && !r->is_settled)
-            next = r;
+    for (struct record *record = line->first; record && !(next && next->must_lead);
+         record = record->next) {
+        if (record->parked && !record->is_settled)
+            next = record;
     }
     if (next)
         record_line_resume(next);
@@ -162,18 +163,18 @@ static void line_release(struct record_line *line)
     lines->unused = line;
 }
 
-void record_line_leave(struct record *r)
+void record_line_leave(struct record *record)
 {
-    struct record_line *line = r->line;
+    struct record_line *line = record->line;
 
     if (!line)
         return;
-    r->line = NULL;
-    r->parked = NULL;
-    if (line->leader == r)
+    record->line = NULL;
+    record->parked = NULL;
+    if (line->leader == record)
         line->leader = NULL;
     else
-        line_remove(line, r);
+        line_remove(line, record);
     if (!line->leader && line->first)
         line_resume_next(line);
     else if (!line->leader)

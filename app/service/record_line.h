@@ -12,13 +12,13 @@
 /* The line of a student. A line without changes is unused: it belongs to no student, and its memory
  * is for the next line that is needed. */
 struct record_line {
-    /* in the same bucket of the hash table, or in the list of unused lines */
+    /* next line in the same bucket of the hash table, or in the list of unused lines */
     struct record_line *next;
     struct record_lines *lines;
     char student[ID_MAX]; /* id, without a NUL */
     size_t student_n;
-    /* the change that writes for itself and for those that wait, among which it is not; NULL: none
-     * at the moment */
+    /* the change that writes for itself and for those that wait; it is not in their list; NULL:
+     * none leads at the moment */
     struct record *leader;
     /* the changes that wait for the leader to write them or to end, oldest first, linked by
      * record.next */
@@ -37,19 +37,19 @@ typedef void record_resume(struct store *store, struct pipeline *pipeline);
 struct record_lines *record_lines_new(record_resume *resume, struct store *store);
 /* Releases the table and the lines; NULL is ignored. */
 void record_lines_free(struct record_lines *lines);
-/* Lets r wait at the end of its student's line. But a change that follows no other of its list
- * (record.list, record.follows) is put before those of the list that wait already: it was sent
+/* Lets the change wait at the end of its student's line. But a change that follows no other of its
+ * list (record.list, record.follows) is put before those of the list that wait already: it was sent
  * before them, and joins later only because it has read first. It leaves the line when `arena` is
  * reset, if it has not left before. False: out of memory. */
-bool record_line_join(struct record_lines *lines, struct record *r, struct arena *arena);
-/* Makes r, which waits in a line without a leader, the leader: the change that writes for itself
- * and for those that wait. */
-void record_line_lead(struct record *r);
-/* Takes r out of the student's line, whether r waits in it, leads it (writes for those that wait),
- * or is in none. If the line has no leader then, one of those that wait goes on. */
-void record_line_leave(struct record *r);
-/* Lets r go on: completes its pipeline, if that is parked (sent without commands, to wait for the
- * line's leader). */
-void record_line_resume(struct record *r);
+bool record_line_join(struct record_lines *lines, struct record *record, struct arena *arena);
+/* Makes the change, which waits in a line without a leader, the leader: the change that writes for
+ * itself and for those that wait. */
+void record_line_lead(struct record *record);
+/* Removes the change from the student's line, in which it waits or which it leads; does nothing if
+ * it is in none. If the line has no leader then, one of those that wait goes on. */
+void record_line_leave(struct record *record);
+/* Lets the change go on: completes its pipeline, if that is parked (sent without commands, to wait
+ * for the line's leader). */
+void record_line_resume(struct record *record);
 
 #endif

@@ -50,7 +50,7 @@ struct seed_run {
     bool unavailable;     /* Redis is unavailable: stops the run */
     bool refused;         /* a student was refused: stops the run, unless keep_going */
     size_t days_total;    /* number of days that can be written, of all students */
-    size_t *first_days;   /* for each student the index of the first day that can be written */
+    size_t *first_days;   /* index of the first day that can be written, for each student */
     char correlation_id[UUID_TEXT_SIZE];
     struct seed_slot slots[SEED_SLOTS];
 };
@@ -187,7 +187,8 @@ static void seed_count_day(struct seed_slot *slot)
     struct seed *seed = slot->run->seed;
 
     seed->days_written++;
-    seed->students_written += slot->day == slot->run->first_days[slot->student];
+    if (slot->day == slot->run->first_days[slot->student])
+        seed->students_written++;
     if (seed->on_progress)
         seed->on_progress(seed->context, seed->days_written, slot->run->days_total);
     slot->day++;

@@ -5,30 +5,30 @@
 #include "app/service/mastery_json.h"
 
 /* The names of the percentiles are in the order of struct summary. */
-void statistics_write_summary(struct jw *w, const char *key, const struct summary *s)
+void statistics_write_summary(struct jw *w, const char *key, const struct summary *summary)
 {
     static const char *const names[SUMMARY_PERCENTILES] = {"25", "50", "75", "90", "95"};
 
     jw_object(w, key);
-    jw_int(w, "count", (int64_t)s->count);
-    jw_number(w, "mean", s->mean);
-    jw_number(w, "median", s->median);
-    jw_number(w, "std_dev", s->std_dev);
-    jw_number(w, "min_value", s->min_value);
-    jw_number(w, "max_value", s->max_value);
+    jw_int(w, "count", (int64_t)summary->count);
+    jw_number(w, "mean", summary->mean);
+    jw_number(w, "median", summary->median);
+    jw_number(w, "std_dev", summary->std_dev);
+    jw_number(w, "min_value", summary->min_value);
+    jw_number(w, "max_value", summary->max_value);
     jw_object(w, "percentiles");
     for (int i = 0; i < SUMMARY_PERCENTILES; i++)
-        jw_number(w, names[i], s->percentiles[i]);
+        jw_number(w, names[i], summary->percentiles[i]);
     jw_object_end(w);
     jw_object_end(w);
 }
 
-void statistics_write_interval(struct jw *w, const char *key, const struct interval *i)
+void statistics_write_interval(struct jw *w, const char *key, const struct interval *interval)
 {
     jw_object(w, key);
-    jw_number(w, "lower", i->lower);
-    jw_number(w, "upper", i->upper);
-    jw_number(w, "level", i->level);
+    jw_number(w, "lower", interval->lower);
+    jw_number(w, "upper", interval->upper);
+    jw_number(w, "level", interval->level);
     jw_object_end(w);
 }
 

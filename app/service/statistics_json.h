@@ -8,9 +8,9 @@
 #include "app/domain/statistics.h"
 
 /* Writes the object Summary of docs/api.md. */
-void statistics_write_summary(struct jw *w, const char *key, const struct summary *s);
+void statistics_write_summary(struct jw *w, const char *key, const struct summary *summary);
 /* Writes {"lower":…,"upper":…,"level":…}. */
-void statistics_write_interval(struct jw *w, const char *key, const struct interval *i);
+void statistics_write_interval(struct jw *w, const char *key, const struct interval *interval);
 /* Writes a list with {date, mastery_score, level, components, sample_size} for each day or period.
  */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n);

@@ -35,42 +35,42 @@ static struct topic_mean *topic_means_find(struct topic_mean *places, size_t cap
 
 /* Doubles the table when it is half full. The old one stays in the arena, unused. False when out of
  * memory. */
-static bool topic_means_reserve(struct topic_means *m)
+static bool topic_means_reserve(struct topic_means *means)
 {
-    size_t capacity = m->capacity > 0 ? 2 * m->capacity : TOPIC_MEANS_FIRST;
+    size_t capacity = means->capacity > 0 ? 2 * means->capacity : TOPIC_MEANS_FIRST;
     struct topic_mean *places;
 
-    if (2 * m->n < m->capacity)
+    if (2 * means->n < means->capacity)
         return true;
-    places = arena_array(m->arena, capacity, sizeof(*places));
+    places = arena_array(means->arena, capacity, sizeof(*places));
     if (!places)
         return false;
-    for (size_t i = 0; i < m->capacity; i++) {
-        if (m->places[i].id.p)
-            *topic_means_find(places, capacity, m->places[i].id) = m->places[i];
+    for (size_t i = 0; i < means->capacity; i++) {
+        if (means->places[i].id.p)
+            *topic_means_find(places, capacity, means->places[i].id) = means->places[i];
     }
-    m->places = places;
-    m->capacity = capacity;
+    means->places = places;
+    means->capacity = capacity;
     return true;
 }
 
-struct str topic_means_add(struct topic_means *m, struct str id, double mastery)
+struct str topic_means_add(struct topic_means *means, struct str id, double mastery)
 {
     struct topic_mean *topic;
 
-    if (!topic_means_reserve(m)) {
-        m->failed = true;
+    if (!topic_means_reserve(means)) {
+        means->failed = true;
         return (struct str){0};
     }
-    topic = topic_means_find(m->places, m->capacity, id);
+    topic = topic_means_find(means->places, means->capacity, id);
     if (!topic->id.p) {
-        if (m->n == TOPIC_MEANS_MAX)
+        if (means->n == TOPIC_MEANS_MAX)
             return (struct str){0};
-        topic->id = arena_copy(m->arena, id);
-        m->failed = m->failed || !topic->id.p;
+        topic->id = arena_copy(means->arena, id);
+        means->failed = means->failed || !topic->id.p;
         if (!topic->id.p)
             return (struct str){0};
-        m->n++;
+        means->n++;
     }
     topic->sum += mastery;
     topic->students++;
@@ -85,22 +85,22 @@ double topic_mean_value(const struct topic_mean *topic)
 /* Order for qsort: the lowest mean first, then by id. */
 static int topic_mean_compare(const void *a, const void *b)
 {
-    const struct topic_mean *x = a, *y = b;
-    double of_x = topic_mean_value(x), of_y = topic_mean_value(y);
+    const struct topic_mean *mean = a, *y = b;
+    double of_x = topic_mean_value(mean), of_y = topic_mean_value(y);
 
     if (of_x < of_y || of_x > of_y)
         return of_x < of_y ? -1 : 1;
-    return str_compare(x->id, y->id);
+    return str_compare(mean->id, y->id);
 }
 
-void topic_means_rank(struct topic_means *m)
+void topic_means_rank(struct topic_means *means)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < m->capacity; i++) {
-        if (m->places[i].id.p)
-            m->places[n++] = m->places[i];
+    for (size_t i = 0; i < means->capacity; i++) {
+        if (means->places[i].id.p)
+            means->places[n++] = means->places[i];
     }
     if (n > 1)
-        qsort(m->places, n, sizeof(*m->places), topic_mean_compare);
+        qsort(means->places, n, sizeof(*means->places), topic_mean_compare);
 }

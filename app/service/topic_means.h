@@ -26,10 +26,10 @@ struct topic_means {
 
 /* Adds the mastery of one student. Returns the id as it is stored, so that it lives as long as the
  * arena; its p is NULL when out of memory or when there are too many topics. */
-struct str topic_means_add(struct topic_means *m, struct str id, double mastery);
+struct str topic_means_add(struct topic_means *means, struct str id, double mastery);
 /* Sorts the topics, the weakest first; equal ones by the bytes of their ids. Afterwards they are
  * places[0] to places[n - 1], and no more can be added. */
-void topic_means_rank(struct topic_means *m);
+void topic_means_rank(struct topic_means *means);
 /* Returns the mean mastery of the topic, rounded to 12 decimals. */
 double topic_mean_value(const struct topic_mean *topic);
 

@@ -100,9 +100,9 @@ struct str audit_seed(struct arena *arena)
 
 /* ---- items ---- */
 
-/* ITEM_ARGS_MAX, READ_ARGS: most arguments for each item of audit_items.lua, and those of
- * audit_count_reads.lua. */
-enum { ITEM_ARGS_MAX = 3 + AUDIT_ARGS, READ_ARGS = 4 };
+/* ITEM_ARGS_MAX: most arguments for each item of audit_items.lua; audit_count_reads.lua has fewer.
+ */
+enum { ITEM_ARGS_MAX = 3 + AUDIT_ARGS };
 
 /* Puts the keys of each item's student into keys[], after the `fixed` first ones. ret_indexes[i]
  * becomes the place in KEYS, which Lua counts from 1, where the keys for item i begin; 0 for an
@@ -173,9 +173,8 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
 }
 
 /* Returns the field of the hash that counts this access, without its first line. That line is the
- * pseudonym, which only the script knows. The request's id is not part of the field but of its
- * value, so that all accesses of the same kind in a segment (of schema 1: in a minute) share the
- * field. */
+ * pseudonym, which only the script knows. The request's id is not part of the field, so that all
+ * accesses of the same kind in a segment (of schema 1: in a minute) share the field. */
 static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
     struct str texts[AUDIT_ARGS];
@@ -212,12 +211,13 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct a
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
     argv[argc++] = command_int(pipeline->arena, send->number);
-    for (size_t i = 0; i < count; i++, argc += READ_ARGS) {
-        argv[argc] =
+    for (size_t i = 0; i < count; i++) {
+        argv[argc++] =
             command_int(pipeline->arena, items[i].record.success ? indexes[i] : -indexes[i]);
-        argv[argc + 1] = command_int(pipeline->arena, items[i].record.count);
-        argv[argc + 2] = audit_one_line(pipeline->arena, items[i].record.correlation_id);
-        argv[argc + 3] = audit_read_field(pipeline->arena, &items[i]);
+        argv[argc++] = command_int(pipeline->arena, items[i].record.count);
+        if (!schema_writes_packed())
+            argv[argc++] = audit_one_line(pipeline->arena, items[i].record.correlation_id);
+        argv[argc++] = audit_read_field(pipeline->arena, &items[i]);
     }
     return pipeline_add_script(pipeline,
                                schema_writes_packed() ? &script_audit_count_reads

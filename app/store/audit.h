@@ -29,7 +29,7 @@ enum audit_field {
     AUDIT_RESOURCE,    /* o: type, such as mastery, or TYPE/NAME, such as cohort/c1 */
     AUDIT_SUBJECT,     /* w: the student's pseudonym; empty: about no single student */
     AUDIT_SUCCESS,     /* s: 1: the request succeeded; 0: it was refused or failed */
-    AUDIT_CORRELATION, /* c: id of the request, or of the first one if the record counts several */
+    AUDIT_CORRELATION, /* c: id of the request; empty: the record is a count */
     AUDIT_DETAILS,     /* d: a JSON object */
     AUDIT_COUNT,       /* n: number of requests that the record counts */
     AUDIT_FIELDS

@@ -28,15 +28,14 @@ struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shar
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HLEN"), key});
 }
 
-/* Parses what follows the count in a value: id, time of the last access, request. */
+/* Parses what follows the count in a value: id, time of the last access. A last access at the epoch
+ * would look like a record that is no count. */
 static bool counts_parse_times(struct str value, struct audit_counted_read *ret)
 {
     ret->id = str_cut(&value, ' ');
-    if (ret->id.n >= STREAM_ID_SIZE || !stream_id_valid(ret->id) ||
-        !str_to_int64(str_cut(&value, ' '), 0, INT64_MAX, &ret->last_ms))
-        return false;
-    ret->record.correlation_id = value;
-    return true;
+    ret->record.correlation_id = STR("");
+    return ret->id.n < STREAM_ID_SIZE && stream_id_valid(ret->id) &&
+           str_to_int64(value, 1, INT64_MAX / 2, &ret->last_ms);
 }
 
 /* Splits field and value. Returns false if they have another form. */
@@ -64,6 +63,13 @@ static bool counts_parse_pair(struct str field, struct str value, enum audit_str
         return counts_parse_times(value, ret);
     record->correlation_id = value;
     return true;
+}
+
+size_t audit_counts_replied(const struct command *command)
+{
+    size_t n;
+
+    return reply_array(reply_at(command->reply, 1), SIZE_MAX, &n) == REPLY_OK ? n / 2 : 0;
 }
 
 /* HSCAN replies [cursor, [field, value, field, value, ...]]. A pair that cannot be parsed is
@@ -117,4 +123,24 @@ struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, s
             argv[argc + ARGS - 1] = STR("0");
     }
     return pipeline_add_script(pipeline, &script_schema_1_audit_aggregate, KEYS, argc, argv);
+}
+
+/* Calls audit_counts_remove.lua. */
+struct command *audit_cmd_remove_counts(struct pipeline *pipeline, unsigned shard,
+                                        struct str holder, const struct audit_counted_read *reads,
+                                        size_t count)
+{
+    struct str *argv = arena_array(pipeline->arena, 3 + 2 * count, sizeof(*argv));
+    int argc = 0;
+
+    if (!argv) /* out of memory: a script without arguments fails the pipeline */
+        return pipeline_add_script(pipeline, &script_audit_counts_remove, 0, 0, NULL);
+    argv[argc++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+    argv[argc++] = counts_key(pipeline->arena, AUDIT_STREAM_OPEN, shard);
+    argv[argc++] = holder;
+    for (size_t i = 0; i < count; i++) {
+        argv[argc++] = reads[i].field;
+        argv[argc++] = reads[i].value;
+    }
+    return pipeline_add_script(pipeline, &script_audit_counts_remove, 2, argc, argv);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Counted accesses, from which audit records are made. A field of the hash {ss}:audit:counts (ss:
  * the shard in hex) is a record without its request and its count, as lines: the pseudonym, then
- * the other texts. Its value has the count, the id that the record will have, the time of the last
- * access, and the id of the first request (lua/lib/audit_count.lua). The worker makes the record
+ * the other texts. Its value has the count, the id that the record will have, and the time of the
+ * last access (lua/lib/audit_count.lua). The worker makes the record
  * when it closes the segment (audit_segment.h).
  *
  * In the forms of schema 1 the hash is {ss}:audit:reads, whose fields have the minute as their
@@ -32,8 +32,15 @@ struct command *audit_cmd_scan_counts(struct pipeline *pipeline, enum audit_stre
 bool audit_parse_counts(const struct command *command, enum audit_stream stream, size_t max,
                         struct str *ret_cursor, struct audit_counted_read *ret_reads,
                         size_t *ret_count, struct problem *p);
+/* Returns the number of counts in the reply to audit_cmd_scan_counts; 0 if it is none. */
+size_t audit_counts_replied(const struct command *command);
 /* Replies how many different accesses the open segment of the shard counts. */
 struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shard);
+/* Removes fields that are no counts, if `holder` holds the shard's lease and they have the values
+ * that were read. Replies how many, or LEASE_LOST. */
+struct command *audit_cmd_remove_counts(struct pipeline *pipeline, unsigned shard,
+                                        struct str holder, const struct audit_counted_read *reads,
+                                        size_t count);
 /* Of schema 1: turns each of the counts into an audit record, if Redis still stores it as it was
  * read. record.details must contain the minute. Replies how many records were made, or LEASE_LOST
  * if `holder` does not hold the shard's lease (time-limited ownership). */

@@ -133,7 +133,7 @@ bool audit_segment_parse_find(const struct command *command, struct str *ret_id,
 {
     if (reply_text(reply_at(command->reply, 0), ret_id) == REPLY_OK && ret_id->n < STREAM_ID_SIZE &&
         (ret_id->n == 0 || stream_id_valid(*ret_id)) &&
-        reply_int(reply_at(command->reply, 1), ret_total) == REPLY_OK)
+        reply_count(reply_at(command->reply, 1), ret_total) == REPLY_OK)
         return true;
     reply_problem(command->reply, p);
     return false;
@@ -147,4 +147,14 @@ struct command *audit_segment_cmd_trim(struct pipeline *pipeline, unsigned shard
                          command_int(pipeline->arena, before_ms)};
 
     return pipeline_add_script(pipeline, &script_audit_segment_trim, 2, 4, argv);
+}
+
+/* Calls audit_segment_forget.lua. */
+struct command *audit_segment_cmd_forget(struct pipeline *pipeline, unsigned shard,
+                                         struct str holder, struct str first)
+{
+    struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE),
+                         segment_key(pipeline->arena, shard), holder, first};
+
+    return pipeline_add_script(pipeline, &script_audit_segment_forget, 2, 4, argv);
 }

@@ -15,7 +15,7 @@
 
 enum {
     AUDIT_SEGMENT_RECORDS = 256, /* most records of a segment */
-    AUDIT_SEGMENT_HEAD = 32,     /* bytes of a head */
+    AUDIT_SEGMENT_HEAD = 16,     /* bytes of a head */
 };
 
 /* A segment as it is stored. The texts point into the reply, or are given by the caller. */
@@ -73,6 +73,10 @@ struct command *audit_segment_cmd_find(struct pipeline *pipeline, unsigned shard
 bool audit_segment_parse_find(const struct command *command, struct str *ret_id, int64_t *ret_total,
                               struct problem *p);
 
+/* Removes the segments before the one with the id `first`, if that exists and `holder` holds the
+ * shard's lease. Replies how many, or LEASE_LOST. */
+struct command *audit_segment_cmd_forget(struct pipeline *pipeline, unsigned shard,
+                                         struct str holder, struct str first);
 /* Removes the segments whose last record is older than before_ms (epoch ms), but never the latest,
  * if `holder` holds the shard's lease. Replies how many, or LEASE_LOST. */
 struct command *audit_segment_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,

@@ -251,7 +251,7 @@ bool batch_parse_results(const struct command *command, size_t limit, bool *ret_
         reply_problem(reply, p);
         return false;
     }
-    if (reply_int(reply_at(reply, 0), ret_total) != REPLY_OK)
+    if (reply_count(reply_at(reply, 0), ret_total) != REPLY_OK)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     for (size_t i = 1; i < n; i += 2) {
         if (!batch_parse_result(reply_at(reply, i), reply_at(reply, i + 1),

@@ -15,8 +15,8 @@
  * all students, which stores the text */
 static const char calibration_expiry_s[] = "259200";
 
-struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
-                                     int32_t today)
+struct command *calibration_cmd_save(struct pipeline *pipeline,
+                                     const struct calibration *calibration, int32_t today)
 {
     struct buf text;
 
@@ -25,7 +25,7 @@ struct command *calibration_cmd_save(struct pipeline *pipeline, const struct cal
     buf_int(&text, today);
     for (int i = 0; i < PREDICTION_MODELS * CALIBRATION_HORIZONS; i++) {
         const struct calibration_count *count =
-            &c->counts[i / CALIBRATION_HORIZONS][i % CALIBRATION_HORIZONS];
+            &calibration->counts[i / CALIBRATION_HORIZONS][i % CALIBRATION_HORIZONS];
 
         buf_char(&text, ' ');
         buf_int(&text, count->verified);
@@ -57,7 +57,7 @@ static bool calibration_parse_count(struct str *text, struct calibration_count *
 
 bool calibration_parse(const struct command *command, struct calibration *ret, int32_t *ret_today)
 {
-    struct calibration c;
+    struct calibration calibration;
     struct str text;
     int64_t today;
 
@@ -66,11 +66,11 @@ bool calibration_parse(const struct command *command, struct calibration *ret, i
         !str_to_int64(str_cut(&text, ' '), 0, INT32_MAX, &today))
         return false;
     for (int i = 0; i < PREDICTION_MODELS * CALIBRATION_HORIZONS; i++) {
-        if (!calibration_parse_count(&text,
-                                     &c.counts[i / CALIBRATION_HORIZONS][i % CALIBRATION_HORIZONS]))
+        if (!calibration_parse_count(
+                &text, &calibration.counts[i / CALIBRATION_HORIZONS][i % CALIBRATION_HORIZONS]))
             return false;
     }
-    *ret = c;
+    *ret = calibration;
     *ret_today = (int32_t)today;
     return true;
 }

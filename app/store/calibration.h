@@ -9,8 +9,8 @@
 
 /* Stores for three days how well predictions have come true: for each model and horizon (days
  * ahead) a struct calibration_count, with all predictions for days before `today`. */
-struct command *calibration_cmd_save(struct pipeline *pipeline, const struct calibration *c,
-                                     int32_t today);
+struct command *calibration_cmd_save(struct pipeline *pipeline,
+                                     const struct calibration *calibration, int32_t today);
 
 /* Reads the stored counts of predictions that came true. */
 struct command *calibration_cmd_load(struct pipeline *pipeline);

@@ -12,8 +12,9 @@
 enum { CLOCK_SKEW_REPORTED_MS = 2000 };
 
 struct clock_skew {
-    int64_t offset_ms; /* to be added to this machine's clock; 0 until it is measured */
-    bool known;        /* true: offset_ms was measured */
+    /* milliseconds to add to this machine's clock; 0 until the difference is measured */
+    int64_t offset_ms;
+    bool known; /* true: offset_ms was measured */
 };
 
 /* Queues the command TIME. It should be the last command of its pipeline, because commands after it

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a pipeline (commands sent together). Its commands are divided into parts, one for each
- * node; the divided pipeline is called a split:
+/* Sends pipelines (commands of one owner) to a cluster. The commands of a pipeline are divided into
+ * parts, one for each node; the divided pipeline is called a split. Its path through this file:
  *
  *   cluster_submit -> (waiting) -> cluster_send_phase -> node_submit of each part -> Redis
- *   -> cluster_on_part -> (redirections: cluster_redirect, delayed) -> next phase, or `done`
+ *   -> cluster_on_part_done -> (redirections: cluster_redirect, delayed) -> next phase, or `done`
  *
  * Every submitted pipeline is pushed to the queue `done` exactly once. */
 #include "app/store/cluster.h"
@@ -78,6 +78,7 @@ void cluster_allow_blocking(struct cluster *cluster, int ms)
 
 /* ---- outcomes ---- */
 
+/* Sets the final status and returns the pipeline to its owner through the queue `done`. */
 static void cluster_finish(struct cluster *cluster, struct pipeline *pipeline,
                            enum pipeline_status status)
 {
@@ -100,7 +101,7 @@ static void cluster_fail(struct cluster *cluster, struct pipeline *pipeline, uin
 }
 
 /* Returns whether all known nodes are unavailable, so that waiting for one of them is useless. */
-static bool cluster_is_away(const struct cluster *cluster)
+static bool cluster_is_unavailable(const struct cluster *cluster)
 {
     uint64_t failures;
     int64_t opened_at_ms;
@@ -199,6 +200,8 @@ static void cluster_add_copies(struct cluster *cluster, struct parts *parts, str
     }
 }
 
+/* Returns whether every node must execute the command: these change the state of the server itself.
+ */
 static bool cluster_is_for_all(const struct command *command)
 {
     return !command->script && (str_equal(command->argv[0], STR("SLOWLOG")) ||
@@ -242,7 +245,7 @@ static void cluster_send_phase(struct cluster *cluster, struct split *split)
 
 /* Divides a pipeline by nodes (a split), and sends its first phase: all commands that need not wait
  * for the reply to another one (parts.h). */
-static void cluster_begin(struct cluster *cluster, struct pipeline *pipeline)
+static void cluster_send_pipeline(struct cluster *cluster, struct pipeline *pipeline)
 {
     struct split *split = split_new(pipeline);
 
@@ -269,8 +272,8 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
     else if (pipeline->count == 0)
         cluster_finish(cluster, pipeline, PIPELINE_COMPLETE);
     else if (cluster_may_send(cluster))
-        cluster_begin(cluster, pipeline);
-    else if (cluster_is_away(cluster))
+        cluster_send_pipeline(cluster, pipeline);
+    else if (cluster_is_unavailable(cluster))
         cluster_fail(cluster, pipeline, cluster->counts.unavailable);
     else
         pipeline_queue_push(&cluster->waiting, pipeline);
@@ -278,8 +281,9 @@ void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t 
 
 /* ---- replies ---- */
 
-/* Prepares a command to be sent a second time. */
-static void command_renew(struct command *command, bool is_redirected)
+/* Prepares a command that a node has refused to be sent again. is_redirected: the next node
+ * executes it only with permission (link_send_permission). */
+static void command_prepare_resend(struct command *command, bool is_redirected)
 {
     command->reply = NULL;   /* the arena frees it */
     command->loaded = false; /* the next node may know the script by its digest */
@@ -293,7 +297,7 @@ static void command_renew(struct command *command, bool is_redirected)
  * is only one slot moved. When parts_add fails, split->failed is set. */
 static void cluster_redirect(struct cluster *cluster, const struct member *from, struct part *part)
 {
-    struct parts again = {NULL, false};
+    struct parts resent_parts = {NULL, false};
     struct command *command = part->pipeline.first, *next;
 
     for (; command; command = next) {
@@ -307,10 +311,10 @@ static void cluster_redirect(struct cluster *cluster, const struct member *from,
             node_request_map(member->node);
         if (kind == REDIRECTION_LATER || part->hops >= HOPS_MAX)
             member = NULL;
-        command_renew(command, member && kind == REDIRECTION_ONCE);
-        (void)parts_add(&again, part->split, member, command, part->hops + 1);
+        command_prepare_resend(command, member && kind == REDIRECTION_ONCE);
+        (void)parts_add(&resent_parts, part->split, member, command, part->hops + 1);
     }
-    cluster_send_parts(cluster, &again);
+    cluster_send_parts(cluster, &resent_parts);
 }
 
 /* Returns whether the node may have executed a write of the part, that is, has not refused all of
@@ -326,7 +330,7 @@ static bool part_may_have_written(const struct part *part)
 
 /* Records which server has executed the writes of a part; "" when that is unknown, because the
  * connection has been replaced since. */
-static void cluster_note_server(const struct member *member, struct part *part)
+static void cluster_record_server(const struct member *member, struct part *part)
 {
     struct pipeline *whole = part->split->whole;
     bool is_same = node_generation(member->node) == part->pipeline.generation;
@@ -339,7 +343,8 @@ static void cluster_note_server(const struct member *member, struct part *part)
 /* Called when a node has finished a part (the commands of a divided pipeline, the split, for this
  * node). Commands that it has refused are sent again in new parts, so split->open may rise before
  * it falls. When no part is open, sends the next phase (parts.h), or ends the split. */
-static void cluster_on_part(struct cluster *cluster, const struct member *member, struct part *part)
+static void cluster_on_part_done(struct cluster *cluster, const struct member *member,
+                                 struct part *part)
 {
     struct split *split = part->split;
 
@@ -347,7 +352,7 @@ static void cluster_on_part(struct cluster *cluster, const struct member *member
         split->failed = true;
     } else {
         scan_cursor_encode(&part->pipeline, &cluster->members, member, split->epoch);
-        cluster_note_server(member, part);
+        cluster_record_server(member, part);
         cluster_redirect(cluster, member, part);
     }
     if (--split->open > 0)
@@ -363,7 +368,7 @@ static void cluster_on_part(struct cluster *cluster, const struct member *member
 static void cluster_resend(struct cluster *cluster, struct part *part)
 {
     struct split *split = part->split;
-    struct parts again = {NULL, false};
+    struct parts resent_parts = {NULL, false};
     struct command *command = part->pipeline.first, *next;
     bool is_late = pipeline_time_left_us(split->whole, cluster->now_us) <= 0;
 
@@ -372,13 +377,20 @@ static void cluster_resend(struct cluster *cluster, struct part *part)
 
         next = command->next;
         if (member && !is_late)
-            (void)parts_add(&again, split, member, command, /* hops */ 0);
+            (void)parts_add(&resent_parts, split, member, command, /* hops */ 0);
         else
             split->failed = true;
     }
-    cluster_send_parts(cluster, &again);
+    cluster_send_parts(cluster, &resent_parts);
     if (--split->open == 0)
         cluster_end_split(cluster, split);
+}
+
+/* Returns the delayed part that is due first; there must be one. The owner of the pipeline of a
+ * part is that part. */
+static struct part *cluster_first_delayed(const struct cluster *cluster)
+{
+    return cluster->delayed.first->owner;
 }
 
 /* Continues what the nodes have made possible: applies new maps of the slots, sends the pipelines
@@ -391,17 +403,21 @@ static bool cluster_advance(struct cluster *cluster)
     bool has_advanced = false;
 
     members_take_maps(&cluster->members);
-    for (; cluster->waiting.first && cluster_may_send(cluster); has_advanced = true)
-        cluster_begin(cluster, pipeline_queue_pop(&cluster->waiting));
-    for (; (pipeline = cluster->delayed.first) &&
-           ((struct part *)pipeline->owner)->due_us <= cluster->now_us;
-         has_advanced = true)
+    while (cluster->waiting.first && cluster_may_send(cluster)) {
+        cluster_send_pipeline(cluster, pipeline_queue_pop(&cluster->waiting));
+        has_advanced = true;
+    }
+    while (cluster->delayed.first && cluster_first_delayed(cluster)->due_us <= cluster->now_us) {
         cluster_resend(cluster, pipeline_queue_pop(&cluster->delayed)->owner);
+        has_advanced = true;
+    }
     for (size_t i = 0; i < cluster->members.count; i++) {
         const struct member *member = &cluster->members.each[i];
 
-        for (; member->node && (pipeline = node_next_done(member->node)); has_advanced = true)
-            cluster_on_part(cluster, member, pipeline->owner);
+        while (member->node && (pipeline = node_next_done(member->node))) {
+            cluster_on_part_done(cluster, member, pipeline->owner);
+            has_advanced = true;
+        }
     }
     return has_advanced;
 }
@@ -450,7 +466,7 @@ static int64_t cluster_fail_late(struct cluster *cluster)
     while ((pipeline = pipeline_queue_pop(&all))) {
         int64_t left_us = pipeline_time_left_us(pipeline, cluster->now_us);
 
-        if (left_us <= 0 || cluster_is_away(cluster)) {
+        if (left_us <= 0 || cluster_is_unavailable(cluster)) {
             cluster_fail(cluster, pipeline,
                          left_us <= 0 ? cluster->counts.timeouts : cluster->counts.unavailable);
             continue;
@@ -490,6 +506,6 @@ int64_t cluster_tick(struct cluster *cluster, int64_t now_us)
     }
     cluster_flush(cluster, now_us);
     if (cluster->delayed.first)
-        next_us = min_us(next_us, ((struct part *)cluster->delayed.first->owner)->due_us - now_us);
+        next_us = min_us(next_us, cluster_first_delayed(cluster)->due_us - now_us);
     return cluster->done.first ? 0 : next_us;
 }

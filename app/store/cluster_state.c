@@ -16,18 +16,18 @@ const char *cluster_server_id(const struct cluster *cluster, struct str key)
 /* When a node has several shards, stores the first one. */
 size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max)
 {
-    bool seen[MEMBERS_MAX] = {false};
+    bool has_shard[MEMBERS_MAX] = {false};
     size_t n = 0;
 
     for (unsigned shard = 0; shard < SHARDS && n < max; shard++) {
-        char key[KEY_SHARD_TAG_SIZE];
+        char tag[KEY_SHARD_TAG_SIZE];
         const struct member *member;
 
-        key_print_shard_tag(shard, key);
-        member = members_owner(&cluster->members, slot_of_key(str_of(key)));
-        if (!member || seen[member - cluster->members.each])
+        key_print_shard_tag(shard, tag);
+        member = members_owner(&cluster->members, slot_of_key(str_of(tag)));
+        if (!member || has_shard[member - cluster->members.each])
             continue;
-        seen[member - cluster->members.each] = true;
+        has_shard[member - cluster->members.each] = true;
         ret_shards[n++] = shard;
     }
     return n;

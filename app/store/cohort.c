@@ -36,8 +36,10 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < text.n; i++)
-        n += text.p[i] == ' ';
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == ' ')
+            n++;
+    }
     if (text.n > 0)
         n++;
     ret->n = 0;

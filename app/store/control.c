@@ -74,7 +74,8 @@ void control_make_handshake(struct control *control, const struct config *config
     size_t count = scripts_all(&scripts);
 
     control_begin(control);
-    if (user.n > 0) /* also without a password, because a Redis user may have the flag nopass */
+    /* AUTH is sent even without a password, because a Redis user may have the flag nopass */
+    if (user.n > 0)
         (void)control_add(control, 3, (struct str[]){STR("AUTH"), user, password});
     else if (password.n > 0)
         (void)control_add(control, 2, (struct str[]){STR("AUTH"), password});

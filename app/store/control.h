@@ -14,7 +14,7 @@ enum { CONTROL_SERVER_ID_SIZE = 41, CONTROL_ERROR_SIZE = 400 };
 
 struct control {
     struct arena *arena;      /* memory of the pipeline, reset for each handshake or heartbeat */
-    struct pipeline pipeline; /* its status is submitted as long as not all replies have arrived */
+    struct pipeline pipeline; /* its status is PIPELINE_SUBMITTED until all replies have arrived */
     struct command *role_cmd; /* the last command: ROLE */
     /* Commands of a handshake that read the schema number (NULL in a heartbeat), the server's id
      * (or NULL) and Redis' clock (or NULL). */

@@ -40,7 +40,7 @@ struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
 
 struct dead_letter {
     struct str id;                 /* id of the letter */
-    struct str reason, source, at; /* at: RFC 3339 time; empty if absent */
+    struct str reason, source, at; /* at: time in RFC 3339. A text that is absent is empty. */
     struct str event;              /* the event as JSON; empty if the entry has another form */
     bool complete; /* true: the event is a JSON object and not a string that was cut */
 };

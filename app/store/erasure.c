@@ -19,7 +19,7 @@ enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = STUD
 /* Bytes that one run of erasure_search.lua reads: about a millisecond. */
 enum { SEARCH_BYTES = 256 << 10, SEARCH_FOUND_MAX = 100000 };
 
-/* ---- before ---- */
+/* ---- what is read before the erasure ---- */
 
 struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str student)
 {
@@ -76,8 +76,8 @@ struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
 }
 
 /* The reply is a list: the entries that were found, the id of the last entry that was examined, and
- * 1 if there are more. reply_problem also serves when out of memory: it makes an internal error of
- * a reply that is none. */
+ * 1 if the stream has more. When out of memory, reply_problem is called with a reply that is no
+ * error, and then sets INTERNAL_ERROR. */
 bool erasure_parse_search(const struct command *command, struct arena *arena,
                           struct erasure_part *ret, struct problem *p)
 {
@@ -99,7 +99,7 @@ bool erasure_parse_search(const struct command *command, struct arena *arena,
     return false;
 }
 
-/* ---- the shard ---- */
+/* ---- deleting in the student's shard ---- */
 
 /* Puts the keys of a kind that the script deletes into `keys`, and returns their number: 1, or one
  * per day. A kind that is not ERASE_WITH_SHARD has none. */
@@ -125,9 +125,10 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
 {
     enum { KEYS_MAX = FIXED_KEYS + STUDENT_KEY_COUNT * DAYS + 1 };
     struct str *argv = arena_array(pipeline->arena, KEYS_MAX + FIXED_ARGS + GROUPS, sizeof(*argv));
-    struct str groups[GROUPS], *arg;
+    struct str groups[GROUPS], *arg; /* groups: the number of keys of each, as text */
     unsigned shard = key_shard(erasure->student);
-    int keys = 0, n;
+    int keys = 0, group_size;
+    bool has_token;
 
     if (!argv) /* out of memory: a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_erasure_shard, 0, 0, NULL);
@@ -137,14 +138,14 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     argv[keys++] = key_shard_record(
         pipeline->arena, shard, schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
     argv[keys++] = key_student(pipeline->arena, erasure->student, STUDENT_KEY_RECOMMENDED);
-    for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++, keys += n) {
-        n = erasure_put_keys(pipeline, erasure, kind, argv + keys);
-        groups[kind] = command_int(pipeline->arena, n);
+    for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++, keys += group_size) {
+        group_size = erasure_put_keys(pipeline, erasure, kind, argv + keys);
+        groups[kind] = command_int(pipeline->arena, group_size);
     }
-    n = erasure->token.n > 0; /* a student without recommendations has no token */
-    if (n)
+    has_token = erasure->token.n > 0; /* a student without recommendations has none */
+    if (has_token)
         argv[keys++] = key_recommended(pipeline->arena, erasure->token);
-    groups[STUDENT_KEY_COUNT] = command_int(pipeline->arena, n);
+    groups[STUDENT_KEY_COUNT] = has_token ? STR("1") : STR("0");
     arg = argv + keys;
     *arg++ = erasure->student;
     *arg++ = erasure->dry_run ? STR("1") : STR("0");
@@ -158,25 +159,33 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     return pipeline_add_script(pipeline, &script_erasure_shard, keys, (int)(arg - argv), argv);
 }
 
-/* The script replies a number if the token has changed, else the list of counts: of the groups, of
- * the journal, of the outbox. */
+/* Returns the index in ret_counts of the count at position i of the reply. The reply has first the
+ * counts of the GROUPS groups of keys, whose last group is the key that maps the token to the
+ * student, then those of the journal and the outbox. */
+static size_t erasure_count_index(size_t i)
+{
+    if (i < STUDENT_KEY_COUNT)
+        return i;
+    if (i == STUDENT_KEY_COUNT)
+        return ERASED_INDEX;
+    return i == GROUPS ? ERASED_JOURNAL : ERASED_OUTBOX;
+}
+
+/* The script replies a number if the token has changed, else the list of counts
+ * (erasure_count_index). */
 enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_SHARD_COUNTS], struct problem *p)
 {
-    int64_t retry;
+    int64_t number;
     size_t n = 0;
 
-    if (reply_int(command->reply, &retry) == REPLY_OK)
+    if (reply_int(command->reply, &number) == REPLY_OK)
         return ERASURE_RETRY;
     if (reply_array(command->reply, GROUPS + 2, &n) != REPLY_OK || n != GROUPS + 2)
         reply_problem(command->reply, p);
     for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
-        size_t count = i < STUDENT_KEY_COUNT    ? i
-                       : i == STUDENT_KEY_COUNT ? ERASED_INDEX
-                       : i == GROUPS            ? ERASED_JOURNAL
-                                                : ERASED_OUTBOX;
-
-        if (reply_int(reply_at(command->reply, i), &ret_counts[count]) != REPLY_OK)
+        if (reply_count(reply_at(command->reply, i), &ret_counts[erasure_count_index(i)]) !=
+            REPLY_OK)
             reply_problem(command->reply, p);
     }
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;
@@ -291,8 +300,10 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
     size_t n = 0, count = 0;
 
     (void)reply_array(command->reply, ERASURES_UNFINISHED_MAX, &count);
-    for (size_t i = 0; i < count; i++)
-        n += reply_text(reply_at(command->reply, i), &ret_students[n]) == REPLY_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (reply_text(reply_at(command->reply, i), &ret_students[n]) == REPLY_OK)
+            n++;
+    }
     return n;
 }
 

@@ -75,7 +75,8 @@ static int journal_put_entry(struct pipeline *pipeline, const struct journal_eff
     struct audit_record audit = effects->audit;
     int n = 0;
 
-    if (is_counted) /* without what differs from one change to the next */
+    /* the record of a counted change lacks what differs from one change to the next */
+    if (is_counted)
         audit.details = STR("");
     args[n++] = effects->id;
     args[n++] = command_int(pipeline->arena, student_index);

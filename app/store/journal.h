@@ -43,7 +43,8 @@ struct journal_effects {
     struct str id;             /* id of the entry in the stream */
     struct str student;        /* empty: the entry could not be parsed, and is only deleted */
     struct audit_record audit; /* the audit record about the student */
-    bool is_counted; /* it is only counted, with others alike; details are without the change */
+    /* the record is only counted, together with equal ones; its details lack the change */
+    bool is_counted;
     /* event for the student's own stream of events, as JSON or packed (event_pack.h); empty: none
      */
     struct str student_event;

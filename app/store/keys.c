@@ -79,8 +79,8 @@ static const char key_hex_digits[] = "0123456789abcdef";
 static struct digest_key hash_key;
 static bool hash_key_is_set; /* without it all tombstones would have one name */
 
-/* Derives the key of the hash from `key`, so that a hash in the log, which LOG_KEY makes too, is
- * not one in a name. */
+/* Derives the key of the hash from `key`. The log hashes ids with the same `key` directly, so a
+ * hash in the log must not be equal to one in a key name. */
 void keys_set_hash_key(struct str key)
 {
     unsigned char derived[DIGEST_SIZE];
@@ -91,13 +91,13 @@ void keys_set_hash_key(struct str key)
     hash_key_is_set = true;
 }
 
-/* Writes the id to `to`, with `replacement` for each character c, and returns the end of what is
- * written. */
-static char *key_put_id(char *to, struct str id, char c, char replacement)
+/* Copies the id to `to`, with each character `replaced` changed to `replacement`. Returns the
+ * position after the copy. */
+static char *key_put_id(char *to, struct str id, char replaced, char replacement)
 {
     char *end = mempcpy(to, id.p, id.n);
 
-    while ((to = memchr(to, c, (size_t)(end - to))))
+    while ((to = memchr(to, replaced, (size_t)(end - to))))
         *to++ = replacement;
     return end;
 }
@@ -109,17 +109,17 @@ static struct str key_build(struct arena *arena, unsigned shard, struct str stud
 {
     static const struct str middle = STR_INIT("}:student:");
     unsigned char hash[DIGEST_SIZE];
-    char text[DIGEST_HEX_SIZE], *key, *p;
-    size_t suffix_n = strlen(kind->suffix), n;
+    char hash_text[DIGEST_HEX_SIZE], *key, *p;
+    size_t suffix_n = strlen(kind->suffix), key_n;
 
     if (kind->family == KEY_HASHED) {
         assert(hash_key_is_set);
         digest_keyed(&hash_key, student, hash);
-        hex_print(hash, DIGEST_SIZE / 2, text);
-        student = str_of(text);
+        hex_print(hash, DIGEST_SIZE / 2, hash_text);
+        student = str_of(hash_text);
     }
-    n = 3 + middle.n + student.n + suffix_n;
-    p = key = arena_alloc(arena, n + 1);
+    key_n = strlen("{ss") + middle.n + student.n + suffix_n;
+    p = key = arena_alloc(arena, key_n + 1);
     if (!key)
         return (struct str){0};
     *p++ = '{';
@@ -129,7 +129,7 @@ static struct str key_build(struct arena *arena, unsigned shard, struct str stud
     p = key_put_id(p, student, ':', '/');
     p = mempcpy(p, kind->suffix, suffix_n);
     *p = '\0';
-    return (struct str){key, n};
+    return (struct str){key, key_n};
 }
 
 struct str key_student_part(struct arena *arena, struct str student)
@@ -204,11 +204,11 @@ static bool key_after_student(struct str key, struct str *ret)
 {
     static const struct str middle = STR_INIT(":student:");
     unsigned shard;
-    struct str text = {key.p + 4, key.n > 4 ? key.n - 4 : 0}; /* after {ss} */
+    struct str after_tag = {key.p + 4, key.n > 4 ? key.n - 4 : 0}; /* the tag is {ss} */
 
-    if (!key_parse_hash_tag(key, &shard) || !str_starts_with(text, middle))
+    if (!key_parse_hash_tag(key, &shard) || !str_starts_with(after_tag, middle))
         return false;
-    *ret = (struct str){text.p + middle.n, text.n - middle.n};
+    *ret = (struct str){after_tag.p + middle.n, after_tag.n - middle.n};
     return true;
 }
 
@@ -246,19 +246,19 @@ bool key_parse_student(struct str key, struct arena *arena, struct str *ret_stud
                        enum student_key *ret_kind)
 {
     struct str id;
-    size_t best = SIZE_MAX, n;
+    size_t id_n = SIZE_MAX, length; /* of the text before the suffix; SIZE_MAX: no suffix found */
 
     if (!key_after_student(key, &id))
         return false;
     for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++) {
-        if (!key_has_suffix(id, &student_kinds[kind], &n) || n >= best)
+        if (!key_has_suffix(id, &student_kinds[kind], &length) || length >= id_n)
             continue;
-        best = n;
+        id_n = length;
         *ret_kind = (enum student_key)kind;
     }
-    if (best == SIZE_MAX || memchr(id.p, ':', best))
+    if (id_n == SIZE_MAX || memchr(id.p, ':', id_n))
         return false;
-    return key_parse_student_part((struct str){id.p, best}, arena, ret_student);
+    return key_parse_student_part((struct str){id.p, id_n}, arena, ret_student);
 }
 
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student)
@@ -336,7 +336,9 @@ struct str key_audit_index(struct arena *arena, unsigned shard, struct str pseud
  * in lower case only. */
 static int key_hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Accepts two lower-case digits and nothing else. *ret_shard is set only on success. */

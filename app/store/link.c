@@ -16,60 +16,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/base/redis_url.h"
 #include "app/store/connect.h"
-#include "app/store/control.h"
-#include "app/store/endpoint.h"
+#include "app/store/link_internal.h"
 #include "app/store/reply.h"
-#include "app/store/reply_builder.h"
 #include "app/store/resp.h"
-#include "app/store/sent_queue.h"
 
 enum {
-    LINK_READ_SIZE = 65536, /* bytes of read_buffer */
     /* most bytes that the parser gets at once; link_feed gives the reason */
     LINK_FEED_SIZE = 4096,
     SCRAP_FIRST = 1024,
     SCRAP_CAP = 1 << 20,
     /* most bytes of one text in a reply; this program stores far shorter ones */
     LINK_TEXT_MAX = 32 << 20,
-    /* A script call begins with EVALSHA, digest and number of keys. */
-    LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
     /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A working Redis
      * replies sooner; a host that has failed may never close the connection, so this side must. */
     LINK_SILENCE_FACTOR = 3,
-};
-
-struct link {
-    const struct config *config;
-    struct redis_url address;
-    struct endpoint *endpoint;    /* finds and connects the server */
-    redisContext *context;        /* reader and write buffer of hiredis; NULL: closed */
-    struct reply_builder builder; /* builds the replies that the reader of context parses */
-    struct arena *scrap;          /* memory for a reply that no command is waiting for */
-    struct sent_queue sent;       /* commands without a reply */
-    struct control control;       /* the link's own commands: those of a handshake, or a ROLE */
-    char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
-    bool is_confirmed;                   /* the handshake of the connection has succeeded */
-    /* `error` says that the server is not a master or is loading its data */
-    bool wrong_server;
-    bool writes_schema;  /* the handshake stores this program's schema number */
-    bool has_schema;     /* the latest handshake has read the schema number (schema.h) */
-    bool refuses_schema; /* the number that was read is unknown to this program */
-    /* the map of the slots in `control` was not returned by link_take_map yet */
-    bool has_new_map;
-    int block_ms;                   /* added to the longest silence, in milliseconds */
-    int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
-    unsigned generation;            /* number that changes whenever the link is opened or closed */
-    char error[CONTROL_ERROR_SIZE]; /* why the latest connection failed or ended */
-    /* The part of `error` that may be shown to all, because it names no host or user; NULL: none.
-     */
-    const char *public_error;
-    struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
-    size_t read_n, fed_n;           /* bytes in read_buffer; bytes of them that the parser has */
-    /* false: the latest read emptied the transport, so another read would return nothing */
-    bool may_read;
-    char read_buffer[LINK_READ_SIZE];
 };
 
 /* On failure frees what was allocated so far, and returns NULL with the reason in ret_error. */
@@ -260,12 +221,6 @@ static void link_start_limits(struct link *link, int64_t now_us)
     link->sent.unwritten = 0;
 }
 
-/* Returns whether the connection is open but has no socket yet. */
-static bool link_is_resolving(const struct link *link)
-{
-    return link->context && !endpoint_has_socket(link->endpoint);
-}
-
 /* Records why the connection failed. For the log, a public reason gets the host of REDIS_URL,
  * except with sentinels (address.master): the hosts in REDIS_URL are then those of the sentinels,
  * not of the server. */
@@ -347,11 +302,6 @@ bool link_heartbeat(struct link *link, bool with_map, int64_t now_us)
     control_make_heartbeat(&link->control, with_map);
     link->has_new_map = false;
     return link_send_control(link, now_us);
-}
-
-bool link_in_handshake(const struct link *link)
-{
-    return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;
 }
 
 /* Checks the replies to the link's own commands. Returns LINK_READY when all are as expected. */
@@ -569,7 +519,7 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
         since_us = link->control.pipeline.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
         if (link_is_resolving(link) && endpoint_knows_address(link->endpoint))
-            limit_ms /= 2; /* after half of the time, link_connect uses an earlier address */
+            limit_ms /= 2; /* link_connect uses an earlier address after half of the time */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
         if (since_us < link->last_reply_us)
@@ -589,81 +539,4 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us)
 int64_t link_wait_us(const struct link *link, int64_t now_us)
 {
     return link->sent.count > 0 ? now_us - sent_queue_at(&link->sent, 0)->sent_us : 0;
-}
-
-/* ---- state ---- */
-
-bool link_is_wrong_server(const struct link *link)
-{
-    return link->wrong_server && link->context && !link_in_handshake(link);
-}
-
-bool link_is_open(const struct link *link)
-{
-    return link->context != NULL;
-}
-
-const struct command *link_time_cmd(const struct link *link)
-{
-    return link->control.time_cmd;
-}
-
-bool link_has_schema(const struct link *link)
-{
-    return link->has_schema;
-}
-
-bool link_refuses_schema(const struct link *link)
-{
-    return link->refuses_schema;
-}
-
-const redisReply *link_take_map(struct link *link, int64_t *ret_epoch)
-{
-    bool is_new = link->has_new_map;
-
-    link->has_new_map = false;
-    return is_new ? control_map(&link->control, ret_epoch) : NULL;
-}
-
-const char *link_server_id(const struct link *link)
-{
-    return link->server_id;
-}
-
-int link_fd(const struct link *link)
-{
-    return link->context ? endpoint_fd(link->endpoint) : -1;
-}
-
-unsigned link_generation(const struct link *link)
-{
-    return link->generation;
-}
-
-bool link_wants_write(const struct link *link)
-{
-    return link->context && !link_is_resolving(link) &&
-           transport_wants_write(endpoint_transport(link->endpoint),
-                                 sdslen(link->context->obuf) > 0);
-}
-
-size_t link_sent_count(const struct link *link)
-{
-    return link->sent.count;
-}
-
-size_t link_control_count(const struct link *link)
-{
-    return link->control.pipeline.status == PIPELINE_SUBMITTED ? link->control.pipeline.count : 0;
-}
-
-const char *link_error(const struct link *link)
-{
-    return link->error;
-}
-
-const char *link_public_error(const struct link *link)
-{
-    return link->public_error;
 }

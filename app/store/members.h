@@ -11,7 +11,7 @@
 struct member {
     struct redis_host host;
     struct node *node; /* NULL: this element of the table is free */
-    bool serves;       /* it has slots */
+    bool serves;       /* the node has slots */
     /* what members_watch.c has registered: which connection, and whether it waits for writing */
     unsigned watched_generation;
     bool watched_write;

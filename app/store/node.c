@@ -172,7 +172,8 @@ void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us)
     if (pipeline->failed) {
         node_finish_pipeline(node, pipeline, PIPELINE_FAILED);
     } else if (pipeline->is_parked) {
-        pipeline->status = PIPELINE_SUBMITTED; /* in no queue until node_resume */
+        /* a parked pipeline is in no queue; node_resume completes it */
+        pipeline->status = PIPELINE_SUBMITTED;
     } else if (pipeline->count == 0) {
         node_finish_pipeline(node, pipeline, PIPELINE_COMPLETE);
     } else if (node->breaker.state != BREAKER_CLOSED ||
@@ -381,7 +382,7 @@ void node_on_ready(struct node *node, int64_t now_us)
         }
     }
     node_send_deferred(node, now_us);
-    /* also writes scripts that Redis did not know, which link_read has queued again */
+    /* link_read may have queued scripts again that Redis did not know: writes them */
     node_flush(node, now_us);
 }
 
@@ -476,16 +477,17 @@ static void node_check_time_limits(struct node *node, int64_t now_us)
 int64_t node_tick(struct node *node, int64_t now_us)
 {
     int64_t next_us;
-    bool due;
+    bool heartbeat_due;
 
     node_check_time_limits(node, now_us);
-    due = node->breaker.state == BREAKER_CLOSED && now_us - node->last_heartbeat_us >= HEARTBEAT_US;
-    if (due)
+    heartbeat_due =
+        node->breaker.state == BREAKER_CLOSED && now_us - node->last_heartbeat_us >= HEARTBEAT_US;
+    if (heartbeat_due)
         node->last_heartbeat_us = now_us;
     next_us = min_us(node_time_left_us(node, now_us), HEARTBEAT_US);
     if (node->breaker.state == BREAKER_CLOSED)
         next_us = min_us(next_us, node->last_heartbeat_us + HEARTBEAT_US - now_us);
-    if (due || breaker_probe_due(&node->breaker, now_us)) {
+    if (heartbeat_due || breaker_probe_due(&node->breaker, now_us)) {
         node_probe(node, now_us);
         next_us = min_us(next_us, node_time_left_us(node, now_us));
     }

@@ -34,6 +34,8 @@ struct command {
     const struct str *argv;
     /* start of an error reply that is expected and no failure; NULL: none */
     const char *usual_error;
+    /* what the module that made the command needs to read the reply, in the arena; NULL: nothing */
+    const void *context;
     redisReply *reply;    /* released with the pipeline's arena; NULL until it has arrived */
     struct command *next; /* next command of the same pipeline */
     struct pipeline *pipeline;
@@ -73,7 +75,7 @@ struct pipeline {
     /* set when it is complete: number of the connection (store_generation) whose server has
      * replied, which shows the owner whether that is still the present connection */
     unsigned generation;
-    /* in a cluster, set when it is complete: the servers that have executed its writes */
+    /* servers that have executed its writes; set when it is complete; only in a cluster */
     struct written *written;
     /* longest wait for its replies, in microseconds from submitted_us; 0 before it is submitted,
      * when the store sets it */

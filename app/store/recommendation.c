@@ -308,8 +308,10 @@ static size_t lines_count(struct str text)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < text.n; i++)
-        n += text.p[i] == '\n';
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\n')
+            n++;
+    }
     return n;
 }
 
@@ -511,10 +513,11 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
     int64_t code; /* 1: saved; 0: the student is erased; -1: consent is withdrawn */
     size_t n;
 
-    if (reply_int(command->reply, &code) == REPLY_OK)
-        return code == 1   ? RECOMMENDATIONS_SAVED
-               : code == 0 ? RECOMMENDATIONS_ERASED
-                           : RECOMMENDATIONS_WITHDRAWN;
+    if (reply_int(command->reply, &code) == REPLY_OK) {
+        if (code == 1)
+            return RECOMMENDATIONS_SAVED;
+        return code == 0 ? RECOMMENDATIONS_ERASED : RECOMMENDATIONS_WITHDRAWN;
+    }
     if (reply_array(command->reply, 2, &n) == REPLY_OK)
         return RECOMMENDATIONS_OUTDATED;
     reply_problem(command->reply, p);

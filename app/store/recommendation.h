@@ -22,8 +22,9 @@ enum {
 
 /* A recommendation as it was first made on its day. */
 struct recommendation_record {
-    int32_t day;     /* days since 1970-01-01 */
-    int number;      /* from 1, in the order in which the day's recommendations were made */
+    int32_t day; /* days since 1970-01-01 */
+    /* number on its day, from 1, in the order in which the recommendations were made */
+    int number;
     struct str item; /* id of the item in the catalogue */
     int64_t at_ms;   /* when the recommendation was made */
     enum action action;

@@ -31,14 +31,13 @@ static const int64_t REPLICAS_RETRY_US = 100000;
 struct replicas_group {
     /* id of the server that has executed the writes of the pipelines in `added` and `covered` */
     char server_id[LINK_SERVER_ID_SIZE];
-    struct arena *arena; /* memory of one WAIT */
-    /* a small write before WAIT, which shows that all earlier writes have been copied; and WAIT */
-    struct pipeline pipeline;
-    /* the small write before WAIT, which shows that earlier writes have been copied; WAIT */
+    struct arena *arena;      /* memory of one WAIT */
+    struct pipeline pipeline; /* has mark_cmd and wait_cmd */
+    /* a small write, which shows that all earlier writes have been copied; the WAIT after it */
     struct command *mark_cmd, *wait_cmd;
     bool is_sent;    /* a WAIT was sent and has no reply yet */
     int64_t next_us; /* earliest time of the next WAIT */
-    unsigned shard;  /* in a cluster: the shard whose key was written before the latest WAIT */
+    unsigned shard;  /* shard whose key was written before the latest WAIT; only in a cluster */
     struct pipeline_queue added, covered;
     struct replicas_group *next;
 };

@@ -25,6 +25,13 @@ enum reply_result reply_int(const redisReply *reply, int64_t *ret)
     return REPLY_OK;
 }
 
+enum reply_result reply_count(const redisReply *reply, int64_t *ret)
+{
+    if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer < 0)
+        return REPLY_ERROR;
+    return reply_int(reply, ret);
+}
+
 enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count)
 {
     if (!reply || (reply->type != REDIS_REPLY_ARRAY && reply->type != REDIS_REPLY_NIL))

@@ -18,6 +18,8 @@ enum reply_result reply_text(const redisReply *reply, struct str *ret);
 
 /* Reads an integer. */
 enum reply_result reply_int(const redisReply *reply, int64_t *ret);
+/* Reads a number of things: an integer below 0 is a REPLY_ERROR. */
+enum reply_result reply_count(const redisReply *reply, int64_t *ret);
 /* Reads the number of elements of an array. More than max elements are a REPLY_ERROR. */
 enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count);
 /* Returns the element at index i of an array; NULL when there is none, or when the reply is not an

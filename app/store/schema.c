@@ -11,8 +11,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* The number of the store that this process uses; 0: not known. A process uses one store, so the
- * number is one for the process, as the keys of hashes are (keys.c). */
+/* The schema number of the store that this process uses; 0: not known yet. File scope is enough,
+ * because a process uses only one store. */
 static int64_t schema_number;
 
 void schema_learn(int64_t number)
@@ -81,6 +81,15 @@ struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard)
         (struct str[]){STR("SET"), key, command_int(pipeline->arena, SCHEMA_MIXED)});
 }
 
+struct command *schema_cmd_mark(struct pipeline *pipeline, unsigned shard)
+{
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_SCHEMA);
+
+    return pipeline_add(
+        pipeline, COMMAND_WRITE, 4,
+        (struct str[]){STR("SET"), key, command_int(pipeline->arena, SCHEMA_MIXED), STR("NX")});
+}
+
 /* SETRANGE with an empty text changes nothing and creates no key, but Redis refuses it whenever it
  * refuses writes. The command is a COMMAND_READ, because repeating it does no harm. */
 struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key)
@@ -94,8 +103,8 @@ struct command *schema_cmd_try_write(struct pipeline *pipeline)
     return schema_cmd_try_write_of(pipeline, key_schema);
 }
 
-/* Writes the reason, why this program must not use the store, to ret_why and returns false, so that
- * a caller can return its result. found: what the store has instead of a usable number. */
+/* Writes to ret_why why this program must not use the store, and returns false, which the caller
+ * returns too. found: what the store has instead of a schema number that this program knows. */
 static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
 {
     (void)snprintf(ret_why, why_size, "the store has %s, this version knows schemas up to %d",
@@ -118,6 +127,8 @@ bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_w
     }
     if (!str_to_int64(text, 1, INT32_MAX, ret_found))
         return schema_refuse(ret_why, why_size, "a schema that is no number");
+    if (*ret_found <= STORE_SCHEMA)
+        return true;
     (void)snprintf(found_text, sizeof(found_text), "schema %" PRId64, *ret_found);
-    return *ret_found <= STORE_SCHEMA || schema_refuse(ret_why, why_size, found_text);
+    return schema_refuse(ret_why, why_size, found_text);
 }

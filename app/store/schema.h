@@ -18,24 +18,27 @@ enum { STORE_SCHEMA = 3 }; /* this program's schema number: the highest that it 
  *   2  `mastery-ctl migrate` is running or was cut short: both forms are there; packed is written
  *   3  packed forms alone. A new store begins with it
  *
- * Readers accept both forms with every number below 3. A process learns the number when it
- * connects. One that is connected while the number is raised to 2 learns it from the fence of the
- * shard: the key {ss}:schema, which `migrate` writes in every shard before it converts a record
- * there, and which every script that writes a form of 0.1.0 looks at first. So no such record is
- * made after that. */
+ * Readers accept both forms with every number below 3. A process reads the number when it connects.
+ * A process that is connected already while the number is raised to 2 finds that out by the fence
+ * of a shard: the key {ss}:schema (ss: the shard in hex). `migrate` writes this key in a shard
+ * before it converts a record there, and every script that writes a form of 0.1.0 first checks that
+ * the key does not exist. So no record in a form of 0.1.0 is made in a shard that is being
+ * converted. */
 enum { SCHEMA_OLD_FORMS = 1, SCHEMA_MIXED = 2, SCHEMA_PACKED = 3 };
 
 /* Queues the read of the number if it may still be raised, so that a process learns of that without
- * a new connection: once a second, with other commands. NULL: there is nothing to learn. */
+ * a new connection: once a second, with other commands. Returns NULL when the number is the highest
+ * already. */
 struct command *schema_cmd_watch(struct pipeline *pipeline);
-/* Learns the number from the reply to schema_cmd_watch. command may be NULL. */
+/* Calls schema_learn with the number in the reply to schema_cmd_watch. command may be NULL. */
 void schema_parse_watch(const struct command *command);
 /* Records the number that the store has, for the whole process: from a handshake, or SCHEMA_MIXED
  * from a script that has found a fence. 0: the store is new. */
 void schema_learn(int64_t number);
 /* Whether the number is known. Before that nothing can be written: a record in the wrong form would
  * be lost for others. (A write follows a read, so it is known unless the node of a cluster that has
- * it is away.) */
+ * it is away. A process then learns that packed forms are written from the shard that it writes to,
+ * where a worker has said so: schema_cmd_mark.) */
 bool schema_is_known(void);
 /* Whether records are written in their packed forms: the number is 2 or more. */
 bool schema_writes_packed(void);
@@ -53,10 +56,13 @@ struct command *schema_cmd_write(struct pipeline *pipeline);
 struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number);
 /* Writes the fence of a shard: from then on no script writes a form of 0.1.0 there. */
 struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard);
+/* Writes the same key as a fence, in a shard that has none, for processes that cannot read the
+ * number. Only for a process that writes packed forms. */
+struct command *schema_cmd_mark(struct pipeline *pipeline, unsigned shard);
 /* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
  * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
 struct command *schema_cmd_try_write(struct pipeline *pipeline);
-/* The same with another key, which must be one of a text, or of nothing. */
+/* Like schema_cmd_try_write, but on `key`, which must have a text as its value, or not exist. */
 struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key);
 /* Parses the reply to schema_cmd_get or schema_cmd_write. True if this program may use the store by
  * its schema number; *ret_found is the stored number, 0 if there is none. False, with the reason in

@@ -6,8 +6,8 @@
 
 #include "app/store/student.h"
 
-/* student_cmd_change in these forms: a key for each snapshot and opening, a hash of marks. packed:
- * the packed form of the new state. */
+/* Like student_cmd_change, but writes the forms of 0.1.0: one key for each snapshot and opening,
+ * and a hash of marks. packed: the packed form of the new state. */
 struct command *schema_1_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                     struct str packed);
 /* Removes old marks, those of events before the day `oldest`, from one page of the hash of marks

@@ -32,8 +32,9 @@ struct str student_pack(struct arena *arena, const struct mastery_state *state);
  * student_cmd_state or student_cmd_consent. True also when the reply is missing or cannot be read.
  */
 bool student_has_withdrawn(const struct command *command, enum consent consent);
-/* Sets *ret_withdrawn to the result of student_has_withdrawn, for callers that parse nothing else
- * of the reply: false, with p set, when the reply is missing or no array. */
+/* Like student_has_withdrawn, for callers that parse nothing else of the reply and must know
+ * whether it could be read: sets *ret_withdrawn, or returns false with p set when the reply is
+ * missing or no array. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p);
 /* Reads which kinds of consent the student has withdrawn, and nothing else. */
@@ -64,7 +65,7 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
                          struct problem *p);
 
 /* The last bytes of a packed state: the time when it was written, the counters of the day, and the
- * revision. No two states of a student have the same. */
+ * revision. Two different states of a student never have the same stamp. */
 enum { STATE_STAMP_SIZE = 8 + 3 * 4 + 8 };
 /* Returns the stamp of the state in the reply to student_cmd_state or student_cmd_topics; empty
  * when there is none. It points into the reply. */
@@ -72,7 +73,8 @@ struct str student_stamp(const struct command *command);
 
 /* Most entries of one change. */
 enum { STUDENT_ENTRIES_MAX = 64 };
-/* What one of the requests that a change serves adds to the state. */
+/* What one request adds to a student. A change has one entry for each of the requests that it
+ * stores together. */
 struct student_entry {
     struct str journal; /* journal entry as JSON */
     /* Id of the event, which must not have been counted before; empty: no event. Different from
@@ -104,7 +106,7 @@ struct student_change {
      * snapshot already. */
     const struct mastery_state *base;
     const struct student_entry *entries;
-    size_t entry_count; /* from 1 to STUDENT_ENTRIES_MAX */
+    size_t entry_count; /* number of entries, 1 to STUDENT_ENTRIES_MAX */
     int64_t now_ms;     /* present time; needed only with topics */
 };
 

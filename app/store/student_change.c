@@ -9,50 +9,76 @@
 #include "app/store/student_days.h"
 #include "app/store/student_marks.h"
 
-/* Adds the entries, four arguments each, and returns whether one of them has topics. */
-static bool student_put_entries(struct arena *arena, const struct student_change *change,
-                                struct str **arg)
-{
-    bool has_topics = false;
+/* The first arguments of student_change.lua, by their position; the entries and the days follow. */
+enum {
+    ARG_EXPECTED,    /* packed state from which the change was computed */
+    ARG_NEW_STATE,   /* packed */
+    ARG_RESULT,      /* the MasteryResult as JSON */
+    ARG_ENTRY_COUNT, /* number of entries that follow */
+    ARG_NOW_MS,      /* empty: no entry has topics */
+    ARG_LATEST_MS,   /* latest time that may be stored with topics; empty: no entry has topics */
+    ARG_OLDEST_DAY,  /* oldest closed day that stays stored */
+    ARG_EXPIRY_S,    /* when the closed days expire, in seconds since the epoch */
+    FIXED_ARGS
+};
+enum { ENTRY_ARGS = 4 }; /* arguments of one entry */
 
+static bool student_has_topics(const struct student_change *change)
+{
+    for (size_t i = 0; i < change->entry_count; i++) {
+        if (change->entries[i].topics.p)
+            return true;
+    }
+    return false;
+}
+
+/* Writes the arguments of all entries, ENTRY_ARGS each, from `arg` on. Returns the next argument.
+ */
+static struct str *student_put_entries(struct arena *arena, const struct student_change *change,
+                                       struct str *arg)
+{
     for (size_t i = 0; i < change->entry_count; i++) {
         const struct student_entry *entry = &change->entries[i];
 
-        *(*arg)++ = entry->journal;
-        *(*arg)++ = entry->event_id.p ? entry->event_id : STR("");
-        *(*arg)++ = entry->event_id.p
-                        ? student_mark_record(arena, entry->event_id, entry->event_day, entry->mark)
-                        : STR("");
-        *(*arg)++ = entry->topics.p ? entry->topics : STR("");
-        has_topics = has_topics || entry->topics.p;
+        *arg++ = entry->journal;
+        *arg++ = entry->event_id.p ? entry->event_id : STR("");
+        *arg++ = entry->event_id.p
+                     ? student_mark_record(arena, entry->event_id, entry->event_day, entry->mark)
+                     : STR("");
+        *arg++ = entry->topics.p ? entry->topics : STR("");
     }
-    return has_topics;
+    return arg;
 }
 
-/* Adds the records of the days that are closed by the change or were before: all but the current
- * one, which is the last. A change that begins a day closes the one before, `base`. That of a
- * change of more days, which is one of the past, is stored already. */
-static void student_put_closed_days(struct arena *arena, const struct student_change *change,
-                                    struct str **arg)
+/* Writes the records of the closed days that the change stores, from `arg` on. Returns the next
+ * argument. The last of change->days is the current day, which stays in the profile, so it is left
+ * out. A change of one day may be the first of a new day, which closes the day before (`base`). A
+ * change of several days begins in the past, where `base` is stored already. */
+static struct str *student_put_closed_days(struct arena *arena, const struct student_change *change,
+                                           struct str *arg)
 {
-    if (change->base && change->day_count == 1 && !mastery_state_empty(change->base))
-        *(*arg)++ = student_day_record(arena, change->base);
+    bool closes_base = change->day_count == 1 && change->base && !mastery_state_empty(change->base);
+
+    if (closes_base)
+        *arg++ = student_day_record(arena, change->base);
     for (size_t i = 0; i + 1 < change->day_count; i++)
-        *(*arg)++ = student_day_record(arena, &change->days[i]);
+        *arg++ = student_day_record(arena, &change->days[i]);
+    return arg;
 }
 
-/* Queues student_change.lua. */
+/* Queues student_change.lua, which writes the change in the packed forms. `packed`: the new state.
+ */
 static struct command *student_cmd_change_packed(struct pipeline *pipeline,
                                                  const struct student_change *change,
                                                  struct str packed)
 {
-    enum { KEYS_MAX = 6, FIXED_ARGS = 8, ENTRY_ARGS = 4 };
+    enum { KEYS_MAX = 6 };
     struct arena *arena = pipeline->arena;
     int32_t today = change->days[change->day_count - 1].day;
-    size_t room = KEYS_MAX + FIXED_ARGS + ENTRY_ARGS * change->entry_count + change->day_count;
-    struct str *argv = arena_array(arena, room, sizeof(*argv)), *args, *arg;
+    size_t argv_max = KEYS_MAX + FIXED_ARGS + ENTRY_ARGS * change->entry_count + change->day_count;
+    struct str *argv = arena_array(arena, argv_max, sizeof(*argv)), *args, *args_end;
     int keys = 0;
-    bool has_topics;
+    bool has_topics = student_has_topics(change);
 
     if (!argv) /* a command without arguments marks the pipeline as failed */
         return pipeline_add_script(pipeline, &script_student_change, 0, 0, NULL);
@@ -64,18 +90,28 @@ static struct command *student_cmd_change_packed(struct pipeline *pipeline,
     if (schema_has_old_forms())
         argv[keys++] = key_student(arena, change->student, STUDENT_KEY_SCHEMA_1_MARKS);
     args = argv + keys;
-    arg = args + FIXED_ARGS;
-    has_topics = student_put_entries(arena, change, &arg);
-    args[0] = change->expected;
-    args[1] = packed;
-    args[2] = change->result_json;
-    args[3] = command_int(arena, (int64_t)change->entry_count);
-    args[4] = has_topics ? command_int(arena, change->now_ms) : STR("");
-    args[5] = has_topics ? command_int(arena, change->now_ms + STATE_AHEAD_MAX_MS) : STR("");
-    args[6] = command_int(arena, (int64_t)today - HISTORY_DAYS);
-    args[7] = command_int(arena, day_start_ms(today + HISTORY_DAYS + 1) / 1000);
-    student_put_closed_days(arena, change, &arg);
-    return pipeline_add_script(pipeline, &script_student_change, keys, (int)(arg - argv), argv);
+    args[ARG_EXPECTED] = change->expected;
+    args[ARG_NEW_STATE] = packed;
+    args[ARG_RESULT] = change->result_json;
+    args[ARG_ENTRY_COUNT] = command_int(arena, (int64_t)change->entry_count);
+    args[ARG_NOW_MS] = has_topics ? command_int(arena, change->now_ms) : STR("");
+    args[ARG_LATEST_MS] =
+        has_topics ? command_int(arena, change->now_ms + STATE_AHEAD_MAX_MS) : STR("");
+    args[ARG_OLDEST_DAY] = command_int(arena, (int64_t)today - HISTORY_DAYS);
+    args[ARG_EXPIRY_S] = command_int(arena, day_start_ms(today + HISTORY_DAYS + 1) / 1000);
+    args_end = student_put_entries(arena, change, args + FIXED_ARGS);
+    args_end = student_put_closed_days(arena, change, args_end);
+    return pipeline_add_script(pipeline, &script_student_change, keys, (int)(args_end - argv),
+                               argv);
+}
+
+/* Calls student_schema.lua. */
+static struct command *student_cmd_schema(struct pipeline *pipeline, struct str student)
+{
+    struct str argv[] = {key_student(pipeline->arena, student, STUDENT_KEY_PROFILE),
+                         key_shard_record(pipeline->arena, key_shard(student), SHARD_KEY_SCHEMA)};
+
+    return pipeline_add_read_script(pipeline, &script_student_schema, 2, 2, argv);
 }
 
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
@@ -83,33 +119,43 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
 {
     *ret_packed = student_pack(pipeline->arena, &change->days[change->day_count - 1]);
     if (!schema_is_known()) /* neither form would be right for certain */
-        pipeline->failed = true;
-    return schema_is_known() && !schema_writes_packed()
-               ? schema_1_cmd_change(pipeline, change, *ret_packed)
-               : student_cmd_change_packed(pipeline, change, *ret_packed);
+        return student_cmd_schema(pipeline, change->student);
+    if (!schema_writes_packed())
+        return schema_1_cmd_change(pipeline, change, *ret_packed);
+    return student_cmd_change_packed(pipeline, change, *ret_packed);
 }
 
-/* The scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a text
- * (the stored state, because it is not the expected one), or a list with the mark, or nil, of each
- * entry, when events were counted before. The reply of schema_1_student_change to a fence, {2, the
- * stored state}, is treated like that of another state: the change is computed again, and written
- * in the packed forms. */
+/* student_schema replies {2, stored state} when the packed forms are written, or {0}: the schema
+ * number is not known.
+ *
+ * The other scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a
+ * text (the stored state, because it is not the expected one), or a list with the mark, or nil, of
+ * each entry, when events were counted before. schema_1_student_change replies {2, stored state}
+ * when migration to the packed forms has begun (SCHEMA_MIXED). CHANGE_OUTDATED then makes the
+ * caller compute the change again, and it is written in the packed forms. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {
-    int64_t code; /* integer reply: 1: saved; 0: student erased; -1: consent withdrawn */
-    size_t n;
+    int64_t code;
+    size_t mark_count;
 
     if (reply_text(command->reply, ret_packed) == REPLY_OK)
         return CHANGE_OUTDATED;
-    if (reply_int(command->reply, &code) == REPLY_OK)
-        return code == 1 ? CHANGE_SAVED : code == 0 ? CHANGE_ERASED : CHANGE_WITHDRAWN;
+    if (reply_int(command->reply, &code) == REPLY_OK) {
+        if (code == 1)
+            return CHANGE_SAVED;
+        return code == 0 ? CHANGE_ERASED : CHANGE_WITHDRAWN;
+    }
     if (reply_int(reply_at(command->reply, 0), &code) == REPLY_OK && code == SCHEMA_MIXED &&
         reply_text(reply_at(command->reply, 1), ret_packed) == REPLY_OK) {
         schema_learn(SCHEMA_MIXED);
         return CHANGE_OUTDATED;
     }
-    if (reply_array(command->reply, STUDENT_ENTRIES_MAX, &n) == REPLY_OK)
+    if (reply_int(reply_at(command->reply, 0), &code) == REPLY_OK && code == 0) {
+        problem_unavailable(p, /* retry_after_s */ 1);
+        return CHANGE_PROBLEM;
+    }
+    if (reply_array(command->reply, STUDENT_ENTRIES_MAX, &mark_count) == REPLY_OK)
         return CHANGE_DUPLICATE;
     reply_problem(command->reply, p);
     return CHANGE_PROBLEM;

@@ -38,9 +38,28 @@ bool student_day_cut(struct str *days, int32_t *ret_day, struct str *ret_short)
 
 /* ---- commands ---- */
 
-/* The scripts that read days have the range of days as their first arguments, for the parser of the
- * reply. */
-enum { ARG_FIRST, ARG_COUNT };
+/* What the readers of a reply need: the range of days, and the command that has read the state;
+ * NULL: a script has read it with the days. */
+struct days_range {
+    int32_t first;
+    int count;
+    const struct command *state;
+    int limit; /* bytes of the closed days that are read; 0: all */
+};
+
+static struct command *student_set_range(struct pipeline *pipeline, struct command *command,
+                                         struct days_range range)
+{
+    struct days_range *copy = arena_alloc(pipeline->arena, sizeof(*copy));
+
+    if (!copy) {
+        pipeline->failed = true;
+        return command;
+    }
+    *copy = range;
+    command->context = copy;
+    return command;
+}
 
 /* Makes the keys of one kind of 0.1.0, each of one day: key_schema_1_days or key_schema_1_openings.
  */
@@ -48,12 +67,12 @@ typedef bool day_keys(struct arena *arena, struct str student, int32_t first, in
                       struct str *ret_keys);
 
 /* Calls student_days.lua. */
-static struct command *student_read_days(struct pipeline *pipeline, struct str student,
-                                         int32_t first, int count, day_keys *make_keys)
+static struct command *student_run_days(struct pipeline *pipeline, struct str student,
+                                        int32_t first, int count, day_keys *make_keys)
 {
-    enum { FIXED_KEYS = 2, ARGS = 2 };
+    enum { FIXED_KEYS = 2 };
     struct arena *arena = pipeline->arena;
-    struct str argv[FIXED_KEYS + STUDENT_DAYS_MAX + ARGS] = {
+    struct str argv[FIXED_KEYS + STUDENT_DAYS_MAX] = {
         key_student(arena, student, STUDENT_KEY_PROFILE),
         key_student(arena, student, STUDENT_KEY_DAYS)};
     int keys = FIXED_KEYS;
@@ -63,21 +82,64 @@ static struct command *student_read_days(struct pipeline *pipeline, struct str s
             pipeline->failed = true;
         keys += count;
     }
-    argv[keys + ARG_FIRST] = command_int(arena, first);
-    argv[keys + ARG_COUNT] = command_int(arena, count);
-    return pipeline_add_read_script(pipeline, &script_student_days, keys, keys + ARGS, argv);
+    return student_set_range(
+        pipeline, pipeline_add_read_script(pipeline, &script_student_days, keys, keys, argv),
+        (struct days_range){first, count, NULL, 0});
 }
 
-struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
-                                 int count)
+/* Reads the state, unless a command does so already, then the closed days, or their first
+ * range.limit bytes. */
+static struct command *student_read_closed(struct pipeline *pipeline, struct str student,
+                                           struct days_range range)
 {
-    return student_read_days(pipeline, student, first, count, key_schema_1_days);
+    struct arena *arena = pipeline->arena;
+    struct str profile = key_student(arena, student, STUDENT_KEY_PROFILE),
+               days = key_student(arena, student, STUDENT_KEY_DAYS);
+    struct command *closed;
+
+    if (!range.state)
+        range.state =
+            pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), profile, STR("s")});
+    if (range.limit == 0)
+        closed = pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), days});
+    else
+        closed = pipeline_add(
+            pipeline, COMMAND_READ, 4,
+            (struct str[]){STR("GETRANGE"), days, STR("0"), command_int(arena, range.limit - 1)});
+    return student_set_range(pipeline, closed, range);
 }
 
-struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
-                                     int count)
+struct command *student_cmd_days(struct pipeline *pipeline, struct str student,
+                                 const struct command *state, int32_t first, int count)
 {
-    return student_read_days(pipeline, student, first, count, key_schema_1_openings);
+    if (schema_has_old_forms())
+        return student_run_days(pipeline, student, first, count, key_schema_1_days);
+    return student_read_closed(pipeline, student, (struct days_range){first, count, state, 0});
+}
+
+struct command *student_cmd_latest_days(struct pipeline *pipeline, struct str student,
+                                        const struct command *state, int32_t today, int count)
+{
+    /* Up to two days after today may be closed: a client's clock may be a day ahead, and that of
+     * another machine has begun the next day. */
+    enum { LATER_DAYS = 2, LIMIT_MAX = HISTORY_DAYS * DAY_RECORD_MAX / 4 };
+    int limit = (count + LATER_DAYS) * DAY_RECORD_MAX;
+
+    if (schema_has_old_forms() || limit > LIMIT_MAX) /* usually that would be all of them */
+        return student_cmd_days(pipeline, student, state, today - count + 1, count);
+    return student_read_closed(pipeline, student,
+                               (struct days_range){today - count + 1, count, state, limit});
+}
+
+struct command *student_cmd_days_at_once(struct pipeline *pipeline, struct str student,
+                                         int32_t first, int count, struct command **ret_openings)
+{
+    struct command *days = student_run_days(pipeline, student, first, count, key_schema_1_days);
+
+    *ret_openings = schema_has_old_forms()
+                        ? student_run_days(pipeline, student, first, count, key_schema_1_openings)
+                        : days;
+    return days;
 }
 
 /* Sets what student_read_changed.lua needs to make the keys of the days in the form of 0.1.0: their
@@ -111,11 +173,13 @@ struct command *student_cmd_changed(struct pipeline *pipeline, struct str studen
     struct str prefix, days;
 
     student_changed_keys(pipeline, student, first, count, &prefix, &days);
-    return pipeline_add_read_script(pipeline, &script_student_read_changed, 2, 7,
-                                    (struct str[]){key_student(arena, student, STUDENT_KEY_PROFILE),
-                                                   key_student(arena, student, STUDENT_KEY_DAYS),
-                                                   command_int(arena, first),
-                                                   command_int(arena, count), stamp, prefix, days});
+    return student_set_range(
+        pipeline,
+        pipeline_add_read_script(pipeline, &script_student_read_changed, 2, 5,
+                                 (struct str[]){key_student(arena, student, STUDENT_KEY_PROFILE),
+                                                key_student(arena, student, STUDENT_KEY_DAYS),
+                                                stamp, prefix, days}),
+        (struct days_range){first, count, NULL, 0});
 }
 
 struct command *student_cmd_trim_days(struct pipeline *pipeline, struct str key, int32_t oldest)
@@ -153,8 +217,8 @@ static void student_put_day(struct student_days *days, int32_t day, struct str t
 }
 
 /* Puts the closed days of the text into the list. False when it is damaged: not all of it is
- * records, or they are not in order. */
-static bool student_put_closed(struct student_days *days, struct str closed)
+ * records (is_cut: the last one may be a part of one), or they are not in order. */
+static bool student_put_closed(struct student_days *days, struct str closed, bool is_cut)
 {
     struct str text;
     int32_t day, later = INT32_MAX;
@@ -165,7 +229,7 @@ static bool student_put_closed(struct student_days *days, struct str closed)
         later = day;
         student_put_day(days, day, text, /* is_short */ true);
     }
-    return closed.n == 0;
+    return is_cut || closed.n == 0;
 }
 
 /* Puts the current state, which is that of its day. One that cannot be read is no state of a known
@@ -178,33 +242,51 @@ static void student_put_current(struct student_days *days, struct str packed)
         student_put_day(days, state.day, packed, /* is_short */ false);
 }
 
+/* Returns the part of the reply that is the packed state: all of it, or the element of the field s.
+ */
+static const redisReply *student_state_reply(const struct command *state)
+{
+    for (int i = 2; i < state->argc; i++) {
+        if (str_equal(state->argv[i], STR("s")))
+            return state->argc == 3 ? state->reply : reply_at(state->reply, (size_t)i - 2);
+    }
+    return NULL;
+}
+
 /* Gets the texts of the state and of the closed days, which are empty if there are none, and the
  * range of days. False with p set. */
 static bool student_days_begin(const struct command *command, struct student_days *ret,
                                struct str *ret_packed, struct str *ret_closed, struct problem *p)
 {
-    const struct str *args = command->argv + command->key_count;
-    int64_t first = 0, count = 0;
+    const struct days_range *range = command->context;
+    const redisReply *packed, *closed = command->reply;
     size_t n;
 
     ret->count = 0;
     *ret_packed = *ret_closed = STR("");
     if (!command->reply ||
-        !reply_expect_array(command->reply, REPLY_OLD + STUDENT_DAYS_MAX, &n, p) ||
-        !reply_expect_text_or_nil(reply_at(command->reply, REPLY_STATE), ret_packed, p) ||
-        !reply_expect_text_or_nil(reply_at(command->reply, REPLY_CLOSED), ret_closed, p)) {
+        (!range->state &&
+         !reply_expect_array(command->reply, REPLY_OLD + STUDENT_DAYS_MAX, &n, p))) {
         problem_unavailable(p, /* retry_after_s */ 1); /* a problem that p has already stays */
         return false;
     }
-    (void)str_to_int64(args[ARG_FIRST], INT32_MIN, INT32_MAX, &first);
-    (void)str_to_int64(args[ARG_COUNT], 0, STUDENT_DAYS_MAX, &count);
-    *ret = (struct student_days){.first = (int32_t)first, .count = (size_t)count};
+    packed =
+        range->state ? student_state_reply(range->state) : reply_at(command->reply, REPLY_STATE);
+    if (!range->state)
+        closed = reply_at(command->reply, REPLY_CLOSED);
+    if (!reply_expect_text_or_nil(packed, ret_packed, p) ||
+        !reply_expect_text_or_nil(closed, ret_closed, p)) {
+        problem_unavailable(p, /* retry_after_s */ 1);
+        return false;
+    }
+    *ret = (struct student_days){.first = range->first, .count = (size_t)range->count};
     return true;
 }
 
 bool student_parse_day_texts(const struct command *command, struct student_days *ret,
                              struct problem *p)
 {
+    const struct days_range *range = command->context;
     struct str packed, closed, old;
 
     if (!student_days_begin(command, ret, &packed, &closed, p))
@@ -213,7 +295,7 @@ bool student_parse_day_texts(const struct command *command, struct student_days 
         if (reply_text(reply_at(command->reply, REPLY_OLD + i), &old) == REPLY_OK)
             ret->days[i] = (struct student_day){old, /* is_short */ false};
     }
-    if (!student_put_closed(ret, closed)) {
+    if (!student_put_closed(ret, closed, range->limit > 0 && closed.n >= (size_t)range->limit)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }

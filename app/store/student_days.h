@@ -40,9 +40,24 @@ bool student_day_cut(struct str *days, int32_t *ret_day, struct str *ret_short);
 /* Most days that are read at once: those of the history, the day before it, and one more because
  * the clocks of the machines differ: another process may have begun the next day. */
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
-/* Reads the days `first` to first + count - 1; count is at most STUDENT_DAYS_MAX. */
-struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
-                                 int count);
+/* Reads the days `first` to first + count - 1; count is at most STUDENT_DAYS_MAX. state: a command
+ * that reads the student's state (student_cmd_profile, student_cmd_state, student_cmd_topics) and
+ * comes before this one; NULL: there is none, and the state is read too. It must live until the
+ * reply is parsed.
+ *
+ * The closed days are read after the state, so that a change in between that begins the next day
+ * leaves no gap: the day of the state is then among the closed ones too. In a cluster that is just
+ * moving the slot the order may be the other one; what is changed by days that were read uses
+ * student_cmd_days_at_once. */
+struct command *student_cmd_days(struct pipeline *pipeline, struct str student,
+                                 const struct command *state, int32_t first, int count);
+/* Reads the `count` days that end with today: less than all closed days if few are needed. */
+struct command *student_cmd_latest_days(struct pipeline *pipeline, struct str student,
+                                        const struct command *state, int32_t today, int count);
+/* student_cmd_days by one script, and what student_parse_opening needs for these days.
+ * *ret_openings may be the command that is returned. */
+struct command *student_cmd_days_at_once(struct pipeline *pipeline, struct str student,
+                                         int32_t first, int count, struct command **ret_openings);
 /* Reads what student_cmd_topics reads, and what student_cmd_days reads, but no days if the stored
  * state still has this stamp. The text `stamp` must live until the reply. */
 struct command *student_cmd_changed(struct pipeline *pipeline, struct str student, struct str stamp,
@@ -52,11 +67,8 @@ struct command *student_cmd_changed(struct pipeline *pipeline, struct str studen
  * False with p set when the reply is an error. */
 bool student_parse_changed(const struct command *command, struct command *ret_topics,
                            struct command *ret_days, struct problem *p);
-/* Reads what student_parse_opening needs for the days `first` to first + count - 1. */
-struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
-                                     int count);
-/* Parses the opening of a day, from the reply to student_cmd_openings: the latest state before it.
- * REPLY_MISSING: there is none. */
+/* Parses the opening of a day, from the reply to student_cmd_days_at_once: the latest state before
+ * it. REPLY_MISSING: there is none. */
 enum reply_result student_parse_opening(const struct command *command, int32_t day,
                                         struct mastery_state *ret);
 

@@ -72,7 +72,7 @@ struct state_reader {
     const char *p;
 };
 
-/* Each state_get function reads the value at the reader's position and moves the position behind
+/* Each state_get function reads the value at the reader's position and moves the position after
  * it. */
 static uint64_t state_get64(struct state_reader *reader)
 {
@@ -83,7 +83,7 @@ static uint64_t state_get64(struct state_reader *reader)
     return le64toh(value);
 }
 
-/* Reads 4 bytes, little-endian, and moves the reader past them. The packed state is long enough. */
+/* Reads 4 bytes, little-endian, and moves the reader past them. The caller has checked the size. */
 static uint32_t state_get32(struct state_reader *reader)
 {
     uint32_t value;
@@ -93,7 +93,8 @@ static uint32_t state_get32(struct state_reader *reader)
     return le32toh(value);
 }
 
-/* Reads 8 bytes, little-endian, and moves the reader past them. The packed state is long enough. */
+/* Reads a double from 8 bytes, little-endian, and moves the reader past them. The caller has
+ * checked the size. */
 static double state_get_double(struct state_reader *reader)
 {
     uint64_t bits = state_get64(reader);
@@ -127,6 +128,7 @@ bool state_is_plausible(const struct mastery_state *state)
             !state_is_share(state->components[i]))
             return false;
     }
+    /* days since 1970-01-01: no date within thousands of years is refused */
     return state->day > -1000000 && state->day < 10000000;
 }
 
@@ -134,8 +136,14 @@ bool state_is_plausible(const struct mastery_state *state)
  * anything is read, the values afterwards. */
 bool state_unpack(struct str packed, struct mastery_state *ret)
 {
-    static const size_t size = /* bytes that state_pack writes */
-        2 + 2 * 4 + EVIDENCE_COMPONENTS * 24 + 2 * COMPONENTS * 8 + 3 * 8 + 3 * 4 + 8;
+    static const size_t size =        /* bytes that state_pack writes */
+        1 + 1                         /* version, flags */
+        + 4 + 4                       /* day, active days */
+        + EVIDENCE_COMPONENTS * 3 * 8 /* sum, weight and time of each evidence */
+        + 2 * COMPONENTS * 8          /* components and their weights */
+        + 3 * 8                       /* times: stated, last event, updated */
+        + 3 * 4                       /* samples, exercises, quizzes */
+        + 8;                          /* revision */
     struct mastery_state state;
     struct state_reader reader;
 

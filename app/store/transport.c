@@ -25,7 +25,7 @@ struct transport {
     size_t attempt;
     int fd;          /* -1: no socket yet */
     struct tls *tls; /* NULL: no socket yet, or no TLS */
-    bool has_read;   /* at least one byte has been received on the connection */
+    bool has_read;   /* the connection has received at least one byte */
     bool is_public;  /* `error` names no host, and says which setting is wrong */
     char error[TLS_ERROR_SIZE];
 };

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/base/digest.h"
+#include "app/base/ids.h"
 #include "app/store/lease.h"
 #include "app/store/schema.h"
 
@@ -21,6 +23,7 @@ enum {
     COUNTS_SCANNED = 2000, /* about how many counts are read of a shard, and at most */
     COUNTS_MAX = 8000,
     OPEN_MAX = AUDIT_SEGMENT_RECORDS + COUNTS_MAX,
+    REMOVED_COUNTS_MAX = 16, /* fields that are no counts, which a run removes of a shard */
     CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS, /* counts that a closing removes */
 };
 
@@ -90,6 +93,31 @@ static void segments_report_unreadable(struct audit_segments *segments, unsigned
     jw_int(jw, "shard", shard);
     jw_text(jw, "consequence", "no segment is closed there; see mastery-ctl audit verify");
     log_end(w->engine->log);
+}
+
+/* Logs a field of the counts that is no count, which only another program can have written, and
+ * which is then removed. Its texts may name persons, so there is only a digest of "FIELD\nVALUE".
+ */
+static void segments_log_removed(const struct audit_segments *segments, unsigned shard,
+                                 const struct audit_counted_read *count, struct arena *arena)
+{
+    struct log *log = segments->worker->engine->log;
+    struct str text =
+        arena_printf(arena, "%.*s\n%.*s", STR_ARG(count->field), STR_ARG(count->value));
+    unsigned char digest[DIGEST_SIZE];
+    char name[3], digits[2 * DIGEST_SIZE + 1];
+    struct jw *jw;
+
+    if (!text.p)
+        return;
+    digest_sha256(text, digest);
+    hex_print(digest, sizeof(digest), digits);
+    (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
+    jw = log_begin(log, LOG_ERROR, "audit.count_removed");
+    jw_text(jw, "shard", name);
+    jw_int(jw, "bytes", (int64_t)text.n);
+    jw_text(jw, "sha256", digits);
+    log_end(log);
 }
 
 /* ---- (4) heads ---- */
@@ -284,6 +312,28 @@ static bool segments_due(const struct worker_context *w, int64_t open_since_ms, 
            w->now_ms >= open_since_ms + w->engine->config.audit_seal_s * INT64_C(1000);
 }
 
+/* Queues the removal of fields of the counts that are no counts, a few at a time. */
+static void segments_remove_invalid(struct audit_segments *segments, struct task *task,
+                                    unsigned shard, const struct open_items *items)
+{
+    struct audit_counted_read *invalid =
+        arena_array(task->arena, REMOVED_COUNTS_MAX, sizeof(*invalid));
+    size_t n = 0;
+
+    if (!invalid || !shards_lease_held(segments->shards, shard))
+        return;
+    for (size_t i = 0; i < items->count_n && n < REMOVED_COUNTS_MAX; i++) {
+        const struct audit_counted_read *count = &items->counts[i];
+
+        if (count->valid || !count->field.p || !count->value.p)
+            continue;
+        segments_log_removed(segments, shard, count, task->arena);
+        invalid[n++] = *count;
+    }
+    if (n > 0)
+        (void)audit_cmd_remove_counts(&task->pipeline, shard, task->worker->id, invalid, n);
+}
+
 /* Called when what is open in a shard was read. */
 static void segments_on_open(struct audit_segments *segments, struct task *task, unsigned shard)
 {
@@ -297,6 +347,7 @@ static void segments_on_open(struct audit_segments *segments, struct task *task,
         segments_report_unreadable(segments, shard);
         return;
     }
+    segments_remove_invalid(segments, task, shard, &items);
     if (items.n > 0)
         sorted = segments_sort(task->arena, &items);
     if (!sorted || !stream_id_time(sorted[0].id, &s->open_since_ms))
@@ -354,8 +405,8 @@ static bool segments_must_read(struct audit_segments *segments, const struct tas
     struct segment_shard *s = &segments->v[shard];
     int64_t records = 0, counts = 0;
 
-    if (reply_int(s->cmd->reply, &records) != REPLY_OK ||
-        reply_int(s->second_cmd->reply, &counts) != REPLY_OK) {
+    if (reply_count(s->cmd->reply, &records) != REPLY_OK ||
+        reply_count(s->second_cmd->reply, &counts) != REPLY_OK) {
         segments_report_unreadable(segments, shard);
         return false;
     }

@@ -53,10 +53,10 @@ static void calibration_fail(struct task *task)
 
 /* Sets the two gauges to the counts of the configured prediction model: verified predictions (their
  * day has come), and covered ones (the true score was inside the predicted interval). */
-static void calibration_publish(struct calibration_pass *pass, const struct calibration *c)
+static void calibration_publish(struct calibration_pass *pass, const struct calibration *counts)
 {
     const struct engine *engine = pass->worker->engine;
-    struct calibration_count count = calibration_of_model(c, predict_model(&engine->config));
+    struct calibration_count count = calibration_of_model(counts, predict_model(&engine->config));
 
     metrics_gauge_set(engine->metrics, GAUGE_PREDICTIONS_VERIFIED, count.verified);
     metrics_gauge_set(engine->metrics, GAUGE_PREDICTIONS_COVERED, count.covered);
@@ -67,9 +67,11 @@ static void calibration_publish(struct calibration_pass *pass, const struct cali
  * for another version: its errors say nothing about the present one. */
 static bool calibration_model(struct str text, enum prediction_model *ret)
 {
-    struct str name = str_cut(&text, '/');
+    struct str name = str_cut(&text, '/'), version = text;
 
-    for (int i = 0; i < PREDICTION_MODELS && str_equal(text, STR(PREDICTION_MODEL_VERSION)); i++) {
+    if (!str_equal(version, STR(PREDICTION_MODEL_VERSION)))
+        return false;
+    for (int i = 0; i < PREDICTION_MODELS; i++) {
         if (str_equal(name, str_of(prediction_model_names[i]))) {
             *ret = (enum prediction_model)i;
             return true;
@@ -89,20 +91,22 @@ static void calibration_add_student(struct calibration_pass *pass, struct task *
     struct prediction_record *records;
     struct history history;
     enum prediction_model model;
-    size_t n;
+    size_t prediction_count;
 
     if (student_has_withdrawn(student->consents, CONSENT_ANALYTICS) ||
         !history_parse(student->days, &history, &problem) ||
-        !prediction_parse_list(student->predictions, task->arena, &records, &n, &problem))
+        !prediction_parse_list(student->predictions, task->arena, &records, &prediction_count,
+                               &problem))
         return;
-    for (size_t i = 0; i < n; i++) {
-        const struct prediction_record *r = &records[i];
+    for (size_t i = 0; i < prediction_count; i++) {
+        const struct prediction_record *record = &records[i];
 
-        if (r->intervention.n == 0 && calibration_model(r->model, &model))
-            calibration_add(
-                &pass->counts, model, r->target_day - day_of_ms(r->made_at_ms),
-                &(struct stored_prediction){r->target_day, r->score, r->lower, r->upper},
-                history.days, history.n, day_of_ms(task->worker->now_ms));
+        if (record->intervention.n == 0 && calibration_model(record->model, &model))
+            calibration_add(&pass->counts, model,
+                            record->target_day - day_of_ms(record->made_at_ms),
+                            &(struct stored_prediction){record->target_day, record->score,
+                                                        record->lower, record->upper},
+                            history.days, history.n, day_of_ms(task->worker->now_ms));
     }
 }
 
@@ -161,24 +165,27 @@ static void calibration_on_scanned(struct task *task)
     int32_t today = day_of_ms(task->worker->now_ms);
     struct str cursor, key, student;
     enum student_key kind;
-    size_t n;
+    bool is_readable; /* the reply has a cursor and a list of keys */
+    size_t key_count;
 
-    if (task_failed(task) || !step || reply_text(reply_at(reply, 0), &cursor) != REPLY_OK ||
-        cursor.n >= sizeof(pass->cursor) ||
-        reply_array(keys, CALIBRATION_KEYS_MAX, &n) != REPLY_OK ||
-        !(step->students = arena_array(task->arena, n, sizeof(*step->students)))) {
+    is_readable = !task_failed(task) && reply_text(reply_at(reply, 0), &cursor) == REPLY_OK &&
+                  cursor.n < sizeof(pass->cursor) &&
+                  reply_array(keys, CALIBRATION_KEYS_MAX, &key_count) == REPLY_OK;
+    if (is_readable && step)
+        step->students = arena_array(task->arena, key_count, sizeof(*step->students));
+    if (!is_readable || !step || !step->students) {
         calibration_fail(task);
         return;
     }
     (void)snprintf(pass->cursor, sizeof(pass->cursor), "%.*s", STR_ARG(cursor));
     pipeline_clear(&task->pipeline);
     step->n = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < key_count; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK &&
             key_parse_student(key, task->arena, &student, &kind) && kind == STUDENT_KEY_PREDICTIONS)
             step->students[step->n++] = (struct calibration_student){
                 prediction_cmd_list(&task->pipeline, student, CALIBRATION_READ_MAX),
-                history_cmd(&task->pipeline, student, today),
+                history_cmd(&task->pipeline, student, NULL, today),
                 student_cmd_consent(&task->pipeline, student)};
     }
     task->data = step;
@@ -188,11 +195,11 @@ static void calibration_on_scanned(struct task *task)
         calibration_end_step(task);
 }
 
-void calibration_init(struct calibration_pass *pass, struct worker_context *w,
+void calibration_init(struct calibration_pass *pass, struct worker_context *worker,
                       const struct shards *shards)
 {
-    *pass = (struct calibration_pass){.worker = w, .shards = shards};
-    periodic_init(&pass->schedule, w, CALIBRATION_FIRST_US);
+    *pass = (struct calibration_pass){.worker = worker, .shards = shards};
+    periodic_init(&pass->schedule, worker, CALIBRATION_FIRST_US);
     memcpy(pass->cursor, "0", sizeof("0"));
 }
 

@@ -24,7 +24,7 @@ struct calibration_pass {
 };
 
 /* Prepares the passes over all students, which count the predictions that came true. */
-void calibration_init(struct calibration_pass *pass, struct worker_context *w,
+void calibration_init(struct calibration_pass *pass, struct worker_context *worker,
                       const struct shards *shards);
 /* Called in every loop iteration: starts the next step of a pass over all students if one is due.
  */

@@ -8,36 +8,36 @@
  * worker_wake_at, its work is late by this time at most. */
 static const int64_t ITERATION_MAX_US = 1000000;
 
-void worker_context_init(struct worker_context *w, struct engine *engine, struct ev_loop *loop)
+void worker_context_init(struct worker_context *worker, struct engine *engine, struct ev_loop *loop)
 {
-    *w = (struct worker_context){.engine = engine, .loop = loop};
-    uuid_make(w->id_text);
-    w->id = str_of(w->id_text);
-    worker_start_iteration(w);
+    *worker = (struct worker_context){.engine = engine, .loop = loop};
+    uuid_make(worker->id_text);
+    worker->id = str_of(worker->id_text);
+    worker_start_iteration(worker);
 }
 
-void worker_start_iteration(struct worker_context *w)
+void worker_start_iteration(struct worker_context *worker)
 {
-    w->now_us = clock_monotonic_us();
-    w->now_ms = store_now_ms(w->engine->store);
-    w->wake_us = w->now_us + ITERATION_MAX_US;
+    worker->now_us = clock_monotonic_us();
+    worker->now_ms = store_now_ms(worker->engine->store);
+    worker->wake_us = worker->now_us + ITERATION_MAX_US;
 }
 
-void worker_wake_at(struct worker_context *w, int64_t us)
+void worker_wake_at(struct worker_context *worker, int64_t us)
 {
-    if (us < w->wake_us)
-        w->wake_us = us;
+    if (us < worker->wake_us)
+        worker->wake_us = us;
 }
 
-bool worker_draining(const struct worker_context *w)
+bool worker_draining(const struct worker_context *worker)
 {
-    return w->drain_deadline_us != 0;
+    return worker->drain_deadline_us != 0;
 }
 
 /* Returns whether a sidecar is configured, by a URL or by a port of this machine. */
-bool worker_publishes(const struct worker_context *w)
+bool worker_publishes(const struct worker_context *worker)
 {
-    const struct config *config = &w->engine->config;
+    const struct config *config = &worker->engine->config;
 
     return (config->dapr_http_endpoint && *config->dapr_http_endpoint) ||
            config->dapr_http_port != 0;

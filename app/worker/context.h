@@ -30,16 +30,17 @@ struct worker_context {
 };
 
 /* Fills the context with a new random id. engine and loop must live as long as the context. */
-void worker_context_init(struct worker_context *w, struct engine *engine, struct ev_loop *loop);
+void worker_context_init(struct worker_context *worker, struct engine *engine,
+                         struct ev_loop *loop);
 /* To be called at the start of each loop iteration: reads both clocks, and sets the start of the
  * next iteration to one second later at most (worker_wake_at makes it earlier). */
-void worker_start_iteration(struct worker_context *w);
+void worker_start_iteration(struct worker_context *worker);
 /* Makes the next loop iteration start at us (monotonic) or earlier. */
-void worker_wake_at(struct worker_context *w, int64_t us);
+void worker_wake_at(struct worker_context *worker, int64_t us);
 /* Returns true from the signal to end until the process ends: in that time a worker starts no new
  * work and completes the work that it has started. */
-bool worker_draining(const struct worker_context *w);
+bool worker_draining(const struct worker_context *worker);
 /* Returns true if a Dapr sidecar (the process through which events are published) is configured. */
-bool worker_publishes(const struct worker_context *w);
+bool worker_publishes(const struct worker_context *worker);
 
 #endif

@@ -29,7 +29,7 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
 }
 
 /* Queues the command that adds the dead letter. The payload is kept only if it has the ids of the
- * students that it is about, so that an erasure can find it, or with item->always_keep (it holds
+ * students that it is about, so that an erasure can find it, or with item->always_keep (it contains
  * nothing about a student). When out of memory pipeline->failed is set: the task then fails, which
  * dead_letter_on_added sees. */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
@@ -72,7 +72,6 @@ static void dead_letter_check_entry(struct task *task)
 static void dead_letter_on_added(struct task *task)
 {
     struct dead_letter_state *state = task->data;
-
     struct problem p = {.code = PROBLEM_NONE};
 
     if (task_failed(task) || !dead_letter_parse_add(state->command, &state->letter_id, &p))
@@ -81,8 +80,8 @@ static void dead_letter_on_added(struct task *task)
         dead_letter_check_entry(task);
 }
 
-/* Called when the entry was checked: the first time before the dead letter is added (has_letter is
- * false), the second time afterwards. */
+/* Called with the reply to a check whether the entry is in its stream: the first time before the
+ * dead letter is added (has_letter is false), the second time after that. */
 static void dead_letter_on_entry_checked(struct task *task)
 {
     struct dead_letter_state *state = task->data;
@@ -92,17 +91,17 @@ static void dead_letter_on_entry_checked(struct task *task)
         dead_letter_end(task, DEAD_LETTER_FAILED);
         return;
     }
-    /* both true: the second check still found the entry, so the dead letter remains. Both false:
-     * the first check found no entry, so no dead letter is added. */
-    if (has_entry == has_letter) {
-        dead_letter_end(task, has_entry ? DEAD_LETTER_STORED : DEAD_LETTER_ENTRY_GONE);
-        return;
-    }
-    pipeline_clear(&task->pipeline);
-    if (has_entry) { /* first check: add the dead letter */
+    if (!has_entry && !has_letter) {
+        /* the entry has disappeared: no letter is added */
+        dead_letter_end(task, DEAD_LETTER_ENTRY_GONE);
+    } else if (has_entry && has_letter) {
+        dead_letter_end(task, DEAD_LETTER_STORED); /* the letter remains */
+    } else if (has_entry) {
+        pipeline_clear(&task->pipeline);
         state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
         task_submit(task, dead_letter_on_added);
-    } else { /* second check: the entry was erased, so the dead letter must go as well */
+    } else { /* the entry was erased meanwhile, so the dead letter must be deleted as well */
+        pipeline_clear(&task->pipeline);
         (void)dead_letter_cmd_remove(&task->pipeline, &state->letter_id, /* count */ 1);
         task_submit(task, dead_letter_on_removed);
     }

@@ -142,14 +142,14 @@ static void erasures_run_step(struct task *task)
 static void erasures_start_erase(struct task *task)
 {
     struct erasures *erasures = task->owner;
-    const struct worker_context *w = task->worker;
+    const struct worker_context *worker = task->worker;
 
-    erasures->erase = (struct erase){.engine = w->engine,
+    erasures->erase = (struct erase){.engine = worker->engine,
                                      .student = str_of(erasures->students[erasures->current]),
                                      .actor = STR("worker"),
                                      .role = STR("service"),
-                                     .correlation_id = w->id,
-                                     .now_ms = w->now_ms,
+                                     .correlation_id = worker->id,
+                                     .now_ms = worker->now_ms,
                                      .had_tombstone = true};
     pipeline_clear(&task->pipeline);
     if (erase_init(&erasures->erase))
@@ -218,13 +218,14 @@ static void erasures_on_read(struct task *task)
         erasures_continue_run(task);
 }
 
-void erasures_init(struct erasures *erasures, struct worker_context *w, const struct shards *shards)
+void erasures_init(struct erasures *erasures, struct worker_context *worker,
+                   const struct shards *shards)
 {
     memset(erasures, 0, sizeof(*erasures));
-    erasures->worker = w;
+    erasures->worker = worker;
     erasures->shards = shards;
     erasures->rewrite_pause_us = INTERVAL_US; /* the pause after the first failed AOF rewrite */
-    periodic_init(&erasures->schedule, w, /* delay_us */ 0);
+    periodic_init(&erasures->schedule, worker, /* delay_us */ 0);
 }
 
 /* Sends the commands that read the list of unfinished erasures and the request for a rewrite of the

@@ -22,13 +22,14 @@ struct erasures {
     struct str rewrite_request; /* id of the request for an AOF rewrite, in the memory of the task;
                                    p NULL: no request */
     int64_t rewrite_due_us;     /* monotonic time before which no AOF rewrite is started */
-    int64_t rewrite_pause_us;   /* before the next try if not all nodes have started one */
+    /* pause before the next try if not all nodes have started a rewrite */
+    int64_t rewrite_pause_us;
     struct command *unfinished_cmd; /* reads the unfinished erasures */
     struct command *cmd; /* reads the request for an AOF rewrite, later starts the rewrite */
 };
 
 /* Prepares the runs, which complete interrupted erasures of students. */
-void erasures_init(struct erasures *erasures, struct worker_context *w,
+void erasures_init(struct erasures *erasures, struct worker_context *worker,
                    const struct shards *shards);
 /* Called in every loop iteration: starts a run, which completes interrupted erasures, if one is
  * due. */

@@ -92,19 +92,19 @@ static void heartbeat_on_replies(struct task *task)
  * holds leases. */
 void heartbeat_tick(struct heartbeat *heartbeat)
 {
-    struct worker_context *w = heartbeat->worker;
+    struct worker_context *worker = heartbeat->worker;
     struct task *task = periodic_begin(&heartbeat->schedule, NO_SHARD, heartbeat);
     struct worker_heartbeat beat;
 
     if (!task)
         return;
     periodic_schedule(&heartbeat->schedule, INTERVAL_US);
-    beat = (struct worker_heartbeat){.id = w->id,
+    beat = (struct worker_heartbeat){.id = worker->id,
                                      .beats = ++heartbeat->beats,
                                      .shards = (int64_t)heartbeat->shards->held_count,
                                      .lag_ms = journal_consume_lag_ms(heartbeat->journal),
                                      .dapr = sidecar_state(heartbeat->sidecar)};
-    metrics_gauge_set(w->engine->metrics, GAUGE_JOURNAL_LAG_MS, beat.lag_ms);
+    metrics_gauge_set(worker->engine->metrics, GAUGE_JOURNAL_LAG_MS, beat.lag_ms);
     workers_cmd_beat(&task->pipeline, &beat);
     task->data = workers_cmd_get(&task->pipeline);
     heartbeat->time_cmd = clock_skew_cmd(&task->pipeline);

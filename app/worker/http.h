@@ -33,7 +33,7 @@ struct http_call {
      * the call. May be NULL. */
     bool (*may_send)(struct http_call *call);
     void (*done)(struct http_call *call); /* called when the call is over; may start it again */
-    void *owner;                          /* of the caller; unused by http.c */
+    void *owner;                          /* pointer for the caller; http.c does not use it */
     /* Output, valid when done is called. */
     CURLcode result; /* CURLE_OK: a complete response was received */
     /* true: the host has an address that is not public, and because of public_only no connection

@@ -53,19 +53,19 @@ struct batch_job {
  * update->changed is true for only one job when the status changes, so that metrics count each
  * change once. The duration of a cancelled batch is not observed: it says nothing about the work.
  */
-static void batch_apply_update(struct worker_context *w, struct batch_job *b,
+static void batch_apply_update(struct worker_context *worker, struct batch_job *state,
                                const struct batch_update *update)
 {
-    struct metrics *m = w->engine->metrics;
+    struct metrics *metrics = worker->engine->metrics;
     const struct batch *batch = &update->batch;
 
-    b->batch = *batch;
-    b->callback_due = update->callback_due;
+    state->batch = *batch;
+    state->callback_due = update->callback_due;
     if (!update->changed)
         return;
-    metrics_add(m, METRIC_BATCH, batch_status_names[batch->status], NULL, 1);
+    metrics_add(metrics, METRIC_BATCH, batch_status_names[batch->status], NULL, 1);
     if (batch->status == BATCH_COMPLETED || batch->status == BATCH_FAILED)
-        metrics_observe_batch(m, batch_priority_names[batch->priority],
+        metrics_observe_batch(metrics, batch_priority_names[batch->priority],
                               (double)(batch->completed_ms - batch->started_ms) / 1e3);
 }
 
@@ -94,10 +94,10 @@ bool job_parse_batch_body(struct job *job, struct batch_body *ret)
     return false;
 }
 
-/* Sets the follow-up, the job that replaces this one in the queue: one script finishes this job and
- * adds the other. The follow-up is of the kind "batch", for the chunk that begins with the student
- * at the position `from` of the batch, or "callback": it sends a POST to the URL that the batch
- * named, and has no students, so `from` is 0. */
+/* Sets the follow-up, the job that replaces this one in the queue: one script removes this job and
+ * adds the follow-up. The follow-up is of the kind "batch", for the chunk that begins with the
+ * student at the position `from` of the batch, or "callback": it sends a POST to the URL that the
+ * batch named, and has no students, so `from` is 0. */
 static void batch_set_follow_up(struct job *job, struct str kind, struct str batch, int64_t from)
 {
     job->follow_up.kind = kind;
@@ -106,15 +106,15 @@ static void batch_set_follow_up(struct job *job, struct str kind, struct str bat
 
 /* Counts and logs a failure that is the engine's fault, not the client's. of: what has failed,
  * "job" or "student"; student: id of that student, NULL for a job. problem: why it has failed. */
-static void batch_report_fault(struct worker_context *w, const struct job *job, struct str batch,
-                               const char *of, const struct str *student,
+static void batch_report_fault(struct worker_context *worker, const struct job *job,
+                               struct str batch, const char *of, const struct str *student,
                                const struct problem *problem)
 {
-    struct log *log = w->engine->log;
+    struct log *log = worker->engine->log;
     struct jw *jw = log_begin(log, LOG_ERROR, "batch.fault");
     char hash[LOG_HASH_SIZE];
 
-    metrics_add(w->engine->metrics, METRIC_BATCH_FAULTS, of, NULL, 1);
+    metrics_add(worker->engine->metrics, METRIC_BATCH_FAULTS, of, NULL, 1);
     jw_text(jw, "of", of);
     jw_str(jw, "batch", batch);
     if (student) {
@@ -130,7 +130,7 @@ static void batch_report_fault(struct worker_context *w, const struct job *job, 
  * whole batch as failed; the second one, when dead_letter_cmd is set, has its reply. Of several
  * dead jobs of a batch only one changes its status (`changed`), and reports it. Results that are
  * already stored remain. body.from: position in the batch of this job's first student. */
-void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
+void job_batch_on_dead_letter(struct worker_context *worker, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     bool changed, callback_due;
@@ -140,11 +140,11 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
         return;
     if (!job->dead_letter_cmd) {
         job->dead_letter_cmd =
-            batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
+            batch_cmd_fail(&job->task->pipeline, body.batch, body.from, worker->now_ms);
     } else if (batch_parse_fail(job->dead_letter_cmd, &changed, &callback_due, &p)) {
         if (changed) {
-            metrics_add(w->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
-            batch_report_fault(w, job, body.batch, "job", /* student */ NULL, &job->problem);
+            metrics_add(worker->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
+            batch_report_fault(worker, job, body.batch, "job", /* student */ NULL, &job->problem);
         }
         if (callback_due)
             batch_set_follow_up(job, STR("callback"), body.batch, /* from */ 0);
@@ -157,150 +157,152 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
  * never succeed, the error message; the other students continue. If Redis was unavailable, there is
  * no result, and the next attempt of the job computes this student again. An erased student gets no
  * result either, because it would name the student, and is removed from the batch. */
-static void batch_end_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
+static void batch_end_unit(struct worker_context *worker, struct job *job, struct batch_unit *unit)
 {
-    bool success = u->problem.code == PROBLEM_NONE;
-    struct batch_job *b = job->state;
-    const char *kind = u->record.kind == RECORD_STATEMENT ? "stated" : "recomputed";
+    bool success = unit->problem.code == PROBLEM_NONE;
+    struct batch_job *state = job->state;
+    const char *kind = unit->record.kind == RECORD_STATEMENT ? "stated" : "recomputed";
 
-    u->running = false;
-    b->running--;
-    if (u->problem.code == PROBLEM_SERVICE_UNAVAILABLE) {
-        b->unavailable = true;
+    unit->running = false;
+    state->running--;
+    if (unit->problem.code == PROBLEM_SERVICE_UNAVAILABLE) {
+        state->unavailable = true;
         return;
     }
-    if (u->record.is_erased) {
-        (void)batch_cmd_remove_student(&job->task->pipeline, b->body.batch, u->item.student);
-        b->removed_some = true;
+    if (unit->record.is_erased) {
+        (void)batch_cmd_remove_student(&job->task->pipeline, state->body.batch, unit->item.student);
+        state->removed_some = true;
         return;
     }
-    if (problem_status(u->problem.code) >= 500)
-        batch_report_fault(w, job, b->body.batch, "student", &u->item.student, &u->problem);
-    if (success && !u->record.duplicate)
-        metrics_add(w->engine->metrics, METRIC_CALCULATIONS, kind, NULL, 1);
-    b->results[b->result_count++] = (struct batch_result){
-        .student = u->item.student,
+    if (problem_status(unit->problem.code) >= 500)
+        batch_report_fault(worker, job, state->body.batch, "student", &unit->item.student,
+                           &unit->problem);
+    if (success && !unit->record.duplicate)
+        metrics_add(worker->engine->metrics, METRIC_CALCULATIONS, kind, NULL, 1);
+    state->results[state->result_count++] = (struct batch_result){
+        .student = unit->item.student,
         .success = success,
-        .text = success ? u->record.result_json : str_of(u->problem.message),
+        .text = success ? unit->record.result_json : str_of(unit->problem.message),
     };
 }
 
 /* Runs the next step of the computation for one student. The step clears and fills the
  * pipeline of this student; its commands are then joined to the pipeline of the job, so that the
  * commands of all students share one round trip. */
-static void batch_step_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
+static void batch_step_unit(struct worker_context *worker, struct job *job, struct batch_unit *unit)
 {
-    if (record_step(&u->record, w->engine, &u->pipeline, &u->problem) == STEP_MORE)
-        pipeline_join(&job->task->pipeline, &u->pipeline);
+    if (record_step(&unit->record, worker->engine, &unit->pipeline, &unit->problem) == STEP_MORE)
+        pipeline_join(&job->task->pipeline, &unit->pipeline);
     else
-        batch_end_unit(w, job, u);
+        batch_end_unit(worker, job, unit);
 }
 
 /* Starts the computation for one student: the mastery record is either a statement (the batch gives
  * the four components of the score and, with own_weights, their weights) or a recomputation from
  * stored evidence, which does not use the components and weights. is_analytics: a student who has
  * withdrawn consent to analytics is refused. */
-static void batch_start_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
+static void batch_start_unit(struct worker_context *worker, struct job *job,
+                             struct batch_unit *unit)
 {
-    struct batch_job *b = job->state;
+    struct batch_job *state = job->state;
 
-    u->record = (struct record){
-        .student = u->item.student,
-        .kind = u->item.stated ? RECORD_STATEMENT : RECORD_RECOMPUTE,
-        .own_weights = u->item.own_weights,
-        .event_id = b->record_id,
+    unit->record = (struct record){
+        .student = unit->item.student,
+        .kind = unit->item.stated ? RECORD_STATEMENT : RECORD_RECOMPUTE,
+        .own_weights = unit->item.own_weights,
+        .event_id = state->record_id,
         .is_analytics = true,
-        .now_ms = w->now_ms,
-        .actor = b->batch.actor,
+        .now_ms = worker->now_ms,
+        .actor = state->batch.actor,
         .actor_role = "batch", /* the audit record's actor is the submitter of the batch */
-        .correlation_id = b->batch.correlation_id,
-        .traceparent = b->batch.traceparent,
+        .correlation_id = state->batch.correlation_id,
+        .traceparent = state->batch.traceparent,
     };
-    memcpy(u->record.components, u->item.components, sizeof(u->item.components));
-    memcpy(u->record.weights, u->item.weights, sizeof(u->item.weights));
-    pipeline_init(&u->pipeline, job->task->arena, NULL);
-    u->running = true;
-    b->running++;
-    batch_step_unit(w, job, u);
+    memcpy(unit->record.components, unit->item.components, sizeof(unit->item.components));
+    memcpy(unit->record.weights, unit->item.weights, sizeof(unit->item.weights));
+    pipeline_init(&unit->pipeline, job->task->arena, NULL);
+    unit->running = true;
+    state->running++;
+    batch_step_unit(worker, job, unit);
 }
 
 /* ---- the chunk ---- */
 
 /* Queues the first round trip: it marks the chunk as started, and reads the students of the chunk
  * that have no result yet. Returns false with job->problem set if the job cannot start. */
-static bool batch_start(struct worker_context *w, struct job *job)
+static bool batch_start(struct worker_context *worker, struct job *job)
 {
     struct arena *arena = job->task->arena;
-    struct batch_job *b = job->state = arena_zalloc(arena, sizeof(*b));
+    struct batch_job *state = job->state = arena_zalloc(arena, sizeof(*state));
 
-    if (!b) {
+    if (!state) {
         problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return false;
     }
-    if (!job_parse_batch_body(job, &b->body))
+    if (!job_parse_batch_body(job, &state->body))
         return false;
-    b->record_id = arena_printf(arena, "batch %.*s", STR_ARG(b->body.batch));
-    b->start_cmd =
-        batch_cmd_start_chunk(&job->task->pipeline, b->body.batch, b->body.from, w->now_ms);
+    state->record_id = arena_printf(arena, "batch %.*s", STR_ARG(state->body.batch));
+    state->start_cmd = batch_cmd_start_chunk(&job->task->pipeline, state->body.batch,
+                                             state->body.from, worker->now_ms);
     return true;
 }
 
 /* Processes the reply of the first round trip: starts the computation for each student without a
  * result. Returns false with job->problem set; every failure is temporary. */
-static bool batch_start_units(struct worker_context *w, struct job *job)
+static bool batch_start_units(struct worker_context *worker, struct job *job)
 {
-    struct batch_job *b = job->state;
+    struct batch_job *state = job->state;
     struct batch_item *items = arena_array(job->task->arena, BATCH_CHUNK, sizeof(*items));
     struct batch_update update;
 
-    if (!items ||
-        !batch_parse_start_chunk(b->start_cmd, &update, items, &b->unit_count, &job->problem)) {
+    if (!items || !batch_parse_start_chunk(state->start_cmd, &update, items, &state->unit_count,
+                                           &job->problem)) {
         problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return false;
     }
-    b->start_cmd = NULL;
-    batch_apply_update(w, b, &update);
+    state->start_cmd = NULL;
+    batch_apply_update(worker, state, &update);
     pipeline_clear(&job->task->pipeline);
-    for (size_t i = 0; i < b->unit_count; i++) {
-        b->units[i].item = items[i];
-        batch_start_unit(w, job, &b->units[i]);
+    for (size_t i = 0; i < state->unit_count; i++) {
+        state->units[i].item = items[i];
+        batch_start_unit(worker, job, &state->units[i]);
     }
     return true;
 }
 
 /* Processes the reply of the command that stores results, if one was sent. If it failed, its
  * results are lost, and the next attempt of the job computes them again. */
-static void batch_on_saved(struct worker_context *w, struct job *job)
+static void batch_on_saved(struct worker_context *worker, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct batch_job *b = job->state;
+    struct batch_job *state = job->state;
     struct batch_update update;
 
-    if (!b->save_cmd)
+    if (!state->save_cmd)
         return;
-    if (batch_parse_save(b->save_cmd, &update, &p)) {
+    if (batch_parse_save(state->save_cmd, &update, &p)) {
         job->progressed = true;
-        batch_apply_update(w, b, &update);
+        batch_apply_update(worker, state, &update);
     } else {
-        b->unavailable = true;
+        state->unavailable = true;
     }
-    b->save_cmd = NULL;
+    state->save_cmd = NULL;
 }
 
 /* Runs the next step of every running computation. The commands of all students were sent in the
  * pipeline of the job. So its outcome, and the number of the connection by which the replies came
  * (generation: record_step compares it), are copied to the pipeline of each student. */
-static void batch_step_units(struct worker_context *w, struct job *job)
+static void batch_step_units(struct worker_context *worker, struct job *job)
 {
-    struct batch_job *b = job->state;
+    struct batch_job *state = job->state;
     const struct pipeline sent = job->task->pipeline;
 
     pipeline_clear(&job->task->pipeline);
-    for (size_t i = 0; i < b->unit_count; i++) {
-        b->units[i].pipeline.status = sent.status;
-        b->units[i].pipeline.generation = sent.generation;
-        if (b->units[i].running)
-            batch_step_unit(w, job, &b->units[i]);
+    for (size_t i = 0; i < state->unit_count; i++) {
+        state->units[i].pipeline.status = sent.status;
+        state->units[i].pipeline.generation = sent.generation;
+        if (state->units[i].running)
+            batch_step_unit(worker, job, &state->units[i]);
     }
 }
 
@@ -310,31 +312,33 @@ static void batch_step_units(struct worker_context *w, struct job *job)
  * again instead. */
 static void batch_finish(struct job *job)
 {
-    struct batch_job *b = job->state;
-    int64_t next_from = b->body.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
+    struct batch_job *state = job->state;
+    int64_t next_from = state->body.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
 
-    if (b->unavailable)
+    if (state->unavailable)
         problem_unavailable(&job->problem, /* retry_after_s */ 1);
-    else if (b->callback_due)
-        batch_set_follow_up(job, STR("callback"), b->body.batch, /* from */ 0);
-    else if (b->batch.exists && !batch_ended(b->batch.status) && next_from < BATCH_STUDENTS_MAX)
-        batch_set_follow_up(job, job->queued.kind, b->body.batch, next_from);
+    else if (state->callback_due)
+        batch_set_follow_up(job, STR("callback"), state->body.batch, /* from */ 0);
+    else if (state->batch.exists && !batch_ended(state->batch.status) &&
+             next_from < BATCH_STUDENTS_MAX)
+        batch_set_follow_up(job, job->queued.kind, state->body.batch, next_from);
 }
 
 /* Queues the results that are known, in the same round trip as the commands of the computations
  * that still run. Returns STEP_DONE when no computation runs and every result was stored or has
  * failed. */
-static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
+static enum step batch_save_or_finish(struct worker_context *worker, struct job *job)
 {
-    struct batch_job *b = job->state;
+    struct batch_job *state = job->state;
 
-    if (b->result_count > 0 || b->removed_some) {
-        b->save_cmd = batch_cmd_save(&job->task->pipeline, b->body.batch, b->body.from,
-                                     b->batch.created_ms, w->now_ms, b->results, b->result_count);
-        b->result_count = 0;
-        b->removed_some = false;
+    if (state->result_count > 0 || state->removed_some) {
+        state->save_cmd = batch_cmd_save(&job->task->pipeline, state->body.batch, state->body.from,
+                                         state->batch.created_ms, worker->now_ms, state->results,
+                                         state->result_count);
+        state->result_count = 0;
+        state->removed_some = false;
     }
-    if (b->running > 0 || b->save_cmd)
+    if (state->running > 0 || state->save_cmd)
         return STEP_MORE;
     batch_finish(job);
     return STEP_DONE;
@@ -343,18 +347,18 @@ static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
 /* The step function of the job kind "batch". The first call queues the start of the chunk, the
  * second starts the computations, and each later one continues them and stores results. STEP_DONE
  * also ends a job that has failed: job->problem is then set. */
-enum step job_batch(struct worker_context *w, struct job *job)
+enum step job_batch(struct worker_context *worker, struct job *job)
 {
-    const struct batch_job *b = job->state;
+    const struct batch_job *state = job->state;
 
-    if (!b)
-        return batch_start(w, job) ? STEP_MORE : STEP_DONE;
-    if (b->start_cmd) {
-        if (!batch_start_units(w, job))
+    if (!state)
+        return batch_start(worker, job) ? STEP_MORE : STEP_DONE;
+    if (state->start_cmd) {
+        if (!batch_start_units(worker, job))
             return STEP_DONE;
     } else {
-        batch_on_saved(w, job);
-        batch_step_units(w, job);
+        batch_on_saved(worker, job);
+        batch_step_units(worker, job);
     }
-    return batch_save_or_finish(w, job);
+    return batch_save_or_finish(worker, job);
 }

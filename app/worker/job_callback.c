@@ -38,13 +38,13 @@ static enum step callback_fail(struct job *job, enum problem_code code, const ch
  * id. */
 static enum step callback_start(struct job *job)
 {
-    struct callback_job *c = job->state = arena_zalloc(job->task->arena, sizeof(*c));
+    struct callback_job *state = job->state = arena_zalloc(job->task->arena, sizeof(*state));
 
-    if (!c)
+    if (!state)
         return callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
-    if (!job_parse_batch_body(job, &c->body))
+    if (!job_parse_batch_body(job, &state->body))
         return STEP_DONE;
-    c->get_cmd = batch_cmd_get(&job->task->pipeline, c->body.batch);
+    state->get_cmd = batch_cmd_get(&job->task->pipeline, state->body.batch);
     return STEP_MORE;
 }
 
@@ -70,15 +70,15 @@ static struct str callback_status_json(struct arena *arena, struct str id,
 /* Sets the headers of the callback. The header X-Signature-256 is the HMAC of the timestamp (Unix
  * time in seconds) and the body, see callback_sign. Returns false when out of memory or without a
  * key. */
-static bool callback_set_headers(struct worker_context *w, struct job *job,
+static bool callback_set_headers(struct worker_context *worker, struct job *job,
                                  const struct batch *batch, struct str body)
 {
     char timestamp[24], signature[DIGEST_HEX_SIZE], traceparent[TRACEPARENT_SIZE];
     struct curl_slist **headers = &job->headers;
     struct trace trace;
 
-    (void)snprintf(timestamp, sizeof(timestamp), "%lld", (long long)w->now_ms / 1000);
-    if (!callback_sign(&w->engine->config, str_of(timestamp), body, signature))
+    (void)snprintf(timestamp, sizeof(timestamp), "%lld", (long long)worker->now_ms / 1000);
+    if (!callback_sign(&worker->engine->config, str_of(timestamp), body, signature))
         return false;
     trace_begin(&trace, batch->traceparent, (struct str){0});
     trace_print(&trace, traceparent);
@@ -92,15 +92,16 @@ static bool callback_set_headers(struct worker_context *w, struct job *job,
 
 /* Starts the HTTP call. Returns STEP_MORE: the next step has the response. The URL is copied
  * because libcurl needs it NUL-terminated. */
-static enum step callback_call(struct worker_context *w, struct job *job, const struct batch *batch)
+static enum step callback_call(struct worker_context *worker, struct job *job,
+                               const struct batch *batch)
 {
-    const struct config *config = &w->engine->config;
+    const struct config *config = &worker->engine->config;
     struct arena *arena = job->task->arena;
-    struct callback_job *c = job->state;
-    struct str body = callback_status_json(arena, c->body.batch, batch, w->now_ms);
+    struct callback_job *state = job->state;
+    struct str body = callback_status_json(arena, state->body.batch, batch, worker->now_ms);
     struct str url = arena_copy(arena, batch->callback_url);
 
-    if (!body.p || !url.p || !callback_set_headers(w, job, batch, body))
+    if (!body.p || !url.p || !callback_set_headers(worker, job, batch, body))
         return callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
     job->call = (struct http_call){
         .url = url.p,
@@ -111,28 +112,28 @@ static enum step callback_call(struct worker_context *w, struct job *job, const 
         .response_max = CALLBACK_RESPONSE_MAX,
         .public_only = !config->callback_allow_private,
     };
-    c->called = job_call(job);
-    return c->called ? STEP_MORE : callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
+    state->called = job_call(job);
+    return state->called ? STEP_MORE : callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
 /* Called when the batch was read. Starts the HTTP call, if the batch still exists and the
  * configuration still permits its callback URL. If too many callbacks are running, the job is tried
  * again later without counting as a failed attempt (no_capacity). */
-static enum step callback_on_batch(struct worker_context *w, struct job *job)
+static enum step callback_on_batch(struct worker_context *worker, struct job *job)
 {
-    struct callback_job *c = job->state;
+    struct callback_job *state = job->state;
     const char *refusal;
     struct batch batch;
 
-    if (!batch_parse(c->get_cmd, &batch, &job->problem))
+    if (!batch_parse(state->get_cmd, &batch, &job->problem))
         return STEP_DONE;
     if (!batch.exists || !batch_ended(batch.status) || batch.callback_url.n == 0)
         return STEP_DONE;
-    refusal = callback_refusal(&w->engine->config, batch.callback_url);
+    refusal = callback_refusal(&worker->engine->config, batch.callback_url);
     if (refusal)
         return callback_fail(job, PROBLEM_FORBIDDEN, refusal);
     if (jobs_active_calls(job->jobs) < CALLBACKS_AT_ONCE)
-        return callback_call(w, job, &batch);
+        return callback_call(worker, job, &batch);
     job->no_capacity = true;
     return callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "too many other callbacks are running");
 }
@@ -161,11 +162,11 @@ static enum step callback_on_response(struct job *job)
 
 /* The step function of the job kind "callback": read the batch, start the HTTP call, process the
  * response. */
-enum step job_callback(struct worker_context *w, struct job *job)
+enum step job_callback(struct worker_context *worker, struct job *job)
 {
-    const struct callback_job *c = job->state;
+    const struct callback_job *state = job->state;
 
-    if (!c)
+    if (!state)
         return callback_start(job);
-    return c->called ? callback_on_response(job) : callback_on_batch(w, job);
+    return state->called ? callback_on_response(job) : callback_on_batch(worker, job);
 }

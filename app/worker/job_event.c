@@ -41,9 +41,9 @@ static bool event_job_parse(struct job *job, struct str text, int64_t now_ms,
  * with job->problem set when it cannot. */
 static enum step event_job_read(struct job *job)
 {
-    struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
+    struct event_job *state = job->state = arena_zalloc(job->task->arena, sizeof(*state));
 
-    if (!e) {
+    if (!state) {
         problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
@@ -51,76 +51,77 @@ static enum step event_job_read(struct job *job)
         problem_set(&job->problem, PROBLEM_INTERNAL_ERROR, "not the id of a dead letter");
         return STEP_DONE;
     }
-    e->letter_cmd = dead_letter_cmd_get(&job->task->pipeline, job->queued.body);
+    state->letter_cmd = dead_letter_cmd_get(&job->task->pipeline, job->queued.body);
     return STEP_MORE;
 }
 
 /* The second step: parses the event and starts the computation. The correlation id, which links log
  * lines and audit records, is the id of the job in the queue. An erasure may have removed the
  * letter: then nothing is left to do. */
-static enum step event_job_start(struct worker_context *w, struct job *job)
+static enum step event_job_start(struct worker_context *worker, struct job *job)
 {
     struct arena *arena = job->task->arena;
-    struct event_job *e = job->state;
+    struct event_job *state = job->state;
     struct dead_letter letter;
     bool exists = false;
 
-    if (!dead_letter_parse_get(e->letter_cmd, arena, &exists, &letter, &job->problem) || !exists ||
-        !event_job_parse(job, letter.event, w->now_ms, &e->input))
+    if (!dead_letter_parse_get(state->letter_cmd, arena, &exists, &letter, &job->problem) ||
+        !exists || !event_job_parse(job, letter.event, worker->now_ms, &state->input))
         return STEP_DONE;
-    e->letter_cmd = NULL;
-    e->record = (struct record){.student = e->input.student,
-                                .kind = RECORD_EVENT,
-                                .event = e->input.event,
-                                .event_id = e->input.event_id,
-                                .event_json = event_input_json(&e->input, e->input.student, arena),
-                                .now_ms = w->now_ms,
-                                .actor = STR("worker"),
-                                .correlation_id = job->queued.id};
-    if (!e->record.event_json.p) {
+    state->letter_cmd = NULL;
+    state->record =
+        (struct record){.student = state->input.student,
+                        .kind = RECORD_EVENT,
+                        .event = state->input.event,
+                        .event_id = state->input.event_id,
+                        .event_json = event_input_json(&state->input, state->input.student, arena),
+                        .now_ms = worker->now_ms,
+                        .actor = STR("worker"),
+                        .correlation_id = job->queued.id};
+    if (!state->record.event_json.p) {
         problem_unavailable(&job->problem, /* retry_after_s */ 1);
         return STEP_DONE;
     }
     pipeline_clear(&job->task->pipeline);
-    return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
+    return record_step(&state->record, worker->engine, &job->task->pipeline, &job->problem);
 }
 
 /* Called when the computation has ended. Counts the outcome of the event and removes its dead
  * letter; after any other failure than a refusal the letter stays. If the student was erased or has
  * withdrawn consent, the letter is removed too, because it would retain what is refused. */
-static enum step event_job_finish(struct worker_context *w, struct job *job)
+static enum step event_job_finish(struct worker_context *worker, struct job *job)
 {
-    struct event_job *e = job->state;
+    struct event_job *state = job->state;
     bool refused = job->problem.code == PROBLEM_FORBIDDEN;
+    enum event_status outcome = state->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED;
 
     if (job->problem.code != PROBLEM_NONE && !refused)
         return STEP_DONE;
-    event_metrics_add(w->engine, &e->input,
-                      refused               ? EVENT_REJECTED
-                      : e->record.duplicate ? EVENT_DUPLICATE
-                                            : EVENT_ACCEPTED);
+    event_metrics_add(worker->engine, &state->input, refused ? EVENT_REJECTED : outcome);
     job->problem = (struct problem){.code = PROBLEM_NONE};
     pipeline_clear(&job->task->pipeline);
-    e->remove_cmd = dead_letter_cmd_remove(&job->task->pipeline, &job->queued.body, /* count */ 1);
+    state->remove_cmd =
+        dead_letter_cmd_remove(&job->task->pipeline, &job->queued.body, /* count */ 1);
     return STEP_MORE;
 }
 
 /* The step function of the job kind "event": read the dead letter, start the computation, continue
  * it, remove the letter. If letter_cmd is still set after event_job_start, the job has ended there:
  * the letter is gone, or it is no valid event. */
-enum step job_event(struct worker_context *w, struct job *job)
+enum step job_event(struct worker_context *worker, struct job *job)
 {
-    struct event_job *e = job->state;
+    struct event_job *state = job->state;
     enum step step;
     int64_t removed;
 
-    if (!e)
+    if (!state)
         return event_job_read(job);
-    if (e->remove_cmd) {
-        (void)reply_expect_int(e->remove_cmd->reply, &removed, &job->problem);
+    if (state->remove_cmd) {
+        (void)reply_expect_int(state->remove_cmd->reply, &removed, &job->problem);
         return STEP_DONE;
     }
-    step = e->letter_cmd ? event_job_start(w, job)
-                         : record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
-    return step == STEP_MORE || e->letter_cmd ? step : event_job_finish(w, job);
+    step = state->letter_cmd
+               ? event_job_start(worker, job)
+               : record_step(&state->record, worker->engine, &job->task->pipeline, &job->problem);
+    return step == STEP_MORE || state->letter_cmd ? step : event_job_finish(worker, job);
 }

@@ -14,13 +14,13 @@
 #include "app/worker/dead_letter.h"
 
 enum { PAUSES_MAX = 3 }; /* how many times the pause between attempts of a job grows */
-/* Between two reads of the queue: at first, and once IDLE_READS reads in succession have found no
- * job, so that a worker without jobs costs Redis little. */
+/* Pause between two reads of the queue: at first, and once IDLE_READS reads in succession have
+ * found no job, so that a worker without jobs costs Redis little. */
 static const int64_t READ_INTERVAL_US = 25000, IDLE_READ_INTERVAL_US = 200000;
 enum { IDLE_READS = 80 };
-/* between two searches for jobs of dead workers */
+/* pause between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
-/* between two renewals of the running jobs; without any, another worker claims and runs them */
+/* pause between two renewals of the running jobs; without renewals another worker claims them */
 static const int64_t RENEW_INTERVAL_US = 1000000;
 /* a job that was not renewed for this time may be claimed: its worker has missed ten renewals */
 static const int64_t CLAIM_IDLE_MS = 10000;
@@ -215,14 +215,15 @@ static void job_put_dead_letter(struct job *job, struct str reason)
  * of failed attempts before this one, so 0 after the first failure; -1 after progress. */
 static void job_retry_later(struct job *job)
 {
-    const struct worker_context *w = job->jobs->worker;
+    const struct worker_context *worker = job->jobs->worker;
     int64_t pause_ms = FIRST_PAUSE_MS;
 
     for (int64_t i = 0; i < job->queued.attempts && i < PAUSES_MAX; i++)
         pause_ms *= 4;
     job_count(job, "again");
     pipeline_clear(&job->task->pipeline);
-    (void)queue_cmd_retry_later(&job->task->pipeline, w->id, &job->queued, w->now_ms + pause_ms);
+    (void)queue_cmd_retry_later(&job->task->pipeline, worker->id, &job->queued,
+                                worker->now_ms + pause_ms);
     task_submit(job->task, job_on_ended);
 }
 
@@ -294,7 +295,7 @@ size_t jobs_active_calls(const struct jobs *jobs)
     size_t n = 0;
 
     for (int i = 0; i < JOBS_AT_ONCE; i++)
-        n += jobs->v[i].calling;
+        n += jobs->places[i].calling;
     return n;
 }
 
@@ -351,10 +352,10 @@ static void jobs_on_read(struct task *task)
     for (size_t i = 0; i < n; i++) {
         int place = 0;
 
-        while (place < JOBS_AT_ONCE && jobs->v[place].task)
+        while (place < JOBS_AT_ONCE && jobs->places[place].task)
             place++;
         if (place < JOBS_AT_ONCE) /* without a place the job stays pending, and is claimed later */
-            jobs_start_job(jobs, &jobs->v[place], &queued[i]);
+            jobs_start_job(jobs, &jobs->places[place], &queued[i]);
     }
     task_end(task);
 }
@@ -377,20 +378,20 @@ static void jobs_share_capacity(unsigned cursor, size_t capacity,
  * every CLAIM_INTERVAL_US it claims jobs of dead workers instead of reading new ones. */
 static void jobs_read(struct jobs *jobs, size_t capacity)
 {
-    const struct worker_context *w = jobs->worker;
+    const struct worker_context *worker = jobs->worker;
     size_t counts[QUEUE_PRIORITIES];
     struct task *task = task_begin(jobs->worker, NO_SHARD, jobs);
 
     if (!task)
         return;
     jobs->reading = true;
-    queue_cmd_requeue_due(&task->pipeline, w->now_ms);
-    if (w->now_us >= jobs->next_claim_us) {
-        jobs->next_claim_us = w->now_us + CLAIM_INTERVAL_US;
-        task->data = queue_cmd_claim(&task->pipeline, w->id, capacity, CLAIM_IDLE_MS);
+    queue_cmd_requeue_due(&task->pipeline, worker->now_ms);
+    if (worker->now_us >= jobs->next_claim_us) {
+        jobs->next_claim_us = worker->now_us + CLAIM_INTERVAL_US;
+        task->data = queue_cmd_claim(&task->pipeline, worker->id, capacity, CLAIM_IDLE_MS);
     } else {
         jobs_share_capacity(jobs->rr_cursor, capacity, counts);
-        task->data = queue_cmd_read(&task->pipeline, w->id, capacity, counts);
+        task->data = queue_cmd_read(&task->pipeline, worker->id, capacity, counts);
     }
     task_submit(task, jobs_on_read);
 }
@@ -399,23 +400,23 @@ static void jobs_read(struct jobs *jobs, size_t capacity)
  * longer than CLAIM_IDLE_MS. The replies are ignored. */
 static void jobs_renew(struct jobs *jobs)
 {
-    struct worker_context *w = jobs->worker;
+    struct worker_context *worker = jobs->worker;
     struct task *task;
 
-    if (jobs->running == 0 || w->now_us < jobs->next_renew_us)
+    if (jobs->running == 0 || worker->now_us < jobs->next_renew_us)
         return;
-    jobs->next_renew_us = w->now_us + RENEW_INTERVAL_US;
-    task = task_begin(w, NO_SHARD, jobs);
+    jobs->next_renew_us = worker->now_us + RENEW_INTERVAL_US;
+    task = task_begin(worker, NO_SHARD, jobs);
     if (!task)
         return;
     for (int i = 0; i < JOBS_AT_ONCE; i++) {
-        struct queue_job queued = jobs->v[i].queued;
+        struct queue_job queued = jobs->places[i].queued;
 
-        if (!jobs->v[i].task)
+        if (!jobs->places[i].task)
             continue;
         /* copied, because the job may end before this task */
         queued.id = arena_copy(task->arena, queued.id);
-        queue_cmd_renew(&task->pipeline, w->id, &queued);
+        queue_cmd_renew(&task->pipeline, worker->id, &queued);
     }
     task_submit(task, task_end);
 }
@@ -425,24 +426,25 @@ static void jobs_renew(struct jobs *jobs)
  * is not used: it would wake every worker for each job, and only one of them would get the job. */
 void jobs_tick(struct jobs *jobs)
 {
-    struct worker_context *w = jobs->worker;
+    struct worker_context *worker = jobs->worker;
     size_t capacity = JOBS_AT_ONCE - jobs->running;
 
     jobs_renew(jobs);
     if (jobs->running > 0)
-        worker_wake_at(w, jobs->next_renew_us);
-    if (worker_draining(w) || jobs->reading || capacity == 0)
+        worker_wake_at(worker, jobs->next_renew_us);
+    if (worker_draining(worker) || jobs->reading || capacity == 0)
         return;
-    if (w->now_us >= jobs->next_read_us) {
+    if (worker->now_us >= jobs->next_read_us) {
         jobs->next_read_us =
-            w->now_us + (jobs->idle_reads < IDLE_READS ? READ_INTERVAL_US : IDLE_READ_INTERVAL_US);
+            worker->now_us +
+            (jobs->idle_reads < IDLE_READS ? READ_INTERVAL_US : IDLE_READ_INTERVAL_US);
         jobs_read(jobs, capacity);
     }
-    worker_wake_at(w, jobs->next_read_us);
+    worker_wake_at(worker, jobs->next_read_us);
 }
 
 void jobs_close(struct jobs *jobs)
 {
     for (int i = 0; i < JOBS_AT_ONCE; i++)
-        job_release_call(&jobs->v[i]);
+        job_release_call(&jobs->places[i]);
 }

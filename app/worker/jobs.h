@@ -24,10 +24,11 @@ struct job {
     void *state; /* state of the step function between its calls; NULL at the first call */
     struct {
         struct str kind, body; /* kind.p NULL: there is no follow-up job */
-    } follow_up;      /* the job that replaces this one in the queue when this one is finished */
-    bool progressed;  /* part of the work is stored: earlier failed attempts no longer count */
-    bool no_capacity; /* not started for lack of capacity: does not count as a failed attempt */
-    unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
+    } follow_up;     /* the job that replaces this one in the queue when this one is finished */
+    bool progressed; /* part of the work is stored: earlier failed attempts no longer count */
+    /* the job was not started for lack of capacity; this does not count as a failed attempt */
+    bool no_capacity;
+    unsigned kind; /* index in jobs->kinds; kind_count for an unknown kind */
     /* While the job becomes a dead letter. A job of a kind with names_letter: the command that
      * reads the existing dead letter that its body names. Any other job: the command that
      * on_dead_letter has sent; NULL at its first call. */
@@ -44,12 +45,12 @@ struct job {
  * STEP_MORE to be called again with their replies, or returns STEP_DONE when the job has ended,
  * successful or not (job->problem). A problem with the code SERVICE_UNAVAILABLE is temporary, and
  * the job is tried again; any other problem makes the job a dead letter at once. */
-typedef enum step job_step(struct worker_context *w, struct job *job);
+typedef enum step job_step(struct worker_context *worker, struct job *job);
 
 /* For a kind of job on which something else depends, for example the status of a batch. Called when
  * the dead letter of a job is stored, to queue commands; if it has queued any, it is called once
  * more with their replies. */
-typedef void job_on_dead_letter(struct worker_context *w, struct job *job);
+typedef void job_on_dead_letter(struct worker_context *worker, struct job *job);
 
 /* A row of the table of kinds. The order of the rows is the order of the labels of METRIC_JOBS. */
 struct job_kind {
@@ -68,8 +69,8 @@ struct jobs {
     struct http *http;
     const struct job_kind *kinds;
     unsigned kind_count;
-    struct job v[JOBS_AT_ONCE]; /* places for running jobs */
-    size_t running;             /* number of running jobs: places in v that are not free */
+    struct job places[JOBS_AT_ONCE]; /* a place has a running job, or is free */
+    size_t running;                  /* number of running jobs: places that are not free */
     /* Number of jobs read so far: where jobs_share_capacity continues its fixed order of
      * priorities. */
     unsigned rr_cursor;

@@ -68,12 +68,12 @@ static void journal_retry_later(struct task *task)
  * the effects (journal_process) only removes the entry. */
 static void journal_compute_effects(struct task *task, struct journal_batch *batch, size_t i)
 {
-    const struct worker_context *w = task->worker;
+    const struct worker_context *worker = task->worker;
     const struct journal_record *record = &batch->records[i];
     struct journal_source source = {.shard = task->shard,
                                     .id = record->id,
                                     .text = record->text,
-                                    .publish = worker_publishes(w)};
+                                    .publish = worker_publishes(worker)};
     struct journal_effects *effects = &batch->effects[i];
     int64_t written_ms;
 
@@ -84,8 +84,8 @@ static void journal_compute_effects(struct task *task, struct journal_batch *bat
     batch->message_count += effects->message_count;
     /* The lag counts from the time at which the entry was written, which its id contains. The event
      * in the entry may be much older, for example in imported history. */
-    if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > batch->lag_ms)
-        batch->lag_ms = w->now_ms - written_ms;
+    if (stream_id_time(record->id, &written_ms) && worker->now_ms - written_ms > batch->lag_ms)
+        batch->lag_ms = worker->now_ms - written_ms;
 }
 
 /* Counts the entries in the metrics, and keeps the longest lag. processed: the number of entries
@@ -154,7 +154,7 @@ static void journal_on_processed(struct task *task)
         journal_count(journal, batch, processed);
         if (batch->message_count > 0)
             shard->outbox_pending = true;
-        /* as many entries as one read can return: the journal may have more */
+        /* a read that returns as many entries as it can may have left some */
         if (batch->count == JOURNAL_ENTRIES_MAX)
             shard->journal_pending = true;
         if (journal_set_unusable(batch, unusable)) {
@@ -296,9 +296,9 @@ static void journal_sweep(struct journal *journal)
         return;
     journal->next_sweep_us = journal->worker->now_us + SWEEP_INTERVAL_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct shard *s = &journal->shards->v[shard];
+        struct shard *state = &journal->shards->v[shard];
 
-        s->journal_pending = s->outbox_pending = true;
+        state->journal_pending = state->outbox_pending = true;
     }
 }
 
@@ -306,9 +306,10 @@ static void journal_sweep(struct journal *journal)
  * processes it, and the pause after a failure is over. */
 static void journal_tick_shard(struct journal *journal, unsigned shard)
 {
-    const struct shard *s = &journal->shards->v[shard];
+    const struct shard *state = &journal->shards->v[shard];
 
-    if (!s->journal_pending || s->journal_busy || !shards_lease_held(journal->shards, shard))
+    if (!state->journal_pending || state->journal_busy ||
+        !shards_lease_held(journal->shards, shard))
         return;
     if (journal->worker->now_us < journal->next_run_us[shard])
         worker_wake_at(journal->worker, journal->next_run_us[shard]);

@@ -13,8 +13,10 @@
 enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
 
 /* Pause after a reply with new entries, before the next XREAD. Under load many entries arrive in
- * this time, and one wake-up serves them all. */
-static const int64_t GATHER_US = 100000;
+ * this time, and one wake-up serves them all: the more journals have entries, the longer the pause,
+ * up to GATHER_US + GATHER_MORE_US, because a journal costs Redis two commands each time however
+ * few entries it has. */
+static const int64_t GATHER_US = 100000, GATHER_MORE_US = 400000;
 
 /* In a cluster the journals are read at this interval (by an XREAD for each that does not block),
  * because a blocking XREAD can wait only for the journals of one slot. */
@@ -88,8 +90,8 @@ static void journal_wait_send(struct journal_wait *wait)
 }
 
 /* Marks the journals in the reply of XREAD as pending. The reply has one element for each journal
- * with new entries: the key of the journal and one entry. The next XREAD waits for GATHER_US, in
- * which more entries gather; in a cluster it waits for LOOK_US in any case. */
+ * with new entries: the key of the journal and one entry. The next XREAD waits, so that more
+ * entries gather; in a cluster it waits for LOOK_US in any case. */
 static void journal_wait_mark_pending(struct journal_wait *wait, const redisReply *reply)
 {
     size_t n;
@@ -104,7 +106,7 @@ static void journal_wait_mark_pending(struct journal_wait *wait, const redisRepl
             wait->shards->v[shard].journal_pending = true;
     }
     if (!store_is_cluster(wait->store))
-        wait->next_run_us = wait->worker->now_us + GATHER_US;
+        wait->next_run_us = wait->worker->now_us + GATHER_US + GATHER_MORE_US * (int64_t)n / SHARDS;
 }
 
 /* Processes the replies, if they are there. After an error (Redis cannot be reached or is loading)
@@ -133,16 +135,16 @@ static void journal_wait_on_reply(struct journal_wait *wait)
 /* Processes the reply, sends the next XREAD when its time is reached, and serves the connection. */
 void journal_wait_tick(struct journal_wait *wait)
 {
-    struct worker_context *w = wait->worker;
+    struct worker_context *worker = wait->worker;
 
     journal_wait_on_reply(wait);
-    if (!wait->waiting && !worker_draining(w)) {
-        if (w->now_us < wait->next_run_us)
-            worker_wake_at(w, wait->next_run_us);
+    if (!wait->waiting && !worker_draining(worker)) {
+        if (worker->now_us < wait->next_run_us)
+            worker_wake_at(worker, wait->next_run_us);
         else
             journal_wait_send(wait);
     }
-    store_flush(wait->store, w->now_us);
-    worker_wake_at(w, w->now_us + store_tick(wait->store, w->now_us));
+    store_flush(wait->store, worker->now_us);
+    worker_wake_at(worker, worker->now_us + store_tick(wait->store, worker->now_us));
     store_watch_update(&wait->watch);
 }

@@ -8,6 +8,7 @@
 
 #include "app/base/clock.h"
 #include "app/store/lease.h"
+#include "app/store/schema.h"
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals of the leases */
 /* A held lease is renewed when less than this is left of it: with INTERVAL_US every two seconds, so
@@ -19,16 +20,16 @@ static const int64_t MARGIN_US = 500000;
 
 /* Starts without leases; the first call of leases_tick acquires some. rr_cursor is the shard with
  * which the search for free leases begins; a random byte is one of the SHARDS = 256 numbers. */
-void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
+void leases_init(struct leases *leases, struct worker_context *worker, struct shards *shards,
                  const struct heartbeat *heartbeat)
 {
     /* random, so that workers that start at the same time try different shards first */
     uint8_t first;
 
     random_bytes(&first, sizeof(first));
-    *leases =
-        (struct leases){.worker = w, .shards = shards, .heartbeat = heartbeat, .rr_cursor = first};
-    periodic_init(&leases->schedule, w, /* delay_us */ 0);
+    *leases = (struct leases){
+        .worker = worker, .shards = shards, .heartbeat = heartbeat, .rr_cursor = first};
+    periodic_init(&leases->schedule, worker, /* delay_us */ 0);
 }
 
 /* Returns the key of a shard's lease. It is in the same cluster slot as the shard's journal and
@@ -60,7 +61,7 @@ static void leases_log(struct leases *leases)
 static bool leases_parse_acquire(const struct command *command)
 {
     struct problem unused_problem = {.code = PROBLEM_NONE};
-    int64_t unused_until_ms; /* not needed: scripts compare the holder instead of the time */
+    int64_t unused_until_ms; /* not used: scripts compare the holder instead of the time */
 
     return lease_parse_acquire(command, &unused_until_ms, &unused_problem);
 }
@@ -90,34 +91,36 @@ static void leases_on_replies(struct task *task)
     periodic_end(&leases->schedule, task);
 }
 
-/* Queues the command for one shard: acquire or renew its lease, or give it back (not while a task
- * works on the shard), or nothing, as long as there is enough left of it. share: how many leases
- * this worker may hold. *wanted: the number of leases that it holds (its value before the first
- * shard) or now tries to acquire; while it is below the share, one more is tried. A draining worker
- * has the share 0: it acquires no lease, but renews those that it holds until its started work is
- * complete. */
+/* Queues the command for one shard, or none. A held lease is renewed when little is left of it, or
+ * given back if this worker holds more than its share and no task works on the shard. A lease that
+ * is not held is tried while *expected_count, which is the number of held leases plus those tried
+ * in this call of leases_tick, is below the share. A draining worker has the share 0: it acquires
+ * no lease, but renews those that it holds until its started work is complete. */
 static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline, unsigned shard,
-                               size_t share, size_t *wanted)
+                               size_t share, size_t *expected_count)
 {
-    const struct worker_context *w = leases->worker;
-    const struct shard *s = &leases->shards->v[shard];
+    const struct worker_context *worker = leases->worker;
+    const struct shard *shard_state = &leases->shards->v[shard];
 
     leases->acquire_cmds[shard] = NULL;
-    if (s->lease_end_us == 0) {
-        if (*wanted >= share)
+    if (shard_state->lease_end_us == 0) {
+        if (*expected_count >= share)
             return;
-        (*wanted)++;
+        (*expected_count)++;
         leases->rr_cursor = shard + 1; /* the next search goes on after the shards tried now */
-    } else if (s->lease_end_us - w->now_us > RENEW_LEFT_US && leases->shards->held_count <= share) {
+    } else if (shard_state->lease_end_us - worker->now_us > RENEW_LEFT_US &&
+               leases->shards->held_count <= share) {
         return;
-    } else if (leases->shards->held_count > share && !worker_draining(w) && !s->journal_busy &&
-               !s->outbox_busy) {
+    } else if (leases->shards->held_count > share && !worker_draining(worker) &&
+               !shard_state->journal_busy && !shard_state->outbox_busy) {
         shards_lease_lost(leases->shards, shard);
-        lease_cmd_release(pipeline, leases_key(pipeline, shard), w->id);
+        lease_cmd_release(pipeline, leases_key(pipeline, shard), worker->id);
         return;
     }
+    if (shard_state->lease_end_us == 0 && schema_writes_packed())
+        (void)schema_cmd_mark(pipeline, shard);
     leases->acquire_cmds[shard] =
-        lease_cmd_acquire(pipeline, leases_key(pipeline, shard), w->id, LEASE_MS);
+        lease_cmd_acquire(pipeline, leases_key(pipeline, shard), worker->id, LEASE_MS);
 }
 
 /* Sends the commands of one interval for all shards. A worker's share of the shards is rounded up,
@@ -127,7 +130,7 @@ void leases_tick(struct leases *leases)
 {
     size_t live = heartbeat_live_workers(leases->heartbeat);
     size_t share = worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
-    size_t wanted = leases->shards->held_count; /* grows by each free lease that is tried */
+    size_t expected_count = leases->shards->held_count; /* grows by each free lease that is tried */
     unsigned first = leases->rr_cursor;
     struct task *task = periodic_begin(&leases->schedule, NO_SHARD, leases);
 
@@ -135,7 +138,7 @@ void leases_tick(struct leases *leases)
         return;
     periodic_schedule(&leases->schedule, INTERVAL_US);
     for (unsigned i = 0; i < SHARDS; i++)
-        leases_queue_shard(leases, &task->pipeline, (first + i) % SHARDS, share, &wanted);
+        leases_queue_shard(leases, &task->pipeline, (first + i) % SHARDS, share, &expected_count);
     task_submit(task, leases_on_replies);
 }
 

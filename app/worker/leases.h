@@ -24,7 +24,7 @@ struct leases {
 };
 
 /* Starts without leases (rights of this worker to process shards). */
-void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
+void leases_init(struct leases *leases, struct worker_context *worker, struct shards *shards,
                  const struct heartbeat *heartbeat);
 /* Called in every loop iteration: renews this worker's leases before they end and acquires free
  * ones, once in an interval. */

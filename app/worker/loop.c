@@ -15,6 +15,7 @@
 #include "app/store/queue.h"
 #include "app/store/store_watch.h"
 #include "app/worker/alive.h"
+#include "app/worker/audit_archiving.h"
 #include "app/worker/audit_maintenance.h"
 #include "app/worker/audit_segments.h"
 #include "app/worker/calibration.h"
@@ -58,6 +59,7 @@ struct worker {
     struct audit_maintenance audit;
     struct seals seals;
     struct audit_segments segments;
+    struct audit_archiving archiving;
     struct erasures erasures;
     struct unfinished unfinished;
     struct alive alive;
@@ -70,43 +72,45 @@ struct worker {
 /* Initializes every subsystem, and opens those that need memory or a connection; where opening sets
  * no error text, the reason is memory. Returns false with a message on stderr;
  * worker_close_subsystems must be called in any case. */
-static bool worker_open_subsystems(struct worker *w)
+static bool worker_open_subsystems(struct worker *worker)
 {
-    struct worker_context *context = &w->context;
-    struct shards *shards = &w->shards;
+    struct worker_context *context = &worker->context;
+    struct shards *shards = &worker->shards;
     char error[200] = "out of memory";
 
-    context->tasks = &w->tasks;
+    context->tasks = &worker->tasks;
     shards_init(shards, context);
-    w->http = http_new(context->loop, PUBLISHERS);
-    w->sidecar.worker = context;
-    w->sidecar.http = w->http;
-    w->journal.worker = context;
-    w->journal.shards = shards;
-    w->journal_wait.worker = context;
-    w->journal_wait.shards = shards;
-    w->outbox.worker = context;
-    w->outbox.shards = shards;
-    w->outbox.sidecar = &w->sidecar;
-    w->heartbeat.worker = context;
-    w->heartbeat.shards = shards;
-    w->heartbeat.journal = &w->journal;
-    w->heartbeat.sidecar = &w->sidecar;
-    periodic_init(&w->heartbeat.schedule, context, /* delay_us */ 0);
-    leases_init(&w->leases, context, shards, &w->heartbeat);
-    w->jobs.worker = context;
-    w->jobs.http = w->http;
-    w->jobs.kinds = job_kinds;
-    w->jobs.kind_count = JOB_KINDS;
-    retention_init(&w->retention, context, shards);
-    calibration_init(&w->calibration, context, shards);
-    audit_maintenance_init(&w->audit, context, shards);
-    seals_init(&w->seals, context, shards);
-    audit_segments_init(&w->segments, context, shards);
-    erasures_init(&w->erasures, context, shards);
-    unfinished_init(&w->unfinished, context, shards);
-    w->alive.worker = context;
-    if (w->http && journal_wait_open(&w->journal_wait, error) && sidecar_open(&w->sidecar))
+    worker->http = http_new(context->loop, PUBLISHERS);
+    worker->sidecar.worker = context;
+    worker->sidecar.http = worker->http;
+    worker->journal.worker = context;
+    worker->journal.shards = shards;
+    worker->journal_wait.worker = context;
+    worker->journal_wait.shards = shards;
+    worker->outbox.worker = context;
+    worker->outbox.shards = shards;
+    worker->outbox.sidecar = &worker->sidecar;
+    worker->heartbeat.worker = context;
+    worker->heartbeat.shards = shards;
+    worker->heartbeat.journal = &worker->journal;
+    worker->heartbeat.sidecar = &worker->sidecar;
+    periodic_init(&worker->heartbeat.schedule, context, /* delay_us */ 0);
+    leases_init(&worker->leases, context, shards, &worker->heartbeat);
+    worker->jobs.worker = context;
+    worker->jobs.http = worker->http;
+    worker->jobs.kinds = job_kinds;
+    worker->jobs.kind_count = JOB_KINDS;
+    retention_init(&worker->retention, context, shards);
+    calibration_init(&worker->calibration, context, shards);
+    audit_maintenance_init(&worker->audit, context, shards);
+    seals_init(&worker->seals, context, shards);
+    audit_segments_init(&worker->segments, context, shards);
+    audit_archiving_init(&worker->archiving, context, shards);
+    erasures_init(&worker->erasures, context, shards);
+    unfinished_init(&worker->unfinished, context, shards);
+    worker->alive.worker = context;
+    if (worker->http && journal_wait_open(&worker->journal_wait, error) &&
+        sidecar_open(&worker->sidecar))
         return true;
     (void)fprintf(stderr, "mastery-worker: cannot start: %s\n", error);
     return false;
@@ -114,37 +118,39 @@ static bool worker_open_subsystems(struct worker *w)
 
 /* Lets every subsystem start the work that is due. The order matters: an event that one subsystem
  * produces can be processed by a later one in the same loop iteration. */
-static void worker_tick_subsystems(struct worker *w)
+static void worker_tick_subsystems(struct worker *worker)
 {
-    heartbeat_tick(&w->heartbeat);
-    leases_tick(&w->leases);
-    journal_wait_tick(&w->journal_wait);
-    journal_tick(&w->journal);
-    outbox_tick(&w->outbox);
-    sidecar_tick(&w->sidecar);
-    jobs_tick(&w->jobs);
-    retention_tick(&w->retention);
-    calibration_tick(&w->calibration);
-    audit_maintenance_tick(&w->audit);
-    seals_tick(&w->seals);
-    audit_segments_tick(&w->segments);
-    erasures_tick(&w->erasures);
-    unfinished_tick(&w->unfinished);
+    heartbeat_tick(&worker->heartbeat);
+    leases_tick(&worker->leases);
+    journal_wait_tick(&worker->journal_wait);
+    journal_tick(&worker->journal);
+    outbox_tick(&worker->outbox);
+    sidecar_tick(&worker->sidecar);
+    jobs_tick(&worker->jobs);
+    retention_tick(&worker->retention);
+    calibration_tick(&worker->calibration);
+    audit_maintenance_tick(&worker->audit);
+    seals_tick(&worker->seals);
+    audit_segments_tick(&worker->segments);
+    audit_archiving_tick(&worker->archiving);
+    erasures_tick(&worker->erasures);
+    unfinished_tick(&worker->unfinished);
 }
 
 /* Releases every subsystem. http_free ends the running HTTP calls before the jobs and publishers
  * that own them are released. */
-static void worker_close_subsystems(struct worker *w)
+static void worker_close_subsystems(struct worker *worker)
 {
-    alive_close(&w->alive);
-    erasures_close(&w->erasures);
-    store_watch_stop(&w->store_watch);
-    signal_watch_stop(&w->signals);
-    journal_wait_close(&w->journal_wait);
-    http_free(w->http);
-    jobs_close(&w->jobs);
-    sidecar_close(&w->sidecar);
-    tasks_release(&w->tasks);
+    audit_archiving_close(&worker->archiving);
+    alive_close(&worker->alive);
+    erasures_close(&worker->erasures);
+    store_watch_stop(&worker->store_watch);
+    signal_watch_stop(&worker->signals);
+    journal_wait_close(&worker->journal_wait);
+    http_free(worker->http);
+    jobs_close(&worker->jobs);
+    sidecar_close(&worker->sidecar);
+    tasks_release(&worker->tasks);
 }
 
 /* ---- draining ---- */
@@ -180,39 +186,40 @@ static void worker_on_deregistered(struct task *task)
 /* When all work of a draining worker is complete: gives back its leases, so that other workers
  * continue at once, and removes its id from the list of workers and from the consumers of the job
  * queue. */
-static void worker_deregister_if_idle(struct worker *w)
+static void worker_deregister_if_idle(struct worker *worker)
 {
     struct task *task;
 
-    if (w->deregistered || !worker_draining(&w->context) || w->tasks.count > 0)
+    if (worker->deregistered || !worker_draining(&worker->context) || worker->tasks.count > 0)
         return;
-    w->deregistered = true;
-    task = task_begin(&w->context, NO_SHARD, w);
+    worker->deregistered = true;
+    task = task_begin(&worker->context, NO_SHARD, worker);
 
     if (!task) { /* no memory: the worker ends at once, and its leases expire by themselves */
-        w->context.drain_deadline_us = w->context.now_us;
+        worker->context.drain_deadline_us = worker->context.now_us;
         return;
     }
-    leases_queue_release(&w->leases, &task->pipeline);
-    workers_cmd_remove(&task->pipeline, w->context.id);
-    queue_cmd_remove_consumer(&task->pipeline, w->context.id);
+    leases_queue_release(&worker->leases, &task->pipeline);
+    workers_cmd_remove(&task->pipeline, worker->context.id);
+    queue_cmd_remove_consumer(&task->pipeline, worker->context.id);
     task_submit(task, worker_on_deregistered);
 }
 
 /* Returns true if the loop must end: the worker is draining and its deadline is reached. Completed
  * work moves the deadline to the present. */
-static bool worker_drained(const struct worker *w)
+static bool worker_drained(const struct worker *worker)
 {
-    return worker_draining(&w->context) && clock_monotonic_us() >= w->context.drain_deadline_us;
+    return worker_draining(&worker->context) &&
+           clock_monotonic_us() >= worker->context.drain_deadline_us;
 }
 
 /* ---- the loop ---- */
 
 /* One loop iteration, called after libev has received events: replies first, then new work, then
  * sending, log and the length of the next sleep. */
-static void worker_iterate(struct worker *w)
+static void worker_iterate(struct worker *worker)
 {
-    struct worker_context *context = &w->context;
+    struct worker_context *context = &worker->context;
     struct engine *engine = context->engine;
     struct pipeline *done;
     int64_t sleep_us;
@@ -224,19 +231,19 @@ static void worker_iterate(struct worker *w)
 
         task->on_replies(task);
     }
-    alive_tick(&w->alive);
-    if (!w->deregistered)
-        worker_tick_subsystems(w);
-    worker_deregister_if_idle(w);
+    alive_tick(&worker->alive);
+    if (!worker->deregistered)
+        worker_tick_subsystems(worker);
+    worker_deregister_if_idle(worker);
     store_flush(engine->store, context->now_us);
     worker_wake_at(context, context->now_us + store_tick(engine->store, context->now_us));
     engine_report(engine);
-    store_watch_update(&w->store_watch);
+    store_watch_update(&worker->store_watch);
     log_flush(engine->log);
     sleep_us = context->wake_us - clock_monotonic_us();
     /* a microsecond more, since libev takes 0 for "no timer" */
-    w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
-    ev_timer_again(context->loop, &w->timer);
+    worker->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
+    ev_timer_again(context->loop, &worker->timer);
 }
 
 /* Only wakes the loop: the loop iteration that follows does the work. */
@@ -248,22 +255,22 @@ static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /* Runs iterations until the worker is drained. */
-static void worker_loop(struct worker *w)
+static void worker_loop(struct worker *worker)
 {
-    struct worker_context *context = &w->context;
+    struct worker_context *context = &worker->context;
     struct engine *engine = context->engine;
     struct jw *jw;
 
-    signal_watch_start(&w->signals, context->loop, worker_on_signal, context);
-    store_watch_init(&w->store_watch, context->loop, engine->store);
-    ev_init(&w->timer, worker_on_timer);
+    signal_watch_start(&worker->signals, context->loop, worker_on_signal, context);
+    store_watch_init(&worker->store_watch, context->loop, engine->store);
+    ev_init(&worker->timer, worker_on_timer);
     watchdog_start(context->loop, engine->config.request_deadline_s, engine_count_deadline, engine);
     jw = log_begin(engine->log, LOG_INFO, "worker.started");
     jw_text(jw, "worker", context->id_text);
     jw_bool(jw, "publishes", worker_publishes(context));
     log_end(engine->log);
-    while (!worker_drained(w)) {
-        worker_iterate(w);
+    while (!worker_drained(worker)) {
+        worker_iterate(worker);
         (void)ev_run(context->loop, EVRUN_ONCE);
     }
 }
@@ -271,20 +278,20 @@ static void worker_loop(struct worker *w)
 /* Allocates the worker, runs it until it is drained, and releases it. */
 int worker_run(struct engine *engine)
 {
-    struct worker *w = calloc(1, sizeof(*w));
+    struct worker *worker = calloc(1, sizeof(*worker));
     struct ev_loop *loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV);
     int status = EXIT_FAILURE;
 
-    if (w && loop) {
-        worker_context_init(&w->context, engine, loop);
-        if (worker_open_subsystems(w)) {
-            worker_loop(w);
+    if (worker && loop) {
+        worker_context_init(&worker->context, engine, loop);
+        if (worker_open_subsystems(worker)) {
+            worker_loop(worker);
             status = EXIT_SUCCESS;
         }
-        worker_close_subsystems(w);
+        worker_close_subsystems(worker);
     }
     if (loop)
         ev_loop_destroy(loop);
-    free(w);
+    free(worker);
     return status;
 }

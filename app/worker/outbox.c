@@ -15,7 +15,7 @@ enum { BACKOFFS_MAX = 3 }; /* how many times the pause after failures of one eve
 
 /* ---- the end of an attempt ---- */
 
-/* Counts one result of an attempt in METRIC_OUTBOX; status is its label. */
+/* Counts the result of an attempt in METRIC_OUTBOX; status is the label of the metric. */
 static void outbox_count(struct outbox *outbox, const char *status)
 {
     metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, status, NULL, 1);
@@ -26,42 +26,42 @@ static void outbox_count(struct outbox *outbox, const char *status)
  * without the lease could not remove it. */
 static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &outbox->v[shard];
+    struct outbox_shard *state = &outbox->each[shard];
 
-    outbox->shards->v[shard].outbox_busy = s->remove_id[0] != '\0';
-    task_end(s->task);
-    s->task = NULL;
+    outbox->shards->v[shard].outbox_busy = state->remove_id[0] != '\0';
+    task_end(state->task);
+    state->task = NULL;
 }
 
 /* Delays the next attempt of the shard by delay_us or more, counted from the start of this loop
  * iteration. */
 static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t delay_us)
 {
-    struct outbox_shard *s = &outbox->v[shard];
+    struct outbox_shard *state = &outbox->each[shard];
 
-    s->next_run_us = outbox->worker->now_us + delay_us;
-    worker_wake_at(outbox->worker, s->next_run_us);
+    state->next_run_us = outbox->worker->now_us + delay_us;
+    worker_wake_at(outbox->worker, state->next_run_us);
 }
 
 /* Pauses the shard after a failure, DAPR_RETRY_MS at first. Each further pause in succession is
  * four times as long, up to 4^BACKOFFS_MAX times DAPR_RETRY_MS. */
 static void outbox_back_off(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &outbox->v[shard];
-    int64_t us = outbox->worker->engine->config.dapr_retry_ms * INT64_C(1000);
+    struct outbox_shard *state = &outbox->each[shard];
+    int64_t pause_us = outbox->worker->engine->config.dapr_retry_ms * INT64_C(1000);
 
-    for (int i = 0; i < s->backoffs && i < BACKOFFS_MAX; i++)
-        us *= 4;
-    s->backoffs++;
-    outbox_pause(outbox, shard, us);
+    for (int i = 0; i < state->backoffs && i < BACKOFFS_MAX; i++)
+        pause_us *= 4;
+    state->backoffs++;
+    outbox_pause(outbox, shard, pause_us);
 }
 
 /* Marks the entry of the last attempt as done: the next attempt removes it from Redis in the same
  * round trip that reads the entry after it, and may start at once. */
-static void outbox_mark_for_removal(struct outbox_shard *s)
+static void outbox_mark_for_removal(struct outbox_shard *state)
 {
-    memcpy(s->remove_id, s->tried_id, sizeof(s->remove_id));
-    s->next_run_us = 0;
+    memcpy(state->remove_id, state->tried_id, sizeof(state->remove_id));
+    state->next_run_us = 0;
 }
 
 /* ---- dead letters ---- */
@@ -70,13 +70,13 @@ static void outbox_mark_for_removal(struct outbox_shard *s)
  * may quote the event and so name the student. */
 static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
 {
-    const struct outbox_shard *s = &outbox->v[shard];
+    const struct outbox_shard *state = &outbox->each[shard];
     struct log *log = outbox->worker->engine->log;
     struct jw *jw = log_begin(log, LOG_ERROR, "outbox.dead");
 
     jw_int(jw, "shard", shard);
-    jw_bool(jw, "readable", s->entry.message.event.p != NULL);
-    jw_int(jw, "status", s->http_status);
+    jw_bool(jw, "readable", state->entry.message.event.p != NULL);
+    jw_int(jw, "status", state->http_status);
     jw_text(jw, "consequence", "kept as a dead letter");
     log_end(log);
 }
@@ -92,7 +92,7 @@ static void outbox_on_dead_letter(struct task *task, enum dead_letter_result res
     case DEAD_LETTER_STORED:
         outbox_count(outbox, "dead");
         outbox_log_dead(outbox, shard);
-        outbox_mark_for_removal(&outbox->v[shard]);
+        outbox_mark_for_removal(&outbox->each[shard]);
         break;
     case DEAD_LETTER_ENTRY_GONE: break;
     case DEAD_LETTER_FAILED: outbox_pause(outbox, shard, WORKER_RETRY_US); break;
@@ -104,16 +104,16 @@ static void outbox_on_dead_letter(struct task *task, enum dead_letter_result res
  * null. */
 static void outbox_put_dead_letter(struct outbox *outbox, unsigned shard, struct str reason)
 {
-    struct outbox_shard *s = &outbox->v[shard];
-    struct str stream = key_shard_record(s->task->arena, shard, SHARD_KEY_OUTBOX);
-    struct str event = s->entry.message.event;
+    struct outbox_shard *state = &outbox->each[shard];
+    struct str stream = key_shard_record(state->task->arena, shard, SHARD_KEY_OUTBOX);
+    struct str event = state->entry.message.event;
     struct dead_letter_item item = {.stream = stream,
-                                    .id = s->entry.id,
+                                    .id = state->entry.id,
                                     .reason = reason,
                                     .source = stream,
                                     .payload = event.p ? event : STR("null")};
 
-    dead_letter_put(s->task, &item, outbox_on_dead_letter);
+    dead_letter_put(state->task, &item, outbox_on_dead_letter);
 }
 
 /* ---- publishing ---- */
@@ -127,7 +127,7 @@ static bool outbox_may_send(void *owner, unsigned shard)
     const struct outbox *outbox = owner;
 
     return shards_lease_held_now(outbox->shards, shard) &&
-           metrics_erasures(outbox->worker->engine->metrics) == outbox->v[shard].erasures_seen;
+           metrics_erasures(outbox->worker->engine->metrics) == outbox->each[shard].erasures_seen;
 }
 
 /* Called when the sidecar is available again: ends the pauses of all shards that have waited for
@@ -135,11 +135,11 @@ static bool outbox_may_send(void *owner, unsigned shard)
 static void outbox_resume_all(struct outbox *outbox)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct outbox_shard *s = &outbox->v[shard];
+        struct outbox_shard *state = &outbox->each[shard];
 
-        if (s->waits_for_sidecar)
-            s->next_run_us = 0;
-        s->waits_for_sidecar = false;
+        if (state->waits_for_sidecar)
+            state->next_run_us = 0;
+        state->waits_for_sidecar = false;
     }
 }
 
@@ -148,29 +148,29 @@ static void outbox_resume_all(struct outbox *outbox)
 static void outbox_on_result(void *owner, unsigned shard, const struct publish_result *result)
 {
     struct outbox *outbox = owner;
-    struct outbox_shard *s = &outbox->v[shard];
+    struct outbox_shard *state = &outbox->each[shard];
 
     if (result->recovered)
         outbox_resume_all(outbox);
     switch (result->outcome) {
     case PUBLISH_OK:
         outbox_count(outbox, "published");
-        outbox_mark_for_removal(s);
+        outbox_mark_for_removal(state);
         break;
     case PUBLISH_REFUSED:
-        s->http_status = result->status;
+        state->http_status = result->status;
         outbox_put_dead_letter(
             outbox, shard,
-            arena_printf(s->task->arena, "publish: %ld: %s", result->status, result->excerpt));
+            arena_printf(state->task->arena, "publish: %ld: %s", result->status, result->excerpt));
         return;
     case PUBLISH_AWAY:
         outbox_count(outbox, "failed");
-        s->waits_for_sidecar = true;
+        state->waits_for_sidecar = true;
         outbox_back_off(outbox, shard);
         break;
     case PUBLISH_MISCONFIGURED: /* an operator has to act: the longest pause at once */
         outbox_count(outbox, "failed");
-        s->backoffs = BACKOFFS_MAX;
+        state->backoffs = BACKOFFS_MAX;
         outbox_back_off(outbox, shard);
         break;
     case PUBLISH_CANCELLED: break;
@@ -184,19 +184,19 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
  * starts another one. about_to is 0 because this event's read has ended. */
 static void outbox_publish(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &outbox->v[shard];
-    struct publication publication = {.message = &s->entry.message,
+    struct outbox_shard *state = &outbox->each[shard];
+    struct publication publication = {.message = &state->entry.message,
                                       .may_send = outbox_may_send,
                                       .on_result = outbox_on_result,
                                       .owner = outbox,
                                       .shard = shard};
 
-    if (!str_equal(str_of(s->tried_id), s->entry.id)) {
-        (void)snprintf(s->tried_id, sizeof(s->tried_id), "%.*s", STR_ARG(s->entry.id));
-        s->backoffs = 0;
-        s->http_status = 0;
+    if (!str_equal(str_of(state->tried_id), state->entry.id)) {
+        (void)snprintf(state->tried_id, sizeof(state->tried_id), "%.*s", STR_ARG(state->entry.id));
+        state->backoffs = 0;
+        state->http_status = 0;
     }
-    if (!s->entry.message.event.p) {
+    if (!state->entry.message.event.p) {
         outbox_put_dead_letter(outbox, shard, STR("not an entry of the outbox"));
     } else if (!sidecar_can_publish(outbox->sidecar, /* about_to */ 0)) {
         outbox_end_attempt(outbox, shard);
@@ -213,16 +213,16 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
  * worker must not remove it: remove_id is cleared, and the new holder publishes the entry again. */
 static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &outbox->v[shard];
+    struct outbox_shard *state = &outbox->each[shard];
     int64_t removed;
 
-    if (!s->remove_cmd)
+    if (!state->remove_cmd)
         return true;
-    if (reply_int(s->remove_cmd->reply, &removed) != REPLY_OK)
+    if (reply_int(state->remove_cmd->reply, &removed) != REPLY_OK)
         return false;
     if (removed == LEASE_LOST)
         shards_lease_lost(outbox->shards, shard);
-    s->remove_id[0] = '\0';
+    state->remove_id[0] = '\0';
     return true;
 }
 
@@ -234,24 +234,24 @@ static void outbox_on_read(struct task *task)
 {
     struct outbox *outbox = task->owner;
     unsigned shard = task->shard;
-    struct outbox_shard *s = &outbox->v[shard];
+    struct outbox_shard *state = &outbox->each[shard];
     struct problem p = {.code = PROBLEM_NONE};
     bool has_entry = true;
 
     outbox->reading--;
     if (task_failed(task) || !outbox_parse_removed(outbox, shard) ||
-        !outbox_parse_next(s->read_cmd, &s->entry, &has_entry, &p)) {
+        !outbox_parse_next(state->read_cmd, &state->entry, &has_entry, &p)) {
         outbox_pause(outbox, shard, WORKER_RETRY_US);
     } else if (has_entry && shards_lease_held(outbox->shards, shard) &&
                !worker_draining(outbox->worker)) {
-        outbox->shards->v[shard].outbox_pending = true; /* until a read finds none */
+        outbox->shards->v[shard].outbox_pending = true; /* stays set until a read finds no entry */
         outbox_publish(outbox, shard);
         return;
     }
     if (has_entry)
         outbox->shards->v[shard].outbox_pending = true;
     else
-        s->backoffs = 0;
+        state->backoffs = 0;
     outbox_end_attempt(outbox, shard);
 }
 
@@ -260,23 +260,25 @@ static void outbox_on_read(struct task *task)
  * entry again; a worker that acquires the lease meanwhile would. */
 static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &outbox->v[shard];
-    struct worker_context *w = outbox->worker;
-    struct str done = str_of(s->remove_id);
+    struct outbox_shard *state = &outbox->each[shard];
+    struct worker_context *worker = outbox->worker;
+    struct str published_id = str_of(state->remove_id);
 
-    s->task = task_begin(w, shard, outbox);
-    if (!s->task) {
+    state->task = task_begin(worker, shard, outbox);
+    if (!state->task) {
         outbox_pause(outbox, shard, WORKER_RETRY_US);
         return;
     }
     outbox->shards->v[shard].outbox_pending = false;
     outbox->shards->v[shard].outbox_busy = true;
-    s->waits_for_sidecar = false;
-    s->erasures_seen = metrics_erasures(w->engine->metrics);
-    s->remove_cmd = done.n > 0 ? outbox_cmd_remove(&s->task->pipeline, shard, w->id, done) : NULL;
-    s->read_cmd = outbox_cmd_next(&s->task->pipeline, shard, done);
+    state->waits_for_sidecar = false;
+    state->erasures_seen = metrics_erasures(worker->engine->metrics);
+    state->remove_cmd = published_id.n > 0 ? outbox_cmd_remove(&state->task->pipeline, shard,
+                                                               worker->id, published_id)
+                                           : NULL;
+    state->read_cmd = outbox_cmd_next(&state->task->pipeline, shard, published_id);
     outbox->reading++;
-    task_submit(s->task, outbox_on_read);
+    task_submit(state->task, outbox_on_read);
 }
 
 /* Starts an attempt for the shard if none is running, this worker holds its lease, and an entry is
@@ -286,17 +288,17 @@ static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
  * publish it next: they count against the sidecar's limit of events at a time. */
 static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &outbox->v[shard];
-    bool must_remove = s->remove_id[0] != '\0';
+    struct outbox_shard *state = &outbox->each[shard];
+    bool must_remove = state->remove_id[0] != '\0';
 
-    if (s->task || !shards_lease_held(outbox->shards, shard))
+    if (state->task || !shards_lease_held(outbox->shards, shard))
         return;
     if (!must_remove &&
         (!outbox->shards->v[shard].outbox_pending || worker_draining(outbox->worker)))
         return;
-    if (outbox->worker->now_us < s->next_run_us &&
-        !(s->waits_for_sidecar && sidecar_limits_attempts(outbox->sidecar)))
-        worker_wake_at(outbox->worker, s->next_run_us);
+    if (outbox->worker->now_us < state->next_run_us &&
+        !(state->waits_for_sidecar && sidecar_limits_attempts(outbox->sidecar)))
+        worker_wake_at(outbox->worker, state->next_run_us);
     else if (must_remove || sidecar_can_publish(outbox->sidecar, outbox->reading))
         outbox_begin_attempt(outbox, shard);
 }
@@ -306,7 +308,7 @@ static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
  * shards every few seconds. */
 static bool outbox_has_failed(const struct outbox *outbox, unsigned shard)
 {
-    return shards_lease_held(outbox->shards, shard) && outbox->v[shard].backoffs > 0;
+    return shards_lease_held(outbox->shards, shard) && outbox->each[shard].backoffs > 0;
 }
 
 /* Starts the attempts that are due. Each call begins with another shard, so that the limit of

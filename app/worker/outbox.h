@@ -36,7 +36,7 @@ struct outbox {
     struct worker_context *worker;
     struct shards *shards;
     struct sidecar *sidecar;
-    struct outbox_shard v[SHARDS];
+    struct outbox_shard each[SHARDS]; /* indexed by the number of the shard */
     size_t reading;     /* attempts to publish an event that are still reading it from Redis */
     unsigned rr_cursor; /* the shard with which the next tick starts: round robin */
 };

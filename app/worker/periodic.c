@@ -4,39 +4,39 @@
  * run if it calls the function at the end. */
 #include "app/worker/periodic.h"
 
-void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_us)
+void periodic_init(struct periodic *periodic, struct worker_context *worker, int64_t delay_us)
 {
-    *p = (struct periodic){.worker = w, .next_run_us = w->now_us + delay_us};
+    *periodic = (struct periodic){.worker = worker, .next_run_us = worker->now_us + delay_us};
 }
 
 /* Returns true if a run may start now. Otherwise, if only the time is missing, arranges a
  * wake-up. */
-bool periodic_due(const struct periodic *p)
+bool periodic_due(const struct periodic *periodic)
 {
-    if (p->running)
+    if (periodic->running)
         return false;
-    if (p->worker->now_us >= p->next_run_us)
+    if (periodic->worker->now_us >= periodic->next_run_us)
         return true;
-    worker_wake_at(p->worker, p->next_run_us);
+    worker_wake_at(periodic->worker, periodic->next_run_us);
     return false;
 }
 
-struct task *periodic_begin(struct periodic *p, unsigned shard, void *owner)
+struct task *periodic_begin(struct periodic *periodic, unsigned shard, void *owner)
 {
-    struct task *task = periodic_due(p) ? task_begin(p->worker, shard, owner) : NULL;
+    struct task *task = periodic_due(periodic) ? task_begin(periodic->worker, shard, owner) : NULL;
 
     if (task)
-        p->running = true;
+        periodic->running = true;
     return task;
 }
 
-void periodic_end(struct periodic *p, struct task *task)
+void periodic_end(struct periodic *periodic, struct task *task)
 {
-    p->running = false;
+    periodic->running = false;
     task_end(task);
 }
 
-void periodic_schedule(struct periodic *p, int64_t delay_us)
+void periodic_schedule(struct periodic *periodic, int64_t delay_us)
 {
-    p->next_run_us = p->worker->now_us + delay_us;
+    periodic->next_run_us = periodic->worker->now_us + delay_us;
 }

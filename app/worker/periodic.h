@@ -12,17 +12,17 @@ struct periodic {
     bool running;        /* true: a run has started, and its task has not ended yet */
 };
 
-/* The first run is due after delay_us. w must live as long as p. */
-void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_us);
+/* The first run is due after delay_us. worker must live as long as periodic. */
+void periodic_init(struct periodic *periodic, struct worker_context *worker, int64_t delay_us);
 /* Returns true if the time of the next run is reached and no run is in progress. If only the time
  * is not reached, the worker wakes at that time. */
-bool periodic_due(const struct periodic *p);
+bool periodic_due(const struct periodic *periodic);
 /* Starts a run if one is due and returns its task. Returns NULL if none is due, or when out of
  * memory; in the second case the run stays due. */
-struct task *periodic_begin(struct periodic *p, unsigned shard, void *owner);
+struct task *periodic_begin(struct periodic *periodic, unsigned shard, void *owner);
 /* Ends the run and its task. Does not change the time of the next run. */
-void periodic_end(struct periodic *p, struct task *task);
+void periodic_end(struct periodic *periodic, struct task *task);
 /* Sets the time of the next run to delay_us after the start of this loop iteration. */
-void periodic_schedule(struct periodic *p, int64_t delay_us);
+void periodic_schedule(struct periodic *periodic, int64_t delay_us);
 
 #endif

@@ -28,9 +28,9 @@ enum { SCAN_COUNT = 200, SCAN_REPLY_MAX = 100000, DUE_SHARDS = 32, DUE_STUDENTS 
 static_assert(SHARDS % DUE_SHARDS == 0, "the last step would read lists that do not exist");
 
 static const int64_t FIRST_RUN_US = 2000000;     /* first pass, after the start of the process */
-static const int64_t SCAN_INTERVAL_US = 1000000; /* between two steps of a scan */
-static const int64_t STEP_INTERVAL_US = 50000;   /* between two steps of a pass over the lists */
-/* between the end of a pass and the next one: over the keys, over the lists */
+static const int64_t SCAN_INTERVAL_US = 1000000; /* pause between two steps of a scan */
+static const int64_t STEP_INTERVAL_US = 50000;   /* pause between two steps over the lists */
+/* pause between the end of a pass and the next one: over the keys, over the lists */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
 static const int64_t DUE_INTERVAL_US = INT64_C(3600) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
@@ -380,14 +380,14 @@ static void retention_start_pass(struct retention *retention, struct task *task)
     task_submit(task, retention_on_letters_trimmed);
 }
 
-void retention_init(struct retention *retention, struct worker_context *w,
+void retention_init(struct retention *retention, struct worker_context *worker,
                     const struct shards *shards)
 {
     memset(retention, 0, sizeof(*retention));
-    retention->worker = w;
+    retention->worker = worker;
     retention->shards = shards;
-    periodic_init(&retention->schedule, w, FIRST_RUN_US);
-    periodic_init(&retention->due_schedule, w, FIRST_RUN_US);
+    periodic_init(&retention->schedule, worker, FIRST_RUN_US);
+    periodic_init(&retention->due_schedule, worker, FIRST_RUN_US);
 }
 
 void retention_tick(struct retention *retention)

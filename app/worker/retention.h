@@ -25,7 +25,7 @@ struct retention {
 };
 
 /* Prepares the passes over all students, which delete entries that are too old. */
-void retention_init(struct retention *retention, struct worker_context *w,
+void retention_init(struct retention *retention, struct worker_context *worker,
                     const struct shards *shards);
 /* Called in every loop iteration: starts the next steps, or new passes, if they are due. */
 void retention_tick(struct retention *retention);

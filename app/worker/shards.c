@@ -29,15 +29,15 @@ bool shards_lease_held_now(const struct shards *shards, unsigned shard)
  * becomes pending again, like one with a new lease. */
 void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
 {
-    struct shard *s = &shards->v[shard];
+    struct shard *state = &shards->v[shard];
 
-    if (s->lease_end_us == 0)
+    if (state->lease_end_us == 0)
         shards->held_count++;
     if (!shards_lease_held(shards, shard)) {
-        s->journal_pending = s->outbox_pending = true;
-        s->lease_begin_us = shards->worker->now_us;
+        state->journal_pending = state->outbox_pending = true;
+        state->lease_begin_us = shards->worker->now_us;
     }
-    s->lease_end_us = end_us;
+    state->lease_end_us = end_us;
 }
 
 /* May be called for a lease that is not held; held_count then does not change. */

@@ -16,7 +16,7 @@ enum { FAILURES_TO_OPEN = 3 }; /* failures in succession that open the circuit t
 
 /* time from opening the circuit to the probe that tests the sidecar */
 static const int64_t OPEN_US = 1000000;
-static const int64_t HEALTH_INTERVAL_US = 5000000; /* between two health checks */
+static const int64_t HEALTH_INTERVAL_US = 5000000; /* pause between two health checks */
 
 /* ---- results ---- */
 
@@ -57,13 +57,13 @@ static const struct verdict *const verdict_unreachable = &verdicts[0];
 static const struct verdict *sidecar_verdict(const struct http_call *call)
 {
     long status = call->result == CURLE_OK ? call->status : 0;
-    const struct verdict *v = verdicts;
+    const struct verdict *row = verdicts;
 
-    /* ends at the last row, which fits every status but 0, and for 0 at the first row */
-    while (status < v->from || status > v->to ||
-           (v->error_code && !strstr(call->excerpt, v->error_code)))
-        v++;
-    return v;
+    /* always ends: the first row fits the status 0, and the last row fits every other status */
+    while (status < row->from || status > row->to ||
+           (row->error_code && !strstr(call->excerpt, row->error_code)))
+        row++;
+    return row;
 }
 
 /* Writes one log line when a trouble (what is wrong with the sidecar) begins, changes or ends.
@@ -73,23 +73,23 @@ static const struct verdict *sidecar_verdict(const struct http_call *call)
 static void sidecar_report_trouble(struct sidecar *sidecar)
 {
     struct log *log = sidecar->worker->engine->log;
-    const struct verdict *now = sidecar->trouble, *before = sidecar->reported_trouble;
-    bool away = now && now->outcome == PUBLISH_AWAY;
+    const struct verdict *trouble = sidecar->trouble, *reported = sidecar->reported_trouble;
+    bool away = trouble && trouble->outcome == PUBLISH_AWAY;
+    bool was_away = reported && reported->outcome == PUBLISH_AWAY;
     struct jw *jw;
 
-    if (now == before || (away && before && before->outcome == PUBLISH_AWAY) ||
-        (away && sidecar->breaker.state == BREAKER_CLOSED))
+    if (trouble == reported || (away && (was_away || sidecar->breaker.state == BREAKER_CLOSED)))
         return;
-    sidecar->reported_trouble = now;
-    if (!now) {
+    sidecar->reported_trouble = trouble;
+    if (!trouble) {
         (void)log_begin(log, LOG_INFO, "dapr.back");
         log_end(log);
         return;
     }
     jw = away ? log_begin(log, LOG_WARNING, "dapr.away")
               : log_begin(log, LOG_ERROR, "dapr.misconfigured");
-    jw_text(jw, "reason", now->reason);
-    jw_text(jw, "cure", now->cure);
+    jw_text(jw, "reason", trouble->reason);
+    jw_text(jw, "cure", trouble->cure);
     jw_text(jw, "consequence", "events are kept");
     log_end(log);
 }
@@ -193,18 +193,18 @@ static void sidecar_on_health(struct http_call *call)
  */
 static void sidecar_check_health(struct sidecar *sidecar)
 {
-    struct worker_context *w = sidecar->worker;
+    struct worker_context *worker = sidecar->worker;
     int64_t due_us = sidecar->last_contact_us + HEALTH_INTERVAL_US;
 
     if (sidecar->checking_health || sidecar->publishing > 0)
         return;
-    if (sidecar->last_contact_us != 0 && w->now_us < due_us) {
-        worker_wake_at(w, due_us);
+    if (sidecar->last_contact_us != 0 && worker->now_us < due_us) {
+        worker_wake_at(worker, due_us);
         return;
     }
-    sidecar->last_contact_us = w->now_us;
+    sidecar->last_contact_us = worker->now_us;
     sidecar->health = (struct http_call){.url = sidecar->health_url,
-                                         .timeout_ms = w->engine->config.dapr_timeout_ms,
+                                         .timeout_ms = worker->engine->config.dapr_timeout_ms,
                                          .done = sidecar_on_health,
                                          .owner = sidecar,
                                          .easy = sidecar->health.easy};
@@ -218,16 +218,16 @@ static void sidecar_check_health(struct sidecar *sidecar)
  * since that function may start the next event. */
 static void sidecar_on_response(struct http_call *call)
 {
-    struct publisher *p = call->owner;
-    struct sidecar *sidecar = p->sidecar;
+    struct publisher *publisher = call->owner;
+    struct sidecar *sidecar = publisher->sidecar;
     bool was_closed = sidecar->breaker.state == BREAKER_CLOSED;
     struct publish_result result = {
         .outcome = PUBLISH_CANCELLED, .status = call->status, .excerpt = call->excerpt};
 
-    p->busy = false;
+    publisher->busy = false;
     sidecar->publishing--;
-    curl_slist_free_all(p->headers);
-    p->headers = NULL;
+    curl_slist_free_all(publisher->headers);
+    publisher->headers = NULL;
     if (call->result == CURLE_ABORTED_BY_CALLBACK) {
         sidecar_record_cancelled(sidecar);
     } else {
@@ -237,7 +237,8 @@ static void sidecar_on_response(struct http_call *call)
         result.outcome = verdict->outcome;
     }
     result.recovered = !was_closed && sidecar->breaker.state == BREAKER_CLOSED;
-    p->publication.on_result(p->publication.owner, p->publication.shard, &result);
+    publisher->publication.on_result(publisher->publication.owner, publisher->publication.shard,
+                                     &result);
 }
 
 /* Called by http.c when the connection is established: lets the owner of the publication decide
@@ -253,18 +254,18 @@ static bool sidecar_may_send(struct http_call *call)
  * the traceparent in the event. The empty header Expect stops libcurl from waiting for "100
  * Continue" before it sends a large body. The API token is read for each event, because a reload of
  * secrets may change it. Returns false when out of memory. */
-static bool publisher_set_headers(struct publisher *p)
+static bool publisher_set_headers(struct publisher *publisher)
 {
-    const char *token = p->sidecar->worker->engine->config.dapr_api_token;
+    const char *token = publisher->sidecar->worker->engine->config.dapr_api_token;
     char traceparent[TRACEPARENT_SIZE];
     struct trace trace;
 
-    trace_begin(&trace, p->publication.message->traceparent, (struct str){0});
+    trace_begin(&trace, publisher->publication.message->traceparent, (struct str){0});
     trace_print(&trace, traceparent);
-    return http_add_header(&p->headers, "Content-Type: application/cloudevents+json") &&
-           http_add_header(&p->headers, "traceparent: %s", traceparent) &&
-           http_add_header(&p->headers, "Expect:") &&
-           (!token || !*token || http_add_header(&p->headers, "dapr-api-token: %s", token));
+    return http_add_header(&publisher->headers, "Content-Type: application/cloudevents+json") &&
+           http_add_header(&publisher->headers, "traceparent: %s", traceparent) &&
+           http_add_header(&publisher->headers, "Expect:") &&
+           (!token || !*token || http_add_header(&publisher->headers, "dapr-api-token: %s", token));
 }
 
 /* Uses the first free publisher (place for an event, PUBLISHERS of them) and starts its HTTP call.
@@ -272,26 +273,26 @@ static bool publisher_set_headers(struct publisher *p)
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
     const struct engine *engine = sidecar->worker->engine;
-    struct publisher *p = sidecar->publishers;
+    struct publisher *publisher = sidecar->publishers;
 
-    while (p->busy) /* at least one is free, because sidecar_can_publish was true */
-        p++;
-    p->sidecar = sidecar;
-    p->publication = *publication;
-    p->call = (struct http_call){.url = sidecar->url,
-                                 .body = publication->message->event,
-                                 .timeout_ms = engine->config.dapr_timeout_ms,
-                                 .may_send = sidecar_may_send,
-                                 .done = sidecar_on_response,
-                                 .owner = p,
-                                 .easy = p->call.easy};
-    if (publisher_set_headers(p)) {
-        p->call.headers = p->headers;
-        p->busy = http_call_begin(sidecar->http, &p->call);
+    while (publisher->busy) /* sidecar_can_publish was true, so at least one publisher is free */
+        publisher++;
+    publisher->sidecar = sidecar;
+    publisher->publication = *publication;
+    publisher->call = (struct http_call){.url = sidecar->url,
+                                         .body = publication->message->event,
+                                         .timeout_ms = engine->config.dapr_timeout_ms,
+                                         .may_send = sidecar_may_send,
+                                         .done = sidecar_on_response,
+                                         .owner = publisher,
+                                         .easy = publisher->call.easy};
+    if (publisher_set_headers(publisher)) {
+        publisher->call.headers = publisher->headers;
+        publisher->busy = http_call_begin(sidecar->http, &publisher->call);
     }
-    if (!p->busy) {
-        curl_slist_free_all(p->headers);
-        p->headers = NULL;
+    if (!publisher->busy) {
+        curl_slist_free_all(publisher->headers);
+        publisher->headers = NULL;
         return false;
     }
     sidecar->publishing++;
@@ -341,7 +342,7 @@ bool sidecar_open(struct sidecar *sidecar)
     char *base;
 
     breaker_init(&sidecar->breaker, FAILURES_TO_OPEN, OPEN_US);
-    sidecar->trouble = verdict_unreachable; /* until the first response */
+    sidecar->trouble = verdict_unreachable; /* the state until the first response */
     if (!worker_publishes(sidecar->worker))
         return true;
     base = sidecar_base_url(config);

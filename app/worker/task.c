@@ -34,9 +34,9 @@ static void task_free(struct task *task)
 
 /* Uses a spare task (one that has ended, with its memory) or a new one, and puts it at the start of
  * the list of running tasks. */
-struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
+struct task *task_begin(struct worker_context *worker, unsigned shard, void *owner)
 {
-    struct tasks *tasks = w->tasks;
+    struct tasks *tasks = worker->tasks;
     struct task *task = tasks->spare;
 
     if (task) {
@@ -48,7 +48,7 @@ struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
             return NULL;
     }
     *task = (struct task){.arena = task->arena,
-                          .worker = w,
+                          .worker = worker,
                           .owner = owner,
                           .shard = shard,
                           .next = tasks->first,

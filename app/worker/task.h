@@ -37,7 +37,7 @@ struct tasks {
 
 /* Returns a new task, or NULL when out of memory. Every task ends by task_end, or by tasks_release
  * at the end of the process. */
-struct task *task_begin(struct worker_context *w, unsigned shard, void *owner);
+struct task *task_begin(struct worker_context *worker, unsigned shard, void *owner);
 /* Submits the queued commands to Redis; on_replies is called in a later loop iteration. */
 void task_submit(struct task *task, task_on_replies *on_replies);
 void task_end(struct task *task); /* ends and frees the task; accepts NULL */

@@ -29,9 +29,8 @@ static enum step unfinished_roster(struct unfinished *unfinished, struct task *t
 
 /* A step of finishing a batch. The first call reads the batch. The second queues its first jobs if
  * it has not started, and removes the entry from the list of unfinished changes. The third checks
- * the replies; it knows that it is the third because the pipeline no longer begins with batch_cmd,
- * the command of the first. STEP_DONE with a problem in *p is a failure, without one success. If
- * the jobs were in the queue already, they are there twice, which does no harm: a result is written
+ * the replies to that. STEP_DONE with a problem in *p is a failure, without one success. If the
+ * jobs were in the queue already, they are there twice, which does no harm: a result is written
  * once. */
 static enum step unfinished_batch(struct unfinished *unfinished, struct task *task,
                                   struct problem *p)
@@ -42,10 +41,10 @@ static enum step unfinished_batch(struct unfinished *unfinished, struct task *ta
         unfinished->batch_cmd = batch_cmd_get(&task->pipeline, unfinished->id);
         return STEP_MORE;
     }
-    if (!pipeline_check_replies(&task->pipeline, p) ||
-        task->pipeline.first != unfinished->batch_cmd ||
+    if (!pipeline_check_replies(&task->pipeline, p) || unfinished->batch_queued ||
         !batch_parse(unfinished->batch_cmd, &batch, p))
         return STEP_DONE;
+    unfinished->batch_queued = true;
     pipeline_clear(&task->pipeline);
     if (batch.exists && batch.status == BATCH_PENDING)
         batch_cmd_queue_jobs(&task->pipeline, unfinished->id, &batch);
@@ -132,6 +131,7 @@ static void unfinished_on_read(struct task *task)
     }
     unfinished->id = id;
     unfinished->batch_cmd = NULL;
+    unfinished->batch_queued = false;
     unfinished->roster = (struct roster_change){.new_roster.id = id,
                                                 .repair = true,
                                                 .lease_ms = LEASE_REQUEST_MS +
@@ -139,13 +139,13 @@ static void unfinished_on_read(struct task *task)
     unfinished_run_step(task);
 }
 
-void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
+void unfinished_init(struct unfinished *unfinished, struct worker_context *worker,
                      const struct shards *shards)
 {
     memset(unfinished, 0, sizeof(*unfinished));
-    unfinished->worker = w;
+    unfinished->worker = worker;
     unfinished->shards = shards;
-    periodic_init(&unfinished->schedule, w, /* delay_us */ 0);
+    periodic_init(&unfinished->schedule, worker, /* delay_us */ 0);
 }
 
 void unfinished_tick(struct unfinished *unfinished)

@@ -21,10 +21,11 @@ struct unfinished {
     struct str id;               /* id of the cohort or batch; in the arena of the task */
     struct roster_change roster; /* UNFINISHED_COHORT: the change of its roster */
     struct command *batch_cmd;   /* UNFINISHED_BATCH: reads the batch; NULL: not sent yet */
+    bool batch_queued;           /* UNFINISHED_BATCH: its jobs were queued, if it had none */
 };
 
 /* Prepares the runs, which complete interrupted changes of cohorts and batches. */
-void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
+void unfinished_init(struct unfinished *unfinished, struct worker_context *worker,
                      const struct shards *shards);
 /* Called in every loop iteration: starts a run, which completes the oldest interrupted change of a
  * cohort or batch, if one is due. */

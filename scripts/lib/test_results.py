@@ -2,6 +2,7 @@
 """Reads and writes the results of scripts/test.
 
     test_results.py junit FILE    prints "PASSED FAILED" of a file that pytest has written
+    test_results.py failed FILE   prints the failed tests of such a file, a line each: FILE::TEST: message
     test_results.py write FILE    writes what verify-deployment.sh reads, from lines NAME TAB PASSED TAB FAILED
 """
 import json
@@ -19,6 +20,14 @@ def junit(path):
     print(int(suite.get("tests")) - failed, failed)
 
 
+def failed(path):
+    for case in tree.parse(path).getroot().iter("testcase"):
+        for kind in ("failure", "error", "skipped"):
+            for result in case.findall(kind):
+                message = (result.get("message") or "").split("\n")[0]
+                print(f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}: {message}"[:300])
+
+
 def git(*arguments):
     return subprocess.run(["git", *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
@@ -31,4 +40,4 @@ def write(path):
     Path(path).write_text(json.dumps(results, indent=2) + "\n")
 
 
-{"junit": junit, "write": write}[sys.argv[1]](sys.argv[2])
+{"junit": junit, "failed": failed, "write": write}[sys.argv[1]](sys.argv[2])

@@ -66,6 +66,30 @@ def test_same_user_has_the_same_hash_and_another_has_another(engine):
     assert hashes["first"] != hashes["second"]
 
 
+def access_log(engine):
+    return (engine.state_dir / "log" / "access.log").read_text()
+
+
+def wait_for_access_line(engine):
+    """nginx's log, when it has the lines of all earlier requests: it has that of a page which nginx sends itself."""
+    marker = fresh_id("log")
+    assert engine.client().get("/docs", headers={"X-Request-ID": marker}).status == 200
+    return wait_for(lambda: marker in access_log(engine) and access_log(engine), "access line")
+
+
+@pytest.mark.parametrize("setting, lines", [("off", 0), ("on", 1)])
+def test_the_log_of_nginx_has_what_the_engine_has_not_answered(start_engine, setting, lines):
+    engine = start_engine(ACCESS_LOG_ALL=setting, NGINX_WORKERS="1")  # a worker has a buffer of its own
+    answered, refused = fresh_id("log"), fresh_id("log")
+    assert engine.client().get("/health", headers={"X-Request-ID": answered}).status == 200
+    assert engine.client().get("/health?" + "x" * 12000, headers={"X-Request-ID": refused}).status == 414
+    assert engine.client().get("/health", headers={"X-Request-ID": refused, "X-Large": "x" * 12000}).status == 431
+    line_of(engine, answered)
+    log = [json.loads(line) for line in wait_for_access_line(engine).splitlines()]
+    assert sum(line["request_id"] == answered for line in log) == lines
+    assert {line["status"] for line in log} >= {414, 431}
+
+
 def test_logs_hold_no_ids_tokens_or_secrets(engine):
     student, teacher, cohort = fresh_id("secretstudent"), fresh_id("secretuser"), fresh_id("c")
     admin, client = engine.admin(), engine.client(student, "student")
@@ -80,7 +104,7 @@ def test_logs_hold_no_ids_tokens_or_secrets(engine):
     marker = fresh_id("log")
     client.get("/health", headers={"X-Request-ID": marker})
     line_of(engine, marker)
-    wait_for(lambda: marker in (engine.state_dir / "log" / "access.log").read_text(), "access line")
+    wait_for_access_line(engine)
     logs = all_logs(engine)
     forbidden = [student, teacher, "secret.token.text", engine.secret]
     forbidden += [engine.values["APP_API_TOKEN"], *client.token.split(".")[1:]]
@@ -95,9 +119,7 @@ def test_hostile_text_breaks_no_line(engine, anonymous):
         anonymous.raw("\r\n".join([*lines_sent, "", ""]).encode())
     anonymous.get("/health", headers={"X-Request-ID": marker})
     line_of(engine, marker)
-    access = engine.state_dir / "log" / "access.log"
-    wait_for(lambda: marker in access.read_text(), "access line")
-    for line in access.read_text().splitlines():
+    for line in wait_for_access_line(engine).splitlines():
         assert isinstance(json.loads(line), dict)
 
 

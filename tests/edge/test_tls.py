@@ -138,6 +138,7 @@ def test_a_renewed_certificate_is_taken_by_a_reload(secure, authority):
         ({"TLS_CERT": "/c", "TLS_KEY": "/k", "TLS_PORT": "8006"}, "DAPR_PORT and TLS_PORT are the"),
         ({"TLS_ADDRESS": "here"}, 'TLS_ADDRESS: "here" is not an address'),
         ({"GZIP": "maybe"}, "GZIP must be on or off"),
+        ({"ACCESS_LOG_ALL": "1"}, "ACCESS_LOG_ALL must be on or off"),
         ({"DOCS_VIEWER": "docs;x"}, "DOCS_VIEWER must be a path"),
     ],
 )

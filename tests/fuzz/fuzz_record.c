@@ -136,6 +136,7 @@ static void fuzz_segments(const struct command *command, struct arena *arena)
 {
     struct audit_segment segments[RECORDS_MAX];
     struct audit_segment_text text;
+    struct str printed;
     struct problem p = {0};
     size_t n = 0;
 
@@ -147,6 +148,8 @@ static void fuzz_segments(const struct command *command, struct arena *arena)
         require(text.n > 0 && text.n <= AUDIT_SEGMENT_RECORDS);
         for (size_t k = 0; k < text.n; k++)
             touch(text.entries[k].v[AUDIT_DETAILS]);
+        printed = audit_segment_print(arena, &text);
+        require(!printed.p || audit_segment_parse_text(arena, printed, &text));
     }
 }
 

@@ -18,6 +18,7 @@
 #include "app/store/prediction.h"
 #include "app/store/queue.h"
 #include "app/store/recommendation.h"
+#include "app/store/schema.h"
 #include "app/store/store.h"
 #include "app/store/student.h"
 #include "app/store/student_days.h"
@@ -322,7 +323,19 @@ static void parse_topics(const struct command *command, struct arena *arena)
 
 static struct command *queue_days(struct pipeline *pipeline)
 {
-    return student_cmd_days(pipeline, STR("s"), TODAY - 3, 4);
+    return student_cmd_days(pipeline, STR("s"), NULL, TODAY - 3, 4);
+}
+
+/* By plain commands: the state, then the closed days. */
+static struct command *queue_closed_days(struct pipeline *pipeline)
+{
+    const struct command *state = student_cmd_profile(pipeline, STR("s"));
+    struct command *days;
+
+    schema_learn(SCHEMA_PACKED);
+    days = student_cmd_latest_days(pipeline, STR("s"), state, TODAY, 4);
+    schema_learn(SCHEMA_OLD_FORMS); /* the other readers read all forms */
+    return days;
 }
 
 static void parse_days(const struct command *command, struct arena *arena)
@@ -393,6 +406,7 @@ static const struct {
     {queue_students, parse_students},
     {workers_cmd_get, parse_workers},
     {queue_topics, parse_topics},
+    {queue_closed_days, parse_days},
 };
 enum { READERS = sizeof(readers) / sizeof(readers[0]) };
 

@@ -50,7 +50,7 @@ class Log:
 
 
 class Logs:
-    """Each response's id must be in nginx's log, and in the engine's when that made the response."""
+    """Each response's id must be in the log of what made it: nginx or the engine."""
 
     def __init__(self, folder):
         self.logs = {name: Log(folder / name) for name in ("access.log", "pool.log")}
@@ -61,9 +61,8 @@ class Logs:
 
     def expect(self, number, response):
         identity = response.headers["X-Request-ID"] or ""
-        self.expected["access.log"][identity] = (response.status, number)
-        if by_engine(response):
-            self.expected["pool.log"][identity] = (response.status, number)
+        log = "pool.log" if by_engine(response) else "access.log"
+        self.expected[log][identity] = (response.status, number)
 
     def read(self, name):
         """Reads what is new; yields a failure for each line that may not be."""

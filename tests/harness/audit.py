@@ -91,16 +91,139 @@ def stored_segments(redis, key):
     ]
 
 
+def _number(value):
+    """A number in the bytes of a segment: seven bits a byte, the lowest first."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _signed(value):
+    return _number(2 * value if value >= 0 else -2 * value - 1)
+
+
+def _subject(name):
+    """(form, bytes) of a pseudonym."""
+    if re.fullmatch(r"[0-9a-f]{16}|[0-9a-f]{32}", name):
+        return len(name), bytes.fromhex(name)
+    return 2 * len(name) + 1, name.encode()
+
+
+def _split_id(entry_id):
+    ms, number = entry_id.split("-")
+    return int(ms), int(number)
+
+
+def _columns(lines, count):
+    return [lines[7 + c * count : 7 + (c + 1) * count] for c in range(2 + len(SEGMENT_FIELDS))]
+
+
+def pack_segment(text):
+    """The field z of the segment with this text, by docs/audit.md."""
+    lines = text.split("\n")
+    shard, number, previous, before, key_id, count, _ = lines[:7]
+    times, spans, n, w, c, a, *kinds = _columns(lines, int(count))
+    steps = [(int(part[0]), int(part[1]) if len(part) > 1 else 0) for part in (time.split("-") for time in times)]
+    out = bytearray(bytes.fromhex(shard) + _number(int(number)) + bytes.fromhex(key_id))
+    if previous:
+        before_ms, before_number = _split_id(before)
+        out += bytes.fromhex(previous) + _number(steps[0][0] - before_ms) + _number(before_number)
+    for step in steps[1:]:
+        out += _number(step[0])
+    for step, earlier in zip(steps[1:], steps):
+        out += _signed(step[1] - earlier[1] - 1)
+    for value, span in zip(n, spans):
+        out += _number(2 * int(value) + (span != ""))
+    for value, span in zip(n, spans):
+        out += _number(int(span)) if span and value != "1" else b""
+    subjects, found = [], []
+    for name in w:
+        out += _number(0 if not name else subjects.index(name) + 2 if name in subjects else 1)
+        subjects += [name] if name and name not in subjects else []
+    for kind in zip(*kinds, a):
+        out += _number(found.index(kind) + 1 if kind in found else 0)
+        found += [] if kind in found else [kind]
+    forms = [_subject(name) for name in subjects]
+    out += b"".join(_number(form) for form, _ in forms) + b"".join(raw for _, raw in forms)
+    texts = [*(value for kind in found for value in kind), *(text for text, span in zip(c, spans) if span == "")]
+    return compress(bytes(out) + "".join(f"{value}\n" for value in texts).encode())
+
+
+class _Bytes:
+    def __init__(self, data):
+        self.data = data
+
+    def take(self, n):
+        assert len(self.data) >= n
+        taken, self.data = self.data[:n], self.data[n:]
+        return taken
+
+    def number(self):
+        value, shift = 0, 0
+        while True:
+            [byte] = self.take(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def numbers(self, n):
+        return [self.number() for _ in range(n)]
+
+    def line(self):
+        line, _, self.data = self.data.partition(b"\n")
+        return line.decode()
+
+
+def segment_text(entry_id, fields):
+    """The text of a segment, of which its head is the HMAC."""
+    data, count = _Bytes(decompress(fields["z"])), int(fields["n"])
+    shard, number, key_id, previous = data.take(1).hex(), data.number(), "", ""
+    key_id = data.take(2).hex()
+    since, before_number = 0, 0
+    if number > 1:
+        previous, since, before_number = data.take(16).hex(), data.number(), data.number()
+    steps = data.numbers(count - 1)
+    rises = [(value >> 1 if value % 2 == 0 else -(value + 1 >> 1)) + 1 for value in data.numbers(count - 1)]
+    counts = data.numbers(count)
+    spans = ["" if value % 2 == 0 else str(data.number()) if value >> 1 != 1 else "0" for value in counts]
+    subject_codes, kind_codes = data.numbers(count), data.numbers(count)
+    forms = data.numbers(subject_codes.count(1))
+    names = [data.take(form // 2) for form in forms]
+    subjects = [name.decode() if form % 2 else name.hex() for form, name in zip(forms, names)]
+    kinds = [[data.line() for _ in range(6)] for _ in range(kind_codes.count(0))]
+    requests = [data.line() if span == "" else "" for span in spans]
+    assert not data.data
+    last_ms, last_number = _split_id(entry_id)
+    first_ms, numbers = last_ms - sum(steps), [last_number - sum(rises)]
+    for rise in rises:
+        numbers.append(numbers[-1] + rise)
+    before = f"{first_ms - since}-{before_number}" if number > 1 else ""
+    times = [f"{step}-{n}" if n else str(step) for step, n in zip([first_ms, *steps], numbers)]
+    names, new = [], iter(subjects)
+    for code in subject_codes:
+        names.append("" if code == 0 else next(new) if code == 1 else subjects[code - 2])
+    found, new = [], iter(kinds)
+    for code in kind_codes:
+        found.append(next(new) if code == 0 else kinds[code - 1])
+    *columns, actors = [list(column) for column in zip(*found)]
+    lines = [shard, number, previous, before, key_id, count, fields["c"].decode(), *times, *spans]
+    lines += [value >> 1 for value in counts] + names + requests + actors + [value for column in columns for value in column]
+    return "".join(f"{line}\n" for line in lines)
+
+
 class Segment:
     """A segment as it is described in docs/audit.md."""
 
     def __init__(self, entry_id, fields):
-        self.id, self.text = entry_id, decompress(fields["z"]).decode()
+        self.id, self.text = entry_id, segment_text(entry_id, fields)
         lines = self.text.split("\n")
         self.shard, number, self.previous, self.before, self.key_id, count, total = lines[:7]
         self.number, self.count, self.total = int(number), int(count), int(total)
         self.head = fields["h"].hex()
-        columns = [lines[7 + c * self.count : 7 + (c + 1) * self.count] for c in range(2 + len(SEGMENT_FIELDS))]
+        columns = _columns(lines, self.count)
         assert lines[7 + (2 + len(SEGMENT_FIELDS)) * self.count :] == [""], self.text
         self.records, ms = [], 0
         for i in range(self.count):
@@ -121,7 +244,7 @@ def segments(redis, shard="??"):
 
 
 def segment_head(key, text):
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 # ---- records and counts ----
@@ -153,7 +276,8 @@ def counts(redis, **wanted):
             fields = {**dict(zip("artosd", values)), "w": whom}
             if fields["a"] == "=":
                 fields["a"] = f"student:{whom}"
-            number, first, _, fields["c"] = value.split(" ", 3)
+            number, first, _ = value.split(" ")
+            fields["c"] = ""
             if all(fields[name] == value for name, value in wanted.items()):
                 found.append((int(first.split("-")[0]), fields, int(number)))
     return found

@@ -195,7 +195,7 @@ def test_a_rotated_log_goes_on_in_a_new_file(start_engine, tmp_path):
     log = engine.state_dir / "log/access.log"
 
     def asked(name, path):
-        engine.client().get("/health", headers={"X-Request-ID": name})
+        engine.client().get("/docs", headers={"X-Request-ID": name})
         wait_for(lambda: path.exists() and name in path.read_text(), f"{name} in {path}")
 
     asked("before-rotation", log)

@@ -7,6 +7,7 @@
 #include "app/base/compress.h"
 #include "app/service/audit_buffer.h"
 #include "app/service/audit_list.h"
+#include "app/service/audit_segment_code.h"
 #include "app/service/audit_verify.h"
 
 #define KEY   "0123456789abcdef0123456789abcdef"
@@ -286,6 +287,7 @@ static void make_segments(struct segment_chain *c)
             entries[i] = make_entry(arena_printf(arena, "%d-%d", 1000 + s * 10 + i, i).p, "root");
             entries[i].v[AUDIT_SUBJECT] = STR("pseudonym");
             entries[i].last_ms = i == 2 ? 5000 : 0;
+            entries[i].v[AUDIT_COUNT] = i == 2 ? STR("3") : STR("1");
         }
         entries[1].v[AUDIT_ACTOR] = STR("student:pseudonym");
         CU_ASSERT_TRUE_FATAL(audit_segment_order(arena, &c->link, entries, PACKED));
@@ -322,6 +324,75 @@ static void a_segment_is_read_as_it_was_packed(void)
     CU_ASSERT_TRUE(str_equal(text.entries[1].v[AUDIT_ACTOR], STR("student:pseudonym")));
     CU_ASSERT_EQUAL(text.entries[1].last_ms, 0);
     CU_ASSERT_EQUAL(text.entries[2].last_ms, 5000);
+    audit_keys_release(&c.keys);
+}
+
+/* Pseudonyms of each form, counts and records, several kinds: what comes out is what went in. */
+static void a_segment_keeps_all_values(void)
+{
+    static const char *const subjects[] = {
+        "", "0123456789abcdef", "0123456789abcdef0123456789abcdef", "0123456789ABCDEF", "x"};
+    enum { N = AUDIT_SEGMENT_RECORDS };
+    struct audit_entry *entries;
+    struct audit_segment_link link = {.number = 0};
+    struct audit_keys keys = load_keys(KEY);
+    struct audit_segment segment;
+    struct audit_segment_text values;
+    struct str texts[2];
+
+    audit_reset_arena();
+    entries = arena_zalloc(arena, N * sizeof(*entries));
+    for (size_t i = 0; i < N; i++) {
+        entries[i] = make_entry(arena_printf(arena, "%zu-%zu", 1000 + 3 * i, i % 7).p, "root");
+        entries[i].v[AUDIT_SUBJECT] = str_of(subjects[i % 5]);
+        entries[i].v[AUDIT_ACTION] = arena_printf(arena, "%zu", i % 200);
+        entries[i].v[AUDIT_COUNT] = arena_printf(arena, "%zu", 1 + i % 3);
+        entries[i].v[AUDIT_CORRELATION] = STR("request");
+        entries[i].last_ms = i % 2 ? (int64_t)(5000 - i) : 0;
+    }
+    CU_ASSERT_TRUE_FATAL(audit_segment_order(arena, &link, entries, N));
+    CU_ASSERT_TRUE_FATAL(
+        audit_segment_pack(arena, &keys.v[0], 0xfe, &link, entries, N, &segment, &link));
+    CU_ASSERT_TRUE_FATAL(audit_segment_unpack(arena, &segment, &values));
+    CU_ASSERT_EQUAL(values.n, N);
+    for (size_t i = 0; i < N; i++) {
+        struct str request = i % 2 ? STR("") : STR("request");
+
+        CU_ASSERT_TRUE(str_equal(values.entries[i].id, entries[i].id));
+        CU_ASSERT_TRUE(str_equal(values.entries[i].v[AUDIT_CORRELATION], request));
+        CU_ASSERT_EQUAL(values.entries[i].last_ms, entries[i].last_ms);
+        for (size_t k = 0; k < AUDIT_FIELDS; k++)
+            CU_ASSERT_TRUE(str_equal(values.entries[i].v[k], entries[i].v[k]));
+    }
+    texts[0] = audit_segment_print(arena, &values);
+    CU_ASSERT_TRUE_FATAL(audit_segment_parse_text(arena, texts[0], &values));
+    texts[1] = audit_segment_print(arena, &values);
+    CU_ASSERT_TRUE(str_equal(texts[0], texts[1]));
+    CU_ASSERT_FALSE(audit_segment_parse_text(arena, STR("fe\n1\n\n\n0123\n1\n1\n"), &values));
+    audit_keys_release(&keys);
+}
+
+/* Each shorter text, and each other byte, is either refused or another segment. */
+static void damaged_bytes_of_a_segment_are_no_overrun(void)
+{
+    struct audit_segment_text values = {.n = PACKED, .link.last_id = "1014-4"};
+    struct segment_chain c;
+    struct str bytes;
+
+    make_segments(&c);
+    CU_ASSERT_TRUE_FATAL(
+        decompress(arena, DICTIONARY_AUDIT, c.segments[1].packed, 1 << 20, &bytes));
+    CU_ASSERT_TRUE(audit_segment_decode(arena, bytes, &values));
+    for (size_t n = 0; n < bytes.n; n++)
+        CU_ASSERT_FALSE(audit_segment_decode(arena, (struct str){bytes.p, n}, &values));
+    for (size_t i = 0; i < bytes.n; i++) {
+        char *other = arena_alloc(arena, bytes.n);
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+        memcpy(other, bytes.p, bytes.n);
+        other[i] = (char)0xff;
+        (void)audit_segment_decode(arena, (struct str){other, bytes.n}, &values);
+    }
     audit_keys_release(&c.keys);
 }
 
@@ -369,7 +440,7 @@ static void what_is_no_segment_is_refused(void)
     struct audit_segment_text text;
 
     audit_reset_arena();
-    segment.head = STR("0123456789abcdef0123456789abcdef");
+    segment.head = STR("0123456789abcdef");
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         segment.packed = str_of(texts[i]); /* not compressed */
         CU_ASSERT_FALSE(audit_segment_unpack(arena, &segment, &text));
@@ -537,6 +608,8 @@ void audit_tests(void)
     CU_ADD_TEST(suite, only_old_records_may_be_missing_at_the_start);
     CU_ADD_TEST(suite, a_seal_of_another_shard_is_refused);
     CU_ADD_TEST(suite, a_segment_is_read_as_it_was_packed);
+    CU_ADD_TEST(suite, a_segment_keeps_all_values);
+    CU_ADD_TEST(suite, damaged_bytes_of_a_segment_are_no_overrun);
     CU_ADD_TEST(suite, segments_form_a_chain);
     CU_ADD_TEST(suite, ids_rise_in_a_segment_and_after_the_one_before);
     CU_ADD_TEST(suite, what_is_no_segment_is_refused);

@@ -55,6 +55,19 @@ static void each_accessor_accepts_its_own_type_only(void)
     }
 }
 
+static void a_number_of_things_is_not_below_0(void)
+{
+    int64_t count = 5;
+
+    CU_ASSERT_EQUAL(reply_count(reply_of(arena, STR(":-1\r\n")), &count), REPLY_ERROR);
+    CU_ASSERT_EQUAL(reply_count(reply_of(arena, STR("+1\r\n")), &count), REPLY_ERROR);
+    CU_ASSERT_EQUAL(reply_count(reply_of(arena, STR("$-1\r\n")), &count), REPLY_MISSING);
+    CU_ASSERT_EQUAL(reply_count(NULL, &count), REPLY_ERROR);
+    CU_ASSERT_EQUAL(count, 5);
+    CU_ASSERT_EQUAL(reply_count(reply_of(arena, STR(":0\r\n")), &count), REPLY_OK);
+    CU_ASSERT_EQUAL(count, 0);
+}
+
 static void no_reply_is_an_error_for_every_accessor(void)
 {
     struct str text;
@@ -146,6 +159,7 @@ void reply_tests(void)
 
     CU_add_test(suite, "every accessor takes its own type only",
                 each_accessor_accepts_its_own_type_only);
+    CU_add_test(suite, "a number of things is not below 0", a_number_of_things_is_not_below_0);
     CU_add_test(suite, "no reply is an error for every accessor",
                 no_reply_is_an_error_for_every_accessor);
     CU_add_test(suite, "values are those of the reply", values_are_those_of_the_reply);

@@ -19,12 +19,12 @@ local function add_item(i)
   if index > 0 then
     pseudonym = audit_pseudonym(index, ARGV[1], ARGV[first + 4] == '0' and 'x' or 'r')
   end
-  local field, is_known, request = audit_field(first, pseudonym), false, ARGV[first + 5]
+  local field, is_known = audit_field(first, pseudonym), false
   if ARGV[i] == 'x' then is_known = redis.call('HEXISTS', KEYS[2], field) == 1 end
-  if is_known then audit_count(KEYS[2], field, ARGV[first + 7], request)
+  if is_known then audit_count(KEYS[2], {{field, ARGV[first + 7]}})
   else
     audit_add(KEYS[1], first, pseudonym)
-    if ARGV[i] == 'x' then audit_count(KEYS[2], field, 0, request) end
+    if ARGV[i] == 'x' then audit_count(KEYS[2], {{field, 0}}) end
   end
 end
 return audit_once(KEYS[3], ARGV[2], add_item, 3, 10)

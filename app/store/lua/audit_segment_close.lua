@@ -32,15 +32,15 @@ local records = ids > 0 and redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', ids
 for i = 1, ids do
   if not records[i] or records[i][1] ~= ARGV[FIRST - 1 + i] then return 0 end
 end
-local form, rest = '^(%d+) (%d+%-%d+) (%d+) (.*)$', {}
+local form, rest = '^(%d+) (%d+%-%d+) (%d+)$', {}
 for i = FIRST + ids, #ARGV, 2 do
   local value, read = redis.call('HGET', KEYS[3], ARGV[i]), ARGV[i + 1]
   if not value then return 0 end
   if value ~= read then
-    local count, _, last, request = value:match(form)
+    local count, _, last = value:match(form)
     local closed = tonumber((read:match(form)))
     if not count or not closed or tonumber(count) <= closed then return 0 end
-    rest[ARGV[i]] = table.concat({count - closed, now_ms() .. '-' .. i, last, request}, ' ')
+    rest[ARGV[i]] = table.concat({count - closed, now_ms() .. '-' .. i, last}, ' ')
   end
 end
 redis.call('HDEL', KEYS[3], '')

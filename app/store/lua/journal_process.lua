@@ -3,7 +3,8 @@
 -- shows that no other run has processed it, and a script that has freed memory may write even if
 -- Redis is full (hazards R2). What was written before an error stays written, so the types of all
 -- keys are known before an entry is deleted: a shard whose outbox or audit log has another type is
--- an error before any change, and an entry whose student has such a key is left alone.
+-- an error before any change, and an entry that needs such a key of its student is left alone. The
+-- accesses that are only counted are counted together at the end.
 -- KEYS[1]  lease
 -- KEYS[2]  journal
 -- KEYS[3]  outbox
@@ -32,9 +33,17 @@ redis.call('XLEN', KEYS[3])
 redis.call('XLEN', KEYS[4])
 redis.call('HLEN', KEYS[5])
 redis.call('ZCARD', KEYS[6])
-local function is_usable(index)
-  local events, pseudonym = redis.call('TYPE', KEYS[index]).ok, redis.call('TYPE', KEYS[index + 1]).ok
-  return (events == 'stream' or events == 'none') and (pseudonym == 'string' or pseudonym == 'none')
+local reply, at, number, counted, pseudonyms = {0}, 6, 0, {}, {}
+-- Sets pseudonyms[index] to the stored pseudonym, false if there is none. Deletes nothing, and needs
+-- no memory.
+local function is_usable(index, has_event)
+  if pseudonyms[index] == nil then
+    local known = redis.pcall('GETEX', KEYS[index + 1], 'PERSIST')
+    if type(known) == 'table' then return false end
+    pseudonyms[index] = known
+  end
+  local events = has_event and redis.call('TYPE', KEYS[index]).ok or 'none'
+  return events == 'stream' or events == 'none'
 end
 -- A packed event has its own day. Of one as JSON the worker finds it out the next day.
 local function add_to_retention(index, id, event)
@@ -43,17 +52,17 @@ local function add_to_retention(index, id, event)
   local due = event == '' and day or oldest or day + 1 - RETENTION_DAYS
   retention_add(KEYS[6], KEYS[index], ':events', due + RETENTION_DAYS)
 end
-local reply, at, number = {0}, 6, 0
 while ARGV[at] do
   local index, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 12])
-  if index > 0 and not is_usable(index) then
+  if index > 0 and not is_usable(index, ARGV[at + 2] ~= '') then
     reply[#reply + 1] = number
   elseif redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then
     reply[1] = reply[1] + 1
     if index > 0 then
-      local pseudonym = audit_pseudonym(index + 1, ARGV[4], 'w')
+      local pseudonym = pseudonyms[index] or audit_pseudonym(index + 1, ARGV[4], 'w')
+      pseudonyms[index] = pseudonym
       if ARGV[at + 11] == '1' then
-        audit_count(KEYS[5], audit_field(at + 3, pseudonym), 1, ARGV[at + 8])
+        counted[#counted + 1] = {audit_field(at + 3, pseudonym), 1}
       else audit_add(KEYS[4], at + 3, pseudonym) end
     end
     if index > 0 and ARGV[5] == '1' then add_to_retention(index, ARGV[at], ARGV[at + 2]) end
@@ -68,4 +77,5 @@ while ARGV[at] do
   end
   at, number = at + 13 + 2 * messages, number + 1
 end
+audit_count(KEYS[5], counted)
 return reply

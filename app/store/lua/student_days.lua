@@ -3,8 +3,6 @@
 -- KEYS[1]  profile
 -- KEYS[2]  closed days
 -- KEYS[3...]  keys of days in the form of 0.1.0, one per day; absent: there are none
--- ARGV[1]  first day; for the reader of the reply
--- ARGV[2]  number of days; likewise
 -- Returns  the state of the profile, the text of the closed days, then the state under each of the
 --          keys; nil for what does not exist
 local reply = {redis.call('HGET', KEYS[1], 's'), redis.call('GET', KEYS[2])}

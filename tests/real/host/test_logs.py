@@ -40,6 +40,9 @@ def ids(text):
 )  # fmt: skip
 def test_no_line_of_an_access_log_is_lost_when_it_is_rotated(new_host, web_server, files, settings):
     host = new_host(web_server)
+    if web_server == "nginx":
+        with host.path("etc/mastery-engine/nginx.env").open("a") as settings:
+            settings.write("ACCESS_LOG_ALL=on\n")
     host.serve("new")
     with Numbered(host) as load:
         for _ in range(2):

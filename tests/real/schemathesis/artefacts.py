@@ -17,6 +17,7 @@ ARTEFACTS = [
     (REFUSED, r'questions_correct","message":"must be at most questions_total', "JSON Schema cannot compare two fields"),
     (REFUSED, r'"(consent_type|granted)","message":"is required"', "they may come in the query or in the body; a schema describes one of these at a time"),
     (REFUSED, r'callback_url","message":"', "the host of the URL decides (docs/security.md), which a pattern cannot"),
+    (REFUSED, r"/%5B'\"'\"'student-", "it writes the list student_ids of another operation's request, as one text, where a path has student_id"),
     (REFUSED, '"INSUFFICIENT_DATA"', "422 is described: the students of a valid request may have no data"),
     (REFUSED, r'"(payload\.)?requests\[\d+\]\.student_id","message":"must not be in the list twice"', "uniqueItems compares whole objects"),
     (REFUSED, r'"student_id","message":"is required"', "a student may leave it out; the schema is the same for all roles"),

@@ -7,8 +7,9 @@
 --   audit_outcome(text, number)   the reply of the command with the number: the numbers of the items
 --       that it has not recorded, because Redis is full or a key of the student has another type;
 --       the integer 0: it has not run, and will not
---   audit_once(mark, number, add, first, size)   calls add(i) for each item, which begins at ARGV[i],
---       i from first on in steps of size; an item for which it fails holds up no other
+--   audit_once(mark, number, add, first, size, finish)   calls add(i) for each item, which begins at
+--       ARGV[i], i from first on in steps of size; an item for which it fails holds up no other. Then
+--       calls finish(), if it is there; when that fails, no item was recorded.
 local AUDIT_MARK_S = 86400
 local function audit_number(text)
   return tonumber((text or ''):match('^%d+')) or 0
@@ -19,13 +20,18 @@ local function audit_outcome(text, number)
   for item in text:gmatch(' (%d+)') do failed[#failed + 1] = tonumber(item) end
   return failed
 end
-local function audit_once(mark, number, add, first, size)
+local function audit_once(mark, number, add, first, size, finish)
   local text = redis.call('SET', mark, number, 'EX', AUDIT_MARK_S, 'GET')
   if audit_number(text) < tonumber(number) then
     text = number
+    local failed, all = {}, {}
     for i = first, #ARGV, size do
-      if not pcall(add, i) then text = text .. ' ' .. (i - first) / size end
+      local item = (i - first) / size
+      all[#all + 1] = item
+      if not pcall(add, i) then failed[#failed + 1] = item end
     end
+    if finish and not pcall(finish) then failed = all end
+    if failed[1] then text = number .. ' ' .. table.concat(failed, ' ') end
   end
   if text ~= number then redis.call('SET', mark, text, 'EX', AUDIT_MARK_S) end
   return audit_outcome(text, number)

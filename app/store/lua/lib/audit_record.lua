@@ -15,7 +15,7 @@ local function audit_pseudonym(first, seed, access)
   if access == 'w' then known = redis.call('GETEX', KEYS[first], 'PERSIST')
   else known = redis.call('GET', KEYS[first]) end
   if known then return known end
-  local new = redis.sha1hex(seed .. KEYS[first]):sub(1, 32)
+  local new = redis.sha1hex(seed .. KEYS[first]):sub(1, 16)
   if redis.call('EXISTS', KEYS[first + 1]) == 1 then return new end
   if access == 'w' or redis.call('EXISTS', KEYS[first + 2]) == 1 then
     redis.call('SET', KEYS[first], new)
