@@ -138,8 +138,8 @@ static void retention_on_postponed(struct task *task)
     periodic_end(&retention->due_schedule, task);
 }
 
-/* Called when it was decided when each student is due next. The keys of a student for whom that has
- * failed have another type; they are looked at again tomorrow, so that they do not stop the list.
+/* Called when it was decided when each student is due next. If that failed for a student, one of
+ * the student's keys has another type; the student is due again tomorrow, so that the list goes on.
  */
 static void retention_on_planned(struct task *task)
 {
