@@ -7,6 +7,7 @@ import pytest
 from harness.binaries import ROOT
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
+from harness.wait import wait_for
 
 
 def test_export_is_the_routes(engine, admin, student, monkeypatch):
@@ -42,5 +43,6 @@ def test_the_log_holds_what_log_hash_prints(engine, as_user):
     assert len(hashed) == 16 and hashed != engine.ctl("log-hash", user + "x").strip()
     assert hashlib.sha256(user.encode()).hexdigest()[:16] != hashed, "no plain hash"
     as_user(user, "admin").get("/api/v1/cohorts")
-    log = (engine.state_dir / "log" / "pool.log").read_text()
-    assert any(json.loads(line).get("user") == hashed for line in log.splitlines() if hashed in line)
+    log = lambda: (engine.state_dir / "log" / "pool.log").read_text()
+    users = lambda: [json.loads(line).get("user") for line in log().splitlines() if hashed in line]
+    wait_for(lambda: hashed in users(), "the request is logged")

@@ -426,14 +426,14 @@ JOBS = [
     Job("unfinished: a batch", cut_batch, has("unfinished", "batch:{{"), cut_batch_is_done, "ZREM", results),
 ]
 # Ticks of the loop that do no job of their own: of the process, without commands, or driven by the kinds above; and
-# the seals of schema number 1 (test_schema_1_audit.py).
-NO_JOB = {"alive", "heartbeat", "leases", "journal_wait", "sidecar", "jobs", "seals"}
+# the seals of schema number 1 (test_schema_1_audit.py). Archiving writes files beside Redis (test_audit_archive.py).
+NO_JOB = {"alive", "heartbeat", "leases", "journal_wait", "sidecar", "jobs", "seals", "audit_archiving"}
 
 
 def test_every_job_is_driven():
     """What the loop of the worker runs, and each kind of job in the queue."""
     text = (ROOT / "app/worker/loop.c").read_text()
-    ticks = set(re.findall(r"^    (\w+)_tick\(&w->", text, re.MULTILINE))
+    ticks = set(re.findall(r"^    (\w+)_tick\(&worker->", text, re.MULTILINE))
     kinds = set(re.findall(r'\{STR_INIT\("(\w+)"\), job_\w+', text))
     begun = set(re.findall(r'= STR_INIT\("(\w+)"\)', (ROOT / "app/store/unfinished.c").read_text()))
     assert len(ticks) > 10 and len(kinds) > 2 and len(begun) > 1

@@ -144,7 +144,8 @@ def test_a_removed_key_is_refused_after_its_grace(start, secret, grace):
     assert everywhere(pool, 200, old)
     secret.write(NEW)
     wait_for(lambda: everywhere(pool, 401, old), "the old secret is refused")
-    assert everywhere(pool, 200, make_token(NEW, "someone", "student"))
+    wait_for(lambda: everywhere(pool, 200, make_token(NEW, "someone", "student")), "the new secret is accepted")
+    assert everywhere(pool, 401, old)
 
 
 def test_hup_makes_it_look_at_once(start, secret):

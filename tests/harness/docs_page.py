@@ -10,8 +10,7 @@ def enter_token(page, token):
 
 
 def execute(page, operation, body=None):
-    """Sends the operation from the page, with its example or this body, and closes it: the page draws all open ones
-    again with each change. Returns (status, body) as the page shows them."""
+    """Sends the operation from the page, with its example or this body; (status, body) as the page shows them."""
     if not page.find(f"{operation}.is-open"):
         page.click(f"{operation} .opblock-summary-control")
     if body:
@@ -19,6 +18,11 @@ def execute(page, operation, body=None):
     page.click(f"{operation} button.execute")
     live = f"{operation} .live-responses-table .response"
     status = int(page.one(f"{live} .response-col_status").text.split()[0])
-    shown = "" if status == 204 else page.one(f"{live} .highlight-code").text
+    return status, "" if status == 204 else page.one(f"{live} .highlight-code").text
+
+
+def execute_alone(page, operation):
+    """Closes the operation afterwards: the page draws all open ones again with each change."""
+    shown = execute(page, operation)
     page.click(f"{operation} .opblock-summary-control")
-    return status, shown
+    return shown
