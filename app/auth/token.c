@@ -131,7 +131,7 @@ bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
     struct token_keys keys;
     if (tokens->provider)
         return true;
-    if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
+    if (!token_keys_load(tokens->config, KEYS_FROM_CONFIG, &keys, ret_error))
         return false;
     tokens_adopt(tokens, &keys, now_us);
     return true;

@@ -24,7 +24,7 @@ struct token_keys {
 };
 
 enum key_source {
-    KEYS_FROM_CONFIG, /* the secrets that the configuration has read at start */
+    KEYS_FROM_CONFIG, /* the secrets that the configuration has read */
     KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; KEYS_FROM_CONFIG when it is not set */
 };
 
