@@ -39,7 +39,7 @@ struct tokens {
 static bool tokens_open_keys(struct tokens *tokens, char ret_error[200])
 {
     if (!token_keys_by_url(tokens->config))
-        return token_keys_load(tokens->config, KEYS_FROM_CONFIG, &tokens->keys, ret_error);
+        return token_keys_load(tokens->config, &tokens->keys, ret_error);
     tokens->provider = provider_new(tokens->config, ret_error);
     return tokens->provider != NULL;
 }
@@ -131,7 +131,7 @@ bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
     struct token_keys keys;
     if (tokens->provider)
         return true;
-    if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
+    if (!token_keys_load(tokens->config, &keys, ret_error))
         return false;
     tokens_adopt(tokens, &keys, now_us);
     return true;

@@ -26,8 +26,10 @@ enum {
  * failure, with one line in ret_error. config must outlive the struct tokens. */
 struct tokens *tokens_new(const struct config *config, char ret_error[200]);
 void tokens_free(struct tokens *tokens); /* wipes the keys */
-/* Reads the key files again. On any error the old keys stay and false is returned. Keys that are no
- * longer in the files are accepted for KEY_GRACE_S seconds more. now_us: monotonic. */
+/* Loads the keys again: the secrets that the configuration has just read again (its file is not
+ * read a second time, since it may have changed in between), and the file of public keys. On any
+ * error the old keys stay and false is returned. Keys that are no longer there are accepted for
+ * KEY_GRACE_S seconds more. now_us: monotonic. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
 /* Drops removed keys whose grace time is over. now_us: monotonic. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us);

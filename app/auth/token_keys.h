@@ -23,19 +23,13 @@ struct token_keys {
     size_t n;
 };
 
-enum key_source {
-    KEYS_FROM_CONFIG, /* the secrets that the configuration has read at start */
-    KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; KEYS_FROM_CONFIG when it is not set */
-};
-
 /* Returns whether the keys are fetched from a server of the identity provider (auth/provider.h). */
 bool token_keys_by_url(const struct config *config);
-/* Loads and checks all keys, unless they come from a server. For both values of source, public keys
- * come from their file. A file of secrets has one secret a line; white space around it is ignored,
- * empty lines are skipped. Returns false, with a line that names the setting, when one of the keys
- * is invalid; *ret is then unchanged. */
-bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
-                     char ret_error[200]);
+/* Loads and checks all keys, unless they come from a server: public keys from their file, secrets
+ * from the text that the configuration has read. It has one secret a line; white space around it is
+ * ignored, empty lines are skipped. Returns false, with a line that names the setting, when one of
+ * the keys is invalid; *ret is then unchanged. */
+bool token_keys_load(const struct config *config, struct token_keys *ret, char ret_error[200]);
 /* For loading keys: appends a copy of a secret. Returns false with a message in ret_error. */
 bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_error[200]);
 /* For loading keys: appends a public key, which then belongs to the set, or is freed on failure.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads the keys that verify tokens: secrets for HS256, or public keys (public_keys.c). They come
- * from settings (environment variables) or from files that settings name. Each error message names
+/* Loads the keys that verify tokens: secrets for HS256, or public keys (public_keys.c). The
+ * configuration has the secrets, and names the file of the public keys. Each error message names
  * the variable. One invalid key makes loading fail: without that key some tokens would be refused
  * later, and the reason would be hard to find. */
 #include <errno.h>
@@ -41,21 +41,6 @@ static char *keys_read_file(const char *path, const char *variable, char ret_err
     return text;
 }
 
-/* Loads the secrets of HS256. The text of a file is wiped before it is freed. */
-static bool keys_load_secrets(const struct config *config, enum key_source source,
-                              struct token_keys *ret, char ret_error[200])
-{
-    if (source == KEYS_FROM_CONFIG || !config->jwt_secret_file)
-        return keys_parse_secrets(str_of(config->jwt_secret), ret, ret_error);
-    char *text = keys_read_file(config->jwt_secret_file, "JWT_SECRET_FILE", ret_error);
-    if (!text)
-        return false;
-    bool good = keys_parse_secrets(str_of(text), ret, ret_error);
-    explicit_bzero(text, strlen(text));
-    free(text);
-    return good;
-}
-
 /* Loads the public keys from their file. Returns false with a message in ret_error. A public key is
  * not secret, so it is not wiped. */
 static bool keys_load_public(const struct config *config, struct token_keys *ret,
@@ -78,12 +63,11 @@ bool token_keys_by_url(const struct config *config)
 
 /* Loads into a new set, so that *ret is unchanged on failure; the keys that were read before the
  * invalid one are then wiped. */
-bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
-                     char ret_error[200])
+bool token_keys_load(const struct config *config, struct token_keys *ret, char ret_error[200])
 {
     struct token_keys keys = {.n = 0};
     bool good = strcmp(config->jwt_algorithm, "HS256") == 0
-                    ? keys_load_secrets(config, source, &keys, ret_error)
+                    ? keys_parse_secrets(str_of(config->jwt_secret), &keys, ret_error)
                     : keys_load_public(config, &keys, ret_error);
     if (good)
         *ret = keys;

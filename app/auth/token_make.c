@@ -84,7 +84,7 @@ static char *sign_by_secret(const struct config *config, const char *claims, cha
 {
     struct token_keys keys;
     char *token;
-    if (!token_keys_load(config, KEYS_FROM_CONFIG, &keys, ret_error))
+    if (!token_keys_load(config, &keys, ret_error))
         return NULL;
     token = jws_sign(claims, &keys.v[0]);
     token_keys_release(&keys);

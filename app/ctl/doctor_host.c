@@ -194,7 +194,7 @@ void doctor_keys(struct doctor *doctor, struct doctor_finding *finding)
         keys_check_copy(doctor, finding);
         return;
     }
-    if (token_keys_load(config, KEYS_FROM_FILES, &keys, error))
+    if (token_keys_load(config, &keys, error))
         keys_report(doctor, finding, &keys,
                     strcmp(config->jwt_algorithm, "HS256") == 0 ? "JWT_SECRET"
                                                                 : "JWT_PUBLIC_KEY_FILE");

@@ -58,7 +58,7 @@ static void check_token_keys(const char *algorithm, const char *path)
     const struct config config = {.jwt_algorithm = algorithm, .jwt_public_key_file = path};
     struct token_keys keys = {0};
     char error[200] = "";
-    bool loaded = token_keys_load(&config, KEYS_FROM_FILES, &keys, error);
+    bool loaded = token_keys_load(&config, &keys, error);
 
     require(loaded ? keys.n > 0 : *error != '\0');
     for (size_t i = 0; loaded && i < keys.n; i++)

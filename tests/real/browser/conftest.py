@@ -22,8 +22,9 @@ def axe():
     return Path(built(Path(__file__).parent)).read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo():
+    """An engine for each file: what the reference page executes changes the demo class, too."""
     with Engine(NO_SEED="", RATE_LIMITS="on", ENVIRONMENT="development") as engine:
         yield engine
 
