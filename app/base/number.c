@@ -15,8 +15,6 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
-static const double E12 = 1e12;
-
 /* The value digits * 10^exponent; digits does not end with a zero. */
 struct decimal {
     uint64_t digits;
@@ -33,27 +31,28 @@ static struct decimal without_zeros(struct decimal decimal)
     return decimal;
 }
 
-/* Finds the shortest decimal of a whole number or a score (at most 12 decimals), both with at most
- * 15 digits, without printf. value is above 0. Returns false when value is neither a whole number
- * nor a score; *ret is unchanged then. Different decimals of up to 15 digits have different
- * doubles, so a decimal that reads back as value is the shortest one. A score is an integer below
- * 10^15 divided by 10^12: both are exact as doubles, so the quotient is the double nearest to that
- * decimal. */
-static bool decimal_of_whole_or_score(double value, struct decimal *ret)
+/* Finds the shortest decimal of a number with few decimals or of a score (at most 12 decimals),
+ * both with at most 15 digits, without printf. value is above 0. Returns false when value is
+ * neither; *ret is unchanged then. Different decimals of up to 15 digits have different doubles, so
+ * a decimal that reads back as value is the shortest one. It is an integer below 10^15 divided by a
+ * power of ten up to 10^12: both are exact as doubles, so the quotient is the double nearest to
+ * that decimal. Most numbers have no more than 3 decimals, and few zeros to remove then. */
+static bool decimal_of_few_digits(double value, struct decimal *ret)
 {
-    uint64_t digits;
+    static const struct {
+        double power;
+        int exponent;
+    } scales[] = {{1, 0}, {1e3, -3}, {1e12, -12}};
 
-    if (value >= 1e15)
-        return false;
-    if (value == trunc(value)) {
-        *ret = without_zeros((struct decimal){(uint64_t)value, 0});
-        return true;
+    for (size_t i = 0; i < sizeof(scales) / sizeof(*scales); i++) {
+        double scaled = value * scales[i].power + 0.5;
+
+        if (scaled < 1e15 && trunc(scaled) / scales[i].power == value) {
+            *ret = without_zeros((struct decimal){(uint64_t)scaled, scales[i].exponent});
+            return true;
+        }
     }
-    digits = value < 1000 ? (uint64_t)(value * E12 + 0.5) : 0;
-    if (digits >= UINT64_C(1000000000000000) || (double)digits / E12 != value)
-        return false;
-    *ret = without_zeros((struct decimal){digits, -12});
-    return true;
+    return false;
 }
 
 /* Returns the double nearest to a decimal. The text that strtod gets has no decimal point, so the
@@ -100,7 +99,7 @@ static struct decimal decimal_shortest(double value)
 {
     struct decimal decimal = {0, 0};
 
-    if (decimal_of_whole_or_score(value, &decimal)) /* the usual case, found without printf */
+    if (decimal_of_few_digits(value, &decimal)) /* the usual case, found without printf */
         return decimal;
     for (int digit_count = value < DBL_MIN ? 1 : 15; digit_count <= 17; digit_count++) {
         decimal = decimal_nearest(value, digit_count);
@@ -229,7 +228,7 @@ double number_round12(double value)
     uint64_t rounded = (uint64_t)(scaled >> shift);
     if (remainder > half || (remainder == half && rounded % 2 == 1))
         rounded++;
-    return copysign((double)rounded / E12, value);
+    return copysign((double)rounded / 1e12, value);
 }
 
 double number_clamp(double value, double low, double high)

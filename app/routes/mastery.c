@@ -195,32 +195,22 @@ static void window_narrow(struct window *w, int32_t first)
     w->n -= skip;
 }
 
-/* Returns the JSON members of the response up to the metadata. The mastery result for the present
- * state is stored in Redis as JSON, and is copied; a result for a past day, or without components,
- * is computed from the student's state. The p of the text is NULL when out of memory. */
+/* Returns the JSON members of the response up to the metadata. The p of the text is NULL when out
+ * of memory. */
 static struct str query_members(struct exchange *x, const struct query *q,
                                 const struct student_profile *profile, const struct window *window)
 {
-    bool stored = !q->at_date && q->include_components;
-    struct mastery_result result;
     struct buf out;
     struct jw w = {.out = &out};
     double score = mastery_score_of_state(&profile->state);
 
     buf_init(&out, x->arena);
-    (void)buf_reserve(&out, profile->result_json.n + 512);
+    (void)buf_reserve(&out, 1024);
     jw_bool(&w, "success", true);
     jw_str(&w, "student_id", q->student);
     jw_number(&w, "mastery_score", score);
     jw_text(&w, "level", level_names[mastery_level(score)]);
-    if (stored) {
-        jw_raw(&w, "data", profile->result_json);
-    } else {
-        mastery_of_state(&profile->state, profile->state.updated_at_ms, &result);
-        jw_raw(&w, "data",
-               mastery_result_json(x->arena, q->student, &result, profile->state.updated_at_ms,
-                                   q->include_components));
-    }
+    mastery_write_result(&w, "data", q->student, &profile->state, q->include_components);
     window_write_trend(&w, window);
     if (q->include_history)
         window_write_days(&w, window);
@@ -228,8 +218,8 @@ static struct str query_members(struct exchange *x, const struct query *q,
 }
 
 /* Handler of query: one round trip, then the response. For a date it reads HISTORY_DAYS days,
- * because the last snapshot before the date may be old. X-Cache is MISS for a date, whose result is
- * computed here, otherwise HIT: the latest change has stored its result in Redis. */
+ * because the last snapshot before the date may be old. X-Cache is MISS for a date, otherwise
+ * HIT: the result of the state that the latest change has stored. */
 static enum step mastery_query(struct exchange *x)
 {
     const struct query *q = x->input;
@@ -244,7 +234,7 @@ static enum step mastery_query(struct exchange *x)
             return STEP_DONE;
         /* also clears the stale cache if a student was erased; compared again at the end */
         s->erasures = engine_apply_erasures(x->engine);
-        s->profile = student_cmd_profile(&x->pipeline, q->student);
+        s->profile = student_cmd_state(&x->pipeline, q->student);
         window_queue(&s->window, x, q->student, s->profile, last,
                      q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
@@ -372,7 +362,7 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     jw_str(&w, "student_id", c->student);
     jw_number(&w, "mastery_score", s->record.result.score);
     jw_text(&w, "level", level_names[s->record.result.level]);
-    jw_raw(&w, "data", s->record.result_json);
+    mastery_write_result(&w, "data", c->student, &s->record.state, /* with_components */ true);
     window_write_trend(&w, &s->window);
     query_write_metadata(x, &w, c->student);
     jw_object_end(&w); /* not exchange_json_end: the correlation id is in the metadata */
@@ -442,7 +432,7 @@ static enum step mastery_statistics(struct exchange *x)
         s = exchange_new_state(x, sizeof(*s));
         if (!s)
             return STEP_DONE;
-        s->profile = student_cmd_profile(&x->pipeline, in->student);
+        s->profile = student_cmd_state(&x->pipeline, in->student);
         window_queue(&s->window, x, in->student, s->profile, today, HISTORY_DAYS);
         return STEP_MORE;
     }

@@ -19,13 +19,13 @@
 #include "app/store/student_days.h"
 #include "app/store/topics.h"
 
-/* Queues the read of the student's profile, which has the mastery result. */
+/* Queues the read of the student's profile, from which the mastery result is computed. */
 static void export_queue_profile(struct export_read *read, struct pipeline *pipeline)
 {
-    read->cmd = student_cmd_profile(pipeline, read->student);
+    read->cmd = student_cmd_state(pipeline, read->student);
 }
 
-/* Writes the student's mastery result, which is stored as JSON text; null when there is none. */
+/* Writes the student's mastery result; null when there is none. */
 static void export_write_profile(struct export_read *read, struct problem *p)
 {
     struct student_profile profile;
@@ -33,7 +33,8 @@ static void export_write_profile(struct export_read *read, struct problem *p)
     if (!student_parse_profile(read->cmd, &profile, p))
         return;
     if (profile.exists)
-        export_put_json(&read->writer, profile.result_json, p);
+        export_put_json(&read->writer,
+                        mastery_result_json(read->writer.arena, read->student, &profile.state), p);
     else
         export_put_null(&read->writer);
 }

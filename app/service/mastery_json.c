@@ -71,33 +71,41 @@ void mastery_write_topic(struct jw *w, const struct topic *topic, int64_t eviden
     jw_object_end(w);
 }
 
-/* Writes the MasteryResult. Its member breakdown has each component times its weight; their sum is
- * weighted_sum, the score before it is limited to 1. The member evidence has, for each component,
- * the sum of the weights of its observations, which decay with time. */
+/* The member breakdown has each component times its weight; their sum is weighted_sum, the score
+ * before it is limited to 1. The member evidence has, for each component, the sum of the weights of
+ * its observations, which decay with time. */
+void mastery_write_result(struct jw *w, const char *key, struct str student,
+                          const struct mastery_state *state, bool with_components)
+{
+    struct mastery_result result;
+
+    mastery_of_state(state, state->updated_at_ms, &result);
+    jw_object(w, key);
+    jw_str(w, "student_id", student);
+    jw_number(w, "mastery_score", result.score);
+    jw_text(w, "level", level_names[result.level]);
+    if (with_components) {
+        mastery_write_components(w, "components", result.components);
+        jw_object(w, "breakdown");
+        for (int i = 0; i < COMPONENTS; i++)
+            jw_number(w, component_names[i], result.breakdown[i]);
+        jw_number(w, "weighted_sum", result.weighted_sum);
+        mastery_write_components(w, "weights", result.weights);
+        jw_object_end(w);
+        mastery_write_components(w, "evidence", result.evidence);
+    }
+    jw_time(w, "calculated_at", state->updated_at_ms);
+    jw_text(w, "version", MASTERY_VERSION);
+    jw_object_end(w);
+}
+
 struct str mastery_result_json(struct arena *arena, struct str student,
-                               const struct mastery_result *result, int64_t calculated_at_ms,
-                               bool with_components)
+                               const struct mastery_state *state)
 {
     struct buf out;
     struct jw w = {.out = &out};
 
     buf_init(&out, arena);
-    jw_object(&w, NULL);
-    jw_str(&w, "student_id", student);
-    jw_number(&w, "mastery_score", result->score);
-    jw_text(&w, "level", level_names[result->level]);
-    if (with_components) {
-        mastery_write_components(&w, "components", result->components);
-        jw_object(&w, "breakdown");
-        for (int i = 0; i < COMPONENTS; i++)
-            jw_number(&w, component_names[i], result->breakdown[i]);
-        jw_number(&w, "weighted_sum", result->weighted_sum);
-        mastery_write_components(&w, "weights", result->weights);
-        jw_object_end(&w);
-        mastery_write_components(&w, "evidence", result->evidence);
-    }
-    jw_time(&w, "calculated_at", calculated_at_ms);
-    jw_text(&w, "version", MASTERY_VERSION);
-    jw_object_end(&w);
+    mastery_write_result(&w, NULL, student, state, /* with_components */ true);
     return out.failed ? (struct str){0} : buf_view(&out);
 }

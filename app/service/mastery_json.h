@@ -19,10 +19,13 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
 /* Writes a ranked topic as an element of an array. evidence_at_ms: the time to which its evidence
  * decays. */
 void mastery_write_topic(struct jw *w, const struct topic *topic, int64_t evidence_at_ms);
-/* Returns the MasteryResult as JSON text; its p is NULL when out of memory. with_components: with
- * the components and how the score is made of them. */
+/* Writes the MasteryResult of the student's state. Its evidence is that of the time when the state
+ * was written, so the same state always gives the same result. with_components: with the components
+ * and how the score is made of them. */
+void mastery_write_result(struct jw *w, const char *key, struct str student,
+                          const struct mastery_state *state, bool with_components);
+/* Returns the MasteryResult with components as JSON text; its p is NULL when out of memory. */
 struct str mastery_result_json(struct arena *arena, struct str student,
-                               const struct mastery_result *result, int64_t calculated_at_ms,
-                               bool with_components);
+                               const struct mastery_state *state);
 
 #endif

@@ -13,6 +13,7 @@ const struct converter converters[] = {
     {.name = "days", .of_student = migrate_days},
     {.name = "marks", .of_student = migrate_marks},
     {.name = "events", .of_student = migrate_events},
+    {.name = "results", .of_student = migrate_result},
 };
 const size_t converter_count = sizeof(converters) / sizeof(converters[0]);
 

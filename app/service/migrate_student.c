@@ -264,3 +264,18 @@ bool migrate_events(struct migrate *migrate, struct str student, int64_t *ret_co
     return migrate_round_trip(migrate, &pipeline, p) &&
            reply_expect_int(command->reply, ret_converted, p);
 }
+
+/* ---- result ---- */
+
+bool migrate_result(struct migrate *migrate, struct str student, int64_t *ret_converted,
+                    struct problem *p)
+{
+    struct str key = key_student(migrate->arena, student, STUDENT_KEY_PROFILE);
+    struct pipeline pipeline;
+    struct command *command;
+
+    pipeline_init(&pipeline, migrate->arena, NULL /* owner */);
+    command = pipeline_add(&pipeline, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key, STR("m")});
+    return migrate_round_trip(migrate, &pipeline, p) &&
+           reply_expect_int(command->reply, ret_converted, p);
+}

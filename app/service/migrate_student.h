@@ -18,5 +18,8 @@ bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_con
 /* Packs the events of the student's stream. *ret_converted: events. */
 bool migrate_events(struct migrate *migrate, struct str student, int64_t *ret_converted,
                     struct problem *p);
+/* Deletes the result, which is computed from the state now. *ret_converted: 1 if there was one. */
+bool migrate_result(struct migrate *migrate, struct str student, int64_t *ret_converted,
+                    struct problem *p);
 
 #endif

@@ -259,16 +259,16 @@ static enum step recommend_after_write(struct recommend *recommend, const struct
 static enum step recommend_after_reads(struct recommend *recommend, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
-    struct student_profile profile;
+    struct mastery_state state;
     struct student_topics topics;
 
-    if (!student_parse_profile(recommend->profile_cmd, &profile, p) ||
+    if (!student_parse_state(recommend->state_cmd, &state, p) ||
         !student_parse_topics(recommend->topics_cmd, &topics, p) ||
         !recommendation_parse(recommend->recommended_cmd, pipeline->arena,
                               day_of_ms(recommend->now_ms), RECOMMENDATIONS_MAX, &recommend->today,
                               p))
         return STEP_DONE;
-    recommend_describe_learner(recommend, &profile.state);
+    recommend_describe_learner(recommend, &state);
     if (recommend->kind == RECOMMEND_PATH && !recommend->has_data) {
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
         return STEP_DONE;
@@ -287,9 +287,9 @@ enum step recommend_step(struct recommend *recommend, const struct engine *engin
 {
     if (recommend->write_cmd)
         return recommend_after_write(recommend, engine, pipeline, p);
-    if (recommend->profile_cmd)
+    if (recommend->state_cmd)
         return recommend_after_reads(recommend, engine, pipeline, p);
-    recommend->profile_cmd = student_cmd_profile(pipeline, recommend->student);
+    recommend->state_cmd = student_cmd_state(pipeline, recommend->student);
     recommend->topics_cmd = student_cmd_topics(pipeline, recommend->student);
     recommend->recommended_cmd =
         recommendation_cmd_get(pipeline, recommend->student, day_of_ms(recommend->now_ms),

@@ -42,8 +42,8 @@ struct recommend {
     char path_id[PATH_ID_SIZE];
     struct recommendations today; /* what has been recommended today, with what is new */
     /* private: used only by recommend.c. recommended_cmd reads the recommendations of today and the
-     * feedback; profile_cmd and topics_cmd read the mastery */
-    struct command *profile_cmd, *topics_cmd, *recommended_cmd, *write_cmd;
+     * feedback; state_cmd and topics_cmd read the mastery */
+    struct command *state_cmd, *topics_cmd, *recommended_cmd, *write_cmd;
     int attempts;
 };
 

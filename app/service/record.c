@@ -12,7 +12,6 @@
 
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
-#include "app/service/mastery_json.h"
 #include "app/service/record_group.h"
 #include "app/service/record_line.h"
 
@@ -89,7 +88,7 @@ static enum step record_queue_reads(struct record *r, struct pipeline *pipeline,
 {
     pipeline_clear(pipeline);
     r->write_cmd = NULL;
-    r->profile_cmd = student_cmd_profile(pipeline, r->student);
+    r->profile_cmd = student_cmd_state(pipeline, r->student);
     /* The days are read after the profile, never before it: a change between the two reads then
      * makes the profile outdated, so the write is refused. In the other order it would go
      * unnoticed. */
@@ -210,11 +209,7 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
                             struct pipeline *pipeline, struct problem *p)
 {
     switch (outcome) {
-    case CHANGE_SAVED:
-        if (r->kind != RECORD_EVENT && !r->result_json.p)
-            r->result_json = mastery_result_json(pipeline->arena, r->student, &r->result, r->now_ms,
-                                                 /* with_components */ true);
-        return r->kind == RECORD_EVENT || r->result_json.p ? STEP_DONE : record_fail(p);
+    case CHANGE_SAVED: return STEP_DONE;
     case CHANGE_DUPLICATE:
         r->duplicate = true;
         record_line_leave(r);
@@ -273,7 +268,7 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
 /* Ends a statement or recomputation whose event_id was recorded before, with the result that is
  * stored now: the client has probably lost the first response. */
 static enum step record_show_stored(struct record *r, const struct student_profile *profile,
-                                    struct arena *arena, struct problem *p)
+                                    struct problem *p)
 {
     if (!profile->exists) { /* erased since it was recorded */
         problem_set(p, PROBLEM_NOT_FOUND, NULL);
@@ -281,7 +276,6 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     }
     r->state = profile->state;
     mastery_of_state(&r->state, r->state.updated_at_ms, &r->result);
-    r->result_json = arena_copy(arena, profile->result_json);
     return STEP_DONE;
 }
 
@@ -301,7 +295,7 @@ static enum step record_after_reads(struct record *r, struct engine *engine,
         return STEP_DONE;
     }
     if (r->duplicate)
-        return record_show_stored(r, &profile, pipeline->arena, p);
+        return record_show_stored(r, &profile, p);
     if (!record_leads(r, engine, pipeline))
         return record_await(r, pipeline);
     if (r->has_waited && pipeline_time_left_us(pipeline, clock_monotonic_us()) <= 0) {
@@ -336,7 +330,7 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
         record_line_lead(r);
         return record_compute(r, pipeline, (struct str){r->line->packed, r->line->packed_n}, p);
     }
-    r->profile_cmd = student_cmd_profile(pipeline, r->student);
+    r->profile_cmd = student_cmd_state(pipeline, r->student);
     return STEP_MORE;
 }
 

@@ -47,15 +47,13 @@ struct record {
     struct str traceparent; /* trace of the request, for the events that follow; may be empty */
     /* out: set when the last step ends without a problem */
     /* event_id was recorded before: nothing has changed. Of the fields below, a RECORD_EVENT then
-     * sets previous_mark only; for other kinds state, result and result_json are those that are
-     * stored now */
+     * sets previous_mark only; for other kinds state and result are those that are stored now */
     bool duplicate;
     /* duplicate RECORD_EVENT: the mark (text) that the first request with event_id has stored */
     struct str previous_mark;
     struct mastery_state state;
     struct mastery_result result;
-    struct str result_json; /* the MasteryResult of `result`; may be empty for RECORD_EVENT */
-    bool is_first;          /* the student had no data before */
+    bool is_first; /* the student had no data before */
     enum level previous_level;
     bool is_erased; /* the problem FORBIDDEN was set because the student was erased */
     /* internal to the implementation: callers do not use them */

@@ -14,9 +14,8 @@ enum { GROUP_BYTES_MAX = 128 << 10 };
 struct group {
     struct record *leader;
     struct arena *arena;
-    /* the state that `last` leaves, from which the next change is computed */
+    /* the state that the last change leaves, from which the next change is computed */
     struct mastery_state state;
-    const struct record *last; /* the change that was added last */
     struct student_entry entries[STUDENT_ENTRIES_MAX];
     size_t n, bytes; /* number of entries (changes), bytes of their journal entries */
 };
@@ -99,18 +98,15 @@ static bool group_make_entry(struct group *group, const struct record *record)
 }
 
 /* Adds the change to the group. state: the current state after it; the next change is computed from
- * it (group->state). The result of the last one is stored. False when out of memory. */
+ * it (group->state). False when out of memory. */
 static bool group_add(struct group *group, struct record *record, struct mastery_state *state)
 {
     state->revision++;
     state->updated_at_ms = record->now_ms;
     group->state = record->state = *state;
     mastery_of_state(state, record->now_ms, &record->result);
-    /* an earlier attempt has made a result from another state */
-    record->result_json = (struct str){0};
     record->place = group->n + 1; /* number of its entry in the script */
     record->repeats = false;
-    group->last = record;
     return group_make_entry(group, record) && ++group->n;
 }
 
@@ -199,10 +195,8 @@ bool record_queue_write(struct record *record, struct pipeline *pipeline, struct
         return false;
     *current = group.state;
     change.entry_count = group.n;
-    change.result_json = mastery_result_json(pipeline->arena, record->student, &group.last->result,
-                                             group.last->now_ms, /* with_components */ true);
-    if (group.last == record)
-        record->result_json = change.result_json;
+    if (student_change_needs_result())
+        change.result_json = mastery_result_json(pipeline->arena, record->student, &group.state);
     pipeline_clear(pipeline);
     record->write_cmd = student_cmd_change(pipeline, &change, &record->packed);
     return !pipeline->failed;

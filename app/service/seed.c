@@ -125,7 +125,7 @@ static enum step seed_check_student(struct seed_slot *slot)
     int64_t is_erased = 0;
 
     if (!slot->profile_cmd) {
-        slot->profile_cmd = student_cmd_profile(&slot->pipeline, student->id);
+        slot->profile_cmd = student_cmd_state(&slot->pipeline, student->id);
         slot->erased_cmd =
             pipeline_add(&slot->pipeline, COMMAND_READ, 2,
                          (struct str[]){STR("EXISTS"),

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads and writes profile, snapshots (closing states of UTC days) and marks (ids of counted
- * events). The profile is a hash: field m has the result as JSON, s the packed state (the mastery
- * state as one binary string), c the codes of withdrawn consents (no field: none). The caller
- * computes a change, and a Lua script writes it only if the stored state is the one that the
- * caller started from. So processes need no locks. */
+ * events). The profile is a hash: field s has the packed state (the mastery state as one binary
+ * string), c the codes of withdrawn consents (no field: none). The mastery result is computed from
+ * the state; field m has it as JSON for 0.1.0, and is never read. The caller computes a change, and
+ * a Lua script writes it only if the stored state is the one that the caller started from. So
+ * processes need no locks. */
 #include "app/store/student.h"
 
 #include "app/base/clock.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 #include "app/store/topics.h"
-
-/* Reads the fields m, s and c of the profile. c must be the last field of the reply:
- * student_has_withdrawn relies on it. */
-struct command *student_cmd_profile(struct pipeline *pipeline, struct str student)
-{
-    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
-
-    return pipeline_add(pipeline, COMMAND_READ, 5,
-                        (struct str[]){STR("HMGET"), key, STR("m"), STR("s"), STR("c")});
-}
 
 struct command *student_cmd_consent(struct pipeline *pipeline, struct str student)
 {
@@ -59,33 +50,8 @@ bool student_parse_withdrawn(const struct command *command, enum consent consent
     return true;
 }
 
-/* Parses the reply [result, state, consents]. A profile with consents but neither result nor state
- * is that of a student who does not exist yet. */
-bool student_parse_profile(const struct command *command, struct student_profile *ret,
-                           struct problem *p)
-{
-    size_t fields;
-    enum reply_result json, packed;
-
-    *ret = (struct student_profile){0};
-    mastery_state_init(&ret->state);
-    if (reply_array(command->reply, 3, &fields) != REPLY_OK || fields != 3) {
-        reply_problem(command->reply, p);
-        return false;
-    }
-    json = reply_text(reply_at(command->reply, 0), &ret->result_json);
-    packed = reply_text(reply_at(command->reply, 1), &ret->packed);
-    if (json == REPLY_MISSING && packed == REPLY_MISSING)
-        return true;
-    /* Both fields are written together, so one without the other is an error. */
-    if (json != REPLY_OK || packed != REPLY_OK || !state_unpack(ret->packed, &ret->state)) {
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-        return false;
-    }
-    ret->exists = true;
-    return true;
-}
-
+/* Reads the fields s and c of the profile. c must be the last field of the reply:
+ * student_has_withdrawn relies on it. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
@@ -111,6 +77,16 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     else if (result == REPLY_OK && !state_unpack(packed, ret))
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return p->code == PROBLEM_NONE;
+}
+
+bool student_parse_profile(const struct command *command, struct student_profile *ret,
+                           struct problem *p)
+{
+    *ret = (struct student_profile){0};
+    if (!student_parse_state(command, &ret->state, p))
+        return false;
+    ret->exists = reply_text(reply_at(command->reply, 0), &ret->packed) == REPLY_OK;
+    return true;
 }
 
 struct str student_stamp(const struct command *command)

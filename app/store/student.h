@@ -28,8 +28,8 @@ bool state_is_plausible(const struct mastery_state *state);
 /* Returns the packed state as a text in the arena; p is NULL when out of memory. */
 struct str student_pack(struct arena *arena, const struct mastery_state *state);
 
-/* Returns whether this kind of consent is withdrawn, from the reply to student_cmd_profile,
- * student_cmd_state or student_cmd_consent. True also when the reply is missing or cannot be read.
+/* Returns whether this kind of consent is withdrawn, from the reply to student_cmd_state or
+ * student_cmd_consent. True also when the reply is missing or cannot be read.
  */
 bool student_has_withdrawn(const struct command *command, enum consent consent);
 /* Like student_has_withdrawn, for callers that parse nothing else of the reply and must know
@@ -40,29 +40,22 @@ bool student_parse_withdrawn(const struct command *command, enum consent consent
 /* Reads which kinds of consent the student has withdrawn, and nothing else. */
 struct command *student_cmd_consent(struct pipeline *pipeline, struct str student);
 
-struct student_profile {
-    bool exists; /* the student has a result */
-    /* The MasteryResult in JSON, to be copied into responses; empty if !exists. */
-    struct str result_json;
-    struct str packed;          /* the packed state; empty if !exists */
-    struct mastery_state state; /* the packed state, unpacked; the initial state if !exists */
-};
-
-/* Queues the read of a student's profile: the current mastery result as JSON, the evidence that it
- * was computed from in packed form, and the consents that the student has withdrawn. */
-struct command *student_cmd_profile(struct pipeline *pipeline, struct str student);
-
-/* Parses the reply to student_cmd_profile. */
-bool student_parse_profile(const struct command *command, struct student_profile *ret,
-                           struct problem *p);
-
-/* Reads the student's packed state (evidence from which the result is computed) without the result:
- * a fifth of the bytes. */
+/* Reads the student's packed state and the consents that the student has withdrawn. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
 /* Parses the reply to student_cmd_state or student_cmd_topics (topics.h). *ret is the initial
  * mastery state if the student has none. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
+
+struct student_profile {
+    bool exists;                /* the student has a state */
+    struct str packed;          /* the packed state, in the reply; empty if !exists */
+    struct mastery_state state; /* the packed state, unpacked; the initial state if !exists */
+};
+/* Like student_parse_state, for callers that change the student or must know whether there is one.
+ */
+bool student_parse_profile(const struct command *command, struct student_profile *ret,
+                           struct problem *p);
 
 /* The last bytes of a packed state: the time when it was written, the counters of the day, and the
  * revision. Two different states of a student never have the same stamp. */
@@ -97,7 +90,9 @@ struct student_change {
     struct str student;
     /* Packed state that the change started from; empty: the student had none. */
     struct str expected;
-    struct str result_json; /* the new MasteryResult */
+    /* The new MasteryResult as JSON, which only versions before the packed forms store
+     * (student_change_needs_result); otherwise empty. */
+    struct str result_json;
     /* The state at the end of each day that changes, oldest first. The last one is the new current
      * state. */
     const struct mastery_state *days;
@@ -110,6 +105,8 @@ struct student_change {
     int64_t now_ms;     /* present time; needed only with topics */
 };
 
+/* Whether a change must have result_json. */
+bool student_change_needs_result(void);
 /* Queues the change. *ret_packed: the packed state that it will leave. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed);

@@ -13,7 +13,6 @@
 enum {
     ARG_EXPECTED,    /* packed state from which the change was computed */
     ARG_NEW_STATE,   /* packed */
-    ARG_RESULT,      /* the MasteryResult as JSON */
     ARG_ENTRY_COUNT, /* number of entries that follow */
     ARG_NOW_MS,      /* empty: no entry has topics */
     ARG_LATEST_MS,   /* latest time that may be stored with topics; empty: no entry has topics */
@@ -92,7 +91,6 @@ static struct command *student_cmd_change_packed(struct pipeline *pipeline,
     args = argv + keys;
     args[ARG_EXPECTED] = change->expected;
     args[ARG_NEW_STATE] = packed;
-    args[ARG_RESULT] = change->result_json;
     args[ARG_ENTRY_COUNT] = command_int(arena, (int64_t)change->entry_count);
     args[ARG_NOW_MS] = has_topics ? command_int(arena, change->now_ms) : STR("");
     args[ARG_LATEST_MS] =
@@ -112,6 +110,11 @@ static struct command *student_cmd_schema(struct pipeline *pipeline, struct str 
                          key_shard_record(pipeline->arena, key_shard(student), SHARD_KEY_SCHEMA)};
 
     return pipeline_add_read_script(pipeline, &script_student_schema, 2, 2, argv);
+}
+
+bool student_change_needs_result(void)
+{
+    return !schema_writes_packed();
 }
 
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,

@@ -41,7 +41,7 @@ bool student_day_cut(struct str *days, int32_t *ret_day, struct str *ret_short);
  * the clocks of the machines differ: another process may have begun the next day. */
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
 /* Reads the days `first` to first + count - 1; count is at most STUDENT_DAYS_MAX. state: a command
- * that reads the student's state (student_cmd_profile, student_cmd_state, student_cmd_topics) and
+ * that reads the student's state (student_cmd_state, student_cmd_topics) and
  * comes before this one; NULL: there is none, and the state is read too. It must live until the
  * reply is parsed.
  *

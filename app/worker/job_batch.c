@@ -12,6 +12,7 @@
 #include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
+#include "app/service/mastery_json.h"
 #include "app/service/record.h"
 #include "app/store/batch.h"
 
@@ -182,7 +183,9 @@ static void batch_end_unit(struct worker_context *worker, struct job *job, struc
     state->results[state->result_count++] = (struct batch_result){
         .student = unit->item.student,
         .success = success,
-        .text = success ? unit->record.result_json : str_of(unit->problem.message),
+        .text = success
+                    ? mastery_result_json(job->task->arena, unit->item.student, &unit->record.state)
+                    : str_of(unit->problem.message),
     };
 }
 

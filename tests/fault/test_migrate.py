@@ -96,9 +96,11 @@ def test_old_forms_are_written_until_then_and_packed_ones_after(own_engine):
     store = own_engine.redis()
     assert store.hlen(student_key(student, ":marks")) == len(bodies)
     assert not store.exists(student_key(student, ":days"), student_key(student, ":counted"))
+    assert store.hexists(student_key(student), "m"), "the result, which 0.1.0 reads"
     assert store.get("schema") == OLD
     converted = migrate(own_engine)
     assert converted["events"] >= len(bodies) and converted["marks"] >= len(bodies) and converted["days"] >= 10
+    assert converted["results"] >= 1 and not store.hexists(student_key(student), "m")
     assert store.get("schema") == PACKED
     assert old_keys(own_engine, student) == []
     assert shown(own_engine, student) == before

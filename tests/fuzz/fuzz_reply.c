@@ -274,7 +274,7 @@ static void parse_recommendations(const struct command *command, struct arena *a
 
 static struct command *queue_profile(struct pipeline *pipeline)
 {
-    return student_cmd_profile(pipeline, STR("s"));
+    return student_cmd_state(pipeline, STR("s"));
 }
 
 static void require_state(const struct mastery_state *s)
@@ -297,7 +297,7 @@ static void parse_profile(const struct command *command, struct arena *arena)
     if (!parsed_or_problem(student_parse_profile(command, &profile, &p), &p) || !profile.exists)
         return;
     require_state(&profile.state);
-    touch(profile.result_json);
+    touch(profile.packed);
 }
 
 static struct command *queue_topics(struct pipeline *pipeline)
@@ -329,7 +329,7 @@ static struct command *queue_days(struct pipeline *pipeline)
 /* By plain commands: the state, then the closed days. */
 static struct command *queue_closed_days(struct pipeline *pipeline)
 {
-    const struct command *state = student_cmd_profile(pipeline, STR("s"));
+    const struct command *state = student_cmd_state(pipeline, STR("s"));
     struct command *days;
 
     schema_learn(SCHEMA_PACKED);

@@ -12,13 +12,12 @@
 -- KEYS[6]  marks in the form of 0.1.0; absent: there are none
 -- ARGV[1]  expected state; '': none
 -- ARGV[2]  new state
--- ARGV[3]  the MasteryResult as JSON
--- ARGV[4]  number of entries, one for each request that the change serves
--- ARGV[5]  now; '': no entry names topics
--- ARGV[6]  the latest time that may be stored with topics (epoch ms)
--- ARGV[7]  the oldest closed day to keep
--- ARGV[8]  expiry of the closed days (epoch seconds)
--- ARGV[9...]  per entry: journal entry, id of the event ('': none), record of its mark
+-- ARGV[3]  number of entries, one for each request that the change serves
+-- ARGV[4]  now; '': no entry names topics
+-- ARGV[5]  the latest time that may be stored with topics (epoch ms)
+-- ARGV[6]  the oldest closed day to keep
+-- ARGV[7]  expiry of the closed days (epoch seconds)
+-- ARGV[8...]  per entry: journal entry, id of the event ('': none), record of its mark
 --             (lib/marks.lua), its topics (lib/topics.lua; '': none); then records of the closed
 --             days that change (lib/days.lua)
 -- Returns  1 written; the stored state, if it is not as expected; a list with the mark, or nil, of
@@ -27,9 +26,9 @@
 -- include lib/days.lua
 -- include lib/marks.lua
 -- include lib/topics.lua
-local FIRST, SIZE = 9, 4
-local first_day = FIRST + SIZE * ARGV[4]
-local has_topics, fields = ARGV[5] ~= '', {'m', ARGV[3], 's', ARGV[2]}
+local FIRST, SIZE = 8, 4
+local first_day = FIRST + SIZE * ARGV[3]
+local has_topics, fields = ARGV[4] ~= '', {'s', ARGV[2]}
 local profile = redis.call('HMGET', KEYS[1], unpack(has_topics and {'s', 'c', 't'} or {'s', 'c'}))
 local state, withdrawn, topics = profile[1] or '', profile[2], profile[3]
 if withdrawn and withdrawn:find('p', 1, true) then return -1 end
@@ -56,8 +55,8 @@ if state == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 for i = FIRST, first_day - 1, SIZE do
   local record = ARGV[i + 2]
   if ARGV[i + 3] ~= '' then
-    topics = topics_merge(topics, ARGV[i + 3], tonumber(ARGV[5]), tonumber(ARGV[6]))
-    fields[5], fields[6] = 't', topics
+    topics = topics_merge(topics, ARGV[i + 3], tonumber(ARGV[4]), tonumber(ARGV[5]))
+    fields[3], fields[4] = 't', topics
   end
   if record ~= '' then
     local field = marks_bucket(record)
@@ -69,6 +68,6 @@ for field, bucket in pairs(buckets) do redis.call('HSET', KEYS[4], field, bucket
 redis.call('HSET', KEYS[1], unpack(fields))
 if days then
   for i = first_day, #ARGV do days = days_put(days, ARGV[i]) end
-  redis.call('SET', KEYS[5], days_trim(days, tonumber(ARGV[7])), 'EXAT', ARGV[8])
+  redis.call('SET', KEYS[5], days_trim(days, tonumber(ARGV[6])), 'EXAT', ARGV[7])
 end
 return 1
