@@ -4,7 +4,9 @@
  * oldest first: the stream of schema 1; the closed segments that the student's index names; the
  * records of the open segment; its counts. The first place has records only until the retention of
  * a migrated store's old records is over, and the last two are never more than those of about one
- * segment: so the cost grows with the student's own records. */
+ * segment: so the cost grows with the student's own records. What is open is added to
+ * the document only when the index shows that no segment of the student was closed meanwhile;
+ * otherwise the closed segment is read instead. */
 #include "app/service/audit_entry.h"
 #include "app/service/audit_segment_pack.h"
 #include "app/service/export_reader.h"
@@ -13,7 +15,7 @@
 #include <stdio.h>
 
 /* The places that are read, in this order (export_read.phase). */
-enum { PHASE_SCHEMA_1, PHASE_INDEX, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS };
+enum { PHASE_SCHEMA_1, PHASE_INDEX, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS, PHASE_INDEX_AGAIN };
 /* Counts that one scan requests, and the most that are accepted. */
 enum { COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
 
@@ -46,6 +48,7 @@ static void export_queue_audit(struct export_read *read, struct pipeline *pipeli
             from, STR("+"), EXPORT_PAGE);
         break;
     case PHASE_INDEX:
+    case PHASE_INDEX_AGAIN:
         read->cmd =
             audit_index_cmd_get(pipeline, shard, arena_copy(arena, str_of(read->pseudonym)));
         break;
@@ -83,7 +86,7 @@ static void export_move_cursor(struct export_read *read, bool is_full, struct st
         *read->cursor = '\0';
         read->phase++;
     }
-    read->has_more = read->phase <= PHASE_COUNTS;
+    read->has_more = true;
 }
 
 /* Writes the records of a page of a stream. */
@@ -102,9 +105,34 @@ static void export_write_stream(struct export_read *read, struct str pseudonym, 
     export_move_cursor(read, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
 }
 
+/* Begins the records that are not closed yet, which are kept apart from the document. */
+static void export_begin_open(struct export_read *read)
+{
+    buf_init(&read->open_text, read->events.arena);
+    read->document = read->writer.out;
+    read->writer.out = &read->open_text;
+    read->open_comma = read->writer.comma;
+    read->phase = PHASE_OPEN;
+}
+
+/* Ends the records that are not closed yet: adds them to the document, or drops them. */
+static void export_end_open(struct export_read *read, bool keep)
+{
+    if (!read->document)
+        return;
+    read->writer.out = read->document;
+    read->document = NULL;
+    if (!keep)
+        read->writer.comma = read->open_comma;
+    else if (read->open_text.failed)
+        read->writer.out->failed = true;
+    else
+        buf_str(read->writer.out, buf_view(&read->open_text));
+}
+
 /* Stores the ids of the next segments with records of the student: those after the last one that
- * was read. The index is read again for each page, so that segments that are closed meanwhile are
- * found: without any further one, the next place is read. */
+ * was read. The index is read again for each page, and once more after what is open, so that
+ * segments that are closed meanwhile are found. */
 static void export_read_index(struct export_read *read, struct problem *p)
 {
     struct str index;
@@ -113,12 +141,19 @@ static void export_read_index(struct export_read *read, struct problem *p)
     if (!audit_index_parse(read->cmd, &index, p))
         return;
     n = audit_index_count(index);
-    first = *read->cursor ? audit_index_after(index, str_of(read->cursor)) : 0;
+    first = *read->segment ? audit_index_after(index, str_of(read->segment)) : 0;
     for (read->id_count = 0; read->id_count < EXPORT_IDS && first < n; first++)
         audit_index_print(index, first, read->ids[read->id_count++]);
-    read->phase = read->id_count > 0 ? PHASE_SEGMENTS : PHASE_OPEN;
     read->has_more = true;
-    *read->cursor = '\0';
+    if (read->id_count > 0) {
+        export_end_open(read, /* keep */ false);
+        read->phase = PHASE_SEGMENTS;
+    } else if (read->phase == PHASE_INDEX) {
+        export_begin_open(read);
+    } else {
+        export_end_open(read, /* keep */ true);
+        read->has_more = false;
+    }
 }
 
 /* Writes the records of some segments. One that cannot be read is left out: mastery-ctl audit
@@ -137,8 +172,7 @@ static void export_write_segments(struct export_read *read, struct str pseudonym
             audit_segment_unpack(read->writer.arena, &segment, &text))
             export_write_entries(read, text.entries, text.n, pseudonym, p);
     }
-    (void)snprintf(read->cursor, sizeof(read->cursor), "%.*s", (int)sizeof(read->cursor) - 1,
-                   read->ids[read->id_count - 1]);
+    memcpy(read->segment, read->ids[read->id_count - 1], sizeof(read->segment));
     read->id_count = 0;
     read->phase = PHASE_INDEX;
     read->has_more = true;
@@ -173,10 +207,12 @@ static void export_write_audit(struct export_read *read, struct problem *p)
 {
     struct str pseudonym;
 
-    if (!audit_parse_pseudonym(read->second_cmd, &pseudonym, p) || pseudonym.n == 0)
+    if (!audit_parse_pseudonym(read->second_cmd, &pseudonym, p) || pseudonym.n == 0) {
+        export_end_open(read, /* keep */ false);
         return;
+    }
     (void)snprintf(read->pseudonym, sizeof(read->pseudonym), "%.*s", STR_ARG(pseudonym));
-    if (read->phase == PHASE_INDEX)
+    if (read->phase == PHASE_INDEX || read->phase == PHASE_INDEX_AGAIN)
         export_read_index(read, p);
     else if (read->phase == PHASE_SEGMENTS)
         export_write_segments(read, pseudonym, p);

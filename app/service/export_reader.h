@@ -38,6 +38,13 @@ struct export_read {
     char ids[EXPORT_IDS][EXPORT_ID_SIZE];
     size_t id_count;
     int64_t offset;
+    /* of the audit log */
+    char segment[EXPORT_ID_SIZE]; /* id of the last closed segment that was read; empty: none yet */
+    /* The document while writer.out is `open_text`, which gets the records that are not closed yet;
+     * otherwise NULL. */
+    struct buf *document;
+    struct buf open_text;
+    bool open_comma; /* writer.comma before these records */
 };
 
 struct export_reader {

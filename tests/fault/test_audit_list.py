@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A segment of the audit log is closed between two reads of one list of records: each record is listed
-once. Which commands are between them is decided here, not by the time that passes."""
+"""A segment of the audit log is closed between two reads of one list of records, or of one export: each record
+is in it once. Which commands are between them is decided here, not by the time that passes."""
 import threading
 
 import pytest
@@ -10,7 +10,8 @@ from harness.store import tagged
 from harness.wait import LIMIT_S, wait_for
 
 REFUSALS, READERS = 12, 5  # more refusals than a list reads at first, each of which is a record
-OPEN, COUNTS, INDEX = (b"XREVRANGE", b":audit:open"), (b"HSCAN", b":audit:counts"), (b"\r\nGET\r\n", b":audit:of:")
+OPEN, OPEN_UP = (b"XREVRANGE", b":audit:open"), (b"XRANGE", b":audit:open")
+COUNTS, INDEX = (b"HSCAN", b":audit:counts"), (b"\r\nGET\r\n", b":audit:of:")
 # the command of the list that arrives only when the segment is closed; whether the list is about a student
 CASES = {
     "what is open": (OPEN, False),
@@ -56,9 +57,8 @@ def fill(pool, redis, student):
     wait_count(redis, REFUSALS + READERS, t="read", o="mastery")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_list_has_each_record_once(start_pool, start_worker, stand_in, redis_server, name):
-    texts, of_one = CASES[name]
+def check_read_while_closing(start_pool, start_worker, stand_in, redis_server, texts, read):
+    """read(pool, student) returns a response and the audit records in it."""
     pool, redis, student = start_pool(redis_url=stand_in.url), redis_server.client(), fresh_id()
     worker = start_worker(pool)
     fill(pool, redis, student)
@@ -66,12 +66,32 @@ def test_a_list_has_each_record_once(start_pool, start_worker, stand_in, redis_s
     stand_in.watch = watch = CloseWhileListing(redis, student, texts)
     start_worker(pool, AUDIT_SEAL_S=1)
     assert watch.worker_waits.wait(LIMIT_S)
-    query = f"limit=100&student_id={student}" if of_one else "limit=100"
-    response = pool.request("GET", f"/api/v1/compliance/audit/logs?{query}", token=pool.token("root", "admin"))
-    assert response.status == 200 and watch.list_waits.is_set()
+    logs = read(pool, student)
+    assert watch.list_waits.is_set()
     stand_in.watch = None
     wait_sealed(redis)
     own = records(redis, w=pseudonym(redis, student), o="mastery")
     assert len(own) == 1 + REFUSALS + READERS
     expected = sorted(f"{record['shard']}-{record['id']}" for record in own)
-    assert sorted(log["id"] for log in response.json["logs"] if log["id"] in expected) == expected
+    assert sorted(log["id"] for log in logs if log["id"] in expected) == expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_list_has_each_record_once(start_pool, start_worker, stand_in, redis_server, name):
+    texts, of_one = CASES[name]
+
+    def read(pool, student):
+        query = f"limit=100&student_id={student}" if of_one else "limit=100"
+        response = pool.request("GET", f"/api/v1/compliance/audit/logs?{query}", token=pool.token("root", "admin"))
+        return response.json["logs"]
+
+    check_read_while_closing(start_pool, start_worker, stand_in, redis_server, texts, read)
+
+
+@pytest.mark.parametrize("texts", [OPEN_UP, COUNTS, INDEX], ids=["what is open", "counts", "the index"])
+def test_an_export_has_each_record_once(start_pool, start_worker, stand_in, redis_server, texts):
+    def read(pool, student):
+        response = pool.request("GET", f"/api/v1/compliance/export/{student}", token=pool.token("root", "admin"))
+        return response.json["data"]["audit_logs"]
+
+    check_read_while_closing(start_pool, start_worker, stand_in, redis_server, texts, read)
