@@ -36,7 +36,8 @@ static void doctor_join_lines(char *text)
     }
 }
 
-/* Loads the configuration into the engine, and makes its store, which connects later. */
+/* Loads the configuration into the engine, parses the file of recommendations if it can be opened
+ * (another machine may have it), and makes the store, which connects later. */
 void doctor_configuration(struct doctor *doctor, struct doctor_finding *finding)
 {
     static const char advice[] =

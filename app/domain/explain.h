@@ -81,7 +81,7 @@ struct explanation {
     struct explained_what_if what_if[EXPLAIN_WHAT_IFS];
 };
 
-/* Makes an explanation without a state and without observations. */
+/* Initialises an explanation, with an empty state and no observations. */
 void explanation_init(struct explanation *explanation, int64_t now_ms);
 /* Sets the student's state, which must not be older than the events that are added after it. When
  * its statement (the four components that a client sets by `calculate`) is not that of the previous

@@ -255,9 +255,10 @@ static double level_probability(const struct distribution *distribution, enum le
     return number_clamp(distribution_between(distribution, from, to), 0, 1);
 }
 
-/* Returns the interval that contains the score with probability `level`. Its ends are raised by the
- * intervention like the score, limited to [0,1], and kept at least PREDICTION_WIDTH_MIN apart,
- * because both may reach the same limit. */
+/* Returns the interval that contains the future score with probability `level`. score: the
+ * predicted one. factor: the effect of an intervention, by which the ends are raised like the
+ * score. They are limited to [0,1], and kept at least PREDICTION_WIDTH_MIN apart, because both may
+ * reach the same limit. */
 static struct interval interval_about(const struct distribution *distribution, double level,
                                       double factor, double score)
 {

@@ -94,8 +94,8 @@ static void analytics_end(struct exchange *x, struct jw *w, const struct history
 /* ---- mastery-history ---- */
 
 /* Handler of mastery-history: reads the days of the period in one round trip, then responds. A
- * student without data gets an empty list instead of 404, because even a student with data may have
- * none in the period. */
+ * student without data gets an empty list instead of 404: only the days are read, and a student
+ * with data may have none in the period, too. */
 static enum step mastery_history(struct exchange *x)
 {
     const struct period *p = x->input;

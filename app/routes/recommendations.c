@@ -45,9 +45,10 @@ static struct recommend *recommend_new(struct exchange *x, enum recommend_kind k
     return recommend;
 }
 
-/* Runs one step of adaptive (RECOMMEND_ITEMS: the recommendations are stored, with ids for
- * feedback) or compact (RECOMMEND_PREVIEW: they are not). Returns STEP_MORE while replies are
- * awaited; STEP_DONE when x->state holds the recommendations or x->problem is set. */
+/* Runs one step of the handler of the route adaptive (RECOMMEND_ITEMS: the recommendations are
+ * stored, with ids for feedback) or compact (RECOMMEND_PREVIEW: they are not). Returns STEP_MORE
+ * while replies are awaited; STEP_DONE when x->state holds the recommendations or x->problem is
+ * set. */
 static enum step recommend_items_step(struct exchange *x, enum recommend_kind kind)
 {
     const struct items_input *input = x->input;

@@ -201,8 +201,8 @@ static struct json_object *statements_parse_body(struct exchange *x)
 
 /* Queues the reads of everything that decides whether the statements may be recorded, in one round
  * trip. By the mark, a digest of the statement that is stored under the same id, entry_check
- * distinguishes a repeated statement from a different one. A statement that becomes no event
- * (ignored) needs only the right. */
+ * distinguishes a repeated statement from a different one. For a statement that becomes no
+ * event (ignored), only the right to record about the student is checked. */
 static void statements_queue(struct exchange *x, struct statements *statements)
 {
     for (size_t i = 0; i < statements->n; i++) {

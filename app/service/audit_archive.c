@@ -198,8 +198,8 @@ static bool archive_write(int fd, struct str bytes)
     return true;
 }
 
-/* Finds out which of the segments the file has already: *ret_known of them, from the first on.
- * False: it has others. */
+/* Sets *ret_known to the number of segments, from the first on, that the file has already. False
+ * when the file has a segment that is none of these. */
 static bool archive_compare(const struct archive_end *end,
                             const struct audit_segment_text *segments, size_t n, size_t *ret_known)
 {

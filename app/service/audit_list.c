@@ -394,8 +394,9 @@ static bool audit_list_read_segment(struct audit_list *list, unsigned shard, str
     return true;
 }
 
-/* Reads the reply to a later search of the segment that is next. If it is another one than was
- * found before, a segment was closed, and may have what is no longer open. */
+/* Reads the reply to a repeated search of the segment to list next. If it is another one than the
+ * first search has found, a segment was closed in between, and may have records that were open
+ * then. False with *p set. */
 static bool audit_list_read_find(struct audit_list *list, unsigned shard, struct problem *p)
 {
     struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];

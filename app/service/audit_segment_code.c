@@ -386,8 +386,10 @@ static bool code_take_counts(struct arena *arena, struct str *bytes,
     return true;
 }
 
-/* Takes the codes of a column. `old` is the code of the first value of the list. *ret_n: the length
- * of the list. */
+/* Takes the n codes of a column, whose different values are in a list in the order in which they
+ * first occur. new_code: the next value of the list, which occurs for the first time; old + i:
+ * value i of the list again; others have a fixed meaning. *ret_n: the length of the list. False
+ * when a code cannot be read, or its value has not occurred before. */
 static bool code_take_codes(struct str *bytes, size_t n, uint64_t new_code, uint64_t old,
                             uint64_t *ret_codes, size_t *ret_n)
 {

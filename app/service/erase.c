@@ -48,9 +48,9 @@ void erase_release(struct erase *erase)
 
 /* Queues the end of an erasure: marks the tombstone as complete, changes the epoch, so that other
  * processes drop cached data, and removes the traces of old commands in Redis: requests a rewrite
- * of the append-only file, and clears the slow log. Only then, removes the erasure from the
- * register of unfinished ones: in a cluster the commands before it may fail alone, and a worker
- * then repeats the erasure. Queues nothing when the pass only counts. */
+ * of the append-only file, and clears the slow log. Last, removes the erasure from the register
+ * of unfinished ones: in a cluster a command before it may fail, and this one is then not sent, so
+ * that a worker repeats the erasure. Queues nothing when the pass only counts. */
 static void erase_queue_finish(struct erase *erase, struct pipeline *pipeline)
 {
     if (erase_only_counts(erase))

@@ -57,7 +57,7 @@ struct erase {
     int attempts; /* number of times that the shard's script had to be retried */
 };
 
-/* Allocates the memory of an erasure, whose input fields are set and all others zeroed.
+/* Allocates the memory of an erasure. The caller has set the input fields and zeroed all others.
  * False when out of memory. erase_release must be called in any case. */
 bool erase_init(struct erase *erase);
 /* Releases the memory that erase_init has allocated. */

@@ -122,8 +122,9 @@ bool migrate_days(struct migrate *migrate, struct str student, int64_t *ret_conv
 
 enum { MARKS_PAGE = 500, MARKS_REPLY_MAX = 2 << 20 };
 
-/* Moves up to MARKS_PAGE marks, from index i on, of a page of n marks. In the page the ids of the
- * events and the values alternate. */
+/* Moves up to MARKS_PAGE of the n marks in a reply of HSCAN, from index i on, to their buckets. In
+ * the reply the ids of the events and the values alternate. Adds how many were moved to
+ * *ret_converted. */
 static bool migrate_mark_page(struct migrate *migrate, struct str student, const redisReply *page,
                               size_t i, size_t n, int64_t *ret_converted, struct problem *p)
 {

@@ -36,9 +36,9 @@ struct record {
     /* For one of several changes of a request (an event batch), whose commands are sent in one
      * pipeline: any address that is the same for all of them. Else NULL. */
     const void *list;
-    /* Another change of the same `list` to the same student comes before this one and still runs
-     * (record_may_be_followed): this one is computed from the state that the other one leaves,
-     * without a read of its own. For callers whose access has been decided. */
+    /* An earlier change of the same student in `list` still runs (record_may_be_followed): this
+     * one is computed from the state that it leaves, without a read of its own. Only for callers
+     * that have checked access already. */
     bool follows;
     int64_t now_ms;
     struct str actor; /* who makes the change, for the journal */

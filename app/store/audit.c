@@ -145,7 +145,8 @@ static struct str audit_counts_key(struct arena *arena, const struct audit_send 
                                                    : SHARD_KEY_AUDIT_READS);
 }
 
-/* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
+/* Builds the call of audit_items.lua, which makes records of the items. argv has room for
+ * all keys and arguments. The script of the schema number 1 also gets the minute of each item. */
 static struct command *audit_cmd_records(struct pipeline *pipeline, const struct audit_send *send,
                                          const struct audit_item *items, size_t count,
                                          struct str *argv)

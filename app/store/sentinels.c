@@ -292,9 +292,9 @@ static void sentinel_watch(const struct sentinels *all, const struct sentinel *s
         (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Continues the lookup of the sentinel's host, then connects. With has_waited, while the lookup is
- * still running, uses an address from an earlier lookup; the descriptor of the lookup must then no
- * longer wake the event loop. */
+/* Continues the lookup of the sentinel's host, then connects. has_waited: the time for the lookup
+ * is over, so that an address from an earlier one is used if there is one. Once there is a socket,
+ * the lookup's descriptor wakes the event loop no longer. False when the connection has failed. */
 static bool sentinel_connect(const struct sentinels *all, struct sentinel *sentinel,
                              bool has_waited)
 {

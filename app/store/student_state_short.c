@@ -76,7 +76,8 @@ static bool short_is_zero(const void *p, size_t n)
 }
 
 /* Returns the set of members (enum member) that the short form of this state must have: those that
- * differ from the initial state. */
+ * differ from the initial state, whose weights are 0. The usual weights, default_weights, are only
+ * named by HAS_DEFAULT_WEIGHTS. */
 static unsigned short_members(const struct mastery_state *state)
 {
     unsigned members =
@@ -90,7 +91,7 @@ static unsigned short_members(const struct mastery_state *state)
             members |= (unsigned)HAS_EVIDENCE << i;
     }
     members |= short_is_zero(state->components, sizeof(state->components)) ? 0 : HAS_COMPONENTS;
-    /* the same bytes are wanted: NOLINTNEXTLINE(*-suspicious-memory-comparison,cert-*) */
+    /* compares bits on purpose: NOLINTNEXTLINE(*-suspicious-memory-comparison,cert-*) */
     if (memcmp(state->weights, default_weights, sizeof(state->weights)) == 0)
         members |= HAS_DEFAULT_WEIGHTS;
     else if (!short_is_zero(state->weights, sizeof(state->weights)))

@@ -13,7 +13,7 @@ struct alive {
     bool failed; /* the last attempt to set it failed; the failure was logged and is not again */
 };
 
-/* Sets the time of change if that is due; does nothing without ALIVE_FILE. */
+/* Updates the modification time of ALIVE_FILE if that is due; does nothing without the setting. */
 void alive_tick(struct alive *alive);
 /* Removes ALIVE_FILE at an orderly end of the worker. */
 void alive_close(const struct alive *alive);

@@ -164,9 +164,9 @@ static void segments_on_shard_closed(struct audit_segments *segments, struct tas
     }
 }
 
-/* Called with the replies to closing segments. Without a reply, a segment may or may not be closed:
- * the end of its chain is read again. A head that cannot be stored is not tried again, since the
- * next one replaces it. */
+/* Called with the replies to closing segments. Without a reply, a segment may or may not be closed,
+ * so the last link of its chain is read again. Then queues the heads of the chains, copies of their
+ * last links outside the shards. Storing one is not repeated, since the next one replaces it. */
 static void segments_on_closed(struct task *task)
 {
     struct audit_segments *segments = task->owner;
@@ -305,7 +305,8 @@ static void segments_close(struct audit_segments *segments, struct task *task, u
                                      task->worker->engine->config.audit_days, &open);
 }
 
-/* Whether the segment has to be closed whose oldest record is of open_since_ms. */
+/* Returns whether an open segment of n records, the oldest one of open_since_ms, has to be closed.
+ */
 static bool segments_due(const struct worker_context *w, int64_t open_since_ms, size_t n)
 {
     return n >= AUDIT_SEGMENT_RECORDS ||

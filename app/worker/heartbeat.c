@@ -13,9 +13,9 @@
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two heartbeats */
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
-/* Returns true if the worker that sent the heartbeat is alive, and then fills *ret_peer: its
- * counter was seen to change within DEAD_AFTER_US. A worker that was not known before counts as
- * alive from now on; an id that is too long is not that of a worker. */
+/* Returns whether the worker that sent the heartbeat is alive: its counter was seen to change
+ * within DEAD_AFTER_US, or it is seen for the first time. Fills *ret_peer, unless the id is too
+ * long to be a worker's. */
 static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
                                  const struct worker_heartbeat *beat, struct peer *ret_peer)
 {

@@ -366,8 +366,8 @@ static void retention_on_letters_trimmed(struct task *task)
 
 /* Starts a pass: trims the dead letters and, if no sidecar (Dapr's process, which publishes events)
  * is configured, the outboxes (events to publish): these may contain events of an earlier
- * configuration, which no worker publishes. The steps after it scan all keys, from the cursor "0"
- * that is set here: `scanned` counts the keys that were found. */
+ * configuration, which no worker publishes. The steps after it scan all keys: sets the
+ * cursor to the start, and `scanned`, the number of keys found, to 0. */
 static void retention_start_pass(struct retention *retention, struct task *task)
 {
     int64_t now_ms = task->worker->now_ms;
