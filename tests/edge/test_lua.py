@@ -280,13 +280,13 @@ CASES = [
         "journal_process", "counts_what_happens_often", [2], ["lease", "journal", "outbox", "audit", "counts", "list", "events", *STUDENT],
         ["me", "1", "5000", "seed", "0", *["1-0", "7", "", *RECORD, "1", "0"], *["2-0", "7", "", *RECORD, "1", "0"]],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
-        {("EXISTS", "audit"): 0, ("HLEN", "counts"): 1, ("HSTRLEN", "counts", f"{NEW}\n=\nstudent\nread\nmastery\n1\n{{}}"): len("2 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM")},
+        {("EXISTS", "audit"): 0, ("HLEN", "counts"): 1, ("HSTRLEN", "counts", f"{NEW}\n=\nstudent\nread\nmastery\n1\n{{}}"): len("2 MMMMMMMMMMMMM-8193 MMMMMMMMMMMMM")},
     ),
     Case(
         "journal_process", "does_not_need_a_stream_of_events_for_a_change_without_one", [1], ["lease", "journal", "outbox", "audit", "counts", "list", "events", *STUDENT],
         ["me", "1", "5000", "seed", "0", "1-0", "7", "", *RECORD, "1", "0"],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("RPUSH", "events", "x"), ("SET", "pseudonym", "p", "EX", "9")],
-        {("XLEN", "journal"): 0, ("TTL", "pseudonym"): -1, ("HSTRLEN", "counts", "p\n=\nstudent\nread\nmastery\n1\n{}"): len("1 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM")},
+        {("XLEN", "journal"): 0, ("TTL", "pseudonym"): -1, ("HSTRLEN", "counts", "p\n=\nstudent\nread\nmastery\n1\n{}"): len("1 MMMMMMMMMMMMM-8193 MMMMMMMMMMMMM")},
     ),
     Case(
         "journal_process", "leaves_an_entry_alone_whose_student_has_a_pseudonym_of_another_type", [0, 0], ["lease", "journal", "outbox", "audit", "counts", "list", "events", *STUDENT],
@@ -433,7 +433,7 @@ CASES = [
     Case("audit_items", "records", [], ["audit", "counts", "mark", *STUDENT], ["seed", "1", "n", "4", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "counts"): 0, ("GET", "mark"): "1"}),
     Case(
         "audit_items", "counts_the_second_refusal", [], ["audit", "counts", "mark", *STUDENT], ["seed", "1", *["x", "4", *REFUSAL] * 2],
-        after={("FIELDS", "audit"): [stored_record(REFUSAL, "")], ("HSTRLEN", "counts", REFUSED): len("1 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM"), ("EXISTS", "pseudonym"): 0},
+        after={("FIELDS", "audit"): [stored_record(REFUSAL, "")], ("HSTRLEN", "counts", REFUSED): len("1 MMMMMMMMMMMMM-8193 MMMMMMMMMMMMM"), ("EXISTS", "pseudonym"): 0},
     ),
     Case(
         "audit_items", "goes_on_with_a_count", [], ["audit", "counts", "mark", *STUDENT], ["seed", "1", "x", "4", *REFUSAL], [("HSET", "counts", REFUSED, "4 7-1 7")],
@@ -446,7 +446,7 @@ CASES = [
         {("FIELDS", "audit"): [stored_record(REFUSAL, "p")], ("HLEN", "counts"): 1, ("GET", "mark"): "1 0", ("TTL", "mark"): 86400},
     ),
     Case("audit_items", "runs_once", [], ["audit", "counts", "mark", *STUDENT], ["seed", "7", "n", "4", *RECORD], [("SET", "mark", "7")], {("EXISTS", "audit"): 0, ("GET", "mark"): "7"}),
-    Case("audit_count_reads", "counts", [], ["counts", "mark", *STUDENT], ["seed", "1", *["3", "3", "field", "3", "4", "field"]], [("SET", "pseudonym", "p")], {("HSTRLEN", "counts", "p\nfield"): len("7 MMMMMMMMMMMMM-1 MMMMMMMMMMMMM")}),
+    Case("audit_count_reads", "counts", [], ["counts", "mark", *STUDENT], ["seed", "1", *["3", "3", "field", "3", "4", "field"]], [("SET", "pseudonym", "p")], {("HSTRLEN", "counts", "p\nfield"): len("7 MMMMMMMMMMMMM-8193 MMMMMMMMMMMMM")}),
     Case(
         "audit_count_reads", "counts_all_but_one_of_a_student_with_a_key_of_another_type", [0],
         ["counts", "mark", *STUDENT], ["seed", "1", "3", "3", "field", "0", "4", "field"], [("RPUSH", "pseudonym", "x")], {("HKEYS", "counts"): ["\nfield"]},
@@ -456,8 +456,8 @@ CASES = [
         ["seed", "1", *["3", "3", "field", "3", "4", "other", "3", "1", "field", "0", "1", "third"]],
         [("SET", "pseudonym", "p"), ("HSET", "counts", "p\nother", "5 7-1 7")],
         {
-            ("HSTRLEN", "counts", "p\nfield"): len("4 MMMMMMMMMMMMM-2 MMMMMMMMMMMMM"), ("HSTRLEN", "counts", "p\nother"): len("9 7-1 MMMMMMMMMMMMM"),
-            ("HSTRLEN", "counts", "\nthird"): len("1 MMMMMMMMMMMMM-3 MMMMMMMMMMMMM"), ("HLEN", "counts"): 3,
+            ("HSTRLEN", "counts", "p\nfield"): len("4 MMMMMMMMMMMMM-8194 MMMMMMMMMMMMM"), ("HSTRLEN", "counts", "p\nother"): len("9 7-1 MMMMMMMMMMMMM"),
+            ("HSTRLEN", "counts", "\nthird"): len("1 MMMMMMMMMMMMM-8195 MMMMMMMMMMMMM"), ("HLEN", "counts"): 3,
         },
     ),
     Case(

@@ -3,7 +3,9 @@
 -- Needs lib/now.lua.
 --   audit_count(counts, accesses)   adds to counts, all or none. accesses: a list of {field, count}.
 --       The value of a field is COUNT ID LAST: ID, the time of the first access with a number,
---       becomes the id of the record; LAST is the time of the last access.
+--       becomes the id of the record; LAST is the time of the last access. The numbers are above
+--       those that Redis gives entries of a stream within a millisecond, so no two ids are equal.
+local COUNT_NUMBER = 8192
 local function audit_count(counts, accesses)
   local fields, added, values, size = {}, {}, {}, nil
   for _, access in ipairs(accesses) do
@@ -19,7 +21,7 @@ local function audit_count(counts, accesses)
     if old then count = count + old
     else
       size = (size or redis.call('HLEN', counts)) + 1
-      id = now .. '-' .. size
+      id = now .. '-' .. (COUNT_NUMBER + size)
     end
     values[2 * i - 1], values[2 * i] = field, table.concat({count, id, now}, ' ')
   end
