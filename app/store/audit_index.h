@@ -6,8 +6,8 @@
  * its students (lua/lib/audit_index.lua): there is no segment without its entries. An entry may
  * name a segment that is gone, because its retention has ended.
  *
- * The index has pseudonyms alone, like the segments. It expires as the last of its segments does.
- * It is not part of the HMAC chain. */
+ * The index has pseudonyms alone, like the segments. It expires 30 days after the last of its
+ * segments. It is not part of the HMAC chain. */
 #ifndef STORE_AUDIT_INDEX_H
 #define STORE_AUDIT_INDEX_H
 

@@ -46,16 +46,6 @@ struct command *retention_cmd_plan(struct pipeline *pipeline, unsigned shard, st
     return pipeline_add_script(pipeline, &script_retention_plan, keys, keys + ARGS, argv);
 }
 
-struct command *retention_cmd_postpone(struct pipeline *pipeline, unsigned shard,
-                                       struct str student, int32_t day)
-{
-    struct arena *arena = pipeline->arena;
-    struct str argv[] = {STR("ZADD"), retention_key(arena, shard), STR("XX"),
-                         command_int(arena, day), key_student_part(arena, student)};
-
-    return pipeline_add(pipeline, COMMAND_WRITE, sizeof(argv) / sizeof(argv[0]), argv);
-}
-
 /* Calls retention_add.lua. */
 struct command *retention_cmd_add(struct pipeline *pipeline, struct str student, struct str key)
 {
@@ -67,6 +57,13 @@ struct command *retention_cmd_add(struct pipeline *pipeline, struct str student,
     argv[0] = retention_key(arena, shard);
 
     return pipeline_add_script(pipeline, &script_retention_add, 2, 3, argv);
+}
+
+struct command *retention_cmd_remove_name(struct pipeline *pipeline, unsigned shard,
+                                          struct str name)
+{
+    return pipeline_add(pipeline, COMMAND_WRITE, 3,
+                        (struct str[]){STR("ZREM"), retention_key(pipeline->arena, shard), name});
 }
 
 struct command *retention_cmd_remove(struct pipeline *pipeline, struct str student)

@@ -20,17 +20,16 @@
 struct command *retention_cmd_due(struct pipeline *pipeline, unsigned shard, int32_t today,
                                   int count);
 /* Sets the day on which the student is due next, after what is too old was removed. The reply is
- * that day, or 0 if the student is no longer in the list; an error, if a key of the student has
- * another type. */
+ * that day, or 0 if the student is no longer in the list. */
 struct command *retention_cmd_plan(struct pipeline *pipeline, unsigned shard, struct str student,
                                    int32_t today);
-/* Sets the day on which the student is due, if the list has the student. */
-struct command *retention_cmd_postpone(struct pipeline *pipeline, unsigned shard,
-                                       struct str student, int32_t day);
 /* Adds the student of this key, who is due at once, to the list of the key's shard, unless the list
  * has the student or the key no longer exists. The reply is 1 if the student was added, else 0. */
 struct command *retention_cmd_add(struct pipeline *pipeline, struct str student, struct str key);
 /* Removes the student from the list of the student's shard. The reply is a number. */
 struct command *retention_cmd_remove(struct pipeline *pipeline, struct str student);
+/* Removes a name that is no student's from the list. The reply is a number. */
+struct command *retention_cmd_remove_name(struct pipeline *pipeline, unsigned shard,
+                                          struct str name);
 
 #endif

@@ -12,7 +12,8 @@
 
 static const int64_t INTERVAL_US = 1000000; /* microseconds between two renewals of the leases */
 /* A held lease is renewed when less than this is left of it: with INTERVAL_US every two seconds, so
- * that one failed renewal, and the pause before the next, do not end it. */
+ * that one renewal that fails within 2.5 s (STORE_ROUND_TIMEOUT_MS), and the pause before the next,
+ * do not end it. */
 static const int64_t RENEW_LEFT_US = 4000000;
 /* This process treats a lease as ended this much earlier than Redis does, since the clocks of the
  * two machines run at slightly different rates. */

@@ -130,34 +130,19 @@ static void retention_retry_due(struct task *task)
     periodic_end(&retention->due_schedule, task);
 }
 
-/* Called when the last commands of a step were executed; their replies are ignored. */
-static void retention_on_postponed(struct task *task)
-{
-    struct retention *retention = task->owner;
-
-    periodic_end(&retention->due_schedule, task);
-}
-
-/* Called when it was decided when each student is due next. If that failed for a student, one of
- * the student's keys has another type; the student is due again tomorrow, so that the list goes on.
- */
+/* Called when it was decided when each student is due next. Where Redis refuses that, the same
+ * students would be found again at once: the next step then waits. */
 static void retention_on_planned(struct task *task)
 {
+    struct retention *retention = task->owner;
     const struct retention_due *due = task->data;
-    int32_t today = day_of_ms(task->worker->now_ms);
     int64_t day;
 
-    if (task_failed(task)) {
-        retention_retry_due(task);
-        return;
-    }
-    pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < due->n; i++) {
         if (reply_int(due->plans[i]->reply, &day) != REPLY_OK)
-            (void)retention_cmd_postpone(&task->pipeline, due->shards[i], due->students[i],
-                                         today + 1);
+            periodic_schedule(&retention->due_schedule, WORKER_RETRY_US);
     }
-    task_submit(task, retention_on_postponed);
+    periodic_end(&retention->due_schedule, task);
 }
 
 /* Called when a page of each key was trimmed: trims the next ones, or finds out when each student
@@ -195,31 +180,38 @@ static void retention_queue_student(struct task *task, unsigned shard, struct st
     }
 }
 
-/* Adds the students in the reply with a part of the list of a shard. A name from which no key can
- * be made is of another program; it is left where it is. */
-static void retention_add_due(struct task *task, unsigned shard, const redisReply *reply)
+/* Adds the students in the reply with a part of the list of a shard. A name that is no student's in
+ * the list's form is another program's; it is removed, since it would hold up the others. Returns
+ * how many names there are. */
+static size_t retention_add_due(struct task *task, unsigned shard, const redisReply *reply)
 {
     struct retention_due *due = task->data;
     struct str name, student;
     size_t n;
 
     if (reply_array(reply, DUE_STUDENTS, &n) != REPLY_OK)
-        return;
+        return 0;
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(reply, i), &name) == REPLY_OK &&
-            key_parse_student_part(name, task->arena, &student)) {
-            due->shards[due->n] = shard;
-            due->students[due->n++] = student;
+        if (reply_text(reply_at(reply, i), &name) != REPLY_OK)
+            continue;
+        if (!key_parse_student_part(name, task->arena, &student) ||
+            !str_equal(key_student_part(task->arena, student), name)) {
+            (void)retention_cmd_remove_name(&task->pipeline, shard, arena_copy(task->arena, name));
+            continue;
         }
+        due->shards[due->n] = shard;
+        due->students[due->n++] = student;
     }
+    return n;
 }
 
 /* Called with the lists of some shards: trims the keys of those who are due. After the last shard
- * the pass begins again if it has found a student, else in an hour. */
+ * the pass begins again if a list had a name, else in an hour. */
 static void retention_on_lists(struct task *task)
 {
     struct retention *retention = task->owner;
     struct retention_due *due = task->data;
+    size_t names = 0;
 
     if (task_failed(task)) {
         retention_retry_due(task);
@@ -228,11 +220,11 @@ static void retention_on_lists(struct task *task)
     pipeline_clear(&task->pipeline);
     for (unsigned i = 0; i < DUE_SHARDS; i++) {
         if (due->list_cmds[i])
-            retention_add_due(task, retention->due_shard + i, due->list_cmds[i]->reply);
+            names += retention_add_due(task, retention->due_shard + i, due->list_cmds[i]->reply);
     }
     for (size_t i = 0; i < due->n; i++)
         retention_queue_student(task, due->shards[i], due->students[i]);
-    retention->has_found_due |= due->n > 0;
+    retention->has_found_due |= names > 0;
     retention->due_shard = (retention->due_shard + DUE_SHARDS) % SHARDS;
     periodic_schedule(&retention->due_schedule, retention->due_shard > 0 || retention->has_found_due
                                                     ? STEP_INTERVAL_US

@@ -18,7 +18,7 @@ from harness.prometheus import Scrape
 from harness.redis_server import RedisStandIn, command_end
 from harness.sidecar import Sidecar
 from harness.keys import STUDENT_KEYS
-from harness.store import dead_letters, is_turned_and_published, put_dead_letter, put_event_job, student_key
+from harness.store import dead_letters, is_turned_and_published, put_dead_letter, put_event_job, student_key, tagged
 from harness.wait import assert_stays, assert_typical, wait_for, within
 
 DAY_MS = 86_400_000
@@ -877,6 +877,18 @@ def test_marks_of_events_that_would_be_too_old_go(pool, store, start_worker):
     wait_for(lambda: len(marks(store, many)) == 1000, "the old ones gone")
     wait_for(lambda: not store.exists(student_key(few, ":counted")), "the old one gone")
     assert set(marks(store, many)) == {mark_of(name) for name, age in ages.items() if age == 91}
+
+
+def test_names_that_are_no_students_hold_up_nobody(pool, store, start_worker):
+    """More of them than one step reads of a list, before one who is due."""
+    student, today = fresh_id(), int(time.time() // 86_400)
+    names = tagged(student, "retention")
+    store.zadd(names, {"no id": 0, "a:b": 0, "": 0, "x" * 200: 0, student.replace("_", "/", 1) + "//": 1, student: 2})
+    bucket, record = mark_record("evt-old-one", today - 94, b"d")
+    store.hset(student_key(student, ":counted"), bucket, record)
+    start_worker(pool)
+    wait_for(lambda: not store.exists(student_key(student, ":counted")), "the old one gone")
+    wait_for(lambda: not store.exists(names), "the names are gone")
 
 
 def test_days_that_are_too_old_go_but_the_latest(pool, store, start_worker):

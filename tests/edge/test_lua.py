@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from harness.redis_server import RedisServer
+from redis import ResponseError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "app/store/lua"
@@ -35,7 +36,7 @@ class Case:
 
     script: str
     does: str
-    reply: object  # or a function that judges it
+    reply: object  # or a function that judges it, or ERROR
     keys: list = field(default_factory=list)
     argv: list = field(default_factory=list)
     before: list = field(default_factory=list)
@@ -45,6 +46,7 @@ class Case:
         return f"{self.script}-{self.does}"
 
 
+ERROR = object()  # in the place of a reply
 RECORD = ["=", "student", "read", "mastery", "1", "r1", "{}", "1"]
 REFUSAL = ["bob", "teacher", "read", "mastery", "0", "r2", "{}", "1"]
 
@@ -117,8 +119,8 @@ RETENTION_KEYS = ["list", "marks", "days", "events", "predictions"]
 MARK_OF_16737, MARK_OF_16739 = "digest01aA\x00", "digest02cA\x01d"
 PACKED_OF_DAY_9 = "\x01\x09\x00\x00text"
 # Entries of lib/audit_index.lua: six bytes of time, three of the number.
-EARLY, LATE, LATEST = "\x00\x00\x00\x00\x00\x05\x00\x00\x01", "\x00\x00ABCD\x00\x00\x01", "\x00\x00ABCE\x00\x00\x07"
-LATEST_ID = f"{0x41424345}-7"
+EARLY, LATE, LATEST = "\x00\x00\x00\x00\x00\x05\x00\x00\x01", "\x00\x0bABCD\x00\x00\x01", "\x00\x0bABCE\x00\x00\x07"
+LATEST_ID = f"{0x0B41424345}-7"
 DAYS_CHANGE = ["", "new", "1", "", "", "16700", FAR, "entry", "ev1", MARK1, "", DAY1]
 DAYS_GROUP = ["", "new", "3", "", "", "16700", FAR, "entry1", "ev1", MARK1, "", "entry2", "", "", "", "entry3", "ev3", MARK3, "", DAY1]
 OLD_CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "fence", "day1"]
@@ -310,6 +312,7 @@ CASES = [
     Case("retention_plan", "finds_the_second_closed_day", 16707 + 91, RETENTION_KEYS, ["ann", "16740"], [("SET", "days", DAY3 + DAY2 + DAY1)]),
     Case("retention_plan", "leaves_the_only_closed_day", 0, RETENTION_KEYS, ["ann", "17000"], [("SET", "days", DAY1)]),
     Case("retention_plan", "finds_the_oldest_event_and_prediction", 10 + 91, RETENTION_KEYS, ["ann", "20"], [("XADD", "events", "1036800000-0", "z", "x"), ("XADD", "predictions", "864000000-0", "f", "v")]),
+    Case("retention_plan", "comes_again_tomorrow_if_a_key_has_another_type", 201, RETENTION_KEYS, ["ann", "200"], [("ZADD", "list", 7, "ann"), ("SET", "marks", "x")], {("ZSCORE", "list", "ann"): 201.0}),
     Case("retention_plan", "finds_a_mark_of_0_1_0", 15 + 91, [*RETENTION_KEYS, "old"], ["ann", "20"], [("HSET", "old", "ev1", "15 d", "ev2", "16 ", "ev3", "bad")]),
     Case("outbox_remove", "removes", 1, ["lease", "outbox"], ["me", "1-0"], [LEASE, ("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 0}),
     Case("outbox_remove", "needs_the_lease", -1, ["lease", "outbox"], ["me", "1-0"], [("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 1}),
@@ -359,6 +362,10 @@ CASES = [
     Case(
         "prediction_save", "lists_the_student", 1, ["profile", "{00}:student:ann:predictions", "latest", "list"], ["1", "900", "60", "7", "text", "predicted", "0.5"], [PROFILE],
         {("ZRANGE", "list", 0, -1): ["ann"]},
+    ),
+    Case(
+        "prediction_save", "saves_nothing_if_the_list_has_another_type", ERROR, ["profile", "predictions", "latest", "list"], ["1", "900", "60", "7", "text", "predicted", "0.5"],
+        [PROFILE, ("SET", "list", "x")], {("EXISTS", "predictions", "latest"): 0},
     ),
     Case("prediction_save", "refuses_without_consent", 0, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "t", "f", "v"], [("HSET", "profile", "s", "x", "c", "a")], {("EXISTS", "predictions", "latest"): 0}),
     Case("prediction_save", "refuses_the_unknown", 0, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "t", "f", "v"], after={("DBSIZE",): 0}),
@@ -469,10 +476,18 @@ CASES = [
     Case(
         "audit_segment_close", "adds_to_the_indexes", 1, [*CLOSE_KEYS, "of1", "of2"], ["me", "", LATEST_ID, "packed", "head", "2", "2", "10", "1", "5-0"],
         [*OPEN, ("SET", "of1", EARLY + LATE)],
-        {("GET", "of1"): LATE + LATEST, ("GET", "of2"): LATEST, ("TTL", "of1"): 864000, ("TTL", "of2"): 864000},
+        {("GET", "of1"): LATE + LATEST, ("GET", "of2"): LATEST, ("TTL", "of1"): 40 * 86400, ("TTL", "of2"): 40 * 86400},
+    ),
+    Case(
+        "audit_segment_close", "cuts_what_is_no_whole_entry", 1, [*CLOSE_KEYS, "of1", "of2", "of3"], ["me", "", LATEST_ID, "packed", "head", "2", "2", "10", "1", "5-0"],
+        [*OPEN, ("SET", "of1", LATE + "part"), ("SET", "of2", "part"), ("SET", "of3", EARLY + "part")], {("GET", "of1"): LATE + LATEST, ("GET", "of2"): LATEST, ("GET", "of3"): LATEST},
+    ),
+    Case(
+        "audit_segment_close", "closes_nothing_if_an_index_has_another_type", ERROR, [*CLOSE_KEYS, "of1", "of2"], ["me", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"],
+        [*OPEN, ("RPUSH", "of2", "x")], {("EXISTS", "segments", "of1"): 0, ("XLEN", "open"): 2},
     ),
     Case("audit_segment_close", "adds_to_no_index_without_the_lease", -1, [*CLOSE_KEYS, "of1"], ["you", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], OPEN, {("EXISTS", "of1"): 0}),
-    Case("audit_segment_close", "keeps_what_a_count_has_grown_by", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "0", "f", "1 6-1 6"], OPEN, {("HSTRLEN", "counts", "f"): len("2 MMMMMMMMMMMMM-10 6")}),
+    Case("audit_segment_close", "keeps_what_a_count_has_grown_by", 1, CLOSE_KEYS, ["me", "", "7-1", "packed", "head", "2", "2", "400", "0", "f", "1 6-1 6"], OPEN, {("HSTRLEN", "counts", "f"): len("2 MMMMMMMMMMMMM-16394 6")}),
     Case("audit_segment_close", "needs_the_lease", -1, CLOSE_KEYS, ["you", "", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
     Case("audit_segment_close", "needs_the_head", 0, CLOSE_KEYS, ["me", "other", "7-1", "packed", "head", "2", "2", "400", "1", "5-0"], OPEN, {("EXISTS", "segments"): 0, ("XLEN", "open"): 2}),
     Case("audit_segment_close", "needs_that_there_is_none", 0, CLOSE_KEYS, ["me", "", "9-1", "packed", "head", "2", "4", "400", "1", "5-0"], [*OPEN, ("XADD", "segments", "7-1", *SEGMENT_ARGS)], {("XLEN", "segments"): 1, ("XLEN", "open"): 2}),
@@ -598,7 +613,10 @@ def test_script_does(store, case):
     store.config_set("maxmemory", 0)
     for command in case.before:
         store.execute_command(*command)
-    reply = store.eval(text_of(case.script), len(case.keys), *case.keys, *case.argv)
+    try:
+        reply = store.eval(text_of(case.script), len(case.keys), *case.keys, *case.argv)
+    except ResponseError:
+        reply = ERROR
     if callable(case.reply):
         assert case.reply(reply), reply
     else:

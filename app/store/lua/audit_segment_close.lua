@@ -2,7 +2,8 @@
 -- Closes a segment of the audit log: appends it, and removes its records and counts from what is
 -- open. A count that has grown since the caller has read it keeps the difference. HDEL of nothing is
 -- the first write, and needs no memory, so that the others work when Redis is full (hazards R2). The
--- segment is added before anything is removed: an error then loses nothing.
+-- segment is added before anything is removed, and the types of all keys are known before: an error
+-- then neither loses records nor leaves them in a segment and open.
 -- KEYS[1]  lease
 -- KEYS[2]  records of the open segment
 -- KEYS[3]  counts of the open segment
@@ -23,7 +24,8 @@
 --          is not the holder's
 -- include lib/audit_index.lua
 -- include lib/now.lua
-local FIRST = 10
+-- REST_NUMBER: above the numbers in the ids of other counts (lib/audit_count.lua)
+local FIRST, REST_NUMBER = 10, 16384
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local latest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
 if (latest and latest[2][4] or '') ~= ARGV[2] then return 0 end
@@ -40,9 +42,10 @@ for i = FIRST + ids, #ARGV, 2 do
     local count, _, last = value:match(form)
     local closed = tonumber((read:match(form)))
     if not count or not closed or tonumber(count) <= closed then return 0 end
-    rest[ARGV[i]] = table.concat({count - closed, now_ms() .. '-' .. i, last}, ' ')
+    rest[ARGV[i]] = table.concat({count - closed, now_ms() .. '-' .. (REST_NUMBER + i), last}, ' ')
   end
 end
+for i = 5, #KEYS do redis.call('STRLEN', KEYS[i]) end
 redis.call('HDEL', KEYS[3], '')
 redis.call('XADD', KEYS[4], ARGV[3], 'z', ARGV[4], 'h', ARGV[5], 'n', ARGV[6], 'c', ARGV[7])
 for i = 5, #KEYS do audit_index_add(KEYS[i], ARGV[3], ARGV[8]) end

@@ -19,6 +19,7 @@
 local profile = redis.call('HMGET', KEYS[1], 's', 'c')
 if not profile[1] or (profile[2] and profile[2]:find('[pa]')) then return 0 end
 local latest = redis.call('HGET', KEYS[3], ARGV[4])
+if KEYS[4] then redis.call('ZCARD', KEYS[4]) end -- before a write: a list of another type is an error
 if not latest or latest:match('[^\n]*') ~= ARGV[5]:match('[^\n]*') then
   local id = redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[1], '*', unpack(ARGV, 6))
   if KEYS[4] then
