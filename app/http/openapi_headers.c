@@ -64,7 +64,8 @@ static const struct header headers[] = {
         .description = "W3C Trace Context: the span of the engine in the trace"),
     RESPONSE(ROUTE_CACHED, ON(200), "X-Cache", RULE_ENUM, .choices = cache_values, .description =
         "HIT: of the present state, or a stored prediction; MISS: computed for this request; STALE "
-        "(only queries of students about themselves): a copy cached by the process, because the store is unavailable"),
+        "(only queries of students about themselves): a copy cached by the process, because the "
+        "store is unavailable"),
     RESPONSE(ROUTE_STALE, ON(200), "Age", RULE_INT, .max = (double)INFINITY,
         .description = "With X-Cache: STALE: seconds since the copy was made"),
     RESPONSE(ROUTE_IDEMPOTENT, ON(SUCCESSES), "Idempotency-Replayed", RULE_ENUM,

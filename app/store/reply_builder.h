@@ -23,8 +23,8 @@ void reply_builder_aim(struct reply_builder *builder, struct arena *arena);
  */
 void reply_builder_discard(struct reply_builder *builder);
 /* To be called with the pointer from redisReaderGetReply. Returns the complete reply, which is in
- * the arena; NULL when the builder was told to discard it or memory was short: the pointer is then
- * a mere sign that the reply is complete, and must not be read. */
+ * the arena; NULL when it was to be discarded or memory was short: the pointer is then a mere sign
+ * that the reply is complete, and must not be read. */
 redisReply *reply_builder_take(struct reply_builder *builder, void *reply);
 
 #endif

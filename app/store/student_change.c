@@ -103,7 +103,7 @@ static struct command *student_cmd_change_packed(struct pipeline *pipeline,
                                argv);
 }
 
-/* Queues student_schema.lua, which tells the schema number from a key of the student's shard. */
+/* Queues student_schema.lua, which reads the schema number from a key of the student's shard. */
 static struct command *student_cmd_schema(struct pipeline *pipeline, struct str student)
 {
     struct str argv[] = {key_student(pipeline->arena, student, STUDENT_KEY_PROFILE),

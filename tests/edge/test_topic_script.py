@@ -73,7 +73,7 @@ def change(store, text, *observed, now=NOW):
     state = store.hget("profile", "s") or b""
     times, topics = ((now, now + AHEAD), packed(*observed)) if observed else (("", ""), "")
     entry = ["entry", "", "", topics]
-    argv = [state, b"%d" % (int(state or 0) + 1), "{}", 1, *times, 0, 4000000000, *entry]
+    argv = [state, b"%d" % (int(state or 0) + 1), 1, *times, 0, 4000000000, *entry]
     return store.eval(text, len(KEYS), *KEYS, *argv)
 
 
