@@ -371,6 +371,7 @@ class Sidecar:
 def main(port, path):
     """Appends each published event to a file, a line each, before it is answered."""
     with open(path, "ab", buffering=0) as file, Sidecar(int(port)) as sidecar:
+        file.write(b"\n")  # ends a line that a kill has cut short, or the next one would continue it
         lock, receive = threading.Lock(), sidecar.receive
 
         def receive_and_store(item, handler):
