@@ -32,11 +32,13 @@ static void export_write_profile(struct export_read *read, struct problem *p)
 
     if (!student_parse_profile(read->cmd, &profile, p))
         return;
-    if (profile.exists)
-        export_put_json(&read->writer,
-                        mastery_result_json(read->writer.arena, read->student, &profile.state), p);
-    else
+    if (profile.exists) {
+        mastery_write_result(export_value_begin(&read->writer), NULL, read->student, &profile.state,
+                             /* with_components */ true);
+        export_value_end(&read->writer, p);
+    } else {
         export_put_null(&read->writer);
+    }
 }
 
 /* Queues the read of the snapshots (closing states of a day) of the history, today included. One

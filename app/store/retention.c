@@ -68,9 +68,6 @@ struct command *retention_cmd_remove_name(struct pipeline *pipeline, unsigned sh
 
 struct command *retention_cmd_remove(struct pipeline *pipeline, struct str student)
 {
-    struct arena *arena = pipeline->arena;
-    struct str argv[] = {STR("ZREM"), retention_key(arena, key_shard(student)),
-                         key_student_part(arena, student)};
-
-    return pipeline_add(pipeline, COMMAND_WRITE, sizeof(argv) / sizeof(argv[0]), argv);
+    return retention_cmd_remove_name(pipeline, key_shard(student),
+                                     key_student_part(pipeline->arena, student));
 }
