@@ -19,6 +19,7 @@ from harness.audit import (
     segment_head,
     segments,
     stored_segments,
+    wait_count,
 )
 from harness.binaries import assert_no_report
 from harness.engine import fresh_id
@@ -291,6 +292,7 @@ def test_two_workers_make_one_chain(start_pool, start_worker, redis_server):
             workers.append(start_worker(pool))
         if iteration == 2:
             workers[0].kill()
+    wait_count(log.redis, 4 * len(students), t="calculated")
     log.settle()
     log.verify()
     assert count_of(log.redis, t="calculated") == 4 * len(students)

@@ -48,6 +48,7 @@ WAYS = {
     "killed": "hold",  # the worker dies before the command, and another one does the job
     "late": "hold",  # held until another worker has done the job, and executed then
 }
+OTHER = "m"  # a second student of a batch
 SITES = 4  # points at the same time, each with a Redis and a worker of its own: they mostly wait
 # Those of the journal and of the retention have rows of their own.
 POLLS = {"XREAD", "XTRIM", "journal_process", "queue_read", "queue_claim", "queue_requeue_due", "queue_renew"}
@@ -138,7 +139,8 @@ class Job:
 
 
 def new_stage(site):
-    student = fresh_id()
+    """The student is in another shard than OTHER, so that two stages never differ by who shares a list."""
+    student = next(name for name in iter(fresh_id, None) if shard_of(name) != shard_of(OTHER))
     names = {student: "STUDENT", tombstone(student): "TOMBSTONE"}
     return SimpleNamespace(commands=site.commands, student=student, shard=shard_of(student), names=names)
 
@@ -198,7 +200,7 @@ NO_JOBS = is_empty(*QUEUES)
 
 def submit(site, stage, **more):
     make_changes(site, stage)
-    stage.batch = site.request("POST", "batch/mastery", stating([stage.student, "m"], **more)).json["batch_id"]
+    stage.batch = site.request("POST", "batch/mastery", stating([stage.student, OTHER], **more)).json["batch_id"]
     stage.names[stage.batch] = "BATCH"
 
 

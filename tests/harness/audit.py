@@ -283,11 +283,28 @@ def counts(redis, **wanted):
     return found
 
 
+def _closed(redis):
+    """How many segments there are of each shard."""
+    return {key: redis.xlen(key) for key in redis.scan_iter("{??}:audit:segments", count=1000, _type="stream")}
+
+
+def _undisturbed(redis, take):
+    """What take() returns. It is taken again if a segment was closed meanwhile, whose accesses it may have
+    met twice or not at all."""
+    while True:
+        before, found = _closed(redis), take()
+        if _closed(redis) == before:
+            return found
+
+
 def count_of(redis, **wanted):
     """How many accesses like these were recorded or counted."""
-    return sum(number for _, _, number in counts(redis, **wanted)) + sum(
-        int(record["n"]) for record in records(redis, **wanted)
-    )
+
+    def take():
+        counted = sum(number for _, _, number in counts(redis, **wanted))
+        return counted + sum(int(record["n"]) for record in records(redis, **wanted))
+
+    return _undisturbed(redis, take)
 
 
 def wait_count(redis, number=1, **wanted):
@@ -338,8 +355,12 @@ def unstored(log_text, key):
 
 def recorded(redis, but=None):
     """How many events are in Redis, as records or counts, of all shards but one."""
-    total = sum(int(record["n"]) for record in records(redis) if record["shard"] != but)
-    for key in redis.scan_iter("{??}:audit:counts", count=1000, _type="hash"):
-        if key[1:3] != but:
-            total += sum(int(value.split()[0]) for value in redis.hvals(key))
-    return total
+
+    def take():
+        total = sum(int(record["n"]) for record in records(redis) if record["shard"] != but)
+        for key in redis.scan_iter("{??}:audit:counts", count=1000, _type="hash"):
+            if key[1:3] != but:
+                total += sum(int(value.split()[0]) for value in redis.hvals(key))
+        return total
+
+    return _undisturbed(redis, take)
