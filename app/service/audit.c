@@ -16,9 +16,10 @@
 #include <stdlib.h>
 
 #include "app/base/ids.h"
-#include "app/base/json_write.h"
 #include "app/service/audit_buffer.h"
+#include "app/service/audit_item.h"
 #include "app/service/audit_unstored.h"
+#include "app/service/audit_waiting.h"
 #include "app/service/engine.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
@@ -27,8 +28,6 @@ enum {
     AUDIT_BATCH_MAX = 512, /* most events in one batch */
     /* from this many collected events on, they are sent without delay, before the buffer is full */
     AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4,
-    AUDIT_WAITING_MAX = 2048,  /* most events that wait to be sent again */
-    AUDIT_SHARD_MAX = 256,     /* most waiting events of one shard */
     AUDIT_REFUSALS_MAX = 20,   /* refusals by Redis after which an event is written to the log */
     AUDIT_SENDER_BYTES = 8,    /* random bytes of the id of this process */
     AUDIT_ARENA_FIRST = 16384, /* size of the arena's first block in bytes */
@@ -36,7 +35,6 @@ enum {
 };
 static const int64_t AUDIT_RETRY_US =
     200000; /* pause after a batch that failed as a whole, such as when Redis is unavailable */
-static const int64_t AUDIT_REPEAT_US = 500000; /* pause before an event is sent again */
 /* How long a node of a cluster may hold up the events for the others: longer than a replica needs
  * to take its place. */
 static const int64_t AUDIT_LOST_US = 10000000;
@@ -62,14 +60,6 @@ enum { AUDIT_BUCKETS = 2 * SHARDS };
 struct audit_group {
     struct command *command; /* records the events, or queries whether they are recorded */
     size_t first, n;
-};
-
-/* Events to be sent again, a first-in, first-out queue in a ring. All have the same pause, so the
- * oldest one is due first. */
-struct audit_waiting {
-    struct audit_buffer_entry *v; /* ring with room for AUDIT_WAITING_MAX events */
-    size_t first, n;              /* index of the oldest event; number of events */
-    uint16_t of_shard[SHARDS];    /* number of events of each shard */
 };
 
 struct audit {
@@ -108,9 +98,8 @@ struct audit *audit_new(void)
     random_bytes(id, sizeof(id));
     hex_print(id, sizeof(id), audit->sender);
     audit->arena = arena_new(AUDIT_ARENA_FIRST, AUDIT_ARENA_CAP);
-    audit->waiting.v = calloc(AUDIT_WAITING_MAX, sizeof(*audit->waiting.v));
     if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) &&
-        audit->waiting.v && audit->arena)
+        audit_waiting_init(&audit->waiting) && audit->arena)
         return audit;
     audit_free(audit);
     return NULL;
@@ -123,7 +112,7 @@ void audit_free(struct audit *audit)
         return;
     audit_buffer_release(&audit->collecting);
     audit_buffer_release(&audit->sending);
-    free(audit->waiting.v);
+    audit_waiting_release(&audit->waiting);
     arena_free(audit->arena);
     free(audit);
 }
@@ -158,26 +147,10 @@ size_t audit_pending(const struct audit *audit)
 
 /* ---- buckets ---- */
 
-/* Returns the id of the user who has acted. */
-static struct str audit_actor(const struct audit_buffer_entry *event)
-{
-    return (struct str){event->actor, event->actor_n};
-}
-
-/* Returns the id of the student concerned. */
-static struct str audit_student(const struct audit_buffer_entry *event)
-{
-    return (struct str){event->student, event->student_n};
-}
-
-/* Returns the bucket number of an event. Its audit record is kept in the shard of the student that
- * it concerns, so that the erasure of the student finds it. When it concerns no student, the
- * actor's id decides on the shard. */
+/* Returns the bucket number of an event. */
 static uint16_t audit_bucket(const struct audit_buffer_entry *event)
 {
-    unsigned shard = key_shard(event->student_n > 0 ? audit_student(event) : audit_actor(event));
-
-    return (uint16_t)(2 * shard + (event->mode == AUDIT_AGGREGATED));
+    return (uint16_t)(2 * audit_entry_shard(event) + (event->mode == AUDIT_AGGREGATED));
 }
 
 /* Fills `order` by a counting sort, which keeps the order of the events within a bucket. starts[b]
@@ -205,19 +178,6 @@ static const struct audit_buffer_entry *audit_event_at(const struct audit *audit
 
 /* ---- events to be sent again ---- */
 
-/* Removes the oldest event from the queue, which must not be empty, and returns it. The result is
- * valid until the next event is added. Bucket 2 * shard and the next one belong to the same shard.
- */
-static const struct audit_buffer_entry *waiting_pop(struct audit_waiting *waiting)
-{
-    const struct audit_buffer_entry *event = &waiting->v[waiting->first];
-
-    waiting->first = (waiting->first + 1) % AUDIT_WAITING_MAX;
-    waiting->n--;
-    waiting->of_shard[audit_bucket(event) / 2]--;
-    return event;
-}
-
 /* Adds an event that Redis has not recorded to the queue `waiting`. The event goes to the log
  * instead if Redis has refused it too often or too many events of its shard wait. When the queue is
  * full, its oldest event goes to the log to make room. refused: Redis has refused the event this
@@ -226,102 +186,25 @@ static void audit_repeat_later(struct engine *engine, const struct audit_buffer_
                                bool refused, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    struct audit_waiting *waiting = &audit->waiting;
-    uint16_t *of_shard = &waiting->of_shard[audit_bucket(event) / 2];
     int refusals = event->refusals + refused;
-    struct audit_buffer_entry *added;
 
-    if (refusals >= AUDIT_REFUSALS_MAX || *of_shard >= AUDIT_SHARD_MAX) {
+    if (refusals >= AUDIT_REFUSALS_MAX || audit_waiting_shard_is_full(&audit->waiting, event)) {
         audit_unstored_log(engine, &audit->unstored, event, refused ? "refused" : "no_room");
         return;
     }
-    if (waiting->n == AUDIT_WAITING_MAX)
-        audit_unstored_log(engine, &audit->unstored, waiting_pop(waiting), "no_room");
-    added = &waiting->v[(waiting->first + waiting->n++) % AUDIT_WAITING_MAX];
-    *added = *event;
-    added->refusals = refusals;
-    added->due_us = now_us + AUDIT_REPEAT_US;
-    (*of_shard)++;
+    if (audit->waiting.n == AUDIT_WAITING_MAX)
+        audit_unstored_log(engine, &audit->unstored, audit_waiting_pop(&audit->waiting), "no_room");
+    audit_waiting_push(&audit->waiting, event, refusals, now_us);
 }
 
-/* Moves the events that are due from `waiting` to `sending`, as far as `sending` has room. All have
- * the same pause, so the loop ends at the first event that is not due. */
+/* Moves the events that are due from `waiting` to `sending`, as far as `sending` has room. */
 static void audit_repeat_due(struct audit *audit, int64_t now_us)
 {
-    struct audit_waiting *waiting = &audit->waiting;
-
-    while (waiting->n > 0 && waiting->v[waiting->first].due_us <= now_us &&
-           audit->sending.n < AUDIT_BUFFER_MAX)
-        audit->sending.v[audit->sending.n++] = *waiting_pop(waiting);
+    while (audit_waiting_due_us(&audit->waiting) <= now_us && audit->sending.n < AUDIT_BUFFER_MAX)
+        audit->sending.v[audit->sending.n++] = *audit_waiting_pop(&audit->waiting);
 }
 
 /* ---- a batch ---- */
-
-/* True when a student acts on the student's own data. */
-static bool audit_is_own_data(const struct audit_buffer_entry *event)
-{
-    return event->role == ROLE_STUDENT && str_equal(audit_actor(event), audit_student(event));
-}
-
-/* Returns the details of the event's audit record as a JSON object; its p is NULL when out of
- * memory. event->subjects consists of JSON members already, so it is copied as it is. */
-static struct str audit_details(struct arena *arena, const struct audit_buffer_entry *event)
-{
-    struct buf text;
-    struct jw w = {.out = &text};
-
-    buf_init(&text, arena);
-    jw_object(&w, NULL);
-    jw_text(&w, "route", event->route);
-    if (event->via)
-        jw_text(&w, "via", event->via);
-    if (!event->success)
-        jw_int(&w, "status", event->status);
-    if (event->subjects_n > 0) {
-        buf_char(&text, ',');
-        buf_str(&text, (struct str){event->subjects, event->subjects_n});
-    }
-    jw_object_end(&w);
-    return text.failed ? (struct str){0} : buf_view(&text);
-}
-
-/* Makes *ret: the audit record of an event, and what else the script that adds it needs. A record
- * never names a student by id: the actor is "self" for a student's own data and the pseudonym in
- * the reply of pseudonym_cmd for a student who acts on other data. False when out of memory or when
- * the pseudonym could not be read. */
-static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry *event,
-                            const struct command *pseudonym_cmd, struct audit_item *ret)
-{
-    struct problem p = {.code = PROBLEM_NONE};
-    struct str actor = audit_actor(event), pseudonym;
-
-    if (audit_is_own_data(event)) {
-        actor = AUDIT_ACTOR_SELF;
-    } else if (event->role == ROLE_STUDENT) {
-        if (!pseudonym_cmd || !audit_parse_pseudonym(pseudonym_cmd, &pseudonym, &p))
-            return false;
-        actor = arena_printf(arena, AUDIT_ACTOR_STUDENT "%.*s", STR_ARG(pseudonym));
-    } else {
-        actor = audit_actor_of_id(arena, actor);
-    }
-    *ret = (struct audit_item){
-        .record = {.actor = actor,
-                   .role = str_of(role_names[event->role]),
-                   .action = str_of(event->action),
-                   .resource =
-                       event->resource_name_n == 0
-                           ? str_of(event->resource_type)
-                           : arena_printf(arena, "%s/%.*s", event->resource_type,
-                                          (int)event->resource_name_n, event->resource_name),
-                   .success = event->success,
-                   .correlation_id = {event->correlation, event->correlation_n},
-                   .details = audit_details(arena, event),
-                   .count = event->count},
-        .student = audit_student(event),
-        .mode = event->mode,
-        .minute = event->minute};
-    return actor.p && ret->record.resource.p && ret->record.details.p;
-}
 
 /* Returns how many events, from order[first] on and before order[end], have the same bucket. */
 static size_t audit_group_length(const struct audit *audit, size_t first, size_t end)
@@ -376,7 +259,7 @@ static void audit_queue_group(struct engine *engine, size_t first, size_t n, int
         const struct audit_buffer_entry *event = audit_event_at(audit, first + i);
         const struct command *pseudonym_cmd = audit->pseudonym_cmds[first + i - audit->sent];
 
-        if (items && audit_make_item(audit->arena, event, pseudonym_cmd, &items[made]))
+        if (items && audit_item_make(audit->arena, event, pseudonym_cmd, &items[made]))
             audit->order[first + made++] = audit->order[first + i];
         else
             audit_repeat_later(engine, event, /* refused */ true, now_us);
@@ -425,8 +308,8 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
         const struct audit_buffer_entry *event = audit_event_at(audit, audit->sent + i);
 
         audit->pseudonym_cmds[i] =
-            event->role == ROLE_STUDENT && !audit_is_own_data(event)
-                ? audit_cmd_make_pseudonym(&audit->pipeline, audit_actor(event))
+            audit_item_needs_pseudonym(event)
+                ? audit_cmd_make_pseudonym(&audit->pipeline, audit_entry_actor(event))
                 : NULL;
     }
     if (audit->pipeline.count == 0 && !audit->pipeline.failed) {
@@ -557,7 +440,8 @@ void audit_log_pending(struct engine *engine)
     uncertain = audit->stage >= AUDIT_AWAITS_ITEMS;
     unsent = audit->sent + (uncertain ? audit->batch_size : 0);
     while (audit->waiting.n > 0)
-        audit_unstored_log(engine, &audit->unstored, waiting_pop(&audit->waiting), "shutdown");
+        audit_unstored_log(engine, &audit->unstored, audit_waiting_pop(&audit->waiting),
+                           "shutdown");
     for (size_t g = 0; uncertain && g < audit->group_count; g++)
         audit_log_events(engine, audit->groups[g].first, audit->groups[g].n, "uncertain");
     audit_log_events(engine, unsent, audit->sending.n - unsent, "shutdown");
@@ -589,7 +473,6 @@ static void audit_give_up_lost(struct engine *engine)
 static int64_t audit_due_us(const struct engine *engine)
 {
     const struct audit *audit = engine->audit;
-    const struct audit_waiting *waiting = &audit->waiting;
     bool is_urgent = audit->has_urgent || audit->collecting.n >= AUDIT_CROWDED || engine->draining;
     int64_t due_us = INT64_MAX;
 
@@ -599,8 +482,8 @@ static int64_t audit_due_us(const struct engine *engine)
         return INT64_MAX;
     if (audit->collecting.n > 0)
         due_us = is_urgent ? 0 : audit->first_us + AUDIT_MAX_DELAY_US;
-    if (waiting->n > 0 && waiting->v[waiting->first].due_us < due_us)
-        due_us = waiting->v[waiting->first].due_us;
+    if (audit_waiting_due_us(&audit->waiting) < due_us)
+        due_us = audit_waiting_due_us(&audit->waiting);
     if (audit->sending.n > 0)
         due_us = 0;
     return due_us > audit->retry_us ? due_us : audit->retry_us;

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "app/store/keys.h"
+
 enum { AUDIT_SLOTS = 2 * AUDIT_BUFFER_MAX }; /* length of the hash table */
 
 bool audit_buffer_init(struct audit_buffer *buffer)
@@ -105,6 +107,21 @@ void audit_entry_fill(struct audit_buffer_entry *entry, const struct audit_event
     entry->subjects_n = audit_copy_text(entry->subjects, sizeof(entry->subjects), event->subjects);
     entry->correlation_n =
         audit_copy_text(entry->correlation, sizeof(entry->correlation), event->correlation_id);
+}
+
+struct str audit_entry_actor(const struct audit_buffer_entry *entry)
+{
+    return (struct str){entry->actor, entry->actor_n};
+}
+
+struct str audit_entry_student(const struct audit_buffer_entry *entry)
+{
+    return (struct str){entry->student, entry->student_n};
+}
+
+unsigned audit_entry_shard(const struct audit_buffer_entry *entry)
+{
+    return key_shard(entry->student_n > 0 ? audit_entry_student(entry) : audit_entry_actor(entry));
 }
 
 /* Adds a new entry at the end of the array; the caller adds it to the hash table. False: the buffer

@@ -48,5 +48,12 @@ void audit_buffer_clear(struct audit_buffer *buffer);
 bool audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event);
 /* Fills an entry with a copy of the event and the count 1. */
 void audit_entry_fill(struct audit_buffer_entry *entry, const struct audit_event *event);
+/* Returns the id of the user who has acted. */
+struct str audit_entry_actor(const struct audit_buffer_entry *entry);
+/* Returns the id of the student concerned; empty: the event concerns none. */
+struct str audit_entry_student(const struct audit_buffer_entry *entry);
+/* Returns the number of the shard that keeps the event's record: the one of the student that it
+ * concerns, so that the erasure of the student finds it, else the one of the actor's id. */
+unsigned audit_entry_shard(const struct audit_buffer_entry *entry);
 
 #endif
