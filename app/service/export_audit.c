@@ -15,9 +15,44 @@
 #include <stdio.h>
 
 /* The places that are read, in this order (export_read.phase). */
-enum { PHASE_SCHEMA_1, PHASE_INDEX, PHASE_SEGMENTS, PHASE_OPEN, PHASE_COUNTS, PHASE_INDEX_AGAIN };
+enum {
+    PHASE_SCHEMA_1,
+    PHASE_INDEX,
+    PHASE_SEGMENTS,
+    PHASE_OPEN,
+    PHASE_COUNTS,
+    PHASE_INDEX_AGAIN,
+    PHASES
+};
 /* Counts that one scan requests, and the most that are accepted. */
 enum { COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
+
+/* Queues the read of the next page of a stream. The cursor is the id of the last entry that was
+ * read. */
+static void export_queue_stream(struct export_read *read, struct pipeline *pipeline, unsigned shard,
+                                enum audit_stream stream)
+{
+    struct str from = *read->cursor ? arena_printf(pipeline->arena, "(%s", read->cursor) : STR("-");
+
+    read->cmd = audit_cmd_range(pipeline, stream, shard, from, STR("+"), EXPORT_PAGE);
+}
+
+static void export_queue_schema_1(struct export_read *read, struct pipeline *pipeline,
+                                  unsigned shard)
+{
+    export_queue_stream(read, pipeline, shard, AUDIT_STREAM_SCHEMA_1);
+}
+
+static void export_queue_open(struct export_read *read, struct pipeline *pipeline, unsigned shard)
+{
+    export_queue_stream(read, pipeline, shard, AUDIT_STREAM_OPEN);
+}
+
+static void export_queue_index(struct export_read *read, struct pipeline *pipeline, unsigned shard)
+{
+    read->cmd =
+        audit_index_cmd_get(pipeline, shard, arena_copy(pipeline->arena, str_of(read->pseudonym)));
+}
 
 /* Queues the reads of the segments whose ids the last step has stored. read->cmd is the first of
  * these commands; each leads to the next by command->next. */
@@ -32,41 +67,20 @@ static void export_queue_segments(struct export_read *read, struct pipeline *pip
     read->cmd = pipeline->first;
 }
 
-/* Queues the read of the next page, and of the student's pseudonym. The cursor is the id of the
- * last entry that was read or, for counts, the cursor of the scan. */
-static void export_queue_audit(struct export_read *read, struct pipeline *pipeline)
+/* The cursor is the one of the scan. */
+static void export_queue_counts(struct export_read *read, struct pipeline *pipeline, unsigned shard)
 {
-    struct arena *arena = pipeline->arena;
-    unsigned shard = key_shard(read->student);
-    struct str from = *read->cursor ? arena_printf(arena, "(%s", read->cursor) : STR("-");
+    struct str from = *read->cursor ? arena_copy(pipeline->arena, str_of(read->cursor)) : STR("0");
 
-    switch (read->phase) {
-    case PHASE_SCHEMA_1:
-    case PHASE_OPEN:
-        read->cmd = audit_cmd_range(
-            pipeline, read->phase == PHASE_OPEN ? AUDIT_STREAM_OPEN : AUDIT_STREAM_SCHEMA_1, shard,
-            from, STR("+"), EXPORT_PAGE);
-        break;
-    case PHASE_INDEX:
-    case PHASE_INDEX_AGAIN:
-        read->cmd =
-            audit_index_cmd_get(pipeline, shard, arena_copy(arena, str_of(read->pseudonym)));
-        break;
-    case PHASE_SEGMENTS: export_queue_segments(read, pipeline, shard); break;
-    default:
-        read->cmd = audit_cmd_scan_counts(
-            pipeline, AUDIT_STREAM_OPEN, shard,
-            *read->cursor ? arena_copy(arena, str_of(read->cursor)) : STR("0"), COUNTS_PAGE);
-    }
-    read->second_cmd = audit_cmd_get_pseudonym(pipeline, read->student);
+    read->cmd = audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard, from, COUNTS_PAGE);
 }
 
 /* Writes those of the n records that are about the student. */
 static void export_write_entries(struct export_read *read, const struct audit_entry *entries,
-                                 size_t n, struct str pseudonym, struct problem *p)
+                                 size_t n, struct problem *p)
 {
     for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
-        if (!audit_entry_involves(&entries[i], pseudonym))
+        if (!audit_entry_involves(&entries[i], str_of(read->pseudonym)))
             continue;
         audit_entry_write(export_value_begin(&read->writer), &entries[i], key_shard(read->student));
         export_value_end(&read->writer, p);
@@ -90,7 +104,7 @@ static void export_move_cursor(struct export_read *read, bool is_full, struct st
 }
 
 /* Writes the records of a page of a stream. */
-static void export_write_stream(struct export_read *read, struct str pseudonym, struct problem *p)
+static void export_write_stream(struct export_read *read, struct problem *p)
 {
     struct audit_entry *entries = arena_array(read->writer.arena, EXPORT_PAGE, sizeof(*entries));
     size_t n = 0;
@@ -101,7 +115,7 @@ static void export_write_stream(struct export_read *read, struct str pseudonym, 
     }
     if (!audit_parse_entries(read->cmd, EXPORT_PAGE, entries, &n, p))
         return;
-    export_write_entries(read, entries, n, pseudonym, p);
+    export_write_entries(read, entries, n, p);
     export_move_cursor(read, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
 }
 
@@ -159,7 +173,7 @@ static void export_read_index(struct export_read *read, struct problem *p)
 /* Writes the records of some segments. One that cannot be read is left out: mastery-ctl audit
  * verify reports it, and an export without it is better than none. So is one that is gone because
  * its retention has ended, or that is in the archive. */
-static void export_write_segments(struct export_read *read, struct str pseudonym, struct problem *p)
+static void export_write_segments(struct export_read *read, struct problem *p)
 {
     const struct command *command = read->cmd;
     struct audit_segment segment;
@@ -170,7 +184,7 @@ static void export_write_segments(struct export_read *read, struct str pseudonym
          i++, command = command->next) {
         if (audit_segment_parse(command, 1, &segment, &n, p) && n > 0 &&
             audit_segment_unpack(read->writer.arena, &segment, &text))
-            export_write_entries(read, text.entries, text.n, pseudonym, p);
+            export_write_entries(read, text.entries, text.n, p);
     }
     memcpy(read->segment, read->ids[read->id_count - 1], sizeof(read->segment));
     read->id_count = 0;
@@ -179,7 +193,7 @@ static void export_write_segments(struct export_read *read, struct str pseudonym
 }
 
 /* Writes the records that will be made of counts. */
-static void export_write_counts(struct export_read *read, struct str pseudonym, struct problem *p)
+static void export_write_counts(struct export_read *read, struct problem *p)
 {
     struct audit_counted_read *counts =
         arena_array(read->writer.arena, COUNTS_MAX, sizeof(*counts));
@@ -196,9 +210,29 @@ static void export_write_counts(struct export_read *read, struct str pseudonym, 
         struct audit_entry entry;
 
         if (audit_entry_of_count(read->writer.arena, &counts[i], &entry))
-            export_write_entries(read, &entry, 1, pseudonym, p);
+            export_write_entries(read, &entry, 1, p);
     }
     export_move_cursor(read, !str_equal(cursor, STR("0")), cursor);
+}
+
+/* How a page of each place is read, and what of it is written. */
+static const struct {
+    void (*queue_commands)(struct export_read *read, struct pipeline *pipeline, unsigned shard);
+    void (*write_replies)(struct export_read *read, struct problem *p);
+} export_places[PHASES] = {
+    [PHASE_SCHEMA_1] = {export_queue_schema_1, export_write_stream},
+    [PHASE_INDEX] = {export_queue_index, export_read_index},
+    [PHASE_SEGMENTS] = {export_queue_segments, export_write_segments},
+    [PHASE_OPEN] = {export_queue_open, export_write_stream},
+    [PHASE_COUNTS] = {export_queue_counts, export_write_counts},
+    [PHASE_INDEX_AGAIN] = {export_queue_index, export_read_index},
+};
+
+/* Queues the read of the next page, and of the student's pseudonym. */
+static void export_queue_audit(struct export_read *read, struct pipeline *pipeline)
+{
+    export_places[read->phase].queue_commands(read, pipeline, key_shard(read->student));
+    read->second_cmd = audit_cmd_get_pseudonym(pipeline, read->student);
 }
 
 /* Writes the records of the page that are about the student. A student without a pseudonym has no
@@ -212,14 +246,7 @@ static void export_write_audit(struct export_read *read, struct problem *p)
         return;
     }
     (void)snprintf(read->pseudonym, sizeof(read->pseudonym), "%.*s", STR_ARG(pseudonym));
-    if (read->phase == PHASE_INDEX || read->phase == PHASE_INDEX_AGAIN)
-        export_read_index(read, p);
-    else if (read->phase == PHASE_SEGMENTS)
-        export_write_segments(read, pseudonym, p);
-    else if (read->phase == PHASE_COUNTS)
-        export_write_counts(read, pseudonym, p);
-    else
-        export_write_stream(read, pseudonym, p);
+    export_places[read->phase].write_replies(read, p);
 }
 
 const struct export_reader export_audit_reader = {true, export_queue_audit, export_write_audit};
