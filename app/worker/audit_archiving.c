@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A run is for one shard and takes two round trips: (1) its oldest segments; then those that are
- * old enough are written to their files, which blocks the loop for as long as the disk takes; (2)
- * the script that removes them from Redis. If the worker ends between the two, the next run finds
+ * old enough are written to their files by a thread, since the disk may take long; (2) the script
+ * that removes them from Redis. If the worker ends between the two, the next run finds
  * them in the files, and does not write them again. */
 #include "app/worker/audit_archiving.h"
 
@@ -11,32 +11,25 @@
 #include "app/service/audit_segment_pack.h"
 #include "app/store/lease.h"
 #include "app/store/reply.h"
+#include "app/worker/audit_report.h"
 
 enum { SEGMENTS_A_RUN = 16 };
 
-/* Time until a shard is looked at again, after which old files are looked for, and between two log
- * lines about failures. */
-static const int64_t INTERVAL_US = 60000000, REMOVAL_US = INT64_C(86400000000),
-                     ERROR_LOG_US = 60000000;
+/* Time until a shard is looked at again, and after which old files are looked for. */
+static const int64_t INTERVAL_US = 60000000, REMOVAL_US = INT64_C(86400000000);
 /* How often the loop looks whether the thread has ended. */
 static const int64_t POLL_US = 10000;
 
-/* Counts a failure, and logs it, but not more than once a minute. Nothing is lost: Redis keeps what
- * is not archived. */
+/* Reports a failure. Nothing is lost: Redis keeps what is not archived. */
 static void archiving_report(struct audit_archiving *archiving, const char *why)
 {
-    const struct worker_context *w = archiving->worker;
-    struct jw *jw;
+    const struct audit_failure failure = {.status = "unarchived",
+                                          .event = "audit.unarchived",
+                                          .reason = why,
+                                          .consequence = "the segments stay in Redis"};
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unarchived", NULL, 1);
-    if (w->now_us < archiving->next_error_log_us)
-        return;
-    archiving->next_error_log_us = w->now_us + ERROR_LOG_US;
-    jw = log_begin(w->engine->log, LOG_ERROR, "audit.unarchived");
-    jw_int(jw, "shard", archiving->shard);
-    jw_text(jw, "folder", w->engine->config.audit_archive_dir);
-    jw_text(jw, "error", why);
-    log_end(w->engine->log);
+    audit_report_failure(archiving->worker, archiving->shard, &archiving->next_error_log_us,
+                         &failure);
 }
 
 /* Returns the time until a shard is looked at again. */

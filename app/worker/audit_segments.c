@@ -17,6 +17,7 @@
 #include "app/base/ids.h"
 #include "app/store/lease.h"
 #include "app/store/schema.h"
+#include "app/worker/audit_report.h"
 
 enum {
     SHARDS_PER_RUN = 8,    /* shards whose open records one run reads */
@@ -30,9 +31,6 @@ enum {
 /* Time between two runs while segments are due, and at most while none is: two commands for each
  * shard are much for an idle Redis. */
 static const int64_t INTERVAL_US = 1000000, IDLE_INTERVAL_US = 10000000;
-/* time between two anchors of a shard, and between two log lines about chains that cannot be read
- */
-static const int64_t ANCHOR_INTERVAL_US = 60000000;
 /* Age from which an open record can be closed. */
 static const int64_t SETTLED_MS = 500;
 
@@ -46,22 +44,6 @@ struct open_items {
 
 /* ---- logging ---- */
 
-/* Logs an anchor: number and head of the latest segment of the shard. "mastery-ctl audit verify"
- * compares these log lines with the chains in Redis. */
-static void segments_log_anchor(const struct audit_segments *segments, unsigned shard)
-{
-    struct log *log = segments->worker->engine->log;
-    const struct audit_segment_link *link = &segments->v[shard].link;
-    struct jw *jw = log_begin(log, LOG_INFO, "audit.anchor");
-    char name[3]; /* number of the shard in hex, as in its keys */
-
-    (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
-    jw_text(jw, "shard", name);
-    jw_int(jw, "segment", link->number);
-    jw_text(jw, "head", link->head);
-    log_end(log);
-}
-
 /* Logs an anchor for each chain that has grown, once a minute; while draining at once, since the
  * process ends before the minute is over. */
 static void segments_log_anchors(struct audit_segments *segments)
@@ -70,29 +52,26 @@ static void segments_log_anchors(struct audit_segments *segments)
 
     if (w->now_us < segments->next_anchor_us && !worker_draining(w))
         return;
-    segments->next_anchor_us = w->now_us + ANCHOR_INTERVAL_US;
+    segments->next_anchor_us = w->now_us + AUDIT_REPORT_INTERVAL_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
+        const struct audit_segment_link *link = &segments->v[shard].link;
+
         if (segments->v[shard].unanchored)
-            segments_log_anchor(segments, shard);
+            audit_report_anchor(w, shard, "segment", link->number, link->head);
         segments->v[shard].unanchored = false;
     }
 }
 
-/* Counts that the segments of a shard cannot be read and its chain is therefore not continued; logs
- * one line a minute for all such chains. */
+/* Reports that the segments of a shard cannot be read and its chain is therefore not continued. */
 static void segments_report_unreadable(struct audit_segments *segments, unsigned shard)
 {
-    const struct worker_context *w = segments->worker;
-    struct jw *jw;
+    static const struct audit_failure failure = {
+        .status = "unreadable",
+        .event = "audit.unreadable",
+        .reason = "the segments cannot be read; see mastery-ctl audit verify",
+        .consequence = "no segment is closed there"};
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unreadable", NULL, 1);
-    if (w->now_us < segments->next_error_log_us)
-        return;
-    segments->next_error_log_us = w->now_us + ANCHOR_INTERVAL_US;
-    jw = log_begin(w->engine->log, LOG_ERROR, "audit.unreadable");
-    jw_int(jw, "shard", shard);
-    jw_text(jw, "consequence", "no segment is closed there; see mastery-ctl audit verify");
-    log_end(w->engine->log);
+    audit_report_failure(segments->worker, shard, &segments->next_error_log_us, &failure);
 }
 
 /* Logs a field of the counts that is no count, which only another program can have written, and

@@ -7,10 +7,9 @@
  * before the next seal. */
 #include "app/worker/seal.h"
 
-#include <stdio.h>
-
 #include "app/store/lease.h"
 #include "app/store/schema.h"
+#include "app/worker/audit_report.h"
 
 /* Most audit records under one seal. */
 enum { RECORDS_PER_SEAL = 64 };
@@ -19,10 +18,6 @@ static const int64_t INTERVAL_US = 1000000;
 /* The same once new records are in segments (audit_segments.c): a process that did not know it yet
  * may have written a record here. */
 static const int64_t IDLE_INTERVAL_US = 10000000;
-/* time between two anchors of a shard, and between two log lines about chains that cannot be read
- */
-static const int64_t ANCHOR_INTERVAL_US = 60000000;
-
 /* Loads the keys for sealing again if the secrets were reloaded (app/service/secrets_reload.h),
  * which their generation number shows. If that fails, the old keys remain in use until the next
  * reload. */
@@ -49,22 +44,6 @@ static void seals_reload_keys(struct seals *seals)
 
 /* ---- logging ---- */
 
-/* Logs an anchor: number and head of the latest seal of the shard. "mastery-ctl audit verify"
- * compares these log lines with the chains in Redis. */
-static void seals_log_anchor(const struct seals *seals, unsigned shard)
-{
-    struct log *log = seals->worker->engine->log;
-    const struct audit_link *link = &seals->v[shard].link;
-    struct jw *jw = log_begin(log, LOG_INFO, "audit.anchor");
-    char name[3]; /* number of the shard in hex, as in its keys */
-
-    (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
-    jw_text(jw, "shard", name);
-    jw_int(jw, "seal", link->seal_number);
-    jw_text(jw, "head", link->head);
-    log_end(log);
-}
-
 /* Logs an anchor for each chain that has grown, once a minute; while draining at once, since the
  * process ends before the minute is over. */
 static void seals_log_anchors(struct seals *seals)
@@ -73,29 +52,26 @@ static void seals_log_anchors(struct seals *seals)
 
     if (w->now_us < seals->next_anchor_us && !worker_draining(w))
         return;
-    seals->next_anchor_us = w->now_us + ANCHOR_INTERVAL_US;
+    seals->next_anchor_us = w->now_us + AUDIT_REPORT_INTERVAL_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
+        const struct audit_link *link = &seals->v[shard].link;
+
         if (seals->v[shard].unanchored)
-            seals_log_anchor(seals, shard);
+            audit_report_anchor(w, shard, "seal", link->seal_number, link->head);
         seals->v[shard].unanchored = false;
     }
 }
 
-/* Counts that the chain of seals of a shard cannot be read and is therefore not continued; logs one
- * line a minute for all such chains. */
+/* Reports that the chain of seals of a shard cannot be read and is therefore not continued. */
 static void seals_report_unreadable(struct seals *seals, unsigned shard)
 {
-    const struct worker_context *w = seals->worker;
-    struct jw *jw;
+    static const struct audit_failure failure = {
+        .status = "unreadable",
+        .event = "audit.unreadable",
+        .reason = "the seals cannot be read; see mastery-ctl audit verify",
+        .consequence = "nothing is sealed there"};
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unreadable", NULL, 1);
-    if (w->now_us < seals->next_error_log_us)
-        return;
-    seals->next_error_log_us = w->now_us + ANCHOR_INTERVAL_US;
-    jw = log_begin(w->engine->log, LOG_ERROR, "audit.unreadable");
-    jw_int(jw, "shard", shard);
-    jw_text(jw, "consequence", "nothing is sealed there; see mastery-ctl audit verify");
-    log_end(w->engine->log);
+    audit_report_failure(seals->worker, shard, &seals->next_error_log_us, &failure);
 }
 
 /* ---- a run ---- */

@@ -10,6 +10,7 @@ from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.histories import Histories, assert_sound, shapes, today
 from harness.model import COMPONENTS
+from harness.redis_cluster import servers_of
 from harness.statistics_model import (
     hedges_g,
     percentile_ranks,
@@ -656,13 +657,14 @@ def test_two_rounds_are_enough_for_two_thousand(engine, crowd):
     for half in (ids[:1000], ids[1000:]):
         put_cohort(engine, half, [teacher_id])
     client = engine.client(teacher_id, "teacher")
-    redis = engine.redis()
-    before = redis.info("commandstats")
+    servers = servers_of(engine.redis())
+    before = [server.info("commandstats") for server in servers]
     body = cohorts(client, ids[:1000], ids[1000:])
-    after = redis.info("commandstats")
+    after = [server.info("commandstats") for server in servers]
 
     def calls(name):
-        return after[name]["calls"] - before.get(name, {"calls": 0})["calls"]
+        of = lambda statistics: sum(server.get(name, {"calls": 0})["calls"] for server in statistics)
+        return of(after) - of(before)
 
     assert calls("cmdstat_smembers") == 2001
     assert calls("cmdstat_hmget") >= 2000

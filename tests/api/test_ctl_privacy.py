@@ -7,6 +7,7 @@ import pytest
 from harness.binaries import ROOT
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
+from harness.store import is_turned_and_published
 from harness.wait import wait_for
 
 
@@ -29,6 +30,7 @@ def test_of_nobody_there_is_nothing(engine, student, command):
 
 def test_erase_counts_and_erases(engine, admin, student):
     assert_ok(engine.calculate(student))
+    wait_for(lambda: is_turned_and_published(engine.redis()), "the worker moves nothing meanwhile")
     counted = engine.ctl("erase", "--dry-run", student)
     assert "current_mastery        1\n" in counted
     assert_ok(admin.post("/api/v1/mastery/query", {"student_id": student}))

@@ -70,7 +70,8 @@ class Platform:
                     return found
                 if command["client_type"] != "lua":
                     is_left_out = ":from:" in command["command"]
-                if "{" in command["command"] and not is_left_out:
+                is_probe = command["command"].startswith("SETRANGE ")  # whether a node of a cluster takes writes
+                if "{" in command["command"] and not is_left_out and not is_probe:
                     found.append(command["command"].split(" ")[0])
 
     def bytes_read(self, work):

@@ -50,6 +50,8 @@ def unpack_event(text, student):
 
 def with_bytes(redis):
     """A client of the same server that does not decode replies."""
+    if hasattr(redis, "with_bytes"):  # of a cluster
+        return redis.with_bytes
     if not redis.connection_pool.connection_kwargs.get("decode_responses"):
         return redis
     kwargs = {**redis.connection_pool.connection_kwargs, "decode_responses": False}

@@ -2,6 +2,7 @@
 """A Redis Cluster on loopback."""
 import atexit
 import contextlib
+import functools
 
 import pytest
 import redis
@@ -60,6 +61,12 @@ class ClusterClient(RedisCluster):
 
     def monitor(self):
         return ClusterMonitor(self.masters())
+
+    @functools.cached_property
+    def with_bytes(self):
+        """A client of the same cluster that does not decode replies."""
+        nodes = [ClusterNode(node.host, node.port) for node in self.get_primaries()]
+        return ClusterClient(startup_nodes=nodes, decode_responses=False)
 
 
 def servers_of(client):

@@ -55,6 +55,8 @@ def deletion_audited(v):
 def redis(url, *command):
     """What redis-cli prints. The password is no argument: all users of the machine can see those."""
     place = ("-s", url.removeprefix("unix://")) if url.startswith("unix://") else ("-u", url)
+    if url.partition("?")[2] == "cluster":
+        place = ("-c", "-u", url.partition(",")[0].partition("/?")[0])  # any node says where a key is
     files = {"--cacert": "REDIS_CA_FILE", "--cert": "REDIS_CERT_FILE", "--key": "REDIS_KEY_FILE"}
     tls = [word for option, name in files.items() if os.environ.get(name) for word in (option, os.environ[name])]
     password = os.environ.get("REDIS_PASSWORD")
