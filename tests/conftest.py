@@ -10,7 +10,7 @@ from harness.binaries import assert_no_report
 from harness.clock import build_library, environment_ahead
 from harness.engine import Engine, RunningEngine, fresh_id
 from harness.pool import Pool
-from harness.redis_kinds import new_server, reason_to_leave_out
+from harness.redis_kinds import left_out, new_server
 from harness.redis_server import RedisStandIn
 from harness.sidecar import Sidecar
 from harness.worker import Worker
@@ -25,9 +25,6 @@ fixtures_day = None
 def pytest_runtest_setup(item):
     """Each test runs within one UTC day, with fixtures of this day: many have data of today."""
     global fixtures_day
-    reason = reason_to_leave_out(item.originalname)
-    if reason:
-        pytest.skip(reason)
     if DAY_S - time.time() % DAY_S < LONGEST_TEST_S:
         time.sleep(DAY_S - time.time() % DAY_S + 1)
     today = time.time() // DAY_S
@@ -45,10 +42,13 @@ def module_fixtures(item):
 
 
 @pytest.hookimpl(tryfirst=True)  # before the one that reads the groups
-def pytest_collection_modifyitems(items):
-    """For pytest -n with --dist loadgroup. Tests of a module that share a fixture run in one process,
-    so that it is made once. The files run in reverse order: most of the long tests are in the last
-    ones, and should not begin when the other processes have nothing left to do."""
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what means nothing with this kind of Redis. For pytest -n with --dist loadgroup: tests of a
+    module that share a fixture run in one process, so that it is made once. The files run in reverse
+    order: most of the long tests are in the last ones, and should not begin when the other processes
+    have nothing left to do."""
+    config.hook.pytest_deselected(items=[item for item in items if item.originalname in left_out()])
+    items[:] = [item for item in items if item.originalname not in left_out()]
     for item in items:
         shared = module_fixtures(item)
         if shared:
@@ -58,8 +58,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """At how many commands of each operation the interleavings were tried, each in how many ways."""
+    """What was left out, and at how many commands of each operation the interleavings were tried, each in
+    how many ways."""
     reports = terminalreporter.getreports("passed")
+    for name, reason in left_out().items():
+        terminalreporter.write_line(f"left out: {name}: {reason}")
     found = [value for report in reports for name, value in report.user_properties if name == "interleavings"]
     for name, commands, ways in sorted(found):
         terminalreporter.write_line(f"points: {name}: {commands} commands in {ways} ways")
