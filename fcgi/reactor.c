@@ -307,11 +307,11 @@ static bool reactor_has_idle_connection(const struct reactor *reactor)
     return false;
 }
 
-/* Called in every loop iteration: retires when MAX_REQUESTS requests are served and no other
- * process of the pool is retiring (hazards X4). The pool starts a replacement only after this
- * process has ended. Therefore this process still accepts connections, closes each one after its
- * next response, and starts draining when none is idle. That takes as long as the web server keeps
- * an idle connection (5 s). */
+/* Called in every loop iteration: ends the process in two steps when MAX_REQUESTS requests are
+ * served and no other process of the pool is doing the same (hazards X4). Retiring: it still
+ * accepts connections, because the pool starts a replacement only after this process has ended, but
+ * closes each one after its next response. Draining: it accepts none. This begins when no
+ * connection is idle, which takes at most as long as the web server keeps an idle one (5 s). */
 static void reactor_retire(struct reactor *reactor)
 {
     const struct config *config = &reactor->engine->config;

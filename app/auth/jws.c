@@ -172,20 +172,21 @@ static bool private_sign(const struct jws_algorithm *algorithm, EVP_PKEY *key, s
     return good;
 }
 
-/* Signs the text (header, dot and payload of a token). For ES256, OpenSSL's signature is converted
- * in place. The result points into ret; its p is NULL on failure. */
+/* Signs the text (header, dot and payload of a token). For ES256, OpenSSL returns r and s in DER,
+ * and JWS wants them one after the other in 32 bytes each (RFC 7518, section 3.4). The result
+ * points into ret; its p is NULL on failure. */
 static struct str private_signature(const struct jws_algorithm *algorithm, EVP_PKEY *key,
                                     struct str text, unsigned char ret[SIGNATURE_MAX])
 {
-    unsigned char both[2 * ES256_HALF];
+    unsigned char r_and_s[2 * ES256_HALF];
     size_t n = SIGNATURE_MAX;
     if (!private_sign(algorithm, key, text, ret, &n))
         return (struct str){0};
     if (algorithm->key_type == EVP_PKEY_EC) {
-        if (!ecdsa_from_der(ret, n, both))
+        if (!ecdsa_from_der(ret, n, r_and_s))
             return (struct str){0};
-        memcpy(ret, both, sizeof(both));
-        n = sizeof(both);
+        memcpy(ret, r_and_s, sizeof(r_and_s));
+        n = sizeof(r_and_s);
     }
     return (struct str){(const char *)ret, n};
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl audit: `list` prints records, `verify` checks the audit log. Each shard of the audit
- * log has a chain of segments, which have the records, and one of the seals of schema 1: a seal is
- * a MAC over the records since the previous seal and over the previous seal's MAC. The MAC of the
- * latest segment or seal is the chain's head. `verify` reads a chain link by link and recomputes
- * the MACs; the checks themselves are in app/service/audit_verify. An anchor is a head that the
- * worker wrote to its log. */
+ * log has two chains: of segments, which contain the records, and of seals, the form of schema 1,
+ * where a seal is a MAC over the records since the previous seal and over that seal's MAC. The MAC
+ * of the latest segment or seal is the chain's head. `verify` reads a chain link by link and
+ * recomputes the MACs; the checks themselves are in app/service/audit_verify. The worker writes
+ * heads to its log, as anchors: by these `verify` notices a chain whose end was cut off. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -131,10 +131,10 @@ static enum ctl_exit replay_student(struct erase_run *run, struct str student)
     return erase_student(run, student, /* print_counts */ false);
 }
 
-/* Gets the student from an element of a page: a key of a student, or a member "NAME ID" of the
- * index of dead letters. False if the element names no student to erase: a tombstone is the key of
- * a student who is erased already. */
-static bool replay_parse(struct str element, struct arena *arena, struct str *ret_student)
+/* Gets the student whose erasure is to be repeated from an element of a page: a key of a student,
+ * or a member "STUDENT LETTER" of the index of dead letters. False if it names no student to erase:
+ * a tombstone is the key of a student who is erased already. */
+static bool replay_parse_student(struct str element, struct arena *arena, struct str *ret_student)
 {
     enum student_key kind;
 
@@ -179,7 +179,7 @@ static enum ctl_exit replay_scan(struct erase_run *run, bool letters)
         command = replay_cmd_page(&pipeline, letters, str_of(cursor));
         if (!subcommand_round_trip(&run->engine, &pipeline, &p) ||
             !reply_expect_array(reply_at(command->reply, 1), ELEMENTS_MAX, &n, &p) ||
-            reply_text(reply_at(command->reply, 0), &next) != REPLY_OK) {
+            !reply_expect_text_or_nil(reply_at(command->reply, 0), &next, &p)) {
             status = subcommand_fail(run->command, &run->engine, &p);
             break;
         }
@@ -188,7 +188,7 @@ static enum ctl_exit replay_scan(struct erase_run *run, bool letters)
         (void)snprintf(cursor, sizeof(cursor), "%.*s", STR_ARG(next));
         for (size_t i = 0; i < n && status == CTL_DONE; i++) {
             if (reply_text(reply_at(reply_at(command->reply, 1), i), &element) == REPLY_OK &&
-                replay_parse(element, arena, &student))
+                replay_parse_student(element, arena, &student))
                 status = replay_student(run, student);
         }
     } while (status == CTL_DONE && strcmp(cursor, "0") != 0);

@@ -77,7 +77,7 @@ struct rule_forms {
  * others; null counts as absent. */
 struct rule_option {
     int group;  /* group that the field belongs to, numbered from 1 in each object; 0: none */
-    int number; /* option of the group that the field belongs to, numbered from 1 */
+    int number; /* which of the group's options the field is part of, numbered from 1 */
     /* true: a client may also send no field of the group. Set in all fields of an option. */
     bool may_be_absent;
 };

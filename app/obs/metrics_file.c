@@ -194,8 +194,9 @@ static size_t file_stride(const struct metrics *metrics)
 }
 
 /* Opens and maps the metrics file. If its layout is not that of this build, replaces it by a new
- * file with the same path, while holding the lock on the old one, so that only one process does so.
- * metrics->fd is the file in use. False with ret_error; metrics_close then closes metrics->fd. */
+ * file with the same path. Only one process does so, since it holds the lock on the old file, and
+ * those that have waited for the lock open the new one (open_locked). metrics->fd, which is -1
+ * before, is the file in use. False with ret_error; metrics_close then closes metrics->fd. */
 bool metrics_map(struct metrics *metrics, const char *path, char ret_error[200])
 {
     metrics->stride = file_stride(metrics);

@@ -225,7 +225,8 @@ static void delivery_add_text(struct exchange *x, struct events *events, struct 
 
 /* Parses the entries of a BULK, Dapr's own list: each has an id, by which it gets its own status,
  * and a CloudEvent or raw payload. (A BATCH is a plain list of CloudEvents.) Entries that exceed
- * the limits of one request (room) are delivered again (delivery_add_text). */
+ * the limits of one request (room) get the status RETRY, by which the sidecar delivers them again.
+ */
 static void events_parse_bulk(struct exchange *x, struct events *events,
                               const struct dapr_bulk *bulk)
 {
@@ -245,6 +246,7 @@ static void events_parse_bulk(struct exchange *x, struct events *events,
             continue;
         events->n++;
         delivery->entry = id;
+        /* an entry without an event is refused as the value null is */
         delivery_add_text(x, events, delivery, entry->event.p ? entry->event : STR("null"), &room);
     }
 }

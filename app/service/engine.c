@@ -18,7 +18,7 @@
 #include "app/service/catalogue.h"
 #include "app/service/overview_cache.h"
 #include "app/service/readiness.h"
-#include "app/service/record_line.h"
+#include "app/service/record_queue.h"
 #include "app/store/clock_skew.h"
 #include "app/store/keys.h"
 
@@ -62,16 +62,16 @@ void engine_set_hash_keys(struct engine *engine)
  * ("out of memory") ---- */
 
 /* Makes the store without a connection to Redis: it connects when the first command is sent. Also
- * makes what needs only store and log: the lines (changes not written yet, record_line.h), whose
+ * makes what needs only store and log: the queues (changes not written yet, record_queue.h), whose
  * waiting requests the store resumes, and the keys of the hashes that replace ids in the log. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->store = store_new(&engine->config, ret_error);
     if (!engine->store)
         return false;
-    engine->lines = record_lines_new(store_resume, engine->store);
+    engine->record_queues = record_queues_new(store_resume, engine->store);
     engine_set_hash_keys(engine);
-    return engine->lines != NULL;
+    return engine->record_queues != NULL;
 }
 
 /* Makes the verifier of tokens from the configured keys. Returns false with the reason in ret_error
@@ -266,7 +266,7 @@ void engine_close(struct engine *engine)
 {
     store_free(engine->store);
     replicas_free(engine->replicas);
-    record_lines_free(engine->lines);
+    record_queues_free(engine->record_queues);
     stale_cache_free(engine->stale_cache);
     overview_cache_free(engine->overview_cache);
     audit_free(engine->audit);
@@ -413,7 +413,8 @@ void engine_report(struct engine *engine)
     engine_trim_refusals(engine);
 }
 
-/* Called by the watchdog's thread, which knows only void pointers. */
+/* Counts a request that has reached its time limit. The watchdog's thread calls it, whose callback
+ * takes a void pointer. engine: a struct engine. */
 void engine_count_deadline(void *engine)
 {
     metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, /* labels */ NULL,

@@ -19,7 +19,7 @@ struct audit;
 struct catalogue;
 struct overview_cache;
 struct readiness;
-struct record_lines;
+struct record_queues;
 struct router;
 
 struct engine {
@@ -29,7 +29,7 @@ struct engine {
     /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
     struct replicas *replicas;
     /* changes of students that wait in this process and are not written yet */
-    struct record_lines *lines;
+    struct record_queues *record_queues;
     struct metrics *metrics;         /* shared metrics file; NULL without ENGINE_METRICS */
     struct tokens *tokens;           /* verifies tokens; NULL without ENGINE_TOKENS */
     struct audit_keys audit_keys;    /* keys for seals; empty without ENGINE_SEALING */

@@ -12,7 +12,9 @@ struct history {
     size_t n;
 };
 
-/* Queues the read of the last HISTORY_DAYS days, today included. state: as for student_cmd_days. */
+/* Queues the read of the last HISTORY_DAYS days, today included. state: a command before it
+ * that reads the student's state, and lives until the reply is parsed; NULL: the state is read too.
+ */
 struct command *history_cmd(struct pipeline *pipeline, struct str student,
                             const struct command *state, int32_t today);
 /* Reads the history from the reply; days without a snapshot are left out. False with a problem.

@@ -248,12 +248,12 @@ void letter_set_payload(struct dead_letter_new *letter, struct str payload,
     letter->names = names->known ? names->names : (struct str_list){0};
 }
 
-/* Finds the names again, because only the payload is stored with a letter. */
+/* The payload is searched again, because a dead letter is stored without the ids found in it. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena)
 {
     struct letter_names names = {.known = false};
 
-    letter_names_find(&names, payload, STR(""), arena);
+    letter_names_find(&names, payload, /* from a header */ STR(""), arena);
     return names_has(names.students, names.student_count, student);
 }
 
@@ -279,7 +279,7 @@ bool letter_mentions(struct str payload, struct str student, struct arena *arena
 {
     struct letter_names names = {.known = false};
 
-    letter_names_find(&names, payload, STR(""), arena);
+    letter_names_find(&names, payload, /* from a header */ STR(""), arena);
     return names_has(names.names.v, names.names.n, student) ||
            (!names.known && text_has_id(payload, student));
 }

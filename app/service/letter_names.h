@@ -34,8 +34,8 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
  * always_keep: the payload, if it is JSON, cannot contain anything about a student. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);
-/* Returns whether a member of the payload names the student, so that the letter is about the
- * student. */
+/* Returns whether a member of the payload of a dead letter names the student, so that the letter is
+ * about the student. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena);
 /* Returns whether any text in the payload is the student's id or, for a payload that cannot be
  * parsed, whether it has the id anywhere. */

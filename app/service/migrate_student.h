@@ -12,7 +12,8 @@ enum { MIGRATE_EVENTS_MAX = 1900 };
 /* Moves snapshots and openings to the closed days. *ret_converted: keys. */
 bool migrate_days(struct migrate *migrate, struct str student, int64_t *ret_converted,
                   struct problem *p);
-/* Moves the marks of counted events to their buckets. *ret_converted: marks. */
+/* Moves the marks of counted events, by which an event is not counted twice, to their buckets (a
+ * hash field for several marks). Adds the number of moved marks to *ret_converted. */
 bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_converted,
                    struct problem *p);
 /* Packs the events of the student's stream. *ret_converted: events. */

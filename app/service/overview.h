@@ -62,9 +62,9 @@ struct overview {
     size_t n;
     struct topic_means topics; /* topics of the members with data, the weakest first */
     /* private: used only by overview.c */
-    /* the commands that read one member */
+    /* the commands that read one student of the cohort */
     struct overview_read {
-        struct command *topics, *days; /* read a member's state with topics, and snapshots */
+        struct command *topics, *days; /* read the state with topics, and the daily snapshots */
         /* used instead of `topics` and `days` when the cache has an entry of the member: reads the
          * same, but the snapshots only if the state is not the one of the entry */
         struct command *changed;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps of recording a change:
  *
- *   read the profile -> lead the line -> compute -> write
+ *   read the profile -> lead the queue -> compute -> write
  *                 \            \-> for a past day: also read the states of days -> ...
  *                  \-> wait, until the leader has written this change too, or has ended
  *
- * The line has the changes of this process to the student that are not written yet. Its leader
+ * The queue has the changes of this process to the student that are not written yet. Its leader
  * writes those that wait meanwhile by the same script (record_group.h). A write that finds another
  * state in Redis, of another process, returns it: all is computed again from that state. */
 #include "app/service/record.h"
@@ -13,7 +13,7 @@
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
 #include "app/service/record_group.h"
-#include "app/service/record_line.h"
+#include "app/service/record_queue.h"
 
 /* Changes the state of the current day, or begins a later day, whose first write also stores the
  * state before it (begins_day). Unless is_alone, changes that wait are written by the same script.
@@ -116,14 +116,14 @@ static bool record_gives_up(struct record *r, struct problem *p)
     return true;
 }
 
-/* Waits for the leader of the line, whose script may write this change too: that counts as a write
+/* Waits for the leader of the queue, whose script may write this change too: that counts as a write
  * of this request. A change of the leader's own list is in the leader's pipeline and goes on with
- * it. Another request parks its pipeline, which is sent without commands, until record_line_resume.
- * Without an owner the pipeline is a part of a list's and cannot be parked: it reads the profile
- * once more, whose reply comes after that to the leader's write. */
+ * it. Another request parks its pipeline, which is sent without commands, until
+ * record_queue_resume. Without an owner the pipeline is a part of a list's and cannot be parked: it
+ * reads the profile once more, whose reply comes after that to the leader's write. */
 static enum step record_await(struct record *r, struct pipeline *pipeline)
 {
-    const struct record *leader = r->line->leader;
+    const struct record *leader = r->queue->leader;
 
     pipeline_clear(pipeline);
     if (r->list && leader && r->list == leader->list)
@@ -138,24 +138,24 @@ static enum step record_await(struct record *r, struct pipeline *pipeline)
     return STEP_MORE;
 }
 
-/* Makes the change the leader of its line (the one that writes for those that wait), if there is
- * none. False: it has to wait for the leader. Without memory for a line it is written alone; Redis
+/* Makes the change the leader of its queue (the one that writes for those that wait), if there is
+ * none. False: it has to wait for the leader. Without memory for a queue it is written alone; Redis
  * then refuses it if another write came first, as with two processes. */
 static bool record_leads(struct record *r, struct engine *engine, struct pipeline *pipeline)
 {
-    if (!r->line && !record_line_join(engine->lines, r, pipeline->arena))
+    if (!r->queue && !record_queue_join(engine->record_queues, r, pipeline->arena))
         return true;
-    if (!r->line->leader)
-        record_line_lead(r);
-    return r->line->leader == r;
+    if (!r->queue->leader)
+        record_queue_lead(r);
+    return r->queue->leader == r;
 }
 
 /* Returns the packed state to start from: the one that was read, or the one that this process has
  * written since. An older one would be found outdated by the script. */
 static struct str record_latest(const struct record *r, const struct student_profile *profile)
 {
-    const struct record_line *line = r->line;
-    struct str written = line ? (struct str){line->packed, line->packed_n} : (struct str){0};
+    const struct record_queue *queue = r->queue;
+    struct str written = queue ? (struct str){queue->packed, queue->packed_n} : (struct str){0};
     struct mastery_state state;
 
     return state_unpack(written, &state) && state.revision > profile->state.revision
@@ -212,7 +212,7 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
     case CHANGE_SAVED: return STEP_DONE;
     case CHANGE_DUPLICATE:
         r->duplicate = true;
-        record_line_leave(r);
+        record_queue_leave(r);
         return r->kind == RECORD_EVENT ? STEP_DONE
                                        : record_queue_reads(r, pipeline, /* with_days */ false);
     case CHANGE_ERASED:
@@ -280,7 +280,7 @@ static enum step record_show_stored(struct record *r, const struct student_profi
 }
 
 /* Processes the replies to the reads: checks consent to analytics. A duplicate then takes the
- * stored result. Any other change waits for the leader of its line, or leads and writes, if its
+ * stored result. Any other change waits for the leader of its queue, or leads and writes, if its
  * request has time left after waiting. days_cmd becomes NULL when the change is not of a past day
  * after all, so that after a refused write the days are not read again. */
 static enum step record_after_reads(struct record *r, struct engine *engine,
@@ -311,7 +311,7 @@ static enum step record_after_reads(struct record *r, struct engine *engine,
 
 /* Runs the next step: processes the replies to the write or, if another change's script has decided
  * about this one, ends it, or processes the replies to the reads. A change that follows an earlier
- * one of its list first joins the line, waits there for the leader, and computes from the state
+ * one of its list first joins the queue, waits there for the leader, and computes from the state
  * that was written last; any other change first reads the profile. */
 static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                 struct problem *p)
@@ -322,13 +322,14 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
         return record_after_others(r, pipeline, p);
     if (r->profile_cmd)
         return record_after_reads(r, engine, pipeline, p);
-    if (r->follows && !r->line)
-        return record_line_join(engine->lines, r, pipeline->arena) ? STEP_MORE : record_fail(p);
-    if (r->follows && r->line->leader)
+    if (r->follows && !r->queue)
+        return record_queue_join(engine->record_queues, r, pipeline->arena) ? STEP_MORE
+                                                                            : record_fail(p);
+    if (r->follows && r->queue->leader)
         return record_await(r, pipeline);
-    if (r->follows && r->line->packed_n > 0) {
-        record_line_lead(r);
-        return record_compute(r, pipeline, (struct str){r->line->packed, r->line->packed_n}, p);
+    if (r->follows && r->queue->packed_n > 0) {
+        record_queue_lead(r);
+        return record_compute(r, pipeline, (struct str){r->queue->packed, r->queue->packed_n}, p);
     }
     r->profile_cmd = student_cmd_state(pipeline, r->student);
     return STEP_MORE;
@@ -346,11 +347,11 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
         step = STEP_DONE;
     }
     if (step == STEP_DONE)
-        record_line_leave(r);
+        record_queue_leave(r);
     return step;
 }
 
 bool record_may_be_followed(const struct record *r)
 {
-    return r->line || (r->profile_cmd && r->profile_cmd->reply);
+    return r->queue || (r->profile_cmd && r->profile_cmd->reply);
 }

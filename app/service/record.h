@@ -59,19 +59,20 @@ struct record {
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;
-    /* The line (record_line.h): the changes of this process to the student that are not written
+    /* The queue (record_queue.h): the changes of this process to the student that are not written
      * yet. Its leader reads, and writes by one script for itself and for others of them that wait
      * (record_group.h). */
-    struct record_line *line; /* the line of the student, while the change is in it; else NULL */
+    struct record_queue *queue; /* the queue of the student, while the change is in it; else NULL */
     /* set when it queues a script: the packed state (binary form) that the script will leave */
     struct str packed;
-    struct record *next; /* the next change that waits in the same line; NULL: none */
-    /* memory of its request; the leader copies previous_mark and `written` to it */
+    struct record *next; /* the next change that waits in the same queue; NULL: none */
+    /* Memory of its request. A leader that writes this change copies previous_mark and `written` to
+     * it, since its own memory may be freed first. */
     struct arena *arena;
     /* its pipeline, while that has no commands but waits for the leader (is_parked); else NULL */
     struct pipeline *parked;
     bool has_waited; /* its pipeline was parked before: it has waited for a leader */
-    /* number of its entry in the latest script of the line's leader, from 1; 0: it has none */
+    /* number of its entry in the latest script of the queue's leader, from 1; 0: it has none */
     size_t place;
     /* another change in the script has the same event_id: `place` is that of the other one */
     bool repeats;
@@ -101,9 +102,9 @@ struct record {
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 
-/* Returns whether a later change of the same list to the student may follow this one (r->follows):
- * the replies to its first reads, with which the access was decided, are there. A change in a line
- * has them. */
+/* Returns whether a later change of the same request to the student may follow this one
+ * (r->follows), instead of reading the student again: Redis has replied to this one's first reads,
+ * by which the access was decided. That is so for each change in the student's queue. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

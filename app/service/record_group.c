@@ -3,7 +3,7 @@
 
 #include "app/base/clock.h"
 #include "app/service/mastery_json.h"
-#include "app/service/record_line.h"
+#include "app/service/record_queue.h"
 #include "app/store/topics.h"
 
 /* Bytes of journal entries (one for each change) after which a group, the changes that one script
@@ -110,10 +110,10 @@ static bool group_add(struct group *group, struct record *record, struct mastery
     return group_make_entry(group, record) && ++group->n;
 }
 
-/* Returns the first of the changes that wait in the leader's line. */
+/* Returns the first of the changes that wait in the leader's queue. */
 static struct record *group_waiting(const struct record *leader)
 {
-    return leader->line ? leader->line->first : NULL;
+    return leader->queue ? leader->queue->first : NULL;
 }
 
 /* Returns the change of the group that has the same event_id; NULL: none has. */
@@ -125,7 +125,7 @@ static const struct record *group_find(const struct group *group, const struct r
         return NULL;
     if (str_equal(other->event_id, record->event_id))
         return other;
-    for (other = record->line->first; other != record; other = other->next) {
+    for (other = record->queue->first; other != record; other = other->next) {
         if (other->place > 0 && !other->repeats && str_equal(other->event_id, record->event_id))
             return other;
     }
@@ -141,7 +141,7 @@ static bool group_accepts(const struct record *record, const struct mastery_stat
                                             : record_day(record) == state->day;
 }
 
-/* Adds the changes that wait in the leader's line, up to the first one that cannot be in the
+/* Adds the changes that wait in the leader's queue, up to the first one that cannot be in the
  * script: it must lead the next one. One whose event_id is that of another in the script gets no
  * entry: if the other one is written, it is a duplicate with that one's mark, as if it had come
  * later. False when out of memory. */
@@ -213,7 +213,7 @@ static void record_settle(struct record *record, enum change_outcome outcome,
     record->is_settled = true;
     record->outcome = is_recorded ? outcome : CHANGE_PROBLEM;
     record->generation = pipeline->generation;
-    record_line_resume(record);
+    record_queue_resume(record);
 }
 
 void record_settle_others(struct record *record, enum change_outcome outcome,
@@ -221,9 +221,9 @@ void record_settle_others(struct record *record, enum change_outcome outcome,
 {
     struct str mark;
 
-    if (outcome == CHANGE_SAVED && record->line) {
-        memcpy(record->line->packed, record->packed.p, record->packed.n);
-        record->line->packed_n = record->packed.n;
+    if (outcome == CHANGE_SAVED && record->queue) {
+        memcpy(record->queue->packed, record->packed.p, record->packed.n);
+        record->queue->packed_n = record->packed.n;
     }
     for (struct record *other = group_waiting(record); other; other = other->next) {
         if (other->is_settled || other->place == 0 || outcome == CHANGE_OUTDATED)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Group commit: the leader of a student's line (record_line.h) is written by one script together
- * with the changes that wait in the line. Each is computed from the state that the one before it
+/* Group commit: the leader of a student's queue (record_queue.h) is written by one script together
+ * with the changes that wait in the queue. Each is computed from the state that the one before it
  * leaves, and has a result, a mark (by which a repeated event_id is recognised) and a journal entry
  * of its own, as if they were written one after the other. They are written all or none. Only for
  * record.c. */
@@ -18,8 +18,8 @@ void record_set_base(struct record *record, const struct mastery_state *current)
  * nothing: the state keeps its day, because the student did nothing today. */
 void record_apply(const struct record *record, struct mastery_state *state);
 
-/* Queues the script that writes `record`, which leads its line or is in no line, and, if
- * with_others, changes that wait in the line. packed: the packed state that Redis must still have.
+/* Queues the script that writes `record`, which leads its queue or is in no queue, and, if
+ * with_others, changes that wait in the queue. packed: the packed state that Redis must still have.
  * days: the day_count closing states to write, oldest first, to which the change is applied
  * already; the last one is the current state. base: the closing state before them (struct
  * student_change), or NULL. False when out of memory. */
@@ -31,7 +31,7 @@ bool record_queue_write(struct record *record, struct pipeline *pipeline, struct
  * those that it decides about go on. CHANGE_OUTDATED decides about none, CHANGE_DUPLICATE about
  * those whose event_id was recorded before (they have a known mark), other outcomes about all; but
  * a change that repeats an event_id of the script is a duplicate if the script succeeded, and else
- * waits. After a success the line gets the new state. */
+ * waits. After a success the queue gets the new state. */
 void record_settle_others(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline);
 

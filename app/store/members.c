@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The map of the cluster is the reply to CLUSTER SLOTS, which each node sends with its handshake
- * and on request. A node that was cut off has an old map. Of two maps, that with the higher epoch
- * is later: the cluster's epoch rises with each failover and each slot that is moved. */
+/* The map of the cluster (which node has which slots) is the reply to CLUSTER SLOTS, which is sent
+ * to each node in the handshake and when a map is needed, together with CLUSTER INFO for the epoch.
+ * A node that was cut off has an old map. Of two maps, the one that came with the higher epoch is
+ * later: the cluster's epoch rises with each failover and each slot that is moved. */
 #include "app/store/members.h"
 
 #include <stdio.h>

@@ -54,7 +54,8 @@ struct command *schema_cmd_write(struct pipeline *pipeline);
 /* Raises the number, for `mastery-ctl migrate`; a higher one stays. The reply is the number then.
  */
 struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number);
-/* Writes the fence of a shard: from then on no script writes a form of 0.1.0 there. */
+/* Writes the fence of a shard, a key that the scripts check: once it exists, none of them writes
+ * data in a form of 0.1.0 in the shard. */
 struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard);
 /* Writes the same key as a fence, in a shard that has none, for processes that cannot read the
  * number. Only for a process that writes packed forms. */

@@ -55,7 +55,8 @@ void unfinished_cmd_drop(struct pipeline *pipeline, const struct command *oldest
 {
     struct str entry = {0};
 
-    (void)reply_text(oldest->reply, &entry); /* when the reply has no text, the pipeline fails */
+    /* without a text entry.p stays NULL, and pipeline_add makes the pipeline fail */
+    (void)reply_text(oldest->reply, &entry);
     (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){STR("ZREM"), key_unfinished, entry});
 }

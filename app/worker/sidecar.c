@@ -268,8 +268,9 @@ static bool publisher_set_headers(struct publisher *publisher)
            (!token || !*token || http_add_header(&publisher->headers, "dapr-api-token: %s", token));
 }
 
-/* Uses the first free publisher (place for an event, PUBLISHERS of them) and starts its HTTP call.
- * The libcurl handle of the last call is preserved (.easy). */
+/* Starts the HTTP call that publishes an event. Each of the PUBLISHERS publishers has one event
+ * under way; this uses the first free one, and keeps the libcurl handle of its last call (.easy).
+ */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
     const struct engine *engine = sidecar->worker->engine;
@@ -296,6 +297,7 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
         return false;
     }
     sidecar->publishing++;
+    /* the call is a span of the trace, named in its header traceparent */
     metrics_add(engine->metrics, METRIC_SPANS, NULL, NULL, 1);
     return true;
 }

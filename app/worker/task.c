@@ -97,8 +97,8 @@ bool task_failed(const struct task *task)
 }
 
 /* Frees all tasks of a list that is linked by next. All arenas are reset before any task is freed:
- * the reset of an arena takes its changes of students out of the lines in which they wait
- * (record_line.h), and the next change in a line, which may be of another task, then goes on. */
+ * the reset of an arena takes its changes of students out of the queues in which they wait
+ * (record_queue.h), and the next change in a queue, which may be of another task, then goes on. */
 static void task_free_list(struct task *task)
 {
     for (const struct task *t = task; t; t = t->next)

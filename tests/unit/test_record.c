@@ -10,7 +10,7 @@
 
 #include "app/base/clock.h"
 #include "app/domain/daily.h"
-#include "app/service/record_line.h"
+#include "app/service/record_queue.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 #include "app/store/schema.h"
@@ -350,26 +350,26 @@ static bool day_is_stored(int32_t day, struct mastery_state *ret)
     return false;
 }
 
-/* Whether no change leads or waits in the student's line. */
-static bool line_is_empty(void)
+/* Whether no change leads or waits in the student's queue. */
+static bool queue_is_empty(void)
 {
     struct record *r = arena_zalloc(arena, sizeof(*r));
     bool empty;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     r->student = STUDENT;
-    CU_ASSERT_TRUE_FATAL(record_line_join(engine.lines, r, arena));
-    empty = !r->line->leader && r->line->first == r && !r->next;
-    record_line_leave(r);
+    CU_ASSERT_TRUE_FATAL(record_queue_join(engine.record_queues, r, arena));
+    empty = !r->queue->leader && r->queue->first == r && !r->next;
+    record_queue_leave(r);
     return empty;
 }
 
 static void set_up(void)
 {
     arena = arena_new(1 << 16, 64 << 20);
-    engine.lines = record_lines_new(resume, NULL);
+    engine.record_queues = record_queues_new(resume, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.record_queues);
     entry_count = writes = journal_entries = 0;
     expiry_now_ms = NOON;
     schema_learn(SCHEMA_PACKED);
@@ -377,8 +377,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    arena_free(arena); /* changes that have not ended leave their line */
-    record_lines_free(engine.lines);
+    arena_free(arena); /* changes that have not ended leave their queue */
+    record_queues_free(engine.record_queues);
 }
 
 /* ---- sequential ---- */
@@ -396,7 +396,7 @@ static void a_first_statement_is_stored_with_its_day(void)
     CU_ASSERT_EQUAL(stored_state().updated_at_ms, NOON);
     CU_ASSERT_TRUE(day_is_stored(20700, &day));
     CU_ASSERT_EQUAL(day.revision, 1);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void a_second_builds_on_the_first(void)
@@ -414,16 +414,16 @@ static void a_second_builds_on_the_first(void)
 static void an_outdated_write_is_computed_from_the_new_state(void)
 {
     struct job *job = new_event("e1", NOON, 1), *other = new_event("e2", NOON, 0);
-    struct record_lines *ours = engine.lines;
+    struct record_queues *ours = engine.record_queues;
 
     job_step(job, STEP_MORE);
     job_reply(job);
     job_step(job, STEP_MORE);
-    engine.lines = record_lines_new(resume, NULL); /* acts as another process */
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
+    engine.record_queues = record_queues_new(resume, NULL); /* acts as another process */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.record_queues);
     (void)job_finish(other);
-    record_lines_free(engine.lines);
-    engine.lines = ours;
+    record_queues_free(engine.record_queues);
+    engine.record_queues = ours;
     job_reply(job);
     CU_ASSERT_EQUAL(job_finish(job), 1);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
@@ -468,7 +468,7 @@ static void after_too_many_attempts_the_client_must_retry(void)
     CU_ASSERT_EQUAL(pipelines, RECORD_ATTEMPTS_MAX);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_TRUE(job->problem.retry_after_s > 0);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* ---- concurrent ---- */
@@ -537,7 +537,7 @@ static void writes_of_one_process_are_made_by_one_script(void)
     }
     for (int i = 1; i <= JOBS; i++)
         CU_ASSERT_TRUE(has_revision[i]);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* The response to each is what it would be if they were written one after the other. */
@@ -584,14 +584,14 @@ static void a_group_ends_where_a_day_begins(void)
     CU_ASSERT_TRUE(day_is_stored(20701, &day));
     CU_ASSERT_EQUAL(day.day, 20701);
     CU_ASSERT_EQUAL(stored_state().revision, 4);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void those_that_lose_to_another_process_are_written_together(void)
 {
     enum { JOBS = 8 };
     struct job *jobs[JOBS];
-    struct record_lines *ours = engine.lines;
+    struct record_queues *ours = engine.record_queues;
 
     for (int i = 0; i < JOBS; i++)
         job_step(jobs[i] = new_event((char[]){(char)('a' + i), '\0'}, NOON, 1), STEP_MORE);
@@ -599,16 +599,16 @@ static void those_that_lose_to_another_process_are_written_together(void)
         job_reply(jobs[i]);
         job_step(jobs[i], STEP_MORE); /* the first one is sent */
     }
-    engine.lines = record_lines_new(resume, NULL); /* acts as another process */
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.lines);
+    engine.record_queues = record_queues_new(resume, NULL); /* acts as another process */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.record_queues);
     (void)job_finish(new_event("other", NOON, 1));
-    record_lines_free(engine.lines);
-    engine.lines = ours;
+    record_queues_free(engine.record_queues);
+    engine.record_queues = ours;
     writes = 0;
     CU_ASSERT_EQUAL(finish_together(jobs, JOBS), 2);
     CU_ASSERT_EQUAL(writes, 2); /* the first one in vain */
     CU_ASSERT_EQUAL(stored_state().revision, JOBS + 1);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void events_of_a_list_are_written_by_one_script(void)
@@ -623,7 +623,7 @@ static void events_of_a_list_are_written_by_one_script(void)
     CU_ASSERT_FALSE(record_may_be_followed(&first->record)); /* it has only read */
     job_reply(first);
     CU_ASSERT_TRUE(record_may_be_followed(&first->record));
-    job_step(second, STEP_MORE); /* joins the line */
+    job_step(second, STEP_MORE); /* joins the queue */
     job_step(first, STEP_MORE);
     job_step(second, STEP_MORE);
     CU_ASSERT_EQUAL(second->pipeline.count, 0);
@@ -632,10 +632,10 @@ static void events_of_a_list_are_written_by_one_script(void)
     job_step(first, STEP_DONE);
     job_step(second, STEP_DONE);
     CU_ASSERT_EQUAL(writes, 1);
-    job_step(alone, STEP_MORE);            /* joins the line */
+    job_step(alone, STEP_MORE);            /* joins the queue */
     CU_ASSERT_EQUAL(job_finish(alone), 2); /* nothing to follow: it reads and writes */
     CU_ASSERT_EQUAL(stored_state().revision, 3);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void when_the_script_is_lost_nobody_knows_of_a_success(void)
@@ -658,7 +658,7 @@ static void when_the_script_is_lost_nobody_knows_of_a_success(void)
     CU_ASSERT_EQUAL(jobs[1]->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_EQUAL(jobs[2]->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_EQUAL(stored_state().revision, 1);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* A response promises that the replicas have the write, which is asked on the connection that its
@@ -708,7 +708,7 @@ static void who_has_waited_too_long_does_not_lead(void)
     (void)finish_together(jobs + 1, 1);
     CU_ASSERT_EQUAL(jobs[1]->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* As the units of a batch do, which are sent in one pipeline: they read again instead of parking.
@@ -725,7 +725,7 @@ static void changes_that_share_a_pipeline_wait_by_reading(void)
     CU_ASSERT_EQUAL(finish_together(jobs, 3), 3);
     CU_ASSERT_EQUAL(writes, 2);
     CU_ASSERT_EQUAL(stored_state().revision, 3);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* Its request has ended, by a time limit or because memory was short. */
@@ -749,7 +749,7 @@ static void a_change_that_is_given_up_leaves_the_others_to_go_on(void)
     CU_ASSERT_EQUAL(jobs[1]->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(jobs[2]->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void many_repeats_of_one_event_count_once_and_never_wait(void)
@@ -769,7 +769,7 @@ static void many_repeats_of_one_event_count_once_and_never_wait(void)
     }
     CU_ASSERT_EQUAL(duplicates, JOBS - 1);
     CU_ASSERT_EQUAL(stored_state().quizzes, 1);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* The event that was counted before is taken out; the others are written. */
@@ -792,7 +792,7 @@ static void a_repeated_event_does_not_hold_up_its_group(void)
     CU_ASSERT_TRUE(jobs[2]->record.duplicate);
     CU_ASSERT_EQUAL(stored_state().quizzes, 4);
     CU_ASSERT_EQUAL(journal_entries, 4);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* Reads, after which the job leads or waits. */
@@ -828,7 +828,7 @@ static void repeats_that_keep_coming_do_not_hold_up_a_new_event(void)
     (void)finish_together(repeats, 2);
     CU_ASSERT_TRUE(repeats[0]->record.duplicate && repeats[1]->record.duplicate);
     CU_ASSERT_EQUAL(stored_state().quizzes, 2);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void changes_that_are_written_alone_are_made_in_their_order(void)
@@ -848,7 +848,7 @@ static void changes_that_are_written_alone_are_made_in_their_order(void)
         } while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE);
         CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
     }
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void a_repeated_statement_shows_the_stored_result(void)
@@ -905,7 +905,7 @@ static void a_late_event_succeeds_while_others_write(void)
     for (int i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(jobs[i]->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().revision, 4);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 /* ---- any order of arrival ---- */
@@ -1103,7 +1103,7 @@ static void an_erased_student_gets_no_new_data(void)
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_FORBIDDEN);
     CU_ASSERT_TRUE(job->record.is_erased);
     CU_ASSERT_PTR_NULL(store_find(profile_field("s")));
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void withdrawn_consent_refuses_new_data(void)
@@ -1115,7 +1115,7 @@ static void withdrawn_consent_refuses_new_data(void)
     (void)job_finish(later);
     CU_ASSERT_EQUAL(later->problem.code, PROBLEM_FORBIDDEN);
     CU_ASSERT_EQUAL(stored_state().revision, 1);
-    CU_ASSERT_TRUE(line_is_empty());
+    CU_ASSERT_TRUE(queue_is_empty());
 }
 
 static void a_state_that_cannot_be_read_is_not_overwritten(void)
@@ -1143,7 +1143,7 @@ static void without_memory_nothing_wrong_is_written(void)
             else
                 job_reply(job);
         }
-        CU_ASSERT_TRUE(line_is_empty());
+        CU_ASSERT_TRUE(queue_is_empty());
         CU_ASSERT_EQUAL(job->problem.code == PROBLEM_NONE, entry_count > 0);
         if (entry_count > 0)
             CU_ASSERT_EQUAL(stored_state().revision, 1);
