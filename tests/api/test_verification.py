@@ -21,6 +21,7 @@ from types import SimpleNamespace
 import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import Engine, redis_process
+from harness.redis_kinds import trust
 from harness.tls import Authority
 from harness.wait import wait_for
 
@@ -66,12 +67,14 @@ def boxes_of(page):
 def limited():
     """An engine as it is deployed: with its limits."""
     with Engine(RATE_LIMITS="on", STORE_ROUND_TIMEOUT_MS=1000) as running:
+        dependencies = lambda: running.client().get("/ready").json["dependencies"]
+        wait_for(lambda: dependencies()["worker"] == "healthy", "the pool knows of the worker")
         yield running
 
 
 def verify(engine, *arguments, **changes):
     """Runs the script; changes: of its environment, None takes away."""
-    environment = {**os.environ, **engine.values, "KUBECONFIG": "/nonexistent"} | changes
+    environment = {**os.environ, **trust(), **engine.values, "KUBECONFIG": "/nonexistent"} | changes
     environment = {name: str(value) for name, value in environment.items() if value is not None}
     return subprocess.run(
         [SCRIPT, *arguments, engine.base_url],

@@ -52,18 +52,44 @@ def deletion_audited(v):
         time.sleep(0.5)
 
 
-def redis(url, *command):
-    """What redis-cli prints. The password is no argument: all users of the machine can see those."""
-    place = ("-s", url.removeprefix("unix://")) if url.startswith("unix://") else ("-u", url)
-    if url.partition("?")[2] == "cluster":
-        place = ("-c", "-u", url.partition(",")[0].partition("/?")[0])  # any node says where a key is
+def redis_cli(place, command, password):
+    """What redis-cli prints, of the server with this URL or socket. The password is no argument: all users of the
+    machine can see those."""
     files = {"--cacert": "REDIS_CA_FILE", "--cert": "REDIS_CERT_FILE", "--key": "REDIS_KEY_FILE"}
     tls = [word for option, name in files.items() if os.environ.get(name) for word in (option, os.environ[name])]
-    password = os.environ.get("REDIS_PASSWORD")
-    _, output, error = run_program(
-        "redis-cli", *place, *tls, *command, environment={"REDISCLI_AUTH": password} if password else None
-    )
+    environment = {"REDISCLI_AUTH": password} if password else None
+    _, output, error = run_program("redis-cli", *place, *tls, *command, environment=environment)
     return output.strip() or error
+
+
+def master_of(url):
+    """The URL of the server that the first sentinel with a reply names."""
+    scheme, _, rest = url.partition("+sentinel://")
+    hosts, _, path = rest.partition("/")
+    user, at, hosts = hosts.rpartition("@")
+    name, _, database = path.partition("/")
+    said = ""
+    for host in hosts.split(","):
+        sentinel = host if re.search(r":\d+$", host) else f"{host}:26379"
+        command = ("SENTINEL", "get-master-addr-by-name", name)
+        said = redis_cli(("-u", f"{scheme}://{sentinel}"), command, os.environ.get("REDIS_SENTINEL_PASSWORD"))
+        address = said.split()
+        if len(address) == 2 and address[1].isdecimal():
+            return f"{scheme}://{user}{at}{address[0]}:{address[1]}/{database or 0}"
+    raise Failed(f"no sentinel of {hosts} names the master {name}: {said}")
+
+
+def redis(url, *command):
+    """What redis-cli prints, of the server, the cluster or the sentinels' master that REDIS_URL names."""
+    if url.startswith("unix://"):
+        place = ("-s", url.removeprefix("unix://"))
+    elif "+sentinel://" in url:
+        place = ("-u", master_of(url))
+    elif url.endswith("?cluster"):
+        place = ("-c", "-u", url.partition(",")[0].partition("/?")[0])  # any node says where a key is
+    else:
+        place = ("-u", url)
+    return redis_cli(place, command, os.environ.get("REDIS_PASSWORD"))
 
 
 def redis_in_cluster(v, *command):
@@ -74,10 +100,10 @@ def redis_in_cluster(v, *command):
 
 def seconds_to_live(v, key):
     url, otherwise = os.environ.get("REDIS_URL"), f"redis-cli TTL '{key}' prints a number up to {HISTORY_DAYS * 86400} ({HISTORY_DAYS} days)"
-    if url and "+sentinel://" not in url and shutil.which("redis-cli"):
+    if url and shutil.which("redis-cli"):
         return redis(url, "TTL", key)
     if not v.cluster:
-        raise ForPerson(f"{otherwise}; REDIS_URL of a server, not of sentinels, and redis-cli are needed to check it here")
+        raise ForPerson(f"{otherwise}; REDIS_URL and redis-cli are needed to check it here")
     try:
         return redis_in_cluster(v, "TTL", key)
     except NotFound as missing:
