@@ -29,7 +29,7 @@ static void key_wipe(struct token_key *key)
 }
 
 /* Appends a key, whose parts then belong to the set. Frees the key instead when there are
- * TOKEN_KEYS_MAX keys already, or when one of its parts is missing for lack of memory. variable:
+ * TOKEN_KEYS_MAX keys already, or when its bytes (key.p) are missing for lack of memory. variable:
  * setting that the key comes from, for the message. */
 static bool keys_append(struct token_keys *keys, struct token_key key, const char *variable,
                         char ret_error[200])
@@ -38,8 +38,10 @@ static bool keys_append(struct token_keys *keys, struct token_key key, const cha
         keys->v[keys->n++] = key;
         return true;
     }
-    (void)(key.p ? token_keys_fail(ret_error, "%s: more than %d keys", variable, TOKEN_KEYS_MAX)
-                 : token_keys_fail(ret_error, "%s: no memory for the keys", variable));
+    if (key.p)
+        (void)token_keys_fail(ret_error, "%s: more than %d keys", variable, TOKEN_KEYS_MAX);
+    else
+        (void)token_keys_fail(ret_error, "%s: no memory for the keys", variable);
     key_wipe(&key);
     return false;
 }
@@ -59,6 +61,10 @@ bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct
     int n = i2d_PUBKEY(public_key, &key.p);
     key.n = n > 0 ? (size_t)n : 0;
     key.kid = kid.p ? strndup(kid.p, kid.n) : NULL;
+    if (kid.p && !key.kid) { /* a key without its id would be tried for every token */
+        OPENSSL_free(key.p);
+        key.p = NULL;
+    }
     return keys_append(keys, key, setting, ret_error);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists on standard output: on a terminal a table with a heading and aligned columns; otherwise one
- * line for each row, with two spaces between the fields, printed at once. */
+/* Prints rows on standard output: on a terminal as a table with a heading and aligned columns, when
+ * all rows are known; otherwise each as it is added, in a line with two spaces between the fields.
+ */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
 

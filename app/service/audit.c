@@ -502,8 +502,9 @@ static void audit_exchange_buffers(struct audit *audit, int64_t now_us)
     audit_sort_by_bucket(audit);
 }
 
-/* Starts a batch if one is due, or the query for the outcome of the last one. Events of `sending`
- * that were not sent yet come first; only when there are none, the collected events follow. */
+/* If replies to the last batch were lost, queries what has been recorded. Else starts a batch if
+ * one is due: of what is left in `sending`, or when nothing is left, of the events collected since.
+ */
 void audit_tick(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

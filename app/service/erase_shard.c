@@ -48,8 +48,9 @@ static void erase_queue_lookup(struct erase *erase, struct pipeline *pipeline)
     erasure_cmd_lookup(pipeline, erase->student, &erase->lookup);
 }
 
-/* Reads the token of the student's recommendation ids, and whether there is a tombstone. With a
- * tombstone the student existed, as an erasure has begun before: no counting pass is needed. */
+/* Takes from the replies the random token that is a part of the ids of the student's
+ * recommendations, and whether there is a tombstone. With a tombstone the student existed, as an
+ * erasure has begun before: the pass that only counts, to find that out, is not needed. */
 static void erase_parse_lookup(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     struct str token;

@@ -10,7 +10,7 @@
 #include "app/service/engine.h"
 #include "app/service/history.h"
 
-/* An intervention is help for the student, such as tutoring; its effect is predicted, too. */
+/* The value after the last enum intervention: the prediction is without one. */
 enum { NO_INTERVENTION = INTERVENTIONS };
 
 /* Returns the configured factor of an intervention (enum intervention): the share of the difference

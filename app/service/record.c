@@ -239,9 +239,11 @@ static enum step record_after_others(struct record *r, struct pipeline *pipeline
     return record_end(r, known ? r->outcome : CHANGE_PROBLEM, pipeline, p);
 }
 
-/* Ends the leader by the outcome of its write, or computes it again: from the state in Redis when
- * another process wrote first; from the beginning when Redis wrote nothing because another change
- * of the script (this one has no known mark) repeats an event that was counted before. */
+/* Processes the reply to the script by which the leader writes itself and the changes that wait.
+ * Ends the leader by the outcome, unless Redis wrote nothing for a reason that is not its own: when
+ * another process wrote to the student first, it is computed again from the state in the reply;
+ * when one of the others repeats an event that was counted before (only its mark is in the reply,
+ * not one of the leader), it begins again. */
 static enum step record_after_write(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     struct str packed = {0};
@@ -252,7 +254,7 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
     record_settle_others(r, outcome, pipeline);
     if (outcome == CHANGE_DUPLICATE &&
         !student_parse_known_mark(r->write_cmd, /* own entry */ 0, &r->previous_mark)) {
-        /* without others: new ones that repeat events might make Redis refuse each attempt */
+        /* without the others, or one that repeats an event might be there at each attempt */
         r->is_alone = true;
         return record_queue_reads(r, pipeline, /* with_days */ false);
     }

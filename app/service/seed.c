@@ -117,7 +117,8 @@ static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
 }
 
 /* The step of the first pass: reads the student's data and tombstone (mark of an erased student),
- * and sets the first day that can be written. */
+ * and sets the first day that can be written. It is called twice: queues the reads, and processes
+ * the replies. */
 static enum step seed_check_student(struct seed_slot *slot)
 {
     const struct seed_student *student = seed_student(slot);
@@ -133,10 +134,10 @@ static enum step seed_check_student(struct seed_slot *slot)
         return STEP_MORE;
     }
     slot->run->first_days[slot->student] = student->n; /* no day, unless the check succeeds */
-    if (!student_parse_profile(slot->profile_cmd, &profile, &slot->problem))
+    if (!student_parse_profile(slot->profile_cmd, &profile, &slot->problem) ||
+        !reply_expect_int(slot->erased_cmd->reply, &is_erased, &slot->problem))
         seed_handle_problem(slot);
-    else if (!profile.exists && reply_int(slot->erased_cmd->reply, &is_erased) == REPLY_OK &&
-             is_erased)
+    else if (!profile.exists && is_erased)
         seed_refuse(slot, seed_erased);
     else
         seed_skip_older_days(slot, profile.exists ? profile.state.day : INT32_MIN);

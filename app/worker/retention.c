@@ -165,7 +165,8 @@ static void retention_on_due_trimmed(struct task *task)
     task_submit(task, retention_on_planned);
 }
 
-/* Queues the first page of each key of the student of which something may have to be removed. */
+/* Queues the removal of what is too old from the student's keys, the first page of each. Keys that
+ * Redis expires as a whole, or that are kept for ever, are left out. */
 static void retention_queue_student(struct task *task, unsigned shard, struct str student)
 {
     for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++) {
