@@ -259,8 +259,8 @@ enum connection_event connection_read(struct connection *connection, struct aren
 
 /* Writes the head of a response (what comes before its body) in the form of CGI, which nginx
  * parses: the line "Status:" and the headers. complete: the response has its whole
- * body, so Content-Length is sent, by which the client notices a response that was cut off; false:
- * the body follows in parts. */
+ * body, so Content-Length is sent (but not with 204), by which the client notices a response that
+ * was cut off; false: the body follows in parts. */
 static void connection_write_head(struct buf *head, const struct http_response *response,
                                   bool complete)
 {

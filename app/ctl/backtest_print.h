@@ -18,7 +18,8 @@ struct backtest_report {
 /* Prints the report on standard output as tables, with the ranking of the learners if their final
  * results are known. False when out of memory. */
 bool backtest_print_text(const struct backtest_report *report, struct arena *arena);
-/* Prints the same as JSON. False when out of memory. */
+/* Prints all figures as JSON, with the reliability and, if the final results are known, the
+ * ranking. False when out of memory. */
 bool backtest_print_json(const struct backtest_report *report, struct arena *arena);
 
 /* Draws, for the model, predicted against true scores and the reliability of the predicted

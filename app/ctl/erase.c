@@ -132,7 +132,7 @@ static enum ctl_exit replay_student(struct erase_run *run, struct str student)
 }
 
 /* Gets the student whose erasure is to be repeated from an element of a page: a key of a student,
- * or a member "STUDENT LETTER" of the index of dead letters. False if it names no student to erase:
+ * or a member "STUDENT ID" of the index of dead letters. False if it names no student to erase:
  * a tombstone is the key of a student who is erased already. */
 static bool replay_parse_student(struct str element, struct arena *arena, struct str *ret_student)
 {
@@ -179,7 +179,9 @@ static enum ctl_exit replay_scan(struct erase_run *run, bool letters)
         command = replay_cmd_page(&pipeline, letters, str_of(cursor));
         if (!subcommand_round_trip(&run->engine, &pipeline, &p) ||
             !reply_expect_array(reply_at(command->reply, 1), ELEMENTS_MAX, &n, &p) ||
-            !reply_expect_text_or_nil(reply_at(command->reply, 0), &next, &p)) {
+            reply_text(reply_at(command->reply, 0), &next) != REPLY_OK) {
+            if (p.code == PROBLEM_NONE)
+                reply_problem(command->reply, &p);
             status = subcommand_fail(run->command, &run->engine, &p);
             break;
         }

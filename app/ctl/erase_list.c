@@ -46,7 +46,7 @@ static bool list_is_before(const char *line, int64_t since_ms)
     return false;
 }
 
-/* Parses a line of the log. False for one to leave out: it is about no erasure, about one before
+/* Parses a line of the list. False for one to leave out: it is about no erasure, about one before
  * since_ms, or about a student whose hash was made with another key (the list counts those). */
 static bool list_parse(struct erase_list *list, const char *line, int64_t since_ms,
                        const char *key_id, struct erased *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints rows on standard output: on a terminal as a table with a heading and aligned columns, when
- * all rows are known; otherwise each as it is added, in a line with two spaces between the fields.
- */
+/* Prints rows on standard output: on a terminal as a table with a heading and aligned columns, up
+ * to TABLE_ROWS rows at a time; otherwise each as it is added, in a line with two spaces between
+ * the fields. */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Predicts a student's score. A score is the weighted sum of means of evidence, which do not change
- * until the next event, and of consistency, the share of recent days on which the student was
- * active. Only consistency is predicted: the student is assumed to stay active at the rate of the
+ * until the next event, and of consistency, the student's active days among the last 14, out of 10.
+ * Only consistency is predicted: the student is assumed to stay active at the rate of the
  * last four weeks. The error of such predictions is estimated from the student's own past; as long
- * as that is short, mostly from a default error.
+ * as that is short, mostly from a usual error.
  *
  * docs/mastery-model.md, Prediction, has the formulas and names their symbols. In all functions:
  * days are n >= 1 days in order of time, none after `today` (in days since 1970-01-01); ahead >= 1

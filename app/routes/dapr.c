@@ -225,7 +225,8 @@ static void delivery_add_text(struct exchange *x, struct events *events, struct 
 
 /* Parses the entries of a BULK, Dapr's own list: each has an id, by which it gets its own status,
  * and a CloudEvent or raw payload. (A BATCH is a plain list of CloudEvents.) Entries that exceed
- * the limits of one request (room) get the status RETRY, by which the sidecar delivers them again.
+ * what earlier ones have left of the limits of one request (room) get the status RETRY, by which
+ * the sidecar delivers them again.
  */
 static void events_parse_bulk(struct exchange *x, struct events *events,
                               const struct dapr_bulk *bulk)

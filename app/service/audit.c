@@ -68,7 +68,7 @@ struct audit {
     struct audit_unstored unstored;
     int64_t first_us; /* time when the oldest event of `collecting` was added */
     int64_t tick_us;  /* time of the latest call of audit_tick */
-    int64_t lost_us;  /* since when the replies to the batch have been missing; 0: they are not */
+    int64_t lost_us;  /* since when replies have been missing, over all batches; 0: they are not */
     int64_t retry_us; /* earliest time of the next batch; 0: no batch has failed yet */
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
     enum audit_stage stage;
@@ -503,8 +503,8 @@ static void audit_exchange_buffers(struct audit *audit, int64_t now_us)
 }
 
 /* If replies to the last batch were lost, queries what has been recorded. Else starts a batch if
- * one is due: of what is left in `sending`, or when nothing is left, of the events collected since.
- */
+ * one is due: of what is left in `sending`, or when nothing is left, of the events collected since
+ * and of those that are to be sent again. */
 void audit_tick(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -524,8 +524,8 @@ void audit_tick(struct engine *engine, int64_t now_us)
 }
 
 /* Returns whether the batch waits for a part of a cluster that has been away for so long that the
- * events for the rest must not wait any longer. The first call for a batch starts the time, which
- * ends with its outcome. */
+ * events for the rest must not wait any longer. The time starts with the first lost reply
+ * and ends when the outcome of a batch is known; it goes on when events are given up. */
 static bool audit_is_held_up(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

@@ -19,8 +19,8 @@ struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
     int64_t minute; /* time of the event in minutes since the epoch */
     int64_t count;  /* number of equal events that this entry counts */
-    int64_t due_us; /* monotonic; when to send it again after a failure (audit.c) */
-    int refusals;   /* how many times Redis has refused it (audit.c) */
+    int64_t due_us; /* monotonic; when to send it again after a failure (audit_waiting.h) */
+    int refusals;   /* how many times Redis has refused it (audit_waiting.h) */
     enum audit_mode mode;
     enum role role;
     int status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes the audit record of an event. A record never names a student by id: it is in the log of the
- * student that it concerns, and a student who acts is named by a pseudonym. */
+/* Makes the audit record of an event. A record never names a student by id, but by a pseudonym: the
+ * script that adds the record names the student concerned, this one a student who acts. */
 #ifndef SERVICE_AUDIT_ITEM_H
 #define SERVICE_AUDIT_ITEM_H
 

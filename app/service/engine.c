@@ -413,8 +413,7 @@ void engine_report(struct engine *engine)
     engine_trim_refusals(engine);
 }
 
-/* Counts a request that has reached its time limit. The watchdog's thread calls it, whose callback
- * takes a void pointer. engine: a struct engine. */
+/* The watchdog's thread calls it, whose callback takes a void pointer: a struct engine. */
 void engine_count_deadline(void *engine)
 {
     metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, /* labels */ NULL,

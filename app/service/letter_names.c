@@ -248,12 +248,13 @@ void letter_set_payload(struct dead_letter_new *letter, struct str payload,
     letter->names = names->known ? names->names : (struct str_list){0};
 }
 
-/* The payload is searched again, because a dead letter is stored without the ids found in it. */
+/* The payload is searched again, because the index has all ids in it, but not which of them are
+ * students'. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena)
 {
     struct letter_names names = {.known = false};
 
-    letter_names_find(&names, payload, /* from a header */ STR(""), arena);
+    letter_names_find(&names, payload, /* student */ STR(""), arena);
     return names_has(names.students, names.student_count, student);
 }
 
@@ -279,7 +280,7 @@ bool letter_mentions(struct str payload, struct str student, struct arena *arena
 {
     struct letter_names names = {.known = false};
 
-    letter_names_find(&names, payload, /* from a header */ STR(""), arena);
+    letter_names_find(&names, payload, /* student */ STR(""), arena);
     return names_has(names.names.v, names.names.n, student) ||
            (!names.known && text_has_id(payload, student));
 }

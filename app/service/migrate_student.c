@@ -179,9 +179,12 @@ bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_con
         if (!migrate_round_trip(migrate, &pipeline, p))
             return false;
         page = reply_at(command->reply, 1);
-        if (!reply_expect_array(page, MARKS_REPLY_MAX, &n, p) ||
-            !reply_expect_text_or_nil(reply_at(command->reply, 0), &cursor, p))
+        if (!reply_expect_array(page, MARKS_REPLY_MAX, &n, p))
             return false;
+        if (reply_text(reply_at(command->reply, 0), &cursor) != REPLY_OK) {
+            reply_problem(command->reply, p);
+            return false;
+        }
         /* COUNT is a hint: a small hash comes whole, and is then moved in several scripts */
         for (size_t i = 0; i < n / 2; i += MARKS_PAGE) {
             if (!migrate_mark_page(migrate, student, page, i, n / 2, ret_converted, p))

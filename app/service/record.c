@@ -26,7 +26,7 @@ static bool record_change_current(struct record *r, struct pipeline *pipeline, s
     if (r->kind != RECORD_RECOMPUTE)
         mastery_state_advance(&state, record_day(r));
     record_apply(r, &state);
-    return record_queue_write(r, pipeline, packed, &state, /* day_count */ 1,
+    return record_group_write(r, pipeline, packed, &state, /* day_count */ 1,
                               begins_day ? &before : NULL, /* with_others */ !r->is_alone);
 }
 
@@ -76,7 +76,7 @@ static bool record_change_past(struct record *r, struct pipeline *pipeline, stru
     changed[count++] = r->state;
     for (size_t i = 0; i < count; i++)
         record_apply(r, &changed[i]);
-    return record_queue_write(r, pipeline, packed, changed, count, base.day < day ? &base : NULL,
+    return record_group_write(r, pipeline, packed, changed, count, base.day < day ? &base : NULL,
                               /* with_others */ false);
 }
 
@@ -84,7 +84,7 @@ static bool record_change_past(struct record *r, struct pipeline *pipeline, stru
  * with_days, the closing states and openings of the days (states with which a day ended and began).
  * Returns STEP_MORE. write_cmd and days_cmd are set to NULL, because record_advance finds its next
  * step by them. */
-static enum step record_queue_reads(struct record *r, struct pipeline *pipeline, bool with_days)
+static enum step record_add_reads(struct record *r, struct pipeline *pipeline, bool with_days)
 {
     pipeline_clear(pipeline);
     r->write_cmd = NULL;
@@ -132,7 +132,7 @@ static enum step record_await(struct record *r, struct pipeline *pipeline)
         pipeline->is_parked = r->has_waited = true;
         r->parked = pipeline;
     } else {
-        (void)record_queue_reads(r, pipeline, /* with_days */ false);
+        (void)record_add_reads(r, pipeline, /* with_days */ false);
     }
     pipeline->has_writes = true;
     return STEP_MORE;
@@ -180,7 +180,7 @@ static enum step record_compute(struct record *r, struct pipeline *pipeline, str
         return STEP_DONE;
     }
     if (r->kind != RECORD_RECOMPUTE && record_day(r) < current.day)
-        return record_queue_reads(r, pipeline, /* with_days */ true);
+        return record_add_reads(r, pipeline, /* with_days */ true);
     return record_change_current(r, pipeline, packed) ? STEP_MORE : record_fail(p);
 }
 
@@ -214,7 +214,7 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
         r->duplicate = true;
         record_queue_leave(r);
         return r->kind == RECORD_EVENT ? STEP_DONE
-                                       : record_queue_reads(r, pipeline, /* with_days */ false);
+                                       : record_add_reads(r, pipeline, /* with_days */ false);
     case CHANGE_ERASED:
         r->is_erased = true;
         problem_set(p, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
@@ -256,14 +256,14 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
         !student_parse_known_mark(r->write_cmd, /* own entry */ 0, &r->previous_mark)) {
         /* without the others, or one that repeats an event might be there at each attempt */
         r->is_alone = true;
-        return record_queue_reads(r, pipeline, /* with_days */ false);
+        return record_add_reads(r, pipeline, /* with_days */ false);
     }
     if (outcome != CHANGE_OUTDATED)
         return record_end(r, outcome, pipeline, p);
     if (record_gives_up(r, p))
         return STEP_DONE;
     if (r->days_cmd)
-        return record_queue_reads(r, pipeline, /* with_days */ true);
+        return record_add_reads(r, pipeline, /* with_days */ true);
     return record_compute(r, pipeline, packed, p);
 }
 

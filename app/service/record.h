@@ -103,8 +103,9 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
                       struct problem *p);
 
 /* Returns whether a later change of the same request to the student may follow this one
- * (r->follows), instead of reading the student again: Redis has replied to this one's first reads,
- * by which the access was decided. That is so for each change in the student's queue. */
+ * (r->follows), instead of reading the student again: the access was decided, by the replies to
+ * this one's first reads or to those of the one that it follows. That is so for each change in the
+ * student's queue. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

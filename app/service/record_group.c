@@ -172,7 +172,7 @@ static bool group_add_waiting(struct group *group)
     return true;
 }
 
-bool record_queue_write(struct record *record, struct pipeline *pipeline, struct str packed,
+bool record_group_write(struct record *record, struct pipeline *pipeline, struct str packed,
                         struct mastery_state *days, size_t day_count,
                         const struct mastery_state *base, bool with_others)
 {

@@ -23,7 +23,7 @@ void record_apply(const struct record *record, struct mastery_state *state);
  * days: the day_count closing states to write, oldest first, to which the change is applied
  * already; the last one is the current state. base: the closing state before them (struct
  * student_change), or NULL. False when out of memory. */
-bool record_queue_write(struct record *record, struct pipeline *pipeline, struct str packed,
+bool record_group_write(struct record *record, struct pipeline *pipeline, struct str packed,
                         struct mastery_state *days, size_t day_count,
                         const struct mastery_state *base, bool with_others);
 

@@ -171,8 +171,8 @@ static size_t erasure_count_index(size_t i)
     return i == GROUPS ? ERASED_JOURNAL : ERASED_OUTBOX;
 }
 
-/* The script replies a number, of whatever value, if the student has another token than the one in
- * the script's arguments and nothing was erased, else the list of counts (erasure_count_index). */
+/* The script replies a number (of any value) and has erased nothing if the student has another
+ * token than the one in its arguments; else it replies the list of counts (erasure_count_index). */
 enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_SHARD_COUNTS], struct problem *p)
 {

@@ -56,9 +56,9 @@ bool link_is_open(const struct link *link);
 /* Returns whether the handshake of a new connection has not been confirmed yet: AUTH, SELECT, the
  * schema number, and the role of a master. */
 bool link_in_handshake(const struct link *link);
-/* To be called when link_poll has returned LINK_READY. Returns the command of the handshake that
+/* To be called when link_read has returned LINK_READY. Returns the command of the handshake that
  * has read Redis' clock (clock_skew.h); NULL if the latest commands that the link sent of its own
- * accord were not a handshake (a PING, for example). */
+ * accord were a heartbeat (ROLE). */
 const struct command *link_time_cmd(const struct link *link);
 /* Returns the id of the server's present run, which identifies it among all servers; "" when
  * unknown, because the handshake is not confirmed or STORE_WAIT_REPLICAS is 0. */

@@ -26,8 +26,8 @@ struct command *retention_cmd_plan(struct pipeline *pipeline, unsigned shard, st
 /* Adds the student of this key, who is due at once, to the list of the key's shard, unless the list
  * has the student or the key no longer exists. The reply is 1 if the student was added, else 0. */
 struct command *retention_cmd_add(struct pipeline *pipeline, struct str student, struct str key);
-/* Removes the student from the list of those who are due of the student's shard. The reply is 1 if
- * the student was in it, else 0. */
+/* Removes the student from the list of the student's shard. The reply is 1 if the student was in
+ * it, else 0. */
 struct command *retention_cmd_remove(struct pipeline *pipeline, struct str student);
 /* Removes a name that is no student's from the list. The reply is as above. */
 struct command *retention_cmd_remove_name(struct pipeline *pipeline, unsigned shard,

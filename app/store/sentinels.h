@@ -26,10 +26,10 @@ struct sentinels *sentinels_new(const struct config *config, const struct redis_
 void sentinels_free(struct sentinels *sentinels); /* accepts NULL */
 /* Begins to query all sentinels over new connections. Ends queries that are still running. */
 void sentinels_start(struct sentinels *sentinels);
-/* Continues the queries without blocking. Chooses the master's address when more than half of the
- * sentinels have named the same one, or when all have replied or failed. has_waited (the caller has
- * waited long enough): chooses by the replies that have arrived or, without any, by what the
- * sentinels named in an earlier query. Then the connections are closed. */
+/* Continues the queries without blocking. Decides which addresses may be the master's when more
+ * than half of the sentinels have named the same one, or when all have replied or failed.
+ * has_waited (the caller has waited long enough): decides by the replies that have arrived or,
+ * without any, by what the sentinels named in an earlier query. Then the connections are closed. */
 enum sentinels_state sentinels_poll(struct sentinels *sentinels, bool has_waited);
 /* Closes the connections. */
 void sentinels_stop(struct sentinels *sentinels);

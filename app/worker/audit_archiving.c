@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A run is for one shard and takes two round trips: (1) its oldest segments; then those that are
  * old enough are written to their files by a thread, since the disk may take long; (2) the script
- * that removes them from Redis. If the worker ends between the two, the next run finds
- * them in the files, and does not write them again. */
+ * that removes them from Redis. If the worker ends between the two, the next run finds them in the
+ * files, and does not write them again. */
 #include "app/worker/audit_archiving.h"
 
 #include <errno.h>
@@ -23,13 +23,14 @@ static const int64_t POLL_US = 10000;
 /* Reports a failure. Nothing is lost: Redis keeps what is not archived. */
 static void archiving_report(struct audit_archiving *archiving, const char *why)
 {
+    const struct worker_context *w = archiving->worker;
     const struct audit_failure failure = {.status = "unarchived",
                                           .event = "audit.unarchived",
+                                          .folder = w->engine->config.audit_archive_dir,
                                           .reason = why,
                                           .consequence = "the segments stay in Redis"};
 
-    audit_report_failure(archiving->worker, archiving->shard, &archiving->next_error_log_us,
-                         &failure);
+    audit_report_failure(w, archiving->shard, &archiving->next_error_log_us, &failure);
 }
 
 /* Returns the time until a shard is looked at again. */

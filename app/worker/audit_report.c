@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#include "app/service/engine.h"
-
 const int64_t AUDIT_REPORT_INTERVAL_US = 60000000;
 
 void audit_report_anchor(const struct worker_context *w, unsigned shard, const char *kind,
@@ -31,6 +29,8 @@ void audit_report_failure(const struct worker_context *w, unsigned shard, int64_
     *next_us = w->now_us + AUDIT_REPORT_INTERVAL_US;
     jw = log_begin(w->engine->log, LOG_ERROR, failure->event);
     jw_int(jw, "shard", shard);
+    if (failure->folder)
+        jw_text(jw, "folder", failure->folder);
     jw_text(jw, "reason", failure->reason);
     jw_text(jw, "consequence", failure->consequence);
     log_end(w->engine->log);

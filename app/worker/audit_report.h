@@ -12,6 +12,7 @@ extern const int64_t AUDIT_REPORT_INTERVAL_US;
 struct audit_failure {
     const char *status;      /* label of METRIC_AUDIT_SEALS */
     const char *event;       /* name of the log line */
+    const char *folder;      /* of the archive; NULL: the failure is of Redis */
     const char *reason;      /* what is wrong */
     const char *consequence; /* what follows from it */
 };

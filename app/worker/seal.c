@@ -18,6 +18,7 @@ static const int64_t INTERVAL_US = 1000000;
 /* The same once new records are in segments (audit_segments.c): a process that did not know it yet
  * may have written a record here. */
 static const int64_t IDLE_INTERVAL_US = 10000000;
+
 /* Loads the keys for sealing again if the secrets were reloaded (app/service/secrets_reload.h),
  * which their generation number shows. If that fails, the old keys remain in use until the next
  * reload. */

@@ -268,8 +268,8 @@ static bool publisher_set_headers(struct publisher *publisher)
            (!token || !*token || http_add_header(&publisher->headers, "dapr-api-token: %s", token));
 }
 
-/* Starts the HTTP call that publishes an event. Each of the PUBLISHERS publishers has one event
- * under way; this uses the first free one, and keeps the libcurl handle of its last call (.easy).
+/* Starts the HTTP call that publishes an event. Each of the PUBLISHERS publishers sends one event
+ * at a time; this uses the first free one, and keeps the libcurl handle of its last call (.easy).
  */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {

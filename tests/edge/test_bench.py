@@ -73,6 +73,11 @@ def test_a_report_has_the_machine_and_a_table_by_rate():
     assert "| nginx Lua | 2 000 ± 0 | 0.16 ± 0.00 | 50 µs | 1.0 | 2.0 | 3.0 | 10 + 4 |" in equal
 
 
+def test_what_the_programs_use_of_bench_run_is_there():
+    used = {word for path in BENCH.iterdir() if path.is_file() for word in re.findall(r"\bRUN\.(\w+)", path.read_text(errors="replace"))}
+    assert "run_wrk" in used and used <= set(dir(load("run")))
+
+
 def test_an_unknown_system_is_refused():
     result = run(BENCH / "run", "--only", "lean-rust,nginx")
     assert result.returncode == 2 and "--only: unknown nginx" in result.stderr

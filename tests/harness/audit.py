@@ -291,10 +291,13 @@ def _closed(redis):
 def _undisturbed(redis, take):
     """What take() returns. It is taken again if a segment was closed meanwhile, whose accesses it may have
     met twice or not at all."""
-    while True:
+
+    def undisturbed():
         before, found = _closed(redis), take()
-        if _closed(redis) == before:
-            return found
+        return (found,) if _closed(redis) == before else None
+
+    [found] = wait_for(undisturbed, "a look at the audit log while no segment is closed")
+    return found
 
 
 def count_of(redis, **wanted):

@@ -108,7 +108,7 @@ static void a_list_keeps_its_order_when_its_first_change_comes_last(void)
     arena_reset(arena);
 }
 
-static void lines_are_kept_apart_and_used_again(void)
+static void queues_are_kept_apart_and_used_again(void)
 {
     enum { STUDENTS = 1000 }; /* more than there are buckets */
     static struct record r[STUDENTS];
@@ -155,6 +155,7 @@ void record_queue_tests(void)
                 the_last_one_goes_on_when_the_leader_leaves);
     CU_add_test(suite, "a list keeps its order when its first change comes last",
                 a_list_keeps_its_order_when_its_first_change_comes_last);
-    CU_add_test(suite, "queues are kept apart and used again", lines_are_kept_apart_and_used_again);
+    CU_add_test(suite, "queues are kept apart and used again",
+                queues_are_kept_apart_and_used_again);
     CU_add_test(suite, "without memory nobody joins", without_memory_nobody_joins);
 }

@@ -11,7 +11,8 @@ Environment (STATE_DIR/env of scripts/run has what it needs):
   ADMIN_TOKEN, TEACHER_TOKEN, STUDENT_TOKEN   are used where there is no secret (RS256, ES256)
   APP_API_TOKEN, DAPR_URL      the sidecar's token and listener; without them an admin's token is used
   METRICS_URL                  where /metrics is open to this address, when not at URL
-  REDIS_URL, REDIS_PASSWORD    for the expiry of a snapshot, with redis-cli
+  REDIS_URL, REDIS_PASSWORD    for the expiry of a snapshot, with redis-cli; also REDIS_SENTINEL_PASSWORD and, with
+                               TLS, REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE
   ENGINE_LOG                   files of the engine's log, where there are no kubectl, journal or STATE_DIR
   PROMETHEUS_URL, GRAFANA_URL  for the boxes about alerts and dashboard
   IMAGE                        the image to inspect, where kubectl does not name it

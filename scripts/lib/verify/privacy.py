@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+import urllib.parse
 import uuid
 from datetime import datetime, timedelta, timezone
 
@@ -52,44 +53,44 @@ def deletion_audited(v):
         time.sleep(0.5)
 
 
-def redis_cli(place, command, password):
+def redis_cli(place, command, password, user=""):
     """What redis-cli prints, of the server with this URL or socket. The password is no argument: all users of the
-    machine can see those."""
+    machine can see those. Nor is the user in the URL: there redis-cli takes it for the password."""
     files = {"--cacert": "REDIS_CA_FILE", "--cert": "REDIS_CERT_FILE", "--key": "REDIS_KEY_FILE"}
     tls = [word for option, name in files.items() if os.environ.get(name) for word in (option, os.environ[name])]
+    account = ("--user", user) if user else ()
     environment = {"REDISCLI_AUTH": password} if password else None
-    _, output, error = run_program("redis-cli", *place, *tls, *command, environment=environment)
+    _, output, error = run_program("redis-cli", *place, *account, *tls, *command, environment=environment)
     return output.strip() or error
 
 
-def master_of(url):
-    """The URL of the server that the first sentinel with a reply names."""
-    scheme, _, rest = url.partition("+sentinel://")
-    hosts, _, path = rest.partition("/")
-    user, at, hosts = hosts.rpartition("@")
-    name, _, database = path.partition("/")
+def master_of(scheme, sentinels, name):
+    """The host and port of the server that the first sentinel with a reply names."""
     said = ""
-    for host in hosts.split(","):
-        sentinel = host if re.search(r":\d+$", host) else f"{host}:26379"
+    for sentinel in sentinels.split(","):
+        place = sentinel if re.search(r":\d+$", sentinel) else f"{sentinel}:26379"
         command = ("SENTINEL", "get-master-addr-by-name", name)
-        said = redis_cli(("-u", f"{scheme}://{sentinel}"), command, os.environ.get("REDIS_SENTINEL_PASSWORD"))
+        said = redis_cli(("-u", f"{scheme}://{place}"), command, os.environ.get("REDIS_SENTINEL_PASSWORD"))
         address = said.split()
         if len(address) == 2 and address[1].isdecimal():
-            return f"{scheme}://{user}{at}{address[0]}:{address[1]}/{database or 0}"
-    raise Failed(f"no sentinel of {hosts} names the master {name}: {said}")
+            return f"[{address[0]}]:{address[1]}" if ":" in address[0] else ":".join(address)
+    raise Failed(f"no sentinel of {sentinels} names the master {name}: {said}")
 
 
 def redis(url, *command):
     """What redis-cli prints, of the server, the cluster or the sentinels' master that REDIS_URL names."""
+    password = os.environ.get("REDIS_PASSWORD")
     if url.startswith("unix://"):
-        place = ("-s", url.removeprefix("unix://"))
-    elif "+sentinel://" in url:
-        place = ("-u", master_of(url))
-    elif url.endswith("?cluster"):
-        place = ("-c", "-u", url.partition(",")[0].partition("/?")[0])  # any node says where a key is
-    else:
-        place = ("-u", url)
-    return redis_cli(place, command, os.environ.get("REDIS_PASSWORD"))
+        return redis_cli(("-s", url.removeprefix("unix://")), command, password)
+    scheme, _, rest = url.partition("://")
+    user, _, rest = rest.rpartition("@")
+    hosts, _, path = rest.removesuffix("?cluster").partition("/")
+    follow = ("-c",) if url.endswith("?cluster") else ()  # any node says where a key is
+    if scheme.endswith("+sentinel"):
+        scheme, (name, _, path) = scheme.removesuffix("+sentinel"), path.partition("/")
+        hosts = master_of(scheme, hosts, name)
+    place = (*follow, "-u", f"{scheme}://{hosts.partition(',')[0]}/{path}")
+    return redis_cli(place, command, password, urllib.parse.unquote(user))
 
 
 def redis_in_cluster(v, *command):
