@@ -44,8 +44,8 @@ struct audit_run {
     const struct subcommand *command;
     const struct audit_settings *settings;
     struct engine engine;
-    struct arena *arena; /* replies; reset before each page of seals */
-    struct arena *lines; /* a line of the archive */
+    struct arena *arena;      /* replies; reset before each page of seals */
+    struct arena *line_arena; /* for one line of the archive at a time */
     struct anchors anchors;
     struct audit_head heads[AUDIT_CHAINS][SHARDS]; /* as the worker stores them in Redis */
     uint64_t seals, records;                       /* numbers that were checked */
@@ -262,7 +262,7 @@ static bool verify_open(struct audit_run *r, struct audit_check *c, struct probl
 
 /* Checks the segments of a shard that are in the archive. False when the check ends here: with a
  * fault in c, or because the archive cannot be read, which counts as one. */
-static bool verify_archive(struct audit_run *r, struct audit_check *c, struct arena *lines)
+static bool verify_archive(struct audit_run *r, struct audit_check *c)
 {
     const char *folder = r->engine.config.audit_archive_dir;
     struct audit_archive_reader reader;
@@ -272,8 +272,8 @@ static bool verify_archive(struct audit_run *r, struct audit_check *c, struct ar
     enum audit_archive_read result = intact ? AUDIT_ARCHIVE_SEGMENT : AUDIT_ARCHIVE_ERROR;
 
     while (intact && result == AUDIT_ARCHIVE_SEGMENT) {
-        arena_reset(lines);
-        result = audit_archive_next(&reader, lines, &values, &text);
+        arena_reset(r->line_arena);
+        result = audit_archive_next(&reader, r->line_arena, &values, &text);
         if (result == AUDIT_ARCHIVE_SEGMENT)
             intact = audit_check_segment_text(c, &values, text) && verify_known_heads(r, c);
         else if (result == AUDIT_ARCHIVE_BROKEN)
@@ -312,7 +312,7 @@ static bool verify_segment_chain(struct audit_run *r, struct audit_check *c, str
     int64_t archived;
 
     arena_reset(r->arena);
-    if (*r->engine.config.audit_archive_dir && !verify_archive(r, c, r->lines))
+    if (*r->engine.config.audit_archive_dir && !verify_archive(r, c))
         return true;
     archived = c->link.seal_number;
     while (n == SEGMENTS_A_STEP) {
@@ -481,14 +481,14 @@ static enum ctl_exit audit_run(const struct subcommand *command, const void *set
         r->settings->action != LIST)
         return subcommand_usage_error(command, "--user, --student, --since, --until are for list");
     r->arena = arena_new(1 << 16, 256 << 20); /* bytes at first, and at most */
-    r->lines = arena_new(1 << 16, 64 << 20);
-    if (r->arena && r->lines &&
+    r->line_arena = arena_new(1 << 16, 64 << 20);
+    if (r->arena && r->line_arena &&
         engine_open(&r->engine, "mastery-ctl audit", /* no router: only metrics need it */ NULL,
                     r->settings->action == VERIFY ? ENGINE_SEALING : 0))
         status = r->settings->action == VERIFY ? audit_verify_with_anchors(r, arena)
                                                : audit_list_newest(r);
     engine_close(&r->engine);
-    arena_free(r->lines);
+    arena_free(r->line_arena);
     arena_free(r->arena);
     return status;
 }

@@ -110,11 +110,11 @@ struct mastery_result {
     double weighted_sum;           /* the score before it is limited to 1, rounded */
 };
 
-/* Computes the mastery result of a student's state. at_ms: the time to which the weights of
- * evidence decay. ret->evidence of consistency is the number of active days in the window, or
- * STATED_WEIGHT if the client stated it by `calculate`. A component without evidence has weight 0
- * in the score, and the weights of the others are scaled to sum to 1. An empty state has score 0
- * and weights 0. */
+/* Computes the mastery result of a student's state. at_ms: the time to which the weights in
+ * ret->evidence decay; the score does not depend on it. ret->evidence of consistency is the number
+ * of active days in the window, or STATED_WEIGHT if a client stated the value (route `calculate`).
+ * A component without evidence has weight 0 in the score, and the weights of the others are scaled
+ * to sum to 1. An empty state has score 0 and weights 0. */
 void mastery_of_state(const struct mastery_state *state, int64_t at_ms, struct mastery_result *ret);
 /* Returns the score alone, as mastery_of_state computes it. This needs no time and no exponential
  * function, because decay changes the weight of evidence and not its mean. */

@@ -32,7 +32,7 @@ enum metric_gauge {
     GAUGE_STORE_CONNECTIONS, /* open connections to Redis */
     GAUGE_STORE_IN_USE,      /* connections to Redis that wait for replies */
     GAUGE_SERVING,           /* 1: the process accepts connections of the web server */
-    /* predictions of the configured model for one of the last 28 days */
+    /* predictions of the configured model whose predicted day is among the last 28 */
     GAUGE_PREDICTIONS_VERIFIED,
     /* of the predictions in GAUGE_PREDICTIONS_VERIFIED, those whose interval contains the true
      * score */

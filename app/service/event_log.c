@@ -113,7 +113,8 @@ static bool event_log_was_visited(const struct event_log_page *page, struct str 
     return id.p && str_list_contains(&page->log->journal_ids, id);
 }
 
-/* Visits an event of the stream: in the field "z" of its entry packed, in the field "e" as JSON. */
+/* Visits an event of the stream. Its entry has either the field "z", with the event packed, or the
+ * field "e", with the event as JSON. */
 static void event_log_visit_stream(const struct event_log_page *page,
                                    const struct stream_entry *entry, struct problem *p)
 {

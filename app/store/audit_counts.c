@@ -38,9 +38,12 @@ static bool counts_parse_times(struct str value, struct audit_counted_read *ret)
            str_to_int64(value, 1, INT64_MAX / 2, &ret->last_ms);
 }
 
-/* Splits field and value. Returns false if they have another form. */
-static bool counts_parse_pair(struct str field, struct str value, enum audit_stream stream,
-                              struct audit_counted_read *ret)
+/* Parses a field of the hash of counts, and its value. The field has these lines: pseudonym of the
+ * student, minute (in schema 1 only), actor, role, action, resource, success, details. The value is
+ * the count and, after a space, id and time of the last access or, in schema 1, a correlation id.
+ * Returns false if they have another form. */
+static bool counts_parse_field(struct str field, struct str value, enum audit_stream stream,
+                               struct audit_counted_read *ret)
 {
     struct audit_record *record = &ret->record;
 
@@ -92,7 +95,7 @@ bool audit_parse_counts(const struct command *command, enum audit_stream stream,
         *read = (struct audit_counted_read){0};
         if (reply_text(reply_at(list, i), &read->field) == REPLY_OK &&
             reply_text(reply_at(list, i + 1), &read->value) == REPLY_OK)
-            read->valid = counts_parse_pair(read->field, read->value, stream, read);
+            read->valid = counts_parse_field(read->field, read->value, stream, read);
     }
     *ret_count = count;
     return true;

@@ -53,8 +53,8 @@ bool link_open(struct link *link, int64_t now_us);
  * commands without a reply stay in the queue. */
 size_t link_close(struct link *link);
 bool link_is_open(const struct link *link);
-/* Returns whether the handshake of a new connection has not been confirmed yet: AUTH, SELECT, the
- * schema number, and the role of a master. */
+/* Returns whether the handshake of a new connection was sent and its replies are not there yet: to
+ * AUTH, SELECT, GET of the schema number, and ROLE, which must be that of a master. */
 bool link_in_handshake(const struct link *link);
 /* To be called when link_read has returned LINK_READY. Returns the command of the handshake that
  * has read Redis' clock (clock_skew.h); NULL if the latest commands that the link sent of its own

@@ -51,8 +51,9 @@ static struct str *student_put_entries(struct arena *arena, const struct student
 
 /* Writes the records of the closed days that the change stores, from `arg` on. Returns the next
  * argument. The last of change->days is the current day, which stays in the profile, so it is left
- * out. A change of one day may be the first of a new day, which closes the day before (`base`). A
- * change of several days begins in the past, where `base` is stored already. */
+ * out. change->base is the last state of an earlier day, or NULL. If the change has one day, it is
+ * the first of a new day, so `base` is closed now and stored. If it has several, because a late
+ * event has changed the past, `base` is the day before those, which is stored already. */
 static struct str *student_put_closed_days(struct arena *arena, const struct student_change *change,
                                            struct str *arg)
 {

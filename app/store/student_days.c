@@ -125,7 +125,8 @@ struct command *student_cmd_latest_days(struct pipeline *pipeline, struct str st
     enum { LATER_DAYS = 2, LIMIT_MAX = HISTORY_DAYS * DAY_RECORD_MAX / 4 };
     int limit = (count + LATER_DAYS) * DAY_RECORD_MAX;
 
-    if (schema_has_old_forms() || limit > LIMIT_MAX) /* usually that would be all of them */
+    /* the old forms have no end to read from, and so long an end is usually the whole text */
+    if (schema_has_old_forms() || limit > LIMIT_MAX)
         return student_cmd_days(pipeline, student, state, today - count + 1, count);
     return student_read_closed(pipeline, student,
                                (struct days_range){today - count + 1, count, state, limit});

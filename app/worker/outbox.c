@@ -181,7 +181,8 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
 /* Publishes the entry that was read. If it is another entry than that of the last attempt, its
  * pauses start from the shortest again. An unreadable entry becomes a dead letter. If the sidecar
  * may get no further event now, the attempt ends without a pause: the next tick that may publish
- * starts another one. about_to is 0 because this event's read has ended. */
+ * starts another one. An event whose publication cannot begin, for lack of memory, is tried again
+ * after a pause. */
 static void outbox_publish(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *state = &outbox->each[shard];
@@ -198,7 +199,7 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
     }
     if (!state->entry.message.event.p) {
         outbox_put_dead_letter(outbox, shard, STR("not an entry of the outbox"));
-    } else if (!sidecar_can_publish(outbox->sidecar, /* about_to */ 0)) {
+    } else if (!sidecar_can_publish(outbox->sidecar, /* reads_pending */ 0)) {
         outbox_end_attempt(outbox, shard);
     } else if (!sidecar_publish(outbox->sidecar, &publication)) {
         outbox_end_attempt(outbox, shard);

@@ -24,7 +24,8 @@ struct retention {
     bool has_found_due; /* this pass has found students who are due */
 };
 
-/* Prepares the passes over all students, which delete entries that are too old. */
+/* Prepares two passes that delete entries that are too old: one over the lists of students who are
+ * due, and one over all keys (scan), which finds what is in no list. */
 void retention_init(struct retention *retention, struct worker_context *worker,
                     const struct shards *shards);
 /* Called in every loop iteration: starts the next steps, or new passes, if they are due. */

@@ -137,9 +137,9 @@ static void sidecar_record_cancelled(struct sidecar *sidecar)
 
 /* Closed circuit: up to PUBLISHERS events at a time. Open or half-open circuit: one event as the
  * probe, if nothing else is being published; an open circuit waits until the probe is due. */
-bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
+bool sidecar_can_publish(struct sidecar *sidecar, size_t reads_pending)
 {
-    size_t publishing = sidecar->publishing + about_to;
+    size_t publishing = sidecar->publishing + reads_pending;
 
     if (publishing >= PUBLISHERS)
         return false;

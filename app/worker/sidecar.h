@@ -83,14 +83,14 @@ void sidecar_close(struct sidecar *sidecar);
 void sidecar_tick(struct sidecar *sidecar);
 /* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar);
-/* Returns true if one more event may be published now. about_to: the number of events that are
+/* Returns true if one more event may be published now. reads_pending: the number of events that are
  * being read from Redis and will be published next. If the circuit is open, the worker wakes when
  * its probe (one request that tests the sidecar) is due. */
-bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to);
+bool sidecar_can_publish(struct sidecar *sidecar, size_t reads_pending);
 /* Returns true while the circuit is not closed: then sidecar_can_publish alone decides when an
  * event is tried again. */
 bool sidecar_limits_attempts(const struct sidecar *sidecar);
-/* Starts to publish an event; sidecar_can_publish must have returned true. Returns false without
+/* Starts to publish an event; sidecar_can_publish must have returned true. False when out of
  * memory; on_result is not called in that case. */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication);
 
