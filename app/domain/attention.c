@@ -17,7 +17,7 @@ static const double inactive_weight = 0.1, inactive_full_days = 14;
 const char *const attention_codes[ATTENTION_REASONS + 2] = {[ATTENTION_LOW] = "low_prediction",
                                                             [ATTENTION_FALL] = "fall",
                                                             [ATTENTION_INACTIVE] = "inactive",
-                                                            [ATTENTION_REASONS] = "no_activity"};
+                                                            [ATTENTION_NO_DATA] = "no_activity"};
 const char attention_no_activity[] = "no activity yet";
 
 /* Returns how far the score fell; 0 when it rose, or when there is no earlier score. */

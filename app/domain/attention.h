@@ -29,10 +29,11 @@ enum attention_reason {
     ATTENTION_LOW,      /* a low score is predicted */
     ATTENTION_FALL,     /* the score fell */
     ATTENTION_INACTIVE, /* there was no activity for days */
-    ATTENTION_REASONS
+    ATTENTION_REASONS,
+    ATTENTION_NO_DATA = ATTENTION_REASONS /* of a student without any data: no rule finds it */
 };
 /* Codes of the reasons: one for each value of enum attention_reason, then that of a student without
- * any data, at ATTENTION_REASONS; ends with NULL. */
+ * any data, at ATTENTION_NO_DATA; ends with NULL. */
 extern const char *const attention_codes[ATTENTION_REASONS + 2];
 /* The reason why a student without any data may need attention, as text. */
 extern const char attention_no_activity[];

@@ -67,9 +67,9 @@ struct forecast {
     struct line line;
     int32_t day_zero;      /* first day used, in days since 1970-01-01 */
     double latest_score;   /* score of the last day used */
-    double slope;          /* change of the line a day; 0 while insufficient */
-    double intercept;      /* value of the line on day_zero; the latest score while insufficient */
-    double r_squared;      /* share of the variance that the line explains; 0 while insufficient */
+    double slope;          /* change of the line per day; 0 with too few days */
+    double intercept;      /* value of the line on day_zero; the latest score with too few days */
+    double r_squared;      /* share of the variance that the line explains; 0 with too few days */
     double interval_level; /* probability of the intervals, in (0,1); by default PREDICTION_LEVEL */
 };
 /* Fits the model to n >= 1 days, which are in order of time. Uses those of the last HISTORY_DAYS

@@ -183,7 +183,7 @@ static enum step submit_create(struct exchange *x, const struct submit *input,
 /* Evaluates the creation, and queues the removal of the batch from the list of unfinished changes
  * (store/unfinished.h). Every command must have succeeded, including those that queue the batch's
  * jobs; otherwise the batch stays in that list, and the worker queues the jobs. */
-static enum step submit_end(struct exchange *x, struct submit_state *state)
+static enum step submit_set_finished(struct exchange *x, struct submit_state *state)
 {
     bool is_new;
 
@@ -203,10 +203,10 @@ static enum step submit_end(struct exchange *x, struct submit_state *state)
     return STEP_MORE;
 }
 
-/* Handler of batch-submit. Its round trips: acquire the Idempotency-Key, if any, whose record has
- * the id of the batch; create the batch; end the creation. Then it responds with 202 and the
- * batch's Location, even if the last round trip has failed: the worker then finishes the creation.
- */
+/* Handler of batch-submit. Its round trips: (1) acquire the Idempotency-Key, if any, whose record
+ * has the id of the batch (exchange_new_state); (2) create the batch and queue its jobs; (3) remove
+ * it from the list of unfinished changes. Then it responds with 202 and the batch's Location, even
+ * if (3) has failed: the worker then finishes the change. */
 static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *state = x->state;
@@ -217,7 +217,7 @@ static enum step batch_submit(struct exchange *x)
     if (!state->create)
         return submit_create(x, x->input, state);
     if (!state->is_created)
-        return submit_end(x, state);
+        return submit_set_finished(x, state);
     exchange_json_begin(x, 202, &w);
     jw_str(&w, "batch_id", state->id);
     jw_text(&w, "status", batch_status_names[state->batch.status]);

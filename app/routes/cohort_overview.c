@@ -105,7 +105,7 @@ static void overview_write_reason_values(struct jw *w, const struct attention_fo
     }
     if (no_data) {
         jw_object(w, NULL);
-        jw_text(w, "reason", attention_codes[ATTENTION_REASONS]);
+        jw_text(w, "reason", attention_codes[ATTENTION_NO_DATA]);
         jw_null(w, "value");
         jw_object_end(w);
     }

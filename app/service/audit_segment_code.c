@@ -358,7 +358,8 @@ static bool code_take_ids(struct arena *arena, struct str *bytes,
     return ms >= previous->since_ms && segment->previous_id.p;
 }
 
-/* Takes counts and times. */
+/* Takes the counts, and then the times of the last access. A number is 2 * count, plus 1 if there
+ * is such a time: its distance in ms from the first access, which is left out for a count of 1. */
 static bool code_take_counts(struct arena *arena, struct str *bytes,
                              struct audit_segment_text *segment)
 {

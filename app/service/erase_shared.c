@@ -150,9 +150,10 @@ static void erase_queue_dead_letters(struct erase *erase, struct pipeline *pipel
     }
 }
 
-/* Counts the letters of version 0.1.0 (their JSON is the field "e") that mention the student in a
- * part of the stream, and queues their removal unless the pass only counts. There is always more to
- * read: the next part, or after the last one, from an empty cursor on, the letters in the index. */
+/* Dead letters of version 0.1.0 (JSON in the field "e") are not in the index, so the stream is
+ * searched part by part. Counts those of a part that mention the student, and queues their removal
+ * unless the pass only counts. There is always more to read: the next part, or after the last one,
+ * from an empty cursor on, the letters in the index. */
 static void erase_parse_old_letters(struct erase *erase, struct pipeline *pipeline,
                                     struct problem *p)
 {

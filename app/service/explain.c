@@ -35,7 +35,8 @@ static void explain_add_logged(void *explain, const struct logged_event *logged,
                               logged->recorded_at_ms);
 }
 
-/* Queues the next page of the log and, after it, the read of the state. */
+/* Queues the next page of the log and, after it, the read of the state: the one after the last
+ * page is explained, so that it has all changes that are in the log. */
 static enum step explain_queue_page(struct explain *explain, struct pipeline *pipeline)
 {
     arena_reset(explain->page_arena);

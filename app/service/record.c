@@ -108,7 +108,7 @@ static enum step record_fail(struct problem *p)
 }
 
 /* Counts an attempt to write. True, with a problem, when there have been too many attempts. */
-static bool record_gives_up(struct record *r, struct problem *p)
+static bool record_attempts_are_over(struct record *r, struct problem *p)
 {
     if (++r->attempts < RECORD_ATTEMPTS_MAX)
         return false;
@@ -260,7 +260,7 @@ static enum step record_after_write(struct record *r, struct pipeline *pipeline,
     }
     if (outcome != CHANGE_OUTDATED)
         return record_end(r, outcome, pipeline, p);
-    if (record_gives_up(r, p))
+    if (record_attempts_are_over(r, p))
         return STEP_DONE;
     if (r->days_cmd)
         return record_add_reads(r, pipeline, /* with_days */ true);

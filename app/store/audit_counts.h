@@ -34,7 +34,7 @@ bool audit_parse_counts(const struct command *command, enum audit_stream stream,
                         size_t *ret_count, struct problem *p);
 /* Returns the number of counts in the reply to audit_cmd_scan_counts; 0 if it is none. */
 size_t audit_counts_replied(const struct command *command);
-/* Replies how many different accesses the open segment of the shard counts. */
+/* Reads the number of counts (different accesses) in the shard's open segment. */
 struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shard);
 /* Removes fields that are no counts, if `holder` holds the shard's lease and they have the values
  * that were read. Replies how many, or LEASE_LOST. */

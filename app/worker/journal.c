@@ -215,8 +215,8 @@ static void journal_process(struct task *task)
     task_submit(task, journal_on_processed);
 }
 
-/* Handles a journal whose key has another type in Redis: logs it the first time, and ends the task.
- * A reply that cannot be parsed is treated as the same fault, since a stream gives none.
+/* Handles a journal whose key is no stream in Redis: logs it the first time, and ends the task.
+ * A reply that cannot be parsed is treated as the same fault, since that to a read of a stream can.
  * journal_wait.c then leaves the shard out. Each sweep reads the journal again; the first read that
  * succeeds clears journal_unusable (journal_on_read). */
 static void journal_set_shard_unusable(struct task *task)
