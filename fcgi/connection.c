@@ -172,7 +172,8 @@ static void connection_set_path(struct parameters *parameters)
 }
 
 /* Parses a time that nginx has written, such as "1764435000.123" (seconds since the epoch). Returns
- * milliseconds, or 0 if the text has another form. */
+ * milliseconds, or 0 if the text has another form. The limit of the seconds only avoids an
+ * overflow. */
 static int64_t connection_parse_time(struct str text)
 {
     struct str rest = text, seconds = str_cut(&rest, '.');
@@ -258,9 +259,9 @@ enum connection_event connection_read(struct connection *connection, struct aren
 /* ---- response ---- */
 
 /* Writes the head of a response (what comes before its body) in the form of CGI, which nginx
- * parses: the line "Status:" and the headers. complete: the response has its whole
- * body, so Content-Length is sent (but not with 204), by which the client notices a response that
- * was cut off; false: the body follows in parts. */
+ * parses: the line "Status:" and the headers. complete: the response has its whole body, so
+ * Content-Length is sent (but not with 204), by which the client notices a response that was cut
+ * off; false: the body follows in parts. */
 static void connection_write_head(struct buf *head, const struct http_response *response,
                                   bool complete)
 {
@@ -330,6 +331,7 @@ static void connection_end(struct connection *connection)
 {
     unsigned char high = (unsigned char)(connection->request.requestId >> 8);
     unsigned char low = (unsigned char)connection->request.requestId;
+    /* end of the stream STDOUT; end of the request, whose 8 bytes 0 mean success; extra byte */
     /* clang-format off */
     const unsigned char records[3 * FCGI_HEADER_SIZE + 1] = {
         FCGI_VERSION, FCGI_TYPE_STDOUT, high, low, 0, 0, 0, 0,

@@ -61,8 +61,9 @@ int main(int argc, char *argv[])
     process_die_with_parent(parent); /* the pool must not outlive its supervisor multiwatch */
     /* most ms that libfcgi waits when it closes a connection, instead of 2 s (hazards F5) */
     (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1);
-    /* hiredis blocks the loop while it resolves the host name of Redis. Without these limits, a
-     * name server that does not respond would block the loop for half a minute. */
+    /* Limits of getaddrinfo, which a thread calls to resolve the host name of Redis: without them,
+     * a name server that does not respond would delay it for half a minute. The 0 keeps a value
+     * that is already set. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     router = router_new(tables, count);
     if (!router)

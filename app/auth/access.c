@@ -21,6 +21,7 @@ enum right {
 #define ADMIN          [ROLE_ADMIN] = RIGHT_ALL
 #define SERVICE        [ROLE_SERVICE] = RIGHT_ALL
 
+/* The right that an access right of a route (row) gives to a role (column). */
 static const unsigned char rights[ACCESSES][ROLES] = {
     [ACCESS_OPEN]           = {STUDENT(ALL),    TEACHER(ALL),         ADMIN, SERVICE,
                                [ROLE_NONE] = RIGHT_ALL},

@@ -116,8 +116,8 @@ static bool public_verify(const struct jws_algorithm *algorithm, EVP_PKEY *key,
 }
 
 /* The algorithm is the caller's choice, never the token's, and a public key of another type
- * verifies nothing. Only HS256 has no row in the table and no public key. Clears OpenSSL's error
- * queue, because later code would report the errors that are left in it. */
+ * verifies nothing. Only HS256 has no row in the table (a is NULL) and no public key. Clears
+ * OpenSSL's error queue, because later code would report the errors that are left in it. */
 bool jws_verify(struct str signed_part, struct str signature, const char *algorithm,
                 const struct token_key *key)
 {
@@ -154,8 +154,8 @@ static bool ecdsa_from_der(const unsigned char *der, size_t n, unsigned char ret
     return good;
 }
 
-/* Signs the text with OpenSSL. *ret_n: bytes of room in ret before the call, length of the
- * signature after it. */
+/* Signs the text with OpenSSL, and writes the signature to ret. *ret_n: bytes of room in ret before
+ * the call, length of the signature after it. Returns false on failure. */
 static bool private_sign(const struct jws_algorithm *algorithm, EVP_PKEY *key, struct str text,
                          unsigned char *ret, size_t *ret_n)
 {

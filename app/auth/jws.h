@@ -19,8 +19,8 @@ const char *jws_key_error(const EVP_PKEY *key, const char *algorithm);
 /* Makes a token with these claims (the text of a JSON object), signed by HS256. The caller frees
  * it; NULL on failure. */
 char *jws_sign(const char *claims, const struct token_key *secret);
-/* Makes a token like jws_sign, but signed with a private key and another algorithm than HS256. The
- * caller frees it; NULL on failure. */
+/* Makes a token with these claims (the text of a JSON object), signed with a private key by another
+ * algorithm than HS256. The caller frees it; NULL on failure. */
 char *jws_sign_private(const char *claims, const char *algorithm, EVP_PKEY *key);
 
 #endif

@@ -73,7 +73,8 @@ bool key_copy_check(const char *path, char ret_error[200])
     return access(folder, W_OK | X_OK) == 0 || copy_fail(ret_error, folder, strerror(errno));
 }
 
-/* Parses the file: FORMAT_NAME, time and source in the first line, then the set. */
+/* Parses the file: FORMAT_NAME, time and source in the first line, separated by spaces, then the
+ * set. Returns false when it has another form, or is of another source. */
 static bool copy_parse(struct str file, const char *source, struct key_copy *ret)
 {
     struct str line = str_cut(&file, '\n');

@@ -13,13 +13,17 @@
 #include "app/base/https_url.h"
 #include "app/http/json.h"
 
-enum { DISCOVERY_SCRATCH = 16 << 10, DISCOVERY_SCRATCH_CAP = 4 << 20, POLL_MS = 20 };
+enum {
+    DISCOVERY_SCRATCH = 16 << 10,    /* first size of the memory for parsing a discovery document */
+    DISCOVERY_SCRATCH_CAP = 4 << 20, /* greatest size of this memory */
+    POLL_MS = 20,                    /* pause between two looks at download.cancelled */
+};
 
 /* One request with its response. */
 struct download {
-    const char *setting;
+    const char *setting; /* JWT_JWKS_URL or OIDC_ISSUER, for messages */
     const struct config *config;
-    const atomic_bool *cancelled;
+    const atomic_bool *cancelled; /* set by another thread: the request must end at once */
     int64_t end_us; /* monotonic time at which all requests together must have ended */
     char *error;    /* receives the reason of a failure; KEY_FETCH_ERROR_SIZE bytes */
     char *text;     /* the body received so far, with a NUL */
@@ -78,9 +82,9 @@ static void download_set_options(struct download *download, CURL *easy, const ch
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
 }
 
-/* Runs the transfer until it ends, the time is over, or another thread cancels it. libcurl's multi
- * interface is used, because the easy interface would notice a cancellation up to a second later.
- */
+/* Runs the transfer until it ends, the time is over, or another thread cancels it (in both latter
+ * cases returns CURLE_OPERATION_TIMEDOUT). libcurl's multi interface is used, because the easy
+ * interface would notice a cancellation up to a second later. */
 static CURLcode download_run(const struct download *download, CURLM *multi)
 {
     const CURLMsg *message;
@@ -97,8 +101,8 @@ static CURLcode download_run(const struct download *download, CURLM *multi)
     return message ? message->data.result : CURLE_FAILED_INIT;
 }
 
-/* Writes the reason why a request has failed: libcurl's result or, if that is good, the HTTP
- * status. Returns false. */
+/* Writes the reason why a request has failed: libcurl's result (CURLE_WRITE_ERROR: the body is too
+ * long, see download_on_body) or, if that is good, the HTTP status. Returns false. */
 static bool download_refuse(const struct download *download, const char *url, CURLcode result,
                             long status, const char *curl_error)
 {

@@ -46,12 +46,13 @@ struct run {
     enum run_kind kind;
     /* when the keys that this process uses were fetched (wall clock); 0: it has none */
     int64_t have_ms;
-    int64_t started_ms, started_us;
+    int64_t started_ms, started_us; /* when the run began, by the wall and the monotonic clock */
     /* the result */
     enum run_outcome outcome;
     struct token_keys keys;
-    int64_t fetched_ms, not_before_ms;
-    int failures;
+    int64_t fetched_ms;    /* wall clock: when `keys` were fetched */
+    int64_t not_before_ms; /* RUN_TOO_EARLY; wall clock: from when on a fetch is allowed */
+    int failures;          /* failed fetches of all processes since the last successful one */
     char error[KEY_FETCH_ERROR_SIZE];
 };
 
@@ -85,7 +86,8 @@ static int64_t age_of(int64_t time_ms)
 }
 
 /* Returns the pause in ms after `failures` failures in a row (1 or more): 1, 2, 4, ... seconds, up
- * to a maximum. From the sixth failure on it is the maximum, so that the shift stays small. */
+ * to a maximum. From the sixth failure on it is the maximum; % 32 keeps the shift, which is then
+ * not used, in its valid range. */
 static int64_t pause_ms(int failures, bool has_keys)
 {
     int64_t most = has_keys ? PAUSE_MAX_S : PAUSE_NO_KEYS_S, s = INT64_C(1) << (failures - 1) % 32;
@@ -161,9 +163,10 @@ static bool run_read_copy(struct run *run)
     return taken;
 }
 
-/* Returns whether it is too early for another fetch, judged by the attempts of all processes: after
- * a failure for RUN_DUE, after the latest RUN_REQUESTED for another one, never for RUN_FORCED. Sets
- * run->not_before_ms to the time from which on it is allowed. */
+/* Returns whether it is too early for another fetch, judged by the attempts of all processes:
+ * RUN_DUE must wait for some time after a failure, RUN_REQUESTED for JWT_JWKS_COOLDOWN_S after the
+ * latest such fetch, RUN_FORCED never. Sets run->not_before_ms to the time from which on a fetch is
+ * allowed. */
 static bool run_is_early(struct run *run, const struct key_attempts *attempts)
 {
     int64_t last_ms = attempts->tried_ms, wait_ms = 0;
@@ -257,8 +260,8 @@ static void provider_start(struct provider *provider, enum run_kind kind, int64_
     provider->due_us = now_us + SECOND_US;
 }
 
-/* Reads the keys of the file, which the first provider_tick returns. As RUN_REQUESTED, so that keys
- * of any age up to JWT_JWKS_MAX_AGE_S are accepted. */
+/* Reads the keys of the file; the first provider_tick returns them. The run is a RUN_REQUESTED and
+ * its have_ms is 0, so keys of any age up to JWT_JWKS_MAX_AGE_S are accepted. */
 struct provider *provider_new(const struct config *config, char ret_error[200])
 {
     struct provider *provider = calloc(1, sizeof(*provider));
@@ -318,8 +321,10 @@ static void provider_hand_over(struct provider *provider, int64_t now_us, struct
     provider->error[0] = '\0';
 }
 
-/* Reads the result of the thread, which has ended. Sets when the next fetch is due, and from when
- * on an unknown key may cause one; both follow from not_before_ms when the run was too early. */
+/* Reads the result of the thread, which has ended, into *ret and the provider. Sets due_us, the
+ * time of the next fetch. After a RUN_REQUESTED also sets request_again_us, from when on an unknown
+ * key may cause a fetch; not if keys were copied, because then nothing was fetched. If a run was
+ * too early, the time that applies to its kind is not_before_ms. */
 static enum provider_event provider_read_result(struct provider *provider, int64_t now_us,
                                                 struct token_keys *ret)
 {

@@ -49,8 +49,9 @@ static bool reader_refuse(const struct key_reader *reader, const char *why)
     return reader_fail(reader, "key %zu is %s", reader->keys->n + 1, why);
 }
 
-/* Adds the key if it suits the algorithm, and frees it otherwise. key: NULL when it could not be
- * read. */
+/* Adds the key, which then belongs to the set, if it suits the algorithm. Otherwise frees it and
+ * returns false with a message. key: NULL when it could not be read. kid: its name; p is NULL when
+ * it has none. */
 static bool reader_add(const struct key_reader *reader, EVP_PKEY *key, struct str kid)
 {
     const char *error = key ? jws_key_error(key, reader->algorithm) : "damaged";
@@ -193,7 +194,8 @@ static struct str jwk_bytes(const struct key_reader *reader, struct json_object 
     return text.p ? base64url_decode(text, reader->scratch) : (struct str){0};
 }
 
-/* Makes an OpenSSL key from the parameters in the builder, and frees the builder. */
+/* Makes an OpenSSL key from the parameters in the builder, and frees the builder. type: OpenSSL's
+ * name of the type of key, "RSA" or "EC". Returns NULL on failure. */
 static EVP_PKEY *key_of_parameters(const char *type, OSSL_PARAM_BLD *builder)
 {
     OSSL_PARAM *parameters = builder ? OSSL_PARAM_BLD_to_param(builder) : NULL;
@@ -277,7 +279,7 @@ static EVP_PKEY *key_of_jwk(const struct key_reader *r, struct json_object *jwk)
     return NULL;
 }
 
-/* Returns whether the member is absent or has this text. */
+/* Returns whether the member of a JWK is absent, which means no restriction, or has this text. */
 static bool jwk_permits(struct json_object *jwk, const char *name, const char *text)
 {
     struct json_object *value = json_object_object_get(jwk, name);
@@ -286,7 +288,8 @@ static bool jwk_permits(struct json_object *jwk, const char *name, const char *t
 }
 
 /* Adds the key of a JWK. Skips a key that is for another purpose or algorithm, damaged, or of an
- * unknown type (RFC 7517, section 5). */
+ * unknown type (RFC 7517, section 5). Returns false only when there are too many keys, or no
+ * memory. */
 static bool reader_add_jwk(const struct key_reader *reader, struct json_object *jwk)
 {
     struct str kid = json_str(json_object_object_get(jwk, "kid"));

@@ -13,8 +13,9 @@
  * names JWT_PUBLIC_KEY_FILE, when a key is invalid or there is none. */
 bool public_keys_parse(struct str text, const char *algorithm, struct token_keys *ret,
                        char ret_error[200]);
-/* Like public_keys_parse, but the text must be a JWK Set, the form that a provider's server sends,
- * and the error names `setting` instead of JWT_PUBLIC_KEY_FILE. */
+/* Adds to *ret the keys of a JWK Set that suit the algorithm. Returns false, with a line that names
+ * `setting`, when the text is not a JWK Set (the only form that a provider's server sends) or has
+ * no such key. */
 bool public_keys_parse_set(struct str text, const char *setting, const char *algorithm,
                            struct token_keys *ret, char ret_error[200]);
 

@@ -34,8 +34,8 @@ struct tokens {
 };
 
 /* Loads the keys from settings and files. If they come from an identity provider's server, makes
- * the struct provider instead: its ticks in the event loop fetch the keys, and until then there are
- * none. */
+ * the struct provider instead; its ticks in the event loop fetch the keys, and until then there are
+ * none. Returns false with a message in ret_error. */
 static bool tokens_open_keys(struct tokens *tokens, char ret_error[200])
 {
     if (!token_keys_by_url(tokens->config))
@@ -269,9 +269,9 @@ static bool token_keys_have_kid(const struct token_keys *keys, struct str kid)
     return false;
 }
 
-/* Called for a token that no key verifies: requests the provider's keys when the token may be
- * signed by a key that is not known yet. When the key that the token names is known, nothing is
- * requested, because the signature is forged. */
+/* Requests a fetch of the provider's keys for a token that no key verifies, and sets p->awaits_keys
+ * when keys are being fetched. When the key that the token names is known, requests nothing,
+ * because the signature is forged. A token that names no key may be signed by a new one. */
 static void token_request_key(struct tokens *tokens, struct str kid, struct problem *p)
 {
     bool known = kid.p && (token_keys_have_kid(&tokens->keys, kid) ||
@@ -280,8 +280,8 @@ static void token_request_key(struct tokens *tokens, struct str kid, struct prob
 }
 
 /* Returns whether form, header and signature of a token are valid; the claims are not checked.
- * *ret_payload is the payload, still encoded. The reason of a failure is set before each check that
- * may fail. */
+ * *ret_payload is the payload, still encoded. Before each check that may fail, the reason of its
+ * failure is set in p. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
                                   struct problem *p)
 {

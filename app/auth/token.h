@@ -46,9 +46,10 @@ bool tokens_are_fetching(const struct tokens *tokens);
 /* Returns a number that changes whenever the set of accepted keys changes. */
 uint64_t tokens_generation(const struct tokens *tokens);
 
-/* Verify the token of an Authorization header ("Bearer TOKEN"), or a token alone. Return true and
- * store user and role in *ret; or return false with AUTH_ERROR in p and leave *ret unchanged. The
- * message of the error does not say which check of the signature failed. now_ms: wall clock.
+/* tokens_verify_header verifies the token of an Authorization header ("Bearer TOKEN"),
+ * tokens_verify a token alone. Both return true and store user and role in *ret; or return false
+ * with AUTH_ERROR in p and leave *ret unchanged. The message of the error does not say which check
+ * of the signature failed. now_ms: wall clock.
  *
  * With keys of a provider, p->awaits_keys means that the token may be valid by a key that is being
  * fetched: the caller should clear p and try again when tokens_are_fetching has become false. When

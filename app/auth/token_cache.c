@@ -51,8 +51,8 @@ static bool is_current(const struct entry *entry, uint64_t generation, int64_t n
            entry->expires_ms - now_ms <= LIFETIME_MS;
 }
 
-/* Compares in constant time, so that the time of a response does not show how much of a guess is
- * right. */
+/* Returns whether the entry is of the token with this digest. Compares in constant time, so that
+ * the time of a response does not show how much of a guess is right. */
 static bool has_digest(const struct entry *entry, const unsigned char digest[DIGEST_SIZE])
 {
     return CRYPTO_memcmp(entry->digest, digest, DIGEST_SIZE) == 0;

@@ -28,9 +28,9 @@ static void key_wipe(struct token_key *key)
     *key = (struct token_key){0};
 }
 
-/* Appends a key, whose parts then belong to the set. Frees the key instead when there are
- * TOKEN_KEYS_MAX keys already, or when its bytes (key.p) are missing for lack of memory. variable:
- * setting that the key comes from, for the message. */
+/* Appends a key, whose parts then belong to the set. Wipes the key instead and returns false when
+ * there are TOKEN_KEYS_MAX keys already, or when its bytes (key.p) are missing for lack of memory.
+ * variable: setting that the key comes from, for the message. */
 static bool keys_append(struct token_keys *keys, struct token_key key, const char *variable,
                         char ret_error[200])
 {
@@ -53,7 +53,8 @@ bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_
     return keys_append(keys, key, "JWT_SECRET", ret_error);
 }
 
-/* Also stores the key's DER form (token_key.p), by which keys are compared. */
+/* Also stores the key's DER form (token_key.p), by which keys are compared. When memory for a part
+ * is lacking, key.p is NULL, and keys_append frees the key and fails. */
 bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct str kid,
                            const char *setting, char ret_error[200])
 {

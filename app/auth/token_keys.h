@@ -25,19 +25,19 @@ struct token_keys {
 
 /* Returns whether the keys are fetched from a server of the identity provider (auth/provider.h). */
 bool token_keys_by_url(const struct config *config);
-/* Loads and checks all keys, unless they come from a server: public keys from their file, secrets
- * from the text that the configuration has read. It has one secret a line; white space around it is
- * ignored, empty lines are skipped. Returns false, with a line that names the setting, when one of
- * the keys is invalid; *ret is then unchanged. */
+/* Loads and checks the keys of settings and files: public keys from their file, secrets from the
+ * text that the configuration has read. It has one secret a line; white space around it is ignored,
+ * empty lines are skipped. Returns false, with a line that names the setting, when one of the keys
+ * is invalid; *ret is then unchanged. */
 bool token_keys_load(const struct config *config, struct token_keys *ret, char ret_error[200]);
-/* For loading keys: appends a copy of a secret. Returns false with a message in ret_error. */
+/* Appends a copy of a secret to the set. Returns false with a message in ret_error. */
 bool token_keys_add_secret(struct token_keys *keys, struct str secret, char ret_error[200]);
-/* For loading keys: appends a public key, which then belongs to the set, or is freed on failure.
- * kid: p is NULL when the key has no name. Returns false with a message in ret_error, which begins
- * with the setting. */
+/* Appends a public key, which then belongs to the set, or is freed on failure. kid: p is NULL when
+ * the key has no name. Returns false with a message in ret_error, which begins with `setting`. */
 bool token_keys_add_public(struct token_keys *keys, EVP_PKEY *public_key, struct str kid,
                            const char *setting, char ret_error[200]);
-/* For loading keys: writes the message. Always returns false, which the callers return, too. */
+/* Writes an error message, formatted as by printf, to ret_error. Always returns false, so that
+ * callers can return its result. */
 bool token_keys_fail(char ret_error[200], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Wipes and frees all keys. */

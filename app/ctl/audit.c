@@ -20,9 +20,9 @@
 
 enum action { VERIFY, LIST };
 enum {
-    SEGMENTS_A_STEP = 16,  /* segments that are read in one round trip */
-    COUNTS_SCANNED = 2000, /* counts that are read of a shard, about and at most */
-    COUNTS_MAX = 8000,
+    SEGMENTS_A_STEP = 16,         /* segments that are read in one round trip */
+    COUNTS_SCANNED = 2000,        /* about how many counts of a shard one HSCAN is to return */
+    COUNTS_MAX = 8000,            /* most counts that it may return */
     SEALS_A_STEP = 32,            /* seals that are read in one round trip */
     RECORDS_MAX = AUDIT_PAGE_MAX, /* records that one seal can have */
 };
@@ -44,19 +44,19 @@ struct audit_run {
     const struct subcommand *command;
     const struct audit_settings *settings;
     struct engine engine;
-    struct arena *arena;      /* replies; reset before each page of seals */
+    struct arena *arena;      /* replies; `verify` resets it before each page of a chain */
     struct arena *line_arena; /* for one line of the archive at a time */
     struct anchors anchors;
     struct audit_head heads[AUDIT_CHAINS][SHARDS]; /* as the worker stores them in Redis */
-    uint64_t seals, records;                       /* numbers that were checked */
-    uint64_t shards, faults;                       /* shards with a chain; faults */
-    struct json_line json; /* with --json: the result of verify, while it is written */
+    uint64_t seals, records; /* numbers found intact: of seals and segments; of records */
+    uint64_t shards, faults; /* number of shards with a chain; number of faults */
+    struct json_line json;   /* with --json: the result of verify, while it is written */
     struct progress progress;
 };
 
 /* ---- verify ---- */
 
-/* Returns what the fault is in. */
+/* Returns the kind of item that has the fault: "record", "segment" or "seal". */
 static const char *verify_kind(const struct audit_check *c)
 {
     if (c->is_record)
@@ -64,7 +64,8 @@ static const char *verify_kind(const struct audit_check *c)
     return c->chain == AUDIT_CHAIN_SEGMENTS ? "segment" : "seal";
 }
 
-/* Writes the fault as an object into the open array of faults. */
+/* Writes the fault as an object into the open array "faults". A fault of a whole chain has no id;
+ * the latest MAC of the chain takes its place. */
 static void verify_write_fault(struct jw *w, const struct audit_check *c)
 {
     char shard[4];
@@ -79,8 +80,9 @@ static void verify_write_fault(struct jw *w, const struct audit_check *c)
     jw_object_end(w);
 }
 
-/* Prints the fault that the check of a shard has found, and counts the shard as faulty; does
- * nothing if there is no fault. */
+/* Prints the fault that the check of a chain has found, and counts it in r->faults; does nothing if
+ * there is no fault. A fault of a whole chain has no id; the latest MAC of the chain is printed
+ * instead. */
 static void verify_report(struct audit_run *r, const struct audit_check *c)
 {
     if (c->fault == AUDIT_INTACT)
@@ -99,10 +101,10 @@ static void verify_report(struct audit_run *r, const struct audit_check *c)
     (void)putchar('\n');
 }
 
-/* Compares the seal that was checked last with two copies of its MAC, which a forger would have to
- * change too: the head that the worker stores in Redis, and an anchor of the worker's log. True
- * when each copy equals the MAC or belongs to a seal with another number; else false with the fault
- * in c. */
+/* Compares the seal (or segment) that was checked last with two copies of its MAC, which a forger
+ * would have to change too: the head that the worker stores in Redis, and an anchor of the worker's
+ * log. True when each copy equals the MAC or belongs to a seal with another number; else false with
+ * the fault in c. */
 static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->chain][c->shard];
@@ -116,9 +118,9 @@ static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
            audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
-/* Finds out whether a chain was cut off at its end. Called after the last seal in Redis was
- * checked: if a head or an anchor has a higher number, later seals were removed. True when the
- * chain is complete; false with the fault in c. */
+/* Finds out whether a chain was cut off at its end. To be called when the last seal (or segment) in
+ * Redis was checked: if a head or an anchor has a higher number, later ones were removed. True when
+ * the chain is complete; false with the fault in c. */
 static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->chain][c->shard];
@@ -170,9 +172,9 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     return true;
 }
 
-/* Checks the oldest record after the last seal ("-": the first of all, "+": no end). A record older
- * than the time within which the worker seals records means that the worker is not sealing, a
- * fault, which is then in c. False with a problem in p when Redis fails. */
+/* Checks that the oldest record after the last seal is so young that the worker may not have sealed
+ * it yet. An older one means that no worker seals records: a fault, which is then in c. False with
+ * a problem in p when Redis fails. */
 static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     struct pipeline pipeline;
@@ -191,7 +193,8 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
         return false;
     if (n > 0)
         /* a fault is in c->fault */
-        (void)audit_check_unsealed(c, &oldest, store_now_ms(r->engine.store), 0);
+        (void)audit_check_unsealed(c, &oldest, store_now_ms(r->engine.store),
+                                   0 /* sealed at once */);
     return true;
 }
 
@@ -226,9 +229,10 @@ static bool verify_seal_chain(struct audit_run *r, struct audit_check *c, struct
 
 /* ---- segments ---- */
 
-/* Checks the oldest record of the open segment, and the oldest count. One that is older than a
- * worker leaves it open means that none is closing segments, a fault, which is then in c. False
- * with a problem in p when Redis fails. */
+/* Checks the ages of what is in the open segment (not packed and sealed yet): of its oldest record,
+ * and of the counted accesses in one page of HSCAN. One that is older than AUDIT_SEAL_S and a
+ * minute means that no worker closes segments: a fault, which is then in c. False with a problem in
+ * p when Redis fails. */
 static bool verify_open(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     int64_t now_ms = store_now_ms(r->engine.store), seal_s = r->engine.config.audit_seal_s;
@@ -260,8 +264,9 @@ static bool verify_open(struct audit_run *r, struct audit_check *c, struct probl
     return true;
 }
 
-/* Checks the segments of a shard that are in the archive. False when the check ends here: with a
- * fault in c, or because the archive cannot be read, which counts as one. */
+/* Checks the segments of a shard that are in the archive (files in AUDIT_ARCHIVE_DIR). False when
+ * the check ends here: with a fault in c, or because the archive cannot be read, which is reported
+ * and counted in r->faults. */
 static bool verify_archive(struct audit_run *r, struct audit_check *c)
 {
     const char *folder = r->engine.config.audit_archive_dir;
@@ -287,8 +292,9 @@ static bool verify_archive(struct audit_run *r, struct audit_check *c)
     return intact && result == AUDIT_ARCHIVE_END;
 }
 
-/* Whether the segment, which is in Redis, was found in the archive already: Redis has not forgotten
- * it yet. If it is the last one there, it must be the same. */
+/* Returns whether the segment, read from Redis, was already checked in the archive: Redis has not
+ * removed it yet. archived: number of the last segment in the archive; 0: none. That segment itself
+ * must have the same head in Redis; otherwise the fault is in c. */
 static bool verify_is_archived(struct audit_run *r, struct audit_check *c,
                                const struct audit_segment *segment, int64_t archived)
 {
@@ -301,8 +307,9 @@ static bool verify_is_archived(struct audit_run *r, struct audit_check *c,
     return true;
 }
 
-/* Checks the chain of segments of a shard, of the archive and then in Redis, in pages of
- * SEGMENTS_A_STEP, until the end or the first fault. False with a problem in p when Redis fails;
+/* Checks the chain of segments of a shard, first in the archive, then in Redis in pages of
+ * SEGMENTS_A_STEP, until the end or the first fault. A page with fewer segments is the last one.
+ * "(" before an id means "after this id" to Redis. False with a problem in p when Redis fails;
  * otherwise c has the result. */
 static bool verify_segment_chain(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
@@ -446,7 +453,7 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
     return status;
 }
 
-/* Prints the newest records that match. */
+/* Prints the newest records that pass the filters of the command line. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
     const struct audit_newest newest = {.command = r->command,

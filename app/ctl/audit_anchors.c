@@ -22,9 +22,10 @@ static struct str anchor_member_text(struct json_object *line, const char *name)
     return str_of(json_object_get_string(found));
 }
 
-/* Parses one line of the log. False when the line is not a valid anchor. Looks for the name of the
- * event first, because most lines have no anchor, and parsing all of them as JSON would take
- * minutes. */
+/* Parses one line of the log. False when the line is not an anchor, such as
+ * {"event":"audit.anchor","shard":"2b","segment":7,"head":"HEX"}; that of a seal has "seal" in
+ * place of "segment". Looks for the name of the event first, because most lines have no anchor, and
+ * parsing all of them as JSON would take minutes. */
 static bool anchor_parse(struct str text, struct arena *arena, struct anchor *ret)
 {
     struct problem not_json = {.code = PROBLEM_NONE};

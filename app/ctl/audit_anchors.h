@@ -13,7 +13,7 @@ struct anchor {
     enum audit_chain chain;
     unsigned shard;
     int64_t number;             /* number of the seal or segment in its chain, from 1 */
-    char head[AUDIT_HEAD_SIZE]; /* MAC of the seal or segment, in hexadecimal digits */
+    char head[AUDIT_HEAD_SIZE]; /* MAC in hexadecimal digits: 64 of a seal, 32 of a segment */
 };
 
 struct anchors {
@@ -22,7 +22,8 @@ struct anchors {
 };
 
 /* Adds the anchors in the lines of a log file; the path "-" means standard input. Lines without an
- * anchor are skipped. False with errno; anchors_release is then still due. */
+ * anchor are skipped. False with errno when reading fails or memory is exhausted; anchors_release
+ * is then still due. */
 bool anchors_load(struct anchors *anchors, const char *path);
 
 /* Frees the anchors, which are then empty. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Redis has the newest records of each shard, the archive (app/service/audit_archive.h) those
- * before. As shards differ in how much happens in them, either may have the newest of all that
- * match: the newest of both are put together. A record that is in both is printed once. */
+/* Prints the newest records of the audit log. Of each shard, Redis has the newest records and the
+ * archive (app/service/audit_archive.h) the older ones. As shards differ in how much happens in
+ * them, the newest of all may be in either, so those of both are collected and sorted. A record
+ * that is in both is printed once. */
 #include "app/ctl/audit_newest.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 /* Prints an audit record as one row of the table: shard and id, time, outcome, actor (role),
  * action, resource, subject (the student's pseudonym), and in one column the count (x3: the record
- * is of three requests) and the details, a JSON object. */
+ * is of three requests, the last at the time after "until") and the details, a JSON object. */
 static void audit_print_line(struct table *table, const struct audit_list_item *found,
                              struct arena *arena)
 {
@@ -70,9 +71,9 @@ static enum ctl_exit audit_print_json(const struct audit_newest *r,
 
 /* The newest records that were found so far. */
 struct found {
-    struct audit_list_item *items; /* room for `room` */
-    size_t n, room, limit;
-    struct arena *texts, *other; /* what the items point to; the other one is empty */
+    struct audit_list_item *items; /* n records; unsorted until found_cut */
+    size_t n, room, limit;         /* room: elements of `items`; limit: how many are wanted */
+    struct arena *texts, *other;   /* texts: of the items; other: empty, for the next found_cut */
 };
 
 /* Prints the records that were found. */
@@ -96,7 +97,8 @@ static enum ctl_exit audit_print_found(const struct audit_newest *r, const struc
 
 /* ---- collecting ---- */
 
-/* For qsort: newest first, as the list has them. */
+/* Compares two records for qsort: newest first; of the same id, the higher shard first. 0: the same
+ * record. */
 static int found_compare(const void *a, const void *b)
 {
     const struct audit_list_item *first = a, *second = b;
@@ -107,7 +109,7 @@ static int found_compare(const void *a, const void *b)
     return first->shard < second->shard ? 1 : -1;
 }
 
-/* Copies the texts of a record. False: out of memory. */
+/* Copies the texts of a record to the arena. False: out of memory. */
 static bool found_copy(struct arena *arena, struct audit_entry *entry)
 {
     bool copied = true;
@@ -120,7 +122,9 @@ static bool found_copy(struct arena *arena, struct audit_entry *entry)
     return copied && entry->id.p;
 }
 
-/* Sorts what was found, and keeps the newest. False: out of memory. */
+/* Sorts the records that were found, and drops all but the `limit` newest, and duplicates. Copies
+ * the texts of the others to the empty arena and resets the old one, so that dropped texts use no
+ * memory. False: out of memory. */
 static bool found_cut(struct found *found)
 {
     struct arena *old = found->texts;
@@ -142,7 +146,8 @@ static bool found_cut(struct found *found)
     return copied;
 }
 
-/* Adds a record. False: out of memory. */
+/* Adds a record, with a copy of its texts; when there is no room, drops all but the newest first.
+ * False: out of memory. */
 static bool found_add(struct found *found, unsigned shard, const struct audit_entry *entry)
 {
     struct audit_list_item *item;
@@ -154,7 +159,9 @@ static bool found_add(struct found *found, unsigned shard, const struct audit_en
     return found_copy(found->texts, &item->entry);
 }
 
-/* Adds those records of a segment of the archive that match. False: out of memory. */
+/* Adds those records of a segment of the archive that pass the filters of the list: since
+ * l->since_ms, before the position l->from (an empty id: any), and those that audit_list_matches
+ * accepts. False: out of memory. */
 static bool found_add_segment(struct found *found, const struct audit_list *l,
                               const struct audit_segment_text *segment)
 {
@@ -172,8 +179,9 @@ static bool found_add_segment(struct found *found, const struct audit_list *l,
     return true;
 }
 
-/* Adds those records of the archive that match. A line that is no segment is left out: verify
- * reports it. False with a message. */
+/* Adds those records of the archive that pass the filters of the list `l`. lines: memory for one
+ * line, reset for each. Skips a line that is no segment, because `verify` reports it. False after
+ * an error on standard error. */
 static bool found_add_archive(const struct audit_newest *r, struct found *found,
                               const struct audit_list *l, struct arena *lines)
 {
@@ -200,7 +208,8 @@ static bool found_add_archive(const struct audit_newest *r, struct found *found,
     return good;
 }
 
-/* Puts together what Redis and the archive have, and prints it. */
+/* Collects the newest records of Redis, which are in the list `l`, and of the archive, if there is
+ * one, and prints the newest of both. Returns the exit status. */
 static enum ctl_exit newest_collect(const struct audit_newest *r, const struct audit_list *l)
 {
     enum { TEXTS_MAX = 256 << 20 }; /* bytes */
@@ -225,9 +234,8 @@ static enum ctl_exit newest_collect(const struct audit_newest *r, const struct a
     return status;
 }
 
-/* Prints the newest records that match. Each audit_list_step queues the commands that read the
- * next records, and merges those that have been read by time. A failure of Redis is in p, whose
- * code is checked after the loop. */
+/* Each audit_list_step queues the commands that read the next records, and merges those that have
+ * been read by time. A failure of Redis is in p, whose code is checked after the loop. */
 enum ctl_exit audit_newest_print(const struct audit_newest *r)
 {
     struct problem p = {.code = PROBLEM_NONE};

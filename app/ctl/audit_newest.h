@@ -6,6 +6,7 @@
 
 #include "app/ctl/subcommand.h"
 
+/* What mastery-ctl audit list prints, and by which connection and memory. */
 struct audit_newest {
     const struct subcommand *command;
     struct engine *engine;
@@ -13,10 +14,12 @@ struct audit_newest {
     /* only records of this actor, about this student, from and until this time (RFC 3339); NULL:
      * any */
     const char *user, *student, *since, *until;
-    size_t limit; /* how many */
-    bool json;
+    size_t limit; /* most records that are printed */
+    bool json;    /* true: a line of JSON for each record, instead of a table */
 };
 
+/* Prints the newest records that pass the filters. Returns the exit status: CTL_USAGE, after an
+ * error, when `since` or `until` is not a time. */
 enum ctl_exit audit_newest_print(const struct audit_newest *newest);
 
 #endif

@@ -14,7 +14,7 @@
 #include "app/ctl/terminal.h"
 #include "app/store/students.h"
 
-enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
+enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 }; /* arenas: bytes at first, and at most */
 
 struct backtest_settings {
     struct str_list students; /* ids; empty: not given */
@@ -51,7 +51,8 @@ static enum ctl_exit backtest_fail(const struct backtest_run *run, const char *w
 
 /* ---- results ---- */
 
-/* Prints the results, and draws them if --plot is given. */
+/* Prints the results as text or, with --json, as JSON, and draws them if --plot is given. Returns
+ * CTL_FAILED after an error, such as when no prediction could be judged. */
 static enum ctl_exit backtest_show(struct backtest_run *run)
 {
     const struct backtest_settings *settings = run->settings;
@@ -68,7 +69,7 @@ static enum ctl_exit backtest_show(struct backtest_run *run)
                : CTL_FAILED;
 }
 
-/* Makes the report with empty sums of errors of predictions. interval_level: the probability of the
+/* Makes the report, to which no history has been added yet. interval_level: the probability of the
  * predicted intervals. False when out of memory. */
 static bool backtest_begin(struct backtest_run *run, double interval_level)
 {
@@ -89,8 +90,9 @@ static void backtest_add_history(void *context, const struct history *history)
     backtest_add(run->report.backtest, history->days, history->n, run->end);
 }
 
-/* Adds the histories of these students to the sums. False with a problem in p when Redis fails. The
- * number of students who have withdrawn consent is not used. */
+/* Adds the histories of these students to the sums of errors. False with a problem in p when Redis
+ * fails. How many of them have withdrawn consent (and are skipped) is not shown, so it is not used.
+ */
 static bool backtest_add_students(struct backtest_run *run, struct str_list students,
                                   struct problem *p)
 {

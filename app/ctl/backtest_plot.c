@@ -7,6 +7,7 @@
 
 /* HEIGHT: height of the chart, in pixels. DRAWN: number of horizons (days ahead) that are drawn. */
 enum { HEIGHT = 900, DRAWN = 2 };
+/* indexes in backtest_horizons: of the shortest and the longest horizon */
 static const int drawn_horizons[DRAWN] = {0, BACKTEST_HORIZONS - 1};
 
 /* Returns the middle of class i of scores: [0,1] is cut into BACKTEST_CELLS equal classes. */
@@ -16,7 +17,8 @@ static double cell_middle(int i)
 }
 
 /* Draws a circle for each pair of a class of predicted scores (p) and a class of true scores (t).
- * The area of a circle is the pair's share of the predictions. */
+ * The area of a circle is the pair's share of the predictions; a share of 1 would have the point
+ * size 8. horizon: index in backtest_horizons (days ahead). */
 static void plot_scores(FILE *out, const struct backtest_report *report, int horizon)
 {
     (void)fprintf(out,
@@ -38,8 +40,10 @@ static void plot_scores(FILE *out, const struct backtest_report *report, int hor
     (void)fputs("e\n", out);
 }
 
-/* Draws for each class of predicted probabilities (bin) their mean and the share of scores that
- * were below, with the 95 % interval of the share (Wilson 1927). */
+/* Draws for each class (bin) of the predicted probabilities of a score below
+ * PREDICTION_INTERVENTION_BELOW: their mean, and the share of true scores that were below, with the
+ * 95 % interval of the share (Wilson 1927; z is the quantile). A class without predictions is not
+ * drawn. */
 static void plot_reliability(FILE *out, const struct backtest_report *report, int horizon)
 {
     const struct backtest_bin *bins = backtest_bins(report->backtest, horizon, report->model);

@@ -15,8 +15,8 @@ struct table {
     const struct column {
         const char *head;
         enum backtest_figure figure;
-    } * columns; /* columns to print; one whose heading is NULL ends the list */
-    int decimals;
+    } * columns;  /* columns to print; one whose heading is NULL ends the list */
+    int decimals; /* decimals of each figure */
 };
 
 static const struct table errors_table = {.columns =
@@ -50,7 +50,8 @@ static void print_value(const struct measured *measured, int decimals)
         (void)printf("%*s", COLUMN_WIDTH, "-");
 }
 
-/* Prints the interval of a figure, such as [0.0271 0.0290]. */
+/* Prints the interval of a figure right-aligned, such as [0.0271 0.0290]; only spaces when the
+ * figure could not be measured. */
 static void print_interval(const struct measured *measured, int decimals)
 {
     char text[64];
@@ -96,7 +97,8 @@ static void print_table(const struct backtest *backtest, const struct table *tab
     }
 }
 
-/* Prints how the learners who failed were ranked at mid-course. */
+/* Prints how well each ranking placed the learners who failed before the others at mid-course: the
+ * AUC (probability that a learner who failed ranks before one who did not) with its interval. */
 static void print_ranking(const struct rank_report *ranking)
 {
     (void)printf("\nRanking of the %zu of %zu learners who failed or withdrew, at mid-course\n"
@@ -127,7 +129,8 @@ bool backtest_print_text(const struct backtest_report *report, struct arena *are
 
 /* ---- JSON ---- */
 
-/* Writes {"value":...,"lower":...,"upper":...}, or null when the figure does not exist. */
+/* Writes the member `name`: {"value":...,"lower":...,"upper":...}, or null when the figure could
+ * not be measured. */
 static void write_measured(struct jw *w, const char *name, struct measured measured)
 {
     if (!measured.exists) {
@@ -168,7 +171,8 @@ static void write_result(struct jw *w, const struct backtest *backtest, int hori
     jw_object_end(w);
 }
 
-/* Writes the member "ranking". */
+/* Writes the member "ranking", an object: the number of learners, how many of them failed or
+ * withdrew, and the AUC of each ranking (ranking_auc). */
 static void write_ranking(struct jw *w, const struct rank_report *ranking)
 {
     jw_object(w, "ranking");

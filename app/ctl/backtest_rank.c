@@ -17,7 +17,7 @@ struct rank_module {
 };
 
 /* Extends the first and the last day of the learner's module so that they include the learner's
- * days. Adds the module to the *n modules if it is not there. Returns its index. */
+ * days. Adds the module to the *module_count modules if it is not there yet. Returns its index. */
 static size_t rank_add_module(struct rank_module *modules, size_t *module_count,
                               const struct results_learner *learner)
 {

@@ -13,6 +13,7 @@
 enum rank_by { RANK_BY_ATTENTION, RANK_BY_PREDICTED, RANK_BY_CHANGE, RANK_BY_INACTIVE, RANKINGS };
 extern const char *const rank_by_names[RANKINGS];
 
+/* How well each ranking placed the learners who failed or withdrew before the others. */
 struct rank_report {
     size_t learners, failed; /* learners: number of those with a result by mid-course; failed: of
                                 these, number of those who failed or withdrew */

@@ -23,7 +23,7 @@ struct batch_settings {
     const char *id;           /* batch to watch or cancel; NULL: not given */
     struct str_list students; /* ids to submit; empty: not given */
     const char *cohort;       /* cohort to submit; NULL: not given */
-    int priority;             /* enum queue_priority */
+    int priority;             /* enum queue_priority: high, normal or low */
     bool json;
 };
 
@@ -72,8 +72,8 @@ static enum ctl_exit batch_print_json(struct batch_run *run, const struct batch 
     return json_line_end(&line, run->command, CTL_DONE);
 }
 
-/* Prints one line about the batch: status, numbers of students and, when it has ended, its
- * duration. */
+/* Prints one line about the batch, as text or JSON: status, numbers of students and, when it has
+ * ended, its duration. Memory that is exhausted for the JSON is only reported on standard error. */
 static void batch_print_state(struct batch_run *run, const struct batch *batch)
 {
     if (run->settings->json) {

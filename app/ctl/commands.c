@@ -15,7 +15,8 @@ struct commands_settings {
     bool json;
 };
 
-/* Writes one option or operand as an object. */
+/* Writes one option or operand as an object. "value" is the placeholder of its value; null for a
+ * flag. */
 static void commands_write_rule(struct jw *w, const struct option_rule *rule)
 {
     jw_object(w, NULL);
@@ -50,7 +51,8 @@ static enum ctl_exit commands_print_json(const struct subcommand *command,
     return json_line_end(&line, command, CTL_DONE);
 }
 
-/* Prints the section of the man page that is called `part`. */
+/* Prints a piece of the man page: for "SYNOPSIS" the lines of all subcommands in that section, for
+ * the name of a subcommand the list of its options. */
 static enum ctl_exit commands_print_mdoc(const struct subcommand *command, const char *part)
 {
     size_t count;
@@ -69,7 +71,7 @@ static enum ctl_exit commands_print_mdoc(const struct subcommand *command, const
     return subcommand_usage_error(command, "--mdoc needs the name of a command, or SYNOPSIS");
 }
 
-/* Prints the table of all subcommands or, with --mdoc, a section of the man page that is made from
+/* Prints the table of all subcommands or, with --mdoc, a piece of the man page that is made from
  * it. */
 static enum ctl_exit commands_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
@@ -123,11 +125,11 @@ enum shell { SHELL_BASH, SHELL_ZSH };
 static const char *const shells[] = {"bash", "zsh", NULL};
 
 struct completion_settings {
-    int shell; /* enum shell */
+    int shell; /* enum shell: bash or zsh */
     bool json;
 };
 
-/* Prints the script for a shell to a stream. */
+/* Prints the completion script for a shell to a stream. */
 static void completion_print(FILE *out, enum shell shell)
 {
     size_t count;
@@ -139,7 +141,8 @@ static void completion_print(FILE *out, enum shell shell)
         completion_print_zsh(out, table, count);
 }
 
-/* Prints the script. With --json it is a text in an object, so it is first made in memory. */
+/* Prints the completion script. With --json it is a text in an object, so it is first made in
+ * memory. */
 static enum ctl_exit completion_run(const struct subcommand *command, const void *settings,
                                     struct arena *arena)
 {

@@ -30,7 +30,8 @@ static void bash_print_options(FILE *out, const struct subcommand *command)
     (void)fputs(" --help", out);
 }
 
-/* Prints the kind of an option or operand, as _mastery_ctl_kind returns it. */
+/* Prints the kind of an option or operand, as the script's function _mastery_ctl_kind sets it:
+ * "flag", "file", "text", or "words" and the words to choose from. */
 static void bash_print_kind(FILE *out, const struct option_rule *rule)
 {
     if (rule->choices) {
@@ -42,8 +43,8 @@ static void bash_print_kind(FILE *out, const struct option_rule *rule)
     }
 }
 
-/* Prints the cases of _mastery_ctl_kind for one subcommand: its options by name, its operands by
- * number. */
+/* Prints the lines of _mastery_ctl_kind for one subcommand, such as 'seed --days') kind='text' ;;
+ * with the name of an option, or in its place the number of an operand, from 1. */
 static void bash_print_cases(FILE *out, const struct subcommand *command)
 {
     int operands = 0;
@@ -58,8 +59,9 @@ static void bash_print_cases(FILE *out, const struct subcommand *command)
     }
 }
 
-/* The function of the script that bash calls for the word at the cursor. bash splits --name=VALUE
- * into three words, with "=" between. */
+/* The function of the script that bash calls to complete the word at the cursor. It counts the
+ * operands before the cursor, finds the kind of value that is due there, and puts the proposals
+ * into COMPREPLY. bash splits --name=VALUE into three words, with "=" between. */
 static const char bash_function[] =
     "_mastery_ctl() {\n"
     "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -109,8 +111,9 @@ static const char bash_function[] =
     "}\n"
     "complete -o filenames -F _mastery_ctl mastery-ctl\n";
 
-/* The variables `kind` and `options` in the two small functions of the script are local to their
- * caller. */
+/* Prints the list of commands and two small functions of the script, then bash_function, which
+ * calls these. _mastery_ctl_options and _mastery_ctl_kind set the variables `options` and `kind`,
+ * which are local to their caller. */
 void completion_print_bash(FILE *out, const struct subcommand *const *table, size_t count)
 {
     (void)fputs("# shellcheck shell=bash disable=SC2034\n"
@@ -133,8 +136,8 @@ void completion_print_bash(FILE *out, const struct subcommand *const *table, siz
 
 /* ---- zsh ---- */
 
-/* Prints a text inside single quotes and inside a specification of _arguments, where brackets and
- * colons have a meaning. */
+/* Prints a text for a place inside single quotes, in a specification of _arguments: escapes quotes
+ * for the shell, and brackets, colons and backslashes for _arguments. */
 static void zsh_print_text(FILE *out, const char *text)
 {
     for (; *text; text++) {
@@ -145,7 +148,8 @@ static void zsh_print_text(FILE *out, const char *text)
     }
 }
 
-/* Prints what _arguments reads about a value: ":NAME:ACTION". */
+/* Prints what _arguments reads about a value: ":NAME:ACTION", where ACTION is "(WORD WORD ...)" for
+ * choices, "_files", or a space for any text. */
 static void zsh_print_value(FILE *out, const struct option_rule *rule)
 {
     (void)fputc(':', out);
@@ -160,8 +164,10 @@ static void zsh_print_value(FILE *out, const struct option_rule *rule)
     }
 }
 
-/* Prints what _arguments reads about one option, '--name=[DESCRIPTION]:NAME:ACTION', or about an
- * operand, 'N:NAME:ACTION', with its number from 1 (`operand`). */
+/* Prints what _arguments reads about one option, '--name=[DESCRIPTION]:NAME:ACTION', with * before
+ * it if it may be repeated, and only '--name[DESCRIPTION]' for a flag; or about an operand,
+ * 'N:NAME:ACTION', where N is its number from 1 (`operand`), with a second colon after N if it is
+ * optional. */
 static void zsh_print_rule(FILE *out, const struct option_rule *rule, int operand)
 {
     (void)fputs(" \\\n            '", out);
@@ -217,8 +223,8 @@ void completion_print_zsh(FILE *out, const struct subcommand *const *table, size
 
 /* ---- the man page ---- */
 
-/* Prints a text as mdoc: a backslash is escaped, and so is a dot or quote at the start of a line.
- */
+/* Prints a text as mdoc: a backslash is escaped, and so is a dot or apostrophe at the start of the
+ * text, which begins a line. */
 static void mdoc_print_text(FILE *out, const char *text)
 {
     if (*text == '.' || *text == '\'')
@@ -227,8 +233,8 @@ static void mdoc_print_text(FILE *out, const char *text)
         (void)fputs(*text == '\\' ? "\\e" : (const char[]){*text, '\0'}, out);
 }
 
-/* Prints the option or operand as in a synopsis, without the end of the line. Placeholders are in
- * small letters, as usual in man pages. */
+/* Prints the option or operand in the macros of mdoc, such as "Fl -days Ar n", without the end of
+ * the line. Placeholders are in small letters, as usual in man pages. */
 static void mdoc_print_name(FILE *out, const struct option_rule *rule)
 {
     if (!option_is_operand(rule))
@@ -240,7 +246,8 @@ static void mdoc_print_name(FILE *out, const struct option_rule *rule)
         (void)fputc(tolower((unsigned char)*p), out);
 }
 
-/* Prints the options or the operands of the subcommand, as in a synopsis. */
+/* Prints the operands of the subcommand if `operands`, else its options, each as a line of mdoc for
+ * the synopsis; those that are not required in brackets (Op). */
 static void mdoc_print_rules(FILE *out, const struct subcommand *command, bool operands)
 {
     for (const struct option_rule *rule = command->options; rule->name; rule++) {

@@ -8,12 +8,13 @@
 
 #include "app/ctl/subcommand.h"
 
-/* Print a script that a shell reads to complete the arguments of mastery-ctl. */
+/* Print a script that a shell (bash or zsh) reads to complete the arguments of mastery-ctl. table:
+ * the `count` subcommands. */
 void completion_print_bash(FILE *out, const struct subcommand *const *table, size_t count);
 void completion_print_zsh(FILE *out, const struct subcommand *const *table, size_t count);
-/* Print the lines of all subcommands in the section SYNOPSIS of the man page, and the options of
- * one subcommand as a list. */
+/* Prints the lines of all subcommands for the section SYNOPSIS of the man page, in mdoc. */
 void completion_print_synopsis(FILE *out, const struct subcommand *const *table, size_t count);
+/* Prints the options and operands of one subcommand as a list for the man page, in mdoc. */
 void completion_print_mdoc(FILE *out, const struct subcommand *command);
 
 #endif

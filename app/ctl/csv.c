@@ -13,7 +13,8 @@ enum { READ_SIZE = 65536 };
 
 /* ---- files ---- */
 
-/* Reads the stream to its end. Returns 0 or an error number. */
+/* Reads the stream to its end into out. Returns 0, or an error number: EFBIG as soon as more than
+ * CSV_FILE_MAX bytes were read. */
 static int csv_read_stream(FILE *in, struct buf *out)
 {
     while (!feof(in) && !ferror(in) && out->n <= CSV_FILE_MAX) {
@@ -91,8 +92,8 @@ static bool csv_at_line_end(struct str text, size_t *ret_n)
     return true;
 }
 
-/* Cuts a field without quotes, and trims it. Afterwards the text is at a separator, a line break or
- * its end. */
+/* Cuts a field without quotes off reader->text, and trims it. The text then begins with a separator
+ * or a line break, or is empty. */
 static struct str csv_cut_plain(struct csv_reader *reader)
 {
     struct str field = reader->text;
@@ -120,7 +121,8 @@ static struct str csv_undouble(struct csv_reader *reader, struct str quoted)
     return (struct str){copy, n};
 }
 
-/* Cuts a field that begins with a quote. Returns false after an error. */
+/* Cuts a field that begins with a quote off reader->text. *ret is its content, trimmed. The text
+ * then begins with a separator or a line break, or is empty. Returns false after an error. */
 static bool csv_cut_quoted(struct csv_reader *reader, struct str *ret)
 {
     const struct str text = reader->text;
@@ -151,7 +153,8 @@ static bool csv_cut_quoted(struct csv_reader *reader, struct str *ret)
     return true;
 }
 
-/* Cuts the next field. False after an error. */
+/* Cuts the next field, with or without quotes, off reader->text, and trims it. The text then begins
+ * with a separator or a line break, or is empty. False after an error. */
 static bool csv_cut_field(struct csv_reader *reader, struct str *ret)
 {
     while (reader->text.n > 0 && reader->text.p[0] == ' ')
@@ -162,8 +165,9 @@ static bool csv_cut_field(struct csv_reader *reader, struct str *ret)
     return true;
 }
 
-/* Cuts the next record. Returns the number of its fields, 0 when all are empty or after an error.
- */
+/* Cuts the next record, with its line break, off reader->text into reader->fields. Fields beyond
+ * CSV_COLUMNS_MAX are only counted, for the error. Returns the number of fields; 0 when all are
+ * empty, or after an error. */
 static size_t csv_cut_record(struct csv_reader *reader)
 {
     size_t n = 0, end = 0;
@@ -249,7 +253,7 @@ bool csv_begin(struct csv_reader *reader, struct str text, const char *name, str
 
 /* ---- files with a fixed list of columns ---- */
 
-/* Returns how many of the record's n fields are the column's name; *ret_place is the place of the
+/* Returns how many of the record's n fields are the column's name; *ret_place is the index of the
  * first of them. */
 static size_t csv_find_column(const struct csv_reader *reader, size_t n, const char *name,
                               size_t *ret_place)
@@ -263,8 +267,10 @@ static size_t csv_find_column(const struct csv_reader *reader, size_t n, const c
     return found;
 }
 
-/* Uses the first record, of n fields, as the header if it is one (*ret_is_header). Returns false
- * after an error. */
+/* Decides whether the first record, of n fields, is a header: it has at least two of the names.
+ * Sets the index of each named column (places) and the number of fields of each record (width):
+ * those of the header, or without one those of the list of names. Returns false when any error was
+ * counted. */
 static bool csv_read_header(struct csv_reader *reader, size_t n, bool *ret_is_header)
 {
     size_t columns = 0, counts[CSV_NAMED_MAX] = {0}, known = 0;

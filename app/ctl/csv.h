@@ -30,6 +30,7 @@ int csv_read_file(const char *path, struct buf *ret_text);
 /* Returns the name of the file for messages: "standard input" for "-". */
 const char *csv_file_name(const char *path);
 
+/* The state of reading one CSV text: what is left of it, and the record that was read last. */
 struct csv_reader {
     struct str text;     /* the text that is not read yet */
     const char *name;    /* name of the file, for errors */
@@ -37,10 +38,10 @@ struct csv_reader {
     FILE *out;           /* stream that errors are written to */
     char separator;
     size_t line, next_line; /* lines where the last record and the next one begin, from 1 */
-    long errors;
-    struct str *fields; /* fields of the last record; room for CSV_COLUMNS_MAX */
+    long errors;            /* number of errors so far, including those that were not shown */
+    struct str *fields;     /* fields of the last record; room for CSV_COLUMNS_MAX */
     /* used only by csv_next_row: */
-    size_t places[CSV_NAMED_MAX];    /* place in a record of each named column */
+    size_t places[CSV_NAMED_MAX];    /* index of each named column in a record */
     size_t width;                    /* fields that each record must have; 0: not known yet */
     const char *const *column_names; /* the named columns, NULL after the last; set by the caller */
 };

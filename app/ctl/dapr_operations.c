@@ -17,6 +17,7 @@ struct dapr_operations_settings {
     bool json;
 };
 
+/* most paths that a route can have: the main one and its aliases */
 enum { PATHS_OF_A_ROUTE = 1 + sizeof(((struct route *)0)->aliases) / sizeof(const char *) };
 
 /* Returns the main path of the route (i is 0) or an alias; NULL when it has no such alias. */
@@ -25,7 +26,8 @@ static const char *route_path(const struct route *route, size_t i)
     return i == 0 ? route->pattern : route->aliases[i - 1];
 }
 
-/* Returns whether the path is the operation or below it. */
+/* Returns whether the path is the operation's or below it, by whole segments: /a covers /a/b and
+ * not /ab. False when path is NULL. */
 static bool operation_covers(const char *operation, const char *path)
 {
     size_t n = strlen(operation);

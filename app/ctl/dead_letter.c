@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
- * worker has given up. The source of a letter is the place that it came from: the queue of jobs, a
- * shard's journal (changes that the worker has not processed yet) or a shard's outbox (events to
- * publish). A retried letter is first written to its source and then removed, so that it is never
- * lost. The letter of a learning event stays until the worker has counted the event. */
+ * worker has given up. The source of a dead letter is the place that it came from: the queue of
+ * jobs, a shard's journal (changes that the worker has not processed yet) or a shard's outbox
+ * (events to publish). A learning event that was in none of these has the way by which it arrived,
+ * such as "dapr", as its source. A retried letter is first written to its source and then removed,
+ * so that it is never lost. The letter of a learning event stays until the worker has counted the
+ * event. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -19,7 +21,7 @@
 #include "app/store/stream.h"
 
 enum action { LIST, SHOW, RETRY, DROP };
-/* PAGE: letters read in one round trip; REASON_SHOWN: bytes of a reason that `list` prints */
+/* PAGE: dead letters read in one round trip; REASON_SHOWN: bytes of a reason that `list` prints */
 enum { PAGE = 100, REASON_SHOWN = 90 };
 
 static const char *const dead_letter_actions[] = {"list", "show", "retry", "drop", NULL};
@@ -48,8 +50,8 @@ struct dead_letter_run {
 
 /* ---- reading ---- */
 
-/* Reads at most `count` letters from the id `from` on, oldest first; when from.p is NULL, only the
- * newest letter. False with a problem in p when Redis fails. */
+/* Reads at most `count` dead letters from the id `from` on, oldest first; when from.p is NULL, only
+ * the newest one. False with a problem in p when Redis fails. */
 static bool dead_letter_read_page(struct dead_letter_run *run, struct str from, int count,
                                   struct dead_letter *ret_letters, size_t *ret_count,
                                   struct problem *p)
@@ -66,7 +68,8 @@ static bool dead_letter_read_page(struct dead_letter_run *run, struct str from, 
 
 /* ---- one letter ---- */
 
-/* Prints a letter as one line. The reason is cut to REASON_SHOWN bytes to fit a terminal. */
+/* Adds a dead letter to the table of `list`: id, time, source, reason. The reason is cut to
+ * REASON_SHOWN bytes to fit a terminal. */
 static void dead_letter_print_line(struct dead_letter_run *run, const struct dead_letter *letter)
 {
     struct str reason = letter->reason;
@@ -76,8 +79,8 @@ static void dead_letter_print_line(struct dead_letter_run *run, const struct dea
     table_row(&run->table, (struct str[]){letter->id, letter->at, letter->source, reason});
 }
 
-/* Prints a letter as a line of JSON; `show` prints the event too. Returns false when memory is
- * exhausted. */
+/* Prints a dead letter as a line of JSON; `show` prints the event too. Returns false, after an
+ * error on standard error, when memory is exhausted. */
 static bool dead_letter_print_json(struct dead_letter_run *run, const struct dead_letter *letter)
 {
     struct json_line line;
@@ -96,7 +99,7 @@ static bool dead_letter_print_json(struct dead_letter_run *run, const struct dea
     return printed;
 }
 
-/* Prints all fields of a letter, one per line. */
+/* Prints all fields of a dead letter, one per line. */
 static void dead_letter_print(const struct dead_letter *letter)
 {
     (void)printf("id      %.*s\nat      %.*s\nsource  %.*s\nreason  %.*s\nevent   %.*s\n",
@@ -118,8 +121,9 @@ static struct str dead_letter_traceparent(struct str event, struct arena *arena)
     return str_of(json_object_get_string(found));
 }
 
-/* Returns whether the letter is a learning event: neither another kind of job nor a shard's entry.
- */
+/* Returns whether the dead letter is a learning event to be counted. Its source is then
+ * "queue:event", or the way by which it arrived, such as "dapr": neither "queue:" and another kind
+ * of job nor the key of a shard's journal or outbox. */
 static bool dead_letter_is_event(const struct dead_letter *letter)
 {
     unsigned shard;
@@ -129,9 +133,9 @@ static bool dead_letter_is_event(const struct dead_letter *letter)
             !key_parse_hash_tag(letter->source, &shard));
 }
 
-/* Queues the command that puts the letter back to its source. If the source is the key of a shard's
- * outbox or journal, the letter is appended there; if it is "queue:KIND", a job is added to the
- * queue. Any other source means a learning event: its job has only the letter's id, because an
+/* Queues the command that puts the dead letter back to its source. If the source is the key of a
+ * shard's outbox or journal, the letter is appended there; if it is "queue:KIND", a job is added to
+ * the queue. Any other source means a learning event: its job has only the letter's id, because an
  * erasure does not search the queue, and the worker removes the letter when the event is counted.
  * dead_letter_write finds out whether queueing has failed. */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
@@ -157,7 +161,8 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
 }
 
 /* Sends commands that write, and checks their replies. Returns false with a problem in p when Redis
- * cannot be reached or refuses a command; the problem then has Redis' error text. */
+ * cannot be reached, or when it refuses a command; in the latter case the problem has the text of
+ * Redis' error. */
 static bool dead_letter_write(struct dead_letter_run *run, struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -170,8 +175,8 @@ static bool dead_letter_write(struct dead_letter_run *run, struct pipeline *pipe
     return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
 }
 
-/* Removes the letter from Redis. *ret_existed: false when it was not there any more, because an
- * erasure had removed it. Returns false with a problem in p when Redis fails. */
+/* Removes the dead letter from Redis. *ret_existed: false when it was not there any more, because
+ * an erasure had removed it. Returns false with a problem in p when Redis fails. */
 static bool dead_letter_remove(struct dead_letter_run *run, const struct dead_letter *letter,
                                bool *ret_existed, struct problem *p)
 {
@@ -187,8 +192,8 @@ static bool dead_letter_remove(struct dead_letter_run *run, const struct dead_le
     return true;
 }
 
-/* Removes the letter and counts it as processed, also when an erasure has just removed it. False
- * with a problem in p when Redis fails. */
+/* Removes the dead letter and counts it as processed, also when an erasure has just removed it.
+ * False with a problem in p when Redis fails. */
 static bool dead_letter_drop(struct dead_letter_run *run, const struct dead_letter *letter,
                              struct problem *p)
 {
@@ -200,10 +205,11 @@ static bool dead_letter_drop(struct dead_letter_run *run, const struct dead_lett
     return true;
 }
 
-/* Ends a retry, after the command `written` has put the letter back to its source: removes the
- * letter, except that of a learning event, which the worker removes. If the letter no longer
- * exists, an erasure has removed it and may have searched the source before the write, so the new
- * entry is deleted again. Returns false with a problem in p when Redis fails. */
+/* Ends a retry, after the command `written` (an XADD) has put the dead letter back to its source:
+ * removes the letter, except that of a learning event, which the worker removes. If the letter no
+ * longer exists, an erasure has removed it, and may have searched the source before the XADD, so
+ * the new entry of the source is deleted again. Returns false with a problem in p when Redis fails.
+ */
 static bool dead_letter_finish_retry(struct dead_letter_run *run, const struct dead_letter *letter,
                                      const struct command *written, struct problem *p)
 {
@@ -226,8 +232,8 @@ static bool dead_letter_finish_retry(struct dead_letter_run *run, const struct d
     return dead_letter_write(run, &pipeline, p);
 }
 
-/* Sets *ret_exists to whether the letter is still in Redis. An erasure may have removed it since
- * its page was read, and a retry must not write an erased student's data again. False with a
+/* Sets *ret_exists to whether the dead letter is still in Redis. An erasure may have removed it
+ * since its page was read, and a retry must not write an erased student's data again. False with a
  * problem in p when Redis fails. */
 static bool dead_letter_exists(struct dead_letter_run *run, struct str id, bool *ret_exists,
                                struct problem *p)
@@ -245,10 +251,10 @@ static bool dead_letter_exists(struct dead_letter_run *run, struct str id, bool 
     return false;
 }
 
-/* Puts the letter back to its source, then removes it. A crash in between leaves two copies, which
- * is harmless, because an event id counts once. A letter of which only the beginning was stored is
- * refused and counted; a letter that no longer exists is skipped; both return true. Returns false
- * with a problem in p when Redis fails. */
+/* Puts the dead letter back to its source (a learning event to the queue), then removes it. A crash
+ * in between leaves two copies, which is harmless, because an event id counts once. A letter of
+ * which only the beginning was stored is refused and counted; a letter that no longer exists is
+ * skipped; both return true. Returns false with a problem in p when Redis fails. */
 static bool dead_letter_retry(struct dead_letter_run *run, const struct dead_letter *letter,
                               struct problem *p)
 {
@@ -271,8 +277,8 @@ static bool dead_letter_retry(struct dead_letter_run *run, const struct dead_let
            dead_letter_finish_retry(run, letter, pipeline.first, p);
 }
 
-/* Lists, shows, retries or drops one letter, as the action of the command line says. False with a
- * problem in p when Redis fails. */
+/* Lists, shows, retries or drops one dead letter, as the action of the command line says. False
+ * with a problem in p when Redis fails. */
 static bool dead_letter_process(struct dead_letter_run *run, const struct dead_letter *letter,
                                 struct problem *p)
 {
@@ -294,9 +300,10 @@ static bool dead_letter_process(struct dead_letter_run *run, const struct dead_l
 
 /* ---- all letters ---- */
 
-/* Sets *ret_ms to the time of the newest letter, the last one that this run processes; INT64_MIN
- * when there are none. A retried letter may fail again at once and become a new letter: without
- * this limit the run would never end. False with a problem in p when Redis fails. */
+/* Sets *ret_ms to the time (epoch ms) of the newest dead letter, the last one that this run
+ * processes; INT64_MIN when there is none. A retried letter may fail again at once and become a new
+ * letter: without this limit the run would never end. False with a problem in p when Redis fails.
+ */
 static bool dead_letter_newest_ms(struct dead_letter_run *run, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
@@ -310,8 +317,8 @@ static bool dead_letter_newest_ms(struct dead_letter_run *run, int64_t *ret_ms, 
     return true;
 }
 
-/* Reads the number of letters for the progress bar of retry and drop. False with a problem in p
- * when Redis fails. */
+/* Prepares the progress bar. For retry and drop reads the number of dead letters into run->total,
+ * at most the limit; list shows no bar. False with a problem in p when Redis fails. */
 static bool dead_letter_begin_progress(struct dead_letter_run *run, struct problem *p)
 {
     struct pipeline pipeline;
@@ -330,8 +337,9 @@ static bool dead_letter_begin_progress(struct dead_letter_run *run, struct probl
     return true;
 }
 
-/* Processes the n letters of a page, up to the first that became dead after end_ms; *ret_has_ended:
- * whether there is such a letter. Returns false with a problem. */
+/* Processes the n dead letters of a page in order, and stops before the first that was stored after
+ * end_ms (epoch ms). *ret_has_ended: whether there is such a letter, so that no other page is
+ * needed. Returns false with a problem in p when Redis fails. */
 static bool dead_letter_process_page(struct dead_letter_run *run, struct dead_letter *letters,
                                      size_t n, int64_t end_ms, bool *ret_has_ended,
                                      struct problem *p)
@@ -351,9 +359,9 @@ static bool dead_letter_process_page(struct dead_letter_run *run, struct dead_le
     return true;
 }
 
-/* Processes all letters up to the limit, oldest first, a page at a time. Letters that became dead
- * after the start are left for the next run. A page with fewer letters than PAGE is the last one.
- * "(" before an id means "after this id" to Redis. */
+/* Processes all dead letters up to the limit, oldest first, a page at a time. Those that were
+ * stored after the start of the run are left for the next run. A page with fewer letters than PAGE
+ * is the last one. "(" before an id means "after this id" to Redis. */
 static enum ctl_exit dead_letter_process_all(struct dead_letter_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -378,8 +386,8 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *run)
     return run->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* Processes the letter with the id from the command line. Redis returns the first letter from that
- * id on, which has another id if there is none with this one. */
+/* Processes the dead letter whose id is on the command line. Redis returns the first letter from
+ * that id on, so its id is compared: it is another one if no letter has this id. */
 static enum ctl_exit dead_letter_process_one(struct dead_letter_run *run)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -415,7 +423,8 @@ static const char *dead_letter_usage_error(const struct dead_letter_settings *se
                : "ID must be two numbers with a dash between, as list prints it";
 }
 
-/* Prints how many letters were retried or dropped. Returns `status`. */
+/* Prints how many dead letters were retried or dropped; in JSON also how many cannot be retried.
+ * Returns `status`. */
 static enum ctl_exit dead_letter_print_counts(struct dead_letter_run *run, enum ctl_exit status)
 {
     bool is_retry = run->settings->action == RETRY;
@@ -432,8 +441,8 @@ static enum ctl_exit dead_letter_print_counts(struct dead_letter_run *run, enum 
     return json_line_end(&line, run->command, status);
 }
 
-/* Processes one letter or all of them (`list` has no id, and so processes all). For retry and drop,
- * prints the number of processed letters, even after an error. Returns the exit status. */
+/* Processes one dead letter or all of them (`list` has no id, and so processes all). For retry and
+ * drop, prints the number of processed letters, even after an error. Returns the exit status. */
 static enum ctl_exit dead_letter_run_action(struct dead_letter_run *run)
 {
     static const char *const heads[] = {"ID", "AT", "SOURCE", "REASON", NULL};

@@ -13,7 +13,7 @@
 
 enum { STATE_WIDTH = 6, NAME_WIDTH = 18 }; /* widths of the first two columns of the output */
 
-/* What a check requires; without it the check is skipped. */
+/* What a check requires; without it the check is skipped. NEEDS_REDIS includes NEEDS_CONFIG. */
 enum doctor_need { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_REDIS };
 
 /* clang-format off */
@@ -60,7 +60,8 @@ static void doctor_run_check(struct doctor *doctor, size_t i, struct doctor_find
         checks[i].run(doctor, finding);
 }
 
-/* Prints the line of one finding, and below it the advice if there is one. */
+/* Prints the line of one finding (state, name of the check, what was found), and below it the
+ * advice if there is one. */
 static void doctor_print(const char *name, const struct doctor_finding *finding)
 {
     static const enum colour colours[DOCTOR_STATES] = {[DOCTOR_OK] = COLOUR_GOOD,
@@ -87,7 +88,8 @@ static void doctor_write(struct jw *w, const char *name, const struct doctor_fin
     jw_object_end(w);
 }
 
-/* Runs all checks in their order, and prints each finding as soon as it is known. */
+/* Runs all checks in their order, and prints each finding as soon as it is known; with --json one
+ * object at the end. Returns CTL_FAILED when a check has failed. */
 static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct doctor *doctor)
 {
     size_t counts[DOCTOR_STATES] = {0};
@@ -116,8 +118,9 @@ static enum ctl_exit doctor_run_checks(const struct subcommand *command, struct 
     return status;
 }
 
-/* Does not use engine_open, which would end at the first fault: each check opens the parts of
- * doctor->engine that it needs. engine_close also accepts parts that were never opened. */
+/* Prepares the engine's routes and libcurl, and runs all checks. Does not use engine_open, which
+ * would end at the first fault: each check opens the parts of doctor->engine that it needs.
+ * engine_close also accepts parts that were never opened. */
 static enum ctl_exit doctor_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

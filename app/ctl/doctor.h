@@ -27,14 +27,13 @@ struct doctor_finding {
 /* The state of one run, an argument of all checks. Earlier checks fill what later ones need. */
 struct doctor {
     const struct doctor_settings *settings;
-    struct engine
-        engine; /* has config, store and router; metrics only while that file is checked */
+    struct engine engine; /* config, store, router; other parts when a check has opened them */
     struct arena *arena;
     bool has_config; /* the configuration is valid, and the engine has a store */
     bool has_redis;  /* Redis replies as a master with a known schema */
     struct str server, persistence, memory;     /* sections of INFO; empty: Redis refuses INFO */
     struct worker_heartbeat beats[WORKERS_MAX]; /* heartbeats of the workers that are alive */
-    size_t workers;
+    size_t workers;                             /* number of elements of `beats` */
 };
 
 /* Set a finding. doctor_ok and doctor_trouble (a warning or a failure) format the text of what was

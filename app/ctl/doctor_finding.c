@@ -5,8 +5,8 @@
 
 #include "app/ctl/doctor.h"
 
-/* Returns the text in the arena; control characters, which may come from a server or a file, are
- * replaced. */
+/* Formats like vprintf, and returns the text in the arena, cut to 999 bytes. Control characters,
+ * which may come from a server or a file, become spaces. Empty when out of memory. */
 __attribute__((format(printf, 2, 0))) static struct str
 finding_text(struct doctor *doctor, const char *format, va_list args)
 {

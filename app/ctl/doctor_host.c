@@ -23,7 +23,7 @@
 
 /* ---- configuration ---- */
 
-/* Joins the lines of a text by semicolons. */
+/* Removes the line breaks at the end of a text, and replaces all others by semicolons. */
 static void doctor_join_lines(char *text)
 {
     size_t n = strlen(text);
@@ -69,12 +69,15 @@ void doctor_configuration(struct doctor *doctor, struct doctor_finding *finding)
 
 /* ---- secrets ---- */
 
-/* A file that holds a secret; NULL path: not set. */
+/* A file that holds a secret, and the setting that names it. path: NULL or empty: the setting is
+ * not used. */
 struct secret_file {
     const char *variable, *path;
 };
 
-/* Returns what is wrong with the permissions of a file; NULL when they are right. */
+/* Returns what is wrong with the permissions of a file: its group may read it, but not write to it,
+ * and other users may do neither. Or returns why the file cannot be examined; NULL when nothing is
+ * wrong. */
 static const char *secret_fault(const char *path)
 {
     struct stat about;
@@ -86,8 +89,9 @@ static const char *secret_fault(const char *path)
     return about.st_mode & (S_IROTH | S_IXOTH) ? "all users may read it" : NULL;
 }
 
-/* Checks the files of all SECRET settings of config.def, and of two TEXT settings that name keys.
- */
+/* Checks the permissions of the files of all SECRET settings of config.def, and of two TEXT
+ * settings that name files with private keys; the other macros make no row. Reports the first
+ * fault. */
 void doctor_secrets(struct doctor *doctor, struct doctor_finding *finding)
 {
     const struct config *config = &doctor->engine.config;
@@ -241,8 +245,8 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *context)
     return size * count;
 }
 
-/* Requests a URL without a proxy, like the engine's own requests. Returns the HTTP status; 0 with
- * libcurl's reason in *ret_why. */
+/* Requests a URL without a proxy, like the engine's own requests. Returns the HTTP status; 0 when
+ * there is no response: *ret_why is then libcurl's reason. */
 static long http_status_of(const char *url, int64_t timeout_s, const char **ret_why)
 {
     CURL *curl = curl_easy_init();
@@ -293,7 +297,8 @@ void doctor_sidecar(struct doctor *doctor, struct doctor_finding *finding)
                        "%s: %s", url.p ? url.p : "", url.p ? why : "out of memory");
 }
 
-/* Does not request /ready while Redis is unavailable: the check `redis` has the reason. */
+/* Requests /health of the engine and then, if Redis can be used, /ready; without Redis /ready fails
+ * in any case, and the check `redis` has the reason. */
 void doctor_pool(struct doctor *doctor, struct doctor_finding *finding)
 {
     const struct health_target target = {.url = doctor->settings->url,
@@ -320,7 +325,8 @@ void doctor_pool(struct doctor *doctor, struct doctor_finding *finding)
 /* ---- the metrics file ---- */
 
 /* Reports what the running processes have written into the file of metrics, the worst first:
- * invalid secrets, then an open circuit breaker (requests to that service are refused at once). */
+ * processes that keep old secrets because the new ones are invalid, then an open circuit breaker
+ * (requests to that service are refused at once), then that there is no process. */
 static void metrics_report(struct doctor *doctor, struct doctor_finding *finding,
                            const struct metrics_sample *sample)
 {
@@ -369,8 +375,9 @@ void doctor_metrics(struct doctor *doctor, struct doctor_finding *finding)
 
 /* ---- disk ---- */
 
-/* Returns the free share, in percent, of the file system with the folder of the file, and that
- * folder; -1 when there is no such folder. */
+/* Returns the free share, in percent, of the file system on which the folder of the file is, and
+ * that folder ("." for a path without a slash). -1 when there is no such folder, or the file system
+ * has no size. */
 static int64_t free_percent(const char *path, char ret_folder[256])
 {
     const char *slash = strrchr(path, '/');

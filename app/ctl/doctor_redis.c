@@ -18,7 +18,7 @@ enum {
     LAG_WARN_MS = 10000,      /* delay of the workers from which on there is a warning */
     LAG_FAIL_MS = 60000,      /* delay of the workers from which on there is a failure */
     BEAT_WAIT_MS = 4000,      /* a worker without a heartbeat for this time has ended */
-    BEAT_POLL_MS = 50,
+    BEAT_POLL_MS = 50,        /* pause between two reads of the heartbeats */
 };
 
 /* Returns the integer in a line of INFO; 0 when there is no such line. */
@@ -45,8 +45,9 @@ static struct str doctor_text(const struct command *command)
     return text;
 }
 
-/* Connects the store, whose handshake checks password, schema and role; a failure has the store's
- * reason. */
+/* Connects to Redis, and reads the sections of INFO that later checks use. The handshake of the
+ * store checks password, schema and role; its reason is reported when it fails. A wrong schema is
+ * not reported here, because doctor_schema does that. */
 void doctor_redis(struct doctor *doctor, struct doctor_finding *finding)
 {
     int64_t began_us = clock_monotonic_us(), major = 0;
@@ -205,7 +206,8 @@ void doctor_schema(struct doctor *doctor, struct doctor_finding *finding)
 
 /* ---- workers ---- */
 
-/* Reads the heartbeats. False when Redis does not reply. */
+/* Reads the heartbeats of all workers: counters in Redis that living workers raise. ret has room
+ * for WORKERS_MAX. False when Redis does not reply. */
 static bool doctor_read_beats(struct doctor *doctor, struct worker_heartbeat *ret,
                               size_t *ret_count)
 {
@@ -218,8 +220,8 @@ static bool doctor_read_beats(struct doctor *doctor, struct worker_heartbeat *re
     return store_wait(doctor->engine.store, &pipeline) && workers_parse(command, ret, ret_count);
 }
 
-/* Stores the heartbeats of `now` whose number has risen since `first`: only those workers are
- * certainly alive. */
+/* Stores in doctor->beats those heartbeats of `now` that are not in `first` with the same counter
+ * (beats): only these workers are certainly alive, for the others have not raised it since then. */
 static void doctor_keep_alive(struct doctor *doctor, const struct worker_heartbeat *first, size_t n,
                               const struct worker_heartbeat *now, size_t now_count)
 {
@@ -234,8 +236,8 @@ static void doctor_keep_alive(struct doctor *doctor, const struct worker_heartbe
     }
 }
 
-/* Checks that living workers process all shards together. A worker is alive when the number of its
- * heartbeat rises, so the check waits until all numbers have risen, for at most BEAT_WAIT_MS. */
+/* Checks that living workers process all shards together. A worker is alive when the counter in its
+ * heartbeat rises, so the check waits until all counters have risen, for at most BEAT_WAIT_MS. */
 void doctor_workers(struct doctor *doctor, struct doctor_finding *finding)
 {
     struct worker_heartbeat first[WORKERS_MAX], now[WORKERS_MAX];
@@ -267,7 +269,8 @@ void doctor_workers(struct doctor *doctor, struct doctor_finding *finding)
         doctor_ok(doctor, finding, "%zu alive", doctor->workers);
 }
 
-/* Checks how late the slowest worker processes the changes in the journal. */
+/* Checks how late the slowest living worker processes the changes in the journal (changes that no
+ * worker has processed yet). */
 void doctor_journal(struct doctor *doctor, struct doctor_finding *finding)
 {
     int64_t lag_ms = 0;
@@ -317,9 +320,10 @@ void doctor_queues(struct doctor *doctor, struct doctor_finding *finding)
 
 /* ---- the audit log ---- */
 
-/* Checks the latest link of a chain. Its MAC, the head of the chain, must be that which AUDIT_KEY
- * gives, and the one in audit:heads. Those were read before: a lower number there means a new link,
- * a higher one a removed link. Without a link, c->link has the number 0. */
+/* Compares the latest link of a chain (in c->link; number 0: there is none) with the head that the
+ * hash audit:heads had for it, and returns the fault. The hash was read before the link: a lower
+ * number in the hash means that a link was added since, a higher one that the latest link was
+ * removed. With the same number the MACs must be equal. */
 static enum audit_fault doctor_check_head(const struct audit_check *c,
                                           const struct audit_head *head)
 {
@@ -330,7 +334,8 @@ static enum audit_fault doctor_check_head(const struct audit_check *c,
                                                           : AUDIT_INTACT;
 }
 
-/* Checks the latest seal of a shard, in the forms of schema 1. False when the reply is not one. */
+/* Checks the latest seal of a shard, in the forms of schema 1; a fault is then in c. *ret_count: 1,
+ * or 0 when there is no seal. False when the reply `latest` has another form. */
 static bool doctor_check_seal(struct doctor *doctor, struct audit_check *c,
                               const struct command *latest, size_t *ret_count)
 {
@@ -344,7 +349,8 @@ static bool doctor_check_seal(struct doctor *doctor, struct audit_check *c,
     return true;
 }
 
-/* Checks the latest segment of a shard. False when the reply is not one. */
+/* Checks the latest segment (packed audit records) of a shard; a fault is then in c. *ret_count: 1,
+ * or 0 when there is no segment. False when the reply `latest` has another form. */
 static bool doctor_check_segment(struct doctor *doctor, struct audit_check *c,
                                  const struct command *latest, size_t *ret_count)
 {
@@ -358,9 +364,10 @@ static bool doctor_check_segment(struct doctor *doctor, struct audit_check *c,
     return true;
 }
 
-/* Reads the heads in audit:heads, then the latest link of each chain, and compares them. Returns
- * false when Redis fails. *ret_links is the number of chains; ret_check->fault is the first fault.
- * The links before the latest are not checked, so those may be as young as they like. */
+/* Checks, in each shard, the latest link (segment or seal) of this chain: its MAC, and the copy of
+ * that MAC in the hash audit:heads, which is read first. Stops at the first fault, which is in
+ * ret_check->fault. Adds the number of links that were checked to *ret_links. False when Redis
+ * fails. */
 static bool doctor_check_heads(struct doctor *doctor, enum audit_chain chain, size_t *ret_links,
                                struct audit_check *ret_check)
 {
@@ -386,6 +393,8 @@ static bool doctor_check_heads(struct doctor *doctor, enum audit_chain chain, si
         *ret_check = (struct audit_check){.keys = &doctor->engine.audit_keys,
                                           .chain = chain,
                                           .shard = shard,
+                                          /* later than any time, with room for a margin: that the
+                                           * links before this one are missing is no fault */
                                           .retained_since_ms = INT64_MAX / 2};
         if (!(chain == AUDIT_CHAIN_SEGMENTS
                   ? doctor_check_segment(doctor, ret_check, latest[shard], &n)
@@ -398,7 +407,8 @@ static bool doctor_check_heads(struct doctor *doctor, enum audit_chain chain, si
     return true;
 }
 
-/* Checks the end of each chain; mastery-ctl audit verify checks the whole audit log. */
+/* Checks the latest segment and the latest seal of each shard's audit log; mastery-ctl audit verify
+ * checks the whole log. */
 void doctor_audit(struct doctor *doctor, struct doctor_finding *finding)
 {
     struct audit_check c = {.fault = AUDIT_INTACT};

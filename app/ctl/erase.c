@@ -38,7 +38,8 @@ struct erase_run {
     size_t key_count, keys_seen;
 };
 
-/* Prints the number of records of each kind that has a name for operators, as JSON. */
+/* Prints as JSON the number of records of each kind; kinds without a name for operators, such as
+ * the tombstone (mark of an erased student), are left out. "erased" is false for a dry run. */
 static enum ctl_exit erase_print_json(const struct erase_run *run, const struct erase *erase)
 {
     struct json_line line;
@@ -55,7 +56,8 @@ static enum ctl_exit erase_print_json(const struct erase_run *run, const struct 
     return json_line_end(&line, run->command, CTL_DONE);
 }
 
-/* Prints the number of records of each kind that has a name for operators. */
+/* Prints the number of records of each kind, as text or JSON. Kinds without a name for operators
+ * are left out. */
 static enum ctl_exit erase_print_counts(const struct erase_run *run, const struct erase *erase)
 {
     if (run->settings->json)
@@ -67,9 +69,9 @@ static enum ctl_exit erase_print_counts(const struct erase_run *run, const struc
     return CTL_DONE;
 }
 
-/* Runs the same steps as the HTTP route. Every step can be repeated, so after an interruption the
- * operator runs the command again. The result of store_wait is not used, because the next step
- * finds the failure in the pipeline. */
+/* Erases the student of `erase`, by the same steps as the HTTP route. Every step can be repeated,
+ * so after an interruption the operator runs the command again. The result of store_wait is not
+ * used, because the next step finds the failure in the pipeline. */
 static enum ctl_exit erase_run_steps(const struct erase_run *run, struct erase *erase)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -91,7 +93,7 @@ static enum ctl_exit erase_run_steps(const struct erase_run *run, struct erase *
 }
 
 /* Erases one student, with "mastery-ctl" as the actor in the audit log and a new random correlation
- * id. */
+ * id. print_counts: whether to print the numbers of records after a success. */
 static enum ctl_exit erase_student(struct erase_run *run, struct str student, bool print_counts)
 {
     struct erase erase = {.engine = &run->engine,
@@ -132,8 +134,9 @@ static enum ctl_exit replay_student(struct erase_run *run, struct str student)
 }
 
 /* Gets the student whose erasure is to be repeated from an element of a page: a key of a student,
- * or a member "STUDENT ID" of the index of dead letters. False if it names no student to erase:
- * a tombstone is the key of a student who is erased already. */
+ * or a member "STUDENT ID" of the index of dead letters. False if it names no student to erase: a
+ * tombstone is the key of a student who is erased already. The score "0", which ZSCAN returns after
+ * each member, is treated like an id; it does no harm, as only students in the list are erased. */
 static bool replay_parse_student(struct str element, struct arena *arena, struct str *ret_student)
 {
     enum student_key kind;
@@ -144,8 +147,9 @@ static bool replay_parse_student(struct str element, struct arena *arena, struct
     return id_valid(*ret_student);
 }
 
-/* Queues the command that reads a page, about SCAN_PAGE elements: of the index of dead letters if
- * `letters`, else of all keys of students. cursor: where it begins; "0" for the first page. */
+/* Queues the command that reads a page of about SCAN_PAGE elements: if `letters`, of the index of
+ * dead letters (sorted set; ZSCAN), else of all keys of students (SCAN). cursor: the one that the
+ * reply to the previous page has; "0" for the first page. */
 static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, struct str cursor)
 {
     if (letters)
@@ -158,10 +162,11 @@ static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, 
 }
 
 /* Reads all pages of the index of dead letters if `letters`, else of the keys of students, and
- * erases the students found there who are in the list. The progress bar counts the keys only. */
+ * erases the students found there who are in the list. The progress bar counts the keys only. A
+ * reply has the cursor of the next page ("0" after the last one) and the array of elements. */
 static enum ctl_exit replay_scan(struct erase_run *run, bool letters)
 {
-    enum { ELEMENTS_MAX = 1 << 20 };
+    enum { ELEMENTS_MAX = 1 << 20 }; /* most elements of a reply */
     struct arena *arena = arena_new(1 << 16, 64 << 20);
     enum ctl_exit status = CTL_DONE;
     char cursor[SCAN_CURSOR_SIZE] = "0";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A line is searched for its parts instead of parsed, because it may be of the log, of mastery-ctl
- * audit list, or of the same with --json:
+/* Reads the list of erasures. A line is searched for its parts instead of parsed, because it may be
+ * of the log, of mastery-ctl audit list, or of the same with --json:
  *   {"time":"2026-01-31T…Z",…,"event":"student.erased","student":"HASH","key":"KEY"}
  *   2b-1-0  2026-01-31T…Z  admin  root (admin)  erased  student/HASH  …  {"key":"KEY"}
  *   {"id":"2b-1-0","at":"2026-01-31T…Z",…,"resource":"student/HASH",…,"details":{"key":"KEY"}} */
@@ -14,16 +14,16 @@
 
 enum { HASH_N = LOG_HASH_SIZE - 1 };
 
-/* Returns the text after the first `mark` in the line; NULL: the line has no such mark. */
-static const char *list_after(const char *line, const char *mark)
+/* Returns what follows the first occurrence of `label` in the line; NULL: it does not occur. */
+static const char *list_after(const char *line, const char *label)
 {
-    const char *found = strstr(line, mark);
+    const char *found = strstr(line, label);
 
-    return found ? found + strlen(mark) : NULL;
+    return found ? found + strlen(label) : NULL;
 }
 
-/* Copies the n lower-case hexadecimal digits with which the text begins, and a NUL. False if there
- * are fewer or more of them; text may be NULL. */
+/* Copies the n lower-case hexadecimal digits with which the text begins, and a NUL, to ret. False
+ * if there are fewer or more digits, or if text is NULL. */
 static bool list_copy_digits(const char *text, size_t n, char *ret)
 {
     if (!text || strspn(text, "0123456789abcdef") != n)
@@ -46,8 +46,9 @@ static bool list_is_before(const char *line, int64_t since_ms)
     return false;
 }
 
-/* Parses a line of the list. False for one to leave out: it is about no erasure, about one before
- * since_ms, or about a student whose hash was made with another key (the list counts those). */
+/* Parses a line of the list into *ret. False for a line to leave out: it is about no erasure, about
+ * one before since_ms, or has the id of another key than key_id, with which its hash was made;
+ * list->other_key counts lines with another key. A line without the id of a key is accepted. */
 static bool list_parse(struct erase_list *list, const char *line, int64_t since_ms,
                        const char *key_id, struct erased *ret)
 {

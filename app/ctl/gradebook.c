@@ -19,7 +19,7 @@ enum { QUESTIONS = 10, NAME_MAX_BYTES = 120 };
 
 /* Makes a row of the record that was just read, which has n fields. The row has one field for each
  * column: fields that the record lacks at its end are empty, and empty fields beyond the header are
- * ignored. Returns false after an error. */
+ * ignored. Returns false after an error, which is counted in book->csv. */
 static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row *ret)
 {
     size_t filled = n; /* fields up to the last one that is not empty */
@@ -38,8 +38,9 @@ static bool row_of_record(struct gradebook *book, size_t n, struct gradebook_row
     return true;
 }
 
-/* Reads the header and all rows. rows_max: a file has at most one row more than it has line ends.
- * Returns false when out of memory. */
+/* Reads the header into book->columns and all other records into book->rows. rows_max: a file has
+ * at most one row more than it has line ends. Errors are counted in book->csv. Returns false when
+ * out of memory. */
 static bool book_read_rows(struct gradebook *book)
 {
     struct csv_reader *csv = &book->csv;
@@ -77,7 +78,8 @@ static const char *date_fault(int64_t at_ms, int64_t now_ms)
     return NULL;
 }
 
-/* Reads the time of a row's results. */
+/* Reads the time of a row's results from its cell in the column of dates into row->at_ms. Counts an
+ * error when it is not a date, or one that the engine would not accept (date_fault). */
 static void row_check_date(struct gradebook *book, struct gradebook_row *row)
 {
     struct str name = book->columns[book->date_column].name, cell = row->fields[book->date_column];
@@ -111,8 +113,9 @@ static int row_compare(const void *a, const void *b)
     return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
 }
 
-/* Reports each further row of a student (or of a student and day), because its results would have
- * the ids of those in the earlier row. Returns false when out of memory. */
+/* Reports each further row of a student (with a column of dates: of a student and day), because its
+ * results would have the same event ids as those in the earlier row, so that the engine would not
+ * count them. Returns false when out of memory. */
 static bool book_check_repeated(struct gradebook *book)
 {
     struct gradebook_row *sorted = arena_array(book->arena, book->row_count, sizeof(*sorted));
@@ -134,13 +137,14 @@ static bool book_check_repeated(struct gradebook *book)
     return true;
 }
 
-/* Reads student and time of each row. False when memory is exhausted. */
+/* Reads student and time of each row, and reports rows with wrong ones; a wrong student becomes "".
+ * False when memory is exhausted. */
 static bool book_check_rows(struct gradebook *book)
 {
     char name[CSV_SHOWN_SIZE];
 
     (void)csv_printable(book->columns[book->student_column].name, name);
-    /* without a column of dates, the date is that of --date */
+    /* no column has dates (its index is column_count): the date is that of --date */
     if (book->date_column == book->column_count)
         book_check_date(book);
     for (size_t i = 0; i < book->row_count; i++) {
@@ -258,7 +262,8 @@ static void event_write(struct gradebook *book, const struct gradebook_row *row,
         book->arena, "%s:%zu: %s", book->csv.name, row->line, csv_printable(column->name, name));
 }
 
-/* Reads a cell, and appends its event if it has a result. */
+/* Reads a cell, and appends the event of its result, if it has one. Reports a cell with other text,
+ * and a result above the maximum. */
 static void cell_read(struct gradebook *book, const struct gradebook_row *row,
                       struct gradebook_column *column, struct str cell)
 {

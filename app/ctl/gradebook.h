@@ -44,9 +44,9 @@ struct gradebook_column {
 
 struct gradebook_row {
     struct str *fields; /* fields of the row, one for each column */
-    size_t line;
-    struct str student;
-    int64_t at_ms;
+    size_t line;        /* line of the file where the row begins, from 1 */
+    struct str student; /* id; empty: not valid */
+    int64_t at_ms;      /* time of the row's results (epoch ms) */
 };
 
 struct gradebook {
@@ -90,7 +90,7 @@ enum cell_kind { CELL_EMPTY, CELL_SHARE, CELL_POINTS, CELL_INVALID };
 enum cell_kind gradebook_parse_cell(const struct csv_reader *reader, struct str cell, double *ret);
 /* Reads a date such as 2026-01-31 or 31.01.2026, with or without a time, or a time of RFC 3339.
  * Only the latter sets the time; any other date means noon in UTC, or now_ms if that is before noon
- * of the same day. */
+ * of the same day. False for other text. */
 bool gradebook_parse_date(struct str text, int64_t now_ms, int64_t *ret_ms);
 
 #endif

@@ -7,8 +7,8 @@
  * excused, EX. */
 static const char *const no_result[] = {"", "-", "\xE2\x80\x93", "n/a", "ex", "excused", NULL};
 
-/* Cuts the character `end`, such as %, off the end, and the spaces before it, including no-break
- * spaces. Returns false when the cell does not end with this character. */
+/* Cuts the character `end`, such as %, off the end, then the spaces before it and one no-break
+ * space. Returns false when the cell does not end with this character. */
 static bool cell_cut_end(struct str *cell, char end)
 {
     static const struct str no_break = STR_INIT("\xC2\xA0");
@@ -53,7 +53,7 @@ enum cell_kind gradebook_parse_cell(const struct csv_reader *reader, struct str 
     return CELL_SHARE;
 }
 
-/* Parses 31.01.2026 or 1.1.2026. */
+/* Parses a date such as 31.01.2026 or 1.1.2026 (day, month, year). False for other text. */
 static bool date_parse_dotted(struct str text, int32_t *ret_day)
 {
     static const int max[3] = {31, 12, 9999};

@@ -13,6 +13,7 @@ static const char *const role_words[] = {
 static const char *const student_names[] = {
     "student_id", "student id",   "sis user id",   "id number", "user_id", "user id", "username",
     "login",      "sis login id", "email address", "email",     "e-mail",  "id",      NULL};
+/* Names of columns with dates, the best first. */
 static const char *const date_names[] = {"date",         "datum",           "day", "submitted",
                                          "submitted at", "submission date", NULL};
 /* Names of other columns that have no results, even if there are numbers in them. */
@@ -48,6 +49,7 @@ static bool name_is_in(struct str name, const char *const *names)
     return false;
 }
 
+/* Returns whether the name begins with this text, in upper or lower case. */
 static bool name_begins(struct str name, const char *begin)
 {
     size_t n = strlen(begin);
@@ -55,6 +57,7 @@ static bool name_begins(struct str name, const char *begin)
     return name.n >= n && str_equal_nocase((struct str){name.p, n}, str_of(begin));
 }
 
+/* Returns whether the name ends with this text, in upper or lower case. */
 static bool name_ends(struct str name, const char *end)
 {
     size_t n = strlen(end);
@@ -83,7 +86,7 @@ static bool column_is_called(const struct gradebook_column *column, struct str n
            (str_equal_nocase(column->name, name) || str_equal_nocase(column->item, name));
 }
 
-/* Returns the place of the column with this name; book->column_count when there is none. */
+/* Returns the index of the column with this name; book->column_count when there is none. */
 static size_t columns_find(const struct gradebook *book, struct str name)
 {
     for (size_t i = 0; i < book->column_count; i++) {
@@ -103,8 +106,9 @@ static bool column_has_content(const struct gradebook *book, size_t place)
     return false;
 }
 
-/* Returns the place of the first of these columns that is not empty, or else of the first one;
- * book->column_count when none of them exists. */
+/* Returns the index of the column with the first of these names whose cells are not all empty. If
+ * there is none, that of the first existing column with one of the names; book->column_count when
+ * none exists. */
 static size_t columns_find_any(const struct gradebook *book, const char *const *names)
 {
     size_t first = book->column_count;
@@ -122,8 +126,8 @@ static size_t columns_find_any(const struct gradebook *book, const char *const *
 
 /* ---- rows that are no student's ---- */
 
-/* Reads the row of maxima (points of a full result). Skips other texts, such as "(read only)" of
- * Canvas. */
+/* Sets the maximum of each column by the row of maxima (points of a full result). Skips cells that
+ * are no number above 0, such as "(read only)" of Canvas. */
 static void columns_read_maxima(struct gradebook *book, const struct gradebook_row *row)
 {
     double max;
@@ -226,8 +230,8 @@ static void rows_remove_others(struct gradebook *book)
 
 /* ---- options ---- */
 
-/* Splits NAME=VALUE at its last equals sign. *ret_value is all of it when there is none. Returns
- * the name, which may be empty. */
+/* Splits NAME=VALUE at its last equals sign. Returns the name, and the value in *ret_value. Without
+ * an equals sign all of it is the value, and the name is empty. */
 static struct str option_split(struct str option, struct str *ret_value)
 {
     size_t n = option.n;
@@ -325,8 +329,8 @@ static enum column_role column_role_of_name(const struct gradebook_column *colum
     return COLUMN_QUIZ;
 }
 
-/* Returns whether a cell of the column has a result. Sets has_points if a result is only points,
- * such as 8, for which the column needs a maximum. */
+/* Returns whether a cell of the column has a result. Sets the column's has_points if a result is
+ * only points, such as 8, for which the column needs a maximum. */
 static bool column_has_results(struct gradebook *book, size_t place)
 {
     bool found = false;
@@ -377,7 +381,9 @@ static void column_check(struct gradebook *book, size_t place)
     }
 }
 
-/* Finds the columns of students and dates. */
+/* Finds the columns of students and of dates: by --student and --date, else by their names. Sets
+ * student_column, date_column (column_count: none) and, if --date is a date, at_ms. Reports what is
+ * missing. */
 static void columns_find_special(struct gradebook *book)
 {
     const struct gradebook_options *options = book->options;

@@ -99,7 +99,7 @@ static void health_write(struct jw *w, const struct health_target *target,
     jw_object_end(w);
 }
 
-/* Prints all checks as one object. Returns `status`. */
+/* Prints the results of the n checks as one JSON object. Returns `status`. */
 static enum ctl_exit health_print_json(const struct subcommand *command,
                                        const struct health_target *target,
                                        const struct health_result *results, size_t n,

@@ -26,8 +26,8 @@ bool cohort_load(struct engine *engine, struct arena *arena, const char *id, str
 }
 
 /* Reads the histories of at most CHUNK students, and calls use_history for those who have not
- * withdrawn consent to analytics. The consent is read in the same round trip as the history, so
- * that a withdrawal in between is not missed. */
+ * withdrawn consent to analytics; adds the number of the others to *withdrawn. The consent is read
+ * in the same round trip as the history, so that a withdrawal in between is not missed. */
 static bool histories_read_chunk(struct engine *engine, struct arena *arena,
                                  struct str_list students, int32_t today,
                                  history_function *use_history, void *context, size_t *withdrawn,

@@ -16,7 +16,8 @@ struct import_settings {
     bool dry_run;
 };
 
-/* Sends the events, as if they were the lines of a file. */
+/* Sends the events of the gradebook to the engine, as if they were the lines of a file. Returns the
+ * exit status. */
 static enum ctl_exit import_send(const struct subcommand *command,
                                  const struct import_settings *settings,
                                  const struct gradebook *book, struct arena *arena)
@@ -38,7 +39,8 @@ static enum ctl_exit import_send(const struct subcommand *command,
     return status;
 }
 
-/* Prints what was understood. Returns `status`. */
+/* Prints what was understood of the file (columns, numbers of results), as text or JSON. Returns
+ * `status`. */
 static enum ctl_exit import_print(const struct subcommand *command,
                                   const struct import_settings *settings,
                                   const struct gradebook *book, struct arena *arena,
@@ -54,7 +56,8 @@ static enum ctl_exit import_print(const struct subcommand *command,
     return json_line_end(&line, command, status);
 }
 
-/* Reads the file. With --dry-run prints what was understood; otherwise sends the events. */
+/* Reads the gradebook file. With --dry-run prints what was understood; otherwise sends the events,
+ * unless there was an error. Returns the exit status. */
 static enum ctl_exit import_file(const struct subcommand *command, struct import_settings *settings,
                                  struct arena *arena)
 {
@@ -89,7 +92,8 @@ static enum ctl_exit import_file(const struct subcommand *command, struct import
     return CTL_DONE;
 }
 
-/* Copies the settings, which are const here, because import_file sets the time in its copy. */
+/* Runs the subcommand. Copies the settings, which are const here, because import_file sets the time
+ * in its copy. */
 static enum ctl_exit import_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

@@ -23,7 +23,8 @@ struct ingest_settings {
 
 /* ---- --dry-run ---- */
 
-/* Checks one line as the route does. False after a line on standard error with all its errors. */
+/* Checks one line as the engine's route for events does. False after a line on standard error with
+ * all errors of the line. */
 static bool ingest_check_line(struct str line, int64_t number, int64_t now_ms, struct arena *arena)
 {
     struct problem p = {.code = PROBLEM_NONE};

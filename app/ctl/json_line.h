@@ -6,9 +6,10 @@
 #include "app/base/json_write.h"
 #include "app/ctl/subcommand.h"
 
+/* A JSON object while it is written. */
 struct json_line {
-    struct buf text;
-    struct jw w;
+    struct buf text; /* the object so far */
+    struct jw w;     /* writer of its members */
 };
 
 /* Begins an object, whose members the caller writes with the returned writer. The arena must not be

@@ -18,13 +18,14 @@ struct line_reader {
 
 /* Opens a file, or standard input for "-". False with errno. lines_close is due in any case. */
 bool lines_open(struct line_reader *reader, const char *path);
+/* Closes the file; standard input stays open. May be called after a failed lines_open. */
 void lines_close(struct line_reader *reader);
 /* Reads the next line into *line, whose memory of *size bytes is grown by realloc and freed by the
  * caller. *ret is the line without spaces and line break at its ends; a NUL follows it. False at
  * the end, and when reading fails: ferror(reader->in) is then true, with errno. */
 bool lines_next(struct line_reader *reader, char **line, size_t *size, struct str *ret);
 
-/* The text without the byte order mark of UTF-8, if it begins with one. */
+/* Returns the text without the byte order mark of UTF-8, if it begins with one. */
 struct str text_without_mark(struct str text);
 
 #endif

@@ -22,8 +22,8 @@ static enum ctl_exit log_hash_print_json(const struct subcommand *command, const
     return json_line_end(&line, command, CTL_DONE);
 }
 
-/* Prints the hash. Without a configured key each process hashes with a random key, and the hash
- * would not be in any log. */
+/* Prints the hash of the id. Fails without a configured key: each process then hashes with a random
+ * key of its own, and the printed hash would not be in any log. */
 static enum ctl_exit log_hash_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {

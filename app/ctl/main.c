@@ -9,6 +9,8 @@
 #include "app/ctl/subcommand.h"
 #include "app/runtime/process.h"
 
+/* ARENA_FIRST, ARENA_CAP: size of the arena at first and at most, in bytes. LINE_WIDTH: characters
+ * of a wrapped line. */
 enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20, LINE_WIDTH = 90 };
 
 /* Prints the help of mastery-ctl itself, with the summary of each subcommand. */
@@ -131,9 +133,9 @@ static int ctl_exit_status(enum ctl_exit status)
     return status == CTL_DONE ? (int)CTL_FAILED : (int)status;
 }
 
-/* Runs the subcommand that the first argument names, with all further arguments; only as the first
- * argument --help and --version are options of mastery-ctl itself. A wrong option such as --foo is
- * so reported as an unknown command. */
+/* Runs the subcommand that the first argument names, with all further arguments. --help and
+ * --version are options of mastery-ctl itself, but only as the first argument. Any other option
+ * there, such as --foo, is reported as an unknown command. */
 int main(int argc, char **argv)
 {
     process_disable_dumps(); /* the environment has the engine's secrets */

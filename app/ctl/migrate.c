@@ -18,7 +18,7 @@ enum {
     PAGE_CAP = 64 << 20,
     RECORD_FIRST = 1 << 20, /* first and greatest size of the memory for one conversion */
     RECORD_CAP = 256 << 20,
-    CONVERTERS_MAX = 16,
+    CONVERTERS_MAX = 16, /* room for the counts of this many converters (service/migrate.h) */
 };
 
 struct migrate_settings {
@@ -31,12 +31,13 @@ struct migrate_run {
     struct engine engine;
     struct migrate migrate;
     struct arena *page_arena;          /* memory for one page of keys */
-    int64_t converted[CONVERTERS_MAX]; /* records by converter */
-    int64_t students;                  /* students that were looked at */
+    int64_t converted[CONVERTERS_MAX]; /* records converted, by converter */
+    int64_t students; /* students looked at; if SCAN repeats one, it counts twice */
     struct progress progress;
 };
 
-/* Runs all converters of students for one student. */
+/* Converts all records of one student to their packed forms, by the converters for students. False
+ * with a problem in p when a converter fails. */
 static bool migrate_student(struct migrate_run *run, struct str student, struct problem *p)
 {
     run->students++;
@@ -53,8 +54,8 @@ static bool migrate_student(struct migrate_run *run, struct str student, struct 
     return true;
 }
 
-/* Converts the records of all students that a SCAN finds. A student whose profile is made
- * meanwhile may be missed, but has packed records only. */
+/* Converts the records of all students, which SCAN finds page by page. A student whose profile is
+ * made meanwhile may be missed, but has packed records only. False with a problem in p. */
 static bool migrate_students(struct migrate_run *run, struct problem *p)
 {
     size_t keys = subcommand_key_count(&run->engine), seen = 0;
@@ -84,7 +85,8 @@ static bool migrate_students(struct migrate_run *run, struct problem *p)
     return true;
 }
 
-/* Converts the records of all shards that are not a student's. */
+/* Converts the records of all shards that are not a student's, by the converters for shards. False
+ * with a problem in p when a converter fails. */
 static bool migrate_shards(struct migrate_run *run, struct problem *p)
 {
     run->progress = (struct progress){.what = "shards"};
@@ -104,7 +106,7 @@ static bool migrate_shards(struct migrate_run *run, struct problem *p)
     return true;
 }
 
-/* Prints what was converted. */
+/* Prints how many students were looked at, and how many records of each kind were converted. */
 static enum ctl_exit migrate_print(const struct migrate_run *run, bool json, struct arena *arena)
 {
     struct json_line line;
@@ -125,7 +127,8 @@ static enum ctl_exit migrate_print(const struct migrate_run *run, bool json, str
     return json_line_end(&line, run->command, CTL_DONE);
 }
 
-/* Migrates the store. With a store whose number is that of the packed forms nothing is done. */
+/* Converts all records of the store and prints how many. Converts nothing if the store's schema
+ * number says that all records are packed already (SCHEMA_PACKED). */
 static enum ctl_exit migrate_all(struct migrate_run *run, bool json, struct arena *arena)
 {
     struct problem p = {.code = PROBLEM_NONE};

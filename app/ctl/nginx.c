@@ -10,14 +10,15 @@
 #include "app/routes/routes.h"
 
 struct nginx_locations_settings {
-    int section; /* enum nginx_section */
+    int section; /* enum nginx_section: maps, public or sidecar */
     bool json;
 };
 
 static const char *const nginx_sections[] = {
     [NGINX_MAPS] = "maps", [NGINX_PUBLIC] = "public", [NGINX_SIDECAR] = "sidecar", NULL};
 
-/* Prints the section as a text inside of JSON. */
+/* Prints the section as a text inside a JSON object, {"part":"maps","text":"..."}; so it is first
+ * made in memory. */
 static enum ctl_exit nginx_locations_print_json(const struct subcommand *command,
                                                 enum nginx_section section, struct arena *arena)
 {

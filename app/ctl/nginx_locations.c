@@ -68,9 +68,10 @@ static int pattern_compare(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* Compares two routes for qsort: by path; within a path, routes that only the sidecar has are last;
- * then by rank. The first route of a path gives the path's map of buckets its name, so it must be
- * the same on the public server, which lacks the sidecar's routes. */
+/* Compares two routes for qsort: by path; within a path, routes that only the sidecar (Dapr's
+ * process) may use are last; then by rank, the position in the route tables. The first route of a
+ * path gives the path's map of buckets its name, so it must be the same on the public server, which
+ * lacks the sidecar's routes. */
 static int path_route_compare(const void *a, const void *b)
 {
     const struct path_route *left = a, *right = b;
@@ -86,7 +87,7 @@ static int path_route_compare(const void *a, const void *b)
 }
 
 /* Adds the route with its pattern and with each of its aliases; all->v has room for them. The rank
- * is the place in the order of the tables. */
+ * of each is its position in the order of the tables. */
 static void path_routes_add(struct path_routes *all, const struct route *route)
 {
     const size_t aliases_max = sizeof(route->aliases) / sizeof(route->aliases[0]);
@@ -305,8 +306,8 @@ static bool limit_is_repeated(struct path_routes path, size_t index)
 
 /* Prints an include line for each limit that a method of the path has. Each included file only
  * counts requests whose $limit_class is the file's limit. On the sidecar's server, which can be
- * reached only from this host, probes and scrapes have no limit: refused probes would end the
- * sidecar's subscriptions (hazards Y6). */
+ * reached only from this host, probes and scrapes (the routes with ROUTE_SERVED_LATE) have no
+ * limit: refused probes would end the sidecar's subscriptions (hazards Y6). */
 static void print_limits(FILE *out, struct path_routes path, enum nginx_section section)
 {
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";

@@ -25,8 +25,9 @@ enum nginx_section {
     NGINX_SIDECAR, /* locations of the server for Dapr's sidecar: all routes */
 };
 
-/* Prints one section. Returns 0. Returns -1, after a line on standard error, when two routes give
- * one bucket different limits, when memory is exhausted, or when `out` cannot be written. */
+/* Prints one section from the `count` tables of routes. Returns 0. Returns -1, after a line on
+ * standard error, when two routes give one bucket different limits, when memory is exhausted, or
+ * when `out` cannot be written. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
                           enum nginx_section section);
 

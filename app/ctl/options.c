@@ -105,7 +105,7 @@ static bool option_parse_text(struct reader *reader, const struct option_rule *r
     return true;
 }
 
-/* Parses a whole number in the row's range. False with the error text written. */
+/* Parses a whole number in the row's range, and stores it. False with the error text written. */
 static bool option_parse_int(struct reader *reader, const struct option_rule *rule,
                              const char *value)
 {
@@ -115,8 +115,8 @@ static bool option_parse_int(struct reader *reader, const struct option_rule *ru
                         rule->name, value, rule->min, rule->max);
 }
 
-/* Parses a number from 0 to 1, ends included. False with the error text written; the settings are
- * then unchanged. */
+/* Parses a number from 0 to 1, ends included, and stores it. False with the error text written; the
+ * settings are then unchanged. */
 static bool option_parse_share(struct reader *reader, const struct option_rule *rule,
                                const char *value)
 {
@@ -172,7 +172,8 @@ static bool option_append_text(struct reader *reader, const struct option_rule *
     return list != NULL;
 }
 
-/* Appends the ids of one --name A,B; their number is the number of commas plus one. */
+/* Checks the ids of one option --name A,B, and appends them to the list of the ids that the option
+ * had so far. Their number is the number of commas plus one. False with the error text written. */
 static bool option_parse_ids(struct reader *reader, const struct option_rule *rule,
                              const char *value)
 {
@@ -197,8 +198,8 @@ static bool option_parse_ids(struct reader *reader, const struct option_rule *ru
     return true;
 }
 
-/* Records in reader->seen that the option has occurred, then parses its value by its type. value is
- * NULL for a flag. False with the error text written. */
+/* Records in reader->seen that the option has occurred, then parses its value by its type and
+ * stores it in the settings. value is NULL for a flag. False with the error text written. */
 static bool option_parse_value(struct reader *reader, const struct option_rule *rule,
                                const char *value)
 {
@@ -260,7 +261,8 @@ static bool option_parse_argument(struct reader *reader, char *const **arg, char
     return option_parse_value(reader, rule, *++*arg);
 }
 
-/* Stores an operand by the first row for operands that has no value yet. */
+/* Stores an operand by the first row for operands that has no value yet. False with the error text
+ * written: no row is left, or the value is wrong. */
 static bool option_parse_operand(struct reader *reader, const char *arg)
 {
     for (const struct option_rule *rule = reader->rules; rule && rule->name; rule++) {

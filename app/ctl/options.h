@@ -29,8 +29,8 @@ enum option_type {
 struct option_rule {
     /* name without the dashes; never NULL, although it is not shown for an operand */
     const char *name;
-    const char *value_name; /* placeholder for the value: N; if it begins with FILE, the shells
-                               complete names of files */
+    const char *value_name; /* placeholder for the value, such as N; NULL for a flag. If it begins
+                               with FILE, the shells complete names of files */
     const char *description;
     const char *const *choices; /* NULL-terminated values of OPTION_CHOICE; else NULL */
     enum option_type type;

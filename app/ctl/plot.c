@@ -15,8 +15,9 @@ static bool path_has_suffix(struct str s, struct str end)
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);
 }
 
-/* Returns gnuplot's output format ("terminal") for a file's name, such as "pngcairo size 1000"; the
- * caller appends the height. NULL when the name ends with neither .png nor .svg. */
+/* Returns gnuplot's output format ("terminal") for the path of the chart, such as "pngcairo size
+ * 1000" (width in pixels; for "-" in characters); the caller appends the height. NULL when the path
+ * is neither "-" nor a name that ends with .png or .svg. */
 static const char *gnuplot_terminal(struct str path)
 {
     if (str_equal(path, STR("-")))
@@ -78,7 +79,7 @@ static int plot_open_output(const char *path)
  * pixels for a file and in lines of text for "-". */
 bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret)
 {
-    enum { PIXELS_A_LINE = 19 };
+    enum { PIXELS_A_LINE = 19 }; /* height of a chart that counts as one line of text */
     const char *terminal = gnuplot_terminal(str_of(path));
     int out, error;
 

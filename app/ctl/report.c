@@ -13,6 +13,7 @@
 #include "app/ctl/subcommand.h"
 #include "app/service/predict.h"
 
+/* ARENA_FIRST, ARENA_CAP: size of an arena at first and at most, in bytes. */
 enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
 
 struct report_settings {
@@ -87,10 +88,10 @@ static void cohort_scores_add_day(struct cohort_scores *cohort, int d, const str
     }
 }
 
-/* Called by histories_read with one student's history: adds it to the cohort's scores (context). On
- * a day without a score the latest earlier score is used, so that an inactive student stays in the
- * mean. Days before the first score are not counted. `at` is the number of the history's days up to
- * day d. */
+/* Called by histories_read with one student's history: adds its scores to those of the cohort
+ * (context: struct cohort_scores). On a day without a score the latest earlier score is used, so
+ * that an inactive student stays in the mean. Days before the first score are not counted. `at` is
+ * the number of the history's days up to day d. */
 static void cohort_scores_add_student(void *context, const struct history *h)
 {
     struct cohort_scores *cohort = context;
@@ -152,8 +153,9 @@ static struct cohort_scores *cohort_scores_new(struct report_run *r, size_t stud
     return cohort;
 }
 
-/* Reads the histories of the cohort's students, and computes the daily means. *ret has all scores.
- * Returns false with a problem in p, for example when no student has a history. */
+/* Reads the histories of the cohort's students, and computes the daily means. *ret: the scores of
+ * all students. Returns false with a problem in p when Redis fails, or there is no such cohort or
+ * no history, or when out of memory. */
 static bool report_read_cohort(struct report_run *r, struct cohort_scores **ret, struct problem *p)
 {
     struct cohort record;

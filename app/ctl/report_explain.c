@@ -31,8 +31,10 @@ bool report_explain(struct engine *engine, struct arena *arena, const char *stud
     return p->code == PROBLEM_NONE;
 }
 
-/* Prints the line of one component, such as "quiz 0.64 * 0.75 = 0.48; of it 80 % quiz.completed of
- * 2026-01-31 with 0.60". Skips a component without evidence, which contributes nothing. */
+/* Prints the line of one component: value, weight, contribution, and its largest observation, such
+ * as "quiz 0.64 * 0.75 = 0.48; of it 80 % quiz.completed of 2026-01-31 with 0.60". Consistency
+ * without observations has the number of active days as its evidence. Skips a component without
+ * evidence, which contributes nothing. */
 static void report_print_component(enum component component, const struct explained_component *c)
 {
     const struct explained_observation *largest = &c->observations[0];

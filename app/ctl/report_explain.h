@@ -10,7 +10,9 @@
  * NOT_FOUND without data, SERVICE_UNAVAILABLE, INTERNAL_ERROR. */
 bool report_explain(struct engine *engine, struct arena *arena, const char *student,
                     struct explanation *ret, struct problem *p);
-/* Prints the section on standard output. */
+/* Prints the section on standard output: a line for each component, how the score fades without
+ * further events, what is missing to the next level, and the event that would raise the score most.
+ */
 void report_print_explanation(const struct explanation *explanation);
 
 #endif

@@ -29,7 +29,8 @@ static void plot_write_day(FILE *out, int32_t day)
 }
 
 /* Writes the block $days: date, score, the four components ("?" for one without evidence: nothing
- * was observed of it yet), lower and upper quartile of a cohort (0 for a student). */
+ * was observed of it yet), lower and upper quartile of a cohort (0 for a student): columns 1 to 8.
+ */
 static void plot_write_history(FILE *out, const struct report *report)
 {
     (void)fputs("$days << end\n", out);
@@ -49,7 +50,8 @@ static void plot_write_history(FILE *out, const struct report *report)
     (void)fputs("end\n", out);
 }
 
-/* Writes the block $ahead: date, predicted score, lower and upper end of its interval. */
+/* Writes the block $ahead: date, predicted score, lower and upper end of its interval: columns 1 to
+ * 4. */
 static void plot_write_prediction(FILE *out, const struct report *report)
 {
     (void)fputs("$ahead << end\n", out);
@@ -83,8 +85,8 @@ static void plot_set_time_axis(FILE *out, const struct report *report)
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
-/* Draws a coloured and labelled band for each level of mastery, so that the level of a score can be
- * seen. */
+/* Sets a coloured and labelled band for each level of mastery, so that the level of a score can be
+ * seen. The next plot command draws them. */
 static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {
@@ -113,7 +115,7 @@ static void plot_begin_panel(FILE *out, double bottom, double top)
 }
 
 /* Draws the upper panel: interval of the prediction, quartiles of a cohort, prediction, scores.
- * Numbers such as 1:3:4 are columns of the data blocks. */
+ * Numbers such as 1:3:4 are columns of the blocks $ahead and $days (plot_write_history). */
 static void plot_scores(FILE *out, const struct report *report)
 {
     const char *line = report->is_group ? "mean score" : "score";
@@ -151,8 +153,8 @@ static bool component_is_known(const struct report *report, int component)
     return false;
 }
 
-/* Draws the lower panel. Skips a component that has no evidence on any day, because a line at 0
- * would look like a score of 0. */
+/* Draws the lower panel, a line for each component c (column c + 3 of $days). Skips a component
+ * that has no evidence on any day, because a line at 0 would look like a score of 0. */
 static void plot_components(FILE *out, const struct report *report)
 {
     const char *separator = "plot";

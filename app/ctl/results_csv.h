@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parses the results of learners in courses for mastery-ctl backtest from CSV (csv.h), and replays
- * them through the model of mastery. Its columns are
- * learner, module, final_result, day, assessment, type, weight and score: those of the Open
- * University Learning Analytics Dataset (Kuzilek, Hlosta and Zdrahal 2017). The order of the lines
- * does not matter. Days are relative to the beginning of the course. Of a type CMA (marked by
- * computer) a result is a quiz of ten questions with this score; of a type TMA (marked by a tutor)
- * it is a complete medium exercise with this score as its correctness. The columns assessment and
- * weight are not used. */
+ * them through the model of mastery. The columns of the file are learner, module, final_result,
+ * day, assessment, type, weight and score: those of the Open University Learning Analytics Dataset
+ * (Kuzilek, Hlosta and Zdrahal 2017). The order of the lines does not matter. Days are relative to
+ * the beginning of the course. Of a type CMA (marked by computer) a result is a quiz of ten
+ * questions with this score; of a type TMA (marked by a tutor) it is a complete medium exercise
+ * with this score as its correctness. The columns assessment and weight are not used. */
 #ifndef CTL_RESULTS_CSV_H
 #define CTL_RESULTS_CSV_H
 
@@ -19,7 +18,7 @@ enum final_result { RESULT_DISTINCTION, RESULT_PASS, RESULT_FAIL, RESULT_WITHDRA
 
 struct results_learner {
     struct str id, module;
-    int final_result;   /* enum final_result */
+    int final_result;   /* enum final_result: distinction, pass, fail or withdrawn */
     struct daily *days; /* n days with results, in order of time */
     size_t n;
 };

@@ -38,6 +38,7 @@ void screen_open(struct screen *screen)
         return;
     raw = screen->saved;
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
+    /* read() returns at once, with 0 bytes when no key was pressed */
     raw.c_cc[VMIN] = 0;
     raw.c_cc[VTIME] = 0;
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) != 0)
@@ -72,8 +73,8 @@ void screen_end_page(const struct screen *screen)
     (void)fflush(stdout);
 }
 
-/* Returns whether one of the pressed keys ends the program. The end of the input, when the terminal
- * is gone, ends it, too. */
+/* Reads the pressed keys, and returns whether one of them ends the program. The end of the input,
+ * when the terminal is gone, ends it, too. Call only when there is something to read. */
 static bool screen_read_keys(void)
 {
     char keys[64];
@@ -86,7 +87,7 @@ static bool screen_read_keys(void)
     return n <= 0;
 }
 
-/* Returns early only for a key that ends the program. */
+/* Other keys do not end the wait: poll is then called again for the time that is left. */
 bool screen_wait(const struct screen *screen, int64_t ms)
 {
     int64_t end_us = clock_monotonic_us() + ms * 1000, left_us = ms * 1000;

@@ -49,9 +49,10 @@ static bool curve_has_students(const struct seed_curve *curve)
     return curve->students.n > 0 || curve->student_count > 0;
 }
 
-/* Returns whether an option for generated history differs from its default. Such options have no
- * effect together with a file, so they are then refused. Doubles are compared by < and >, because
- * the compiler warns about == on doubles. */
+/* Returns whether an option for generated history differs from its default; --prefix does so
+ * whenever it is given, because its pointer is compared. Such options have no effect together with
+ * a file, so they are then refused. Doubles are compared by < and >, because the compiler warns
+ * about == on doubles. */
 static bool curve_has_shape(const struct seed_curve *curve)
 {
     const struct seed_curve *defaults = &seed_defaults.curve;
@@ -122,8 +123,8 @@ static enum ctl_exit seed_plan_all(struct seeding *seeding)
 
 /* ---- writing ---- */
 
-/* Reports a student who cannot be written. Erases the progress bar first, so that the error is on a
- * separate line. */
+/* Called by seed_run for a student who cannot be written: reports it. Erases the progress bar
+ * first, so that the error is on a separate line. own: the struct seeding. */
 static void seed_on_refused(void *own, struct str student, const char *why)
 {
     struct seeding *seeding = own;
@@ -132,7 +133,8 @@ static void seed_on_refused(void *own, struct str student, const char *why)
     subcommand_error(seeding->command, "%.*s: %s", STR_ARG(student), why);
 }
 
-/* Draws the progress bar. seed_run calls this after each day that was written. */
+/* Called by seed_run after each day that was written: draws the progress bar. own: the struct
+ * seeding. */
 static void seed_on_progress(void *own, size_t done, size_t total)
 {
     struct seeding *seeding = own;
@@ -141,8 +143,8 @@ static void seed_on_progress(void *own, size_t done, size_t total)
     progress_draw(&seeding->progress, done, total, -1);
 }
 
-/* Prints how many students and days were written, and how long that took; with took_us 0, how many
- * would be written. Returns `status`. */
+/* Prints how many students and days were written, and how long that took; for a dry run, how many
+ * would be written (took_us is then 0). Returns `status`. */
 static enum ctl_exit seed_print_summary(const struct seeding *seeding, size_t students, size_t days,
                                         int64_t took_us, enum ctl_exit status)
 {

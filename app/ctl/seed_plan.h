@@ -7,8 +7,8 @@
 #include "app/service/seed.h"
 
 struct seed_plan {
-    struct seed_student *students; /* sorted by id, each once */
-    size_t n;
+    struct seed_student *students; /* the students, each with its days; sorted by id, each once */
+    size_t n;                      /* number of students */
 };
 
 #endif

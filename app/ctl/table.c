@@ -32,7 +32,8 @@ static int table_text_width(const char *text)
     return width;
 }
 
-/* Prints text, cut to `width` characters if that is not 0. */
+/* Prints text, cut to `width` characters if that is not 0. A byte 10xxxxxx continues a character of
+ * UTF-8 and is not counted. */
 static void table_print_cut(const char *text, int width)
 {
     int seen = 0;

@@ -62,7 +62,8 @@ static bool proc_read(int64_t pid, const char *name, char *ret_text, size_t size
 }
 
 /* Fills program and memory if /proc has the process. When top runs in another namespace of
- * processes (another container), the pid is that of a different program, which is not shown. */
+ * processes (another container), the pid is that of a different program, which is not shown. The
+ * second number of the file statm is the number of resident pages. */
 static void proc_fill(struct top_process *process)
 {
     long long pages = 0;
@@ -80,7 +81,8 @@ static void proc_fill(struct top_process *process)
 }
 
 /* Returns the processor time of the process in ticks; 0 when unknown. The program's name, in
- * brackets, may contain spaces; utime and stime are the 12th and 13th field after it. */
+ * brackets, may contain spaces; utime and stime, whose sum it is, are the 12th and 13th field after
+ * the brackets. */
 static uint64_t proc_ticks(int64_t pid)
 {
     char text[512];
@@ -98,7 +100,7 @@ static uint64_t proc_ticks(int64_t pid)
 /* ---- measuring ---- */
 
 /* Takes a sample of the metrics and of the processes' use of processors into run->samples[index]
- * and run->usages[index]. */
+ * and run->usages[index]. Does nothing while the metrics file is not open. */
 static void top_take_sample(struct top_run *run, int index)
 {
     struct metrics_sample *sample = &run->samples[index];
@@ -111,16 +113,16 @@ static void top_take_sample(struct top_run *run, int index)
                                                    .ticks = proc_ticks(sample->processes[i].pid)};
 }
 
-/* Returns how much a counter has risen in each second. A counter that was reset has risen from 0.
- */
+/* Returns how much a counter rises in each second, from its values before and after an interval of
+ * `seconds`. A counter that is lower afterwards was reset, and has risen from 0. */
 static double top_rate(uint64_t before, uint64_t after, double seconds)
 {
     return seconds > 0 ? (double)(after - (after < before ? 0 : before)) / seconds : 0;
 }
 
-/* Fills one process from its numbers in both samples (`current` is that of the later one). A
- * process that has just begun is not in the older sample, and so has no rates; its share of the
- * processor stays -1 (unknown). */
+/* Fills one process from its numbers in both samples: `current`, of the later one, and those in
+ * run->samples[older]. A process that has just begun is not in the older sample, and so has no
+ * rates; its share of the processor stays -1 (unknown). */
 static void top_fill_process(const struct top_run *run, int older,
                              const struct metrics_process *current, double seconds,
                              struct top_process *ret)
@@ -197,8 +199,10 @@ static void top_fill_queues(struct top_run *run)
         view->lag_ms = beats[i].lag_ms > view->lag_ms ? beats[i].lag_ms : view->lag_ms;
 }
 
-/* Opens the metrics file unless it is open. A pool that starts later makes the file only then, and
- * a new version of the engine replaces it. */
+/* Opens the metrics file unless it is open; a failure has its reason in run->metrics_error. It is
+ * tried again for each interval, because a pool that starts later makes the file only then, and one
+ * that was made by another version of the engine can be read only when a new pool has replaced it.
+ */
 static void top_open_metrics(struct top_run *run)
 {
     if (run->engine.metrics || engine_read_metrics(&run->engine, run->metrics_error))
@@ -208,7 +212,7 @@ static void top_open_metrics(struct top_run *run)
 
 /* ---- the loop ---- */
 
-/* Prints the interval that began at run->samples[older]. Returns CTL_DONE to continue. */
+/* Computes and prints what has happened since run->samples[older]. Returns CTL_DONE to continue. */
 static enum ctl_exit top_show(struct top_run *run, int older)
 {
     arena_reset(run->arena);
@@ -252,8 +256,8 @@ static enum ctl_exit top_loop(struct top_run *run)
     return status;
 }
 
-/* Opens the engine without joining the metrics file. The screen is opened last and closed first, so
- * that errors of the configuration stay readable. */
+/* Opens the engine without counting in the metrics file, and runs the loop. The screen is opened
+ * last and closed first, so that errors of the configuration stay readable. */
 static enum ctl_exit top_run(const struct subcommand *command, const void *settings,
                              struct arena *arena)
 {

@@ -15,7 +15,7 @@ struct top_process {
     int64_t pid;
     char program[TOP_PROGRAM_SIZE]; /* "": /proc does not show it */
     double requests_per_s, errors_per_s;
-    int64_t active;
+    int64_t active;       /* requests in progress */
     double cpu_percent;   /* share of one processor; below 0: unknown */
     int64_t memory_bytes; /* resident memory; below 0: unknown */
     enum breaker_gauge breakers[METRIC_SERVICES];
@@ -28,14 +28,14 @@ struct top_view {
     const char *metrics_problem; /* why the metrics file cannot be read; NULL: it was read */
     const char *redis_problem;   /* why there is no reply of Redis; NULL: there is one */
     double requests_per_s, errors_per_s, mean_ms, p50_ms, p95_ms, p99_ms;
-    int64_t active, store_connections;
-    double clock_skew_ms;
+    int64_t active, store_connections; /* requests in progress; connections to Redis */
+    double clock_skew_ms;              /* largest difference to Redis' clock */
     struct metrics_breaker breakers[METRIC_SERVICES];
     struct top_process processes[METRICS_PROCESSES_MAX];
-    size_t process_count;
-    struct depths depths;
-    size_t workers; /* number of workers that send heartbeats */
-    int64_t lag_ms; /* largest delay of a worker in processing the journal of changes */
+    size_t process_count; /* number of elements of `processes` */
+    struct depths depths; /* lengths of the queues in Redis */
+    size_t workers;       /* number of workers that send heartbeats */
+    int64_t lag_ms;       /* largest delay of a worker in processing the journal of changes */
 };
 
 /* The names of services and states, by enum metric_service and enum breaker_gauge. */

@@ -24,7 +24,7 @@ const char *const top_breaker_names[] = {[BREAKER_GAUGE_CLOSED] = "closed",
 static void top_print_requests(const struct top_view *view)
 {
     if (view->metrics_problem) {
-        /* three empty lines, as many as the metrics would take */
+        /* with two empty lines: three in all, as many as the metrics take */
         (void)printf("requests  %s\n\n\n", view->metrics_problem);
         return;
     }
@@ -110,7 +110,8 @@ static void top_write_breakers(struct jw *w, const enum breaker_gauge states[MET
     jw_object_end(w);
 }
 
-/* Writes the member "requests", null when the metrics file cannot be read. */
+/* Writes the members "requests", "breakers" and "clock_skew_ms". When the metrics file cannot be
+ * read, "requests" is null, and the only other member is "metrics_problem". */
 static void top_write_requests(struct jw *w, const struct top_view *view)
 {
     enum breaker_gauge states[METRIC_SERVICES];
@@ -135,7 +136,8 @@ static void top_write_requests(struct jw *w, const struct top_view *view)
     jw_number(w, "clock_skew_ms", view->clock_skew_ms);
 }
 
-/* Writes the members about Redis: "queues" is null when Redis cannot be reached. */
+/* Writes the members about Redis: "queues", "workers" and "lag_ms". When Redis cannot be reached,
+ * "queues" is null, and the only other member is "redis_problem". */
 static void top_write_queues(struct jw *w, const struct top_view *view)
 {
     const struct depths *depths = &view->depths;
@@ -158,7 +160,7 @@ static void top_write_queues(struct jw *w, const struct top_view *view)
     jw_int(w, "lag_ms", view->lag_ms);
 }
 
-/* Writes one process as an object. */
+/* Writes one process as an object; what /proc does not show is null or left out. */
 static void top_write_process(struct jw *w, const struct top_process *process)
 {
     jw_object(w, NULL);

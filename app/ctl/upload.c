@@ -160,7 +160,8 @@ static void upload_print_text(struct json_object *text)
         (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stderr);
 }
 
-/* Prints the name of a line for messages. */
+/* Prints the start of a message about a line on standard error: its name and ": ". Erases the
+ * progress bar first. */
 static void upload_print_name(const struct upload *upload, const struct upload_line *upload_line)
 {
     progress_clear();
@@ -275,7 +276,8 @@ static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
     return n;
 }
 
-/* Starts the request of a line, without a proxy from the environment. */
+/* Starts the request of a line, without a proxy from the environment. Aborts the upload when
+ * libcurl refuses the request. */
 static void upload_send_line(struct upload *upload, struct upload_line *upload_line)
 {
     CURL *easy = upload_line->easy;
@@ -297,8 +299,8 @@ static void upload_send_line(struct upload *upload, struct upload_line *upload_l
         upload->aborted = true;
 }
 
-/* Reads the next line that is not empty. Returns false at the end of the file, and when reading
- * fails, which also aborts the upload. */
+/* Reads the next line that is not empty into the slot. Returns false at the end of the file, and
+ * when reading fails, which also aborts the upload. */
 static bool upload_read_line(struct upload *upload, struct upload_line *upload_line)
 {
     struct line_reader *lines = upload->input->lines;
@@ -382,8 +384,8 @@ static void upload_send_all(struct upload *upload)
         (void)curl_multi_perform(upload->multi, &running);
         upload_process_finished(upload);
         upload_show_progress(upload);
-        /* in milliseconds; a response ends the wait early, but the end of a line's pause does not
-         */
+        /* 100 or 10 ms; a response ends the wait early, but the end of a line's pause does not, so
+         * the wait is short when there are only pauses */
         (void)curl_multi_poll(upload->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
     } while (upload->aborted ? upload_has_lines(upload, true /* in flight only */)
                              : upload_has_lines(upload, false /* also lines that wait */) ||
@@ -446,8 +448,8 @@ static enum ctl_exit upload_print_json(struct upload *upload, int64_t took_us, e
     return json_line_end(&line, upload->command, status);
 }
 
-/* Prints the summary. The position is saved when the upload was aborted, and removed when it is
- * complete. */
+/* Prints the summary, and returns the exit status. The position is saved when the upload was
+ * aborted, so that --resume can continue, and removed when the upload is complete. */
 static enum ctl_exit upload_finish(struct upload *upload, int64_t took_us)
 {
     const char *path = upload->input->position_path;

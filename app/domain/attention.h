@@ -30,7 +30,8 @@ enum attention_reason {
     ATTENTION_FALL,     /* the score fell */
     ATTENTION_INACTIVE, /* there was no activity for days */
     ATTENTION_REASONS,
-    ATTENTION_NO_DATA = ATTENTION_REASONS /* of a student without any data: no rule finds it */
+    /* the reason of a student without any data; attention_reasons never finds it */
+    ATTENTION_NO_DATA = ATTENTION_REASONS
 };
 /* Codes of the reasons: one for each value of enum attention_reason, then that of a student without
  * any data, at ATTENTION_NO_DATA; ends with NULL. */

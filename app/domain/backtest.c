@@ -206,9 +206,9 @@ static void backtest_sums_add(struct backtest_sums *to, const struct backtest_su
         out[i] += weight * in[i];
 }
 
-/* Called after all days of a learner: adds the learner's sums to the total and, with a random
- * weight for each, to the resamples, unless no prediction could be compared. Checks that for model
- * 0 only, because the number of predictions is the same for each model. */
+/* Ends a learner, after all days: adds the learner's sums to the total and, with a random weight
+ * for each, to the resamples, unless no prediction was compared with a true score. Counts the
+ * predictions of model 0 only, because each model makes the same number of them. */
 static void backtest_close_learner(struct backtest *backtest)
 {
     double n = 0;

@@ -13,8 +13,9 @@ enum {
 };
 
 /* The random numbers, and the distribution function of the learners' weights: cumulative[k] is the
- * probability of at most k under the Poisson distribution with mean 1. That is how often one of
- * many learners is drawn when as many are drawn at random with replacement. */
+ * probability of at most k under the Poisson distribution with mean 1. The number of times that one
+ * of many learners is drawn, when as many are drawn at random with replacement, has this
+ * distribution. */
 struct bootstrap {
     gsl_rng *rng;
     double cumulative[TABLE];

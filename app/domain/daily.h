@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One day of a student's history, reduced to what analyses need. Arrays of them are in order of
- * time, with each day at most once. */
+/* One day of a student's history (struct daily), reduced to what analyses need. An array of days is
+ * in order of time, with each day at most once. */
 #ifndef DOMAIN_DAILY_H
 #define DOMAIN_DAILY_H
 

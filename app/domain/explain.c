@@ -195,7 +195,7 @@ static void explain_fading(struct explanation *explanation)
     }
 }
 
-/* In the order of the cases of explain_what_if. */
+/* The codes of the assumed events, in the order of the cases of explain_what_if. */
 const char *const explain_what_if_codes[EXPLAIN_WHAT_IFS + 1] = {
     "quiz_all_right", "quiz_none_right", "hard_exercise",
     "whole_lesson",   "full_marks",      "activity_only"};

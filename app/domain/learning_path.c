@@ -72,8 +72,8 @@ static void learner_simulate_item(struct learner *learner, const struct content 
     learner->score = fmax(learner->score, score_of(learner));
 }
 
-/* Returns the number of the difficulty that suits the simulated learner in the component; it can be
- * compared with levels: easy has the number of novice, expert that of master. */
+/* Returns the difficulty that suits the simulated learner in the component, as a number: 0 (easy)
+ * at the level novice to 3 (expert) at the level master. */
 static int suitable_level(const struct progress *progress, enum component c)
 {
     return (int)suitable_difficulty(assumed_value(&progress->learner, c));

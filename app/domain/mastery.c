@@ -49,7 +49,7 @@ void evidence_add(struct evidence *evidence, double x, double w, int64_t at_ms)
     evidence->weight += w;
 }
 
-/* Evidence that lies in the future (evidence->at_ms after now_ms) is not decayed. */
+/* Evidence of a future time (evidence->at_ms after now_ms) is not decayed. */
 struct evidence evidence_at(const struct evidence *evidence, int64_t now_ms)
 {
     double decay;
@@ -270,7 +270,8 @@ void mastery_state_assert(struct mastery_state *state, const double components[C
 {
     int32_t day = day_of_ms(now_ms);
     mastery_state_advance(state, day);
-    /* samples count the events of the state's day: this event may be of an earlier day */
+    /* samples counts changes of the state's day. When an event was dated ahead, the state may be of
+     * tomorrow already: this statement is then not counted. */
     if (state->day == day)
         state->samples++;
     /* stated_at_ms never decreases, although the clock may be set back */
@@ -318,7 +319,7 @@ void mastery_state_apply(struct mastery_state *state, const struct learning_even
     }
     if (event->at_ms > state->last_event_ms)
         state->last_event_ms = event->at_ms;
-    /* POST calculate states the components, which replaces all earlier evidence */
+    /* the last `calculate` has replaced the observations of all events before it */
     if (event->at_ms >= state->stated_at_ms)
         mastery_add_observations(state, event);
 }

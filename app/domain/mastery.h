@@ -54,8 +54,7 @@ struct evidence {
  * newer one (docs/mastery-model.md, Evidence). */
 void evidence_add(struct evidence *evidence, double x, double w, int64_t at_ms);
 /* Returns the weight of the evidence, decayed to now_ms; undecayed when now_ms is before
- * evidence->at_ms.
- */
+ * evidence->at_ms. */
 double evidence_weight_at(const struct evidence *evidence, int64_t now_ms);
 /* Returns the evidence, decayed to now_ms; undecayed when now_ms is not after evidence->at_ms. */
 struct evidence evidence_at(const struct evidence *evidence, int64_t now_ms);
@@ -172,9 +171,8 @@ struct learning_event {
 
 /* Applies an event to the student's state of the event's day or of a later day; a state of an
  * earlier day is advanced to the event's day first. Marks the event's day as active, and counts the
- * event when
- * `state` is the state of that day. An event older than the last statement (`calculate`) has
- * no other effect; one at or after it adds its observations, and from then on components and
+ * event when `state` is the state of that day. An event older than the last statement (`calculate`)
+ * has no other effect; one at or after it adds its observations, and from then on components and
  * weights are computed again instead of stated.
  *
  * updated_at_ms and revision are set by the caller that stores the state, not here. */

@@ -33,6 +33,7 @@ struct moments {
     double mean;
     double variance; /* 0 with fewer than two values */
 };
+/* Returns the moments of n values, in any order; all 0 when n is 0. */
 struct moments moments_of(const double *values, size_t n);
 
 enum { SUMMARY_PERCENTILES = 5 };
@@ -85,6 +86,7 @@ struct pair_comparison {
     double ratio;                     /* a / b, rounded */
     const char *relative_performance; /* how a compares to b: "better", "worse", "equal" */
 };
+/* Compares the values a and b of two students. */
 struct pair_comparison compare_pair(double a, double b);
 
 #endif

@@ -6,9 +6,10 @@
 
 #include <string.h>
 
-enum { NODE_NOT_PLACED = UINT16_MAX };
+enum { NODE_NOT_PLACED = UINT16_MAX }; /* in an array of places: the node has no place yet */
 
-/* Returns whether all prerequisites of the node have a place in the order. */
+/* Returns whether all prerequisites of the node have a place in the order. places[i]: the index of
+ * node i in the order, or NODE_NOT_PLACED. */
 static bool node_is_ready(const struct topic_node *node, const uint16_t *places)
 {
     for (size_t i = 0; i < node->need_count; i++)

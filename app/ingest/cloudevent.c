@@ -21,7 +21,7 @@
 
 enum {
     ERROR_LINE_MAX = 1000, /* roughly the longest text of cloudevent_error_line, in bytes */
-    IDENTITY_BYTES = 24,   /* bytes of the digest in an event id of cloudevent_make_id */
+    IDENTITY_BYTES = 24,   /* bytes of the digest in the event id "ce-DIGEST": 48 digits */
 };
 
 /* Adds a field error to p. Always returns false, so that callers can `return` it. */
@@ -393,9 +393,9 @@ static struct json_object *cloudevent_make_body(const struct cloudevent *event, 
     return body;
 }
 
-/* "Bare" is a body of POST .../ingest without an envelope. Faults found by validate_object are in
- * p; event_input_finish makes the other checks and returns false if p has any fault. The rules do
- * not require student_id, because students may post about themselves; a publisher must send it. */
+/* Checks the body by all rules, even after a fault, so that all faults are reported together;
+ * event_input_finish returns false if p has any. The rules do not require student_id, because
+ * students may post about themselves. A publisher must send it, which is checked here. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p)
 {

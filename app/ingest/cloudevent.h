@@ -28,6 +28,7 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 struct cloudevent_headers {
     struct str id, source, specversion, type, subject, time, datacontenttype;
 };
+/* Returns the ce- headers of a request, not decoded. */
 struct cloudevent_headers cloudevent_headers_of(const struct http_request *request);
 /* Returns whether a header of one of the four required attributes (id, source, specversion, type)
  * is present. */
@@ -40,11 +41,12 @@ enum cloudevent_form {
     CLOUDEVENT_BATCH,      /* a list of events in JSON */
     CLOUDEVENT_BINARY,     /* one event, its attributes in headers */
 };
+/* Returns the form of a request, by its Content-Type and its ce- headers. */
 enum cloudevent_form cloudevent_form_of(struct str content_type,
                                         const struct cloudevent_headers *headers);
-/* The content types that cloudevent_form_of knows, ending with NULL, and the error for a request of
- * CLOUDEVENT_NO_FORM. */
+/* The content types of structured and batch mode, ending with NULL. */
 extern const char *const cloudevent_media_types[];
+/* The message of the error for a request of CLOUDEVENT_NO_FORM. */
 #define CLOUDEVENT_NO_FORM_MESSAGE                                                                 \
     "Send application/cloudevents+json, application/cloudevents-batch+json, or the attributes in " \
     "ce- headers"
@@ -52,8 +54,9 @@ extern const char *const cloudevent_media_types[];
 /* Parses a CloudEvent in binary mode. False with field errors in p. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p);
-/* Removes quotes and one layer of percent-encoding from a header value. The p of the result is NULL
- * when it is not UTF-8 or has control characters, and when out of memory. */
+/* Removes quotes and one layer of percent-encoding from a header value. Returns a text whose p is
+ * NULL when the value is not properly quoted or encoded, when the result is not UTF-8 or has
+ * control characters, or when out of memory. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
 /* Converts a CloudEvent to a learning event that has passed all checks. The CloudEvent's data is
@@ -64,19 +67,20 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena);
  * Returns false with field errors in p. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p);
-/* Parses the JSON object that is encoded as base64 in the JSON string. Returns NULL with a field
- * error in p. */
+/* Decodes the CloudEvent member data_base64, a JSON string with base64, and parses the JSON object
+ * in it. Returns NULL with a field error in p. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p);
-/* Like cloudevent_to_event, for a bare body of POST .../ingest, which is not inside a CloudEvent.
- */
+/* Converts a body of POST .../ingest that is not inside a CloudEvent to a learning event that has
+ * passed all checks. The body must have all required fields and student_id. Returns false with
+ * field errors in p. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 
 /* Converts an event in any of the JSON forms that publishers and Dapr send: a CloudEvent; a
  * CloudEvent in which Dapr has wrapped the published text, which is a body of POST .../ingest or
  * itself a CloudEvent; or a body of POST .../ingest alone. Returns false with field errors in p;
- * ret->student is then the student, if known. */
+ * even then ret->student is the student, if known. */
 bool cloudevent_json_to_event(struct json_object *json, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 

@@ -84,12 +84,13 @@ static bool take_value(struct scan *scan, struct str *ret)
     return closed && ret->n > 0;
 }
 
-/* Moves past a key, its colon and its value. ret_key: without its quotes. */
+/* Moves past a key, its colon and its value. ret_key: without its quotes. Returns false when they
+ * are not there. */
 static bool take_member(struct scan *scan, struct str *ret_key, struct str *ret_value)
 {
     if (!take(scan, '"'))
         return false;
-    scan->at--;
+    scan->at--; /* back to the opening quote, where skip_string begins */
     const char *quote = scan->at;
     if (!skip_string(scan))
         return false;
@@ -140,8 +141,8 @@ static struct dapr_bulk_entry *bulk_add(struct dapr_bulk *bulk, size_t *room, st
     return &bulk->entries[bulk->n++];
 }
 
-/* Appends each element of the bulk's list of entries to *ret. Returns false when it is not a list
- * of objects, or when out of memory. */
+/* Splits the bulk's list of entries: appends an entry to *ret for each element. Returns false when
+ * the text is not a list of objects, or when out of memory. */
 static bool split_entries(struct str list, struct arena *arena, struct dapr_bulk *ret)
 {
     struct scan scan = {list.p, list.p + list.n};

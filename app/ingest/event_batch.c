@@ -49,7 +49,7 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
     enum step step = record_step(&item->record, engine, &item->pipeline, &item->problem);
 
     if (!written_join(&pipeline->written, pipeline->arena, item->pipeline.written))
-        /* without memory for the list of servers, WAIT would miss one */
+        /* no memory to add a server to the list of those whose replicas must confirm the writes */
         problem_unavailable(&item->problem, /* retry_after_s */ 1);
     if (step == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);
@@ -58,9 +58,9 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
 }
 
 /* Sets up the item's record and runs its first step, which usually queues the command that reads
- * the student's profile. follows: an earlier item of the same student is still running (struct
- * record). event_json.p is NULL when out of memory; such an item is finished at once with
- * PROBLEM_INTERNAL_ERROR. */
+ * the student's profile. follows: an earlier item of the same student is still running, and this
+ * one is computed from the state that it leaves. event_json.p is NULL when out of memory; such an
+ * item is finished at once with PROBLEM_INTERNAL_ERROR. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
                                    bool follows, struct engine *engine, struct pipeline *pipeline)
 {
@@ -71,7 +71,7 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         .event_id = item->input.event_id,
         .event_json = event_input_json(&item->input, item->input.student, pipeline->arena),
         .mark = item->mark,
-        .list = batch,
+        .list = batch, /* any address that is the same for all items */
         .follows = follows,
         .now_ms = batch->now_ms,
         .actor = batch->actor,
@@ -88,9 +88,10 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         event_batch_finish_item(item, engine);
 }
 
-/* Returns whether the item must wait for an earlier one of the same student, because events of one
- * student are recorded in the order in which they were sent. If not, *ret_follows is whether an
- * earlier one is still running: the item is then recorded after it, if possible by the same script.
+/* Returns whether the item must wait, because events of one student are recorded in the order in
+ * which they were sent: an earlier item of the same student has not started, or it runs but no
+ * other may follow it yet (record_may_be_followed). Otherwise *ret_follows is whether an earlier
+ * one is still running: the item is then recorded after it, if possible by the same script.
  * Compares at most EVENT_BATCH_PARALLEL_MAX items. */
 static bool event_batch_must_wait(const struct event_batch *batch,
                                   const struct event_batch_item *item, bool *ret_follows)
@@ -132,10 +133,11 @@ static void event_batch_start_waiting(struct event_batch *batch, bool only_of_bu
     }
 }
 
-/* Starts waiting items of students who have a running one, which can then write both by one script;
- * advances the running items, whose replies have arrived; starts other waiting items. Their
- * commands are in `pipeline`, which the caller sends. Each item gets the outcome of this pipeline,
- * so that its record notices a failed round trip. */
+/* Runs one step of the batch, in this order: starts waiting items of students who have a running
+ * item, because one script can then write both; advances the running items, whose replies have
+ * arrived; starts other waiting items. All their commands are added to `pipeline`, which the caller
+ * sends. Each item gets the outcome of the caller's pipeline, so that its record notices a failed
+ * round trip. */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline)
 {

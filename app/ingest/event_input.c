@@ -28,6 +28,8 @@ struct activity_data {
     bool helpful;
 };
 
+/* The checked data of each other type of event: the values that the model uses, and further fields.
+ */
 struct exercise_data {
     struct exercise_completed e;
     struct str id;
@@ -159,8 +161,9 @@ static const struct rule quality_rules[] = {
 static const struct rule_form data_forms[EVENT_TYPES + 1] = {DATA_FORMS};
 static const struct rule_forms data_by_type = {"event_type", "Event", data_forms};
 
-/* An event in an envelope, for the OpenAPI document only: the envelope may have all but `data`. Its
- * type may select the form of `data`, so the schema allows each form. */
+/* The rules of an event whose fields are partly in an envelope (a CloudEvent), for the OpenAPI
+ * document only: the envelope may have all fields but `data`. As its type may select the form of
+ * `data`, the schema allows each form. */
 static const struct rule_forms data_of_any_type = {NULL, NULL, data_forms};
 static const struct rule enveloped_rules[] = {
     {FIELD("event_id", RULE_TEXT, event_input, event_id,
@@ -182,8 +185,8 @@ static const struct rule enveloped_rules[] = {
     {0},
 };
 
-/* A CloudEvent's data is one of these, a body of ingest, or one of which the envelope has some
- * fields. */
+/* The forms of a CloudEvent's data: the data of one type of event; a whole body of POST .../ingest;
+ * or an event of which the envelope has some fields. */
 static const struct rule_form cloudevent_forms[EVENT_TYPES + 3] = {
     DATA_FORMS,
     [EVENT_TYPES] = {"MasteryIngestRequest", NULL, NULL},
@@ -247,8 +250,8 @@ static void event_input_convert(struct event_input *input, union event_data *dat
     }
 }
 
-/* Adds a field error unless the event id consists of visible ASCII characters: it is the name of a
- * hash field in Redis and appears in logs. */
+/* Adds a field error unless the event id consists of visible ASCII characters. The id is the name
+ * of a hash field in Redis and appears in logs. */
 static void event_input_check_id(const struct event_input *input, struct arena *arena,
                                  struct problem *p)
 {

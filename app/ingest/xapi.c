@@ -35,8 +35,8 @@ static bool xapi_has_failed(const struct xapi_reader *reader)
 }
 
 /* Returns the student's id, which is actor.account.name or, without an account, the mail address in
- * actor.mbox. Adds a field error when that is absent or no valid id; the p of the result is NULL
- * when it is absent. */
+ * actor.mbox. Without both, returns a text whose p is NULL. Adds a field error when there is no id,
+ * or when it is not valid. */
 static struct str xapi_student(const struct xapi_reader *reader)
 {
     static const struct str scheme = STR_INIT("mailto:");

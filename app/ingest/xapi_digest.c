@@ -17,8 +17,8 @@
 /* Returns whether the member counts for equality. In the statement itself (depth 0) these do not:
  * members that a server may assign, attachments, and the timestamp, which a mark has after the
  * digest. At any depth, `definition` and `display` do not count, because they only describe an
- * activity or verb that its id names. An objectType that is the default in its place counts as
- * absent. */
+ * activity or verb that its id names. An objectType of Agent or Activity counts as absent, because
+ * it is the default wherever it may occur. */
 static bool xapi_is_compared(struct str name, struct json_object *value, int depth)
 {
     static const char *const uncounted[] = {"id",      "authority", "stored",
@@ -34,9 +34,7 @@ static bool xapi_is_compared(struct str name, struct json_object *value, int dep
     return !str_equal(name, STR("definition")) && !str_equal(name, STR("display"));
 }
 
-/* Declared here because this function and xapi_write_members call each other. In both,
- * in_extensions is true inside `extensions`, where every key counts for equality; depth is 0 for
- * the statement, and one more for each object or array around the value. */
+/* Declared here because this function and xapi_write_members call each other. */
 static void xapi_write_value(struct json_object *json, int depth, bool in_extensions,
                              struct buf *out);
 
@@ -63,7 +61,8 @@ static void xapi_write_list_of_one(struct json_object *activity, int depth, stru
     buf_text(out, ",]");
 }
 
-/* Writes the members that count for equality as key:value, in the byte order of their keys. Sets
+/* Writes the members that count for equality as key:value, in the byte order of their keys; inside
+ * `extensions` (in_extensions) all count. depth: of the object; 0 is the statement. Sets
  * out->failed when out of memory. The array of names has one element more than needed, so that its
  * size is never 0. */
 static void xapi_write_members(struct json_object *object, int depth, bool in_extensions,
@@ -98,10 +97,11 @@ static void xapi_write_members(struct json_object *object, int depth, bool in_ex
     }
 }
 
-/* Writes a JSON value in its canonical form. An integer and a double of the same value are written
- * alike. A comma follows each element, even the last, because the text is only hashed. depth,
- * in_extensions: as declared above. The recursion is limited to JSON_DEPTH_MAX levels, because
- * json_parse refuses deeper JSON. */
+/* Writes a JSON value in its canonical form. depth: number of objects and arrays around it.
+ * in_extensions: it is inside `extensions`, where every key counts for equality. An integer and a
+ * double of the same value are written alike. A comma follows each element, even the last, because
+ * the text is only hashed. The recursion is limited to JSON_DEPTH_MAX levels, because json_parse
+ * refuses deeper JSON. */
 static void xapi_write_value(struct json_object *json, int depth, bool in_extensions,
                              struct buf *out)
 {

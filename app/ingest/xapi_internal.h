@@ -22,10 +22,9 @@ struct xapi_reader {
 /* Adds a field error at reader->path.outer.name, or at reader->path.name when outer is NULL. */
 void xapi_refuse(const struct xapi_reader *reader, const char *outer, const char *name,
                  const char *message);
+enum { XAPI_NO_EVENT = -1 }; /* in place of an event type: the statement becomes no event */
 /* Fills reader->data and returns the type of the learning event that the statement becomes. Returns
- * XAPI_NO_EVENT when it becomes none, because its verb is not in the table or it lacks necessary
- * information. */
-enum { XAPI_NO_EVENT = -1 };
+ * XAPI_NO_EVENT when its verb is not in the table of verbs, or it lacks necessary information. */
 int xapi_map_data(struct xapi_reader *reader);
 /* Returns the mark of a statement: a hexadecimal SHA-256 that is the same for statements that the
  * standard calls equal, then "@" and the timestamp in ms if the statement has one. The p of the

@@ -39,9 +39,9 @@ static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 
 /* ---- extensions ---- */
 
-/* The extensions that are used. Those of this engine have the path /xapi/extensions/NAME on any
- * host, because the publisher chooses the host; the two others are defined by the profiles of cmi5
- * and of xAPI video. Other extensions are ignored, because only their publishers know their
+/* The extensions that are used. Those that this engine defines have the path /xapi/extensions/NAME
+ * on any host, because the publisher chooses the host; the two others are defined by the profiles
+ * of cmi5 and of xAPI video. Other extensions are ignored, because only their publishers know their
  * meaning. */
 #define OWN_EXTENSION(name) "/xapi/extensions/" name
 #define CMI5_PROGRESS       "https://w3id.org/xapi/cmi5/result/extensions/progress"
@@ -63,7 +63,8 @@ static bool xapi_extension_fits(struct str iri, struct str wanted)
     return str_equal(path, wanted);
 }
 
-/* Finds an extension of parent (the statement's result or context). NULL when there is none. */
+/* Returns the value of an extension of parent (the statement's result or context); NULL when there
+ * is none. wanted: a whole IRI, or a path on any host. */
 static struct json_object *xapi_extension_in(struct json_object *parent, struct str wanted)
 {
     struct json_object *extensions = json_value_member(parent, "extensions");
@@ -80,7 +81,8 @@ static struct json_object *xapi_extension_in(struct json_object *parent, struct 
     return NULL;
 }
 
-/* Finds an extension, first in the result, then in the context. NULL when neither has it. */
+/* Returns the value of an extension, from the result or else from the context; NULL when neither
+ * has it. wanted: a whole IRI, or a path on any host. */
 static struct json_object *xapi_extension(const struct xapi_reader *reader, const char *wanted)
 {
     struct json_object *found = xapi_extension_in(reader->result, str_of(wanted));
@@ -360,7 +362,8 @@ static bool xapi_is_question(const struct xapi_reader *reader)
 }
 
 /* Maps the response to one question to an exercise. Its correctness is result.success (1 or 0),
- * else the score. */
+ * else the score. Returns XAPI_NO_EVENT without both, or when the statement's object is no
+ * question. */
 static int xapi_map_response(struct xapi_reader *reader)
 {
     struct json_object *success = json_value_member(reader->result, "success");

@@ -5,7 +5,8 @@
 
 #include "app/ingest/xapi_key.h"
 
-/* The JSON Schema keywords for the forms of texts, in the order of enum xapi_form. */
+/* The values of the JSON Schema keywords `format` and `pattern` for the forms of strings, by enum
+ * xapi_form; NULL: the schema does not have the keyword. */
 static const struct {
     const char *format, *pattern;
 } text_schemas[] = {

@@ -117,7 +117,8 @@ static bool xapi_skip(struct str *text, char c)
 
 /* ---- times ---- */
 
-/* Cuts `digits` digits off the start of *text. False when there are fewer. */
+/* Cuts this number of digits off the start of *text, and sets *ret to their value. Returns false
+ * when there are fewer. */
 static bool xapi_cut_whole(struct str *text, size_t digits, int *ret)
 {
     int value = 0;
@@ -134,15 +135,16 @@ static bool xapi_cut_whole(struct str *text, size_t digits, int *ret)
     return true;
 }
 
-/* Cuts a part of two digits, such as the month. In the extended form a separator precedes it, in
- * the basic form nothing. */
+/* Cuts a part of two digits, such as the month, off the start of *text. In the extended form a
+ * separator precedes it, in the basic form nothing. Returns false when it is not there. */
 static bool xapi_cut_part(struct str *text, char separator, bool basic, int *ret)
 {
     return (basic || xapi_skip(text, separator)) && xapi_cut_whole(text, 2, ret);
 }
 
-/* Cuts a fraction after a point or comma, and sets *ret to it; 0 without a fraction. Digits after
- * the ninth are dropped. */
+/* Cuts a fraction, which begins with a point or comma, off the start of *text and sets *ret to its
+ * value, such as 0.25; to 0 when there is none. Digits after the ninth are dropped. Returns false
+ * for a point or comma without a digit after it. */
 static bool xapi_cut_fraction(struct str *text, double *ret)
 {
     double scale = 0.1;
@@ -161,7 +163,8 @@ static bool xapi_cut_fraction(struct str *text, double *ret)
     return true;
 }
 
-/* Sets *ret to the day of a year. ordinal: 1 is the first of January. */
+/* Sets *ret to the day (counted from 1970-01-01) with this number in the year: 1 is the first of
+ * January. Returns false when the year has no such day. */
 static bool xapi_ordinal_day(int year, int ordinal, int32_t *ret)
 {
     int32_t next;
@@ -172,13 +175,16 @@ static bool xapi_ordinal_day(int year, int ordinal, int32_t *ret)
     return ordinal >= 1 && *ret < next;
 }
 
-/* Returns the Monday of the week of a day. 1970-01-01, day 0, was a Thursday. */
+/* Returns the Monday of the week of a day. Days are counted from 1970-01-01, a Thursday, so that
+ * day + 3 is a multiple of 7 on Mondays. + 7) % 7 makes the remainder positive for earlier days. */
 static int32_t xapi_monday(int32_t day)
 {
     return day - ((day + 3) % 7 + 7) % 7;
 }
 
-/* Sets *ret to the day of a week. Week 1 of a year is that of 4 January; weekday 1 is Monday. */
+/* Sets *ret to the day (counted from 1970-01-01) of a week of the year. Week 1 is that of 4
+ * January; weekday 1 is Monday. Returns false when the year has no such week, or the week no such
+ * day. */
 static bool xapi_week_day(int year, int week, int weekday, int32_t *ret)
 {
     int32_t next;
@@ -189,8 +195,9 @@ static bool xapi_week_day(int year, int week, int weekday, int32_t *ret)
     return week >= 1 && weekday >= 1 && weekday <= 7 && *ret < xapi_monday(next + 3);
 }
 
-/* Cuts a date: year, month and day; year and day of the year (2026-031); or year, week and day of
- * the week (2026-W05-6). Sets *ret_basic to whether it is without dashes. */
+/* Cuts a date off the start of *text: year, month and day; year and day of the year (2026-031); or
+ * year, week and day of the week (2026-W05-6). Sets *ret_day to the day, counted from 1970-01-01,
+ * and *ret_basic to whether the date is without dashes. Returns false when it is not valid. */
 static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
 {
     int year, part, day;
@@ -210,8 +217,9 @@ static bool xapi_cut_date(struct str *text, bool *ret_basic, int32_t *ret_day)
            day_make(year, part, day, ret_day);
 }
 
-/* Cuts the time of day: hours, then minutes, then seconds (i is the number of these that were
- * read); the last of them may have a fraction. 24:00 is the end of the day. Second 60 counts as
+/* Cuts the time of day off the start of *text, and sets *ret_ms to the milliseconds since midnight.
+ * It has hours, then minutes, then seconds (i is the number of these that were read); the last of
+ * them may have a fraction. 24:00 is the end of the day. Second 60, a leap second, counts as
  * 59.999, as in time_parse. */
 static bool xapi_cut_time_of_day(struct str *text, bool basic, int64_t *ret_ms)
 {
@@ -236,8 +244,9 @@ static bool xapi_cut_time_of_day(struct str *text, bool basic, int64_t *ret_ms)
     return *ret_ms <= DAY_MS;
 }
 
-/* Cuts the zone: Z, nothing (which also means UTC), or hours with or without minutes. ISO 8601 does
- * not allow -00:00. */
+/* Cuts the zone off the start of *text, and sets *ret_minutes to its distance from UTC, negative in
+ * the west. The zone is Z, nothing (which also means UTC), or hours with or without minutes. ISO
+ * 8601 does not allow -00:00. */
 static bool xapi_cut_zone(struct str *text, bool basic, int *ret_minutes)
 {
     bool west = xapi_skip(text, '-');

@@ -42,14 +42,18 @@ struct jw *log_begin(struct log *log, enum log_level level, const char *event);
  * the line before this field and its comma. ret_mac receives the digits of the MAC; it is unchanged
  * when the line is dropped. */
 void log_add_mac(struct log *log, char ret_mac[LOG_MAC_SIZE]);
+/* Completes the line. Nothing is written to the descriptor yet. */
 void log_end(struct log *log);
+/* Writes the complete lines as far as the descriptor accepts them without blocking, and logs how
+ * many lines were dropped since the last such report. To be called once in each loop iteration. */
 void log_flush(struct log *log);
 uint64_t log_dropped(const struct log *log); /* number of lines dropped since log_open */
 
-/* log_hash makes the text that replaces an id in the log: the first 16 hexadecimal digits of the
- * id's HMAC-SHA-256. log_set_key sets the key of the HMAC. Before its first call the key is random,
- * so that each process makes different hashes of the same id. */
+/* Sets the key of the HMAC that log_hash and log_add_mac make. Before the first call the key is
+ * random, so that each process makes different hashes of the same id. */
 void log_set_key(struct log *log, struct str key);
+/* Makes the text that replaces an id in the log: the first 16 hexadecimal digits of the id's
+ * HMAC-SHA-256. */
 void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
 
 #endif

@@ -323,14 +323,14 @@ static void summarize_requests(const struct metrics *metrics, struct metrics_sum
     }
     for (size_t i = 0; i < BUCKETS; i++)
         count += histogram[i];
-    if (count > 0)
+    if (count > 0) /* histogram[BUCKETS] is the sum of the durations in microseconds */
         ret->average_latency_ms = (double)histogram[BUCKETS] / (double)count / 1000;
     ret->p50_ms = metrics_percentile_ms(histogram, count, 0.50);
     ret->p95_ms = metrics_percentile_ms(histogram, count, 0.95);
     ret->p99_ms = metrics_percentile_ms(histogram, count, 0.99);
 }
 
-/* Fills *ret from the sums that metrics_sum has computed: metrics->totals and `live`.
+/* Adds up the counts of all processes (metrics->totals, `live`), and fills *ret from the sums.
  * summarize_requests then fills those members that need more than one cell. */
 void metrics_summarize(struct metrics *metrics, struct metrics_summary *ret)
 {

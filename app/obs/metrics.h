@@ -57,8 +57,9 @@ enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HAL
  * ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
-/* Opens an existing file read-only, without owning a slot. Only metrics_take_sample and
- * metrics_close may be used with the result. */
+/* Opens an existing file read-only, without owning a slot (a section that counts). Only
+ * metrics_take_sample and metrics_close may be used with the result. Returns NULL on failure, with
+ * one line of explanation in ret_error. */
 struct metrics *metrics_open_reader(const char *path, const struct metrics_endpoint *endpoints,
                                     size_t endpoint_count, char ret_error[200]);
 /* Checks whether metrics_open could open or make the file at path; changes nothing. */
@@ -75,9 +76,10 @@ void metrics_add(struct metrics *metrics, enum metric metric, const char *first,
                  uint64_t n);
 /* Counts a finished batch job with its processing time. priority is "high", "normal" or "low". */
 void metrics_observe_batch(struct metrics *metrics, const char *priority, double seconds);
-/* Changes a gauge (a number that may rise and fall) of this process: adds delta, or sets the value.
+/* Adds delta, which may be negative, to a gauge (a number that may rise and fall) of this process.
  */
 void metrics_gauge_add(struct metrics *metrics, enum metric_gauge gauge, int64_t delta);
+/* Sets a gauge of this process to a value. */
 void metrics_gauge_set(struct metrics *metrics, enum metric_gauge gauge, int64_t value);
 /* Sets the state of this process's circuit breaker for the service. opened_at_ms is when it last
  * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
@@ -93,8 +95,7 @@ bool metrics_take_permit(struct metrics *metrics, int64_t now_ms);
 void metrics_add_erasure(struct metrics *metrics);
 /* Returns how many students were erased, by all processes together; 0 when metrics is NULL. A
  * process that sees this number change drops its cached results, which may be those of an erased
- * student.
- */
+ * student. */
 uint64_t metrics_erasures(const struct metrics *metrics);
 /* Sets all counters and histograms, not gauges, to 0. */
 void metrics_reset(struct metrics *metrics);
@@ -126,6 +127,7 @@ struct metrics_summary {
     int live_processes;
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
+/* Fills *ret from the counts of all processes at the time of the call. */
 void metrics_summarize(struct metrics *metrics, struct metrics_summary *ret);
 /* Returns the number of requests of one endpoint, of any status. */
 uint64_t metrics_endpoint_total(struct metrics *metrics, size_t endpoint);

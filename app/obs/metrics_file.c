@@ -17,7 +17,8 @@
 
 #define MAGIC UINT64_C(0x3173656e67656d6d) /* the first bytes of every file of metrics */
 
-/* Writes an error line about the path, with the text of errno. Always returns false. */
+/* Writes an error line: what failed (such as "open"), the path, and the text of errno. Always
+ * returns false. */
 static bool file_fail(char ret_error[200], const char *what, const char *path)
 {
     (void)snprintf(ret_error, 200, "%s %.100s: %s", what, path, strerror(errno));
@@ -160,6 +161,7 @@ static int open_locked(const char *path, char ret_error[200])
             file_fail(ret_error, "open", path);
             return -1;
         }
+        /* file_fail, which is always false, is called only to write the message */
         if (!file_is_trusted(fd, path, ret_error) ||
             (!file_lock(fd) && !file_fail(ret_error, "lock", path))) {
             (void)close(fd);

@@ -71,7 +71,8 @@ struct metrics_header {
     atomic_llong counting_since_ms;
     atomic_ullong slots_used; /* from this index on, no slot has ever belonged to a process */
     atomic_ullong erasures;   /* number of students erased by any of the processes */
-    /* number of serving processes when the permit to retire was last given */
+    /* number of serving processes when the permit to retire (to end after MAX_REQUESTS requests,
+     * one process at a time) was last given */
     atomic_llong permit_serving;
     /* since when (monotonic) fewer processes are serving although none has the permit
      * (metrics_take_permit), because the replacement of the last one is missing; 0: no process has
@@ -120,7 +121,8 @@ static inline size_t metrics_slots_used(const struct metrics *m)
     return used < SLOTS ? (size_t)used : SLOTS;
 }
 
-/* metrics_layout.c: splits the labels of a row of metrics.def */
+/* metrics_layout.c: splits the labels of a row of metrics.def, which have the form
+ * "name=value|value;name=value|value", into *ret. */
 void metrics_labels_parse(struct str text, struct label_set *ret);
 /* Returns the position of the value among the values of a counter's first (label 0) or second
  * (label 1) label. When the counter has no such label, value must be NULL and the position is 0. */
@@ -136,18 +138,20 @@ static inline size_t metrics_label_values(const struct label_set *labels, size_t
     return label < labels->n ? labels->v[label].value_count : 1;
 }
 
-/* The next three functions return the index of the first cell of a counter (a row of metrics.def),
- * of a batch priority's histogram, and of an endpoint. */
+/* Returns the index of the first cell (64-bit number of a slot) of a counter, which is a row of
+ * metrics.def. */
 static inline size_t metrics_row_cell(enum metric row)
 {
     return (size_t)row * COUNTER_CELLS;
 }
 
+/* Returns the index of the first cell of the histogram of a batch priority. */
 static inline size_t metrics_batch_cell(size_t priority)
 {
     return (size_t)BATCH_FIRST_CELL + priority * HISTOGRAM_CELLS;
 }
 
+/* Returns the index of the first cell of an endpoint: its counts by status, then its histogram. */
 static inline size_t metrics_endpoint_cell(size_t endpoint)
 {
     return (size_t)ENDPOINTS_FIRST_CELL + endpoint * ENDPOINT_CELLS;
@@ -159,11 +163,13 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
 bool metrics_map(struct metrics *metrics, const char *path, char ret_error[200]);
 /* Maps an existing file with this layout read-only. False with a line in ret_error. */
 bool metrics_map_reader(struct metrics *metrics, const char *path, char ret_error[200]);
-void metrics_unmap(struct metrics *metrics);
+void metrics_unmap(struct metrics *metrics); /* unmaps and closes the file, if it is open */
 
 /* metrics_slot.c: acquires the first free slot as this process's section of the file. False with a
  * line in ret_error. */
 bool metrics_acquire_slot(struct metrics *metrics, char ret_error[200]);
+/* Releases this process's slot, and the permit to retire if it has it. Does nothing without a slot.
+ */
 void metrics_release_slot(struct metrics *metrics);
 /* Returns whether the process that owns the slot is running. */
 bool metrics_slot_live(const struct metrics *metrics, size_t index);

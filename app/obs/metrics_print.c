@@ -28,7 +28,7 @@ struct series {
 /* --- Parts of a sample's line --- */
 
 /* Appends a label value and escapes backslash, quote and newline in it. A value that does not fit
- * is cut. */
+ * is cut: each byte may need two bytes, and one more must stay free for the closing quote. */
 static void series_put_escaped(struct series *series, const char *p, size_t n)
 {
     for (size_t i = 0; i < n && series->n + 3 < sizeof(series->text); i++) {
@@ -99,8 +99,8 @@ static void print_seconds(const struct printer *printer, uint64_t us)
 
 /* --- Histograms --- */
 
-/* Prints a bucket's upper bound in seconds without needless zeros: 0.0005, 2.5, 10. In OpenMetrics
- * one zero remains after the point: 10.0. */
+/* Prints a bucket's upper bound in seconds to ret_text, without needless zeros: 0.0005, 2.5, 10. In
+ * OpenMetrics one zero remains after the point: 10.0. */
 static void print_bound(const struct printer *printer, uint64_t bound_us, char ret_text[32])
 {
     int n =
@@ -113,8 +113,9 @@ static void print_bound(const struct printer *printer, uint64_t bound_us, char r
     ret_text[n] = '\0';
 }
 
-/* Prints the samples of a histogram. In `cells` each bucket counts only its own range; the formats
- * require cumulative buckets, so `count` grows from bucket to bucket. */
+/* Prints the samples of a histogram: one for each bucket, the sum of the durations, and their
+ * number. In `cells` each bucket counts only its own range; the formats require cumulative buckets,
+ * so `count` grows from bucket to bucket. */
 static void print_histogram(const struct printer *printer, const char *name,
                             const struct series *labels, const uint64_t *cells,
                             const uint64_t *bounds_us)

@@ -26,8 +26,8 @@ struct metrics_sample {
     int64_t at_us;     /* monotonic; when the sample was taken */
     uint64_t requests; /* requests of all processes, including those that have ended */
     uint64_t errors;   /* responses with status 500 and above, of all processes */
-    uint64_t durations[METRICS_DURATIONS];
-    uint64_t duration_sum_us;
+    uint64_t durations[METRICS_DURATIONS]; /* number of requests in each range of durations */
+    uint64_t duration_sum_us;              /* sum of the durations of all requests */
     uint64_t cache_hits, cache_misses, store_reconnects;
     int64_t gauges[GAUGES]; /* sum or maximum of the running processes, see enum metric_gauge */
     struct metrics_breaker breakers[METRIC_SERVICES];

@@ -83,8 +83,8 @@ bool metrics_acquire_slot(struct metrics *metrics, char ret_error[200])
     return false;
 }
 
-/* Releases the slot, so that another process may own it, and the permit to retire if this process
- * has it. */
+/* Unlocks the slot, so that another process may own it, and the header, whose lock is the permit to
+ * retire, if this process has it. */
 void metrics_release_slot(struct metrics *metrics)
 {
     if (!metrics->own_slot)

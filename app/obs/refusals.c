@@ -55,7 +55,7 @@ void refusals_reset(const char *folder)
 
         if (fd < 0)
             continue;
-        (void)!ftruncate(fd, 0); /* if this fails, the count goes on */
+        (void)!ftruncate(fd, 0); /* if this fails, the count goes on; (void)! avoids a warning */
         (void)close(fd);
     }
 }

@@ -11,9 +11,8 @@
 #include "app/base/digest.h"
 #include "app/service/audit.h"
 
-/* Most events that one request makes, one for each student. A request about more students makes one
- * event with their number and a digest of their ids. A request about fewer students makes one such
- * event too when the audit log has no room for one event a student. */
+/* Most events that one request makes, one for each student. A request about more students makes a
+ * single event instead, with their number and a digest of their ids. */
 enum { HOOK_EVENTS_MAX = 64 };
 
 /* ---- which kind of event ---- */
@@ -34,10 +33,10 @@ static bool hook_is_immediate(const struct route *route)
 }
 
 /* Returns the kind of event that a response with this status makes. Most errors of the client, such
- * as 400, reveal no data and make no event. unjournaled: the handler changed nothing. A change on a
- * route with ROUTE_JOURNALED leaves a journal entry, from which the worker process makes the event,
- * so this file makes none for it. A 404 of such a route has changed nothing either, so its event,
- * like that of an unjournaled change, is made here: usually a read. */
+ * as 400, reveal no data and make no event. On a route with ROUTE_JOURNALED a change adds an entry
+ * to the journal, from which the worker process makes the event, so the result is HOOK_NONE. When
+ * nothing was changed (unjournaled, or status 404) there is no such entry, and the result is that
+ * of any other route, usually HOOK_READ. */
 static enum hook_kind hook_kind_of(const struct route *route, int status, bool unjournaled)
 {
     bool immediate = hook_is_immediate(route);
@@ -66,9 +65,9 @@ static const char *hook_action_of(const struct route *route)
 
 /* ---- the subjects ---- */
 
-/* The subjects of one request. An audit record outlives the erasure of a student, so no other text
- * of the client may be recorded: students are recorded under pseudonyms (random names), and the ids
- * of groups name no person. */
+/* The subjects of one request: ids of students, and the id of a group. No other text of the client
+ * may get into an audit record, because the record outlives the erasure of a student. In a record,
+ * students have pseudonyms (random names); the id of a group names no person. */
 struct hook_subjects {
     struct str student;       /* id of the one student; empty: none */
     struct str_list lists[3]; /* lists of student ids, up to 3 in one request */
@@ -90,9 +89,9 @@ static void hook_add_list(struct hook_subjects *subjects, struct str_list list)
         subjects->lists[subjects->list_count++] = list;
 }
 
-/* Adds one id. An event has one resource, so of several groups the first is recorded. For students
- * the last id replaces an earlier one: ids of the path are added first, and the same field of the
- * validated input comes after them. */
+/* Adds one id of a student or group; ignores an id of any other kind. Of several groups only the
+ * first is recorded, because an event has one resource. Of several students the last is recorded:
+ * ids of the path are added first, and after them the same fields of the validated input. */
 static void hook_add_id(struct hook_subjects *subjects, enum rule_subject kind, struct str id)
 {
     if (kind == SUBJECT_STUDENT)
@@ -135,8 +134,8 @@ static void hook_add_from_input(struct exchange *x, struct hook_subjects *subjec
     }
 }
 
-/* Adds the subjects that the path names. A request that was refused before its input was read has
- * no other source of them. */
+/* Adds the subjects that the path names: valid ids of path parameters that the rules of the route
+ * mark as a subject. A request that was refused before its input was read has no other subjects. */
 static void hook_add_from_path(const struct exchange *x, struct hook_subjects *subjects)
 {
     const struct path_values *path = &x->match.path;
@@ -219,9 +218,10 @@ static struct str hook_digest(struct exchange *x, struct str_list students)
 
 /* ---- the events ---- */
 
-/* Adds one event for each student, or one event for all of them (HOOK_EVENTS_MAX), each with the
- * members that *event has already and with the subject. A group is recorded in each of the events.
- */
+/* Adds the events of a request about these subjects. With lists of students it adds one event for
+ * each student, or a single event for all of them if they are more than HOOK_EVENTS_MAX. Without
+ * lists it adds one event. *event has all members except the subject, which is set here. A group is
+ * recorded in each of the events. */
 static void hook_add_events(struct exchange *x, struct audit_event *event,
                             const struct hook_subjects *subjects)
 {

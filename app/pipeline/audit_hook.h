@@ -13,7 +13,7 @@
  * |   with another method than GET                    |   with status 500 and above              |
  * | ROUTE_JOURNALED                                   | none here: the worker makes it from the  |
  * |                                                   |   journal entry of the change            |
- * | x->audit_denied is not empty, any status          | denied for each student in it, else none |
+ * | x->audit_denied is not empty, any status          | denied for each student; no other event  |
  */
 #ifndef PIPELINE_AUDIT_HOOK_H
 #define PIPELINE_AUDIT_HOOK_H

@@ -53,9 +53,9 @@ static bool authenticate_by_basic(struct exchange *x)
 /* Tries the ways to identify the caller in this order: none needed, the sidecar's token, a token
  * that will be read from the body later, a learning tool's key and secret, a user's token. On a
  * route with ROUTE_SIDECAR_ONLY the Authorization header is ignored, because no user's token opens
- * such a route. A wrong dapr-api-token on a request that nginx has not counted for that reason
- * (authenticate_is_uncounted) is refused even with a user's token: otherwise the header would let
- * any client avoid the rate limits (hazards X19). */
+ * such a route. A wrong dapr-api-token is refused even with a user's token if nginx has not counted
+ * the request because of that header (authenticate_is_uncounted): otherwise any client could send
+ * the header to avoid the rate limits (hazards X19). */
 bool authenticate_by_header(struct exchange *x)
 {
     bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY, is_sidecar;

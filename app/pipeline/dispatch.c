@@ -23,7 +23,7 @@
 #include "app/service/readiness.h"
 
 enum {
-    CHUNK_MIN = 256 << 10, /* least bytes of a streamed body that are sent before it is complete */
+    CHUNK_MIN = 256 << 10, /* a part of a streamed body is sent once it has this many bytes */
     /* most requests that wait for keys of the identity provider at a time */
     AWAITING_KEYS_MAX = 512,
     /* bytes reserved for the body before anything else, so that an error response can be written
@@ -123,9 +123,9 @@ static bool dispatch_find_route(struct exchange *x)
     return x->route != NULL;
 }
 
-/* Refuses a request that has waited longer than QUEUE_TIMEOUT_MS: its client may have given up, and
- * working for it would make all others wait as long. Probes (ROUTE_SERVED_LATE) are served all the
- * same. Returns false when x->problem is set. */
+/* Refuses a request that has waited longer than QUEUE_TIMEOUT_MS (0: no limit). Its client may have
+ * given up, and working for it would make all others wait as long. Probes (ROUTE_SERVED_LATE) are
+ * served all the same. Returns false when x->problem is set. */
 static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
 {
     int limit_ms = x->engine->config.queue_timeout_ms;
@@ -196,9 +196,10 @@ static void dispatch_submit(struct dispatch *dispatch, struct exchange *x)
     store_submit(dispatch->engine->store, &x->pipeline, clock_monotonic_us());
 }
 
-/* Returns whether a successful response promises that the replicas have what the request wrote.
- * Routes that read a student's data promise nothing, although some store a little, such as a
- * prediction to be compared later: a replica that is away must not make reads fail. */
+/* Returns whether the response must wait until the replicas have what the request wrote. Only a
+ * success promises this. A streamed response cannot: its headers are sent before the end. Routes
+ * that read a student's data promise nothing, although some store a little, such as a prediction to
+ * be compared later: a replica that is away must not make reads fail. */
 static bool dispatch_promises_write(const struct exchange *x)
 {
     return x->engine->replicas && x->has_written && x->problem.code == PROBLEM_NONE &&
@@ -215,8 +216,9 @@ static void dispatch_await_replicas(struct dispatch *dispatch, struct exchange *
     replicas_submit(dispatch->engine->replicas, &x->pipeline, server_id, clock_monotonic_us());
 }
 
-/* Ends the wait for the replicas. When they have not confirmed in time, the client gets an error
- * although the change is made; repeating the request would not change anything further. */
+/* Ends the wait for the replicas, and sends the response. When they have not confirmed in time, the
+ * client gets an error although the change is made; repeating the request would not change anything
+ * further. */
 static void dispatch_on_replicas(struct dispatch *dispatch, struct exchange *x, bool are_replicated)
 {
     if (!are_replicated) {
@@ -260,10 +262,10 @@ static void dispatch_confirm(struct dispatch *dispatch, struct exchange *x)
     }
 }
 
-/* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
- * must be made once) one more round trip, marked by x->completing, stores the response for
- * repetitions, or releases the key after an error. dispatch_confirm then makes sure that the
- * replicas have the write, and sends the response. */
+/* Completes a request whose handler is done, or that was refused. If it owns an Idempotency-Key
+ * (the client's name for a change that must be made once), one more round trip, marked by
+ * x->completing, stores the response for repetitions, or releases the key after an error.
+ * dispatch_confirm then waits for the replicas if necessary, and sends the response. */
 static void dispatch_complete(struct dispatch *dispatch, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
@@ -289,7 +291,8 @@ static bool dispatch_send_chunk(struct dispatch *dispatch, struct exchange *x)
 
 /* In a cluster: adds to x->written the servers that have executed writes of this request: in its
  * own round trip, or in that of another request that wrote the changes of both (record_step adds
- * those servers to x->pipeline.written). */
+ * those servers to x->pipeline.written). When out of memory, a server is missing in the list, so
+ * the request could not wait for the replicas of that server. */
 static void dispatch_note_written(struct exchange *x)
 {
     if (!written_join(&x->written, x->arena, x->pipeline.written))
@@ -315,9 +318,11 @@ static void dispatch_run_handler(struct dispatch *dispatch, struct exchange *x)
     dispatch_complete(dispatch, x);
 }
 
-/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). Records
- * for dispatch_confirm whether anything was written (x->has_written), and where: in a cluster the
- * servers (x->written), else the connection of the first write (x->generation). */
+/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). The round
+ * trip was a wait for replicas (x->awaits_replicas), the last one of a request with an
+ * Idempotency-Key (x->completing), or one of the handler. Records for dispatch_confirm whether
+ * anything was written (x->has_written), and where: in a cluster the servers (x->written), else the
+ * connection of the first write (x->generation). */
 static void dispatch_resume(struct dispatch *dispatch, struct exchange *x)
 {
     if (x->awaits_replicas) {
@@ -360,8 +365,9 @@ static void dispatch_begin_heavy(struct dispatch *dispatch, struct exchange *x)
 /* ---- the beginning ---- */
 
 /* Puts the exchange into the queue of those that wait for keys of the identity provider, if its
- * token may be valid by a key that is being fetched. Returns false when it must not wait, or no
- * longer. x->problem stays set, to be sent if the keys do not arrive in time. */
+ * token may be valid by a key that is being fetched. While it waits, x->problem stays set, to be
+ * sent if the keys do not arrive in time. Returns false when it must not wait, or no longer; when
+ * too many exchanges wait, x->problem becomes 503. */
 static bool dispatch_await_keys(struct dispatch *dispatch, struct exchange *x)
 {
     int64_t limit_us = dispatch->engine->config.jwt_jwks_timeout_ms * INT64_C(1000);

@@ -19,7 +19,7 @@ typedef void exchange_released(struct exchange *x);
 /* A queue of exchanges, linked by their member next. */
 struct exchange_queue {
     struct exchange *first; /* NULL: empty */
-    /* the NULL pointer at the end of the list, to which the next exchange is added */
+    /* points to the NULL pointer at the end of the list, where the next exchange is added */
     struct exchange **end;
     size_t n;
 };

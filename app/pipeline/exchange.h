@@ -124,10 +124,10 @@ bool exchange_read_body(struct exchange *x);
 /* A step before the handler: fills x->input from body, path and query by the rules of the route.
  * Returns false, with x->problem set, when a field is wrong or missing. */
 bool exchange_read_input(struct exchange *x);
-/* Delegates the exchange to another route; for the check of a route. The rules of the target read
- * all their fields from payload, wherever a request to the target would have them. From then on the
- * check, the access right and the handler of the target apply. Log, metrics and finalize stay those
- * of the route that matched the path. Returns false with x->problem set. */
+/* Delegates the exchange to another route: from then on the check, the access right and the handler
+ * of the target apply. Log, metrics and finalize stay those of the route that matched the path. To
+ * be called by the check of that route. The rules of the target read all their fields from payload,
+ * wherever a request to the target would have them. Returns false with x->problem set. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload);
 /* Returns the largest number of JSON values that the body of this caller may have (at most
  * JSON_VALUES_MAX). */

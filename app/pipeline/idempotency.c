@@ -12,11 +12,6 @@
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-/* How long a request owns its key: LEASE_REQUEST_MS (store/lease.h) plus the limit of one round
- * trip. A repetition of a request whose process died has to wait at most that long. When the first
- * request takes longer (its process was stopped, or its write waited for many others of the same
- * student), both may run at the same time; only one of them makes the change (store/idempotency.h).
- */
 enum {
     KEY_MAX = 128,    /* most characters of an Idempotency-Key */
     OWNER_BYTES = 16, /* random bytes of the token by which a request owns its key */
@@ -148,6 +143,10 @@ bool idempotency_queue_acquire(struct exchange *x)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
+    /* How long this request owns the key. If its process dies, a repetition of the request has to
+     * wait at most that long. If it takes longer (its process was stopped, or its write waited for
+     * many others of the same student), both may run at the same time; only one of them makes the
+     * change (store/idempotency.h). */
     running_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
     state->acquire =
         idempotency_cmd_acquire(&x->pipeline, state->key, state->digest, state->owner, running_ms);
@@ -202,12 +201,11 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
-/* Only the first round trip acquires the key; after later ones there is nothing to check. Two kinds
- * of request are refused with 409: one whose key is owned by a running request (a repetition may
- * succeed later), and one whose key was used with another body. Without a reply to the acquiring
- * command this request may own the key, so it must release it. A failed registration ends the
- * request, because an erasure would not find its response. record.effect: id of the change, the
- * same in repetitions. */
+/* Only the first round trip acquires the key; after later ones there is nothing to check. A request
+ * that does not own the key gets the stored response, or 409: while another request with the key is
+ * running (a repetition may succeed later), or when the key was used with another body. A failed
+ * registration ends the request, because an erasure would not find its response. record.effect: id
+ * of the change, the same in repetitions. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *state = x->idempotency;
@@ -216,6 +214,7 @@ bool idempotency_on_replies(struct exchange *x)
 
     if (!state || x->round_trips != 1)
         return true;
+    /* without a reply this request may own the key, and must then release it */
     state->is_owner = !state->acquire->reply;
     if (!idempotency_parse_acquire(state->acquire, state->owner, &record, &x->problem))
         return false;

@@ -135,6 +135,6 @@ void respond_report(const struct exchange *x)
 
     respond_log(x, duration_us);
     metrics_observe_request(metrics, endpoint, x->response.status, duration_us);
-    metrics_add(metrics, METRIC_SPANS, NULL, NULL, 1);
+    metrics_add(metrics, METRIC_SPANS, NULL, NULL, 1); /* each request is one span of a trace */
     metrics_gauge_add(metrics, GAUGE_ACTIVE_REQUESTS, -1);
 }

@@ -253,8 +253,9 @@ static enum step analytics_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* `present` names the member that says whether the date was given: the stored date is a number of
- * days, of which every value is a valid day. */
+/* The fields of a request about a period (struct period). A client sends either days, or both
+ * dates, or neither (.option). `present` names the member that records whether a date was sent,
+ * because any stored number of days is a valid date. */
 const struct rule analytics_period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,

@@ -406,7 +406,7 @@ static const struct rule students_response[] = RULES(
     FIELD(MAP, "comparisons", "Each student with each other one", .fields = others),
     FIELD(OBJECT, "metadata", "About the answer", .fields = students_metadata), SHAPE_CORRELATION);
 
-/* The index of a choice is the value of place_input.metric. */
+/* Values of the field metric of compare; place_input.metric is the index of one of them. */
 static const char *const place_metrics[] = {"overall", "by_component", NULL};
 static const struct rule place_rules[] = RULES(
     BODY_STUDENT(place_input),

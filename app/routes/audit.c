@@ -14,7 +14,7 @@ enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 struct logs {
     /* show only the entries about these; empty: all entries */
     struct str user, student, resource_type;
-    int64_t since_ms, until_ms; /* oldest and newest time; 0: any */
+    int64_t since_ms, until_ms; /* oldest and newest time to show, epoch ms; 0: any */
     /* next_cursor of an earlier response: the page begins after its last entry */
     struct str cursor;
     int64_t limit; /* most entries on the page */

@@ -34,8 +34,8 @@ struct overview_state {
 /* ---- reading ---- */
 
 /* Parses the cohort and prepares the reading of its members. The replies about members go into a
- * separate arena, which each step empties; the cohort stays in the arena of the request. False with
- * x->problem. */
+ * separate arena, which each step empties; the cohort stays in the arena of the request. Returns
+ * false with x->problem set, to 404 if there is no such cohort. */
 static bool overview_begin(struct exchange *x, struct overview_state *state)
 {
     const struct overview_input *input = x->input;
@@ -59,7 +59,8 @@ static bool overview_begin(struct exchange *x, struct overview_state *state)
 
 /* ---- the response ---- */
 
-/* Writes how many members have each level. "none" counts those without data. */
+/* Writes how many members have each level. "none" counts those without data. Members who have
+ * withdrawn consent to analytics are not counted. */
 static void overview_write_levels(struct jw *w, const struct overview *overview)
 {
     int64_t counts[LEVELS] = {0}, none = 0;
@@ -92,7 +93,8 @@ static void overview_write_summary(struct jw *w, const struct overview *overview
     statistics_write_summary(w, "summary", &summary);
 }
 
-/* Writes the reasons as codes with numbers, for a client that has texts of its own. */
+/* Writes the reasons as codes with numbers, for a client that has texts of its own. no_data: there
+ * is no data about the member, which is then the only reason and has no number. */
 static void overview_write_reason_values(struct jw *w, const struct attention_found *found,
                                          size_t n, bool no_data)
 {
@@ -147,7 +149,8 @@ static void overview_write_weakest(struct jw *w, const struct overview_member *m
     jw_array_end(w);
 }
 
-/* Writes the weakest topics of the cohort. */
+/* Writes the weakest topics of the cohort, the weakest first, OVERVIEW_TOPICS at most. Each has the
+ * mean mastery of the students who have the topic, and their number. */
 static void overview_write_topics(struct jw *w, const struct topic_means *topics)
 {
     jw_array(w, "topics");

@@ -91,9 +91,10 @@ struct cohort_put {
     struct str_list students;
 };
 
-/* Handler of cohort-put: replaces the cohort or creates it. Each call of roster_change_step is one
- * round trip: lease and old roster, removal of old members, the record, new members, release. A
- * student who is erased (all personal data deleted) meanwhile is not added. */
+/* Handler of cohort-put: replaces the cohort or creates it, over several round trips. Their order
+ * (roster_change_step): acquire the lease and read the old roster (teachers and students), remove
+ * old members, write the record, add new members, release the lease. A student who is erased (all
+ * personal data deleted) meanwhile is not added. */
 static enum step put_cohort(struct exchange *x)
 {
     const struct cohort_put *in = x->input;
@@ -231,7 +232,7 @@ static enum step list_queue_cohorts(struct exchange *x, const struct list_input 
 }
 
 /* Handler of cohort-list. Its steps: read the ids; read the cohorts of the page; respond. */
-static enum step list_respond(struct exchange *x)
+static enum step list_cohorts(struct exchange *x)
 {
     const struct list_input *in = x->input;
     struct list_state *s = x->state;
@@ -316,7 +317,7 @@ static const struct rule list_response[] = RULES(
 static const struct route routes[] = {
     {.name = "cohort-list", .method = GET, .pattern = "/api/v1/cohorts", .bucket = "cohort",
      .limit_per_minute = 20, .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL,
-     .rules = list_rules, .input_size = sizeof(struct list_input), .handler = list_respond,
+     .rules = list_rules, .input_size = sizeof(struct list_input), .handler = list_cohorts,
      .status = 200, .response = list_response, .summary = "The cohorts the caller may see"},
     {.name = "cohort-get", .method = GET, .pattern = COHORT_PATH, .bucket = "cohort",
      .limit_per_minute = 20, .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL,

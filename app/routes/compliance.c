@@ -189,8 +189,9 @@ static enum step consent_status(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Each field has two rules, one for the query and one for the body. Neither requires the field,
- * because one of the two places is enough; decision_check requires it. */
+/* Each field has two rules: FROM is QUERY or BODY, and `sent` the example of the OpenAPI document.
+ * Neither rule requires the field, because one of the two places is enough; decision_check requires
+ * it. */
 #define TYPE(FROM, sent)                                                                           \
     FROM(ENUM, "consent_type", decision, type,                                                     \
          "Consent to what; required, by the body or by the query", .choices = consent_names,       \

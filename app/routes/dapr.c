@@ -7,7 +7,7 @@
  * dead letter (for an operator), or left to be delivered again. Nothing may be stored about an
  * erased student; Redis has a tombstone for each of them. Steps: parse all events; record the good
  * ones and read the tombstones for the bad ones; store the dead letters and read the tombstones
- * again; remove the letters about students who were erased meanwhile; respond. */
+ * again; remove the dead letters about students who were erased meanwhile; respond. */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/dapr_bulk.h"
@@ -79,10 +79,10 @@ enum outcome { RETRY, SUCCESS, DROP };
 static const char *const outcome_names[] = {
     [RETRY] = "RETRY", [SUCCESS] = "SUCCESS", [DROP] = "DROP"};
 
-/* Progress of a dead letter. */
+/* How far the dead letter of an event has been processed. */
 enum letter_stage {
     LETTER_NONE, /* the event has no dead letter, or nothing is left to do for it */
-    LETTER_NEW,  /* the students that it names were not looked up yet */
+    LETTER_NEW,  /* the students in the event were not looked up yet */
     /* the tombstones of its students are being read, before the letter is stored */
     LETTER_CHECKING,
     LETTER_ALLOWED,  /* the letter may be stored: none of its students is erased */
@@ -101,8 +101,8 @@ struct delivery {
     /* ids of students and others in `text` (letter_names_find): no letter may name an erased
      * student */
     struct letter_names names;
-    /* commands of the present stage: letter stores the dead letter (LETTER_STORING only),
-     * tombstones look for the marks of erased students among those in it */
+    /* commands of the present stage: letter stores the dead letter (LETTER_STORING only);
+     * tombstones read, for each of its students, whether the student is erased */
     struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
     struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */
     enum outcome outcome;
@@ -160,7 +160,7 @@ static void delivery_add(struct exchange *x, struct events *events, struct deliv
 
 /* Adds an event in JSON, in any of the forms that publishers and Dapr send: an object or, in an
  * entry of a BULK (enum form), a string with the event in base64. A string that is not base64 of
- * JSON leaves event NULL. Only a dead letter needs the text. */
+ * JSON leaves event NULL. The JSON text is made only for an event that becomes a dead letter. */
 static void delivery_add_json(struct exchange *x, struct events *events, struct delivery *delivery,
                               struct json_object *json)
 {
@@ -284,9 +284,9 @@ static void events_parse_binary(struct exchange *x, struct events *events,
                  event.data ? json_text(event.data, x->arena) : x->request.body, &p);
 }
 
-/* Makes the whole body one dead letter, because it cannot be parsed. The entries of a BULK then
- * cannot get a status each; unreadable_bulk makes the response end the delivery of the whole BULK.
- */
+/* Makes the whole body one dead letter, because it cannot be parsed; p is the reason. The entries
+ * of a BULK then cannot get a status each; unreadable_bulk makes the response end the delivery of
+ * the whole BULK. */
 static void events_make_letter(struct exchange *x, struct events *events, const struct problem *p)
 {
     const struct event_input unknown = {0};
@@ -346,18 +346,19 @@ static void events_parse(struct exchange *x, struct events *events)
 
 /* ---- events: recording and response ---- */
 
-/* Queues the reading of the tombstones of the letter's students. */
+/* Queues the reading of the tombstones (marks of erased students) of the dead letter's students. */
 static void letter_queue_tombstones(struct exchange *x, struct delivery *delivery)
 {
     for (size_t i = 0; i < delivery->names.student_count; i++)
         delivery->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, delivery->names.students[i]);
 }
 
-/* Queues the next commands of a letter. LETTER_NEW: reads the tombstones of its students; depending
- * on the replies letter_advance sets LETTER_ALLOWED, or LETTER_NONE if a student is erased.
- * LETTER_ALLOWED: stores it and then reads the tombstones again, because a student may have been
- * erased since. A letter without a known student is stored at once, without payload (always_keep is
- * for payloads that cannot be about a student): there is no tombstone to read. */
+/* Queues the next commands of a dead letter. LETTER_NEW: reads the tombstones of its students;
+ * depending on the replies letter_advance sets LETTER_ALLOWED, or LETTER_NONE if a student is
+ * erased. LETTER_ALLOWED: stores it and then reads the tombstones again, because a student may have
+ * been erased since. A dead letter without a known student has no tombstone to read, so it is
+ * stored at once, without its payload (always_keep is for payloads that cannot be about a student).
+ */
 static void letter_queue(struct exchange *x, struct delivery *delivery)
 {
     struct dead_letter_new letter = {.reason = delivery->reason, .source = STR("dapr")};

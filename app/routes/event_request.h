@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by the routes that record a list of events. */
+/* Declarations that the routes with CloudEvents or lists of events share. */
 #ifndef ROUTES_EVENT_REQUEST_H
 #define ROUTES_EVENT_REQUEST_H
 
@@ -19,8 +19,8 @@
                             "\"message\":\"Seven days in a row\"}"),                               \
         OPTIONAL(TEXT, "data_base64", "The same in base64", .option = {1, 2, false})
 
-/* Copies to the batch what the record of each event needs from the request: time, caller, and ids
- * for the audit log. The handler sets the items. */
+/* Sets the members of the batch that come from the request and are recorded with each event: the
+ * time, the caller, the correlation id and the trace. The handler sets the events (items). */
 void event_request_begin(const struct exchange *x, struct event_batch *batch);
 
 #endif

@@ -4,10 +4,11 @@
  * a CloudEvent to a learning event.
  *
  * A malformed event, a missing right, an erased student or a withdrawn consent makes the whole
- * request fail before anything is written. The first round trip reads what decides about that,
- * together with the students' states, which event_batch_step reads first. Only if Redis fails while
- * the events are being written (503) may some of them be recorded. When the request is repeated,
- * each event counts once, because each has its own id (struct cloudevent). */
+ * request fail before anything is written. The first round trip reads rights, erasures and consents
+ * (of a single event only the rights: the script that records it checks the rest), and also the
+ * states of the students, which event_batch_step needs. Only if Redis fails while the events are
+ * being written (503) may some of them be recorded. When the request is repeated, each event counts
+ * once, because each has its own id (struct cloudevent). */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/pipeline/exchange.h"
@@ -40,8 +41,8 @@ struct publication {
 
 /* ---- parsing ---- */
 
-/* Adds the faults of one event to x->problem. place: index of the event in a batch, with which the
- * names of the fields begin; NULL for a single event. */
+/* Adds the faults of one event to x->problem. place: index of the event in a batch, which precedes
+ * the names of its fields, as in "[2].time"; NULL for a single event. */
 static void publication_add_faults(struct exchange *x, const struct problem *faults,
                                    const size_t *place)
 {
@@ -73,7 +74,7 @@ static void publication_add(struct exchange *x, struct publication *publication,
     }
     event_metrics_add(x->engine, input, EVENT_REJECTED);
     publication_add_faults(x, faults, place);
-    *input = (struct event_input){0};
+    *input = (struct event_input){0}; /* the next event is parsed into the same item */
 }
 
 /* Allocates room for n events. Returns false with x->problem set when there are too many, or when

@@ -25,7 +25,8 @@ struct window {
 };
 
 /* Queues the reading of the snapshots of day_count UTC days, the last of which is `last`: today, or
- * a day before it. state: the command that reads the student's state, queued before; NULL: none. */
+ * a day before it. For days that end with today it uses a command that may read less. state: the
+ * command that reads the student's state, queued before; NULL: none. */
 static void window_queue(struct window *w, struct exchange *x, struct str student,
                          const struct command *state, int32_t last, int day_count)
 {
@@ -218,8 +219,9 @@ static struct str query_members(struct exchange *x, const struct query *q,
 }
 
 /* Handler of query: one round trip, then the response. For a date it reads HISTORY_DAYS days,
- * because the last snapshot before the date may be old. X-Cache is MISS for a date, otherwise
- * HIT: the result of the state that the latest change has stored. */
+ * because the last snapshot before the date may be old. X-Cache is HIT for the present state, which
+ * the latest change has stored, and MISS for a date, whose state is searched among the snapshots.
+ */
 static enum step mastery_query(struct exchange *x)
 {
     const struct query *q = x->input;
@@ -317,11 +319,11 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
     return step;
 }
 
-/* Puts the student's state that was just written into the window, which was read before the write,
- * as the snapshot of its day. That day is today or, when an event was dated ahead, tomorrow. A
- * snapshot of the same day is replaced (`>=`, because the days must ascend in any case); otherwise
- * the state is appended. A full window ends with a snapshot of today, so only a state of tomorrow
- * finds no room: the trend then ends with today. */
+/* Puts the student's new state into the window as the snapshot of its day, because the window was
+ * read before the state was written. That day is today or, when an event was dated ahead, tomorrow.
+ * A snapshot of the same day is replaced (`>=`, so that the days ascend in any case); otherwise the
+ * state is appended. A full window ends with a snapshot of today, so only a state of tomorrow finds
+ * no room: the trend then ends with today. */
 static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)

@@ -30,9 +30,9 @@ static struct explain *explain_begin(struct exchange *x)
     return explain_init(explain) ? explain : NULL;
 }
 
-/* Writes an observation from which a component was computed. An observation that a client has
- * stated without an event has no event id. weight_now is its weight, decayed until now; share is
- * weight_now divided by the weight of all observations of the component. */
+/* Writes an observation from which a component was computed. One that a client has stated without
+ * an event (type EVENT_TYPES) has no event id. weight_now is its weight, decayed until now; share
+ * is weight_now divided by the weight of all observations of the component. */
 static void explain_write_observation(struct jw *w, const struct explained_observation *observation)
 {
     bool is_statement = observation->type == EVENT_TYPES;

@@ -123,9 +123,10 @@ static enum step ops_ready(struct exchange *x)
 
 /* ---- /metrics ---- */
 
-/* Handler of /metrics: writes the metrics in OpenMetrics or in the Prometheus text format, as the
- * client prefers; without a preference in the latter. They include nginx's counts of requests that
- * it refuses itself, files in nginx_refusals_dir (obs/refusals.h). */
+/* Handler of /metrics: writes the metrics in the OpenMetrics format if the Accept header names it
+ * and does not prefer text/plain, otherwise in the Prometheus text format. They include nginx's
+ * counts of requests that it refuses itself, which are in files in nginx_refusals_dir
+ * (obs/refusals.h). */
 static enum step ops_metrics(struct exchange *x)
 {
     static const char openmetrics_type[] =
@@ -190,8 +191,9 @@ static void metrics_write_performance(struct exchange *x, struct jw *w,
     jw_object_end(w);
 }
 
-/* Writes the state of the circuit breaker of one service, Redis or Dapr. opened_at is null if it
- * has never opened. */
+/* Writes the state of the circuit breakers of one service, Redis or Dapr, in all running processes:
+ * the worst state, the sum of their failures, and the latest time at which one has opened, which is
+ * null while all are closed. */
 static void metrics_write_breaker(struct jw *w, const char *name,
                                   const struct metrics_summary *summary,
                                   enum metric_service service)
@@ -361,8 +363,8 @@ static const struct rule cache_fields[] = RULES(
 static const struct rule tracing_fields[] = RULES(
     FIELD(INT, "spans_created", "One for each request"));
 
-/* The state of a circuit breaker. Each process has its own circuit breakers; the one in the worst
- * state is shown. */
+/* The state of the circuit breakers of one service. Each process has its own; shown are the worst
+ * state, the sum of the failures, and the latest opening. */
 static const struct rule breaker_fields[] = RULES(
     FIELD(ENUM, "state", "The worst of the pool", .choices = breaker_states),
     FIELD(INT, "failures", "Failures in a row"),

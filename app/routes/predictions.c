@@ -198,8 +198,9 @@ static enum step predict_trajectory(struct exchange *x)
 /* Selects the predictions that were made on a day from `first` to `today`, or that predict one of
  * these days. Those that assume an intervention are not selected, but counted in
  * *ret_conditional_count: no record says whether the intervention took place, so such a prediction
- * cannot be compared with a true score. model: name of the only model to select; NULL: all. ret has
- * room for n predictions. Returns the number of selected ones. */
+ * cannot be compared with a true score. model: name of the only model to select, which a record has
+ * as NAME/VERSION; NULL: all. ret has room for n predictions. Returns the number of selected ones.
+ */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, const char *model,
                               int32_t first, int32_t today, struct stored_prediction *ret,
                               size_t *ret_conditional_count)
@@ -423,7 +424,8 @@ static const struct rule trajectory_response[] = RULES(
     FIELD(ENUM, "overall_trend", "Of the last day. " TREND_TEXT, .choices = shape_trends),
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
-/* All figures are 0 until the day of a prediction has passed and it can be verified. */
+/* The accuracy of some predictions. All figures except total_predictions are 0 until the day of one
+ * of them has come, so that it can be verified. */
 #define ACCURACY_FIELDS                                                                            \
     FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "  \
           "on condition of an intervention included"),                                             \

@@ -12,7 +12,7 @@ enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7 };
 /* Handler of config: shows the model's constants, the settings of this installation, and how
  * accurate predictions were. */
 enum step predict_config(struct exchange *x);
-/* The fields of its response. */
+/* The fields of the response of config. */
 extern const struct rule prediction_config_response[];
 
 #endif

@@ -103,9 +103,9 @@ static const char *analytics_query_path(struct exchange *x, struct json_object *
                                                                                   : NULL;
 }
 
-/* Returns the target of an intent; NULL with x->problem set if there is none. mastery_calculation
- * without components recomputes the score from stored data, by a route that has no path of its
- * own. */
+/* Returns the target of an intent; NULL with x->problem set if there is none. A mastery_calculation
+ * without components recomputes the score from stored data, by a route that has no path of its own.
+ * When analytics_query_path has set x->problem, problem_set does not replace it. */
 static const struct route *intent_target(struct exchange *x, enum intent intent,
                                          struct json_object *payload)
 {
@@ -428,9 +428,10 @@ static const struct rule health_response[] = RULES(
     FIELD(TEXT, "service", "mastery-engine"),
     FIELD(ENUM_SET, "intents", "The intents that are known", .choices = intent_names));
 
-/* A route that delegates. old_path, older_path: other paths that earlier clients use; NULL: none.
- * more_flags: flags of the targets by which the OpenAPI document describes headers and statuses,
- * because the response is that of a target. */
+/* The row of a route that delegates. old_path, older_path: other paths that earlier clients use;
+ * NULL: none. its_payload: see struct route. more_flags: flags of the targets by which the OpenAPI
+ * document describes headers and statuses, because the response is that of a target. also: a second
+ * status of success; 0: none. */
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, its_payload, more_flags,     \
                 also, text)                                                                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \

@@ -78,8 +78,8 @@ static enum step feedback_read(struct exchange *x, struct feedback_state *state)
 
 /* Queues the write of the day's recommendations with the feedback added. read: the command whose
  * reply has these recommendations: state->read or, later, a write that failed because they had
- * changed. No room is needed for new recommendations. After an erasure the student has another
- * token than the id, which then names none of the present recommendations. */
+ * changed. room is 0, because no recommendation is added. If the student was erased after the id
+ * was given out, the present recommendations have another token, and the response is 404. */
 static enum step feedback_write(struct exchange *x, struct feedback_state *state,
                                 const struct command *read)
 {
@@ -172,7 +172,7 @@ enum step recommend_feedback(struct exchange *x)
 /* ---- the request ---- */
 
 /* clang-format off */
-/* Minutes may be fractions; the improvement may be negative. */
+/* The fields of the body of feedback. Minutes may be fractions; the improvement may be negative. */
 const struct rule recommendation_feedback_rules[] = RULES(
     BODY(ID, "recommendation_id", feedback_input, recommendation,
           "The recommendation, as adaptive or learning-path named it", .required = true,

@@ -310,7 +310,7 @@ static const struct rule item[] = RULES(
     FIELD(TEXTS, "resources", "What helps with it"),
     ESTIMATES);
 
-/* What the recommendations are based on. */
+/* Metadata of the response of adaptive: what the recommendations are based on. */
 static const struct rule adaptive_metadata[] = RULES(
     SHAPE_CORRELATION,
     FIELD(TIME, "generated_at", "When the request was processed"),
@@ -385,12 +385,13 @@ static const struct rule history_response[] = RULES(
     FIELD(OBJECTS, "recommendations", "Oldest first; empty when there are none",
           .fields = record_fields), SHAPE_CORRELATION);
 
-/* A gap is the threshold of a component minus its value. */
+/* The least gaps from which a recommendation has high or medium priority. A gap is the threshold of
+ * a component minus its value. */
 static const struct rule gaps[] = RULES(
     SHAPE_SCORE("high", "The least gap of high priority"),
     SHAPE_SCORE("medium", "The least gap of medium priority"));
 
-/* Names and limits that requests are validated against. */
+/* Limits and defaults of the requests, and the study time from which days are estimated. */
 static const struct rule limits[] = RULES(
     FIELD(INT, "default_recommendations", "limit when absent"),
     FIELD(INT, "max_recommendations", "The greatest limit"),

@@ -35,10 +35,11 @@ extern const struct route mastery_recompute;
 /* The rules of routes to which /api/v1/process delegates, by which the OpenAPI document describes
  * their payloads. */
 extern const struct rule mastery_calculate_rules[], mastery_recompute_rules[];
-/* Further fields of the payload that may mean either, for the OpenAPI document only. */
-extern const struct rule mastery_payload_rules[];
 extern const struct rule prediction_next_week_rules[], recommendation_path_rules[];
 extern const struct rule batch_submit_rules[], analytics_period_rules[];
+/* For the OpenAPI document only: the fields that a payload of mastery_calculation may have besides
+ * those of mastery_recompute_rules. */
+extern const struct rule mastery_payload_rules[];
 
 /* Returns all tables, in the order of the OpenAPI document, in static memory; sets *ret_count to
  * their number. */

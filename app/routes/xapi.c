@@ -45,7 +45,7 @@ struct statements {
 /* ---- parsing ---- */
 
 /* Adds a field error for each statement whose id an earlier statement in the list has, because only
- * one of the two could be recorded. Compares all pairs, which is acceptable for at most
+ * one of the two could be recorded. Compares all pairs, which takes little time for at most
  * XAPI_STATEMENTS_MAX statements. */
 static void statements_fail_repeated(struct exchange *x, const struct statements *statements)
 {
@@ -64,8 +64,8 @@ static void statements_fail_repeated(struct exchange *x, const struct statements
 }
 
 /* Sets *ret to the text by which a repeated request is recognised (struct xapi_request): a digest
- * of the caller and the Idempotency-Key or, without a key, of the caller and the body. False with
- * x->problem when out of memory. */
+ * of the caller and the Idempotency-Key or, without a key, of the caller and the body. Returns
+ * false with x->problem set when out of memory. */
 static bool statements_identify(struct exchange *x, struct str *ret)
 {
     struct str key = x->request.idempotency_key;
@@ -140,7 +140,8 @@ static void statements_check_post_query(struct exchange *x, const struct query_p
     }
 }
 
-/* Checks the query of PUT, and gives the statement the id that the query names. */
+/* Checks the query of PUT, which must be statementId alone, and gives the statement this id. A
+ * statement that has an id already must have the same one. Sets x->problem on an error. */
 static void statements_read_put_id(struct exchange *x, const struct query_parameter *parameter,
                                    struct json_object *statement)
 {
@@ -226,6 +227,7 @@ static struct statements *statements_begin(struct exchange *x)
     struct statements *statements = exchange_new_state(x, sizeof(*statements));
     struct json_object *body = statements_parse_body(x);
 
+    /* if `statements` is NULL, x->problem is set and nothing below uses it */
     if (x->problem.code == PROBLEM_NONE)
         statements_parse(x, statements, body);
     if (x->problem.code == PROBLEM_NONE)
@@ -286,7 +288,7 @@ static bool statements_check(struct exchange *x, struct statements *statements)
         entry_check(x, statements, &statements->v[i]);
     event_request_begin(x, &statements->batch);
     statements->checked = true;
-    pipeline_clear(&x->pipeline);
+    pipeline_clear(&x->pipeline); /* removes the commands of the first round trip */
     return x->problem.code == PROBLEM_NONE;
 }
 
@@ -331,7 +333,7 @@ static enum step xapi_statements(struct exchange *x)
         statements = statements_begin(x);
         if (!statements)
             return STEP_DONE;
-        if (x->pipeline.count > 0)
+        if (x->pipeline.count > 0) /* 0: there is nothing to read, so no reply to wait for */
             return STEP_MORE;
     }
     if (!statements->checked && !statements_check(x, statements))

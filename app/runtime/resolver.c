@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Looks up a host name in a thread. The resolver and the thread share the struct lookup; the one
  * that ends last frees it, so a resolver can be freed while getaddrinfo() hangs in the thread. The
- * thread fills the result and then sets `done`; the resolver reads the result only after it has
+ * thread fills in the result and then sets `done`; the resolver reads the result only after it has
  * seen `done`. */
 #include "app/runtime/resolver.h"
 
@@ -16,14 +16,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* ADDRESSES_MAX: most addresses of a host that are used. HOST_SIZE, PORT_SIZE: bytes with NUL. */
 enum { ADDRESSES_MAX = 8, HOST_SIZE = 256, PORT_SIZE = 6 };
 
+/* The addresses of a host, each with the port. */
 struct addresses {
     size_t n;
     socklen_t length[ADDRESSES_MAX];
     struct sockaddr_storage v[ADDRESSES_MAX];
 };
 
+/* One lookup of a host name, shared by the resolver and the thread that runs it. */
 struct lookup {
     /* the resolver and the thread count as one owner each until they release the lookup */
     atomic_int owners;
@@ -35,10 +38,10 @@ struct lookup {
 };
 
 struct resolver {
-    struct lookup *lookup; /* the running one; NULL: none */
-    int error;             /* error of the latest lookup that has ended; 0: it found addresses */
-    bool is_numeric;       /* the host is an address: there is nothing to look up */
-    struct addresses known;
+    struct lookup *lookup;  /* the running one; NULL: none */
+    int error;              /* error of the latest lookup that has ended; 0: it found addresses */
+    bool is_numeric;        /* the host is an address: there is nothing to look up */
+    struct addresses known; /* those of the latest successful lookup, or the numeric one */
     char host[HOST_SIZE], port[PORT_SIZE];
 };
 
@@ -55,7 +58,7 @@ static void lookup_release(struct lookup *lookup)
     free(lookup);
 }
 
-/* Appends the addresses of one family, as long as there is room. */
+/* Appends the addresses in the list that are of one family, up to ADDRESSES_MAX in all. */
 static void addresses_append(struct addresses *addresses, const struct addrinfo *list, int family)
 {
     for (; list && addresses->n < ADDRESSES_MAX; list = list->ai_next) {
@@ -81,6 +84,7 @@ static void *lookup_thread(void *owned)
         freeaddrinfo(list);
     }
     atomic_store(&lookup->done, true);
+    /* the ! avoids a warning of gcc that (void) alone does not avoid */
     (void)!write(lookup->fd, &one, sizeof(one));
     lookup_release(lookup);
     return NULL;
@@ -111,7 +115,8 @@ static struct lookup *lookup_start(const struct resolver *resolver)
 
 /* ---- the resolver ---- */
 
-/* Parses a numeric host into the one known address. False: the host is a name. */
+/* If the host is a numeric address, stores it as the one known address, and returns true. Returns
+ * false if the host is a name. */
 static bool resolver_parse_numeric(struct resolver *resolver, int port)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)&resolver->known.v[0];

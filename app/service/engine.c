@@ -25,7 +25,7 @@
 /* time between two reads of the counts of requests that nginx refuses itself */
 static const int64_t REFUSALS_INTERVAL_US = INT64_C(10000000);
 
-/* bytes for a message of the catalogue after the name of its setting */
+/* bytes of an error message: the longest is one of the catalogue, after the name of its setting */
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
 bool engine_has_log_key(const struct engine *engine)
@@ -35,10 +35,10 @@ bool engine_has_log_key(const struct engine *engine)
     return (config->log_key && *config->log_key) || (config->jwt_secret && *config->jwt_secret);
 }
 
-/* Sets the key of the log: LOG_KEY if it is set, else a key derived from the secret that signs
- * tokens, so that all processes have the same key. Without either it is random, and the same id has
- * different hashes in the log lines of two processes. The names of tombstones must stay the same
- * for 90 days; without LOG_KEY they are made with a constant. */
+/* Sets the keys of two hashes. Log lines: LOG_KEY if it is set, else a key derived from the secret
+ * that signs tokens, so that all processes have the same key. Without either it is random, and the
+ * same id has different hashes in the log lines of two processes. Names of tombstones (marks of
+ * erased students): LOG_KEY, else a constant, because a name must stay the same for 90 days. */
 void engine_set_hash_keys(struct engine *engine)
 {
     const struct config *config = &engine->config;
@@ -62,8 +62,9 @@ void engine_set_hash_keys(struct engine *engine)
  * ("out of memory") ---- */
 
 /* Makes the store without a connection to Redis: it connects when the first command is sent. Also
- * makes what needs only store and log: the queues (changes not written yet, record_queue.h), whose
- * waiting requests the store resumes, and the keys of the hashes that replace ids in the log. */
+ * makes the queues of students' changes that are not written yet (record_queue.h), whose waiting
+ * requests the store resumes, and sets the keys of the hashes that replace ids in the log. Queues
+ * and keys need only store and log. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->store = store_new(&engine->config, ret_error);
@@ -95,6 +96,7 @@ static bool engine_check_metrics(struct engine *engine, char ret_error[ENGINE_ER
     return metrics_check(engine->config.metrics_file, ret_error);
 }
 
+/* The type of metrics_open and metrics_open_reader. */
 typedef struct metrics *metrics_opener(const char *path, const struct metrics_endpoint *endpoints,
                                        size_t endpoint_count, char ret_error[200]);
 
@@ -158,7 +160,7 @@ static bool engine_open_audit(struct engine *engine, char ret_error[ENGINE_ERROR
     return engine->audit != NULL;
 }
 
-/* Makes the state of the check behind /ready. */
+/* Makes the state of the check of Redis whose result /ready reports. */
 static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->readiness = readiness_new();
@@ -188,7 +190,7 @@ static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE
     return engine->stale_cache != NULL;
 }
 
-/* Makes the cache of what overviews show of students' histories. */
+/* Makes the cache of what overviews of cohorts show of students' histories. */
 static bool engine_open_overview_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->overview_cache = overview_cache_new();
@@ -209,6 +211,7 @@ static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERRO
     return true;
 }
 
+/* Opens one module. When it fails, it returns false with the reason in ret_error. */
 typedef bool open_step(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
 
 /* The modules of a process in the order of opening. A module is opened when the program requests
@@ -413,7 +416,7 @@ void engine_report(struct engine *engine)
     engine_trim_refusals(engine);
 }
 
-/* The watchdog's thread calls it, whose callback takes a void pointer: a struct engine. */
+/* `engine` is a void pointer because the callback of the watchdog gets one. */
 void engine_count_deadline(void *engine)
 {
     metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, /* labels */ NULL,

@@ -26,11 +26,13 @@ struct engine {
     struct config config;
     struct log *log;
     struct store *store;
-    /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
+    /* responses wait by it until replicas of Redis have the writes; NULL: STORE_WAIT_REPLICAS is 0,
+     * or the program has no ENGINE_SERVING */
     struct replicas *replicas;
     /* changes of students that wait in this process and are not written yet */
     struct record_queues *record_queues;
-    struct metrics *metrics;         /* shared metrics file; NULL without ENGINE_METRICS */
+    /* shared metrics file; NULL without ENGINE_METRICS, unless engine_read_metrics has opened it */
+    struct metrics *metrics;
     struct tokens *tokens;           /* verifies tokens; NULL without ENGINE_TOKENS */
     struct audit_keys audit_keys;    /* keys for seals; empty without ENGINE_SEALING */
     struct audit *audit;             /* audit events to send; NULL: the program records none */
@@ -51,12 +53,12 @@ struct engine {
     /* monotonic time of the next call of refusals_count, which frees disk blocks of nginx's files
      */
     int64_t refusals_due_us;
-    bool reported_clock_off;
-    /* Erasures of students, after which the caches of responses and overviews are cleared. epoch: a
-     * number in Redis that each erasure changes, as last read (-1: not read yet). The processes of
-     * a pool (which share a metrics file) also count their own erasures, and so know them at once.
-     * `..._seen`: values when the caches were last cleared. generation: how often they were
-     * cleared. */
+    bool reported_clock_off; /* the last line about the clock said that it differs from Redis' */
+    /* How the process notices erasures of students, after which it clears the caches of responses
+     * and overviews. epoch: a number in Redis that each erasure changes, as last read (-1: not read
+     * yet). The processes of a pool also count their own erasures in the metrics file that they
+     * share, and so notice these at once. epoch_seen, pool_seen: the epoch and that count when the
+     * caches were last cleared. generation: how often they were cleared. */
     struct {
         int64_t epoch, epoch_seen;
         uint64_t pool_seen, generation;
@@ -64,11 +66,11 @@ struct engine {
 };
 
 enum engine_subsystem {
-    /* joins the shared metrics file; for programs that also write to Redis: stores the schema
-     * number there, so that an older version does not write */
+    /* counts in the shared metrics file; also stores the schema number (of the format of all
+     * records) in Redis if there is none, so that an older version does not write there */
     ENGINE_METRICS = 1,
     ENGINE_TOKENS = 2,  /* verifies tokens */
-    ENGINE_SERVING = 4, /* catalogue, audit records, stale cache, waiting for replicas */
+    ENGINE_SERVING = 4, /* catalogue, audit records, readiness, caches, waiting for replicas */
     ENGINE_SEALING = 8, /* keys for sealing the audit log */
     /* only checks the settings: nothing is written, neither the metrics file nor Redis, to which
      * no connection is made */
@@ -76,30 +78,31 @@ enum engine_subsystem {
 };
 
 /* Loads the configuration from the environment, and opens log (standard error), store and the
- * requested subsystems (a sum of enum engine_subsystem). False when something is wrong: each fault
- * is then a line on standard error. Call engine_close in any case. A Redis that is unavailable, or
- * has a later schema, does not prevent the start. router: its routes become the endpoints in the
- * metrics; may be NULL without ENGINE_METRICS. */
+ * requested subsystems (a sum of enum engine_subsystem). program: its name in log lines. router:
+ * its routes become the endpoints in the metrics; may be NULL without ENGINE_METRICS. False when
+ * something is wrong: each fault is then a line on standard error. Call engine_close in any case. A
+ * Redis that is unavailable, or has a later schema number, does not prevent the start. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
 /* Closes what engine_open has opened, even if it was only a part. */
 void engine_close(struct engine *engine);
 /* Opens the metrics file of running processes to read their counts (metrics_take_sample) without
  * counting in it: for mastery-ctl. The engine must have been opened with a router and without
- * ENGINE_METRICS. Returns false with a line in ret_error. */
+ * ENGINE_METRICS. Returns false with a line of text in ret_error. */
 bool engine_read_metrics(struct engine *engine, char ret_error[200]);
-/* Returns whether the hashes that replace ids in the log are made with a configured key, so that an
- * id has the same hash in all processes. */
+/* Returns whether the hashes that replace ids in the log are made with a configured key (LOG_KEY,
+ * or one derived from JWT_SECRET), so that an id has the same hash in all processes. */
 bool engine_has_log_key(const struct engine *engine);
 /* Sets the keys of the hashes that replace ids in the log and in the names of tombstones. Call
  * again when secrets have changed. */
 void engine_set_hash_keys(struct engine *engine);
-/* Clears the stale cache if, as far as this process knows, a student was erased since it was last
- * cleared. Returns how often it was cleared. A response may be cached only if this number is the
- * same as before the response's data were requested. */
+/* Clears the caches of responses and overviews if, as far as this process knows, a student was
+ * erased since they were last cleared. Returns how often they were cleared. A response may be
+ * cached only if this number is the same as before the response's data were requested. */
 uint64_t engine_apply_erasures(struct engine *engine);
-/* Returns whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
- * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */
+/* Returns whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS;
+ * false until that was measured. *ret_ahead_ms: by how much it is ahead, negative when it is
+ * behind, 0 when not measured. */
 bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms);
 /* Adds the counts of store and log to the metrics, logs when the machine's clock is wrong, when
  * Redis becomes unavailable or available again, and calls engine_apply_erasures. Call it once a

@@ -46,11 +46,12 @@ void erase_release(struct erase *erase)
 
 /* ---- the last phase ---- */
 
-/* Queues the end of an erasure: marks the tombstone as complete, changes the epoch, so that other
- * processes drop cached data, and removes the traces of old commands in Redis: requests a rewrite
- * of the append-only file, and clears the slow log. Last, removes the erasure from the register
- * of unfinished ones: in a cluster a command before it may fail, and this one is then not sent, so
- * that a worker repeats the erasure. Queues nothing when the pass only counts. */
+/* Queues the end of an erasure, unless the pass only counts. Deletes the student's indexes and lets
+ * the tombstone (mark of an erased student) expire; changes the epoch, a number by which other
+ * processes notice the erasure and drop cached data; requests a rewrite of the append-only file and
+ * clears the slow log, which have old commands. The removal from the register of unfinished
+ * erasures is last: in a cluster a command before it may fail, and it is then not sent, so that a
+ * worker repeats the erasure. */
 static void erase_queue_finish(struct erase *erase, struct pipeline *pipeline)
 {
     if (erase_only_counts(erase))
@@ -61,8 +62,9 @@ static void erase_queue_finish(struct erase *erase, struct pipeline *pipeline)
     erasure_cmd_unregister(pipeline, erase->student);
 }
 
-/* Reads the reply to the script that ends the erasure, which returns 1, and logs the erasure, with
- * what mastery-ctl erase --replay needs. Any other reply leaves the erasure to be repeated.
+/* Processes the reply to the script that ends the erasure, which returns 1: counts the erasure in
+ * the metrics and logs it, with the hash and the key id that mastery-ctl erase --replay needs. Any
+ * other reply becomes a problem, and the erasure must be repeated.
  * NOLINTNEXTLINE(readability-non-const-parameter): erase_phase prescribes it */
 static void erase_parse_finish(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
@@ -88,7 +90,8 @@ static const struct erase_phase erase_finish_phase = {erase_queue_finish, erase_
 
 /* ---- the phases in their order ---- */
 
-/* Every row SHARED_KEY of keys.def has a phase: a kind without one does not compile. */
+/* The phases by enum erase_phase_id. Every row SHARED_KEY of keys.def has one: a kind of record
+ * without a phase does not compile. */
 static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
     [ERASE_LOOKUP] = &erase_lookup_phase,
 #define SHARED_KEY(id, name, pattern, exported, phase, ...) [ERASE_##id] = &(phase),

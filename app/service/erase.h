@@ -19,10 +19,11 @@
 const char *erase_kind_name(size_t kind);
 
 /* Writes the keyed hash (log_hash) by which the log and the audit record of an erasure name the
- * student. By it the erasure is repeated after a restore (mastery-ctl erase --replay). */
+ * student. When older data were restored, the erasure is repeated by this hash (mastery-ctl erase
+ * --replay). */
 void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE]);
-/* Writes an id of the key with which erase_hash hashes: an erasure can be repeated by its hash only
- * with the same key. */
+/* Writes an id of the key that erase_hash uses: an erasure can be repeated by its hash only with
+ * the same key. */
 void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE]);
 
 struct erase {

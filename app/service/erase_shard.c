@@ -48,9 +48,10 @@ static void erase_queue_lookup(struct erase *erase, struct pipeline *pipeline)
     erasure_cmd_lookup(pipeline, erase->student, &erase->lookup);
 }
 
-/* Takes from the replies the random token that is a part of the ids of the student's
- * recommendations, and whether there is a tombstone. With a tombstone the student existed, as an
- * erasure has begun before: the pass that only counts, to find that out, is not needed. */
+/* Reads from the replies the student's token (random text in the ids of recommendations), and
+ * whether there is a tombstone (mark of an erased student). A tombstone shows that an earlier
+ * erasure has begun, so the student has existed. The first pass, which only counts to find that
+ * out, is then not needed. */
 static void erase_parse_lookup(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     struct str token;
@@ -93,7 +94,7 @@ static void erase_queue_own_stream(struct erase *erase, struct pipeline *pipelin
 }
 
 /* Counts the student's entries in a page of the journal or outbox (the field "e" has the entry's
- * JSON), and deletes them unless the pass only counts. Keeps the id up to which the stream was
+ * JSON), and deletes them unless the pass only counts. Stores the id up to which the stream was
  * searched: the script of the shard (erase_queue_shard) then searches only later entries. */
 static void erase_parse_own_stream(struct erase *erase, struct pipeline *pipeline,
                                    struct problem *p)
@@ -123,10 +124,11 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
 
 /* ---- all other keys of the student, and the tombstone ---- */
 
-/* Queues the script that deletes the student's keys, or counts them, and adds the audit record,
- * whose fields not set here stay empty. `swept` says how far journal and outbox have been searched,
- * in this order, and whether entries may have been deleted from them, in an earlier step or
- * (had_tombstone) erasure: the script then writes the stream again without them. */
+/* Queues the script that deletes the student's keys, or counts them, and adds the audit record of
+ * the erasure. swept[0] is about the journal, swept[1] about the outbox: up to which id it was
+ * searched, and whether entries may have been deleted from it, by this erasure or an earlier one
+ * (had_tombstone). The script then writes the stream again, because a deleted entry leaves its
+ * bytes. */
 static void erase_queue_shard(struct erase *erase, struct pipeline *pipeline)
 {
     char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
@@ -152,7 +154,8 @@ static void erase_queue_shard(struct erase *erase, struct pipeline *pipeline)
     erase->phase_cmd = erasure_cmd_shard(pipeline, &shard);
 }
 
-/* Makes an earlier phase the next one. cursor and offset have not been moved from the start. */
+/* Makes an earlier phase the next one. The cursor and the offset need no reset, because the phase
+ * of the shard, which calls this, does not use them. */
 static void erase_restart_from(struct erase *erase, enum erase_phase_id phase)
 {
     erase->phase = phase;
@@ -160,10 +163,11 @@ static void erase_restart_from(struct erase *erase, enum erase_phase_id phase)
     erase->has_more = true;
 }
 
-/* Reads the script's reply. ERASURE_RETRY: the token in the student's recommendation ids is no
- * longer the one that the phase ERASE_LOOKUP has read, so the script would miss the key whose name
- * contains it; the phases start again with that phase. When a counting pass has found anything, the
- * deleting pass starts: after the lookup, whose result it uses. */
+/* Reads the counts from the script's reply. ERASURE_RETRY: the token in the student's
+ * recommendation ids is no longer the one that the phase ERASE_LOOKUP has read, so the script would
+ * miss the key whose name contains it; the phases start again with the lookup. When a pass that
+ * only counts has found anything, the deleting pass starts with the journal, because the lookup is
+ * still valid. */
 static void erase_parse_shard(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     int64_t counts[ERASED_SHARD_COUNTS] = {0};
@@ -186,7 +190,7 @@ static void erase_parse_shard(struct erase *erase, struct pipeline *pipeline, st
     }
     if (erase->dry_pass && erase_found(erase) > 0) {
         erase->dry_pass = false;
-        /* the phases of journal and outbox add to them */
+        /* the phases of journal and outbox, which run again, add to these two */
         erase->counts[ERASED_JOURNAL] = erase->counts[ERASED_OUTBOX] = 0;
         erase_restart_from(erase, ERASE_JOURNAL);
     }
@@ -194,7 +198,7 @@ static void erase_parse_shard(struct erase *erase, struct pipeline *pipeline, st
 
 const struct erase_phase erase_shard_phase = {erase_queue_shard, erase_parse_shard};
 
-/* ---- the list of students with records that will be too old ---- */
+/* ---- the shard's list of students whose records become too old (store/retention.h) ---- */
 
 /* Queues the removal of the student from the list. The list is not counted, because it only follows
  * from other records. */
@@ -204,7 +208,8 @@ static void erase_queue_retention(struct erase *e, struct pipeline *pipeline)
         e->phase_cmd = retention_cmd_remove(pipeline, e->student);
 }
 
-/* Checks that Redis has executed the removal; a student who was not in the list is as good. */
+/* Checks that Redis has executed the removal. It makes no difference whether the student was in the
+ * list. */
 static void erase_parse_retention(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     int64_t ignored;

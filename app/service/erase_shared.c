@@ -20,8 +20,9 @@ enum {
 
 /* ---- cohorts and batches: one command for each entry of a page ---- */
 
-/* True when the reply to a command about one cohort or batch says that the student was in it: a
- * number above 0 (of what was removed), or any text (what is stored of the student). */
+/* True when the reply to a command about one cohort or batch says that the student was in it. The
+ * reply is then a number above 0 (of what was removed), or any text (what is stored of the
+ * student). */
 static bool erase_reply_is_hit(const redisReply *reply)
 {
     struct str text;
@@ -30,8 +31,8 @@ static bool erase_reply_is_hit(const redisReply *reply)
     return (reply_int(reply, &n) == REPLY_OK && n > 0) || reply_text(reply, &text) == REPLY_OK;
 }
 
-/* When the last step's commands were about single cohorts or batches, counts those that had the
- * student in erase->counts[kind], and returns true. False: the last step has read a page, so there
+/* Counts the cohorts or batches that had the student in erase->counts[kind], if the last step's
+ * commands were about single ones, and returns true. False: the last step has read a page, so there
  * is nothing to count yet. */
 static bool erase_count_hits(struct erase *erase, size_t kind)
 {
@@ -64,9 +65,9 @@ static void erase_queue_cohorts(struct erase *erase, struct pipeline *pipeline)
     erase->phase_cmd = erasure_cmd_cohorts(pipeline, str_of(erase->cursor), ERASE_LIST_PAGE);
 }
 
-/* Called first with a page of cohort ids: queues the removal of the student from each cohort (the
- * script only checks when the pass only counts), and moves the cursor to the last id, or to ""
- * after the last page. Called again with the replies to the removals: counts them. */
+/* Called first with a page of cohort ids: queues the removal of the student from each cohort (which
+ * only checks when the pass only counts), and moves the cursor to the last id, or to "" after the
+ * last page. Called again with the replies to the removals: counts them. */
 static void erase_parse_cohorts(struct erase *erase, struct pipeline *pipeline, struct problem *p)
 {
     struct str id = STR("");
@@ -126,14 +127,14 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 /* ---- dead letters ---- */
 
 /* The stages of the phase of dead letters, in their order; erase->offset has the stage, as this
- * phase reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are letters of version
- * 0.1.0. ERASE_OLD_LETTERS: searches those letters, which are in no index and have their text in
- * the stream's entry. ERASE_INDEXED_LETTERS: reads all later letters by the index. */
+ * phase reads nothing by rank. ERASE_COUNT_LETTERS: finds out whether there are dead letters of
+ * version 0.1.0. ERASE_OLD_LETTERS: searches those, which are in no index and have their text in
+ * the stream's entry. ERASE_INDEXED_LETTERS: reads all later dead letters by the index. */
 enum { ERASE_COUNT_LETTERS, ERASE_OLD_LETTERS, ERASE_INDEXED_LETTERS };
 
-/* Queues the command of the stage that erase->offset says: counts the letters, or reads the next
- * page of them. The stream is searched for entries that contain "event", a member of each letter:
- * only letters of version 0.1.0 have their text there. */
+/* Queues the command of the stage in erase->offset: counts the dead letters, or reads the next page
+ * of them. The stream is searched for entries that contain "event", a member of each dead letter:
+ * only those of version 0.1.0 have their text there. */
 static void erase_queue_dead_letters(struct erase *erase, struct pipeline *pipeline)
 {
     struct str cursor = str_of(erase->cursor);
@@ -150,10 +151,10 @@ static void erase_queue_dead_letters(struct erase *erase, struct pipeline *pipel
     }
 }
 
-/* Dead letters of version 0.1.0 (JSON in the field "e") are not in the index, so the stream is
- * searched part by part. Counts those of a part that mention the student, and queues their removal
- * unless the pass only counts. There is always more to read: the next part, or after the last one,
- * from an empty cursor on, the letters in the index. */
+/* Processes the dead letters of version 0.1.0 in one page of the stream, which is searched because
+ * they are in no index; the field "e" is their JSON. Counts those that contain the student's id,
+ * and queues their removal unless the pass only counts. has_more is always true: after the last
+ * page of the stream, the index is read from its start (an empty cursor). */
 static void erase_parse_old_letters(struct erase *erase, struct pipeline *pipeline,
                                     struct problem *p)
 {
@@ -176,8 +177,8 @@ static void erase_parse_old_letters(struct erase *erase, struct pipeline *pipeli
                    part.has_more ? (int)part.last.n : 0, part.last.p);
 }
 
-/* Counts the letters of a page of the index, and queues their removal unless the pass only counts.
- * The index names a letter by each id in it, so none is parsed here. */
+/* Counts the dead letters of a page of the index, and queues their removal unless the pass only
+ * counts. The index has a dead letter under each id in it, so none is parsed here. */
 static void erase_parse_indexed_letters(struct erase *erase, struct pipeline *pipeline,
                                         struct problem *p)
 {
@@ -193,8 +194,8 @@ static void erase_parse_indexed_letters(struct erase *erase, struct pipeline *pi
     (void)snprintf(erase->cursor, sizeof(erase->cursor), "%.*s", STR_ARG(ids[n - 1]));
 }
 
-/* Reads the reply to erase_queue_dead_letters, by the stage in erase->offset. Old letters are those
- * of version 0.1.0, which the index does not have. */
+/* Processes the reply to erase_queue_dead_letters, by the stage in erase->offset. Old dead letters
+ * are those of version 0.1.0, which are in no index. */
 static void erase_parse_dead_letters(struct erase *erase, struct pipeline *pipeline,
                                      struct problem *p)
 {
@@ -223,7 +224,7 @@ static void erase_queue_idempotency(struct erase *erase, struct pipeline *pipeli
 }
 
 /* Adds up the replies to the EXISTS or DEL commands for the idempotency records: each is the number
- * of its keys that existed. Continues with the next page, if the last one was not the end. */
+ * of its keys that existed. Unless the last page was the end, the next page is read. */
 static void erase_sum_idempotency(struct erase *erase)
 {
     for (const struct command *command = erase->first_replied_cmd; command;

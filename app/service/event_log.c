@@ -31,8 +31,8 @@ int32_t event_log_day(struct json_object *event, int32_t otherwise)
 }
 
 /* Queues the read of the next page, by a search whose reply is limited in bytes, because one event
- * may have 1 MiB. The student's stream is searched for the empty text, which finds every entry, the
- * shard's journal for the student's id. */
+ * may have 1 MiB. The shard's journal is searched for the student's id, the student's stream for
+ * the empty text, which is in every entry. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline)
 {
     struct arena *arena = pipeline->arena;
@@ -46,9 +46,9 @@ void event_log_queue(struct event_log *log, struct pipeline *pipeline)
                                       str_of(log->cursor), log->student);
 }
 
-/* Adds a copy of the id of an event from the journal to the list journal_ids, which grows by
- * doubling. When out of memory, the reading ends with a problem, because an event might be passed
- * on twice. */
+/* Adds a copy of the id of an event from the journal to the list journal_ids, whose capacity about
+ * doubles when it is full. When out of memory, the reading ends with a problem: without the id, the
+ * event might be visited twice. */
 static void event_log_keep_id(struct event_log *log, struct str id, struct problem *p)
 {
     struct str_list *ids = &log->journal_ids;
@@ -69,10 +69,11 @@ static void event_log_keep_id(struct event_log *log, struct str id, struct probl
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
 }
 
-/* Visits the event of a journal entry of the student. Entries about other changes have no event,
- * nor has an entry that is not JSON (json is then NULL, which json_value_member accepts). Stores
- * the event's id, because the journal is read before the student's stream: the worker may move the
- * event to the stream in the meantime, and then it must not be visited a second time. */
+/* Calls page->visit for the event of a journal entry, if the entry is the student's. Entries about
+ * other changes have no event, nor has an entry that is not JSON (json is then NULL, which
+ * json_value_member accepts). Stores the event's id, because the journal is read before the
+ * student's stream: the worker may move the event to the stream in the meantime, and then it must
+ * not be visited a second time. */
 static void event_log_visit_journal(const struct event_log_page *page,
                                     const struct stream_entry *entry, struct problem *p)
 {
@@ -113,8 +114,9 @@ static bool event_log_was_visited(const struct event_log_page *page, struct str 
     return id.p && str_list_contains(&page->log->journal_ids, id);
 }
 
-/* Visits an event of the stream. Its entry has either the field "z", with the event packed, or the
- * field "e", with the event as JSON. */
+/* Calls page->visit for an event of the student's stream, unless it was visited in the journal. Its
+ * entry has either the field "z", with the event packed (event_pack.h), or the field "e", with the
+ * event as JSON. */
 static void event_log_visit_stream(const struct event_log_page *page,
                                    const struct stream_entry *entry, struct problem *p)
 {
@@ -131,8 +133,8 @@ static void event_log_visit_stream(const struct event_log_page *page,
         page->visit(page->context, &logged, p);
 }
 
-/* After the last page of the journal, the stream follows from its start (with an empty cursor), so
- * every page of the journal returns true. */
+/* Returns true after every page of the journal (without a problem), because the stream follows,
+ * from its start (an empty cursor). */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p)
 {

@@ -46,14 +46,14 @@ struct event_log {
     size_t journal_ids_capacity; /* number of texts for which journal_ids has room */
 };
 
-/* Returns the UTC day of an event, a JSON value (NULL: none), by its timestamp; `otherwise` if it
- * has no readable one. */
+/* Returns the UTC day (days since 1970-01-01) of an event, a JSON object, by its member
+ * `timestamp`; `otherwise` if the event is NULL or has no readable timestamp. */
 int32_t event_log_day(struct json_object *event, int32_t otherwise);
 /* Queues the command that reads the next page. */
 void event_log_queue(struct event_log *log, struct pipeline *pipeline);
-/* Calls `visit` for each event of the page until it sets a problem. scratch: memory for one page.
- * Returns whether another page follows; false also after a problem: SERVICE_UNAVAILABLE,
- * INTERNAL_ERROR, or one that the visitor has set. */
+/* Parses the page that was read, and calls `visit` for each event in it until that sets a problem.
+ * scratch: memory for one page. Returns whether another page follows; false also after a problem:
+ * SERVICE_UNAVAILABLE, INTERNAL_ERROR, or one that the visitor has set. */
 bool event_log_parse(struct event_log *log, struct arena *scratch, event_log_visitor *visit,
                      void *context, struct problem *p);
 

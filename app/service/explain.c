@@ -22,7 +22,8 @@ void explain_release(struct explain *explain)
     arena_free(explain->event_arena);
 }
 
-/* Adds an event of the log to the explanation. */
+/* Adds an event of the log to the explanation. event_log_parse calls it for each event; `explain`
+ * is a struct explain. */
 static void explain_add_logged(void *explain, const struct logged_event *logged, struct problem *p)
 {
     struct explain *e = explain;
@@ -35,8 +36,8 @@ static void explain_add_logged(void *explain, const struct logged_event *logged,
                               logged->recorded_at_ms);
 }
 
-/* Queues the next page of the log and, after it, the read of the state: the one after the last
- * page is explained, so that it has all changes that are in the log. */
+/* Queues the read of the next page of the log and, after it, of the student's state. The state that
+ * is read with the last page is explained, so that it has all changes that are in the log. */
 static enum step explain_queue_page(struct explain *explain, struct pipeline *pipeline)
 {
     arena_reset(explain->page_arena);

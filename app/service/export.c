@@ -80,7 +80,8 @@ static void export_start(struct export *export, struct problem *p)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
 }
 
-/* Begins the current section. The first one begins `data` as well. */
+/* Begins the current section, whose reader starts with its first page. The first section begins
+ * `data` as well. */
 static void export_open_section(struct export *export)
 {
     const struct export_section *section = &export->sections[export->section_index];
@@ -105,7 +106,8 @@ static void export_close_section(struct export *export)
 
 /* Writes the values in the last step's replies to the current section. Then queues the commands of
  * the next step: the same section's next page, or the next section. A section whose reader queues
- * no command has no data: it stays empty, and the next section follows. */
+ * no command has no data: it stays empty, and the next section follows. After the last section,
+ * ends `data`. */
 static void export_advance(struct export *export, struct pipeline *pipeline, struct problem *p)
 {
     struct export_read *read = &export->read;

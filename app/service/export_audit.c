@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Exports the audit records about a student. The students of a shard (group of Redis keys) share
  * its audit log, which names them by pseudonym (random name) only. It is read place by place, the
- * oldest first: the stream of schema 1; the closed segments that the student's index names; the
- * records of the open segment; its counts. The first place has records only until the retention of
- * a migrated store's old records is over, and the last two are never more than those of about one
- * segment: so the cost grows with the student's own records. What is open is added to
- * the document only when the index shows that no segment of the student was closed meanwhile;
- * otherwise the closed segment is read instead. */
+ * oldest records first: the stream of schema 1 (the form of version 0.1.0); the closed segments
+ * (packs of up to 256 records) that the student's index names; the records of the open segment (the
+ * newest ones, not packed yet); its counts (accesses of which the worker makes records later).
+ *
+ * The first place has records only until the retention of a migrated store's old records is over,
+ * and the last two are never more than those of about one segment: so the cost grows with the
+ * student's own records. The worker may close the open segment while it is read. Its records are
+ * therefore added to the document only when the index, read again, names no new segment of the
+ * student; otherwise the new segment is read instead. */
 #include "app/service/audit_entry.h"
 #include "app/service/audit_segment_pack.h"
 #include "app/service/export_reader.h"
@@ -14,7 +17,8 @@
 
 #include <stdio.h>
 
-/* The places that are read, in this order (export_read.phase). */
+/* The places that are read, in this order (export_read.phase). PHASE_SEGMENTS reads some of the
+ * segments that the index names, and goes back to PHASE_INDEX for the next ones. */
 enum {
     PHASE_SCHEMA_1,
     PHASE_INDEX,
@@ -24,11 +28,12 @@ enum {
     PHASE_INDEX_AGAIN,
     PHASES
 };
-/* Counts that one scan requests, and the most that are accepted. */
+/* COUNTS_PAGE: number of counts that one step of the scan requests, a hint to Redis. COUNTS_MAX:
+ * most counts that a reply may have. */
 enum { COUNTS_PAGE = 1000, COUNTS_MAX = 8000 };
 
-/* Queues the read of the next page of a stream. The cursor is the id of the last entry that was
- * read. */
+/* Queues the read of the next page of a stream of audit records: after the entry whose id is the
+ * cursor ("(" excludes it), or from the start ("-"). */
 static void export_queue_stream(struct export_read *read, struct pipeline *pipeline, unsigned shard,
                                 enum audit_stream stream)
 {
@@ -37,17 +42,20 @@ static void export_queue_stream(struct export_read *read, struct pipeline *pipel
     read->cmd = audit_cmd_range(pipeline, stream, shard, from, STR("+"), EXPORT_PAGE);
 }
 
+/* Queues the read of the next page of records in the form of version 0.1.0 (schema 1). */
 static void export_queue_schema_1(struct export_read *read, struct pipeline *pipeline,
                                   unsigned shard)
 {
     export_queue_stream(read, pipeline, shard, AUDIT_STREAM_SCHEMA_1);
 }
 
+/* Queues the read of the next page of the open segment: the newest records, not packed yet. */
 static void export_queue_open(struct export_read *read, struct pipeline *pipeline, unsigned shard)
 {
     export_queue_stream(read, pipeline, shard, AUDIT_STREAM_OPEN);
 }
 
+/* Queues the read of the index that names the closed segments with records of the student. */
 static void export_queue_index(struct export_read *read, struct pipeline *pipeline, unsigned shard)
 {
     read->cmd =
@@ -67,7 +75,8 @@ static void export_queue_segments(struct export_read *read, struct pipeline *pip
     read->cmd = pipeline->first;
 }
 
-/* The cursor is the one of the scan. */
+/* Queues the next step of the scan of the open segment's counts (accesses of which the worker makes
+ * records later). Here read->cursor is that of the scan; empty: from the start. */
 static void export_queue_counts(struct export_read *read, struct pipeline *pipeline, unsigned shard)
 {
     struct str from = *read->cursor ? arena_copy(pipeline->arena, str_of(read->cursor)) : STR("0");
@@ -90,8 +99,9 @@ static void export_write_entries(struct export_read *read, const struct audit_en
     }
 }
 
-/* Moves the cursor to `last`, the last entry that was written, if its page was full, so that there
- * may be more; else moves on to the next place (phase), which is read from its start. */
+/* Prepares the read of the next page. is_full: the place may have more, so the cursor becomes
+ * `last`, the id of the last entry or the cursor of a scan. Otherwise the next place (phase) is
+ * read from its start. */
 static void export_move_cursor(struct export_read *read, bool is_full, struct str last)
 {
     if (is_full) {
@@ -119,7 +129,9 @@ static void export_write_stream(struct export_read *read, struct problem *p)
     export_move_cursor(read, n == EXPORT_PAGE, n > 0 ? entries[n - 1].id : STR(""));
 }
 
-/* Begins the records that are not closed yet, which are kept apart from the document. */
+/* Begins the records of the open segment, which are not packed yet. Until export_end_open they are
+ * written to read->open_text instead of the document, because the segment may be closed meanwhile.
+ */
 static void export_begin_open(struct export_read *read)
 {
     buf_init(&read->open_text, read->events.arena);
@@ -129,7 +141,8 @@ static void export_begin_open(struct export_read *read)
     read->phase = PHASE_OPEN;
 }
 
-/* Ends the records that are not closed yet: adds them to the document, or drops them. */
+/* Ends what export_begin_open has begun: adds the records in open_text to the document, or drops
+ * them if not `keep`. Does nothing when none was begun. */
 static void export_end_open(struct export_read *read, bool keep)
 {
     if (!read->document)
@@ -144,9 +157,9 @@ static void export_end_open(struct export_read *read, bool keep)
         buf_str(read->writer.out, buf_view(&read->open_text));
 }
 
-/* Stores the ids of the next segments with records of the student: those after the last one that
- * was read. The index is read again for each page, and once more after what is open, so that
- * segments that are closed meanwhile are found. */
+/* Stores the ids of the next closed segments with records of the student: those after the last one
+ * that was read. The index is read again for each page, and once more after the open segment, so
+ * that segments that are closed meanwhile are found. */
 static void export_read_index(struct export_read *read, struct problem *p)
 {
     struct str index;
@@ -170,9 +183,10 @@ static void export_read_index(struct export_read *read, struct problem *p)
     }
 }
 
-/* Writes the records of some segments. One that cannot be read is left out: mastery-ctl audit
- * verify reports it, and an export without it is better than none. So is one that is gone because
- * its retention has ended, or that is in the archive. */
+/* Writes the records about the student in the segments that were read. A segment that cannot be
+ * read is left out: mastery-ctl audit verify reports it, and an export without it is better than
+ * none. So is one that is no longer there, because its retention has ended or it is in the archive.
+ */
 static void export_write_segments(struct export_read *read, struct problem *p)
 {
     const struct command *command = read->cmd;
@@ -192,7 +206,8 @@ static void export_write_segments(struct export_read *read, struct problem *p)
     read->has_more = true;
 }
 
-/* Writes the records that will be made of counts. */
+/* Writes the records about the student that the worker will make of the counts in this page of the
+ * scan. */
 static void export_write_counts(struct export_read *read, struct problem *p)
 {
     struct audit_counted_read *counts =
@@ -215,7 +230,7 @@ static void export_write_counts(struct export_read *read, struct problem *p)
     export_move_cursor(read, !str_equal(cursor, STR("0")), cursor);
 }
 
-/* How a page of each place is read, and what of it is written. */
+/* For each place: how a page of it is read, and how its replies are written. */
 static const struct {
     void (*queue_commands)(struct export_read *read, struct pipeline *pipeline, unsigned shard);
     void (*write_replies)(struct export_read *read, struct problem *p);

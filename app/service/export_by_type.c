@@ -22,7 +22,7 @@ static struct str export_key(const struct export_read *read, struct arena *arena
     return key_of_kind(arena, read->student, read->kind);
 }
 
-/* Queues a command whose only argument is the key. */
+/* Queues a read command whose only argument is the key of the section's kind. */
 static void export_queue_key(struct export_read *read, struct pipeline *pipeline,
                              struct str command_name)
 {
@@ -50,7 +50,8 @@ static void export_write_stored(struct export_read *read, struct jw *w, struct s
 }
 
 /* Writes a member name that comes from Redis. The JSON writer's functions take only literal names
- * and do not escape them, so the name is written like a text value, followed by the colon. */
+ * and do not escape them, so the name is written like a text value, followed by the colon. No comma
+ * may come between the name and its value. */
 static void export_write_name(struct jw *w, struct str name)
 {
     jw_str(w, NULL, name);
@@ -222,8 +223,8 @@ void export_queue_page(struct export_read *read, struct pipeline *pipeline)
 }
 
 /* Calls `write` for each entry. A full page means that there may be another one, which begins after
- * the last entry. An id that does not fit into the cursor is none of Redis, and ends the section.
- */
+ * the last entry. An id that does not fit into the cursor cannot be one of Redis, and ends the
+ * section. */
 void export_write_page(struct export_read *read, export_entry_writer *write, struct problem *p)
 {
     struct stream_entry entries[EXPORT_PAGE];

@@ -25,31 +25,36 @@ struct export_read {
     int64_t now_ms;
     const struct student_kind *kind; /* kind of the section's records; NULL: derived from others */
     struct export_writer writer;
-    struct command *cmd;             /* the reader's command in the last step; NULL: none queued */
-    struct command *second_cmd;      /* another command of the reader in the last step, or NULL */
-    int phase;                       /* which of several places is read now (audit records) */
-    char cursor[STREAM_ID_SIZE + 1]; /* id of the last entry that was read; empty: none yet */
-    bool has_more;                   /* write_replies sets it when another step is needed */
-    struct event_log events;         /* progress of reading the events */
-    char pseudonym[EXPORT_ID_SIZE];  /* the student's name in audit records; empty: not read yet */
-    /* For records that an index of the student names (dead letters, batches). A step either reads a
-     * page of ids from the index, after the entry `cursor` or the first `offset` ones, or, when
-     * id_count is not 0, the records of the ids in `ids`. */
+    struct command *cmd;        /* the reader's command in the last step; NULL: none queued */
+    struct command *second_cmd; /* another command of the reader in the last step, or NULL */
+    int phase; /* audit records: which place is read now (enum in export_audit.c) */
+    /* where the next page begins: id of the last entry that was read, or the cursor of a scan;
+     * empty: at the start */
+    char cursor[STREAM_ID_SIZE + 1];
+    bool has_more;                  /* write_replies sets it when another step is needed */
+    struct event_log events;        /* progress of reading the events */
+    char pseudonym[EXPORT_ID_SIZE]; /* the student's name in audit records; empty: not read yet */
+    /* For records that an index of the student names (dead letters, batches; audit segments use
+     * `ids` and id_count alone). A step either reads a page of ids from the index, after the entry
+     * `cursor` or the first `offset` ones, or, when id_count is not 0, the records of the ids in
+     * `ids`. */
     char ids[EXPORT_IDS][EXPORT_ID_SIZE];
     size_t id_count;
     int64_t offset;
     /* of the audit log */
     char segment[EXPORT_ID_SIZE]; /* id of the last closed segment that was read; empty: none yet */
-    /* The document while writer.out is `open_text`, which gets the records that are not closed yet;
-     * otherwise NULL. */
+    /* The document, while writer.out is `open_text` instead, which gets the records of the open
+     * segment (the newest, not packed yet); otherwise NULL. */
     struct buf *document;
     struct buf open_text;
-    bool open_comma; /* writer.comma before these records */
+    bool open_comma; /* value of writer.comma before these records */
 };
 
 struct export_reader {
     bool is_list; /* true: the section is a list, read in any number of steps; false: one value */
+    /* queues the reads of the next page; none: the section has no more data */
     void (*queue_commands)(struct export_read *read, struct pipeline *pipeline);
+    /* writes the values in the replies to these reads, and sets read->has_more */
     void (*write_replies)(struct export_read *read, struct problem *p);
 };
 
@@ -76,6 +81,7 @@ const struct export_reader *export_reader_by_type(const struct student_kind *kin
 void export_queue_get(struct export_read *read, struct pipeline *pipeline);
 /* Queues the read of the next EXPORT_PAGE entries of the stream of the section's kind. */
 void export_queue_page(struct export_read *read, struct pipeline *pipeline);
+/* Writes one stream entry as a value of the section. */
 typedef void export_entry_writer(struct export_read *read, const struct stream_entry *entry,
                                  struct problem *p);
 /* Calls `write` for each entry of the page, and moves the cursor to the last one. */

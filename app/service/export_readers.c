@@ -181,7 +181,7 @@ static void export_write_predictions(struct export_read *read, struct problem *p
 
 /* ---- recommendations, learning path ---- */
 
-/* Returns the oldest day of which there can be recommendations: they are kept for
+/* Returns the oldest day of which there can be recommendations: they are stored for
  * RECOMMENDATION_DAYS_MAX days, today included. */
 static int32_t export_first_recommendation_day(const struct export_read *read)
 {
@@ -195,8 +195,8 @@ static void export_queue_recommendations(struct export_read *read, struct pipeli
         pipeline, read->student, export_first_recommendation_day(read), RECOMMENDATION_DAYS_MAX);
 }
 
-/* Writes the recommendations of all days, oldest first. token: the student's token in the ids of
- * recommendations. Their descriptions come from the catalogue. */
+/* Writes the recommendations of all days, oldest first. Their descriptions come from the catalogue.
+ * `token` is the random text that the ids of the student's recommendations contain. */
 static void export_write_recommendations(struct export_read *read, struct problem *p)
 {
     struct recommendation_record *records;
@@ -274,9 +274,9 @@ static void export_keep_ids(struct export_read *read, const struct str *ids, siz
         (void)snprintf(read->ids[i], sizeof(read->ids[i]), "%.*s", STR_ARG(ids[i]));
 }
 
-/* Queues the read of the next page of the index of dead letters, or of the letters whose ids the
- * last step has stored. read->cmd is the first of these commands; each leads to the next by
- * command->next. */
+/* Queues the read of the next page of the index of dead letters (events that were given up), or of
+ * the dead letters whose ids the last step has stored. read->cmd is the first of these commands;
+ * each leads to the next by command->next. */
 static void export_queue_letters(struct export_read *read, struct pipeline *pipeline)
 {
     if (read->id_count == 0)
@@ -301,9 +301,9 @@ static void export_write_letter(struct export_read *read, const struct dead_lett
     export_value_end(&read->writer, p);
 }
 
-/* Stores the ids of a page of the index, or writes the letters of that page, after which the index
- * is read on. A letter in the index may not be about the student (its text may contain the id with
- * another meaning): it is left out. */
+/* Stores the ids of a page of the index or, in the step after it, writes the dead letters with
+ * these ids; then the next page is read. A dead letter in the index may not be about the student
+ * (its text may contain the id with another meaning): it is left out. */
 static void export_write_letters(struct export_read *read, struct problem *p)
 {
     const struct command *command = read->cmd;
@@ -331,7 +331,7 @@ static void export_write_letters(struct export_read *read, struct problem *p)
 }
 
 /* Queues the read of the next page of the student's batches, or of the student in the batches whose
- * ids the last step has stored. */
+ * ids the last step has stored. read->cmd is the first of these commands. */
 static void export_queue_batches(struct export_read *read, struct pipeline *pipeline)
 {
     if (read->id_count == 0)
@@ -361,9 +361,9 @@ static void export_write_batch(struct export_read *read, const char *id,
     export_value_end(&read->writer, p);
 }
 
-/* Stores the ids of a page of the index, or writes the student's part of these batches;
- * batch_parse_student moves `command` on to the next batch. Batches that have expired are left out,
- * and so is the empty id of an element that is no text. */
+/* Stores the ids of a page of the index or, in the step after it, writes the student's part of
+ * these batches; batch_parse_student moves `command` on to the next batch. Batches that have
+ * expired are left out, and so is the empty id of an element that is no text. */
 static void export_write_batches(struct export_read *read, struct problem *p)
 {
     const struct command *command = read->cmd;
@@ -406,8 +406,8 @@ static const struct export_reader own_readers[STUDENT_KEY_COUNT] = {
     [STUDENT_KEY_BATCHES] = {true, export_queue_batches, export_write_batches},
 };
 
-/* Finds the kind by the suffix of its keys instead of its address, because a unit test passes a
- * copy of the table student_kinds. */
+/* Compares the suffix of the kind's keys instead of its address, because a unit test passes a copy
+ * of the table student_kinds. */
 const struct export_reader *export_reader_of(const struct student_kind *kind)
 {
     for (size_t i = 0; i < STUDENT_KEY_COUNT; i++) {

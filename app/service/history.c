@@ -10,8 +10,8 @@ struct command *history_cmd(struct pipeline *pipeline, struct str student,
     return student_cmd_days(pipeline, student, state, today - HISTORY_DAYS + 1, HISTORY_DAYS);
 }
 
-/* Parses the states of the requested days; days without one are left out. A state that cannot be
- * unpacked sets p but does not end the loop; p is tested after it. */
+/* Parses the closing states of the requested days; days without one are left out. A state that
+ * cannot be unpacked sets p but does not end the loop; p is tested after it. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p)
 {
     struct student_days days;

@@ -33,7 +33,8 @@ static void identity_on_failure(struct engine *engine, const struct provider *pr
         identity_log_failure(engine, provider);
 }
 
-/* Logs that the keys have changed, or that a fetch has succeeded after failures. */
+/* Logs that the keys have changed, or that a fetch has succeeded after failures. Logs nothing when
+ * neither is so. */
 static void identity_on_keys(struct engine *engine, const struct provider *provider, bool changed,
                              bool had_failed)
 {
@@ -57,8 +58,8 @@ static void identity_report_age(struct engine *engine, const struct provider *pr
                       age_ms < 0 ? engine->config.jwt_jwks_max_age_s * INT64_C(1000) : age_ms);
 }
 
-/* Lets the provider do what is due, and reports the event. A fetch may return the same keys again;
- * tokens_generation changes only with the keys. */
+/* A fetch may return the same keys again; tokens_generation changes only with the keys, so it shows
+ * whether they have changed. */
 void identity_tick(struct engine *engine, int64_t now_us)
 {
     struct provider *provider = tokens_provider(engine->tokens);

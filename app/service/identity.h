@@ -8,8 +8,9 @@
 
 struct engine;
 
-/* To be called once in each loop iteration, before requests are processed; not without
- * ENGINE_TOKENS. now_us: monotonic. */
+/* Lets the identity provider do what is due, such as fetching its keys, and logs and counts what
+ * has happened. To be called once in each loop iteration, before requests are processed; not
+ * without ENGINE_TOKENS. now_us: monotonic. */
 void identity_tick(struct engine *engine, int64_t now_us);
 /* Returns "healthy", "unhealthy" (the latest fetch has failed, and the last keys are in use) or
  * "unavailable" (there are no keys); NULL when the keys do not come from a server. */

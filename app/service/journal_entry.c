@@ -28,6 +28,8 @@ struct journal_entry {
     bool granted;
 };
 
+/* The rules by which the members of a JSON entry are read into struct journal_entry; {0} ends a
+ * list. */
 #define ENTRY(member) .offset = offsetof(struct journal_entry, member)
 
 static const struct rule common_rules[] = {
@@ -66,9 +68,9 @@ struct journal_context {
 
 /* ---- the student's event log ---- */
 
-/* Sets the text to append to the student's event log: the learning event, packed or as JSON, or an
- * empty text when the entry has none. Slashes stay unescaped, as clients send them. False when out
- * of memory. */
+/* Sets the text to append to the student's event log: the learning event, or an empty text when the
+ * entry has none. It is packed, unless it is too long for that or the store still has the form of
+ * 0.1.0, which is JSON. Slashes stay unescaped, as clients send them. False when out of memory. */
 static bool journal_add_event(const struct journal_context *context)
 {
     struct json_object *event = context->entry->event;
@@ -105,9 +107,10 @@ static void journal_write_data(struct jw *w, const struct journal_entry *entry)
     jw_object_end(w);
 }
 
-/* Adds an event to publish, a CloudEvent 1.0, unless no sidecar is configured. The event's id is
- * the entry's id followed by id_suffix: if the worker processes an entry twice, subscribers receive
- * the same id again and can ignore the second event. False when out of memory. */
+/* Adds an event to publish, a CloudEvent 1.0, unless no sidecar is configured. The event's id
+ * consists of the shard (in hex), the entry's id and id_suffix: if the worker processes an entry
+ * twice, subscribers receive the same id again and can ignore the second event. False when out of
+ * memory. */
 static bool journal_publish(const struct journal_context *context, const char *type,
                             const char *id_suffix)
 {
@@ -142,13 +145,13 @@ static bool journal_publish(const struct journal_context *context, const char *t
     return true;
 }
 
-/* Publishes the new score. */
+/* Adds an event to publish with the new score. */
 static bool journal_publish_score(const struct journal_context *context)
 {
     return journal_publish(context, "mastery.updated", "updated");
 }
 
-/* Publishes a change of the level, if there is one. A student's first level counts as a change. */
+/* Adds an event to publish if the level has changed. A student's first level counts as a change. */
 static bool journal_publish_level(const struct journal_context *context)
 {
     if (str_equal(context->entry->level_before, context->entry->level))

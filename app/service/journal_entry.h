@@ -17,7 +17,8 @@ struct journal_source {
 
 /* Makes what the worker does for a journal entry (source->text): the audit record, the entry of the
  * event log and the events to publish. The texts in *ret are in the arena or in *source. Returns
- * false, with *ret_reason, when the text is not an entry of a known kind, or when out of memory. */
+ * false when the text is not an entry of a known kind, or when out of memory; *ret_reason then says
+ * which. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason);
 

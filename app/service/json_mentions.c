@@ -22,7 +22,7 @@ static bool mentions_quoted(struct str text, struct str id)
 }
 
 /* Parses JSON leniently (json-c without strict mode); NULL when the text is no JSON, or when out of
- * memory. */
+ * memory. The caller releases the result. */
 static struct json_object *mentions_parse(struct str text)
 {
     struct json_tokener *tokener = json_tokener_new();

@@ -10,16 +10,16 @@
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 
-/* levels that are searched of JSON within a text within JSON, and so on */
+/* most levels of JSON that are searched: the payload, JSON that is a text in it, and so on */
 enum { NESTED_TEXTS_MAX = 3 };
-enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of an id whose every character is written as \uXXXX */
+enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of the longest id if each is written as \uXXXX */
 
 /* State of the search for names (texts that may be ids) in the payload of one dead letter. */
 struct search {
     struct letter_names *found;
     struct arena *arena;
-    /* number of texts that enclose the JSON that is being searched, because JSON may be the value
-     * of a text */
+    /* number of levels of JSON that are being searched, one inside the other, because a text in
+     * JSON may be JSON itself; the payload is the first level */
     int nested;
 };
 
@@ -35,7 +35,7 @@ static bool names_is_student_member(struct str member)
     return false;
 }
 
-/* Returns whether one of the n texts is the name. */
+/* Returns whether one of the n texts in `v` is equal to `name`. */
 static bool names_has(const struct str *v, size_t n, struct str name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -45,8 +45,8 @@ static bool names_has(const struct str *v, size_t n, struct str name)
     return false;
 }
 
-/* Adds a text to the names if it may be an id, and to the students if is_student. `known` becomes
- * false when there are too many of either. */
+/* Adds a text to the names if it may be an id, and also to the students if is_student. `known` (all
+ * ids of the payload have been found) becomes false when there are too many of either. */
 static void names_add(struct search *search, struct str name, bool is_student)
 {
     struct letter_names *found = search->found;
@@ -121,8 +121,8 @@ static void names_search(struct search *search, struct str member, struct json_o
 }
 
 /* Searches a text that is JSON, or base64 of JSON, judged by its first character; other texts are
- * skipped unless must_be_json. When the text looks like JSON but cannot be parsed, it may contain
- * any id: `known` becomes false. */
+ * skipped unless must_be_json. When the text looks like JSON but cannot be parsed, or JSON is
+ * nested too deep in texts, it may contain any id: `known` becomes false. */
 static void names_search_text(struct search *search, struct str text, bool must_be_json)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -236,8 +236,9 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
     ret->known = ret->known && ret->student_count > 0;
 }
 
-/* Stores the payload in the letter if all its ids were found or, with always_keep, if it is JSON;
- * otherwise stores only its size. An erasure finds the letter by its names (ids). */
+/* Stores the payload in the dead letter if it is `known` (names a student, and all its ids were
+ * found) or, with always_keep, if it is JSON; otherwise stores only its size. An erasure finds the
+ * dead letter by its names (ids). */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep)
 {

@@ -7,8 +7,8 @@
 
 #include "app/store/dead_letter.h"
 
-/* LETTER_NAMES_MAX: most names of a letter (texts that may be ids of any kind).
- * LETTER_STUDENTS_MAX: most students of a letter, named by members such as student_id.
+/* LETTER_NAMES_MAX: most names in a dead letter (texts that may be ids of any kind).
+ * LETTER_STUDENTS_MAX: most students in one, named by members such as student_id.
  * LETTER_PARSED_MAX: bytes of the longest payload that is parsed; of a longer one only the first
  * DEAD_LETTER_BYTES_MAX bytes are searched and stored. */
 enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4, LETTER_PARSED_MAX = 4 << 20 };
@@ -30,15 +30,16 @@ struct letter_names {
  */
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena);
-/* Sets payload, bytes_not_kept and names of a letter from the result of letter_names_find.
- * always_keep: the payload, if it is JSON, cannot contain anything about a student. */
+/* Sets payload, bytes_not_kept and names of a dead letter (an event that was given up) from the
+ * result of letter_names_find. always_keep: a payload that is JSON is stored even if it is not
+ * `known`, because it cannot contain anything about a student. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);
 /* Returns whether a member of the payload of a dead letter names the student, so that the letter is
  * about the student. */
 bool letter_is_about(struct str payload, struct str student, struct arena *arena);
-/* Returns whether any text in the payload is the student's id or, for a payload that cannot be
- * parsed, whether it has the id anywhere. */
+/* Returns whether any text in the payload of a dead letter is the student's id. For a payload that
+ * is not `known` (struct letter_names), also whether it contains the id anywhere. */
 bool letter_mentions(struct str payload, struct str student, struct arena *arena);
 
 #endif

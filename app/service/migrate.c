@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The beginning and the end of a migration, and the table of what is converted between them. The
- * number is raised before the fences are written: a program of 0.1.0 that starts meanwhile refuses
- * the store, and one of this version writes packed forms at once. */
+/* Begins and ends a migration, and lists what is converted in between. The schema number (of the
+ * format of all records) is raised before the fences are written (keys that stop scripts from
+ * writing forms of 0.1.0). So a program of 0.1.0 that starts meanwhile refuses the store, and one
+ * of this version writes packed forms at once. */
 #include "app/service/migrate.h"
 
 #include "app/service/migrate_student.h"
@@ -17,7 +18,9 @@ const struct converter converters[] = {
 };
 const size_t converter_count = sizeof(converters) / sizeof(converters[0]);
 
-/* Raises the number and returns what it is then. */
+/* Raises the schema number in Redis to `number`, unless it is higher already. *ret_number: the
+ * number after that. False with a problem: Redis cannot be reached, or the number cannot be read.
+ */
 static bool migrate_raise(struct migrate *migrate, int64_t number, int64_t *ret_number,
                           struct problem *p)
 {

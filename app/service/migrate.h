@@ -8,9 +8,9 @@
 
 #include "app/service/migrate_round_trip.h"
 
-/* Converts one kind of record. Of the two functions a converter has one. Each waits for Redis
- * itself (migrate_round_trip). *ret_converted: how many records it has converted, 0 if there were
- * none. False with a problem, after which the migration ends. */
+/* Converts one kind of record, by of_student or of_shard; the other one is NULL. Each waits for
+ * Redis itself (migrate_round_trip). *ret_converted: how many records it has converted; the caller
+ * sets it to 0 before, and it may stay so. False with a problem, after which the migration ends. */
 struct converter {
     const char *name; /* name of the records, in the plural, for reports */
     bool (*of_student)(struct migrate *migrate, struct str student, int64_t *ret_converted,
@@ -23,9 +23,9 @@ struct converter {
 extern const struct converter converters[];
 extern const size_t converter_count;
 
-/* Raises the schema number to SCHEMA_MIXED and writes the fences of all shards. After that no
- * script writes a record in a form of 0.1.0. *ret_number: the store's number; with SCHEMA_PACKED
- * there is nothing to convert. False with a problem. */
+/* Raises the schema number to SCHEMA_MIXED and writes the fence of each shard, a key that scripts
+ * check: after that, none of them writes a record in a form of 0.1.0. *ret_number: the store's
+ * number; with SCHEMA_PACKED there is nothing to convert. False with a problem. */
 bool migrate_begin(struct migrate *migrate, int64_t *ret_number, struct problem *p);
 /* Raises the schema number to SCHEMA_PACKED, when all converters have run for all students and
  * shards. False with a problem. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Each converter reads records, computes their packed forms, and replaces them by a script that
- * leaves alone what has changed since. No program writes a form of 0.1.0 meanwhile, but an erasure
- * or the retention may delete one. */
+/* Converts the records of a student from the forms of 0.1.0. Each converter reads records, computes
+ * their packed forms, and replaces them by a script that leaves alone what has changed since. No
+ * program writes a form of 0.1.0 meanwhile, but an erasure or the retention may delete one. */
 #include "app/service/migrate_student.h"
 
 #include "app/base/clock.h"
@@ -14,11 +14,14 @@
 
 /* ---- days ---- */
 
-/* Days of which keys are looked for: a week more than can be there, for clocks that differ. */
+/* OLD_DAYS: days whose keys are looked for, up to the day after tomorrow. They are a week more than
+ * can be there, because clocks differ. OLD_KEYS: two keys for each day, one of its snapshot
+ * (closing state) and one of its opening (the state with which it began). */
 enum { OLD_DAYS = HISTORY_DAYS + 10, OLD_KEYS = 2 * OLD_DAYS };
 
-/* Reads the state, and all snapshots and openings under keys of 0.1.0. keys: the keys of *ret_days,
- * in the order of its reply. False with p set. */
+/* Reads the student's state, and all snapshots (closing states of days) and openings (states with
+ * which days began) under keys of 0.1.0. keys: gets their keys, snapshots first, in the order of
+ * the reply to *ret_days. False with p set. */
 static bool migrate_read_days(struct migrate *migrate, struct str student, int32_t today,
                               struct str keys[OLD_KEYS], struct command **ret_state,
                               struct command **ret_days, struct problem *p)
@@ -41,8 +44,9 @@ static bool migrate_read_days(struct migrate *migrate, struct str student, int32
     return migrate_round_trip(migrate, &pipeline, p);
 }
 
-/* Returns the record of a state for the closed days; empty for that of the current day, which the
- * profile has. False, with a problem that names the key, when it cannot be read. */
+/* Makes the record of a day's packed state for the closed days, one text that has all of them.
+ * *ret_record is empty for the state of the current day, which the profile has. False, with a
+ * problem that names the key, when the state cannot be unpacked. */
 static bool migrate_day_record(struct migrate *migrate, struct str key, struct str packed,
                                int32_t current_day, struct str *ret_record, struct problem *p)
 {
@@ -58,8 +62,9 @@ static bool migrate_day_record(struct migrate *migrate, struct str key, struct s
     return true;
 }
 
-/* Queues schema_1_migrate_days.lua for the keys that exist, according to the reply to days_cmd (the
- * MGET of all keys). *ret_command is NULL if none exists. */
+/* Queues schema_1_migrate_days.lua, which moves the days to the closed days, for the keys that
+ * exist according to the reply to days_cmd (the MGET of all keys). `keys` has their names in the
+ * order of that reply. *ret_command is NULL if none exists. */
 static bool migrate_queue_days(struct migrate *migrate, struct str student,
                                const struct mastery_state *current, int32_t today,
                                const struct str *keys, const struct command *days_cmd,
@@ -77,6 +82,7 @@ static bool migrate_queue_days(struct migrate *migrate, struct str student,
         return false;
     }
     argv[0] = key_student(migrate->arena, student, STUDENT_KEY_DAYS);
+    /* the oldest closed day that stays, and when the closed days expire */
     args[0] = command_int(migrate->arena, (int64_t)today - HISTORY_DAYS);
     args[1] = command_int(migrate->arena, day_start_ms(last + HISTORY_DAYS + 1) / 1000);
     for (size_t i = 0; i < OLD_KEYS; i++) {
@@ -120,11 +126,13 @@ bool migrate_days(struct migrate *migrate, struct str student, int64_t *ret_conv
 
 /* ---- marks ---- */
 
+/* MARKS_PAGE: marks that one HSCAN requests, and most that one script moves. MARKS_REPLY_MAX: most
+ * elements of a reply to HSCAN. */
 enum { MARKS_PAGE = 500, MARKS_REPLY_MAX = 2 << 20 };
 
-/* Moves up to MARKS_PAGE of the n marks in a reply of HSCAN, from index i on, to their buckets. In
- * the reply the ids of the events and the values alternate. Adds how many were moved to
- * *ret_converted. */
+/* Moves up to MARKS_PAGE of the n marks of counted events in a reply of HSCAN, from index i on, to
+ * their buckets (hash fields that have several marks). In the reply the ids of the events and their
+ * marks, "DAY TEXT", alternate. Adds how many were moved to *ret_converted. */
 static bool migrate_mark_page(struct migrate *migrate, struct str student, const redisReply *page,
                               size_t i, size_t n, int64_t *ret_converted, struct problem *p)
 {
@@ -185,7 +193,7 @@ bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_con
             reply_problem(command->reply, p);
             return false;
         }
-        /* COUNT is a hint: a small hash comes whole, and is then moved in several scripts */
+        /* COUNT is a hint: a small hash comes as a whole, and is then moved by several scripts */
         for (size_t i = 0; i < n / 2; i += MARKS_PAGE) {
             if (!migrate_mark_page(migrate, student, page, i, n / 2, ret_converted, p))
                 return false;
@@ -196,8 +204,9 @@ bool migrate_marks(struct migrate *migrate, struct str student, int64_t *ret_con
 
 /* ---- events ---- */
 
-/* Adds the id and the packed form of an event that is stored as JSON; an event that is too long to
- * be packed stays. */
+/* Adds the id and the packed form of an event that is stored as JSON to argv; an event that is too
+ * long to be packed stays as it is. The event's day is that of its timestamp, else of its entry's
+ * id. */
 static void migrate_put_event(struct migrate *migrate, struct str student,
                               const struct stream_entry *entry, struct str *argv, int *argc)
 {
@@ -214,8 +223,8 @@ static void migrate_put_event(struct migrate *migrate, struct str student,
     argv[(*argc)++] = event_pack(migrate->arena, student, day, json);
 }
 
-/* Reads how many events there are, and all of them if they are not too many. *ret_entries: the
- * reply with them; NULL: there is nothing to convert. */
+/* Reads how many events the stream at `key` has, and all of them if they are at most
+ * MIGRATE_EVENTS_MAX. *ret_entries: the reply with them; NULL: there is nothing to convert. */
 static bool migrate_read_events(struct migrate *migrate, struct str key,
                                 const redisReply **ret_entries, size_t *ret_n, struct problem *p)
 {

@@ -36,10 +36,9 @@ bool overview_fill(struct overview *o, struct str_list students, struct arena *a
 
 /* ---- one member ---- */
 
-/* Sets the change of the score in the last ATTENTION_DAYS days. It is compared with the score of
- * the latest day that is at least ATTENTION_DAYS ago or, when the history is shorter, with its
- * first day. If that first day is the day of the present score, there is nothing to compare with.
- */
+/* Sets the change of the score in the last ATTENTION_DAYS days: from the score of the latest day
+ * that is at least ATTENTION_DAYS ago or, when the history is shorter, of its first day. If that
+ * first day is the day of the present score, there is nothing to compare with. */
 static void overview_find_change(struct overview_member *m, const struct history *history,
                                  int32_t state_day, int32_t today)
 {
@@ -66,8 +65,8 @@ static void overview_predict(const struct overview *o, struct overview_member *m
     m->outlook.interval = prediction.interval;
 }
 
-/* Sets the member's outlook (prediction, trend, change) from the snapshots, and adds it to the
- * cache. False with a problem. */
+/* Sets the member's outlook (prediction, trend, change) from the snapshots (closing states of
+ * days), and adds it to the cache. False with a problem. */
 static bool overview_parse_days(const struct overview *o, struct overview_member *m,
                                 const struct overview_read *read, const struct mastery_state *state,
                                 struct problem *p)
@@ -100,8 +99,8 @@ static void overview_find_need(const struct overview *o, struct overview_member 
     m->need = attention_need(&m->facts);
 }
 
-/* Adds the member's topics to those of the cohort and keeps the weakest ones. False with a problem.
- */
+/* Adds the member's topics to the means of the cohort, and stores the weakest ones in the member.
+ * False with a problem, when the reply cannot be parsed or when out of memory. */
 static bool overview_parse_topics(struct overview *o, struct overview_member *m,
                                   const struct command *command, struct problem *p)
 {
@@ -180,7 +179,7 @@ static int overview_by_id(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Orders members by kind; within a kind by `order` (negative, 0, positive), then by id. */
+/* Orders members by kind; those with data by `order` (negative, 0, positive); then by id. */
 static int overview_by_kind(const struct overview_member *x, const struct overview_member *y,
                             int order)
 {
@@ -248,9 +247,9 @@ static void overview_rank(struct overview *o)
 /* ---- the steps ---- */
 
 /* Queues the reads of one member. A member with an entry in the cache gets the outlook of the entry
- * at once; a script then reads the snapshots only if the state has changed since. It recognises
- * that by the entry's stamp (the last bytes of the packed state, which no other state of the
- * student has). */
+ * at once; a script then reads the snapshots only if the state has changed since. The script
+ * recognises this by the entry's stamp (the last bytes of the packed state, which no other state of
+ * the student has). */
 static void overview_queue_member(const struct overview *o, struct overview_member *m,
                                   struct pipeline *pipeline, struct overview_read *ret)
 {
@@ -270,7 +269,7 @@ static void overview_queue_member(const struct overview *o, struct overview_memb
     ret->changed = student_cmd_changed(pipeline, m->id, stamp, first, HISTORY_DAYS);
 }
 
-/* Queues the reads for the next batch of members. */
+/* Queues the reads for the next batch of members; nothing after the last batch. */
 static void overview_queue(struct overview *o, struct pipeline *pipeline)
 {
     o->first = o->next;

@@ -17,7 +17,7 @@
 
 enum {
     OVERVIEW_BATCH = 200, /* members whose states and snapshots one pipeline reads */
-    OVERVIEW_WEAKEST = 3, /* most topics that are kept of a member */
+    OVERVIEW_WEAKEST = 3, /* most topics that are stored of a member */
 };
 
 /* A topic of a member, with how well the member masters it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The cache is a table indexed by the first bytes of the hash of the student's id. calloc zeroes
- * its memory without using it, so a process that serves no overview needs none. */
+/* The cache is a table indexed by the first bytes of the hash of the student's id. calloc reserves
+ * its memory, but the kernel provides it only as entries are added: a process that serves no
+ * overview uses none. */
 #include "app/service/overview_cache.h"
 
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * sort of an overview, or the same one again, needs no snapshots. An entry is used only on the same
  * UTC day, and only while the student's state in Redis is the one that it was computed from. It
  * does not contain the consent, which is read with the state each time. The table has a fixed
- * number of places, one for each value of the hash; a new entry replaces the one in its place. It
- * stores hashes instead of ids. */
+ * number of places. The hash of a student's id determines the place; a new entry replaces the one
+ * in its place. The cache stores hashes instead of ids. */
 #ifndef SERVICE_OVERVIEW_CACHE_H
 #define SERVICE_OVERVIEW_CACHE_H
 
@@ -37,7 +37,7 @@ struct overview_cache;
 
 struct overview_cache *overview_cache_new(void);         /* NULL: out of memory */
 void overview_cache_free(struct overview_cache *cache);  /* accepts NULL */
-void overview_cache_clear(struct overview_cache *cache); /* accepts NULL */
+void overview_cache_clear(struct overview_cache *cache); /* removes all entries; accepts NULL */
 /* Returns the student's entry of this day; NULL: none, or cache is NULL. It is valid until the next
  * call of another function. */
 const struct overview_entry *overview_cache_find(const struct overview_cache *cache,

@@ -21,7 +21,8 @@ double predict_factor(const struct config *config, int intervention)
     return factors[intervention];
 }
 
-/* Finds the configured name in the list of models; config_load has refused any other name. */
+/* Finds the configured name in the list of models; config_load has refused any other name, so the
+ * last one that is tried, 0, need not be compared. */
 enum prediction_model predict_model(const struct config *config)
 {
     int model = PREDICTION_MODELS - 1;
@@ -136,8 +137,9 @@ static bool predict_cache_is_valid(const struct predict *p, struct str cached,
            made_at_ms > p->now_ms - PREDICTION_CACHE_TTL_S * INT64_C(1000);
 }
 
-/* The second step: uses the cached prediction if it is valid (STEP_DONE), else queues the read of
- * the history (STEP_MORE). STEP_DONE also ends the prediction with a problem. */
+/* The second step: unless consent to analytics is withdrawn, uses the cached prediction if it is
+ * valid (STEP_DONE), else queues the read of the history (STEP_MORE). STEP_DONE also ends the
+ * prediction with a problem. */
 static enum step predict_check_cached(struct predict *p, const struct config *config,
                                       struct pipeline *pipeline, struct problem *problem)
 {

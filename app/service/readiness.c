@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks once a second whether Redis accepts writes and which workers run, for /ready, and whether
  * a student was erased by any process. The check is one pipeline: a write that changes nothing, the
- * read of the heartbeats by which workers show that they run, the read of the erasure epoch, and
- * TIME, by which this process corrects its clock (store/clock_skew.h). */
+ * read of the heartbeats by which workers show that they run, the read of the erasure epoch (a
+ * number that each erasure changes), TIME, by which this process corrects its clock
+ * (store/clock_skew.h), and, while it may still rise, the read of the schema number. */
 #include "app/service/readiness.h"
 
 #include <stdio.h>
@@ -109,8 +110,9 @@ static const char *readiness_problem(struct readiness *readiness, const redisRep
     return readiness->refusal;
 }
 
-/* Sets the results of the check's writes. When the pipeline has failed, some replies may
- * nevertheless have arrived: those of the reachable nodes of a cluster. */
+/* Sets `problem` and is_degraded of the result from the replies to the check's writes. When the
+ * pipeline has failed, some replies may nevertheless have arrived: those of the reachable nodes of
+ * a cluster. */
 static void readiness_apply_writes(struct readiness *readiness)
 {
     size_t accepted = 0;

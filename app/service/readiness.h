@@ -28,8 +28,8 @@ void readiness_free(struct readiness *readiness); /* NULL is allowed */
 
 /* Sends the next check when it is due. Call it once a loop iteration, before store_flush. */
 void readiness_tick(struct engine *engine, int64_t now_us);
-/* Returns true if the completed pipeline is that of the check, and has then processed its replies;
- * false if it belongs to another module. */
+/* Processes the replies of the check and returns true, if the completed pipeline is that of the
+ * check; returns false if it belongs to another module. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
 /* Returns the microseconds until readiness_tick has something to send; INT64_MAX while replies are
  * awaited. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps of a recommendation: read the student's data, choose items (app/domain), give each item
- * its number of the day, save. Redis refuses the save when another request has saved
+ * its number on the day (from 1), save. Redis refuses the save when another request has saved
  * recommendations of today since they were read. The chosen items then get new numbers, after those
  * of the other request, and are saved again. */
 #include "app/service/recommend.h"

@@ -36,7 +36,7 @@ struct recommend {
     struct learner learner; /* mastery and feedback, in the form in which items are chosen */
     const struct recommendation *v; /* the n chosen items, or the n steps of the path */
     size_t n;
-    const int *numbers; /* number of the day of each item of v; NULL for a preview */
+    const int *numbers; /* number of each item of v on the day, from 1; NULL for a preview */
     struct recommendation chosen[RECOMMENDATIONS_MAX];
     struct learning_path path; /* the path; only for RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];

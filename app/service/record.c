@@ -15,9 +15,10 @@
 #include "app/service/record_group.h"
 #include "app/service/record_queue.h"
 
-/* Changes the state of the current day, or begins a later day, whose first write also stores the
- * state before it (begins_day). Unless is_alone, changes that wait are written by the same script.
- * False when out of memory. */
+/* Applies the change to the student's current state (r->state), and queues its write. A change of a
+ * later day begins that day (begins_day): its write also stores the state before it, as the closing
+ * state of the day that has ended. Unless is_alone, changes that wait in the queue are written by
+ * the same script. packed: the state that Redis must still have. False when out of memory. */
 static bool record_change_current(struct record *r, struct pipeline *pipeline, struct str packed)
 {
     struct mastery_state before = r->state, state = r->state;
@@ -30,15 +31,16 @@ static bool record_change_current(struct record *r, struct pipeline *pipeline, s
                               begins_day ? &before : NULL, /* with_others */ !r->is_alone);
 }
 
-/* Returns the first of the STUDENT_DAYS_MAX days that a change of a past day reads. */
+/* Returns the first of the STUDENT_DAYS_MAX days that are read for a change of a past day. */
 static int32_t record_first_day(const struct record *r)
 {
     return day_of_ms(r->now_ms) - HISTORY_DAYS;
 }
 
-/* Gets the latest closing state up to the day of the change: the snapshot before index `next` of
- * the n stored days or, when that has expired, the opening of days[next] (the state with which that
- * day began). Gets the initial state if there is neither. False with a problem. */
+/* Finds the state from which a change of a past day starts: the latest closing state up to that
+ * day. That is the snapshot before index `next` of the n stored days or, when it has expired, the
+ * opening of days[next] (the state with which days[next] began). *ret is the initial state if there
+ * is neither. False with a problem. */
 static bool record_find_base(const struct record *r, const struct mastery_state *days, size_t next,
                              size_t n, struct mastery_state *ret, struct problem *p)
 {
@@ -50,11 +52,12 @@ static bool record_find_base(const struct record *r, const struct mastery_state 
     return p->code == PROBLEM_NONE;
 }
 
-/* Changes a past day: for a late event, or for a statement (RECORD_STATEMENT) when an event dated
- * ahead has already begun the next day. The change is applied to the closing states of that day,
- * which may have none yet and then starts from the latest one before it (base), and of all later
- * days. packed: the current state as read. days: the n stored closing states, oldest first.
- * changed: the changed day, the later stored days, the current state. False with a problem. */
+/* Applies a change of a past day and queues its write. Such a change is a late event, or a
+ * statement (RECORD_STATEMENT) when an event dated ahead has already begun the next day. It is
+ * applied to the closing state of its day and to those of all later days. If its day has none yet,
+ * it starts from the latest one before (base). packed: the current state as read. days: the n
+ * stored closing states, oldest first. changed: the changed day, the later stored days, the current
+ * state. False when out of memory, or with a problem. */
 static bool record_change_past(struct record *r, struct pipeline *pipeline, struct str packed,
                                const struct mastery_state *days, size_t n, struct problem *p)
 {
@@ -82,8 +85,8 @@ static bool record_change_past(struct record *r, struct pipeline *pipeline, stru
 
 /* Queues the reads from which the change is computed from the beginning: the profile and, if
  * with_days, the closing states and openings of the days (states with which a day ended and began).
- * Returns STEP_MORE. write_cmd and days_cmd are set to NULL, because record_advance finds its next
- * step by them. */
+ * Returns STEP_MORE. write_cmd is set to NULL, and so is days_cmd unless with_days, because
+ * record_advance finds its next step by them. */
 static enum step record_add_reads(struct record *r, struct pipeline *pipeline, bool with_days)
 {
     pipeline_clear(pipeline);
@@ -116,11 +119,12 @@ static bool record_attempts_are_over(struct record *r, struct problem *p)
     return true;
 }
 
-/* Waits for the leader of the queue, whose script may write this change too: that counts as a write
- * of this request. A change of the leader's own list is in the leader's pipeline and goes on with
- * it. Another request parks its pipeline, which is sent without commands, until
- * record_queue_resume. Without an owner the pipeline is a part of a list's and cannot be parked: it
- * reads the profile once more, whose reply comes after that to the leader's write. */
+/* Makes the change wait for the leader of its queue (the change that writes for those that wait).
+ * There are three cases. A change of the leader's own list is in the leader's pipeline and goes on
+ * with it. Another request parks its pipeline, which is sent without commands, until
+ * record_queue_resume. A pipeline without an owner is a part of a list's and cannot be parked: it
+ * reads the profile once more, and that reply comes after the reply to the leader's write.
+ * has_writes is set because the leader's script may write this change too. */
 static enum step record_await(struct record *r, struct pipeline *pipeline)
 {
     const struct record *leader = r->queue->leader;
@@ -139,8 +143,8 @@ static enum step record_await(struct record *r, struct pipeline *pipeline)
 }
 
 /* Makes the change the leader of its queue (the one that writes for those that wait), if there is
- * none. False: it has to wait for the leader. Without memory for a queue it is written alone; Redis
- * then refuses it if another write came first, as with two processes. */
+ * none. False: it has to wait for the leader. True also without memory for a queue: the change is
+ * then written alone, and Redis refuses it if another write came first, as with two processes. */
 static bool record_leads(struct record *r, struct engine *engine, struct pipeline *pipeline)
 {
     if (!r->queue && !record_queue_join(engine->record_queues, r, pipeline->arena))
@@ -151,7 +155,8 @@ static bool record_leads(struct record *r, struct engine *engine, struct pipelin
 }
 
 /* Returns the packed state to start from: the one that was read, or the one that this process has
- * written since. An older one would be found outdated by the script. */
+ * written last if that is later. With the older one the script would refuse the write as outdated.
+ */
 static struct str record_latest(const struct record *r, const struct student_profile *profile)
 {
     const struct record_queue *queue = r->queue;
@@ -203,8 +208,9 @@ static enum step record_compute_past(struct record *r, struct pipeline *pipeline
                                                                         : record_fail(p);
 }
 
-/* Ends the change by the outcome of its write, other than CHANGE_OUTDATED; STEP_DONE may be with a
- * problem. A duplicate that is no event reads the stored result to show it. */
+/* Ends the change by the outcome of its write, which is not CHANGE_OUTDATED. Returns STEP_DONE,
+ * perhaps with a problem, or STEP_MORE for a repeated statement or recomputation
+ * (CHANGE_DUPLICATE): the stored result is read, to show it. */
 static enum step record_end(struct record *r, enum change_outcome outcome,
                             struct pipeline *pipeline, struct problem *p)
 {
@@ -228,9 +234,10 @@ static enum step record_end(struct record *r, enum change_outcome outcome,
     return STEP_DONE;
 }
 
-/* Ends a change that another one's script has written. If replicas must have the write,
- * dispatch_confirm waits for those of the server that the request's own pipeline reached: it is
- * that of the script only if both have the same connection (its number is `generation`). */
+/* Ends a change about which the script of another change has decided (is_settled). Its outcome
+ * counts only if the script and this request's own pipeline had the same connection (`generation`
+ * is its number). Otherwise dispatch_confirm could wait for replicas of the wrong server: it waits
+ * for those of the server that the request's own pipeline has reached. */
 static enum step record_after_others(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     bool known = pipeline->status == PIPELINE_COMPLETE && pipeline->generation == r->generation;
@@ -239,11 +246,11 @@ static enum step record_after_others(struct record *r, struct pipeline *pipeline
     return record_end(r, known ? r->outcome : CHANGE_PROBLEM, pipeline, p);
 }
 
-/* Processes the reply to the script by which the leader writes itself and the changes that wait.
- * Ends the leader by the outcome, unless Redis wrote nothing for a reason that is not its own: when
- * another process wrote to the student first, it is computed again from the state in the reply;
- * when one of the others repeats an event that was counted before (only its mark is in the reply,
- * not one of the leader), it begins again. */
+/* Processes the reply to the script that writes the change r, a leader, and changes that wait in
+ * its queue. Ends r by the outcome, except when Redis wrote nothing for a reason that is not r's
+ * own. When another process wrote to the student first (CHANGE_OUTDATED), r is computed again from
+ * the state in the reply. When one of the others repeats an event that was counted before (the
+ * reply has a mark of that event, and none of r), r begins again, alone. */
 static enum step record_after_write(struct record *r, struct pipeline *pipeline, struct problem *p)
 {
     struct str packed = {0};
@@ -281,10 +288,10 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
-/* Processes the replies to the reads: checks consent to analytics. A duplicate then takes the
- * stored result. Any other change waits for the leader of its queue, or leads and writes, if its
- * request has time left after waiting. days_cmd becomes NULL when the change is not of a past day
- * after all, so that after a refused write the days are not read again. */
+/* Processes the replies to the reads, after a check of the consent to analytics. A duplicate takes
+ * the stored result. Any other change waits for the leader of its queue, or leads and writes, if
+ * its request has time left after waiting. days_cmd becomes NULL when the change is not of a past
+ * day after all, so that after a refused write the days are not read again. */
 static enum step record_after_reads(struct record *r, struct engine *engine,
                                     struct pipeline *pipeline, struct problem *p)
 {
@@ -343,7 +350,7 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
     enum step step = record_advance(r, engine, pipeline, p);
 
     /* The response waits for replicas of the servers that executed the script of another change
-     * (r->written). After the step, which may clear the pipeline. */
+     * (r->written). They are added only now, because the step may clear the pipeline. */
     if (!written_join(&pipeline->written, pipeline->arena, r->written)) {
         problem_unavailable(p, /* retry_after_s */ 1); /* no memory to wait for all replicas */
         step = STEP_DONE;

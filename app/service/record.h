@@ -9,8 +9,8 @@
 #include "app/service/engine.h"
 #include "app/store/student_days.h"
 
-/* An attempt fails only because another process has written to the same student: many are needed
- * only when many processes write about one student all the time. */
+/* Most attempts to write a change. One fails only because another process has written to the same
+ * student: many are needed only when many processes write about one student all the time. */
 enum { RECORD_ATTEMPTS_MAX = 200 };
 
 enum record_kind {
@@ -103,9 +103,9 @@ enum step record_step(struct record *r, struct engine *engine, struct pipeline *
                       struct problem *p);
 
 /* Returns whether a later change of the same request to the student may follow this one
- * (r->follows), instead of reading the student again: the access was decided, by the replies to
- * this one's first reads or to those of the one that it follows. That is so for each change in the
- * student's queue. */
+ * (r->follows), instead of reading the student again. It may as soon as access is decided: by the
+ * replies to this change's first reads, or to those of the change that it follows. Each change in
+ * the student's queue has come so far. */
 bool record_may_be_followed(const struct record *r);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes the script of a group commit from the changes that wait, and ends their waiting by its
+ * reply. */
 #include "app/service/record_group.h"
 
 #include "app/base/clock.h"
@@ -97,8 +99,9 @@ static bool group_make_entry(struct group *group, const struct record *record)
            (topic_count == 0 || entry->topics.p);
 }
 
-/* Adds the change to the group. state: the current state after it; the next change is computed from
- * it (group->state). False when out of memory. */
+/* Adds the change to the group: sets its result and its place, and makes its entry in the script.
+ * state: the current state with the change applied, which gets the next revision and the time; the
+ * next change is computed from it (group->state). False when out of memory. */
 static bool group_add(struct group *group, struct record *record, struct mastery_state *state)
 {
     state->revision++;
@@ -110,7 +113,8 @@ static bool group_add(struct group *group, struct record *record, struct mastery
     return group_make_entry(group, record) && ++group->n;
 }
 
-/* Returns the first of the changes that wait in the leader's queue. */
+/* Returns the first of the changes that wait in the leader's queue; the others follow by `next`.
+ * NULL: none waits. */
 static struct record *group_waiting(const struct record *leader)
 {
     return leader->queue ? leader->queue->first : NULL;
@@ -141,10 +145,10 @@ static bool group_accepts(const struct record *record, const struct mastery_stat
                                             : record_day(record) == state->day;
 }
 
-/* Adds the changes that wait in the leader's queue, up to the first one that cannot be in the
- * script: it must lead the next one. One whose event_id is that of another in the script gets no
- * entry: if the other one is written, it is a duplicate with that one's mark, as if it had come
- * later. False when out of memory. */
+/* Adds the changes that wait in the leader's queue, until the script is full or a change cannot be
+ * in it: that one must lead the next script. A change whose event_id another one in the script has
+ * too gets no entry. If that other one is written, this change is a duplicate with its mark, as if
+ * it had come later. False when out of memory. */
 static bool group_add_waiting(struct group *group)
 {
     for (struct record *record = group_waiting(group->leader);
@@ -202,9 +206,9 @@ bool record_group_write(struct record *record, struct pipeline *pipeline, struct
     return !pipeline->failed;
 }
 
-/* Sets the outcome of a change that another one's script has decided about, and lets it go on. Its
- * response must wait for the replicas of the servers that executed the script (WAIT), which are
- * added to record->written; without memory for that, no response may promise the write. */
+/* Sets the outcome of a change about which the script of another one has decided, and lets it go
+ * on. Its response must wait for the replicas of the servers that executed the script (WAIT), which
+ * are added to record->written; without memory for that, no response may promise the write. */
 static void record_settle(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline)
 {

@@ -11,8 +11,8 @@
 
 /* Returns the UTC day to which the change belongs. */
 int32_t record_day(const struct record *record);
-/* Sets record->state, the student's state from which the change is computed, and the mastery level
- * before the change. The latter is left unset for a student without data. */
+/* Sets record->state, the student's state from which the change is computed, is_first (there is no
+ * data yet), and the mastery level before the change, which is left unset if is_first. */
 void record_set_base(struct record *record, const struct mastery_state *current);
 /* Applies the change to the closing state of its own day or of a later one. A recomputation changes
  * nothing: the state keeps its day, because the student did nothing today. */
@@ -27,11 +27,12 @@ bool record_group_write(struct record *record, struct pipeline *pipeline, struct
                         struct mastery_state *days, size_t day_count,
                         const struct mastery_state *base, bool with_others);
 
-/* Settles the other changes that were in the script of `record`, by the outcome of the script:
- * those that it decides about go on. CHANGE_OUTDATED decides about none, CHANGE_DUPLICATE about
- * those whose event_id was recorded before (they have a known mark), other outcomes about all; but
- * a change that repeats an event_id of the script is a duplicate if the script succeeded, and else
- * waits. After a success the queue gets the new state. */
+/* Decides about the other changes that were in the script of `record`, by the outcome of the
+ * script: sets their outcome and lets them go on. CHANGE_OUTDATED decides about none of them,
+ * CHANGE_DUPLICATE about those whose event_id was recorded before (the reply has their mark), other
+ * outcomes about all. But a change that repeats the event_id of another one in the script has no
+ * entry of its own: after CHANGE_SAVED it is a duplicate, after a failure it waits on. After
+ * CHANGE_SAVED the queue gets the new state. */
 void record_settle_others(struct record *record, enum change_outcome outcome,
                           const struct pipeline *pipeline);
 

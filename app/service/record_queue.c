@@ -9,9 +9,11 @@
 enum { QUEUE_BUCKETS = 256 };
 
 struct record_queues {
+    /* called with `store` to complete the pipeline of a change that has waited */
     record_resume *resume;
     struct store *store;
     struct record_queue *buckets[QUEUE_BUCKETS];
+    /* queues without changes, to be used again; linked by `next` */
     struct record_queue *unused;
 };
 
@@ -87,7 +89,8 @@ static struct record_queue *queue_obtain(struct record_queues *queues, struct st
     return queue;
 }
 
-/* For arena_defer, which calls it when the memory of the change's request is reset. */
+/* Calls record_queue_leave, with the parameter that arena_defer requires: it is called when the
+ * memory of the change's request is reset. */
 static void queue_leave(void *record)
 {
     record_queue_leave(record);
@@ -107,7 +110,7 @@ bool record_queue_join(struct record_queues *queues, struct record *record, stru
     record->arena = arena;
     record->next = *link;
     *link = record;
-    return arena_defer(arena, queue_leave, record); /* leaves at once when out of memory */
+    return arena_defer(arena, queue_leave, record); /* out of memory: has left already */
 }
 
 /* Removes the change from the list of those that wait, if it is in that list. */
@@ -134,9 +137,9 @@ void record_queue_resume(struct record *record)
     record->parked = NULL;
 }
 
-/* The leader has ended: lets one of the changes that wait go on, to lead and write them. It is the
- * first that must lead (scripts leave it out), as it could wait for ever while others come.
- * Otherwise the one that came last: its request has most time left, and the time limit of the
+/* Lets one of the changes that wait go on after the leader has ended, to lead and write the others.
+ * It is the first that must lead (a script has left it out), as it could wait for ever while others
+ * come. Otherwise the one that came last: its request has most time left, and the time limit of the
  * leader is that of all that it writes. Those that are settled (written) or not parked go on by
  * themselves. */
 static void queue_resume_next(struct record_queue *queue)

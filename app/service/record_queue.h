@@ -38,10 +38,10 @@ typedef void record_resume(struct store *store, struct pipeline *pipeline);
 struct record_queues *record_queues_new(record_resume *resume, struct store *store);
 /* Releases the table and the queues; NULL is ignored. */
 void record_queues_free(struct record_queues *queues);
-/* Lets the change wait at the end of its student's queue. But a change that follows no other of its
- * list (record.list, record.follows) is put before those of the list that wait already: it was sent
- * before them, and joins later only because it has read first. It leaves the queue when `arena` is
- * reset, if it has not left before. False: out of memory. */
+/* Lets the change wait at the end of its student's queue. But a change of a list (the changes of
+ * one request, record.list) that follows no other of it (record.follows) is put before those of the
+ * list that wait already: it was sent before them, and joins later only because it has read first.
+ * It leaves the queue when `arena` is reset, if it has not left before. False: out of memory. */
 bool record_queue_join(struct record_queues *queues, struct record *record, struct arena *arena);
 /* Makes the change, which waits in a queue without a leader, the leader: the change that writes for
  * itself and for those that wait. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The phases of a change of a cohort's roster (its students and teachers). store/cohort.h explains
- * their order. A lease prevents a second change of the same cohort while one is running, because
- * links (from a student or teacher to the cohort) of both changes could be mixed. Each round trip
- * renews the lease; the writes of the next one carry the end of the lease (store/lease.h). */
+ * their order. A lease (exclusive right for a limited time) prevents a second change of the same
+ * cohort while one is running, because links (from a student or teacher to the cohort) of both
+ * changes could be mixed. Each round trip renews the lease; the writes of the next one carry the
+ * end of the lease (store/lease.h). */
 #include "app/service/roster.h"
 
 #include "app/base/str_list.h"
@@ -112,8 +113,8 @@ typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, s
                              struct str cohort, int64_t until_ms);
 
 /* Queues the changes of the links between the cohort and the next COHORT_CHUNK members, each by the
- * function `queue`. Returns true when these are the last members; change->next is then the length
- * of the list. */
+ * function `queue`. link: LINK_ADD or LINK_REMOVE. Returns true when these are the last members;
+ * change->next is then the length of the list. */
 static bool roster_queue_links(struct roster_change *change, struct pipeline *pipeline,
                                roster_link_cmd *queue, enum link_change link,
                                struct str_list members)
@@ -129,9 +130,10 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
 }
 
 /* Collects in change->erased the students who got no link to the cohort because they are erased
- * (cohort_parse_link returns false). The replies have the order of new_roster.students;
- * link_attempts counts them. The id of an erased student in that list becomes empty, so that
- * roster_drop_erased skips it. False, with a problem, when out of memory. */
+ * (cohort_parse_link returns false). Only the commands that add links of students call the script;
+ * their replies have the order of new_roster.students, and link_attempts counts them. The id of an
+ * erased student in that list becomes empty, so that roster_drop_erased skips it. False, with a
+ * problem, when out of memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -201,7 +203,8 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     case ROSTER_LINK_TEACHERS:
         return roster_queue_links(change, pipeline, cohort_cmd_link_teacher, LINK_ADD,
                                   change->new_roster.teachers);
-    /* the list entry first: once the lease is released, another change may add the cohort again */
+    /* the entry in the list of unfinished changes is removed first: once the lease is released,
+     * another change may add the cohort again */
     case ROSTER_UNLOCK:
         unfinished_cmd_remove(pipeline, UNFINISHED_COHORT, change->new_roster.id);
         roster_queue_release(change, pipeline);

@@ -43,7 +43,7 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
         *ret_changed = config_replace_secrets(&engine->config, &fresh, grace_end_us);
     else
         secrets_first_line(lines, ret_error);
-    config_release(&fresh);
+    config_release(&fresh); /* what was not moved to engine->config */
     free(lines);
     return good;
 }

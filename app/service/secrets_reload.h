@@ -29,8 +29,8 @@ struct secrets_state {
 /* Reloads the secrets when that is due. To be called once in each loop iteration. now_us:
  * monotonic. */
 void secrets_reload_tick(struct engine *engine, int64_t now_us);
-/* Reloads at once, and logs the result even if nothing has changed. The keys of the
- * identity provider are not fetched here, but by its next tick. */
+/* Reloads the secrets at once, and logs the result even if nothing has changed. The keys of the
+ * identity provider are not fetched here, but by the provider's next tick. */
 void secrets_reload(struct engine *engine, int64_t now_us);
 
 #endif

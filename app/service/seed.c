@@ -18,6 +18,8 @@
 /* The reason with which an erased student is refused. */
 static const char seed_erased[] = "is erased, so it gets no new data";
 
+/* SEED_SLOTS: students that are processed concurrently. The others: bytes of the arena of a slot,
+ * at first and at most. */
 enum { SEED_SLOTS = 64, SEED_ARENA_FIRST = 8192, SEED_ARENA_CAP = 1 << 20 };
 
 /* A slot processes one student after the other, concurrently with the other slots of its run. */
@@ -96,7 +98,8 @@ static void seed_handle_problem(struct seed_slot *slot)
 /* ---- first pass: check ---- */
 
 /* Sets the first day that can be written: days before existing_day, the day of the student's
- * current state, are skipped. If days are skipped, the student is reported as refused. */
+ * current state (INT32_MIN: no data), are skipped. If days are skipped, the student is reported as
+ * refused. */
 static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
 {
     const struct seed_student *student = seed_student(slot);
@@ -146,9 +149,9 @@ static enum step seed_check_student(struct seed_slot *slot)
 
 /* ---- second pass: write ---- */
 
-/* Returns an id for the statement of one day; equal components give equal ids. When an interrupted
- * run is repeated, the last written day is written again, and counts only once because of its id.
- * The p of the id is NULL when out of memory. */
+/* Returns an id for the statement of one day, with the day and a digest of its components: equal
+ * components give equal ids. When an interrupted run is repeated, the last written day is written
+ * again, and counts only once because of its id. The p of the id is NULL when out of memory. */
 static struct str seed_statement_id(const struct seed_day *day, struct arena *arena)
 {
     unsigned char digest[DIGEST_SIZE];

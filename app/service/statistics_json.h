@@ -14,7 +14,7 @@ void statistics_write_interval(struct jw *w, const char *key, const struct inter
 /* Writes a list with {date, mastery_score, level, components, sample_size} for each day or period.
  */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n);
-/* Writes the value, or null when has is false. */
+/* Writes the value as the member `key`, or null when `has` is false. */
 void statistics_write_or_null(struct jw *w, const char *key, bool has, double value);
 
 #endif

@@ -85,12 +85,12 @@ double topic_mean_value(const struct topic_mean *topic)
 /* Order for qsort: the lowest mean first, then by id. */
 static int topic_mean_compare(const void *a, const void *b)
 {
-    const struct topic_mean *mean = a, *y = b;
-    double of_x = topic_mean_value(mean), of_y = topic_mean_value(y);
+    const struct topic_mean *x = a, *y = b;
+    double of_x = topic_mean_value(x), of_y = topic_mean_value(y);
 
     if (of_x < of_y || of_x > of_y)
         return of_x < of_y ? -1 : 1;
-    return str_compare(mean->id, y->id);
+    return str_compare(x->id, y->id);
 }
 
 void topic_means_rank(struct topic_means *means)

@@ -54,7 +54,7 @@ struct str audit_actor_shown(struct str actor)
 }
 
 /* Puts the texts of a record in the order of enum audit_field without AUDIT_SUBJECT, which the
- * script adds. */
+ * script adds. A count of 0 becomes 1, and empty details become {}. */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
@@ -100,8 +100,8 @@ struct str audit_seed(struct arena *arena)
 
 /* ---- items ---- */
 
-/* ITEM_ARGS_MAX: most arguments for each item of audit_items.lua; audit_count_reads.lua has fewer.
- */
+/* ITEM_ARGS_MAX: most arguments for each item of audit_items.lua: mode, index of its student's
+ * keys, minute, texts of the record. audit_count_reads.lua has fewer. */
 enum { ITEM_ARGS_MAX = 3 + AUDIT_ARGS };
 
 /* Puts the keys of each item's student into keys[], after the `fixed` first ones. ret_indexes[i]
@@ -130,14 +130,16 @@ static struct str audit_mark(struct arena *arena, const struct audit_send *send)
     return key_audit_mark(arena, send->shard, send->sender, send->aggregated);
 }
 
-/* Return the keys of the stream to which records are appended, and of the hash in which they are
- * counted. */
+/* Returns the key of the stream to which audit records are appended: that of the open segment or,
+ * while the schema number (of the format of all records) is 1, that of schema 1. */
 static struct str audit_records_key(struct arena *arena, const struct audit_send *send)
 {
     return key_shard_record(arena, send->shard,
                             schema_writes_packed() ? SHARD_KEY_AUDIT_OPEN : SHARD_KEY_AUDIT);
 }
 
+/* Returns the key of the hash in which accesses are counted: that of the open segment or, while the
+ * schema number is 1, that of schema 1. */
 static struct str audit_counts_key(struct arena *arena, const struct audit_send *send)
 {
     return key_shard_record(arena, send->shard,
@@ -145,8 +147,9 @@ static struct str audit_counts_key(struct arena *arena, const struct audit_send 
                                                    : SHARD_KEY_AUDIT_READS);
 }
 
-/* Builds the call of audit_items.lua, which makes records of the items. argv has room for
- * all keys and arguments. The script of the schema number 1 also gets the minute of each item. */
+/* Builds the call of audit_items.lua, which makes records of the items. argv has room for all keys
+ * and arguments. While the schema number (of the format of all records) is 1, the call is that of
+ * schema_1_audit_items.lua, which also gets the minute of each item. */
 static struct command *audit_cmd_records(struct pipeline *pipeline, const struct audit_send *send,
                                          const struct audit_item *items, size_t count,
                                          struct str *argv)
@@ -173,8 +176,9 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, const struct
         argc, argv);
 }
 
-/* Returns the field of the hash that counts this access, without its first line. That line is the
- * pseudonym, which only the script knows. The request's id is not part of the field, so that all
+/* Returns the name of the field that counts this access in the hash of counts, but without its
+ * first line: that is the pseudonym, which only the script knows. The other lines are, in schema 1,
+ * the minute, then the texts of the record. The request's id is not part of the field, so that all
  * accesses of the same kind in a segment (of schema 1: in a minute) share the field. */
 static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
@@ -184,11 +188,11 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
 
     audit_record_args(arena, &item->record, texts);
     buf_init(&field, arena);
-    (void)buf_reserve(&field, 160);
+    (void)buf_reserve(&field, 160); /* a usual size; the buffer grows if it is not enough */
     if (!by_segment)
         buf_int(&field, item->minute);
     for (int i = 0; i < AUDIT_ARGS - 1; i++) { /* all but the last, the count */
-        /* - 1, because texts[] has no AUDIT_SUBJECT, which is before it */
+        /* - 1: texts[] has no AUDIT_SUBJECT, which is before AUDIT_CORRELATION in the enum */
         if (i == AUDIT_CORRELATION - 1)
             continue;
         if (i > 0 || !by_segment)
@@ -198,8 +202,10 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
     return field.failed ? (struct str){0} : buf_view(&field);
 }
 
-/* Builds the call of audit_count_reads.lua, which only counts the items. The sign of a student's
- * index says whether the read succeeded: negative means refused. */
+/* Builds the call of audit_count_reads.lua, which only counts the items. argv has room for all keys
+ * and arguments. Each item has the index in KEYS of its student's keys, 0 without a student; a
+ * negative index means that the access was refused. In schema 1 the script also gets the request's
+ * id. */
 static struct command *audit_cmd_reads(struct pipeline *pipeline, const struct audit_send *send,
                                        const struct audit_item *items, size_t count,
                                        struct str *argv)
@@ -300,7 +306,8 @@ bool audit_parse_pseudonym(const struct command *command, struct str *ret, struc
 
 /* ---- reading ---- */
 
-/* Returns the key of the stream. */
+/* Returns the key of the shard's stream of audit records: that of the open segment, or that of
+ * schema 1. */
 static struct str audit_stream_key(struct arena *arena, enum audit_stream stream, unsigned shard)
 {
     return key_shard_record(arena, shard,
@@ -330,9 +337,9 @@ struct command *audit_cmd_count(struct pipeline *pipeline, enum audit_stream str
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
-/* Parses one entry. An entry with other fields than audit_field_names, which only another program
- * can have written, is returned as invalid and with empty texts, so that a verification can report
- * it. */
+/* Parses one entry of a stream of audit records. An entry with other fields than audit_field_names,
+ * which only another program can have written, is returned as invalid and with empty texts, so that
+ * a verification can report it. */
 static void audit_parse_entry(const struct stream_entry *from, struct audit_entry *ret)
 {
     *ret = (struct audit_entry){.id = from->id};

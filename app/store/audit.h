@@ -11,9 +11,9 @@
  * (audit_segment.h). Of refused requests of the same kind, the first in a segment is recorded at
  * once and the others are counted, so that a flood of them makes two records in each segment.
  *
- * While the schema number is 1, records are in the stream {ss}:audit instead, and counts of a
- * minute in the hash {ss}:audit:reads. They stay there, with their seals (audit_seal.h), until they
- * have been kept for AUDIT_DAYS.
+ * While the schema number (the number of the format of all records) is 1, records are in the stream
+ * {ss}:audit instead, and counts of a minute in the hash {ss}:audit:reads. They stay there, with
+ * their seals (audit_seal.h), until they are older than the setting AUDIT_DAYS.
  *
  * No text contains a line feed: seals, segments and counts rely on it. */
 #ifndef STORE_AUDIT_H
@@ -55,14 +55,16 @@ struct str audit_actor_of_id(struct arena *arena, struct str id);
  * It removes the "=" that audit_actor_of_id has added to an id which looks like the latter. */
 struct str audit_actor_shown(struct str actor);
 
-/* What a Lua script needs that appends an audit record (lua/lib/audit_record.lua): texts of the
- * record, keys of its student, and a seed, from which it makes a pseudonym if the student has none.
- */
+/* A Lua script that appends an audit record (lua/lib/audit_record.lua) gets AUDIT_ARGS texts of the
+ * record (all but its subject), AUDIT_STUDENT_KEYS keys of its student, and a seed: random digits,
+ * from which it makes a pseudonym if the student has none. */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };
-/* Puts the texts of an audit record into the arguments of a Lua script that appends it. */
+/* Puts the texts of an audit record into ret_args, the arguments of a Lua script that appends it.
+ */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);
-/* Puts the student's keys that a Lua script needs to append an audit record about the student. */
+/* Puts into ret_keys the student's keys that a Lua script needs to append an audit record about the
+ * student. */
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
 /* Returns 128 random bits as hexadecimal digits. Its p is NULL when out of memory. */
@@ -73,7 +75,7 @@ struct str audit_seed(struct arena *arena);
 enum audit_mode {
     AUDIT_IMMEDIATE,  /* becomes a record at once */
     AUDIT_AGGREGATED, /* a read or a change, which is only counted */
-    AUDIT_DENIED,     /* a refusal: the first in a segment becomes a record, others are counted */
+    AUDIT_DENIED, /* a refusal: the first of a kind in a segment becomes a record, others a count */
 };
 
 struct audit_item {
@@ -86,16 +88,18 @@ struct audit_item {
 enum { AUDIT_ITEMS_MAX = 128 };
 
 /* Identifies a command that records items, so that the command cannot run twice, nor after its
- * sender has given it up. A sender has one command at a time for a shard and value of `aggregated`,
- * and sends the next one, with a greater number, when it knows the outcome of the one before. */
+ * sender has given it up. For each shard and each value of `aggregated`, a sender has one command
+ * at a time. It sends the next one, with a greater number, when it knows the outcome of the one
+ * before. */
 struct audit_send {
     struct str sender; /* random id of the process */
-    int64_t number;    /* from 1 */
+    int64_t number;    /* number of the command, from 1 */
     unsigned shard;
-    bool aggregated; /* all items are AUDIT_AGGREGATED, or none is */
+    bool aggregated; /* true: all items are AUDIT_AGGREGATED; false: none is */
 };
 
-/* Records `count` <= AUDIT_ITEMS_MAX items of the shard. */
+/* Queues a script that records `count` items (from 1 to AUDIT_ITEMS_MAX) of the shard send->shard.
+ * Any other count fails the pipeline. */
 struct command *audit_cmd_items(struct pipeline *pipeline, const struct audit_send *send,
                                 const struct audit_item *items, size_t count);
 /* Parses the reply to audit_cmd_items or audit_cmd_fence. ret_failed[i] is set to true if Redis has
@@ -124,26 +128,26 @@ struct audit_entry {
     struct str id; /* id of the entry in the stream */
     bool valid;    /* has all fields in their order, without line feeds; false: v has empty texts */
     struct str v[AUDIT_FIELDS]; /* the texts, by enum audit_field */
-    /* time of the last access (epoch ms), if the record counts several over a time that begins with
-     * the time in its id; else 0 */
+    /* of a count of accesses in a segment: time of the last access (epoch ms), while the time in
+     * the id is that of the first one; of any other record: 0 */
     int64_t last_ms;
 };
 
 enum { AUDIT_PAGE_MAX = 1024 };
 
-/* Reads at most `count` audit records of the shard, oldest first. from and to are ids, as for
- * stream_cmd_range. */
+/* Reads at most `count` audit records of the shard, oldest first. from and to are the first and the
+ * last id, as for XRANGE: "-" is the start, "+" the end, and "(ID" excludes the id. */
 struct command *audit_cmd_range(struct pipeline *pipeline, enum audit_stream stream, unsigned shard,
                                 struct str from, struct str to, int count);
-/* Reads at most `count` audit records of the shard, newest first. before: an id, as for
- * stream_cmd_newest. */
+/* Reads at most `count` audit records of the shard, newest first. before: id at which to begin, as
+ * for XREVRANGE: "+" is the newest record, and "(ID" excludes the id. */
 struct command *audit_cmd_newest(struct pipeline *pipeline, enum audit_stream stream,
                                  unsigned shard, struct str before, int count);
 /* Replies the number of records in the stream. */
 struct command *audit_cmd_count(struct pipeline *pipeline, enum audit_stream stream,
                                 unsigned shard);
 /* Parses the reply to audit_cmd_range or audit_cmd_newest. ret_entries has room for max <=
- * AUDIT_PAGE_MAX. */
+ * AUDIT_PAGE_MAX audit records; *ret_count is the number of them. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p);
 

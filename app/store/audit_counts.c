@@ -6,7 +6,7 @@
 
 #include "app/store/keys.h"
 
-/* Returns the key of the hash. */
+/* Returns the key of the shard's hash of counts: that of the open segment, or that of schema 1. */
 static struct str counts_key(struct arena *arena, enum audit_stream stream, unsigned shard)
 {
     return key_shard_record(
@@ -28,8 +28,9 @@ struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shar
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HLEN"), key});
 }
 
-/* Parses what follows the count in a value: id, time of the last access. A last access at the epoch
- * would look like a record that is no count. */
+/* Parses what follows the count in a value: the id that the record will have, and the time of the
+ * last access (epoch ms). A time of 0 is refused, because it would mark a record that is no count.
+ * Returns false if they have another form. */
 static bool counts_parse_times(struct str value, struct audit_counted_read *ret)
 {
     ret->id = str_cut(&value, ' ');
@@ -121,7 +122,7 @@ struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, s
         argv[argc + 1] = reads[i].value;
         argv[argc + 2] = reads[i].subject;
         audit_record_args(pipeline->arena, &reads[i].record, argv + argc + 3);
-        if (reads[i].record.count == 0) /* 0: a refusal that was recorded at once, so its counter is
+        if (reads[i].record.count == 0) /* 0: a refusal that was recorded at once, so its count is
                                            only deleted; audit_record_args has made 1 of the 0 */
             argv[argc + ARGS - 1] = STR("0");
     }

@@ -33,7 +33,7 @@ size_t audit_index_count(struct str index)
     return index.n / AUDIT_INDEX_ENTRY;
 }
 
-/* Reads n big-endian bytes. */
+/* Returns the number in n big-endian bytes. */
 static int64_t index_read(const char *bytes, size_t n)
 {
     int64_t value = 0;
@@ -68,7 +68,9 @@ size_t audit_index_after(struct str index, struct str id)
     return low;
 }
 
-/* Searches from the end, since most lists begin with the newest records. */
+/* Searches from the end, since most lists begin with the newest records. The id of a segment is
+ * that of its last record. So entry n - 1 has no record up to `id` if entry n - 2 ends at `id` or
+ * later. */
 size_t audit_index_until(struct str index, struct str id)
 {
     size_t n = audit_index_count(index);

@@ -18,17 +18,19 @@
  * ascending order. */
 enum { AUDIT_INDEX_ENTRY = 9 };
 
-/* Reads the index of the student with this pseudonym. */
+/* Reads the index of the student with this pseudonym: the ids of the closed segments that concern
+ * the student. */
 struct command *audit_index_cmd_get(struct pipeline *pipeline, unsigned shard,
                                     struct str pseudonym);
-/* Parses the reply to audit_index_cmd_get. *ret: the entries, of which the text is whole; empty:
- * there is none. It points into the reply. */
+/* Parses the reply to audit_index_cmd_get. *ret: the entries, AUDIT_INDEX_ENTRY bytes each; empty:
+ * there are none. It points into the reply. */
 bool audit_index_parse(const struct command *command, struct str *ret, struct problem *p);
 /* Returns how many entries the index has. */
 size_t audit_index_count(struct str index);
-/* Prints the id of the segment of entry i, which must exist. */
+/* Prints the id of the segment of entry i (from 0), which must exist, as TIME-NUMBER. */
 void audit_index_print(struct str index, size_t i, char ret_id[STREAM_ID_SIZE]);
-/* Returns how many entries, from the first on, are not later than the segment with this id. */
+/* Returns how many entries, from the first on, are not later than the segment with this id. So it
+ * is the index of the first entry after that segment. */
 size_t audit_index_after(struct str index, struct str id);
 /* Returns how many entries, from the first on, may be segments with a record that is not later than
  * the record with this id: all segments that end before it, and the one after them. id empty: all

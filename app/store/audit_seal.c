@@ -30,8 +30,8 @@ struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, 
     return stream_cmd_range(pipeline, key, from, STR("+"), count);
 }
 
-/* Parses one entry. A seal with other fields is returned as invalid and with empty texts, so that a
- * verification can report it. */
+/* Parses one entry of the stream of seals. A seal with other fields is returned as invalid and with
+ * empty texts, so that a verification can report it. */
 static void audit_seal_parse_entry(const struct stream_entry *from, struct audit_seal *ret)
 {
     *ret = (struct audit_seal){.id = from->id};
@@ -102,14 +102,15 @@ struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, s
 
 /* ---- heads ---- */
 
-/* What follows the shard in the names of fields. */
+/* What follows the shard's two digits in the names of the fields of audit:heads. */
 static const struct str chain_suffixes[AUDIT_CHAINS] = {
     [AUDIT_CHAIN_SEALS] = STR_INIT(""),
     [AUDIT_CHAIN_SEGMENTS] = STR_INIT(":segments"),
 };
 
-/* Writes the field of the shard (two hexadecimal digits) with the value "NUMBER HEAD". A text
- * that could not be allocated makes pipeline_add mark the pipeline as failed. */
+/* Writes the field of the shard (two hexadecimal digits, then the suffix of the chain) with the
+ * value "NUMBER HEAD". A text that could not be allocated makes pipeline_add mark the pipeline as
+ * failed. */
 void audit_head_cmd_set(struct pipeline *pipeline, enum audit_chain chain, unsigned shard,
                         struct str number, struct str head)
 {
@@ -126,8 +127,8 @@ struct command *audit_heads_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
 }
 
-/* HGETALL replies [field, value, field, value, ...]. A field that cannot be parsed counts as
- * absent: the verification then reports the missing head. */
+/* HGETALL replies [field, value, field, value, ...]. A field that cannot be parsed counts as absent
+ * (the verification then reports the missing head), and fields of the other chain are skipped. */
 bool audit_heads_parse(const struct command *command, enum audit_chain chain,
                        struct audit_head *ret_heads, struct problem *p)
 {

@@ -42,18 +42,20 @@ struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard)
  * an id, as for stream_cmd_range. */
 struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                      int count);
-/* Parses the reply to audit_seal_cmd_latest or audit_seal_cmd_range. ret_seals has room for max. */
+/* Parses the reply to audit_seal_cmd_latest or audit_seal_cmd_range. ret_seals has room for max
+ * seals; *ret_count is the number of them. */
 bool audit_seal_parse(const struct command *command, size_t max, struct audit_seal *ret_seals,
                       size_t *ret_count, struct problem *p);
 
 /* Appends the seal v if two conditions hold: the head of the latest seal is still
  * v[SEAL_PREVIOUS_HEAD], and `holder` (a worker) holds the shard's lease (time-limited ownership).
- * So two processes can never append to the same seal. */
+ * So two processes can never both append a seal after the same one. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
 /* Results of audit_seal_parse_add. SEAL_SAVED: the seal was appended. SEAL_OUTDATED: it was not,
  * because the latest seal has another head than v[SEAL_PREVIOUS_HEAD]. */
 enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
+/* Parses the reply to audit_seal_cmd_add. *ret: SEAL_SAVED, SEAL_OUTDATED or LEASE_LOST. */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
 /* Removes from the shard's audit log the records before first_record and the seals (HMACs of
@@ -72,7 +74,8 @@ struct audit_head {
     int64_t number;  /* number of the seal or segment, from 1 */
     struct str head; /* head of that seal or segment */
 };
-/* Sets the shard's field of audit:heads to `number` and `head` of its latest seal or segment. */
+/* Sets the shard's field of the hash audit:heads to `number` and `head` of the latest seal or
+ * segment, both as texts. */
 void audit_head_cmd_set(struct pipeline *pipeline, enum audit_chain chain, unsigned shard,
                         struct str number, struct str head);
 

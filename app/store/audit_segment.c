@@ -4,13 +4,14 @@
 
 #include "app/store/keys.h"
 
-/* z: packed records, h: head, n: number of records, c: number of records up to here. Names of one
- * letter, as for the fields of audit records. */
+/* The fields of a segment: z: packed records; h: head; n: number of its records; c: number of
+ * records of this and all earlier segments. Names of one letter, as for the fields of audit
+ * records. */
 enum { FIELD_PACKED, FIELD_HEAD, FIELD_COUNT, FIELD_TOTAL, FIELDS, ELEMENTS = 2 * FIELDS };
 static const struct str field_names[FIELDS] = {STR_INIT("z"), STR_INIT("h"), STR_INIT("n"),
                                                STR_INIT("c")};
 
-/* Returns the key of the segments. */
+/* Returns the key of the stream of the shard's closed segments. */
 static struct str segment_key(struct arena *arena, unsigned shard)
 {
     return key_shard_record(arena, shard, SHARD_KEY_AUDIT_SEGMENTS);
@@ -77,8 +78,8 @@ struct command *audit_segment_cmd_range(struct pipeline *pipeline, unsigned shar
     return stream_cmd_range(pipeline, segment_key(pipeline->arena, shard), from, to, count);
 }
 
-/* Parses one entry. One with other fields, which only another program can have written, is returned
- * as invalid, so that a verification can report it. */
+/* Parses one entry of the stream of closed segments. An entry with other fields, which only another
+ * program can have written, is returned as invalid, so that a verification can report it. */
 static void segment_parse_entry(const struct stream_entry *from, struct audit_segment *ret)
 {
     struct str v[FIELDS];

@@ -20,7 +20,7 @@ enum {
 
 /* A segment as it is stored. The texts point into the reply, or are given by the caller. */
 struct audit_segment {
-    struct str id;
+    struct str id;     /* id of the entry in the stream: that of the segment's last record */
     bool valid;        /* has all fields in their order */
     struct str packed; /* the compressed text of the records */
     struct str head;   /* AUDIT_SEGMENT_HEAD bytes */
@@ -32,10 +32,10 @@ struct audit_segment {
     size_t student_count;
 };
 
-/* Replies how many records the open segment has, without counts. */
+/* Reads the number of records in the stream of the open segment; its counts are not included. */
 struct command *audit_open_cmd_length(struct pipeline *pipeline, unsigned shard);
 
-/* What is open and was read, to be closed. */
+/* The records and counts that a caller has read from the open segment, to be closed. */
 struct audit_open {
     const struct str *ids; /* ids of the oldest records in the stream, in order */
     size_t id_count;
@@ -43,10 +43,11 @@ struct audit_open {
     size_t count_count;
 };
 /* Closes a segment: appends `segment`, which is kept for kept_days, to the chain and to the indexes
- * of its students, and removes the records and counts in `open`, under three
- * conditions: the head of the latest segment is still previous_head (bytes; empty: there is none),
- * records and counts are still there, and `holder` holds the shard's lease (time-limited
- * ownership). A count that has grown keeps the difference. */
+ * of its students, and removes the records and counts in `open`. It does so under three conditions:
+ * the head of the latest segment is still previous_head (bytes; empty: there is no segment), the
+ * records and counts are still there, and `holder` (a worker) holds the shard's lease (time-limited
+ * ownership). Of a count that has grown since it was read, the difference stays in the open
+ * segment. */
 struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shard,
                                         struct str holder, struct str previous_head,
                                         const struct audit_segment *segment, int64_t kept_days,
@@ -54,22 +55,26 @@ struct command *audit_segment_cmd_close(struct pipeline *pipeline, unsigned shar
 /* Results of audit_segment_parse_close. SEGMENT_OUTDATED: not closed, because the latest segment
  * has another head, or what is open has changed. */
 enum { SEGMENT_CLOSED = 1, SEGMENT_OUTDATED = 0 }; /* or LEASE_LOST */
+/* Parses the reply to audit_segment_cmd_close. *ret: SEGMENT_CLOSED, SEGMENT_OUTDATED or
+ * LEASE_LOST. */
 bool audit_segment_parse_close(const struct command *command, int64_t *ret, struct problem *p);
 
-/* Reads the latest segment of the shard. */
+/* Reads the latest closed segment of the shard. */
 struct command *audit_segment_cmd_latest(struct pipeline *pipeline, unsigned shard);
-/* Reads at most `count` segments of the shard, oldest first. from, to: as for stream_cmd_range. */
+/* Reads at most `count` closed segments of the shard, oldest first. from and to are the first and
+ * the last id, as for XRANGE: "-" is the start, "+" the end, and "(ID" excludes the id. */
 struct command *audit_segment_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                         struct str to, int count);
-/* Parses the reply to the two commands above; ret has room for max. */
+/* Parses the reply to audit_segment_cmd_latest or audit_segment_cmd_range. ret has room for max
+ * segments; *ret_count is the number of them. */
 bool audit_segment_parse(const struct command *command, size_t max, struct audit_segment *ret,
                          size_t *ret_count, struct problem *p);
 
-/* Finds the segment that has the record `id`, or else an earlier one, without reading it. id empty:
- * the latest one. */
+/* Finds the first closed segment that does not end before the record `id`; the latest one if all
+ * do, or if id is empty. The reply has the segment's id, not its contents. */
 struct command *audit_segment_cmd_find(struct pipeline *pipeline, unsigned shard, struct str id);
 /* Parses the reply to audit_segment_cmd_find. *ret_id: id of the segment; empty: there is none.
- * *ret_total: how many records all closed segments of the shard have. */
+ * *ret_total: how many records all closed segments of the shard in Redis have. */
 bool audit_segment_parse_find(const struct command *command, struct str *ret_id, int64_t *ret_total,
                               struct problem *p);
 

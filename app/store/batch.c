@@ -7,9 +7,9 @@
 #include "app/base/clock.h"
 #include "app/store/unfinished.h"
 
-/* Number of arguments of the script batch_create before those of the students: CREATE_ARGS is the
- * expiry of the keys, the number of arguments for each student, and CREATE_FIELDS names with
- * values. */
+/* CREATE_ARGS: number of arguments of the script batch_create before those of the students. They
+ * are the expiry of the keys, the number of arguments for each student, and CREATE_FIELDS fields of
+ * the batch, each a name and a value. */
 enum { CREATE_FIELDS = 6, CREATE_ARGS = 2 + 2 * CREATE_FIELDS };
 
 /* ---- creating ---- */
@@ -26,9 +26,9 @@ static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now
                                       command_int(arena, now_ms - BATCH_TTL_MS)});
 }
 
-/* Adds the batch to the index of each of its students, by one small script for each student,
- * because their keys are in many slots. For a batch of a thousand students these scripts take Redis
- * about 10 ms in all, but none blocks it for long. */
+/* Adds the batch to the index of each of its students (the student's set of batches), by one small
+ * script for each student, because their keys are in many slots. For a batch of a thousand students
+ * these scripts take Redis about 10 ms in all, but none blocks it for long. */
 static void batch_register_students(struct pipeline *pipeline, struct str id, int64_t expiry_ms,
                                     const struct batch_item *items, size_t n)
 {
@@ -43,8 +43,9 @@ static void batch_register_students(struct pipeline *pipeline, struct str id, in
     }
 }
 
-/* Queues the first job of each lane. A batch has at most BATCH_LANES jobs at a time, each of which
- * works through one lane of chunks; a batch of few students (n) has fewer lanes. */
+/* Queues the first job of each lane: one job for each of the first BATCH_LANES chunks. Each job
+ * calculates one chunk (BATCH_CHUNK students) and then queues the next chunk of its lane. A batch
+ * of few students (n) has fewer lanes. */
 static void batch_queue_jobs(struct pipeline *pipeline, struct str id, enum queue_priority priority,
                              int64_t n)
 {
@@ -174,13 +175,14 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
                                               command_int(pipeline->arena, from)});
 }
 
-/* The reply is 1 or 2 as below; 0 when the batch had ended for another reason, so that this chunk
- * does not send the callback (the POST to the client's URL); -1 when there is no such batch.
- * Without a number in the reply both results are false. */
+/* The reply is 1 when this command has ended the batch; 2 when an earlier one of the same chunk
+ * has; 0 when the batch had ended for another reason, so that this chunk does not send the callback
+ * (the POST to the client's URL); -1 when there is no such batch. Without a number in the reply
+ * both results are false. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {
-    int64_t outcome = 0; /* 1: this command ended the batch; 2: its chunk did so before */
+    int64_t outcome = 0;
     bool ok = reply_expect_int(command->reply, &outcome, p);
 
     *ret_changed = outcome == 1;
@@ -217,8 +219,8 @@ struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int6
     return pipeline_add_read_script(pipeline, &script_batch_results, 3, 5, argv);
 }
 
-/* Parses one result. Its stored form is '+' and the MasteryResult as JSON, or '-' and the message
- * of the error. Returns false if it has another form. */
+/* Parses the result of one student. Its stored form is '+' and the MasteryResult as JSON, or '-'
+ * and the message of the error. Returns false if it has another form. */
 static bool batch_parse_result(const redisReply *student, const redisReply *text,
                                struct batch_result *ret)
 {

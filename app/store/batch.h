@@ -42,13 +42,13 @@ struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);
  * no such batch. */
 bool batch_parse(const struct command *command, struct batch *ret, struct problem *p);
 
-/* Sets the status to cancelled, unless the batch has ended. */
+/* Ends the batch with the status cancelled, unless it has ended already. */
 struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms);
 /* Parses the reply to batch_cmd_cancel. *ret_changed: whether this command ended the batch. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
-/* Sets the status to failed, unless the batch has ended. The job of the chunk that begins at
- * position `from` does this when the chunk can never succeed. */
+/* Ends the batch with the status failed, unless it has ended already. The job of the chunk that
+ * begins at position `from` does this when the chunk can never succeed. */
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms);
 /* Parses the reply to batch_cmd_fail. *ret_changed: whether this command ended the batch.
@@ -71,7 +71,7 @@ struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int6
                                   int64_t limit);
 /* Parses the reply to batch_cmd_results. *ret_exists: whether there is such a batch. *ret_total:
  * number of results that exist in all. ret_results has room for `limit` results; *ret_count is the
- * number of them. */
+ * number of those on the page. */
 bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
                          int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
                          struct problem *p);
@@ -81,7 +81,7 @@ bool batch_parse_results(const struct command *command, size_t limit, bool *ret_
 /* A batch after batch_cmd_start_chunk or batch_cmd_save, the commands about one chunk (up to
  * BATCH_CHUNK students that one job calculates). */
 struct batch_update {
-    bool changed;       /* this script changed the status */
+    bool changed;       /* the command has changed the status of the batch */
     bool callback_due;  /* the batch has ended, and this chunk must send the callback */
     struct batch batch; /* the batch with all its fields */
 };
@@ -95,9 +95,9 @@ struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, 
 bool batch_parse_start_chunk(const struct command *command, struct batch_update *ret,
                              struct batch_item *ret_items, size_t *ret_count, struct problem *p);
 
-/* Stores the results of students of the chunk at position `from`. A student that has a result keeps
- * it. The batch ends when every student has a result. created_ms: time at which the batch was
- * created. */
+/* Stores the results of students of the chunk at position `from`, n <= BATCH_CHUNK. A student that
+ * has a result keeps it. The batch ends when every student has a result. created_ms: time at which
+ * the batch was created, from which the expiry of its results is computed. */
 struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n);
@@ -109,7 +109,7 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 /* What a batch stores about one student. */
 struct batch_student {
     bool exists;            /* the student is in the batch */
-    struct batch_item item; /* what is known of the student until there is a result */
+    struct batch_item item; /* what the client has stated; only as long as there is no result */
     bool has_result;
     struct batch_result result;
 };
@@ -121,7 +121,7 @@ void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str 
 bool batch_parse_student(const struct command **command, struct batch_student *ret,
                          struct problem *p);
 
-/* The reply is a text if the student is in the batch, else nil. */
+/* Reads whether the student is in the batch: the reply is a text if so, else nil. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student);
 /* Removes the student's item and result from the batch. The reply is 1 if the student was in it. */
 struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,

@@ -21,8 +21,9 @@ struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, 
                                argv);
 }
 
-/* Parses the start of the replies of the scripts in lua/lib/batch_chunk.lua: [status changed,
- * callback due, fields of the batch, list]. The caller parses the list. */
+/* Parses all but the last element of the reply to batch_start_chunk.lua or batch_save.lua: [1 if
+ * the script has changed the status, 1 if this chunk must send the callback, fields of the batch,
+ * list]. The caller parses the list. */
 static bool batch_parse_update(const redisReply *reply, struct batch_update *ret, struct problem *p)
 {
     int64_t changed = 0, callback_due = 0;
@@ -40,8 +41,8 @@ static bool batch_parse_update(const redisReply *reply, struct batch_update *ret
     return batch_parse_fields(reply_at(reply, 2), &ret->batch, p);
 }
 
-/* Parses the items, the fourth element of the reply, and batch_parse_update the first three. An
- * item of another form sets the problem, and the function returns false after the loop. */
+/* Parses the first three elements of the reply by batch_parse_update, then the items, the fourth.
+ * An item of another form sets the problem, and the function returns false after the loop. */
 bool batch_parse_start_chunk(const struct command *command, struct batch_update *ret,
                              struct batch_item *ret_items, size_t *ret_count, struct problem *p)
 {

@@ -33,8 +33,8 @@ struct str batch_job_body(struct arena *arena, struct str id, int64_t from)
 
 /* ---- fields ---- */
 
-/* Finds a name in an array that ends with NULL; *ret becomes its index. Returns false, with *ret
- * undefined, if the name is not in the array. */
+/* Finds the text of the reply in `names`, an array that ends with NULL; *ret becomes its index
+ * there. Returns false, with *ret undefined, if the reply is no text or none of the names. */
 static bool batch_parse_name(const redisReply *reply, const char *const *names, int *ret)
 {
     struct str text;

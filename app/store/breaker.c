@@ -32,7 +32,8 @@ void breaker_success(struct breaker *breaker)
 
 /* A closed breaker opens after `threshold` failures in a row, or at once if at_once. A half-open
  * one opens again, because the probe has failed. When the breaker is open already, the failed
- * command was sent before it opened: it is only counted, and the next probe is not delayed. */
+ * command was sent before it opened: the failure is only counted, and the next probe is not
+ * delayed. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
 {
     uint16_t jitter;

@@ -29,8 +29,8 @@ void breaker_init(struct breaker *breaker, int threshold, int64_t open_us);
 bool breaker_probe_due(struct breaker *breaker, int64_t now_us);
 /* Records that Redis has replied: the circuit breaker is closed, with 0 failures. */
 void breaker_success(struct breaker *breaker);
-/* Records a failure. at_once: opens the breaker even if fewer failures than the threshold were in
- * a row, as after a timeout. */
+/* Records a failure, which may open the breaker. at_once: opens it even before the number of
+ * failures in a row has reached the threshold, as after a timeout. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once);
 
 #endif

@@ -16,8 +16,8 @@ struct command *calibration_cmd_save(struct pipeline *pipeline,
 struct command *calibration_cmd_load(struct pipeline *pipeline);
 /* Parses the reply to calibration_cmd_load. *ret_today: the day on which the counts were stored, in
  * days since 1970-01-01; they include all predictions for days before it. Returns false, and leaves
- * both results unchanged, when there are no counts of PREDICTION_MODEL_VERSION, or Redis did not
- * reply. */
+ * both results unchanged, when there are no valid counts of PREDICTION_MODEL_VERSION, or Redis did
+ * not reply. */
 bool calibration_parse(const struct command *command, struct calibration *ret, int32_t *ret_today);
 
 #endif

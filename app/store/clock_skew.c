@@ -23,7 +23,7 @@ void clock_skew_update(struct clock_skew *skew, int64_t redis_ms, int64_t sent_m
 }
 
 /* The reply is [seconds, microseconds], as texts. The wall-clock time at which the command was sent
- * is computed from monotonic times and rounded down (hence - 1). */
+ * is computed from monotonic times (submitted_us), and rounded down (hence - 1). */
 void clock_skew_measure(struct clock_skew *skew, const struct command *command)
 {
     int64_t received_ms = clock_wall_ms(), waited_us, seconds, microseconds;

@@ -59,8 +59,8 @@ void cluster_free(struct cluster *cluster)
     free(cluster);
 }
 
-/* Called before the map is known, for the nodes of REDIS_URL. members_add gives the setting to
- * nodes of the map. */
+/* Gives the setting to the nodes that exist: those of REDIS_URL, since the map is not known yet. A
+ * node that is added later gets it from writes_schema (members_add). */
 void cluster_enable_schema_write(struct cluster *cluster)
 {
     cluster->members.writes_schema = true;
@@ -92,7 +92,8 @@ void cluster_resume(struct cluster *cluster, struct pipeline *pipeline)
     cluster_finish(cluster, pipeline, PIPELINE_COMPLETE);
 }
 
-/* Fails a pipeline of which nothing was sent to any node. counts: the counters of its outcome. */
+/* Fails a pipeline of which nothing was sent to any node. counts: the two counters of the reason
+ * (timeouts or unavailable), for reads and for writes, to which its commands are added. */
 static void cluster_fail(struct cluster *cluster, struct pipeline *pipeline, uint64_t counts[2])
 {
     for (const struct command *command = pipeline->first; command; command = command->next)
@@ -141,7 +142,8 @@ static bool cluster_may_send(struct cluster *cluster)
 
 /* ---- sending ---- */
 
-/* Submits the part to its node. Its time limit is what is left of that of the whole pipeline. */
+/* Submits the part to its node. Its time limit is what is left of that of the whole pipeline; 1 us
+ * when nothing is left, because the node would replace 0 by its default limit. */
 static void cluster_send_part(struct cluster *cluster, struct part *part)
 {
     int64_t left_us = pipeline_time_left_us(part->split->whole, cluster->now_us);
@@ -151,8 +153,8 @@ static void cluster_send_part(struct cluster *cluster, struct part *part)
     node_submit(part->member->node, &part->pipeline, cluster->now_us);
 }
 
-/* Sends the parts. A part without a member has commands that no node executes at present: it is
- * delayed, and cluster_resend sends it after DELAY_US. */
+/* Sends the parts, each to its node (member). A part without a member has commands that no node
+ * executes at present: it is delayed, and cluster_resend sends it after DELAY_US. */
 static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
 {
     struct part *part;
@@ -168,8 +170,9 @@ static void cluster_send_parts(struct cluster *cluster, struct parts *parts)
     }
 }
 
-/* Returns the node for a command; NULL when there is none. last: node of the previous command, for
- * a command without a key; NULL for the first. */
+/* Returns the node for a command: that of the slot of its key, that of the cursor of a SCAN, or,
+ * for any other command without a key, `last`, the node of the previous command. last: NULL for the
+ * first command, which may go to any node. Returns NULL when there is no such node. */
 static const struct member *cluster_route(const struct cluster *cluster, struct command *command,
                                           const struct member *last)
 {
@@ -182,8 +185,8 @@ static const struct member *cluster_route(const struct cluster *cluster, struct 
     return last ? last : members_any(&cluster->members);
 }
 
-/* Adds copies of a command that is for all nodes (cluster_is_for_all): one for each node except
- * `first`, which gets the command itself. */
+/* Adds copies of a command that is for all nodes (cluster_is_for_all) to the parts: one for each
+ * node with slots except `first`, which gets the command itself. */
 static void cluster_add_copies(struct cluster *cluster, struct parts *parts, struct split *split,
                                struct command *command, const struct member *first)
 {
@@ -200,8 +203,8 @@ static void cluster_add_copies(struct cluster *cluster, struct parts *parts, str
     }
 }
 
-/* Returns whether every node must execute the command: these change the state of the server itself.
- */
+/* Returns whether every node must execute the command, because it changes the state of the server
+ * itself. */
 static bool cluster_is_for_all(const struct command *command)
 {
     return !command->script && (str_equal(command->argv[0], STR("SLOWLOG")) ||
@@ -364,7 +367,8 @@ static void cluster_on_part_done(struct cluster *cluster, const struct member *m
 }
 
 /* Sends the commands of a delayed part (cluster_send_parts) again, in new parts of the same split:
- * their slots may have other nodes by now. */
+ * their slots may have other nodes by now. The split fails if a command has no node, or if no time
+ * is left for its pipeline. */
 static void cluster_resend(struct cluster *cluster, struct part *part)
 {
     struct split *split = part->split;
@@ -477,8 +481,9 @@ static int64_t cluster_fail_late(struct cluster *cluster)
     return next_us;
 }
 
-/* Requests the map from one node after the other. When no node can be used, tries the addresses in
- * REDIS_URL again, because all nodes may have new addresses. */
+/* Every MAP_INTERVAL_US, requests the map (which node has which slots) from the next master. When
+ * no node can be used, also tries the addresses in REDIS_URL again, because all nodes may have new
+ * addresses. */
 static void cluster_look_for_map(struct cluster *cluster)
 {
     const struct member *member;

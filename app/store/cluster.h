@@ -27,11 +27,12 @@
 
 struct cluster;
 
-/* Makes a cluster without a connection; NULL with the reason in ret_error. All arguments must
- * outlive it. */
+/* Makes a cluster without a connection. Returns NULL, with the reason in ret_error, on failure.
+ * config, url and clock must outlive the cluster. */
 struct cluster *cluster_new(const struct config *config, const struct redis_url *url,
                             struct clock_skew *clock, char ret_error[200]);
-void cluster_free(struct cluster *cluster); /* accepts NULL */
+/* Closes all connections and frees the cluster. Accepts NULL. */
+void cluster_free(struct cluster *cluster);
 /* For programs that write to the store: makes each connection to a node store this program's schema
  * number (schema.h). To be called before the first connection. */
 void cluster_enable_schema_write(struct cluster *cluster);
@@ -41,7 +42,8 @@ void cluster_allow_blocking(struct cluster *cluster, int ms);
 
 /* Divides the pipeline by nodes and sends it, or lets it wait for the map and the schema number. */
 void cluster_submit(struct cluster *cluster, struct pipeline *pipeline, int64_t now_us);
-/* Completes a parked pipeline (is_parked), whose owner has received what it waited for. */
+/* Completes a parked pipeline: one without commands (is_parked), whose owner has received what it
+ * waited for. */
 void cluster_resume(struct cluster *cluster, struct pipeline *pipeline);
 /* Writes the commands of the submitted pipelines to the sockets of all nodes. */
 void cluster_flush(struct cluster *cluster, int64_t now_us);
@@ -52,16 +54,18 @@ int cluster_fd(const struct cluster *cluster);
 unsigned cluster_generation(const struct cluster *cluster);
 /* To be called when cluster_fd() is readable: the nodes whose sockets are ready read and write. */
 void cluster_on_ready(struct cluster *cluster, int64_t now_us);
-/* Requests the map of the slots when that is due, fails pipelines that have waited too long, and
- * ticks and flushes all nodes. Returns the microseconds until it must be called again; 0:
- * cluster_next_done() has pipelines. */
+/* Requests the map of the slots when that is due, fails pipelines that have waited too long, runs
+ * the timed work of all nodes (node_tick), and writes their commands to the sockets. Returns the
+ * microseconds until it must be called again; 0: cluster_next_done() has pipelines. */
 int64_t cluster_tick(struct cluster *cluster, int64_t now_us);
 /* Returns the next pipeline that is complete or failed; NULL when there is none. If none is ready,
  * first processes what the nodes have finished: a node may fail a part as soon as it is submitted.
  */
 struct pipeline *cluster_next_done(struct cluster *cluster);
 
-/* Returns the worst state of any node's circuit breaker. */
+/* Returns the worst state of any node's circuit breaker. *ret_failures: the most failures in a row
+ * of any node. *ret_opened_at_ms: when a breaker in the worst state opened (epoch ms); 0: all are
+ * closed. */
 enum store_state cluster_circuit(const struct cluster *cluster, uint64_t *ret_failures,
                                  int64_t *ret_opened_at_ms);
 /* Returns whether there is a connection to at least one node. */
@@ -76,15 +80,15 @@ bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us);
 /* Returns the run id of the server that has the slot of the key (link_server_id); "" when no node
  * has the slot, or its id is unknown. */
 const char *cluster_server_id(const struct cluster *cluster, struct str key);
-/* Stores one shard (group of students) for each node that has shards, so that a check of these
- * shards reaches every node. Returns the number of shards, at most max. */
+/* Fills ret_shards with one shard (group of students) for each node that has shards, so that a
+ * check of these shards reaches every node. Returns the number of them, at most max. */
 size_t cluster_spread(const struct cluster *cluster, unsigned *ret_shards, size_t max);
 /* Returns the number of commands that were sent to any node and have no reply yet. */
 size_t cluster_sent_count(const struct cluster *cluster);
 /* Returns why a node cannot be used now; the text may name a host. */
 const char *cluster_last_error(const struct cluster *cluster);
-/* Returns the same reason if it is meant for all readers: it names no host or user. NULL when it is
- * not, or when all nodes can be used. */
+/* Returns the reason of cluster_last_error() if all may read it: it names no host or user. NULL
+ * when it may not be shown, or when all nodes can be used. */
 const char *cluster_public_error(const struct cluster *cluster);
 /* Fills *ret with the numbers of commands by their outcome since the last call, over all nodes, and
  * including commands that were sent to none. */

@@ -72,7 +72,7 @@ bool cluster_responsive(const struct cluster *cluster, int64_t now_us)
 
 bool cluster_is_degraded(const struct cluster *cluster, int64_t now_us)
 {
-    size_t with_slots = members_position(&cluster->members, NULL);
+    size_t with_slots = members_position(&cluster->members, NULL); /* NULL: counts all of them */
 
     return members_usable(&cluster->members, now_us) < with_slots;
 }

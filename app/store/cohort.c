@@ -51,7 +51,8 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     return true;
 }
 
-/* Joins the ids by spaces. The p of the text is NULL when out of memory. */
+/* Joins the ids by spaces, the form in which the record stores them. The p of the text is NULL when
+ * out of memory. */
 static struct str cohort_join_ids(struct arena *arena, struct str_list list)
 {
     size_t size = 0;
@@ -79,8 +80,9 @@ static bool cohort_parse_number(const redisReply *reply, int64_t *ret)
     return reply_text(reply, &text) == REPLY_OK && str_to_int64(text, 0, INT64_MAX, ret);
 }
 
-/* The reply has five fields, or six with the students. A cohort without a name does not exist,
- * which is no error. */
+/* The reply has five fields, or six with the students: name, teachers, number of students, times of
+ * creation and of the last update, students. A cohort without a name does not exist, which is no
+ * error. */
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p)
 {

@@ -37,14 +37,16 @@ struct cohort {
 struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort);
 /* Reads the record of a cohort without the list of its students. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort);
-/* Parses the reply to cohort_cmd_get or cohort_cmd_get_summary. Texts point into the reply; the
- * lists are in the arena. */
+/* Parses the reply to cohort_cmd_get or cohort_cmd_get_summary; after the latter the list of
+ * students is empty. id: the cohort's id. Texts point into the reply; the lists are in the arena.
+ */
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p);
 
 /* The writes of a request that creates, updates or deletes a cohort: the record, and the links to
- * it that are added or removed. until_ms: end of the cohort's lease in the clock of Redis
- * (lease.h). The reply to each is a number, LEASE_LOST when the lease has ended. */
+ * it that are added or removed. until_ms: end of the cohort's lease (epoch ms) in the clock of
+ * Redis (lease.h). The reply to each of these commands is a number, LEASE_LOST when the lease has
+ * ended. */
 
 /* Writes the cohort's record and its place in the list of all cohorts; not the links, by which
  * students and teachers lead to the cohort. Redis refuses it after until_ms, the end of the

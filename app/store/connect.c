@@ -3,6 +3,7 @@
  * socket, so the context is made with an invalid descriptor. */
 #include "app/store/connect.h"
 
+/* type of the number of elements of an array, by the version of hiredis */
 #if HIREDIS_MAJOR == 0
 typedef int array_size;
 #else

@@ -30,8 +30,8 @@ struct command *consent_cmd_change(struct pipeline *pipeline, const struct conse
                                (int)(sizeof(argv) / sizeof(argv[0])), argv);
 }
 
-/* Parses a line: VERSION GRANTED AT_MS ACTOR, where GRANTED is 0 or 1. Returns false if it has
- * another form. */
+/* Parses one decision, a line: VERSION GRANTED AT_MS ACTOR, where GRANTED is 0 or 1. Returns false
+ * if it has another form. */
 static bool consent_parse_line(struct str line, struct consent_record *ret)
 {
     int64_t granted;

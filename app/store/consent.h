@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A student's consents in Redis. Per kind of consent there are the latest CONSENT_HISTORY_MAX
- * decisions, numbered. In addition, the student's profile has the letters of the withdrawn kinds;
- * the Lua scripts in Redis that write data about the student check them. */
+ * decisions, numbered. In addition, the student's profile has one letter for each withdrawn kind;
+ * the Lua scripts in Redis that write data about the student check these letters. */
 #ifndef STORE_CONSENT_H
 #define STORE_CONSENT_H
 
@@ -26,10 +26,10 @@ struct consent_change {
     bool only_if_granted; /* true: do nothing unless an earlier decision granted the consent */
     int64_t now_ms;
     struct str actor;   /* who decides, as role:user */
-    struct str journal; /* entry of the journal for the worker, as JSON */
+    struct str journal; /* entry for the journal, from which the worker processes it; JSON */
 };
 
-/* Stores the decision; enum consent_outcome says when it stores nothing. */
+/* Stores a decision about consent. enum consent_outcome says when nothing is stored. */
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change);
 enum consent_outcome {
     CONSENT_SAVED,         /* *ret is the decision in force: this one, or an earlier equal one */
@@ -48,10 +48,10 @@ struct consent_history {
     struct consent_record *v;
     size_t n;
 };
-/* Reads the decisions about all kinds. */
+/* Reads the student's stored decisions about all kinds of consent. */
 struct command *consent_cmd_get(struct pipeline *pipeline, struct str student);
-/* Parses the reply to consent_cmd_get, by enum consent. The records are in the arena; their texts
- * point into the reply. */
+/* Parses the reply to consent_cmd_get into one history for each kind, by enum consent. The records
+ * are in the arena; their texts point into the reply. */
 bool consent_parse(const struct command *command, struct arena *arena,
                    struct consent_history ret[CONSENTS], struct problem *p);
 

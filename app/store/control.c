@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes the commands of a handshake or heartbeat, and checks the replies. */
 #include "app/store/control.h"
 
 #include <stdio.h>
@@ -26,13 +27,14 @@ void control_release(struct control *control)
 
 /* ---- the commands ---- */
 
-/* Queues one of the link's own commands. COMMAND_READ, because none of them changes records. */
+/* Queues a command of a handshake or heartbeat. COMMAND_READ, because none of them changes records.
+ */
 static struct command *control_add(struct control *control, int argc, const struct str *argv)
 {
     return pipeline_add(&control->pipeline, COMMAND_READ, argc, argv);
 }
 
-/* Discards the commands of the previous handshake or heartbeat. */
+/* Discards the commands of the previous handshake or heartbeat, so that new ones can be queued. */
 static void control_begin(struct control *control)
 {
     arena_reset(control->arena);
@@ -41,6 +43,8 @@ static void control_begin(struct control *control)
     control->mode_cmd = control->epoch_cmd = control->slots_cmd = NULL;
 }
 
+/* Queues the two commands that read the map of a cluster: its epoch, and which node has which
+ * slots. */
 static void control_add_map(struct control *control)
 {
     control->epoch_cmd = control_add(control, 2, (struct str[]){STR("CLUSTER"), STR("INFO")});
@@ -61,10 +65,11 @@ void control_make_heartbeat(struct control *control, bool with_map)
     control_end(control);
 }
 
-/* Queues AUTH and SELECT, on which the later commands depend, then the loading of all scripts, and
- * the reading or writing of the schema number. INFO, which gives the id of the server's run
- * (run_id), is sent only if STORE_WAIT_REPLICAS or a cluster needs it, because an ACL may forbid
- * it. HELLO shows whether the server belongs to a cluster. */
+/* Queues AUTH and SELECT, on which the later commands depend. Then come the map of a cluster or,
+ * without one, HELLO, which shows whether the server belongs to a cluster after all; the loading of
+ * all scripts; the clock; the reading or writing of the schema number; ROLE. INFO, which gives the
+ * id of the server's run (run_id), is sent only if STORE_WAIT_REPLICAS needs it, because an ACL may
+ * forbid it. */
 void control_make_handshake(struct control *control, const struct config *config,
                             const struct redis_url *url, bool writes_schema)
 {
@@ -219,7 +224,7 @@ static struct str control_value(const struct command *command, struct str name)
     return reply_info_value(text, name);
 }
 
-/* run_id is made at random by Redis at each start. */
+/* Redis makes run_id, 40 characters, at random at each start. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE])
 {
     struct str id = control_value(control->info_cmd, STR("run_id"));

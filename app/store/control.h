@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A link's own commands: the handshake of a new connection (AUTH, SELECT, loading of the Lua
- * scripts, the clock, the schema number, the server's role), and the heartbeat: ROLE and, when
- * needed, the map of a cluster. This file makes the commands and checks their replies; the link
- * sends them. */
+/* The commands that a link (a connection to Redis) sends for itself: the handshake of a new
+ * connection (AUTH, SELECT, loading of the Lua scripts, the clock, the schema number, the server's
+ * role), and the heartbeat: ROLE and, when needed, the map of a cluster. This file makes the
+ * commands and checks their replies; the link sends them. */
 #ifndef STORE_CONTROL_H
 #define STORE_CONTROL_H
 
@@ -43,14 +43,15 @@ void control_make_heartbeat(struct control *control, bool with_map);
  * also store this program's schema number. */
 void control_make_handshake(struct control *control, const struct config *config,
                             const struct redis_url *url, bool writes_schema);
-/* Checks the replies, which must all have arrived. On failure ret_error receives the reason. */
+/* Checks the replies to a handshake or heartbeat, which must all have arrived. Unless the result is
+ * CONTROL_GOOD, ret_error receives the reason. */
 enum control_result control_check(const struct control *control,
                                   char ret_error[CONTROL_ERROR_SIZE]);
 /* Writes the run_id, which identifies the server and its present run, after a successful handshake;
  * "" if it was not requested (STORE_WAIT_REPLICAS is 0) or the reply has none. */
 void control_server_id(const struct control *control, char ret_id[CONTROL_SERVER_ID_SIZE]);
-/* Returns whether this server had the schema number, after a handshake; false if another node of
- * the cluster has it. */
+/* Returns whether this server has the schema number (of the format of all records), after a
+ * handshake; false if another node of the cluster has it. */
 bool control_has_schema(const struct control *control);
 /* Returns the reply to CLUSTER SLOTS, which says which node has which slots; NULL when there is
  * none. *ret_epoch: the cluster's epoch at that time, which rises with each failover. To be called

@@ -12,14 +12,15 @@
 #include "app/store/reply.h"
 #include "app/store/stream.h"
 
-/* Releases a parsed object when the arena is reset. */
+/* Releases a parsed JSON object; called when the arena is reset (arena_defer). */
 static void dead_letter_release_json(void *json)
 {
     (void)json_object_put(json);
 }
 
-/* Writes the member `event`. The payload was parsed before, so it is valid JSON and is copied. A
- * payload that was cut is no longer valid JSON, and is written as a string. */
+/* Writes the member `event`. The payload was parsed before, so it is valid JSON and is copied. Of a
+ * payload longer than DEAD_LETTER_BYTES_MAX only that many bytes are written, as a string, because
+ * a part of it is no valid JSON. */
 static void dead_letter_write_event(struct jw *w, struct str payload)
 {
     if (payload.n == 0)
@@ -30,7 +31,8 @@ static void dead_letter_write_event(struct jw *w, struct str payload)
         jw_str(w, "event", (struct str){payload.p, DEAD_LETTER_BYTES_MAX});
 }
 
-/* Returns the dead letter as JSON. Its p is NULL when out of memory. */
+/* Returns the text of a dead letter: a JSON object with the members reason, source, event, perhaps
+ * bytes_not_kept, and at (now_ms). Its p is NULL when out of memory. */
 static struct str dead_letter_text(struct arena *arena, const struct dead_letter_new *letter,
                                    int64_t now_ms)
 {
@@ -132,9 +134,9 @@ static struct str dead_letter_member(struct json_object *entry, const char *name
     return (struct str){json_object_get_string(found), (size_t)json_object_get_string_len(found)};
 }
 
-/* Parses the text of a letter, as dead_letter_text makes it. json-c accepts more than strict JSON,
- * which is harmless, because only this program writes letters. Returns false if the text has
- * another form; *ret is then as the caller set it. */
+/* Parses the text of a dead letter, as dead_letter_text makes it. json-c accepts more than strict
+ * JSON, which is harmless, because only this program writes dead letters. Returns false if the text
+ * has another form; *ret is then as the caller set it. */
 static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_letter *ret)
 {
     struct json_tokener *tokener = json_tokener_new();
@@ -158,7 +160,7 @@ static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_
     return true;
 }
 
-/* Splits the reply into the entries of the stream, then parses the field `e` of each entry. An
+/* Splits the reply into entries, then parses the field `e` of each, the text of the dead letter. An
  * entry that cannot be parsed does not make the function fail, so that an operator can see and
  * remove it. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
@@ -213,8 +215,8 @@ struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct s
                                DEAD_LETTER_KEYS + (int)n, argv);
 }
 
-/* Calls dead_letter_trim.lua with the id up to which letters are removed: a time without a sequence
- * number means the last id of that millisecond. */
+/* Calls dead_letter_trim.lua with the id up to which dead letters are removed: before_ms - 1,
+ * because a time without a sequence number means the last id of that millisecond. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms)
 {
     struct str argv[DEAD_LETTER_KEYS + 2];
@@ -241,8 +243,8 @@ struct command *dead_letter_cmd_count(struct pipeline *pipeline)
     return letters;
 }
 
-/* Each letter of a version later than 0.1.0 has two fields in the hash, its text and its names
- * (lua/lib/dead_letter.lua); a letter of 0.1.0 has none. */
+/* Each dead letter of a version later than 0.1.0 has two fields in the hash, its text and its names
+ * (lua/lib/dead_letter.lua); one of 0.1.0 has none. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p)
 {
     int64_t letters, fields;
@@ -254,8 +256,9 @@ bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old,
     return true;
 }
 
-/* Finds the members "STUDENT ID" of the index after the one with the id `previous`. The upper end
- * has "!", the character that follows the space. */
+/* Finds the members "STUDENT ID" of the index after the one with the id `previous`, in the order of
+ * bytes. "(" excludes an end of the range, "[" includes it. The upper end has "!", the character
+ * that follows the space. */
 struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
                                      struct str previous)
 {

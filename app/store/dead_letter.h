@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Dead letters are inputs that can never be processed, stored for an operator (mastery-ctl dead).
  * The stream queue:{dead} has their ids. The hash queue:{dead}:letters has their texts, JSON
- * objects with the members reason, source, event and at. The texts are in a hash because a deleted
- * field leaves no bytes in Redis, unlike a deleted stream entry. The sorted set queue:{dead}:index
- * has the names in each letter, so that the letters about a student are found without reading all.
- */
+ * objects with the members reason, source, event, perhaps bytes_not_kept, and at. The texts are in
+ * a hash because a deleted field leaves no bytes in Redis, unlike a deleted stream entry. The
+ * sorted set queue:{dead}:index has the names in each dead letter (texts that may be ids of
+ * students), so that the dead letters about a student are found without reading all. */
 #ifndef STORE_DEAD_LETTER_H
 #define STORE_DEAD_LETTER_H
 
@@ -15,7 +15,7 @@
 /* At most DEAD_LETTERS_MAX dead letters are stored. Of an event longer than DEAD_LETTER_BYTES_MAX
  * only that many bytes are stored, as a JSON string. */
 enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
-enum { DEAD_LETTERS_PAGE = 100 }; /* most letters that one command removes or finds */
+enum { DEAD_LETTERS_PAGE = 100 }; /* most dead letters that one command removes or finds */
 
 struct dead_letter_new {
     struct str reason; /* why the event cannot be processed */
@@ -26,7 +26,8 @@ struct dead_letter_new {
     size_t bytes_not_kept;
     struct str_list names; /* texts in the payload that may be ids of students; without spaces */
 };
-/* Stores a dead letter (an event that can never be processed, for an operator). */
+/* Stores a dead letter (an event that can never be processed, for an operator), with now_ms as its
+ * time. */
 struct command *dead_letter_cmd_add(struct pipeline *pipeline, const struct dead_letter_new *letter,
                                     int64_t now_ms);
 /* Parses the reply to dead_letter_cmd_add. Returns true if the dead letter was stored; *ret_id
@@ -64,19 +65,21 @@ bool dead_letter_parse_get(const struct command *command, struct arena *arena, b
 /* Removes the dead letters (events that were given up) with these ids, at most DEAD_LETTERS_PAGE.
  * The reply is the number of those that existed. */
 struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct str *ids, size_t n);
-/* Removes letters that are older than before_ms (since the epoch), at most DEAD_LETTERS_PAGE. The
- * reply is their number. */
+/* Removes the oldest dead letters that are older than before_ms (epoch ms), at most
+ * DEAD_LETTERS_PAGE. The reply is their number. */
 struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms);
 
-/* Reads the numbers of entries in the stream and of fields in the hash. They show whether there are
- * letters of version 0.1.0, whose texts are in the stream and whose names are in no index. */
+/* Queues two commands that show whether there are dead letters of version 0.1.0, whose texts are in
+ * the stream and whose names are in no index: the numbers of entries in the stream and of fields in
+ * the hash. Returns the first command. */
 struct command *dead_letter_cmd_count(struct pipeline *pipeline);
 /* Parses the replies to the commands of dead_letter_cmd_count; command: its result. *ret_has_old:
- * whether there are letters of version 0.1.0, whose names are in no index. */
+ * whether there are dead letters of version 0.1.0, whose names are in no index. */
 bool dead_letter_parse_has_old(const struct command *command, bool *ret_has_old, struct problem *p);
 
-/* Reads the ids of the letters that have the student's id among their names: at most
- * DEAD_LETTERS_PAGE, those after the id `previous`; "" means from the first. */
+/* Reads the ids of the dead letters that have the student's id among their names (texts that may be
+ * ids of students): at most DEAD_LETTERS_PAGE, those after the id `previous`; "" means from the
+ * first. */
 struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
                                      struct str previous);
 /* Parses the reply to dead_letter_cmd_find. ret_ids has room for DEAD_LETTERS_PAGE; the ids point

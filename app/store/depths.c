@@ -27,7 +27,8 @@ struct command *depths_cmd_get(struct pipeline *pipeline)
     return first;
 }
 
-/* Adds the next reply to *sum and moves *command to the next command. Returns false with p set. */
+/* Adds the number in the reply to *command to *sum, and moves *command to the next command. Returns
+ * false with p set if the reply is no number. */
 static bool depths_add(const struct command **command, int64_t *sum, struct problem *p)
 {
     int64_t n = 0;

@@ -120,6 +120,7 @@ bool endpoint_advance(struct endpoint *endpoint, bool has_waited, bool *ret_chan
     if (was_querying && !endpoint_use_master(endpoint))
         return false;
     good = transport_advance(endpoint->transport, has_waited);
+    /* there was no socket before this call (endpoint.h), so one that exists now is new */
     *ret_changed = was_querying || endpoint_has_socket(endpoint);
     return good;
 }

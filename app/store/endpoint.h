@@ -12,8 +12,8 @@ struct endpoint;
 /* Makes an endpoint without a connection. config and url must outlive the result. Returns NULL when
  * out of memory or of descriptors. */
 struct endpoint *endpoint_new(const struct config *config, const struct redis_url *url);
-/* Returns whether the files for TLS, if the endpoint uses TLS, can be used. False with the setting
- * and the reason in ret_error. */
+/* Returns whether the files for TLS (certificates and key) can be used; true if the endpoint does
+ * not use TLS. False with the setting and the reason in ret_error. */
 bool endpoint_check_files(struct endpoint *endpoint, char ret_error[TLS_ERROR_SIZE]);
 /* Closes the connection and frees the endpoint; accepts NULL. */
 void endpoint_free(struct endpoint *endpoint);
@@ -21,7 +21,7 @@ void endpoint_free(struct endpoint *endpoint);
  */
 struct transport *endpoint_transport(struct endpoint *endpoint);
 
-/* Begins to query the sentinels, or to resolve the host name. */
+/* Begins to connect: queries the sentinels or, if REDIS_URL names none, resolves the host name. */
 void endpoint_open(struct endpoint *endpoint, int64_t now_us);
 /* Continues until a socket exists; to be called while endpoint_has_socket() is false. has_waited:
  * use what earlier queries found instead of replies that have not arrived yet. *ret_changed:

@@ -13,10 +13,13 @@
 /* Days for which there can be a key of a kind that has one key per day: the days of the history,
  * and a few more before and after for clocks that differ. */
 enum { DAYS_BACK = HISTORY_DAYS + 4, DAYS = DAYS_BACK + 4 };
-/* Numbers of keys and arguments of erasure_shard.lua, and of its groups of keys to delete. */
+/* Numbers for erasure_shard.lua. FIXED_KEYS: keys before those to delete. FIXED_ARGS: student, dry
+ * run and token; the audit record; two for each of journal and outbox. GROUPS: groups of keys to
+ * delete, one for each kind and one for the key that maps the token to the student. */
 enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = STUDENT_KEY_COUNT + 1 };
 
-/* Bytes that one run of erasure_search.lua reads: about a millisecond. */
+/* SEARCH_BYTES: bytes that one run of erasure_search.lua reads, in about a millisecond.
+ * SEARCH_FOUND_MAX: most entries accepted in its reply; it finds far fewer. */
 enum { SEARCH_BYTES = 256 << 10, SEARCH_FOUND_MAX = 100000 };
 
 /* ---- what is read before the erasure ---- */
@@ -101,8 +104,9 @@ bool erasure_parse_search(const struct command *command, struct arena *arena,
 
 /* ---- deleting in the student's shard ---- */
 
-/* Puts the keys of a kind that the script deletes into `keys`, and returns their number: 1, or one
- * per day. A kind that is not ERASE_WITH_SHARD has none. */
+/* Puts the student's keys of one kind of record, which the script deletes, into `keys`. Returns
+ * their number: 1, or DAYS for a kind with one key per day; 0 for a kind that is not
+ * ERASE_WITH_SHARD, because the script does not delete it. */
 static int erasure_put_keys(struct pipeline *pipeline, const struct erasure_shard *erasure,
                             size_t kind, struct str *keys)
 {

@@ -45,8 +45,9 @@ void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct er
 bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
                           bool *ret_begun, struct problem *p);
 
-/* Searches a part of a stream, bounded by bytes, for entries that have the text in a field.
- * previous: the last id of the part searched before; "": search from the start. */
+/* Searches a part of a stream, bounded by bytes, for entries that have the text in a field; ""
+ * finds all entries. previous: the last id of the part searched before; "": search from the start.
+ */
 struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
                                    struct str previous, struct str text);
 /* What erasure_cmd_search has found in a part of a stream. */
@@ -106,10 +107,10 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_SHARD_COUNTS],
                                          struct problem *p);
 
-/* Reads an index of the student: a sorted set that names the student's records elsewhere, those of
- * batches or of idempotency (ERASE_AT_END in keys.def: deleted after these). At most `count`
- * members, after the first `offset`. It is complete only if it is read after the tombstone was set.
- */
+/* Reads an index of the student: a sorted set that names the batches or the idempotency records
+ * with the student (ERASE_AT_END in keys.def: deleted after these records). At most `count`
+ * members, after the first `offset`. The index is complete only if it is read after the tombstone
+ * was set, since nothing is added then. */
 struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
                                   enum student_key index, int64_t offset, int count);
 /* Ends the erasure: deletes the student's indexes, and lets the tombstone (key that prevents new
@@ -134,7 +135,8 @@ int64_t erasure_parse_epoch(const struct command *command);
 /* Reads at most `count` ids of cohorts, sorted, after the id `previous`; "" means from the first.
  */
 struct command *erasure_cmd_cohorts(struct pipeline *pipeline, struct str previous, int count);
-/* Removes the student from the list of a cohort's students. Replies 1 if the student was in it. */
+/* Removes the student from the list of a cohort's students, and sets the time of its last update to
+ * now_ms. dry_run: changes nothing. The reply is 1 if the student was in the list, else 0. */
 struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str cohort,
                                          struct str student, bool dry_run, int64_t now_ms);
 
@@ -156,9 +158,9 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-/* Requests a rewrite of the AOF (append-only file), which has all past writes, from the workers,
- * and clears the slow log of Redis, which shows arguments of commands. The request stays in Redis
- * until a rewrite was started after it. */
+/* Stores a request to the workers to rewrite the AOF (append-only file of Redis), which has all
+ * past writes, and clears the slow log of Redis, which shows arguments of commands. The request
+ * stays in Redis until a rewrite was started after it. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline);
 
 /* Starts a rewrite of the AOF (the append-only file of Redis), after which the file no longer has

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An id of a student does not repeat in other students' events, so it would be most of what the
- * dictionary cannot shorten. It is known from the key, so its member is left out; an event in which
- * it is not written as event_input_json does keeps it. */
+/* Packs events and unpacks them. The dictionary of the compression has what many events have in
+ * common, and so not the id of a student. That id is known from the key, so the member "student_id"
+ * is left out. It stays in an event that has it in another form than event_input_json writes. */
 #include "app/store/event_pack.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static struct str event_student_member(struct arena *arena, struct str student)
     return arena_printf(arena, "\"student_id\":\"%.*s\",", STR_ARG(student));
 }
 
-/* Returns the text without the n bytes at `at`. p is NULL when out of memory. */
+/* Returns the text without the n bytes at the offset `at`. Its p is NULL when out of memory. */
 static struct str event_cut(struct arena *arena, struct str text, size_t at, size_t n)
 {
     char *copy = arena_alloc(arena, text.n + 1);

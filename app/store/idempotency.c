@@ -14,8 +14,8 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
     return key_idempotency(arena, role, user, hash);
 }
 
-/* Calls idempotency_acquire.lua. The record is kept for IDEMPOTENCY_TTL_MS, longer than running_ms,
- * so that a later request with another body still finds it and is refused. */
+/* Calls idempotency_acquire.lua. The record expires after IDEMPOTENCY_TTL_MS, which is longer than
+ * running_ms, so that a later request with another body still finds it and is refused. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms)
 {

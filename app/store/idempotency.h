@@ -37,18 +37,19 @@ struct idempotency_record {
 /* Returns the Redis key of a record. hash: hash of the route and the Idempotency-Key. The p of the
  * result is NULL when out of memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
-/* Acquires the key for running_ms. Afterwards another request with the same body may acquire it,
- * even if the first one is still running. Both then have the same id of the change, so only one of
- * them makes it, and the response of the first owner is not stored. owner: letters and digits,
- * unique to the request. */
+/* Acquires the Idempotency-Key for running_ms (milliseconds). Afterwards another request with the
+ * same body may acquire it, even if the first one is still running. Both then have the same id of
+ * the change, so only one of them makes it, and the response of the first owner is not stored.
+ * digest: that of the request's body. owner: letters and digits, unique to the request. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms);
 /* Adds the record to the student's list of idempotency records, so that an erasure of the student
  * finds it. The reply is a number; after an error no response may be stored. */
 struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str student,
                                          struct str key);
-/* Parses the reply to idempotency_cmd_acquire. owner: the same text as for that command; it is in
- * the record if this request has acquired the key. Texts point into the reply. */
+/* Parses the reply to idempotency_cmd_acquire. owner: the same text as for that command. If the
+ * record has it, this request has acquired the key (IDEMPOTENCY_ACQUIRED). Texts point into the
+ * reply. */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);
 /* The three functions below end a request's ownership of the key. They have no effect if another
@@ -57,9 +58,9 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
  * reply is 1 when it was stored, else 0. */
 struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                                      const struct idempotency_record *record);
-/* For a request that has made no change: deletes the record, so that the key may be used with
- * another body. If this request has acquired the key of an earlier one, which may have made the
- * change, the record stays and only the ownership ends. */
+/* For a request that has made no change: deletes the record of its Idempotency-Key, so that the key
+ * may be used with another body. If this request has acquired the key of an earlier one, which may
+ * have made the change, the record stays and only the ownership ends. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
 /* For a request with an unknown outcome (a reply was lost, for example), which may have made the
  * change: ends only the ownership. The record stays "running" with the id of the change, so that a

@@ -66,8 +66,9 @@ static int journal_put_student(struct pipeline *pipeline, struct str student, st
     return *count - STUDENT_KEYS_MAX + 1;
 }
 
-/* Writes the arguments of one entry to args, and returns their number. student_index: index in KEYS
- * (from 1) of the student's first key; 0 when the entry concerns no student. */
+/* Writes the arguments of one entry for the script to args, and returns their number.
+ * student_index: index in KEYS (from 1) of the student's first key; 0 when the entry could not be
+ * parsed, and is only deleted. */
 static int journal_put_entry(struct pipeline *pipeline, const struct journal_effects *effects,
                              int student_index, struct str *args)
 {
@@ -93,7 +94,9 @@ static int journal_put_entry(struct pipeline *pipeline, const struct journal_eff
 }
 
 /* Builds KEYS and ARGV of journal_process.lua: the shard's keys, the keys of each student, the
- * fixed arguments, the arguments of each entry. */
+ * fixed arguments, the arguments of each entry. The fixed arguments are: holder of the lease, time
+ * (epoch ms) of the oldest event to leave in a stream, expiry of the stream (ms), seed for
+ * pseudonyms, whether packed forms are written. */
 struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms)

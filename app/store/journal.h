@@ -22,12 +22,14 @@ enum {
 /* Reads the oldest JOURNAL_ENTRIES_MAX entries of the shard's journal, the changes that the worker
  * has not processed yet. */
 struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard);
+/* An entry of the journal, as it was read. */
 struct journal_record {
     struct str id;   /* id of the entry in the stream */
     struct str text; /* the entry as JSON; empty if the entry has another form */
 };
-/* Parses the reply to journal_cmd_oldest. ret_records has room for JOURNAL_ENTRIES_MAX. The texts
- * point into the reply. Returns false, with the reason in *p, on failure. */
+/* Parses the reply to journal_cmd_oldest. ret_records has room for JOURNAL_ENTRIES_MAX; *ret_count
+ * is the number of entries. The texts point into the reply. Returns false, with the reason in *p,
+ * on failure. */
 bool journal_parse(const struct command *command, struct journal_record *ret_records,
                    size_t *ret_count, struct problem *p);
 
@@ -43,7 +45,8 @@ struct journal_effects {
     struct str id;             /* id of the entry in the stream */
     struct str student;        /* empty: the entry could not be parsed, and is only deleted */
     struct audit_record audit; /* the audit record about the student */
-    /* the record is only counted, together with equal ones; its details lack the change */
+    /* true: the audit record is only counted, together with equal ones, and its details lack the
+     * change */
     bool is_counted;
     /* event for the student's own stream of events, as JSON or packed (event_pack.h); empty: none
      */
@@ -52,10 +55,10 @@ struct journal_effects {
     size_t message_count; /* number of events to publish in messages */
 };
 
-/* Writes the effects of the entries that still exist and deletes these entries, if `holder` holds
- * the shard's lease. Events older than event_age_max_ms are removed from the students' streams of
- * events, and such a stream expires that long after its last event. count <= JOURNAL_ENTRIES_MAX.
- */
+/* Writes the effects of those of the entries that the journal still has, and deletes these entries,
+ * if `holder` (a worker) holds the shard's lease. Events older than event_age_max_ms are removed
+ * from the students' streams of events, and such a stream expires that long after its last event.
+ * count <= JOURNAL_ENTRIES_MAX. */
 struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms);

@@ -16,8 +16,8 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 
-/* Patterns for SCAN, and keys without parameters. A hash tag such as {batch} puts several keys
- * into one slot of a Redis Cluster. */
+/* Keys without parameters, and the pattern of students' keys for SCAN. A hash tag such as {batch}
+ * puts several keys into one slot of a Redis Cluster. */
 const struct str key_audit_heads = STR_INIT("audit:heads");
 const struct str key_cohorts = STR_INIT("cohorts");
 const struct str key_pattern_students = STR_INIT("{??}:student:*");
@@ -77,10 +77,10 @@ unsigned key_shard(struct str student)
 static const char key_hex_digits[] = "0123456789abcdef";
 
 static struct digest_key hash_key;
-static bool hash_key_is_set; /* without it all tombstones would have one name */
+static bool hash_key_is_set; /* false: no key name with a keyed hash can be made yet */
 
-/* Derives the key of the hash from `key`. The log hashes ids with the same `key` directly, so a
- * hash in the log must not be equal to one in a key name. */
+/* Derives the secret of the keyed hash from `key`. The log hashes ids with the same `key` directly,
+ * and a hash in the log must not be equal to one in a key name. */
 void keys_set_hash_key(struct str key)
 {
     unsigned char derived[DIGEST_SIZE];
@@ -102,8 +102,9 @@ static char *key_put_id(char *to, struct str id, char replaced, char replacement
     return end;
 }
 
-/* Builds the key {ss}:student:ID (ss: the shard in hex), or with the keyed hash of the id in place
- * of ID (KEY_HASHED), followed by the suffix of the kind of record. */
+/* Builds the key {ss}:student:ID (ss: the shard in hex), followed by the suffix of the kind of
+ * record. A kind of the family KEY_HASHED has the first half of the keyed hash of the id, in hex,
+ * in place of ID. */
 static struct str key_build(struct arena *arena, unsigned shard, struct str student,
                             const struct student_kind *kind)
 {

@@ -17,9 +17,11 @@ enum { SHARDS = 256 };
  * with a keyed hash of the id instead of the id. */
 enum key_family { KEY_SINGLE, KEY_DAILY, KEY_HASHED };
 enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM };
-/* How a kind of record is erased, and what limits the time for which it is kept: keys.def describes
- * the values. */
+/* How a kind of record is erased with its student: by the script that erases the keys in the
+ * student's shard, after the records elsewhere that it names, or not at all (it expires). */
 enum key_erase { ERASE_WITH_SHARD, ERASE_AT_END, ERASE_NEVER };
+/* What limits the time for which a kind of record is stored: nothing but the erasure, the expiry of
+ * the key, or the worker, which removes what is too old from it (keys.def). */
 enum key_retention {
     RETAIN_ALWAYS,
     RETAIN_EXPIRY,
@@ -42,6 +44,7 @@ struct student_kind {
     int days; /* days for which it is kept; 0: RETAIN_ALWAYS */
 };
 
+/* The rows STUDENT_KEY of keys.def, in their order: the kinds of records of a student. */
 enum student_key {
 #define STUDENT_KEY(id, ...) STUDENT_KEY_##id,
 #define SHARED_KEY(...)
@@ -49,9 +52,11 @@ enum student_key {
 #include "app/store/keys.def"
     STUDENT_KEY_COUNT
 };
+/* The properties of each kind of record, by enum student_key. */
 extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
 
-/* The rows SHARED_KEY of keys.def, in their order. */
+/* The rows SHARED_KEY of keys.def, in their order: the kinds of keys with parts of many students.
+ */
 enum shared_key {
 #define SHARED_KEY(id, ...) SHARED_KEY_##id,
 #define STUDENT_KEY(...)
@@ -60,11 +65,13 @@ enum shared_key {
     SHARED_KEY_COUNT
 };
 
-/* Sets the key of the hash in names of the family KEY_HASHED, for the whole process. Every process
- * that uses one Redis must have the same one. */
+/* Sets the secret for the keyed hash (HMAC) that is in place of the id in key names of the family
+ * KEY_HASHED, for the whole process. Every process that uses one Redis must have the same secret.
+ */
 void keys_set_hash_key(struct str key);
 
-unsigned key_shard(struct str student); /* 0 to 255; computes a SHA-256 */
+/* Returns the shard of the student, 0 to 255: the first byte of the SHA-256 of the id. */
+unsigned key_shard(struct str student);
 /* Returns the student's key for a kind of record with one key. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
 /* Like key_student, for a caller that knows the shard of the student already, which saves a
@@ -76,26 +83,28 @@ struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str 
 bool key_parse_profile(struct str key, struct arena *arena, struct str *ret_student);
 /* Returns the student's id as it is in the student's keys: with slashes instead of colons. */
 struct str key_student_part(struct arena *arena, struct str student);
-/* Gets the student from such a text. False: it is not of an id, or out of memory. */
+/* Gets the student's id from the form that key_student_part returns. False: the text is not the
+ * form of an id, or out of memory. */
 bool key_parse_student_part(struct str part, struct arena *arena, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
 extern const struct str key_pattern_students;
-/* Gets the student and the kind of record from a key that the pattern matches; of the family
- * KEY_HASHED, the hash instead of the student. False: the key of another record, or out of memory.
- */
+/* Gets the student and the kind of record from a key that key_pattern_students matches; of the
+ * family KEY_HASHED, the hash instead of the student. False: the key is that of another record, or
+ * out of memory. */
 bool key_parse_student(struct str key, struct arena *arena, struct str *ret_student,
                        enum student_key *ret_kind);
-/* Makes the keys {ss}:student:ID:day:YYYYMMDD (ss: the shard in hex) of count days, beginning with
- * the day `first` (days since 1970-01-01). ret_keys has room for count keys. False: out of memory.
- */
+/* Makes the keys {ss}:student:ID:day:YYYYMMDD (ss: the shard in hex), which schema 1 has, of
+ * `count` days, beginning with the day `first` (days since 1970-01-01). ret_keys has room for count
+ * keys. False: out of memory. */
 bool key_schema_1_days(struct arena *arena, struct str student, int32_t first, int count,
                        struct str *ret_keys);
-/* Makes the keys {ss}:student:ID:opening:YYYYMMDD (ss: the shard in hex) of count days from the day
- * `first` on. An opening is the state with which a day began. False: out of memory. */
+/* Makes the keys {ss}:student:ID:opening:YYYYMMDD (ss: the shard in hex), which schema 1 has, of
+ * `count` days from the day `first` (days since 1970-01-01) on. An opening is the state with which
+ * a day began. False: out of memory. */
 bool key_schema_1_openings(struct arena *arena, struct str student, int32_t first, int count,
                            struct str *ret_keys);
-/* Makes the keys {ss}:student:ID:recommendations:YYYYMMDD (ss: the shard in hex) of count days from
- * the day `first` on. False: out of memory. */
+/* Makes the keys {ss}:student:ID:recommendations:YYYYMMDD (ss: the shard in hex) of `count` days
+ * from the day `first` (days since 1970-01-01) on. False: out of memory. */
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys);
 /* Returns the key {ss}:recommended:TOKEN (ss: the shard in hex), whose value is the student whose
@@ -103,18 +112,21 @@ bool key_student_recommendations(struct arena *arena, struct str student, int32_
  * shard, so the key is in the slot of the student without naming the student. An erasure finds this
  * key because the value of STUDENT_KEY_RECOMMENDED begins with the token. */
 struct str key_recommended(struct arena *arena, struct str token);
-/* Returns the key of a student for a kind of record with one key. */
+/* Returns the key of a student for a kind of record with one key; for a kind with one key per day,
+ * what precedes the day in its keys. */
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind);
-/* Makes the keys {ss}:student:ID:KIND:YYYYMMDD (ss: the shard in hex) of count days from the day
- * `first` on, for any kind of record with one key per day. False: out of memory. */
+/* Makes the keys {ss}:student:ID:KIND:YYYYMMDD (ss: the shard in hex) of `count` days from the day
+ * `first` (days since 1970-01-01) on, for any kind of record with one key per day. False: out of
+ * memory. */
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys);
 
 /* Keys of one shard (ss: its number in hex): {ss}:journal (changes to process), {ss}:outbox (events
  * to publish), {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
  * {ss}:audit:reads (the audit log as schema 1 has it), {ss}:audit:open, {ss}:audit:counts and
- * {ss}:audit:segments (audit_segment.h), {ss}:replicated, which is what `replicated` is outside of
- * a cluster, {ss}:schema, the fence of a migration (schema.h), and {ss}:retention (retention.h).
+ * {ss}:audit:segments (audit_segment.h), {ss}:replicated (written before each WAIT in a cluster;
+ * outside of one the key `replicated` is), {ss}:schema, the fence of a migration, by which scripts
+ * see that records of the shard are being converted (schema.h), and {ss}:retention (retention.h).
  */
 enum shard_key {
     SHARD_KEY_JOURNAL,
@@ -139,8 +151,9 @@ enum { KEY_SHARD_TAG_SIZE = 5 };
 void key_print_shard_tag(unsigned shard, char ret_tag[KEY_SHARD_TAG_SIZE]);
 /* Returns the key of one of the shard's records, such as {ss}:journal (ss: the shard in hex). */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
-/* Returns {ss}:audit:from:SENDER (ss: the shard in hex), or {ss}:audit:reads:from:SENDER for
- * aggregated events: the key of the outcome of a sender's latest command (struct audit_send). */
+/* Returns the key of a sender's mark, which has the outcome of the sender's latest command (struct
+ * audit_send): {ss}:audit:from:SENDER (ss: the shard in hex), or {ss}:audit:reads:from:SENDER if
+ * `aggregated` (events that are only counted). */
 struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender, bool aggregated);
 /* Gets the shard from the hash tag of a key: 0x2b from {2b}:journal. False: the key has no such
  * tag. */
@@ -170,7 +183,7 @@ struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* Returns idempotency:{ROLE:CALLER}:HASH; hash: the digest of the client's idempotency key. */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 
-extern const struct str key_audit_heads; /* audit:heads: hash of each shard's latest seal */
+extern const struct str key_audit_heads; /* audit:heads: hash of each shard's latest heads (MACs) */
 extern const struct str key_cohorts;     /* cohorts: sorted set of all cohort ids */
 extern const struct str key_erasures;    /* erasures: sorted set of students, by start time */
 /* erasures:epoch: number that every erasure changes when it ends */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets the time of change (mtime) of the file ALIVE_FILE once a second, which shows a probe that
- * the event loop runs (see alive.h). */
+/* Sets the modification time of the file ALIVE_FILE once a second, which shows a probe that the
+ * event loop runs (see alive.h). */
 #include "app/worker/alive.h"
 
 #include <errno.h>
@@ -11,10 +11,10 @@
 
 static const int64_t INTERVAL_US = 1000000;
 
-/* Sets the time of change of ALIVE_FILE, by which a probe sees that this worker runs, to now, and
- * creates the file if it is missing. Returns false with errno. The file is opened each time,
- * because it may have been removed. O_NONBLOCK: a FIFO of this name must not block the worker;
- * O_NOFOLLOW: a symbolic link must not make it change another file. */
+/* Sets the modification time of the file to now, and creates the file if it is missing. Returns
+ * false with errno. The file is opened each time, because it may have been removed. O_NONBLOCK: a
+ * FIFO of this name must not block the worker; O_NOFOLLOW: a symbolic link must not make it change
+ * another file. */
 static bool alive_touch(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);

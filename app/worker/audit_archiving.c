@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run is for one shard and takes two round trips: (1) its oldest segments; then those that are
- * old enough are written to their files by a thread, since the disk may take long; (2) the script
- * that removes them from Redis. If the worker ends between the two, the next run finds them in the
- * files, and does not write them again. */
+/* A run moves closed segments of one shard from Redis to the archive, in two round trips: (1) it
+ * reads the oldest segments, and a thread writes those that are old enough to files, since the disk
+ * may take long; (2) a script removes the written segments from Redis. If the worker ends between
+ * the two, the next run finds the segments in the files, does not write them again, and removes
+ * them from Redis. */
 #include "app/worker/audit_archiving.h"
 
 #include <errno.h>
@@ -13,14 +14,17 @@
 #include "app/store/reply.h"
 #include "app/worker/audit_report.h"
 
-enum { SEGMENTS_A_RUN = 16 };
+enum { SEGMENTS_A_RUN = 16 }; /* most segments that a run moves */
 
-/* Time until a shard is looked at again, and after which old files are looked for. */
-static const int64_t INTERVAL_US = 60000000, REMOVAL_US = INT64_C(86400000000);
-/* How often the loop looks whether the thread has ended. */
+/* longest time until a shard is looked at again (archiving_interval_us) */
+static const int64_t INTERVAL_US = 60000000;
+/* time between two deletions of old files */
+static const int64_t REMOVAL_US = INT64_C(86400000000);
+/* time between two looks of the loop whether the thread has ended */
 static const int64_t POLL_US = 10000;
 
-/* Reports a failure. Nothing is lost: Redis keeps what is not archived. */
+/* Counts and logs that segments of the shard were not archived; `why` is the reason. Nothing is
+ * lost: Redis keeps what is not archived. */
 static void archiving_report(struct audit_archiving *archiving, const char *why)
 {
     const struct worker_context *w = archiving->worker;
@@ -33,7 +37,8 @@ static void archiving_report(struct audit_archiving *archiving, const char *why)
     audit_report_failure(w, archiving->shard, &archiving->next_error_log_us, &failure);
 }
 
-/* Returns the time until a shard is looked at again. */
+/* Returns the time until a shard is looked at again: a minute, or AUDIT_ARCHIVE_S if that is
+ * less. */
 static int64_t archiving_interval_us(const struct audit_archiving *archiving)
 {
     int64_t age_us = archiving->worker->engine->config.audit_archive_s * INT64_C(1000000);
@@ -41,7 +46,9 @@ static int64_t archiving_interval_us(const struct audit_archiving *archiving)
     return age_us < INTERVAL_US ? age_us : INTERVAL_US;
 }
 
-/* Called when Redis has forgotten what is archived. */
+/* Called with the reply of the script that removes the archived segments from Redis: ends the run.
+ * If the run has moved as many segments as it could, the shard is due again at once. After a
+ * failure the next run of the shard removes them. */
 static void archiving_on_forgotten(struct task *task)
 {
     struct audit_archiving *archiving = task->owner;
@@ -58,7 +65,8 @@ static void archiving_on_forgotten(struct task *task)
     periodic_end(&archiving->schedule, task);
 }
 
-/* The thread. */
+/* The thread of a write: writes the segments to their files and then, if remove_before_ms is set,
+ * deletes old files. It sets `done` last, after which the event loop reads the results. */
 static void *archiving_thread(void *owned)
 {
     struct archive_write *write = owned;
@@ -66,7 +74,7 @@ static void *archiving_thread(void *owned)
 
     write->result = AUDIT_ARCHIVE_FAILED;
     write->error = 0;
-    errno = ENOMEM;
+    errno = ENOMEM; /* the reason of the failure if there is no arena */
     if (arena)
         write->result = audit_archive_append(write->folder, write->segments, write->n, arena);
     if (write->result == AUDIT_ARCHIVE_FAILED)
@@ -79,7 +87,8 @@ static void *archiving_thread(void *owned)
     return NULL;
 }
 
-/* Returns the time before which files are deleted (epoch ms), once a day; else 0. */
+/* Returns the time (epoch ms) for remove_before_ms: AUDIT_DAYS ago. Returns 0, so that nothing is
+ * deleted, if less than REMOVAL_US has passed since the last deletion. */
 static int64_t archiving_remove_before_ms(struct audit_archiving *archiving)
 {
     const struct worker_context *w = archiving->worker;
@@ -90,7 +99,8 @@ static int64_t archiving_remove_before_ms(struct audit_archiving *archiving)
     return w->now_ms - w->engine->config.audit_days * INT64_C(86400000);
 }
 
-/* Starts the thread that writes n segments to their files. False: there is no memory for it. */
+/* Starts the thread that writes the n segments of `texts` to their files. first_kept: id of the
+ * first segment that stays in Redis. Returns false when out of memory or threads. */
 static bool archiving_start_write(struct audit_archiving *archiving, struct task *task,
                                   const struct audit_segment_text *texts, size_t n,
                                   struct str first_kept)
@@ -112,7 +122,8 @@ static bool archiving_start_write(struct audit_archiving *archiving, struct task
     return true;
 }
 
-/* Goes on when the thread has ended: Redis may forget what is on the disk. */
+/* Called when the thread has ended. Reports a failure. If all segments are on the disk, sends the
+ * script that removes them from Redis. */
 static void archiving_on_written(struct audit_archiving *archiving)
 {
     struct archive_write *write = &archiving->write;
@@ -135,8 +146,9 @@ static void archiving_on_written(struct audit_archiving *archiving)
     task_submit(task, archiving_on_forgotten);
 }
 
-/* Returns how many of the segments, of which there are n, are to be moved: those that are old
- * enough, but not the last one, which may be the latest of the shard. */
+/* Returns how many of the n oldest segments of a shard are to be moved: those whose last record is
+ * older than AUDIT_ARCHIVE_S, but not the last of the n, which may be the latest of the shard. The
+ * id of a segment is that of its last record, and contains the time. */
 static size_t archiving_count_old(const struct worker_context *w,
                                   const struct audit_segment *segments, size_t n)
 {
@@ -148,8 +160,10 @@ static size_t archiving_count_old(const struct worker_context *w,
     return old;
 }
 
-/* Called with the oldest segments of the shard. A segment that cannot be read stays in Redis, with
- * all after it, and is reported. */
+/* Called with the oldest segments of the shard: starts the write of those that are old enough. A
+ * segment that cannot be read stays in Redis, with all after it, and is reported.
+ * segments[readable], the first that stays, exists, because the last one that was read is never
+ * moved. */
 static void archiving_on_segments(struct task *task)
 {
     struct audit_archiving *archiving = task->owner;
@@ -193,7 +207,8 @@ void audit_archiving_close(struct audit_archiving *archiving)
     archiving->write.task = NULL;
 }
 
-/* Returns the shard that is to be looked at next; SHARDS: none is due. */
+/* Returns the shard of the next run: the first one that is due and whose lease this worker holds,
+ * counted from the shard after that of the latest run. SHARDS: there is none. */
 static unsigned archiving_next_shard(const struct audit_archiving *archiving)
 {
     const struct worker_context *w = archiving->worker;
@@ -207,6 +222,8 @@ static unsigned archiving_next_shard(const struct audit_archiving *archiving)
     return SHARDS;
 }
 
+/* Starts a run for the next shard that is due. While the thread of a run writes, the loop wakes
+ * every POLL_US to see whether it has ended; this goes on even while the worker is draining. */
 void audit_archiving_tick(struct audit_archiving *archiving)
 {
     const struct worker_context *w = archiving->worker;
@@ -234,6 +251,7 @@ void audit_archiving_tick(struct audit_archiving *archiving)
     archiving->shard = shard;
     archiving->full = false;
     archiving->next_us[shard] = w->now_us + archiving_interval_us(archiving);
+    /* one more than a run moves, because the last one that is read always stays */
     task->data =
         audit_segment_cmd_range(&task->pipeline, shard, STR("-"), STR("+"), SEGMENTS_A_RUN + 1);
     task_submit(task, archiving_on_segments);

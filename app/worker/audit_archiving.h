@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Moves closed segments of the audit logs of the shards that this worker holds to the archive
- * (app/service/audit_archive.h), if AUDIT_ARCHIVE_DIR is set: those whose last record is older than
- * AUDIT_ARCHIVE_S, but never the latest of a shard. Redis forgets a segment when it is on the disk.
- * Files that are past AUDIT_DAYS are deleted. */
+/* Moves closed segments (groups of up to 256 audit records) from Redis to files, the archive
+ * (app/service/audit_archive.h), if AUDIT_ARCHIVE_DIR is set. A worker does so for the shards whose
+ * leases it holds. A segment is moved when its last record is more than AUDIT_ARCHIVE_S seconds
+ * old, but never the latest segment of a shard. It is removed from Redis only when it is on the
+ * disk. A file has the segments of one shard and month, and is deleted when the month ended more
+ * than AUDIT_DAYS ago. */
 #ifndef WORKER_AUDIT_ARCHIVING_H
 #define WORKER_AUDIT_ARCHIVING_H
 
@@ -13,19 +15,21 @@
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
-/* What a thread writes to files, so that a slow disk does not hold up the event loop (hazards X2).
- * The loop changes nothing of it until `done`. */
+/* A write of segments to files of the archive by a thread, since a slow disk must not block the
+ * event loop (hazards X2). The loop fills in what is to be written and starts the thread. It reads
+ * `result` and `error` when the thread has set `done`. */
 struct archive_write {
     pthread_t thread;
-    struct task *task; /* whose arena has the segments; NULL: nothing is being written */
-    const char *folder;
+    struct task *task;  /* the task whose arena has the segments; NULL: nothing is being written */
+    const char *folder; /* the setting AUDIT_ARCHIVE_DIR */
     const struct audit_segment_text *segments;
-    size_t n;
-    struct str first_kept; /* id of the segment after these */
-    int64_t
-        remove_before_ms; /* files whose month ended before that (epoch ms) are deleted; 0: none */
-    enum audit_archive_result result;
-    int error; /* errno of a failure; 0: none */
+    size_t n; /* number of segments */
+    /* id of the first segment that is not written; it stays in Redis, with all later ones */
+    struct str first_kept;
+    /* files whose month ended before this time (epoch ms) are deleted; 0: none are */
+    int64_t remove_before_ms;
+    enum audit_archive_result result; /* of writing the segments */
+    int error; /* errno of a failure to write, or to delete old files; 0: none */
     atomic_bool done;
 };
 
@@ -34,18 +38,21 @@ struct audit_archiving {
     struct shards *shards;
     struct periodic schedule;
     struct archive_write write;
-    unsigned shard;            /* of the current run */
-    bool full;                 /* the current run has moved as many segments as a run can */
+    unsigned shard;            /* the shard of the current or latest run */
+    bool full;                 /* the run moves as many segments as a run can: there may be more */
     int64_t next_us[SHARDS];   /* monotonic: when the shard is looked at again */
-    int64_t next_removal_us;   /* monotonic: when old files are looked for */
+    int64_t next_removal_us;   /* monotonic: when files that are too old are deleted next */
     int64_t next_error_log_us; /* monotonic: when a failure may be logged again */
 };
 
+/* Prepares the runs, which move old closed segments of the audit log to the archive. */
 void audit_archiving_init(struct audit_archiving *archiving, struct worker_context *w,
                           struct shards *shards);
-/* Waits for a running write. To be called before tasks are freed. */
+/* Waits until a running write has ended, because its thread uses the memory of a task. To be called
+ * before tasks are freed. */
 void audit_archiving_close(struct audit_archiving *archiving);
-/* Called in every loop iteration: starts a run if one is due. */
+/* Called in every loop iteration: starts a run if one is due, and continues one whose write has
+ * ended. */
 void audit_archiving_tick(struct audit_archiving *archiving);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Two scans over the shards whose leases this worker holds. Aggregation reads the counters of a
- * shard by HSCAN and turns those whose minute is over into audit records. Retention reads the
- * oldest seals (links of the HMAC chain that each cover a group of audit records) and deletes a
- * seal together with its records when all of them are outdated. Both scans change a shard only by
- * Lua scripts that check whether this worker still holds the lease. seal.c makes the seals. */
+ * shard by HSCAN and makes audit records of those whose minute is over. Retention reads the oldest
+ * seals (links of the HMAC chain that each cover a group of audit records) and deletes a seal
+ * together with its records when all of them are outdated. It also deletes outdated segments, which
+ * have replaced seals in newer stores. Both scans change a shard only by Lua scripts that check
+ * whether this worker still holds the lease. seal.c makes the seals, audit_segments.c the
+ * segments. */
 #include "app/worker/audit_maintenance.h"
 
 #include <stdio.h>
@@ -15,7 +17,8 @@
 #include "app/store/lease.h"
 #include "app/store/reply.h"
 
-/* About how many counters one HSCAN reads; how many are accepted in its reply. */
+/* SCAN_COUNT: about how many counters one HSCAN returns. READS_MAX: most counters that are accepted
+ * in its reply, which may have more than SCAN_COUNT. */
 enum { SCAN_COUNT = 100, READS_MAX = 1000 };
 
 static const int64_t AGGREGATION_INTERVAL_US = 5000000;
@@ -229,10 +232,10 @@ static size_t audit_count_outdated(const struct worker_context *w, const struct 
 
 /* Called when the oldest seals of a shard were read. Deletes the outdated ones with their records,
  * except the latest seal of the shard, since the next seal is chained to it. The trim deletes what
- * precedes seals[outdated], the oldest seal that stays. Segments are deleted by one command, whose
- * failure does no harm: it is repeated the next day. A full page of seals (AUDIT_SEALS_PAGE)
- * means that there may be more: then task->data stays set, and the next step reads the same shard
- * again. */
+ * precedes seals[outdated], the oldest seal that stays. Outdated segments are deleted by one more
+ * command. Its reply is ignored: what could not be deleted is deleted by the next scan. A full page
+ * of seals (AUDIT_SEALS_PAGE) means that there may be more: then task->data stays set, and the next
+ * step reads the same shard again. */
 static void audit_on_seals(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Two scans over the audit logs of the shards (groups of keys) whose leases this worker holds; each
  * scan processes one shard after the other. A shard is due when this worker has obtained its lease,
- * and then again after the interval of the scan; a shard that fails delays no other. Aggregation:
- * counters of reads and of denied requests become audit records when the minute that they count is
- * over. Retention: audit records older than AUDIT_DAYS are deleted together with their seals (a
- * seal is the HMAC link that closes a group of records), and a group is deleted as a whole or not
- * at all. */
+ * and then again after the interval of the scan; a shard that fails delays no other. Aggregation,
+ * only of records in the forms of schema 1 (of version 0.1.0): counters of reads and of denied
+ * requests become audit records when the minute that they count is over. Retention: audit records
+ * older than AUDIT_DAYS are deleted, together with the segment that contains them or, of schema 1,
+ * with the seal (a link of the HMAC chain) that covers them. The records of a segment or seal are
+ * deleted as a whole or not at all. */
 #ifndef WORKER_AUDIT_MAINTENANCE_H
 #define WORKER_AUDIT_MAINTENANCE_H
 
@@ -30,8 +31,8 @@ struct audit_maintenance {
     struct audit_scan aggregation, retention;
 };
 
-/* Prepares the two scans of the audit logs: one makes records of counted reads, the other one
- * deletes old records. */
+/* Prepares the two scans of the audit logs: one makes records of counters, the other one deletes
+ * old records. */
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards);
 /* Called in every loop iteration: starts the steps of both scans that are due. */

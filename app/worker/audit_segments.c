@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run takes four round trips: (1) of each held shard, how much is open or, if the end of its
- * chain is unknown, the latest segment; (2) of a few shards, what is open; (3) of those whose
- * segment is due, its closing; (4) the new heads. The script that closes a segment compares the
- * head of the chain and what is open with what was read, so that two workers cannot both continue
- * one chain, and that no access is lost or counted twice. If it is unknown what Redis has stored,
- * the end of that chain is read again first.
+/* A run closes open segments in four round trips: (1) of each held shard, it reads how many records
+ * and counts the open segment has or, if the end of the chain is unknown, the latest closed
+ * segment; (2) it reads the open records and counts of a few shards; (3) a script closes the
+ * segment of each of these shards that is due; (4) the new heads are stored. The script compares
+ * the head of the chain, and the open records and counts, with what was read before. So two workers
+ * cannot both continue one chain, and no access is lost or counted twice. If it is unknown what
+ * Redis has stored, the end of that chain is read again first.
  *
- * Only what is older than a moment is closed: stream and hash are read one after the other, and
- * what comes in between must not be older than the segment's last record. */
+ * Only records and counts that are at least SETTLED_MS old are closed. Records and counts are read
+ * one after the other, and what is added between the two reads must not be older than the last
+ * record of the segment. */
 #include "app/worker/audit_segments.h"
 
 #include <stdio.h>
@@ -20,32 +22,35 @@
 #include "app/worker/audit_report.h"
 
 enum {
-    SHARDS_PER_RUN = 8,    /* shards whose open records one run reads */
-    COUNTS_SCANNED = 2000, /* about how many counts are read of a shard, and at most */
-    COUNTS_MAX = 8000,
-    OPEN_MAX = AUDIT_SEGMENT_RECORDS + COUNTS_MAX,
-    REMOVED_COUNTS_MAX = 16, /* fields that are no counts, which a run removes of a shard */
-    CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS, /* counts that a closing removes */
+    SHARDS_PER_RUN = 8,    /* most shards whose open records one run reads */
+    COUNTS_SCANNED = 2000, /* about how many counts one HSCAN of a shard returns */
+    COUNTS_MAX = 8000,     /* most counts that are accepted in its reply */
+    OPEN_MAX = AUDIT_SEGMENT_RECORDS + COUNTS_MAX, /* most entries of struct open_items */
+    REMOVED_COUNTS_MAX = 16, /* most fields that are no counts, which a run removes of a shard */
+    /* most counts that a closing removes: those in the segment, and counts of 0 */
+    CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS,
 };
 
-/* Time between two runs while segments are due, and at most while none is: two commands for each
- * shard are much for an idle Redis. */
-static const int64_t INTERVAL_US = 1000000, IDLE_INTERVAL_US = 10000000;
-/* Age from which an open record can be closed. */
+/* Time from a run that has read open segments to the next run. */
+static const int64_t INTERVAL_US = 1000000;
+/* Longest time between two runs otherwise, because two commands for each shard are much for an idle
+ * Redis. */
+static const int64_t IDLE_INTERVAL_US = 10000000;
+/* Least age of an open record or count that is closed. */
 static const int64_t SETTLED_MS = 500;
 
-/* What is open in a shard, as it was read. */
+/* The records and counts of a shard's open segment, as they were read. */
 struct open_items {
-    struct audit_entry *entries;                /* records, then those of counts */
-    const struct audit_counted_read **of_count; /* the count of each entry; NULL: a record */
+    struct audit_entry *entries;                /* the records, then those made of counts */
+    const struct audit_counted_read **of_count; /* of each entry: its count; NULL: it is a record */
     struct audit_counted_read *counts;
-    size_t n, count_n;
+    size_t n, count_n; /* number of entries; of counts */
 };
 
 /* ---- logging ---- */
 
-/* Logs an anchor for each chain that has grown, once a minute; while draining at once, since the
- * process ends before the minute is over. */
+/* Logs an anchor (number and head of the latest segment) for each chain that has grown, once a
+ * minute; while draining at once, since the process ends before the minute is over. */
 static void segments_log_anchors(struct audit_segments *segments)
 {
     const struct worker_context *w = segments->worker;
@@ -62,7 +67,8 @@ static void segments_log_anchors(struct audit_segments *segments)
     }
 }
 
-/* Reports that the segments of a shard cannot be read and its chain is therefore not continued. */
+/* Counts and logs that the segments of a shard cannot be read and its chain is therefore not
+ * continued. */
 static void segments_report_unreadable(struct audit_segments *segments, unsigned shard)
 {
     static const struct audit_failure failure = {
@@ -74,9 +80,9 @@ static void segments_report_unreadable(struct audit_segments *segments, unsigned
     audit_report_failure(segments->worker, shard, &segments->next_error_log_us, &failure);
 }
 
-/* Logs a field of the counts that is no count, which only another program can have written, and
- * which is then removed. Its texts may name persons, so there is only a digest of "FIELD\nVALUE".
- */
+/* Logs a field of the hash of counts that has another form than a count. Only another program can
+ * have written it, and it is then removed. The log line has only its size and a digest of the text
+ * "FIELD\nVALUE", which may name persons. */
 static void segments_log_removed(const struct audit_segments *segments, unsigned shard,
                                  const struct audit_counted_read *count, struct arena *arena)
 {
@@ -122,7 +128,7 @@ static void segments_on_shard_closed(struct audit_segments *segments, struct tas
     struct problem p = {.code = PROBLEM_NONE};
     int64_t result;
 
-    s->open_since_ms = 0;
+    s->open_since_ms = 0; /* not known any more: the oldest record may be closed */
     if (!audit_segment_parse_close(s->cmd, &result, &p)) {
         segments_report_unreadable(segments, shard);
     } else if (result == LEASE_LOST) {
@@ -135,7 +141,7 @@ static void segments_on_shard_closed(struct audit_segments *segments, struct tas
         metrics_add(metrics, METRIC_AUDIT_RECORDS, NULL, NULL, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
-        if (s->next_count == AUDIT_SEGMENT_RECORDS) /* there may be more */
+        if (s->next_count == AUDIT_SEGMENT_RECORDS) /* there may be more open records */
             periodic_schedule(&segments->schedule, /* delay_us */ 0);
         audit_head_cmd_set(&task->pipeline, AUDIT_CHAIN_SEGMENTS, shard,
                            arena_printf(task->arena, "%lld", (long long)s->link.number),
@@ -143,9 +149,10 @@ static void segments_on_shard_closed(struct audit_segments *segments, struct tas
     }
 }
 
-/* Called with the replies to closing segments. Without a reply, a segment may or may not be closed,
- * so the last link of its chain is read again. Then queues the heads of the chains, copies of their
- * last links outside the shards. Storing one is not repeated, since the next one replaces it. */
+/* Called with the replies to closing segments: queues the new heads of the chains for audit:heads.
+ * Without replies, the segments may or may not be closed, so the next run reads the latest segment
+ * of these chains again. A head that cannot be stored is not tried again, since the head of the
+ * next segment replaces it. */
 static void segments_on_closed(struct task *task)
 {
     struct audit_segments *segments = task->owner;
@@ -168,7 +175,8 @@ static void segments_on_closed(struct task *task)
 
 /* ---- (2) what is open ---- */
 
-/* Adds a record of each count that has one. */
+/* Makes an audit record of each count, and appends it to the entries. A count of 0 has no record:
+ * it is for a refusal that was recorded at once and not repeated. Invalid counts are left out. */
 static void segments_add_counts(struct arena *arena, struct open_items *items)
 {
     for (size_t i = 0; i < items->count_n; i++) {
@@ -177,7 +185,9 @@ static void segments_add_counts(struct arena *arena, struct open_items *items)
     }
 }
 
-/* Reads what is open in the shard. False when the replies cannot be read. */
+/* Parses the replies with the open records and counts of the shard. Returns false when they cannot
+ * be parsed, or when out of memory. The cursor of HSCAN is not used: counts that the one reply does
+ * not have get into a later segment. */
 static bool segments_read_open(struct task *task, const struct segment_shard *s,
                                struct open_items *ret)
 {
@@ -197,13 +207,13 @@ static bool segments_read_open(struct task *task, const struct segment_shard *s,
     return true;
 }
 
-/* An item of what is open, in the order of time. */
+/* An element of the list by which the entries of an open segment are sorted. */
 struct open_item {
-    struct str id;
-    size_t index; /* in the arrays of struct open_items */
+    struct str id; /* id of the entry, which begins with its time */
+    size_t index;  /* in the arrays of struct open_items */
 };
 
-/* For qsort. */
+/* Compares two struct open_item by their ids, and so by time, for qsort. */
 static int segments_compare_items(const void *a, const void *b)
 {
     const struct open_item *first = a, *second = b;
@@ -211,7 +221,7 @@ static int segments_compare_items(const void *a, const void *b)
     return stream_id_compare(first->id, second->id);
 }
 
-/* Sorts what is open by time. NULL: out of memory. */
+/* Returns the entries of the open segment sorted by id, oldest first; NULL when out of memory. */
 static struct open_item *segments_sort(struct arena *arena, const struct open_items *items)
 {
     struct open_item *sorted = arena_array(arena, items->n, sizeof(*sorted));
@@ -223,13 +233,15 @@ static struct open_item *segments_sort(struct arena *arena, const struct open_it
     return sorted;
 }
 
-/* Takes the oldest items for a segment: copies their records to ret_entries, and puts into ret_open
- * what the closing removes. Counts of 0, which have no record, are removed with any segment.
- * Returns the number of records. */
-static size_t segments_take(const struct worker_context *w, const struct open_items *items,
-                            const struct open_item *sorted, struct audit_entry *ret_entries,
-                            struct str *ids, const struct audit_counted_read **counts,
-                            struct audit_open *ret_open)
+/* Selects the oldest entries for a segment: at most AUDIT_SEGMENT_RECORDS, none younger than
+ * SETTLED_MS. Copies them to ret_entries, and puts what the closing removes from Redis into
+ * ret_open: the ids of the records (array `ids`), and the counts (array `counts`). Counts of 0,
+ * which have no record, are removed with any segment. Returns the number of entries. */
+static size_t segments_select_oldest(const struct worker_context *w, const struct open_items *items,
+                                     const struct open_item *sorted,
+                                     struct audit_entry *ret_entries, struct str *ids,
+                                     const struct audit_counted_read **counts,
+                                     struct audit_open *ret_open)
 {
     size_t n = 0;
     int64_t at_ms;
@@ -253,8 +265,8 @@ static size_t segments_take(const struct worker_context *w, const struct open_it
     return n;
 }
 
-/* Queues the closing of the shard's segment. s->cmd stays NULL if nothing is old enough, the lease
- * is over, or memory is short. */
+/* Queues the script that closes the shard's segment with its oldest entries. s->cmd stays NULL if
+ * nothing is old enough, the lease is over, or memory is short. */
 static void segments_close(struct audit_segments *segments, struct task *task, unsigned shard,
                            const struct open_items *items, const struct open_item *sorted)
 {
@@ -272,7 +284,7 @@ static void segments_close(struct audit_segments *segments, struct task *task, u
 
     if (!entries || !ids || !counts || !shards_lease_held(segments->shards, shard))
         return;
-    n = segments_take(task->worker, items, sorted, entries, ids, counts, &open);
+    n = segments_select_oldest(task->worker, items, sorted, entries, ids, counts, &open);
     if (n == 0 || !audit_segment_order(arena, &s->link, entries, n) ||
         !audit_segment_pack(arena, key, shard, &s->link, entries, n, &segment, &s->next_link))
         return;
@@ -284,15 +296,16 @@ static void segments_close(struct audit_segments *segments, struct task *task, u
                                      task->worker->engine->config.audit_days, &open);
 }
 
-/* Returns whether an open segment of n records, the oldest one of open_since_ms, has to be closed.
- */
+/* Returns whether an open segment has to be closed: it has n records and counts, of which the
+ * oldest is from the time open_since_ms (epoch ms). */
 static bool segments_due(const struct worker_context *w, int64_t open_since_ms, size_t n)
 {
     return n >= AUDIT_SEGMENT_RECORDS ||
            w->now_ms >= open_since_ms + w->engine->config.audit_seal_s * INT64_C(1000);
 }
 
-/* Queues the removal of fields of the counts that are no counts, a few at a time. */
+/* Logs the fields of the hash of counts that are no counts, and queues their removal, at most
+ * REMOVED_COUNTS_MAX of a shard in one run. */
 static void segments_remove_invalid(struct audit_segments *segments, struct task *task,
                                     unsigned shard, const struct open_items *items)
 {
@@ -314,7 +327,8 @@ static void segments_remove_invalid(struct audit_segments *segments, struct task
         (void)audit_cmd_remove_counts(&task->pipeline, shard, task->worker->id, invalid, n);
 }
 
-/* Called when what is open in a shard was read. */
+/* Called when the open records and counts of a shard were read: queues the script that closes the
+ * segment if it is due, and the removal of fields that are no counts. */
 static void segments_on_open(struct audit_segments *segments, struct task *task, unsigned shard)
 {
     struct segment_shard *s = &segments->v[shard];
@@ -336,8 +350,8 @@ static void segments_on_open(struct audit_segments *segments, struct task *task,
         segments_close(segments, task, shard, &items, sorted);
 }
 
-/* Called with what is open in some shards. The task is submitted even without commands, so that the
- * run always ends in the same way. */
+/* Called with the open records and counts of some shards: closes the segments that are due. The
+ * task is submitted even without commands, so that the run always ends in the same way. */
 static void segments_on_read(struct task *task)
 {
     struct audit_segments *segments = task->owner;
@@ -356,8 +370,9 @@ static void segments_on_read(struct task *task)
 
 /* ---- (1) how much is open ---- */
 
-/* Called when the latest segment of a shard was read: it becomes the known end of the chain. The
- * next run starts at once. */
+/* Called when the latest segment of a shard was read: it becomes the known end of the chain (number
+ * 0: the shard has no segment). The next run, which reads how much is open there, starts at once,
+ * or after INTERVAL_US if this run reads the open segments of other shards. */
 static void segments_on_latest(struct audit_segments *segments, struct task *task, unsigned shard)
 {
     struct segment_shard *s = &segments->v[shard];
@@ -377,8 +392,8 @@ static void segments_on_latest(struct audit_segments *segments, struct task *tas
     periodic_schedule(&segments->schedule, /* delay_us */ 0);
 }
 
-/* Reads how much is open in a shard. Returns whether it has to be read: it is not known how old it
- * is, or a segment is due. */
+/* Parses how many records and counts the shard's open segment has. Returns whether they have to be
+ * read: the age of the oldest one is not known, or the segment is due. */
 static bool segments_must_read(struct audit_segments *segments, const struct task *task,
                                unsigned shard)
 {
@@ -397,8 +412,9 @@ static bool segments_must_read(struct audit_segments *segments, const struct tas
             segments_due(task->worker, s->open_since_ms, (size_t)(records + counts)));
 }
 
-/* Called with the replies of the first round trip. Reads what is open of a few shards; if there are
- * more, the next run starts at once. */
+/* Called with the replies of the first round trip. Queues the reads of the open records and counts
+ * of at most SHARDS_PER_RUN shards, from segments->first on. If more shards have to be read, the
+ * next run starts at once. */
 static void segments_on_lengths(struct task *task)
 {
     struct audit_segments *segments = task->owner;
@@ -421,7 +437,7 @@ static void segments_on_lengths(struct task *task)
         s->cmd = NULL;
         if (!must_read)
             continue;
-        if (chosen++ >= SHARDS_PER_RUN)
+        if (chosen++ >= SHARDS_PER_RUN) /* counted too: see the end of the function */
             continue;
         segments->first = shard + 1;
         s->cmd = audit_cmd_range(&task->pipeline, AUDIT_STREAM_OPEN, shard, STR("-"), STR("+"),
@@ -434,7 +450,8 @@ static void segments_on_lengths(struct task *task)
     task_submit(task, segments_on_read);
 }
 
-/* Queues the reads for one shard in the first round trip. */
+/* Queues the reads for one shard in the first round trip: the numbers of its open records and
+ * counts or, if the end of its chain is unknown, its latest segment. */
 static void segments_queue(struct task *task, unsigned shard, struct segment_shard *s)
 {
     if (!s->link_known) {
@@ -454,7 +471,8 @@ void audit_segments_init(struct audit_segments *segments, struct worker_context 
     periodic_init(&segments->schedule, w, /* delay_us */ 0);
 }
 
-/* Returns the time until the next run if no segment is due. */
+/* Returns the longest time until the next run while no segment is due: IDLE_INTERVAL_US, or
+ * AUDIT_SEAL_S if that is less. */
 static int64_t segments_idle_us(const struct audit_segments *segments)
 {
     int64_t seal_us = segments->worker->engine->config.audit_seal_s * INT64_C(1000000);
@@ -462,9 +480,10 @@ static int64_t segments_idle_us(const struct audit_segments *segments)
     return seal_us < IDLE_INTERVAL_US ? seal_us : IDLE_INTERVAL_US;
 }
 
-/* The anchors are logged even while a run is in progress or the worker is draining. The end of the
- * chain of a shard whose lease this worker does not hold becomes unknown, because the holder
- * continues it. */
+/* Starts a run if one is due. The anchors are logged even while a run is in progress or the worker
+ * is draining. While records are written in the forms of schema 1 there are no segments (seal.c).
+ * The end of the chain of a shard whose lease this worker does not hold becomes unknown, because
+ * the holder continues the chain. */
 void audit_segments_tick(struct audit_segments *segments)
 {
     struct task *task;

@@ -220,6 +220,7 @@ void calibration_tick(struct calibration_pass *pass)
     task = periodic_begin(&pass->schedule, NO_SHARD, pass);
     if (!task)
         return;
+    /* TYPE: the predictions of a student are a stream */
     const struct str argv[] = {
         STR("SCAN"),  arena_copy(task->arena, str_of(pass->cursor)),
         STR("MATCH"), key_pattern_students,

@@ -37,8 +37,8 @@ void worker_context_init(struct worker_context *worker, struct engine *engine,
 void worker_start_iteration(struct worker_context *worker);
 /* Makes the next loop iteration start at us (monotonic) or earlier. */
 void worker_wake_at(struct worker_context *worker, int64_t us);
-/* Returns true from the signal to end until the process ends: in that time a worker starts no new
- * work and completes the work that it has started. */
+/* Returns whether the worker is draining: it has received the signal to end, starts no new work,
+ * and completes the work that it has started. */
 bool worker_draining(const struct worker_context *worker);
 /* Returns true if a Dapr sidecar (the process through which events are published) is configured. */
 bool worker_publishes(const struct worker_context *worker);

@@ -92,10 +92,10 @@ static void dead_letter_on_entry_checked(struct task *task)
         return;
     }
     if (!has_entry && !has_letter) {
-        /* the entry has disappeared: no letter is added */
+        /* the entry has disappeared: no dead letter is added */
         dead_letter_end(task, DEAD_LETTER_ENTRY_GONE);
     } else if (has_entry && has_letter) {
-        dead_letter_end(task, DEAD_LETTER_STORED); /* the letter remains */
+        dead_letter_end(task, DEAD_LETTER_STORED); /* the dead letter remains */
     } else if (has_entry) {
         pipeline_clear(&task->pipeline);
         state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);

@@ -79,8 +79,8 @@ static void erasures_start_rewrite(struct task *task)
 static void erasures_continue_run(struct task *task);
 
 /* Called when the failed erasure was registered again with the present time; continues with the
- * next student. If that failed (Redis is full), the run ends, and the erasure keeps its old place
- * in the list. */
+ * next student. If the registration failed (Redis is full), the run ends, and the erasure keeps its
+ * old place in the list. */
 static void erasures_on_registered(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -174,8 +174,9 @@ static void erasures_continue_run(struct task *task)
 
 /* ---- reading ---- */
 
-/* Removes an invalid student id from the set of unfinished erasures. Such an id was written by an
- * operator or another program, since the engine checks ids before it writes them. */
+/* Logs an invalid student id in the list of unfinished erasures, and queues its removal from the
+ * list. Such an id was written by an operator or another program, since the engine checks ids
+ * before it writes them. */
 static void erasures_drop_invalid(struct task *task, struct str student)
 {
     struct log *log = task->worker->engine->log;

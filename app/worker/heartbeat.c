@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Each worker increments its heartbeat counter in the Redis hash `workers` once a second. A worker
  * is dead if its counter has not changed for WORKERS_EXPIRE_MS. The reader measures this time with
- * its monotonic clock, so that clocks of different machines are never compared. With
- * the heartbeat it reads Redis' clock, by which the times that this process stores are corrected.
- * The first worker that notices a dead one removes it from the hash. */
+ * its monotonic clock, so that clocks of different machines are never compared. The first worker
+ * that notices a dead one removes it from the hash. With the heartbeat a worker also reads the
+ * clock of Redis, by which it corrects the times that it stores, and the schema number (of the
+ * format of all records), which `mastery-ctl migrate` raises. */
 #include "app/worker/heartbeat.h"
 
 #include "app/store/clock_skew.h"
@@ -14,8 +15,8 @@ static const int64_t INTERVAL_US = 1000000; /* microseconds between two heartbea
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
 /* Returns whether the worker that sent the heartbeat is alive: its counter was seen to change
- * within DEAD_AFTER_US, or it is seen for the first time. Fills *ret_peer, unless the id is too
- * long to be a worker's. */
+ * within DEAD_AFTER_US, or it is seen for the first time. Fills *ret_peer. Returns false, and fills
+ * nothing, if the id is too long to be a worker's. */
 static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
                                  const struct worker_heartbeat *beat, struct peer *ret_peer)
 {
@@ -72,7 +73,8 @@ static void heartbeat_update_peers(struct heartbeat *heartbeat,
 
 /* Called with the replies to a heartbeat. If a command failed, nothing is known about the other
  * workers, and the list of living peers stays as it was. The reply to time_cmd, the time of Redis,
- * corrects the times that this process stores. */
+ * corrects the times that this process stores. The reply to schema_cmd, the schema number, decides
+ * in which form this process writes records. */
 static void heartbeat_on_replies(struct task *task)
 {
     struct heartbeat *heartbeat = task->owner;

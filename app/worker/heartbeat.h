@@ -25,7 +25,8 @@ struct heartbeat {
     struct periodic schedule;
     struct peer peers[WORKERS_MAX]; /* living workers except this one */
     size_t count;                   /* number of peers */
-    /* the command of the latest heartbeat that reads the clock of Redis */
+    /* commands of the latest heartbeat: read the clock of Redis, and the schema number (of the
+     * format of all records; NULL: not read, because it cannot rise any more) */
     struct command *time_cmd, *schema_cmd;
     int64_t beats; /* heartbeats that this worker has sent */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connects libcurl's multi interface (many transfers at a time) to the event loop libev.
- * libcurl names the sockets and the timeout that it waits for; libev reports them;
- * curl_multi_socket_action then does all input and output. After each call of that function,
- * http_complete_calls collects the HTTP calls that have ended. No function here blocks. */
+/* Connects libcurl's multi interface (many transfers at a time) to the event loop libev. libcurl
+ * names the sockets and the timeout that it waits for; libev reports when a socket is ready or the
+ * timeout is over; curl_multi_socket_action then does all input and output. After each call of that
+ * function, http_complete_calls collects the HTTP calls that have ended. No function here
+ * blocks. */
 #include "app/worker/http.h"
 
 #include <stdarg.h>
@@ -25,8 +26,8 @@ struct http_socket { /* a socket of libcurl that libev watches */
 /* ---- callbacks of one call ---- */
 
 /* Callback CURLOPT_WRITEFUNCTION: retains the start of the body in excerpt and discards the rest.
- * Returns the number of bytes taken; a return value of 0 makes libcurl end the call, because the
- * response is longer than response_max. */
+ * Returns size * count; but 0, which makes libcurl end the call, if the body is longer than
+ * response_max. */
 static size_t http_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
     struct http_call *call = user_data;

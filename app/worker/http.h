@@ -44,12 +44,13 @@ struct http_call {
     char excerpt[HTTP_EXCERPT_SIZE]; /* the start of the response's body, NUL-terminated */
     size_t excerpt_n;                /* length of excerpt in bytes, without the NUL */
     /* Internal: the libcurl handle, which the next call of the same struct uses again. A caller
-     * that fills the struct anew must preserve this field, or release it first
+     * that fills in the whole struct again must preserve this field, or release it first
      * (http_call_release). */
     CURL *easy;
 };
 
-/* Returns NULL when out of memory. connections: how many connections may be open to one host. */
+/* Creates a struct http, with which HTTP calls run on the event loop. connections: how many
+ * connections may be open to one host. Returns NULL when out of memory. */
 struct http *http_new(struct ev_loop *loop, long connections);
 /* Ends running calls without calling their done functions; accepts NULL. Each struct http_call
  * keeps its libcurl handle until http_call_release. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The job kind "event": a learning event that became a dead letter and is processed again
- * (mastery-ctl dead retry). The body of the job is the id of the letter, which stays until the
- * event is counted: so the queue holds no personal data. The letter is a CloudEvent or the event
- * alone ("bare"). The event is processed as if it had just arrived; its event id makes sure that it
- * counts once. */
+ * (mastery-ctl dead retry). The body of the job is only the id of the dead letter, so the queue
+ * holds no personal data. The dead letter stays until the event is counted. It contains a
+ * CloudEvent or the event alone ("bare"). The event is processed as if it had just arrived; its
+ * event id makes sure that it counts once. */
 #include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
@@ -56,7 +56,7 @@ static enum step event_job_read(struct job *job)
 }
 
 /* The second step: parses the event and starts the computation. The correlation id, which links log
- * lines and audit records, is the id of the job in the queue. An erasure may have removed the
+ * lines and audit records, is the id of the job in the queue. An erasure may have removed the dead
  * letter: then nothing is left to do. */
 static enum step event_job_start(struct worker_context *worker, struct job *job)
 {
@@ -87,8 +87,9 @@ static enum step event_job_start(struct worker_context *worker, struct job *job)
 }
 
 /* Called when the computation has ended. Counts the outcome of the event and removes its dead
- * letter; after any other failure than a refusal the letter stays. If the student was erased or has
- * withdrawn consent, the letter is removed too, because it would retain what is refused. */
+ * letter. If the student was erased or has withdrawn consent (PROBLEM_FORBIDDEN), the dead letter
+ * is removed too, because it would retain what is refused. After any other failure the dead letter
+ * stays. */
 static enum step event_job_finish(struct worker_context *worker, struct job *job)
 {
     struct event_job *state = job->state;
@@ -106,8 +107,8 @@ static enum step event_job_finish(struct worker_context *worker, struct job *job
 }
 
 /* The step function of the job kind "event": read the dead letter, start the computation, continue
- * it, remove the letter. If letter_cmd is still set after event_job_start, the job has ended there:
- * the letter is gone, or it is no valid event. */
+ * it, remove the dead letter. If letter_cmd is still set after event_job_start, the job has ended
+ * there: the dead letter is gone, or it is no valid event. */
 enum step job_event(struct worker_context *worker, struct job *job)
 {
     struct event_job *state = job->state;

@@ -27,8 +27,8 @@ static const int64_t CLAIM_IDLE_MS = 10000;
 /* pause before a job's second attempt; each further pause is four times longer */
 static const int64_t FIRST_PAUSE_MS = 500;
 
-/* Returns true if the job must not be tried again. attempts: failed attempts, including those
- * during which the worker died. */
+/* Returns true if the job must not be tried again, because it has failed as often as its kind
+ * permits. attempts: failed attempts, including those during which the worker died. */
 static bool job_is_exhausted(const struct job *job, int64_t attempts)
 {
     return attempts >= job->jobs->kinds[job->kind].attempts_max;
@@ -141,8 +141,8 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
         job_finish(job);
 }
 
-/* Called when the existing dead letter that the job names has got its new reason: removes the job.
- */
+/* Called when the existing dead letter that the job names has got its new reason: removes the job
+ * from the queue. If that update failed, the job stays pending and is claimed later. */
 static void job_on_letter_updated(struct task *task)
 {
     struct job *job = task->data;

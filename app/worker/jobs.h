@@ -47,9 +47,9 @@ struct job {
  * the job is tried again; any other problem makes the job a dead letter at once. */
 typedef enum step job_step(struct worker_context *worker, struct job *job);
 
-/* For a kind of job on which something else depends, for example the status of a batch. Called when
- * the dead letter of a job is stored, to queue commands; if it has queued any, it is called once
- * more with their replies. */
+/* Called when the dead letter of a job is stored, for a kind of job on which something else
+ * depends, for example the status of a batch. It queues commands; if it has queued any, it is
+ * called once more with their replies. */
 typedef void job_on_dead_letter(struct worker_context *worker, struct job *job);
 
 /* A row of the table of kinds. The order of the rows is the order of the labels of METRIC_JOBS. */

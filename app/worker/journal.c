@@ -97,8 +97,8 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
     uint64_t unreadable = batch->unreadable_count;
 
     if (processed > (int64_t)unreadable)
-        metrics_add(metrics, METRIC_JOURNAL, /* a name that dashboards use: processed */
-                    "turned", NULL, (uint64_t)processed - unreadable);
+        /* the label means processed; dashboards use it */
+        metrics_add(metrics, METRIC_JOURNAL, "turned", NULL, (uint64_t)processed - unreadable);
     if (unreadable > 0)
         metrics_add(metrics, METRIC_JOURNAL, "unreadable", NULL, unreadable);
     if (batch->lag_ms > journal->lag_max_ms)
@@ -216,7 +216,7 @@ static void journal_process(struct task *task)
 }
 
 /* Handles a journal whose key is no stream in Redis: logs it the first time, and ends the task.
- * A reply that cannot be parsed is treated as the same fault, since that to a read of a stream can.
+ * Also called when a reply cannot be parsed, since the reply to a read of a stream always can.
  * journal_wait.c then leaves the shard out. Each sweep reads the journal again; the first read that
  * succeeds clears journal_unusable (journal_on_read). */
 static void journal_set_shard_unusable(struct task *task)
@@ -287,7 +287,7 @@ static void journal_begin(struct journal *journal, unsigned shard)
     task_submit(task, journal_on_read);
 }
 
-/* Marks the journal and the outbox of every shard as pending once in SWEEP_INTERVAL_US: the other
+/* Marks the journal and the outbox of every shard as pending once in SWEEP_INTERVAL_US. The other
  * places that set these flags may miss an entry, for example while journal_wait.c has no
  * connection. */
 static void journal_sweep(struct journal *journal)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own. In
  * a cluster the journals are in many slots, of which one XREAD may read only one: there, one XREAD
- * for each journal looks for entries at intervals, and none of them blocks. If that fails, entries
- * are processed later but never lost: journal.c looks into all journals every few seconds (its
- * sweep). */
+ * for each journal looks for entries at intervals, and none of them blocks. While XREAD fails,
+ * entries are processed later but never lost: journal.c looks into all journals every few seconds
+ * (its sweep). */
 #include "app/worker/journal_wait.h"
 
 #include "app/store/reply.h"
@@ -43,8 +43,9 @@ void journal_wait_close(struct journal_wait *wait)
     arena_free(wait->arena);
 }
 
-/* Adds XREAD COUNT 1 [BLOCK ...] STREAMS key... id... for n shards: it returns at most one entry of
- * each journal, after the last id that journal.c has read there. */
+/* Queues XREAD COUNT 1 [BLOCK ms] STREAMS key... id... for n shards: it returns at most one entry
+ * of each journal, after the last id that journal.c has read there. blocks: with BLOCK, so that
+ * Redis replies only when there is an entry, or after BLOCK_MS. */
 static void journal_wait_add(struct journal_wait *wait, bool blocks, const unsigned *shards, int n)
 {
     struct str argv[6 + 2 * SHARDS] = {STR("XREAD"), STR("COUNT"), STR("1")};

@@ -118,6 +118,7 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         lease_cmd_release(pipeline, leases_key(pipeline, shard), worker->id);
         return;
     }
+    /* by this mark, processes that cannot read the schema number learn of packed forms */
     if (shard_state->lease_end_us == 0 && schema_writes_packed())
         (void)schema_cmd_mark(pipeline, shard);
     leases->acquire_cmds[shard] =

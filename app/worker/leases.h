@@ -17,7 +17,7 @@ struct leases {
     struct shards *shards;
     const struct heartbeat *heartbeat;
     struct periodic schedule;
-    /* acquires or renews the lease of the shard; NULL: not sent */
+    /* by shard: acquires or renews the lease in the current interval; NULL: none was sent */
     struct command *acquire_cmds[SHARDS];
     size_t logged_count; /* number of held leases in the last log line worker.leases */
     unsigned rr_cursor;  /* the shard with which the search for free leases starts */
@@ -29,8 +29,8 @@ void leases_init(struct leases *leases, struct worker_context *worker, struct sh
 /* Called in every loop iteration: renews this worker's leases before they end and acquires free
  * ones, once in an interval. */
 void leases_tick(struct leases *leases);
-/* Queues commands that give back all leases that this worker holds; it treats them as lost at
- * once. */
+/* Queues commands that give back all leases that this worker holds. In this process the leases
+ * count as lost at once. */
 void leases_queue_release(struct leases *leases, struct pipeline *pipeline);
 
 #endif

@@ -246,7 +246,8 @@ static void worker_iterate(struct worker *worker)
     ev_timer_again(context->loop, &worker->timer);
 }
 
-/* Only wakes the loop: the loop iteration that follows does the work. */
+/* Called by libev when the timer expires. Does nothing: the timer only wakes the loop, whose next
+ * iteration does the work. */
 static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;

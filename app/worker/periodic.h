@@ -12,7 +12,8 @@ struct periodic {
     bool running;        /* true: a run has started, and its task has not ended yet */
 };
 
-/* The first run is due after delay_us. worker must live as long as periodic. */
+/* Prepares the schedule: the first run is due delay_us after the start of this loop iteration.
+ * worker must live as long as periodic. */
 void periodic_init(struct periodic *periodic, struct worker_context *worker, int64_t delay_us);
 /* Returns true if the time of the next run is reached and no run is in progress. If only the time
  * is not reached, the worker wakes at that time. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Deletes outdated data, in three ways. Whose data is due is known by the lists of the shards
- * (app/store/retention.h): each worker looks at the lists of the shards that it holds once an hour,
- * and removes what app/store/keys.def says is too old from the keys of those who are due. The
- * worker with shard 0 trims the dead letters (and the outboxes, if events are not published) once a
- * day. It then scans the keys of all students, a few of them a second, for the case that a list is
- * not complete: it adds to the lists those who are not there. In a store that 0.1.0 uses as well
- * there are no lists, and the scan itself removes. All is done in small steps with pauses, so that
- * requests are not delayed. audit_maintenance.c trims the audit log. */
+/* Deletes outdated data, in three ways. (1) Once an hour each worker reads the lists of the shards
+ * whose leases it holds (app/store/retention.h): which students have data that is too old. It
+ * removes from the keys of these students what app/store/keys.def says is too old. (2) Once a day
+ * the worker with the lease of shard 0 trims the dead letters (and the outboxes, if events are not
+ * published). (3) It then scans the keys of all students, some hundred a second, and adds to the
+ * lists the students who are missing there, since a list may be incomplete. While records are
+ * written in the forms of schema 1 (of version 0.1.0), there are no lists, and the scan itself
+ * removes what is too old. All is done in small steps with pauses, so that requests are not
+ * delayed. audit_maintenance.c trims the audit log. */
 #include "app/worker/retention.h"
 
 #include <assert.h>
@@ -22,16 +23,18 @@
 #include "app/store/student_days.h"
 #include "app/store/student_marks.h"
 
-/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted.
- * DUE_SHARDS: shards whose lists a step reads. DUE_STUDENTS: students of each of them. */
+/* SCAN_COUNT: keys requested of one SCAN. SCAN_REPLY_MAX: most keys that are accepted in its reply.
+ * DUE_SHARDS: shards whose lists a step reads. DUE_STUDENTS: students that it reads of each
+ * list. */
 enum { SCAN_COUNT = 200, SCAN_REPLY_MAX = 100000, DUE_SHARDS = 32, DUE_STUDENTS = 2 };
 static_assert(SHARDS % DUE_SHARDS == 0, "the last step would read lists that do not exist");
 
 static const int64_t FIRST_RUN_US = 2000000;     /* first pass, after the start of the process */
 static const int64_t SCAN_INTERVAL_US = 1000000; /* pause between two steps of a scan */
 static const int64_t STEP_INTERVAL_US = 50000;   /* pause between two steps over the lists */
-/* pause between the end of a pass and the next one: over the keys, over the lists */
+/* pause between the end of a pass over all keys and the next one */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
+/* pause between two passes over the lists of the shards */
 static const int64_t DUE_INTERVAL_US = INT64_C(3600) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
@@ -47,7 +50,8 @@ static void retention_on_trimmed(struct task *task)
     periodic_end(&retention->schedule, task);
 }
 
-/* Ends a step that failed before its deletions; it is repeated after WORKER_RETRY_US. */
+/* Ends a step of the scan that failed; the next step starts after WORKER_RETRY_US. It repeats a
+ * SCAN that failed. What could not be done about keys that were found is left to the next pass. */
 static void retention_retry_later(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -96,7 +100,8 @@ static void retention_queue_page(struct pipeline *pipeline, struct str key, stru
 /* Called with the replies to the commands of retention_queue_page. Each command has processed one
  * page of one key and returns the cursor of the next page ("0": the key is finished). For each key
  * that is not finished, the next command is queued, all in one round trip. The list of commands is
- * copied first, because pipeline_clear removes it from the pipeline. True: there are none. */
+ * copied first, because pipeline_clear removes it from the pipeline. Returns true if nothing was
+ * queued: every key is finished, or its command has failed. */
 static bool retention_queue_next_pages(struct task *task)
 {
     struct pipeline completed = task->pipeline;
@@ -112,16 +117,20 @@ static bool retention_queue_next_pages(struct task *task)
 
 /* ---- the lists ---- */
 
-/* Those who are due, as a step has found them. */
+/* The students who are due, as one step has found them in the lists of DUE_SHARDS shards. */
 struct retention_due {
     struct str students[DUE_SHARDS * DUE_STUDENTS];
-    unsigned shards[DUE_SHARDS * DUE_STUDENTS];             /* of each student */
-    const struct command *plans[DUE_SHARDS * DUE_STUDENTS]; /* retention_cmd_plan for each */
+    unsigned shards[DUE_SHARDS * DUE_STUDENTS]; /* the shard of each student */
+    /* of each student: retention_cmd_plan, which sets the day on which the student is due next */
+    const struct command *plans[DUE_SHARDS * DUE_STUDENTS];
     size_t n;
-    const struct command *list_cmds[DUE_SHARDS]; /* NULL: another worker holds the shard */
+    /* read the lists; NULL: this worker does not hold the lease of the shard */
+    const struct command *list_cmds[DUE_SHARDS];
 };
 
-/* Ends a step of the pass over the lists that has failed; it is repeated after WORKER_RETRY_US. */
+/* Ends a step of the pass over the lists that has failed; the next step starts after
+ * WORKER_RETRY_US. It repeats a failed read of lists. Students whose keys could not be trimmed are
+ * still in the lists, for the next pass. */
 static void retention_retry_due(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -130,8 +139,9 @@ static void retention_retry_due(struct task *task)
     periodic_end(&retention->due_schedule, task);
 }
 
-/* Called when it was decided when each student is due next. Where Redis refuses that, the same
- * students would be found again at once: the next step then waits. */
+/* Called when the script of retention_cmd_plan has set the day on which each student is due next:
+ * ends the step. A student whose script failed is still due, and would be found again at once; so
+ * the next step waits for WORKER_RETRY_US. */
 static void retention_on_planned(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -145,8 +155,8 @@ static void retention_on_planned(struct task *task)
     periodic_end(&retention->due_schedule, task);
 }
 
-/* Called when a page of each key was trimmed: trims the next ones, or finds out when each student
- * is due next. */
+/* Called when a page of each key was trimmed: trims the next pages. When all keys are finished,
+ * sends the script that sets the day on which each student is due next. */
 static void retention_on_due_trimmed(struct task *task)
 {
     struct retention_due *due = task->data;
@@ -166,7 +176,8 @@ static void retention_on_due_trimmed(struct task *task)
 }
 
 /* Queues the removal of what is too old from the student's keys, the first page of each. Keys that
- * Redis expires as a whole, or that are kept for ever, are left out. */
+ * Redis expires as a whole, or that are kept for ever, are left out; so are marks of schema 1 when
+ * none can exist any more. */
 static void retention_queue_student(struct task *task, unsigned shard, struct str student)
 {
     for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++) {
@@ -181,9 +192,10 @@ static void retention_queue_student(struct task *task, unsigned shard, struct st
     }
 }
 
-/* Adds the students in the reply with a part of the list of a shard. A name that is no student's in
- * the list's form is another program's; it is removed, since it would hold up the others. Returns
- * how many names there are. */
+/* Adds the students in the reply, the first names of the list of a shard, to those of the step. A
+ * name that the engine does not use for a student was written by another program. It is removed
+ * from the list, since it would be read again and again in the place of students. Returns the
+ * number of names in the reply. */
 static size_t retention_add_due(struct task *task, unsigned shard, const redisReply *reply)
 {
     struct retention_due *due = task->data;
@@ -206,8 +218,8 @@ static size_t retention_add_due(struct task *task, unsigned shard, const redisRe
     return n;
 }
 
-/* Called with the lists of some shards: trims the keys of those who are due. After the last shard
- * the pass begins again if a list had a name, else in an hour. */
+/* Called with the first names of the lists of some shards: trims the keys of those students. After
+ * the last shard the pass begins again if a list had a name, else in an hour. */
 static void retention_on_lists(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -235,7 +247,8 @@ static void retention_on_lists(struct task *task)
     task_submit(task, retention_on_due_trimmed);
 }
 
-/* Starts a step of the pass over the lists. */
+/* Starts a step of the pass over the lists if one is due: reads the names of students who are due
+ * from the lists of DUE_SHARDS shards. */
 static void retention_tick_due(struct retention *retention)
 {
     struct task *task = periodic_begin(&retention->due_schedule, NO_SHARD, retention);
@@ -259,8 +272,9 @@ static void retention_tick_due(struct retention *retention)
 
 /* ---- the scan ---- */
 
-/* Called with the replies to what a step of the scan has queued. Where students were added to a
- * list, the pass over the lists begins at once. */
+/* Called with the replies to the commands that a step of the scan has queued. If students were
+ * added to a list, the pass over the lists begins at once or, if a step of it is running, is
+ * repeated (has_found_due). */
 static void retention_on_scan_replies(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -282,8 +296,9 @@ static void retention_on_scan_replies(struct task *task)
         task_submit(task, retention_on_scan_replies);
 }
 
-/* Queues what is done about a key that the scan has found: a student is added to the list, but what
- * is in a form of 0.1.0 is removed at once. */
+/* Queues what is done about a key of a student that the scan has found: the student is added to the
+ * list of the shard. But while records are written in the forms of schema 1 (there are no lists
+ * then), and for marks of schema 1, what is too old is removed from the key at once. */
 static void retention_queue_found(struct task *task, struct str key)
 {
     struct str student;
@@ -357,10 +372,10 @@ static void retention_on_letters_trimmed(struct task *task)
     task_submit(task, retention_on_letters_trimmed);
 }
 
-/* Starts a pass: trims the dead letters and, if no sidecar (Dapr's process, which publishes events)
- * is configured, the outboxes (events to publish): these may contain events of an earlier
- * configuration, which no worker publishes. The steps after it scan all keys: sets the
- * cursor to the start, and `scanned`, the number of keys found, to 0. */
+/* Starts a pass over all keys: trims the dead letters and, if no sidecar (Dapr's process, which
+ * publishes events) is configured, the outboxes (events to publish): these may contain events of an
+ * earlier configuration, which no worker publishes. The later steps of the pass scan the keys: sets
+ * the cursor to the start, and `scanned`, the number of keys found, to 0. */
 static void retention_start_pass(struct retention *retention, struct task *task)
 {
     int64_t now_ms = task->worker->now_ms;

@@ -14,9 +14,9 @@
 /* Most audit records under one seal. */
 enum { RECORDS_PER_SEAL = 64 };
 
-static const int64_t INTERVAL_US = 1000000;
-/* The same once new records are in segments (audit_segments.c): a process that did not know it yet
- * may have written a record here. */
+static const int64_t INTERVAL_US = 1000000; /* time between two runs */
+/* Time between two runs once new records are in segments (audit_segments.c): a process that did not
+ * know of the change yet may still have added a record to be sealed. */
 static const int64_t IDLE_INTERVAL_US = 10000000;
 
 /* Loads the keys for sealing again if the secrets were reloaded (app/service/secrets_reload.h),
@@ -86,8 +86,8 @@ static void seals_end(struct task *task)
 }
 
 /* Called when the latest seal of a shard was read: it becomes the known end of the chain. Without
- * any seal, the chain starts with seal number 0. The next run starts at once, since the shard may
- * have unsealed records. */
+ * any seal, the end has the number 0, which the first seal follows. The next run starts at once,
+ * since the shard may have unsealed records. */
 static void seals_on_latest(struct seals *seals, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];

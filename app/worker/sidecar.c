@@ -188,9 +188,9 @@ static void sidecar_on_health(struct http_call *call)
     }
 }
 
-/* Sends a health check if the last contact is HEALTH_INTERVAL_US ago. Health checks are needed
- * because the endpoint /ready shows the state of the sidecar even if there is no event to publish.
- */
+/* Sends a health check if the last contact is HEALTH_INTERVAL_US ago and no event is being
+ * published. Health checks are needed because the endpoint /ready shows the state of the sidecar
+ * even if there is no event to publish. */
 static void sidecar_check_health(struct sidecar *sidecar)
 {
     struct worker_context *worker = sidecar->worker;

@@ -25,7 +25,7 @@ static struct task *task_new(void)
     return NULL;
 }
 
-/* Frees the task and its arena, which has its pipeline and replies. */
+/* Frees the task and its arena, in which the commands and replies of its pipeline are. */
 static void task_free(struct task *task)
 {
     arena_free(task->arena);
@@ -89,16 +89,16 @@ void task_end(struct task *task)
     tasks->spare_count++;
 }
 
-/* Any status but COMPLETE is a failure. (TIMED_OUT does not occur, because tasks have no timeout of
- * their own.) */
+/* Any status but COMPLETE is a failure, a timeout too. */
 bool task_failed(const struct task *task)
 {
     return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
-/* Frees all tasks of a list that is linked by next. All arenas are reset before any task is freed:
- * the reset of an arena takes its changes of students out of the queues in which they wait
- * (record_queue.h), and the next change in a queue, which may be of another task, then goes on. */
+/* Frees all tasks of a list that is linked by next. All arenas are reset before any task is freed.
+ * A task may have a change of a student that is in a queue of such changes (record_queue.h). The
+ * reset removes the change from the queue, and may let the next change in the queue go on. That one
+ * can belong to another task of this list, which must still exist then. */
 static void task_free_list(struct task *task)
 {
     for (const struct task *t = task; t; t = t->next)

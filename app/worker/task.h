@@ -14,7 +14,8 @@ struct task;
  * submits them. */
 typedef void task_on_replies(struct task *task);
 
-/* The shard of a task that is not about one shard: any number, as its owner does not read it. */
+/* The member `shard` of a task that is not about one shard. It equals the number of a real shard,
+ * which does no harm, because the owner of such a task does not read it. */
 enum { NO_SHARD = 0 };
 
 struct task {
@@ -40,9 +41,12 @@ struct tasks {
 struct task *task_begin(struct worker_context *worker, unsigned shard, void *owner);
 /* Submits the queued commands to Redis; on_replies is called in a later loop iteration. */
 void task_submit(struct task *task, task_on_replies *on_replies);
-void task_end(struct task *task); /* ends and frees the task; accepts NULL */
-/* true: Redis was unavailable, or there was no memory for the commands; replies may be missing */
+/* Ends the task, which must not be used afterwards. Accepts NULL. */
+void task_end(struct task *task);
+/* Returns true if Redis was unavailable, or if there was no memory for the commands: replies may be
+ * missing. */
 bool task_failed(const struct task *task);
-void tasks_release(struct tasks *tasks); /* frees all tasks, the running ones too */
+/* Frees all tasks, the running ones too. To be called at the end of the process. */
+void tasks_release(struct tasks *tasks);
 
 #endif

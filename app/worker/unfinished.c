@@ -52,6 +52,7 @@ static enum step unfinished_batch(struct unfinished *unfinished, struct task *ta
     return STEP_MORE;
 }
 
+/* Of each kind of entry: the function that runs its next step. */
 static enum step (*const unfinished_steps[UNFINISHED_KINDS])(struct unfinished *unfinished,
                                                              struct task *task,
                                                              struct problem *p) = {
