@@ -159,6 +159,8 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
         commands[i] = verify_cmd_records(r, &pipeline, c->shard, before, seals[i].v[SEAL_LAST]);
         before = seals[i].v[SEAL_LAST];
     }
+    if (!entries)
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     if (!entries || !subcommand_round_trip(&r->engine, &pipeline, p))
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -249,6 +251,8 @@ static bool verify_open(struct audit_run *r, struct audit_check *c, struct probl
     records = audit_cmd_range(&pipeline, AUDIT_STREAM_OPEN, c->shard, STR("-"), STR("+"), 1);
     counts =
         audit_cmd_scan_counts(&pipeline, AUDIT_STREAM_OPEN, c->shard, STR("0"), COUNTS_SCANNED);
+    if (!reads)
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     if (!reads || !subcommand_round_trip(&r->engine, &pipeline, p) ||
         !audit_parse_entries(records, 1, &oldest, &n, p))
         return false;

@@ -12,6 +12,7 @@
 #include "app/ctl/histories.h"
 #include "app/ctl/subcommand.h"
 #include "app/ctl/terminal.h"
+#include "app/store/scan_cursor.h"
 #include "app/store/students.h"
 
 enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 }; /* arenas: bytes at first, and at most */
@@ -109,7 +110,7 @@ static bool backtest_add_everyone(struct backtest_run *run, struct problem *p)
 {
     size_t keys = subcommand_key_count(&run->engine), seen = 0;
     struct str cursor = STR("0");
-    char cursor_text[32];
+    char cursor_text[SCAN_CURSOR_SIZE];
 
     do {
         struct str_list students;

@@ -120,6 +120,14 @@ static void names_search(struct search *search, struct str member, struct json_o
     }
 }
 
+/* Returns whether the first byte of the text is one of the set. (strchr would also find the byte
+ * 0.)
+ */
+static bool names_begins_with(struct str text, struct str set)
+{
+    return text.n > 0 && memchr(set.p, text.p[0], set.n);
+}
+
 /* Searches a text that is JSON, or base64 of JSON, judged by its first character; other texts are
  * skipped unless must_be_json. When the text looks like JSON but cannot be parsed, or JSON is
  * nested too deep in texts, it may contain any id: `known` becomes false. */
@@ -129,10 +137,10 @@ static void names_search_text(struct search *search, struct str text, bool must_
     struct json_object *json;
     struct str decoded = {0};
 
-    if (!must_be_json && (text.n < 2 || !strchr("{[\"", text.p[0]))) {
+    if (!must_be_json && (text.n < 2 || !names_begins_with(text, STR("{[\"")))) {
         if (text.n >= 8)
             decoded = base64_decode(text, search->arena);
-        if (decoded.n < 2 || !strchr("{[\"", decoded.p[0]))
+        if (decoded.n < 2 || !names_begins_with(decoded, STR("{[\"")))
             return;
         text = decoded;
     }
@@ -168,7 +176,7 @@ static struct str names_cut_text(struct str payload, size_t from, size_t *ret_en
 static void names_add_unparsed(struct search *search, struct str member, struct str text)
 {
     bool is_escaped = memchr(text.p, '\\', text.n);
-    bool is_nested = text.n > 0 && strchr("{[\\", text.p[0]);
+    bool is_nested = names_begins_with(text, STR("{[\\"));
 
     if (is_escaped && (text.n <= ESCAPED_ID_MAX || is_nested)) {
         search->found->known = false;

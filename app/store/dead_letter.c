@@ -119,8 +119,8 @@ struct command *dead_letter_cmd_newest(struct pipeline *pipeline)
 
 struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id)
 {
-    return pipeline_add(pipeline, COMMAND_READ, 3,
-                        (struct str[]){STR("HGET"), key_dead_letter_texts, id});
+    return pipeline_add_read_script(pipeline, &script_dead_letter_get, 2, 3,
+                                    (struct str[]){key_dead_letters, key_dead_letter_texts, id});
 }
 
 /* Returns the text of the member with this name; "" when it is absent or not a string. */

@@ -757,6 +757,18 @@ def test_dead_letters_are_listed_shown_retried_and_dropped(
     assert worker.alive()
 
 
+def test_a_dead_letter_of_0_1_0_is_shown_and_retried(pool, store, start_worker):
+    """Its text is in the stream, and nothing of it in hash and index."""
+    student = fresh_id()
+    start_worker(pool)
+    letter = {"reason": "r", "source": "queue:event", "event": event(student), "at": "2026-01-01T00:00:00.000Z"}
+    stored = store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+    assert '"reason":"r"' in ctl(pool, "dead", "list", "--json").stdout
+    assert student in ctl(pool, "dead", "show", stored).stdout
+    assert ctl(pool, "dead", "retry", stored).stdout == "1 put back\n"
+    wait_for(lambda: counted(store, student) and not store.exists("queue:{dead}"), "counted, and removed")
+
+
 @pytest.mark.parametrize("action", ["drop", "retry"])
 def test_a_dead_letter_that_redis_does_not_let_go_stays_and_is_said_so(pool, store, action):
     for number in (1, 2):

@@ -135,6 +135,7 @@ def test_both_forms_together_are_one_history(own_engine):
     assert store.exists(student_key(student, ":days"))
     for body in bodies:
         ingest(own_engine, body)
+    wait_logged(own_engine, student, len(bodies) + 3)
     assert_agrees(own_engine.admin(), student, model)
     before = shown(own_engine, student)
     migrate(own_engine)

@@ -28,15 +28,17 @@ def zstd():
     library = ctypes.CDLL("libzstd.so.1")
     library.ZSTD_createDCtx.restype = ctypes.c_void_p
     library.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
-    return library, ctypes.c_void_p(library.ZSTD_createDCtx())
+    return library
 
 
 def decompress(text, name="events"):
-    library, context = zstd()
+    """With a context of its own: several threads may do it at the same time."""
+    context = ctypes.c_void_p(zstd().ZSTD_createDCtx())
     out, frame, known = ctypes.create_string_buffer(EVENT_TEXT_MAX), MAGIC + text, dictionary(name)
-    n = library.ZSTD_decompress_usingDict(
+    n = zstd().ZSTD_decompress_usingDict(
         context, out, ctypes.c_size_t(len(out)), frame, ctypes.c_size_t(len(frame)), known, ctypes.c_size_t(len(known))
     )
+    zstd().ZSTD_freeDCtx(context)
     assert n <= len(out), "no zstd frame"
     return out.raw[:n]
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Dead letters as Redis replies them: those of this program, and entries of another form. */
+/* Dead letters as Redis replies them: those of this program, and entries of another form. The ids
+ * in a payload. */
 #include "app/store/dead_letter.h"
 
 #include <CUnit/CUnit.h>
 
+#include "app/service/letter_names.h"
 #include "tests/unit/reply_fixture.h"
 
 /* Parses a reply with one entry, whose field e is the text. */
@@ -55,6 +57,18 @@ static void any_other_entry_has_its_id_alone(void)
     }
 }
 
+/* The text is the base64 of zeros. */
+static void a_text_of_zero_bytes_is_no_json(void)
+{
+    struct arena *arena = arena_new(1024, 1 << 20);
+    struct letter_names names;
+
+    letter_names_find(&names, STR("{\"student_id\":\"ann\",\"note\":\"AAAAAAAAAAAA\"}"), STR(""),
+                      arena);
+    CU_ASSERT_TRUE(names.known);
+    arena_free(arena);
+}
+
 void dead_letter_tests(void);
 void dead_letter_tests(void)
 {
@@ -62,4 +76,5 @@ void dead_letter_tests(void)
 
     CU_add_test(suite, "ours is read", an_entry_of_this_program_is_parsed);
     CU_add_test(suite, "what is not ours is an id alone", any_other_entry_has_its_id_alone);
+    CU_add_test(suite, "a text of zero bytes is no JSON", a_text_of_zero_bytes_is_no_json);
 }
