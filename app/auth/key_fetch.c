@@ -16,7 +16,7 @@
 enum {
     DISCOVERY_SCRATCH = 16 << 10,    /* first size of the memory for parsing a discovery document */
     DISCOVERY_SCRATCH_CAP = 4 << 20, /* greatest size of this memory */
-    POLL_MS = 20,                    /* pause between two looks at download.cancelled */
+    POLL_MS = 20,                    /* longest pause between two looks at download.cancelled */
 };
 
 /* One request with its response. */
@@ -82,9 +82,9 @@ static void download_set_options(struct download *download, CURL *easy, const ch
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_error);
 }
 
-/* Runs the transfer until it ends, the time is over, or another thread cancels it (in both latter
- * cases returns CURLE_OPERATION_TIMEDOUT). libcurl's multi interface is used, because the easy
- * interface would notice a cancellation up to a second later. */
+/* Runs the transfer until it ends, the time is over, or another thread cancels it; returns
+ * CURLE_OPERATION_TIMEDOUT in the last two cases. libcurl's multi interface is used, because the
+ * easy interface would notice a cancellation up to a second later. */
 static CURLcode download_run(const struct download *download, CURLM *multi)
 {
     const CURLMsg *message;

@@ -280,8 +280,8 @@ static void token_request_key(struct tokens *tokens, struct str kid, struct prob
 }
 
 /* Returns whether form, header and signature of a token are valid; the claims are not checked.
- * *ret_payload is the payload, still encoded. Before each check that may fail, the reason of its
- * failure is set in p. */
+ * *ret_payload is the payload, still encoded. On failure p has the reason. Some reasons are set
+ * before the check, so p has one after success too. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload,
                                   struct problem *p)
 {
@@ -315,7 +315,7 @@ static bool token_check(struct tokens *tokens, struct str token, int64_t now_ms,
     struct str payload;
     if (!token_signature_valid(tokens, token, &payload, p))
         return token_refuse(p, "The token is not valid");
-    /* token_signature_valid sets the reason before each check; here all of them have passed */
+    /* token_signature_valid sets reasons before its checks; here all of them have passed */
     p->reason[0] = '\0';
     if (token_claims_valid(token_parse_section(payload, tokens->scratch), tokens->config, now_ms,
                            ret, ret_expires_ms, p))

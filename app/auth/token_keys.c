@@ -28,7 +28,7 @@ static void key_wipe(struct token_key *key)
     *key = (struct token_key){0};
 }
 
-/* Appends a key, whose parts then belong to the set. Wipes the key instead and returns false when
+/* Appends a key, whose parts then belong to the set. Frees the key instead and returns false when
  * there are TOKEN_KEYS_MAX keys already, or when its bytes (key.p) are missing for lack of memory.
  * variable: setting that the key comes from, for the message. */
 static bool keys_append(struct token_keys *keys, struct token_key key, const char *variable,

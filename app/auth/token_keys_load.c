@@ -10,7 +10,8 @@
 #include "app/auth/token_keys.h"
 
 /* Adds the secrets of a text with one secret a line; empty lines are skipped. Returns false with a
- * message when a secret is too short or there is none. */
+ * message when the text is a PEM file, when a secret is too short, or when there are no secrets or
+ * too many. */
 static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
 {
     /* A public key is known to everyone, so if it were a secret, everyone could sign tokens. */

@@ -23,9 +23,9 @@ static void claims_add_text(struct json_object *claims, const char *name, struct
         json_object_object_add(claims, name, json_object_new_string_len(value.p, (int)value.n));
 }
 
-/* Cuts the first segment off a JSON Pointer without its first slash, and copies it to ret, with ~1
- * decoded to a slash and ~0 to ~. A segment that is too long for ret (size bytes with the NUL) is
- * cut. */
+/* Cuts the first segment off a JSON Pointer whose leading slash was removed, and copies it to ret,
+ * with ~1 decoded to a slash and ~0 to ~. A segment that is too long for ret (size bytes with the
+ * NUL) is cut. */
 static void pointer_next(struct str *pointer, char *ret, size_t size)
 {
     struct str part = str_cut(pointer, '/');

@@ -64,8 +64,8 @@ static const char *verify_kind(const struct audit_check *c)
     return c->chain == AUDIT_CHAIN_SEGMENTS ? "segment" : "seal";
 }
 
-/* Writes the fault as an object into the open array "faults". A fault of a whole chain has no id;
- * the latest MAC of the chain takes its place. */
+/* Writes the fault as an object into the open array "faults". A fault of a whole chain, or of a
+ * broken line of the archive, has no id; the latest MAC of the chain takes its place. */
 static void verify_write_fault(struct jw *w, const struct audit_check *c)
 {
     char shard[4];
@@ -81,8 +81,7 @@ static void verify_write_fault(struct jw *w, const struct audit_check *c)
 }
 
 /* Prints the fault that the check of a chain has found, and counts it in r->faults; does nothing if
- * there is no fault. A fault of a whole chain has no id; the latest MAC of the chain is printed
- * instead. */
+ * there is no fault. A fault without an id is printed with the latest MAC of the chain. */
 static void verify_report(struct audit_run *r, const struct audit_check *c)
 {
     if (c->fault == AUDIT_INTACT)

@@ -146,8 +146,8 @@ static bool found_cut(struct found *found)
     return copied;
 }
 
-/* Adds a record, with a copy of its texts; when there is no room, drops all but the newest first.
- * False: out of memory. */
+/* Adds a record, with a copy of its texts. When there is no room, first drops all but the `limit`
+ * newest. False: out of memory. */
 static bool found_add(struct found *found, unsigned shard, const struct audit_entry *entry)
 {
     struct audit_list_item *item;
@@ -159,9 +159,9 @@ static bool found_add(struct found *found, unsigned shard, const struct audit_en
     return found_copy(found->texts, &item->entry);
 }
 
-/* Adds those records of a segment of the archive that pass the filters of the list: since
- * l->since_ms, before the position l->from (an empty id: any), and those that audit_list_matches
- * accepts. False: out of memory. */
+/* Adds those records of a segment of the archive that pass all filters of the list: not before
+ * l->since_ms, before the position l->from (an empty id: any), accepted by audit_list_matches.
+ * False: out of memory. */
 static bool found_add_segment(struct found *found, const struct audit_list *l,
                               const struct audit_segment_text *segment)
 {

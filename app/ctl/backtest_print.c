@@ -97,8 +97,9 @@ static void print_table(const struct backtest *backtest, const struct table *tab
     }
 }
 
-/* Prints how well each ranking placed the learners who failed before the others at mid-course: the
- * AUC (probability that a learner who failed ranks before one who did not) with its interval. */
+/* Prints how well each ranking placed the learners who failed or withdrew before the others at
+ * mid-course: the AUC (probability that one of the former ranks before one of the latter) with its
+ * interval. */
 static void print_ranking(const struct rank_report *ranking)
 {
     (void)printf("\nRanking of the %zu of %zu learners who failed or withdrew, at mid-course\n"

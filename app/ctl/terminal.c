@@ -80,7 +80,7 @@ static int64_t progress_time_left_s(const struct progress *progress, size_t done
     return (int64_t)((double)took_us / 1e6 * (double)(total - done) / (double)done + 0.5);
 }
 
-/* Prints the bar on standard error, such as "[####....] 50 % 3 of 6 days, 0:12 left"; without the
+/* Prints the bar on standard error, such as "[####....]  50 %  3 of 6 days, 0:12 left"; without the
  * time when left_s is below 0. \r moves to the start of the line, so that each bar overwrites the
  * previous one, and \033[K erases the rest of a longer one. The filled part and the empty part are
  * cut from two constant texts. */

@@ -160,7 +160,7 @@ static void top_write_queues(struct jw *w, const struct top_view *view)
     jw_int(w, "lag_ms", view->lag_ms);
 }
 
-/* Writes one process as an object; what /proc does not show is null or left out. */
+/* Writes one process as an object; what is not known is null or left out. */
 static void top_write_process(struct jw *w, const struct top_process *process)
 {
     jw_object(w, NULL);

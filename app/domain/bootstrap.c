@@ -14,7 +14,7 @@ enum {
 
 /* The random numbers, and the distribution function of the learners' weights: cumulative[k] is the
  * probability of at most k under the Poisson distribution with mean 1. The number of times that one
- * of many learners is drawn, when as many are drawn at random with replacement, has this
+ * of many learners is drawn, when as many are drawn at random with replacement, has nearly this
  * distribution. */
 struct bootstrap {
     gsl_rng *rng;

@@ -362,7 +362,7 @@ static bool xapi_is_question(const struct xapi_reader *reader)
 }
 
 /* Maps the response to one question to an exercise. Its correctness is result.success (1 or 0),
- * else the score. Returns XAPI_NO_EVENT without both, or when the statement's object is no
+ * else the score. Returns XAPI_NO_EVENT when the statement has neither, or its object is no
  * question. */
 static int xapi_map_response(struct xapi_reader *reader)
 {

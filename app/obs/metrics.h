@@ -57,9 +57,9 @@ enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HAL
  * ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
-/* Opens an existing file read-only, without owning a slot (a section that counts). Only
- * metrics_take_sample and metrics_close may be used with the result. Returns NULL on failure, with
- * one line of explanation in ret_error. */
+/* Opens an existing file read-only, without owning a slot. Only metrics_take_sample and
+ * metrics_close may be used with the result. Returns NULL on failure, with one line of explanation
+ * in ret_error. */
 struct metrics *metrics_open_reader(const char *path, const struct metrics_endpoint *endpoints,
                                     size_t endpoint_count, char ret_error[200]);
 /* Checks whether metrics_open could open or make the file at path; changes nothing. */

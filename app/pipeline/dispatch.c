@@ -262,10 +262,11 @@ static void dispatch_confirm(struct dispatch *dispatch, struct exchange *x)
     }
 }
 
-/* Completes a request whose handler is done, or that was refused. If it owns an Idempotency-Key
- * (the client's name for a change that must be made once), one more round trip, marked by
- * x->completing, stores the response for repetitions, or releases the key after an error.
- * dispatch_confirm then waits for the replicas if necessary, and sends the response. */
+/* Completes a request whose handler is done, or that was refused after the steps before the
+ * handler. If it owns an Idempotency-Key (the client's name for a change that must be made once),
+ * one more round trip, marked by x->completing, stores the response for repetitions, or releases
+ * the key after an error. dispatch_confirm then waits for the replicas if necessary, and sends the
+ * response. */
 static void dispatch_complete(struct dispatch *dispatch, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
@@ -291,8 +292,8 @@ static bool dispatch_send_chunk(struct dispatch *dispatch, struct exchange *x)
 
 /* In a cluster: adds to x->written the servers that have executed writes of this request: in its
  * own round trip, or in that of another request that wrote the changes of both (record_step adds
- * those servers to x->pipeline.written). When out of memory, a server is missing in the list, so
- * the request could not wait for the replicas of that server. */
+ * those servers to x->pipeline.written). When out of memory, the request fails, because a server is
+ * missing in the list and its replicas would not be waited for. */
 static void dispatch_note_written(struct exchange *x)
 {
     if (!written_join(&x->written, x->arena, x->pipeline.written))
@@ -319,10 +320,10 @@ static void dispatch_run_handler(struct dispatch *dispatch, struct exchange *x)
 }
 
 /* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). The round
- * trip was a wait for replicas (x->awaits_replicas), the last one of a request with an
- * Idempotency-Key (x->completing), or one of the handler. Records for dispatch_confirm whether
- * anything was written (x->has_written), and where: in a cluster the servers (x->written), else the
- * connection of the first write (x->generation). */
+ * trip was a wait for replicas (x->awaits_replicas), the one that stores the response under the
+ * Idempotency-Key or releases the key (x->completing), or one before a step of the handler. Records
+ * for dispatch_confirm whether anything was written (x->has_written), and where: in a cluster the
+ * servers (x->written), else the connection of the first write (x->generation). */
 static void dispatch_resume(struct dispatch *dispatch, struct exchange *x)
 {
     if (x->awaits_replicas) {

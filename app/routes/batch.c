@@ -203,8 +203,8 @@ static enum step submit_set_finished(struct exchange *x, struct submit_state *st
     return STEP_MORE;
 }
 
-/* Handler of batch-submit. Its round trips: (1) acquire the Idempotency-Key, if any, from which the
- * id of the batch is made; the dispatcher has queued this, so the first call only makes the state;
+/* Handler of batch-submit. Its round trips: (1) acquire the Idempotency-Key, if any, whose marker
+ * gives the batch its id; the dispatcher has queued this, so the first call only makes the state;
  * (2) create the batch and queue its jobs; (3) remove it from the list of unfinished changes. Then
  * it responds with 202 and the batch's Location, even if (3) has failed: the worker then finishes
  * the change. */

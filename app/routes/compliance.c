@@ -190,8 +190,8 @@ static enum step consent_status(struct exchange *x)
 
 /* clang-format off */
 /* Each field has two rules: FROM is QUERY or BODY, and `sent` the example of the OpenAPI document.
- * Neither rule requires the field, because one of the two places is enough; decision_check requires
- * it. */
+ * Neither rule requires the field, because one of the two places is enough; decision_check and
+ * withdrawal_check require it. */
 #define TYPE(FROM, sent)                                                                           \
     FROM(ENUM, "consent_type", decision, type,                                                     \
          "Consent to what; required, by the body or by the query", .choices = consent_names,       \

@@ -424,8 +424,8 @@ static const struct rule trajectory_response[] = RULES(
     FIELD(ENUM, "overall_trend", "Of the last day. " TREND_TEXT, .choices = shape_trends),
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
-/* The accuracy of some predictions. All figures except total_predictions are 0 until the day of one
- * of them has come, so that it can be verified. */
+/* The accuracy of some predictions. All figures except total_predictions are 0 while none of them
+ * is verified: its day must have come, and it must not assume an intervention. */
 #define ACCURACY_FIELDS                                                                            \
     FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "  \
           "on condition of an intervention included"),                                             \

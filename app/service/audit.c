@@ -4,13 +4,13 @@
  * `sending` is empty, the two buffers are exchanged. The events of `sending` are sent in batches of
  * 512 at most, one batch at a time. A batch is one pipeline, with a command for each bucket (the
  * events of one shard and mode). Another pipeline comes before it when pseudonyms (random names
- * that records have instead of students' ids) must be read first. When replies are lost, a third
- * one queries the outcome of the commands, before anything else is sent.
+ * that records have instead of students' ids) must be read first. When replies are lost, one more
+ * pipeline queries which commands have run, before anything else is sent.
  *
  * Each event of `sending` is sent once. Those that Redis has not recorded are moved to the queue
  * `waiting`, from where they return to `sending` after a pause, so that they hold up no other
- * event. The queue has bounds, in total and for each shard; what exceeds them, or was refused too
- * often, is written to the log. */
+ * event. The queue has bounds, in total and for each shard. An event that exceeds them, or was
+ * refused too often, is written to the log. */
 #include "app/service/audit.h"
 
 #include <stdlib.h>
@@ -35,13 +35,14 @@ enum {
 };
 static const int64_t AUDIT_RETRY_US =
     200000; /* pause after a batch that failed as a whole, such as when Redis is unavailable */
-/* How long a node of a cluster may hold up the events for the others: longer than a replica needs
- * to take its place. */
+/* How long events for the other nodes of a Redis Cluster wait because one node is away. A replica
+ * takes the place of that node in less time. */
 static const int64_t AUDIT_LOST_US = 10000000;
 
-/* What the process waits for. AUDIT_AWAITS_PSEUDONYMS: replies with pseudonyms. AUDIT_AWAITS_ITEMS:
- * replies to records. When some of these are lost: AUDIT_UNCERTAIN, a pause until what has been
- * recorded may be queried, then AUDIT_AWAITS_FENCES, the replies to that query. */
+/* What the process waits for. AUDIT_IDLE: for events to send. AUDIT_AWAITS_PSEUDONYMS: for replies
+ * with pseudonyms. AUDIT_AWAITS_ITEMS: for replies to the commands that record events. When some of
+ * the latter are lost, AUDIT_UNCERTAIN: a pause until the process may query what has been recorded;
+ * then AUDIT_AWAITS_FENCES: for the replies to that query (audit_cmd_fence). */
 enum audit_stage {
     AUDIT_IDLE,
     AUDIT_AWAITS_PSEUDONYMS,
@@ -68,7 +69,7 @@ struct audit {
     struct audit_unstored unstored;
     int64_t first_us; /* time when the oldest event of `collecting` was added */
     int64_t tick_us;  /* time of the latest call of audit_tick */
-    int64_t lost_us;  /* since when replies have been missing, over all batches; 0: they are not */
+    int64_t lost_us;  /* time since which replies have been missing, over all batches; 0: none is */
     int64_t retry_us; /* earliest time of the next batch; 0: no batch has failed yet */
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
     enum audit_stage stage;
@@ -82,8 +83,8 @@ struct audit {
     size_t batch_size; /* events in the current batch, from order[sent] on */
     /* reads the actor's pseudonym, for each event of the batch; NULL: the event needs none */
     struct command *pseudonym_cmds[AUDIT_BATCH_MAX];
-    struct audit_group groups[AUDIT_BATCH_MAX];
-    size_t group_count;
+    struct audit_group groups[AUDIT_BATCH_MAX]; /* the commands of the batch */
+    size_t group_count;                         /* number of elements of `groups` */
 };
 
 /* Allocates the buffers. When an allocation fails, audit_free releases what has been allocated
@@ -244,8 +245,8 @@ static struct audit_send audit_group_send(const struct audit *audit,
 }
 
 /* Queues the command that adds the records of order[first .. first + n - 1]. An event whose record
- * cannot be made (its pseudonym could not be read, or out of memory) is left out and waits to be
- * sent again; the order is compacted to the others. This counts as a refusal, so that an event
+ * cannot be made (its pseudonym could not be read, or out of memory) waits to be sent again. It is
+ * left out: the other events move up in `order`. It counts as refused by Redis, so that an event
  * whose record can never be made ends in the log. */
 static void audit_queue_group(struct engine *engine, size_t first, size_t n, int64_t now_us)
 {
@@ -348,9 +349,9 @@ static bool audit_outcome_is_known(const struct audit *audit)
     return true;
 }
 
-/* Sends a fence for each command of the batch whose reply was lost. The reply to a fence says
- * whether the command has run; if not, the fence also forbids it, because the command may still be
- * on its way: only then may its events be sent again. */
+/* Called when a reply of the batch was lost: sends a fence (audit_cmd_fence) for each of its
+ * commands. The reply to a fence says whether the command has run. If it has not, the fence forbids
+ * it, because the command may still be on its way: only then may its events be sent again. */
 static void audit_send_fences(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -367,10 +368,11 @@ static void audit_send_fences(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Called when the outcome of the batch is known. Moves the events that Redis has not recorded to
- * the queue of those to be sent again. They count as refused only if the command that records has
- * replied so, not the query. Returns the number of events that Redis has recorded. */
-static size_t audit_count_recorded(struct engine *engine, int64_t now_us)
+/* Moves the events of the batch that Redis has not recorded to the queue of those to be sent again.
+ * The outcome of the batch must be known. The events count as refused if the command that records
+ * has replied so. They do not if nothing was sent, or if the replies are those to the query.
+ * Returns the number of events that Redis has recorded. */
+static size_t audit_repeat_unrecorded(struct engine *engine, int64_t now_us)
 {
     const struct audit *audit = engine->audit;
     bool failed[AUDIT_ITEMS_MAX];
@@ -392,15 +394,15 @@ static size_t audit_count_recorded(struct engine *engine, int64_t now_us)
     return recorded;
 }
 
-/* Ends the batch when its outcome is known. When the pseudonyms could not be read, no record was
- * sent, and all events of the batch wait to be sent again. */
+/* Ends the batch, whose outcome is known or given up. When the pseudonyms could not be read, no
+ * record was sent, and all events of the batch wait to be sent again. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
     size_t recorded = 0;
 
     if (audit->stage != AUDIT_AWAITS_PSEUDONYMS)
-        recorded = audit_count_recorded(engine, now_us);
+        recorded = audit_repeat_unrecorded(engine, now_us);
     for (size_t i = 0; audit->stage == AUDIT_AWAITS_PSEUDONYMS && i < audit->batch_size; i++)
         audit_repeat_later(engine, audit_event_at(audit, audit->sent + i), /* refused */ false,
                            now_us);
@@ -449,9 +451,10 @@ void audit_log_pending(struct engine *engine)
         audit_unstored_log(engine, &audit->unstored, &audit->collecting.v[i], "shutdown");
 }
 
-/* Writes the events to the log whose outcome a node of a cluster has not reported for
- * AUDIT_LOST_US, so that they do not hold up those for the other nodes. Their groups get n = 0, so
- * that audit_count_recorded does not send them again. */
+/* Writes to the log the events of the batch of which it is still unknown whether they are recorded:
+ * a Redis Cluster node has been away for AUDIT_LOST_US, and they must not hold up the events for
+ * the other nodes. Their groups get n = 0, so that audit_repeat_unrecorded does not send them
+ * again. */
 static void audit_give_up_lost(struct engine *engine)
 {
     struct audit *audit = engine->audit;
@@ -468,8 +471,9 @@ static void audit_give_up_lost(struct engine *engine)
 
 /* ---- every loop iteration ---- */
 
-/* Returns the time when the next batch is to be sent. INT64_MAX: there is nothing to send, or a
- * batch is on its way, so that only another event or a reply changes the time. */
+/* Returns the monotonic time when the next batch, or the query after lost replies, is to be sent; 0
+ * or a time in the past: at once. INT64_MAX: there is nothing to send, or a batch is on its way, so
+ * that only another event or a reply changes the time. */
 static int64_t audit_due_us(const struct engine *engine)
 {
     const struct audit *audit = engine->audit;
@@ -523,9 +527,10 @@ void audit_tick(struct engine *engine, int64_t now_us)
     audit_start_batch(engine, now_us);
 }
 
-/* Returns whether the batch waits for a part of a cluster that has been away for so long that the
- * events for the rest must not wait any longer. The time starts with the first lost reply
- * and ends when the outcome of a batch is known; it goes on when events are given up. */
+/* Returns whether the batch must be given up, since events for other nodes wait: the query after
+ * its lost replies has lost replies, too, a node of a Redis Cluster is away, and replies have been
+ * missing for AUDIT_LOST_US. This time begins in this function, at the first lost reply (lost_us).
+ * It ends when the outcome of a batch is known, but not when a batch is given up. */
 static bool audit_is_held_up(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -536,10 +541,10 @@ static bool audit_is_held_up(struct engine *engine, int64_t now_us)
            now_us - audit->lost_us >= AUDIT_LOST_US;
 }
 
-/* The pipeline has read pseudonyms, after which the records can be sent, or has sent records, or
- * the query for their outcome. When replies to the latter two are lost, the outcome is queried
- * after a pause. While a node of a cluster is away, the pseudonyms there are missing, and events
- * that need them wait. */
+/* There are three kinds of pipelines. After one that has read pseudonyms, the records are sent.
+ * After one that has sent records, or has queried which are recorded, the batch ends; but when
+ * replies were lost, a query follows after a pause. While a node of a Redis Cluster is away, its
+ * pseudonyms cannot be read: the events that need them wait, and the others are sent. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;

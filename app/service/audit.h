@@ -27,8 +27,8 @@ struct engine;
  * long as the process, because only their addresses are kept. The other texts are copied. */
 struct audit_event {
     const struct principal *principal; /* the actor: who sent the request */
-    enum audit_mode mode;
-    bool success;
+    enum audit_mode mode;              /* whether it becomes a record at once, or is counted */
+    bool success;                      /* false: the request was refused or failed */
     int status;                /* HTTP status of the response; recorded when success is false */
     const char *action;        /* "read", "write", or the route's name */
     const char *resource_type; /* kind of data, such as "cohort" */
@@ -36,13 +36,15 @@ struct audit_event {
     const char *route;         /* name of the route that accessed the data */
     const char *via;    /* name of the route that called `route` on behalf of the client, or NULL */
     struct str student; /* id of the student concerned; empty: none, or several */
-    struct str subjects; /* JSON members that name the students concerned when they are too many
-                          * for one event each; else empty */
-    struct str correlation_id;
-    int64_t now_ms;
+    /* JSON members with the number of the students concerned and a digest of their ids, when they
+     * are too many for one event each; else empty */
+    struct str subjects;
+    struct str correlation_id; /* id of the request */
+    int64_t now_ms;            /* time of the access (epoch ms) */
 };
 
-struct audit *audit_new(void); /* NULL when out of memory */
+/* Makes the sender of audit events of a process, without events. NULL when out of memory. */
+struct audit *audit_new(void);
 /* Releases `audit`, with the events that were not sent; NULL is ignored. */
 void audit_free(struct audit *audit);
 
@@ -52,8 +54,8 @@ void audit_event_add(struct engine *engine, const struct audit_event *event);
 
 /* Sends the events that are due. Call it once a loop iteration, before store_flush. */
 void audit_tick(struct engine *engine, int64_t now_us);
-/* True when the completed pipeline was sent by audit_tick: its replies have then been processed.
- * False: it is another module's pipeline. */
+/* Processes the replies to a pipeline that audit_tick has sent. To be called with each pipeline
+ * that has ended. False: the pipeline is another module's, and nothing was done. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
 /* Returns the microseconds until audit_tick has something to send. INT64_MAX: it has nothing to
  * send until an event is added or a reply arrives. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writing: a file is opened for appending and locked. A last line without its end, which a process
- * has left that was killed, is cut off; so is what could not be written, because the disk is full.
- * The last line says which segments the file already has. */
+/* Reads and writes the files of the archive. To append to a file, it is opened and locked, and its
+ * last line shows which segments it already has. A last line without a line feed is cut off: a
+ * process that was killed has left it. When a write fails, for example because the disk is full,
+ * what was written of it is cut off, too. */
 #include "app/service/audit_archive.h"
 
 #include <dirent.h>
@@ -18,10 +19,10 @@
 #include "app/store/keys.h"
 
 enum {
-    NAME_SIZE = 17,          /* SS-YYYY-MM.jsonl and NUL */
-    SHARD_DIGITS = 2,        /* at the beginning of a name */
-    TAIL_FIRST = 64 << 10,   /* bytes from the end of a file that are read for its last line */
-    TAIL_LARGEST = 16 << 20, /* at most */
+    NAME_SIZE = 17,        /* SS-YYYY-MM.jsonl and NUL */
+    SHARD_DIGITS = 2,      /* digits of the shard at the beginning of a name */
+    TAIL_FIRST = 64 << 10, /* bytes from the end of a file that are read first, for its last line */
+    TAIL_LARGEST = 16 << 20, /* most bytes that are read for it */
 };
 #define NAME_END ".jsonl"
 
@@ -38,7 +39,8 @@ static void archive_name(unsigned shard, struct str id, char ret[NAME_SIZE])
     (void)snprintf(ret, NAME_SIZE, "%02x-%.7s" NAME_END, shard & 0xff, time);
 }
 
-/* Whether this is the name of a file of the archive. *ret_end_ms: when its month ends. */
+/* Parses the name of a file. False: it is no name of a file of the archive. *ret_end_ms: time
+ * (epoch ms) when its month ends. */
 static bool archive_parse_name(const char *name, unsigned *ret_shard, int64_t *ret_end_ms)
 {
     enum { MONTH_MAX_DAYS = 31 };
@@ -53,7 +55,7 @@ static bool archive_parse_name(const char *name, unsigned *ret_shard, int64_t *r
     if (!time_parse(str_of(begin), &begin_ms))
         return false;
     *ret_end_ms = begin_ms;
-    do { /* the first day of the next month has another name */
+    do { /* day by day, until a day belongs to another file */
         *ret_end_ms += DAY_MS;
         time_print(*ret_end_ms, begin);
         (void)snprintf(other, sizeof(other), "%.3s%.7s" NAME_END, name, begin);
@@ -63,7 +65,8 @@ static bool archive_parse_name(const char *name, unsigned *ret_shard, int64_t *r
 
 /* ---- lines ---- */
 
-/* Appends the line of a segment. */
+/* Appends a segment as a line: a JSON object with its shard, number, last id, head, number of
+ * records and text. False: out of memory. */
 static bool archive_put_line(struct buf *out, const struct audit_segment_text *segment,
                              struct arena *arena)
 {
@@ -97,7 +100,8 @@ static struct str archive_member(struct json_object *object, const char *name)
     return (struct str){json_object_get_string(found), (size_t)json_object_get_string_len(found)};
 }
 
-/* Reads a line. */
+/* Parses a line. *ret: the segment that is in its member "text", with the head from its member
+ * "head". *ret_text: that text. False: the line is no segment, or out of memory. */
 static bool archive_parse_line(struct arena *arena, struct str line, struct audit_segment_text *ret,
                                struct str *ret_text)
 {
@@ -118,15 +122,17 @@ static bool archive_parse_line(struct arena *arena, struct str line, struct audi
 
 /* ---- writing ---- */
 
-/* The end of a file: how long it is without an unfinished line, and the segment in its last line.
- */
+/* The end of a file of the archive. number and head are those of the segment in its last line. */
 struct archive_end {
-    off_t size;
-    int64_t number; /* 0: the file is empty */
-    char head[AUDIT_HEAD_SIZE];
+    off_t size;                 /* bytes of the file without an unfinished last line */
+    int64_t number;             /* 0: the file has no segment */
+    char head[AUDIT_HEAD_SIZE]; /* in hex */
 };
 
-/* Looks for the last whole line in the bytes at the end of a file. False: it is not all there. */
+/* Looks for the last whole line, one that ends with a line feed, in `tail`, the last bytes of a
+ * file. is_all: these are the whole file. *ret_line: the line without its line feed; empty if the
+ * file has none. *ret_rest: number of bytes after that line. False: more bytes must be read,
+ * because the line begins before them. */
 static bool archive_find_line(struct str tail, bool is_all, struct str *ret_line, size_t *ret_rest)
 {
     const char *end = tail.n > 0 ? memrchr(tail.p, '\n', tail.n) : NULL, *before;
@@ -144,8 +150,8 @@ static bool archive_find_line(struct str tail, bool is_all, struct str *ret_line
     return true;
 }
 
-/* Reads the end of a file of `size` bytes. False with errno; EBADMSG: its last line is no segment.
- */
+/* Finds the last whole line of a file of `size` bytes: reads its end, and four times as much each
+ * time until the line is found. False with errno; EBADMSG: its last line is no segment. */
 static bool archive_read_end(int fd, off_t size, struct arena *arena, struct archive_end *ret)
 {
     struct audit_segment_text segment;
@@ -198,8 +204,9 @@ static bool archive_write(int fd, struct str bytes)
     return true;
 }
 
-/* Sets *ret_known to the number of segments, from the first on, that the file has already. False
- * when the file has a segment that is none of these. */
+/* Sets *ret_known to how many of the n segments to append, from the first on, the file already has.
+ * False: the file is in conflict with them: its last segment has the number of one of them but
+ * another head, or a larger number than all of them. */
 static bool archive_compare(const struct archive_end *end,
                             const struct audit_segment_text *segments, size_t n, size_t *ret_known)
 {
@@ -215,7 +222,8 @@ static bool archive_compare(const struct archive_end *end,
     return false;
 }
 
-/* Appends segments of one month to the open file. */
+/* Appends segments of one month to the open file, but for those that it already has. Locks the file
+ * until it is closed. A file that another process has locked is a failure. */
 static enum audit_archive_result archive_append_open(int fd,
                                                      const struct audit_segment_text *segments,
                                                      size_t n, struct arena *arena)
@@ -249,7 +257,8 @@ static enum audit_archive_result archive_append_open(int fd,
     return AUDIT_ARCHIVED;
 }
 
-/* Appends segments of one month. */
+/* Appends segments of one month to their file, which is made if it does not exist. The fsync of the
+ * folder brings the name of a new file to the disk. */
 static enum audit_archive_result archive_append_month(int folder, const char *name,
                                                       const struct audit_segment_text *segments,
                                                       size_t n, struct arena *arena)
@@ -263,7 +272,7 @@ static enum audit_archive_result archive_append_month(int folder, const char *na
         return AUDIT_ARCHIVE_FAILED;
     result = archive_append_open(fd, segments, n, arena);
     error = errno;
-    (void)close(fd); /* what matters is fsync */
+    (void)close(fd); /* a failure is harmless: fsync has reported errors of writing */
     errno = error;
     if (result == AUDIT_ARCHIVED && fsync(folder) != 0)
         result = AUDIT_ARCHIVE_FAILED;
@@ -280,6 +289,7 @@ enum audit_archive_result audit_archive_append(const char *folder,
 
     if (fd < 0)
         return AUDIT_ARCHIVE_FAILED;
+    /* same: number of successive segments, from segments[i] on, that are of the same month */
     for (size_t i = 0, same; i < n && result == AUDIT_ARCHIVED; i += same) {
         archive_name(segments[i].shard, str_of(segments[i].link.last_id), name);
         for (same = 1; i + same < n; same++) {
@@ -350,7 +360,7 @@ bool audit_archive_open(struct audit_archive_reader *r, const char *folder, unsi
     return true;
 }
 
-/* Closes the open file. */
+/* Closes the file that is being read, if one is open. */
 static void archive_close_file(struct audit_archive_reader *r)
 {
     if (r->file)
@@ -365,7 +375,7 @@ void audit_archive_close(struct audit_archive_reader *r)
     r->line = NULL;
 }
 
-/* Opens the next file. */
+/* Opens the next file, which must exist in the list of names. False with errno. */
 static bool archive_open_next(struct audit_archive_reader *r, struct arena *arena)
 {
     struct str path = arena_printf(arena, "%s/%.*s", r->folder, STR_ARG(r->names[r->next]));
@@ -390,8 +400,8 @@ enum audit_archive_read audit_archive_next(struct audit_archive_reader *r, struc
         if (!r->file && !archive_open_next(r, arena))
             return AUDIT_ARCHIVE_ERROR;
         n = getline(&r->line, &r->size, r->file);
-        /* a last line without its end is of a worker that was killed: Redis still has the segment
-         */
+        /* a last line without a line feed was left by a worker that was killed; it is skipped,
+         * since Redis still has the segment */
         if (n > 0 && r->line[n - 1] == '\n')
             return archive_parse_line(arena, (struct str){r->line, (size_t)n - 1}, ret, ret_text)
                        ? AUDIT_ARCHIVE_SEGMENT

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Audit events (who accessed whose data) that wait to be sent, in the order in which they were
- * added. Events that are equal are kept as one with a count, except those of mode AUDIT_IMMEDIATE.
- * Adding an event is part of every request, so it allocates no memory. */
+ * added. Equal events are one entry with a count, except those of mode AUDIT_IMMEDIATE. Adding an
+ * event is part of every request, so it allocates no memory. */
 #ifndef SERVICE_AUDIT_BUFFER_H
 #define SERVICE_AUDIT_BUFFER_H
 
@@ -39,9 +39,12 @@ struct audit_buffer {
     uint32_t *slots;
 };
 
-/* False when out of memory. Call audit_buffer_release in any case. */
+/* Allocates an empty buffer. False when out of memory; audit_buffer_release must be called then,
+ * too. */
 bool audit_buffer_init(struct audit_buffer *buffer);
+/* Frees the memory of the buffer. */
 void audit_buffer_release(struct audit_buffer *buffer);
+/* Removes all entries. */
 void audit_buffer_clear(struct audit_buffer *buffer);
 /* Adds 1 to the count of an equal entry if there is one, else appends a new entry. False: the
  * buffer is full and has no equal entry. */

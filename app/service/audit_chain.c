@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keys, MACs (keyed hashes) and seals of the audit log. A seal signs a segment of records and the
- * seal before it; the seal's own hash is called its head.
- * The signed text has one value per line. Values have no line feeds (store/audit.h), so that two
- * different lists of values never give the same text. */
+/* Keys, MACs (keyed hashes) and seals of the audit log. A seal signs a list of records and the seal
+ * before it; the seal's own hash is called its head. The signed text has one value per line. Values
+ * have no line feeds (store/audit.h), so that two different lists of values never give the same
+ * text. */
 #include "app/service/audit_chain.h"
 
 #include <stdio.h>
@@ -158,8 +158,8 @@ bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
     return true;
 }
 
-/* Returns the ids and MACs of the n records of a segment, "ID MAC ID MAC …"; its p is NULL when out
- * of memory. */
+/* Returns the ids and MACs of the n records of a seal, "ID MAC ID MAC …"; its p is NULL when out of
+ * memory. */
 static struct str audit_list_macs(struct arena *arena, const struct audit_key *key,
                                   const struct audit_entry *entries, size_t n)
 {
@@ -181,8 +181,8 @@ static struct str audit_list_macs(struct arena *arena, const struct audit_key *k
     return list.failed ? (struct str){0} : buf_view(&list);
 }
 
-/* Makes the values of the next seal; the head last, because it covers all other values (those
- * before SEAL_HEAD). */
+/* Makes the values of the next seal. The head is made last, because it covers all other values
+ * (those before SEAL_HEAD). */
 bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,
                      struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link)

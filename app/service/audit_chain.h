@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seals audit records in the forms of schema 1, so that a later change shows (docs/audit.md, The
- * forms of schema 1). A record's MAC (keyed hash) is the first 16 bytes, in hex, of the HMAC-SHA256
- * of its id and values, one per line. A seal closes a list of successive records of one shard, and
- * lists their MACs. The seal's head is the HMAC-SHA256 of its own values, one per line. The head of
- * the seal before is one of these values, so the seals of a shard form a chain. Without the key it
- * is impossible to change, remove, add or move records under a seal or seals in the chain without a
- * trace; only the latest seals can be cut off, which a head that is known from elsewhere shows. The
- * keys are those of segments, too (audit_segment_pack.h). These functions only compute: they use
- * neither Redis nor the clock. */
+/* Seals audit records in the forms of schema 1 (the data format of version 0.1.0), so that a later
+ * change shows (docs/audit.md, The forms of schema 1). A record's MAC (keyed hash) is the first 16
+ * bytes, in hex, of the HMAC-SHA256 of its id and values, one per line. A seal closes a list of
+ * successive records of one shard, and lists their MACs. The seal's head is the HMAC-SHA256 of its
+ * own values, one per line. The head of the seal before is one of these values, so the seals of a
+ * shard form a chain. Without the key, sealed records and seals cannot be changed, removed, added
+ * or moved without a trace. Only the end of the chain can be cut off: this shows if the head of a
+ * later seal is known from elsewhere. Segments (audit_segment_pack.h) use the same keys. These
+ * functions only compute: they use neither Redis nor the clock. */
 #ifndef SERVICE_AUDIT_CHAIN_H
 #define SERVICE_AUDIT_CHAIN_H
 
@@ -38,16 +38,18 @@ struct audit_keys {
 /* Reads the keys of the setting AUDIT_KEY. False, with the reason in ret_error and *ret untouched,
  * when AUDIT_KEY is not set or not valid. */
 bool audit_keys_load(const struct config *config, struct audit_keys *ret, char ret_error[200]);
+/* Overwrites and frees the keys. */
 void audit_keys_release(struct audit_keys *keys);
 /* Returns the key with the id, or NULL. */
 const struct audit_key *audit_keys_find(const struct audit_keys *keys, struct str id);
 
 /* The functions with an arena return false when out of memory. */
 
-/* Computes the MAC of a record. */
+/* Computes the MAC of a record. ret: 32 hexadecimal digits. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,
                       const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE]);
-/* Computes the head of a seal from its other values; v[SEAL_HEAD] is not read. */
+/* Computes the head of a seal from its other values; v[SEAL_HEAD] is not read. ret: 64 hexadecimal
+ * digits. */
 bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE]);
 
@@ -58,10 +60,11 @@ struct audit_link {
     char last_record_id[STREAM_ID_SIZE]; /* id of the last sealed record; empty: no seal yet */
 };
 
-/* Makes the link from a stored seal. False when the stored values are not those of a seal. */
+/* Makes the link (what the next seal needs to know) of a stored seal. False when the stored values
+ * are not those of a seal. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret);
-/* Makes the values ret_v of the next seal, and the link to it. entries: the n records after
- * link->last_record_id, in the order of their ids; n > 0. */
+/* Makes the values ret_v of the seal that follows the one of `link`, and its own link *ret_link.
+ * entries: the n records after link->last_record_id, in the order of their ids; n > 0. */
 bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,
                      struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A cursor as text is ID-SHARD. */
+/* A cursor as text is ID-SHARD, the shard in hex. */
 #include "app/service/audit_cursor.h"
 
 #include <stdio.h>
 
 #include "app/store/keys.h"
 
-/* Parses a cursor. Its id is printed anew from the two numbers in it, so that no text of a client
+/* Parses MS-NUMBER-SHARD. The id is printed again from its two numbers, so that no text of a client
  * gets into a command. */
 bool audit_cursor_parse(struct str text, struct audit_cursor *ret)
 {
@@ -24,10 +24,12 @@ bool audit_cursor_parse(struct str text, struct audit_cursor *ret)
 
 void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE])
 {
+    /* shards are less than 256: & 0xff only shows the compiler that the text fits */
     (void)snprintf(ret, AUDIT_CURSOR_SIZE, "%s-%02x", cursor->id, cursor->shard & 0xff);
 }
 
-/* The first id of the next millisecond, which is in the list of no shard. */
+/* The cursor is the first id of the next millisecond. With shard 0, a record that has this id is
+ * not listed from any shard. */
 void audit_cursor_until(int64_t until_ms, struct audit_cursor *ret)
 {
     *ret = (struct audit_cursor){.shard = 0};

@@ -23,8 +23,9 @@ bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym)
                      pseudonym);
 }
 
-/* Writes the resource as TYPE/NAME. A resource that is a type only gets the pseudonym of the
- * student concerned (the random name that records have instead of the id) as its name. */
+/* Writes the member "resource", TYPE/NAME. If the record has a type only and is about one student,
+ * the name is the pseudonym of the student (the random name that records have instead of the id).
+ */
 static void audit_write_resource(struct jw *w, const struct audit_entry *entry)
 {
     const struct str resource = entry->v[AUDIT_RESOURCE], subject = entry->v[AUDIT_SUBJECT];
@@ -54,9 +55,9 @@ static void audit_splice_details(struct jw *w, struct str details)
     buf_str(w->out, (struct str){details.p + 1, details.n - 2});
 }
 
-/* Writes the member "details". Its role, student and count come from fields of the record, first
- * and last time of a count from its id and last_ms, its other members from the JSON text in the
- * field AUDIT_DETAILS. */
+/* Writes the member "details". Its role, student and count come from fields of the record. A count
+ * of accesses (last_ms > 0) has the times of the first one, from its id, and of the last one. All
+ * other members come from the JSON text in the field AUDIT_DETAILS. */
 static void audit_write_details(struct jw *w, const struct audit_entry *entry)
 {
     int64_t count = 0, first_ms = 0;
@@ -75,8 +76,8 @@ static void audit_write_details(struct jw *w, const struct audit_entry *entry)
     jw_object_end(w);
 }
 
-/* Writes a record. Its id is unique only within its shard, so the id that clients see begins with
- * the shard in hexadecimal digits: it is then unique in the whole log. */
+/* Writes a record. Its id is unique only within its shard. The id that clients see begins with the
+ * shard in hexadecimal digits, and so is unique in the whole log. */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard)
 {
     struct str id = arena_printf(w->out->arena, "%02x-%.*s", shard, STR_ARG(entry->id));

@@ -10,7 +10,8 @@ static bool audit_item_is_own_data(const struct audit_buffer_entry *event)
            str_equal(audit_entry_actor(event), audit_entry_student(event));
 }
 
-/* A student who acts on other data than the student's own. */
+/* True when a student acts on other data than the student's own: the record then names the student,
+ * as the actor, by pseudonym. */
 bool audit_item_needs_pseudonym(const struct audit_buffer_entry *event)
 {
     return event->role == ROLE_STUDENT && !audit_item_is_own_data(event);

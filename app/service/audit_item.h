@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes the audit record of an event. A record never names a student by id, but by a pseudonym: the
- * script that adds the record names the student concerned, this one a student who acts. */
+/* Makes the audit record of an event. A record never names a student by id, but by a pseudonym (a
+ * random name). That of the student concerned is added by the script that adds the record, that of
+ * a student who acts by this module. */
 #ifndef SERVICE_AUDIT_ITEM_H
 #define SERVICE_AUDIT_ITEM_H
 

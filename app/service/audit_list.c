@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Merges the sources of all listed shards, each of which is sorted by time already. The first step
- * reads a few records (a "page") of each stream, the counts of the open segments, and the id of
- * each shard's first segment, without its records. A later step reads a page of twice the size, but
- * only of the streams whose pages have been merged completely, and those segments that have records
- * which may be next. So few records are read that are not listed.
+ * reads a few records (a "page") of each stream, the counts of the open segments, and for each
+ * shard the id of the segment that is next, without its records. A later step reads a page of twice
+ * the size, but only of the streams whose pages have been merged completely, and those segments
+ * that have records which may be next. So few records are read that are not listed.
  *
- * Segments may be closed between two steps, or between two lists of which the second goes on where
- * the first has ended. A closed segment has the records that were open, with the same ids. So what
- * is open is read before the segments are looked up, which are looked up again each time; a record
- * that is found in both places is listed once. With a filter by student, they are looked up first
- * when the pseudonym was read, since the key of the student's index has it. */
+ * A segment may be closed between two steps of a list, or between two lists of which the second
+ * goes on where the first has ended. The closed segment has the records that were open, with the
+ * same ids. To miss none of them, each step that reads what is open also looks up the next segment
+ * again, and does so after that read. A record that is then found in both places is listed once.
+ * With a filter by student, segments are first looked up when the student's pseudonym has been
+ * read, because the key of the student's index contains it. */
 #include "app/service/audit_list.h"
 
 #include <stdio.h>
@@ -18,22 +19,20 @@
 #include "app/service/audit_list_find.h"
 #include "app/service/audit_segment_pack.h"
 
-/* Records of one stream that a step reads: in the first step, and at most. Segments that a step
- * reads, likewise. */
 enum {
-    AUDIT_PAGE_FIRST = 8,
-    AUDIT_PAGE_LARGEST = 128,
-    AUDIT_SEGMENTS_FIRST = 2,
-    AUDIT_SEGMENTS_LARGEST = 16,
-    AUDIT_COUNTS_SCANNED = 4000, /* counts of an open segment that a step reads, about */
+    AUDIT_PAGE_FIRST = 8,        /* records of one stream that the first step reads */
+    AUDIT_PAGE_LARGEST = 128,    /* most records of one stream that a step reads */
+    AUDIT_SEGMENTS_FIRST = 2,    /* is doubled before the first segments are read */
+    AUDIT_SEGMENTS_LARGEST = 16, /* most segments that a step reads */
+    AUDIT_COUNTS_SCANNED = 4000, /* about how many counts of an open segment a step reads */
 };
 
 /* ---- sources ---- */
 
-/* Whether the record with the id is older than the last one that was examined, or than the cursor.
- * Records of different shards may have the same id; the merge lists the one of the higher shard
- * first. So in a shard below that of the cursor, the record with the id of the cursor has not been
- * listed yet. */
+/* Whether the record with the id is older than list->position, the record that was examined last
+ * (at first the cursor where the list begins). Records of different shards may have the same id;
+ * the merge lists the one of the higher shard first. So in a shard below that of the position, a
+ * record with the same id has not been listed yet. */
 static bool audit_list_is_next(const struct audit_list *list, unsigned shard, struct str id)
 {
     int order;
@@ -44,9 +43,9 @@ static bool audit_list_is_next(const struct audit_list *list, unsigned shard, st
     return order < 0 || (order == 0 && shard < list->position.shard);
 }
 
-/* Sets the id that the source offers next: of the record after those that were merged, or of the
- * next segment. */
-static void source_set_head(struct audit_list_source *s)
+/* Sets the id of what the source has next: of the record after those that were merged, or of the
+ * segment to read; -1 if there is neither. */
+static void source_set_next_id(struct audit_list_source *s)
 {
     struct str id = s->next < s->n ? s->page[s->next].id : str_of(s->segment), number = id;
     struct str ms = str_cut(&number, '-');
@@ -56,13 +55,13 @@ static void source_set_head(struct audit_list_source *s)
     (void)str_to_int64(number, 0, INT64_MAX, &s->number);
 }
 
-/* Whether the source has nothing to offer until a page is read. A segment offers its id. */
+/* Whether the source has nothing next: its page is merged, and it has no segment to read. */
 static bool source_is_empty(const struct audit_list_source *s)
 {
     return s->next == s->n && !*s->segment;
 }
 
-/* Whether source a offers a newer record than b. */
+/* Whether the next record (or segment) of source a is newer than that of b. */
 static bool source_is_newer(const struct audit_list_source *a, const struct audit_list_source *b)
 {
     return a->ms != b->ms ? a->ms > b->ms : a->number > b->number;
@@ -70,8 +69,9 @@ static bool source_is_newer(const struct audit_list_source *a, const struct audi
 
 /* ---- reading ---- */
 
-/* Returns the id at which the next read of a stream begins, as an argument of XREVRANGE: "+" for
- * the newest record, "(ID" for the record after ID. */
+/* Returns where the next read of a stream begins, as an argument of XREVRANGE: "+": at the newest
+ * record; "(ID": at the one that is next older than ID; "ID": at ID itself, which in a shard below
+ * that of the cursor has not been listed (audit_list_is_next). */
 static struct str audit_list_start(const struct audit_list *list, unsigned shard,
                                    const struct audit_list_source *s, struct arena *arena)
 {
@@ -94,7 +94,7 @@ static void audit_list_queue_page(struct audit_list *list, unsigned shard,
                               shard, from, (int)list->page_size);
 }
 
-/* Queues the read of some counts of a shard. */
+/* Queues the read of some counts of a shard. cursor: that of HSCAN, "0" at first. */
 static void audit_list_queue_counts(struct audit_list *list, unsigned shard,
                                     struct pipeline *pipeline, struct str cursor)
 {
@@ -102,7 +102,7 @@ static void audit_list_queue_counts(struct audit_list *list, unsigned shard,
         audit_cmd_scan_counts(pipeline, AUDIT_STREAM_OPEN, shard, cursor, AUDIT_COUNTS_SCANNED);
 }
 
-/* Queues the read of the segment that the source offers. */
+/* Queues the read of the segment that the source names (s->segment). */
 static void audit_list_queue_segment(struct audit_list *list, unsigned shard,
                                      struct pipeline *pipeline)
 {
@@ -112,9 +112,9 @@ static void audit_list_queue_segment(struct audit_list *list, unsigned shard,
     s->cmd = audit_segment_cmd_range(pipeline, shard, id, id, 1);
 }
 
-/* Returns the shard whose segment is the newest of those that are not read and not being read, if
- * it may have the record that is next; SHARDS: none. best: what the merge has found among the
- * records that were read; NULL: nothing. */
+/* Returns the shard with the segment to read next: the newest of those that are neither read nor
+ * being read, unless it is older than the next record of `best`. SHARDS: none. best: the source
+ * with the newest record that has been read and not merged; NULL: there is none. */
 static unsigned audit_list_newest_segment(const struct audit_list *list,
                                           const struct audit_list_source *best)
 {
@@ -132,8 +132,9 @@ static unsigned audit_list_newest_segment(const struct audit_list *list,
     return found;
 }
 
-/* Queues the next page of each stream whose page has been merged, unless it has ended, and the
- * segments that are next. Both numbers are doubled each time. */
+/* Queues the next page of each stream whose page has been merged, unless the stream has ended, and
+ * the reads of the segments that are next. The size of the pages and the number of segments are
+ * doubled each time, up to their limits. */
 static enum step audit_list_queue_more(struct audit_list *list, struct pipeline *pipeline,
                                        const struct audit_list_source *best)
 {
@@ -149,7 +150,7 @@ static enum step audit_list_queue_more(struct audit_list *list, struct pipeline 
 
             if (source_is_empty(s) && !s->exhausted) {
                 audit_list_queue_page(list, shard, kind, pipeline);
-                if (kind == AUDIT_SOURCE_OPEN)
+                if (kind == AUDIT_SOURCE_OPEN) /* which may be closed by now */
                     audit_list_cmd_find(list, shard, pipeline);
             }
         }
@@ -177,7 +178,7 @@ static void audit_list_begin_shard(struct audit_list *list, unsigned shard,
     audit_list_queue_counts(list, shard, pipeline, STR("0"));
     audit_list_cmd_find(list, shard, pipeline);
     sources[AUDIT_SOURCE_SEGMENTS].exhausted = true; /* until the reply names a segment */
-    sources[AUDIT_SOURCE_COUNTS].exhausted = true;
+    sources[AUDIT_SOURCE_COUNTS].exhausted = true;   /* all are read before the merge */
 }
 
 /* The first step: queues the first reads of every shard, and of the pseudonyms (the random names of
@@ -209,13 +210,16 @@ static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipe
     return STEP_MORE;
 }
 
-/* True when only some records are listed. */
+/* True when the list has a filter by user, student or type of resource. since_ms does not count: it
+ * only ends the list. */
 static bool audit_list_is_filtered(const struct audit_list *list)
 {
     return list->user.n > 0 || list->student.n > 0 || list->resource_type.n > 0;
 }
 
-/* Adds the number of records of a shard to the total, and sets the first segment to read. */
+/* Reads the replies with the lengths of a shard's streams and, unless it is looked up later, the id
+ * of the segment to read first. Adds the number of records to list->total, but not with a filter:
+ * then the total counts matches. False with a problem. */
 static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, struct problem *p)
 {
     struct audit_list_source *segments = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
@@ -225,7 +229,7 @@ static bool audit_list_read_lengths(struct audit_list *list, unsigned shard, str
     if (list->find_cmds[shard] && !audit_list_parse_find(list, shard, segments->segment, &count, p))
         return false;
     list->total += is_filtered ? 0 : count;
-    source_set_head(segments);
+    source_set_next_id(segments);
     for (size_t i = 0; i < 2; i++) {
         if (!reply_expect_int(list->length_cmds[shard][i]->reply, &count, p))
             return false;
@@ -250,7 +254,7 @@ bool audit_list_matches(const struct audit_list *list, const struct audit_entry 
            (list->pseudonym_actor.n > 0 && str_equal(actor, list->pseudonym_actor));
 }
 
-/* For qsort: newest first. */
+/* Compares two records for qsort, which puts the newer one first. */
 static int audit_list_compare_entries(const void *a, const void *b)
 {
     const struct audit_entry *first = a, *second = b;
@@ -258,7 +262,8 @@ static int audit_list_compare_entries(const void *a, const void *b)
     return stream_id_compare(second->id, first->id);
 }
 
-/* Adds the records of those counts that match to the page. */
+/* Makes records of the n counts, and adds those that match to the page, which has room for n more.
+ * Without a filter, also adds the number of records to the total. */
 static void audit_list_add_counts(struct audit_list *list, unsigned shard, struct arena *arena,
                                   const struct audit_counted_read *counts, size_t n)
 {
@@ -274,11 +279,12 @@ static void audit_list_add_counts(struct audit_list *list, unsigned shard, struc
             s->n++;
     }
     qsort(s->page, s->n, sizeof(*s->page), audit_list_compare_entries);
-    source_set_head(s);
+    source_set_next_id(s);
 }
 
-/* Reads a reply with counts of the open segment of a shard. Queues the read of the next ones unless
- * they are the last. */
+/* Reads a reply with counts of the open segment of a shard, and adds them to the page, which
+ * therefore grows. Queues the read of the next ones unless they are the last. False with a problem.
+ */
 static bool audit_list_read_counts(struct audit_list *list, unsigned shard,
                                    struct pipeline *pipeline, struct problem *p)
 {
@@ -332,7 +338,7 @@ static bool audit_list_read_first_replies(struct audit_list *list, struct arena 
 }
 
 /* Reads the reply with a page of a stream. A page with fewer records than requested is the last
- * one. */
+ * one. False with a problem. */
 static bool audit_list_read_page(struct audit_list *list, struct audit_list_source *s,
                                  struct arena *arena, struct problem *p)
 {
@@ -346,12 +352,14 @@ static bool audit_list_read_page(struct audit_list *list, struct audit_list_sour
         return false;
     s->cmd = NULL;
     s->exhausted = s->n < list->page_size;
-    source_set_head(s);
+    source_set_next_id(s);
     return true;
 }
 
-/* Reads the reply with a segment. One that cannot be read is listed as a record without texts; one
- * that is gone, because it is past its retention or in the archive, ends the source. */
+/* Reads the reply with a segment: those of its records that are next become the page, newest first,
+ * and the segment before it is read next. A segment that cannot be read is listed as one record
+ * without texts. One that Redis no longer has, because of its retention or the archive, ends the
+ * source. False with a problem. */
 static bool audit_list_read_segment(struct audit_list *list, unsigned shard, struct arena *arena,
                                     struct problem *p)
 {
@@ -390,13 +398,14 @@ static bool audit_list_read_segment(struct audit_list *list, unsigned shard, str
     if (n > 0)
         (void)snprintf(s->segment, sizeof(s->segment), "%.*s",
                        STR_ARG(audit_list_previous(list, arena, &segment, &text)));
-    source_set_head(s);
+    source_set_next_id(s);
     return true;
 }
 
-/* Reads the reply to a repeated search of the segment to list next. If it is another one than the
- * first search has found, a segment was closed in between, and may have records that were open
- * then. False with *p set. */
+/* Reads the reply to a look-up of the segment that is next. Usually this is the one that was read
+ * last or, if none was read, the one that is to be read anyway. Another one was closed since the
+ * look-up before, and may have records that were open then; or, with a filter by student, this is
+ * the first look-up. It is read next, and the page is dropped. False with a problem. */
 static bool audit_list_read_find(struct audit_list *list, unsigned shard, struct problem *p)
 {
     struct audit_list_source *s = &list->sources[shard][AUDIT_SOURCE_SEGMENTS];
@@ -410,7 +419,7 @@ static bool audit_list_read_find(struct audit_list *list, unsigned shard, struct
         return true;
     s->n = s->next = 0;
     memcpy(s->segment, id, sizeof(id));
-    source_set_head(s);
+    source_set_next_id(s);
     return true;
 }
 
@@ -442,8 +451,8 @@ struct audit_newest {
 };
 
 /* Finds the source with the newest record that has not been merged. False when a page or a segment
- * must be read first, because a record of it might be the newest; ret->source is then the best of
- * the others. */
+ * must be read first, because it may have a newer one; ret->source is then the source with the
+ * newest record of those that were read. */
 static bool audit_list_newest(struct audit_list *list, struct audit_newest *ret)
 {
     const struct audit_list_source *segment = NULL;
@@ -486,9 +495,9 @@ static void audit_list_add_newest(struct audit_list *list, const struct audit_ne
     const struct audit_entry *entry = &s->page[s->next++];
     bool has_room = list->n < list->limit, match = audit_list_matches(list, entry);
 
-    source_set_head(s);
+    source_set_next_id(s);
     if (newest->shard == list->position.shard && str_equal(entry->id, str_of(list->position.id)))
-        return; /* it was open, and is now in a closed segment */
+        return; /* the same record again: it was open, and is now in a closed segment */
     (void)snprintf(list->position.id, sizeof(list->position.id), "%.*s", STR_ARG(entry->id));
     list->position.shard = newest->shard;
     list->scanned++;
@@ -525,9 +534,9 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
     return STEP_DONE;
 }
 
-/* Reads the replies with counts. Merges when all have been read, since they come in no order; else
- * waits for the others. Segments that were closed since then may have counts that were not read:
- * so they are looked up again. */
+/* Reads the replies with counts. They come in no order, so the merge begins when all have been
+ * read. When this takes more than one step, segments may be closed meanwhile, with counts that were
+ * not read: so segments are looked up again before the merge. */
 static enum step audit_list_read_all_counts(struct audit_list *list, struct pipeline *pipeline,
                                             struct problem *p)
 {
@@ -569,6 +578,8 @@ enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, st
 
 int64_t audit_list_complete_since(const struct audit_list *list, int64_t kept_since_ms)
 {
+    /* the latest of these times: of the filter, of retention, after the newest segment that is
+     * gone, and of the last record examined if older ones may follow */
     int64_t since_ms = list->since_ms > kept_since_ms ? list->since_ms : kept_since_ms, at_ms;
 
     if (since_ms <= list->gone_ms)

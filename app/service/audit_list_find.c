@@ -40,8 +40,9 @@ bool audit_list_parse_find(struct audit_list *list, unsigned shard, char ret_id[
     return true;
 }
 
-/* The index is shortened at its start only. So the segment with the text, which was found in it, is
- * the last entry that is not later, or is no longer there like all before it. */
+/* Entries are removed from the index at its start only. So `segment`, which was found in the index,
+ * is its entry n - 1, and the segment before it is entry n - 2. If `segment` has been removed, so
+ * have all before it, and n is 0. */
 struct str audit_list_previous(const struct audit_list *list, struct arena *arena,
                                const struct audit_segment *segment,
                                const struct audit_segment_text *text)

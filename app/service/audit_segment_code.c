@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Numbers have seven bits in each byte, the lowest first; the highest bit says that another byte
- * follows. A list names a value that is new in it by a code, and one that it had before by its
- * place. What is alike in all records of a kind of access (all but time, subject, request and
- * count) is such a value, and so is a pseudonym. The id of the last record is that of the stream's
- * entry; the others are given by their distance to the one after. */
+ * follows. What is alike in many records is in two lists, each different value once: the subjects
+ * (pseudonyms), and the kinds. A kind is all that is alike in the records of one kind of access:
+ * all fields but time, subject, request and count. Each record has a code for its subject and one
+ * for its kind: "the next value of the list" where the value occurs for the first time, else the
+ * position of the value. The id of the last record is not in the bytes, because the stream's entry
+ * has it as its own id. The others are given by their distances to the next one. */
 #include "app/service/audit_segment_code.h"
 
 #include <stdio.h>
@@ -12,24 +14,25 @@
 #include "app/base/ids.h"
 #include "app/base/percent.h"
 
-/* What is alike in all records of a kind, in the order of its lines. */
+/* The fields of a kind, in the order of its lines. */
 static const enum audit_field kind_fields[] = {AUDIT_ROLE,    AUDIT_ACTION,  AUDIT_RESOURCE,
                                                AUDIT_SUCCESS, AUDIT_DETAILS, AUDIT_ACTOR};
 enum {
     KIND_FIELDS = sizeof(kind_fields) / sizeof(kind_fields[0]),
-    NO_SUBJECT = 0,  /* codes of subjects: the record has none */
-    NEW_SUBJECT = 1, /* the next one of the list */
-    OLD_SUBJECT = 2, /* added to the place of one that an earlier record has */
-    NEW_KIND = 0,    /* codes of kinds: the next one of the list */
-    OLD_KIND = 1,    /* added to the place of one that an earlier record has */
-    KEY_BYTES = AUDIT_SEGMENT_KEY_DIGITS / 2,
-    /* digits of a pseudonym that is stored as bytes: of this version, of 0.1.0 */
-    SHORT_DIGITS = 16,
-    LONG_DIGITS = 32,
+    /* codes of subjects and kinds */
+    NO_SUBJECT = 0,  /* a record without subject */
+    NEW_SUBJECT = 1, /* the first record with the next subject of the list */
+    OLD_SUBJECT = 2, /* OLD_SUBJECT + i: subject i of the list, from 0, which has occurred before */
+    NEW_KIND = 0,    /* the first record with the next kind of the list */
+    OLD_KIND = 1,    /* OLD_KIND + i: kind i of the list, from 0, which has occurred before */
+    KEY_BYTES = AUDIT_SEGMENT_KEY_DIGITS / 2, /* bytes of the key's id that are stored */
+    SHORT_DIGITS = 16, /* hexadecimal digits of a pseudonym of this version, stored as bytes */
+    LONG_DIGITS = 32,  /* those of a pseudonym that version 0.1.0 made */
 };
 
 /* ---- writing ---- */
 
+/* Writes a number, seven bits in each byte. */
 static void code_put_number(struct buf *out, uint64_t value)
 {
     for (; value > 0x7f; value >>= 7)
@@ -37,20 +40,22 @@ static void code_put_number(struct buf *out, uint64_t value)
     buf_char(out, (char)value);
 }
 
-/* Writes a number that may be negative: 0, -1, 1, -2, ... as 0, 1, 2, 3, ... */
+/* Writes a number that may be negative, by zigzag encoding: 0, -1, 1, -2, ... as 0, 1, 2, 3, ... */
 static void code_put_signed(struct buf *out, int64_t value)
 {
     code_put_number(out, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
 }
 
-/* Writes the bytes of a text of hexadecimal digits. */
+/* Writes a text of hexadecimal digits as bytes of two digits each. */
 static void code_put_hex(struct buf *out, struct str digits)
 {
     for (size_t i = 0; i + 1 < digits.n; i += 2)
         buf_char(out, (char)(hex_digit(digits.p[i]) * 16 + hex_digit(digits.p[i + 1])));
 }
 
-/* Writes what precedes the records. */
+/* Writes what precedes the records: shard, number of the segment, bytes of the key's id. For all
+ * but the first segment it also writes the head of the segment before, the time in ms from that
+ * segment's last id to the first id of this one, and the number in that last id. */
 static void code_put_header(struct buf *out, const struct audit_segment_text *segment)
 {
     int64_t first_ms, ms, number;
@@ -67,7 +72,8 @@ static void code_put_header(struct buf *out, const struct audit_segment_text *se
     code_put_number(out, (uint64_t)number);
 }
 
-/* Writes the distances of ids: those of times, then those of numbers. */
+/* Writes the distances between successive ids (MS-NUMBER): first those of all times, then those of
+ * all numbers, less 1 since many numbers rise by 1. */
 static void code_put_ids(struct buf *out, const struct audit_segment_text *segment)
 {
     int64_t ms, number, next_ms, next_number;
@@ -84,7 +90,7 @@ static void code_put_ids(struct buf *out, const struct audit_segment_text *segme
     }
 }
 
-/* Returns how many accesses the record counts. */
+/* Returns how many accesses the record counts; 0 if the field is no number. */
 static int64_t code_count_of(const struct audit_entry *entry)
 {
     int64_t count = 0;
@@ -93,8 +99,9 @@ static int64_t code_count_of(const struct audit_entry *entry)
     return count;
 }
 
-/* Writes the counts; then, of counted records with several accesses, the time from the first to the
- * last. */
+/* Writes for each record twice its count, and 1 more if it is a count of accesses (last_ms > 0).
+ * Then writes for each of the latter the time in ms from the first access to the last, unless the
+ * count is 1. */
 static void code_put_counts(struct buf *out, const struct audit_segment_text *segment)
 {
     int64_t ms, number;
@@ -111,7 +118,8 @@ static void code_put_counts(struct buf *out, const struct audit_segment_text *se
     }
 }
 
-/* Whether the pseudonym is stored as the bytes of its digits. */
+/* Whether the pseudonym is stored as bytes: it has 16 or 32 digits, all hexadecimal in lower case.
+ */
 static bool code_is_hex(struct str subject)
 {
     if (subject.n != SHORT_DIGITS && subject.n != LONG_DIGITS)
@@ -123,17 +131,21 @@ static bool code_is_hex(struct str subject)
     return true;
 }
 
-/* A list of the records that have brought a new value. */
+/* The different values (subjects, or kinds) of the records, in the order in which they first occur.
+ * Each is represented by the first record that has it. */
 struct code_list {
-    const struct audit_entry *of[AUDIT_SEGMENT_RECORDS];
-    size_t n;
+    const struct audit_entry *of[AUDIT_SEGMENT_RECORDS]; /* those records */
+    size_t n;                                            /* number of values */
 };
 
+/* Whether two records have the same subject. */
 static bool code_same_subject(const struct audit_entry *a, const struct audit_entry *b)
 {
     return str_equal(a->v[AUDIT_SUBJECT], b->v[AUDIT_SUBJECT]);
 }
 
+/* Whether two records are of the same kind. The actor, the last of kind_fields, is compared as a
+ * segment has it: "=" for the subject itself. */
 static bool code_same_kind(const struct audit_entry *a, const struct audit_entry *b)
 {
     for (size_t i = 0; i + 1 < KIND_FIELDS; i++) {
@@ -143,10 +155,10 @@ static bool code_same_kind(const struct audit_entry *a, const struct audit_entry
     return str_equal(audit_segment_actor(a), audit_segment_actor(b));
 }
 
-/* Returns the place in the list of a record with the same value; the list's length, after the
- * record was added to it: there is none. */
-static size_t code_find(struct code_list *list, const struct audit_entry *entry,
-                        bool (*same)(const struct audit_entry *, const struct audit_entry *))
+/* Returns the position in the list of the record's value. A new value is added at the end of the
+ * list: its position is then the length that the list had before. */
+static size_t code_find_or_add(struct code_list *list, const struct audit_entry *entry,
+                               bool (*same)(const struct audit_entry *, const struct audit_entry *))
 {
     size_t i = 0;
 
@@ -157,7 +169,7 @@ static size_t code_find(struct code_list *list, const struct audit_entry *entry,
     return i;
 }
 
-/* Writes the codes of subjects. */
+/* Writes the code of each record's subject, and fills the list of subjects. */
 static void code_put_subject_codes(struct buf *out, const struct audit_segment_text *segment,
                                    struct code_list *subjects)
 {
@@ -168,23 +180,26 @@ static void code_put_subject_codes(struct buf *out, const struct audit_segment_t
             code_put_number(out, NO_SUBJECT);
             continue;
         }
-        place = code_find(subjects, &segment->entries[i], code_same_subject);
+        place = code_find_or_add(subjects, &segment->entries[i], code_same_subject);
         code_put_number(out, place == known ? NEW_SUBJECT : OLD_SUBJECT + place);
     }
 }
 
-/* Writes the codes of kinds. */
+/* Writes the code of each record's kind, and fills the list of kinds. */
 static void code_put_kind_codes(struct buf *out, const struct audit_segment_text *segment,
                                 struct code_list *kinds)
 {
     for (size_t i = 0; i < segment->n; i++) {
-        size_t known = kinds->n, place = code_find(kinds, &segment->entries[i], code_same_kind);
+        size_t known = kinds->n,
+               place = code_find_or_add(kinds, &segment->entries[i], code_same_kind);
 
         code_put_number(out, place == known ? NEW_KIND : OLD_KIND + place);
     }
 }
 
-/* Writes the list of subjects: how each is written, then all of them. */
+/* Writes the list of subjects: first the form of each, then all of them. The form of a subject that
+ * is stored as bytes is the number of its hexadecimal digits, 16 or 32; that of another text is
+ * twice its length, and 1. */
 static void code_put_subjects(struct buf *out, const struct code_list *subjects)
 {
     for (size_t i = 0; i < subjects->n; i++) {
@@ -202,7 +217,8 @@ static void code_put_subjects(struct buf *out, const struct code_list *subjects)
     }
 }
 
-/* Writes the list of kinds, and the requests of records that are no counts, a line each. */
+/* Writes a line for each field of each kind in the list. Then writes a line with the id of the
+ * request of each record that is not a count of accesses. */
 static void code_put_texts(struct buf *out, const struct audit_segment_text *segment,
                            const struct code_list *kinds)
 {
@@ -240,7 +256,7 @@ struct str audit_segment_encode(struct arena *arena, const struct audit_segment_
 
 /* ---- reading ---- */
 
-/* Takes n bytes. False: there are fewer. */
+/* Takes the next n bytes: removes them from the start of `bytes`. False: there are fewer. */
 static bool code_take(struct str *bytes, uint64_t n, struct str *ret)
 {
     if (bytes->n < n)
@@ -251,6 +267,8 @@ static bool code_take(struct str *bytes, uint64_t n, struct str *ret)
     return true;
 }
 
+/* Takes a number that code_put_number has written. False: its end is missing, or it has more than
+ * ten bytes. */
 static bool code_take_number(struct str *bytes, uint64_t *ret)
 {
     struct str byte;
@@ -266,7 +284,7 @@ static bool code_take_number(struct str *bytes, uint64_t *ret)
     return false;
 }
 
-/* Takes a number of at most max. */
+/* Takes a number. False also if it is greater than max. */
 static bool code_take_upto(struct str *bytes, int64_t max, int64_t *ret)
 {
     uint64_t value;
@@ -290,7 +308,7 @@ static bool code_take_hex(struct arena *arena, struct str *bytes, size_t n, stru
     return true;
 }
 
-/* Takes a line. */
+/* Takes a line; *ret is without its line feed. False: there is no line feed. */
 static bool code_take_line(struct str *bytes, struct str *ret)
 {
     if (bytes->n == 0 || !memchr(bytes->p, '\n', bytes->n))
@@ -299,12 +317,15 @@ static bool code_take_line(struct str *bytes, struct str *ret)
     return true;
 }
 
-/* What precedes the records. The id of the segment before is relative to the first record's, which
- * is not known yet. */
+/* The last id of the segment before this one. The time in it is relative to the id of the first
+ * record, which is not known yet when the header is read. */
 struct code_previous {
-    int64_t since_ms, number;
+    int64_t since_ms; /* time from that id to the first record's */
+    int64_t number;   /* the number in that id */
 };
 
+/* Reads what code_put_header has written. *ret is not set for the first segment, which has none
+ * before it. */
 static bool code_take_header(struct arena *arena, struct str *bytes,
                              struct audit_segment_text *segment, struct code_previous *ret)
 {
@@ -322,7 +343,8 @@ static bool code_take_header(struct arena *arena, struct str *bytes,
             code_take_upto(bytes, INT64_MAX / 2, &ret->number));
 }
 
-/* Takes the ids, from the last one back, and then that of the segment before. */
+/* Reads the distances of the ids. Computes the ids of the records from them, from the last one
+ * back, and then the last id of the segment before. */
 static bool code_take_ids(struct arena *arena, struct str *bytes,
                           struct audit_segment_text *segment, const struct code_previous *previous)
 {
@@ -404,7 +426,8 @@ static bool code_take_codes(struct str *bytes, size_t n, uint64_t new_code, uint
     return true;
 }
 
-/* Takes the list of subjects. */
+/* Reads the list of n subjects as code_put_subjects has written it. False also when a subject is
+ * empty or contains a line feed. */
 static bool code_take_subjects(struct arena *arena, struct str *bytes, struct str *ret, size_t n)
 {
     uint64_t forms[AUDIT_SEGMENT_RECORDS];
@@ -425,7 +448,8 @@ static bool code_take_subjects(struct arena *arena, struct str *bytes, struct st
     return true;
 }
 
-/* Takes subjects and kinds. */
+/* Reads the codes and lists of subjects and kinds, and then the ids of requests. Sets the texts of
+ * the records from these. */
 static bool code_take_texts(struct arena *arena, struct str *bytes,
                             struct audit_segment_text *segment)
 {

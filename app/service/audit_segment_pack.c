@@ -12,12 +12,12 @@
 #include "app/service/audit_segment_code.h"
 
 enum {
-    BYTES_MAX = 4 << 20, /* bytes of a segment: far more than 256 records have */
+    BYTES_MAX = 4 << 20, /* most bytes of a segment, decompressed: far more than 256 records have */
 };
 
 /* ---- order ---- */
 
-/* For qsort. */
+/* Compares two records by their ids, for qsort. */
 static int segment_compare_entries(const void *a, const void *b)
 {
     const struct audit_entry *first = a, *second = b;
@@ -44,9 +44,10 @@ bool audit_segment_order(struct arena *arena, const struct audit_segment_link *l
     return true;
 }
 
-/* Gives the records the values that a segment can have: a count without request, whose last access
- * is not before its first, and which is the same if there was one alone; a number where another
- * program has written something else. */
+/* Changes the records to what a segment can store. A number of accesses that is no number, because
+ * another program has written it, becomes 0. A count of accesses (last_ms > 0) loses the id of its
+ * request. The time of its last access becomes that of the first if it is earlier, or if the count
+ * is 1. */
 static bool segment_normalize(struct arena *arena, struct audit_entry *entries, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -78,7 +79,8 @@ void audit_segment_compute_head(const struct audit_key *key, struct str text,
     hex_print(digest, AUDIT_SEGMENT_HEAD, ret_head);
 }
 
-/* Sets the head of the segment. */
+/* Computes the head of the segment from its text and stores it in segment->link, as bytes and in
+ * hex. False: out of memory. */
 static bool segment_set_head(struct arena *arena, const struct audit_key *key,
                              struct audit_segment_text *segment)
 {
@@ -93,14 +95,14 @@ static bool segment_set_head(struct arena *arena, const struct audit_key *key,
     return true;
 }
 
-/* For qsort. */
+/* Compares two pseudonyms, for qsort. */
 static int segment_compare_names(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 /* Returns the pseudonyms of the students that the records are about or who are their actors, each
- * once. NULL: out of memory. */
+ * once. *ret_count: their number. NULL: out of memory. */
 static const struct str *segment_students(struct arena *arena, const struct audit_entry *entries,
                                           size_t n, size_t *ret_count)
 {
@@ -176,7 +178,7 @@ bool audit_segment_unpack(struct arena *arena, const struct audit_segment *segme
     hex_print(found.link.raw_head, AUDIT_SEGMENT_HEAD, found.link.head);
     (void)snprintf(found.link.last_id, sizeof(found.link.last_id), "%.*s", STR_ARG(segment->id));
     if (!audit_segment_decode(arena, bytes, &found) ||
-        !str_equal(found.entries[found.n - 1].id, segment->id)) /* the id is no id */
+        !str_equal(found.entries[found.n - 1].id, segment->id)) /* segment->id is not MS-NUMBER */
         return false;
     *ret = found;
     return true;

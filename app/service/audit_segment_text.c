@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The records are in columns. Ids are in the first column, as the time in ms since that of the
- * record before, and the number, if it is not 0. The second one is the time in ms from the first to
- * the last access of a counted record, else empty. The actor is "=" where it is the student that
- * the record is about. */
+/* The records are in columns. The first one has the ids: the time as ms since the record before (of
+ * the first record, since the epoch) and, if it is not 0, a dash and the number. The second column
+ * has, for a count of accesses, the time in ms from the first access to the last, else it is empty.
+ * The actor is "=" where it is the student that the record is about. */
 #include "app/service/audit_segment_text.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ void audit_segment_split_id(struct str id, int64_t *ret_ms, int64_t *ret_number)
 
 /* ---- printing ---- */
 
-/* Writes the columns of ids and of times. */
+/* Writes the first two columns: ids, and times from first to last access. */
 static void text_put_times(struct buf *text, const struct audit_entry *entries, size_t n)
 {
     int64_t before_ms = 0, ms, number;
@@ -93,7 +93,8 @@ static bool text_cut_line(struct str *text, struct str *ret)
     return true;
 }
 
-/* Reads the lines before the columns. */
+/* Reads the lines before the columns: shard, number of the segment, head and last id of the segment
+ * before, first digits of the key's id, number of records, number of all records so far. */
 static bool text_read_header(struct str *text, struct audit_segment_text *ret)
 {
     struct str lines[7];
@@ -116,7 +117,7 @@ static bool text_read_header(struct str *text, struct audit_segment_text *ret)
     return true;
 }
 
-/* Reads the columns of ids and of times. */
+/* Reads the first two columns: ids, and times from first to last access. */
 static bool text_read_times(struct str *text, struct arena *arena,
                             struct audit_segment_text *segment)
 {

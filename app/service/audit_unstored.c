@@ -18,9 +18,9 @@ static void unstored_id(struct log *log, struct jw *w, const char *name, const c
 }
 
 /* The level is ERROR, so that no setting of LOG_LEVEL suppresses the line. If the log drops the
- * line, because its reader stalls, its number is missing in the log. The text `subjects` consists
- * of JSON members already. log_add_mac adds the MAC of the line and stores it in chain->mac, as
- * "previous" of the next line. */
+ * line, because its reader stalls, its number is missing in the log. event->subjects consists of
+ * JSON members already, so it is copied as it is. log_add_mac adds the MAC of the line and stores
+ * it in chain->mac, as "previous" of the next line. */
 void audit_unstored_log(struct engine *engine, struct audit_unstored *chain,
                         const struct audit_buffer_entry *event, const char *reason)
 {

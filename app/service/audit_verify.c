@@ -27,14 +27,14 @@ const char *const audit_fault_texts[AUDIT_FAULTS] = {
     [AUDIT_NO_MEMORY] = "could not be checked: out of memory",
 };
 
-/* The age from which a record without a seal is a fault. While a worker runs, it seals a record
- * within two seconds, so a minute is more than any normal delay. */
+/* How much longer than the worker may take (seal_s) a record may be without a seal before this is a
+ * fault. A minute is more than any normal delay of a worker that runs. */
 static const int64_t AUDIT_UNSEALED_MAX_MS = 60000;
 /* The largest expected difference between two clocks: that of the worker which removed old records,
  * and that of the program which verifies the chain. */
 static const int64_t AUDIT_CLOCK_SLACK_MS = INT64_C(3600000);
 
-/* Sets the fault that was found in a seal, and the seal's id. Always returns false, so that a
+/* Sets the fault that was found in a seal or segment, and its id. Always returns false, so that a
  * caller can return the result. */
 static bool audit_seal_fault(struct audit_check *check, enum audit_fault fault, struct str id)
 {
@@ -61,9 +61,9 @@ struct audit_place {
     struct str previous_head, previous_last; /* head and last record of the one before */
 };
 
-/* Checks the oldest seal or segment that still exists. The first of all must name none before it.
- * For a later one those before it must have been removed by retention, so the last record before it
- * must be older than retention keeps records. */
+/* Checks the oldest seal or segment that still exists. If its number is 1, it must name none before
+ * it. If its number is larger, retention must have removed those before it, so the last record
+ * before it must be older than retention keeps records. */
 static bool audit_check_first(struct audit_check *check, const struct audit_place *place)
 {
     bool has_no_previous = place->previous_head.n == 0 && place->previous_last.n == 0;
@@ -96,7 +96,7 @@ static bool audit_check_place(struct audit_check *check, const struct audit_plac
         place->id);
 }
 
-/* Makes the seal or segment the one that the next must follow. */
+/* Makes the seal or segment the one that the next must follow, and counts it. */
 static void audit_check_advance(struct audit_check *check, const struct audit_place *place,
                                 const struct audit_link *link)
 {
@@ -133,8 +133,9 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, 
 
 /* ---- segments ---- */
 
-/* Compares the head with that of the text. Only the first digits of the key's id are known, so
- * several keys may be meant. */
+/* Returns AUDIT_INTACT if the head of the segment is the HMAC of its text with one of the keys that
+ * it may mean: the segment has only the first digits of the key's id. Otherwise returns
+ * AUDIT_SEAL_CHANGED, or AUDIT_NO_KEY if no id of a key begins with these digits. */
 static enum audit_fault audit_check_segment_head(const struct audit_check *check,
                                                  const struct audit_segment_text *values,
                                                  struct str text)
@@ -235,8 +236,8 @@ static bool audit_fault_of_changed(struct audit_check *check, const struct audit
 }
 
 /* Compares two sorted lists: the ids in the seal, and the stored records. An id on one side only is
- * a removed or an inserted record. order: the record's id is before (< 0) or after (> 0) the id in
- * the seal; 1 when no records are left. */
+ * a removed or an inserted record. order: where the record is relative to the id in the seal:
+ * before it (< 0), equal (0), or after it (> 0, also when no records are left). */
 bool audit_check_records(struct audit_check *check, const struct audit_seal *seal,
                          const struct audit_entry *entries, size_t n, struct arena *arena)
 {
@@ -260,9 +261,9 @@ bool audit_check_records(struct audit_check *check, const struct audit_seal *sea
 
 /* ---- beyond the chain ---- */
 
-/* number, head: those of a seal, as recorded outside the chain. A larger number than that of the
- * last seal means that later seals were removed. A seal before the last one cannot be compared any
- * more: the result is then true. These faults concern the whole chain, so they have no id. */
+/* number, head: those of a seal or segment, as recorded outside the chain. A larger number than
+ * that of the last one means that later ones were removed. One before the last cannot be compared
+ * any more: the result is then true. These faults concern the whole chain, so they have no id. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head)
 {
     if (number > check->link.seal_number)

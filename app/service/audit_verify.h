@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks a chain of a shard's audit log from the oldest link on, and stops at the first fault: that
- * of the segments (audit_segment_pack.h), or that of the seals of schema 1, with the records that
- * they sign (audit_chain.h). The head of a segment or seal is the hash of its contents, with which
- * the next one is linked to it. These functions only compute: the caller reads from Redis. */
+/* Checks a chain of a shard's audit log from the oldest link on, and stops at the first fault. A
+ * shard has two chains: that of the segments (packs of up to 256 records, audit_segment_pack.h),
+ * and that of the seals of schema 1 (the data format of version 0.1.0), which sign records
+ * (audit_chain.h). The head of a segment or seal is a keyed hash of its contents, with which the
+ * next one is linked to it. These functions only compute: the caller reads from Redis. */
 #ifndef SERVICE_AUDIT_VERIFY_H
 #define SERVICE_AUDIT_VERIFY_H
 
 #include "app/service/audit_segment_pack.h"
 
+/* What may be wrong with a chain; audit_fault_texts says what each one means. */
 enum audit_fault {
     AUDIT_INTACT,
     AUDIT_CHANGED,
@@ -31,6 +33,7 @@ enum audit_fault {
  * "segment ID". */
 extern const char *const audit_fault_texts[AUDIT_FAULTS];
 
+/* The check of one chain. */
 struct audit_check {
     /* in: set by the caller */
     const struct audit_keys *keys;
@@ -41,24 +44,30 @@ struct audit_check {
     enum audit_fault fault;
     bool is_record;          /* true: the fault is in a record; false: in a seal or segment */
     char id[STREAM_ID_SIZE]; /* id of the record, seal or segment with the fault; may be empty */
-    uint64_t seals, records; /* how many seals or segments, and records were found intact */
+    uint64_t seals, records; /* number of seals or segments found intact; of records found intact */
     struct audit_link link;  /* the latest seal or segment that was checked; seal_number 0: none */
     /* internal to the implementation: callers do not use them */
     char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal that precedes `link` in the chain */
 };
 
-/* The audit_check functions return false when they find a fault; call none of them after that.
+/* The audit_check functions return false when they find a fault, which is then in check->fault;
+ * call none of them after that.
  *
- * For each seal, oldest first, call audit_check_seal, then audit_check_records with all records
- * that the seal must sign: those after the last record of the seal before (for the first seal, from
- * the oldest record on), up to the seal's own last record. */
+ * Checks a seal: its form, its key, its head, and its position in the chain. Call it for each seal,
+ * oldest first. */
 bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal,
                       struct arena *arena);
+/* Checks the records that a seal signs; call it after audit_check_seal. entries: the n stored
+ * records that the seal must sign, in the order of their ids: those after the last record of the
+ * seal before (for the first seal, from the oldest record on), up to the seal's own last record. */
 bool audit_check_records(struct audit_check *check, const struct audit_seal *seal,
                          const struct audit_entry *entries, size_t n, struct arena *arena);
-/* For each segment, oldest first; the second function, for one with the text `text`. */
+/* Checks a segment as Redis stores it: its form, its key, its head, and its position in the chain.
+ * Call it for each segment, oldest first. */
 bool audit_check_segment(struct audit_check *check, const struct audit_segment *segment,
                          struct arena *arena);
+/* The same for a segment that was unpacked before, or read from the archive. values: its values.
+ * text: its text, of which the head in values must be the HMAC. */
 bool audit_check_segment_text(struct audit_check *check, const struct audit_segment_text *values,
                               struct str text);
 /* Sets the fault that a line of the archive, after the last segment that was checked, is no
@@ -68,10 +77,9 @@ bool audit_check_broken_line(struct audit_check *check);
  * from the Redis key audit:heads, or from a line in the process's log. Call after the seal of that
  * number was checked, or at the end, to find that the end of the chain was removed. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head);
-/* Checks at the end that `oldest`, the first record after the last seal or segment, is young
- * enough: the worker may not have sealed it yet. seal_s: how long that may take, without a minute
- * for delays.
- */
+/* Checks at the end that `oldest`, the first record after the last seal or segment, is so young
+ * that the worker need not have sealed it yet. seal_s: how many seconds the worker may take, to
+ * which a minute for delays is added. */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
                           int64_t now_ms, int64_t seal_s);
 

@@ -17,8 +17,10 @@ struct audit_waiting {
     uint16_t of_shard[SHARDS];    /* number of events of each shard */
 };
 
-/* False when out of memory. Call audit_waiting_release in any case. */
+/* Allocates an empty queue. False when out of memory; audit_waiting_release must be called then,
+ * too. */
 bool audit_waiting_init(struct audit_waiting *waiting);
+/* Frees the memory of the queue. */
 void audit_waiting_release(struct audit_waiting *waiting);
 /* True when the queue has so many events of this one's shard that it takes no more of them. */
 bool audit_waiting_shard_is_full(const struct audit_waiting *waiting,

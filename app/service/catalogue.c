@@ -30,6 +30,7 @@ struct catalogue_entry {
     struct str_list prerequisites;
 };
 
+/* The whole file as validate_object fills it. */
 struct catalogue_document {
     int64_t version;
     struct str reasons[REASONS];
@@ -38,6 +39,8 @@ struct catalogue_document {
     struct json_object *prerequisites; /* object of lists of topics; NULL: absent */
 };
 
+/* Parts of rules. ENTRY: a required member of an entry, stored in this member of the struct.
+ * TEXT_UP_TO: a text of 1 to n characters. */
 #define ENTRY(member) .required = true, .offset = offsetof(struct catalogue_entry, member)
 #define TEXT_UP_TO(n) .type = RULE_TEXT, .min = 1, .max = (n)
 
@@ -66,6 +69,8 @@ static const struct rule reason_rules[] = {
     {0},
 };
 
+/* DOCUMENT: a required member of the file, stored in this member of the struct. ENTRIES_UP_TO: a
+ * list of 1 to n items or starters. */
 #define DOCUMENT(member) .required = true, .offset = offsetof(struct catalogue_document, member)
 #define ENTRIES_UP_TO(n)                                                                           \
     .type = RULE_OBJECTS, .min = 1, .max = (n), .fields = entry_rules,                             \

@@ -21,9 +21,9 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
-/* Adds the students who, by the table in auth/access.c, must share a cohort with the
- * caller: queues the reads of their cohorts. Refuses the whole check when the table refuses one
- * student, or when there is no memory for the commands. */
+/* Adds the students who, by the table in auth/access.c, must share a cohort with the caller: queues
+ * the reads of their cohorts. Refuses the whole check when the table refuses one student, or when
+ * there is no memory for the commands. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {

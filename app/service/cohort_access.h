@@ -11,6 +11,7 @@
 
 enum { COHORT_ACCESS_MAX = 2 }; /* most lists of students, and most cohorts, of one check */
 
+/* A check of the access of one caller. */
 struct cohort_access {
     const struct principal *principal;
     bool denied; /* the table in auth/access.c refuses a student or cohort, or out of memory */

@@ -8,8 +8,8 @@
 #include "app/domain/statistics.h"
 #include "app/service/history.h"
 
-/* Allocates room for one student more than there are, because an array of length 0 could have a
- * NULL address, like a failed allocation. */
+/* The array has room for one student more than there are, so that it has an element even when both
+ * lists are empty. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p)
 {

@@ -16,6 +16,7 @@ enum {
     COMPARISON_WINDOW_DAYS = 15,    /* days whose snapshots one pipeline reads */
 };
 
+/* A student whose score is read, and the result. */
 struct compared_student {
     struct str id;
     bool found;         /* `daily` is set: the student has data that may be compared */
@@ -28,6 +29,7 @@ struct compared_student {
     struct command *cmd; /* the student's command in the current pipeline, or NULL */
 };
 
+/* A read of the scores of many students. */
 struct comparison {
     /* in: set by the caller */
     struct compared_student *students; /* the n students: ids filled, the other fields zeroed */
@@ -51,9 +53,9 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
  * replies to other commands in it must be parsed before. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p);
 
+enum { OVERALL_SCORE = COMPONENTS }; /* in place of a component: the score */
 /* Returns in *ret the score (component OVERALL_SCORE) or the value of a component. Returns false
  * for a component that was never observed and so has no value. */
-enum { OVERALL_SCORE = COMPONENTS };
 bool comparison_value(const struct daily *daily, int component, double *ret);
 /* Stores the values of a component, or of the score (OVERALL_SCORE), of the students that have one,
  * in ascending order, and returns their number. ret has room for n values. */

@@ -4,8 +4,8 @@
  * of store/keys.h, and sections that are derived from several kinds. `data` is in the canonical
  * form of RFC 8785; the document's last member is the SHA-256 of the bytes of `data`. Sections are
  * read and written page by page, so that the memory needed does not grow with the number of
- * records. Only the ids of events that the worker has not processed yet, and the audit records of
- * the open segment (the newest ones), stay in memory. */
+ * records. Only the ids of events that the worker has not processed yet, and the student's newest
+ * audit records (those of the open segment), stay in memory. */
 #ifndef SERVICE_EXPORT_H
 #define SERVICE_EXPORT_H
 

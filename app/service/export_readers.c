@@ -274,7 +274,7 @@ static void export_keep_ids(struct export_read *read, const struct str *ids, siz
         (void)snprintf(read->ids[i], sizeof(read->ids[i]), "%.*s", STR_ARG(ids[i]));
 }
 
-/* Queues the read of the next page of the index of dead letters (events that were given up), or of
+/* Queues the read of the next page of the index of dead letters (items that were given up), or of
  * the dead letters whose ids the last step has stored. read->cmd is the first of these commands;
  * each leads to the next by command->next. */
 static void export_queue_letters(struct export_read *read, struct pipeline *pipeline)

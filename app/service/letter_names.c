@@ -12,7 +12,7 @@
 
 /* most levels of JSON that are searched: the payload, JSON that is a text in it, and so on */
 enum { NESTED_TEXTS_MAX = 3 };
-enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of the longest id if each is written as \uXXXX */
+enum { ESCAPED_ID_MAX = 6 * 128 }; /* bytes of the longest id, each character as \uXXXX */
 
 /* State of the search for names (texts that may be ids) in the payload of one dead letter. */
 struct search {

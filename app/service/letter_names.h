@@ -30,8 +30,8 @@ struct letter_names {
  */
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena);
-/* Sets payload, bytes_not_kept and names of a dead letter (an event that was given up) from the
- * result of letter_names_find. always_keep: a payload that is JSON is stored even if it is not
+/* Sets payload, bytes_not_kept and names of a dead letter (an event or job that was given up) from
+ * the result of letter_names_find. always_keep: a payload that is JSON is stored even if it is not
  * `known`, because it cannot contain anything about a student. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);

@@ -288,10 +288,11 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
-/* Processes the replies to the reads, after a check of the consent to analytics. A duplicate takes
- * the stored result. Any other change waits for the leader of its queue, or leads and writes, if
- * its request has time left after waiting. days_cmd becomes NULL when the change is not of a past
- * day after all, so that after a refused write the days are not read again. */
+/* Processes the replies to the reads. If is_analytics, withdrawn consent to analytics ends the
+ * change. A duplicate takes the stored result. Any other change waits for the leader of its queue,
+ * or leads and writes, if its request has time left after waiting. days_cmd becomes NULL when the
+ * change is not of a past day after all, so that after a refused write the days are not read
+ * again. */
 static enum step record_after_reads(struct record *r, struct engine *engine,
                                     struct pipeline *pipeline, struct problem *p)
 {

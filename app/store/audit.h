@@ -129,7 +129,7 @@ struct audit_entry {
     bool valid;    /* has all fields in their order, without line feeds; false: v has empty texts */
     struct str v[AUDIT_FIELDS]; /* the texts, by enum audit_field */
     /* of a count of accesses in a segment: time of the last access (epoch ms), while the time in
-     * the id is that of the first one; of any other record: 0 */
+     * the id is about that at which the counting began; of any other record: 0 */
     int64_t last_ms;
 };
 

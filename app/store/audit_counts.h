@@ -44,10 +44,10 @@ struct command *audit_cmd_counts_length(struct pipeline *pipeline, unsigned shar
 struct command *audit_cmd_remove_counts(struct pipeline *pipeline, unsigned shard,
                                         struct str holder, const struct audit_counted_read *reads,
                                         size_t count);
-/* Of schema 1: makes an audit record of each of the counts that Redis still stores as it was read,
- * and deletes the count. The caller has added the minute to record.details. Replies how many
- * records were made, or LEASE_LOST if `holder` does not hold the shard's lease (time-limited
- * ownership). */
+/* Of schema 1: deletes each of the counts that Redis still stores as it was read, and makes an
+ * audit record of it, unless it is 0. The caller has added the minute to record.details. Replies
+ * how many records were made, or LEASE_LOST if `holder` does not hold the shard's lease
+ * (time-limited ownership). */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 

@@ -61,8 +61,8 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
     return true;
 }
 
-/* Calls audit_seal_add.lua. The previous head is passed twice: as a field of the seal, and alone,
- * for the script's comparison with the head of the latest seal. */
+/* Calls schema_1_audit_seal_add.lua. The previous head is passed twice: as a field of the seal, and
+ * alone, for the script's comparison with the head of the latest seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS])
 {

@@ -175,10 +175,10 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
                                               command_int(pipeline->arena, from)});
 }
 
-/* The reply is 1 when this command has ended the batch; 2 when an earlier one of the same chunk
- * has; 0 when the batch had ended for another reason, so that this chunk does not send the callback
- * (the POST to the client's URL); -1 when there is no such batch. Without a number in the reply
- * both results are false. */
+/* The reply is 1 when this command has ended the batch; 2 when the batch had ended before, and this
+ * chunk is the one that sends the callback (the POST to the client's URL); 0 when it had ended
+ * before, and this chunk does not send the callback; -1 when there is no such batch. Without a
+ * number in the reply both results are false. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Packs events and unpacks them. The dictionary of the compression has what many events have in
  * common, and so not the id of a student. That id is known from the key, so the member "student_id"
- * is left out. It stays in an event that has it in another form than event_input_json writes. */
+ * is left out. It stays in an event that has it in another form than event_input_json writes, or
+ * only after the first 255 bytes. */
 #include "app/store/event_pack.h"
 
 #include <string.h>

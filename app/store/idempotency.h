@@ -40,7 +40,8 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
 /* Acquires the Idempotency-Key for running_ms (milliseconds). Afterwards another request with the
  * same body may acquire it, even if the first one is still running. Both then have the same id of
  * the change, so only one of them makes it, and the response of the first owner is not stored.
- * digest: that of the request's body. owner: letters and digits, unique to the request. */
+ * digest: that of the body and, on some routes, of the headers that begin with ce-. owner: letters
+ * and digits, unique to the request. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms);
 /* Adds the record to the student's list of idempotency records, so that an erasure of the student

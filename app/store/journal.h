@@ -46,7 +46,7 @@ struct journal_effects {
     struct str student;        /* empty: the entry could not be parsed, and is only deleted */
     struct audit_record audit; /* the audit record about the student */
     /* true: the audit record is only counted, together with equal ones, and its details lack the
-     * change */
+     * change; while the forms of schema 1 are written, it is a record nevertheless */
     bool is_counted;
     /* event for the student's own stream of events, as JSON or packed (event_pack.h); empty: none
      */

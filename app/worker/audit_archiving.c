@@ -18,13 +18,14 @@ enum { SEGMENTS_A_RUN = 16 }; /* most segments that a run moves */
 
 /* longest time until a shard is looked at again (archiving_interval_us) */
 static const int64_t INTERVAL_US = 60000000;
-/* time between two deletions of old files */
+/* least time between two deletions of old files; the thread does them with a write of segments */
 static const int64_t REMOVAL_US = INT64_C(86400000000);
 /* time between two looks of the loop whether the thread has ended */
 static const int64_t POLL_US = 10000;
 
-/* Counts and logs that segments of the shard were not archived; `why` is the reason. Nothing is
- * lost: Redis keeps what is not archived. */
+/* Counts a failure of the archive (segments of the shard were not archived, or old files were not
+ * deleted), and logs it, once a minute at most; `why` is the reason. Nothing is lost: Redis keeps
+ * what is not archived. */
 static void archiving_report(struct audit_archiving *archiving, const char *why)
 {
     const struct worker_context *w = archiving->worker;

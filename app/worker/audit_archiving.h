@@ -3,8 +3,8 @@
  * (app/service/audit_archive.h), if AUDIT_ARCHIVE_DIR is set. A worker does so for the shards whose
  * leases it holds. A segment is moved when its last record is more than AUDIT_ARCHIVE_S seconds
  * old, but never the latest segment of a shard. It is removed from Redis only when it is on the
- * disk. A file has the segments of one shard and month, and is deleted when the month ended more
- * than AUDIT_DAYS ago. */
+ * disk. A file has the segments of one shard and month. When segments are written, at most once a
+ * day, files whose month ended more than AUDIT_DAYS ago are deleted. */
 #ifndef WORKER_AUDIT_ARCHIVING_H
 #define WORKER_AUDIT_ARCHIVING_H
 
@@ -41,7 +41,7 @@ struct audit_archiving {
     unsigned shard;            /* the shard of the current or latest run */
     bool full;                 /* the run moves as many segments as a run can: there may be more */
     int64_t next_us[SHARDS];   /* monotonic: when the shard is looked at again */
-    int64_t next_removal_us;   /* monotonic: when files that are too old are deleted next */
+    int64_t next_removal_us;   /* monotonic: from then on a write also deletes old files */
     int64_t next_error_log_us; /* monotonic: when a failure may be logged again */
 };
 

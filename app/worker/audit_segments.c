@@ -31,7 +31,7 @@ enum {
     CLOSED_COUNTS_MAX = 2 * AUDIT_SEGMENT_RECORDS,
 };
 
-/* Time from a run that has read open segments to the next run. */
+/* Time from a run that has read open segments to the next run, unless more are known to be due. */
 static const int64_t INTERVAL_US = 1000000;
 /* Longest time between two runs otherwise, because two commands for each shard are much for an idle
  * Redis. */
@@ -81,8 +81,8 @@ static void segments_report_unreadable(struct audit_segments *segments, unsigned
 }
 
 /* Logs a field of the hash of counts that has another form than a count. Only another program can
- * have written it, and it is then removed. The log line has only its size and a digest of the text
- * "FIELD\nVALUE", which may name persons. */
+ * have written it, and it is then removed. Its texts may name persons, so the log line has only the
+ * shard, and size and digest of "FIELD\nVALUE". */
 static void segments_log_removed(const struct audit_segments *segments, unsigned shard,
                                  const struct audit_counted_read *count, struct arena *arena)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Closes the open segment of the audit log of each shard whose lease this worker holds. The open
  * segment has the audit records that are not sealed yet, and counts, each of which represents
- * several accesses of the same kind. It is closed when it has AUDIT_SEGMENT_RECORDS records and
+ * one or more accesses of the same kind. It is closed when it has AUDIT_SEGMENT_RECORDS records and
  * counts, or when the oldest of them is AUDIT_SEAL_S seconds old. A closed segment is a link of the
  * HMAC chain of its shard (app/service/audit_segment_pack.h). Its MAC, the head of the chain, is
  * then written to the Redis hash audit:heads at once, and to the log once a minute (such a log line

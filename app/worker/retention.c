@@ -34,7 +34,7 @@ static const int64_t SCAN_INTERVAL_US = 1000000; /* pause between two steps of a
 static const int64_t STEP_INTERVAL_US = 50000;   /* pause between two steps over the lists */
 /* pause between the end of a pass over all keys and the next one */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
-/* pause between two passes over the lists of the shards */
+/* pause between two passes over the lists of the shards, if the first has found no names */
 static const int64_t DUE_INTERVAL_US = INT64_C(3600) * 1000000;
 /* dead letters may contain learning events, so they have the same age limit */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
@@ -273,8 +273,8 @@ static void retention_tick_due(struct retention *retention)
 /* ---- the scan ---- */
 
 /* Called with the replies to the commands that a step of the scan has queued. If students were
- * added to a list, the pass over the lists begins at once or, if a step of it is running, is
- * repeated (has_found_due). */
+ * added to a list, the next step of the pass over the lists starts at once, unless one is running;
+ * after the last shard the pass begins again (has_found_due). */
 static void retention_on_scan_replies(struct task *task)
 {
     struct retention *retention = task->owner;

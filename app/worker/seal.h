@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seals new audit records that are in the forms of schema 1 (of version 0.1.0), once a second, in
- * the shards whose leases this worker holds. Newer records are in segments instead
- * (audit_segments.h). A seal closes a group of records and is a link of the HMAC chain of its shard
- * (app/service/audit_chain.h); the MAC of the latest seal is the head of the chain. A new head is
- * written to the Redis hash audit:heads at once, and to the log once a minute (such a log line is
- * an anchor). The log is stored outside Redis; a comparison with it shows whether the end of a
- * chain was removed in Redis. */
+/* Seals new audit records that are in the forms of schema 1 (of version 0.1.0), in the shards whose
+ * leases this worker holds: once a second, or every ten seconds when newer records are in segments
+ * instead (audit_segments.h). A seal closes a group of records and is a link of the HMAC chain of
+ * its shard (app/service/audit_chain.h); the MAC of the latest seal is the head of the chain. A new
+ * head is written to the Redis hash audit:heads at once, and to the log once a minute (such a log
+ * line is an anchor). The log is stored outside Redis; a comparison with it shows whether the end
+ * of a chain was removed in Redis. */
 #ifndef WORKER_SEAL_H
 #define WORKER_SEAL_H
 
