@@ -766,7 +766,7 @@ def test_a_dead_letter_of_0_1_0_is_shown_and_retried(pool, store, start_worker):
     assert '"reason":"r"' in ctl(pool, "dead", "list", "--json").stdout
     assert student in ctl(pool, "dead", "show", stored).stdout
     assert ctl(pool, "dead", "retry", stored).stdout == "1 put back\n"
-    wait_for(lambda: counted(store, student) and not store.exists("queue:{dead}"), "counted, and removed")
+    wait_for(lambda: counted(store, student) and store.xlen("queue:{dead}") == 0, "counted, and removed")
 
 
 @pytest.mark.parametrize("action", ["drop", "retry"])
