@@ -5,7 +5,8 @@
 
 #include "app/store/reply.h"
 
-/* most arguments of a write that Redis refuses after the end of the lease (lease_cmd_write) */
+/* most texts of a write that Redis refuses after the end of the lease (lease_cmd_write), its name
+ * and key included */
 enum { LEASE_ARGC_MAX = 16 };
 
 struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
@@ -35,8 +36,8 @@ void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str hol
     (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2, (struct str[]){key, holder});
 }
 
-/* Calls lease_write.lua, whose arguments are the key (argv[1]), the time, then argv without the
- * key. */
+/* Calls lease_write.lua. The texts of the call are the key (argv[1]), the time until_ms, the name
+ * of the command (argv[0]), and the other arguments: one text more than argv has. */
 void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv)
 {
     struct str args[LEASE_ARGC_MAX + 1] = {argv[1], command_int(pipeline->arena, until_ms),

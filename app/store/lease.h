@@ -20,7 +20,8 @@
 #include "app/base/problem.h"
 #include "app/store/pipeline.h"
 
-/* The reply of a script that needs the lease, when the caller no longer has it. */
+/* The reply of a script that needs the lease and has changed nothing, because the caller no longer
+ * has the lease. */
 enum { LEASE_LOST = -1 };
 
 /* The lease of a request lasts this long plus STORE_ROUND_TIMEOUT_MS, the limit of one round trip.
@@ -43,8 +44,8 @@ bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, s
 void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str holder);
 
 /* Adds a write that Redis refuses after until_ms, the end of the lease (lease_parse_acquire). argv:
- * the command, its only key, its other arguments. The reply is that of the command, a number, or
- * LEASE_LOST. */
+ * the name of the command, its only key, its other arguments; at most 16 texts, or the pipeline is
+ * marked as failed. The reply is that of the command, a number, or LEASE_LOST. */
 void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv);
 /* Returns whether a reply of the pipeline is LEASE_LOST: Redis refused a write because the caller's
  * lease has ended. */

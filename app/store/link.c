@@ -24,6 +24,7 @@
 enum {
     /* most bytes that the parser gets at once; link_feed gives the reason */
     LINK_FEED_SIZE = 4096,
+    /* first and greatest size of the memory for a reply that no command is waiting for, in bytes */
     SCRAP_FIRST = 1024,
     SCRAP_CAP = 1 << 20,
     /* most bytes of one text in a reply; this program stores far shorter ones */
@@ -149,13 +150,15 @@ struct command *link_sent_at(const struct link *link, size_t i)
 
 void link_abandon(struct link *link, size_t i)
 {
+    /* the reply to the oldest command may have arrived in part, and that part is in the memory of
+     * its owner */
     if (i == 0)
         reply_builder_discard(&link->builder);
     sent_queue_at(&link->sent, i)->command = NULL;
 }
 
 /* Stops waiting for the replies to the link's own commands. link_sent_at returns NULL for these,
- * and for commands that were abandoned before; abandoning these again changes nothing. */
+ * and also for commands that were abandoned before: to abandon them again changes nothing. */
 static void link_abandon_control(struct link *link)
 {
     for (size_t i = 0; i < link->sent.count; i++) {
@@ -167,7 +170,7 @@ static void link_abandon_control(struct link *link)
 /* ---- sending ---- */
 
 /* Queues the cluster command by which a node executes the next command although the slot of its key
- * is still being moved to that node. The reply is discarded. */
+ * is still being moved to that node. Its own reply is discarded. */
 static bool link_send_permission(struct link *link, int64_t now_us)
 {
     if (!sent_queue_reserve(&link->sent) ||
@@ -238,7 +241,7 @@ static enum link_event link_fail_connection(struct link *link)
 /* Connects as soon as the address is known. Returns LINK_IDLE as long as nothing has failed, else
  * an event that ends the connection. The generation changes with the descriptor. If an earlier
  * address is known, replies of sentinels and name servers are awaited only for half of the time
- * limit of connecting. */
+ * limit of connecting: 500 microseconds for each of its milliseconds. */
 static enum link_event link_connect(struct link *link, int64_t now_us)
 {
     bool has_changed, has_waited = now_us - link->control.pipeline.submitted_us >=
@@ -315,7 +318,8 @@ static enum link_event link_check_control(struct link *link)
     case CONTROL_UNUSABLE: link->refuses_schema = true; return link_fail(link, LINK_UNUSABLE, why);
     case CONTROL_GOOD: break;
     }
-    link->wrong_server = false; /* the value is that of an earlier connection */
+    /* true would be of an earlier connection, or from before the server became a master again */
+    link->wrong_server = false;
     link->public_error = NULL;
     link->is_confirmed = true;
     if (link_in_handshake(link)) {
@@ -384,7 +388,8 @@ size_t link_close(struct link *link)
 
 /* ---- receiving ---- */
 
-/* Returns the arena of the command to which the next reply belongs. */
+/* Returns the arena of the command to which the next reply belongs, or `scrap`, which is emptied
+ * for it, if the owner has abandoned the command. */
 static struct arena *link_reply_arena(struct link *link)
 {
     const struct command *command =

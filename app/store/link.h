@@ -18,6 +18,7 @@
 
 struct link;
 
+/* bytes of a server's id (40 hexadecimal digits) with the NUL at its end */
 enum { LINK_SERVER_ID_SIZE = CONTROL_SERVER_ID_SIZE };
 
 enum link_event {
@@ -32,16 +33,17 @@ enum link_event {
     LINK_TIMED_OUT, /* the handshake took too long, or the link was silent for too long */
 };
 
-/* Creates a closed link to the server that redis_url names, or to the node `host` of the cluster.
- * Returns NULL, with the reason in ret_error, when out of memory, when redis_url is malformed, or
- * when a file for TLS cannot be used. config must outlive the link. */
+/* Creates a link without a connection: to `host`, a node of a cluster (copied), or, if host is
+ * NULL, to the server that redis_url names. Returns NULL, with the reason in ret_error, when out of
+ * memory, when redis_url is malformed, or when a file for TLS cannot be used. config must outlive
+ * the link. */
 struct link *link_new(const struct config *config, const struct redis_host *host,
                       char ret_error[200]);
 void link_free(struct link *link); /* accepts NULL */
 /* From the next handshake on, the link stores this program's schema number in Redis (schema.h). */
 void link_enable_schema_write(struct link *link);
-/* Extends the longest silence by ms milliseconds, for commands by which Redis may be blocked as
- * long. */
+/* Lets the server be silent for ms milliseconds longer before the connection counts as failed: for
+ * programs with commands such as WAIT, by which Redis may be blocked for so long. */
 void link_allow_blocking(struct link *link, int ms);
 
 /* Opens a connection and queues its handshake, without waiting for either or for the name server.
@@ -53,8 +55,8 @@ bool link_open(struct link *link, int64_t now_us);
  * commands without a reply stay in the queue. */
 size_t link_close(struct link *link);
 bool link_is_open(const struct link *link);
-/* Returns whether the handshake of a new connection was sent and its replies are not there yet: to
- * AUTH, SELECT, GET of the schema number, and ROLE, which must be that of a master. */
+/* Returns whether the handshake is running: its commands (AUTH, SELECT, the loading of the scripts,
+ * GET of the schema number, ROLE) were queued, and not all have their replies. */
 bool link_in_handshake(const struct link *link);
 /* To be called when link_read has returned LINK_READY. Returns the command of the handshake that
  * has read Redis' clock (clock_skew.h); NULL if the latest commands that the link sent of its own
@@ -63,10 +65,10 @@ const struct command *link_time_cmd(const struct link *link);
 /* Returns the id of the server's present run, which identifies it among all servers; "" when
  * unknown, because the handshake is not confirmed or STORE_WAIT_REPLICAS is 0. */
 const char *link_server_id(const struct link *link);
-/* Returns whether the present connection has read the schema number; in a cluster only one node has
- * it. */
+/* Returns whether the latest handshake has read the schema number (of the format of all records,
+ * schema.h); in a cluster only one node has it. */
 bool link_has_schema(const struct link *link);
-/* Returns whether the latest connection has found a schema number that this program does not know.
+/* Returns whether the latest handshake has found a schema number that this program does not know.
  */
 bool link_refuses_schema(const struct link *link);
 /* Returns the map of the cluster (reply to CLUSTER SLOTS: which node has which slots) from the
@@ -79,10 +81,10 @@ const redisReply *link_take_map(struct link *link, int64_t *ret_epoch);
  * because reads may be outdated. LINK_WRONG_SERVER follows when all replies have arrived, so that
  * the owner knows of each write whether the server refused it. */
 bool link_is_wrong_server(const struct link *link);
-/* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
- * an earlier ROLE has no reply yet, or link_is_wrong_server(). with_map: also reads the map of the
- * cluster. Returns false when the owner must close the link: it is out of memory, or the sentinels
- * have named another server. */
+/* Queues the command ROLE, whose reply shows that the server works and is still a master. Queues
+ * nothing while the handshake or an earlier ROLE waits for replies, or when link_is_wrong_server().
+ * with_map: also reads the map of the cluster. Returns false when the owner must close the link: it
+ * is out of memory, or the sentinels have named another server. */
 bool link_heartbeat(struct link *link, bool with_map, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. If command->is_redirected, appends the
@@ -104,14 +106,15 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
  * returns it, skipping abandoned ones; NULL when none is left. */
 struct command *link_pop_sent(struct link *link);
 /* Returns the command at position i < link_sent_count() of the queue, 0 being the oldest. NULL when
- * it is the link's own, or was abandoned by its owner. */
+ * it is a command of the link's own (of a handshake or heartbeat), or was abandoned by its owner.
+ */
 struct command *link_sent_at(const struct link *link, size_t i);
 /* Abandons the command at position i for its owner. The link does not use the command any more: it
  * reads the reply and discards it. */
 void link_abandon(struct link *link, size_t i);
 
-/* Returns the microseconds until a time limit of the connection is reached, 0 or less when it is;
- * INT64_MAX when no reply is awaited. */
+/* Returns the microseconds until a time limit of the connection (of its handshake, or of its
+ * silence) is reached, 0 or less when it is; INT64_MAX when no reply is awaited. */
 int64_t link_time_left_us(const struct link *link, int64_t now_us);
 /* Returns LINK_TIMED_OUT if a time limit of the connection is reached, else LINK_IDLE. Call
  * link_read() first: the reply may have arrived while this process was busy. */
@@ -120,12 +123,13 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us);
  * abandoned by its owner; 0 when there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
 
-/* link_fd returns the socket or, before there is one, a descriptor that becomes readable when the
- * host name is resolved or a sentinel has replied; -1 when closed. A new connection may get the
- * same descriptor number as the previous one; the generation differs for each connection. */
+/* Returns the socket or, before there is one, a descriptor that becomes readable when the host name
+ * is resolved or a sentinel has replied; -1 when closed. A new connection may get the same
+ * descriptor number as the previous one, but it has another link_generation(). */
 int link_fd(const struct link *link);
-/* Returns a number that differs after each opening and closing. A caller that has stored it can see
- * whether replies, or the descriptor, belong to a later connection. */
+/* Returns a number that changes when the connection is opened or closed, and when its descriptor
+ * changes. A caller that has stored it can see whether replies, or the descriptor, belong to a
+ * later connection. */
 unsigned link_generation(const struct link *link);
 /* Returns whether the link must wait until the socket is writable; with TLS this may be necessary
  * even when the write buffer is empty. */
@@ -138,7 +142,7 @@ size_t link_sent_count(const struct link *link);
 size_t link_control_count(const struct link *link);
 /* Returns why the latest connection failed or ended; "" when none has. */
 const char *link_error(const struct link *link);
-/* Records a reason that leaves the connection open. */
+/* Makes `why` the result of link_error(), for a failure that leaves the connection open. */
 void link_record_error(struct link *link, const char *why);
 /* Returns the part of link_error() that may be shown to all, because it names no host or user:
  * reasons for which an operator must act or wait (TLS, the sentinels, the server's role or

@@ -27,7 +27,8 @@ struct link {
     struct control control;       /* the link's own commands: those of a handshake, or a ROLE */
     char server_id[LINK_SERVER_ID_SIZE]; /* identity of the server; "": not known */
     bool is_confirmed;                   /* the handshake of the connection has succeeded */
-    /* `error` says that the server is not a master or is loading its data */
+    /* the latest failure is that the server is not a master or is loading its data; `error` has its
+     * words */
     bool wrong_server;
     bool writes_schema;  /* the handshake stores this program's schema number */
     bool has_schema;     /* the latest handshake has read the schema number (schema.h) */
@@ -48,7 +49,8 @@ struct link {
     char read_buffer[LINK_READ_SIZE];
 };
 
-/* Returns whether the connection is open but has no socket yet. */
+/* Returns whether the connection is open but has no socket yet, because the address of the server
+ * is not known yet. */
 bool link_is_resolving(const struct link *link);
 
 #endif

@@ -8,6 +8,7 @@ bool link_is_resolving(const struct link *link)
     return link->context && !endpoint_has_socket(link->endpoint);
 }
 
+/* A handshake has a schema_cmd, a heartbeat has none. */
 bool link_in_handshake(const struct link *link)
 {
     return link->control.schema_cmd && link->control.pipeline.status == PIPELINE_SUBMITTED;

@@ -19,13 +19,15 @@ void members_release(struct members *members)
 
 /* ---- the table ---- */
 
+/* Returns whether the member has this address; false for a free element of the table. */
 static bool member_is_at(const struct member *member, const struct redis_host *host)
 {
     return member->node && member->host.port == host->port &&
            strcmp(member->host.name, host->name) == 0;
 }
 
-/* Makes a node in a free element of the table. */
+/* Makes a node in a free element of the table. Returns NULL, with the reason in ret_error, when the
+ * table is full or memory is short. */
 static struct member *members_add(struct members *members, const struct redis_host *host,
                                   char ret_error[200])
 {
@@ -209,7 +211,8 @@ static bool members_parse_master(const redisReply *reply, const struct member *f
 
 /* ---- the map ---- */
 
-/* Assigns the slots of a range, [first, last, master, replica ...], to its master. */
+/* Assigns the slots of a range, [first, last, master, replica ...], to its master. A range that
+ * cannot be read, or whose master has no room in the table, stays without one. */
 static void members_apply_range(struct members *members, const struct member *from,
                                 const redisReply *range)
 {
@@ -282,8 +285,10 @@ void members_take_maps(struct members *members)
 
 /* ---- redirections ---- */
 
-/* Parses "MOVED 3999 127.0.0.1:6381", the reply of the node `from`, whose host is used when the
- * reply names none. An IPv6 address has no brackets in it. */
+/* Parses "MOVED 3999 127.0.0.1:6381", or the reply for REDIRECTION_ONCE, which has the same form:
+ * slot, host and port. Without a host, that of `from`, the node that has replied, is used. The port
+ * follows the last colon, because an IPv6 address has no brackets. Returns false for any other
+ * text, such as TRYAGAIN. */
 static bool members_parse_moved(struct str text, const struct member *from, int64_t *ret_slot,
                                 struct redis_host *ret)
 {

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 64 };
+enum { EVENTS_MAX = 64 }; /* sockets handled in one call; others stay ready */
 
 void members_watch_init(struct members_watch *watch)
 {
@@ -19,7 +19,8 @@ void members_watch_release(struct members_watch *watch)
 }
 
 /* Registers the sockets with a new epoll descriptor. The old one is not updated, because the number
- * of a closed socket may have been reused for another. */
+ * of a closed socket may have been reused for another. The generation is saved, because
+ * members_watch_release resets it. */
 static void members_watch_renew(struct members_watch *watch, struct members *members)
 {
     unsigned generation = watch->generation;

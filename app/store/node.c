@@ -144,7 +144,7 @@ static void node_send_pipeline(struct node *node, struct pipeline *pipeline, int
  * must not write: pipelines with writes wait. Reads are sent at once, because their replies arrive
  * after those to the handshake, and if the handshake fails the connection is closed before they are
  * read. Once the server has shown that it is not a master, all pipelines wait for the next
- * connection. */
+ * connection. The link's own commands do not count for WINDOW. */
 static bool node_must_wait(const struct node *node, const struct pipeline *pipeline)
 {
     size_t window = WINDOW + link_control_count(node->link);
@@ -198,8 +198,9 @@ void node_flush(struct node *node, int64_t now_us)
 
 /* ---- losing the connection ---- */
 
-/* Returns whether a pipeline without a reply may be sent again: it only reads, was sent once, and
- * was lost because the connection broke (not after a timeout). */
+/* Returns whether a pipeline without all its replies may be sent again: it only reads, was sent
+ * once, and was lost because the connection broke (not after a timeout); and the circuit is closed.
+ */
 static bool node_may_retry(const struct node *node, const struct pipeline *pipeline,
                            enum link_event reason)
 {
@@ -207,8 +208,9 @@ static bool node_may_retry(const struct node *node, const struct pipeline *pipel
            node->breaker.state == BREAKER_CLOSED;
 }
 
-/* Submits a pipeline for a second time, with the same start of its time limit: the time that it has
- * waited already counts. */
+/* Submits a pipeline for a second time, with what is left of its time limit: the time that it has
+ * waited already counts. 1 microsecond when nothing is left, because node_submit would replace 0 by
+ * the default limit. */
 static void node_submit_again(struct node *node, struct pipeline *pipeline, int64_t now_us)
 {
     int64_t left_us = pipeline_time_left_us(pipeline, now_us);
@@ -285,10 +287,11 @@ static bool node_error_is_usual(const struct command *command, const redisReply 
            str_starts_with((struct str){reply->str, reply->len}, str_of(command->usual_error));
 }
 
-/* Counts a reply by its outcome, and reports it to the circuit breaker. An error such as BUSY is a
- * failure although the connection works. In a cluster CLUSTERDOWN is none, because it may concern
- * one slot, and the command is sent again. Any other reply is a success, except one that shows that
- * the server is the wrong one: that is a failure when the connection is closed. */
+/* Counts a reply by its outcome, and reports it to the circuit breaker. An error by which Redis
+ * refuses all commands, such as BUSY, is a failure although the connection works. In a cluster
+ * CLUSTERDOWN is not: it may concern one slot only, and the command is sent again. A reply that
+ * shows that the server is the wrong one is not reported here, because closing the connection
+ * counts as the failure. Any other reply is a success. */
 static void node_count_reply(struct node *node, const struct command *command,
                              const redisReply *reply, int64_t now_us)
 {

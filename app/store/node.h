@@ -33,16 +33,18 @@ struct node;
  * half-open (a probe was sent, pipelines still fail). */
 enum store_state { STORE_CLOSED_CIRCUIT, STORE_OPEN_CIRCUIT, STORE_HALF_OPEN_CIRCUIT };
 
-/* Counts of commands by their outcome since the last store_consume_counts(). The arrays are
- * indexed by enum command_kind. */
+/* Counts of commands since the last store_consume_counts(), by their outcome: a reply that is no
+ * error, an error reply, no reply in time, not sent or lost with the connection. The arrays are
+ * indexed by enum command_kind (read, write). */
 struct store_counts {
     uint64_t ok[2], errors[2], timeouts[2], unavailable[2];
     uint64_t reconnects; /* connections opened after the first one */
 };
 
-/* Creates a node for the server that redis_url names, or for the node `host` of the cluster
- * (copied). It connects when the first pipeline is submitted. Each handshake measures `clock`.
- * Returns NULL with the reason in ret_error. config and clock must outlive the node. */
+/* Creates a node for `host`, a node of a cluster (copied), or, if host is NULL, for the server that
+ * redis_url names. It connects when the first pipeline is submitted. Each handshake updates
+ * `clock`, the difference between the clocks of Redis and of this machine. Returns NULL with the
+ * reason in ret_error. config and clock must outlive the node. */
 struct node *node_new(const struct config *config, const struct redis_host *host,
                       struct clock_skew *clock, char ret_error[200]);
 void node_free(struct node *node); /* accepts NULL */
@@ -54,16 +56,17 @@ void node_enable_schema_write(struct node *node);
  * connection. */
 void node_allow_blocking(struct node *node, int ms);
 
+/* Sends the pipeline, lets it wait until it may be sent, or fails it (store_submit). */
 void node_submit(struct node *node, struct pipeline *pipeline, int64_t now_us);
 /* Completes a parked pipeline (is_parked), whose owner has received what it waited for. */
 void node_resume(struct node *node, struct pipeline *pipeline);
 /* Writes the commands of the submitted pipelines to the socket. */
 void node_flush(struct node *node, int64_t now_us);
-/* Returns the descriptor to poll: the socket or, before there is one, that of link_fd; -1 without a
- * connection. */
+/* Returns the descriptor to poll: the socket or, before there is one, a descriptor that becomes
+ * readable when the address of the server is known; -1 without a connection. */
 int node_fd(const struct node *node);
-/* Returns a number that differs after each opening and closing of the connection, so that a caller
- * that has stored it can see that the connection has changed. */
+/* Returns a number that changes when the connection is opened or closed, or gets another
+ * descriptor, so that a caller that has stored it can see that the connection has changed. */
 unsigned node_generation(const struct node *node);
 /* Returns whether the node must wait until the socket is writable. */
 bool node_wants_write(const struct node *node);

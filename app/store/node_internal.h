@@ -20,8 +20,8 @@ struct node {
     struct pipeline_queue deferred;
     struct store_counts counts;
     int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
-    /* No pipeline can have waited too long before this monotonic time, which is at most the
-     * earliest end of a limit. */
+    /* Monotonic time before which no pipeline can have reached its limit: the earliest end of a
+     * limit, or an earlier time. */
     int64_t next_late_us;
     int64_t last_heartbeat_us; /* when node_tick last sent a heartbeat */
     bool connected_before;     /* at least one connection was opened */

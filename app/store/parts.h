@@ -15,24 +15,22 @@
 
 struct member;
 
-/* A copy of a command that goes to all nodes (SLOWLOG, BGREWRITEAOF), for one more node. Copies are
- * needed because a command can be in one pipeline only, and have one reply. `original` goes to the
- * first node. */
+/* A copy, for one more node, of a command that goes to all nodes (SLOWLOG, BGREWRITEAOF).
+ * `original` itself goes to the first node. Copies are needed because a command can be in one
+ * pipeline only, and have one reply. */
 struct copy {
     struct command command;
     struct command *original;
-    struct copy *next;
+    struct copy *next; /* next copy of the same split (divided pipeline) */
 };
 
-/* A pipeline that is divided. Its commands are put into parts in their order; `next` is the first
- * that is in no part yet. */
+/* A pipeline that is divided. Its commands are put into parts in their order. */
 struct split {
-    /* number of parts of this pipeline that their nodes have not finished */
-    struct pipeline *whole;
+    struct pipeline *whole;    /* the pipeline that is divided */
     struct command **commands; /* all commands of `whole`, in its order */
     size_t next;               /* index in `commands` of the first command that is in no part yet */
-    size_t open; /* number of parts of this pipeline that their nodes have not finished */
-    struct copy *copies;
+    size_t open;         /* number of parts of this pipeline that their nodes have not finished */
+    struct copy *copies; /* copies of commands for all nodes; NULL: none */
     /* epoch of the map of slots (struct members) by which the latest phase was sent (a phase:
      * commands of which none must wait for the reply to another) */
     int64_t epoch;
@@ -46,7 +44,7 @@ struct part {
     struct split *split;
     const struct member *member; /* the node that gets the commands; NULL: not known yet */
     int hops;                    /* how often its commands were sent and refused before */
-    int64_t due_us;              /* monotonic time before which it must not be sent again */
+    int64_t due_us;              /* delayed: monotonic time before which it must not be sent */
     struct part *next;           /* next part in the list of a struct parts */
 };
 
@@ -65,7 +63,8 @@ struct split *split_new(struct pipeline *whole);
 struct command *split_next(const struct split *split);
 /* Returns whether the command `next`, for this member, may be in one phase (sent without waiting
  * for replies) with the commands in `parts`, of which there is at least one. first: the first
- * command of the phase. */
+ * command of the phase. In a pipeline with writes, sets parts->is_mixed if `first` and `next` do
+ * different things. */
 bool split_may_join(const struct split *split, struct parts *parts, const struct command *first,
                     const struct command *next, const struct member *member);
 /* Makes a copy, for the part of one more node, of a command that goes to all nodes. If the reply to

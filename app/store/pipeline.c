@@ -81,7 +81,8 @@ static bool pipeline_argv_is_valid(int argc, const struct str *argv)
 }
 
 /* Appends a copy of the command, with a copy of its array argv, to the pipeline. Checks the texts,
- * so that callers need not check the allocations that made them. */
+ * so that callers need not check the allocations that made them. When out of memory, or for texts
+ * that cannot be sent, marks the pipeline as failed and returns the placeholder. */
 static struct command *pipeline_append(struct pipeline *pipeline, struct command command)
 {
     struct command *added = arena_zalloc(pipeline->arena, sizeof(*added));

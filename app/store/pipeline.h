@@ -25,8 +25,8 @@ struct command {
     /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
     const struct script *script;
     bool loaded; /* the whole script was sent, because Redis did not know its digest */
-    /* in a cluster: a node has refused the command, so it was executed after commands that follow
-     * it, and WAIT does not cover this write (replicas.c) */
+    /* in a cluster: a node has refused the command, and it was sent again. So it was executed after
+     * commands that follow it, and a WAIT after it does not count it (replicas.c) */
     bool is_resent;
     bool is_redirected; /* goes to a node to which the slot of its key is being moved */
     int key_count;      /* number of keys at the start of argv; for scripts only */
@@ -59,7 +59,7 @@ enum pipeline_status {
 struct pipeline {
     struct arena *arena;
     void *owner;                   /* context of the owner, which the store does not use */
-    struct command *first, **last; /* list of the commands, and its end */
+    struct command *first, **last; /* list of the commands; where to store the next one */
     size_t count, reply_count;     /* number of commands; of replies that have arrived */
     enum pipeline_status status;
     bool failed;     /* a command could not be added for lack of memory */
@@ -101,7 +101,8 @@ bool written_add(struct written **list, struct arena *arena, const char *server_
  * pipelines. Returns false when out of memory. */
 bool written_join(struct written **list, struct arena *arena, const struct written *from);
 
-/* Makes an empty pipeline, whose commands and replies will be in the arena. */
+/* Makes an empty pipeline, whose commands and replies will be in the arena. owner: of use only to
+ * the caller; NULL: none. */
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);
 /* Returns the microseconds that a submitted pipeline may still wait for its replies; 0 or less when
  * it has waited too long. */

@@ -86,9 +86,10 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
     return 2 * fields;
 }
 
-/* Calls prediction_save.lua. Arguments: the oldest time to keep, two expiries (of the stream of
- * records, and of the latest predictions), name and text of the prediction, and the fields of its
- * record. */
+/* Calls prediction_save.lua. Keys: profile, stream of records, latest predictions, and the list of
+ * students whose records will be too old (retention.h), which is left out while 0.1.0 may use the
+ * store. Arguments: the oldest time that stays in the stream, two expiries (of the stream and of
+ * the latest predictions), name and text of the prediction, and the fields of its record. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text)

@@ -37,7 +37,8 @@ struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, siz
 }
 
 /* Calls queue_claim.lua. Keys: the three streams, which the script searches from high to low.
- * Arguments: group, worker, room, idle_ms. */
+ * Arguments: group, worker, room, idle_ms. The script also removes from the group the names of
+ * workers that have been idle for an hour and have no jobs. */
 struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
                                 int64_t idle_ms)
 {

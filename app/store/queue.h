@@ -37,21 +37,22 @@ struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, siz
 /* Assigns to worker at most `room` pending jobs that no worker has renewed for idle_ms. */
 struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
                                 int64_t idle_ms);
-/* Parses the reply to queue_cmd_read or queue_cmd_claim. ret_jobs has room for QUEUE_READ_MAX
- * jobs. Texts point into the reply. False with p set when the reply is an error. */
+/* Parses the reply to queue_cmd_read or queue_cmd_claim. ret_jobs has room for QUEUE_READ_MAX jobs.
+ * Texts point into the reply. False with p set when the reply is an error or not a list of jobs. */
 bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
                       struct problem *p);
 
 /* Resets the idle time of the worker's job, so that no other worker claims it. */
 void queue_cmd_renew(struct pipeline *pipeline, struct str worker, const struct queue_job *job);
-/* Removes the job. The reply is 1 if the job was assigned to this worker, else 0. */
+/* Removes the job. The reply is 1 if it was removed, 0 if it was not assigned to this worker or was
+ * deleted before. */
 struct command *queue_cmd_finish(struct pipeline *pipeline, struct str worker,
                                  const struct queue_job *job);
 /* Removes the job and appends another job of the same priority, atomically. */
 void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struct queue_job *job,
                        struct str kind, struct str body);
 /* Delays the job: removes it from its stream until due_ms (milliseconds since the epoch), when it
- * is appended again with one more failed attempt. */
+ * is appended again with one more failed attempt. The reply is that of queue_cmd_finish. */
 struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms);
 /* Appends the delayed jobs that are due to their streams again, at most QUEUE_READ_MAX of them. */

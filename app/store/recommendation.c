@@ -442,6 +442,7 @@ static struct str recommendation_day_text(struct arena *arena,
     struct buf out;
 
     buf_init(&out, arena);
+    /* about what the lines take; the buffer grows if they are longer */
     (void)buf_reserve(&out, recommendations->n * 160);
     for (size_t i = 0; i < recommendations->n; i++)
         recommendation_put_record(&out, &recommendations->v[i]);
@@ -472,8 +473,8 @@ static struct str recommendation_expiry(struct arena *arena, int32_t day)
 
 /* Calls recommendation_change.lua. The first key is set below, because the function that makes it
  * can fail. Arguments: the two texts as they were read, which Redis must still have; the two new
- * texts; the expiry of the day's text (by its day) and that of the others (by today). The key and
- * the argument for a learning path are omitted if there is none. */
+ * texts; the expiry of the day's text (by its day) and that of the others (by today); the student's
+ * id; the learning path. Without a learning path, its key and its argument are omitted. */
 struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change)
 {

@@ -132,7 +132,7 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS };
+enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS }; /* most days that one command reads */
 /* Reads the recommendations of `count` days from first_day on; count <= RECOMMENDATION_DAYS_MAX. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first_day, int count);

@@ -33,7 +33,7 @@ struct replicas_group {
     char server_id[LINK_SERVER_ID_SIZE];
     struct arena *arena;      /* memory of one WAIT */
     struct pipeline pipeline; /* has mark_cmd and wait_cmd */
-    /* a small write, which shows that all earlier writes have been copied; the WAIT after it */
+    /* a small write, and the WAIT after it: a replica that has this write has all earlier ones */
     struct command *mark_cmd, *wait_cmd;
     bool is_sent;    /* a WAIT was sent and has no reply yet */
     int64_t next_us; /* earliest time of the next WAIT */
@@ -136,9 +136,10 @@ static void replicas_change_server(struct replicas *replicas, struct replicas_gr
     (void)snprintf(group->server_id, sizeof(group->server_id), "%s", server_id);
 }
 
-/* Returns the group of a server. A new server of a cluster gets a group in which no pipeline waits,
- * if there is one, so that groups of former servers do not accumulate. A server has a new id after
- * each restart. Returns NULL when out of memory. */
+/* Returns the group of a server. Without a cluster there is one group, which changes its server. A
+ * new server of a cluster gets a group in which no pipeline waits, if there is one, so that groups
+ * of former servers do not accumulate: a server has a new id after each restart. Returns NULL when
+ * out of memory. */
 static struct replicas_group *replicas_group_of(struct replicas *replicas, const char *server_id)
 {
     struct replicas_group *group = replicas->groups, *idle = NULL;
@@ -171,8 +172,9 @@ void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, const
         replicas_finish(replicas, pipeline, PIPELINE_FAILED);
 }
 
-/* Returns the key to write before WAIT: in a cluster one whose slot the server has. Its p is NULL
- * when no such slot is known, or when memory is short. */
+/* Returns the key to write before WAIT: in a cluster one whose slot the server has, searched from
+ * the shard that was used last (group->shard). Its p is NULL when no such slot is known, or when
+ * memory is short. */
 static struct str replicas_key(const struct replicas *replicas, struct replicas_group *group)
 {
     if (!store_is_cluster(replicas->store))
@@ -216,8 +218,9 @@ static void replicas_send_wait(struct replicas *replicas, struct replicas_group 
 }
 
 /* Returns whether the small write and WAIT (replicas_send_wait) were executed by the server that
- * has executed the writes of the group. In a cluster the list `written` has the servers that have
- * executed one of the two commands: two servers when a node has redirected one of the commands. */
+ * has executed the writes of the group; false when the id of that server is unknown (""). In a
+ * cluster the list `written` has the servers that have executed one of the two commands: two
+ * servers when a node has redirected one of the commands. */
 static bool replicas_are_of_same_server(const struct replicas *replicas,
                                         const struct replicas_group *group)
 {

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+/* The type in which hiredis passes the number of elements of an array: int before version 1. */
 #if HIREDIS_MAJOR == 0
 typedef int array_size;
 #else
@@ -39,7 +40,8 @@ static void *builder_object(const redisReadTask *task, redisReply *reply)
     return reply ? (void *)reply : task->privdata;
 }
 
-/* Builds a text object, with a copy of the bytes and a NUL after them. */
+/* Builds the object of a bulk string, a status or an error (task->type), with a copy of the bytes
+ * and a NUL after them. */
 static void *builder_string(const redisReadTask *task, char *text, size_t n)
 {
     redisReply *reply = builder_add(task, n + 1);
@@ -81,6 +83,7 @@ static void *builder_integer(const redisReadTask *task, long long value)
     return builder_object(task, reply);
 }
 
+/* Builds the object of the reply nil. */
 static void *builder_nil(const redisReadTask *task)
 {
     redisReply *reply = builder_add(task, 0);

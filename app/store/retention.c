@@ -25,7 +25,9 @@ struct command *retention_cmd_due(struct pipeline *pipeline, unsigned shard, int
     return pipeline_add(pipeline, COMMAND_READ, sizeof(argv) / sizeof(argv[0]), argv);
 }
 
-/* Calls retention_plan.lua. */
+/* Calls retention_plan.lua. Keys: the list, and each record of the student that may become too old;
+ * the marks of 0.1.0 only while there may be some. Arguments: name of the student in the list,
+ * today. */
 struct command *retention_cmd_plan(struct pipeline *pipeline, unsigned shard, struct str student,
                                    int32_t today)
 {
@@ -46,7 +48,8 @@ struct command *retention_cmd_plan(struct pipeline *pipeline, unsigned shard, st
     return pipeline_add_script(pipeline, &script_retention_plan, keys, keys + ARGS, argv);
 }
 
-/* Calls retention_add.lua. */
+/* Calls retention_add.lua. Keys: the list, and the key that was found. Argument: name of the
+ * student in the list. */
 struct command *retention_cmd_add(struct pipeline *pipeline, struct str student, struct str key)
 {
     struct arena *arena = pipeline->arena;

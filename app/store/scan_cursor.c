@@ -12,7 +12,7 @@ bool scan_cursor_is_used(const struct command *command)
 }
 
 /* "0" means the first node. A cursor that does not have the form of the cluster's goes to the first
- * node unchanged, which refuses it. */
+ * node unchanged; so does any cursor when memory is short. */
 size_t scan_cursor_decode(struct command *command, const struct members *members)
 {
     struct str cursor = command->argv[1], node = str_cut(&cursor, '-');
@@ -33,11 +33,10 @@ size_t scan_cursor_decode(struct command *command, const struct members *members
     return (size_t)at;
 }
 
-/* Replaces a node's cursor in the reply by NODE-EPOCH-CURSOR, with which the next SCAN continues at
- * the same place. at: position of the node. After its last key (cursor "0") the next node follows;
- * if is_last, there is none, and "0" stays and ends the scan. When memory is short the cursor stays
- * that of the node, which the next SCAN understands as the start of the first node: some keys are
- * then seen again, which SCAN allows. */
+/* Replaces a node's cursor (at most 20 digits) in the reply by NODE-EPOCH-CURSOR, with which the
+ * next SCAN continues at the same place. at: position of the node. After its last key (cursor "0")
+ * the next node follows; if is_last, there is none, and "0" stays and ends the scan. When memory is
+ * short, the node's own cursor stays. */
 static void scan_encode(redisReply *cursor, size_t at, bool is_last, int64_t epoch,
                         struct arena *arena)
 {

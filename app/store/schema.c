@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads, stores, raises and checks the schema number (the number of the format of all records).
  * Operators see the reason in ret_why in the log (event store.away) and in the output of
- * mastery-ctl schema.
- */
+ * mastery-ctl schema. */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
@@ -65,7 +64,7 @@ struct command *schema_cmd_write(struct pipeline *pipeline)
                                     (struct str[]){key_schema, number});
 }
 
-/* Calls schema_raise.lua. */
+/* Calls schema_raise.lua. A stored text that is no number stays too. */
 struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number)
 {
     return pipeline_add_script(pipeline, &script_schema_raise, 1, 2,

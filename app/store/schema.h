@@ -26,23 +26,26 @@ enum { STORE_SCHEMA = 3 }; /* this program's schema number: the highest that it 
  * converted. */
 enum { SCHEMA_OLD_FORMS = 1, SCHEMA_MIXED = 2, SCHEMA_PACKED = 3 };
 
-/* Queues the read of the number if it may still be raised, so that a process learns of that without
- * a new connection: once a second, with other commands. Returns NULL when the number is the highest
- * already. */
+/* Queues the read of the stored schema number, so that a connected process notices when it is
+ * raised: once a second, with other commands. Returns NULL, and queues nothing, when the process
+ * knows that the number is the highest already. */
 struct command *schema_cmd_watch(struct pipeline *pipeline);
 /* Calls schema_learn with the number in the reply to schema_cmd_watch. command may be NULL. */
 void schema_parse_watch(const struct command *command);
-/* Records the number that the store has, for the whole process: from a handshake, or SCHEMA_MIXED
- * from a script that has found a fence. 0: the store is new. */
+/* Records the schema number of the store, for the whole process: from a handshake, or SCHEMA_MIXED
+ * from a script that has found a fence. 0: the store is new and gets this program's number. */
 void schema_learn(int64_t number);
-/* Whether the number is known. Before that nothing can be written: a record in the wrong form would
- * be lost for others. (A write follows a read, so it is known unless the node of a cluster that has
- * it is away. A process then learns that packed forms are written from the shard that it writes to,
- * where a worker has said so: schema_cmd_mark.) */
+/* Returns whether this process knows the schema number. Without it the change of a student is not
+ * written (student_cmd_change): in the wrong form, others could not find it. A write follows a
+ * read, so the number is known by then, unless the node of a cluster that has it is unavailable. A
+ * process then learns from the shard that it writes to whether packed forms are written, which a
+ * worker has recorded there (schema_cmd_mark). */
 bool schema_is_known(void);
-/* Whether records are written in their packed forms: the number is 2 or more. */
+/* Returns whether records are written in their packed forms: the schema number is 2 or more. False
+ * while it is not known. */
 bool schema_writes_packed(void);
-/* Whether records in the forms of 0.1.0 may exist: the number is below 3, or not known. */
+/* Returns whether records in the forms of 0.1.0 may exist: the schema number is below 3, or not
+ * known. */
 bool schema_has_old_forms(void);
 
 /* Reads the stored schema number (of the format of all records). */
@@ -51,17 +54,19 @@ struct command *schema_cmd_get(struct pipeline *pipeline);
  * is none, because the store is new. The reply is the same whether the storing worked or not: it
  * fails when Redis is full, but then all other writes fail too. */
 struct command *schema_cmd_write(struct pipeline *pipeline);
-/* Raises the number, for `mastery-ctl migrate`; a higher one stays. The reply is the number then.
- */
+/* Raises the stored schema number, for `mastery-ctl migrate`; a higher one stays. The reply is the
+ * number that is stored afterwards. */
 struct command *schema_cmd_raise(struct pipeline *pipeline, int64_t number);
 /* Writes the fence of a shard, a key that the scripts check: once it exists, none of them writes
  * data in a form of 0.1.0 in the shard. */
 struct command *schema_cmd_fence(struct pipeline *pipeline, unsigned shard);
-/* Writes the same key as a fence, in a shard that has none, for processes that cannot read the
- * number. Only for a process that writes packed forms. */
+/* Writes the key of a fence, unless the shard has it: from it, processes that cannot read the
+ * schema number learn that packed forms are written. Only for a process that writes packed forms
+ * itself. */
 struct command *schema_cmd_mark(struct pipeline *pipeline, unsigned shard);
-/* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
- * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
+/* Tries a write that changes nothing, on the key of the schema number. The reply is a number if
+ * Redis takes writes now, else the error that every write would get (READONLY, OOM, MISCONF,
+ * NOREPLICAS, ...). */
 struct command *schema_cmd_try_write(struct pipeline *pipeline);
 /* Like schema_cmd_try_write, but on `key`, which must have a text as its value, or not exist. */
 struct command *schema_cmd_try_write_of(struct pipeline *pipeline, struct str key);

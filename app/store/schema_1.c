@@ -46,8 +46,9 @@ static void schema_1_put_day(struct day_writer *writer, day_keys *make_key, int3
     *writer->next_arg++ = command_int(arena, day_start_ms(day + HISTORY_DAYS + 1) / 1000);
 }
 
-/* Adds the snapshots of a change, and the opening of each day that does not follow the day before
- * it. `packed` is the last snapshot, the current state, which the caller has packed already. */
+/* Adds a snapshot (closing state) for each day of a change and, for a day whose day before has
+ * none, its opening: the state with which it began. `packed` is the last snapshot, the current
+ * state, which the caller has packed already. */
 static void schema_1_put_days(struct day_writer *writer, const struct student_change *change,
                               struct str packed)
 {
@@ -66,7 +67,8 @@ static void schema_1_put_days(struct day_writer *writer, const struct student_ch
     }
 }
 
-/* Adds the entries, four arguments each, and returns whether one of them has topics. */
+/* Adds the entries, four arguments each: journal entry, id of the event, mark as "DAY TEXT", packed
+ * topics; "" for what an entry does not have. Returns whether one of them has topics. */
 static bool schema_1_put_entries(struct day_writer *writer, const struct student_change *change)
 {
     bool has_topics = false;

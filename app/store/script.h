@@ -13,6 +13,7 @@ struct script {
     struct str body;  /* source text */
 };
 
+/* Declares script_NAME for each script in scripts.def. */
 #define SCRIPT(name) extern const struct script script_##name;
 #include "app/store/scripts.def"
 #undef SCRIPT

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SENT_CAPACITY_MIN = 64 };
+enum { SENT_CAPACITY_MIN = 64 }; /* entries of the first ring */
 
 void sent_queue_release(struct sent_queue *queue)
 {
@@ -54,6 +54,7 @@ struct command *sent_queue_pop(struct sent_queue *queue)
 
     queue->first = (queue->first + 1) & (queue->capacity - 1);
     queue->count--;
+    /* the removed command was not written, as after a failure of the connection */
     if (queue->unwritten > queue->count)
         queue->unwritten = queue->count;
     return command;

@@ -31,8 +31,8 @@ struct sent_queue {
 void sent_queue_release(struct sent_queue *queue);
 /* Makes room for one more entry. Returns false when out of memory. */
 bool sent_queue_reserve(struct sent_queue *queue);
-/* Adds a command as the newest entry, not yet written. sent_queue_reserve must have succeeded
- * before. */
+/* Adds a command as the newest entry, not yet written. NULL: a command without an owner, whose
+ * reply is discarded. sent_queue_reserve must have succeeded before. */
 void sent_queue_push(struct sent_queue *queue, struct command *command, int64_t now_us);
 /* Returns the entry at position i < count; 0 is the oldest. Valid until the next push. */
 struct sent_entry *sent_queue_at(const struct sent_queue *queue, size_t i);

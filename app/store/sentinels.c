@@ -158,6 +158,7 @@ static void sentinel_query(struct sentinels *all, struct sentinel *sentinel)
     transport_open(sentinel->transport);
 }
 
+/* Returns whether both are the same address, as texts: a name is not resolved. */
 static bool redis_host_equal(const struct redis_host *a, const struct redis_host *b)
 {
     return a->port == b->port && strcmp(a->name, b->name) == 0;
@@ -270,6 +271,7 @@ static void sentinel_read(struct sentinels *all, struct sentinel *sentinel)
     }
 }
 
+/* Writes as much of AUTH and the query as the socket accepts, unless the query has ended. */
 static void sentinel_write(struct sentinels *all, struct sentinel *sentinel)
 {
     if (sentinel->context && sdslen(sentinel->context->obuf) > 0 &&
@@ -346,6 +348,7 @@ void sentinels_stop(struct sentinels *sentinels)
     sentinels->is_decided = true; /* until the next sentinels_start */
 }
 
+/* Returns whether each sentinel has replied or failed, so that none has a connection any more. */
 static bool sentinels_all_have_ended(const struct sentinels *sentinels)
 {
     for (size_t i = 0; i < sentinels->url->host_count; i++)

@@ -37,7 +37,8 @@ int slot_of_key(struct str key)
     return (int)(crc16(key) % SLOTS);
 }
 
-/* The key of XREAD follows the word STREAMS. */
+/* Returns the slot of the first key of an XREAD, which follows the word STREAMS; SLOT_NONE without
+ * it. */
 static int slot_of_streams(const struct command *command)
 {
     for (int i = 1; i + 1 < command->argc; i++) {
@@ -49,7 +50,7 @@ static int slot_of_streams(const struct command *command)
 
 int slot_of_command(const struct command *command)
 {
-    struct str name = command->argv[0];
+    struct str name = command->argv[0]; /* of a script: its first key */
 
     if (command->script)
         return command->key_count > 0 ? slot_of_key(name) : SLOT_NONE;

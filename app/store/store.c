@@ -9,12 +9,12 @@
 #include "app/base/clock.h"
 #include "app/store/cluster.h"
 
-/* Either node or cluster is not NULL. */
+/* One of node and cluster is set, the other is NULL. */
 struct store {
     struct node *node;
     struct cluster *cluster;
-    struct redis_url url;
-    struct clock_skew clock;
+    struct redis_url url;    /* REDIS_URL, to which the cluster points */
+    struct clock_skew clock; /* difference between the clocks of Redis and of this machine */
 };
 
 struct store *store_new(const struct config *config, char ret_error[200])

@@ -13,8 +13,9 @@
 
 struct store;
 
-/* Creates a store, which connects when the first pipeline is submitted. NULL with the reason in
- * ret_error. config must outlive the store. */
+/* Creates a store, which connects when the first pipeline is submitted. Returns NULL, with the
+ * reason in ret_error, when out of memory or when a setting is wrong. config must outlive the
+ * store. */
 struct store *store_new(const struct config *config, char ret_error[200]);
 /* Closes all connections; accepts NULL. */
 void store_free(struct store *store);
@@ -42,8 +43,8 @@ void store_measure_clock(struct store *store, const struct command *time);
 /* Returns false until the clock has been measured. *ret_ahead_ms: how far this machine's clock is
  * ahead of that of Redis; negative when it is behind. */
 bool store_clock_skew(const struct store *store, int64_t *ret_ahead_ms);
-/* store_fd: the socket to poll, -1 when there is no connection. A new connection may get the same
- * descriptor number as the one before it; the generation differs for each connection. */
+/* Returns the descriptor to poll, -1 when there is no connection. A new connection may get the same
+ * descriptor number as the one before it, but it has another store_generation(). */
 int store_fd(const struct store *store);
 /* Returns the number of the connection (in a cluster, of the epoll descriptor). When it differs
  * from a number that the caller has stored, the descriptor is another one, and perhaps the server
@@ -72,8 +73,8 @@ enum store_state store_circuit(const struct store *store, uint64_t *ret_failures
                                int64_t *ret_opened_at_ms);
 /* Returns whether there is a connection, in a cluster to at least one node. */
 bool store_connected(const struct store *store);
-/* Returns whether the server of the present connection has said within about the last second that
- * it is a master. */
+/* Returns whether the server of the present connection (in a cluster: of any) has said within about
+ * the last second that it is a master. */
 bool store_has_master(const struct store *store);
 /* Returns the run id of the present connection's server (link_server_id), which differs after a
  * failover and after a restart of Redis; "" when unknown, and for a cluster, which has several
@@ -86,11 +87,12 @@ const char *store_server_id_of(const struct store *store, struct str key);
  * second. Since every connection gets a heartbeat each second, a Redis that hangs is noticed within
  * about two seconds even when no request uses it. */
 bool store_responsive(const struct store *store, int64_t now_us);
-/* Returns whether some nodes of a cluster cannot be used, while store_has_master() and
- * store_responsive() are true if any node can be. */
+/* Returns whether Redis is a cluster of which at least one node with slots cannot be used. (For
+ * store_has_master() and store_responsive() one node that can be used is enough.) */
 bool store_is_degraded(const struct store *store, int64_t now_us);
-enum { STORE_SPREAD_MAX = 64 };
-/* For a cluster: stores one shard for each node that has any. Returns their number, at most
+enum { STORE_SPREAD_MAX = 64 }; /* most shards that store_spread returns */
+/* For a cluster: writes to ret_shards one shard (group of keys in one slot) for each node that has
+ * any, so that commands on these shards reach all nodes. Returns their number, at most
  * STORE_SPREAD_MAX; 0 when Redis is no cluster, or no node is known. */
 size_t store_spread(const struct store *store, unsigned ret_shards[STORE_SPREAD_MAX]);
 /* Returns the number of commands that were sent and have no reply yet. */

@@ -60,8 +60,9 @@ struct command *student_cmd_state(struct pipeline *pipeline, struct str student)
                         (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
 }
 
-/* Parses the reply [state, consents]. *ret is the initial mastery state when the
- * student has no stored state. A failure is in p->code. */
+/* Parses the reply [state, consents] or [state, topics, consents]. *ret is the initial mastery
+ * state when the student has no stored state. A failure is in p->code, which must be PROBLEM_NONE
+ * before the call. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p)
 {
@@ -99,7 +100,8 @@ struct str student_stamp(const struct command *command)
 }
 
 /* Scans one page of the stream. Each page has about 200 entries, because Redis runs nothing else
- * while a script runs. */
+ * while a script runs. The script gets `oldest` in three forms: in milliseconds, as YYYY-MM-DD, in
+ * days. */
 struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
                                          struct str cursor, int32_t oldest)
 {

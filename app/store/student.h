@@ -90,7 +90,7 @@ struct student_change {
     struct str student;
     /* Packed state that the change started from; empty: the student had none. */
     struct str expected;
-    /* The new MasteryResult as JSON, which only versions before the packed forms store
+    /* The new MasteryResult as JSON, which is stored only with the forms of 0.1.0
      * (student_change_needs_result); otherwise empty. */
     struct str result_json;
     /* The state at the end of each day that changes, oldest first. The last one is the new current
@@ -105,7 +105,8 @@ struct student_change {
     int64_t now_ms;     /* present time; needed only with topics */
 };
 
-/* Whether a change must have result_json. */
+/* Returns whether a change must have result_json, because records are written in the forms of
+ * 0.1.0. */
 bool student_change_needs_result(void);
 /* Queues the change. *ret_packed: the packed state that it will leave. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
@@ -124,8 +125,8 @@ enum change_outcome {
  * so. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p);
-/* Whether the outcome is CHANGE_DUPLICATE because of entry i. If so, *ret_mark is the text of the
- * mark that is stored. */
+/* Returns whether the outcome is CHANGE_DUPLICATE because the event of entry i was counted before.
+ * If so, *ret_mark is the text of the mark that is stored for it. */
 bool student_parse_known_mark(const struct command *command, size_t i, struct str *ret_mark);
 
 /* Removes old entries from one page of the student's stream (of events or predictions) at `key`:

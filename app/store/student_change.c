@@ -20,8 +20,9 @@ enum {
     ARG_EXPIRY_S,    /* when the closed days expire, in seconds since the epoch */
     FIXED_ARGS
 };
-enum { ENTRY_ARGS = 4 }; /* arguments of one entry */
+enum { ENTRY_ARGS = 4 }; /* arguments of one entry (student_put_entries) */
 
+/* Returns whether an entry of the change has topics. */
 static bool student_has_topics(const struct student_change *change)
 {
     for (size_t i = 0; i < change->entry_count; i++) {
@@ -31,8 +32,9 @@ static bool student_has_topics(const struct student_change *change)
     return false;
 }
 
-/* Writes the arguments of all entries, ENTRY_ARGS each, from `arg` on. Returns the next argument.
- */
+/* Writes the arguments of all entries, ENTRY_ARGS each, from `arg` on: journal entry, id of the
+ * event, record of its mark, packed topics; "" for what an entry does not have. Returns the next
+ * argument. */
 static struct str *student_put_entries(struct arena *arena, const struct student_change *change,
                                        struct str *arg)
 {
@@ -50,10 +52,11 @@ static struct str *student_put_entries(struct arena *arena, const struct student
 }
 
 /* Writes the records of the closed days that the change stores, from `arg` on. Returns the next
- * argument. The last of change->days is the current day, which stays in the profile, so it is left
- * out. change->base is the last state of an earlier day, or NULL. If the change has one day, it is
- * the first of a new day, so `base` is closed now and stored. If it has several, because a late
- * event has changed the past, `base` is the day before those, which is stored already. */
+ * argument. The last of change->days is the current day, whose state is stored in the profile, so
+ * it gets no record. change->base is the last state of an earlier day, or NULL. A change of one day
+ * with a base is the first of a new day: the day of `base` is closed now, and gets a record. A
+ * change of several days has a late event, and its base is the day before them, which is stored
+ * already. */
 static struct str *student_put_closed_days(struct arena *arena, const struct student_change *change,
                                            struct str *arg)
 {
@@ -133,10 +136,11 @@ struct command *student_cmd_change(struct pipeline *pipeline, const struct stude
  * number is not known.
  *
  * The other scripts reply an integer (1 saved, 0 the student is erased, -1 consent is withdrawn), a
- * text (the stored state, because it is not the expected one), or a list with the mark, or nil, of
- * each entry, when events were counted before. schema_1_student_change replies {2, stored state}
- * when migration to the packed forms has begun (SCHEMA_MIXED). CHANGE_OUTDATED then makes the
- * caller compute the change again, and it is written in the packed forms. */
+ * text (the stored state, because it is not the expected one), or, when events were counted before,
+ * a list with the mark of each entry, or nil for an entry whose event was not.
+ * schema_1_student_change replies {2, stored state} when migration to the packed forms has begun
+ * (SCHEMA_MIXED). CHANGE_OUTDATED then makes the caller compute the change again, and it is written
+ * in the packed forms. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads a student's days from the profile, the closed days and, while such keys may exist, the keys
- * of single days of 0.1.0. Where a day has several states, that of the profile is the latest, and
- * then that of the closed days: programs that write them do not change the others. */
+ * of single days of 0.1.0. A day may have several states. The state of the profile then counts
+ * first, and that of the closed days before the one of 0.1.0, because a program that writes the
+ * later form does not change the earlier ones. */
 #include "app/store/student_days.h"
 
 #include "app/base/clock.h"
@@ -38,15 +39,16 @@ bool student_day_cut(struct str *days, int32_t *ret_day, struct str *ret_short)
 
 /* ---- commands ---- */
 
-/* What the readers of a reply need: the range of days, and the command that has read the state;
- * NULL: a script has read it with the days. */
+/* What the parsers of a reply need to know about its command (command->context). */
 struct days_range {
-    int32_t first;
-    int count;
-    const struct command *state;
-    int limit; /* bytes of the closed days that are read; 0: all */
+    int32_t first;               /* the first day (days since 1970-01-01) */
+    int count;                   /* number of days */
+    const struct command *state; /* has read the state; NULL: one script reads state and days */
+    int limit;                   /* bytes of the closed days that are read; 0: all */
 };
 
+/* Stores a copy of the range in command->context, for the parsers of the reply. Returns the
+ * command. */
 static struct command *student_set_range(struct pipeline *pipeline, struct command *command,
                                          struct days_range range)
 {
@@ -61,12 +63,13 @@ static struct command *student_set_range(struct pipeline *pipeline, struct comma
     return command;
 }
 
-/* Makes the keys of one kind of 0.1.0, each of one day: key_schema_1_days or key_schema_1_openings.
- */
+/* A function that makes the keys of 0.1.0 of `count` days, one key for each day: key_schema_1_days
+ * or key_schema_1_openings. Returns false when out of memory. */
 typedef bool day_keys(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
 
-/* Calls student_days.lua. */
+/* Calls student_days.lua, which reads the state, the closed days and, while there may be keys of
+ * 0.1.0, those that make_keys makes for `count` days from `first` on. */
 static struct command *student_run_days(struct pipeline *pipeline, struct str student,
                                         int32_t first, int count, day_keys *make_keys)
 {
@@ -120,12 +123,12 @@ struct command *student_cmd_days(struct pipeline *pipeline, struct str student,
 struct command *student_cmd_latest_days(struct pipeline *pipeline, struct str student,
                                         const struct command *state, int32_t today, int count)
 {
-    /* Up to two days after today may be closed: a client's clock may be a day ahead, and that of
-     * another machine has begun the next day. */
+    /* Up to two days after today may be closed: a client's clock may be a day ahead, and by that of
+     * another machine the next day may have begun. */
     enum { LATER_DAYS = 2, LIMIT_MAX = HISTORY_DAYS * DAY_RECORD_MAX / 4 };
     int limit = (count + LATER_DAYS) * DAY_RECORD_MAX;
 
-    /* the old forms have no end to read from, and so long an end is usually the whole text */
+    /* keys of 0.1.0 cannot be read in part, and so long a beginning is usually the whole text */
     if (schema_has_old_forms() || limit > LIMIT_MAX)
         return student_cmd_days(pipeline, student, state, today - count + 1, count);
     return student_read_closed(pipeline, student,
@@ -143,9 +146,9 @@ struct command *student_cmd_days_at_once(struct pipeline *pipeline, struct str s
     return days;
 }
 
-/* Sets what student_read_changed.lua needs to make the keys of the days in the form of 0.1.0: their
- * common beginning, and the days, which are the last 8 digits of the keys, in one text. Empty texts
- * if there are no such keys. */
+/* Sets what student_read_changed.lua needs to make the keys of the days in the form of 0.1.0:
+ * *ret_prefix, the common beginning of the keys, and *ret_days, their last 8 digits (YYYYMMDD) one
+ * after the other. Both are empty if there are no such keys. */
 static void student_changed_keys(struct pipeline *pipeline, struct str student, int32_t first,
                                  int count, struct str *ret_prefix, struct str *ret_days)
 {
@@ -207,18 +210,21 @@ bool student_parse_changed(const struct command *command, struct command *ret_to
     return true;
 }
 
-/* Elements of the reply of student_days.lua. */
+/* Elements of the reply of student_days.lua: state of the profile, closed days, and the values of
+ * the keys of 0.1.0, of which REPLY_OLD is the first. */
 enum { REPLY_STATE, REPLY_CLOSED, REPLY_OLD };
 
-/* Puts a state into the list, if its day is one of those that were requested. */
+/* Puts the state of a day into the list, unless the day is none of those that were requested.
+ * is_short: the text is in the short form, else it is a packed state. */
 static void student_put_day(struct student_days *days, int32_t day, struct str text, bool is_short)
 {
     if (day >= days->first && (size_t)(day - days->first) < days->count)
         days->days[day - days->first] = (struct student_day){text, is_short};
 }
 
-/* Puts the closed days of the text into the list. False when it is damaged: not all of it is
- * records (is_cut: the last one may be a part of one), or they are not in order. */
+/* Puts all records of the closed days into the list. is_cut: only the beginning of the text was
+ * read, so it may end with a part of a record. False when the text is damaged: it does not consist
+ * of whole records, or these are not in order. */
 static bool student_put_closed(struct student_days *days, struct str closed, bool is_cut)
 {
     struct str text;
@@ -233,8 +239,8 @@ static bool student_put_closed(struct student_days *days, struct str closed, boo
     return is_cut || closed.n == 0;
 }
 
-/* Puts the current state, which is that of its day. One that cannot be read is no state of a known
- * day; the readers of the profile report it. */
+/* Puts the state of the profile into the list, under its own day. A state that cannot be read is
+ * left out, because its day is not known; the readers of the profile report it. */
 static void student_put_current(struct student_days *days, struct str packed)
 {
     struct mastery_state state;
@@ -243,8 +249,8 @@ static void student_put_current(struct student_days *days, struct str packed)
         student_put_day(days, state.day, packed, /* is_short */ false);
 }
 
-/* Returns the part of the reply that is the packed state: all of it, or the element of the field s.
- */
+/* Returns the part of the reply to `state` that is the packed state: the whole reply to HGET, which
+ * has 3 texts, or the element of the field s in the reply to HMGET KEY FIELD ... */
 static const redisReply *student_state_reply(const struct command *state)
 {
     for (int i = 2; i < state->argc; i++) {
@@ -254,8 +260,9 @@ static const redisReply *student_state_reply(const struct command *state)
     return NULL;
 }
 
-/* Gets the texts of the state and of the closed days, which are empty if there are none, and the
- * range of days. False with p set. */
+/* Gets the packed state and the text of the closed days from a reply; "" for what does not exist.
+ * Sets the range of days in *ret, whose days are empty then. False with p set when the reply is
+ * missing or has another type. */
 static bool student_days_begin(const struct command *command, struct student_days *ret,
                                struct str *ret_packed, struct str *ret_closed, struct problem *p)
 {
@@ -292,6 +299,7 @@ bool student_parse_day_texts(const struct command *command, struct student_days 
 
     if (!student_days_begin(command, ret, &packed, &closed, p))
         return false;
+    /* only the reply of a script has values of keys of 0.1.0; later forms overwrite them below */
     for (size_t i = 0; i < ret->count; i++) {
         if (reply_text(reply_at(command->reply, REPLY_OLD + i), &old) == REPLY_OK)
             ret->days[i] = (struct student_day){old, /* is_short */ false};
@@ -341,8 +349,8 @@ bool student_parse_days(const struct command *command, struct mastery_state *ret
     return true;
 }
 
-/* Gets the latest of the closed days before `day`; INT32_MIN as *ret_day if there is none. False
- * when the text is damaged. */
+/* Finds the latest of the closed days before `day`: *ret_day, with its state in short form.
+ * *ret_day is INT32_MIN if there is none. False when the text is damaged. */
 static bool student_find_before(struct str closed, int32_t day, int32_t *ret_day,
                                 struct str *ret_short)
 {
@@ -354,7 +362,8 @@ static bool student_find_before(struct str closed, int32_t day, int32_t *ret_day
     return closed.n == 0;
 }
 
-/* Both forms may have an opening; the later state is the one with which the day began. */
+/* Both forms may have an opening: the record before the day in the closed days, and the key of
+ * 0.1.0. The later state is the one with which the day began. */
 enum reply_result student_parse_opening(const struct command *command, int32_t day,
                                         struct mastery_state *ret)
 {

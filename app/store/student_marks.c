@@ -9,6 +9,7 @@
 #include "app/store/reply.h"
 #include "app/store/schema.h"
 
+/* Bytes of the digest, and of a record before its text: digest, day, length of the text. */
 enum { MARK_DIGEST_SIZE = 8, MARK_HEADER_SIZE = MARK_DIGEST_SIZE + 2 + 1 };
 
 struct str student_mark_record(struct arena *arena, struct str event_id, int32_t day,
@@ -37,7 +38,9 @@ struct str student_mark_text(struct str mark)
     return mark;
 }
 
-/* Calls student_mark.lua. */
+/* Calls student_mark.lua. Keys: the marks, and those of 0.1.0 while there may be some. Arguments:
+ * the event's id, and a record of which the script uses only the digest, hence without day and
+ * text. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, struct str event_id)
 {
     struct arena *arena = pipeline->arena;

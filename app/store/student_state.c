@@ -9,10 +9,10 @@
 
 #include "app/store/student.h"
 
+/* Bits of the byte of flags: the members `stated` and `own_weights` are true. */
 enum { FLAG_STATED = 1, FLAG_OWN_WEIGHTS = 2 };
 
-/* Each state_put function writes a value at p in little-endian order and returns the position after
- * it. */
+/* Writes the value as 8 bytes, little-endian. Returns the position after it. */
 static unsigned char *state_put64(unsigned char *p, uint64_t value)
 {
     value = htole64(value);
@@ -66,14 +66,13 @@ size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PAC
     return (size_t)(p - ret);
 }
 
-/* A position in a packed state. The size of the state was checked before, so the state_get
- * functions need no check. */
+/* A position in a packed state. The size of the state was checked before, so the functions that
+ * read from it need no check. */
 struct state_reader {
     const char *p;
 };
 
-/* Each state_get function reads the value at the reader's position and moves the position after
- * it. */
+/* Reads 8 bytes, little-endian, and moves the reader past them. The caller has checked the size. */
 static uint64_t state_get64(struct state_reader *reader)
 {
     uint64_t value;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The short form of a state (about 80 bytes instead of 190), which is stored for each active day of
- * a student. Unpacking it gives exactly the state that was packed:
+/* The short form of a state (about 80 bytes instead of 190), which is stored for each closed day of
+ * a student. Unpacking it gives exactly the state that was packed. It consists of:
  *
  *   a byte 1, the version
  *   a number: the set of optional members that are present (enum member)
- *   the members of the state, in the order of state_pack_short; the numbers that every state has
- * are not in the set
+ *   the members of the state, in the order of state_pack_short
  *
- * A number is a varint: 7 bits in each byte, the lowest bits first; the highest bit of a byte is 1
- * if another byte follows. A time is the difference in milliseconds from the start of the day, as a
- * varint in zigzag encoding (the sign is in the lowest bit). */
+ * Members that every state has, such as active_days, are not in the set. A number is a varint: 7
+ * bits in each byte, the lowest bits first; the highest bit of a byte is 1 if another byte follows.
+ * A time is the difference in milliseconds from the start of the day, as a varint in zigzag
+ * encoding (the sign is in the lowest bit). */
 #include <endian.h>
 #include <string.h>
 
@@ -20,6 +20,7 @@ enum { SHORT_VERSION = 1 };
 /* A byte of a varint: 7 bits of the value, and the bit that says that another byte follows. */
 enum { VARINT_BITS = 127, VARINT_MORE = 128 };
 
+/* The set of optional members, a bit for each that is present. */
 enum member {
     HAS_STATED = 1,
     HAS_OWN_WEIGHTS = 2,
@@ -139,7 +140,8 @@ size_t state_pack_short(const struct mastery_state *state, unsigned char ret[STA
 
 /* ---- reading ---- */
 
-/* The part of the short form that is still to be read. After a failure, numbers read as 0. */
+/* The part of the short form that is still to be read. failed: the text is not in this form; what
+ * was read after that must not be used. */
 struct short_reader {
     struct str text;
     bool failed;
@@ -163,7 +165,8 @@ static uint64_t short_get_number(struct short_reader *reader, uint64_t max)
     return 0;
 }
 
-/* Reads a time that short_put_time wrote. Returns milliseconds since the epoch. */
+/* Reads a time that short_put_time wrote: its difference from the start of the day. Returns
+ * milliseconds since the epoch. */
 static int64_t short_get_time(struct short_reader *reader, int32_t day)
 {
     uint64_t number = short_get_number(reader, UINT64_MAX);
@@ -172,7 +175,7 @@ static int64_t short_get_time(struct short_reader *reader, int32_t day)
     return (int64_t)((uint64_t)day_start_ms(day) + difference);
 }
 
-/* Reads n doubles, and sets reader->failed if the text ends before. */
+/* Reads n doubles of 8 bytes each, little-endian. Sets reader->failed if the text ends before. */
 static void short_get_doubles(struct short_reader *reader, double *ret_values, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

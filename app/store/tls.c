@@ -108,6 +108,7 @@ void tls_free(struct tls *tls)
 {
     if (!tls)
         return;
+    /* OpenSSL forbids SSL_shutdown after a failure and during the handshake */
     if (tls->ssl && !*tls->error && SSL_is_init_finished(tls->ssl))
         (void)SSL_shutdown(tls->ssl);
     SSL_free(tls->ssl);
@@ -117,11 +118,13 @@ void tls_free(struct tls *tls)
 
 /* ---- errors in words ---- */
 
+/* An error code of OpenSSL, and what it means for an operator. */
 struct tls_reason {
     int code;
     const char *text;
 };
 
+/* Returns the text for the code; NULL when the table has none. */
 static const char *tls_find_reason(const struct tls_reason *reasons, size_t n, long code)
 {
     for (size_t i = 0; i < n; i++)
@@ -226,7 +229,7 @@ static ssize_t tls_read_once(struct tls *tls, char *buffer, size_t size)
 ssize_t tls_read(struct tls *tls, char *buffer, size_t size, bool *ret_more)
 {
     size_t done = 0;
-    ssize_t n = *tls->error ? -1 : 1;
+    ssize_t n = *tls->error ? -1 : 1; /* result of the latest read; 1: none yet */
 
     tls->read_wants_write = false;
     while (done < size && n > 0) {
@@ -253,7 +256,7 @@ static ssize_t tls_fail_write(struct tls *tls, int result)
     return -1;
 }
 
-/* Each call of SSL_write makes one record of at most 16 KiB. */
+/* Writes in a loop, because each call of SSL_write makes at most one record of 16 KiB. */
 ssize_t tls_write(struct tls *tls, const char *bytes, size_t n)
 {
     size_t done = 0;

@@ -33,6 +33,7 @@ ssize_t tls_write(struct tls *tls, const char *bytes, size_t n);
  * bytes to write. Returns false, even if has_bytes, while TLS itself must read first: waiting for a
  * writable socket would then return at once again and again. */
 bool tls_wants_write(const struct tls *tls, bool has_bytes);
+/* Returns whether the TLS handshake is not complete yet. */
 bool tls_in_handshake(const struct tls *tls);
 /* Returns the reason of the failure in words, without the host's name; "" before the first failure.
  */

@@ -23,6 +23,7 @@ struct tls_files {
     struct stat about[TLS_FILES];
 };
 
+/* Writes the two texts, one after the other, to ret_error. Returns false. */
 static bool tls_fail(char ret_error[TLS_ERROR_SIZE], const char *what, const char *why)
 {
     (void)snprintf(ret_error, TLS_ERROR_SIZE, "%s%s", what, why);
@@ -55,6 +56,9 @@ static bool tls_fail_file(char ret_error[TLS_ERROR_SIZE], const char *setting)
     return false;
 }
 
+/* Loads the authorities by which certificates of servers are verified: those in `file`
+ * (REDIS_CA_FILE) or, if it is "", those of the system. Returns false with the reason in ret_error.
+ */
 static bool tls_load_authority(SSL_CTX *context, const char *file, char ret_error[TLS_ERROR_SIZE])
 {
     int loaded = *file ? SSL_CTX_load_verify_locations(context, file, NULL)
@@ -63,7 +67,8 @@ static bool tls_load_authority(SSL_CTX *context, const char *file, char ret_erro
     return loaded == 1 || tls_fail_file(ret_error, "REDIS_CA_FILE");
 }
 
-/* Loads the certificate that the server may require, with its chain, and its key. */
+/* Loads the certificate that the server may require, with its chain, and its key. Returns true
+ * without REDIS_CERT_FILE; false with the reason in ret_error when a file cannot be used. */
 static bool tls_load_certificate(SSL_CTX *context, const struct config *config,
                                  char ret_error[TLS_ERROR_SIZE])
 {
@@ -170,6 +175,8 @@ static void tls_files_examine(const struct config *config, struct stat ret_about
             ret_about[i] = (struct stat){0};
 }
 
+/* Returns whether no file was replaced or changed between the two examinations (tls_files_examine).
+ */
 static bool tls_files_are_same(const struct stat *a, const struct stat *b)
 {
     for (size_t i = 0; i < TLS_FILES; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A student's topics in Redis: field t of the profile, one binary string, the packed topics
  * (docs/data-model.md, Packed topics). The frequent requests (query, calculate) do not read the
- * field. Only the script
- * lua/student_change.lua writes it, together with the event that names the topics. */
+ * field. Only the scripts that write a change of the student (lua/student_change.lua) write it,
+ * together with the event that names the topics. */
 #ifndef STORE_TOPICS_H
 #define STORE_TOPICS_H
 
@@ -27,7 +27,7 @@ struct student_topics {
     size_t n;
 };
 
-/* Queues the read of a student's topics. */
+/* Queues the read of a student's state, topics and withdrawn consents. */
 struct command *student_cmd_topics(struct pipeline *pipeline, struct str student);
 /* Parses the reply to student_cmd_topics into the arena of the pipeline; the ids point into the
  * reply. student_has_withdrawn works on the same command. False with p set when the reply is

@@ -55,6 +55,8 @@ void transport_set_path(struct transport *transport, const char *path)
     transport->path = path;
 }
 
+/* Records the reason of a failure, both texts one after the other, which may name a host: not for
+ * all to see. Returns false. */
 static bool transport_fail(struct transport *transport, const char *what, const char *why)
 {
     (void)snprintf(transport->error, sizeof(transport->error), "%s%s", what, why);
@@ -62,6 +64,8 @@ static bool transport_fail(struct transport *transport, const char *what, const 
     return false;
 }
 
+/* Records the reason of a failure that may be shown to all, because it names no host. Returns
+ * false. */
 static bool transport_fail_publicly(struct transport *transport, const char *why)
 {
     (void)transport_fail(transport, "", why);
@@ -107,6 +111,8 @@ static bool transport_connect(struct transport *transport, const struct sockaddr
     return connect(fd, address, length) == 0 || errno == EINPROGRESS;
 }
 
+/* Starts to connect to the Unix socket. Returns false, with the reason recorded, when it failed at
+ * once. */
 static bool transport_connect_unix(struct transport *transport)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

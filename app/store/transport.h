@@ -45,7 +45,8 @@ ssize_t transport_read(struct transport *transport, char *buffer, size_t size, b
  * when the connection has ended, or when there is no memory for an empty string, and *bytes is
  * NULL. */
 bool transport_write(struct transport *transport, sds *bytes);
-/* Returns whether the caller must wait until the socket is writable. */
+/* Returns whether the caller must wait until the socket is writable. has_bytes: the caller has
+ * bytes to write. With TLS the result may be the opposite of has_bytes (tls_wants_write). */
 bool transport_wants_write(const struct transport *transport, bool has_bytes);
 
 /* Returns the socket or, before there is one, a descriptor that becomes readable when the host is

@@ -28,8 +28,8 @@ struct command *unfinished_cmd_oldest(struct pipeline *pipeline, int64_t age_ms)
  * *ret_id points into the reply. */
 bool unfinished_parse_oldest(const struct command *command, enum unfinished_kind *ret_kind,
                              struct str *ret_id);
-/* Removes the entry that was in the reply to `oldest` (an unfinished_cmd_oldest) from the list of
- * unfinished changes, even one that this program did not write. */
+/* Removes the entry in the reply to `oldest` (an unfinished_cmd_oldest) from the list of unfinished
+ * changes, even one that this program did not write. */
 void unfinished_cmd_drop(struct pipeline *pipeline, const struct command *oldest);
 
 #endif
