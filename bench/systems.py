@@ -498,4 +498,17 @@ class Engine(System):
         return memory_mib(int(self.settings[name]) for name in ("NGINX_PID", "POOL_PID", "WORKER_PID"))
 
 
+class RedisCli:
+    """The Redis of an engine, by redis-cli, which scripts/run needs anyway."""
+
+    def __init__(self, engine):
+        self.command = ["redis-cli", "-s", engine.settings["REDIS_URL"].removeprefix("unix://")]
+        password = engine.settings["REDIS_PASSWORD"]
+        self.environment = {**os.environ, **({"REDISCLI_AUTH": password} if password else {})}
+
+    def call(self, *words):
+        return subprocess.run([*self.command, *words], env=self.environment, stdout=subprocess.PIPE, text=True,
+                              check=True).stdout
+
+
 SYSTEMS = {"hello": Hello, "engine": Engine, "fastify": Fastify, "lua": Lua}

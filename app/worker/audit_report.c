@@ -4,22 +4,21 @@
 #include <stdio.h>
 
 const int64_t AUDIT_REPORT_INTERVAL_US = 60000000;
-enum { SHARD_NAME_SIZE = 3 };
 
-/* Returns the number of the shard in hex, as in its keys. */
-static const char *shard_name(unsigned shard, char ret[SHARD_NAME_SIZE])
+void audit_report_shard(struct jw *jw, unsigned shard)
 {
-    (void)snprintf(ret, SHARD_NAME_SIZE, "%02x", shard & 0xff);
-    return ret;
+    char name[3];
+
+    (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
+    jw_text(jw, "shard", name);
 }
 
 void audit_report_anchor(const struct worker_context *w, unsigned shard, const char *kind,
                          int64_t number, const char *head)
 {
     struct jw *jw = log_begin(w->engine->log, LOG_INFO, "audit.anchor");
-    char name[SHARD_NAME_SIZE];
 
-    jw_text(jw, "shard", shard_name(shard, name));
+    audit_report_shard(jw, shard);
     jw_int(jw, kind, number);
     jw_text(jw, "head", head);
     log_end(w->engine->log);
@@ -29,14 +28,13 @@ void audit_report_failure(const struct worker_context *w, unsigned shard, int64_
                           const struct audit_failure *failure)
 {
     struct jw *jw;
-    char name[SHARD_NAME_SIZE];
 
     metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, failure->status, NULL, 1);
     if (w->now_us < *next_us)
         return;
     *next_us = w->now_us + AUDIT_REPORT_INTERVAL_US;
     jw = log_begin(w->engine->log, LOG_ERROR, failure->event);
-    jw_text(jw, "shard", shard_name(shard, name));
+    audit_report_shard(jw, shard);
     if (failure->folder)
         jw_text(jw, "folder", failure->folder);
     jw_text(jw, "reason", failure->reason);

@@ -18,6 +18,8 @@ struct audit_failure {
     const char *consequence; /* what follows from it */
 };
 
+/* Writes the member "shard" of a log line: the number in hex, as in the shard's keys. */
+void audit_report_shard(struct jw *jw, unsigned shard);
 /* Logs an anchor: number and head (MAC) of the latest link of the shard's chain. "mastery-ctl audit
  * verify" compares these log lines with the chains in Redis. kind: "segment" or, of schema 1,
  * "seal". */

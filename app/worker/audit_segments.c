@@ -12,7 +12,6 @@
  * record of the segment. */
 #include "app/worker/audit_segments.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/base/digest.h"
@@ -90,16 +89,15 @@ static void segments_log_removed(const struct audit_segments *segments, unsigned
     struct str text =
         arena_printf(arena, "%.*s\n%.*s", STR_ARG(count->field), STR_ARG(count->value));
     unsigned char digest[DIGEST_SIZE];
-    char name[3], digits[2 * DIGEST_SIZE + 1];
+    char digits[2 * DIGEST_SIZE + 1];
     struct jw *jw;
 
     if (!text.p)
         return;
     digest_sha256(text, digest);
     hex_print(digest, sizeof(digest), digits);
-    (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
     jw = log_begin(log, LOG_ERROR, "audit.count_removed");
-    jw_text(jw, "shard", name);
+    audit_report_shard(jw, shard);
     jw_int(jw, "bytes", (int64_t)text.n);
     jw_text(jw, "sha256", digits);
     log_end(log);

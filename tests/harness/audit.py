@@ -10,13 +10,13 @@ import pathlib
 import re
 
 from harness.ctl import run_ctl
+from harness.packed import MAGIC, zstd
 from harness.store import student_key, tagged
 from harness.wait import wait_for
 
 FIELDS = "artowscdn"
 SEAL_FIELDS = "qpbflnkmh"
 SEGMENT_FIELDS = "nwcartosd"  # the columns of a segment after ids and times
-MAGIC = b"\x28\xb5\x2f\xfd"  # a zstd frame is stored without it
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -43,16 +43,6 @@ def dictionary():
     text = (ROOT / "app/base/dictionary_audit.c").read_text()
     [literals] = re.findall(r"dictionary_audit = STR_INIT\((.*?)\);", text, re.DOTALL)
     return "".join(ast.literal_eval(literal) for literal in re.findall(r'"(?:[^"\\]|\\.)*"', literals)).encode()
-
-
-@functools.cache
-def zstd():
-    library = ctypes.CDLL("libzstd.so.1")
-    library.ZSTD_createDCtx.restype = ctypes.c_void_p
-    library.ZSTD_createCCtx.restype = ctypes.c_void_p
-    library.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
-    library.ZSTD_compress_usingDict.restype = ctypes.c_size_t
-    return library
 
 
 def _by_dictionary(function, context, data, room, *level):

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from harness.binaries import ROOT
 from harness.store import student_key
 
-MAGIC = b"\x28\xb5\x2f\xfd"
+MAGIC = b"\x28\xb5\x2f\xfd"  # a zstd frame is stored without it
 EVENT_TEXT_MAX = 1 << 20
 EPOCH = date(1970, 1, 1)
 MARK_HEADER = 11
@@ -27,7 +27,9 @@ def dictionary(name):
 def zstd():
     library = ctypes.CDLL("libzstd.so.1")
     library.ZSTD_createDCtx.restype = ctypes.c_void_p
+    library.ZSTD_createCCtx.restype = ctypes.c_void_p
     library.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
+    library.ZSTD_compress_usingDict.restype = ctypes.c_size_t
     return library
 
 
